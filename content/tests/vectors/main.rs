@@ -1,0 +1,1 @@
+//! The vector files: cases with answers, each compared whole.
