@@ -1,1 +1,28 @@
-//! 
+//! The words and rules that every other room shares: ids, times, statuses and their allowed changes, lanes.
+//!
+//! Pure: no I/O, no clock and no randomness of its own – both are handed in, as [`Clock`] and [`Entropy`].
+
+mod clock;
+mod entropy;
+mod ids;
+mod job;
+mod lane;
+mod notification;
+mod private;
+mod service;
+mod timestamp;
+mod words;
+
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use ids::{
+    ApiKeyId, JobId, JobOrigin, NotificationId, NotAnId, ReplyToId, ServiceId, SmsSenderId, TaskId, TemplateId, UserId,
+    day_bounds, mint, parse_uuid,
+};
+pub use job::JobStatus;
+pub use lane::Lane;
+pub use notification::{Channel, KeyType, NotificationStatus};
+pub use private::Private;
+pub use service::{Allowance, Permission};
+pub use timestamp::{NotATimestamp, Timestamp, UtcDay};
+pub use words::UnknownWord;

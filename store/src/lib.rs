@@ -1,1 +1,84 @@
-//! 
+//! The only room that knows SQL. One text serves `SQLite` and PostgreSQL; `db.rs` is the only file that names a
+//! driver and `dialect.rs` names the few differences.
+//!
+//! A query is a free function named for what comes back. It takes a [`Session`] to read and a [`Tx`] to write; what
+//! belongs to a service takes the service's id first, so that forgetting it does not compile. A status changes only
+//! by a compare-and-set whose condition comes from `domain`.
+
+pub mod api_keys;
+pub mod counters;
+mod db;
+mod dialect;
+mod error;
+pub mod jobs;
+pub mod notifications;
+pub mod partitions;
+pub mod senders;
+pub mod services;
+pub mod spreadsheets;
+pub mod tasks;
+pub mod templates;
+pub mod users;
+mod vault;
+
+pub use db::{Kind, Session, Tx};
+pub use error::Error;
+pub use vault::{Vault, VaultError};
+
+/// The database of an installation and the keys that seal what is personal in it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: db::Db,
+    vault: Vault,
+}
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+impl Store {
+    /// Opens `sqlite:<path>` (made if it is not there) or `postgres://…` with at most `connections` connections.
+    /// Nothing is migrated yet.
+    pub async fn connect(address: &str, connections: u32, vault: Vault) -> Result<Self, Error> {
+        Ok(Self { db: db::Db::connect(address, connections).await?, vault })
+    }
+
+    /// Brings the tables up to date. Harmless when they are; refuses a database that a newer version has written.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        self.db
+            .migrate(match self.kind() {
+                Kind::Sqlite => &SQLITE,
+                Kind::Postgres => &POSTGRES,
+            })
+            .await
+    }
+
+    /// A connection to read from. On `SQLite` it cannot write.
+    pub async fn read(&self) -> Result<Session, Error> {
+        self.db.read().await
+    }
+
+    /// A transaction to write in. Hold it shortly, and never while the outside is spoken to.
+    pub async fn write(&self) -> Result<Tx, Error> {
+        self.db.begin().await
+    }
+
+    /// The keys.
+    pub const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Which database it is.
+    pub const fn kind(&self) -> Kind {
+        self.db.kind()
+    }
+
+    /// Closes every connection, once those in use have come back.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}
+
+/// The newest migration that this program knows.
+pub fn schema_version() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
+}

@@ -1,0 +1,256 @@
+//! Ids. All are UUIDs; those that we make are shaped like version 7, so that they sort by time and keep the indexes
+//! local (design §4).
+//!
+//! The id of a job's row is a *function* of the job and the row number: redelivery, resume and repair mint the same
+//! id, so the primary key is the duplicate check and a job's rows are one range of ids.
+
+use std::{fmt, ops::RangeInclusive, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::{Entropy, Timestamp, UtcDay};
+
+/// A text that is no UUID in any accepted spelling (public-api §5.4).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("badly formed hexadecimal UUID string")]
+pub struct NotAnId;
+
+/// Reads a UUID as the API does (public-api §5.4): 32 hexadecimal digits once every `urn:` and `uuid:`, then braces
+/// at the ends, then every hyphen are gone. Letter case does not count.
+pub fn parse_uuid(text: &str) -> Result<Uuid, NotAnId> {
+    if let Ok(id) = canonical(text) {
+        return Ok(id);
+    }
+    let bare = text.replace("urn:", "").replace("uuid:", "");
+    let bare = bare.trim_matches(['{', '}']).replace('-', "");
+    if bare.len() != 32 || !bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(NotAnId);
+    }
+    u128::from_str_radix(&bare, 16).map(Uuid::from_u128).map_err(|_| NotAnId)
+}
+
+fn canonical(text: &str) -> Result<Uuid, NotAnId> {
+    if text.len() == 36 { Uuid::try_parse(text).map_err(|_| NotAnId) } else { Err(NotAnId) }
+}
+
+/// A new id of the shape of version 7: the time in milliseconds, then 74 random bits.
+pub fn mint(now: Timestamp, entropy: &dyn Entropy) -> Uuid {
+    let mut random = [0; 10];
+    entropy.fill(&mut random);
+    shaped(now, u128::from_be_bytes([&[0; 6][..], &random[..]].concat().try_into().expect("six and ten bytes")))
+}
+
+/// The time, and the low 74 bits of `tail` around the version and variant bits.
+fn shaped(time: Timestamp, tail: u128) -> Uuid {
+    let millis = u128::from(time.unix_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
+    let high = (tail >> 62) & 0xfff;
+    let low = tail & ((1 << 62) - 1);
+    Uuid::from_u128(millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
+}
+
+/// The ids of all notifications that were accepted on `day` lie from the first bound up to, not including, the second.
+pub fn day_bounds(day: UtcDay) -> (Uuid, Uuid) {
+    let lowest = |day: UtcDay| {
+        let millis = u128::from(day.start().unix_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
+        Uuid::from_u128(millis << 80)
+    };
+    (lowest(day), lowest(day.plus_days(1)))
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Takes a UUID for one of these.
+            pub const fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The UUID itself.
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+
+            /// A new one that sorts by `now`.
+            pub fn mint(now: Timestamp, entropy: &dyn Entropy) -> Self {
+                Self(mint(now, entropy))
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0.hyphenated(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                parse_uuid(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// A service: the tenant that everything belongs to.
+    ServiceId
+);
+id!(
+    /// An API key of a service.
+    ApiKeyId
+);
+id!(
+    /// A person.
+    UserId
+);
+id!(
+    /// A template, through all its versions.
+    TemplateId
+);
+id!(
+    /// A text message sender of a service.
+    SmsSenderId
+);
+id!(
+    /// A reply-to address of a service.
+    ReplyToId
+);
+id!(
+    /// A job: one template to every row of one spreadsheet.
+    JobId
+);
+id!(
+    /// One message to one recipient.
+    NotificationId
+);
+id!(
+    /// A piece of work that waits in the queue.
+    TaskId
+);
+
+/// What the ids of a job's rows are a function of. All three are fixed when the job is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobOrigin {
+    /// The job.
+    pub job: JobId,
+    /// Whose it is: two services that give their jobs the same id share no row ids.
+    pub service: ServiceId,
+    /// When its rows are due: the scheduled time, else that of creation.
+    pub due: Timestamp,
+}
+
+impl JobOrigin {
+    /// How many rows have ids of their own; far above the largest spreadsheet.
+    pub const MAX_ROWS: u32 = 1 << 24;
+    const ROW_BITS: u32 = 24;
+
+    /// The id of the notification of row `row`, counted from 0.
+    pub fn row(&self, row: u32) -> NotificationId {
+        debug_assert!(row < Self::MAX_ROWS, "a row number has 24 bits");
+        let job_bits = Uuid::new_v5(&self.service.0, self.job.0.as_bytes()).as_u128() & ((1 << 50) - 1);
+        NotificationId(shaped(self.due, job_bits << Self::ROW_BITS | u128::from(row)))
+    }
+
+    /// The ids of all rows there could be.
+    pub fn rows(&self) -> RangeInclusive<NotificationId> {
+        self.row(0)..=self.row(Self::MAX_ROWS - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn origin(job: u128, service: u128) -> JobOrigin {
+        JobOrigin {
+            job: Uuid::from_u128(job).into(),
+            service: Uuid::from_u128(service).into(),
+            due: "2026-03-02T10:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn every_accepted_spelling_of_a_uuid_is_the_same_id() {
+        let id = parse_uuid("22222222-0000-4000-8000-00000000000a").unwrap();
+        for spelling in [
+            "222222220000400080000000 0000000a".replace(' ', "").as_str(),
+            "{22222222-0000-4000-8000-00000000000A}",
+            "urn:uuid:22222222-0000-4000-8000-00000000000a",
+            "2-2222222-0000-4000-8000-00000000000a",
+        ] {
+            assert_eq!(parse_uuid(spelling), Ok(id), "{spelling}");
+        }
+        for wrong in ["", "22222222-0000-4000-8000-00000000000", " 22222222-0000-4000-8000-00000000000a", "+"] {
+            assert_eq!(parse_uuid(wrong), Err(NotAnId), "{wrong}");
+        }
+        assert_eq!(parse_uuid("+2222222000040008000000000000000a"), Err(NotAnId));
+    }
+
+    #[test]
+    fn a_rows_id_is_of_version_seven_and_lies_in_the_day_it_is_due() {
+        let origin = origin(1, 2);
+        let (first, after) = day_bounds(origin.due.utc_day());
+        let id = origin.row(99_999).as_uuid();
+        assert_eq!(id.get_version_num(), 7);
+        assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
+        assert!(first <= id && id < after);
+    }
+
+    #[test]
+    fn the_same_job_id_under_two_services_has_no_row_id_in_common() {
+        let (ours, theirs) = (origin(7, 1).rows(), origin(7, 2).rows());
+        assert!(ours.end() < theirs.start() || theirs.end() < ours.start());
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_a_job_sort_by_their_number(job: u128, left in 0u32..1 << 24, right in 0u32..1 << 24) {
+            let origin = origin(job, 5);
+            prop_assert_eq!(left.cmp(&right), origin.row(left).cmp(&origin.row(right)));
+            prop_assert!(origin.rows().contains(&origin.row(left)));
+        }
+
+        #[test]
+        fn reading_an_id_never_panics(text in ".*") {
+            let _ = parse_uuid(&text);
+        }
+    }
+}

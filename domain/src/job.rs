@@ -1,0 +1,75 @@
+use crate::words::words;
+
+words! {
+    /// How far a job has come (workers §1.1, §4.2).
+    JobStatus, "job status" {
+        /// Accepted; its task waits.
+        Pending = "pending",
+        /// Its rows are being kept.
+        InProgress = "in progress",
+        /// Every row is kept as a notification.
+        Finished = "finished",
+        /// The same, as the reference calls it once it has counted.
+        FinishedAllNotificationsCreated = "finished all notifications created",
+        /// It would have passed a daily limit; no row was kept.
+        SendingLimitsExceeded = "sending limits exceeded",
+        /// Waits for its time.
+        Scheduled = "scheduled",
+        /// Stopped before any row was kept.
+        Cancelled = "cancelled",
+        /// Never written any more.
+        ReadyToSend = "ready to send",
+        /// Never written any more.
+        SentToDvla = "sent to dvla",
+        /// Could not go on; an operator can see why.
+        Error = "error",
+    }
+}
+
+impl JobStatus {
+    /// Whether a job in this status may change to `next` (workers §4.2). Staying as it is, is no change.
+    pub const fn may_become(self, next: Self) -> bool {
+        use JobStatus::{
+            Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Pending, Scheduled,
+            SendingLimitsExceeded,
+        };
+        matches!(
+            (self, next),
+            (Scheduled, Cancelled | Pending)
+                | (Pending, InProgress | Cancelled | SendingLimitsExceeded | Error)
+                | (InProgress, Finished | Cancelled | SendingLimitsExceeded | Error)
+                | (Error, InProgress)
+                | (Finished, FinishedAllNotificationsCreated)
+                | (FinishedAllNotificationsCreated, Cancelled)
+        )
+    }
+
+    /// The statuses from which a job may become `next`.
+    pub fn that_may_become(next: Self) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |status| status.may_become(next))
+    }
+
+    /// Nothing more will happen by itself.
+    pub const fn is_settled(self) -> bool {
+        !matches!(self, Self::Pending | Self::InProgress | Self::Scheduled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_scheduled_job_can_be_cancelled_by_a_person_before_it_starts() {
+        assert!(JobStatus::Scheduled.may_become(JobStatus::Cancelled));
+        assert!(!JobStatus::Finished.may_become(JobStatus::Cancelled));
+    }
+
+    #[test]
+    fn no_job_that_is_settled_goes_back_to_waiting() {
+        for status in JobStatus::ALL.iter().filter(|status| status.is_settled()) {
+            assert!(!status.may_become(JobStatus::Pending), "{status}");
+            assert!(!status.may_become(JobStatus::Scheduled), "{status}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+use crate::words::words;
+
+words! {
+    /// The way a message travels. The order is that of the specification.
+    Channel, "notification type" {
+        /// A text message.
+        Sms = "sms",
+        /// An e-mail.
+        Email = "email",
+        /// A letter.
+        Letter = "letter",
+    }
+}
+
+words! {
+    /// What kind of API key a message was sent with (public-api §3.1).
+    KeyType, "key type" {
+        /// Sends to anybody; people call it "live".
+        Normal = "normal",
+        /// Sends only to the team and the guest list.
+        Team = "team",
+        /// Sends nothing; outcomes are made up.
+        Test = "test",
+    }
+}
+
+words! {
+    /// What has become of a message (workers §1.1, in the order in which the API lists them).
+    NotificationStatus, "notification status" {
+        /// Stopped before it was handed over.
+        Cancelled = "cancelled",
+        /// Kept, and waiting to be handed over.
+        Created = "created",
+        /// Handed to a provider that will report.
+        Sending = "sending",
+        /// Handed over; no report may ever come (international texts).
+        Sent = "sent",
+        /// It has arrived, or the last party that tells us anything has taken it.
+        Delivered = "delivered",
+        /// A provider has reported something that is not the end.
+        Pending = "pending",
+        /// Never written any more; a group of statuses in queries.
+        Failed = "failed",
+        /// We could not hand it over.
+        TechnicalFailure = "technical-failure",
+        /// It could not be delivered now.
+        TemporaryFailure = "temporary-failure",
+        /// It can never be delivered.
+        PermanentFailure = "permanent-failure",
+        /// A letter that waits for the virus scanner.
+        PendingVirusCheck = "pending-virus-check",
+        /// It could not be sent as it was given.
+        ValidationFailed = "validation-failed",
+        /// The scanner found a virus.
+        VirusScanFailed = "virus-scan-failed",
+        /// The post brought it back.
+        ReturnedLetter = "returned-letter",
+    }
+}
+
+impl NotificationStatus {
+    /// Whether a message in this status may change to `next`. This is the only place that knows; the store turns it
+    /// into the condition of a compare-and-set, so that nothing overwrites an outcome (workers §7 Build, F13).
+    pub const fn may_become(self, next: Self) -> bool {
+        use NotificationStatus as S;
+        match self {
+            S::Created => !matches!(next, S::Created | S::Failed | S::ReturnedLetter),
+            // A receipt may come at any time after the hand-over, and again after `pending`.
+            S::Sending | S::Sent => matches!(
+                next,
+                S::Delivered
+                    | S::Pending
+                    | S::TemporaryFailure
+                    | S::PermanentFailure
+                    | S::TechnicalFailure
+                    | S::ReturnedLetter
+            ),
+            S::Pending => {
+                matches!(next, S::Delivered | S::TemporaryFailure | S::PermanentFailure | S::TechnicalFailure)
+            }
+            S::PendingVirusCheck => matches!(
+                next,
+                S::Created | S::VirusScanFailed | S::ValidationFailed | S::TechnicalFailure | S::Delivered
+            ),
+            S::Delivered => matches!(next, S::ReturnedLetter),
+            _ => false,
+        }
+    }
+
+    /// The statuses from which a message may become `next`.
+    pub fn that_may_become(next: Self) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |status| status.may_become(next))
+    }
+
+    /// The API gives such a message a `completed_at` (public-api §14).
+    pub const fn is_completed(self) -> bool {
+        matches!(
+            self,
+            Self::Sent
+                | Self::Delivered
+                | Self::Failed
+                | Self::TechnicalFailure
+                | Self::TemporaryFailure
+                | Self::PermanentFailure
+                | Self::ReturnedLetter
+                | Self::Cancelled
+                | Self::ValidationFailed
+        )
+    }
+
+    /// The group "failed" (workers §1.1).
+    pub const fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::TechnicalFailure
+                | Self::TemporaryFailure
+                | Self::PermanentFailure
+                | Self::ValidationFailed
+                | Self::VirusScanFailed
+                | Self::ReturnedLetter
+        )
+    }
+
+    /// The statuses that a query for `word` finds (public-api §16): each by its name, and the groups `failed`,
+    /// `accepted` and `received`. `None`: no such word.
+    pub fn matching(word: &str) -> Option<Vec<Self>> {
+        match word {
+            "failed" => Some(Self::ALL.iter().copied().filter(|status| status.is_failure()).collect()),
+            "accepted" => Some(vec![Self::Created, Self::Sending]),
+            "received" => Some(vec![Self::Delivered]),
+            _ => word.parse().ok().map(|status| vec![status]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole machine, as a table: rows are `from`, a letter stands where `to` is allowed.
+    #[test]
+    fn the_allowed_changes_are_these_and_no_others() {
+        let drawn: Vec<String> = NotificationStatus::ALL
+            .iter()
+            .map(|from| {
+                let row: Vec<_> = NotificationStatus::ALL
+                    .iter()
+                    .filter(|to| from.may_become(**to))
+                    .map(|to| to.as_str())
+                    .collect();
+                format!("{from}: {}", row.join(" "))
+            })
+            .collect();
+        assert_eq!(
+            drawn,
+            [
+                "cancelled: ",
+                "created: cancelled sending sent delivered pending technical-failure temporary-failure \
+                 permanent-failure pending-virus-check validation-failed virus-scan-failed",
+                "sending: delivered pending technical-failure temporary-failure permanent-failure returned-letter",
+                "sent: delivered pending technical-failure temporary-failure permanent-failure returned-letter",
+                "delivered: returned-letter",
+                "pending: delivered technical-failure temporary-failure permanent-failure",
+                "failed: ",
+                "technical-failure: ",
+                "temporary-failure: ",
+                "permanent-failure: ",
+                "pending-virus-check: created delivered technical-failure validation-failed virus-scan-failed",
+                "validation-failed: ",
+                "virus-scan-failed: ",
+                "returned-letter: ",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_handed_over_message_never_goes_back_to_waiting() {
+        for status in NotificationStatus::ALL {
+            let may = status.may_become(NotificationStatus::Created);
+            assert_eq!(may, *status == NotificationStatus::PendingVirusCheck, "{status}");
+        }
+    }
+
+    #[test]
+    fn groups_of_statuses_are_found_by_their_public_names() {
+        assert_eq!(NotificationStatus::matching("received"), Some(vec![NotificationStatus::Delivered]));
+        assert_eq!(NotificationStatus::matching("failed").map(|found| found.len()), Some(6));
+        assert_eq!(NotificationStatus::matching("lost"), None);
+    }
+}

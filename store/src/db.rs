@@ -1,0 +1,645 @@
+//! The one file that names a driver. Everything above it speaks of a [`Session`] (a connection to read from), a
+//! [`Tx`] (a transaction to write in), arguments and rows, and one SQL text serves both databases.
+//!
+//! Both take `$1`-style parameters. An argument knows its type even when it is null, because PostgreSQL asks.
+
+use std::{ops::Deref, ops::DerefMut, path::Path, str::FromStr, time::Duration};
+
+use domain::Timestamp;
+use sqlx::{
+    Arguments, AssertSqlSafe, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Transaction, Type,
+    encode::IsNull,
+    error::BoxDynError,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgHasArrayType, PgPool, PgPoolOptions, PgRow, PgTypeInfo, types::Oid},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+        SqliteSynchronous,
+    },
+};
+use uuid::Uuid;
+
+use crate::Error;
+
+/// The open database, of either kind. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Db {
+    /// Many readers and one writer: `SQLite` has one writer at a time, and waiting in our own line beats its polling.
+    Sqlite { readers: SqlitePool, writer: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// Which of the two databases it is; `dialect.rs` names what follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The embedded one.
+    Sqlite,
+    /// The one that scales out.
+    Postgres,
+}
+
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
+impl Db {
+    pub(crate) async fn connect(address: &str, connections: u32) -> Result<Self, Error> {
+        if let Some(path) = address.strip_prefix("sqlite:") {
+            return Self::open_file(Path::new(path.trim_start_matches("//"))).await;
+        }
+        if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            return Self::connect_server(address, connections).await;
+        }
+        Err(Error::Address(redacted(address)))
+    }
+
+    async fn open_file(path: &Path) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .statement_cache_capacity(200)
+            .pragma("cache_size", "-32000")
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("journal_size_limit", "67108864")
+            .pragma("temp_store", "memory");
+        let writer = pool(1).connect_with(options.clone()).await?;
+        let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;
+        Ok(Self::Sqlite { readers, writer })
+    }
+
+    async fn connect_server(address: &str, connections: u32) -> Result<Self, Error> {
+        let options = sqlx::postgres::PgConnectOptions::from_str(address)
+            .map_err(|_| Error::Address(redacted(address)))?
+            .application_name("pillarbox")
+            .options([("statement_timeout", "1200000"), ("timezone", "UTC")])
+            .statement_cache_capacity(200);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Sqlite { .. } => Kind::Sqlite,
+            Self::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    pub(crate) async fn read(&self) -> Result<Session, Error> {
+        Ok(Session(match self {
+            Self::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        }))
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Tx, Error> {
+        Ok(Tx(Session(match self {
+            Self::Sqlite { writer, .. } => Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Connection::PostgresTx(pool.begin().await?),
+        })))
+    }
+
+    pub(crate) async fn migrate(&self, migrator: &sqlx::migrate::Migrator) -> Result<(), Error> {
+        let outcome = match self {
+            Self::Sqlite { writer, .. } => migrator.run(writer).await,
+            Self::Postgres(pool) => migrator.run(pool).await,
+        };
+        outcome.map_err(|error| match error {
+            sqlx::migrate::MigrateError::VersionMissing(found) => {
+                Error::TooNew { found, known: migrator.iter().map(|one| one.version).max().unwrap_or(0) }
+            }
+            sqlx::migrate::MigrateError::Execute(cause) => cause.into(),
+            other => Error::Migration(other),
+        })
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+fn pool(size: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        .min_connections(1)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+/// The address without what may be a password.
+fn redacted(address: &str) -> String {
+    match (address.find("://"), address.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &address[..scheme], &address[at..]),
+        _ => address.to_owned(),
+    }
+}
+
+#[derive(Debug)]
+enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTx(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    PostgresTx(Transaction<'static, Postgres>),
+}
+
+/// A connection to ask. Every query function takes one; a [`Tx`] serves as one.
+#[derive(Debug)]
+pub struct Session(Connection);
+
+/// A transaction. Dropped without [`Tx::commit`], it never happened.
+#[derive(Debug)]
+pub struct Tx(Session);
+
+impl Deref for Tx {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.0
+    }
+}
+
+impl Tx {
+    /// Makes all that was done durable: once this returns, no crash undoes it.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self.0.0 {
+            Connection::SqliteTx(tx) => tx.commit().await?,
+            Connection::PostgresTx(tx) => tx.commit().await?,
+            Connection::Sqlite(_) | Connection::Postgres(_) => unreachable!("a Tx is made by begin"),
+        }
+        Ok(())
+    }
+
+    /// Undoes all that was done; dropping does the same a little later.
+    pub async fn roll_back(self) -> Result<(), Error> {
+        match self.0.0 {
+            Connection::SqliteTx(tx) => tx.rollback().await?,
+            Connection::PostgresTx(tx) => tx.rollback().await?,
+            Connection::Sqlite(_) | Connection::Postgres(_) => unreachable!("a Tx is made by begin"),
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Which database this is, for the few places where the accent matters.
+    pub(crate) const fn kind(&self) -> Kind {
+        match &self.0 {
+            Connection::Sqlite(_) | Connection::SqliteTx(_) => Kind::Sqlite,
+            Connection::Postgres(_) | Connection::PostgresTx(_) => Kind::Postgres,
+        }
+    }
+
+    /// Runs a statement; the number of rows that it touched.
+    pub(crate) async fn execute(&mut self, sql: impl Into<Sql>, args: Vec<Arg>) -> Result<u64, Error> {
+        let sql = sql.into().0;
+        Ok(match &mut self.0 {
+            Connection::Sqlite(c) => sqlx::query_with(sql, sqlite(args)?).execute(&mut **c).await?.rows_affected(),
+            Connection::SqliteTx(c) => sqlx::query_with(sql, sqlite(args)?).execute(&mut **c).await?.rows_affected(),
+            Connection::Postgres(c) => sqlx::query_with(sql, postgres(args)?).execute(&mut **c).await?.rows_affected(),
+            Connection::PostgresTx(c) => {
+                sqlx::query_with(sql, postgres(args)?).execute(&mut **c).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Every row that a query finds.
+    pub(crate) async fn fetch_all(&mut self, sql: impl Into<Sql>, args: Vec<Arg>) -> Result<Vec<Row>, Error> {
+        let sql = sql.into().0;
+        Ok(match &mut self.0 {
+            Connection::Sqlite(c) => {
+                Row::all_sqlite(sqlx::query_with(sql, sqlite(args)?).fetch_all(&mut **c).await?)
+            }
+            Connection::SqliteTx(c) => {
+                Row::all_sqlite(sqlx::query_with(sql, sqlite(args)?).fetch_all(&mut **c).await?)
+            }
+            Connection::Postgres(c) => {
+                Row::all_postgres(sqlx::query_with(sql, postgres(args)?).fetch_all(&mut **c).await?)
+            }
+            Connection::PostgresTx(c) => {
+                Row::all_postgres(sqlx::query_with(sql, postgres(args)?).fetch_all(&mut **c).await?)
+            }
+        })
+    }
+
+    /// The first row that a query finds, if any.
+    pub(crate) async fn fetch_optional(&mut self, sql: impl Into<Sql>, args: Vec<Arg>) -> Result<Option<Row>, Error> {
+        Ok(self.fetch_all(sql, args).await?.into_iter().next())
+    }
+
+    /// Puts many rows into a table at once, passing over those whose key is there; how many were put.
+    /// PostgreSQL is given one array a column, `SQLite` many rows a statement: each is its fastest way.
+    pub(crate) async fn insert_rows(&mut self, table: &Table, rows: Vec<Vec<Arg>>) -> Result<u64, Error> {
+        match self.kind() {
+            Kind::Postgres => self.insert_columns(table, rows).await,
+            Kind::Sqlite => {
+                let at_once = (MAX_SQLITE_PARAMETERS / table.columns.len()).min(100);
+                let mut inserted = 0;
+                let mut rows = rows.into_iter();
+                loop {
+                    let args: Vec<Vec<Arg>> = rows.by_ref().take(at_once).collect();
+                    if args.is_empty() {
+                        return Ok(inserted);
+                    }
+                    let sql = table.values_statement(args.len());
+                    inserted += self.execute(sql, args.into_iter().flatten().collect()).await?;
+                }
+            }
+        }
+    }
+
+    async fn insert_columns(&mut self, table: &Table, rows: Vec<Vec<Arg>>) -> Result<u64, Error> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut columns: Vec<Vec<Arg>> = table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        for row in rows {
+            for (column, arg) in columns.iter_mut().zip(row) {
+                column.push(arg);
+            }
+        }
+        let mut arguments = PgArguments::default();
+        for ((_, kind), column) in table.columns.iter().zip(columns) {
+            add_array(&mut arguments, *kind, column).map_err(sqlx::Error::Encode)?;
+        }
+        let query = sqlx::query_with(AssertSqlSafe(table.unnest_statement()), arguments);
+        Ok(match &mut self.0 {
+            Connection::PostgresTx(c) => query.execute(&mut **c).await?.rows_affected(),
+            Connection::Postgres(c) => query.execute(&mut **c).await?.rows_affected(),
+            Connection::Sqlite(_) | Connection::SqliteTx(_) => unreachable!("only PostgreSQL takes arrays"),
+        })
+    }
+}
+
+const MAX_SQLITE_PARAMETERS: usize = 32_000;
+
+/// A table to put rows into: its name, its columns and their types.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) columns: &'static [(&'static str, ColumnType)],
+}
+
+/// The type of a column, as far as arguments go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ColumnType {
+    Bool,
+    Int,
+    Text,
+    Bytes,
+    Id,
+    Time,
+}
+
+impl ColumnType {
+    const fn in_postgres(self) -> &'static str {
+        match self {
+            Self::Bool => "boolean",
+            Self::Int => "bigint",
+            Self::Text => "text",
+            Self::Bytes => "bytea",
+            Self::Id => "uuid",
+            Self::Time => "timestamptz",
+        }
+    }
+}
+
+impl Table {
+    fn column_names(&self) -> String {
+        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn values_statement(&self, rows: usize) -> String {
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let values = vec![row.as_str(); rows].join(", ");
+        format!("INSERT INTO {} ({}) VALUES {values} ON CONFLICT DO NOTHING", self.name, self.column_names())
+    }
+
+    fn unnest_statement(&self) -> String {
+        let arrays: Vec<String> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, (_, kind))| format!("${}::{}[]", index + 1, kind.in_postgres()))
+            .collect();
+        format!(
+            "INSERT INTO {} ({}) SELECT * FROM UNNEST({}) ON CONFLICT DO NOTHING",
+            self.name,
+            self.column_names(),
+            arrays.join(", ")
+        )
+    }
+}
+
+/// A statement: a literal, or one that was put together from literals and numbers of parameters. Never from data.
+#[derive(Debug)]
+pub(crate) struct Sql(SqlStr);
+
+impl From<&'static str> for Sql {
+    fn from(text: &'static str) -> Self {
+        Self(text.into_sql_str())
+    }
+}
+
+impl From<String> for Sql {
+    fn from(text: String) -> Self {
+        Self(AssertSqlSafe(text).into_sql_str())
+    }
+}
+
+/// `$first, $first+1, …`: parameters for a list of `count`.
+pub(crate) fn parameters(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// An argument of a statement, with its type even when null.
+pub(crate) enum Arg {
+    Bool(Option<bool>),
+    Int(Option<i64>),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+    Id(Option<Uuid>),
+    Time(Option<Timestamp>),
+}
+
+macro_rules! args_from {
+    ($($from:ty => |$value:ident| $arg:expr;)+) => {
+        $(impl From<$from> for Arg {
+            fn from($value: $from) -> Self {
+                $arg
+            }
+        })+
+    };
+}
+
+args_from! {
+    bool => |value| Self::Bool(Some(value));
+    i64 => |value| Self::Int(Some(value));
+    Option<i64> => |value| Self::Int(value);
+    u32 => |value| Self::Int(Some(i64::from(value)));
+    Option<u32> => |value| Self::Int(value.map(i64::from));
+    &str => |value| Self::Text(Some(value.to_owned()));
+    String => |value| Self::Text(Some(value));
+    Option<String> => |value| Self::Text(value);
+    Option<&str> => |value| Self::Text(value.map(str::to_owned));
+    Vec<u8> => |value| Self::Bytes(Some(value));
+    Uuid => |value| Self::Id(Some(value));
+    Option<Uuid> => |value| Self::Id(value);
+    Timestamp => |value| Self::Time(Some(value));
+    Option<Timestamp> => |value| Self::Time(value);
+    domain::UtcDay => |value| Self::Int(Some(value.number()));
+}
+
+macro_rules! args_from_ids {
+    ($($id:ident)+) => {
+        $(impl From<domain::$id> for Arg {
+            fn from(id: domain::$id) -> Self {
+                Self::Id(Some(id.as_uuid()))
+            }
+        }
+        impl From<Option<domain::$id>> for Arg {
+            fn from(id: Option<domain::$id>) -> Self {
+                Self::Id(id.map(domain::$id::as_uuid))
+            }
+        })+
+    };
+}
+
+args_from_ids!(ApiKeyId JobId NotificationId ReplyToId ServiceId SmsSenderId TaskId TemplateId UserId);
+
+macro_rules! args_from_words {
+    ($($word:ident)+) => {
+        $(impl From<domain::$word> for Arg {
+            fn from(word: domain::$word) -> Self {
+                Self::Text(Some(word.as_str().to_owned()))
+            }
+        })+
+    };
+}
+
+args_from_words!(Allowance Channel JobStatus KeyType Lane NotificationStatus Permission);
+
+/// The arguments of a statement, in order.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::db::Arg::from($value)),*] };
+}
+pub(crate) use args;
+
+fn sqlite(args: Vec<Arg>) -> Result<SqliteArguments, Error> {
+    let mut arguments = SqliteArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Bool(value) => arguments.add(value),
+            Arg::Int(value) => arguments.add(value),
+            Arg::Text(value) => arguments.add(value),
+            Arg::Bytes(value) => arguments.add(value),
+            Arg::Id(value) => arguments.add(value),
+            Arg::Time(value) => arguments.add(value.map(Timestamp::unix_micros)),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn postgres(args: Vec<Arg>) -> Result<PgArguments, Error> {
+    let mut arguments = PgArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Bool(value) => arguments.add(value),
+            Arg::Int(value) => arguments.add(value),
+            Arg::Text(value) => arguments.add(value),
+            Arg::Bytes(value) => arguments.add(value),
+            Arg::Id(value) => arguments.add(value),
+            Arg::Time(value) => arguments.add(value.map(Moment)),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+macro_rules! array_of {
+    ($arguments:expr, $column:expr, $($variant:ident)|+ => $unwrap:expr) => {
+        $arguments.add($column.into_iter().map($unwrap).collect::<Vec<_>>())
+    };
+}
+
+fn add_array(arguments: &mut PgArguments, kind: ColumnType, column: Vec<Arg>) -> Result<(), BoxDynError> {
+    const MISMATCH: &str = "a row holds its table's types in its table's order";
+    match kind {
+        ColumnType::Bool => array_of!(arguments, column, Bool => |arg| match arg {
+            Arg::Bool(value) => value,
+            _ => unreachable!("{MISMATCH}"),
+        }),
+        ColumnType::Int => array_of!(arguments, column, Int => |arg| match arg {
+            Arg::Int(value) => value,
+            _ => unreachable!("{MISMATCH}"),
+        }),
+        ColumnType::Text => array_of!(arguments, column, Text => |arg| match arg {
+            Arg::Text(value) => value,
+            _ => unreachable!("{MISMATCH}"),
+        }),
+        ColumnType::Bytes => array_of!(arguments, column, Bytes => |arg| match arg {
+            Arg::Bytes(value) => value,
+            _ => unreachable!("{MISMATCH}"),
+        }),
+        ColumnType::Id => array_of!(arguments, column, Id => |arg| match arg {
+            Arg::Id(value) => value,
+            _ => unreachable!("{MISMATCH}"),
+        }),
+        ColumnType::Time => array_of!(arguments, column, Time => |arg| match arg {
+            Arg::Time(value) => value.map(Moment),
+            _ => unreachable!("{MISMATCH}"),
+        }),
+    }
+}
+
+/// A timestamp as PostgreSQL keeps it: microseconds since 2000 in UTC.
+struct Moment(Timestamp);
+
+const MICROS_FROM_1970_TO_2000: i64 = 946_684_800_000_000;
+const TIMESTAMPTZ: Oid = Oid(1184);
+const ARRAY_OF_TIMESTAMPTZ: Oid = Oid(1185);
+
+impl Type<Postgres> for Moment {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ)
+    }
+}
+
+impl PgHasArrayType for Moment {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(ARRAY_OF_TIMESTAMPTZ)
+    }
+}
+
+impl Encode<'_, Postgres> for Moment {
+    fn encode_by_ref(&self, buffer: &mut sqlx::postgres::PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&(self.0.unix_micros() - MICROS_FROM_1970_TO_2000).to_be_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+impl Decode<'_, Postgres> for Moment {
+    fn decode(value: sqlx::postgres::PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
+        Ok(Self(Timestamp::from_unix_micros(micros + MICROS_FROM_1970_TO_2000)))
+    }
+}
+
+/// A row that was found.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    fn all_sqlite(rows: Vec<SqliteRow>) -> Vec<Self> {
+        rows.into_iter().map(Self::Sqlite).collect()
+    }
+
+    fn all_postgres(rows: Vec<PgRow>) -> Vec<Self> {
+        rows.into_iter().map(Self::Postgres).collect()
+    }
+
+    /// The value of a column.
+    pub(crate) fn get<T: Stored>(&self, column: &'static str) -> Result<T, Error> {
+        T::from_row(self, column).map_err(Error::from)
+    }
+
+    /// The value of a column that holds a word of a closed set.
+    pub(crate) fn word<T>(&self, table: &'static str, column: &'static str) -> Result<T, Error>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        let text: String = self.get(column)?;
+        text.parse().map_err(|error: T::Err| Error::Corrupt { table, column, what: error.to_string() })
+    }
+
+    /// A column that counts: never negative, never beyond `u32`.
+    pub(crate) fn count(&self, table: &'static str, column: &'static str) -> Result<u32, Error> {
+        let number: i64 = self.get(column)?;
+        u32::try_from(number).map_err(|_| Error::Corrupt { table, column, what: format!("{number} is no count") })
+    }
+
+}
+
+/// What a column can be read as.
+pub(crate) trait Stored: Sized {
+    fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error>;
+}
+
+macro_rules! stored {
+    ($($type:ty),+) => {
+        $(impl Stored for $type {
+            fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
+                match row {
+                    Row::Sqlite(row) => row.try_get(column),
+                    Row::Postgres(row) => row.try_get(column),
+                }
+            }
+        })+
+    };
+}
+
+stored!(bool, i64, Option<i64>, String, Option<String>, Vec<u8>, Uuid, Option<Uuid>);
+
+impl Stored for Timestamp {
+    fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
+        match row {
+            Row::Sqlite(row) => row.try_get(column).map(Self::from_unix_micros),
+            Row::Postgres(row) => row.try_get::<Moment, _>(column).map(|moment| moment.0),
+        }
+    }
+}
+
+impl Stored for Option<Timestamp> {
+    fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
+        match row {
+            Row::Sqlite(row) => {
+                row.try_get::<Option<i64>, _>(column).map(|micros| micros.map(Timestamp::from_unix_micros))
+            }
+            Row::Postgres(row) => {
+                row.try_get::<Option<Moment>, _>(column).map(|moment| moment.map(|moment| moment.0))
+            }
+        }
+    }
+}
+
+macro_rules! stored_ids {
+    ($($id:ident)+) => {
+        $(impl Stored for domain::$id {
+            fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
+                Uuid::from_row(row, column).map(Self::from)
+            }
+        }
+        impl Stored for Option<domain::$id> {
+            fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
+                Ok(Option::<Uuid>::from_row(row, column)?.map(domain::$id::from))
+            }
+        })+
+    };
+}
+
+stored_ids!(ApiKeyId JobId NotificationId ReplyToId ServiceId SmsSenderId TaskId TemplateId UserId);

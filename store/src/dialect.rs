@@ -1,0 +1,36 @@
+//! The few places where the two databases speak with different accents, each with a name.
+
+use domain::NotificationId;
+
+use crate::{Kind, db::Arg};
+
+impl Kind {
+    /// Passes over rows that another transaction is taking. `SQLite` has one writer, so no row is ever being taken.
+    pub(crate) const fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Days are kept apart, so that look-ups prune and retention drops them whole (design §4).
+    pub(crate) const fn has_partitions(self) -> bool {
+        matches!(self, Self::Postgres)
+    }
+
+    /// A further condition that lets PostgreSQL leave out the days in which none of `ids` lies. `SQLite` has one table,
+    /// and the condition would only tempt it to walk the range.
+    pub(crate) fn within(
+        self,
+        column: &str,
+        ids: impl Iterator<Item = NotificationId> + Clone,
+        args: &mut Vec<Arg>,
+    ) -> String {
+        let (Some(lowest), Some(highest), true) = (ids.clone().min(), ids.max(), self.has_partitions()) else {
+            return String::new();
+        };
+        args.push(lowest.into());
+        args.push(highest.into());
+        format!(" AND {column} BETWEEN ${} AND ${}", args.len() - 1, args.len())
+    }
+}

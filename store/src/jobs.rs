@@ -1,0 +1,196 @@
+//! Jobs: one template to every row of a spreadsheet. The cursor `rows_kept` moves in the transaction that keeps the
+//! rows before it, so a job that stopped anywhere goes on where it was, with every row once.
+
+use domain::{JobId, JobOrigin, JobStatus, ServiceId, TemplateId, Timestamp, UserId};
+use uuid::Uuid;
+
+use crate::{
+    Error, Session, Tx,
+    db::{Row, args, parameters},
+};
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Which; given by the caller, the id of its spreadsheet.
+    pub id: JobId,
+    /// Whose.
+    pub service_id: ServiceId,
+    /// What is sent.
+    pub template_id: TemplateId,
+    /// In which version, whatever is written later.
+    pub template_version: u32,
+    /// What its owner calls the file.
+    pub original_file_name: String,
+    /// How many rows the file has.
+    pub notification_count: u32,
+    /// The reply-to address or text message sender that was chosen.
+    pub sender_id: Option<Uuid>,
+    /// Who made it.
+    pub created_by: Option<UserId>,
+    /// How far it is.
+    pub status: JobStatus,
+    /// Why it could not go on, in words, if it could not.
+    pub problem: Option<String>,
+    /// When its rows are due: what their ids begin with.
+    pub due: Timestamp,
+    /// When it was asked to start.
+    pub scheduled_for: Option<Timestamp>,
+    /// Rows before this one are kept.
+    pub rows_kept: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Option<Timestamp>,
+    /// When its first row was taken.
+    pub processing_started: Option<Timestamp>,
+    /// When its last row was kept, or it stopped.
+    pub processing_finished: Option<Timestamp>,
+    /// Its file has been removed.
+    pub archived: bool,
+}
+
+impl Job {
+    /// What the ids of its rows are a function of.
+    pub const fn origin(&self) -> JobOrigin {
+        JobOrigin { job: self.id, service: self.service_id, due: self.due }
+    }
+}
+
+const COLUMNS: &str = "id, service_id, template_id, template_version, original_file_name, notification_count, \
+                       sender_id, created_by, status, problem, due, scheduled_for, rows_kept, created_at, updated_at, \
+                       processing_started, processing_finished, archived";
+
+/// Keeps a new job; [`Error::Exists`] if its id is taken, by whomever.
+pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
+    tx.execute(
+        format!("INSERT INTO jobs ({COLUMNS}) VALUES ({})", parameters(1, 18)),
+        args![
+            job.id,
+            job.service_id,
+            job.template_id,
+            job.template_version,
+            &*job.original_file_name,
+            job.notification_count,
+            job.sender_id,
+            job.created_by,
+            job.status,
+            job.problem.as_deref(),
+            job.due,
+            job.scheduled_for,
+            job.rows_kept,
+            job.created_at,
+            job.updated_at,
+            job.processing_started,
+            job.processing_finished,
+            job.archived,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A job of a service.
+pub async fn find(session: &mut Session, service: ServiceId, id: JobId) -> Result<Option<Job>, Error> {
+    let row = session
+        .fetch_optional(format!("SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND id = $2"), args![service, id])
+        .await?;
+    row.as_ref().map(job).transpose()
+}
+
+/// The jobs of a service, newest first: `count` of them after the first `skip`.
+pub async fn list(session: &mut Session, service: ServiceId, skip: u32, count: u32) -> Result<Vec<Job>, Error> {
+    session
+        .fetch_all(
+            format!(
+                "SELECT {COLUMNS} FROM jobs WHERE service_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3"
+            ),
+            args![service, count, skip],
+        )
+        .await?
+        .iter()
+        .map(job)
+        .collect()
+}
+
+/// Changes the status, if the job is in one from which that is allowed; whether it was.
+pub async fn set_status(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: JobId,
+    next: JobStatus,
+    problem: Option<&str>,
+    at: Timestamp,
+) -> Result<bool, Error> {
+    let from: Vec<&str> = JobStatus::that_may_become(next).map(JobStatus::as_str).collect();
+    let started = (next == JobStatus::InProgress).then_some(at);
+    let finished = next.is_settled().then_some(at);
+    let mut args = args![service, id, next, problem, at, started, finished];
+    let sql = format!(
+        "UPDATE jobs SET status = $3, problem = $4, updated_at = $5, \
+         processing_started = COALESCE($6, processing_started), processing_finished = $7 \
+         WHERE service_id = $1 AND id = $2 AND status IN ({})",
+        parameters(args.len() + 1, from.len())
+    );
+    args.extend(from.into_iter().map(Into::into));
+    Ok(tx.execute(sql, args).await? == 1)
+}
+
+/// Moves the cursor from `before` to `after`; false if it was not at `before` or the job is not in progress: somebody
+/// else has kept these rows, and the caller's transaction must not.
+pub async fn advance(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: JobId,
+    before: u32,
+    after: u32,
+    at: Timestamp,
+) -> Result<bool, Error> {
+    let touched = tx
+        .execute(
+            "UPDATE jobs SET rows_kept = $4, updated_at = $5 \
+             WHERE service_id = $1 AND id = $2 AND rows_kept = $3 AND status = 'in progress'",
+            args![service, id, before, after, at],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// The scheduled jobs whose time has come, oldest first, at most `count`.
+pub async fn list_due(session: &mut Session, now: Timestamp, count: u32) -> Result<Vec<Job>, Error> {
+    session
+        .fetch_all(
+            format!(
+                "SELECT {COLUMNS} FROM jobs WHERE status = 'scheduled' AND scheduled_for <= $1 \
+                 ORDER BY scheduled_for LIMIT $2"
+            ),
+            args![now, count],
+        )
+        .await?
+        .iter()
+        .map(job)
+        .collect()
+}
+
+fn job(row: &Row) -> Result<Job, Error> {
+    Ok(Job {
+        id: row.get("id")?,
+        service_id: row.get("service_id")?,
+        template_id: row.get("template_id")?,
+        template_version: row.count("jobs", "template_version")?,
+        original_file_name: row.get("original_file_name")?,
+        notification_count: row.count("jobs", "notification_count")?,
+        sender_id: row.get("sender_id")?,
+        created_by: row.get("created_by")?,
+        status: row.word("jobs", "status")?,
+        problem: row.get("problem")?,
+        due: row.get("due")?,
+        scheduled_for: row.get("scheduled_for")?,
+        rows_kept: row.count("jobs", "rows_kept")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+        processing_started: row.get("processing_started")?,
+        processing_finished: row.get("processing_finished")?,
+        archived: row.get("archived")?,
+    })
+}

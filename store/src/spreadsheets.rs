@@ -1,0 +1,75 @@
+//! Uploaded spreadsheets: what the check learnt about each file (workers §4.3). The file itself lies in `files`.
+
+use domain::{JobId, ServiceId, TemplateId, Timestamp};
+use uuid::Uuid;
+
+use crate::{Error, Session, Tx, db::args};
+
+/// An uploaded spreadsheet. Its id becomes that of the job made from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spreadsheet {
+    /// Which; also the job's id.
+    pub id: JobId,
+    /// Whose.
+    pub service_id: ServiceId,
+    /// The template it was checked against.
+    pub template_id: TemplateId,
+    /// What its owner calls it.
+    pub original_file_name: String,
+    /// How many rows it has.
+    pub notification_count: u32,
+    /// Every row may be sent.
+    pub valid: bool,
+    /// The reply-to address or text message sender that was chosen.
+    pub sender_id: Option<Uuid>,
+    /// What reading its rows needs to know of the whole file, as JSON.
+    pub layout: String,
+    /// When it was uploaded.
+    pub created_at: Timestamp,
+}
+
+/// Keeps what was learnt about an uploaded file.
+pub async fn insert(tx: &mut Tx, sheet: &Spreadsheet) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO spreadsheets (id, service_id, template_id, original_file_name, notification_count, valid, \
+         sender_id, layout, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        args![
+            sheet.id,
+            sheet.service_id,
+            sheet.template_id,
+            &*sheet.original_file_name,
+            sheet.notification_count,
+            sheet.valid,
+            sheet.sender_id,
+            &*sheet.layout,
+            sheet.created_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The uploaded file with this id, of this service.
+pub async fn find(session: &mut Session, service: ServiceId, id: JobId) -> Result<Option<Spreadsheet>, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
+             created_at FROM spreadsheets WHERE service_id = $1 AND id = $2",
+            args![service, id],
+        )
+        .await?;
+    row.map(|row| {
+        Ok(Spreadsheet {
+            id: row.get("id")?,
+            service_id: row.get("service_id")?,
+            template_id: row.get("template_id")?,
+            original_file_name: row.get("original_file_name")?,
+            notification_count: row.count("spreadsheets", "notification_count")?,
+            valid: row.get("valid")?,
+            sender_id: row.get("sender_id")?,
+            layout: row.get("layout")?,
+            created_at: row.get("created_at")?,
+        })
+    })
+    .transpose()
+}

@@ -1,0 +1,317 @@
+//! Tasks that wait, are taken, and die. What a task means is not known here; how it is worked on is `queue`'s.
+//!
+//! A task that is taken stays in its place with `ready_at` moved to the end of the lease: a worker that dies has
+//! nothing to give back. Whoever ends, delays or buries a task names the lease, so that a lease that was lost changes
+//! nothing.
+
+use std::time::Duration;
+
+use domain::{Lane, ServiceId, TaskId, Timestamp};
+use uuid::Uuid;
+
+use crate::{
+    Error, Session, Tx,
+    db::{ColumnType, Row, Table, args},
+};
+
+/// A task to put in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTask {
+    /// Sorts by time.
+    pub id: TaskId,
+    /// The workers that take it.
+    pub pool: &'static str,
+    /// Where it waits.
+    pub lane: Lane,
+    /// Whose turn it uses; the nil id for the platform's own work.
+    pub service_id: ServiceId,
+    /// What it is, with its version.
+    pub kind: &'static str,
+    /// What it is about, as JSON. Nothing personal.
+    pub payload: String,
+    /// How often it was tried before: 0 for new work.
+    pub attempt: u32,
+    /// From when it may be taken.
+    pub ready_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A task that somebody has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Which.
+    pub id: TaskId,
+    /// The token of this lease.
+    pub lease: Uuid,
+    /// When the lease ends unless it is renewed.
+    pub until: Timestamp,
+    /// Where it waited.
+    pub lane: Lane,
+    /// Whose.
+    pub service_id: ServiceId,
+    /// What it is, with its version.
+    pub kind: String,
+    /// What it is about, as JSON.
+    pub payload: String,
+    /// How often it was tried before.
+    pub attempt: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+const TABLE: Table = Table {
+    name: "tasks",
+    columns: &[
+        ("id", ColumnType::Id),
+        ("pool", ColumnType::Text),
+        ("lane", ColumnType::Text),
+        ("service_id", ColumnType::Id),
+        ("kind", ColumnType::Text),
+        ("payload", ColumnType::Text),
+        ("attempt", ColumnType::Int),
+        ("ready_at", ColumnType::Time),
+        ("created_at", ColumnType::Time),
+    ],
+};
+
+/// Puts tasks in the queue.
+pub async fn insert_many(tx: &mut Tx, tasks: Vec<NewTask>) -> Result<(), Error> {
+    let rows = tasks
+        .into_iter()
+        .map(|task| {
+            args![
+                task.id,
+                task.pool,
+                task.lane,
+                task.service_id,
+                task.kind,
+                task.payload,
+                task.attempt,
+                task.ready_at,
+                task.created_at,
+            ]
+        })
+        .collect();
+    tx.insert_rows(&TABLE, rows).await?;
+    Ok(())
+}
+
+/// The services that have a task ready in this pool and lane, from `from` on in the order of their ids, at most
+/// `count`. Each step of the walk is one look into the index, however many tasks a service has.
+pub async fn list_turns(
+    session: &mut Session,
+    pool: &str,
+    lane: Lane,
+    from: ServiceId,
+    now: Timestamp,
+    count: u32,
+) -> Result<Vec<ServiceId>, Error> {
+    session
+        .fetch_all(
+            "WITH RECURSIVE turn (service_id) AS ( \
+               SELECT * FROM (SELECT service_id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id >= $3 \
+                              ORDER BY service_id LIMIT 1) AS first \
+               UNION ALL \
+               SELECT (SELECT t.service_id FROM tasks t WHERE t.pool = $1 AND t.lane = $2 \
+                       AND t.service_id > turn.service_id ORDER BY t.service_id LIMIT 1) \
+               FROM turn WHERE turn.service_id IS NOT NULL) \
+             SELECT turn.service_id AS service_id FROM turn WHERE turn.service_id IS NOT NULL AND EXISTS \
+               (SELECT 1 FROM tasks t WHERE t.pool = $1 AND t.lane = $2 AND t.service_id = turn.service_id \
+                AND t.ready_at <= $4) LIMIT $5",
+            args![pool, lane, from, now, count],
+        )
+        .await?
+        .iter()
+        .map(|row| row.get("service_id"))
+        .collect()
+}
+
+/// Takes up to `count` ready tasks of one service, those that have waited longest first.
+#[expect(clippy::too_many_arguments, reason = "a place in the queue (pool, lane, service) and a lease (token, now, how long)")]
+pub async fn take(
+    tx: &mut Tx,
+    pool: &str,
+    lane: Lane,
+    service: ServiceId,
+    lease: Uuid,
+    now: Timestamp,
+    lease_time: Duration,
+    count: u32,
+) -> Result<Vec<Taken>, Error> {
+    let until = now.plus(lease_time);
+    let sql = format!(
+        "UPDATE tasks SET lease = $5, ready_at = $6 WHERE id IN \
+           (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at <= $4 \
+            ORDER BY ready_at LIMIT $7 {}) \
+         RETURNING id, lane, service_id, kind, payload, attempt, created_at",
+        tx.kind().skip_locked()
+    );
+    let rows = tx.fetch_all(sql, args![pool, lane, service, now, lease, until, count]).await?;
+    let mut taken = rows.iter().map(|row| taken(row, lease, until)).collect::<Result<Vec<_>, _>>()?;
+    taken.sort_by_key(|task| task.id);
+    Ok(taken)
+}
+
+fn taken(row: &Row, lease: Uuid, until: Timestamp) -> Result<Taken, Error> {
+    Ok(Taken {
+        id: row.get("id")?,
+        lease,
+        until,
+        lane: row.word("tasks", "lane")?,
+        service_id: row.get("service_id")?,
+        kind: row.get("kind")?,
+        payload: row.get("payload")?,
+        attempt: row.count("tasks", "attempt")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+/// Moves the end of a lease to `until`; false if the lease was lost.
+pub async fn renew(tx: &mut Tx, id: TaskId, lease: Uuid, until: Timestamp) -> Result<bool, Error> {
+    let touched =
+        tx.execute("UPDATE tasks SET ready_at = $3 WHERE id = $1 AND lease = $2", args![id, lease, until]).await?;
+    Ok(touched == 1)
+}
+
+/// Takes a finished task out of the queue; false if the lease was lost.
+pub async fn finish(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM tasks WHERE id = $1 AND lease = $2", args![id, lease]).await? == 1)
+}
+
+/// Gives a task back, to be taken again from `ready_at` on, with `attempt` tries behind it; false if the lease was lost.
+pub async fn put_back(
+    tx: &mut Tx,
+    id: TaskId,
+    lease: Uuid,
+    ready_at: Timestamp,
+    attempt: u32,
+) -> Result<bool, Error> {
+    let touched = tx
+        .execute(
+            "UPDATE tasks SET lease = NULL, ready_at = $3, attempt = $4 WHERE id = $1 AND lease = $2",
+            args![id, lease, ready_at, attempt],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// A task that was given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Which.
+    pub id: TaskId,
+    /// The workers that took it.
+    pub pool: String,
+    /// Where it waited.
+    pub lane: Lane,
+    /// Whose.
+    pub service_id: ServiceId,
+    /// What it was.
+    pub kind: String,
+    /// What it was about, as JSON.
+    pub payload: String,
+    /// How often it was tried.
+    pub attempt: u32,
+    /// Why it was given up.
+    pub why: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was given up.
+    pub died_at: Timestamp,
+}
+
+/// Moves a task to the dead letters; false if the lease was lost.
+pub async fn bury(tx: &mut Tx, id: TaskId, lease: Uuid, why: &str, at: Timestamp) -> Result<bool, Error> {
+    let buried = tx
+        .execute(
+            "INSERT INTO dead_letters (id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at) \
+             SELECT id, pool, lane, service_id, kind, payload, attempt, $3, created_at, $4 FROM tasks \
+             WHERE id = $1 AND lease = $2",
+            args![id, lease, why, at],
+        )
+        .await?;
+    finish(tx, id, lease).await?;
+    Ok(buried == 1)
+}
+
+/// The dead letters, newest first, at most `count`.
+pub async fn list_dead(session: &mut Session, count: u32) -> Result<Vec<DeadLetter>, Error> {
+    session
+        .fetch_all(
+            "SELECT id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at FROM dead_letters \
+             ORDER BY died_at DESC, id DESC LIMIT $1",
+            args![count],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(DeadLetter {
+                id: row.get("id")?,
+                pool: row.get("pool")?,
+                lane: row.word("dead_letters", "lane")?,
+                service_id: row.get("service_id")?,
+                kind: row.get("kind")?,
+                payload: row.get("payload")?,
+                attempt: row.count("dead_letters", "attempt")?,
+                why: row.get("why")?,
+                created_at: row.get("created_at")?,
+                died_at: row.get("died_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Puts a dead letter back in the queue as new work; whether there was one.
+pub async fn replay(tx: &mut Tx, id: TaskId, at: Timestamp) -> Result<bool, Error> {
+    let put = tx
+        .execute(
+            "INSERT INTO tasks (id, pool, lane, service_id, kind, payload, attempt, ready_at, created_at) \
+             SELECT id, pool, lane, service_id, kind, payload, 0, $2, created_at FROM dead_letters WHERE id = $1 \
+             ON CONFLICT DO NOTHING",
+            args![id, at],
+        )
+        .await?;
+    tx.execute("DELETE FROM dead_letters WHERE id = $1", args![id]).await?;
+    Ok(put == 1)
+}
+
+/// How a lane of a pool stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    /// The workers.
+    pub pool: String,
+    /// The lane.
+    pub lane: Lane,
+    /// Tasks that are there: waiting, delayed or being worked on.
+    pub tasks: u32,
+    /// Since when the longest waiting task that could be taken has been ready.
+    pub oldest_ready: Option<Timestamp>,
+}
+
+/// How every lane that holds a task stands.
+pub async fn list_depths(session: &mut Session, now: Timestamp) -> Result<Vec<Depth>, Error> {
+    session
+        .fetch_all(
+            "SELECT pool, lane, count(*) AS number, min(CASE WHEN ready_at <= $1 THEN ready_at END) AS oldest \
+             FROM tasks GROUP BY pool, lane ORDER BY pool, lane",
+            args![now],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Depth {
+                pool: row.get("pool")?,
+                lane: row.word("tasks", "lane")?,
+                tasks: row.count("tasks", "number")?,
+                oldest_ready: row.get("oldest")?,
+            })
+        })
+        .collect()
+}
+
+/// How many dead letters there are.
+pub async fn count_dead(session: &mut Session) -> Result<u32, Error> {
+    let row = session.fetch_optional("SELECT count(*) AS number FROM dead_letters", args![]).await?;
+    row.map_or(Ok(0), |row| row.count("dead_letters", "number"))
+}
