@@ -3,6 +3,7 @@
 //! Each module is one section of the specifications `recipients.md` and `templates.md` and bears its name.
 //! Tables (numbering plans, countries, character sets) are data under `content/data`, never code.
 
+pub mod characters;
 pub mod countries;
 pub mod email_addresses;
 pub mod emails;
