@@ -20,10 +20,12 @@ pub mod email;
 pub mod letter;
 mod outcome;
 mod secret;
+pub mod sink;
 pub mod sms;
 
 pub use email::{Email, EmailProvider};
 pub use letter::{Letter, LetterProvider, Postage};
 pub use outcome::{Detail, Handed, Refusal, SendError, SettingsError};
 pub use secret::Secret;
+pub use sink::Sink;
 pub use sms::{Sms, SmsProvider};

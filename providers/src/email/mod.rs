@@ -1,5 +1,9 @@
 //! E-mail: the port, and those who take e-mails from us.
 
+mod address;
+pub(crate) mod header_text;
+pub(crate) mod mime;
+
 use std::fmt;
 
 use async_trait::async_trait;
