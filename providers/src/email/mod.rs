@@ -3,6 +3,7 @@
 mod address;
 pub(crate) mod header_text;
 pub(crate) mod mime;
+pub mod smtp;
 
 use std::fmt;
 
