@@ -1,0 +1,261 @@
+//! What the sink has kept, newest first, without holding more of it than was asked for.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+    fmt,
+    fs::{self, DirEntry, File},
+    io::{self, BufRead, BufReader, Read as _},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use jiff::{Timestamp, civil::Date};
+use uuid::Uuid;
+
+use super::Channel;
+use crate::email::header_text;
+
+/// How much of a file is read to say what it is: our headers come first and are short.
+const HEAD_BYTES: u64 = 16 * 1024;
+
+/// Characters of a text message that are shown.
+const FIRST_WORDS: usize = 60;
+
+/// One hand-over that the sink kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// What kind of message it is.
+    pub channel: Channel,
+    /// The notification's id.
+    pub id: Uuid,
+    /// The address or number it was for; `None` for a letter.
+    pub to: Option<String>,
+    /// An e-mail's subject, or a text message's first words; `None` for a letter.
+    pub about: Option<String>,
+    /// The file.
+    pub path: PathBuf,
+    /// When it was handed over.
+    pub at: Timestamp,
+    /// 1 for the first hand-over of the day, 2 for the second: more than 1 means that it would have gone out again.
+    pub copy: u32,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept")
+            .field("path", &self.path)
+            .field("at", &self.at)
+            .field("copy", &self.copy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Numbers of kept hand-overs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// E-mails.
+    pub email: u64,
+    /// Text messages.
+    pub sms: u64,
+    /// Letters.
+    pub letter: u64,
+}
+
+/// A file as its name and its time tell of it. The order is the list's.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    at: SystemTime,
+    id: Uuid,
+    copy: u32,
+    channel: Channel,
+    path: PathBuf,
+}
+
+pub(super) fn newest(
+    directory: &Path,
+    channel: Option<Channel>,
+    limit: usize,
+) -> io::Result<Vec<Kept>> {
+    let mut kept = Vec::new();
+    for directories in days(directory, channel)?.into_values().rev() {
+        if kept.len() == limit {
+            break;
+        }
+        for found in newest_of_day(&directories, limit - kept.len())? {
+            kept.extend(open(found)?);
+        }
+    }
+    Ok(kept)
+}
+
+pub(super) fn count(directory: &Path) -> io::Result<Counts> {
+    let mut counts = Counts::default();
+    for channel in Channel::ALL {
+        let number = match channel {
+            Channel::Email => &mut counts.email,
+            Channel::Sms => &mut counts.sms,
+            Channel::Letter => &mut counts.letter,
+        };
+        for directories in days(directory, Some(channel))?.into_values() {
+            for (channel, day) in directories {
+                for entry in entries(&day)? {
+                    *number += u64::from(parse_name(&entry?, channel).is_some());
+                }
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// The directories of each day. A sink that has kept nothing has none.
+fn days(
+    directory: &Path,
+    channel: Option<Channel>,
+) -> io::Result<BTreeMap<Date, Vec<(Channel, PathBuf)>>> {
+    let mut days: BTreeMap<Date, Vec<_>> = BTreeMap::new();
+    for channel in Channel::ALL
+        .into_iter()
+        .filter(|one| channel.is_none_or(|asked| asked == *one))
+    {
+        for entry in entries(&directory.join(channel.as_str()))? {
+            let entry = entry?;
+            if let Some(day) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            {
+                days.entry(day).or_default().push((channel, entry.path()));
+            }
+        }
+    }
+    Ok(days)
+}
+
+fn newest_of_day(directories: &[(Channel, PathBuf)], limit: usize) -> io::Result<Vec<Found>> {
+    // The oldest of those kept so far is on top, and the first to go.
+    let mut newest = BinaryHeap::new();
+    for (channel, day) in directories {
+        for entry in entries(day)? {
+            newest.extend(find(&entry?, *channel)?.map(Reverse));
+            if newest.len() > limit {
+                newest.pop();
+            }
+        }
+    }
+    Ok(newest
+        .into_sorted_vec()
+        .into_iter()
+        .map(|Reverse(found)| found)
+        .collect())
+}
+
+/// The entries of a directory; none if it is not there.
+fn entries(directory: &Path) -> io::Result<impl Iterator<Item = io::Result<DirEntry>>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        Err(error) => Err(error),
+    }
+}
+
+/// `None` for what is not ours, is not finished, or was deleted while we looked.
+fn find(entry: &DirEntry, channel: Channel) -> io::Result<Option<Found>> {
+    let Some((id, copy)) = parse_name(entry, channel) else {
+        return Ok(None);
+    };
+    let Some(metadata) = unless_gone(entry.metadata())? else {
+        return Ok(None);
+    };
+    Ok(Some(Found {
+        at: metadata.modified()?,
+        id,
+        copy,
+        channel,
+        path: entry.path(),
+    }))
+}
+
+/// `<id>.eml` and `<id>.2.eml`.
+fn parse_name(entry: &DirEntry, channel: Channel) -> Option<(Uuid, u32)> {
+    let name = entry.file_name();
+    let stem = name
+        .to_str()?
+        .strip_suffix(channel.extension())?
+        .strip_suffix('.')?;
+    match stem.split_once('.') {
+        None => Some((stem.parse().ok()?, 1)),
+        Some((id, copy)) => Some((id.parse().ok()?, copy.parse().ok()?)),
+    }
+}
+
+fn open(found: Found) -> io::Result<Option<Kept>> {
+    let Some((to, about)) = unless_gone(read_head(&found))? else {
+        return Ok(None);
+    };
+    Ok(Some(Kept {
+        channel: found.channel,
+        id: found.id,
+        to,
+        about,
+        path: found.path,
+        at: Timestamp::try_from(found.at).unwrap_or(Timestamp::UNIX_EPOCH),
+        copy: found.copy,
+    }))
+}
+
+fn read_head(found: &Found) -> io::Result<(Option<String>, Option<String>)> {
+    if found.channel == Channel::Letter {
+        return Ok((None, None));
+    }
+    let mut file = BufReader::new(File::open(&found.path)?.take(HEAD_BYTES));
+    let mut to = None;
+    let mut subject = None;
+    // `X: a`, CRLF, ` b` is one header; a line that begins with a space continues the one before.
+    let mut header = String::new();
+    loop {
+        let line = read_line(&mut file)?;
+        if let Some(continuation) = line.strip_prefix(' ') {
+            header.push(' ');
+            header.push_str(continuation);
+            continue;
+        }
+        if let Some(value) = header.strip_prefix("To: ") {
+            to = Some(value.to_owned());
+        } else if let Some(value) = header.strip_prefix("Subject: ") {
+            subject = Some(header_text::decode(value));
+        }
+        if line.is_empty() {
+            break;
+        }
+        header = line;
+    }
+    if found.channel == Channel::Sms {
+        subject = Some(first_words(&mut file)?);
+    }
+    Ok((to, subject))
+}
+
+/// A line without its end; empty at the end of the headers and of the file.
+fn read_line(file: &mut impl BufRead) -> io::Result<String> {
+    let mut line = Vec::new();
+    file.read_until(b'\n', &mut line)?;
+    let line = String::from_utf8_lossy(&line);
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn first_words(file: &mut impl BufRead) -> io::Result<String> {
+    let mut head = Vec::new();
+    file.take(4 * FIRST_WORDS as u64).read_to_end(&mut head)?;
+    let text = String::from_utf8_lossy(&head);
+    let words = header_text::one_line(&text);
+    Ok(words.trim().chars().take(FIRST_WORDS).collect())
+}
+
+fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,4 @@
+//! The adapters against small real servers, and the sink against a real directory.
+
+mod messages;
+mod sink;
