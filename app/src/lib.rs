@@ -1,1 +1,150 @@
-//! 
+//! What the platform does: one file for each thing that can happen. [`tasks`] and [`schedule`] are the tables of
+//! contents of what happens later.
+//!
+//! Every write begins here. A use case reads, thinks, then makes one short write; nothing is held open while the
+//! outside – a provider, the file storage – is spoken to.
+
+pub mod deliver;
+pub mod demo;
+mod group_commit;
+pub mod jobs;
+pub mod keyring;
+mod limits;
+pub mod notifications;
+mod providers_in_use;
+pub mod receipts;
+pub mod schedule;
+pub mod services;
+mod settings;
+pub mod spreadsheets;
+pub mod tasks;
+pub mod templates;
+mod tenants;
+
+use std::{ops::Deref, sync::Arc};
+
+use domain::{Clock, Entropy};
+use files::Files;
+use queue::{DatabaseSource, Runner, Signals};
+use store::{Session, Store, Tx};
+
+pub use group_commit::KeepError;
+pub use limits::DoorError;
+pub use providers_in_use::Providers;
+pub use settings::{Money, Settings};
+pub use templates::Prepared;
+pub use tenants::{Caller, Tenant};
+
+/// The platform. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+/// What the platform is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// How it is set.
+    pub settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) files: Files,
+    pub(crate) providers: Providers,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) signals: Signals,
+    pub(crate) keeper: group_commit::Keeper,
+    pub(crate) tenants: tenants::Tenants,
+    pub(crate) templates: templates::Templates,
+    pub(crate) buckets: limits::Buckets,
+    pub(crate) spent: limits::Spent,
+}
+
+/// What an [`App`] is built over.
+#[derive(Debug)]
+pub struct Foundations {
+    /// The database.
+    pub store: Store,
+    /// The files.
+    pub files: Files,
+    /// Who takes messages from us.
+    pub providers: Providers,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Puts the platform together. Must be called inside a runtime: the group commit begins to wait for messages.
+    pub fn new(settings: Settings, foundations: Foundations) -> Self {
+        let Foundations { store, files, providers, clock, entropy } = foundations;
+        let signals = Signals::new(tasks::POOLS.iter().map(|pool| pool.name));
+        let spent = limits::Spent::default();
+        let keeper = group_commit::Keeper::start(group_commit::Writer {
+            store: store.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            signals: signals.clone(),
+            spent: spent.clone(),
+        });
+        Self(Arc::new(Parts {
+            tenants: tenants::Tenants::new(),
+            templates: templates::Templates::new(),
+            buckets: limits::Buckets::default(),
+            settings,
+            store,
+            files,
+            providers,
+            clock,
+            entropy,
+            signals,
+            keeper,
+            spent,
+        }))
+    }
+
+    /// A connection for a plain read.
+    pub async fn read(&self) -> Result<Session, store::Error> {
+        self.store.read().await
+    }
+
+    /// The database, for commands and for the workers.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// The workers over the database's own queue, ready to run.
+    pub fn runner(&self, settings: queue::Settings) -> Runner {
+        let source = DatabaseSource::new(self.store.clone(), self.clock.clone(), self.entropy.clone());
+        Runner::new(Arc::new(source), Arc::new(self.clone()), self.clock.clone(), self.signals.clone(), settings)
+    }
+
+    pub(crate) async fn write(&self) -> Result<Tx, store::Error> {
+        self.store.write().await
+    }
+
+    /// Commits, then tells the workers of these pools that there is something for them.
+    pub(crate) async fn commit_and_wake(&self, tx: Tx, pools: &[&str]) -> Result<(), store::Error> {
+        tx.commit().await?;
+        for pool in pools {
+            self.signals.wake(pool);
+        }
+        Ok(())
+    }
+}

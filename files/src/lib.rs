@@ -1,1 +1,173 @@
-//! 
+//! One [`Files`] over a directory, object storage or memory. [`keys`] lists every path that we ever write.
+//!
+//! What is put is durable once [`Upload::finish`] returns, and is there whole or not at all. Nothing here knows what the
+//! bytes mean; what is personal is sealed by whoever puts it.
+
+pub mod keys;
+
+use std::{path::Path as FsPath, sync::Arc};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart, local::LocalFileSystem, memory::InMemory};
+
+pub use keys::Key;
+
+/// Why a file could not be put or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such file.
+    #[error("there is no file {0}")]
+    Missing(Key),
+    /// The storage did not answer, is full, or refused.
+    #[error("the file storage failed at {key}")]
+    Storage {
+        /// The file.
+        key: Key,
+        /// What it said.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The address makes no sense, or its directory cannot be used.
+    #[error("cannot keep files at `{address}`: {why}; use file:<directory> or memory:")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Where files are kept. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Files(Arc<dyn ObjectStore>);
+
+/// Parts of a file are written at this size, and at most so many are on their way.
+const PART_BYTES: usize = 5 << 20;
+const PARTS_UNDER_WAY: usize = 2;
+
+impl Files {
+    /// Opens `file:<directory>` (made if it is not there) or `memory:`.
+    pub fn open(address: &str) -> Result<Self, Error> {
+        let failed = |why: String| Error::Address { address: address.to_owned(), why };
+        if address == "memory:" {
+            return Ok(Self(Arc::new(InMemory::new())));
+        }
+        let Some(directory) = address.strip_prefix("file:") else {
+            return Err(failed("it is of no known kind".to_owned()));
+        };
+        std::fs::create_dir_all(FsPath::new(directory)).map_err(|error| failed(error.to_string()))?;
+        let storage = LocalFileSystem::new_with_prefix(directory).map_err(|error| failed(error.to_string()))?;
+        Ok(Self(Arc::new(storage.with_fsync(true))))
+    }
+
+    /// Begins a file; it is there once the upload is finished.
+    pub async fn begin(&self, key: &Key) -> Result<Upload, Error> {
+        let parts = self.0.put_multipart(&key.path()).await.map_err(|source| storage(key, source))?;
+        Ok(Upload { key: key.clone(), writer: WriteMultipart::new_with_chunk_size(parts, PART_BYTES) })
+    }
+
+    /// Reads a file as it comes.
+    pub async fn read(
+        &self,
+        key: &Key,
+    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + use<>, Error> {
+        let found = self.0.get(&key.path()).await.map_err(|source| storage(key, source))?;
+        let key = key.clone();
+        Ok(found.into_stream().map_err(move |source| storage(&key, source)).boxed())
+    }
+
+    /// Removes a file; harmless if it is not there.
+    pub async fn remove(&self, key: &Key) -> Result<(), Error> {
+        match self.0.delete(&key.path()).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(storage(key, source)),
+        }
+    }
+}
+
+fn storage(key: &Key, source: object_store::Error) -> Error {
+    match source {
+        object_store::Error::NotFound { .. } => Error::Missing(key.clone()),
+        source => Error::Storage { key: key.clone(), source },
+    }
+}
+
+/// A file that is being written. Dropped before it is finished, it never was.
+#[derive(Debug)]
+pub struct Upload {
+    key: Key,
+    writer: WriteMultipart,
+}
+
+impl Upload {
+    /// Adds bytes. Waits when the storage is slower than the caller.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.writer.wait_for_capacity(PARTS_UNDER_WAY).await.map_err(|source| storage(&self.key, source))?;
+        self.writer.write(bytes);
+        Ok(())
+    }
+
+    /// Makes the file durable under its key.
+    pub async fn finish(self) -> Result<(), Error> {
+        self.writer.finish().await.map_err(|source| storage(&self.key, source))?;
+        Ok(())
+    }
+
+    /// Forgets what was written.
+    pub async fn give_up(self) {
+        // What cannot be removed now is removed by the storage's own rule for unfinished uploads.
+        let _ = self.writer.abort().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read_all(files: &Files, key: &Key) -> Result<Vec<u8>, Error> {
+        files.read(key).await?.try_fold(Vec::new(), |mut all, part| async move {
+            all.extend_from_slice(&part);
+            Ok(all)
+        })
+        .await
+    }
+
+    /// What every kind of storage must do.
+    async fn keeps_its_word(files: Files) {
+        let key = Key::spreadsheet(uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+        assert!(matches!(read_all(&files, &key).await, Err(Error::Missing(_))));
+
+        let mut upload = files.begin(&key).await.unwrap();
+        upload.write(b"phone number\n").await.unwrap();
+        assert!(matches!(read_all(&files, &key).await, Err(Error::Missing(_))), "not there before it is finished");
+        upload.write(b"07700900123\n").await.unwrap();
+        upload.finish().await.unwrap();
+        assert_eq!(read_all(&files, &key).await.unwrap(), b"phone number\n07700900123\n");
+
+        let mut dropped = files.begin(&Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::nil())).await.unwrap();
+        dropped.write(b"never").await.unwrap();
+        dropped.give_up().await;
+
+        files.remove(&key).await.unwrap();
+        files.remove(&key).await.unwrap();
+        assert!(matches!(read_all(&files, &key).await, Err(Error::Missing(_))));
+    }
+
+    #[tokio::test]
+    async fn a_directory_keeps_files() {
+        let directory = tempfile::tempdir().unwrap();
+        keeps_its_word(Files::open(&format!("file:{}", directory.path().display())).unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn memory_keeps_files() {
+        keeps_its_word(Files::open("memory:").unwrap()).await;
+    }
+
+    #[test]
+    fn an_address_of_no_known_kind_is_refused_in_words() {
+        let error = Files::open("ftp://example").unwrap_err().to_string();
+        assert!(error.contains("use file:<directory>"), "{error}");
+    }
+}

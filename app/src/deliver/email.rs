@@ -1,0 +1,67 @@
+//! Handing over an e-mail (workers §7.1).
+
+use content::{emails::Branding, placeholders::Values};
+use domain::{NotificationStatus, Timestamp};
+use providers::Email;
+use store::notifications::Notification;
+
+use super::{RETRY_DELAY, Step, failed, handed, moment, refused};
+use crate::{App, Tenant, templates, templates::Text};
+
+/// How many e-mails can usefully be handed over at once.
+pub(super) fn at_once(app: &App) -> usize {
+    app.providers.email.iter().map(|one| one.provider.concurrency()).max().unwrap_or(1)
+}
+
+/// Renders an e-mail and hands it over.
+pub(super) async fn hand_over(app: &App, tenant: &Tenant, message: &Notification, now: Timestamp) -> Step {
+    let again = |why: String| Step::Again { id: message.id, after: RETRY_DELAY, why };
+    let email = match render(app, tenant, message, now).await {
+        Ok(Some(email)) => email,
+        Ok(None) => return broken(message),
+        Err(fault) => return again(fault.to_string()),
+    };
+    let Some(provider) = app.providers.choose_email(app.entropy()) else {
+        return again("email notification failed as no active providers".to_owned());
+    };
+    match provider.send(&email).await {
+        Ok(taken) => {
+            Step::Settled(handed(message, provider.name(), provider.reports_delivery(), taken.reference, now))
+        }
+        Err(error) => refused(message, &error, RETRY_DELAY),
+    }
+}
+
+async fn render(
+    app: &App,
+    tenant: &Tenant,
+    message: &Notification,
+    now: Timestamp,
+) -> Result<Option<Email>, std::sync::Arc<store::Error>> {
+    let prepared =
+        templates::find_version(app, message.service_id, message.template_id, message.template_version).await?;
+    let Some(Text::Email(text)) = prepared.as_deref().map(|prepared| &prepared.text) else {
+        return Ok(None);
+    };
+    let contents = message.open(app.store.vault())?;
+    let values = Values::from_json(contents.personalisation.reveal());
+    let service = &tenant.service;
+    let branding = Branding { name: Some(service.name.clone()), ..Branding::default() };
+    Ok(Some(Email {
+        id: message.id.as_uuid(),
+        at: moment(now),
+        from_name: service.name.clone(),
+        from_address: format!("{}@{}", service.email_sender_local_part, app.settings.email_domain),
+        to: contents.normalised.into_inner(),
+        reply_to: message.reply_to_text.clone(),
+        subject: text.subject(&values),
+        plain_body: text.plain_body(&values),
+        html_body: text.html_page(&values, &branding),
+        unsubscribe_url: contents.unsubscribe_url,
+    }))
+}
+
+fn broken(message: &Notification) -> Step {
+    let why = format!("there is no e-mail template {} any more", message.template_id);
+    Step::Settled(failed(message.id, NotificationStatus::TechnicalFailure, why))
+}

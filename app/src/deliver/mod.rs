@@ -1,0 +1,320 @@
+//! Handing messages over: a batch at a time, in three breaths – read what still waits, speak to the provider, write
+//! what became of it. Nothing is held open while the provider is spoken to.
+//!
+//! Outcomes are committed as they come, all that wait in one commit, so that what a crash can repeat is only what was
+//! answered since the last commit began: the one honest window (design §1, promise 3). The last of them are committed
+//! together with the end of the task and the smaller tasks that carry on: what must be retried, with its delay, and
+//! what a slow provider left over when the batch had used its time.
+
+mod email;
+mod letter;
+mod sms;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use domain::{Channel, KeyType, NotificationId, NotificationStatus, TaskId, Timestamp};
+use futures::StreamExt as _;
+use queue::{Enqueue as _, NewTask, Task, Verdict};
+use store::notifications::{Notification, Outcome};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use crate::{App, Tenant, receipts, tasks, tenants};
+
+/// How often a message is tried again (workers §7.1): four hours in all.
+const MAX_RETRIES: u32 = 48;
+/// How long between two tries.
+const RETRY_DELAY: Duration = Duration::from_secs(300);
+/// How long a batch holds its worker: what is left then waits for its service's next turn.
+const SLICE: Duration = Duration::from_secs(1);
+/// How long to wait when the store does not answer.
+const STORE_DELAY: Duration = Duration::from_secs(5);
+
+/// What became of one attempt to hand a message over.
+#[derive(Debug)]
+enum Step {
+    /// It is over, one way or the other.
+    Settled(Outcome),
+    /// It is to be tried again.
+    Again { id: NotificationId, after: Duration, why: String },
+    /// It was not tried: the batch has used its time.
+    Left(NotificationId),
+    /// It was not tried: the lease is lost, and another worker has the batch.
+    Abandoned,
+}
+
+/// Hands over those messages of a batch that still wait.
+pub(crate) async fn deliver(app: &App, task: &Task, channel: Channel, ids: &[NotificationId]) -> Verdict {
+    match try_deliver(app, task, channel, ids).await {
+        Ok(()) => Verdict::Done,
+        Err(fault) => {
+            warn!(error = &fault as &dyn std::error::Error, "cannot deliver a batch, will try again");
+            Verdict::RetryAt(app.clock.now().plus(STORE_DELAY))
+        }
+    }
+}
+
+async fn try_deliver(app: &App, task: &Task, channel: Channel, ids: &[NotificationId]) -> Result<(), DeliverError> {
+    let waiting = store::notifications::list_waiting(&mut app.read().await?, ids).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let tenant = tenants::find(app, task.taken().service_id).await?.ok_or(DeliverError::NoService)?;
+    if !tenant.service.active {
+        return refuse_all(app, task, &waiting, &tenant).await;
+    }
+    let batch = Batch { app, task, tenant: &tenant, channel, started: app.clock.now() };
+    let (steps, taken) = mpsc::unbounded_channel();
+    let (recorded, ()) = futures::join!(batch.record(taken), batch.hand_over_all(waiting, steps));
+    recorded
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DeliverError {
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    #[error("the store failed")]
+    Cached(#[from] Arc<store::Error>),
+    #[error("there is no such service any more")]
+    NoService,
+}
+
+/// A service that was switched off sends nothing more, and is not tried again (workers §7.1 Build, F12).
+async fn refuse_all(
+    app: &App,
+    task: &Task,
+    waiting: &[Notification],
+    tenant: &Tenant,
+) -> Result<(), DeliverError> {
+    let service = tenant.service.id;
+    let outcomes: Vec<Outcome> = waiting
+        .iter()
+        .map(|message| {
+            failed(message.id, NotificationStatus::TechnicalFailure, format!("service {service} is inactive"))
+        })
+        .collect();
+    let mut tx = app.write().await?;
+    store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
+    task.end(&mut tx).await?;
+    tx.commit().await?;
+    error!(
+        service.id = %service,
+        "sending of {} messages to a provider is not allowed: service {service} is inactive", outcomes.len()
+    );
+    Ok(())
+}
+
+struct Batch<'a> {
+    app: &'a App,
+    task: &'a Task,
+    tenant: &'a Tenant,
+    channel: Channel,
+    started: Timestamp,
+}
+
+impl Batch<'_> {
+    /// Hands over every message, as many at once as the provider can use.
+    async fn hand_over_all(&self, waiting: Vec<Notification>, steps: mpsc::UnboundedSender<Step>) {
+        let at_once = match self.channel {
+            Channel::Email => email::at_once(self.app),
+            Channel::Sms => sms::at_once(self.app),
+            Channel::Letter => 1,
+        };
+        futures::stream::iter(waiting)
+            .map(|message| self.hand_over(message))
+            .buffer_unordered(at_once.max(1))
+            .for_each(|step| {
+                // The other end goes away only when it could not record; then nothing more is to be said.
+                let _ = steps.send(step);
+                std::future::ready(())
+            })
+            .await;
+    }
+
+    async fn hand_over(&self, message: Notification) -> Step {
+        let now = self.app.clock.now();
+        if !self.task.is_held(now) {
+            return Step::Abandoned;
+        }
+        if now.since(self.started) > SLICE {
+            return Step::Left(message.id);
+        }
+        let step = match (message.key_type, self.channel) {
+            (KeyType::Test, _) => Step::Settled(receipts::pretend_to_send(&message, now)),
+            (_, Channel::Email) => email::hand_over(self.app, self.tenant, &message, now).await,
+            (_, Channel::Sms) => sms::hand_over(self.app, self.tenant, &message, now, self.task.taken().attempt).await,
+            (_, Channel::Letter) => letter::hand_over(&message),
+        };
+        match step {
+            Step::Again { id, why, .. } if self.task.taken().attempt >= MAX_RETRIES => {
+                error!(
+                    notification.id = %id,
+                    "RETRY FAILED: Max retries reached. The task {} failed for notification {id}. \
+                     Notification has been updated to technical-failure", self.task.taken().kind
+                );
+                Step::Settled(failed(id, NotificationStatus::TechnicalFailure, why))
+            }
+            step => step,
+        }
+    }
+
+    /// Commits outcomes as they come; the last with the end of the task and the tasks that carry on.
+    async fn record(&self, mut steps: mpsc::UnboundedReceiver<Step>) -> Result<(), DeliverError> {
+        let (mut outcomes, mut rest) = (Vec::new(), Rest::default());
+        let mut test_ids = Vec::new();
+        loop {
+            let mut came = Vec::new();
+            let none_left = steps.recv_many(&mut came, 256).await == 0;
+            for step in came {
+                match step {
+                    Step::Settled(outcome) => outcomes.push(outcome),
+                    Step::Again { id, after, why } => rest.again(id, after, why),
+                    Step::Left(id) => rest.left.push(id),
+                    Step::Abandoned => rest.abandoned = true,
+                }
+            }
+            if none_left || (steps.is_closed() && steps.is_empty()) {
+                break;
+            }
+            if !outcomes.is_empty() {
+                test_ids.extend(receipts::to_come(&outcomes));
+                let mut tx = self.app.write().await?;
+                store::notifications::record(&mut tx, &outcomes, self.app.clock.now()).await?;
+                tx.commit().await?;
+                count(self.channel, &outcomes);
+                outcomes.clear();
+            }
+        }
+        test_ids.extend(receipts::to_come(&outcomes));
+        self.end(&outcomes, rest, test_ids).await
+    }
+
+    async fn end(&self, outcomes: &[Outcome], rest: Rest, test_ids: Vec<NotificationId>) -> Result<(), DeliverError> {
+        let now = self.app.clock.now();
+        rest.tell();
+        let mut next = rest.tasks(self.app, self.task, self.channel, now);
+        if !test_ids.is_empty() {
+            next.push(tasks::made_up_receipts(
+                TaskId::mint(now, self.app.entropy()),
+                self.tenant.service.id,
+                &test_ids,
+                now,
+            ));
+        }
+        let pools: Vec<&str> = next.iter().map(|task| task.pool).collect();
+        let mut tx = self.app.write().await?;
+        store::notifications::record(&mut tx, outcomes, now).await?;
+        // Where the lease was lost the other worker carries the batch on; these tasks would only do it again.
+        if self.task.end(&mut tx).await? {
+            tx.enqueue(next).await?;
+        }
+        self.app.commit_and_wake(tx, &pools).await?;
+        count(self.channel, outcomes);
+        Ok(())
+    }
+}
+
+fn count(channel: Channel, outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        let provider = outcome.sent_by.clone().unwrap_or_else(|| "none".to_owned());
+        metrics::counter!(
+            "pillarbox_notifications_handed_over_total",
+            "channel" => channel.as_str(), "provider" => provider, "status" => outcome.status.as_str()
+        )
+        .increment(1);
+    }
+}
+
+/// What a batch did not settle.
+#[derive(Debug, Default)]
+struct Rest {
+    again: BTreeMap<Duration, Vec<NotificationId>>,
+    reasons: BTreeMap<String, u32>,
+    left: Vec<NotificationId>,
+    abandoned: bool,
+}
+
+impl Rest {
+    fn again(&mut self, id: NotificationId, after: Duration, why: String) {
+        self.again.entry(after).or_default().push(id);
+        *self.reasons.entry(why).or_default() += 1;
+    }
+
+    fn tell(&self) {
+        for (why, count) in &self.reasons {
+            warn!("could not hand over {count} messages, will try again: {why}");
+        }
+        if !self.left.is_empty() {
+            info!("{} messages wait for the next turn of their service", self.left.len());
+        }
+        if self.abandoned {
+            warn!("stopped in the middle of a batch: the lease was lost");
+        }
+    }
+
+    fn tasks(&self, app: &App, task: &Task, channel: Channel, now: Timestamp) -> Vec<NewTask> {
+        let taken = task.taken();
+        let carry_on = |ids: &[NotificationId], after: Duration, attempt: u32| NewTask {
+            attempt,
+            ready_at: now.plus(after),
+            ..tasks::deliver(TaskId::mint(now, app.entropy()), taken.service_id, channel, taken.lane, ids, now)
+        };
+        let again = self.again.iter().map(|(after, ids)| carry_on(ids, *after, taken.attempt + 1));
+        let left = (!self.left.is_empty()).then(|| carry_on(&self.left, Duration::ZERO, taken.attempt));
+        again.chain(left).collect()
+    }
+}
+
+/// A message that a provider took. Where nobody will report, that is the last we hear, and it counts as delivered
+/// (docs/decisions/acceptance-is-the-last-we-hear.md).
+fn handed(
+    message: &Notification,
+    provider: &str,
+    reports_delivery: bool,
+    reference: Option<String>,
+    now: Timestamp,
+) -> Outcome {
+    let status = match (message.international, reports_delivery) {
+        (true, _) => NotificationStatus::Sent,
+        (false, true) => NotificationStatus::Sending,
+        (false, false) => NotificationStatus::Delivered,
+    };
+    Outcome {
+        id: message.id,
+        status,
+        sent_at: Some(now),
+        sent_by: Some(provider.to_owned()),
+        reference,
+        billable_units: None,
+        problem: None,
+    }
+}
+
+fn failed(id: NotificationId, status: NotificationStatus, why: String) -> Outcome {
+    Outcome { id, status, sent_at: None, sent_by: None, reference: None, billable_units: None, problem: Some(why) }
+}
+
+/// What a provider's no means for a message.
+fn refused(message: &Notification, error: &providers::SendError, first_delay: Duration) -> Step {
+    use providers::{Refusal, SendError};
+    let id = message.id;
+    match error {
+        SendError::Rejected { why: Refusal::Recipient, detail } => {
+            Step::Settled(failed(id, NotificationStatus::PermanentFailure, detail.to_string()))
+        }
+        SendError::Rejected { why: Refusal::Message, detail } => {
+            Step::Settled(failed(id, NotificationStatus::TechnicalFailure, detail.to_string()))
+        }
+        SendError::Throttled { retry_after, .. } => {
+            Step::Again { id, after: retry_after.unwrap_or(RETRY_DELAY), why: error.to_string() }
+        }
+        SendError::Unavailable { .. } => Step::Again { id, after: first_delay, why: error.to_string() },
+        // The provider may have it: not at once, so that a receipt can come first.
+        SendError::Unknown { .. } => Step::Again { id, after: RETRY_DELAY, why: error.to_string() },
+    }
+}
+
+/// A moment as the providers take it.
+fn moment(now: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(now.unix_micros()).unwrap_or_default()
+}

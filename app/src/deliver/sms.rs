@@ -1,0 +1,79 @@
+//! Handing over a text message (workers §7.1).
+
+use std::time::Duration;
+
+use content::placeholders::Values;
+use domain::{NotificationStatus, Timestamp};
+use providers::Sms;
+use store::notifications::{Notification, Outcome};
+
+use super::{RETRY_DELAY, Step, failed, handed, moment, refused};
+use crate::{App, Tenant, templates, templates::Text};
+
+/// How many texts can usefully be handed over at once.
+pub(super) fn at_once(app: &App) -> usize {
+    app.providers.sms.iter().map(|one| one.provider.concurrency()).max().unwrap_or(1)
+}
+
+/// Renders a text and hands it over. The first retry comes at once – another provider will probably be drawn.
+pub(super) async fn hand_over(
+    app: &App,
+    tenant: &Tenant,
+    message: &Notification,
+    now: Timestamp,
+    attempt: u32,
+) -> Step {
+    let delay = if attempt == 0 { Duration::ZERO } else { RETRY_DELAY };
+    let again = |why: String| Step::Again { id: message.id, after: RETRY_DELAY, why };
+    let rendered = match render(app, tenant, message, now).await {
+        Ok(Some(rendered)) => rendered,
+        Ok(None) => return broken(message),
+        Err(fault) => return again(fault.to_string()),
+    };
+    let Some(provider) = app.providers.choose_sms(message.international, app.entropy()) else {
+        return again("sms notification failed as no active providers".to_owned());
+    };
+    match provider.send(&rendered.sms).await {
+        Ok(taken) => Step::Settled(Outcome {
+            billable_units: Some(rendered.fragments),
+            ..handed(message, provider.name(), provider.reports_delivery(), taken.reference, now)
+        }),
+        Err(error) => refused(message, &error, delay),
+    }
+}
+
+struct Rendered {
+    sms: Sms,
+    fragments: u32,
+}
+
+async fn render(
+    app: &App,
+    tenant: &Tenant,
+    message: &Notification,
+    now: Timestamp,
+) -> Result<Option<Rendered>, std::sync::Arc<store::Error>> {
+    let prepared =
+        templates::find_version(app, message.service_id, message.template_id, message.template_version).await?;
+    let Some(Text::Sms(text)) = prepared.as_deref().map(|prepared| &prepared.text) else {
+        return Ok(None);
+    };
+    let contents = message.open(app.store.vault())?;
+    let values = Values::from_json(contents.personalisation.reveal());
+    let filled = text.fill(&values, tenant.sms_prefix());
+    let fragments = filled.fragment_count();
+    let sms = Sms {
+        id: message.id.as_uuid(),
+        at: moment(now),
+        to: contents.normalised.into_inner(),
+        content: filled.into_text(),
+        sender: message.reply_to_text.clone().unwrap_or_default(),
+        international: message.international,
+    };
+    Ok(Some(Rendered { sms, fragments }))
+}
+
+fn broken(message: &Notification) -> Step {
+    let why = format!("there is no text message template {} any more", message.template_id);
+    Step::Settled(failed(message.id, NotificationStatus::TechnicalFailure, why))
+}

@@ -1,0 +1,171 @@
+//! The guards at the door: how fast, and how many today (public-api §4). Both are looked at before a body is read.
+//!
+//! The day's count here is a quick look, at most a second old; the exact one is spent in the transaction that keeps the
+//! message (`group_commit`).
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use domain::{Allowance, Channel, KeyType, ServiceId, Timestamp, UtcDay};
+
+use crate::{App, Caller};
+
+/// Why a request is refused at the door.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// Too many requests in a short time.
+    #[error("too many requests")]
+    TooFast {
+        /// The type of the key.
+        key_type: KeyType,
+        /// How many a minute are allowed.
+        rate: u32,
+    },
+    /// Too many messages today.
+    #[error("too many messages today")]
+    DailyLimit {
+        /// Of which kind.
+        allowance: Allowance,
+        /// How many are allowed.
+        limit: i64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Lets a request to send through, or not.
+pub async fn pass(app: &App, caller: &Caller, channel: Channel) -> Result<(), DoorError> {
+    let service = &caller.tenant.service;
+    let now = app.clock.now();
+    if !app.buckets.take(service.id, caller.key_type, service.rate_limit, now) {
+        return Err(DoorError::TooFast { key_type: caller.key_type, rate: service.rate_limit });
+    }
+    check_day(app, caller, channel.into()).await
+}
+
+/// Refuses if one more of these would pass today's limit.
+pub(crate) async fn check_day(app: &App, caller: &Caller, allowance: Allowance) -> Result<(), DoorError> {
+    let service = &caller.tenant.service;
+    // Test keys have a counter of their own, which never rises; in trial mode it has the limits of a live service.
+    let (spent, limit) = match caller.key_type {
+        KeyType::Test if service.restricted => (0, allowance.standard_limit()),
+        KeyType::Test => (0, service.daily_limit(allowance)),
+        KeyType::Normal | KeyType::Team => {
+            (spent_today(app, service.id, allowance).await?, service.daily_limit(allowance))
+        }
+    };
+    if spent < limit { Ok(()) } else { Err(DoorError::DailyLimit { allowance, limit }) }
+}
+
+/// How many of these a service has spent today, at most a second ago.
+pub(crate) async fn spent_today(app: &App, service: ServiceId, allowance: Allowance) -> Result<i64, store::Error> {
+    let now = app.clock.now();
+    let day = now.utc_day();
+    if let Some(spent) = app.spent.recall(service, allowance, day, now) {
+        return Ok(spent);
+    }
+    let spent = store::counters::find_spent(&mut app.store.read().await?, service, allowance, day).await?;
+    app.spent.learn(service, allowance, day, spent, now);
+    Ok(spent)
+}
+
+/// Token buckets, one for each service and key type.
+#[derive(Debug, Default)]
+pub(crate) struct Buckets(Mutex<HashMap<(ServiceId, KeyType), Bucket>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    tokens: i64,
+    filled_at: Timestamp,
+}
+
+impl Buckets {
+    /// Takes a token; whether the request may pass. A refused request leaves the count at 0.
+    fn take(&self, service: ServiceId, key_type: KeyType, rate: u32, now: Timestamp) -> bool {
+        let size = i64::from(rate.div_ceil(3) + 1).min(1000);
+        let mut buckets = self.0.lock().expect("no one panics holding it");
+        let bucket = buckets.entry((service, key_type)).or_insert(Bucket { tokens: size, filled_at: now });
+        bucket.fill(rate, size, now);
+        bucket.tokens = (bucket.tokens - 1).max(0);
+        bucket.tokens >= 1
+    }
+}
+
+impl Bucket {
+    /// Adds the whole tokens that time has earned: `rate` a minute.
+    fn fill(&mut self, rate: u32, size: i64, now: Timestamp) {
+        const MICROS_A_MINUTE: i64 = 60_000_000;
+        let passed = i64::try_from(now.since(self.filled_at).as_micros()).unwrap_or(i64::MAX);
+        let earned = passed.saturating_mul(i64::from(rate)) / MICROS_A_MINUTE;
+        if self.tokens.saturating_add(earned) >= size {
+            (self.tokens, self.filled_at) = (size, now);
+        } else if earned > 0 {
+            self.tokens += earned;
+            let used = u64::try_from(earned * MICROS_A_MINUTE / i64::from(rate)).unwrap_or(0);
+            self.filled_at = self.filled_at.plus(Duration::from_micros(used));
+        }
+    }
+}
+
+const A_COUNT_IS_FRESH: Duration = Duration::from_secs(1);
+
+/// What was last known of the day's counters.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spent(Arc<Mutex<HashMap<(ServiceId, Allowance), Known>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    day: UtcDay,
+    spent: i64,
+    at: Timestamp,
+}
+
+impl Spent {
+    fn recall(&self, service: ServiceId, allowance: Allowance, day: UtcDay, now: Timestamp) -> Option<i64> {
+        let known = *self.0.lock().expect("no one panics holding it").get(&(service, allowance))?;
+        (known.day == day && now.since(known.at) < A_COUNT_IS_FRESH).then_some(known.spent)
+    }
+
+    pub(crate) fn learn(&self, service: ServiceId, allowance: Allowance, day: UtcDay, spent: i64, at: Timestamp) {
+        self.0.lock().expect("no one panics holding it").insert((service, allowance), Known { day, spent, at });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes_at_once(rate: u32) -> u32 {
+        let (buckets, now) = (Buckets::default(), Timestamp::from_unix_seconds(1_000));
+        let service = uuid::Uuid::nil().into();
+        (0..).take_while(|_| buckets.take(service, KeyType::Normal, rate, now)).count().try_into().unwrap()
+    }
+
+    #[test]
+    fn a_full_bucket_lets_one_less_than_its_size_through() {
+        assert_eq!(passes_at_once(3000), 999);
+        assert_eq!(passes_at_once(60), 20);
+    }
+
+    #[test]
+    fn an_empty_bucket_fills_at_the_rate() {
+        let buckets = Buckets::default();
+        let service = uuid::Uuid::nil().into();
+        let start = Timestamp::from_unix_seconds(1_000);
+        while buckets.take(service, KeyType::Team, 60, start) {}
+        assert!(!buckets.take(service, KeyType::Team, 60, start.plus(Duration::from_millis(1500))));
+        assert!(buckets.take(service, KeyType::Team, 60, start.plus(Duration::from_secs(4))));
+    }
+
+    #[test]
+    fn key_types_have_buckets_of_their_own() {
+        let buckets = Buckets::default();
+        let (service, now) = (uuid::Uuid::nil().into(), Timestamp::from_unix_seconds(1_000));
+        while buckets.take(service, KeyType::Team, 60, now) {}
+        assert!(buckets.take(service, KeyType::Normal, 60, now));
+    }
+}

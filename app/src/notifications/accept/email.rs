@@ -1,0 +1,135 @@
+//! Accepting an e-mail (public-api §6, §8, §12).
+
+use std::sync::Arc;
+
+use content::{
+    email_addresses::EmailAddress,
+    placeholders::{NameSet, Values},
+    sanitise::{Sanitised, sanitise_content_for},
+    text::tidy,
+};
+use domain::{Channel, NotificationId, ReplyToId, TemplateId};
+use serde_json::{Map, Value};
+
+use super::{AcceptError, Keep, check_channel, check_reach, find_template, is_file, keep};
+use crate::{App, Caller, Prepared, Tenant, templates::Text};
+
+/// The most bytes of an e-mail's body (public-api §13.3).
+const MAX_BODY_BYTES: usize = 2_000_000;
+
+/// An e-mail as it was asked for; the shape was checked by the API.
+#[derive(Debug)]
+pub struct EmailOrder {
+    /// The recipient as given.
+    pub as_given: String,
+    /// The recipient as an address.
+    pub email_address: EmailAddress,
+    /// What to send.
+    pub template_id: TemplateId,
+    /// With which values.
+    pub personalisation: Map<String, Value>,
+    /// The service's own reference.
+    pub reference: Option<String>,
+    /// Where answers go, if not to the default address; with the text it was given as.
+    pub email_reply_to_id: Option<(ReplyToId, String)>,
+    /// Where one click unsubscribes.
+    pub one_click_unsubscribe_url: Option<String>,
+    /// The names of the values that are the public's own words (public-api §8.2).
+    pub sanitise_content_for: Vec<String>,
+}
+
+/// An e-mail that was accepted.
+#[derive(Debug)]
+pub struct AcceptedEmail {
+    /// Its id.
+    pub id: NotificationId,
+    /// The service's own reference.
+    pub reference: Option<String>,
+    /// The template it was made from.
+    pub template: Arc<Prepared>,
+    /// Whom it is from.
+    pub from_email: String,
+    /// The rendered subject.
+    pub subject: String,
+    /// The source with its values, trimmed.
+    pub body: String,
+    /// As it was sent.
+    pub one_click_unsubscribe_url: Option<String>,
+    /// The values that were changed.
+    pub sanitised: Vec<Sanitised>,
+}
+
+/// Accepts an e-mail.
+pub async fn email(app: &App, caller: &Caller, mut order: EmailOrder) -> Result<AcceptedEmail, AcceptError> {
+    check_channel(caller, Channel::Email)?;
+    let sanitised = sanitise(&mut order)?;
+    let prepared = find_template(app, caller, order.template_id, Channel::Email).await?;
+    let Text::Email(text) = &prepared.text else {
+        unreachable!("find_template compares the type");
+    };
+    let values = Values::from_json(&order.personalisation);
+    let missing = text.missing(&values);
+    if !missing.is_empty() {
+        return Err(AcceptError::MissingPersonalisation(missing));
+    }
+    if text.is_message_empty(&values) {
+        return Err(AcceptError::Empty);
+    }
+    let reply_to = find_reply_to(&caller.tenant, order.email_reply_to_id)?;
+    check_reach(caller, &order.as_given)?;
+    if order.personalisation.values().any(is_file) {
+        return Err(AcceptError::FilesNotSetUp);
+    }
+    let body = text.content(&values);
+    if body.len() > MAX_BODY_BYTES {
+        return Err(AcceptError::EmailTooLong { bytes: body.len() });
+    }
+    let subject = text.subject(&values);
+    let id = keep(
+        app,
+        caller,
+        Keep {
+            channel: Channel::Email,
+            prepared: prepared.clone(),
+            recipient: tidy(&order.as_given).into(),
+            normalised: order.email_address.normalised(),
+            personalisation: order.personalisation,
+            unsubscribe_url: order.one_click_unsubscribe_url.clone(),
+            reference: order.reference.clone(),
+            reply_to_text: reply_to,
+            phone: None,
+        },
+    )
+    .await?;
+    Ok(AcceptedEmail {
+        id,
+        reference: order.reference,
+        template: prepared,
+        from_email: format!("{}@{}", caller.tenant.service.email_sender_local_part, app.settings.email_domain),
+        subject,
+        body,
+        one_click_unsubscribe_url: order.one_click_unsubscribe_url,
+        sanitised,
+    })
+}
+
+/// Step 5.
+fn sanitise(order: &mut EmailOrder) -> Result<Vec<Sanitised>, AcceptError> {
+    if order.sanitise_content_for.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut names = NameSet::new();
+    for name in &order.sanitise_content_for {
+        names.insert(name);
+    }
+    sanitise_content_for(&mut order.personalisation, &names).map_err(|_| AcceptError::NothingToSanitise)
+}
+
+/// Step 9.
+fn find_reply_to(tenant: &Tenant, id: Option<(ReplyToId, String)>) -> Result<Option<String>, AcceptError> {
+    let reply_to = match id {
+        Some((id, as_given)) => Some(tenant.reply_to(id).ok_or(AcceptError::NoSuchReplyTo(as_given))?),
+        None => tenant.default_reply_to(),
+    };
+    Ok(reply_to.map(|reply_to| reply_to.email_address.clone()))
+}

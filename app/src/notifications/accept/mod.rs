@@ -1,0 +1,247 @@
+//! Accepting one message from the API. The order of the checks is part of the contract (public-api §6): the first
+//! failure answers.
+
+mod email;
+pub(crate) mod sms;
+
+use std::sync::Arc;
+
+pub use content::sanitise::Sanitised;
+use content::phone_numbers::PhoneError;
+use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TemplateId};
+use serde_json::{Map, Value};
+use store::notifications::{Contents, NewNotification};
+
+pub use email::{AcceptedEmail, EmailOrder, email};
+pub use sms::{AcceptedSms, SmsOrder, sms};
+
+use super::simulated::is_simulated;
+use crate::{
+    App, Caller, DoorError, KeepError, Prepared,
+    group_commit::Parcel,
+    templates,
+};
+
+/// Why a message is not accepted. The public wording is the API's.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The service may not use this channel.
+    #[error("the service may not send this type of message")]
+    ChannelNotAllowed(Channel),
+    /// A value that is to be sanitised is no text.
+    #[error("a value to be sanitised is not text")]
+    NothingToSanitise,
+    /// The service has no such template.
+    #[error("no such template")]
+    NoSuchTemplate,
+    /// The template makes another type of message.
+    #[error("the template makes another type of message")]
+    WrongTemplateType {
+        /// What it makes.
+        template: Channel,
+        /// What was asked for.
+        wanted: Channel,
+    },
+    /// The template is archived.
+    #[error("the template is archived")]
+    TemplateArchived,
+    /// Placeholders without a value.
+    #[error("values are missing")]
+    MissingPersonalisation(Vec<String>),
+    /// Nothing would be sent.
+    #[error("the message is empty")]
+    Empty,
+    /// A file in a message that cannot carry one.
+    #[error("only an e-mail can carry a file")]
+    FileOutsideEmail,
+    /// Files cannot be sent yet.
+    #[error("files by e-mail are not set up")]
+    FilesNotSetUp,
+    /// The service has no such text message sender.
+    #[error("no such text message sender")]
+    NoSuchSmsSender(String),
+    /// The service has no such reply-to address.
+    #[error("no such reply-to address")]
+    NoSuchReplyTo(String),
+    /// A team key reaches only the team and the guest list.
+    #[error("not on the team or guest list, and the key is a team key")]
+    OutsideTeam,
+    /// A service in trial mode reaches only the team and the guest list.
+    #[error("not on the team or guest list, and the service is in trial mode")]
+    OutsideTrial,
+    /// The number goes abroad and the service may not.
+    #[error("the service may not send texts abroad")]
+    InternationalNotAllowed,
+    /// The number cannot be sent to.
+    #[error("the number cannot be sent to")]
+    Phone(PhoneError),
+    /// The text is too long.
+    #[error("the text is too long")]
+    TextTooLong {
+        /// How many characters it has.
+        characters: usize,
+    },
+    /// The e-mail is too long.
+    #[error("the e-mail is too long")]
+    EmailTooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// Today's limit is reached.
+    #[error("too many messages today")]
+    DailyLimit {
+        /// Of which kind.
+        allowance: Allowance,
+        /// How many are allowed.
+        limit: i64,
+    },
+    /// Too many messages wait to be kept.
+    #[error("too busy")]
+    Busy,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] Arc<store::Error>),
+}
+
+impl From<store::Error> for AcceptError {
+    fn from(error: store::Error) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<KeepError> for AcceptError {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Busy => Self::Busy,
+            KeepError::DailyLimit { allowance, limit } => Self::DailyLimit { allowance, limit },
+            KeepError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<DoorError> for AcceptError {
+    fn from(error: DoorError) -> Self {
+        match error {
+            DoorError::DailyLimit { allowance, limit } => Self::DailyLimit { allowance, limit },
+            DoorError::TooFast { .. } => Self::Busy,
+            DoorError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Step 4: the service may use the channel.
+fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
+    if caller.tenant.may(channel.into()) { Ok(()) } else { Err(AcceptError::ChannelNotAllowed(channel)) }
+}
+
+/// Step 6: the template, fit for the channel.
+async fn find_template(
+    app: &App,
+    caller: &Caller,
+    id: TemplateId,
+    wanted: Channel,
+) -> Result<Arc<Prepared>, AcceptError> {
+    let found = templates::find(app, caller.tenant.service.id, id).await?;
+    let prepared = found.filter(|found| !found.template.hidden).ok_or(AcceptError::NoSuchTemplate)?;
+    if prepared.template.template_type != wanted {
+        return Err(AcceptError::WrongTemplateType { template: prepared.template.template_type, wanted });
+    }
+    if prepared.template.archived {
+        return Err(AcceptError::TemplateArchived);
+    }
+    Ok(prepared)
+}
+
+/// A value that is a file (public-api §9.1).
+fn is_file(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.contains_key("file"))
+}
+
+/// Step 10: whom this caller may reach (public-api §12.1).
+fn check_reach(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
+    if !caller.tenant.is_confined(caller.key_type) || caller.tenant.reachable.allows(recipient) {
+        return Ok(());
+    }
+    Err(match caller.key_type {
+        KeyType::Team => AcceptError::OutsideTeam,
+        KeyType::Normal | KeyType::Test => AcceptError::OutsideTrial,
+    })
+}
+
+/// What the channels have in common when a message is kept.
+struct Keep {
+    channel: Channel,
+    prepared: Arc<Prepared>,
+    recipient: String,
+    normalised: String,
+    personalisation: Map<String, Value>,
+    unsubscribe_url: Option<String>,
+    reference: Option<String>,
+    reply_to_text: Option<String>,
+    phone: Option<PhoneFacts>,
+}
+
+struct PhoneFacts {
+    international: bool,
+    prefix: String,
+    rate_multiplier: Option<u32>,
+    /// Counts against the limit of texts that go abroad.
+    abroad: bool,
+}
+
+/// Step 11: keeps the message with its delivery task; its id once that is durable.
+async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationId, AcceptError> {
+    let now = app.clock.now();
+    let id = NotificationId::mint(now, app.entropy());
+    if is_simulated(&message.normalised) {
+        return Ok(id);
+    }
+    let service = &caller.tenant.service;
+    let template = &message.prepared.template;
+    let mut spends = Vec::new();
+    if caller.key_type != KeyType::Test {
+        let mut spend = |allowance: Allowance| spends.push((allowance, service.daily_limit(allowance)));
+        spend(message.channel.into());
+        if message.phone.as_ref().is_some_and(|phone| phone.abroad) {
+            spend(Allowance::InternationalSms);
+        }
+    }
+    let (international, phone_prefix, rate_multiplier) = message
+        .phone
+        .map_or((false, None, None), |phone| (phone.international, Some(phone.prefix), phone.rate_multiplier));
+    let notification = NewNotification {
+        id,
+        service_id: service.id,
+        job_row: None,
+        template_id: template.id,
+        template_version: template.version,
+        api_key_id: Some(caller.key_id),
+        key_type: caller.key_type,
+        channel: message.channel,
+        status: domain::NotificationStatus::Created,
+        contents: Contents {
+            recipient: message.recipient.into(),
+            normalised: message.normalised.into(),
+            personalisation: message.personalisation.into(),
+            unsubscribe_url: message.unsubscribe_url,
+        },
+        client_reference: message.reference,
+        reply_to_text: message.reply_to_text,
+        international,
+        phone_prefix,
+        rate_multiplier,
+        created_by: None,
+        created_at: now,
+        problem: None,
+    };
+    let parcel = Parcel {
+        sealed: notification.seal(app.store.vault()),
+        service: service.id,
+        channel: message.channel,
+        lane: template.lane.unwrap_or(Lane::Normal),
+        spends,
+    };
+    app.keeper.keep(parcel).await?;
+    metrics::counter!("pillarbox_notifications_accepted_total", "channel" => message.channel.as_str()).increment(1);
+    Ok(id)
+}

@@ -1,0 +1,132 @@
+//! Accepting a text message (public-api §6, §7, §12).
+
+use std::sync::Arc;
+
+use content::{
+    phone_numbers::{Permissions, PhoneError, PhoneNumber},
+    placeholders::Values,
+    text::tidy,
+};
+use domain::{Allowance, Channel, NotificationId, Permission, SmsSenderId, TemplateId};
+use serde_json::{Map, Value};
+
+use super::{AcceptError, Keep, PhoneFacts, check_channel, check_reach, find_template, is_file, keep};
+use crate::{App, Caller, Prepared, Tenant, limits, templates::Text};
+
+/// A text message as it was asked for; the shape was checked by the API.
+#[derive(Debug)]
+pub struct SmsOrder {
+    /// The recipient as given.
+    pub as_given: String,
+    /// The recipient as a number.
+    pub phone_number: PhoneNumber,
+    /// What to send.
+    pub template_id: TemplateId,
+    /// With which values.
+    pub personalisation: Map<String, Value>,
+    /// The service's own reference.
+    pub reference: Option<String>,
+    /// From whom, if not from the default sender; with the text it was given as.
+    pub sms_sender_id: Option<(SmsSenderId, String)>,
+}
+
+/// A text message that was accepted.
+#[derive(Debug)]
+pub struct AcceptedSms {
+    /// Its id.
+    pub id: NotificationId,
+    /// The service's own reference.
+    pub reference: Option<String>,
+    /// The template it was made from.
+    pub template: Arc<Prepared>,
+    /// Whom it is from, as the answer shows it.
+    pub from_number: Option<String>,
+    /// The text without the service's name in front.
+    pub body: String,
+}
+
+/// Accepts a text message.
+pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<AcceptedSms, AcceptError> {
+    check_channel(caller, Channel::Sms)?;
+    let prepared = find_template(app, caller, order.template_id, Channel::Sms).await?;
+    let Text::Sms(text) = &prepared.text else {
+        unreachable!("find_template compares the type");
+    };
+    let values = Values::from_json(&order.personalisation);
+    let missing = text.missing(&values);
+    if !missing.is_empty() {
+        return Err(AcceptError::MissingPersonalisation(missing));
+    }
+    let message = text.fill(&values, None);
+    if message.is_empty() {
+        return Err(AcceptError::Empty);
+    }
+    if order.personalisation.values().any(is_file) {
+        return Err(AcceptError::FileOutsideEmail);
+    }
+    let sender = find_sender(&caller.tenant, order.sms_sender_id)?;
+    let phone = &order.phone_number;
+    check_recipient(app, caller, phone, &order.as_given).await?;
+    if message.is_too_long() {
+        return Err(AcceptError::TextTooLong { characters: message.content_count() });
+    }
+    let body = message.into_text();
+    let id = keep(
+        app,
+        caller,
+        Keep {
+            channel: Channel::Sms,
+            prepared: prepared.clone(),
+            recipient: tidy(&order.as_given).into(),
+            normalised: phone.normalised(),
+            personalisation: order.personalisation,
+            unsubscribe_url: None,
+            reference: order.reference.clone(),
+            reply_to_text: sender.clone(),
+            phone: Some(PhoneFacts {
+                international: phone.is_international(),
+                prefix: phone.country_prefix(),
+                rate_multiplier: phone.rate_multiplier(),
+                abroad: !phone.is_uk(),
+            }),
+        },
+    )
+    .await?;
+    Ok(AcceptedSms { id, reference: order.reference, template: prepared, from_number: sender, body })
+}
+
+/// Step 9. A sender that reads as a number is shown, and used, in its normalised form (public-api §7).
+fn find_sender(tenant: &Tenant, id: Option<(SmsSenderId, String)>) -> Result<Option<String>, AcceptError> {
+    let sender = match id {
+        Some((id, as_given)) => Some(tenant.sms_sender(id).ok_or(AcceptError::NoSuchSmsSender(as_given))?),
+        None => tenant.default_sms_sender(),
+    };
+    Ok(sender.map(|sender| shown_sender(&sender.sms_sender)))
+}
+
+pub(crate) fn shown_sender(sender: &str) -> String {
+    PhoneNumber::parse(sender).map_or_else(|_| sender.to_owned(), |number| number.normalised())
+}
+
+/// Step 10: whom this caller may reach, then what this service may send to (public-api §12.1, §12.2).
+async fn check_recipient(
+    app: &App,
+    caller: &Caller,
+    phone: &PhoneNumber,
+    as_given: &str,
+) -> Result<(), AcceptError> {
+    check_reach(caller, as_given)?;
+    let tenant = &caller.tenant;
+    let permissions = Permissions {
+        international: tenant.may(Permission::InternationalSms),
+        uk_landline: tenant.may(Permission::SmsToUkLandlines),
+    };
+    phone.check(permissions).map_err(|error| match error {
+        PhoneError::NotAUkMobile if !phone.is_uk() => AcceptError::InternationalNotAllowed,
+        error => AcceptError::Phone(error),
+    })?;
+    if !phone.is_uk() {
+        limits::check_day(app, caller, Allowance::InternationalSms).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Showing messages: what was kept, with its text rendered now from the version it was made from (public-api §14).
+
+use std::{collections::HashMap, sync::Arc};
+
+use content::placeholders::Values;
+use domain::{Channel, NotificationId, NotificationStatus, ServiceId, UserId};
+use store::notifications::{Contents, Filter, Notification};
+
+use crate::{App, Money, Prepared, templates, templates::Text};
+
+/// A message as it is shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// What was kept.
+    pub notification: Notification,
+    /// What is personal in it, opened.
+    pub contents: Contents,
+    /// The template at the version it was made from.
+    pub template: Arc<Prepared>,
+    /// The name of who sent it by hand or by job.
+    pub created_by_name: Option<String>,
+}
+
+impl Shown {
+    /// The body: a text as it is sent but without the service's name; an e-mail's source with its values.
+    pub fn body(&self) -> String {
+        let values = self.values();
+        match &self.template.text {
+            Text::Sms(text) => text.fill(&values, None).into_text(),
+            Text::Email(text) => text.content(&values),
+            Text::Letter => self.template.template.content.clone(),
+        }
+    }
+
+    /// The rendered subject; texts have none.
+    pub fn subject(&self) -> Option<String> {
+        match &self.template.text {
+            Text::Sms(_) => None,
+            Text::Email(text) => Some(text.subject(&self.values())),
+            Text::Letter => self.template.template.subject.clone(),
+        }
+    }
+
+    fn values(&self) -> Values {
+        Values::from_json(self.contents.personalisation.reveal())
+    }
+
+    /// What it cost, once that is known (public-api §14.2).
+    pub fn cost(&self, app: &App) -> Cost {
+        let notification = &self.notification;
+        match notification.channel {
+            Channel::Email => Cost::Free,
+            Channel::Sms if notification.status == NotificationStatus::Created && notification.billable_units == 0 => {
+                Cost::Unknown
+            }
+            Channel::Sms => Cost::Text {
+                fragments: notification.billable_units,
+                rate_multiplier: notification.rate_multiplier.unwrap_or(1),
+                rate: app.settings.sms_rate,
+            },
+            // Rates of letters come with the counting (roadmap, part 9).
+            Channel::Letter => Cost::Unknown,
+        }
+    }
+}
+
+/// What a message cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// Not known yet.
+    Unknown,
+    /// Nothing: e-mails.
+    Free,
+    /// A text.
+    Text {
+        /// How many fragments it had.
+        fragments: u32,
+        /// How many times the home rate each costs.
+        rate_multiplier: u32,
+        /// The home rate.
+        rate: Money,
+    },
+}
+
+/// A message of a service, whatever key, job or person sent it.
+pub async fn find(app: &App, service: ServiceId, id: NotificationId) -> Result<Option<Shown>, Arc<store::Error>> {
+    let found = store::notifications::find(&mut app.read().await?, service, id).await?;
+    match found {
+        Some(notification) => Ok(show(app, vec![notification]).await?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// The messages of a service that pass the filter, newest first, at most `count`. `older_than` names a message; one
+/// that the service does not have makes the list empty.
+pub async fn list(
+    app: &App,
+    service: ServiceId,
+    mut filter: Filter,
+    older_than: Option<NotificationId>,
+    count: u32,
+) -> Result<Vec<Shown>, Arc<store::Error>> {
+    let mut session = app.read().await?;
+    if let Some(id) = older_than {
+        match store::notifications::find(&mut session, service, id).await? {
+            Some(before) => filter.older_than = Some((before.created_at, before.id)),
+            None => return Ok(Vec::new()),
+        }
+    }
+    let found = store::notifications::list(&mut session, service, &filter, count).await?;
+    drop(session);
+    show(app, found).await
+}
+
+async fn show(app: &App, found: Vec<Notification>) -> Result<Vec<Shown>, Arc<store::Error>> {
+    let mut names: HashMap<UserId, Option<String>> = HashMap::new();
+    let mut shown = Vec::with_capacity(found.len());
+    for notification in found {
+        let (service, template, version) =
+            (notification.service_id, notification.template_id, notification.template_version);
+        let template = templates::find_version(app, service, template, version).await?.ok_or_else(|| {
+            Arc::new(store::Error::Corrupt {
+                table: "notifications",
+                column: "template_version",
+                what: format!("there is no version {version} of template {template}"),
+            })
+        })?;
+        let created_by_name = match notification.created_by {
+            Some(user) => name_of(app, &mut names, user).await?,
+            None => None,
+        };
+        let contents = notification.open(app.store.vault())?;
+        shown.push(Shown { notification, contents, template, created_by_name });
+    }
+    Ok(shown)
+}
+
+async fn name_of(
+    app: &App,
+    names: &mut HashMap<UserId, Option<String>>,
+    user: UserId,
+) -> Result<Option<String>, store::Error> {
+    if let Some(name) = names.get(&user) {
+        return Ok(name.clone());
+    }
+    let name = store::users::find(&mut app.read().await?, user).await?.map(|user| user.name);
+    names.insert(user, name.clone());
+    Ok(name)
+}

@@ -1,0 +1,115 @@
+//! Who takes messages from us, and which of them takes the next (workers §7.2).
+
+use std::{fmt, sync::Arc};
+
+use domain::Entropy;
+use providers::{EmailProvider, LetterProvider, SmsProvider};
+
+/// A provider with its share of the traffic.
+#[derive(Clone)]
+pub struct Weighted<P: ?Sized> {
+    /// Who.
+    pub provider: Arc<P>,
+    /// Its share: 0–100, against those of the others.
+    pub priority: u32,
+}
+
+/// The active providers of every channel.
+#[derive(Clone, Default)]
+pub struct Providers {
+    /// For e-mails.
+    pub email: Vec<Weighted<dyn EmailProvider>>,
+    /// For texts.
+    pub sms: Vec<Weighted<dyn SmsProvider>>,
+    /// For letters.
+    pub letter: Vec<Weighted<dyn LetterProvider>>,
+}
+
+impl fmt::Debug for Providers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Providers")
+            .field("email", &self.email.iter().map(|one| one.provider.name()).collect::<Vec<_>>())
+            .field("sms", &self.sms.iter().map(|one| one.provider.name()).collect::<Vec<_>>())
+            .field("letter", &self.letter.iter().map(|one| one.provider.name()).collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl Providers {
+    /// The provider that takes the next e-mail.
+    pub(crate) fn choose_email(&self, entropy: &dyn Entropy) -> Option<Arc<dyn EmailProvider>> {
+        choose(self.email.iter(), entropy)
+    }
+
+    /// The provider that takes the next text; for one that goes abroad, only of those that can.
+    pub(crate) fn choose_sms(&self, international: bool, entropy: &dyn Entropy) -> Option<Arc<dyn SmsProvider>> {
+        choose(
+            self.sms.iter().filter(|one| !international || one.provider.supports_international()),
+            entropy,
+        )
+    }
+}
+
+/// Draws one by weight. One alone is taken whatever its weight; where all weigh nothing, each is as likely.
+fn choose<'all, P: ?Sized + 'all>(
+    candidates: impl Iterator<Item = &'all Weighted<P>> + Clone,
+    entropy: &dyn Entropy,
+) -> Option<Arc<P>> {
+    let mut alone = candidates.clone();
+    if let (Some(only), None) = (alone.next(), alone.next()) {
+        return Some(only.provider.clone());
+    }
+    let total: u64 = candidates.clone().map(|one| u64::from(one.priority)).sum();
+    let evenly = total == 0;
+    let total = if evenly { candidates.clone().count() as u64 } else { total };
+    if total == 0 {
+        return None;
+    }
+    let mut random = [0; 8];
+    entropy.fill(&mut random);
+    let mut drawn = u64::from_be_bytes(random) % total;
+    for one in candidates {
+        let weight = if evenly { 1 } else { u64::from(one.priority) };
+        if drawn < weight {
+            return Some(one.provider.clone());
+        }
+        drawn -= weight;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fixed(u64);
+
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.copy_from_slice(&self.0.to_be_bytes());
+        }
+    }
+
+    fn drawn(weights: &[u32], number: u64) -> Option<String> {
+        let all: Vec<Weighted<str>> = weights
+            .iter()
+            .enumerate()
+            .map(|(index, weight)| Weighted { provider: index.to_string().into(), priority: *weight })
+            .collect();
+        choose(all.iter(), &Fixed(number)).map(|name| name.to_string())
+    }
+
+    #[test]
+    fn providers_are_drawn_by_weight() {
+        let counts = (0..100).filter(|number| drawn(&[51, 49], *number).as_deref() == Some("0")).count();
+        assert_eq!(counts, 51);
+    }
+
+    #[test]
+    fn one_alone_is_taken_even_with_no_weight_and_none_is_no_panic() {
+        assert_eq!(drawn(&[0], 5).as_deref(), Some("0"));
+        assert_eq!(drawn(&[], 5), None);
+        assert_eq!(drawn(&[0, 0], 1).as_deref(), Some("1"));
+    }
+}

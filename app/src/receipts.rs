@@ -1,0 +1,97 @@
+//! Hearing back. Receipts of providers come with part 5 of the roadmap; here are those that are made up for messages
+//! sent with a test key, so that they show every later state while nothing leaves the system (public-api §12.5).
+
+use domain::{Channel, KeyType, NotificationId, NotificationStatus, Timestamp};
+use queue::{Task, Verdict};
+use store::notifications::{Notification, Outcome};
+use tracing::warn;
+
+use crate::App;
+
+/// Who takes messages that are only pretended to be sent.
+const PRETENCE: &str = "test";
+
+/// The hand-over of a message with a test key: it becomes `sending`, and its receipt will be made up.
+pub(crate) fn pretend_to_send(message: &Notification, now: Timestamp) -> Outcome {
+    debug_assert_eq!(message.key_type, KeyType::Test, "only test traffic is pretended");
+    Outcome {
+        id: message.id,
+        status: NotificationStatus::Sending,
+        sent_at: Some(now),
+        sent_by: Some(PRETENCE.to_owned()),
+        reference: None,
+        billable_units: (message.channel == Channel::Sms).then_some(1),
+        problem: None,
+    }
+}
+
+/// Those of these messages whose receipts have to be made up.
+pub(crate) fn to_come(outcomes: &[Outcome]) -> impl Iterator<Item = NotificationId> {
+    outcomes.iter().filter(|outcome| outcome.sent_by.as_deref() == Some(PRETENCE)).map(|outcome| outcome.id)
+}
+
+/// Makes up the receipts of messages with a test key.
+pub(crate) async fn make_up(app: &App, task: &Task, ids: &[NotificationId]) -> Verdict {
+    match try_make_up(app, task, ids).await {
+        Ok(()) => Verdict::Done,
+        Err(fault) => {
+            warn!(error = &fault as &dyn std::error::Error, "cannot make up receipts, will try again");
+            Verdict::Retry(std::time::Duration::from_secs(5))
+        }
+    }
+}
+
+async fn try_make_up(app: &App, task: &Task, ids: &[NotificationId]) -> Result<(), store::Error> {
+    let mut outcomes = Vec::with_capacity(ids.len());
+    let mut session = app.read().await?;
+    for id in ids {
+        let Some(message) = store::notifications::find(&mut session, task.taken().service_id, *id).await? else {
+            continue;
+        };
+        let contents = message.open(app.store.vault())?;
+        outcomes.push(Outcome {
+            id: *id,
+            status: made_up_outcome(contents.normalised.reveal()),
+            sent_at: None,
+            sent_by: None,
+            reference: None,
+            billable_units: None,
+            problem: None,
+        });
+    }
+    drop(session);
+    let mut tx = app.write().await?;
+    store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
+    task.end(&mut tx).await?;
+    tx.commit().await
+}
+
+/// What becomes of a message with a test key (public-api §12.5).
+fn made_up_outcome(recipient: &str) -> NotificationStatus {
+    match recipient {
+        "temp-fail@simulator.notify" => NotificationStatus::TemporaryFailure,
+        "perm-fail@simulator.notify" => NotificationStatus::PermanentFailure,
+        number if number.ends_with("7700900003") => NotificationStatus::TemporaryFailure,
+        number if number.ends_with("7700900002") => NotificationStatus::PermanentFailure,
+        _ => NotificationStatus::Delivered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recipient_of_a_test_message_decides_its_outcome() {
+        for (recipient, outcome) in [
+            ("447700900003", NotificationStatus::TemporaryFailure),
+            ("447700900002", NotificationStatus::PermanentFailure),
+            ("447700900004", NotificationStatus::Delivered),
+            ("temp-fail@simulator.notify", NotificationStatus::TemporaryFailure),
+            ("perm-fail@simulator.notify", NotificationStatus::PermanentFailure),
+            ("ada@example.com", NotificationStatus::Delivered),
+        ] {
+            assert_eq!(made_up_outcome(recipient), outcome, "{recipient}");
+        }
+    }
+}

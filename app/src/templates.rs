@@ -1,0 +1,223 @@
+//! Templates: written, and parsed once for many messages.
+
+use std::{sync::Arc, time::Duration};
+
+use content::{emails::EmailTemplate, placeholders::NameSet, text_messages::TextMessageTemplate};
+use domain::{Channel, Lane, ServiceId, TemplateId, UserId};
+use moka::future::Cache;
+use store::templates::Template;
+
+use crate::App;
+
+const CURRENT_IS_FRESH: Duration = Duration::from_secs(2);
+const A_VERSION_IS_FRESH: Duration = Duration::from_secs(30);
+
+/// A template at one version, parsed.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The template as it is kept.
+    pub template: Template,
+    /// Its text, parsed.
+    pub text: Text,
+}
+
+/// The parsed text of a template.
+#[derive(Debug)]
+pub enum Text {
+    /// Of a text message.
+    Sms(TextMessageTemplate),
+    /// Of an e-mail.
+    Email(Box<EmailTemplate>),
+    /// Of a letter: its own machinery comes with the letters (roadmap, part 6).
+    Letter,
+}
+
+impl Prepared {
+    fn new(template: Template) -> Self {
+        let text = match template.template_type {
+            Channel::Sms => Text::Sms(TextMessageTemplate::parse(&template.content)),
+            Channel::Email => {
+                let subject = template.subject.as_deref().unwrap_or_default();
+                Text::Email(Box::new(EmailTemplate::parse(subject, &template.content)))
+            }
+            Channel::Letter => Text::Letter,
+        };
+        Self { template, text }
+    }
+
+    /// The names for which it wants values.
+    pub fn placeholders(&self) -> Option<&NameSet> {
+        match &self.text {
+            Text::Sms(text) => Some(text.placeholders()),
+            Text::Email(text) => Some(text.placeholders()),
+            Text::Letter => None,
+        }
+    }
+}
+
+/// The templates that were asked for lately: the current ones, and those at a version.
+#[derive(Debug)]
+pub(crate) struct Templates {
+    current: Cache<(ServiceId, TemplateId), Option<Arc<Prepared>>>,
+    versions: Cache<(ServiceId, TemplateId, u32), Option<Arc<Prepared>>>,
+}
+
+impl Templates {
+    pub(crate) fn new() -> Self {
+        Self {
+            current: Cache::builder().max_capacity(10_000).time_to_live(CURRENT_IS_FRESH).build(),
+            versions: Cache::builder().max_capacity(10_000).time_to_live(A_VERSION_IS_FRESH).build(),
+        }
+    }
+}
+
+/// A template of a service at its current version, at most two seconds old.
+pub async fn find(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+) -> Result<Option<Arc<Prepared>>, Arc<store::Error>> {
+    let load = async {
+        let found = store::templates::find(&mut app.store.read().await?, service, id).await?;
+        Ok::<_, store::Error>(found.map(|template| Arc::new(Prepared::new(template))))
+    };
+    app.templates.current.try_get_with((service, id), load).await
+}
+
+/// A template of a service as it was at `version`.
+pub async fn find_version(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+    version: u32,
+) -> Result<Option<Arc<Prepared>>, Arc<store::Error>> {
+    let load = async {
+        let found = store::templates::find_version(&mut app.store.read().await?, service, id, version).await?;
+        Ok::<_, store::Error>(found.map(|template| Arc::new(Prepared::new(template))))
+    };
+    app.templates.versions.try_get_with((service, id, version), load).await
+}
+
+/// What is written as a template.
+#[derive(Debug, Clone)]
+pub struct NewTemplate {
+    /// What kind of message it makes.
+    pub template_type: Channel,
+    /// What people call it.
+    pub name: String,
+    /// E-mails and letters need one.
+    pub subject: Option<String>,
+    /// The source of the body.
+    pub content: String,
+    /// Where its messages wait, if not where they would.
+    pub lane: Option<Lane>,
+    /// Who writes it.
+    pub created_by: Option<UserId>,
+}
+
+/// Why a template cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// There is no such service or template.
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+    /// It needs a subject, or must not have one.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// Somebody else changed it at the same moment.
+    #[error("somebody else changed the template at the same moment: look at it and try again")]
+    Overtaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Writes a new template.
+pub async fn create(app: &App, service: ServiceId, new: NewTemplate) -> Result<Template, TemplateError> {
+    let now = app.clock.now();
+    let id = TemplateId::mint(now, app.entropy());
+    let template = first_version(service, id, new, now)?;
+    let mut tx = app.write().await?;
+    store::services::find(&mut tx, service).await?.ok_or(TemplateError::NoSuch("service"))?;
+    store::templates::insert(&mut tx, &template).await?;
+    tx.commit().await?;
+    Ok(template)
+}
+
+pub(crate) fn first_version(
+    service: ServiceId,
+    id: TemplateId,
+    new: NewTemplate,
+    now: domain::Timestamp,
+) -> Result<Template, TemplateError> {
+    check(&new)?;
+    Ok(Template {
+        id,
+        service_id: service,
+        template_type: new.template_type,
+        lane: new.lane,
+        archived: false,
+        hidden: false,
+        version: 1,
+        name: new.name,
+        subject: new.subject,
+        content: new.content,
+        has_unsubscribe_link: false,
+        postage: (new.template_type == Channel::Letter).then(|| "second".to_owned()),
+        created_by: new.created_by,
+        created_at: now,
+    })
+}
+
+/// Writes the next version of a template. Messages and jobs that exist keep theirs.
+pub async fn update(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+    new: NewTemplate,
+) -> Result<Template, TemplateError> {
+    check(&new)?;
+    let mut tx = app.write().await?;
+    let before =
+        store::templates::find(&mut tx, service, id).await?.ok_or(TemplateError::NoSuch("template"))?;
+    if before.template_type != new.template_type {
+        return Err(TemplateError::Invalid("the type of a template cannot change: make another"));
+    }
+    let after = Template {
+        version: before.version + 1,
+        name: new.name,
+        subject: new.subject,
+        content: new.content,
+        created_by: new.created_by,
+        created_at: app.clock.now(),
+        ..before
+    };
+    if !store::templates::update(&mut tx, &after).await? {
+        return Err(TemplateError::Overtaken);
+    }
+    tx.commit().await?;
+    app.templates.current.invalidate(&(service, id)).await;
+    Ok(after)
+}
+
+/// Archives a template: nothing new can be made from it.
+pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<(), TemplateError> {
+    let mut tx = app.write().await?;
+    let archived = store::templates::archive(&mut tx, service, id).await?;
+    tx.commit().await?;
+    app.templates.current.invalidate(&(service, id)).await;
+    if archived { Ok(()) } else { Err(TemplateError::NoSuch("template that is not archived yet")) }
+}
+
+fn check(new: &NewTemplate) -> Result<(), TemplateError> {
+    let has_subject = new.subject.as_deref().is_some_and(|subject| !subject.trim().is_empty());
+    match new.template_type {
+        _ if new.name.trim().is_empty() => Err(TemplateError::Invalid("a template needs a name")),
+        _ if new.content.trim().is_empty() => Err(TemplateError::Invalid("a template needs content")),
+        Channel::Sms if has_subject => Err(TemplateError::Invalid("a text message has no subject")),
+        Channel::Email | Channel::Letter if !has_subject => {
+            Err(TemplateError::Invalid("an e-mail or letter template needs a subject"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,32 @@
+//! Every path that we ever write.
+
+use std::fmt;
+
+use object_store::path::Path;
+use uuid::Uuid;
+
+/// The place of a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// An uploaded spreadsheet as CSV, sealed (workers §4.3).
+    pub fn spreadsheet(service: Uuid, job: Uuid) -> Self {
+        Self(format!("spreadsheets/service-{service}-notify/{job}.csv"))
+    }
+
+    pub(crate) fn path(&self) -> Path {
+        Path::from(self.0.as_str())
+    }
+
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
