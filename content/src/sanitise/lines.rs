@@ -46,6 +46,16 @@ pub fn add_prefix(text: String, prefix: Option<&str>) -> String {
     }
 }
 
+/// A text below its subject as a heading.
+pub fn prepend_subject(text: &str, subject: &str) -> String {
+    format!("# {subject}\n\n{text}")
+}
+
+/// A text and a line feed.
+pub fn add_trailing_newline(text: &str) -> String {
+    format!("{text}\n")
+}
+
 /// Without plain, zero-width and fixed spaces at the ends, nor the given characters at its end.
 pub fn strip_all_whitespace<'text>(
     text: &'text str,
