@@ -11,9 +11,27 @@ pub fn normalise_lines(text: &str) -> String {
         if number > 0 {
             normalised.push('\n');
         }
-        normalised.push_str(&level(line));
+        if is_level(line) {
+            normalised.push_str(line);
+        } else {
+            normalised.push_str(&level(line));
+        }
     }
     normalised
+}
+
+/// Whether a line is plainly as levelling would leave it, which most lines of most messages are.
+fn is_level(line: &str) -> bool {
+    let mut after_space = true;
+    for byte in line.bytes() {
+        match byte {
+            b' ' if after_space => return false,
+            b' ' => after_space = true,
+            b'!'..=b'~' => after_space = false,
+            _ => return false,
+        }
+    }
+    line.is_empty() || !after_space
 }
 
 /// A text in which three or more line feeds in a row are two.

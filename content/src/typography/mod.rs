@@ -267,4 +267,21 @@ mod tests {
         assert_eq!(nice("o'x@example.org - \"q\" ,"), "o'x@example.org – “q”,");
         assert_eq!(nice("plain"), "plain");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_set_without_straight_quotes_outside_tags_and_code(
+            text in r#"[-'"a1s.,@\\‘–&#8217; (\n\u{A0}é!]{0,40}"#,
+        ) {
+            let set = make_quotes_smart(&text);
+            assert!(!set.contains(['\'', '"']));
+            nice(&text);
+        }
+
+        #[test]
+        fn any_tags_give_an_answer(text in r#"([-<>!/a'"é ]|<!--|--|pre){0,30}"#) {
+            let tags = |text: &str| text.matches(['<', '>']).count();
+            assert_eq!(tags(&make_quotes_smart(&text)), tags(&text));
+        }
+    }
 }
