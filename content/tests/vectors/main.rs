@@ -5,6 +5,7 @@
 //! first ten differences, names the files that it does not run, and fails on any difference.
 
 mod recipients;
+mod templates;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
@@ -19,8 +20,11 @@ const CHECKS: &[(&str, Answer)] = &[
     ("email", recipients::email),
     ("guestlist", recipients::guest_list),
     ("phone", recipients::phone),
+    ("placeholders", templates::placeholders),
     ("postal_address", recipients::postal_address),
     ("postcode", recipients::postcode),
+    ("sanitise", templates::sanitise),
+    ("sms", templates::sms),
 ];
 
 fn main() -> ExitCode {
