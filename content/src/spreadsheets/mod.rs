@@ -1,1 +1,18 @@
-//! (in the making)
+//! Recipient spreadsheets: from bytes to rows, and what is wrong with them (`recipients.md` §8).
+//!
+//! A file is read twice. The [`Checker`] sees it once, a chunk at a time, and says everything that is wrong with it;
+//! what it learnt about the columns is the [`Layout`], which is small and kept with the file. When the messages are
+//! made, [`Records`] reads the file again and the layout turns each record into a [`Row`]. Neither pass holds more
+//! than a chunk, the longest record and the errors that will be shown. A [`Sheet`] is the same file held in memory
+//! whole, for those who want to look at every row; it stands on the same code.
+//!
+//! Workbooks (XLSX, XLS, ODS) and tab-separated text become CSV first: [`to_csv`].
+
+mod read_error;
+mod record;
+mod records;
+mod trimming;
+
+pub use read_error::ReadError;
+pub use record::Record;
+pub use records::Records;
