@@ -1,1 +1,73 @@
-//! (in the making)
+//! Guest lists: to whom a service in trial mode, or with a team key, may send (`recipients.md` §7).
+
+use std::collections::HashSet;
+
+use crate::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
+
+/// The one form in which recipients are compared: of a phone number or an e-mail address its normalised form, of
+/// anything else the text itself.
+pub fn formatted_recipient(recipient: &str) -> String {
+    if let Ok(number) = PhoneNumber::parse(recipient) {
+        return number.normalised();
+    }
+    EmailAddress::parse(recipient)
+        .map_or_else(|_| recipient.to_owned(), |address| address.normalised())
+}
+
+/// Recipients who may be sent to. They are formatted once, so that asking is cheap.
+#[derive(Clone, Default)]
+pub struct GuestList {
+    formatted: HashSet<String>,
+}
+
+impl GuestList {
+    /// A list of these recipients, however they are written.
+    pub fn new<Recipient: AsRef<str>>(recipients: impl IntoIterator<Item = Recipient>) -> Self {
+        let formatted = recipients
+            .into_iter()
+            .map(|recipient| formatted_recipient(recipient.as_ref()))
+            .collect();
+        Self { formatted }
+    }
+
+    /// Whether the recipient is on the list, however either is written.
+    pub fn allows(&self, recipient: &str) -> bool {
+        self.formatted.contains(&formatted_recipient(recipient))
+    }
+
+    /// Whether nobody is on the list.
+    pub fn is_empty(&self) -> bool {
+        self.formatted.is_empty()
+    }
+}
+
+impl std::fmt::Debug for GuestList {
+    /// Recipients are personal: logs see how many they are and no more.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "GuestList({} recipients)", self.formatted.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_is_known_however_they_are_written() {
+        let list = GuestList::new(["07900 900123", "Casey@Example.GOV.UK", "somebody"]);
+        for guest in ["+447900900123", "casey@example.gov.uk ", "somebody"] {
+            assert!(list.allows(guest), "{guest}");
+        }
+        for other in ["07900900124", "", "Somebody"] {
+            assert!(!list.allows(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn guests_do_not_show_in_logs() {
+        assert_eq!(
+            format!("{:?}", GuestList::new(["07900 900123"])),
+            "GuestList(1 recipients)"
+        );
+    }
+}

@@ -1,1 +1,235 @@
-//! (in the making)
+//! Phone numbers: reading them, what a service may send to, what is known about them (`recipients.md` §2).
+//!
+//! The matcher and the reading are our own rather than a port of a library: the plans that ship as data settle every
+//! answer, a number touches two or three small patterns, and nothing but those is ever translated.
+
+mod digit_patterns;
+mod digit_programs;
+mod error;
+mod formats;
+mod number_type;
+mod numbering_plans;
+mod parsing;
+mod rates;
+mod reading;
+
+use std::fmt;
+
+pub use error::PhoneError;
+pub use number_type::NumberType;
+
+use numbering_plans::{Region, regions_of};
+use parsing::Purpose;
+use reading::ReadNumber;
+
+const UK_CALLING_CODE: u16 = 44;
+const NORTH_AMERICAN_CALLING_CODE: u16 = 1;
+
+/// A phone number that was read, and that messages can be sent to.
+///
+/// Whether a given service may send to it is asked with [`check`](Self::check). Its `Debug` does not show it.
+#[derive(Clone, Copy)]
+pub struct PhoneNumber {
+    number: ReadNumber,
+    region: Option<&'static Region>,
+    number_type: NumberType,
+}
+
+/// To which numbers a service may send text messages, besides UK mobiles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// Numbers in other countries (`international_sms`).
+    pub international: bool,
+    /// UK landlines (`sms_to_uk_landlines`).
+    pub uk_landline: bool,
+}
+
+impl Permissions {
+    /// Every permission, as when only the form of a number is in question.
+    pub const ALL: Self = Self {
+        international: true,
+        uk_landline: true,
+    };
+}
+
+impl PhoneNumber {
+    /// Reads a number that a message is to be sent to (§2.2), whoever may send to it.
+    pub fn parse(text: &str) -> Result<Self, PhoneError> {
+        parsing::parse(text, Purpose::Sending)
+    }
+
+    /// Reads a number that a service shows to its users (§2.8): short codes are read too, emergency numbers refused.
+    pub fn parse_service_contact(text: &str) -> Result<Self, PhoneError> {
+        parsing::parse(text, Purpose::ServiceContact)
+    }
+
+    /// Whether a service with these permissions may send to the number (§2.6).
+    pub fn check(&self, permissions: Permissions) -> Result<(), PhoneError> {
+        if !permissions.international && !self.is_uk() {
+            return Err(PhoneError::NotAUkMobile);
+        }
+        if !permissions.uk_landline && self.is_uk() && self.number_type.is_landline() {
+            return Err(PhoneError::NotAUkMobile);
+        }
+        match rates::rate_of(self.number.calling_code) {
+            Some(_) => Ok(()),
+            None => Err(PhoneError::UnsupportedCountryCode),
+        }
+    }
+
+    /// Calling code and national digits without a plus: `447700900123`.
+    pub fn normalised(&self) -> String {
+        format!(
+            "{}{}",
+            self.number.calling_code,
+            self.number.national.as_str()
+        )
+    }
+
+    /// As people write it: `07700 900123`, `+33 6 12 98 76 54`.
+    pub fn human_readable(&self) -> String {
+        let (calling_code, digits) = (self.number.calling_code, self.number.national.as_bytes());
+        if self.is_uk() {
+            formats::national(calling_code, digits)
+        } else {
+            formats::international(calling_code, digits)
+        }
+    }
+
+    /// The calling code: 44, 1, 33, …
+    pub fn country_code(&self) -> u16 {
+        self.number.calling_code
+    }
+
+    /// The digits after the calling code without leading zeros; at least `0`.
+    pub fn national_number(&self) -> &str {
+        self.number.national.value()
+    }
+
+    /// What the number is for, by its numbering plan.
+    pub fn number_type(&self) -> NumberType {
+        self.number_type
+    }
+
+    /// The dialling prefix under which the number is billed: its calling code, or `1` and its area code where that has
+    /// a rate of its own.
+    pub fn country_prefix(&self) -> String {
+        self.billing_prefix().to_string()
+    }
+
+    /// Whether the calling code is 44, as it also is in the crown dependencies.
+    pub fn is_uk(&self) -> bool {
+        self.number.calling_code == UK_CALLING_CODE
+    }
+
+    /// Whether the number is outside Great Britain and Northern Ireland. Numbers in Jersey, Guernsey and the Isle of
+    /// Man are; numbers kept for drama are not, wherever they are.
+    pub fn is_international(&self) -> bool {
+        !self.is_in_great_britain() && !self.is_tv_number()
+    }
+
+    /// Whether the number is in Jersey, Guernsey or the Isle of Man.
+    pub fn is_crown_dependency(&self) -> bool {
+        self.is_uk() && self.is_international()
+    }
+
+    /// Whether the number begins as those that Ofcom keeps for drama, 07700 900000 to 900999, do.
+    ///
+    /// Neither the calling code nor the last digits are looked at: that is how it has always been.
+    pub fn is_tv_number(&self) -> bool {
+        self.number
+            .national
+            .value()
+            .strip_prefix("7700")
+            .is_some_and(|rest| !rest.is_empty())
+    }
+
+    /// How many messages at home one message to this number costs as much as; nothing if no rate is set.
+    pub fn rate_multiplier(&self) -> Option<u32> {
+        if self.is_international() {
+            rates::rate_of(self.billing_prefix()).map(|rate| rate.multiplier)
+        } else {
+            Some(1)
+        }
+    }
+
+    /// Whether senders with letters in their name do not work where the number is; nothing if that is not known.
+    pub fn should_use_numeric_sender(&self) -> Option<bool> {
+        rates::rate_of(self.billing_prefix()).map(|rate| rate.needs_numeric_sender)
+    }
+
+    fn from_read(number: ReadNumber) -> Self {
+        let (region, number_type) = region_and_type(&number);
+        Self {
+            number,
+            region,
+            number_type,
+        }
+    }
+
+    fn is_in_great_britain(&self) -> bool {
+        self.region.is_some_and(Region::is_great_britain)
+    }
+
+    fn billing_prefix(&self) -> u16 {
+        let calling_code = self.number.calling_code;
+        self.area_prefix()
+            .filter(|&prefix| rates::rate_of(prefix).is_some())
+            .unwrap_or(calling_code)
+    }
+
+    /// 1 and the area code, of a North American number.
+    fn area_prefix(&self) -> Option<u16> {
+        if self.number.calling_code != NORTH_AMERICAN_CALLING_CODE {
+            return None;
+        }
+        let area_code = self.number.national.as_str().get(..3)?;
+        Some(1000 + area_code.parse::<u16>().ok()?)
+    }
+}
+
+/// Where a number is, and what it is there (§2.5).
+fn region_and_type(number: &ReadNumber) -> (Option<&'static Region>, NumberType) {
+    let digits = number.national.as_bytes();
+    let regions = regions_of(number.calling_code);
+    if let [only] = regions {
+        return (Some(only), only.type_of(digits));
+    }
+    for region in regions {
+        match &region.leading_digits {
+            Some(leading) if leading.begins(digits) => {
+                return (Some(region), region.type_of(digits));
+            }
+            Some(_) => {}
+            None => {
+                let number_type = region.type_of(digits);
+                if number_type != NumberType::Unknown {
+                    return (Some(region), number_type);
+                }
+            }
+        }
+    }
+    (None, NumberType::Unknown)
+}
+
+impl PartialEq for PhoneNumber {
+    fn eq(&self, other: &Self) -> bool {
+        // All else follows from the number.
+        self.number == other.number
+    }
+}
+
+impl Eq for PhoneNumber {}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "PhoneNumber(+{} {:?})",
+            self.number.calling_code, self.number.national
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! file's `expect`; the runner compares the two as JSON, whole. It prints `NAME passed/total` for each file and its
 //! first ten differences, names the files that it does not run, and fails on any difference.
 
+mod recipients;
+
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
 use serde_json::Value;
@@ -12,7 +14,14 @@ use serde_json::Value;
 type Answer = fn(input: &Value, expect: &Value) -> Value;
 
 /// Every file that is run, by its name without `.jsonl`.
-const CHECKS: &[(&str, Answer)] = &[];
+const CHECKS: &[(&str, Answer)] = &[
+    ("country", recipients::country),
+    ("email", recipients::email),
+    ("guestlist", recipients::guest_list),
+    ("phone", recipients::phone),
+    ("postal_address", recipients::postal_address),
+    ("postcode", recipients::postcode),
+];
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {

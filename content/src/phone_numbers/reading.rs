@@ -1,0 +1,292 @@
+//! Reading a text as a calling code and national digits (`recipients.md` §2.4).
+
+use std::borrow::Cow;
+
+use super::numbering_plans::{LengthVerdict, Region, main_region, regions_of};
+
+/// A number as read: its calling code, and the digits that follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ReadNumber {
+    pub(super) calling_code: u16,
+    pub(super) national: NationalDigits,
+}
+
+/// The most digits that a number has after its calling code.
+const MOST_NATIONAL_DIGITS: usize = 17;
+const FEWEST_NATIONAL_DIGITS: usize = 2;
+/// Texts longer than this are not looked at.
+const MOST_CHARACTERS: usize = 250;
+const HOME_CALLING_CODE: u16 = 44;
+
+/// Two to seventeen digits, leading zeros included.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct NationalDigits {
+    length: u8,
+    digits: [u8; MOST_NATIONAL_DIGITS],
+}
+
+/// Whether a number without a calling code may be read, and as one of which country.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    Britain,
+    Nowhere,
+}
+
+/// Reads a text, or gives nothing if it cannot be read.
+pub(super) fn read(text: &str, home: Home) -> Option<ReadNumber> {
+    let mut buffer = [0; MOST_CHARACTERS];
+    let (form, digits) = digits_of(text, &mut buffer)?;
+    if home == Home::Nowhere && form == Form::Plain {
+        return None;
+    }
+    let (calling_code, digits) = match form {
+        Form::WithPlus => match international(digits) {
+            Found::CallingCode(calling_code, digits) => (calling_code, Cow::Borrowed(digits)),
+            Found::NoCallingCode => without_plus(digits, home)?,
+            Found::TooShort => return None,
+        },
+        Form::Plain => without_plus(digits, home)?,
+    };
+    if digits.len() < FEWEST_NATIONAL_DIGITS {
+        return None;
+    }
+    let region = main_region(calling_code);
+    let dropped = without_national_prefix(&digits, region);
+    let usable = matches!(
+        region.length_verdict(&dropped),
+        LengthVerdict::Possible | LengthVerdict::TooLong
+    );
+    let national = NationalDigits::new(if usable { &dropped } else { &digits })?;
+    Some(ReadNumber {
+        calling_code,
+        national,
+    })
+}
+
+/// Whether the text of a number begins with a plus.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    WithPlus,
+    Plain,
+}
+
+/// Takes the digits out of a text that has the form of a number (steps 1 to 4).
+fn digits_of<'buffer>(
+    text: &str,
+    buffer: &'buffer mut [u8; MOST_CHARACTERS],
+) -> Option<(Form, &'buffer [u8])> {
+    if text.len() > MOST_CHARACTERS && text.chars().nth(MOST_CHARACTERS).is_some() {
+        return None;
+    }
+    let start = text.find(|character: char| character == '+' || character.is_ascii_digit())?;
+    let end = text.rfind(|character: char| character.is_ascii_digit())? + 1;
+    let text = text.get(start..end)?;
+    let after_plus = text.trim_start_matches('+');
+    let form = if after_plus.len() < text.len() {
+        Form::WithPlus
+    } else {
+        Form::Plain
+    };
+
+    let mut count = 0;
+    for character in after_plus.chars() {
+        match character {
+            '0'..='9' => {
+                buffer[count] = u8::try_from(character).ok()?;
+                count += 1;
+            }
+            '-' | '(' | ')' | ' ' | '\u{A0}' | '\u{200B}' | '\u{2060}' => {}
+            _ => return None,
+        }
+    }
+    let is_two_digits_alone = text.len() == 2 && count == 2;
+    (count >= 3 || is_two_digits_alone).then_some((form, &buffer[..count]))
+}
+
+/// What stands at the head of the digits of an international number.
+enum Found<'digits> {
+    CallingCode(u16, &'digits [u8]),
+    NoCallingCode,
+    TooShort,
+}
+
+/// Finds the calling code of an international number (step 5).
+fn international(digits: &[u8]) -> Found<'_> {
+    if digits.len() <= 2 {
+        return Found::TooShort;
+    }
+    if digits[0] == b'0' {
+        return Found::NoCallingCode;
+    }
+    let mut calling_code = 0;
+    for (index, digit) in digits.iter().take(3).enumerate() {
+        calling_code = calling_code * 10 + u16::from(digit - b'0');
+        if !regions_of(calling_code).is_empty() {
+            return Found::CallingCode(calling_code, &digits[index + 1..]);
+        }
+    }
+    Found::NoCallingCode
+}
+
+/// Finds the calling code of a number that begins without a plus, or whose plus led nowhere (step 5).
+fn without_plus(digits: &[u8], home: Home) -> Option<(u16, Cow<'_, [u8]>)> {
+    if home == Home::Nowhere {
+        return None;
+    }
+    if let [b'0', b'0', rest @ ..] = digits
+        && rest.first() != Some(&b'0')
+    {
+        return match international(rest) {
+            Found::CallingCode(calling_code, digits) => Some((calling_code, Cow::Borrowed(digits))),
+            Found::NoCallingCode | Found::TooShort => None,
+        };
+    }
+    let digits = without_forgotten_plus(digits).unwrap_or(Cow::Borrowed(digits));
+    Some((HOME_CALLING_CODE, digits))
+}
+
+/// What follows the 44 of a number that only makes sense if that is its calling code.
+fn without_forgotten_plus(digits: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let home = main_region(HOME_CALLING_CODE);
+    let rest = without_national_prefix(digits.strip_prefix(b"44")?, home);
+    let makes_more_sense = !home.general.fits(digits) && home.general.fits(&rest);
+    (makes_more_sense || home.length_verdict(digits) == LengthVerdict::TooLong).then_some(rest)
+}
+
+/// Drops the national prefix of a region, such as the 0 of British numbers, if there is one to drop.
+fn without_national_prefix<'digits>(digits: &'digits [u8], region: &Region) -> Cow<'digits, [u8]> {
+    let Some((candidate, changes)) = candidate_without_prefix(digits, region) else {
+        return Cow::Borrowed(digits);
+    };
+    // A candidate that is what we have already needs no weighing up.
+    if !changes || (region.general.fits(digits) && !region.general.fits(&candidate)) {
+        return Cow::Borrowed(digits);
+    }
+    candidate
+}
+
+fn candidate_without_prefix<'digits>(
+    digits: &'digits [u8],
+    region: &Region,
+) -> Option<(Cow<'digits, [u8]>, bool)> {
+    let prefix = region.national_prefix.as_ref()?;
+    if digits.is_empty() {
+        return None;
+    }
+    let captures = prefix.match_start(digits)?;
+    let rest = &digits[captures.end..];
+    match &region.national_prefix_transform {
+        Some(rule) if captures.groups.last_took_part() => {
+            let mut candidate = rule.fill(&captures.groups, digits);
+            candidate.extend_from_slice(rest);
+            Some((Cow::Owned(candidate), true))
+        }
+        _ => Some((Cow::Borrowed(rest), captures.end > 0)),
+    }
+}
+
+impl NationalDigits {
+    /// The digits, unless they are too few or too many.
+    fn new(digits: &[u8]) -> Option<Self> {
+        if !(FEWEST_NATIONAL_DIGITS..=MOST_NATIONAL_DIGITS).contains(&digits.len()) {
+            return None;
+        }
+        let mut kept = Self {
+            length: u8::try_from(digits.len()).ok()?,
+            digits: [0; MOST_NATIONAL_DIGITS],
+        };
+        kept.digits[..digits.len()].copy_from_slice(digits);
+        Some(kept)
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.digits[..usize::from(self.length)]
+    }
+
+    /// The digits as text.
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).expect("digits are ASCII")
+    }
+
+    /// The digits as a number is written: without leading zeros, but with at least one digit.
+    pub(super) fn value(&self) -> &str {
+        match self.as_str().trim_start_matches('0') {
+            "" => "0",
+            value => value,
+        }
+    }
+}
+
+impl std::fmt::Debug for NationalDigits {
+    /// Numbers are personal: logs see how long they are and no more.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "({} digits)", self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn british(text: &str) -> Option<(u16, String)> {
+        let number = read(text, Home::Britain)?;
+        Some((number.calling_code, number.national.as_str().to_owned()))
+    }
+
+    #[test]
+    fn british_numbers_are_read_in_every_form() {
+        for text in [
+            "07700900123",
+            "7700 900123",
+            "+44 (0)7700-900123",
+            "00447700900123",
+            "447700900123",
+        ] {
+            assert_eq!(british(text), Some((44, "7700900123".into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_abroad_lose_their_calling_code_and_national_prefix() {
+        assert_eq!(
+            british("+33 06 12 98 76 54"),
+            Some((33, "612987654".into()))
+        );
+        assert_eq!(
+            british("+54 0 11 15 2345 6789"),
+            Some((54, "91123456789".into()))
+        );
+    }
+
+    #[test]
+    fn what_has_not_the_form_of_a_number_is_unreadable() {
+        for text in [
+            "",
+            "+",
+            "1",
+            "+12",
+            "0 1",
+            "12\u{202F}345",
+            "12+345",
+            &"1".repeat(251),
+        ] {
+            assert_eq!(british(text), None, "{text}");
+        }
+        assert_eq!(british("12"), Some((44, "12".into())));
+    }
+
+    #[test]
+    fn without_a_home_a_number_needs_its_plus() {
+        assert_eq!(read("07700900123", Home::Nowhere), None);
+        assert_eq!(read("+999123456", Home::Nowhere), None);
+        assert!(read("+447700900123", Home::Nowhere).is_some());
+    }
+
+    #[test]
+    fn a_number_does_not_show_in_logs() {
+        assert_eq!(
+            format!("{:?}", read("07700900123", Home::Britain).unwrap().national),
+            "(10 digits)"
+        );
+    }
+}
