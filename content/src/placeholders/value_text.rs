@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Lists, python_repr, python_repr::number_text};
+use crate::text::tidy;
 
 /// The words that show a conditional placeholder's text.
 const TRUE_WORDS: [&str; 7] = ["yes", "y", "true", "t", "1", "include", "show"];
@@ -30,33 +31,13 @@ fn list_text(items: &[Value], lists: Lists) -> String {
     let items: Vec<String> = items
         .iter()
         .filter(|item| !item.is_null())
-        .map(|item| tidy(&single_text(item)))
+        .map(|item| tidy(&single_text(item)).into_owned())
         .filter(|item| !item.is_empty())
         .collect();
     match lists {
         Lists::Markdown if !items.is_empty() => format!("\n\n* {}", items.join("\n* ")),
         _ => sentence(&items),
     }
-}
-
-/// `tidy` of `recipients.md` §1.
-fn tidy(text: &str) -> String {
-    let is_obscure = |character: char| {
-        matches!(
-            character,
-            '\u{180E}' | '\u{200B}'
-                ..='\u{200D}'
-                    | '\u{2060}'
-                    | '\u{FEFF}'
-                    | '\u{2028}'
-                    | '\u{2029}'
-                    | '\u{A0}'
-                    | '\u{202F}'
-        )
-    };
-    text.replace(is_obscure, "")
-        .trim_matches(|character| matches!(character, '\t'..='\r' | ' '))
-        .to_owned()
 }
 
 /// `a, b and c`.

@@ -1,1 +1,17 @@
-//! (in the making)
+//! Texts made safe: what the public wrote, for an e-mail; lines, lists, names and sizes for people
+//! (`public-api.md` §8.2, `templates.md` §11.2).
+
+mod file_size;
+mod lines;
+mod lists;
+mod public_text;
+mod safe_names;
+
+pub use file_size::format_file_size;
+pub use lines::{
+    add_prefix, newlines_to_breaks, normalise_lines, normalise_multiple_newlines,
+    strip_all_whitespace, strip_leading_whitespace,
+};
+pub use lists::{FormattedList, NoWordForTheRest};
+pub use public_text::{NotText, Sanitised, sanitise_content_for, sanitise_public_text};
+pub use safe_names::{safe_email_local_part, safe_id};

@@ -1,0 +1,81 @@
+//! Names that are safe in addresses and identifiers (`templates.md` §11.2).
+
+use unicode_general_category::{GeneralCategory, get_general_category};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{
+    characters::{is_letter, is_numeric},
+    text::is_any_space,
+};
+
+/// A name as the local part of an email address: `Ünï Ço_de` becomes `uni.code`.
+pub fn safe_email_local_part(name: &str) -> String {
+    safe(name, '.')
+}
+
+/// A name as an identifier: `Dog Licensing` becomes `dog-licensing`.
+pub fn safe_id(name: &str) -> String {
+    safe(name, '-')
+}
+
+/// Letters without their marks and numbers, in lower case, with a separator for whitespace.
+fn safe(name: &str, separator: char) -> String {
+    let is_mark =
+        |character: &char| get_general_category(*character) == GeneralCategory::NonspacingMark;
+    let bare: String = name.nfd().filter(|character| !is_mark(character)).collect();
+    let mut safe = String::with_capacity(bare.len());
+    let mut words = bare.split(is_any_space).filter(|word| !word.is_empty());
+    if let Some(first) = words.next() {
+        push_safe(&mut safe, first, separator);
+    }
+    for word in words {
+        push_unless_second_stop(&mut safe, separator);
+        push_safe(&mut safe, word, separator);
+    }
+    safe.trim_matches('.').to_owned()
+}
+
+fn push_safe(out: &mut String, word: &str, separator: char) {
+    for character in word.chars() {
+        if character == separator {
+            push_unless_second_stop(out, character);
+        } else if is_letter(character) || is_numeric(character) {
+            out.extend(character.to_lowercase());
+        }
+    }
+}
+
+fn push_unless_second_stop(out: &mut String, character: char) {
+    if character != '.' || !out.ends_with('.') {
+        out.push(character);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_part_has_single_stops_between_words() {
+        for (name, safe) in [
+            ("  A & B  (Ltd.) ", "a.b.ltd"),
+            ("..a...b..", "a.b"),
+            ("Ünï Ço_de-1", "uni.code1"),
+            ("Straße ² Ⅳ", "straße.².ⅳ"),
+            ("", ""),
+        ] {
+            assert_eq!(safe_email_local_part(name), safe);
+        }
+    }
+
+    #[test]
+    fn an_identifier_keeps_its_hyphens() {
+        for (name, safe) in [
+            ("a - b -- c", "a---b----c"),
+            ("--x--", "--x--"),
+            ("..a.", "a"),
+        ] {
+            assert_eq!(safe_id(name), safe);
+        }
+    }
+}
