@@ -8,11 +8,33 @@
 //!
 //! Workbooks (XLSX, XLS, ODS) and tab-separated text become CSV first: [`to_csv`].
 
+mod channel;
+mod checker;
+mod columns;
+mod futures;
+mod header;
+mod layout;
 mod read_error;
 mod record;
 mod records;
+mod report;
+mod row;
+mod settings;
+mod sheet;
+mod tally;
+mod template;
 mod trimming;
+mod verdict;
 
+pub use channel::Channel;
+pub use checker::Checker;
+pub use layout::Layout;
 pub use read_error::ReadError;
 pub use record::Record;
 pub use records::Records;
+pub use report::{CellError, ErrorCounts, Report};
+pub use row::{CellValue, Row};
+pub use settings::{Settings, Validation};
+pub use sheet::{Cell, Sheet};
+pub use template::Template;
+pub use verdict::{CellProblem, Verdict};
