@@ -5,6 +5,7 @@
 //! first ten differences, names the files that it does not run, and fails on any difference.
 
 mod recipients;
+mod spreadsheets;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
@@ -21,6 +22,7 @@ const CHECKS: &[(&str, Answer)] = &[
     ("phone", recipients::phone),
     ("postal_address", recipients::postal_address),
     ("postcode", recipients::postcode),
+    ("recipient_csv", spreadsheets::recipient_csv),
 ];
 
 fn main() -> ExitCode {
