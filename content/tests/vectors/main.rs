@@ -6,6 +6,7 @@
 
 mod recipients;
 mod templates;
+mod spreadsheets;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
@@ -25,6 +26,7 @@ const CHECKS: &[(&str, Answer)] = &[
     ("postcode", recipients::postcode),
     ("sanitise", templates::sanitise),
     ("sms", templates::sms),
+    ("recipient_csv", spreadsheets::recipient_csv),
 ];
 
 fn main() -> ExitCode {

@@ -1,0 +1,26 @@
+use std::num::NonZeroUsize;
+
+/// Why a file cannot be read as a spreadsheet.
+///
+/// It prints as one sentence for the person who sent the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct ReadError {
+    line: Option<NonZeroUsize>,
+    problem: String,
+}
+
+impl ReadError {
+    /// The line of the text, counted from 1 as an editor does. Workbooks have none.
+    pub fn line(&self) -> Option<usize> {
+        self.line.map(NonZeroUsize::get)
+    }
+
+    pub(super) fn whole_file(problem: impl Into<String>) -> Self {
+        Self { line: None, problem: problem.into() }
+    }
+
+    pub(super) fn on_line(line: usize, problem: &str) -> Self {
+        Self { line: NonZeroUsize::new(line), problem: format!("Line {line}: {problem}") }
+    }
+}

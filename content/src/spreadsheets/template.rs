@@ -1,0 +1,164 @@
+//! What a spreadsheet is for: the template that its rows fill (`recipients.md` §8.3 and §8.6).
+
+use serde_json::Value;
+
+use super::{Channel, row::CellValue, row::Row};
+use crate::{
+    placeholders::{Field, NameSet, Text, Values},
+    text::is_any_space,
+    text_messages::{self, TextMessageTemplate},
+};
+
+/// A template, as far as a spreadsheet's check must know it.
+#[derive(Clone, Debug)]
+pub struct Template {
+    placeholders: NameSet,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    TextMessage(TextMessage),
+    Email(Text),
+    Letter(Text),
+}
+
+/// What is wrong with a message once its template is filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct MessageProblems {
+    pub(super) is_too_long: bool,
+    pub(super) is_empty: bool,
+    /// How many bytes the first QR code has that holds too much.
+    pub(super) qr_code_bytes: Option<usize>,
+}
+
+impl Template {
+    /// A text message. The prefix is the service's name, if it is shown.
+    pub fn text_message(content: &str, prefix: Option<&str>) -> Self {
+        let message = TextMessage::new(content, prefix);
+        Self { placeholders: message.template.placeholders().clone(), content: Content::TextMessage(message) }
+    }
+
+    /// An e-mail.
+    pub fn email(subject: &str, content: &str) -> Self {
+        let content = Text::parse(content);
+        let placeholders = Text::parse(subject).placeholders().union(content.placeholders());
+        Self { placeholders, content: Content::Email(content) }
+    }
+
+    /// A letter.
+    pub fn letter(subject: &str, content: &str) -> Self {
+        let content = Text::parse(content);
+        let placeholders = Text::parse(subject).placeholders().union(content.placeholders());
+        Self { placeholders, content: Content::Letter(content) }
+    }
+
+    /// The same with more placeholders before its own: those of a letter's contact block and of its Welsh half.
+    #[must_use]
+    pub fn with_placeholders(self, more: &NameSet) -> Self {
+        Self { placeholders: more.union(&self.placeholders), ..self }
+    }
+
+    /// How its messages leave.
+    pub fn channel(&self) -> Channel {
+        match self.content {
+            Content::TextMessage(_) => Channel::Sms,
+            Content::Email(_) => Channel::Email,
+            Content::Letter(_) => Channel::Letter,
+        }
+    }
+
+    /// The names for which it wants values, in order of first appearance, its subject before its content.
+    pub fn placeholders(&self) -> &NameSet {
+        &self.placeholders
+    }
+
+    /// What is wrong with the message of this row.
+    pub(super) fn problems_with(&self, row: &Row<'_>) -> MessageProblems {
+        match &self.content {
+            Content::TextMessage(message) => message.problems_with(row),
+            Content::Email(content) => MessageProblems { is_empty: is_empty(content, row), ..Default::default() },
+            Content::Letter(content) => MessageProblems {
+                is_empty: is_empty(content, row),
+                qr_code_bytes: qr_code_too_long(content, row),
+                is_too_long: false,
+            },
+        }
+    }
+}
+
+/// Whether an e-mail or letter says nothing. Only one that is all placeholder is suspected of it.
+fn is_empty(content: &Text, row: &Row<'_>) -> bool {
+    let source = content.source();
+    if !(source.starts_with("((") && source.ends_with("))")) {
+        return source.is_empty();
+    }
+    let filled = content.fill(&row.filling(), Field::UNESCAPED_HTML.with_markdown_lists());
+    filled.trim_matches(is_any_space).is_empty()
+}
+
+fn qr_code_too_long(_content: &Text, _row: &Row<'_>) -> Option<usize> {
+    None
+}
+
+/// A text message, and what is known about its length before it is filled: filling it is by far the slowest part of
+/// checking a row, and most messages are plainly neither empty nor too long.
+#[derive(Clone, Debug)]
+struct TextMessage {
+    template: TextMessageTemplate,
+    prefix: Option<String>,
+    source_bytes: usize,
+    /// At least as many as there are placeholders.
+    openings: usize,
+    /// Something is left whatever the values are.
+    says_something: bool,
+}
+
+impl TextMessage {
+    fn new(content: &str, prefix: Option<&str>) -> Self {
+        let text = Text::parse(content);
+        let blanks: Values = text.placeholders().iter().map(|name| (name, Value::from(""))).collect();
+        Self {
+            template: TextMessageTemplate::parse(content),
+            prefix: prefix.map(str::to_owned),
+            source_bytes: content.len(),
+            openings: content.matches("((").count(),
+            says_something: text.fill_plain(&blanks).bytes().any(|byte| byte.is_ascii_alphanumeric()),
+        }
+    }
+
+    fn problems_with(&self, row: &Row<'_>) -> MessageProblems {
+        if self.says_something && self.surely_fits(row) {
+            return MessageProblems::default();
+        }
+        let message = self.template.fill(&row.filling(), self.prefix.as_deref());
+        MessageProblems {
+            is_too_long: message.is_too_long(),
+            is_empty: message.is_empty(),
+            qr_code_bytes: None,
+        }
+    }
+
+    /// No character counts for more than its bytes, be it as it is or as what it is replaced with. So a message is no
+    /// longer than its template's bytes and, in the place of each placeholder, those of the longest value.
+    fn surely_fits(&self, row: &Row<'_>) -> bool {
+        if self.openings == 0 {
+            return self.source_bytes <= text_messages::LIMIT;
+        }
+        let longest = row.values().map(|(_, value)| most_bytes(value)).max().unwrap_or(0);
+        let extra = row.extra_cells().map_or(0, |cells| cells.map(|cell| cell.len() + AND.len()).sum());
+        let most = self.openings.saturating_mul(longest.max(extra)).saturating_add(self.source_bytes);
+        most <= text_messages::LIMIT
+    }
+}
+
+/// The longest of what stands between the items of a list.
+const AND: &str = " and ";
+
+fn most_bytes(value: &CellValue<'_>) -> usize {
+    match value {
+        CellValue::Empty => 0,
+        CellValue::Text(text) => text.len(),
+        CellValue::List(cells) => cells.iter().flatten().map(|cell| cell.len() + AND.len()).sum(),
+    }
+}
