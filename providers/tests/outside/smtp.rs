@@ -295,7 +295,8 @@ async fn too_fast_is_throttled_wherever_it_is_said() {
 
 #[tokio::test]
 async fn a_refusal_says_what_is_refused_and_never_to_whom() {
-    let cases: [(&str, &str, fn(&SendError) -> bool); 11] = [
+    type Holds = fn(&SendError) -> bool;
+    let cases: [(&str, &str, Holds); 11] = [
         ("RCPT", "550 5.1.1 <ada@example.com>: no such user", |e| {
             is_rejected(e, Refusal::Recipient)
         }),
