@@ -81,7 +81,9 @@ impl Relay {
         let mut smtp =
             AsyncSmtpConnection::connect_with_transport(stream, &self.hello_name).await?;
         if let Protection::Starttls(parameters) = &self.protection {
-            // An error if the relay does not offer it: there is no way back to clear text.
+            // An error if the relay does not offer it: there is no way back to clear text. (Known wart: lettre 0.11.23
+            // keeps what was sent in the clear behind the relay's go-ahead, so a man in the middle could put words into
+            // the relay's mouth, though not read ours. `tls` does not have this.)
             smtp.starttls(parameters.clone(), &self.hello_name).await?;
         }
         Ok(smtp)
