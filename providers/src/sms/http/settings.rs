@@ -1,21 +1,9 @@
-//! Text messages over any HTTP interface that can be described in the settings.
-//!
-//! Most providers of text messages want one request with a number, a text and a login, and answer with an id. This
-//! adapter is that request, with gaps:
-//!
-//! ```toml
-//! url = "https://sms.example/v1/messages"
-//! auth = { bearer = { token = "…" } }
-//! headers = { Idempotency-Key = "{reference}" }
-//! body = { json = { to = "{to_plus}", from = "{sender}", text = "{content}", client_ref = "{reference}" } }
-//! reference = "/messages/0/id"
-//! ```
+//! The description of a provider's HTTP interface, and the check that it can work.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
-use async_trait::async_trait;
 use reqwest::{
-    Client, Method, RequestBuilder, Url,
+    Method, Url,
     header::{HeaderName, HeaderValue},
 };
 use serde::Deserialize;
@@ -23,13 +11,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Sms, SmsProvider,
-    template::{JsonTemplate, Template},
+    super::template::{JsonTemplate, Template},
+    Body,
 };
-use crate::{
-    Handed, Refusal, Secret, SendError, SettingsError,
-    http::{self, Answer},
-};
+use crate::{Secret, SettingsError};
 
 /// A provider's HTTP interface, as the settings describe it.
 ///
@@ -175,7 +160,7 @@ impl HttpSmsSettings {
         }
     }
 
-    fn check(&self) -> Result<(), SettingsError> {
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
         if self.timeout_seconds == 0 {
             return Err(self.wrong("timeout_seconds", "it must be at least 1"));
         }
@@ -198,7 +183,7 @@ impl HttpSmsSettings {
         Ok(())
     }
 
-    fn url(&self) -> Result<Url, SettingsError> {
+    pub(super) fn url(&self) -> Result<Url, SettingsError> {
         let url = Url::parse(&self.url).map_err(|error| self.wrong("url", error.to_string()))?;
         if matches!(url.scheme(), "https" | "http") {
             Ok(url)
@@ -207,7 +192,7 @@ impl HttpSmsSettings {
         }
     }
 
-    fn method(&self) -> Result<Method, SettingsError> {
+    pub(super) fn method(&self) -> Result<Method, SettingsError> {
         match self.method.as_str() {
             "POST" => Ok(Method::POST),
             "PUT" => Ok(Method::PUT),
@@ -216,7 +201,7 @@ impl HttpSmsSettings {
         }
     }
 
-    fn body(&self) -> Result<Body, SettingsError> {
+    pub(super) fn body(&self) -> Result<Body, SettingsError> {
         let wrong = |why: String| self.wrong("body", why);
         match &self.body {
             HttpBody::Json(_) if self.method == "GET" => {
@@ -236,7 +221,7 @@ impl HttpSmsSettings {
         }
     }
 
-    fn headers(&self) -> Result<Vec<(HeaderName, Template)>, SettingsError> {
+    pub(super) fn headers(&self) -> Result<Vec<(HeaderName, Template)>, SettingsError> {
         self.headers
             .iter()
             .map(|(name, value)| {
@@ -256,146 +241,5 @@ impl HttpSmsSettings {
                 }
             })
             .collect()
-    }
-}
-
-/// A provider behind an HTTP interface that the settings describe.
-pub struct HttpSms {
-    settings: HttpSmsSettings,
-    client: Client,
-    method: Method,
-    url: Url,
-    headers: Vec<(HeaderName, Template)>,
-    body: Body,
-}
-
-enum Body {
-    Json(JsonTemplate),
-    Form(Vec<(String, Template)>),
-}
-
-impl HttpSms {
-    /// Builds the client from its settings, all of which are checked now.
-    pub fn new(settings: HttpSmsSettings) -> Result<Self, SettingsError> {
-        settings.check()?;
-        let timeout = Duration::from_secs(settings.timeout_seconds);
-        Ok(Self {
-            client: http::client(&settings.name, timeout)?,
-            method: settings.method()?,
-            url: settings.url()?,
-            headers: settings.headers()?,
-            body: settings.body()?,
-            settings,
-        })
-    }
-
-    fn request(&self, sms: &Sms) -> RequestBuilder {
-        let mut request = self.client.request(self.method.clone(), self.url.clone());
-        for (name, template) in &self.headers {
-            let value = template
-                .fill_reference(sms.id)
-                .expect("checked when it was built");
-            request = request.header(name, value);
-        }
-        request = match &self.settings.auth {
-            HttpAuth::None => request,
-            HttpAuth::Basic { username, password } => {
-                request.basic_auth(username, Some(password.expose()))
-            }
-            HttpAuth::Bearer { token } => request.bearer_auth(token.expose()),
-        };
-        match &self.body {
-            Body::Json(template) => request.json(&template.fill(sms)),
-            Body::Form(fields) => {
-                let fields: Vec<_> = fields
-                    .iter()
-                    .map(|(name, template)| (name, template.fill(sms)))
-                    .collect();
-                if self.method == Method::GET {
-                    request.query(&fields)
-                } else {
-                    request.form(&fields)
-                }
-            }
-        }
-    }
-
-    fn judge(&self, answer: &Answer) -> Result<Handed, SendError> {
-        let json = answer.json();
-        let at = |pointer: &Option<String>| scalar(json.as_ref()?.pointer(pointer.as_deref()?)?);
-        if answer.status.is_success() {
-            match self.says_success(json.as_ref()) {
-                Some(true) => Ok(Handed {
-                    reference: at(&self.settings.reference),
-                }),
-                Some(false) => Err(self.refusal(answer, at(&self.settings.error_code))),
-                None => Err(SendError::unknown(answer.detail(
-                    "the provider's answer does not say whether it took the message",
-                ))),
-            }
-        } else {
-            Err(self.refusal(answer, at(&self.settings.error_code)))
-        }
-    }
-
-    /// `None` if the answer lacks what the settings say it must have.
-    fn says_success(&self, json: Option<&Value>) -> Option<bool> {
-        match &self.settings.success {
-            None => Some(true),
-            Some(expected) => {
-                let found = json?.pointer(&expected.pointer)?;
-                Some(*found == expected.equals || scalar(found)? == scalar(&expected.equals)?)
-            }
-        }
-    }
-
-    fn refusal(&self, answer: &Answer, code: Option<String>) -> SendError {
-        let Some(code) = code else {
-            return answer.meaning(None);
-        };
-        let refused = |words| answer.detail(words).with_code(&code);
-        if self.settings.recipient_refused.contains(&code) {
-            SendError::rejected(
-                Refusal::Recipient,
-                refused("the provider refuses the number"),
-            )
-        } else if self.settings.message_refused.contains(&code) {
-            SendError::rejected(Refusal::Message, refused("the provider refuses the text"))
-        } else {
-            answer.meaning(Some(&code))
-        }
-    }
-}
-
-/// A text, number or truth value as text.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-#[async_trait]
-impl SmsProvider for HttpSms {
-    fn name(&self) -> &str {
-        &self.settings.name
-    }
-
-    fn reports_delivery(&self) -> bool {
-        self.settings.reports_delivery
-    }
-
-    fn supports_international(&self) -> bool {
-        self.settings.supports_international
-    }
-
-    fn concurrency(&self) -> usize {
-        self.settings.concurrency
-    }
-
-    async fn send(&self, sms: &Sms) -> Result<Handed, SendError> {
-        let answer = http::exchange(self.request(sms)).await?;
-        self.judge(&answer)
     }
 }
