@@ -17,6 +17,7 @@
 //! Times are given by the caller, as `at` in each message; nothing here looks at the clock.
 
 pub mod email;
+mod http;
 pub mod letter;
 mod outcome;
 mod secret;

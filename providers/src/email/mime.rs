@@ -1,18 +1,14 @@
 //! An e-mail as the bytes of RFC 5322: what SMTP carries and what the sink keeps.
 //!
-//! The same e-mail at the same time gives the same bytes. Lettre's own builder is not used for the headers: it draws
-//! boundaries at random, leaves words longer than a line may be, and passes text that looks encoded; its body
-//! encodings are.
+//! The same e-mail at the same time gives the same bytes. Lettre's own builder is not used: it draws
+//! boundaries at random, leaves words longer than a line may be, and passes text that looks encoded.
 
 use std::fmt::Write as _;
 
 use jiff::{fmt::rfc2822, tz::TimeZone};
-use lettre::{
-    Address,
-    message::{Body, header::ContentTransferEncoding},
-};
+use lettre::Address;
 
-use super::{Email, address, header_text};
+use super::{Email, address, body, header_text};
 use crate::{Refusal, SendError};
 
 /// An e-mail in its final form, with the addresses of its envelope.
@@ -44,7 +40,7 @@ pub(crate) fn compose(email: &Email) -> Result<Mime, SendError> {
         None => None,
     };
 
-    // A body in quoted-printable or base64 has no line that begins with `--=_`, so none that looks like the boundary.
+    // No encoded body has a line that begins with `--=_`, so none looks like the boundary.
     let boundary = format!("=_{}", email.id);
     let mut message = Writer::with_room_for(email);
     message.header("Date", &date(email));
@@ -95,13 +91,13 @@ impl Writer {
     }
 
     fn part(&mut self, boundary: &str, media_type: &str, text: &str) {
-        let body = encode_body(text);
+        let body = body::encode(text);
         self.line(&[]);
         self.line(&["--", boundary]);
         self.header("Content-Type", &format!("{media_type}; charset=utf-8"));
-        self.header("Content-Transfer-Encoding", &body.encoding().to_string());
+        self.header("Content-Transfer-Encoding", body.encoding);
         self.line(&[]);
-        self.bytes.extend_from_slice(body.as_ref());
+        self.bytes.extend_from_slice(&body.bytes);
     }
 
     fn end(&mut self, boundary: &str) {
@@ -151,42 +147,6 @@ fn bracketed(url: &str) -> String {
     }
     header.push('>');
     header
-}
-
-/// Quoted-printable where that is shorter than base64, which it is for most European languages. Never `7bit`: both
-/// keep lines short, hide dots and line ends from the wire, and cannot contain a boundary.
-fn encode_body(text: &str) -> Body {
-    let text = with_wire_line_ends(text);
-    let encoding = if quoted_printable_is_shorter(&text) {
-        ContentTransferEncoding::QuotedPrintable
-    } else {
-        ContentTransferEncoding::Base64
-    };
-    Body::new_with_encoding(text, encoding).expect("both encodings take any text")
-}
-
-fn quoted_printable_is_shorter(text: &str) -> bool {
-    let escaped = text.bytes().filter(|b| !b.is_ascii() || *b == b'=').count();
-    let quoted_printable = text.len() + 2 * escaped;
-    quoted_printable * 3 <= text.len() * 4
-}
-
-/// Every line end, also a lone carriage return, as CRLF.
-fn with_wire_line_ends(text: &str) -> String {
-    let mut wire = String::with_capacity(text.len() + text.len() / 32);
-    let mut rest = text;
-    while let Some(end) = rest.find(['\r', '\n']) {
-        wire.push_str(&rest[..end]);
-        wire.push_str("\r\n");
-        let end_length = if rest[end..].starts_with("\r\n") {
-            2
-        } else {
-            1
-        };
-        rest = &rest[end + end_length..];
-    }
-    wire.push_str(rest);
-    wire
 }
 
 #[cfg(test)]
@@ -336,14 +296,6 @@ mod tests {
             text(&hostile),
             message,
             "the same e-mail gives the same bytes"
-        );
-    }
-
-    #[test]
-    fn every_line_end_becomes_crlf() {
-        assert_eq!(
-            with_wire_line_ends("a\rb\nc\r\nd\n\re\r\r\n"),
-            "a\r\nb\r\nc\r\nd\r\n\r\ne\r\n\r\n"
         );
     }
 }

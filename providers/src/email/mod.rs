@@ -1,6 +1,7 @@
 //! E-mail: the port, and those who take e-mails from us.
 
 mod address;
+mod body;
 pub(crate) mod header_text;
 pub(crate) mod mime;
 pub mod smtp;

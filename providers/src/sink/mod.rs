@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The day is that of the hand-over, in UTC. A second hand-over of the same message is kept beside the first, as
-//! `<id>.2.eml`: this is how one sees that a message would have gone out twice.
+//! `<id>.2.eml`: this is how one sees that a message would have gone out twice. (On another day it is `<id>.eml` of that
+//! day.)
 //!
 //! A file appears under its name complete or not at all, also when the process is killed. It is not forced to the disk,
 //! for speed: what a power cut takes from the sink nobody will miss.

@@ -1,5 +1,9 @@
 //! Text messages: the port, and those who take them from us.
 
+pub mod http;
+mod template;
+pub mod twilio;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -8,9 +8,8 @@ use std::{
 };
 
 use lettre::transport::smtp::{
-    Error,
     authentication::{Credentials, DEFAULT_MECHANISMS},
-    client::{AsyncSmtpConnection, TlsParameters},
+    client::AsyncSmtpConnection,
     commands::{Data, Mail, Rcpt, Rset},
     extension::{ClientId, Extension, MailBodyParameter, MailParameter},
     response::{Response, Severity},
@@ -18,7 +17,7 @@ use lettre::transport::smtp::{
 use tokio::time;
 
 use super::{
-    SmtpTls,
+    protection::Protection,
     verdict::{Cause, Failure},
 };
 use crate::email::mime::Mime;
@@ -51,8 +50,7 @@ pub(super) enum Step {
 pub(super) struct Relay {
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) tls: SmtpTls,
-    pub(super) tls_parameters: Option<TlsParameters>,
+    pub(super) protection: Protection,
     pub(super) credentials: Option<Credentials>,
     pub(super) hello_name: ClientId,
     pub(super) patience: Duration,
@@ -77,21 +75,15 @@ impl Relay {
         })
     }
 
-    async fn open(&self) -> Result<AsyncSmtpConnection, Error> {
-        let tls_from_the_start = match self.tls {
-            SmtpTls::Tls => self.tls_parameters.clone(),
-            SmtpTls::None | SmtpTls::Starttls => None,
-        };
-        let mut smtp = AsyncSmtpConnection::connect_tokio1(
-            (self.host.as_str(), self.port),
-            None,
-            &self.hello_name,
-            tls_from_the_start,
-            None,
-        )
-        .await?;
-        if let (SmtpTls::Starttls, Some(parameters)) = (self.tls, &self.tls_parameters) {
-            // An error if the relay does not offer it: there is no way back to clear text.
+    async fn open(&self) -> Result<AsyncSmtpConnection, Cause> {
+        let stream = self.protection.connect(&self.host, self.port).await;
+        let stream = stream.map_err(|_| Cause::NoConnection)?;
+        let mut smtp =
+            AsyncSmtpConnection::connect_with_transport(stream, &self.hello_name).await?;
+        if let Protection::Starttls(parameters) = &self.protection {
+            // An error if the relay does not offer it: there is no way back to clear text. (Known wart: lettre 0.11.23
+            // keeps what was sent in the clear behind the relay's go-ahead, so a man in the middle could put words into
+            // the relay's mouth, though not read ours. `tls` does not have this.)
             smtp.starttls(parameters.clone(), &self.hello_name).await?;
         }
         Ok(smtp)
@@ -165,14 +157,14 @@ impl Connection {
     }
 }
 
-async fn within<T>(
+async fn within<T, E: Into<Cause>>(
     patience: Duration,
     step: Step,
-    deed: impl Future<Output = Result<T, Error>>,
+    deed: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Failure> {
     match time::timeout(patience, deed).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Failure::new(step, Cause::Smtp(error))),
+        Ok(Err(error)) => Err(Failure::new(step, error.into())),
         Err(_) => Err(Failure::new(step, Cause::Timeout)),
     }
 }

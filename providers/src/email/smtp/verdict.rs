@@ -14,6 +14,8 @@ pub(super) struct Failure {
 }
 
 pub(super) enum Cause {
+    /// There is no connection, or it could not be protected.
+    NoConnection,
     /// The relay said no, or the connection failed.
     Smtp(Error),
     /// It said nothing in time.
@@ -22,6 +24,12 @@ pub(super) enum Cause {
     Nonsense,
     /// The address is not in ASCII, and the relay only takes those that are.
     NoSmtpUtf8,
+}
+
+impl From<Error> for Cause {
+    fn from(error: Error) -> Self {
+        Self::Smtp(error)
+    }
 }
 
 impl Failure {
@@ -41,7 +49,7 @@ impl Failure {
     pub(super) fn code(&self) -> Option<u16> {
         match &self.cause {
             Cause::Smtp(error) => error.status().map(u16::from),
-            Cause::Timeout | Cause::Nonsense | Cause::NoSmtpUtf8 => None,
+            Cause::NoConnection | Cause::Timeout | Cause::Nonsense | Cause::NoSmtpUtf8 => None,
         }
     }
 
