@@ -104,3 +104,108 @@ impl Body {
         Report::new(layout, &self.header, settings, self.futures.settle())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{guest_lists::GuestList, spreadsheets::Sheet, spreadsheets::Template};
+
+    fn check(csv: &str, settings: &Settings, chunk: usize) -> Result<Report, ReadError> {
+        let mut checker = Checker::new(settings.clone());
+        for chunk in csv.as_bytes().chunks(chunk) {
+            checker.push(chunk)?;
+        }
+        checker.finish()
+    }
+
+    fn greeting() -> Settings {
+        Settings::new(Template::text_message("Dear ((name))", None))
+    }
+
+    #[test]
+    fn errors_are_told_by_row_and_column() {
+        let csv = "\n\nPhone number,name\n07900900123,Ada\n07900900123,\n0790090,Bea\n";
+        let report = check(csv, &greeting(), 7).unwrap();
+        assert!(!report.is_valid());
+        assert_eq!(report.rows(), 3);
+        let errors: Vec<_> = report.errors.iter().map(|error| (error.row, error.spreadsheet_row_number, error.column_header.as_deref().unwrap(), &*error.value, &*error.message)).collect();
+        assert_eq!(errors, [
+            (1, 5, "name", "", "Missing"),
+            (2, 6, "Phone number", "0790090", "Mobile number is too short"),
+        ]);
+    }
+
+    #[test]
+    fn only_the_first_errors_are_kept_and_all_are_counted() {
+        let settings = Settings { max_errors_shown: 3, ..greeting() };
+        let csv = format!("phone number,name\n{}", "x,\n".repeat(1000));
+        let report = check(&csv, &settings, 64).unwrap();
+        // The comma that ends the file goes with its line end, but the row stays.
+        assert_eq!(report.error_counts.rows_with_errors, 1000);
+        assert_eq!(report.errors.len(), 6);
+    }
+
+    #[test]
+    fn a_file_without_rows_is_not_valid_though_nothing_in_it_is_wrong() {
+        let report = check("phone number,name", &greeting(), 5).unwrap();
+        assert!(!report.has_errors() && !report.is_valid());
+        let report = check("", &greeting(), 5).unwrap();
+        assert_eq!(report.missing_column_headers, ["name", "phone number"]);
+    }
+
+    #[test]
+    fn a_repeat_that_a_later_row_brings_to_life_counts_for_the_rows_before() {
+        let settings = Settings::new(Template::email("Hi", "((a??x))"));
+        // Alone, `yes` shows the text; as the first of a list it does not.
+        for (csv, rows_with_empty_message) in [
+            ("email address,a,a\na@b.example,yes,\na@b.example,yes", 0),
+            ("email address,a,a\na@b.example,yes,\na@b.example,yes,no", 2),
+        ] {
+            let report = check(csv, &settings, 9).unwrap();
+            assert_eq!(report.error_counts.rows_with_empty_message, rows_with_empty_message, "{csv}");
+        }
+    }
+
+    fn settings() -> impl Strategy<Value = Settings> {
+        let template = prop_oneof![
+            Just(Template::text_message("((name))((none))", None)),
+            Just(Template::text_message("((a??b)) ((-))", Some("S"))),
+            Just(Template::email("((name))", "((a??b))")),
+            Just(Template::email("", "((none))")),
+            Just(Template::letter("Hi ((a))", "((name))")),
+        ];
+        (template, 0_usize..6, 0_usize..4, any::<bool>(), any::<bool>()).prop_map(|(template, max_rows, shown, is_closed, allow)| Settings {
+            max_rows,
+            max_errors_shown: shown,
+            guest_list: if is_closed { GuestList::new(["07900900123", ""]) } else { GuestList::default() },
+            remaining_international_sms_messages: Some(0),
+            phone_permissions: crate::phone_numbers::Permissions { international: allow, uk_landline: false },
+            allow_international_letters: allow,
+            ..Settings::new(template)
+        })
+    }
+
+    fn csv() -> impl Strategy<Value = String> {
+        let header = prop_oneof![
+            "name", "Name", "a", "phone number", "PhoneNumber", "email address", "postcode", "address line 1", "address line 2", "-", "",
+        ];
+        let cell = prop_oneof![
+            4 => Just(""), 1 => Just("\" \""), 1 => Just("yes"), 1 => Just("\u{2000}"), 1 => Just("07900900123"),
+            1 => Just("+33612345678"), 1 => Just("a@b.example"), 1 => Just("SW1A 1AA"), 1 => Just("\u{200B}"),
+        ];
+        let header = proptest::collection::vec(header, 0..7).prop_map(|cells| cells.join(","));
+        let row = proptest::collection::vec(cell, 0..8).prop_map(|cells| cells.join(","));
+        (header, proptest::collection::vec(row, 0..7)).prop_map(|(header, rows)| format!("{header}\n{}", rows.join("\n")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_pass_and_the_whole_sheet_say_the_same(csv in csv(), settings in settings(), chunk in 1_usize..40) {
+            let whole = Sheet::read(csv.as_bytes(), &settings).map(|sheet| sheet.report().clone());
+            prop_assert_eq!(check(&csv, &settings, chunk), whole);
+        }
+    }
+}
