@@ -1,1 +1,58 @@
-//! 
+//! HTTP in and out. [`router`] is the table of contents: every route, and who may call it.
+//!
+//! A handler takes apart the request, calls one thing in `app`, and shapes the answer. Public wording – every error
+//! text that a client may show – lives in [`problem`].
+
+mod answer;
+pub mod callers;
+mod headers;
+mod internal;
+pub mod problem;
+pub mod router;
+mod status;
+mod v2;
+
+use std::sync::Arc;
+
+use app::App;
+use domain::Private;
+
+pub use router::router;
+
+/// What the HTTP side needs to know beside the platform itself.
+#[derive(Clone)]
+pub struct Settings {
+    /// The name that internal clients sign with (public-api §3.4).
+    pub internal_client_id: String,
+    /// The secrets that internal clients may sign with.
+    pub internal_secrets: Vec<Private<String>>,
+    /// Believe `X-Forwarded-Proto`, because a proxy of ours sets it.
+    pub trust_forwarded_proto: bool,
+    /// The commit that the program was built from, for `/_status`.
+    pub git_commit: Option<String>,
+    /// Writes the metrics in the text form of Prometheus.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Reads what the development sink has kept, where there is one.
+    pub sink: Option<app::Sink>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("internal_client_id", &self.internal_client_id).finish_non_exhaustive()
+    }
+}
+
+/// What every handler is given. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The platform.
+    pub app: App,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Api {
+    /// Over this platform.
+    pub fn new(app: App, settings: Settings) -> Self {
+        Self { app, settings: Arc::new(settings) }
+    }
+}

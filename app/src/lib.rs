@@ -9,9 +9,10 @@ pub mod demo;
 mod group_commit;
 pub mod jobs;
 pub mod keyring;
-mod limits;
+pub mod limits;
 pub mod notifications;
 mod providers_in_use;
+pub mod queue_view;
 pub mod receipts;
 pub mod schedule;
 pub mod services;
@@ -19,7 +20,7 @@ mod settings;
 pub mod spreadsheets;
 pub mod tasks;
 pub mod templates;
-mod tenants;
+pub mod tenants;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -30,9 +31,11 @@ use store::{Session, Store, Tx};
 
 pub use group_commit::KeepError;
 pub use limits::DoorError;
-pub use providers_in_use::Providers;
+pub use providers_in_use::{Providers, Weighted};
 pub use settings::{Money, Settings};
 pub use templates::Prepared;
+pub use providers::{Sink, sink};
+pub use store::{jobs::Job, schema_version, services::Service};
 pub use tenants::{Caller, Tenant};
 
 /// The platform. Cheap to clone; all clones are one.
@@ -133,6 +136,11 @@ impl App {
     pub fn runner(&self, settings: queue::Settings) -> Runner {
         let source = DatabaseSource::new(self.store.clone(), self.clock.clone(), self.entropy.clone());
         Runner::new(Arc::new(source), Arc::new(self.clone()), self.clock.clone(), self.signals.clone(), settings)
+    }
+
+    /// Makes what must be there before the first message comes: the days ahead, on a database that keeps days apart.
+    pub async fn prepare(&self) -> Result<(), store::Error> {
+        schedule::make_days(self).await
     }
 
     pub(crate) async fn write(&self) -> Result<Tx, store::Error> {

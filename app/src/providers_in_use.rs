@@ -6,12 +6,17 @@ use domain::Entropy;
 use providers::{EmailProvider, LetterProvider, SmsProvider};
 
 /// A provider with its share of the traffic.
-#[derive(Clone)]
 pub struct Weighted<P: ?Sized> {
     /// Who.
     pub provider: Arc<P>,
     /// Its share: 0–100, against those of the others.
     pub priority: u32,
+}
+
+impl<P: ?Sized> Clone for Weighted<P> {
+    fn clone(&self) -> Self {
+        Self { provider: self.provider.clone(), priority: self.priority }
+    }
 }
 
 /// The active providers of every channel.

@@ -24,7 +24,8 @@ pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
 const SEND_EMAIL: &str = "send-email-tasks";
 const SEND_SMS: &str = "send-sms-tasks";
 const SEND_LETTER: &str = "send-letter-tasks";
-const JOBS: &str = "job-tasks";
+/// What keeps the rows of jobs.
+pub(crate) const JOBS: &str = "job-tasks";
 const RESEARCH_MODE: &str = "research-mode-tasks";
 /// What the clock fires.
 pub(crate) const PERIODIC: &str = "periodic-tasks";

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use content::{emails::EmailTemplate, placeholders::NameSet, text_messages::TextMessageTemplate};
 use domain::{Channel, Lane, ServiceId, TemplateId, UserId};
 use moka::future::Cache;
-use store::templates::Template;
+pub use store::templates::Template;
 
 use crate::App;
 
@@ -96,6 +96,11 @@ pub async fn find_version(
         Ok::<_, store::Error>(found.map(|template| Arc::new(Prepared::new(template))))
     };
     app.templates.versions.try_get_with((service, id, version), load).await
+}
+
+/// The templates of a service, by name.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Template>, TemplateError> {
+    Ok(store::templates::list(&mut app.read().await?, service).await?)
 }
 
 /// What is written as a template.

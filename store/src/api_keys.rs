@@ -78,6 +78,13 @@ pub async fn revoke(tx: &mut Tx, service: ServiceId, id: ApiKeyId, at: Timestamp
     Ok(touched == 1)
 }
 
+/// Seals a key's secret anew with the newest key of the vault; whether it was there.
+pub async fn reseal(tx: &mut Tx, vault: &Vault, key: &ApiKey) -> Result<bool, Error> {
+    let sealed = vault.seal(key.id.as_uuid().as_bytes(), key.secret.reveal().as_bytes());
+    let touched = tx.execute("UPDATE api_keys SET sealed_secret = $2 WHERE id = $1", args![key.id, sealed]).await?;
+    Ok(touched == 1)
+}
+
 fn key(vault: &Vault, row: &Row) -> Result<ApiKey, Error> {
     let id: ApiKeyId = row.get("id")?;
     let secret = vault.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed_secret")?)?;

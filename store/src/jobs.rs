@@ -136,6 +136,28 @@ pub async fn set_status(
     Ok(tx.execute(sql, args).await? == 1)
 }
 
+/// Changes the status from `before` to `next`, if it is `before`; whether it was. For changes that two may try at once
+/// and only from one status.
+pub async fn set_status_from(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: JobId,
+    before: JobStatus,
+    next: JobStatus,
+    at: Timestamp,
+) -> Result<bool, Error> {
+    debug_assert!(before.may_become(next), "domain knows which changes are allowed");
+    let finished = next.is_settled().then_some(at);
+    let touched = tx
+        .execute(
+            "UPDATE jobs SET status = $4, updated_at = $5, processing_finished = $6 \
+             WHERE service_id = $1 AND id = $2 AND status = $3",
+            args![service, id, before, next, at, finished],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
 /// Moves the cursor from `before` to `after`; false if it was not at `before` or the job is not in progress: somebody
 /// else has kept these rows, and the caller's transaction must not.
 pub async fn advance(

@@ -1,6 +1,9 @@
 //! Handing over an e-mail (workers §7.1).
 
-use content::{emails::Branding, placeholders::Values};
+use content::{
+    emails::{Brand, Branding},
+    placeholders::Values,
+};
 use domain::{NotificationStatus, Timestamp};
 use providers::Email;
 use store::notifications::Notification;
@@ -46,7 +49,8 @@ async fn render(
     let contents = message.open(app.store.vault())?;
     let values = Values::from_json(contents.personalisation.reveal());
     let service = &tenant.service;
-    let branding = Branding { name: Some(service.name.clone()), ..Branding::default() };
+    let brand = Brand { name: Some(service.name.clone()), ..Brand::default() };
+    let branding = Branding { brand: Some(brand) };
     Ok(Some(Email {
         id: message.id.as_uuid(),
         at: moment(now),

@@ -25,6 +25,7 @@ mod tally;
 mod template;
 mod trimming;
 mod verdict;
+mod workbooks;
 
 pub use channel::Channel;
 pub use checker::Checker;
@@ -37,4 +38,5 @@ pub use row::{CellValue, Row};
 pub use settings::{Settings, Validation};
 pub use sheet::{Cell, Sheet};
 pub use template::Template;
+pub use workbooks::{Kind, to_csv};
 pub use verdict::{CellProblem, Verdict};

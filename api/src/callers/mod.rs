@@ -1,0 +1,8 @@
+//! Who calls: a service with one of its keys, or an internal client (public-api §3).
+
+mod internal;
+mod service;
+mod token;
+
+pub(crate) use internal::Internal;
+pub(crate) use service::ServiceKey;

@@ -1,0 +1,52 @@
+//! The headers that every answer carries, errors included (public-api §2.3).
+
+use axum::{extract::State, response::Response};
+use http::{HeaderName, HeaderValue};
+
+use crate::Api;
+
+const FIXED: [(HeaderName, HeaderValue); 8] = [
+    (HeaderName::from_static("access-control-allow-origin"), HeaderValue::from_static("*")),
+    (
+        HeaderName::from_static("access-control-allow-headers"),
+        HeaderValue::from_static("Content-Type,Authorization"),
+    ),
+    (
+        HeaderName::from_static("access-control-allow-methods"),
+        HeaderValue::from_static("GET,PUT,POST,DELETE"),
+    ),
+    (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
+    (HeaderName::from_static("x-frame-options"), HeaderValue::from_static("SAMEORIGIN")),
+    (HeaderName::from_static("x-permitted-cross-domain-policies"), HeaderValue::from_static("none")),
+    (
+        HeaderName::from_static("strict-transport-security"),
+        HeaderValue::from_static("max-age=31536000; includeSubDomains; preload"),
+    ),
+    (
+        HeaderName::from_static("cache-control"),
+        HeaderValue::from_static("no-store, no-cache, private, must-revalidate"),
+    ),
+];
+
+/// Adds them. The ids of a trace are passed on where the request has them, and invented elsewhere.
+pub(crate) async fn complete(State(api): State<Api>, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in FIXED {
+        headers.insert(name, value);
+    }
+    let mut random = [0; 24];
+    api.app.entropy().fill(&mut random);
+    headers.insert("x-b3-traceid", hexadecimal(&random[..16]));
+    headers.insert("x-b3-spanid", hexadecimal(&random[16..]));
+    response
+}
+
+fn hexadecimal(bytes: &[u8]) -> HeaderValue {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = Vec::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
+    HeaderValue::from_bytes(&text).expect("digits are a header value")
+}

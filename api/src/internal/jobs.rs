@@ -1,0 +1,135 @@
+use app::jobs::{self, CancelError, CreateError, NewJob, Progress};
+use axum::{
+    body::Body,
+    extract::{Path, Query, State},
+    response::Response,
+};
+use domain::{JobId, Timestamp, UserId};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{id, missing, read};
+use crate::{Api, answer, callers::Internal, problem::Problem};
+
+/// How many jobs a page has.
+const PAGE: u32 = 50;
+
+fn shown(job: &app::Job, statistics: &[Value]) -> Value {
+    json!({
+        "id": job.id,
+        "service": job.service_id,
+        "original_file_name": job.original_file_name,
+        "template": job.template_id,
+        "template_version": job.template_version,
+        "notification_count": job.notification_count,
+        "rows_kept": job.rows_kept,
+        "job_status": job.status,
+        "problem": job.problem,
+        "created_by": job.created_by,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "scheduled_for": job.scheduled_for,
+        "processing_started": job.processing_started,
+        "processing_finished": job.processing_finished,
+        "archived": job.archived,
+        "statistics": statistics,
+    })
+}
+
+fn with_statistics(progress: &Progress) -> Value {
+    let statistics: Vec<Value> =
+        progress.statistics.iter().map(|(status, count)| json!({"status": status, "count": count})).collect();
+    shown(&progress.job, &statistics)
+}
+
+#[derive(Debug, Deserialize)]
+struct Create {
+    id: Option<JobId>,
+    created_by: Option<UserId>,
+    scheduled_for: Option<Timestamp>,
+}
+
+/// `POST /service/<id>/job` (workers §4.4): the spreadsheet with this id is uploaded already.
+pub(crate) async fn create_job(
+    State(api): State<Api>,
+    _: Internal,
+    Path(service): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let create: Create = read(body).await?;
+    let new = NewJob {
+        service: id(&service)?,
+        id: create.id.ok_or_else(|| missing("id"))?,
+        created_by: create.created_by,
+        scheduled_for: create.scheduled_for,
+    };
+    let job = jobs::create(&api.app, new).await.map_err(refusal)?;
+    Ok(answer::json(StatusCode::CREATED, &json!({"data": shown(&job, &[])})))
+}
+
+/// The texts of workers §4.4, trailing spaces included.
+fn refusal(error: CreateError) -> Problem {
+    let (status, message) = match error {
+        CreateError::ServiceInactive => {
+            (StatusCode::FORBIDDEN, json!("Create job is not allowed: service is inactive "))
+        }
+        CreateError::NoSuch(_) => (StatusCode::NOT_FOUND, json!(error.to_string())),
+        CreateError::LettersInTrial => {
+            (StatusCode::FORBIDDEN, json!("Create letter job is not allowed for service in trial mode "))
+        }
+        CreateError::NotValid => (StatusCode::BAD_REQUEST, json!("File is not valid, can't create job")),
+        CreateError::TemplateArchived => {
+            (StatusCode::BAD_REQUEST, json!({"template": ["Template has been deleted"]}))
+        }
+        CreateError::InThePast => (StatusCode::BAD_REQUEST, json!("Date cannot be in the past")),
+        CreateError::TooFarAhead => {
+            (StatusCode::BAD_REQUEST, json!("Date cannot be more than 7 days in the future"))
+        }
+        CreateError::Exists => (StatusCode::CONFLICT, json!("There is a job with this id already")),
+        CreateError::Store(error) => return Problem::fault_old(error),
+    };
+    Problem::old(status, message)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Paged {
+    page: Option<u32>,
+}
+
+/// `GET /service/<id>/job?page=N`: newest first.
+pub(crate) async fn list_jobs(
+    State(api): State<Api>,
+    _: Internal,
+    Path(service): Path<String>,
+    Query(paged): Query<Paged>,
+) -> Result<Response, Problem> {
+    let page = paged.page.unwrap_or(1);
+    let found = jobs::list(&api.app, id(&service)?, page, PAGE).await.map_err(Problem::fault_old)?;
+    let data: Vec<Value> = found.iter().map(with_statistics).collect();
+    Ok(answer::json(StatusCode::OK, &json!({"data": data, "page_size": PAGE})))
+}
+
+/// `GET /service/<id>/job/<job>`
+pub(crate) async fn get_job(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, job)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let found = jobs::find(&api.app, id(&service)?, id(&job)?).await.map_err(Problem::fault_old)?;
+    let progress = found.ok_or_else(Problem::old_not_found)?;
+    Ok(answer::json(StatusCode::OK, &json!({"data": with_statistics(&progress)})))
+}
+
+/// `POST /service/<id>/job/<job>/cancel`
+pub(crate) async fn cancel_job(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, job)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    match jobs::cancel(&api.app, id(&service)?, id(&job)?).await {
+        Ok(job) => Ok(answer::json(StatusCode::OK, &json!({"data": shown(&job, &[])}))),
+        Err(error @ CancelError::NotScheduled) => Err(Problem::old(StatusCode::NOT_FOUND, error.to_string())),
+        Err(CancelError::Store(error)) => Err(Problem::fault_old(error)),
+    }
+}

@@ -1,0 +1,245 @@
+//! Checking the shape of a request and saying what is wrong with it, in the words and the order of the contract
+//! (public-api §5.2, §5.3).
+
+use content::{
+    email_addresses::EmailAddress,
+    phone_numbers::{Permissions, PhoneNumber},
+    placeholders::python_repr,
+};
+use domain::{Timestamp, parse_uuid};
+use serde_json::{Map, Value};
+
+use crate::problem::Problem;
+
+/// What a key's value must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shape {
+    /// Text of at most so many characters.
+    Text(usize),
+    /// A phone number, as if the service could send anywhere.
+    Phone,
+    /// An e-mail address.
+    Email,
+    /// A UUID in any accepted spelling.
+    Uuid,
+    /// An object.
+    Object,
+    /// A time at most 24 hours ahead, or null.
+    ScheduledFor,
+    /// A URL that begins with https.
+    HttpsUrl,
+    /// An array, or null.
+    List,
+}
+
+/// A request's keys in the order in which errors name them, and those that must be there.
+pub(super) struct Schema {
+    pub(super) keys: &'static [(&'static str, Shape)],
+    pub(super) required: &'static [&'static str],
+}
+
+impl Schema {
+    /// The request as an object, or everything that is wrong with it.
+    pub(super) fn check(&self, body: Value, now: Timestamp) -> Result<Map<String, Value>, Problem> {
+        let Value::Object(members) = body else {
+            return Err(Problem::validation(vec![format!("{} is not of type object", shown(&body))]));
+        };
+        let mut errors = Vec::new();
+        for (key, shape) in self.keys {
+            if let Some(value) = members.get(*key) {
+                errors.extend(shape.fault(key, value, now));
+            }
+        }
+        let missing = self.required.iter().filter(|key| !members.contains_key(**key));
+        errors.extend(missing.map(|key| format!("{key} is a required property")));
+        errors.extend(self.unknown(&members));
+        if errors.is_empty() { Ok(members) } else { Err(Problem::validation(errors)) }
+    }
+
+    fn unknown(&self, members: &Map<String, Value>) -> Option<String> {
+        let is_known = |name: &str| self.keys.iter().any(|(key, _)| *key == name);
+        let mut unknown: Vec<&String> = members.keys().filter(|name| !is_known(name)).collect();
+        unknown.sort();
+        unexpected(unknown.into_iter().map(|name| shown(&Value::from(name.as_str()))).collect())
+    }
+}
+
+/// The text about keys that should not be there.
+pub(super) fn unexpected(names: Vec<String>) -> Option<String> {
+    let verb = match names.len() {
+        0 => return None,
+        1 => "was",
+        _ => "were",
+    };
+    Some(format!("Additional properties are not allowed ({} {verb} unexpected)", names.join(", ")))
+}
+
+/// A value as an error shows it: as Python writes it, without any apostrophe.
+pub(super) fn shown(value: &Value) -> String {
+    python_repr(value).replace('\'', "")
+}
+
+impl Shape {
+    /// What is wrong with the value, if anything is.
+    fn fault(self, key: &str, value: &Value, now: Timestamp) -> Option<String> {
+        let not_of_type = |expected: &str| Some(format!("{key} {} is not of type {expected}", shown(value)));
+        match (self, value) {
+            (Self::Text(limit), Value::String(text)) => {
+                (text.chars().count() > limit).then(|| format!("{key} {} is too long", shown(value)))
+            }
+            (Self::Phone, Value::String(text)) => phone_fault(text),
+            (Self::Email, Value::String(text)) => {
+                EmailAddress::parse(text).err().map(|_| format!("{key} Not a valid email address"))
+            }
+            (Self::Text(_) | Self::Phone | Self::Email, _) => not_of_type("string"),
+            (Self::Uuid, value) => {
+                let fits = value.as_str().is_some_and(|text| parse_uuid(text).is_ok());
+                (!fits).then(|| format!("{key} is not a valid UUID"))
+            }
+            (Self::Object, value) => if value.is_object() { None } else { not_of_type("object") },
+            (Self::HttpsUrl, value) => {
+                let fits = value.as_str().is_some_and(is_https_url);
+                (!fits).then(|| format!("{key} is not a valid https url"))
+            }
+            (Self::List, value) => {
+                if value.is_array() || value.is_null() { None } else { not_of_type("array, null") }
+            }
+            (Self::ScheduledFor, Value::Null) => None,
+            (Self::ScheduledFor, Value::String(text)) => scheduled_fault(text, now).map(|fault| format!("{key} {fault}")),
+            (Self::ScheduledFor, _) => not_of_type("string, null"),
+        }
+    }
+}
+
+fn phone_fault(text: &str) -> Option<String> {
+    let anywhere = Permissions { international: true, uk_landline: true };
+    let checked = PhoneNumber::parse(text).and_then(|number| number.check(anywhere));
+    checked.err().map(|error| format!("phone_number {}", error.legacy_message()))
+}
+
+/// RFC 3986, ASCII, with well-formed percent signs, and exactly `https` in front (public-api §5.6).
+fn is_https_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https:") else { return false };
+    let bytes = rest.as_bytes();
+    bytes.iter().enumerate().all(|(index, byte)| match byte {
+        b'%' => bytes.get(index + 1..index + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
+        b'[' | b']' => true,
+        byte => byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(byte),
+    })
+}
+
+/// The offset is dropped, not converted; the rest is compared with UTC (public-api §5.6).
+fn scheduled_fault(text: &str, now: Timestamp) -> Option<&'static str> {
+    let Some(time) = civil_time(text) else {
+        return Some(
+            "datetime format is invalid. It must be a valid ISO8601 date time format, \
+             https://en.wikipedia.org/wiki/ISO_8601",
+        );
+    };
+    if time < now {
+        return Some("datetime can not be in the past");
+    }
+    let day = std::time::Duration::from_secs(86_400);
+    (time > now.plus(day)).then_some("datetime can only be 24 hours in the future")
+}
+
+/// A date, or a date and a time, without its offset.
+fn civil_time(text: &str) -> Option<Timestamp> {
+    let bare = match text.get(10..).and_then(|time| time.find(['Z', 'z', '+', '-'])) {
+        Some(offset) => &text[..10 + offset],
+        None => text,
+    };
+    bare.parse().ok()
+}
+
+/// The keys of a checked request, taken out one by one.
+pub(super) struct Members(pub(super) Map<String, Value>);
+
+impl Members {
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        match self.0.remove(key) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn object(&mut self, key: &str) -> Map<String, Value> {
+        match self.0.remove(key) {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        }
+    }
+
+    /// An id, with the text it was given as.
+    pub(super) fn id<T: std::str::FromStr>(&mut self, key: &str) -> Option<(T, String)> {
+        let text = self.text(key)?;
+        text.parse().ok().map(|id| (id, text))
+    }
+
+    /// The texts of a list; other items do not count.
+    pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
+        let Some(Value::Array(items)) = self.0.remove(key) else { return Vec::new() };
+        items.into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SCHEMA: Schema = Schema {
+        keys: &[
+            ("reference", Shape::Text(5)),
+            ("template_id", Shape::Uuid),
+            ("personalisation", Shape::Object),
+            ("when", Shape::ScheduledFor),
+            ("url", Shape::HttpsUrl),
+        ],
+        required: &["template_id"],
+    };
+
+    fn messages(body: Value) -> Vec<String> {
+        let now = "2026-03-02T10:00:00Z".parse().unwrap();
+        let problem = match SCHEMA.check(body, now) {
+            Ok(_) => return Vec::new(),
+            Err(problem) => serde_json::to_value(problem.entries()).unwrap(),
+        };
+        problem.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_in_the_order_of_the_schema() {
+        let body = json!({"oclock's": 1, "a": 2, "personalisation": [1, "it's"], "reference": "too long"});
+        assert_eq!(
+            messages(body),
+            [
+                "reference too long is too long",
+                "personalisation [1, \"its\"] is not of type object",
+                "template_id is a required property",
+                "Additional properties are not allowed (a, \"oclocks\" were unexpected)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_time_is_looked_at_without_its_offset() {
+        let id = "22222222-0000-4000-8000-000000000001";
+        let with = |when: &str| messages(json!({"template_id": id, "when": when}));
+        assert!(with("2026-03-02T11:00:00+05:00").is_empty());
+        assert_eq!(with("2026-03-02T09:00:00-05:00"), ["when datetime can not be in the past"]);
+        assert_eq!(with("2026-03-04 09:00:00"), ["when datetime can only be 24 hours in the future"]);
+        assert!(with("tomorrow")[0].contains("format is invalid"));
+    }
+
+    #[test]
+    fn only_https_urls_in_ascii_will_do() {
+        for url in ["https://example.com/a?b=%20#c", "https:x"] {
+            assert!(is_https_url(url), "{url}");
+        }
+        for url in ["HTTPS://example.com", "http://example.com", "https://exämple.com", "https://a b", "https://a/%zz"] {
+            assert!(!is_https_url(url), "{url}");
+        }
+    }
+}

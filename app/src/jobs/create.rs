@@ -1,0 +1,133 @@
+//! Creating a job (workers §4.4). The row and its task are one transaction: a job cannot be kept without being queued.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Channel, JobId, JobStatus, ServiceId, TaskId, Timestamp, UserId};
+use queue::Enqueue as _;
+use store::jobs::Job;
+
+use crate::{App, tasks, templates, tenants};
+
+/// How far ahead a job may be scheduled.
+const FURTHEST: Duration = Duration::from_secs(7 * 86_400);
+
+/// A job as it is asked for.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Whose.
+    pub service: ServiceId,
+    /// The id of the uploaded spreadsheet; becomes the job's.
+    pub id: JobId,
+    /// Who asks.
+    pub created_by: Option<UserId>,
+    /// When it is to start, if not now.
+    pub scheduled_for: Option<Timestamp>,
+}
+
+/// Why a job is not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The service is inactive.
+    #[error("the service is inactive")]
+    ServiceInactive,
+    /// There is no such service or spreadsheet.
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+    /// Letters cannot be sent in trial mode.
+    #[error("letters cannot be sent in trial mode")]
+    LettersInTrial,
+    /// The spreadsheet has errors.
+    #[error("the spreadsheet has errors")]
+    NotValid,
+    /// The template was archived since.
+    #[error("the template is archived")]
+    TemplateArchived,
+    /// The time has passed.
+    #[error("the time is in the past")]
+    InThePast,
+    /// The time is too far ahead.
+    #[error("the time is more than 7 days ahead")]
+    TooFarAhead,
+    /// There is a job with this id.
+    #[error("there is a job with this id already")]
+    Exists,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[source] Arc<store::Error>),
+}
+
+impl From<Arc<store::Error>> for CreateError {
+    fn from(error: Arc<store::Error>) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<store::Error> for CreateError {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Exists => Self::Exists,
+            error => Self::Store(Arc::new(error)),
+        }
+    }
+}
+
+/// Creates a job from an uploaded spreadsheet; it is durable, with its task, when this returns.
+pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
+    let tenant = tenants::find(app, new.service).await?.ok_or(CreateError::NoSuch("service"))?;
+    if !tenant.service.active {
+        return Err(CreateError::ServiceInactive);
+    }
+    let sheet = store::spreadsheets::find(&mut app.read().await?, new.service, new.id)
+        .await?
+        .ok_or(CreateError::NoSuch("spreadsheet"))?;
+    let found = templates::find(app, new.service, sheet.template_id).await?;
+    let prepared = found.ok_or(CreateError::NoSuch("template"))?;
+    if prepared.template.template_type == Channel::Letter && tenant.service.restricted {
+        return Err(CreateError::LettersInTrial);
+    }
+    if !sheet.valid {
+        return Err(CreateError::NotValid);
+    }
+    if prepared.template.archived {
+        return Err(CreateError::TemplateArchived);
+    }
+    let now = app.clock.now();
+    check_time(new.scheduled_for, now)?;
+
+    let job = Job {
+        id: new.id,
+        service_id: new.service,
+        template_id: sheet.template_id,
+        template_version: prepared.template.version,
+        original_file_name: sheet.original_file_name,
+        notification_count: sheet.notification_count,
+        sender_id: sheet.sender_id,
+        created_by: new.created_by,
+        status: if new.scheduled_for.is_some() { JobStatus::Scheduled } else { JobStatus::Pending },
+        problem: None,
+        due: new.scheduled_for.unwrap_or(now),
+        scheduled_for: new.scheduled_for,
+        rows_kept: 0,
+        created_at: now,
+        updated_at: None,
+        processing_started: None,
+        processing_finished: None,
+        archived: false,
+    };
+    let mut tx = app.write().await?;
+    store::jobs::insert(&mut tx, &job).await?;
+    if job.status == JobStatus::Pending {
+        let id = TaskId::mint(now, app.entropy());
+        tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)]).await?;
+    }
+    app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    Ok(job)
+}
+
+fn check_time(scheduled_for: Option<Timestamp>, now: Timestamp) -> Result<(), CreateError> {
+    match scheduled_for {
+        Some(time) if time < now => Err(CreateError::InThePast),
+        Some(time) if time.since(now) > FURTHEST => Err(CreateError::TooFarAhead),
+        _ => Ok(()),
+    }
+}

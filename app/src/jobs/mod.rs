@@ -1,0 +1,13 @@
+//! Jobs: one template to every row of a spreadsheet.
+
+mod cancel;
+mod create;
+mod process;
+mod read;
+mod schedule;
+
+pub use cancel::{CancelError, cancel};
+pub use create::{CreateError, NewJob, create};
+pub(crate) use process::process;
+pub use read::{Progress, find, list};
+pub(crate) use schedule::run_scheduled;

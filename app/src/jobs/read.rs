@@ -1,0 +1,54 @@
+//! How jobs stand.
+
+use std::collections::BTreeMap;
+
+use domain::{JobId, NotificationStatus, ServiceId};
+use store::jobs::Job;
+
+use crate::App;
+
+/// A job, and what has become of its rows.
+#[derive(Debug)]
+pub struct Progress {
+    /// The job.
+    pub job: Job,
+    /// How many of its rows that are kept are in which status.
+    pub statistics: BTreeMap<NotificationStatus, u32>,
+}
+
+impl Progress {
+    /// How many rows have an outcome: handed over, or failed.
+    pub fn rows_with_outcome(&self) -> u32 {
+        let waiting = self.statistics.get(&NotificationStatus::Created).copied().unwrap_or(0);
+        self.statistics.values().sum::<u32>() - waiting
+    }
+
+    /// Nothing more will happen to it or its rows before a provider reports.
+    pub fn is_over(&self) -> bool {
+        self.job.status.is_settled()
+            && !self.statistics.contains_key(&NotificationStatus::Created)
+            && self.statistics.values().sum::<u32>() >= self.job.rows_kept
+    }
+}
+
+/// A job of a service.
+pub async fn find(app: &App, service: ServiceId, id: JobId) -> Result<Option<Progress>, store::Error> {
+    let mut session = app.read().await?;
+    let Some(job) = store::jobs::find(&mut session, service, id).await? else {
+        return Ok(None);
+    };
+    let statistics = store::notifications::count_by_status(&mut session, &job.origin()).await?;
+    Ok(Some(Progress { job, statistics }))
+}
+
+/// The jobs of a service, newest first: page `page` (from 1) of `count` each.
+pub async fn list(app: &App, service: ServiceId, page: u32, count: u32) -> Result<Vec<Progress>, store::Error> {
+    let mut session = app.read().await?;
+    let skip = page.saturating_sub(1).saturating_mul(count);
+    let mut found = Vec::new();
+    for job in store::jobs::list(&mut session, service, skip, count).await? {
+        let statistics = store::notifications::count_by_status(&mut session, &job.origin()).await?;
+        found.push(Progress { job, statistics });
+    }
+    Ok(found)
+}

@@ -1,0 +1,42 @@
+//! Starting the jobs whose time has come (workers §4.5). The change of status and the task are one transaction, so
+//! nothing can be lost between them, and two at once start each job once.
+
+use std::time::Duration;
+
+use domain::{JobStatus, TaskId};
+use queue::{Enqueue as _, Verdict};
+use tracing::{error, info};
+
+use crate::{App, tasks};
+
+const AT_ONCE: u32 = 100;
+
+pub(crate) async fn run_scheduled(app: &App) -> Verdict {
+    match start_due(app).await {
+        Ok(()) => Verdict::Done,
+        Err(fault) => {
+            error!(error = &fault as &dyn std::error::Error, "Failed to run scheduled jobs, will try again");
+            Verdict::Retry(Duration::from_secs(10))
+        }
+    }
+}
+
+async fn start_due(app: &App) -> Result<(), store::Error> {
+    loop {
+        let now = app.clock.now();
+        let due = store::jobs::list_due(&mut app.read().await?, now, AT_ONCE).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let mut tx = app.write().await?;
+        for job in &due {
+            let (scheduled, pending) = (JobStatus::Scheduled, JobStatus::Pending);
+            if store::jobs::set_status_from(&mut tx, job.service_id, job.id, scheduled, pending, now).await? {
+                let id = TaskId::mint(now, app.entropy());
+                tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)]).await?;
+                info!(job.id = %job.id, service.id = %job.service_id, "Job ID {} added to process job queue", job.id);
+            }
+        }
+        app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    }
+}

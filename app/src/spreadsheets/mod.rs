@@ -1,0 +1,330 @@
+//! Spreadsheets: checked as they stream in, and kept – sealed – for the job that will read them row by row.
+//!
+//! A workbook becomes CSV first; what is kept is always CSV. What the check learnt of the whole file (its layout) is
+//! kept beside it, so that the job reads in one pass.
+
+mod sealed;
+
+use bytes::Bytes;
+use content::{
+    guest_lists::GuestList,
+    phone_numbers::Permissions,
+    spreadsheets::{Checker, Kind, ReadError, Report, Settings, Template, to_csv},
+};
+use domain::{Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId};
+use files::Key;
+use futures::{Stream, StreamExt as _};
+use store::spreadsheets::Spreadsheet;
+use uuid::Uuid;
+
+pub(crate) use sealed::{OpenError, Opener, Sealer};
+
+use crate::{App, Prepared, Tenant, limits, templates, tenants};
+
+/// How many bad cells a report names.
+const ERRORS_SHOWN: usize = 10_000;
+
+/// What is asked of a file.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Whose it is.
+    pub service: ServiceId,
+    /// What will be sent to its rows.
+    pub template: TemplateId,
+    /// What its owner calls it.
+    pub file_name: String,
+    /// The reply-to address or text message sender that was chosen.
+    pub sender_id: Option<Uuid>,
+    /// Whether it is kept for a job, or only checked.
+    pub keep: bool,
+}
+
+/// What the check says.
+#[derive(Debug)]
+pub struct Checked {
+    /// The id of the job that can be made from it, if it was kept.
+    pub id: Option<JobId>,
+    /// Everything that is wrong, and how many rows there are.
+    pub report: Report,
+    /// Nothing is wrong and a job can be made.
+    pub is_valid: bool,
+}
+
+impl Checked {
+    /// What is wrong with the file as a whole, a sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        let report = &self.report;
+        let mut problems = Vec::new();
+        let mut say = |is_so: bool, text: String| {
+            if is_so {
+                problems.push(text);
+            }
+        };
+        say(report.rows() == 0, "the file has no rows after its header".to_owned());
+        say(
+            !report.missing_column_headers.is_empty(),
+            format!("these columns are missing: {}", report.missing_column_headers.join(", ")),
+        );
+        say(
+            !report.duplicate_recipient_column_headers.is_empty(),
+            format!(
+                "these columns are there more than once: {}",
+                report.duplicate_recipient_column_headers.join(", ")
+            ),
+        );
+        say(report.too_many_rows(), format!("{} rows are more than a file may have: split it", report.rows()));
+        say(
+            report.more_rows_than_can_send(),
+            format!("{} rows are more messages than the service may still send today", report.rows()),
+        );
+        say(
+            report.more_international_sms_than_can_send(),
+            "there are more texts to other countries than the service may still send today".to_owned(),
+        );
+        say(
+            report.allowed_to_send_to == Some(false),
+            "some recipients are not in the team or on the guest list, and the service is in trial mode".to_owned(),
+        );
+        problems
+    }
+}
+
+/// Why a file cannot be looked at at all.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// There is no such service, template, or sender.
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+    /// The template is archived.
+    #[error("the template is archived: nothing can be sent with it")]
+    TemplateArchived,
+    /// Letters cannot be sent yet.
+    #[error("letters cannot be sent by this version")]
+    LettersNotYet,
+    /// It does not read as a spreadsheet.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+    /// It is too large.
+    #[error("the file is larger than {0} bytes: split it")]
+    TooLarge(u64),
+    /// The sender went away before the end.
+    #[error("the upload broke off before its end: send it again")]
+    BrokeOff,
+    /// The file storage failed.
+    #[error("the file could not be kept")]
+    Files(#[from] files::Error),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// The store failed.
+    #[error("the store failed")]
+    Cached(#[from] std::sync::Arc<store::Error>),
+}
+
+/// Where a job's file lies.
+pub(crate) fn key(service: ServiceId, job: JobId) -> Key {
+    Key::spreadsheet(service.as_uuid(), job.as_uuid())
+}
+
+/// Checks a file as it comes and, if asked, keeps it. A file with errors is kept too: its owner may look at it, but no
+/// job can be made from it.
+pub async fn upload(
+    app: &App,
+    upload: Upload,
+    body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+) -> Result<Checked, UploadError> {
+    let tenant = tenants::find(app, upload.service).await?.ok_or(UploadError::NoSuch("service"))?;
+    let found = templates::find(app, upload.service, upload.template).await?;
+    let prepared = found.ok_or(UploadError::NoSuch("template"))?;
+    check_template(&prepared)?;
+    check_sender(&tenant, prepared.template.template_type, upload.sender_id)?;
+    let settings = settings(app, &tenant, &prepared).await?;
+
+    let id = JobId::mint(app.clock.now(), app.entropy());
+    let mut intake = Intake::new(app, upload.keep.then_some((upload.service, id)), settings).await?;
+    match intake.take(app, &upload.file_name, body).await {
+        Ok(()) => {}
+        Err(error) => {
+            intake.give_up().await;
+            return Err(error);
+        }
+    }
+    let report = intake.finish().await?;
+    let is_valid = report.is_valid();
+    if upload.keep {
+        remember(app, &upload, id, &report).await?;
+    }
+    Ok(Checked { id: upload.keep.then_some(id), report, is_valid })
+}
+
+fn check_template(prepared: &Prepared) -> Result<(), UploadError> {
+    match &prepared.template {
+        template if template.hidden => Err(UploadError::NoSuch("template")),
+        template if template.archived => Err(UploadError::TemplateArchived),
+        template if template.template_type == Channel::Letter => Err(UploadError::LettersNotYet),
+        _ => Ok(()),
+    }
+}
+
+fn check_sender(tenant: &Tenant, channel: Channel, sender: Option<Uuid>) -> Result<(), UploadError> {
+    let Some(id) = sender else { return Ok(()) };
+    match channel {
+        Channel::Sms if tenant.sms_sender(SmsSenderId::from(id)).is_none() => {
+            Err(UploadError::NoSuch("text message sender of this service"))
+        }
+        Channel::Email if tenant.reply_to(ReplyToId::from(id)).is_none() => {
+            Err(UploadError::NoSuch("reply-to address of this service"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the file is checked against: the template, the service's permissions, whom it may reach, what is left today.
+async fn settings(app: &App, tenant: &Tenant, prepared: &Prepared) -> Result<Settings, UploadError> {
+    let template = &prepared.template;
+    let channel = template.template_type;
+    let text = match channel {
+        Channel::Sms => Template::text_message(&template.content, tenant.sms_prefix()),
+        Channel::Email | Channel::Letter => {
+            Template::email(template.subject.as_deref().unwrap_or_default(), &template.content)
+        }
+    };
+    let service = &tenant.service;
+    let left = |allowance: Allowance| async move {
+        let spent = limits::spent_today(app, service.id, allowance).await?;
+        Ok::<_, store::Error>(Some((service.daily_limit(allowance) - spent).max(0)))
+    };
+    Ok(Settings {
+        max_rows: app.settings.max_spreadsheet_rows as usize,
+        max_errors_shown: ERRORS_SHOWN,
+        guest_list: guest_list(tenant),
+        remaining_messages: left(channel.into()).await?,
+        remaining_international_sms_messages: match channel {
+            Channel::Sms => left(Allowance::InternationalSms).await?,
+            Channel::Email | Channel::Letter => None,
+        },
+        phone_permissions: phone_permissions(tenant),
+        ..Settings::new(text)
+    })
+}
+
+/// In trial mode only the team and the guests may be sent to. An empty list would mean everybody, so a service that
+/// may reach nobody gets a list with nobody on it.
+fn guest_list(tenant: &Tenant) -> GuestList {
+    if !tenant.is_confined(KeyType::Normal) {
+        return GuestList::default();
+    }
+    if tenant.reachable.is_empty() { GuestList::new(["(nobody)"]) } else { tenant.reachable.clone() }
+}
+
+/// What numbers a service may send to.
+pub(crate) fn phone_permissions(tenant: &Tenant) -> Permissions {
+    Permissions {
+        international: tenant.may(Permission::InternationalSms),
+        uk_landline: tenant.may(Permission::SmsToUkLandlines),
+    }
+}
+
+async fn remember(app: &App, upload: &Upload, id: JobId, report: &Report) -> Result<(), UploadError> {
+    let sheet = Spreadsheet {
+        id,
+        service_id: upload.service,
+        template_id: upload.template,
+        original_file_name: upload.file_name.clone(),
+        notification_count: u32::try_from(report.rows()).unwrap_or(u32::MAX),
+        valid: report.is_valid(),
+        sender_id: upload.sender_id,
+        layout: serde_json::to_string(&report.layout).expect("a layout is writable as JSON"),
+        created_at: app.clock.now(),
+    };
+    let mut tx = app.write().await?;
+    store::spreadsheets::insert(&mut tx, &sheet).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A file on its way in: each piece is checked and, if the file is kept, sealed and written.
+struct Intake {
+    checker: Checker,
+    sealed: Option<Sealer>,
+    bytes: u64,
+}
+
+impl Intake {
+    async fn new(app: &App, place: Option<(ServiceId, JobId)>, settings: Settings) -> Result<Self, UploadError> {
+        let sealed = match place {
+            Some((service, job)) => {
+                let upload = app.files.begin(&key(service, job)).await?;
+                Some(Sealer::new(upload, app.store.vault().clone(), job))
+            }
+            None => None,
+        };
+        Ok(Self { checker: Checker::new(settings), sealed, bytes: 0 })
+    }
+
+    /// Takes the whole body. CSV streams through; a workbook has to be there whole before it can be read.
+    async fn take(
+        &mut self,
+        app: &App,
+        file_name: &str,
+        mut body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+    ) -> Result<(), UploadError> {
+        let limit = app.settings.max_upload_bytes;
+        let Some(first) = body.next().await.transpose()? else { return Ok(()) };
+        self.count(first.len(), limit)?;
+        if Kind::of(&first, file_name) == Kind::Csv {
+            self.keep(&first).await?;
+            while let Some(piece) = body.next().await.transpose()? {
+                self.count(piece.len(), limit)?;
+                self.keep(&piece).await?;
+            }
+            return Ok(());
+        }
+        let mut whole = first.to_vec();
+        while let Some(piece) = body.next().await.transpose()? {
+            self.count(piece.len(), limit)?;
+            whole.extend_from_slice(&piece);
+        }
+        let name = file_name.to_owned();
+        let csv = tokio::task::spawn_blocking(move || to_csv(&whole, &name)).await.map_err(|_| UploadError::BrokeOff)??;
+        for piece in csv.chunks(64 << 10) {
+            self.keep(piece).await?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, more: usize, limit: u64) -> Result<(), UploadError> {
+        self.bytes += more as u64;
+        if self.bytes > limit { Err(UploadError::TooLarge(limit)) } else { Ok(()) }
+    }
+
+    async fn keep(&mut self, piece: &[u8]) -> Result<(), UploadError> {
+        self.checker.push(piece)?;
+        if let Some(sealed) = &mut self.sealed {
+            sealed.write(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<Report, UploadError> {
+        let report = match self.checker.finish() {
+            Ok(report) => report,
+            Err(error) => {
+                if let Some(sealed) = self.sealed {
+                    sealed.give_up().await;
+                }
+                return Err(error.into());
+            }
+        };
+        if let Some(sealed) = self.sealed {
+            sealed.finish().await?;
+        }
+        Ok(report)
+    }
+
+    async fn give_up(self) {
+        if let Some(sealed) = self.sealed {
+            sealed.give_up().await;
+        }
+    }
+}

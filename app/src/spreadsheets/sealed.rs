@@ -1,0 +1,141 @@
+//! A file sealed in pieces, so that neither writing nor reading holds it whole.
+//!
+//! The file is a row of frames: a length (4 bytes, big-endian), then that many sealed bytes. Each frame is sealed for
+//! the job's id, its number and whether it is the last, so that frames can be neither moved, dropped nor cut off.
+
+use bytes::{Bytes, BytesMut};
+use domain::JobId;
+use files::Upload;
+use futures::{Stream, StreamExt as _};
+use store::Vault;
+
+const FRAME_BYTES: usize = 64 << 10;
+const LENGTH_BYTES: usize = 4;
+/// No frame of ours is longer; a length beyond it is damage.
+const MAX_SEALED_BYTES: usize = FRAME_BYTES + 256;
+
+fn owner(job: JobId, number: u64, is_last: bool) -> Vec<u8> {
+    [job.as_uuid().as_bytes().as_slice(), &number.to_be_bytes(), &[u8::from(is_last)]].concat()
+}
+
+/// Writes a sealed file.
+#[derive(Debug)]
+pub(crate) struct Sealer {
+    upload: Upload,
+    vault: Vault,
+    job: JobId,
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+impl Sealer {
+    pub(crate) fn new(upload: Upload, vault: Vault, job: JobId) -> Self {
+        Self { upload, vault, job, number: 0, buffer: Vec::with_capacity(FRAME_BYTES) }
+    }
+
+    pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), files::Error> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(FRAME_BYTES - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            // The last frame is marked, so a full buffer waits until there is more.
+            if self.buffer.len() == FRAME_BYTES && !bytes.is_empty() {
+                self.write_frame(false).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_frame(&mut self, is_last: bool) -> Result<(), files::Error> {
+        let sealed = self.vault.seal(&owner(self.job, self.number, is_last), &self.buffer);
+        let length = u32::try_from(sealed.len()).expect("a frame is small");
+        self.upload.write(&length.to_be_bytes()).await?;
+        self.upload.write(&sealed).await?;
+        self.number += 1;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    pub(crate) async fn finish(mut self) -> Result<(), files::Error> {
+        self.write_frame(true).await?;
+        self.upload.finish().await
+    }
+
+    pub(crate) async fn give_up(self) {
+        self.upload.give_up().await;
+    }
+}
+
+/// Why a sealed file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// The storage failed, or the file is gone.
+    #[error(transparent)]
+    Files(#[from] files::Error),
+    /// It was changed, or is not whole.
+    #[error("the file was changed or cut off since it was uploaded")]
+    Damaged,
+    /// Its key is gone.
+    #[error(transparent)]
+    Vault(#[from] store::VaultError),
+}
+
+/// Reads a sealed file, frame by frame.
+pub(crate) struct Opener<S> {
+    source: S,
+    vault: Vault,
+    job: JobId,
+    number: u64,
+    buffer: BytesMut,
+    ended: bool,
+}
+
+impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
+    pub(crate) fn new(source: S, vault: Vault, job: JobId) -> Self {
+        Self { source, vault, job, number: 0, buffer: BytesMut::new(), ended: false }
+    }
+
+    /// The next piece of the file; nothing after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, OpenError> {
+        let Some(frame) = self.next_frame().await? else {
+            return if self.ended { Ok(None) } else { Err(OpenError::Damaged) };
+        };
+        if self.ended {
+            return Err(OpenError::Damaged);
+        }
+        let number = self.number;
+        self.number += 1;
+        match self.vault.open(&owner(self.job, number, false), &frame) {
+            Ok(piece) => Ok(Some(piece)),
+            Err(store::VaultError::Tampered) => {
+                self.ended = true;
+                let last = self.vault.open(&owner(self.job, number, true), &frame);
+                last.map(Some).map_err(|_| OpenError::Damaged)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn next_frame(&mut self) -> Result<Option<Bytes>, OpenError> {
+        if !self.fill(LENGTH_BYTES).await? {
+            return if self.buffer.is_empty() { Ok(None) } else { Err(OpenError::Damaged) };
+        }
+        let length = self.buffer.split_to(LENGTH_BYTES);
+        let length = u32::from_be_bytes(length[..].try_into().expect("four bytes")) as usize;
+        if length > MAX_SEALED_BYTES || !self.fill(length).await? {
+            return Err(OpenError::Damaged);
+        }
+        Ok(Some(self.buffer.split_to(length).freeze()))
+    }
+
+    /// Reads on until there are so many bytes; false if the file ends before.
+    async fn fill(&mut self, bytes: usize) -> Result<bool, OpenError> {
+        while self.buffer.len() < bytes {
+            match self.source.next().await.transpose()? {
+                Some(piece) => self.buffer.extend_from_slice(&piece),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
