@@ -1,0 +1,51 @@
+# Everything that is done to Pillarbox, by name. `make` alone lists it.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+# cargo-nextest where it is installed, the plain runner elsewhere.
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+ifdef NEXTEST
+RUN_TESTS = $(CARGO) nextest run --no-fail-fast
+FILTER = $(if $(name),-E 'test($(name))')
+else
+RUN_TESTS = $(CARGO) test --no-fail-fast
+FILTER = $(name)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check test story test-distributed test-crash vectors bench fresh
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Build and run the main job before your eyes
+	$(CARGO) run --release -- demo
+
+check: ## Format, clippy with warnings as errors, rustdoc, and cargo-deny where it is installed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: bans, licences and sources were not checked"; fi
+
+test: ## All tests on the embedded default; needs nothing but cargo
+	$(RUN_TESTS) --workspace
+
+story: ## One story by a part of its name: make story name=cannot_be_delivered
+	$(RUN_TESTS) -p stories $(FILTER)
+
+test-distributed: ## The same stories on PostgreSQL and a real SMTP server, both started privately
+	scripts/test-distributed.sh
+
+test-crash: ## Kill the real binary at random moments, kills=60 times, and count
+	$(CARGO) build -p server --bin pillarbox
+	PILLARBOX_KILLS=$(or $(kills),60) $(CARGO) test -p stories --test crash -- --nocapture
+
+vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
+	$(CARGO) test --quiet -p content --test vectors
+
+bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
+	scripts/bench.sh
+
+fresh: ## Make again what is generated: the settings reference
+	$(CARGO) run --quiet -p server --bin pillarbox -- settings > docs/settings.md
