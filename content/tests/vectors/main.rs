@@ -6,6 +6,7 @@
 
 mod recipients;
 mod spreadsheets;
+mod templates;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
@@ -20,9 +21,12 @@ const CHECKS: &[(&str, Answer)] = &[
     ("email", recipients::email),
     ("guestlist", recipients::guest_list),
     ("phone", recipients::phone),
+    ("placeholders", templates::placeholders),
     ("postal_address", recipients::postal_address),
     ("postcode", recipients::postcode),
     ("recipient_csv", spreadsheets::recipient_csv),
+    ("sanitise", templates::sanitise),
+    ("sms", templates::sms),
 ];
 
 fn main() -> ExitCode {
