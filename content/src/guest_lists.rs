@@ -63,6 +63,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_at_all_is_formatted_and_allowed_by_itself(text in "\\PC*|[0-9+() \u{A0}-]{0,40}|[a-z.@\u{E9}-]{0,40}") {
+            proptest::prop_assert!(GuestList::new([&text]).allows(&text));
+        }
+    }
+
     #[test]
     fn guests_do_not_show_in_logs() {
         assert_eq!(

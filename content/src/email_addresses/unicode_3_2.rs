@@ -15,7 +15,14 @@ pub(super) fn runs_to_the_left(character: char) -> bool {
 
 /// Whether the character had the bidirectional class L (RFC 3454, table D.2).
 pub(super) fn runs_to_the_right(character: char) -> bool {
-    tables::bidi_l(character) && !tables::unassigned_code_point(character)
+    match character {
+        // Their class has been changed since.
+        '\u{CBF}' | '\u{CC6}' | '\u{1734}' | '\u{2800}'..='\u{28FF}' | '\u{302E}' | '\u{302F}' => {
+            false
+        }
+        '\u{17B4}' | '\u{17B5}' | '\u{1885}' | '\u{1886}' => true,
+        _ => tables::bidi_l(character) && !tables::unassigned_code_point(character),
+    }
 }
 
 fn decomposed(text: &str) -> Vec<char> {
@@ -104,6 +111,7 @@ mod tests {
     #[test]
     fn only_directions_of_the_time_count() {
         assert!(runs_to_the_left('\u{5D0}') && runs_to_the_right('a'));
-        assert!(!runs_to_the_left('\u{7CA}') && !runs_to_the_right('\u{10400}'.max('\u{1F110}')));
+        assert!(!runs_to_the_left('\u{7CA}') && !runs_to_the_right('\u{1F110}'));
+        assert!(!runs_to_the_right('\u{2801}') && runs_to_the_right('\u{1885}'));
     }
 }

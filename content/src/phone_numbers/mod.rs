@@ -4,7 +4,6 @@
 //! answer, a number touches two or three small patterns, and nothing but those is ever translated.
 
 mod digit_patterns;
-mod digit_programs;
 mod error;
 mod formats;
 mod number_type;

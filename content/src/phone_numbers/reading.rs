@@ -36,16 +36,14 @@ pub(super) enum Home {
 pub(super) fn read(text: &str, home: Home) -> Option<ReadNumber> {
     let mut buffer = [0; MOST_CHARACTERS];
     let (form, digits) = digits_of(text, &mut buffer)?;
-    if home == Home::Nowhere && form == Form::Plain {
-        return None;
-    }
     let (calling_code, digits) = match form {
-        Form::WithPlus => match international(digits) {
-            Found::CallingCode(calling_code, digits) => (calling_code, Cow::Borrowed(digits)),
-            Found::NoCallingCode => without_plus(digits, home)?,
-            Found::TooShort => return None,
+        Form::WithPlus => after_plus(digits, home)?,
+        Form::Plain if home == Home::Nowhere => return None,
+        Form::Plain => match without_plus(digits) {
+            Found::CallingCode(calling_code, digits) => (calling_code, digits),
+            Found::NoCallingCode => (HOME_CALLING_CODE, Cow::Borrowed(digits)),
+            Found::Unreadable => return None,
         },
-        Form::Plain => without_plus(digits, home)?,
     };
     if digits.len() < FEWEST_NATIONAL_DIGITS {
         return None;
@@ -103,46 +101,57 @@ fn digits_of<'buffer>(
     (count >= 3 || is_two_digits_alone).then_some((form, &buffer[..count]))
 }
 
-/// What stands at the head of the digits of an international number.
+/// What the digits of a number say about its calling code (step 5), and the digits that follow it.
 enum Found<'digits> {
-    CallingCode(u16, &'digits [u8]),
+    CallingCode(u16, Cow<'digits, [u8]>),
     NoCallingCode,
-    TooShort,
+    Unreadable,
 }
 
-/// Finds the calling code of an international number (step 5).
+/// Finds the calling code of a number that began with a plus. If there is none, the plus may have been a mistake.
+fn after_plus(digits: &[u8], home: Home) -> Option<(u16, Cow<'_, [u8]>)> {
+    let found = match international(digits) {
+        Found::NoCallingCode if home == Home::Britain => without_plus(digits),
+        found => found,
+    };
+    match found {
+        Found::CallingCode(calling_code, digits) => Some((calling_code, digits)),
+        Found::NoCallingCode | Found::Unreadable => None,
+    }
+}
+
+/// Finds the calling code at the head of an international number: the shortest that somebody has.
 fn international(digits: &[u8]) -> Found<'_> {
     if digits.len() <= 2 {
-        return Found::TooShort;
-    }
-    if digits[0] == b'0' {
-        return Found::NoCallingCode;
+        return Found::Unreadable;
     }
     let mut calling_code = 0;
     for (index, digit) in digits.iter().take(3).enumerate() {
         calling_code = calling_code * 10 + u16::from(digit - b'0');
+        if calling_code == 0 {
+            break;
+        }
         if !regions_of(calling_code).is_empty() {
-            return Found::CallingCode(calling_code, &digits[index + 1..]);
+            return Found::CallingCode(calling_code, Cow::Borrowed(&digits[index + 1..]));
         }
     }
     Found::NoCallingCode
 }
 
-/// Finds the calling code of a number that begins without a plus, or whose plus led nowhere (step 5).
-fn without_plus(digits: &[u8], home: Home) -> Option<(u16, Cow<'_, [u8]>)> {
-    if home == Home::Nowhere {
-        return None;
-    }
+/// Finds the calling code of a number at home without a plus, if it has one all the same.
+fn without_plus(digits: &[u8]) -> Found<'_> {
     if let [b'0', b'0', rest @ ..] = digits
         && rest.first() != Some(&b'0')
     {
         return match international(rest) {
-            Found::CallingCode(calling_code, digits) => Some((calling_code, Cow::Borrowed(digits))),
-            Found::NoCallingCode | Found::TooShort => None,
+            Found::NoCallingCode => Found::Unreadable,
+            found => found,
         };
     }
-    let digits = without_forgotten_plus(digits).unwrap_or(Cow::Borrowed(digits));
-    Some((HOME_CALLING_CODE, digits))
+    match without_forgotten_plus(digits) {
+        Some(rest) => Found::CallingCode(HOME_CALLING_CODE, rest),
+        None => Found::NoCallingCode,
+    }
 }
 
 /// What follows the 44 of a number that only makes sense if that is its calling code.
@@ -280,6 +289,12 @@ mod tests {
         assert_eq!(read("07700900123", Home::Nowhere), None);
         assert_eq!(read("+999123456", Home::Nowhere), None);
         assert!(read("+447700900123", Home::Nowhere).is_some());
+    }
+
+    #[test]
+    fn a_plus_that_leads_nowhere_is_only_a_mistake_before_a_calling_code() {
+        assert_eq!(british("+00447700900123"), Some((44, "7700900123".into())));
+        assert_eq!(british("+0736"), None);
     }
 
     #[test]

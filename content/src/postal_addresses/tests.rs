@@ -130,3 +130,13 @@ fn the_wording_is_that_of_the_api() {
             .ends_with("@ ( ) = [ ] ” \\ / , < >")
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_at_all_gives_an_address_that_cleaning_up_again_leaves_alone(text in "(?s:.*)") {
+        let address = PostalAddress::from_text(&text, true);
+        address.error();
+        let lines = address.normalised_lines();
+        proptest::prop_assert!(lines.iter().all(|line| crate::text::level(line) == *line));
+    }
+}

@@ -4,9 +4,13 @@
 //! to build and far larger for each of them, so they have one of their own: digits, `\d`, classes, groups,
 //! alternatives, counted repeats and `$` (see the README of the tables). Alternatives are tried from the left.
 
+mod program;
+mod syntax;
+mod translation;
+
 use std::{ops::Range, sync::OnceLock};
 
-use super::digit_programs::Program;
+use program::Program;
 
 /// A pattern, which is translated when it is first asked.
 #[derive(Debug)]
@@ -63,8 +67,7 @@ impl DigitPattern {
     }
 
     fn program(&self) -> &Program {
-        self.program
-            .get_or_init(|| Program::translate(&self.source))
+        self.program.get_or_init(|| Program::new(&self.source))
     }
 }
 
@@ -100,3 +103,6 @@ impl Groups {
         Some(usize::from(start)..usize::from(end))
     }
 }
+
+#[cfg(test)]
+mod tests;
