@@ -25,6 +25,7 @@ mod tally;
 mod template;
 mod trimming;
 mod verdict;
+mod workbooks;
 
 pub use channel::Channel;
 pub use checker::Checker;
@@ -38,3 +39,4 @@ pub use settings::{Settings, Validation};
 pub use sheet::{Cell, Sheet};
 pub use template::Template;
 pub use verdict::{CellProblem, Verdict};
+pub use workbooks::{Kind, to_csv};

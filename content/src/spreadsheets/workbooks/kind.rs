@@ -1,0 +1,122 @@
+use std::io::Cursor;
+
+use zip::ZipArchive;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text with commas between its cells, or any other text.
+    Csv,
+    /// Text with tabs between its cells.
+    Tsv,
+    /// A workbook of Excel since 2007, and of most other programs.
+    Xlsx,
+    /// A workbook of LibreOffice and others.
+    Ods,
+    /// A workbook of Excel before 2007.
+    Xls,
+    /// Something else; in words, with its article.
+    Other(&'static str),
+}
+
+/// What other files begin with.
+const SIGNATURES: &[(&[u8], &str)] = &[
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xFF\xD8\xFF", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"{\\rtf", "a text document"),
+    (b"\x1F\x8B", "a compressed file"),
+    (b"7z\xBC\xAF", "a compressed file"),
+    (b"Rar!", "a compressed file"),
+];
+/// What web pages begin with, some of which call themselves `.xls`.
+const MARKUP: &[&str] = &["<!doctype", "<html", "<?xml", "<table"];
+/// An entry of each kind of file that is a ZIP archive.
+const ENTRIES: &[(&str, Kind)] = &[
+    ("xl/workbook.xml", Kind::Xlsx),
+    ("xl/workbook.bin", Kind::Other("a binary workbook (XLSB)")),
+    ("word/document.xml", Kind::Other("a text document")),
+    ("ppt/presentation.xml", Kind::Other("a presentation")),
+    ("index/document.iwa", Kind::Other("a document of Apple's (Numbers or Pages)")),
+];
+const ODS_MEDIA_TYPE: &[u8] = b"application/vnd.oasis.opendocument.spreadsheet";
+const ZIP_SIGNATURE: &[u8] = b"PK\x03\x04";
+const COMPOUND_FILE_SIGNATURE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
+/// How much of a text is looked at.
+const BEGINNING: usize = 4096;
+
+impl Kind {
+    /// What the file is by what is in it; the name decides only between kinds of text.
+    pub fn of(bytes: &[u8], file_name: &str) -> Self {
+        if bytes.starts_with(ZIP_SIGNATURE) {
+            return Self::of_archive(bytes);
+        }
+        if bytes.starts_with(COMPOUND_FILE_SIGNATURE) {
+            return Self::Xls;
+        }
+        if let Some((_, what)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
+            return Self::Other(what);
+        }
+        match super::text_files::decode(bytes) {
+            None => Self::Other("neither text nor a workbook"),
+            Some(text) => Self::of_text(&text, file_name),
+        }
+    }
+
+    fn of_archive(bytes: &[u8]) -> Self {
+        // The media type is the first entry of an OpenDocument file and not compressed, so that it can be seen.
+        if bytes[..bytes.len().min(BEGINNING)].windows(ODS_MEDIA_TYPE.len()).any(|part| part == ODS_MEDIA_TYPE) {
+            return Self::Ods;
+        }
+        let Ok(archive) = ZipArchive::new(Cursor::new(bytes)) else {
+            return Self::Other("a damaged archive");
+        };
+        let has_entry = |wanted: &str| {
+            archive.file_names().flatten().any(|name| name.replace('\\', "/").eq_ignore_ascii_case(wanted))
+        };
+        let known = ENTRIES.iter().find(|(entry, _)| has_entry(entry));
+        known.map_or(Self::Other("a compressed file"), |(_, kind)| *kind)
+    }
+
+    fn of_text(text: &str, file_name: &str) -> Self {
+        let beginning: String = text.trim_start().chars().take(MARKUP[0].len()).collect();
+        if MARKUP.iter().any(|markup| beginning.to_ascii_lowercase().starts_with(markup)) {
+            return Self::Other("a web page");
+        }
+        let header = text.trim_start_matches(['\u{FEFF}', '\n', '\r']).lines().next().unwrap_or_default();
+        let has_tabs_only = header.contains('\t') && !header.contains(',');
+        let extension = file_name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+        match extension.as_deref() {
+            Some("tsv" | "tab") => Self::Tsv,
+            // Cells with tabs between them under the name of a CSV were one column at all times.
+            Some("csv") => Self::Csv,
+            _ if has_tabs_only => Self::Tsv,
+            _ => Self::Csv,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_file_counts_before_its_name() {
+        for (bytes, name, kind) in [
+            (&b"a,b\n1,2"[..], "people.xlsx", Kind::Csv),
+            (b"a\tb\n1\t2", "people.csv", Kind::Csv),
+            (b"a\tb\n1\t2", "people.txt", Kind::Tsv),
+            (b"a,b\tc", "people.txt", Kind::Csv),
+            (b"a,b\tc", "people.TSV", Kind::Tsv),
+            (b"", "people", Kind::Csv),
+            (b"%PDF-1.7 people", "people.csv", Kind::Other("a PDF")),
+            (b"  <!DOCTYPE html>", "people.xls", Kind::Other("a web page")),
+            (b"\x00\x01\x02", "people.csv", Kind::Other("neither text nor a workbook")),
+            (b"PK\x03\x04rest", "people.xlsx", Kind::Other("a damaged archive")),
+            (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "people.csv", Kind::Xls),
+        ] {
+            assert_eq!(Kind::of(bytes, name), kind, "{name}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Files that are no CSV yet: workbooks, tab-separated text, text in other encodings.
+//!
+//! People send what their program saves. A workbook's first sheet becomes CSV with its values as people see them; text
+//! becomes UTF-8. What is neither is refused with a sentence that says what it is. Workbooks are compressed and were
+//! written by anyone, so what they unpack to is measured before anything is built from it.
+
+mod compound_file;
+mod csv_writer;
+mod kind;
+mod ods;
+mod text_files;
+mod unpacked;
+mod values;
+mod xls;
+mod xlsx;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+pub use kind::Kind;
+
+use super::ReadError;
+use csv_writer::CsvWriter;
+
+/// The file as CSV in UTF-8: as it is if it is that already, else the first sheet of the workbook, or the text decoded.
+///
+/// Numbers stand as people see them, without `.0`; dates as `2026-11-24`, with a time `2026-11-24 09:30`; booleans as
+/// `TRUE` and `FALSE`. Text that is not UTF-8 is taken for Windows-1252, in which Excel saves CSV in western Europe.
+/// Fails with a sentence for the sender if the file is something else, is damaged, is locked with a password, has only
+/// an empty first sheet among others, or unpacks to more than 200 MB.
+pub fn to_csv<'file>(bytes: &'file [u8], file_name: &str) -> Result<Cow<'file, [u8]>, ReadError> {
+    match Kind::of(bytes, file_name) {
+        Kind::Csv => text_files::as_utf8(bytes),
+        Kind::Tsv => text_files::tsv_to_csv(bytes).map(Cow::Owned),
+        Kind::Xlsx => guarded(|| xlsx::to_csv(bytes)).map(Cow::Owned),
+        Kind::Ods => ods::to_csv(bytes).map(Cow::Owned),
+        Kind::Xls => guarded(|| xls::to_csv(bytes)).map(Cow::Owned),
+        Kind::Other(what) => Err(ReadError::whole_file(format!(
+            "The file is {what}, not a spreadsheet. Send it as CSV, XLSX, ODS or XLS."
+        ))),
+    }
+}
+
+/// The library that reads Microsoft's workbooks is not ours: should it panic over a damaged file, that is the file's.
+fn guarded(read: impl FnOnce() -> Result<Vec<u8>, ReadError>) -> Result<Vec<u8>, ReadError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged()))
+}
+
+fn damaged() -> ReadError {
+    ReadError::whole_file("The workbook is damaged. Open it in your spreadsheet program and save it again as CSV.")
+}
+
+fn locked() -> ReadError {
+    ReadError::whole_file("The workbook is locked with a password. Save it again without one.")
+}
+
+fn too_large() -> ReadError {
+    ReadError::whole_file("The workbook is too large to be read. Save its first sheet as CSV.")
+}
+
+fn first_sheet_is_empty() -> ReadError {
+    ReadError::whole_file(
+        "The first sheet of the workbook is empty, and only the first is read. Move the sheet with the recipients to the front.",
+    )
+}
+
+/// Gives up the CSV, unless it is empty and the recipients may be on another sheet.
+fn finish(csv: CsvWriter, has_more_sheets: bool) -> Result<Vec<u8>, ReadError> {
+    if csv.is_empty() && has_more_sheets {
+        return Err(first_sheet_is_empty());
+    }
+    Ok(csv.finish())
+}

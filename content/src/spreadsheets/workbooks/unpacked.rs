@@ -1,0 +1,46 @@
+//! What an archive unpacks to, measured before anybody builds something from it.
+
+use std::io::{Cursor, Read};
+
+use zip::ZipArchive;
+
+use super::{ReadError, damaged, too_large};
+
+/// The most bytes that all entries together may unpack to.
+const MOST_BYTES: usize = 200_000_000;
+
+pub(super) type Archive<'file> = ZipArchive<Cursor<&'file [u8]>>;
+
+/// Opens an archive that unpacks to no more than the limit, whatever its directory says.
+pub(super) fn open(bytes: &[u8]) -> Result<Archive<'_>, ReadError> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| damaged())?;
+    let mut left = MOST_BYTES;
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(|_| damaged())?;
+        left = left.checked_sub(measure(entry, left)?).ok_or_else(too_large)?;
+    }
+    Ok(archive)
+}
+
+/// An entry's content, if there is one with this name.
+pub(super) fn read_entry(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, ReadError> {
+    let Ok(mut entry) = archive.by_name(name) else {
+        return Ok(None);
+    };
+    let mut content = Vec::new();
+    entry.read_to_end(&mut content).map_err(|_| damaged())?;
+    Ok(Some(content))
+}
+
+/// Reads to the end, or a little past the limit.
+fn measure(mut entry: impl Read, limit: usize) -> Result<usize, ReadError> {
+    let mut buffer = [0; 32 * 1024];
+    let mut bytes = 0;
+    while bytes <= limit {
+        match entry.read(&mut buffer).map_err(|_| damaged())? {
+            0 => break,
+            more => bytes += more,
+        }
+    }
+    Ok(bytes)
+}

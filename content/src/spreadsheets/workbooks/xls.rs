@@ -1,0 +1,161 @@
+//! Workbooks of Excel before 2007.
+//!
+//! The library reads all sheets at once into areas as large as their outermost cells, and makes room for what a sheet
+//! claims. So it is given a file that we have put together from the workbook alone, after a walk over its records that
+//! looks at nothing but where cells are.
+
+use std::io::Cursor;
+
+use calamine::{Reader, SheetType, SheetVisible, Xls, XlsError};
+
+use super::{CsvWriter, ReadError, compound_file, damaged, finish, locked, too_large, values::shown};
+
+/// The most cells that the areas of all sheets together may have, empty ones included.
+const MOST_CELLS: u64 = 4_000_000;
+const MOST_ROWS: u32 = 65_536;
+const MOST_COLUMNS: u32 = 256;
+
+const EOF: u16 = 0x000A;
+const BOUND_SHEET: u16 = 0x0085;
+const BEGINNING_OF_SUBSTREAM: u16 = 0x0809;
+const DIMENSIONS: u16 = 0x0200;
+const MULTIPLE_NUMBERS: u16 = 0x00BD;
+/// Records that begin with the row and column of a cell.
+const CELLS: &[u16] = &[0x0006, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
+
+pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
+    let file = compound_file::Reader::new(bytes).ok_or_else(damaged)?;
+    if file.has("EncryptedPackage") {
+        return Err(locked());
+    }
+    let stream = file.stream("Workbook").or_else(|| file.stream("Book")).ok_or_else(damaged)?;
+    check_areas(&stream)?;
+
+    let mut workbook = Xls::new(Cursor::new(compound_file::of_workbook(&stream))).map_err(|error| match error {
+        XlsError::Password => locked(),
+        _ => damaged(),
+    })?;
+    let sheets: Vec<String> = workbook
+        .sheets_metadata()
+        .iter()
+        .filter(|sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible)
+        .map(|sheet| sheet.name.clone())
+        .collect();
+    let range = workbook.worksheet_range(sheets.first().ok_or_else(damaged)?).map_err(|_| damaged())?;
+    let mut csv = CsvWriter::new();
+    let (first_row, first_column) = range.start().unwrap_or_default();
+    for (row, column, value) in range.used_cells() {
+        let place = |first: u32, at: usize| first + u32::try_from(at).unwrap_or(u32::MAX / 2);
+        csv.cell(place(first_row, row), place(first_column, column), &shown(value))?;
+    }
+    finish(csv, sheets.len() > 1)
+}
+
+/// Walks over the records as the library does and adds up the areas that it will make room for.
+fn check_areas(stream: &[u8]) -> Result<(), ReadError> {
+    let mut cells = 0_u64;
+    // Sheets do not overlap, so all walks together are about as long as the stream.
+    let mut steps = stream.len();
+    for start in sheet_starts(stream)? {
+        let mut area = Area::default();
+        let mut substreams = 0_usize;
+        for (kind, data) in Records(stream.get(start..).ok_or_else(damaged)?) {
+            steps = steps.checked_sub(data.len() + 1).ok_or_else(damaged)?;
+            match kind {
+                BEGINNING_OF_SUBSTREAM => substreams += 1,
+                EOF if substreams <= 1 => break,
+                EOF => substreams -= 1,
+                _ => area.include(kind, data)?,
+            }
+        }
+        cells += area.cells();
+        if cells > MOST_CELLS {
+            return Err(too_large());
+        }
+    }
+    Ok(())
+}
+
+fn sheet_starts(stream: &[u8]) -> Result<Vec<usize>, ReadError> {
+    let globals = Records(stream).take_while(|(kind, _)| *kind != EOF);
+    let sheets = globals.filter(|(kind, _)| *kind == BOUND_SHEET);
+    sheets.map(|(_, data)| u32_at(data, 0).map(|start| start as usize).ok_or_else(damaged)).collect()
+}
+
+/// The smallest rectangle around all cells.
+#[derive(Default)]
+struct Area {
+    rows: Option<(u32, u32)>,
+    columns: Option<(u32, u32)>,
+    claimed: u64,
+}
+
+impl Area {
+    fn include(&mut self, kind: u16, data: &[u8]) -> Result<(), ReadError> {
+        if kind == DIMENSIONS {
+            self.claimed = self.claimed.max(claim(data)?);
+        } else if kind == MULTIPLE_NUMBERS || CELLS.contains(&kind) {
+            let (row, column) = u16_at(data, 0).zip(u16_at(data, 2)).ok_or_else(damaged)?;
+            self.rows = Some(widened(self.rows, row.into()));
+            self.columns = Some(widened(self.columns, column.into()));
+            if kind == MULTIPLE_NUMBERS {
+                // Each number takes six bytes; the last column comes after them and need not be believed.
+                let numbers = u32::try_from(data.len() / 6).unwrap_or(u32::MAX);
+                self.columns = Some(widened(self.columns, u32::from(column) + numbers));
+            }
+        }
+        Ok(())
+    }
+
+    fn cells(&self) -> u64 {
+        let length = |span: Option<(u32, u32)>| span.map_or(0, |(first, last)| u64::from(last - first) + 1);
+        self.claimed.max(length(self.rows) * length(self.columns))
+    }
+}
+
+fn widened(span: Option<(u32, u32)>, to: u32) -> (u32, u32) {
+    span.map_or((to, to), |(first, last)| (first.min(to), last.max(to)))
+}
+
+/// How many cells a sheet says that it has.
+fn claim(data: &[u8]) -> Result<u64, ReadError> {
+    let bounds = if data.len() == 10 {
+        let at = |place| u16_at(data, place).map(u32::from);
+        (at(0), at(2), at(4), at(6))
+    } else {
+        let at = |place| u16_at(data, place).map(u32::from);
+        (u32_at(data, 0), u32_at(data, 4), at(8), at(10))
+    };
+    let (Some(first_row), Some(end_row), Some(first_column), Some(end_column)) = bounds else {
+        return Err(damaged());
+    };
+    let is_sound = first_row <= end_row && end_row <= MOST_ROWS && end_column <= MOST_COLUMNS;
+    // Nothing at all is written in more than one way.
+    let is_empty = end_row == 0 || end_column == 0;
+    if !is_sound || (first_row == end_row && !is_empty) || first_column > MOST_COLUMNS {
+        return Err(damaged());
+    }
+    Ok(u64::from(end_row - first_row) * u64::from(end_column))
+}
+
+/// Kinds and contents of the records of a stream. Ends where a record is cut off.
+struct Records<'stream>(&'stream [u8]);
+
+impl<'stream> Iterator for Records<'stream> {
+    type Item = (u16, &'stream [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (kind, length) = (u16_at(self.0, 0)?, usize::from(u16_at(self.0, 2)?));
+        let data = self.0.get(4..4 + length)?;
+        self.0 = &self.0[4 + length..];
+        Some((kind, data))
+    }
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}
