@@ -66,7 +66,10 @@ impl Channel {
     /// postcode and line 7 counting once.
     pub(super) fn can_do_with(self, has_key: impl Fn(&str) -> bool) -> bool {
         let has_enough_without = |left_out: &str| {
-            let there = self.recipient_keys().iter().filter(|&&key| key != left_out && has_key(key));
+            let there = self
+                .recipient_keys()
+                .iter()
+                .filter(|&&key| key != left_out && has_key(key));
             there.count() >= self.required_recipient_columns()
         };
         has_enough_without(POSTCODE) || has_enough_without(LINE_7)
@@ -81,7 +84,11 @@ mod tests {
     #[test]
     fn keys_are_those_of_the_columns() {
         for channel in [Channel::Sms, Channel::Email, Channel::Letter] {
-            let keys: Vec<String> = channel.recipient_columns().iter().map(|column| column_key(column)).collect();
+            let keys: Vec<String> = channel
+                .recipient_columns()
+                .iter()
+                .map(|column| column_key(column))
+                .collect();
             assert_eq!(keys, channel.recipient_keys());
         }
     }
@@ -90,7 +97,11 @@ mod tests {
     fn a_postcode_and_line_7_are_not_two_lines_of_an_address() {
         let can_do_with = |keys: &[&str]| Channel::Letter.can_do_with(|key| keys.contains(&key));
         assert!(can_do_with(&["addressline1", "addressline5", "postcode"]));
-        assert!(can_do_with(&["addressline1", "addressline5", "addressline7"]));
+        assert!(can_do_with(&[
+            "addressline1",
+            "addressline5",
+            "addressline7"
+        ]));
         assert!(!can_do_with(&["addressline1", "postcode", "addressline7"]));
     }
 

@@ -1,8 +1,8 @@
 use super::{
-    Layout, ReadError, Record, Records, Report, Row, Settings, columns::Columns, futures::Futures, header::Header,
-    verdict::Judge,
+    Channel, Layout, ReadError, Record, Records, Report, Row, Settings, columns::Columns,
+    futures::Futures, header::Header, verdict::Judge,
 };
-use crate::text::column_key;
+use crate::{html_escape::may_need_escaping, text::column_key};
 
 /// Checks a file in one pass, as it comes in (`recipients.md` §8).
 ///
@@ -18,7 +18,11 @@ pub struct Checker {
 impl Checker {
     /// A check against these settings.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, records: Records::new(), body: None }
+        Self {
+            settings,
+            records: Records::new(),
+            body: None,
+        }
     }
 
     /// Checks the next part of the file, cut anywhere. Fails if the file cannot be read; then there is no report.
@@ -37,7 +41,9 @@ impl Checker {
     pub fn finish(mut self) -> Result<Report, ReadError> {
         self.records.finish()?;
         self.check_records()?;
-        let body = self.body.unwrap_or_else(|| Body::new(Header::default(), &self.settings));
+        let body = self
+            .body
+            .unwrap_or_else(|| Body::new(Header::default(), &self.settings));
         Ok(body.report(&self.settings, self.records.lines_before_header()))
     }
 
@@ -65,8 +71,17 @@ struct Body {
 
 impl Body {
     fn new(header: Header, settings: &Settings) -> Self {
-        let (channel, placeholders) = (settings.template.channel(), settings.template.placeholders());
-        let is_used = |key: &str| placeholders.contains_key(key) || channel.recipient_keys().contains(&key);
+        let (channel, placeholders) = (
+            settings.template.channel(),
+            settings.template.placeholders(),
+        );
+        let is_used = |key: &str| {
+            // Once escaped, a name with HTML in it can be that of a placeholder after all.
+            let may_be_meant = channel == Channel::Letter && may_need_escaping(key);
+            may_be_meant
+                || placeholders.contains_key(key)
+                || channel.recipient_keys().contains(&key)
+        };
         let columns = Columns::new(&header, channel, is_used);
         let has_duplicates = !header.duplicate_recipient_columns(channel).is_empty();
         let uses_extra_cells = placeholders.iter().any(|name| column_key(name) == "none");
@@ -92,7 +107,13 @@ impl Body {
                 future.tally.pass_over_row(settings);
                 continue;
             }
-            let row = Row::read(&self.columns, settings.template.channel(), future.width, index, record);
+            let row = Row::read(
+                &self.columns,
+                settings.template.channel(),
+                future.width,
+                index,
+                record,
+            );
             let (verdict, recipient) = self.judge.judge(&row, settings);
             future.tally.add(&row, &verdict, recipient, settings);
         }
@@ -100,7 +121,13 @@ impl Body {
 
     fn report(self, settings: &Settings, lines_before_header: usize) -> Report {
         let channel = settings.template.channel();
-        let layout = Layout::new(channel, &self.header, self.width, self.rows, lines_before_header);
+        let layout = Layout::new(
+            channel,
+            &self.header,
+            self.width,
+            self.rows,
+            lines_before_header,
+        );
         Report::new(layout, &self.header, settings, self.futures.settle())
     }
 }
@@ -130,16 +157,40 @@ mod tests {
         let report = check(csv, &greeting(), 7).unwrap();
         assert!(!report.is_valid());
         assert_eq!(report.rows(), 3);
-        let errors: Vec<_> = report.errors.iter().map(|error| (error.row, error.spreadsheet_row_number, error.column_header.as_deref().unwrap(), &*error.value, &*error.message)).collect();
-        assert_eq!(errors, [
-            (1, 5, "name", "", "Missing"),
-            (2, 6, "Phone number", "0790090", "Mobile number is too short"),
-        ]);
+        let errors: Vec<_> = report
+            .errors
+            .iter()
+            .map(|error| {
+                (
+                    error.row,
+                    error.spreadsheet_row_number,
+                    error.column_header.as_deref().unwrap(),
+                    &*error.value,
+                    &*error.message,
+                )
+            })
+            .collect();
+        assert_eq!(
+            errors,
+            [
+                (1, 5, "name", "", "Missing"),
+                (
+                    2,
+                    6,
+                    "Phone number",
+                    "0790090",
+                    "Mobile number is too short"
+                ),
+            ]
+        );
     }
 
     #[test]
     fn only_the_first_errors_are_kept_and_all_are_counted() {
-        let settings = Settings { max_errors_shown: 3, ..greeting() };
+        let settings = Settings {
+            max_errors_shown: 3,
+            ..greeting()
+        };
         let csv = format!("phone number,name\n{}", "x,\n".repeat(1000));
         let report = check(&csv, &settings, 64).unwrap();
         // The comma that ends the file goes with its line end, but the row stays.
@@ -164,7 +215,10 @@ mod tests {
             ("email address,a,a\na@b.example,yes,\na@b.example,yes,no", 2),
         ] {
             let report = check(csv, &settings, 9).unwrap();
-            assert_eq!(report.error_counts.rows_with_empty_message, rows_with_empty_message, "{csv}");
+            assert_eq!(
+                report.error_counts.rows_with_empty_message, rows_with_empty_message,
+                "{csv}"
+            );
         }
     }
 
@@ -175,21 +229,52 @@ mod tests {
             Just(Template::email("((name))", "((a??b))")),
             Just(Template::email("", "((none))")),
             Just(Template::letter("Hi ((a))", "((name))")),
+            Just(Template::letter(
+                "",
+                &format!("qr: {} ((a < b)) ((name)) ((none))", "x".repeat(495))
+            )),
         ];
-        (template, 0_usize..6, 0_usize..4, any::<bool>(), any::<bool>()).prop_map(|(template, max_rows, shown, is_closed, allow)| Settings {
-            max_rows,
-            max_errors_shown: shown,
-            guest_list: if is_closed { GuestList::new(["07900900123", ""]) } else { GuestList::default() },
-            remaining_international_sms_messages: Some(0),
-            phone_permissions: crate::phone_numbers::Permissions { international: allow, uk_landline: false },
-            allow_international_letters: allow,
-            ..Settings::new(template)
-        })
+        (
+            template,
+            0_usize..6,
+            0_usize..4,
+            any::<bool>(),
+            any::<bool>(),
+        )
+            .prop_map(|(template, max_rows, shown, is_closed, allow)| Settings {
+                max_rows,
+                max_errors_shown: shown,
+                guest_list: if is_closed {
+                    GuestList::new(["07900900123", ""])
+                } else {
+                    GuestList::default()
+                },
+                remaining_international_sms_messages: Some(0),
+                phone_permissions: crate::phone_numbers::Permissions {
+                    international: allow,
+                    uk_landline: false,
+                },
+                allow_international_letters: allow,
+                ..Settings::new(template)
+            })
     }
 
     fn csv() -> impl Strategy<Value = String> {
         let header = prop_oneof![
-            "name", "Name", "a", "phone number", "PhoneNumber", "email address", "postcode", "address line 1", "address line 2", "-", "",
+            "name",
+            "Name",
+            "a",
+            "phone number",
+            "PhoneNumber",
+            "email address",
+            "postcode",
+            "address line 1",
+            "address line 2",
+            "-",
+            "",
+            "a &lt; b",
+            "a < b",
+            "none",
         ];
         let cell = prop_oneof![
             4 => Just(""), 1 => Just("\" \""), 1 => Just("yes"), 1 => Just("\u{2000}"), 1 => Just("07900900123"),
@@ -197,7 +282,8 @@ mod tests {
         ];
         let header = proptest::collection::vec(header, 0..7).prop_map(|cells| cells.join(","));
         let row = proptest::collection::vec(cell, 0..8).prop_map(|cells| cells.join(","));
-        (header, proptest::collection::vec(row, 0..7)).prop_map(|(header, rows)| format!("{header}\n{}", rows.join("\n")))
+        (header, proptest::collection::vec(row, 0..7))
+            .prop_map(|(header, rows)| format!("{header}\n{}", rows.join("\n")))
     }
 
     proptest! {

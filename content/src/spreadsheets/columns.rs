@@ -80,7 +80,10 @@ impl Columns {
     fn add_header(&mut self, name: &str, key: &str) {
         let Some(slot) = self.slot_of(key) else {
             self.slot_by_key.insert(key.to_owned(), self.slots.len());
-            self.slots.push(Slot { key: key.to_owned(), header: name.to_owned() });
+            self.slots.push(Slot {
+                key: key.to_owned(),
+                header: name.to_owned(),
+            });
             return;
         };
         // An empty header counts beside the others with its key: see `unnamed_rival`.
@@ -93,7 +96,9 @@ impl Columns {
         let mut met = HashSet::new();
         for (position, (name, key)) in header.columns().enumerate() {
             let is_repeat = !met.insert(name);
-            let Some(slot) = self.slot_of(key) else { continue };
+            let Some(slot) = self.slot_of(key) else {
+                continue;
+            };
             let counts = self.slots[slot].header == name;
             if !counts && !name.is_empty() {
                 continue;
@@ -125,7 +130,11 @@ mod tests {
     fn places(names: &[&str]) -> Vec<usize> {
         let header = Header::from(names.iter().map(ToString::to_string).collect::<Vec<_>>());
         let columns = Columns::new(&header, Channel::Sms, |key| key != "unwanted");
-        columns.places().iter().map(|place| place.position).collect()
+        columns
+            .places()
+            .iter()
+            .map(|place| place.position)
+            .collect()
     }
 
     #[test]

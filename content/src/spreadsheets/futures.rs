@@ -32,7 +32,11 @@ pub(super) struct Future {
 impl Futures {
     pub(super) fn new(columns: &Columns, uses_extra_cells: bool) -> Self {
         let mut repeats = vec![Vec::new(); columns.slots().len()];
-        for place in columns.places().iter().filter(|place| place.is_repeat && !place.is_unnamed) {
+        for place in columns
+            .places()
+            .iter()
+            .filter(|place| place.is_repeat && !place.is_unnamed)
+        {
             repeats[place.slot].push(place.position);
         }
         repeats.retain(|positions| !positions.is_empty());
@@ -40,7 +44,10 @@ impl Futures {
         let mut futures = Self {
             repeats,
             extra_cells_from: extra_cells_matter.then_some(columns.header_len),
-            list: vec![Future { width: 0, tally: Tally::new() }],
+            list: vec![Future {
+                width: 0,
+                tally: Tally::new(),
+            }],
         };
         futures.reach(0);
         futures
@@ -72,7 +79,9 @@ impl Futures {
 
     /// Which future a width belongs to.
     fn covering(&self, width: usize) -> usize {
-        self.list.partition_point(|future| future.width <= width).saturating_sub(1)
+        self.list
+            .partition_point(|future| future.width <= width)
+            .saturating_sub(1)
     }
 
     /// The widths greater than this at which something changes.
@@ -82,7 +91,13 @@ impl Futures {
             positions.get(next).copied()
         };
         let extra = self.extra_cells_from.filter(|&from| from >= width);
-        let mut cuts: Vec<usize> = self.repeats.iter().filter_map(next_of).chain(extra).map(|at| at + 1).collect();
+        let mut cuts: Vec<usize> = self
+            .repeats
+            .iter()
+            .filter_map(next_of)
+            .chain(extra)
+            .map(|at| at + 1)
+            .collect();
         cuts.sort_unstable();
         cuts.truncate(MOST_CUTS);
         cuts

@@ -24,7 +24,11 @@ impl Header {
                 record.len()
             )));
         }
-        Ok(record.fields().map(str::to_owned).collect::<Vec<_>>().into())
+        Ok(record
+            .fields()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+            .into())
     }
 
     pub(super) fn names(&self) -> &[String] {
@@ -33,7 +37,10 @@ impl Header {
 
     /// For each column its header and key.
     pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.names.iter().map(String::as_str).zip(self.keys.iter().map(String::as_str))
+        self.names
+            .iter()
+            .map(String::as_str)
+            .zip(self.keys.iter().map(String::as_str))
     }
 
     /// The headers without exact repeats.
@@ -49,25 +56,40 @@ impl Header {
     /// What the template wants and the file has not. The lines of an address are not among these: any few will do.
     pub(super) fn missing(&self, channel: Channel, placeholders: &NameSet) -> Vec<String> {
         let keys: HashSet<&str> = self.keys.iter().map(String::as_str).collect();
-        let wanted = placeholders.iter().chain(channel.recipient_columns().iter().copied());
+        let wanted = placeholders
+            .iter()
+            .chain(channel.recipient_columns().iter().copied());
         let is_missing = |name: &&str| {
             let key = column_key(name);
-            let is_address = channel == Channel::Letter && channel.recipient_keys().contains(&key.as_str());
+            let is_address =
+                channel == Channel::Letter && channel.recipient_keys().contains(&key.as_str());
             !is_address && !keys.contains(key.as_str())
         };
-        without_repeats(wanted.filter(is_missing)).into_iter().map(str::to_owned).collect()
+        without_repeats(wanted.filter(is_missing))
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The headers of recipient columns that are there more than once, however spelt.
     pub(super) fn duplicate_recipient_columns(&self, channel: Channel) -> Vec<String> {
-        let mut times: HashMap<&str, usize> = channel.recipient_keys().iter().map(|&key| (key, 0)).collect();
+        let mut times: HashMap<&str, usize> = channel
+            .recipient_keys()
+            .iter()
+            .map(|&key| (key, 0))
+            .collect();
         for key in &self.keys {
             if let Some(times) = times.get_mut(key.as_str()) {
                 *times += 1;
             }
         }
-        let duplicates = self.columns().filter(|(_, key)| times.get(*key).is_some_and(|&times| times > 1));
-        without_repeats(duplicates.map(|(name, _)| name)).into_iter().map(str::to_owned).collect()
+        let duplicates = self
+            .columns()
+            .filter(|(_, key)| times.get(*key).is_some_and(|&times| times > 1));
+        without_repeats(duplicates.map(|(name, _)| name))
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(super) fn has_recipient_columns(&self, channel: Channel) -> bool {
@@ -102,13 +124,25 @@ mod tests {
             header(&["first_name", "email address"]).missing(Channel::Sms, &placeholders),
             ["ref", "Phone Number", "phone number"]
         );
-        assert_eq!(header(&[]).missing(Channel::Letter, &["Address Line 1"].iter().collect()), [""; 0]);
+        assert_eq!(
+            header(&[]).missing(Channel::Letter, &["Address Line 1"].iter().collect()),
+            [""; 0]
+        );
     }
 
     #[test]
     fn recipient_columns_are_duplicates_however_they_are_spelt() {
-        let header = header(&["name", "Phone Number", "name", "phone_number", "Phone Number"]);
-        assert_eq!(header.duplicate_recipient_columns(Channel::Sms), ["Phone Number", "phone_number"]);
+        let header = header(&[
+            "name",
+            "Phone Number",
+            "name",
+            "phone_number",
+            "Phone Number",
+        ]);
+        assert_eq!(
+            header.duplicate_recipient_columns(Channel::Sms),
+            ["Phone Number", "phone_number"]
+        );
         assert_eq!(header.duplicate_recipient_columns(Channel::Email), [""; 0]);
     }
 

@@ -27,7 +27,14 @@ impl Layout {
         rows: usize,
         lines_before_header: usize,
     ) -> Self {
-        StoredLayout { channel, headers: header.names().to_vec(), width, rows, lines_before_header }.into()
+        StoredLayout {
+            channel,
+            headers: header.names().to_vec(),
+            width,
+            rows,
+            lines_before_header,
+        }
+        .into()
     }
 
     /// How the messages leave.
@@ -52,7 +59,13 @@ impl Layout {
 
     /// The row that this record makes, the header not counted: the second record has index 0.
     pub fn row<'row>(&'row self, index: usize, record: &'row Record) -> Row<'row> {
-        Row::read(&self.columns, self.stored.channel, self.stored.width, index, record)
+        Row::read(
+            &self.columns,
+            self.stored.channel,
+            self.stored.width,
+            index,
+            record,
+        )
     }
 
     /// The number that a spreadsheet program shows beside the row with this index. Data begins in the second.
@@ -87,19 +100,30 @@ mod tests {
 
     #[test]
     fn a_layout_that_was_stored_makes_the_same_rows() {
-        let header: Vec<String> = ["Phone Number", "name", "Reference", "name"].map(str::to_owned).to_vec();
+        let header: Vec<String> = ["Phone Number", "name", "Reference", "name"]
+            .map(str::to_owned)
+            .to_vec();
         let layout = Layout::new(Channel::Sms, &header.into(), 4, 1, 0);
         let text = serde_json::to_string(&layout).unwrap();
         let again: Layout = serde_json::from_str(&text).unwrap();
         assert_eq!(again, layout);
 
-        let record: Record = ["07900 900123 ", "Ada", " R1", "\u{200B}"].into_iter().collect();
+        let record: Record = ["07900 900123 ", "Ada", " R1", "\u{200B}"]
+            .into_iter()
+            .collect();
         let row = again.row(7, &record);
         assert_eq!(row.recipient(), Some("07900 900123"));
         assert_eq!(row.client_reference(), Some("R1"));
         let used: NameSet = ["Name", "colour"].iter().collect();
-        let personalisation: Vec<_> = row.personalisation(&used).iter().map(|(key, value)| json!([key, value])).collect();
-        assert_eq!(json!(personalisation), json!([["phonenumber", "07900 900123"], ["name", ["Ada", null]]]));
+        let personalisation: Vec<_> = row
+            .personalisation(&used)
+            .iter()
+            .map(|(key, value)| json!([key, value]))
+            .collect();
+        assert_eq!(
+            json!(personalisation),
+            json!([["phonenumber", "07900 900123"], ["name", ["Ada", null]]])
+        );
         assert_eq!((row.index(), again.spreadsheet_row_number(7)), (7, 9));
     }
 }

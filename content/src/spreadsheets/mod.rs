@@ -14,6 +14,7 @@ mod columns;
 mod futures;
 mod header;
 mod layout;
+mod machine;
 mod read_error;
 mod record;
 mod records;

@@ -17,10 +17,16 @@ impl ReadError {
     }
 
     pub(super) fn whole_file(problem: impl Into<String>) -> Self {
-        Self { line: None, problem: problem.into() }
+        Self {
+            line: None,
+            problem: problem.into(),
+        }
     }
 
     pub(super) fn on_line(line: usize, problem: &str) -> Self {
-        Self { line: NonZeroUsize::new(line), problem: format!("Line {line}: {problem}") }
+        Self {
+            line: NonZeroUsize::new(line),
+            problem: format!("Line {line}: {problem}"),
+        }
     }
 }

@@ -1,10 +1,3 @@
-//! From characters to fields: the table of states of `recipients.md` §8.2.
-
-use super::ReadError;
-
-/// The most characters that a field may have.
-const LONGEST_FIELD: usize = 131_072;
-
 /// The fields of one record, as read: nothing is tidied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -32,23 +25,32 @@ impl Record {
     /// The field at this position, counted from 0.
     pub fn get(&self, position: usize) -> Option<&str> {
         let end = *self.ends.get(position)?;
-        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let start = position
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before]);
         Some(&self.text[start..end])
     }
 
     /// All fields in order.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
-        self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end)..end])
+        self.ends
+            .iter()
+            .map(move |&end| &self.text[std::mem::replace(&mut start, end)..end])
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
         self.width = 0;
     }
 
-    fn end_field(&mut self) {
+    /// Adds to the field that has no end yet.
+    pub(super) fn add(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub(super) fn end_field(&mut self) {
         let is_filled = !self.open_field().is_empty();
         self.ends.push(self.text.len());
         if is_filled {
@@ -57,7 +59,7 @@ impl Record {
     }
 
     /// What has been read of the field that has no end yet.
-    fn open_field(&self) -> &str {
+    pub(super) fn open_field(&self) -> &str {
         &self.text[self.ends.last().copied().unwrap_or(0)..]
     }
 }
@@ -66,208 +68,10 @@ impl<'field> FromIterator<&'field str> for Record {
     fn from_iter<Fields: IntoIterator<Item = &'field str>>(fields: Fields) -> Self {
         let mut record = Self::default();
         for field in fields {
-            record.text.push_str(field);
+            record.add(field);
             record.end_field();
         }
         record
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    BetweenRecords,
-    BeforeField,
-    InField,
-    Quoted,
-    QuoteInQuoted,
-    AfterLineEnd,
-}
-
-/// What one look at the text brought.
-enum Step {
-    /// So many bytes were read and belong to the record at hand.
-    Took(usize),
-    /// So many bytes were read, and with them the record is complete.
-    Completed(usize),
-}
-
-/// Reads records from a text that may be cut anywhere.
-#[derive(Debug)]
-pub(super) struct Machine {
-    state: State,
-    record: Record,
-    /// How much of the open field has had its characters counted, and how many there were.
-    counted: (usize, usize),
-    line: usize,
-}
-
-impl Machine {
-    pub(super) fn new() -> Self {
-        Self { state: State::BetweenRecords, record: Record::default(), counted: (0, 0), line: 1 }
-    }
-
-    /// Takes note of lines that were left out of the text.
-    pub(super) fn pass_over_lines(&mut self, lines: usize) {
-        self.line += lines;
-    }
-
-    /// The line that is being read, counted from 1.
-    pub(super) fn line(&self) -> usize {
-        self.line
-    }
-
-    /// The record that was completed last; it stands until more is read.
-    pub(super) fn record(&self) -> &Record {
-        &self.record
-    }
-
-    /// Reads from `text` to the end of a record, or of the text if that comes first. Returns how many bytes that
-    /// took and whether the record is complete.
-    pub(super) fn read(&mut self, text: &str) -> Result<(usize, bool), ReadError> {
-        let mut taken = 0;
-        while taken < text.len() {
-            match self.step(&text[taken..])? {
-                Step::Took(bytes) => taken += bytes,
-                Step::Completed(bytes) => return Ok((taken + bytes, true)),
-            }
-        }
-        Ok((taken, false))
-    }
-
-    /// Ends the text, and with it any open quote. Returns whether that completed a record.
-    pub(super) fn finish(&mut self) -> Result<bool, ReadError> {
-        let has_open_field = !matches!(self.state, State::BetweenRecords | State::AfterLineEnd);
-        if has_open_field {
-            self.end_field(State::AfterLineEnd)?;
-        }
-        let is_complete = self.state == State::AfterLineEnd;
-        self.state = State::BetweenRecords;
-        Ok(is_complete)
-    }
-
-    fn step(&mut self, text: &str) -> Result<Step, ReadError> {
-        let byte = text.as_bytes()[0];
-        match self.state {
-            State::BetweenRecords => {
-                self.record.clear();
-                match byte {
-                    b'\r' => Ok(self.go_on(State::AfterLineEnd)),
-                    b'\n' => Ok(self.complete(1)),
-                    _ => self.before_field(byte),
-                }
-            }
-            State::BeforeField => self.before_field(byte),
-            State::InField => self.in_field(text),
-            State::Quoted => self.quoted(text),
-            State::QuoteInQuoted => self.quote_in_quoted(byte),
-            State::AfterLineEnd => match byte {
-                b'\r' => Ok(Step::Took(1)),
-                b'\n' => Ok(self.complete(1)),
-                _ => Err(self.return_inside_line()),
-            },
-        }
-    }
-
-    fn before_field(&mut self, byte: u8) -> Result<Step, ReadError> {
-        match byte {
-            b' ' => Ok(self.go_on(State::BeforeField)),
-            b'"' => Ok(self.go_on(State::Quoted)),
-            b',' | b'\n' | b'\r' => self.end_field_at(byte),
-            _ => Ok(self.look_again(State::InField)),
-        }
-    }
-
-    fn in_field(&mut self, text: &str) -> Result<Step, ReadError> {
-        let end = memchr::memchr3(b',', b'\n', b'\r', text.as_bytes());
-        let more = &text[..end.unwrap_or(text.len())];
-        self.record.text.push_str(more);
-        match end {
-            None => self.check_length().map(|()| Step::Took(more.len())),
-            Some(end) => Ok(match self.end_field_at(text.as_bytes()[end])? {
-                Step::Took(bytes) => Step::Took(end + bytes),
-                Step::Completed(bytes) => Step::Completed(end + bytes),
-            }),
-        }
-    }
-
-    fn quoted(&mut self, text: &str) -> Result<Step, ReadError> {
-        let quote = memchr::memchr(b'"', text.as_bytes());
-        let more = &text[..quote.unwrap_or(text.len())];
-        self.record.text.push_str(more);
-        self.check_length()?;
-        self.line += memchr::memchr_iter(b'\n', more.as_bytes()).count();
-        if quote.is_some() {
-            self.state = State::QuoteInQuoted;
-        }
-        Ok(Step::Took(more.len() + usize::from(quote.is_some())))
-    }
-
-    fn quote_in_quoted(&mut self, byte: u8) -> Result<Step, ReadError> {
-        match byte {
-            b'"' => {
-                self.record.text.push('"');
-                Ok(self.go_on(State::Quoted))
-            }
-            b',' | b'\n' | b'\r' => self.end_field_at(byte),
-            _ => Ok(self.look_again(State::InField)),
-        }
-    }
-
-    /// Ends the open field at the comma or line end that follows it.
-    fn end_field_at(&mut self, byte: u8) -> Result<Step, ReadError> {
-        match byte {
-            b',' => self.end_field(State::BeforeField)?,
-            b'\r' => self.end_field(State::AfterLineEnd)?,
-            _ => {
-                self.end_field(State::BetweenRecords)?;
-                return Ok(self.complete(1));
-            }
-        }
-        Ok(Step::Took(1))
-    }
-
-    fn end_field(&mut self, next: State) -> Result<(), ReadError> {
-        self.check_length()?;
-        self.record.end_field();
-        self.counted = (0, 0);
-        self.state = next;
-        Ok(())
-    }
-
-    fn go_on(&mut self, next: State) -> Step {
-        self.state = next;
-        Step::Took(1)
-    }
-
-    fn look_again(&mut self, next: State) -> Step {
-        self.state = next;
-        Step::Took(0)
-    }
-
-    fn complete(&mut self, bytes: usize) -> Step {
-        self.line += 1;
-        self.state = State::BetweenRecords;
-        Step::Completed(bytes)
-    }
-
-    /// Characters are counted only where there are bytes enough for too many, and each only once.
-    fn check_length(&mut self) -> Result<(), ReadError> {
-        let field = self.record.open_field();
-        if field.len() <= LONGEST_FIELD {
-            return Ok(());
-        }
-        let (bytes, characters) = self.counted;
-        self.counted = (field.len(), characters + field[bytes..].chars().count());
-        if self.counted.1 > LONGEST_FIELD {
-            let problem = "a cell has more than 131,072 characters. Is a quotation mark left open?";
-            return Err(ReadError::on_line(self.line, problem));
-        }
-        Ok(())
-    }
-
-    fn return_inside_line(&self) -> ReadError {
-        let problem = "there is a carriage return inside the line. Save the file again as “CSV UTF-8”.";
-        ReadError::on_line(self.line, problem)
     }
 }
 
@@ -275,70 +79,17 @@ impl Machine {
 mod tests {
     use super::*;
 
-    fn read_all(text: &str) -> Result<Vec<Vec<String>>, ReadError> {
-        let mut machine = Machine::new();
-        let (mut records, mut rest) = (Vec::new(), text);
-        let fields = |machine: &Machine| machine.record().fields().map(str::to_owned).collect();
-        while !rest.is_empty() {
-            let (taken, is_complete) = machine.read(rest)?;
-            if is_complete {
-                records.push(fields(&machine));
-            }
-            rest = &rest[taken..];
-        }
-        if machine.finish()? {
-            records.push(fields(&machine));
-        }
-        Ok(records)
-    }
-
-    fn records(text: &str) -> Vec<Vec<String>> {
-        read_all(text).expect("a readable text")
-    }
-
-    #[test]
-    fn commas_part_fields_and_line_feeds_part_records() {
-        assert_eq!(records("a,b\nc,,d\r\n,"), [vec!["a", "b"], vec!["c", "", "d"], vec!["", ""]]);
-    }
-
-    #[test]
-    fn a_blank_line_is_a_record_without_fields_and_a_line_of_spaces_has_one() {
-        assert_eq!(records("a\n\n\r\n  \nb"), [vec!["a"], vec![], vec![], vec![""], vec!["b"]]);
-    }
-
-    #[test]
-    fn quotes_hold_commas_and_line_ends_and_an_open_one_ends_with_the_text() {
-        assert_eq!(records("\"a,\"\"b\"\"\nc\",d"), [["a,\"b\"\nc", "d"]]);
-        assert_eq!(records("a,\"b\nc"), [["a", "b\nc"]]);
-    }
-
-    #[test]
-    fn what_follows_a_closed_quote_belongs_to_the_field() {
-        assert_eq!(records("\"a\"x\"y,z\" , \"q\" "), [["ax\"y", "z\" ", "q "]]);
-    }
-
-    #[test]
-    fn only_spaces_before_a_field_are_passed_over() {
-        assert_eq!(records("  a b , \tc"), [["a b ", "\tc"]]);
-    }
-
-    #[test]
-    fn text_after_a_carriage_return_is_refused_with_its_line() {
-        assert_eq!(records("a\r\r\nb\r"), [["a"], ["b"]]);
-        assert_eq!(read_all("a\n\"b\nc\"\nd\re\n").unwrap_err().line(), Some(4));
-    }
-
-    #[test]
-    fn a_field_may_have_as_many_characters_as_the_limit_and_no_more() {
-        let longest = "é".repeat(LONGEST_FIELD);
-        assert_eq!(records(&longest)[0][0].len(), 2 * LONGEST_FIELD);
-        assert!(read_all(&format!("\"{longest}é")).is_err());
-        assert!(read_all(&"\"\"".repeat(LONGEST_FIELD)).is_ok());
-    }
-
     #[test]
     fn the_width_of_a_record_is_up_to_its_last_filled_field() {
         let width = |fields: &[&str]| fields.iter().copied().collect::<Record>().width();
-        assert_eq!([width(&["", "a", "", ""]), width(&["", ""]), width(&[]), width(&["\t"])], [2, 0, 0, 1]);
+        assert_eq!(
+            [
+                width(&["", "a", "", ""]),
+                width(&["", ""]),
+                width(&[]),
+                width(&["\t"])
+            ],
+            [2, 0, 0, 1]
+        );
     }
 }

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::{
     ReadError, Record,
-    record::Machine,
+    machine::Machine,
     trimming::{Front, KeptBack, Segment},
 };
 
@@ -58,16 +58,17 @@ impl Records {
     /// Adds the next part of the file. Fails where it is not UTF-8; records before that can still be taken.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), ReadError> {
         let rest = self.complete_character(chunk)?;
-        match std::str::from_utf8(rest) {
-            Ok(text) => self.push_text(text),
-            Err(error) => {
-                let (text, rest) = rest.split_at(error.valid_up_to());
-                self.push_text(std::str::from_utf8(text).expect("checked up to here"));
-                if error.error_len().is_some() {
-                    return Err(self.not_utf8());
-                }
-                self.cut_character.extend_from_slice(rest);
-            }
+        let Some(beginning) = rest.utf8_chunks().next() else {
+            return Ok(());
+        };
+        self.push_text(beginning.valid());
+        let broken = beginning.invalid();
+        let is_cut_off = beginning.valid().len() + broken.len() == rest.len()
+            && std::str::from_utf8(broken).is_err_and(|error| error.error_len().is_none());
+        if is_cut_off {
+            self.cut_character.extend_from_slice(broken);
+        } else if !broken.is_empty() {
+            return Err(self.not_utf8());
         }
         Ok(())
     }
@@ -126,7 +127,8 @@ impl Records {
 
     fn push_text(&mut self, text: &str) {
         let inside = self.front.strip(text);
-        let line_ends = memchr::memchr_iter(b'\n', &text.as_bytes()[..text.len() - inside.len()]).count();
+        let line_ends =
+            memchr::memchr_iter(b'\n', &text.as_bytes()[..text.len() - inside.len()]).count();
         self.lines_passed_over += line_ends;
         self.machine.pass_over_lines(line_ends);
 
@@ -139,7 +141,10 @@ impl Records {
     }
 
     /// Completes a character that was cut between chunks. Returns what of the chunk is left after it.
-    fn complete_character<'chunk>(&mut self, chunk: &'chunk [u8]) -> Result<&'chunk [u8], ReadError> {
+    fn complete_character<'chunk>(
+        &mut self,
+        chunk: &'chunk [u8],
+    ) -> Result<&'chunk [u8], ReadError> {
         let mut rest = chunk;
         while let (Some(&first), [next, after @ ..]) = (self.cut_character.first(), rest) {
             self.cut_character.push(*next);
@@ -158,9 +163,13 @@ impl Records {
 
     fn not_utf8(&self) -> ReadError {
         let ready: usize = self.ready.iter().map(Segment::line_ends).sum();
-        let read = self.ready.front().map_or(0, |segment| segment.line_ends_before(self.read));
+        let read = self
+            .ready
+            .front()
+            .map_or(0, |segment| segment.line_ends_before(self.read));
         let line = self.machine.line() + ready - read + self.kept_back.line_ends();
-        let problem = "there are characters that are not UTF-8. Save the file again as “CSV UTF-8”.";
+        let problem =
+            "there are characters that are not UTF-8. Save the file again as “CSV UTF-8”.";
         ReadError::on_line(line, problem)
     }
 }
@@ -201,7 +210,11 @@ mod tests {
     #[test]
     fn nothing_but_space_and_commas_has_no_records() {
         for text in ["", "\u{FEFF}", " \n,,\n\u{200B},", "\u{1C}\u{85}"] {
-            assert_eq!(read(&[text.as_bytes()]).unwrap(), Vec::<Vec<String>>::new(), "{text:?}");
+            assert_eq!(
+                read(&[text.as_bytes()]).unwrap(),
+                Vec::<Vec<String>>::new(),
+                "{text:?}"
+            );
         }
     }
 
@@ -210,7 +223,17 @@ mod tests {
         let blanks = ",,\r\n".repeat(3);
         let text = format!("a,b\n1,2\n{blanks}3,4,\n{blanks}");
         let all = read(&[text.as_bytes()]).unwrap();
-        assert_eq!(all, [vec!["a", "b"], vec!["1", "2"], vec!["", "", ""], vec!["", "", ""], vec!["", "", ""], vec!["3", "4"]]);
+        assert_eq!(
+            all,
+            [
+                vec!["a", "b"],
+                vec!["1", "2"],
+                vec!["", "", ""],
+                vec!["", "", ""],
+                vec!["", "", ""],
+                vec!["3", "4"]
+            ]
+        );
     }
 
     #[test]
@@ -232,7 +255,11 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf8_are_refused_with_their_line() {
-        for chunks in [&[&b"\na\nb\nc\xE9d"[..]][..], &[b"\na\nb", b"\nc\xE9", b"d"], &[b"\na\n", b"b\n\xE9"]] {
+        for chunks in [
+            &[&b"\na\nb\nc\xE9d"[..]][..],
+            &[b"\na\nb", b"\nc\xE9", b"d"],
+            &[b"\na\n", b"b\n\xE9"],
+        ] {
             assert_eq!(read(chunks).unwrap_err().line(), Some(4), "{chunks:?}");
         }
     }

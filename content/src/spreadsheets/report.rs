@@ -102,9 +102,13 @@ impl Report {
 
     /// Whether there are more messages to other countries than the service may still send.
     pub fn more_international_sms_than_can_send(&self) -> bool {
-        let remaining = self.remaining_international_sms_messages.map(|remaining| remaining.max(0));
+        let remaining = self
+            .remaining_international_sms_messages
+            .map(|remaining| remaining.max(0));
         self.layout.channel() == Channel::Sms
-            && self.international_sms_count.is_some_and(|count| exceeds(count, remaining))
+            && self
+                .international_sms_count
+                .is_some_and(|count| exceeds(count, remaining))
     }
 
     /// Whether anything is wrong that the published rules count as an error of the file.

@@ -47,14 +47,24 @@ impl<'row> Row<'row> {
         index: usize,
         record: &'row Record,
     ) -> Self {
-        let mut reading = Reading { values: vec![None; columns.slots().len()], unnamed: None };
+        let mut reading = Reading {
+            values: vec![None; columns.slots().len()],
+            unnamed: None,
+        };
         for place in columns.places() {
             let is_there = place.position < width || !place.is_repeat;
             if is_there {
                 reading.take_cell(place, record);
             }
         }
-        Self { index, channel, columns, values: reading.finish(columns), record, width }
+        Self {
+            index,
+            channel,
+            columns,
+            values: reading.finish(columns),
+            record,
+            width,
+        }
     }
 
     /// The row's number, counted from 0 at the first after the header.
@@ -73,7 +83,10 @@ impl<'row> Row<'row> {
     /// The values of the recipient columns in their order: one, or the lines of an address. Nothing where there is no
     /// such column.
     pub fn values_of_recipient(&self) -> impl Iterator<Item = Option<&CellValue<'row>>> {
-        self.channel.recipient_keys().iter().map(|key| self.value(key))
+        self.channel
+            .recipient_keys()
+            .iter()
+            .map(|key| self.value(key))
     }
 
     /// What the row has under this key (see [`column_key`](crate::text::column_key)).
@@ -91,7 +104,9 @@ impl<'row> Row<'row> {
     /// Names are column keys; columns that repeat give lists.
     pub fn personalisation(&self, placeholders: &NameSet) -> Values {
         self.values()
-            .filter(|(key, _)| placeholders.contains_key(key) || self.channel.recipient_keys().contains(key))
+            .filter(|(key, _)| {
+                placeholders.contains_key(key) || self.channel.recipient_keys().contains(key)
+            })
             .map(|(key, value)| (key.to_owned(), value.to_json()))
             .collect()
     }
@@ -100,8 +115,14 @@ impl<'row> Row<'row> {
     ///
     /// [`PostalAddress::from_personalisation`]: crate::postal_addresses::PostalAddress::from_personalisation
     pub fn address(&self) -> Map<String, Value> {
-        let lines = self.channel.recipient_columns().iter().zip(self.values_of_recipient());
-        lines.filter_map(|(column, value)| Some(((*column).to_owned(), value?.to_json()))).collect()
+        let lines = self
+            .channel
+            .recipient_columns()
+            .iter()
+            .zip(self.values_of_recipient());
+        lines
+            .filter_map(|(column, value)| Some(((*column).to_owned(), value?.to_json())))
+            .collect()
     }
 
     /// The service's own reference for the message: the column `reference`, where it has one cell with something in it.
@@ -131,7 +152,10 @@ impl<'row> Row<'row> {
 
     /// All that a template can be filled with.
     pub(super) fn filling(&self) -> Values {
-        let mut filling: Values = self.values().map(|(key, value)| (key.to_owned(), value.to_json())).collect();
+        let mut filling: Values = self
+            .values()
+            .map(|(key, value)| (key.to_owned(), value.to_json()))
+            .collect();
         if let Some(extra) = self.extra_cells() {
             filling.insert(EXTRA_CELLS_KEY, extra.map(Value::from).collect());
         }
@@ -158,7 +182,8 @@ impl<'row> CellValue<'row> {
 
     /// The same as JSON: null, a text, or an array of these.
     pub fn to_json(&self) -> Value {
-        let text_or_null = |cell: &Option<Cow<'_, str>>| cell.as_deref().map_or(Value::Null, Value::from);
+        let text_or_null =
+            |cell: &Option<Cow<'_, str>>| cell.as_deref().map_or(Value::Null, Value::from);
         match self {
             Self::Empty => Value::Null,
             Self::Text(text) => Value::from(&**text),

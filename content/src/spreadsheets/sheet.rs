@@ -1,6 +1,6 @@
 use super::{
-    CellProblem, CellValue, Layout, ReadError, Record, Records, Report, Row, Settings, Verdict, header::Header,
-    tally::Tally, verdict::Judge,
+    CellProblem, CellValue, Layout, ReadError, Record, Records, Report, Row, Settings, Verdict,
+    header::Header, tally::Tally, verdict::Judge,
 };
 use crate::placeholders::NameSet;
 
@@ -50,12 +50,20 @@ impl Sheet {
         }
         let width = records.iter().map(Record::width).max().unwrap_or(0);
         let channel = settings.template.channel();
-        let layout = Layout::new(channel, &header, width, records.len(), reader.lines_before_header());
+        let layout = Layout::new(
+            channel,
+            &header,
+            width,
+            records.len(),
+            reader.lines_before_header(),
+        );
         Ok(Self::check(header, layout, records, settings))
     }
 
     fn check(header: Header, layout: Layout, records: Vec<Record>, settings: &Settings) -> Self {
-        let has_duplicates = !header.duplicate_recipient_columns(layout.channel()).is_empty();
+        let has_duplicates = !header
+            .duplicate_recipient_columns(layout.channel())
+            .is_empty();
         let judge = Judge::new(settings, layout.columns(), has_duplicates);
         let (mut tally, mut verdicts) = (Tally::new(), Vec::new());
         for (index, record) in records.iter().enumerate() {
@@ -99,7 +107,10 @@ impl Sheet {
 
     /// What the template wants, then the recipient columns.
     pub fn placeholders(&self) -> Vec<&str> {
-        self.placeholders.iter().chain(self.layout.channel().recipient_columns().iter().copied()).collect()
+        self.placeholders
+            .iter()
+            .chain(self.layout.channel().recipient_columns().iter().copied())
+            .collect()
     }
 
     /// The rows, in order; nothing in the place of those past the limit.
@@ -120,14 +131,19 @@ impl Sheet {
 
     /// The values of a row of this sheet, and what is wrong with them.
     pub fn cells<'row>(&'row self, row: &'row Row<'row>) -> impl Iterator<Item = Cell<'row>> {
-        let problems = self.verdict(row.index()).map_or(&[][..], |verdict| &verdict.cells);
+        let problems = self
+            .verdict(row.index())
+            .map_or(&[][..], |verdict| &verdict.cells);
         let slots = self.layout.columns().slots().iter().enumerate();
         slots.filter_map(move |(slot, column)| {
             Some(Cell {
                 key: &column.key,
                 value: row.value_in(slot)?,
                 is_ignored: self.judge.ignores(slot),
-                problem: problems.iter().find(|(bad, _)| *bad == slot).map(|(_, problem)| *problem),
+                problem: problems
+                    .iter()
+                    .find(|(bad, _)| *bad == slot)
+                    .map(|(_, problem)| *problem),
             })
         })
     }
@@ -154,8 +170,12 @@ impl Sheet {
 
     /// The indexes of the rows to show: those in error, unless there are none or whole columns are missing.
     pub fn displayed_rows(&self) -> Vec<usize> {
-        let shows_errors =
-            self.report.error_counts.rows_with_errors > 0 && self.report.missing_column_headers.is_empty();
-        if shows_errors { self.initial_rows_with_errors() } else { self.initial_rows().collect() }
+        let shows_errors = self.report.error_counts.rows_with_errors > 0
+            && self.report.missing_column_headers.is_empty();
+        if shows_errors {
+            self.initial_rows_with_errors()
+        } else {
+            self.initial_rows().collect()
+        }
     }
 }

@@ -30,7 +30,12 @@ enum Guests {
 
 impl Tally {
     pub(super) fn new() -> Self {
-        Self { counts: ErrorCounts::default(), errors: Vec::new(), guests: Guests::Only, international: Some(0) }
+        Self {
+            counts: ErrorCounts::default(),
+            errors: Vec::new(),
+            guests: Guests::Only,
+            international: Some(0),
+        }
     }
 
     /// Whether everyone may be sent to; nothing if a row that cannot be asked came before anyone was refused.
@@ -52,7 +57,13 @@ impl Tally {
         self.count_recipient(Recipient::Several, None, settings);
     }
 
-    pub(super) fn add(&mut self, row: &Row<'_>, verdict: &Verdict, recipient: Recipient, settings: &Settings) {
+    pub(super) fn add(
+        &mut self,
+        row: &Row<'_>,
+        verdict: &Verdict,
+        recipient: Recipient,
+        settings: &Settings,
+    ) {
         self.count_recipient(recipient, row.recipient(), settings);
         if verdict.has_error() && row.has_anything() {
             if self.counts.rows_with_errors < settings.max_errors_shown {
@@ -67,7 +78,9 @@ impl Tally {
         if channel == Channel::Sms {
             match recipient {
                 Recipient::Missing | Recipient::Several => self.international = None,
-                Recipient::International => self.international = self.international.map(|count| count + 1),
+                Recipient::International => {
+                    self.international = self.international.map(|count| count + 1);
+                }
                 Recipient::Other => {}
             }
         }
@@ -83,7 +96,10 @@ impl Tally {
 
     fn keep_errors(&mut self, row: &Row<'_>, verdict: &Verdict) {
         let of_cells = verdict.cells.iter().map(|(slot, problem)| {
-            let value = row.value_in(*slot).and_then(CellValue::text).unwrap_or_default();
+            let value = row
+                .value_in(*slot)
+                .and_then(CellValue::text)
+                .unwrap_or_default();
             CellError {
                 row: row.index(),
                 spreadsheet_row_number: 0,

@@ -1,10 +1,13 @@
 //! What a spreadsheet is for: the template that its rows fill (`recipients.md` §8.3 and §8.6).
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Channel, row::CellValue, row::Row};
 use crate::{
-    placeholders::{Field, NameSet, Text, Values},
+    markdown::find_too_large_qr_code,
+    placeholders::{Field, NameSet, Text, Values, effective_for_html},
     text::is_any_space,
     text_messages::{self, TextMessageTemplate},
 };
@@ -36,27 +39,43 @@ impl Template {
     /// A text message. The prefix is the service's name, if it is shown.
     pub fn text_message(content: &str, prefix: Option<&str>) -> Self {
         let message = TextMessage::new(content, prefix);
-        Self { placeholders: message.template.placeholders().clone(), content: Content::TextMessage(message) }
+        Self {
+            placeholders: message.template.placeholders().clone(),
+            content: Content::TextMessage(message),
+        }
     }
 
     /// An e-mail.
     pub fn email(subject: &str, content: &str) -> Self {
         let content = Text::parse(content);
-        let placeholders = Text::parse(subject).placeholders().union(content.placeholders());
-        Self { placeholders, content: Content::Email(content) }
+        let placeholders = Text::parse(subject)
+            .placeholders()
+            .union(content.placeholders());
+        Self {
+            placeholders,
+            content: Content::Email(content),
+        }
     }
 
     /// A letter.
     pub fn letter(subject: &str, content: &str) -> Self {
         let content = Text::parse(content);
-        let placeholders = Text::parse(subject).placeholders().union(content.placeholders());
-        Self { placeholders, content: Content::Letter(content) }
+        let placeholders = Text::parse(subject)
+            .placeholders()
+            .union(content.placeholders());
+        Self {
+            placeholders,
+            content: Content::Letter(content),
+        }
     }
 
     /// The same with more placeholders before its own: those of a letter's contact block and of its Welsh half.
     #[must_use]
     pub fn with_placeholders(self, more: &NameSet) -> Self {
-        Self { placeholders: more.union(&self.placeholders), ..self }
+        Self {
+            placeholders: more.union(&self.placeholders),
+            ..self
+        }
     }
 
     /// How its messages leave.
@@ -77,12 +96,38 @@ impl Template {
     pub(super) fn problems_with(&self, row: &Row<'_>) -> MessageProblems {
         match &self.content {
             Content::TextMessage(message) => message.problems_with(row),
-            Content::Email(content) => MessageProblems { is_empty: is_empty(content, row), ..Default::default() },
+            Content::Email(content) => MessageProblems {
+                is_empty: is_empty(content, row),
+                ..Default::default()
+            },
             Content::Letter(content) => MessageProblems {
                 is_empty: is_empty(content, row),
-                qr_code_bytes: qr_code_too_long(content, row),
+                qr_code_bytes: self.qr_code_too_long(content, row),
                 is_too_long: false,
             },
+        }
+    }
+
+    /// The size of the first QR code in a letter that holds too much (§8.8). A row without any values shows its
+    /// placeholders as they were typed.
+    fn qr_code_too_long(&self, content: &Text, row: &Row<'_>) -> Option<usize> {
+        let values = row.filling();
+        let filled = if values.is_empty() {
+            Cow::Borrowed(content.source())
+        } else {
+            let values = effective_for_html(&self.placeholders, &values);
+            Cow::Owned(content.fill(&values, Field::HTML.with_markdown_lists()))
+        };
+        // What is no text in the outcome and could stand between the two letters begins with a bracket.
+        let may_have_qr_code = filled.contains('[')
+            || filled
+                .as_bytes()
+                .windows(2)
+                .any(|pair| pair.eq_ignore_ascii_case(b"qr"));
+        if may_have_qr_code {
+            find_too_large_qr_code(&filled).map(|code| code.size_bytes())
+        } else {
+            None
         }
     }
 }
@@ -95,10 +140,6 @@ fn is_empty(content: &Text, row: &Row<'_>) -> bool {
     }
     let filled = content.fill(&row.filling(), Field::UNESCAPED_HTML.with_markdown_lists());
     filled.trim_matches(is_any_space).is_empty()
-}
-
-fn qr_code_too_long(_content: &Text, _row: &Row<'_>) -> Option<usize> {
-    None
 }
 
 /// A text message, and what is known about its length before it is filled: filling it is by far the slowest part of
@@ -117,13 +158,20 @@ struct TextMessage {
 impl TextMessage {
     fn new(content: &str, prefix: Option<&str>) -> Self {
         let text = Text::parse(content);
-        let blanks: Values = text.placeholders().iter().map(|name| (name, Value::from(""))).collect();
+        let blanks: Values = text
+            .placeholders()
+            .iter()
+            .map(|name| (name, Value::from("")))
+            .collect();
         Self {
             template: TextMessageTemplate::parse(content),
             prefix: prefix.map(str::to_owned),
             source_bytes: content.len(),
             openings: content.matches("((").count(),
-            says_something: text.fill_plain(&blanks).bytes().any(|byte| byte.is_ascii_alphanumeric()),
+            says_something: text
+                .fill_plain(&blanks)
+                .bytes()
+                .any(|byte| byte.is_ascii_alphanumeric()),
         }
     }
 
@@ -145,9 +193,18 @@ impl TextMessage {
         if self.openings == 0 {
             return self.source_bytes <= text_messages::LIMIT;
         }
-        let longest = row.values().map(|(_, value)| most_bytes(value)).max().unwrap_or(0);
-        let extra = row.extra_cells().map_or(0, |cells| cells.map(|cell| cell.len() + AND.len()).sum());
-        let most = self.openings.saturating_mul(longest.max(extra)).saturating_add(self.source_bytes);
+        let longest = row
+            .values()
+            .map(|(_, value)| most_bytes(value))
+            .max()
+            .unwrap_or(0);
+        let extra = row
+            .extra_cells()
+            .map_or(0, |cells| cells.map(|cell| cell.len() + AND.len()).sum());
+        let most = self
+            .openings
+            .saturating_mul(longest.max(extra))
+            .saturating_add(self.source_bytes);
         most <= text_messages::LIMIT
     }
 }
@@ -159,6 +216,10 @@ fn most_bytes(value: &CellValue<'_>) -> usize {
     match value {
         CellValue::Empty => 0,
         CellValue::Text(text) => text.len(),
-        CellValue::List(cells) => cells.iter().flatten().map(|cell| cell.len() + AND.len()).sum(),
+        CellValue::List(cells) => cells
+            .iter()
+            .flatten()
+            .map(|cell| cell.len() + AND.len())
+            .sum(),
     }
 }

@@ -15,7 +15,10 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn once(text: &str) -> Self {
-        Self { text: text.to_owned(), times: 1 }
+        Self {
+            text: text.to_owned(),
+            times: 1,
+        }
     }
 
     pub(super) fn line_ends(&self) -> usize {
@@ -38,7 +41,9 @@ pub(super) struct KeptBack {
 impl KeptBack {
     /// Cuts what may be the end of the text from what cannot be.
     pub(super) fn split(text: &str) -> (&str, &str) {
-        let end = text.trim_end_matches(|character| is_blank_at_end(character) || is_any_space(character)).len();
+        let end = text
+            .trim_end_matches(|character| is_blank_at_end(character) || is_any_space(character))
+            .len();
         text.split_at(end)
     }
 
@@ -53,7 +58,7 @@ impl KeptBack {
 
     fn push_line(&mut self, text: String) {
         match self.lines.last_mut() {
-            Some(last) if last.text == text && text.ends_with('\n') => last.times += 1,
+            Some(last) if text.ends_with('\n') && last.text == text => last.times += 1,
             _ => self.lines.push(Segment { text, times: 1 }),
         }
     }
@@ -84,7 +89,10 @@ impl KeptBack {
             if last.times > 0 {
                 self.lines.push(last);
             }
-            self.lines.push(Segment { text: kept, times: 1 });
+            self.lines.push(Segment {
+                text: kept,
+                times: 1,
+            });
             return;
         }
     }
@@ -128,8 +136,12 @@ mod tests {
 
     fn at_end(pieces: &[&str]) -> String {
         let mut kept = KeptBack::default();
-        pieces.iter().for_each(|piece| kept.push(piece));
-        kept.release_at_end().map(|segment| segment.text.repeat(segment.times)).collect()
+        for piece in pieces {
+            kept.push(piece);
+        }
+        kept.release_at_end()
+            .map(|segment| segment.text.repeat(segment.times))
+            .collect()
     }
 
     #[test]
@@ -147,7 +159,13 @@ mod tests {
             kept.push(",\n");
         }
         assert_eq!(kept.line_ends(), 1000);
-        assert_eq!(kept.release().collect::<Vec<_>>(), [Segment { text: ",,,\n".to_owned(), times: 1000 }]);
+        assert_eq!(
+            kept.release().collect::<Vec<_>>(),
+            [Segment {
+                text: ",,,\n".to_owned(),
+                times: 1000
+            }]
+        );
     }
 
     #[test]

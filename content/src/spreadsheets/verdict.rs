@@ -9,13 +9,13 @@ use super::{
     template::MessageProblems,
 };
 use crate::{
+    markdown::QrCodeTooLarge,
     phone_numbers::{PhoneError, PhoneNumber},
     postal_addresses::{AddressError, PostalAddress},
     text_messages::LIMIT,
 };
 
-/// The most bytes that a QR code in a letter may hold.
-const MOST_QR_CODE_BYTES: usize = 504;
+const QR_CODE_LIMIT: usize = QrCodeTooLarge::LIMIT_BYTES;
 
 /// What is wrong with one cell. It displays as the message for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,9 @@ pub struct Verdict {
 impl Verdict {
     /// Whether a cell is empty that must not be.
     pub fn has_missing_data(&self) -> bool {
-        self.cells.iter().any(|(_, problem)| *problem == CellProblem::Missing)
+        self.cells
+            .iter()
+            .any(|(_, problem)| *problem == CellProblem::Missing)
     }
 
     /// Whether nothing can be sent to its recipient.
@@ -88,11 +90,15 @@ impl Verdict {
 
     /// What is wrong with the row as a whole, for people.
     pub(super) fn row_messages(&self) -> impl Iterator<Item = String> {
-        let MessageProblems { is_too_long, is_empty, qr_code_bytes } = self.message;
+        let MessageProblems {
+            is_too_long,
+            is_empty,
+            qr_code_bytes,
+        } = self.message;
         let too_long = is_too_long.then(|| format!("The message has more than {LIMIT} characters"));
         let empty = is_empty.then(|| "The message is empty".to_owned());
         let qr_code = qr_code_bytes.map(|bytes| {
-            format!("Too much data for QR code (num_bytes={bytes}, max_bytes={MOST_QR_CODE_BYTES})")
+            format!("Too much data for QR code (num_bytes={bytes}, max_bytes={QR_CODE_LIMIT})")
         });
         let address = self.address.map(|error| error.to_string());
         [address, too_long, empty, qr_code].into_iter().flatten()
@@ -136,7 +142,11 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(settings: &Settings, columns: &Columns, has_duplicate_recipients: bool) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        columns: &Columns,
+        has_duplicate_recipients: bool,
+    ) -> Self {
         let channel = settings.template.channel();
         let part = |key: &str| match (channel, channel.recipient_keys().contains(&key)) {
             (Channel::Letter, true) => Part::AddressLine,
@@ -146,7 +156,11 @@ impl Judge {
         };
         let parts: Vec<Part> = columns.slots().iter().map(|slot| part(&slot.key)).collect();
         let recipient_slot = parts.iter().position(|part| *part == Part::Recipient);
-        Self { parts, recipient_slot, has_duplicate_recipients }
+        Self {
+            parts,
+            recipient_slot,
+            has_duplicate_recipients,
+        }
     }
 
     /// Whether the template makes no use of the slot.
@@ -163,7 +177,9 @@ impl Judge {
         };
         let kind = match (recipient, number) {
             (Some(CellValue::List(_)), _) => Recipient::Several,
-            (Some(CellValue::Text(_)), Some(Ok(number))) if !number.is_uk() => Recipient::International,
+            (Some(CellValue::Text(_)), Some(Ok(number))) if !number.is_uk() => {
+                Recipient::International
+            }
             (Some(CellValue::Text(_)), _) => Recipient::Other,
             (Some(CellValue::Empty) | None, _) => Recipient::Missing,
         };
@@ -179,9 +195,14 @@ impl Judge {
         number: Option<Result<PhoneNumber, PhoneError>>,
         settings: &Settings,
     ) -> Verdict {
-        let mut verdict = Verdict { message: settings.template.problems_with(row), ..Verdict::default() };
+        let mut verdict = Verdict {
+            message: settings.template.problems_with(row),
+            ..Verdict::default()
+        };
         for (slot, part) in self.parts.iter().enumerate() {
-            let Some(value) = row.value_in(slot) else { continue };
+            let Some(value) = row.value_in(slot) else {
+                continue;
+            };
             let problem = match part {
                 Part::Ignored | Part::AddressLine => None,
                 Part::Placeholder => (*value == CellValue::Empty).then_some(CellProblem::Missing),
@@ -193,7 +214,10 @@ impl Judge {
             }
         }
         if settings.template.channel() == Channel::Letter {
-            let address = PostalAddress::from_personalisation(&row.address(), settings.allow_international_letters);
+            let address = PostalAddress::from_personalisation(
+                &row.address(),
+                settings.allow_international_letters,
+            );
             verdict.address = address.error();
             verdict.has_bad_recipient = verdict.address.is_some();
         }
@@ -210,7 +234,9 @@ impl Judge {
             return (!self.has_duplicate_recipients).then_some(CellProblem::Missing);
         };
         match number {
-            None => crate::email_addresses::EmailAddress::parse(text).err().map(|_| CellProblem::NotAnEmailAddress),
+            None => crate::email_addresses::EmailAddress::parse(text)
+                .err()
+                .map(|_| CellProblem::NotAnEmailAddress),
             Some(_) if settings.validation == Validation::AllButPhoneNumbers => None,
             Some(number) => {
                 let checked = number.and_then(|number| number.check(settings.phone_permissions));

@@ -39,11 +39,20 @@ impl<'file> Reader<'file> {
             12 => 4096,
             _ => return None,
         };
-        let mut reader =
-            Self { file, sector, next: Vec::new(), mini_next: Vec::new(), mini_stream: Vec::new(), entries: Vec::new() };
+        let mut reader = Self {
+            file,
+            sector,
+            next: Vec::new(),
+            mini_next: Vec::new(),
+            mini_stream: Vec::new(),
+            entries: Vec::new(),
+        };
         reader.next = reader.sector_table()?;
         let directory = reader.chain(u32_at(file, 48)?, usize::MAX)?;
-        reader.entries = directory.chunks_exact(DIRECTORY_ENTRY).filter_map(Entry::read).collect();
+        reader.entries = directory
+            .chunks_exact(DIRECTORY_ENTRY)
+            .filter_map(Entry::read)
+            .collect();
         let mini_table = reader.chain(u32_at(file, 60)?, usize::MAX)?;
         reader.mini_next = numbers(&mini_table);
         let root = reader.entries.first()?;
@@ -69,7 +78,9 @@ impl<'file> Reader<'file> {
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name))
+        self.entries
+            .iter()
+            .find(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
     /// For each sector the one after it. The sectors of this table are listed in the header and, of large files, in a
@@ -108,9 +119,18 @@ impl<'file> Reader<'file> {
 
 impl Entry {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let units = bytes[..64].as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
-        let name = String::from_utf16_lossy(&units.take_while(|unit| *unit != 0).collect::<Vec<_>>());
-        Some(Self { name, start: u32_at(bytes, 116)?, length: u32_at(bytes, 120)? as usize })
+        let units = bytes[..64]
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|unit| u16::from_le_bytes(*unit));
+        let name =
+            String::from_utf16_lossy(&units.take_while(|unit| *unit != 0).collect::<Vec<_>>());
+        Some(Self {
+            name,
+            start: u32_at(bytes, 116)?,
+            length: u32_at(bytes, 120)? as usize,
+        })
     }
 }
 
@@ -133,7 +153,12 @@ fn follow<'sector>(
 }
 
 fn numbers(bytes: &[u8]) -> Vec<u32> {
-    bytes.as_chunks::<4>().0.iter().map(|number| u32::from_le_bytes(*number)).collect()
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|number| u32::from_le_bytes(*number))
+        .collect()
 }
 
 /// A file with this workbook and nothing else.
@@ -159,8 +184,17 @@ pub(super) fn of_workbook(stream: &[u8]) -> Vec<u8> {
     let others = listed.split_off(listed.len().min(109));
     listed.resize(109, FREE);
 
-    let first_list_or_none = if list_sectors == 0 { END_OF_CHAIN } else { number(first_list) };
-    let mut file = header(number(directory), number(table_sectors), first_list_or_none, number(list_sectors));
+    let first_list_or_none = if list_sectors == 0 {
+        END_OF_CHAIN
+    } else {
+        number(first_list)
+    };
+    let mut file = header(
+        number(directory),
+        number(table_sectors),
+        first_list_or_none,
+        number(list_sectors),
+    );
     file.extend(listed.iter().flat_map(|number| number.to_le_bytes()));
     file.extend_from_slice(stream);
     file.resize(HEADER + data_sectors * HEADER, 0);
@@ -169,7 +203,11 @@ pub(super) fn of_workbook(stream: &[u8]) -> Vec<u8> {
     file.resize(HEADER * (first_table + 1), 0);
     file.extend(next.iter().flat_map(|number| number.to_le_bytes()));
     for (index, part) in others.chunks(127).enumerate() {
-        let following = if index + 1 == list_sectors { END_OF_CHAIN } else { number(first_list + index + 1) };
+        let following = if index + 1 == list_sectors {
+            END_OF_CHAIN
+        } else {
+            number(first_list + index + 1)
+        };
         let padding = std::iter::repeat_n(FREE, 127 - part.len());
         let list = part.iter().copied().chain(padding).chain([following]);
         file.extend(list.flat_map(u32::to_le_bytes));
@@ -186,7 +224,16 @@ fn header(directory: u32, table_sectors: u32, first_list: u32, list_sectors: u32
     }
     header.resize(44, 0);
     let cutoff = number(MINI_STREAM_CUTOFF);
-    for number in [table_sectors, directory, 0, cutoff, END_OF_CHAIN, 0, first_list, list_sectors] {
+    for number in [
+        table_sectors,
+        directory,
+        0,
+        cutoff,
+        END_OF_CHAIN,
+        0,
+        first_list,
+        list_sectors,
+    ] {
         header.extend(number.to_le_bytes());
     }
     header
@@ -197,7 +244,11 @@ fn directory_entry(name: &str, kind: u8, start: u32, length: u32) -> Vec<u8> {
     let name_bytes = entry.len() + 2;
     entry.resize(64, 0);
     entry.extend([u8::try_from(name_bytes).expect("short names"), 0, kind, 1]);
-    entry.extend([FREE, FREE, if kind == 5 { 1 } else { FREE }].iter().flat_map(|number| number.to_le_bytes()));
+    entry.extend(
+        [FREE, FREE, if kind == 5 { 1 } else { FREE }]
+            .iter()
+            .flat_map(|number| number.to_le_bytes()),
+    );
     entry.resize(116, 0);
     entry.extend(start.to_le_bytes());
     entry.extend(length.to_le_bytes());
@@ -216,11 +267,27 @@ mod tests {
     #[test]
     fn what_was_put_in_comes_out() {
         // Sizes at which the table needs another sector, and the header another list of them.
-        for length in [0, 1, 4096, 127 * 512, 126 * 512 + 1, 109 * 128 * 512, 8_000_000] {
-            let stream: Vec<u8> = (0..length).map(|at| u8::try_from(at * 7 % 251).expect("a byte")).collect();
+        for length in [
+            0,
+            1,
+            4096,
+            127 * 512,
+            126 * 512 + 1,
+            109 * 128 * 512,
+            8_000_000,
+        ] {
+            let stream: Vec<u8> = (0..length)
+                .map(|at| u8::try_from(at * 7 % 251).expect("a byte"))
+                .collect();
             let file = of_workbook(&stream);
             let reader = Reader::new(&file).expect("a sound file");
-            assert!(reader.stream("workbook").expect("a stream").starts_with(&stream), "{length}");
+            assert!(
+                reader
+                    .stream("workbook")
+                    .expect("a stream")
+                    .starts_with(&stream),
+                "{length}"
+            );
             assert!(!reader.has("Book"));
         }
     }

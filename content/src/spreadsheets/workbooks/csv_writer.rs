@@ -36,7 +36,8 @@ impl CsvWriter {
         self.has_cells = true;
         if needs_quotes(text) {
             self.csv.push(b'"');
-            self.csv.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+            self.csv
+                .extend_from_slice(text.replace('"', "\"\"").as_bytes());
             self.csv.push(b'"');
         } else {
             self.csv.extend_from_slice(text.as_bytes());
@@ -55,7 +56,11 @@ impl CsvWriter {
         }
         let commas = column - self.column;
         self.column = column;
-        let size = self.csv.len().saturating_add(lines as usize).saturating_add(commas as usize);
+        let size = self
+            .csv
+            .len()
+            .saturating_add(lines as usize)
+            .saturating_add(commas as usize);
         if column >= MOST_COLUMNS || size > MOST_BYTES {
             return Err(too_large());
         }
@@ -67,7 +72,10 @@ impl CsvWriter {
 
 /// Whether the cell would be read otherwise without quotes.
 fn needs_quotes(text: &str) -> bool {
-    text.starts_with(' ') || text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
+    text.starts_with(' ')
+        || text
+            .bytes()
+            .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
 }
 
 #[cfg(test)]
@@ -80,7 +88,10 @@ mod tests {
         for (row, column, text) in [(0, 1, "b"), (2, 0, " \"x\", y"), (2, 3, "d\ne")] {
             csv.cell(row, column, text).unwrap();
         }
-        assert_eq!(String::from_utf8(csv.finish()).unwrap(), ",b\n\n\" \"\"x\"\", y\",,,\"d\ne\"");
+        assert_eq!(
+            String::from_utf8(csv.finish()).unwrap(),
+            ",b\n\n\" \"\"x\"\", y\",,,\"d\ne\""
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub enum Kind {
     Tsv,
     /// A workbook of Excel since 2007, and of most other programs.
     Xlsx,
-    /// A workbook of LibreOffice and others.
+    /// An open document, as free programs save their workbooks.
     Ods,
     /// A workbook of Excel before 2007.
     Xls,
@@ -38,7 +38,10 @@ const ENTRIES: &[(&str, Kind)] = &[
     ("xl/workbook.bin", Kind::Other("a binary workbook (XLSB)")),
     ("word/document.xml", Kind::Other("a text document")),
     ("ppt/presentation.xml", Kind::Other("a presentation")),
-    ("index/document.iwa", Kind::Other("a document of Apple's (Numbers or Pages)")),
+    (
+        "index/document.iwa",
+        Kind::Other("a document of Apple's (Numbers or Pages)"),
+    ),
 ];
 const ODS_MEDIA_TYPE: &[u8] = b"application/vnd.oasis.opendocument.spreadsheet";
 const ZIP_SIGNATURE: &[u8] = b"PK\x03\x04";
@@ -55,7 +58,10 @@ impl Kind {
         if bytes.starts_with(COMPOUND_FILE_SIGNATURE) {
             return Self::Xls;
         }
-        if let Some((_, what)) = SIGNATURES.iter().find(|(signature, _)| bytes.starts_with(signature)) {
+        if let Some((_, what)) = SIGNATURES
+            .iter()
+            .find(|(signature, _)| bytes.starts_with(signature))
+        {
             return Self::Other(what);
         }
         match super::text_files::decode(bytes) {
@@ -65,15 +71,21 @@ impl Kind {
     }
 
     fn of_archive(bytes: &[u8]) -> Self {
-        // The media type is the first entry of an OpenDocument file and not compressed, so that it can be seen.
-        if bytes[..bytes.len().min(BEGINNING)].windows(ODS_MEDIA_TYPE.len()).any(|part| part == ODS_MEDIA_TYPE) {
+        // The media type is the first entry of an open document and not compressed, so that it can be seen.
+        if bytes[..bytes.len().min(BEGINNING)]
+            .windows(ODS_MEDIA_TYPE.len())
+            .any(|part| part == ODS_MEDIA_TYPE)
+        {
             return Self::Ods;
         }
         let Ok(archive) = ZipArchive::new(Cursor::new(bytes)) else {
             return Self::Other("a damaged archive");
         };
         let has_entry = |wanted: &str| {
-            archive.file_names().flatten().any(|name| name.replace('\\', "/").eq_ignore_ascii_case(wanted))
+            archive
+                .file_names()
+                .flatten()
+                .any(|name| name.replace('\\', "/").eq_ignore_ascii_case(wanted))
         };
         let known = ENTRIES.iter().find(|(entry, _)| has_entry(entry));
         known.map_or(Self::Other("a compressed file"), |(_, kind)| *kind)
@@ -81,12 +93,21 @@ impl Kind {
 
     fn of_text(text: &str, file_name: &str) -> Self {
         let beginning: String = text.trim_start().chars().take(MARKUP[0].len()).collect();
-        if MARKUP.iter().any(|markup| beginning.to_ascii_lowercase().starts_with(markup)) {
+        if MARKUP
+            .iter()
+            .any(|markup| beginning.to_ascii_lowercase().starts_with(markup))
+        {
             return Self::Other("a web page");
         }
-        let header = text.trim_start_matches(['\u{FEFF}', '\n', '\r']).lines().next().unwrap_or_default();
+        let header = text
+            .trim_start_matches(['\u{FEFF}', '\n', '\r'])
+            .lines()
+            .next()
+            .unwrap_or_default();
         let has_tabs_only = header.contains('\t') && !header.contains(',');
-        let extension = file_name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+        let extension = file_name
+            .rsplit_once('.')
+            .map(|(_, extension)| extension.to_ascii_lowercase());
         match extension.as_deref() {
             Some("tsv" | "tab") => Self::Tsv,
             // Cells with tabs between them under the name of a CSV were one column at all times.
@@ -111,9 +132,21 @@ mod tests {
             (b"a,b\tc", "people.TSV", Kind::Tsv),
             (b"", "people", Kind::Csv),
             (b"%PDF-1.7 people", "people.csv", Kind::Other("a PDF")),
-            (b"  <!DOCTYPE html>", "people.xls", Kind::Other("a web page")),
-            (b"\x00\x01\x02", "people.csv", Kind::Other("neither text nor a workbook")),
-            (b"PK\x03\x04rest", "people.xlsx", Kind::Other("a damaged archive")),
+            (
+                b"  <!DOCTYPE html>",
+                "people.xls",
+                Kind::Other("a web page"),
+            ),
+            (
+                b"\x00\x01\x02",
+                "people.csv",
+                Kind::Other("neither text nor a workbook"),
+            ),
+            (
+                b"PK\x03\x04rest",
+                "people.xlsx",
+                Kind::Other("a damaged archive"),
+            ),
             (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "people.csv", Kind::Xls),
         ] {
             assert_eq!(Kind::of(bytes, name), kind, "{name}");

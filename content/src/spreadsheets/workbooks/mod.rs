@@ -52,7 +52,9 @@ fn guarded(read: impl FnOnce() -> Result<Vec<u8>, ReadError>) -> Result<Vec<u8>,
 }
 
 fn damaged() -> ReadError {
-    ReadError::whole_file("The workbook is damaged. Open it in your spreadsheet program and save it again as CSV.")
+    ReadError::whole_file(
+        "The workbook is damaged. Open it in your spreadsheet program and save it again as CSV.",
+    )
 }
 
 fn locked() -> ReadError {

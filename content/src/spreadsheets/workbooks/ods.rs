@@ -1,4 +1,4 @@
-//! Sheets of OpenDocument, read as a stream: a cell or a row may say that it repeats a million times.
+//! Sheets of open documents, read as a stream: a cell or a row may say that it repeats a million times.
 
 use quick_xml::{
     Reader, XmlVersion,
@@ -91,7 +91,9 @@ impl Sheet {
                 self.row_repeats = number(element, "table:number-rows-repeated")?.unwrap_or(1);
                 self.cells.clear();
             }
-            "table:table-cell" | "table:covered-table-cell" => self.cell = Some(Cell::open(element)?),
+            "table:table-cell" | "table:covered-table-cell" => {
+                self.cell = Some(Cell::open(element)?);
+            }
             "office:annotation" => self.annotations += 1,
             "text:p" => self.open_paragraph(),
             "text:s" => {
@@ -167,14 +169,19 @@ impl Sheet {
 impl Cell {
     fn open(element: &BytesStart<'_>) -> Result<Self, ReadError> {
         let value = match attribute(element, "office:value-type")?.as_deref() {
-            Some("date") => attribute(element, "office:date-value")?.map(|date| values::iso_moment_text(&date)),
-            Some("boolean") => {
-                attribute(element, "office:boolean-value")?.map(|flag| values::bool_text(flag == "true").to_owned())
+            Some("date") => {
+                attribute(element, "office:date-value")?.map(|date| values::iso_moment_text(&date))
             }
+            Some("boolean") => attribute(element, "office:boolean-value")?
+                .map(|flag| values::bool_text(flag == "true").to_owned()),
             _ => None,
         };
         let repeats = number(element, "table:number-columns-repeated")?.unwrap_or(1);
-        Ok(Self { repeats, value, ..Self::default() })
+        Ok(Self {
+            repeats,
+            value,
+            ..Self::default()
+        })
     }
 
     fn shown(&self) -> &str {
@@ -184,9 +191,18 @@ impl Cell {
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, ReadError> {
     let attribute = element.try_get_attribute(name).map_err(|_| damaged())?;
-    attribute.map(|attribute| Ok(attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| damaged())?.into_owned())).transpose()
+    attribute
+        .map(|attribute| {
+            Ok(attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|_| damaged())?
+                .into_owned())
+        })
+        .transpose()
 }
 
 fn number(element: &BytesStart<'_>, name: &str) -> Result<Option<u32>, ReadError> {
-    attribute(element, name)?.map(|number| number.parse().map_err(|_| damaged())).transpose()
+    attribute(element, name)?
+        .map(|number| number.parse().map_err(|_| damaged()))
+        .transpose()
 }

@@ -10,7 +10,16 @@ fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
     for (name, content) in entries {
         let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
         let deflated = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-        archive.start_file(*name, if *name == "mimetype" { stored } else { deflated }).unwrap();
+        archive
+            .start_file(
+                *name,
+                if *name == "mimetype" {
+                    stored
+                } else {
+                    deflated
+                },
+            )
+            .unwrap();
         archive.write_all(content.as_bytes()).unwrap();
     }
     archive.finish().unwrap().into_inner()
@@ -18,55 +27,84 @@ fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
 
 /// A workbook with these rows (`<row>…</row>`) on its first sheet.
 fn xlsx(rows: &str, texts: &str, sheets: &[(&str, &str)]) -> Vec<u8> {
-    let names: String = sheets
-        .iter()
-        .enumerate()
-        .map(|(at, (name, state))| {
-            format!("<sheet name='{name}' sheetId='{0}' state='{state}' r:id='rId{0}'/>", at + 1)
-        })
-        .collect();
-    let relations: String = (1..=sheets.len())
-        .map(|at| {
-            format!("<Relationship Id='rId{at}' Type='http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet' Target='worksheets/sheet{at}.xml'/>")
-        })
-        .collect();
+    let relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let ids = 1..=sheets.len();
+    let listed = ids.clone().zip(sheets).map(|(id, (name, state))| {
+        format!("<sheet name='{name}' sheetId='{id}' state='{state}' r:id='rId{id}'/>")
+    });
+    let names: Vec<String> = listed.collect();
+    let related = ids.map(|id| {
+        format!("<Relationship Id='rId{id}' Type='{relation}/worksheet' Target='worksheets/sheet{id}.xml'/>")
+    });
+    let relations: Vec<String> = related.collect();
     let sheet = |rows: &str| format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");
-    let filled = sheets.iter().position(|(name, _)| *name == "People").unwrap_or(0) + 1;
+    let filled = sheets
+        .iter()
+        .position(|(name, _)| *name == "People")
+        .unwrap_or(0)
+        + 1;
     let mut entries = vec![
         ("[Content_Types].xml".to_owned(), "<Types/>".to_owned()),
         (
             "_rels/.rels".to_owned(),
-            "<Relationships><Relationship Id='rId1' Type='http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument' Target='xl/workbook.xml'/></Relationships>".to_owned(),
+            format!(
+                "<Relationships><Relationship Id='rId1' Type='{relation}/officeDocument' Target='xl/workbook.xml'/></Relationships>"
+            ),
         ),
-        ("xl/workbook.xml".to_owned(), format!("<workbook xmlns:r='r'><sheets>{names}</sheets></workbook>")),
-        ("xl/_rels/workbook.xml.rels".to_owned(), format!("<Relationships>{relations}</Relationships>")),
+        (
+            "xl/workbook.xml".to_owned(),
+            format!(
+                "<workbook xmlns:r='r'><sheets>{}</sheets></workbook>",
+                names.concat()
+            ),
+        ),
+        (
+            "xl/_rels/workbook.xml.rels".to_owned(),
+            format!("<Relationships>{}</Relationships>", relations.concat()),
+        ),
         (
             "xl/styles.xml".to_owned(),
-            "<styleSheet><cellXfs><xf numFmtId='0'/><xf numFmtId='14'/></cellXfs></styleSheet>".to_owned(),
+            "<styleSheet><cellXfs><xf numFmtId='0'/><xf numFmtId='14'/></cellXfs></styleSheet>"
+                .to_owned(),
         ),
         ("xl/sharedStrings.xml".to_owned(), texts.to_owned()),
     ];
     for at in 1..=sheets.len() {
-        entries.push((format!("xl/worksheets/sheet{at}.xml"), sheet(if at == filled { rows } else { "" })));
+        entries.push((
+            format!("xl/worksheets/sheet{at}.xml"),
+            sheet(if at == filled { rows } else { "" }),
+        ));
     }
-    archive(&entries.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect::<Vec<_>>())
+    archive(
+        &entries
+            .iter()
+            .map(|(name, content)| (name.as_str(), content.as_str()))
+            .collect::<Vec<_>>(),
+    )
 }
 
 const ROWS: &str = "<row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='s'><v>1</v></c></row>\
     <row r='3'><c r='A3'><v>7900900123</v></c><c r='C3' s='1'><v>46350</v></c><c r='D3' t='b'><v>1</v></c>\
     <c r='E3'><v>12.5</v></c><c r='F3' t='str'><f>A1</f><v>a, \"b\"</v></c></row>\
     <row r='1048576'><c r='XFD1048576' s='1'/></row>";
-const TEXTS: &str = "<sst uniqueCount='2'><si><t>phone number</t></si><si><t>na</t><t>me</t></si></sst>";
+const TEXTS: &str =
+    "<sst uniqueCount='2'><si><t>phone number</t></si><si><t>na</t><t>me</t></si></sst>";
 
 fn text(csv: Result<Cow<'_, [u8]>, ReadError>) -> String {
-    csv.map_or_else(|error| error.to_string(), |csv| String::from_utf8(csv.into_owned()).unwrap())
+    csv.map_or_else(
+        |error| error.to_string(),
+        |csv| String::from_utf8(csv.into_owned()).unwrap(),
+    )
 }
 
 #[test]
 fn a_workbook_of_excel_becomes_csv_as_it_looks() {
     let file = xlsx(ROWS, TEXTS, &[("People", "visible")]);
     assert_eq!(Kind::of(&file, "x.csv"), Kind::Xlsx);
-    assert_eq!(text(to_csv(&file, "x.csv")), "phone number,name\n\n7900900123,,2026-11-24,TRUE,12.5,\"a, \"\"b\"\"\"");
+    assert_eq!(
+        text(to_csv(&file, "x.csv")),
+        "phone number,name\n\n7900900123,,2026-11-24,TRUE,12.5,\"a, \"\"b\"\"\""
+    );
 }
 
 #[test]
@@ -97,7 +135,10 @@ fn ods(tables: &str) -> Vec<u8> {
     archive(&[
         ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
         ("META-INF/manifest.xml", "<manifest:manifest/>"),
-        ("content.xml", &format!("<office:document-content>{tables}</office:document-content>")),
+        (
+            "content.xml",
+            &format!("<office:document-content>{tables}</office:document-content>"),
+        ),
     ])
 }
 
@@ -120,7 +161,10 @@ fn a_workbook_of_libreoffice_becomes_csv_as_it_looks() {
     let file = ods(TABLE);
     assert_eq!(Kind::of(&file, "x"), Kind::Ods);
     let row = "07900900123,,,2026-11-24,TRUE,TRUE";
-    assert_eq!(text(to_csv(&file, "x")), format!("phone number,\"name &  \u{263A}\ntwo\"\n\n\n{row}\n{row}"));
+    assert_eq!(
+        text(to_csv(&file, "x")),
+        format!("phone number,\"name &  \u{263A}\ntwo\"\n\n\n{row}\n{row}")
+    );
 }
 
 #[test]
@@ -128,15 +172,24 @@ fn only_the_first_table_of_a_workbook_of_libreoffice_is_read() {
     let empty = "<table:table><table:table-row><table:table-cell/></table:table-row></table:table>";
     assert!(text(to_csv(&ods(&(TABLE.to_owned() + empty)), "x")).starts_with("phone number"));
     let other_first = text(to_csv(&ods(&(empty.to_owned() + TABLE)), "x"));
-    assert!(other_first.starts_with("The first sheet of the workbook is empty"), "{other_first}");
+    assert!(
+        other_first.starts_with("The first sheet of the workbook is empty"),
+        "{other_first}"
+    );
     assert_eq!(text(to_csv(&ods(empty), "x")), "");
 }
 
 #[test]
 fn a_sheet_that_repeats_itself_without_end_is_refused() {
-    let table = TABLE.replace("rows-repeated='2'><table:table-cell office", "rows-repeated='4000000000'><table:table-cell office");
+    let table = TABLE.replace(
+        "rows-repeated='2'><table:table-cell office",
+        "rows-repeated='4000000000'><table:table-cell office",
+    );
     assert!(text(to_csv(&ods(&table), "x")).starts_with("The workbook is too large"));
-    let table = TABLE.replace("columns-repeated='2' office", "columns-repeated='4000000000' office");
+    let table = TABLE.replace(
+        "columns-repeated='2' office",
+        "columns-repeated='4000000000' office",
+    );
     assert!(text(to_csv(&ods(&table), "x")).starts_with("The workbook is too large"));
 }
 
@@ -146,26 +199,56 @@ fn record(kind: u16, data: &[u8]) -> Vec<u8> {
 }
 
 fn short_text(text: &str) -> Vec<u8> {
-    [&u16::try_from(text.len()).unwrap().to_le_bytes()[..], &[0], text.as_bytes()].concat()
+    [
+        &u16::try_from(text.len()).unwrap().to_le_bytes()[..],
+        &[0],
+        text.as_bytes(),
+    ]
+    .concat()
 }
 
 fn cell(row: u16, column: u16) -> Vec<u8> {
-    [row, column, 0].iter().flat_map(|number| number.to_le_bytes()).collect()
+    [row, column, 0]
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
 }
 
 /// A workbook with one sheet that has two texts and, further down, a number.
 fn xls(number_row: u16, number_column: u16, claimed_rows: u32) -> Vec<u8> {
-    let beginning = |kind: u16| record(0x0809, &[&[0, 6][..], &kind.to_le_bytes(), &[0; 12]].concat());
-    let sheet_name = |start: u32| record(0x0085, &[&start.to_le_bytes()[..], &[0, 0, 6, 0], b"People"].concat());
+    let beginning = |kind: u16| {
+        record(
+            0x0809,
+            &[&[0, 6][..], &kind.to_le_bytes(), &[0; 12]].concat(),
+        )
+    };
+    let sheet_name = |start: u32| {
+        record(
+            0x0085,
+            &[&start.to_le_bytes()[..], &[0, 0, 6, 0], b"People"].concat(),
+        )
+    };
     let globals = |start| [beginning(5), sheet_name(start), record(0x000A, &[])].concat();
     let start = u32::try_from(globals(0).len()).unwrap();
-    let dimensions = [&0_u32.to_le_bytes()[..], &claimed_rows.to_le_bytes(), &[0, 0, 3, 0, 0, 0]].concat();
+    let dimensions = [
+        &0_u32.to_le_bytes()[..],
+        &claimed_rows.to_le_bytes(),
+        &[0, 0, 3, 0, 0, 0],
+    ]
+    .concat();
     let sheet = [
         beginning(0x10),
         record(0x0200, &dimensions),
         record(0x0204, &[cell(0, 0), short_text("phone number")].concat()),
         record(0x0204, &[cell(0, 2), short_text("name")].concat()),
-        record(0x0203, &[&cell(number_row, number_column)[..], &7_900_900_123.0_f64.to_le_bytes()].concat()),
+        record(
+            0x0203,
+            &[
+                &cell(number_row, number_column)[..],
+                &7_900_900_123.0_f64.to_le_bytes(),
+            ]
+            .concat(),
+        ),
         record(0x000A, &[]),
     ];
     compound_file::of_workbook(&[globals(start), sheet.concat()].concat())

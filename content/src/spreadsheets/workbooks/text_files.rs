@@ -5,12 +5,7 @@ use std::borrow::Cow;
 use super::{CsvWriter, ReadError};
 
 /// What the bytes from 0x80 to 0x9F mean in Windows-1252. Those that mean nothing do not occur in text.
-const WINDOWS_1252: [Option<char>; 32] = [
-    Some('€'), None, Some('‚'), Some('ƒ'), Some('„'), Some('…'), Some('†'), Some('‡'),
-    Some('ˆ'), Some('‰'), Some('Š'), Some('‹'), Some('Œ'), None, Some('Ž'), None,
-    None, Some('‘'), Some('’'), Some('“'), Some('”'), Some('•'), Some('–'), Some('—'),
-    Some('˜'), Some('™'), Some('š'), Some('›'), Some('œ'), None, Some('ž'), Some('Ÿ'),
-];
+const WINDOWS_1252: &str = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";
 
 /// The text of a file in UTF-8, in UTF-16 with a byte order mark, or in Windows-1252. Nothing if it is not text.
 ///
@@ -70,30 +65,32 @@ fn take_cell(text: &str) -> (Cow<'_, str>, &str) {
             return (Cow::Owned(cell + rest), "");
         };
         cell.push_str(part);
-        match after.strip_prefix('"') {
-            Some(after) => {
-                cell.push('"');
-                rest = after;
-            }
-            None => {
-                let end = after.find(['\t', '\r', '\n']).unwrap_or(after.len());
-                return (Cow::Owned(cell + &after[..end]), &after[end..]);
-            }
+        if let Some(after) = after.strip_prefix('"') {
+            cell.push('"');
+            rest = after;
+        } else {
+            let end = after.find(['\t', '\r', '\n']).unwrap_or(after.len());
+            return (Cow::Owned(cell + &after[..end]), &after[end..]);
         }
     }
 }
 
 fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Cow<'_, str>> {
-    let (pairs, []) = bytes.as_chunks::<2>() else { return None };
-    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|&pair| unit(pair))).collect();
+    let (pairs, []) = bytes.as_chunks::<2>() else {
+        return None;
+    };
+    let text: Result<String, _> =
+        char::decode_utf16(pairs.iter().map(|&pair| unit(pair))).collect();
     text.ok().map(Cow::Owned)
 }
 
 fn decode_windows_1252(bytes: &[u8]) -> Option<String> {
     let decode_byte = |&byte: &u8| match byte {
-        b'\t' | b'\n' | b'\r' | b' '..=b'~' => Some(char::from(byte)),
-        0x80..=0x9F => WINDOWS_1252[usize::from(byte - 0x80)],
-        0xA0.. => Some(char::from(byte)),
+        0x80..=0x9F => WINDOWS_1252
+            .chars()
+            .nth(usize::from(byte - 0x80))
+            .filter(|&character| character != '\0'),
+        b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0xA0.. => Some(char::from(byte)),
         _ => None,
     };
     bytes.iter().map(decode_byte).collect()
@@ -107,7 +104,9 @@ fn begins_binary(bytes: &[u8]) -> bool {
 }
 
 fn not_text() -> ReadError {
-    ReadError::whole_file("The file is neither text nor a workbook. Send it as CSV, XLSX, ODS or XLS.")
+    ReadError::whole_file(
+        "The file is neither text nor a workbook. Send it as CSV, XLSX, ODS or XLS.",
+    )
 }
 
 #[cfg(test)]
@@ -116,27 +115,42 @@ mod tests {
 
     #[test]
     fn what_excel_saves_in_western_europe_is_understood() {
-        assert_eq!(as_utf8(b"price\n\x80 5 or \xA34 caf\xE9").unwrap(), "price\n€ 5 or £4 café".as_bytes());
+        assert_eq!(
+            as_utf8(b"price\n\x80 5 or \xA34 caf\xE9").unwrap(),
+            "price\n€ 5 or £4 café".as_bytes()
+        );
         assert!(as_utf8(b"price\n\x81").is_err());
     }
 
     #[test]
     fn utf_16_is_understood_by_its_mark() {
-        let text: Vec<u8> = "\u{FEFF}é\t1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let text: Vec<u8> = "\u{FEFF}é\t1\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         assert_eq!(tsv_to_csv(&text).unwrap(), "é,1".as_bytes());
-        let text: Vec<u8> = "\u{FEFF}é,1".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let text: Vec<u8> = "\u{FEFF}é,1"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
         assert_eq!(as_utf8(&text).unwrap(), "é,1".as_bytes());
         assert!(as_utf8(b"\xFF\xFEa").is_err());
     }
 
     #[test]
     fn utf_8_is_left_as_it_is() {
-        assert!(matches!(as_utf8("a,\0é".as_bytes()).unwrap(), Cow::Borrowed(_)));
+        assert!(matches!(
+            as_utf8("a,\0é".as_bytes()).unwrap(),
+            Cow::Borrowed(_)
+        ));
     }
 
     #[test]
     fn tabs_become_commas_and_quotes_stay_where_they_are_needed() {
         let tsv = b"a\tb,c\t\"d\te\"\"\"\r\n\n\tf\t\"g\nh\"\n";
-        assert_eq!(String::from_utf8(tsv_to_csv(tsv).unwrap()).unwrap(), "a,\"b,c\",\"d\te\"\"\"\n\n,f,\"g\nh\"");
+        assert_eq!(
+            String::from_utf8(tsv_to_csv(tsv).unwrap()).unwrap(),
+            "a,\"b,c\",\"d\te\"\"\"\n\n,f,\"g\nh\""
+        );
     }
 }

@@ -17,13 +17,18 @@ pub(super) fn open(bytes: &[u8]) -> Result<Archive<'_>, ReadError> {
     let mut left = MOST_BYTES;
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|_| damaged())?;
-        left = left.checked_sub(measure(entry, left)?).ok_or_else(too_large)?;
+        left = left
+            .checked_sub(measure(entry, left)?)
+            .ok_or_else(too_large)?;
     }
     Ok(archive)
 }
 
 /// An entry's content, if there is one with this name.
-pub(super) fn read_entry(archive: &mut Archive<'_>, name: &str) -> Result<Option<Vec<u8>>, ReadError> {
+pub(super) fn read_entry(
+    archive: &mut Archive<'_>,
+    name: &str,
+) -> Result<Option<Vec<u8>>, ReadError> {
     let Ok(mut entry) = archive.by_name(name) else {
         return Ok(None);
     };
@@ -34,7 +39,7 @@ pub(super) fn read_entry(archive: &mut Archive<'_>, name: &str) -> Result<Option
 
 /// Reads to the end, or a little past the limit.
 fn measure(mut entry: impl Read, limit: usize) -> Result<usize, ReadError> {
-    let mut buffer = [0; 32 * 1024];
+    let mut buffer = [0; 16 * 1024];
     let mut bytes = 0;
     while bytes <= limit {
         match entry.read(&mut buffer).map_err(|_| damaged())? {

@@ -30,7 +30,9 @@ pub(super) fn shown(value: &impl DataType) -> Cow<'_, str> {
     if let Some(text) = value.get_duration_iso() {
         return Cow::Borrowed(text);
     }
-    value.get_error().map_or(Cow::Borrowed(""), |error| Cow::Owned(error.to_string()))
+    value
+        .get_error()
+        .map_or(Cow::Borrowed(""), |error| Cow::Owned(error.to_string()))
 }
 
 pub(super) fn bool_text(flag: bool) -> &'static str {
@@ -39,7 +41,9 @@ pub(super) fn bool_text(flag: bool) -> &'static str {
 
 /// `7`, `0.3`, never `7.0` or `0.30000000000000004`.
 pub(super) fn number_text(number: f64) -> String {
-    let rounded = format!("{number:.*e}", SIGNIFICANT_DIGITS - 1).parse().unwrap_or(number);
+    let rounded = format!("{number:.*e}", SIGNIFICANT_DIGITS - 1)
+        .parse()
+        .unwrap_or(number);
     // There is no negative zero on a sheet.
     (rounded + 0.0_f64).to_string()
 }
@@ -70,7 +74,11 @@ fn moment_text(moment: ExcelDateTime) -> String {
         return time;
     }
     let date = format!("{year:04}-{month:02}-{day:02}");
-    if time == "00:00" { date } else { format!("{date} {time}") }
+    if time == "00:00" {
+        date
+    } else {
+        format!("{date} {time}")
+    }
 }
 
 /// `26:30:00` of days and parts of days.
@@ -78,9 +86,18 @@ fn duration_text(days: f64) -> String {
     const MOST_SECONDS: f64 = 1e15;
     let seconds = (days.abs() * 86_400.0).round().min(MOST_SECONDS);
     let sign = if days < 0.0 { "-" } else { "" };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole, positive and limited above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole, positive and limited above"
+    )]
     let seconds = seconds as u64;
-    format!("{sign}{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    format!(
+        "{sign}{}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 #[cfg(test)]
@@ -103,11 +120,20 @@ mod tests {
             (Data::Empty, ""),
             (Data::String(" as it is ".to_owned()), " as it is "),
             (moment(46_350.0, ExcelDateTimeType::DateTime), "2026-11-24"),
-            (moment(46_350.5, ExcelDateTimeType::DateTime), "2026-11-24 12:00"),
+            (
+                moment(46_350.5, ExcelDateTimeType::DateTime),
+                "2026-11-24 12:00",
+            ),
             (moment(0.25, ExcelDateTimeType::DateTime), "06:00"),
             (moment(1.25, ExcelDateTimeType::TimeDelta), "30:00:00"),
-            (Data::DateTimeIso("2026-11-24T09:30:05.000Z".to_owned()), "2026-11-24 09:30:05"),
-            (Data::DateTimeIso("2026-11-24T00:00:00".to_owned()), "2026-11-24"),
+            (
+                Data::DateTimeIso("2026-11-24T09:30:05.000Z".to_owned()),
+                "2026-11-24 09:30:05",
+            ),
+            (
+                Data::DateTimeIso("2026-11-24T00:00:00".to_owned()),
+                "2026-11-24",
+            ),
         ] {
             assert_eq!(shown(&value), text);
         }

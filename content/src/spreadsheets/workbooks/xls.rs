@@ -8,7 +8,9 @@ use std::io::Cursor;
 
 use calamine::{Reader, SheetType, SheetVisible, Xls, XlsError};
 
-use super::{CsvWriter, ReadError, compound_file, damaged, finish, locked, too_large, values::shown};
+use super::{
+    CsvWriter, ReadError, compound_file, damaged, finish, locked, too_large, values::shown,
+};
 
 /// The most cells that the areas of all sheets together may have, empty ones included.
 const MOST_CELLS: u64 = 4_000_000;
@@ -28,25 +30,36 @@ pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     if file.has("EncryptedPackage") {
         return Err(locked());
     }
-    let stream = file.stream("Workbook").or_else(|| file.stream("Book")).ok_or_else(damaged)?;
+    let stream = file
+        .stream("Workbook")
+        .or_else(|| file.stream("Book"))
+        .ok_or_else(damaged)?;
     check_areas(&stream)?;
 
-    let mut workbook = Xls::new(Cursor::new(compound_file::of_workbook(&stream))).map_err(|error| match error {
-        XlsError::Password => locked(),
-        _ => damaged(),
-    })?;
+    let mut workbook = Xls::new(Cursor::new(compound_file::of_workbook(&stream))).map_err(
+        |error| match error {
+            XlsError::Password => locked(),
+            _ => damaged(),
+        },
+    )?;
     let sheets: Vec<String> = workbook
         .sheets_metadata()
         .iter()
         .filter(|sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible)
         .map(|sheet| sheet.name.clone())
         .collect();
-    let range = workbook.worksheet_range(sheets.first().ok_or_else(damaged)?).map_err(|_| damaged())?;
+    let range = workbook
+        .worksheet_range(sheets.first().ok_or_else(damaged)?)
+        .map_err(|_| damaged())?;
     let mut csv = CsvWriter::new();
     let (first_row, first_column) = range.start().unwrap_or_default();
     for (row, column, value) in range.used_cells() {
         let place = |first: u32, at: usize| first + u32::try_from(at).unwrap_or(u32::MAX / 2);
-        csv.cell(place(first_row, row), place(first_column, column), &shown(value))?;
+        csv.cell(
+            place(first_row, row),
+            place(first_column, column),
+            &shown(value),
+        )?;
     }
     finish(csv, sheets.len() > 1)
 }
@@ -79,7 +92,13 @@ fn check_areas(stream: &[u8]) -> Result<(), ReadError> {
 fn sheet_starts(stream: &[u8]) -> Result<Vec<usize>, ReadError> {
     let globals = Records(stream).take_while(|(kind, _)| *kind != EOF);
     let sheets = globals.filter(|(kind, _)| *kind == BOUND_SHEET);
-    sheets.map(|(_, data)| u32_at(data, 0).map(|start| start as usize).ok_or_else(damaged)).collect()
+    sheets
+        .map(|(_, data)| {
+            u32_at(data, 0)
+                .map(|start| start as usize)
+                .ok_or_else(damaged)
+        })
+        .collect()
 }
 
 /// The smallest rectangle around all cells.
@@ -108,7 +127,8 @@ impl Area {
     }
 
     fn cells(&self) -> u64 {
-        let length = |span: Option<(u32, u32)>| span.map_or(0, |(first, last)| u64::from(last - first) + 1);
+        let length =
+            |span: Option<(u32, u32)>| span.map_or(0, |(first, last)| u64::from(last - first) + 1);
         self.claimed.max(length(self.rows) * length(self.columns))
     }
 }
@@ -153,9 +173,15 @@ impl<'stream> Iterator for Records<'stream> {
 }
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|bytes| u16::from_le_bytes(*bytes))
 }
 
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|bytes| u32::from_le_bytes(*bytes))
 }

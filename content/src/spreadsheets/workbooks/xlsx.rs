@@ -20,7 +20,9 @@ pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     let first = sheets.first().ok_or_else(damaged)?;
 
     let mut csv = CsvWriter::new();
-    let mut cells = workbook.worksheet_cells_reader(first).map_err(|error| from_library(&error))?;
+    let mut cells = workbook
+        .worksheet_cells_reader(first)
+        .map_err(|error| from_library(&error))?;
     while let Some(cell) = cells.next_cell().map_err(|error| from_library(&error))? {
         let (row, column) = cell.get_position();
         csv.cell(row, column, &shown(cell.get_value()))?;
@@ -33,7 +35,10 @@ pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
 fn check_claims(bytes: &[u8]) -> Result<(), ReadError> {
     let mut archive = unpacked::open(bytes)?;
     let names: Vec<String> = archive.file_names().flatten().map(String::from).collect();
-    for name in names.iter().filter(|name| name.to_ascii_lowercase().ends_with("sharedstrings.xml")) {
+    for name in names
+        .iter()
+        .filter(|name| name.to_ascii_lowercase().ends_with("sharedstrings.xml"))
+    {
         let content = unpacked::read_entry(&mut archive, name)?.unwrap_or_default();
         let has_other_encoding = content.contains(&0);
         if has_other_encoding || claims(&content).any(|claim| claim > content.len()) {
@@ -47,10 +52,21 @@ fn check_claims(bytes: &[u8]) -> Result<(), ReadError> {
 fn claims(content: &[u8]) -> impl Iterator<Item = usize> {
     memchr::memmem::find_iter(content, CLAIMED_TEXTS).map(|at| {
         let after = &content[at + CLAIMED_TEXTS.len()..];
-        let is_before_digits = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'+' | b'0');
+        let is_before_digits = |byte: &&u8| {
+            matches!(
+                byte,
+                b' ' | b'\t' | b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'+' | b'0'
+            )
+        };
         let start = after.iter().take_while(is_before_digits).count();
-        let digits = after[start..].iter().take_while(|byte| byte.is_ascii_digit());
-        digits.fold(0_usize, |number, digit| number.saturating_mul(10).saturating_add(usize::from(digit - b'0')))
+        let digits = after[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit());
+        digits.fold(0_usize, |number, digit| {
+            number
+                .saturating_mul(10)
+                .saturating_add(usize::from(digit - b'0'))
+        })
     })
 }
 
