@@ -1,6 +1,7 @@
 //! Letters: subject, body and contact block as HTML, address, date (`templates.md` §10).
 
 mod parts;
+pub(crate) mod qr_codes;
 
 use std::borrow::Cow;
 

@@ -4,20 +4,40 @@ use content::{
     guest_lists::GuestList,
     phone_numbers::Permissions,
     postal_addresses::PostalAddress,
-    spreadsheets::{CellValue, Channel, Row, Settings, Sheet, Template, Validation, Verdict},
+    spreadsheets::{
+        CellValue, Channel, Checker, ReadError, Report, Row, Settings, Sheet, Template, Validation,
+        Verdict,
+    },
     text::column_key,
 };
 use serde_json::{Map, Value, json};
 
 const MOST_QR_CODE_BYTES: usize = 504;
+/// Small, so that files come in many.
+const CHUNK: usize = 5;
 
 pub(crate) fn recipient_csv(input: &Value, expect: &Value) -> Value {
     let csv = input["csv"].as_str().expect("a text");
     let settings = settings(input);
-    match Sheet::read(csv.as_bytes(), &settings) {
-        Err(_) => json!({"parse_error": true}),
-        Ok(sheet) => without_unasked(about_file(&sheet, &settings), expect),
+    let whole = Sheet::read(csv.as_bytes(), &settings);
+    let in_one_pass = check_in_one_pass(csv, &settings);
+    match (whole, in_one_pass) {
+        (Err(_), Err(_)) => json!({"parse_error": true}),
+        (Ok(sheet), Ok(report)) if *sheet.report() == report => {
+            without_unasked(about_file(&sheet, &settings), expect)
+        }
+        (_, in_one_pass) => json!(format!(
+            "the pass over the file says otherwise: {in_one_pass:?}"
+        )),
     }
+}
+
+fn check_in_one_pass(csv: &str, settings: &Settings) -> Result<Report, ReadError> {
+    let mut checker = Checker::new(settings.clone());
+    for chunk in csv.as_bytes().chunks(CHUNK) {
+        checker.push(chunk)?;
+    }
+    checker.finish()
 }
 
 fn settings(input: &Value) -> Settings {
@@ -29,21 +49,36 @@ fn settings(input: &Value) -> Settings {
         _ => Template::letter(text("subject"), text("content")),
     };
     let flag = |name: &str, default| options[name].as_bool().unwrap_or(default);
-    let number = |name: &str| options[name].as_u64().map(|number| usize::try_from(number).expect("a small number"));
+    let number = |name: &str| {
+        options[name]
+            .as_u64()
+            .map(|number| usize::try_from(number).expect("a small number"))
+    };
     let defaults = Settings::new(template);
     Settings {
         max_rows: number("max_rows").unwrap_or(defaults.max_rows),
         max_errors_shown: number("max_errors_shown").unwrap_or(defaults.max_errors_shown),
-        max_initial_rows_shown: number("max_initial_rows_shown").unwrap_or(defaults.max_initial_rows_shown),
-        guest_list: GuestList::new(options["guestlist"].as_array().into_iter().flatten().filter_map(Value::as_str)),
+        max_initial_rows_shown: number("max_initial_rows_shown")
+            .unwrap_or(defaults.max_initial_rows_shown),
+        guest_list: GuestList::new(
+            options["guestlist"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str),
+        ),
         remaining_messages: options["remaining_messages"].as_i64(),
-        remaining_international_sms_messages: options["remaining_international_sms_messages"].as_i64(),
+        remaining_international_sms_messages: options["remaining_international_sms_messages"]
+            .as_i64(),
         phone_permissions: Permissions {
             international: flag("allow_international_sms", false),
             uk_landline: flag("allow_sms_to_uk_landline", false),
         },
         allow_international_letters: flag("allow_international_letters", false),
-        validation: match (flag("should_validate", true), flag("should_validate_phone_number", true)) {
+        validation: match (
+            flag("should_validate", true),
+            flag("should_validate_phone_number", true),
+        ) {
             (false, _) => Validation::Nothing,
             (true, false) => Validation::AllButPhoneNumbers,
             (true, true) => Validation::Everything,
@@ -94,22 +129,36 @@ fn about_file(sheet: &Sheet, settings: &Settings) -> Value {
     })
 }
 
-fn or_null_past_limit(sheet: &Sheet, indexes: impl IntoIterator<Item = usize>) -> Vec<Option<usize>> {
-    indexes.into_iter().map(|index| sheet.row(index).map(|row| row.index())).collect()
+fn or_null_past_limit(
+    sheet: &Sheet,
+    indexes: impl IntoIterator<Item = usize>,
+) -> Vec<Option<usize>> {
+    indexes
+        .into_iter()
+        .map(|index| sheet.row(index).map(|row| row.index()))
+        .collect()
 }
 
 fn about_row(sheet: &Sheet, row: &Row<'_>, settings: &Settings) -> Value {
-    let verdict = sheet.verdict(row.index()).expect("rows within the limit are judged");
-    let json_or_null = |value: Option<&CellValue<'_>>| value.map_or(Value::Null, CellValue::to_json);
+    let verdict = sheet
+        .verdict(row.index())
+        .expect("rows within the limit are judged");
+    let json_or_null =
+        |value: Option<&CellValue<'_>>| value.map_or(Value::Null, CellValue::to_json);
     let mut recipient = row.values_of_recipient().map(json_or_null);
     let recipient = match settings.template.channel() {
         Channel::Letter => recipient.collect(),
         Channel::Sms | Channel::Email => recipient.next().expect("one recipient column"),
     };
-    let values: Map<String, Value> = row.values().map(|(key, value)| (key.to_owned(), value.to_json())).collect();
+    let values: Map<String, Value> = row
+        .values()
+        .map(|(key, value)| (key.to_owned(), value.to_json()))
+        .collect();
     let personalisation = row.personalisation(settings.template.placeholders());
-    let personalisation: Map<String, Value> =
-        personalisation.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    let personalisation: Map<String, Value> = personalisation
+        .iter()
+        .map(|(key, value)| (key.to_owned(), value.clone()))
+        .collect();
     let mut about = json!({
         "index": row.index(),
         "recipient": recipient,
@@ -126,7 +175,10 @@ fn about_row(sheet: &Sheet, row: &Row<'_>, settings: &Settings) -> Value {
         "qr_code_too_long": verdict.qr_code_too_long().map(|bytes| json!({"num_bytes": bytes, "max_bytes": MOST_QR_CODE_BYTES})),
     });
     if settings.template.channel() == Channel::Letter {
-        let address = PostalAddress::from_personalisation(&row.address(), settings.allow_international_letters);
+        let address = PostalAddress::from_personalisation(
+            &row.address(),
+            settings.allow_international_letters,
+        );
         about["postal_address"] = json!({
             "normalised_lines": address.normalised_lines(),
             "postage": address.postage().as_str(),
@@ -145,7 +197,10 @@ fn about_cells(sheet: &Sheet, row: &Row<'_>) -> Map<String, Value> {
             "recipient_error": cell.problem.is_some_and(|problem| problem.is_recipient_error()),
         })
     };
-    sheet.cells(row).map(|cell| (cell.key.to_owned(), about(cell))).collect()
+    sheet
+        .cells(row)
+        .map(|cell| (cell.key.to_owned(), about(cell)))
+        .collect()
 }
 
 /// Takes out what the published behaviour has no answer about: there the file has null where it otherwise has a number, a
@@ -155,19 +210,27 @@ fn without_unasked(ours: Value, expect: &Value) -> Value {
         (Value::Bool(_) | Value::Number(_) | Value::Array(_), Value::Null) => Value::Null,
         (Value::Object(ours), Value::Object(expect)) => {
             let answer = |(name, value): (String, Value)| {
-                let is_answer = matches!(name.as_str(), "cells" | "extra_columns" | "qr_code_too_long" | "recipient")
-                    || name.contains("personalisation");
+                let is_answer = matches!(
+                    name.as_str(),
+                    "cells" | "extra_columns" | "qr_code_too_long" | "recipient"
+                ) || name.contains("personalisation");
                 let expect = expect.get(&name).filter(|_| !is_answer);
                 let value = expect.map_or(value.clone(), |expect| without_unasked(value, expect));
                 (name, value)
             };
             Value::Object(ours.into_iter().map(answer).collect())
         }
-        (Value::Array(ours), Value::Array(expect)) if ours.len() == expect.len() => {
-            ours.into_iter().zip(expect).map(|(ours, expect)| {
-                if expect.is_null() { ours } else { without_unasked(ours, expect) }
-            }).collect()
-        }
+        (Value::Array(ours), Value::Array(expect)) if ours.len() == expect.len() => ours
+            .into_iter()
+            .zip(expect)
+            .map(|(ours, expect)| {
+                if expect.is_null() {
+                    ours
+                } else {
+                    without_unasked(ours, expect)
+                }
+            })
+            .collect(),
         (ours, _) => ours,
     }
 }

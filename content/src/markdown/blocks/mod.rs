@@ -1,0 +1,217 @@
+//! Finding blocks (`templates.md` §7.2): what begins at a place of a text, and where it ends.
+
+mod code;
+mod definitions;
+mod headings;
+mod html;
+mod lists;
+mod paragraphs;
+mod quotations;
+mod tables;
+
+use std::{borrow::Cow, cell::Cell};
+
+use super::{
+    ahead::Ahead,
+    lines::{line_end, skip_line_feeds, trailing_whitespace},
+};
+
+pub(super) use definitions::{Footnote, LinkDefinition};
+pub(super) use lists::List;
+pub(super) use quotations::without_marks;
+pub(super) use tables::Table;
+
+/// What can begin at a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rule {
+    Newline,
+    HorizontalRule,
+    IndentedCode,
+    Fence,
+    Heading,
+    BareTable,
+    UnderlinedHeading,
+    Quotation,
+    List,
+    Html,
+    LinkDefinition,
+    Footnote,
+    PipedTable,
+    Paragraph,
+    Text,
+}
+
+/// The rules for documents and quotations, in order.
+pub(super) const DOCUMENT: &[Rule] = &[
+    Rule::Newline,
+    Rule::HorizontalRule,
+    Rule::IndentedCode,
+    Rule::Fence,
+    Rule::Heading,
+    Rule::BareTable,
+    Rule::UnderlinedHeading,
+    Rule::Quotation,
+    Rule::List,
+    Rule::Html,
+    Rule::LinkDefinition,
+    Rule::Footnote,
+    Rule::PipedTable,
+    Rule::Paragraph,
+    Rule::Text,
+];
+
+/// The rules for items of lists, in order.
+pub(super) const LIST_ITEM: &[Rule] = &[
+    Rule::Newline,
+    Rule::IndentedCode,
+    Rule::Fence,
+    Rule::UnderlinedHeading,
+    Rule::HorizontalRule,
+    Rule::Quotation,
+    Rule::List,
+    Rule::Html,
+    Rule::Text,
+];
+
+/// The rules for footnotes, in order.
+pub(super) const FOOTNOTE: &[Rule] = &[
+    Rule::Newline,
+    Rule::IndentedCode,
+    Rule::Fence,
+    Rule::Heading,
+    Rule::BareTable,
+    Rule::UnderlinedHeading,
+    Rule::HorizontalRule,
+    Rule::Quotation,
+    Rule::List,
+    Rule::Html,
+    Rule::PipedTable,
+    Rule::Paragraph,
+    Rule::Text,
+];
+
+/// What was found. Texts are still to be read inline, contents to be parsed with rules of their own.
+#[derive(Debug)]
+pub(super) enum Block<'text> {
+    /// Gives nothing.
+    Nothing,
+    LineBreak,
+    HorizontalRule,
+    /// Code or HTML, as it stands.
+    Verbatim(Cow<'text, str>),
+    Heading {
+        level: u8,
+        text: &'text str,
+    },
+    /// With its marks.
+    Quotation(&'text str),
+    List(List<'text>),
+    LinkDefinition(LinkDefinition<'text>),
+    Footnote(Footnote<'text>),
+    Table(Table<'text>),
+    Paragraph(&'text str),
+    /// One line in a list item.
+    Text(&'text str),
+}
+
+/// A block and the place after it.
+type Found<'text> = Option<(Block<'text>, usize)>;
+
+/// A text in which blocks are found, with what is remembered of it.
+#[derive(Debug)]
+pub(super) struct Source<'text> {
+    text: &'text str,
+    /// Where the whitespace begins with which it ends.
+    trailing_whitespace: usize,
+    fences: code::FenceEnds,
+    html: html::HtmlEnds<'text>,
+    square_bracket: Ahead,
+    caret_or_square_bracket: Ahead,
+    /// What stands behind the bracket at the first place, read as the end of a link definition.
+    definition_end: Cell<Option<(usize, Option<definitions::DefinitionEnd>)>>,
+}
+
+impl<'text> Source<'text> {
+    /// For a text without line feeds at its end.
+    pub(super) fn new(text: &'text str) -> Self {
+        Self {
+            text,
+            trailing_whitespace: trailing_whitespace(text),
+            fences: code::FenceEnds::default(),
+            html: html::HtmlEnds::new(text),
+            square_bracket: Ahead::new(text.len()),
+            caret_or_square_bracket: Ahead::new(text.len()),
+            definition_end: Cell::new(None),
+        }
+    }
+
+    /// The block that begins at this place, before the end, by the first of the rules that matches; and the place after
+    /// it. What matches no rule, which cannot be, would be text.
+    pub(super) fn block(&self, at: usize, rules: &[Rule]) -> (Block<'text>, usize) {
+        rules
+            .iter()
+            .find_map(|&rule| self.block_by(rule, at))
+            .unwrap_or_else(|| self.text_line(at))
+    }
+
+    fn block_by(&self, rule: Rule, at: usize) -> Found<'text> {
+        match rule {
+            Rule::Newline => self.newline(at),
+            Rule::HorizontalRule => self
+                .horizontal_rule(at)
+                .map(|end| (Block::HorizontalRule, end)),
+            Rule::IndentedCode => self.indented_code(at),
+            Rule::Fence => self
+                .fence(at)
+                .map(|(code, end)| (Block::Verbatim(Cow::Borrowed(code)), end)),
+            Rule::Heading => self.heading(at),
+            Rule::BareTable => self.bare_table(at),
+            Rule::UnderlinedHeading => self.underlined_heading(at),
+            Rule::Quotation => self
+                .quotation(at)
+                .map(|end| (Block::Quotation(&self.text[at..end]), end)),
+            Rule::List => self.list(at),
+            Rule::Html => self.html(at),
+            Rule::LinkDefinition => self
+                .link_definition(at)
+                .map(|(definition, end)| (Block::LinkDefinition(definition), end)),
+            Rule::Footnote => self.footnote(at),
+            Rule::PipedTable => self.piped_table(at),
+            Rule::Paragraph => self.paragraph(at),
+            Rule::Text => (!self.is_at_line_end(at)).then(|| self.text_line(at)),
+        }
+    }
+
+    fn newline(&self, at: usize) -> Found<'text> {
+        let end = skip_line_feeds(self.text, at);
+        match end - at {
+            0 => None,
+            1 => Some((Block::Nothing, end)),
+            _ => Some((Block::LineBreak, end)),
+        }
+    }
+
+    fn text_line(&self, at: usize) -> (Block<'text>, usize) {
+        // A line feed alone cannot come here, but would be a line: something is always used up.
+        let end = line_end(self.text, at).max(at + 1);
+        (Block::Text(&self.text[at..end]), end)
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+
+    fn is_at_line_end(&self, at: usize) -> bool {
+        matches!(self.byte(at), None | Some(b'\n'))
+    }
+
+    /// The place after this line and the line feeds that follow.
+    fn after_line(&self, at: usize) -> usize {
+        skip_line_feeds(self.text, line_end(self.text, at))
+    }
+
+    /// The place where the next line begins, if there is one.
+    fn next_line(&self, at: usize) -> Option<usize> {
+        Some(line_end(self.text, at) + 1).filter(|&next| next <= self.text.len())
+    }
+}

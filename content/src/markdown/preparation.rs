@@ -1,0 +1,85 @@
+//! What happens to a text before its blocks are looked for (`templates.md` §7.1).
+
+use std::borrow::Cow;
+
+const TAB_STOP: usize = 4;
+
+/// With one kind of line end, without tabs, and with nothing on lines of spaces.
+pub(super) fn prepare(text: &str) -> Cow<'_, str> {
+    let mut prepared = Cow::Borrowed(text);
+    if text.contains('\r') {
+        prepared = Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));
+    }
+    if prepared.contains('\t') {
+        prepared = Cow::Owned(expand_tabs(&prepared));
+    }
+    if prepared.contains('\u{2424}') {
+        prepared = Cow::Owned(prepared.replace('\u{2424}', "\n"));
+    }
+    if has_line_of_spaces(&prepared) {
+        prepared = Cow::Owned(empty_lines_of_spaces(&prepared));
+    }
+    prepared
+}
+
+fn expand_tabs(text: &str) -> String {
+    let mut expanded = String::with_capacity(text.len() + 32);
+    let mut column = 0;
+    for character in text.chars() {
+        match character {
+            '\t' => {
+                let spaces = TAB_STOP - column % TAB_STOP;
+                expanded.extend(std::iter::repeat_n(' ', spaces));
+                column += spaces;
+            }
+            '\n' => {
+                expanded.push('\n');
+                column = 0;
+            }
+            other => {
+                expanded.push(other);
+                column += 1;
+            }
+        }
+    }
+    expanded
+}
+
+fn is_line_of_spaces(line: &str) -> bool {
+    line.starts_with(' ') && line.bytes().all(|byte| byte == b' ')
+}
+
+fn has_line_of_spaces(text: &str) -> bool {
+    text.split('\n').any(is_line_of_spaces)
+}
+
+fn empty_lines_of_spaces(text: &str) -> String {
+    let mut emptied = String::with_capacity(text.len());
+    for (place, line) in text.split('\n').enumerate() {
+        if place > 0 {
+            emptied.push('\n');
+        }
+        if !is_line_of_spaces(line) {
+            emptied.push_str(line);
+        }
+    }
+    emptied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_tabs_and_lines_of_spaces_are_made_even() {
+        for (text, prepared) in [
+            ("a\r\nb\rc\r\r\nd", "a\nb\nc\n\nd"),
+            ("\tx\n12\ty\né234\tz", "    x\n12  y\né234    z"),
+            ("a\u{2424}\tb", "a\n  b"),
+            ("a\n   \n b \n ", "a\n\n b \n"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(prepare(text), prepared);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Finding the settings: file, environment, flags.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use config::{Config, File, FileFormat};
+
+use super::{Settings, described::Described as _};
+
+/// What the command line says, over everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// The settings file.
+    pub config: Option<PathBuf>,
+    /// The data directory.
+    pub data_dir: Option<PathBuf>,
+    /// The address to listen on.
+    pub listen: Option<String>,
+}
+
+/// Variables of the environment that are ours and no settings.
+const NOT_SETTINGS: &[&str] = &["PILLARBOX_CONFIG", "PILLARBOX_URL"];
+
+/// The settings of this process; with what in the environment looks like a setting and is none, for a warning.
+pub fn load(flags: &Flags) -> anyhow::Result<(Settings, Vec<String>)> {
+    let environment = environment();
+    load_from(flags, &environment)
+}
+
+fn environment() -> Vec<(String, String)> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    ours.filter(|(name, _)| name.starts_with("PILLARBOX_"))
+        .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+fn load_from(flags: &Flags, environment: &[(String, String)]) -> anyhow::Result<(Settings, Vec<String>)> {
+    let known: Vec<(String, String)> =
+        Settings::entries("").into_iter().map(|entry| (variable(&entry.path), entry.path)).collect();
+    let said = |name: &str| environment.iter().find(|(one, _)| one == name).map(|(_, value)| value.clone());
+
+    let mut builder = Config::builder();
+    if let Some(path) = settings_file(flags, &said)? {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read the settings file {}", path.display()))?;
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+        builder.clone().build_cloned().map_err(|error| in_file(&path, &error))?;
+    }
+    for (name, path) in &known {
+        if let Some(value) = said(name) {
+            builder = builder.set_override(path, value)?;
+        }
+    }
+    if let Some(data_dir) = &flags.data_dir {
+        builder = builder.set_override("data_dir", data_dir.display().to_string())?;
+    }
+    if let Some(listen) = &flags.listen {
+        builder = builder.set_override("listen", listen.clone())?;
+    }
+    let settings: Settings = builder
+        .build()
+        .and_then(Config::try_deserialize)
+        .map_err(|error| anyhow!("the settings are wrong: {}", without_values(&error.to_string())))?;
+    check(&settings)?;
+    let strangers = environment.iter().map(|(name, _)| name.clone());
+    let strangers = strangers
+        .filter(|name| !NOT_SETTINGS.contains(&name.as_str()) && !known.iter().any(|(one, _)| one == name))
+        .collect();
+    Ok((settings, strangers))
+}
+
+/// The variable of a setting: `PILLARBOX_LOG__LEVEL` of `log.level`.
+pub(super) fn variable(path: &str) -> String {
+    format!("PILLARBOX_{}", path.replace('.', "__").to_uppercase())
+}
+
+fn settings_file(flags: &Flags, said: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<PathBuf>> {
+    let named = flags.config.clone().or_else(|| said("PILLARBOX_CONFIG").map(PathBuf::from));
+    if let Some(path) = named {
+        return Ok(Some(path));
+    }
+    let data_dir = flags.data_dir.clone().or_else(|| said("PILLARBOX_DATA_DIR").map(PathBuf::from));
+    let path = data_dir.unwrap_or_else(|| Settings::default().data_dir).join("pillarbox.toml");
+    let there = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
+    Ok(there.then_some(path))
+}
+
+fn in_file(path: &Path, error: &config::ConfigError) -> anyhow::Error {
+    // A parser shows the line that it stumbled over, and that may hold a password: only where and what is told.
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let place = lines.next().unwrap_or("it is not TOML").to_owned();
+    let what = lines.next_back().filter(|line| !line.contains('|')).map(|line| format!(": {line}"));
+    anyhow!("the settings file {} does not read: {place}{}", path.display(), what.unwrap_or_default())
+}
+
+/// The text of an error without the value that did not fit, which may be secret.
+pub(super) fn without_values(text: &str) -> String {
+    for wrong in ["invalid type: ", "invalid value: "] {
+        if let Some((before, after)) = text.split_once(wrong)
+            && let Some(expected) = after.find(", expected ")
+        {
+            return format!("{before}a value does not fit{}", &after[expected..]);
+        }
+    }
+    text.to_owned()
+}
+
+fn check(settings: &Settings) -> anyhow::Result<()> {
+    if settings.queue != "database" {
+        bail!("the setting queue is `{}`, but the only kind there is is `database`", settings.queue);
+    }
+    if settings.lease_seconds == 0 {
+        bail!("the setting lease_seconds must be at least 1");
+    }
+    if settings.database_connections == 0 {
+        bail!("the setting database_connections must be at least 1");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(file: &str, environment: &[(&str, &str)], listen: Option<&str>) -> anyhow::Result<(Settings, Vec<String>)> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("settings.toml");
+        std::fs::write(&path, file).unwrap();
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let flags = Flags { config: Some(path), listen: listen.map(str::to_owned), ..Flags::default() };
+        load_from(&flags, &environment)
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
+        let file = "listen = 'file:1'\nemail_domain = 'file.example'\n[log]\nlevel = 'warn'\nformat = 'json'";
+        let environment = [("PILLARBOX_LISTEN", "env:2"), ("PILLARBOX_LOG__LEVEL", "debug"), ("PILLARBOX_LEASE_SECONDS", "7")];
+        let (settings, strangers) = loaded(file, &environment, Some("flag:3")).unwrap();
+        assert_eq!(settings.listen, "flag:3");
+        assert_eq!(settings.log.level, "debug");
+        assert_eq!(settings.log.format, super::super::LogFormat::Json);
+        assert_eq!(settings.email_domain, "file.example");
+        assert_eq!((settings.lease_seconds, settings.database_connections), (7, 16));
+        assert_eq!(strangers, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_variable_that_names_no_setting_is_told() {
+        let (_, strangers) = loaded("", &[("PILLARBOX_LSITEN", "x"), ("PILLARBOX_URL", "y")], None).unwrap();
+        assert_eq!(strangers, ["PILLARBOX_LSITEN"]);
+    }
+
+    #[test]
+    fn a_misspelt_setting_in_the_file_is_an_error_that_names_it() {
+        let error = loaded("lsiten = 'x'", &[], None).unwrap_err().to_string();
+        assert!(error.contains("lsiten"), "{error}");
+    }
+
+    #[test]
+    fn an_error_shows_no_value() {
+        let wrong_type = "[[providers.email]]\nkind = 'smtp'\nhost = 'a.example'\npassword = 123987";
+        let no_toml = "[[providers.email]]\nkind = 'smtp'\npassword = hunter2";
+        for file in [wrong_type, no_toml] {
+            let error = format!("{:#}", loaded(file, &[], None).unwrap_err());
+            assert!(!error.contains("123987") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn digits_in_the_environment_stay_a_text_where_a_text_is_wanted() {
+        let (settings, _) = loaded("", &[("PILLARBOX_INTERNAL_SECRET", "0071")], None).unwrap();
+        assert_eq!(settings.internal_secret.unwrap().expose(), "0071");
+    }
+}
