@@ -6,9 +6,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{Allowance, Channel, Clock, Entropy, Lane, ServiceId, TaskId, Timestamp};
+use domain::{Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, Signals};
-use store::{Store, notifications::Sealed};
+use store::{Store, Tx, notifications::Sealed};
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
@@ -40,13 +40,19 @@ pub enum KeepError {
     Store(#[source] Arc<store::Error>),
 }
 
+/// Where a message waits to be handed over: those of one place share tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) service: ServiceId,
+    pub(crate) channel: Channel,
+    pub(crate) lane: Lane,
+}
+
 /// A message to keep, with what goes with it.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     pub(crate) sealed: Sealed,
-    pub(crate) service: ServiceId,
-    pub(crate) channel: Channel,
-    pub(crate) lane: Lane,
+    pub(crate) place: Place,
     /// What it spends, with the limit of each. Nothing for test keys.
     pub(crate) spends: Vec<(Allowance, i64)>,
 }
@@ -135,69 +141,145 @@ impl Writer {
     }
 
     /// One commit; for each parcel, in order, why it was refused if it was.
+    ///
+    /// The counters are spent last, so that they are locked for as short as can be; only when they refuse somebody is
+    /// all of it done again in the other order.
     async fn write(&self, parcels: Vec<Parcel>) -> Result<Vec<Option<KeepError>>, store::Error> {
         let now = self.clock.now();
+        let spending = Spending::of(&parcels);
+        let (rows, tasks, pools) = self.sort(parcels, now);
         let mut tx = self.store.write().await?;
-        let (refusals, spent) = spend(&mut tx, &parcels, now).await?;
-
-        let mut rows = Vec::with_capacity(parcels.len());
-        let mut batches: BTreeMap<(ServiceId, Channel, Lane), Vec<_>> = BTreeMap::new();
-        for (parcel, refusal) in parcels.into_iter().zip(&refusals) {
-            if refusal.is_none() {
-                batches
-                    .entry((parcel.service, parcel.channel, parcel.lane))
-                    .or_default()
-                    .push(parcel.sealed.id);
-                rows.push(parcel.sealed);
-            }
-        }
-        let kept = rows.len();
-        store::notifications::insert_many(&mut tx, rows).await?;
-        let tasks: Vec<NewTask> = batches
-            .iter()
-            .flat_map(|((service, channel, lane), ids)| {
-                ids.chunks(BATCH).map(|ids| tasks::deliver(TaskId::mint(now, &*self.entropy), *service, *channel, *lane, ids, now))
-            })
-            .collect();
+        store::notifications::insert_many(&mut tx, &rows).await?;
         tx.enqueue(tasks).await?;
-        tx.commit().await?;
+        let spent = spending.spend(&mut tx, now).await?;
+        if spent.refusals.is_empty() {
+            self.commit(tx, rows.len(), &pools, &spent, now).await?;
+            return Ok((0..rows.len()).map(|_| None).collect());
+        }
+        tx.roll_back().await?;
+        self.write_what_is_granted(rows, &spending, now).await
+    }
 
-        for ((service, allowance), known) in spent {
-            self.spent.learn(service, allowance, now.utc_day(), known, now);
+    async fn write_what_is_granted(
+        &self,
+        parcels: Vec<Sealed>,
+        spending: &Spending,
+        now: Timestamp,
+    ) -> Result<Vec<Option<KeepError>>, store::Error> {
+        let mut tx = self.store.write().await?;
+        let mut spent = spending.spend(&mut tx, now).await?;
+        let granted: Vec<(usize, Sealed)> =
+            parcels.into_iter().enumerate().filter(|(index, _)| !spent.refusals.contains_key(index)).collect();
+        let count = spending.places.len();
+        let mut places = Vec::with_capacity(granted.len());
+        let mut rows = Vec::with_capacity(granted.len());
+        for (index, row) in granted {
+            places.push((spending.places[index], row.id));
+            rows.push(row);
         }
-        for (_, channel, _) in batches.keys() {
-            self.signals.wake(tasks::delivery_pool(*channel));
+        let (tasks, pools) = self.tasks(places, now);
+        store::notifications::insert_many(&mut tx, &rows).await?;
+        tx.enqueue(tasks).await?;
+        self.commit(tx, rows.len(), &pools, &spent, now).await?;
+        Ok((0..count).map(|index| spent.refusals.remove(&index)).collect())
+    }
+
+    fn sort(&self, parcels: Vec<Parcel>, now: Timestamp) -> (Vec<Sealed>, Vec<NewTask>, Vec<&'static str>) {
+        let mut places = Vec::with_capacity(parcels.len());
+        let mut rows = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
+            places.push((parcel.place, parcel.sealed.id));
+            rows.push(parcel.sealed);
         }
-        metrics::counter!("pillarbox_notifications_kept_total").increment(kept as u64);
-        Ok(refusals)
+        let (tasks, pools) = self.tasks(places, now);
+        (rows, tasks, pools)
+    }
+
+    /// The delivery tasks of these messages, and the pools that take them.
+    fn tasks(&self, messages: Vec<(Place, NotificationId)>, now: Timestamp) -> (Vec<NewTask>, Vec<&'static str>) {
+        let mut batches: BTreeMap<Place, Vec<NotificationId>> = BTreeMap::new();
+        for (place, id) in messages {
+            batches.entry(place).or_default().push(id);
+        }
+        let deliver = |place: &Place, ids: &[NotificationId]| {
+            let id = TaskId::mint(now, &*self.entropy);
+            tasks::deliver(id, place.service, place.channel, place.lane, ids, now)
+        };
+        let pools = batches.keys().map(|place| tasks::delivery_pool(place.channel)).collect();
+        let tasks = batches.iter().flat_map(|(place, ids)| ids.chunks(BATCH).map(|ids| deliver(place, ids))).collect();
+        (tasks, pools)
+    }
+
+    async fn commit(
+        &self,
+        tx: Tx,
+        rows: usize,
+        pools: &[&str],
+        spent: &Outlay,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        tx.commit().await?;
+        for ((service, allowance), known) in &spent.counters {
+            self.spent.learn(*service, *allowance, now.utc_day(), *known, now);
+        }
+        for pool in pools {
+            self.signals.wake(pool);
+        }
+        metrics::counter!("pillarbox_notifications_kept_total").increment(rows as u64);
+        Ok(())
     }
 }
 
-type Counters = BTreeMap<(ServiceId, Allowance), i64>;
+/// What the messages of a commit spend, and where their tasks go.
+struct Spending {
+    /// In the order of the messages.
+    places: Vec<Place>,
+    /// In the order of their keys, so that two writers lock counters in the same order.
+    wanted: BTreeMap<(ServiceId, Allowance, i64), Vec<usize>>,
+}
 
-/// Spends what the parcels spend, in one statement a counter; those that find nothing left are refused.
-async fn spend(
-    tx: &mut store::Tx,
-    parcels: &[Parcel],
-    now: Timestamp,
-) -> Result<(Vec<Option<KeepError>>, Counters), store::Error> {
-    // In the order of their keys, so that two writers lock counters in the same order.
-    let mut wanted: BTreeMap<(ServiceId, Allowance, i64), Vec<usize>> = BTreeMap::new();
-    for (index, parcel) in parcels.iter().enumerate() {
-        for (allowance, limit) in &parcel.spends {
-            wanted.entry((parcel.service, *allowance, *limit)).or_default().push(index);
+/// What came of it.
+struct Outlay {
+    refusals: BTreeMap<usize, KeepError>,
+    counters: BTreeMap<(ServiceId, Allowance), i64>,
+}
+
+impl Spending {
+    fn of(parcels: &[Parcel]) -> Self {
+        let mut wanted: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (index, parcel) in parcels.iter().enumerate() {
+            for (allowance, limit) in &parcel.spends {
+                wanted.entry((parcel.place.service, *allowance, *limit)).or_default().push(index);
+            }
         }
+        Self { places: parcels.iter().map(|parcel| parcel.place).collect(), wanted }
     }
-    let mut refusals: Vec<Option<KeepError>> = parcels.iter().map(|_| None).collect();
-    let mut counters = Counters::new();
-    for ((service, allowance, limit), takers) in wanted {
-        let count = u32::try_from(takers.len()).expect("a commit is far smaller");
-        let (granted, spent) =
-            store::counters::spend(tx, service, allowance, now.utc_day(), count, limit).await?;
-        for refused in takers.into_iter().skip(granted as usize) {
-            refusals[refused] = Some(KeepError::DailyLimit { allowance, limit });
+
+    /// Spends in one statement a counter; those that find nothing left are refused, and what they were granted of
+    /// other counters is given back.
+    async fn spend(&self, tx: &mut Tx, now: Timestamp) -> Result<Outlay, store::Error> {
+        let day = now.utc_day();
+        let mut outlay = Outlay { refusals: BTreeMap::new(), counters: BTreeMap::new() };
+        let mut granted_to = Vec::with_capacity(self.wanted.len());
+        for ((service, allowance, limit), takers) in &self.wanted {
+            let count = u32::try_from(takers.len()).expect("a commit is far smaller");
+            let (granted, spent) = store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
+            let (served, refused) = takers.split_at(granted as usize);
+            for index in refused {
+                let refusal = KeepError::DailyLimit { allowance: *allowance, limit: *limit };
+                outlay.refusals.insert(*index, refusal);
+            }
+            outlay.counters.insert((*service, *allowance), spent);
+            granted_to.push((*service, *allowance, served));
         }
-        counters.insert((service, allowance), spent);
+        for (service, allowance, served) in granted_to {
+            let unused = served.iter().filter(|index| outlay.refusals.contains_key(index)).count();
+            if unused > 0 {
+                let unused = i64::try_from(unused).expect("a commit is far smaller");
+                store::counters::give_back(tx, service, allowance, day, unused).await?;
+                outlay.counters.entry((service, allowance)).and_modify(|spent| *spent -= unused);
+            }
+        }
+        Ok(outlay)
     }
-    Ok((refusals, counters))
 }

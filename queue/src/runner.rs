@@ -39,13 +39,19 @@ pub struct Task {
     /// When the lease ends, in microseconds; moved by the renewals.
     until: AtomicI64,
     ended: AtomicBool,
+    stop: CancellationToken,
 }
 
 impl Task {
-    /// A task that was just taken.
-    pub fn new(taken: Taken) -> Self {
+    /// A task that was just taken. `stop` asks its work to come to an end soon.
+    pub fn new(taken: Taken, stop: CancellationToken) -> Self {
         let until = AtomicI64::new(taken.until.unix_micros());
-        Self { taken, until, ended: AtomicBool::new(false) }
+        Self { taken, until, ended: AtomicBool::new(false), stop }
+    }
+
+    /// The process is about to end: work that can be carried on later begins nothing new.
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// What was taken.
@@ -146,7 +152,7 @@ impl Runner {
                     return done;
                 };
                 for task in taken {
-                    self.work_on(task).await;
+                    self.work_on(task, CancellationToken::new()).await;
                     done += 1;
                 }
             }
@@ -159,7 +165,7 @@ impl Runner {
     async fn run_pool(&self, pool: &Pool, stop: &CancellationToken) {
         let mut in_hand = InHand::default();
         while !stop.is_cancelled() {
-            let took = self.take_more(pool, &mut in_hand).await;
+            let took = self.take_more(pool, &mut in_hand, stop).await;
             if took {
                 continue;
             }
@@ -176,7 +182,7 @@ impl Runner {
     }
 
     /// Takes as many tasks as there are workers free; whether there were any.
-    async fn take_more(&self, pool: &Pool, in_hand: &mut InHand) -> bool {
+    async fn take_more(&self, pool: &Pool, in_hand: &mut InHand, stop: &CancellationToken) -> bool {
         in_hand.forget_ended();
         let free = pool.workers - in_hand.count();
         if free == 0 {
@@ -191,15 +197,15 @@ impl Runner {
         };
         let some = !taken.is_empty();
         for task in taken {
-            let runner = self.clone();
-            in_hand.spawn(task.lane, task.service_id, async move { runner.work_on(task).await });
+            let (runner, stop) = (self.clone(), stop.clone());
+            in_hand.spawn(task.lane, task.service_id, async move { runner.work_on(task, stop).await });
         }
         some
     }
 
-    async fn work_on(&self, taken: Taken) {
+    async fn work_on(&self, taken: Taken, stop: CancellationToken) {
         let span = info_span!("task", task.id = %taken.id, task.kind = %taken.kind, service.id = %taken.service_id);
-        let task = Task::new(taken);
+        let task = Task::new(taken, stop);
         let started = self.clock.now();
         let verdict = async {
             tokio::select! {

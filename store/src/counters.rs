@@ -49,7 +49,8 @@ pub async fn spend_all(
     Ok(granted == wanted)
 }
 
-async fn give_back(
+/// Gives back what was granted and not used.
+pub async fn give_back(
     tx: &mut Tx,
     service: ServiceId,
     allowance: Allowance,

@@ -250,30 +250,49 @@ impl Session {
 
     /// Puts many rows into a table at once, passing over those whose key is there; how many were put.
     /// PostgreSQL is given one array a column, `SQLite` many rows a statement: each is its fastest way.
-    pub(crate) async fn insert_rows(&mut self, table: &Table, rows: Vec<Vec<Arg>>) -> Result<u64, Error> {
+    pub(crate) async fn insert_rows<'a>(
+        &mut self,
+        table: &Table,
+        rows: impl ExactSizeIterator<Item = &'a [Arg]> + Send,
+    ) -> Result<u64, Error> {
         match self.kind() {
             Kind::Postgres => self.insert_columns(table, rows).await,
-            Kind::Sqlite => {
-                let at_once = (MAX_SQLITE_PARAMETERS / table.columns.len()).min(100);
-                let mut inserted = 0;
-                let mut rows = rows.into_iter();
-                loop {
-                    let args: Vec<Vec<Arg>> = rows.by_ref().take(at_once).collect();
-                    if args.is_empty() {
-                        return Ok(inserted);
-                    }
-                    let sql = table.values_statement(args.len());
-                    inserted += self.execute(sql, args.into_iter().flatten().collect()).await?;
-                }
-            }
+            Kind::Sqlite => self.insert_values(table, rows).await,
         }
     }
 
-    async fn insert_columns(&mut self, table: &Table, rows: Vec<Vec<Arg>>) -> Result<u64, Error> {
-        if rows.is_empty() {
+    async fn insert_values<'a>(
+        &mut self,
+        table: &Table,
+        mut rows: impl ExactSizeIterator<Item = &'a [Arg]> + Send,
+    ) -> Result<u64, Error> {
+        let mut inserted = 0;
+        while rows.len() > 0 {
+            // Whole hundreds, then what is left one by one tenth: few statements to prepare, each used again.
+            let at_once = [100, 10, 1].into_iter().find(|size| *size <= rows.len()).unwrap_or(1);
+            let mut arguments = SqliteArguments::default();
+            for arg in rows.by_ref().take(at_once).flatten() {
+                add_sqlite(&mut arguments, arg).map_err(sqlx::Error::Encode)?;
+            }
+            let query = sqlx::query_with(AssertSqlSafe(table.values_statement(at_once)), arguments);
+            inserted += match &mut self.0 {
+                Connection::SqliteTx(c) => query.execute(&mut **c).await?.rows_affected(),
+                Connection::Sqlite(c) => query.execute(&mut **c).await?.rows_affected(),
+                Connection::Postgres(_) | Connection::PostgresTx(_) => unreachable!("PostgreSQL takes arrays"),
+            };
+        }
+        Ok(inserted)
+    }
+
+    async fn insert_columns<'a>(
+        &mut self,
+        table: &Table,
+        rows: impl ExactSizeIterator<Item = &'a [Arg]> + Send,
+    ) -> Result<u64, Error> {
+        if rows.len() == 0 {
             return Ok(0);
         }
-        let mut columns: Vec<Vec<Arg>> = table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        let mut columns: Vec<Vec<&Arg>> = table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
         for row in rows {
             for (column, arg) in columns.iter_mut().zip(row) {
                 column.push(arg);
@@ -281,7 +300,7 @@ impl Session {
         }
         let mut arguments = PgArguments::default();
         for ((_, kind), column) in table.columns.iter().zip(columns) {
-            add_array(&mut arguments, *kind, column).map_err(sqlx::Error::Encode)?;
+            add_array(&mut arguments, *kind, &column).map_err(sqlx::Error::Encode)?;
         }
         let query = sqlx::query_with(AssertSqlSafe(table.unnest_statement()), arguments);
         Ok(match &mut self.0 {
@@ -291,8 +310,6 @@ impl Session {
         })
     }
 }
-
-const MAX_SQLITE_PARAMETERS: usize = 32_000;
 
 /// A table to put rows into: its name, its columns and their types.
 #[derive(Debug)]
@@ -448,18 +465,21 @@ pub(crate) use args;
 
 fn sqlite(args: Vec<Arg>) -> Result<SqliteArguments, Error> {
     let mut arguments = SqliteArguments::default();
-    for arg in args {
-        match arg {
-            Arg::Bool(value) => arguments.add(value),
-            Arg::Int(value) => arguments.add(value),
-            Arg::Text(value) => arguments.add(value),
-            Arg::Bytes(value) => arguments.add(value),
-            Arg::Id(value) => arguments.add(value),
-            Arg::Time(value) => arguments.add(value.map(Timestamp::unix_micros)),
-        }
-        .map_err(sqlx::Error::Encode)?;
+    for arg in &args {
+        add_sqlite(&mut arguments, arg).map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
+}
+
+fn add_sqlite(arguments: &mut SqliteArguments, arg: &Arg) -> Result<(), BoxDynError> {
+    match arg {
+        Arg::Bool(value) => arguments.add(*value),
+        Arg::Int(value) => arguments.add(*value),
+        Arg::Text(value) => arguments.add(value.clone()),
+        Arg::Bytes(value) => arguments.add(value.clone()),
+        Arg::Id(value) => arguments.add(*value),
+        Arg::Time(value) => arguments.add(value.map(Timestamp::unix_micros)),
+    }
 }
 
 fn postgres(args: Vec<Arg>) -> Result<PgArguments, Error> {
@@ -478,39 +498,29 @@ fn postgres(args: Vec<Arg>) -> Result<PgArguments, Error> {
     Ok(arguments)
 }
 
-macro_rules! array_of {
-    ($arguments:expr, $column:expr, $($variant:ident)|+ => $unwrap:expr) => {
-        $arguments.add($column.into_iter().map($unwrap).collect::<Vec<_>>())
+const MISMATCH: &str = "a row holds its table's types in its table's order";
+
+/// The values of one column, which are all of the column's type.
+macro_rules! column_of {
+    ($column:expr, $variant:ident, $value:ident => $read:expr) => {
+        $column
+            .iter()
+            .map(|arg| match arg {
+                Arg::$variant($value) => $read,
+                _ => unreachable!("{MISMATCH}"),
+            })
+            .collect::<Vec<_>>()
     };
 }
 
-fn add_array(arguments: &mut PgArguments, kind: ColumnType, column: Vec<Arg>) -> Result<(), BoxDynError> {
-    const MISMATCH: &str = "a row holds its table's types in its table's order";
+fn add_array(arguments: &mut PgArguments, kind: ColumnType, column: &[&Arg]) -> Result<(), BoxDynError> {
     match kind {
-        ColumnType::Bool => array_of!(arguments, column, Bool => |arg| match arg {
-            Arg::Bool(value) => value,
-            _ => unreachable!("{MISMATCH}"),
-        }),
-        ColumnType::Int => array_of!(arguments, column, Int => |arg| match arg {
-            Arg::Int(value) => value,
-            _ => unreachable!("{MISMATCH}"),
-        }),
-        ColumnType::Text => array_of!(arguments, column, Text => |arg| match arg {
-            Arg::Text(value) => value,
-            _ => unreachable!("{MISMATCH}"),
-        }),
-        ColumnType::Bytes => array_of!(arguments, column, Bytes => |arg| match arg {
-            Arg::Bytes(value) => value,
-            _ => unreachable!("{MISMATCH}"),
-        }),
-        ColumnType::Id => array_of!(arguments, column, Id => |arg| match arg {
-            Arg::Id(value) => value,
-            _ => unreachable!("{MISMATCH}"),
-        }),
-        ColumnType::Time => array_of!(arguments, column, Time => |arg| match arg {
-            Arg::Time(value) => value.map(Moment),
-            _ => unreachable!("{MISMATCH}"),
-        }),
+        ColumnType::Bool => arguments.add(column_of!(column, Bool, value => *value)),
+        ColumnType::Int => arguments.add(column_of!(column, Int, value => *value)),
+        ColumnType::Text => arguments.add(column_of!(column, Text, value => value.as_deref())),
+        ColumnType::Bytes => arguments.add(column_of!(column, Bytes, value => value.as_deref())),
+        ColumnType::Id => arguments.add(column_of!(column, Id, value => *value)),
+        ColumnType::Time => arguments.add(column_of!(column, Time, value => value.map(Moment))),
     }
 }
 

@@ -163,8 +163,8 @@ fn seal(vault: &Vault, id: NotificationId, contents: &Contents) -> Vec<u8> {
 }
 
 /// Puts messages into the table, passing over those whose id is there; how many were put.
-pub async fn insert_many(tx: &mut Tx, notifications: Vec<Sealed>) -> Result<u64, Error> {
-    tx.insert_rows(&TABLE, notifications.into_iter().map(|one| one.row).collect()).await
+pub async fn insert_many(tx: &mut Tx, notifications: &[Sealed]) -> Result<u64, Error> {
+    tx.insert_rows(&TABLE, notifications.iter().map(|one| one.row.as_slice())).await
 }
 
 /// A message as it is kept.

@@ -77,7 +77,7 @@ const TABLE: Table = Table {
 
 /// Puts tasks in the queue.
 pub async fn insert_many(tx: &mut Tx, tasks: Vec<NewTask>) -> Result<(), Error> {
-    let rows = tasks
+    let rows: Vec<Vec<_>> = tasks
         .into_iter()
         .map(|task| {
             args![
@@ -93,7 +93,7 @@ pub async fn insert_many(tx: &mut Tx, tasks: Vec<NewTask>) -> Result<(), Error> 
             ]
         })
         .collect();
-    tx.insert_rows(&TABLE, rows).await?;
+    tx.insert_rows(&TABLE, rows.iter().map(Vec::as_slice)).await?;
     Ok(())
 }
 

@@ -12,10 +12,13 @@ mod sms;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use domain::{Channel, KeyType, NotificationId, NotificationStatus, TaskId, Timestamp};
+use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use futures::StreamExt as _;
 use queue::{Enqueue as _, NewTask, Task, Verdict};
-use store::notifications::{Notification, Outcome};
+use store::{
+    Tx,
+    notifications::{Notification, Outcome},
+};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
@@ -136,17 +139,17 @@ impl Batch<'_> {
         if !self.task.is_held(now) {
             return Step::Abandoned;
         }
-        if now.since(self.started) > SLICE {
+        if now.since(self.started) > SLICE || self.task.is_asked_to_stop() {
             return Step::Left(message.id);
         }
-        let step = match (message.key_type, self.channel) {
-            (KeyType::Test, _) => Step::Settled(receipts::pretend_to_send(&message, now)),
-            (_, Channel::Email) => email::hand_over(self.app, self.tenant, &message, now).await,
-            (_, Channel::Sms) => sms::hand_over(self.app, self.tenant, &message, now, self.task.taken().attempt).await,
-            (_, Channel::Letter) => letter::hand_over(&message),
+        let attempt = self.task.taken().attempt;
+        let step = match self.channel {
+            Channel::Email => email::hand_over(self.app, self.tenant, &message, now).await,
+            Channel::Sms => sms::hand_over(self.app, self.tenant, &message, now, attempt).await,
+            Channel::Letter => letter::hand_over(&message),
         };
         match step {
-            Step::Again { id, why, .. } if self.task.taken().attempt >= MAX_RETRIES => {
+            Step::Again { id, why, .. } if attempt >= MAX_RETRIES => {
                 error!(
                     notification.id = %id,
                     "RETRY FAILED: Max retries reached. The task {} failed for notification {id}. \
@@ -161,7 +164,6 @@ impl Batch<'_> {
     /// Commits outcomes as they come; the last with the end of the task and the tasks that carry on.
     async fn record(&self, mut steps: mpsc::UnboundedReceiver<Step>) -> Result<(), DeliverError> {
         let (mut outcomes, mut rest) = (Vec::new(), Rest::default());
-        let mut test_ids = Vec::new();
         loop {
             let mut came = Vec::new();
             let none_left = steps.recv_many(&mut came, 256).await == 0;
@@ -177,36 +179,40 @@ impl Batch<'_> {
                 break;
             }
             if !outcomes.is_empty() {
-                test_ids.extend(receipts::to_come(&outcomes));
                 let mut tx = self.app.write().await?;
-                store::notifications::record(&mut tx, &outcomes, self.app.clock.now()).await?;
-                tx.commit().await?;
+                let pools = self.write_outcomes(&mut tx, &outcomes).await?;
+                self.app.commit_and_wake(tx, &pools).await?;
                 count(self.channel, &outcomes);
                 outcomes.clear();
             }
         }
-        test_ids.extend(receipts::to_come(&outcomes));
-        self.end(&outcomes, rest, test_ids).await
+        self.end(&outcomes, rest).await
     }
 
-    async fn end(&self, outcomes: &[Outcome], rest: Rest, test_ids: Vec<NotificationId>) -> Result<(), DeliverError> {
+    /// Outcomes, with the tasks that they make necessary; the pools that take these.
+    async fn write_outcomes(&self, tx: &mut Tx, outcomes: &[Outcome]) -> Result<Vec<&'static str>, store::Error> {
         let now = self.app.clock.now();
-        rest.tell();
-        let mut next = rest.tasks(self.app, self.task, self.channel, now);
-        if !test_ids.is_empty() {
-            next.push(tasks::made_up_receipts(
-                TaskId::mint(now, self.app.entropy()),
-                self.tenant.service.id,
-                &test_ids,
-                now,
-            ));
+        store::notifications::record(tx, outcomes, now).await?;
+        let pretended: Vec<NotificationId> = receipts::to_come(outcomes).collect();
+        if pretended.is_empty() {
+            return Ok(Vec::new());
         }
-        let pools: Vec<&str> = next.iter().map(|task| task.pool).collect();
+        let id = TaskId::mint(now, self.app.entropy());
+        let task = tasks::made_up_receipts(id, self.tenant.service.id, &pretended, now);
+        let pool = task.pool;
+        tx.enqueue(vec![task]).await?;
+        Ok(vec![pool])
+    }
+
+    async fn end(&self, outcomes: &[Outcome], rest: Rest) -> Result<(), DeliverError> {
+        rest.tell();
+        let carry_on = rest.tasks(self.app, self.task, self.channel, self.app.clock.now());
         let mut tx = self.app.write().await?;
-        store::notifications::record(&mut tx, outcomes, now).await?;
+        let mut pools = self.write_outcomes(&mut tx, outcomes).await?;
         // Where the lease was lost the other worker carries the batch on; these tasks would only do it again.
         if self.task.end(&mut tx).await? {
-            tx.enqueue(next).await?;
+            pools.extend(carry_on.iter().map(|task| task.pool));
+            tx.enqueue(carry_on).await?;
         }
         self.app.commit_and_wake(tx, &pools).await?;
         count(self.channel, outcomes);

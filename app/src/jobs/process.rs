@@ -24,7 +24,7 @@ use store::{
     notifications::{Contents, NewNotification, Sealed},
     spreadsheets::Spreadsheet,
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     App, Prepared, Tenant,
@@ -52,6 +52,9 @@ enum ProcessError {
     /// Waiting helps, unless the file is gone.
     #[error("the spreadsheet cannot be read")]
     File(#[from] OpenError),
+    /// Another worker has the job: it is looked at again from where that one is.
+    #[error("another worker has moved its cursor")]
+    Overtaken,
     /// Only a person helps.
     #[error("{0}")]
     Broken(String),
@@ -66,7 +69,7 @@ impl From<ReadError> for ProcessError {
 impl ProcessError {
     fn needs_a_person(&self) -> bool {
         match self {
-            Self::Store(_) | Self::Cached(_) => false,
+            Self::Store(_) | Self::Cached(_) | Self::Overtaken => false,
             Self::Broken(_) => true,
             Self::File(OpenError::Files(files::Error::Storage { .. })) => false,
             Self::File(_) => true,
@@ -207,7 +210,7 @@ async fn keep_rows(
             if batch.len() == ROWS_AT_ONCE {
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(ROWS_AT_ONCE));
                 writing.begin(full).await?;
-                if app.clock.now().since(started) > SLICE || !task.is_held(app.clock.now()) {
+                if app.clock.now().since(started) > SLICE || task.is_asked_to_stop() {
                     writing.settle().await?;
                     return Ok(Progress::Paused);
                 }
@@ -249,14 +252,17 @@ struct Writing<'a> {
     task: &'a Task,
     job: &'a Job,
     cursor: u32,
-    under_way: Option<tokio::task::JoinHandle<Result<bool, store::Error>>>,
+    under_way: Option<tokio::task::JoinHandle<Result<Written, store::Error>>>,
 }
 
 impl Writing<'_> {
     async fn begin(&mut self, rows: Vec<Printed>) -> Result<(), ProcessError> {
         self.settle().await?;
-        if rows.is_empty() || !self.task.is_held(self.app.clock.now()) {
+        if rows.is_empty() {
             return Ok(());
+        }
+        if !self.task.is_held(self.app.clock.now()) {
+            return Err(ProcessError::Overtaken);
         }
         let before = self.cursor;
         self.cursor += u32::try_from(rows.len()).expect("a batch is small");
@@ -269,18 +275,31 @@ impl Writing<'_> {
     async fn settle(&mut self) -> Result<(), ProcessError> {
         let Some(under_way) = self.under_way.take() else { return Ok(()) };
         let written = under_way.await.map_err(|_| ProcessError::Broken("a write panicked".to_owned()))??;
-        if written {
-            return Ok(());
+        match written {
+            Written::All => Ok(()),
+            Written::CursorElsewhere => Err(ProcessError::Overtaken),
+            Written::IdsTaken(count) => Err(ProcessError::Broken(format!(
+                "{count} of the rows before {} have ids that other messages have: the database is damaged",
+                self.cursor
+            ))),
         }
-        // Another worker has the job, or somebody stopped it. It is looked at again from its new cursor.
-        Err(ProcessError::Store(store::Error::Exists))
     }
 }
 
-/// One transaction: rows, their delivery tasks, and the cursor; false if the cursor was elsewhere.
-async fn write(app: App, job: Job, rows: Vec<Printed>, before: u32, after: u32) -> Result<bool, store::Error> {
+/// What became of a batch.
+enum Written {
+    All,
+    /// Somebody else has kept these rows, or stopped the job. Nothing was written.
+    CursorElsewhere,
+    /// The cursor says these rows are not kept, and some are there. Nothing was written.
+    IdsTaken(u64),
+}
+
+/// One transaction: rows, their delivery tasks, and the cursor.
+async fn write(app: App, job: Job, rows: Vec<Printed>, before: u32, after: u32) -> Result<Written, store::Error> {
     let now = app.clock.now();
-    let (count, mut ids, mut sealed) = (rows.len() as u64, Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let mut ids = Vec::with_capacity(rows.len());
+    let mut sealed = Vec::with_capacity(rows.len());
     let mut channel = Channel::Email;
     for row in rows {
         channel = row.channel;
@@ -291,13 +310,11 @@ async fn write(app: App, job: Job, rows: Vec<Printed>, before: u32, after: u32) 
     }
     let mut tx = app.write().await?;
     if !store::jobs::advance(&mut tx, job.service_id, job.id, before, after, now).await? {
-        return Ok(false);
+        return Ok(Written::CursorElsewhere);
     }
-    let put = store::notifications::insert_many(&mut tx, sealed).await?;
-    if put != count {
-        // The cursor says these rows are not kept, and some are there: the ids of another job, or damage.
-        error!(job.id = %job.id, "{} of rows {before} to {after} of job {} exist already", count - put, job.id);
-        return Err(store::Error::Exists);
+    let put = store::notifications::insert_many(&mut tx, &sealed).await?;
+    if put != sealed.len() as u64 {
+        return Ok(Written::IdsTaken(sealed.len() as u64 - put));
     }
     let tasks: Vec<NewTask> = ids
         .chunks(BATCH)
@@ -307,8 +324,8 @@ async fn write(app: App, job: Job, rows: Vec<Printed>, before: u32, after: u32) 
         .collect();
     tx.enqueue(tasks).await?;
     app.commit_and_wake(tx, &[tasks::delivery_pool(channel)]).await?;
-    metrics::counter!("pillarbox_notifications_kept_total").increment(count);
-    Ok(true)
+    metrics::counter!("pillarbox_notifications_kept_total").increment(put);
+    Ok(Written::All)
 }
 
 /// A row made ready.

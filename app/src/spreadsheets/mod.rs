@@ -243,6 +243,19 @@ async fn remember(app: &App, upload: &Upload, id: JobId, report: &Report) -> Res
     Ok(())
 }
 
+/// How much of a file is looked at to tell what it is.
+const BEGINNING_BYTES: usize = 256 << 10;
+
+/// Whether a file that begins so is CSV in UTF-8; its last character may be cut.
+fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
+    let whole_characters = match std::str::from_utf8(beginning) {
+        Ok(_) => beginning,
+        Err(error) if error.error_len().is_none() => &beginning[..error.valid_up_to()],
+        Err(_) => return false,
+    };
+    Kind::of(whole_characters, file_name) == Kind::Csv
+}
+
 /// A file on its way in: each piece is checked and, if the file is kept, sealed and written.
 struct Intake {
     checker: Checker,
@@ -262,7 +275,8 @@ impl Intake {
         Ok(Self { checker: Checker::new(settings), sealed, bytes: 0 })
     }
 
-    /// Takes the whole body. CSV streams through; a workbook has to be there whole before it can be read.
+    /// Takes the whole body. What begins as CSV in UTF-8 streams through; anything else – a workbook, text in another
+    /// encoding – has to be there whole before it can be read.
     async fn take(
         &mut self,
         app: &App,
@@ -270,23 +284,29 @@ impl Intake {
         mut body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
     ) -> Result<(), UploadError> {
         let limit = app.settings.max_upload_bytes;
-        let Some(first) = body.next().await.transpose()? else { return Ok(()) };
-        self.count(first.len(), limit)?;
-        if Kind::of(&first, file_name) == Kind::Csv {
-            self.keep(&first).await?;
+        let mut beginning = Vec::new();
+        while beginning.len() < BEGINNING_BYTES
+            && let Some(piece) = body.next().await.transpose()?
+        {
+            self.count(piece.len(), limit)?;
+            beginning.extend_from_slice(&piece);
+        }
+        if begins_as_csv(&beginning, file_name) {
+            self.keep(&beginning).await?;
             while let Some(piece) = body.next().await.transpose()? {
                 self.count(piece.len(), limit)?;
                 self.keep(&piece).await?;
             }
             return Ok(());
         }
-        let mut whole = first.to_vec();
+        let mut whole = beginning;
         while let Some(piece) = body.next().await.transpose()? {
             self.count(piece.len(), limit)?;
             whole.extend_from_slice(&piece);
         }
         let name = file_name.to_owned();
-        let csv = tokio::task::spawn_blocking(move || to_csv(&whole, &name)).await.map_err(|_| UploadError::BrokeOff)??;
+        let read = move || to_csv(&whole, &name).map(std::borrow::Cow::into_owned);
+        let csv = tokio::task::spawn_blocking(read).await.map_err(|_| UploadError::BrokeOff)??;
         for piece in csv.chunks(64 << 10) {
             self.keep(piece).await?;
         }

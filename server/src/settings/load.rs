@@ -45,7 +45,7 @@ fn load_from(flags: &Flags, environment: &[(String, String)]) -> anyhow::Result<
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the settings file {}", path.display()))?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
-        builder.clone().build_cloned().map_err(|error| in_file(&path, &error))?;
+        builder.build_cloned().map_err(|error| in_file(&path, &error))?;
     }
     for (name, path) in &known {
         if let Some(value) = said(name) {

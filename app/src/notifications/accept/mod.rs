@@ -18,7 +18,7 @@ pub use sms::{AcceptedSms, SmsOrder, sms};
 use super::simulated::is_simulated;
 use crate::{
     App, Caller, DoorError, KeepError, Prepared,
-    group_commit::Parcel,
+    group_commit::{Parcel, Place},
     templates,
 };
 
@@ -236,9 +236,11 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
     };
     let parcel = Parcel {
         sealed: notification.seal(app.store.vault()),
-        service: service.id,
-        channel: message.channel,
-        lane: template.lane.unwrap_or(Lane::Normal),
+        place: Place {
+            service: service.id,
+            channel: message.channel,
+            lane: template.lane.unwrap_or(Lane::Normal),
+        },
         spends,
     };
     app.keeper.keep(parcel).await?;

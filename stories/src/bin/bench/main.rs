@@ -1,2 +1,81 @@
-//! Measures.
-fn main() {}
+//! How fast, as rates and as ratios to the same rows inserted bare in the same run: `make bench`.
+//!
+//! What is measured runs in a child process of this same program, so that its memory is its own and the load generator's
+//! is not counted. Each measurement has a fresh database and a fresh directory. "Bare" is the floor to compare with: as
+//! many rows of the same columns and sizes, sealed beforehand, a thousand a commit, and nothing else.
+
+mod accept;
+mod bare;
+mod children;
+mod databases;
+mod deliver;
+mod job;
+mod load;
+mod options;
+mod people;
+mod platform;
+mod results;
+mod serve;
+mod start;
+mod usage;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use crate::{
+    children::Order,
+    databases::Place,
+    options::{Options, Part},
+    results::Results,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    match children::my_order()? {
+        Some(order) => tokio::runtime::Runtime::new()?.block_on(obey(order)),
+        // The load generator: one thread leaves the most room for what it loads.
+        None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(Options::parse())),
+    }
+}
+
+/// What a child does.
+async fn obey(order: Order) -> Result<()> {
+    match order {
+        Order::Serve(place) => serve::serve(&place).await,
+        Order::Bare(task) => children::reply(&bare::insert(&task).await?),
+        Order::Job(task) => children::reply(&job::send(&task).await?),
+        Order::Deliver(task) => children::reply(&deliver::drain(&task).await?),
+    }
+}
+
+async fn measure(options: Options) -> Result<()> {
+    let mut results = Results::new(options.json);
+    for place in Place::all(&options)? {
+        for part in options.parts() {
+            match part {
+                Part::Accept => accept::measure(&options, &place, &mut results).await?,
+                Part::Job => job::measure(&options, &place, &mut results).await?,
+                Part::Deliver => deliver::measure(&options, &place, &mut results).await?,
+                Part::Start => {}
+            }
+        }
+    }
+    if options.parts().contains(&Part::Start) {
+        start::measure(&mut results).await?;
+    }
+    Ok(())
+}

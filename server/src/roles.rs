@@ -1,0 +1,114 @@
+//! What a process does: answer HTTP, work on tasks, fire the clock. All in one, or each on machines of its own.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use clap::ValueEnum;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{measures, wiring::Platform};
+
+/// A part of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Answers HTTP.
+    Api,
+    /// Works on tasks: keeps the rows of jobs and hands messages over.
+    Worker,
+    /// Starts what happens by the clock. More than one is harmless.
+    Clock,
+}
+
+/// Listens on this address.
+pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            anyhow::bail!("cannot listen on {address}: the port is in use; stop what uses it, or take another with --listen")
+        }
+        Err(error) => Err(error).context(format!("cannot listen on {address}")),
+    }
+}
+
+/// The URL under which this machine reaches a listener.
+pub fn url_of(listener: &TcpListener) -> anyhow::Result<String> {
+    let mut address: SocketAddr = listener.local_addr().context("the listener has no address")?;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { [0u16, 0, 0, 0, 0, 0, 0, 1].into() });
+    }
+    Ok(format!("http://{address}"))
+}
+
+/// A platform at work.
+#[derive(Debug)]
+pub struct AtWork {
+    platform: Platform,
+    stop: CancellationToken,
+    parts: JoinSet<anyhow::Result<()>>,
+}
+
+/// Begins: answers on `listener` if there is one, works on tasks and fires the clock as `roles` say.
+pub fn start(platform: Platform, roles: &[Role], listener: Option<TcpListener>, stop: CancellationToken) -> AtWork {
+    let mut parts = JoinSet::new();
+    if let Some(listener) = listener {
+        parts.spawn(answer(listener, platform.router(), stop.clone()));
+    }
+    if roles.contains(&Role::Worker) {
+        let runner = platform.app.runner(platform.queue_settings());
+        let (pools, stop) = (platform.settings.workers.pools(), stop.clone());
+        parts.spawn(async move {
+            runner.run(pools, stop).await;
+            Ok(())
+        });
+    }
+    if roles.contains(&Role::Clock) {
+        let (app, stop) = (platform.app.clone(), stop.clone());
+        parts.spawn(async move {
+            app::schedule::run(&app, stop).await;
+            Ok(())
+        });
+    }
+    let (app, watching) = (platform.app.clone(), stop.clone());
+    parts.spawn(async move {
+        measures::watch(&app, &watching).await;
+        Ok(())
+    });
+    AtWork { platform, stop, parts }
+}
+
+async fn answer(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> anyhow::Result<()> {
+    // Answers are small and wanted at once.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await.context("cannot answer HTTP any more")
+}
+
+impl AtWork {
+    /// Works until it is asked to stop, then finishes what is in hand, for as long as the settings allow.
+    pub async fn until_stopped(mut self) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            // A part ends by itself only if it cannot go on; then none of the others should.
+            Some(ended) = self.parts.join_next() => outcome = ended.context("a part of the platform failed")?,
+        }
+        self.stop.cancel();
+        let patience = Duration::from_secs(self.platform.settings.stop_seconds);
+        let finished = tokio::time::timeout(patience, async {
+            while let Some(ended) = self.parts.join_next().await {
+                if let Ok(Err(error)) = ended {
+                    warn!("stopping: {error:#}");
+                }
+            }
+            self.platform.app.store().close().await;
+        });
+        if finished.await.is_err() {
+            warn!("not all was finished in {} seconds; the rest is taken up at the next start", patience.as_secs());
+        }
+        outcome
+    }
+}

@@ -1,0 +1,106 @@
+//! From settings to a platform. The stories and the benchmarks wire theirs here too.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use app::{App, Foundations, Providers, Sink, Weighted};
+use domain::{Clock, Entropy, Private};
+use files::Files;
+use providers::{EmailProvider, LetterProvider, SmsProvider, email::smtp::SmtpRelay, sms::{http::HttpSms, twilio::Twilio}};
+use store::{Store, Vault};
+
+use crate::{
+    measures, outside::{SystemClock, SystemEntropy}, secrets,
+    settings::{EmailKind, Settings, SmsKind},
+};
+
+/// A platform with all that belongs to it, ready to be run.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// What it does.
+    pub app: App,
+    /// How it was set up.
+    pub settings: Settings,
+    /// The secrets that internal clients may sign with, the one to sign with first.
+    pub internal_secrets: Vec<Private<String>>,
+    /// Where messages are kept that no provider takes.
+    pub sink: Option<Sink>,
+}
+
+/// Opens everything that the settings name, with the machine's clock and randomness. The data directory must be there.
+pub async fn open(settings: Settings) -> anyhow::Result<Platform> {
+    open_with(settings, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
+}
+
+/// The same with a clock and randomness of one's own.
+pub async fn open_with(settings: Settings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Platform> {
+    let vault = secrets::open_vault(&settings).await?;
+    let internal_secrets = secrets::internal_secrets(&settings)?;
+    let store = open_store(&settings, vault).await?;
+    let files = Files::open(&settings.files_address())?;
+    let sink = Sink::new(settings.sink_directory());
+    let providers = providers(&settings, &sink)?;
+    let app = App::new(settings.rules(), Foundations { store, files, providers, clock, entropy });
+    app.prepare().await.context("cannot prepare the database")?;
+    Ok(Platform { app, settings, internal_secrets, sink: Some(sink) })
+}
+
+/// Opens the database, up to date.
+pub async fn open_store(settings: &Settings, vault: Vault) -> anyhow::Result<Store> {
+    let store = secrets::connect(settings, vault).await?;
+    if settings.migrate_on_start {
+        store.migrate().await?;
+    }
+    Ok(store)
+}
+
+/// The providers that the settings name; the sink for a channel that has none.
+pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> {
+    let mut found = Providers::default();
+    for one in &settings.providers.email {
+        let provider: Arc<dyn EmailProvider> = match &one.kind {
+            EmailKind::Sink => Arc::new(sink.clone()),
+            EmailKind::Smtp(relay) => Arc::new(SmtpRelay::new(relay)?),
+        };
+        found.email.push(Weighted { provider, priority: one.priority });
+    }
+    for one in &settings.providers.sms {
+        let provider: Arc<dyn SmsProvider> = match &one.kind {
+            SmsKind::Sink => Arc::new(sink.clone()),
+            SmsKind::Http(http) => Arc::new(HttpSms::new((**http).clone())?),
+            SmsKind::Twilio(twilio) => Arc::new(Twilio::new((**twilio).clone())?),
+        };
+        found.sms.push(Weighted { provider, priority: one.priority });
+    }
+    if found.email.is_empty() {
+        found.email.push(Weighted { provider: Arc::new(sink.clone()) as Arc<dyn EmailProvider>, priority: 100 });
+    }
+    if found.sms.is_empty() {
+        found.sms.push(Weighted { provider: Arc::new(sink.clone()) as Arc<dyn SmsProvider>, priority: 100 });
+    }
+    found.letter.push(Weighted { provider: Arc::new(sink.clone()) as Arc<dyn LetterProvider>, priority: 100 });
+    Ok(found)
+}
+
+impl Platform {
+    /// The HTTP side.
+    pub fn router(&self) -> axum::Router {
+        let settings = api::Settings {
+            internal_client_id: self.settings.internal_client_id.clone(),
+            internal_secrets: self.internal_secrets.clone(),
+            trust_forwarded_proto: self.settings.trust_forwarded_proto,
+            git_commit: option_env!("PILLARBOX_GIT_COMMIT").map(str::to_owned),
+            metrics: Arc::new(measures::render),
+            sink: self.sink.clone(),
+        };
+        api::router(api::Api::new(self.app.clone(), settings))
+    }
+
+    /// How long the workers keep and look for tasks.
+    pub fn queue_settings(&self) -> queue::Settings {
+        queue::Settings {
+            lease: std::time::Duration::from_secs(self.settings.lease_seconds),
+            ..queue::Settings::default()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The child processes in which everything is measured: an order goes in as their only argument, answers come out as a
+//! line of JSON each.
+
+use std::{env, io::Write as _, process::Stdio};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+use crate::{bare, databases::Ground, deliver, job};
+
+/// The first argument of a child; nothing that a person would type.
+const MARK: &str = "__child";
+
+/// What a child is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Open the HTTP door until the input ends.
+    Serve(Ground),
+    /// Insert rows, and nothing else.
+    Bare(bare::Task),
+    /// Keep the rows of a spreadsheet.
+    Job(job::Task),
+    /// Hand over messages.
+    Deliver(deliver::Task),
+}
+
+/// The order that this process was given, if it is a child.
+pub(crate) fn my_order() -> Result<Option<Order>> {
+    let mut arguments = env::args().skip(1);
+    match (arguments.next(), arguments.next()) {
+        (Some(mark), Some(order)) if mark == MARK => Ok(Some(serde_json::from_str(&order)?)),
+        _ => Ok(None),
+    }
+}
+
+/// Answers the parent.
+pub(crate) fn reply(answer: &impl Serialize) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string(answer)?)?;
+    Ok(out.flush()?)
+}
+
+/// A child that has been given an order. Killed when dropped.
+pub(crate) struct Worker {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Worker {
+    pub(crate) fn start(order: &Order) -> Result<Self> {
+        let mut child = Command::new(env::current_exe()?)
+            .args([MARK, &serde_json::to_string(order)?])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start this program again")?;
+        let input = child.stdin.take().expect("it is piped");
+        let output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Ok(Self { child, input, output })
+    }
+
+    /// For those who want to look inside while it runs.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
+    pub(crate) async fn hear<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let line = self.output.next_line().await?.context("a measurement ended before its answer")?;
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    pub(crate) async fn ask<T: DeserializeOwned>(&mut self) -> Result<T> {
+        self.input.write_all(b"\n").await?;
+        self.hear().await
+    }
+
+    /// Ends the input and waits for the end.
+    pub(crate) async fn end(mut self) -> Result<()> {
+        drop(self.input);
+        let status = self.child.wait().await?;
+        anyhow::ensure!(status.success(), "a measurement ended with {status}");
+        Ok(())
+    }
+}
+
+/// Gives an order that has one answer.
+pub(crate) async fn have_done<T: DeserializeOwned>(order: &Order) -> Result<T> {
+    let mut worker = Worker::start(order)?;
+    let answer = worker.hear().await?;
+    worker.end().await?;
+    Ok(answer)
+}

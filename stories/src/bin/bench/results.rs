@@ -1,0 +1,135 @@
+//! What was measured, for people and for programs.
+#![expect(clippy::print_stdout, reason = "the results are what this program is for")]
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One measurement.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Measured {
+    /// `sqlite`, `postgres`, or nothing where no database matters.
+    pub(crate) database: &'static str,
+    pub(crate) part: &'static str,
+    /// What exactly, in words.
+    pub(crate) what: String,
+    /// How many messages.
+    pub(crate) messages: u64,
+    pub(crate) seconds: f64,
+    pub(crate) messages_per_second: f64,
+    /// How many bare rows a second were inserted in this run.
+    pub(crate) bare_rows_per_second: f64,
+    /// The first as a share of the second.
+    pub(crate) ratio_to_bare: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latency: Option<Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) resident_mib: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peak_mib: Option<f64>,
+    /// Processor time of the process that does the work; the database server's and the load generator's are not in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processor_micros_per_message: Option<f64>,
+    /// Whatever else is worth knowing.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) note: String,
+}
+
+/// How long callers waited, in milliseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Latency {
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
+}
+
+impl Latency {
+    /// Of all these waits, in microseconds; sorts them.
+    pub(crate) fn of(micros: &mut [u32]) -> Option<Self> {
+        micros.sort_unstable();
+        let at = |hundredths: usize| {
+            let index = (micros.len() * hundredths / 100).min(micros.len().saturating_sub(1));
+            micros.get(index).map(|micros| f64::from(*micros) / 1000.0)
+        };
+        Some(Self { p50_ms: at(50)?, p99_ms: at(99)?, max_ms: at(100)? })
+    }
+}
+
+impl Measured {
+    /// So many messages in this time, against a bare rate.
+    pub(crate) fn rate(messages: u64, took: Duration, bare: f64) -> Self {
+        let rate = per_second(messages, took);
+        Self {
+            messages,
+            seconds: took.as_secs_f64(),
+            messages_per_second: rate,
+            bare_rows_per_second: bare,
+            ratio_to_bare: rate / bare,
+            ..Self::default()
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^53")]
+pub(crate) fn per_second(count: u64, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64().max(1e-9)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "memory is far below 2^53 KiB")]
+pub(crate) fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
+/// Prints each measurement as it comes.
+pub(crate) struct Results {
+    json: bool,
+    begun: bool,
+}
+
+impl Results {
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json, begun: false }
+    }
+
+    pub(crate) fn add(&mut self, measured: &Measured) {
+        if self.json {
+            println!("{}", serde_json::to_string(measured).expect("texts and numbers are writable as JSON"));
+            return;
+        }
+        if !std::mem::replace(&mut self.begun, true) {
+            println!(
+                "{:<9} {:<8} {:<34} {:>12} {:>13} {:>6} {:>24} {:>9} {:>8}  note",
+                "database", "part", "what", "messages/s", "bare rows/s", "ratio", "p50 / p99 / max ms", "peak MiB", "µs/msg"
+            );
+        }
+        println!("{}", line(measured));
+    }
+
+    /// A result that is no rate of messages.
+    pub(crate) fn say(&self, name: &str, number: f64, unit: &str) {
+        if self.json {
+            println!("{}", serde_json::json!({"part": "start", "what": name, "value": number, "unit": unit}));
+        } else {
+            println!("{:<9} {:<8} {name:<34} {number:>12.1} {unit}", "-", "start");
+        }
+    }
+}
+
+fn line(one: &Measured) -> String {
+    let latency = one.latency.map_or_else(String::new, |latency| {
+        format!("{:.1} / {:.1} / {:.1}", latency.p50_ms, latency.p99_ms, latency.max_ms)
+    });
+    let optional = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.0}"));
+    format!(
+        "{:<9} {:<8} {:<34} {:>12.0} {:>13.0} {:>5.0}% {latency:>24} {:>9} {:>8}  {}",
+        one.database,
+        one.part,
+        one.what,
+        one.messages_per_second,
+        one.bare_rows_per_second,
+        one.ratio_to_bare * 100.0,
+        optional(one.peak_mib),
+        optional(one.processor_micros_per_message),
+        one.note
+    )
+}
