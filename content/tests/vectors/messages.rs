@@ -1,11 +1,18 @@
 //! E-mails, letters and the Markdown in them, and letter timings (`templates.md` §7–§10, §12).
 
+use std::num::NonZeroI32;
+
 use content::{
     emails::{Email, EmailTemplate},
+    letter_timings::{
+        Calendar, Delivery, Division, Postage, Timings, can_be_cancelled, from_london,
+        is_bank_holiday, is_too_late_to_cancel, set_hour, to_london, utc_from_text,
+    },
     markdown,
     placeholders::Values,
     typography,
 };
+use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 pub(crate) fn email_plain(input: &Value, expect: &Value) -> Value {
@@ -100,4 +107,126 @@ fn without_styles(html: &str) -> String {
         rest = &value[value.find('"').expect("the end of a style") + 1..];
     }
     bare + rest
+}
+
+pub(crate) fn letter_timings(input: &Value, expect: &Value) -> Value {
+    answer_timings(input, expect).unwrap_or_else(|refusal| json!({ "error": refusal }))
+}
+
+fn answer_timings(input: &Value, expect: &Value) -> Result<Value, String> {
+    let answer = match op(input) {
+        "timings" => timings(input)?,
+        "can_be_cancelled" => {
+            let (created, now) = (moment(input, "created_at")?, moment(input, "now")?);
+            let status = text(input, "status");
+            json!({
+                "can_be_cancelled": can_be_cancelled(&status, created, now),
+                "too_late": is_too_late_to_cancel(created, now),
+            })
+        }
+        "working_days" => working_days(date(input, "date")?),
+        "offset" => {
+            let days = input["days"]
+                .as_i64()
+                .and_then(|days| i32::try_from(days).ok());
+            let days = days.and_then(NonZeroI32::new).ok_or("days must not be 0")?;
+            let calendar = if input["calendar"] == "dvla" {
+                Calendar::Dvla
+            } else {
+                Calendar::RoyalMail(postage(input)?)
+            };
+            json!({ "date": calendar.offset(date(input, "date")?, days).to_string() })
+        }
+        "delivery" => {
+            let postage = postage(input)?;
+            let delivery = Delivery::of(date(input, "print_day")?, postage);
+            json!({
+                "days_in_transit": postage.days_in_transit(),
+                "earliest": delivery.earliest.to_string(),
+                "latest": delivery.latest.to_string(),
+            })
+        }
+        "utc_to_london" => {
+            let london = to_london(moment(input, "utc")?);
+            let mut answer = json!({ "london_aware": with_offset(&london) });
+            if expect.get("london_naive").is_some() {
+                answer["london_naive"] = london.datetime().to_string().into();
+            }
+            answer
+        }
+        "london_to_utc" => {
+            let shown = text(input, "london").parse().map_err(|_| "no time")?;
+            json!({ "utc": TimeZone::UTC.to_datetime(from_london(shown)).to_string() })
+        }
+        "set_hour" => {
+            let hour = input["hour"]
+                .as_i64()
+                .and_then(|hour| i8::try_from(hour).ok());
+            let given = text(input, "datetime").parse().map_err(|_| "no moment")?;
+            let set =
+                set_hour(given, hour.ok_or("no hour")?).map_err(|refusal| refusal.to_string())?;
+            json!({ "utc": with_offset(&set.to_zoned_datetime(TimeZone::UTC)) })
+        }
+        other => panic!("no such op: {other}"),
+    };
+    Ok(answer)
+}
+
+fn timings(input: &Value) -> Result<Value, String> {
+    let upload = moment(input, "upload_time")?;
+    let now = match input.get("now") {
+        Some(_) => moment(input, "now")?,
+        None => upload,
+    };
+    let timings = Timings::of(upload, postage(input)?);
+    let utc = |moment: Timestamp| with_offset(&moment.to_zoned_datetime(TimeZone::UTC));
+    Ok(json!({
+        "printed_by": utc(timings.printed_by),
+        "is_printed": timings.is_printed(now),
+        "earliest_delivery": utc(timings.earliest_delivery),
+        "latest_delivery": utc(timings.latest_delivery),
+    }))
+}
+
+fn working_days(day: Date) -> Value {
+    let (dvla, first, other) = (
+        Calendar::Dvla,
+        Calendar::RoyalMail(Postage::First),
+        Calendar::RoyalMail(Postage::Second),
+    );
+    json!({
+        "dvla": dvla.is_working_day(day),
+        "royal_mail_first_class": first.is_working_day(day),
+        "royal_mail_default": other.is_working_day(day),
+        "bank_holiday": {
+            "england-and-wales": is_bank_holiday(Division::EnglandAndWales, day),
+            "scotland": is_bank_holiday(Division::Scotland, day),
+            "northern-ireland": is_bank_holiday(Division::NorthernIreland, day),
+        },
+        "next_dvla": dvla.next_working_day(day).to_string(),
+        "previous_dvla": dvla.previous_working_day(day).to_string(),
+        "next_royal_mail_first": first.next_working_day(day).to_string(),
+        "next_royal_mail_second": other.next_working_day(day).to_string(),
+        "previous_royal_mail_first": first.previous_working_day(day).to_string(),
+        "previous_royal_mail_second": other.previous_working_day(day).to_string(),
+    })
+}
+
+fn moment(input: &Value, name: &str) -> Result<Timestamp, String> {
+    utc_from_text(&text(input, name)).map_err(|refusal| refusal.to_string())
+}
+
+fn date(input: &Value, name: &str) -> Result<Date, String> {
+    text(input, name).parse().map_err(|_| "no date".to_owned())
+}
+
+fn postage(input: &Value) -> Result<Postage, String> {
+    text(input, "postage")
+        .parse()
+        .map_err(|_| "no postage".to_owned())
+}
+
+fn with_offset(time: &ZonedDateTime) -> String {
+    let shown = time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z");
+    shown.to_string()
 }
