@@ -107,7 +107,7 @@ impl Body {
                 future.tally.pass_over_row(settings);
                 continue;
             }
-            let row = Row::read(
+            let row = Row::read_for_verdict(
                 &self.columns,
                 settings.template.channel(),
                 future.width,

@@ -14,6 +14,8 @@ use super::{Channel, header::Header};
 pub(super) struct Columns {
     slots: Vec<Slot>,
     places: Vec<Place>,
+    /// For each slot where the header whose cells count stands, unless that header is empty.
+    positions: Vec<Vec<usize>>,
     slot_by_key: HashMap<String, usize>,
     /// How many columns the header has.
     pub(super) header_len: usize,
@@ -51,6 +53,7 @@ impl Columns {
         let mut columns = Self {
             slots: Vec::new(),
             places: Vec::new(),
+            positions: Vec::new(),
             slot_by_key: HashMap::new(),
             header_len: header.names().len(),
             has_named_header,
@@ -71,6 +74,10 @@ impl Columns {
 
     pub(super) fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    pub(super) fn positions(&self) -> &[Vec<usize>] {
+        &self.positions
     }
 
     pub(super) fn slot_of(&self, key: &str) -> Option<usize> {
@@ -94,6 +101,7 @@ impl Columns {
 
     fn add_places(&mut self, header: &Header, channel: Channel) {
         let mut met = HashSet::new();
+        self.positions = vec![Vec::new(); self.slots.len()];
         for (position, (name, key)) in header.columns().enumerate() {
             let is_repeat = !met.insert(name);
             let Some(slot) = self.slot_of(key) else {
@@ -105,6 +113,9 @@ impl Columns {
             }
             if key.is_empty() && !name.is_empty() && !is_repeat {
                 self.unnamed_rival = Some(position);
+            }
+            if !name.is_empty() {
+                self.positions[slot].push(position);
             }
             self.places.push(Place {
                 position,

@@ -15,7 +15,7 @@ const MOST_CUTS: usize = 32;
 /// The tallies that may come to hold.
 #[derive(Debug)]
 pub(super) struct Futures {
-    /// For each slot where its header repeats.
+    /// For each header where it stands again.
     repeats: Vec<Vec<usize>>,
     /// Whether it makes a difference that there are cells past the header.
     extra_cells_from: Option<usize>,
@@ -31,15 +31,8 @@ pub(super) struct Future {
 
 impl Futures {
     pub(super) fn new(columns: &Columns, uses_extra_cells: bool) -> Self {
-        let mut repeats = vec![Vec::new(); columns.slots().len()];
-        for place in columns
-            .places()
-            .iter()
-            .filter(|place| place.is_repeat && !place.is_unnamed)
-        {
-            repeats[place.slot].push(place.position);
-        }
-        repeats.retain(|positions| !positions.is_empty());
+        let repeats_of = |positions: &Vec<usize>| positions.get(1..).map(<[usize]>::to_vec);
+        let repeats = columns.positions().iter().filter_map(repeats_of).collect();
         let extra_cells_matter = uses_extra_cells || !columns.has_named_header;
         let mut futures = Self {
             repeats,

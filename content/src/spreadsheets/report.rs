@@ -1,5 +1,7 @@
 //! What is said about a file (`recipients.md` §8.7).
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{Channel, Layout, Settings, header::Header, tally::Tally, verdict::Verdict};
@@ -46,8 +48,8 @@ pub struct ErrorCounts {
     pub rows_with_bad_qr_codes: usize,
 }
 
-/// One thing that is wrong in one row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// One thing that is wrong in one row. Its `Debug` does not show what is in the cell.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct CellError {
     /// The row's index, from 0 at the first after the header.
     pub row: usize,
@@ -126,6 +128,17 @@ impl Report {
     /// wrong.
     pub fn is_valid(&self) -> bool {
         self.rows() > 0 && self.has_recipient_columns && !self.has_errors()
+    }
+}
+
+impl fmt::Debug for CellError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CellError")
+            .field("row", &self.row)
+            .field("column_header", &self.column_header)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One row of a spreadsheet: its values by column (`recipients.md` §8.4).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use serde_json::{Map, Value};
 
@@ -16,8 +16,8 @@ use crate::{
 /// Under this key templates can reach the cells past the header. An accident of old, and used.
 const EXTRA_CELLS_KEY: &str = "none";
 
-/// What a row has under one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a row has under one key. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum CellValue<'row> {
     /// A cell with nothing in it, or only space.
     Empty,
@@ -40,6 +40,7 @@ pub struct Row<'row> {
 }
 
 impl<'row> Row<'row> {
+    /// The row with all its values.
     pub(super) fn read(
         columns: &'row Columns,
         channel: Channel,
@@ -47,21 +48,46 @@ impl<'row> Row<'row> {
         index: usize,
         record: &'row Record,
     ) -> Self {
-        let mut reading = Reading {
-            values: vec![None; columns.slots().len()],
-            unnamed: None,
-        };
-        for place in columns.places() {
-            let is_there = place.position < width || !place.is_repeat;
-            if is_there {
-                reading.take_cell(place, record);
-            }
-        }
+        let mut reading = Reading::new(columns);
+        reading.take_cells(columns.places(), width, record);
+        let values = reading.finish(columns);
         Self {
             index,
             channel,
             columns,
-            values: reading.finish(columns),
+            values,
+            record,
+            width,
+        }
+    }
+
+    /// The row with its values as far as they matter to what is wrong with it: the empty cells past the end of a
+    /// record, of which there may be thousands, end each list that they make longer as one.
+    pub(super) fn read_for_verdict(
+        columns: &'row Columns,
+        channel: Channel,
+        width: usize,
+        index: usize,
+        record: &'row Record,
+    ) -> Self {
+        let mut reading = Reading::new(columns);
+        let within = columns
+            .places()
+            .partition_point(|place| place.position < record.len());
+        reading.take_cells(&columns.places()[..within], width, record);
+        for (slot, positions) in columns.positions().iter().enumerate() {
+            let next = positions.partition_point(|&position| position < record.len());
+            let is_there = |position: &usize| *position < width || next == 0;
+            if positions.get(next).is_some_and(is_there) {
+                reading.put(slot, None);
+            }
+        }
+        let values = reading.finish(columns);
+        Self {
+            index,
+            channel,
+            columns,
+            values,
             record,
             width,
         }
@@ -204,6 +230,16 @@ impl<'row> CellValue<'row> {
     }
 }
 
+impl fmt::Debug for CellValue<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => formatter.write_str("Empty"),
+            Self::Text(_) => formatter.write_str("Text"),
+            Self::List(cells) => write!(formatter, "List({} cells)", cells.len()),
+        }
+    }
+}
+
 impl<'row> From<Option<Cow<'row, str>>> for CellValue<'row> {
     fn from(cell: Option<Cow<'row, str>>) -> Self {
         cell.map_or(Self::Empty, Self::Text)
@@ -218,18 +254,40 @@ struct Reading<'row> {
 }
 
 impl<'row> Reading<'row> {
+    fn new(columns: &Columns) -> Self {
+        Self {
+            values: vec![None; columns.slots().len()],
+            unnamed: None,
+        }
+    }
+
+    fn take_cells(&mut self, places: &[Place], width: usize, record: &'row Record) {
+        for place in places {
+            let is_there = place.position < width || !place.is_repeat;
+            if is_there {
+                self.take_cell(place, record);
+            }
+        }
+    }
+
     fn take_cell(&mut self, place: &Place, record: &'row Record) {
         let raw = record.get(place.position);
         let cell = raw.and_then(tidied);
         if place.is_unnamed {
             self.take_unnamed_cell(place, cell);
-            return;
-        }
-        let value = &mut self.values[place.slot];
-        *value = Some(match value.take() {
+        } else if place.is_recipient && raw.is_some() {
+            self.values[place.slot] = Some(cell.into());
+        } else {
             // Past the end of a short row even a recipient's cell is put to what is there.
-            Some(value) if !(place.is_recipient && raw.is_some()) => value.and(cell),
-            _ => cell.into(),
+            self.put(place.slot, cell);
+        }
+    }
+
+    fn put(&mut self, slot: usize, cell: Option<Cow<'row, str>>) {
+        let value = &mut self.values[slot];
+        *value = Some(match value.take() {
+            Some(value) => value.and(cell),
+            None => cell.into(),
         });
     }
 

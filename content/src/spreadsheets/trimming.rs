@@ -4,10 +4,12 @@
 //! cells and lines are the end of the text shows only when it ends, so a run of them is kept back until something else
 //! follows. Programs like to write a million blank lines after the last row; equal lines are kept as one with a count.
 
+use std::fmt;
+
 use crate::text::{is_any_space, is_known_space};
 
-/// A part of the text, and how many times over it comes.
-#[derive(Debug, PartialEq, Eq)]
+/// A part of the text, and how many times over it comes. Its `Debug` does not show it.
+#[derive(PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) text: String,
     pub(super) times: usize,
@@ -28,6 +30,17 @@ impl Segment {
     /// The line ends among the first `bytes` of the text, once over.
     pub(super) fn line_ends_before(&self, bytes: usize) -> usize {
         memchr::memchr_iter(b'\n', &self.text.as_bytes()[..bytes]).count()
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "Segment({} bytes, {} times)",
+            self.text.len(),
+            self.times
+        )
     }
 }
 
