@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
-use app::{App, queue_view::{self, QueueView}};
+use app::{
+    App,
+    queue_view::{self, View},
+};
 use domain::Lane;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
@@ -78,7 +81,7 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
     }
 }
 
-fn publish(app: &App, view: &QueueView) {
+fn publish(app: &App, view: &View) {
     let now = app.clock().now();
     let lanes: BTreeMap<(&str, Lane), _> = view.lanes.iter().map(|one| ((one.pool.as_str(), one.lane), one)).collect();
     // A lane that has emptied is told too, or its last number would stand for ever.

@@ -3,7 +3,13 @@
 //!
 //! Both take `$1`-style parameters. An argument knows its type even when it is null, because PostgreSQL asks.
 
-use std::{ops::Deref, ops::DerefMut, path::Path, str::FromStr, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use domain::Timestamp;
 use sqlx::{
@@ -268,13 +274,12 @@ impl Session {
     ) -> Result<u64, Error> {
         let mut inserted = 0;
         while rows.len() > 0 {
-            // Whole hundreds, then what is left one by one tenth: few statements to prepare, each used again.
-            let at_once = [100, 10, 1].into_iter().find(|size| *size <= rows.len()).unwrap_or(1);
+            let power = rows.len().ilog2().min(MOST_ROWS_AT_ONCE);
             let mut arguments = SqliteArguments::default();
-            for arg in rows.by_ref().take(at_once).flatten() {
+            for arg in rows.by_ref().take(1 << power).flatten() {
                 add_sqlite(&mut arguments, arg).map_err(sqlx::Error::Encode)?;
             }
-            let query = sqlx::query_with(AssertSqlSafe(table.values_statement(at_once)), arguments);
+            let query = sqlx::query_with(AssertSqlSafe(table.values_statement(power)), arguments);
             inserted += match &mut self.0 {
                 Connection::SqliteTx(c) => query.execute(&mut **c).await?.rows_affected(),
                 Connection::Sqlite(c) => query.execute(&mut **c).await?.rows_affected(),
@@ -311,11 +316,16 @@ impl Session {
     }
 }
 
-/// A table to put rows into: its name, its columns and their types.
+/// Rows are put by powers of two, at most this one: few statements to prepare, each used again and again.
+const MOST_ROWS_AT_ONCE: u32 = 7;
+
+/// A table to put rows into: its name, its columns and their types. Its statements are put together once.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) name: &'static str,
-    pub(crate) columns: &'static [(&'static str, ColumnType)],
+    name: &'static str,
+    columns: &'static [(&'static str, ColumnType)],
+    values: [OnceLock<Arc<str>>; MOST_ROWS_AT_ONCE as usize + 1],
+    unnest: OnceLock<Arc<str>>,
 }
 
 /// The type of a column, as far as arguments go.
@@ -343,29 +353,35 @@ impl ColumnType {
 }
 
 impl Table {
+    pub(crate) const fn new(name: &'static str, columns: &'static [(&'static str, ColumnType)]) -> Self {
+        Self { name, columns, values: [const { OnceLock::new() }; 8], unnest: OnceLock::new() }
+    }
+
     fn column_names(&self) -> String {
         self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 
-    fn values_statement(&self, rows: usize) -> String {
-        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
-        let values = vec![row.as_str(); rows].join(", ");
-        format!("INSERT INTO {} ({}) VALUES {values} ON CONFLICT DO NOTHING", self.name, self.column_names())
+    /// The statement for `1 << power` rows.
+    fn values_statement(&self, power: u32) -> Arc<str> {
+        let made = self.values[power as usize].get_or_init(|| {
+            let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+            let values = vec![row.as_str(); 1 << power].join(", ");
+            let (name, columns) = (self.name, self.column_names());
+            format!("INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT DO NOTHING").into()
+        });
+        made.clone()
     }
 
-    fn unnest_statement(&self) -> String {
-        let arrays: Vec<String> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, (_, kind))| format!("${}::{}[]", index + 1, kind.in_postgres()))
-            .collect();
-        format!(
-            "INSERT INTO {} ({}) SELECT * FROM UNNEST({}) ON CONFLICT DO NOTHING",
-            self.name,
-            self.column_names(),
-            arrays.join(", ")
-        )
+    fn unnest_statement(&self) -> Arc<str> {
+        let made = self.unnest.get_or_init(|| {
+            let array = |(index, (_, kind)): (usize, &(&str, ColumnType))| {
+                format!("${}::{}[]", index + 1, kind.in_postgres())
+            };
+            let arrays: Vec<String> = self.columns.iter().enumerate().map(array).collect();
+            let (name, columns, arrays) = (self.name, self.column_names(), arrays.join(", "));
+            format!("INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({arrays}) ON CONFLICT DO NOTHING").into()
+        });
+        made.clone()
     }
 }
 

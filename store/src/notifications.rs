@@ -98,9 +98,9 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-const TABLE: Table = Table {
-    name: "notifications",
-    columns: &[
+static TABLE: Table = Table::new(
+    "notifications",
+    &[
         ("id", ColumnType::Id),
         ("service_id", ColumnType::Id),
         ("job_id", ColumnType::Id),
@@ -123,7 +123,7 @@ const TABLE: Table = Table {
         ("updated_at", ColumnType::Time),
         ("problem", ColumnType::Text),
     ],
-};
+);
 
 impl NewNotification {
     /// Seals what is personal.

@@ -60,9 +60,9 @@ pub struct Taken {
     pub created_at: Timestamp,
 }
 
-const TABLE: Table = Table {
-    name: "tasks",
-    columns: &[
+static TABLE: Table = Table::new(
+    "tasks",
+    &[
         ("id", ColumnType::Id),
         ("pool", ColumnType::Text),
         ("lane", ColumnType::Text),
@@ -73,7 +73,7 @@ const TABLE: Table = Table {
         ("ready_at", ColumnType::Time),
         ("created_at", ColumnType::Time),
     ],
-};
+);
 
 /// Puts tasks in the queue.
 pub async fn insert_many(tx: &mut Tx, tasks: Vec<NewTask>) -> Result<(), Error> {

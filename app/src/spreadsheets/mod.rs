@@ -9,7 +9,7 @@ use bytes::Bytes;
 use content::{
     guest_lists::GuestList,
     phone_numbers::Permissions,
-    spreadsheets::{Checker, Kind, ReadError, Report, Settings, Template, to_csv},
+    spreadsheets::{Checker, Kind, ReadError, Report, Settings, Template, Utf8Stream, to_csv},
 };
 use domain::{Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId};
 use files::Key;
@@ -246,14 +246,10 @@ async fn remember(app: &App, upload: &Upload, id: JobId, report: &Report) -> Res
 /// How much of a file is looked at to tell what it is.
 const BEGINNING_BYTES: usize = 256 << 10;
 
-/// Whether a file that begins so is CSV in UTF-8; its last character may be cut.
+/// Whether a file that begins so can be read as it comes: CSV in an encoding that has no mark in front.
 fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
-    let whole_characters = match std::str::from_utf8(beginning) {
-        Ok(_) => beginning,
-        Err(error) if error.error_len().is_none() => &beginning[..error.valid_up_to()],
-        Err(_) => return false,
-    };
-    Kind::of(whole_characters, file_name) == Kind::Csv
+    let is_utf_16 = matches!(beginning, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
+    !is_utf_16 && Kind::of(beginning, file_name) == Kind::Csv
 }
 
 /// A file on its way in: each piece is checked and, if the file is kept, sealed and written.
@@ -275,8 +271,8 @@ impl Intake {
         Ok(Self { checker: Checker::new(settings), sealed, bytes: 0 })
     }
 
-    /// Takes the whole body. What begins as CSV in UTF-8 streams through; anything else – a workbook, text in another
-    /// encoding – has to be there whole before it can be read.
+    /// Takes the whole body. CSV streams through; anything else – a workbook, text in UTF-16 – has to be there whole
+    /// before it can be read.
     async fn take(
         &mut self,
         app: &App,
@@ -292,12 +288,13 @@ impl Intake {
             beginning.extend_from_slice(&piece);
         }
         if begins_as_csv(&beginning, file_name) {
-            self.keep(&beginning).await?;
+            let mut text = Utf8Stream::default();
+            self.keep(&text.push(&beginning)).await?;
             while let Some(piece) = body.next().await.transpose()? {
                 self.count(piece.len(), limit)?;
-                self.keep(&piece).await?;
+                self.keep(&text.push(&piece)).await?;
             }
-            return Ok(());
+            return self.keep(&text.finish()).await;
         }
         let mut whole = beginning;
         while let Some(piece) = body.next().await.transpose()? {
