@@ -25,9 +25,15 @@ pub(crate) fn say_json(value: &Value) {
 
 /// A table with its columns under one another, whatever script the cells are in.
 pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| printable(cell)).collect())
+        .collect();
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.width());
         cells.chain([headers[column].width()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..headers.len()).map(width).collect();
@@ -42,7 +48,11 @@ pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
 fn line<'cell>(cells: impl Iterator<Item = &'cell str>, widths: &[usize]) -> String {
     let mut line = String::new();
     for (cell, width) in cells.zip(widths) {
-        let _ = write!(line, "{cell}{}", " ".repeat(width.saturating_sub(cell.width()) + 2));
+        let _ = write!(
+            line,
+            "{cell}{}",
+            " ".repeat(width.saturating_sub(cell.width()) + 2)
+        );
     }
     line.trim_end().to_owned()
 }
@@ -80,9 +90,14 @@ pub(crate) fn text_of(value: &Value, member: &str) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
-        Value::Array(items) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
-        }
+        Value::Array(items) => items
+            .iter()
+            .map(|item| {
+                item.as_str()
+                    .map_or_else(|| item.to_string(), str::to_owned)
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
         other => other.to_string(),
     }
 }
@@ -90,13 +105,22 @@ pub(crate) fn text_of(value: &Value, member: &str) -> String {
 /// Objects as a table: a header and the member that goes under it.
 pub(crate) fn table_of(columns: &[(&str, &str)], items: &[Value]) -> String {
     let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
-    let row = |item: &Value| columns.iter().map(|(_, member)| text_of(item, member)).collect();
+    let row = |item: &Value| {
+        columns
+            .iter()
+            .map(|(_, member)| text_of(item, member))
+            .collect()
+    };
     table(&headers, &items.iter().map(row).collect::<Vec<_>>())
 }
 
 /// `1 row`, `10,000 rows`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
+    format!(
+        "{} {noun}{}",
+        thousands(number),
+        if number == 1 { "" } else { "s" }
+    )
 }
 
 /// A number with its thousands apart.
@@ -146,7 +170,9 @@ impl Progress {
             return Self::Lines { last: None };
         }
         let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("  {msg:>12} {bar:36} {human_pos:>9} of {human_len}  {elapsed}");
+        let style = ProgressStyle::with_template(
+            "  {msg:>12} {bar:36} {human_pos:>9} of {human_len}  {elapsed}",
+        );
         bar.set_style(style.expect("the template is right").progress_chars("━╸─"));
         Self::Bar(bar)
     }
@@ -162,7 +188,11 @@ impl Progress {
             }
             Self::Lines { last } => {
                 if position == length && *last != Some((stage, position)) {
-                    say(format!("  {stage} {} of {}", thousands(position), thousands(length)));
+                    say(format!(
+                        "  {stage} {} of {}",
+                        thousands(position),
+                        thousands(length)
+                    ));
                     *last = Some((stage, position));
                 }
             }
@@ -183,8 +213,14 @@ mod tests {
 
     #[test]
     fn columns_stand_under_one_another_in_any_script() {
-        let rows = [vec!["2".to_owned(), "林さん".to_owned(), "x".to_owned()], vec!["10".to_owned(), "Zoë".to_owned(), "y".to_owned()]];
-        assert_eq!(table(&["Row", "Name", ""], &rows), "Row  Name\n2    林さん  x\n10   Zoë     y");
+        let rows = [
+            vec!["2".to_owned(), "林さん".to_owned(), "x".to_owned()],
+            vec!["10".to_owned(), "Zoë".to_owned(), "y".to_owned()],
+        ];
+        assert_eq!(
+            table(&["Row", "Name", ""], &rows),
+            "Row  Name\n2    林さん  x\n10   Zoë     y"
+        );
     }
 
     #[test]
@@ -195,7 +231,10 @@ mod tests {
 
     #[test]
     fn numbers_read_easily() {
-        assert_eq!((count(1, "row"), count(1_234_567, "row")), ("1 row".to_owned(), "1,234,567 rows".to_owned()));
+        assert_eq!(
+            (count(1, "row"), count(1_234_567, "row")),
+            ("1 row".to_owned(), "1,234,567 rows".to_owned())
+        );
         assert_eq!(rate(500, Duration::from_millis(250)), 2000);
     }
 }

@@ -22,7 +22,13 @@ impl Guest {
         let Self::Add { recipient, service } = self;
         let id = service.find(&client).await?;
         let body = json!({"recipient": recipient});
-        print_done(place, &client.post(&format!("/service/{id}/guest-list"), &body).await?, "added the guest");
+        print_done(
+            place,
+            &client
+                .post(&format!("/service/{id}/guest-list"), &body)
+                .await?,
+            "added the guest",
+        );
         Ok(())
     }
 }

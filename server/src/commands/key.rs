@@ -35,7 +35,8 @@ pub(super) enum Key {
 }
 
 fn key_type(text: &str) -> Result<KeyType, String> {
-    text.parse().map_err(|_| "use normal, team or test".to_owned())
+    text.parse()
+        .map_err(|_| "use normal, team or test".to_owned())
 }
 
 impl Key {
@@ -54,19 +55,33 @@ impl Key {
                 let keys = client.get(&format!("/service/{id}/api-keys"), &[]).await?;
                 print_list(place, &keys, &columns, "this service has no key");
             }
-            Self::Create { name, key_type, service } => {
+            Self::Create {
+                name,
+                key_type,
+                service,
+            } => {
                 let id = service.find(&client).await?;
                 let body = json!({"name": name, "key_type": key_type});
-                let made = client.post(&format!("/service/{id}/api-key"), &body).await?;
+                let made = client
+                    .post(&format!("/service/{id}/api-key"), &body)
+                    .await?;
                 if place.json {
                     say_json(&made);
                 } else {
-                    say(format!("{}\n\nKeep it now: it is not shown again.", text_of(&made, "key")));
+                    say(format!(
+                        "{}\n\nKeep it now: it is not shown again.",
+                        text_of(&made, "key")
+                    ));
                 }
             }
             Self::Revoke { id, service } => {
                 let service = service.find(&client).await?;
-                client.post(&format!("/service/{service}/api-key/revoke/{id}"), &json!({})).await?;
+                client
+                    .post(
+                        &format!("/service/{service}/api-key/revoke/{id}"),
+                        &json!({}),
+                    )
+                    .await?;
                 if place.json {
                     say_json(&json!({"id": id, "revoked": true}));
                 } else {

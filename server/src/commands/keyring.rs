@@ -40,15 +40,22 @@ impl Keyring {
 
 async fn add_key(settings: &Settings) -> anyhow::Result<()> {
     if settings.keyring.is_some() {
-        bail!("the keys are given as a setting: add a line to it, start the platform anew, then run `pillarbox keyring reseal`");
+        bail!(
+            "the keys are given as a setting: add a line to it, start the platform anew, then run `pillarbox keyring reseal`"
+        );
     }
     let next = open_vault(settings).await?.newest_key() + 1;
-    append_key(&keyring_path(settings), &Vault::new_key_line(next, &SystemEntropy))
+    append_key(
+        &keyring_path(settings),
+        &Vault::new_key_line(next, &SystemEntropy),
+    )
 }
 
 fn print(place: &Place, key: u32, done: Resealed) {
     if place.json {
-        return say_json(&json!({"key": key, "notifications": done.notifications, "api_keys": done.api_keys}));
+        return say_json(
+            &json!({"key": key, "notifications": done.notifications, "api_keys": done.api_keys}),
+        );
     }
     say(format!(
         "sealed {} and {} anew with key {key}\n\

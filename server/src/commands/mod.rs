@@ -30,7 +30,11 @@ use crate::{
 
 /// What was typed.
 #[derive(Debug, Parser)]
-#[command(name = "pillarbox", version, about = "Sends e-mails, text messages and letters for services, and tells what became of them")]
+#[command(
+    name = "pillarbox",
+    version,
+    about = "Sends e-mails, text messages and letters for services, and tells what became of them"
+)]
 pub struct Arguments {
     #[command(flatten)]
     place: Place,
@@ -68,7 +72,11 @@ impl Place {
     /// The running platform.
     fn client(&self) -> anyhow::Result<Client> {
         let (settings, _) = self.settings(None)?;
-        let url = self.url.clone().or_else(|| std::env::var("PILLARBOX_URL").ok().filter(|url| !url.is_empty()));
+        let url = self.url.clone().or_else(|| {
+            std::env::var("PILLARBOX_URL")
+                .ok()
+                .filter(|url| !url.is_empty())
+        });
         Client::find(&settings, url.as_deref())
     }
 }
@@ -121,8 +129,15 @@ enum Command {
 
 /// Runs what was typed; prints what went wrong as a sentence.
 pub fn run(arguments: Arguments) -> ExitCode {
-    let failed = if matches!(&arguments.command, Command::Job(job::Job::Check(_))) { 2 } else { 1 };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let failed = if matches!(&arguments.command, Command::Job(job::Job::Check(_))) {
+        2
+    } else {
+        1
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), failed),
     };

@@ -41,16 +41,32 @@ impl Queue {
                     ("Given up", "died_at"),
                     ("Why", "why"),
                 ];
-                print_list(place, &client.get("/queue/dead", &[]).await?, &columns, "no task was given up");
+                print_list(
+                    place,
+                    &client.get("/queue/dead", &[]).await?,
+                    &columns,
+                    "no task was given up",
+                );
                 Ok(())
             }
             Self::Replay { id: Some(id), .. } => replay(place, &client, &[id]).await,
-            Self::Replay { id: None, all: true } => {
+            Self::Replay {
+                id: None,
+                all: true,
+            } => {
                 let dead = client.get("/queue/dead", &[]).await?;
-                let ids = dead.as_array().into_iter().flatten().map(id_of).collect::<Result<Vec<_>, _>>()?;
+                let ids = dead
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(id_of)
+                    .collect::<Result<Vec<_>, _>>()?;
                 replay(place, &client, &ids).await
             }
-            Self::Replay { id: None, all: false } => bail!("say which task with its id, or --all"),
+            Self::Replay {
+                id: None,
+                all: false,
+            } => bail!("say which task with its id, or --all"),
         }
     }
 }
@@ -61,25 +77,37 @@ async fn show(place: &Place, client: &Client) -> anyhow::Result<()> {
         say_json(&view);
         return Ok(());
     }
-    let columns =
-        [("Pool", "pool"), ("Lane", "lane"), ("Tasks", "tasks"), ("Oldest ready, seconds", "oldest_ready_seconds")];
+    let columns = [
+        ("Pool", "pool"),
+        ("Lane", "lane"),
+        ("Tasks", "tasks"),
+        ("Oldest ready, seconds", "oldest_ready_seconds"),
+    ];
     print_list(place, &view["lanes"], &columns, "nothing waits");
     match view["dead_letters"].as_u64() {
         Some(0) | None => {}
-        Some(dead) => say(format!("\n{} given up: see `pillarbox queue dead`", count(dead, "task"))),
+        Some(dead) => say(format!(
+            "\n{} given up: see `pillarbox queue dead`",
+            count(dead, "task")
+        )),
     }
     Ok(())
 }
 
 async fn replay(place: &Place, client: &Client, ids: &[Uuid]) -> anyhow::Result<()> {
     for id in ids {
-        client.post(&format!("/queue/dead/{id}/replay"), &json!({})).await?;
+        client
+            .post(&format!("/queue/dead/{id}/replay"), &json!({}))
+            .await?;
         if place.json {
             say_json(&json!({"id": id, "replayed": true}));
         }
     }
     if !place.json {
-        say(format!("put {} back in the queue", count(ids.len() as u64, "task")));
+        say(format!(
+            "put {} back in the queue",
+            count(ids.len() as u64, "task")
+        ));
     }
     Ok(())
 }

@@ -22,10 +22,20 @@ pub(super) enum ReplyTo {
 impl ReplyTo {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
         let client = place.client()?;
-        let Self::Create { email_address, default, service } = self;
+        let Self::Create {
+            email_address,
+            default,
+            service,
+        } = self;
         let id = service.find(&client).await?;
         let body = json!({"email_address": email_address, "is_default": default});
-        print_done(place, &client.post(&format!("/service/{id}/email-reply-to"), &body).await?, "added reply-to address");
+        print_done(
+            place,
+            &client
+                .post(&format!("/service/{id}/email-reply-to"), &body)
+                .await?,
+            "added reply-to address",
+        );
         Ok(())
     }
 }

@@ -22,10 +22,20 @@ pub(super) enum Sender {
 impl Sender {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
         let client = place.client()?;
-        let Self::Create { sender, default, service } = self;
+        let Self::Create {
+            sender,
+            default,
+            service,
+        } = self;
         let id = service.find(&client).await?;
         let body = json!({"sms_sender": sender, "is_default": default});
-        print_done(place, &client.post(&format!("/service/{id}/sms-sender"), &body).await?, "added sender");
+        print_done(
+            place,
+            &client
+                .post(&format!("/service/{id}/sms-sender"), &body)
+                .await?,
+            "added sender",
+        );
         Ok(())
     }
 }

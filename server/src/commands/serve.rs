@@ -14,7 +14,12 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// What this process does
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "api,worker,clock")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "api,worker,clock"
+    )]
     roles: Vec<Role>,
     /// The address to listen on [default: 127.0.0.1:6011]; port 0 takes any that is free
     #[arg(long, value_name = "HOST:PORT")]
@@ -41,8 +46,14 @@ impl Serve {
         measures::start();
         let platform = wiring::open(settings).await?;
         let at_work = roles::start(platform, &self.roles, listener, stop);
-        let running = url.map(|url| Running { url, pid: std::process::id() });
-        let _announcement = running.as_ref().map(|running| directory.announce(running)).transpose()?;
+        let running = url.map(|url| Running {
+            url,
+            pid: std::process::id(),
+        });
+        let _announcement = running
+            .as_ref()
+            .map(|running| directory.announce(running))
+            .transpose()?;
         match &running {
             Some(running) => tracing::info!("serving at {}", running.url),
             None => tracing::info!("at work"),

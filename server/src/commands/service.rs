@@ -60,19 +60,43 @@ impl Service {
                     ("May", "permissions"),
                     ("A minute", "rate_limit"),
                 ];
-                print_list(place, &client.get("/service", &[]).await?, &columns, "there is no service yet");
+                print_list(
+                    place,
+                    &client.get("/service", &[]).await?,
+                    &columns,
+                    "there is no service yet",
+                );
             }
-            Self::Create { name, restricted, permissions, rate_limit, sms_sender, reply_to } => {
+            Self::Create {
+                name,
+                restricted,
+                permissions,
+                rate_limit,
+                sms_sender,
+                reply_to,
+            } => {
                 let body = given(json!({
                     "name": name, "restricted": restricted, "permissions": permissions, "rate_limit": rate_limit,
                     "sms_sender": sms_sender, "reply_to": reply_to,
                 }));
-                print_done(place, &client.post("/service", &body).await?, "made service");
+                print_done(
+                    place,
+                    &client.post("/service", &body).await?,
+                    "made service",
+                );
             }
-            Self::Update { service, active, restricted } => {
+            Self::Update {
+                service,
+                active,
+                restricted,
+            } => {
                 let id = service.find(&client).await?;
                 let body = given(json!({"active": active, "restricted": restricted}));
-                print_done(place, &client.post(&format!("/service/{id}"), &body).await?, "changed service");
+                print_done(
+                    place,
+                    &client.post(&format!("/service/{id}"), &body).await?,
+                    "changed service",
+                );
             }
         }
         Ok(())
@@ -81,6 +105,13 @@ impl Service {
 
 /// An object without the members that nobody gave.
 pub(super) fn given(object: Value) -> Value {
-    let Value::Object(members) = object else { return object };
-    Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
+    let Value::Object(members) = object else {
+        return object;
+    };
+    Value::Object(
+        members
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .collect::<Map<_, _>>(),
+    )
 }

@@ -24,7 +24,10 @@ pub(super) enum Sink {
 }
 
 fn channel(text: &str) -> Result<Channel, String> {
-    Channel::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| "use email, sms or letter".to_owned())
+    Channel::ALL
+        .into_iter()
+        .find(|one| one.as_str() == text)
+        .ok_or_else(|| "use email, sms or letter".to_owned())
 }
 
 impl Sink {
@@ -32,12 +35,21 @@ impl Sink {
         match self {
             Self::List { channel, limit } => {
                 let kept = look(place, channel, limit).await?;
-                let columns = [("When", "at"), ("Kind", "channel"), ("To", "to"), ("About", "about"), ("File", "path")];
+                let columns = [
+                    ("When", "at"),
+                    ("Kind", "channel"),
+                    ("To", "to"),
+                    ("About", "about"),
+                    ("File", "path"),
+                ];
                 if place.json || kept["kept"].as_array().is_none_or(Vec::is_empty) {
                     print_list(place, &kept["kept"], &columns, "the sink has kept nothing");
                 } else {
                     print_list(place, &kept["kept"], &columns[..4], "");
-                    say(format!("\nThe files are in {}", directory(place)?.display()));
+                    say(format!(
+                        "\nThe files are in {}",
+                        directory(place)?.display()
+                    ));
                 }
             }
             Self::Count => {
@@ -46,7 +58,12 @@ impl Sink {
                     say_json(&counts);
                 } else {
                     let of = |channel: &str| thousands(counts[channel].as_u64().unwrap_or(0));
-                    say(format!("{} e-mails, {} text messages, {} letters", of("email"), of("sms"), of("letter")));
+                    say(format!(
+                        "{} e-mails, {} text messages, {} letters",
+                        of("email"),
+                        of("sms"),
+                        of("letter")
+                    ));
                 }
             }
         }
@@ -77,5 +94,7 @@ async fn look(place: &Place, channel: Option<Channel>, limit: usize) -> anyhow::
             })
         })
         .collect();
-    Ok(json!({"counts": {"email": counts.email, "sms": counts.sms, "letter": counts.letter}, "kept": kept}))
+    Ok(
+        json!({"counts": {"email": counts.email, "sms": counts.sms, "letter": counts.letter}, "kept": kept}),
+    )
 }

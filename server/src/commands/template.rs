@@ -73,7 +73,9 @@ pub(super) struct TextArgs {
 
 impl TextArgs {
     fn content(&self) -> anyhow::Result<Option<String>> {
-        let Some(path) = &self.file else { return Ok(self.content.clone()) };
+        let Some(path) = &self.file else {
+            return Ok(self.content.clone());
+        };
         let mut text = String::new();
         let read = if path.as_os_str() == "-" {
             std::io::stdin().read_to_string(&mut text).map(drop)
@@ -86,11 +88,13 @@ impl TextArgs {
 }
 
 fn channel(text: &str) -> Result<Channel, String> {
-    text.parse().map_err(|_| "use email, sms or letter".to_owned())
+    text.parse()
+        .map_err(|_| "use email, sms or letter".to_owned())
 }
 
 fn lane(text: &str) -> Result<Lane, String> {
-    text.parse().map_err(|_| "use normal or priority".to_owned())
+    text.parse()
+        .map_err(|_| "use normal or priority".to_owned())
 }
 
 impl Template {
@@ -99,8 +103,13 @@ impl Template {
         match self {
             Self::List { service } => {
                 let id = service.find(&client).await?;
-                let columns =
-                    [("Id", "id"), ("Type", "template_type"), ("Name", "name"), ("Version", "version"), ("Archived", "archived")];
+                let columns = [
+                    ("Id", "id"),
+                    ("Type", "template_type"),
+                    ("Name", "name"),
+                    ("Version", "version"),
+                    ("Archived", "archived"),
+                ];
                 let templates = client.get(&format!("/service/{id}/template"), &[]).await?;
                 print_list(place, &templates, &columns, "this service has no template");
             }
@@ -108,20 +117,36 @@ impl Template {
                 let id = service.find(&client).await?;
                 print(place, &find_template(&client, id, &template).await?);
             }
-            Self::Create { name, channel, text, service } => {
+            Self::Create {
+                name,
+                channel,
+                text,
+                service,
+            } => {
                 let id = service.find(&client).await?;
-                let Some(content) = text.content()? else { bail!("say what the template says with --content or --file") };
+                let Some(content) = text.content()? else {
+                    bail!("say what the template says with --content or --file")
+                };
                 let body = given(json!({
                     "template_type": channel, "name": name, "subject": text.subject, "content": content,
                     "process_type": text.process_type,
                 }));
-                let made = client.post(&format!("/service/{id}/template"), &body).await?;
+                let made = client
+                    .post(&format!("/service/{id}/template"), &body)
+                    .await?;
                 print_done(place, &made, "made template");
             }
-            Self::Update { template, name, text, service } => {
+            Self::Update {
+                template,
+                name,
+                text,
+                service,
+            } => {
                 let id = service.find(&client).await?;
                 let before = find_template(&client, id, &template).await?;
-                let or_before = |new: Option<String>, member: &str| new.map_or_else(|| before[member].clone(), Value::from);
+                let or_before = |new: Option<String>, member: &str| {
+                    new.map_or_else(|| before[member].clone(), Value::from)
+                };
                 let body = given(json!({
                     "template_type": before["template_type"],
                     "name": or_before(name, "name"),
@@ -142,7 +167,13 @@ fn print(place: &Place, template: &Value) {
         return say_json(template);
     }
     let of = |member| text_of(template, member);
-    say(format!("{} ({}, version {})\n{}\n", of("name"), of("template_type"), of("version"), of("id")));
+    say(format!(
+        "{} ({}, version {})\n{}\n",
+        of("name"),
+        of("template_type"),
+        of("version"),
+        of("id")
+    ));
     if !template["subject"].is_null() {
         say(format!("Subject: {}\n", of("subject")));
     }

@@ -89,7 +89,9 @@ impl Up {
 /// Says at the start what the settings may be regretted for.
 pub(super) fn warn_of(settings: &Settings, strangers: &[String]) {
     for stranger in strangers {
-        tracing::warn!("the environment variable {stranger} names no setting; `pillarbox settings` lists them");
+        tracing::warn!(
+            "the environment variable {stranger} names no setting; `pillarbox settings` lists them"
+        );
     }
     for warning in settings::warnings(settings) {
         tracing::warn!("{warning}");
@@ -110,15 +112,32 @@ pub(super) async fn start(
     measures::start();
     let platform = wiring::open(settings).await?;
     let demo = demo_access(&platform, &directory).await?;
-    let at_work = roles::start(platform.clone(), &[Role::Api, Role::Worker, Role::Clock], Some(listener), stop);
-    let announcement = directory.announce(&Running { url: url.clone(), pid: std::process::id() })?;
+    let at_work = roles::start(
+        platform.clone(),
+        &[Role::Api, Role::Worker, Role::Clock],
+        Some(listener),
+        stop,
+    );
+    let announcement = directory.announce(&Running {
+        url: url.clone(),
+        pid: std::process::id(),
+    })?;
     tracing::info!("serving at {url}");
-    Ok(Started { url, demo, at_work, platform, _announcement: announcement, _lock: lock })
+    Ok(Started {
+        url,
+        demo,
+        at_work,
+        platform,
+        _announcement: announcement,
+        _lock: lock,
+    })
 }
 
 /// The keys of the demo service: made at the first start, remembered since; made anew if they were lost.
 async fn demo_access(platform: &Platform, directory: &DataDir) -> anyhow::Result<DemoAccess> {
-    let made = demo::create(&platform.app).await.context("cannot make the demo service")?;
+    let made = demo::create(&platform.app)
+        .await
+        .context("cannot make the demo service")?;
     if made.is_none()
         && let Some(known) = directory.read_json(DEMO_FILE)?
     {
@@ -138,13 +157,23 @@ async fn demo_access(platform: &Platform, directory: &DataDir) -> anyhow::Result
         sms: demo::DEMO_TEMPLATES.sms.as_uuid(),
         letter: demo::DEMO_TEMPLATES.letter.as_uuid(),
     };
-    let access = DemoAccess { service_id: demo::DEMO_SERVICE.as_uuid(), api_key, team_key, test_key, templates };
+    let access = DemoAccess {
+        service_id: demo::DEMO_SERVICE.as_uuid(),
+        api_key,
+        team_key,
+        test_key,
+        templates,
+    };
     let text = serde_json::to_string_pretty(&access).expect("texts are writable as JSON");
     directory.write_private(DEMO_FILE, &text)?;
     Ok(access)
 }
 
-async fn new_key(platform: &Platform, name: &str, key_type: KeyType) -> anyhow::Result<services::MadeKey> {
+async fn new_key(
+    platform: &Platform,
+    name: &str,
+    key_type: KeyType,
+) -> anyhow::Result<services::MadeKey> {
     let made = services::create_key(&platform.app, demo::DEMO_SERVICE, name, key_type).await;
     made.context("cannot make a key for the demo service")
 }
@@ -199,7 +228,11 @@ pub(super) fn this_program() -> anyhow::Result<String> {
 /// A word for a shell.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// How long a command waits between two looks at something that comes along.

@@ -21,7 +21,12 @@ impl Cancel {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
         let client = place.client()?;
         let service = self.service.find(&client).await?;
-        let job = client.post(&format!("/service/{service}/job/{}/cancel", self.id), &json!({})).await?;
+        let job = client
+            .post(
+                &format!("/service/{service}/job/{}/cancel", self.id),
+                &json!({}),
+            )
+            .await?;
         print_done(place, &job, "cancelled job");
         Ok(ExitCode::SUCCESS)
     }

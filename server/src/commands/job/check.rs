@@ -31,7 +31,11 @@ impl Check {
         let sheet = Sheet::find(&client, self.file, &self.service, &self.template).await?;
         let checked = check(&client, &sheet).await?;
         report::print(place, &sheet, &checked);
-        Ok(if checked.valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if checked.valid {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 

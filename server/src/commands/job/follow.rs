@@ -36,8 +36,9 @@ impl Standing {
         let text = |member: &str| job[member].as_str().unwrap_or_default().to_owned();
         let number = |member: &str| job[member].as_u64().unwrap_or(0);
         let statistics = job["statistics"].as_array().into_iter().flatten();
-        let statistics =
-            statistics.filter_map(|one| Some((one["status"].as_str()?.to_owned(), one["count"].as_u64()?))).collect();
+        let statistics = statistics
+            .filter_map(|one| Some((one["status"].as_str()?.to_owned(), one["count"].as_u64()?)))
+            .collect();
         Self {
             id: text("id"),
             status: text("job_status"),
@@ -50,7 +51,11 @@ impl Standing {
 
     /// Messages that were handed over, or failed.
     pub(in crate::commands) fn outcomes(&self) -> u64 {
-        self.statistics.iter().filter(|(status, _)| *status != "created").map(|(_, count)| count).sum()
+        self.statistics
+            .iter()
+            .filter(|(status, _)| *status != "created")
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// Every row is kept.
@@ -60,7 +65,10 @@ impl Standing {
 
     /// Nothing more will happen to it before a provider reports.
     fn is_over(&self) -> bool {
-        let is_settled = !matches!(self.status.as_str(), "pending" | "in progress" | "scheduled");
+        let is_settled = !matches!(
+            self.status.as_str(),
+            "pending" | "in progress" | "scheduled"
+        );
         is_settled && self.outcomes() >= self.kept
     }
 
@@ -109,11 +117,24 @@ pub(in crate::commands) async fn follow(
 
 /// What became of a job, for people.
 pub(in crate::commands) fn summary(standing: &Standing, took: Duration) -> String {
-    let rows: Vec<Vec<String>> =
-        standing.statistics.iter().map(|(status, count)| vec![status.clone(), thousands(*count)]).collect();
-    let mut text = if rows.is_empty() { String::new() } else { format!("{}\n\n", table(&["Status", "Messages"], &rows)) };
+    let rows: Vec<Vec<String>> = standing
+        .statistics
+        .iter()
+        .map(|(status, count)| vec![status.clone(), thousands(*count)])
+        .collect();
+    let mut text = if rows.is_empty() {
+        String::new()
+    } else {
+        format!("{}\n\n", table(&["Status", "Messages"], &rows))
+    };
     let outcomes = standing.outcomes();
-    text += &format!("{}: {} in {}, {} a second", standing.status, count(outcomes, "message"), seconds(took), thousands(rate(outcomes, took)));
+    text += &format!(
+        "{}: {} in {}, {} a second",
+        standing.status,
+        count(outcomes, "message"),
+        seconds(took),
+        thousands(rate(outcomes, took))
+    );
     if let Some(problem) = &standing.problem {
         text += &format!("\n{problem}");
     }

@@ -20,7 +20,12 @@ impl List {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
         let client = place.client()?;
         let service = self.service.find(&client).await?;
-        let jobs = client.get(&format!("/service/{service}/job"), &[("page", self.page.to_string())]).await?;
+        let jobs = client
+            .get(
+                &format!("/service/{service}/job"),
+                &[("page", self.page.to_string())],
+            )
+            .await?;
         let columns = [
             ("Id", "id"),
             ("File", "original_file_name"),

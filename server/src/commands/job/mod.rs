@@ -17,7 +17,6 @@ use super::Place;
 
 pub(super) use self::{
     check::check,
-    follow::Standing,
     report::errors_table,
     send::send_and_follow,
     sheet::{Sheet, Source},

@@ -10,8 +10,12 @@ use crate::{
 
 /// The cells that are wrong, where a spreadsheet program shows them.
 pub(in crate::commands) fn errors_table(errors: &[Value]) -> String {
-    let columns =
-        [("Row", "spreadsheet_row_number"), ("Column", "column_header"), ("Value", "value"), ("What is wrong", "message")];
+    let columns = [
+        ("Row", "spreadsheet_row_number"),
+        ("Column", "column_header"),
+        ("Value", "value"),
+        ("What is wrong", "message"),
+    ];
     table_of(&columns, errors)
 }
 
@@ -37,9 +41,13 @@ fn verdict(sheet: &Sheet, checked: &Checked) -> String {
     let (name, template) = (sheet.source.name(), sheet.template_name());
     let rows = count(checked.rows, "row");
     match checked.rows_with_errors() {
-        _ if checked.valid => format!("{name}: {rows}, nothing wrong; can be sent with `{template}`"),
+        _ if checked.valid => {
+            format!("{name}: {rows}, nothing wrong; can be sent with `{template}`")
+        }
         0 => format!("{name}: {rows}; cannot be sent with `{template}`"),
         1 => format!("{name}: {rows}, 1 of them with errors; cannot be sent with `{template}`"),
-        wrong => format!("{name}: {rows}, {wrong} of them with errors; cannot be sent with `{template}`"),
+        wrong => {
+            format!("{name}: {rows}, {wrong} of them with errors; cannot be sent with `{template}`")
+        }
     }
 }

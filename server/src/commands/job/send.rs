@@ -63,15 +63,26 @@ impl Send {
         }
         let standing = watch(place, &client, &sheet, &job).await?;
         print_end(place, &standing, began.elapsed());
-        Ok(if standing.is_finished() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if standing.is_finished() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 
 /// Makes the job of a spreadsheet that was kept.
-async fn create(client: &Client, sheet: &Sheet, checked: &Checked, at: Option<Timestamp>) -> anyhow::Result<Value> {
+async fn create(
+    client: &Client,
+    sheet: &Sheet,
+    checked: &Checked,
+    at: Option<Timestamp>,
+) -> anyhow::Result<Value> {
     let id = checked.id.context("the platform kept no spreadsheet")?;
     let body = given(json!({"id": id, "scheduled_for": at}));
-    client.post(&format!("/service/{}/job", sheet.service), &body).await
+    client
+        .post(&format!("/service/{}/job", sheet.service), &body)
+        .await
 }
 
 fn print_created(place: &Place, job: &Value, checked: &Checked) {
@@ -79,11 +90,18 @@ fn print_created(place: &Place, job: &Value, checked: &Checked) {
         return say_json(job);
     }
     let id = job["id"].as_str().unwrap_or_default();
-    let when = job["scheduled_for"].as_str().map_or_else(String::new, |at| format!(", to be sent at {at}"));
+    let when = job["scheduled_for"]
+        .as_str()
+        .map_or_else(String::new, |at| format!(", to be sent at {at}"));
     say(format!("job {id}: {}{when}", count(checked.rows, "row")));
 }
 
-async fn watch(place: &Place, client: &Client, sheet: &Sheet, job: &Value) -> anyhow::Result<Standing> {
+async fn watch(
+    place: &Place,
+    client: &Client,
+    sheet: &Sheet,
+    job: &Value,
+) -> anyhow::Result<Standing> {
     let id = crate::commands::target::id_of(job)?;
     let mut progress = Progress::new(!place.json);
     let standing = follow(client, sheet.service, id, |standing| {
@@ -117,7 +135,10 @@ pub(in crate::commands) async fn send_and_follow(
     anyhow::ensure!(checked.valid, "{} has errors", sheet.source.name());
     let job = create(client, sheet, &checked, None).await?;
     let id = crate::commands::target::id_of(&job)?;
-    let standing = follow(client, sheet.service, id, |standing| standing.show(progress)).await;
+    let standing = follow(client, sheet.service, id, |standing| {
+        standing.show(progress)
+    })
+    .await;
     progress.clear();
     standing
 }

@@ -48,14 +48,19 @@ pub(in crate::commands) struct Checked {
 
 impl Checked {
     pub(in crate::commands) fn rows_with_errors(&self) -> u64 {
-        self.error_counts.get("rows_with_errors").and_then(Value::as_u64).unwrap_or(0)
+        self.error_counts
+            .get("rows_with_errors")
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
     }
 }
 
 impl Source {
     pub(in crate::commands) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            Self::File(path) => path
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             Self::Embedded(name, _) => (*name).to_owned(),
         }
     }
@@ -63,13 +68,18 @@ impl Source {
     async fn body(&self) -> anyhow::Result<Body> {
         match self {
             Self::Embedded(_, bytes) => Ok(Body::from(*bytes)),
-            Self::File(path) => Ok(Body::wrap_stream(ReaderStream::with_capacity(open(path).await?, 64 << 10))),
+            Self::File(path) => Ok(Body::wrap_stream(ReaderStream::with_capacity(
+                open(path).await?,
+                64 << 10,
+            ))),
         }
     }
 }
 
 async fn open(path: &Path) -> anyhow::Result<tokio::fs::File> {
-    let file = tokio::fs::File::open(path).await.with_context(|| format!("cannot read {}", path.display()))?;
+    let file = tokio::fs::File::open(path)
+        .await
+        .with_context(|| format!("cannot read {}", path.display()))?;
     if !file.metadata().await.is_ok_and(|found| found.is_file()) {
         bail!("cannot read {}: it is no file", path.display());
     }
@@ -87,11 +97,20 @@ impl Sheet {
         open(&path).await?;
         let service = service.find(client).await?;
         let template = target::find_template(client, service, template).await?;
-        Ok(Self { source: Source::File(path), service, template })
+        Ok(Self {
+            source: Source::File(path),
+            service,
+            template,
+        })
     }
 
     /// Sends the file to be checked and, if `keep`, to be kept for a job.
-    pub(super) async fn upload(&self, client: &Client, sender: Option<Uuid>, keep: bool) -> anyhow::Result<Checked> {
+    pub(super) async fn upload(
+        &self,
+        client: &Client,
+        sender: Option<Uuid>,
+        keep: bool,
+    ) -> anyhow::Result<Checked> {
         let mut query = vec![
             ("template_id", target::id_of(&self.template)?.to_string()),
             ("file_name", self.source.name()),
@@ -99,7 +118,9 @@ impl Sheet {
         ];
         query.extend(sender.map(|id| ("sender_id", id.to_string())));
         let path = format!("/service/{}/spreadsheet", self.service);
-        let answer = client.upload(&path, &query, self.source.body().await?).await;
+        let answer = client
+            .upload(&path, &query, self.source.body().await?)
+            .await;
         let answer = answer.with_context(|| format!("cannot use {}", self.source.name()))?;
         serde_json::from_value(answer).context("the platform answered something that is no answer")
     }

@@ -23,13 +23,19 @@ impl Status {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
         let client = place.client()?;
         let service = self.service.find(&client).await?;
-        let job = client.get(&format!("/service/{service}/job/{}", self.id), &[]).await?;
+        let job = client
+            .get(&format!("/service/{service}/job/{}", self.id), &[])
+            .await?;
         let standing = Standing::of(&job);
         if place.json {
             say_json(&standing.line());
             return Ok(ExitCode::SUCCESS);
         }
-        say(format!("{}: {}", text_of(&job, "original_file_name"), standing.status));
+        say(format!(
+            "{}: {}",
+            text_of(&job, "original_file_name"),
+            standing.status
+        ));
         if let Some(problem) = &standing.problem {
             say(problem);
         }
@@ -40,8 +46,11 @@ impl Status {
             thousands(standing.outcomes())
         ));
         if !standing.statistics.is_empty() {
-            let rows: Vec<_> =
-                standing.statistics.iter().map(|(status, count)| vec![status.clone(), thousands(*count)]).collect();
+            let rows: Vec<_> = standing
+                .statistics
+                .iter()
+                .map(|(status, count)| vec![status.clone(), thousands(*count)])
+                .collect();
             say(format!("\n{}", table(&["Status", "Messages"], &rows)));
         }
         Ok(ExitCode::SUCCESS)

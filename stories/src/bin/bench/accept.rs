@@ -9,7 +9,7 @@ use crate::{
     children::{Order, Worker},
     databases::Place,
     load::{self, Load},
-    options::{Channel, Options},
+    options::Options,
     results::{Measured, Results, mib},
     serve::Door,
     usage::Usage,
@@ -23,7 +23,12 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
     for &channel in &options.channel {
         for &connections in &options.connections {
             let measured = Duration::from_secs(options.seconds);
-            let load = Load { channel, connections, warm_up: WARM_UP, measured };
+            let load = Load {
+                channel,
+                connections,
+                warm_up: WARM_UP,
+                measured,
+            };
             results.add(&measure_one(place, load).await?);
         }
     }
@@ -34,7 +39,12 @@ async fn measure_one(place: &Place, load: Load) -> Result<Measured> {
     let fresh = place.fresh().await?;
     let mut server = Worker::start(&Order::Serve(fresh.ground.clone()))?;
     let door: Door = server.hear().await?;
-    eprintln!("{} at {} connections: the server is process {}", load.channel.as_str(), load.connections, server.process());
+    eprintln!(
+        "{} at {} connections: the server is process {}",
+        load.channel.as_str(),
+        load.connections,
+        server.process()
+    );
     let before: Usage = server.ask().await?;
     let answered = load::run(&door, load).await?;
     let after: Usage = server.ask().await?;
@@ -49,7 +59,11 @@ async fn measure_one(place: &Place, load: Load) -> Result<Measured> {
     Ok(Measured {
         database: place.name(),
         part: "accept",
-        what: format!("{}, {} connections", load.channel.as_str(), load.connections),
+        what: format!(
+            "{}, {} connections",
+            load.channel.as_str(),
+            load.connections
+        ),
         latency: answered.latency,
         resident_mib: Some(mib(after.resident_kib)),
         peak_mib: Some(mib(after.peak_kib)),

@@ -29,10 +29,20 @@ pub(crate) struct Task {
 }
 
 /// How many bare rows a second go in here, now.
-pub(crate) async fn rate(place: &Place, channel: Channel, rows: u32, of_a_job: bool) -> Result<f64> {
+pub(crate) async fn rate(
+    place: &Place,
+    channel: Channel,
+    rows: u32,
+    of_a_job: bool,
+) -> Result<f64> {
     let fresh = place.fresh().await?;
-    let took: Duration =
-        have_done(&Order::Bare(Task { ground: fresh.ground.clone(), channel, rows, of_a_job })).await?;
+    let took: Duration = have_done(&Order::Bare(Task {
+        ground: fresh.ground.clone(),
+        channel,
+        rows,
+        of_a_job,
+    }))
+    .await?;
     fresh.expect_kept(u64::from(rows)).await?;
     fresh.remove().await?;
     Ok(per_second(u64::from(rows), took))
@@ -57,7 +67,7 @@ pub(crate) async fn insert(task: &Task) -> Result<Duration> {
     let started = Instant::now();
     for batch in batches {
         let mut tx = platform.app.store().write().await?;
-        insert_many(&mut tx, batch).await?;
+        insert_many(&mut tx, &batch).await?;
         tx.commit().await?;
     }
     Ok(started.elapsed())
@@ -67,14 +77,22 @@ fn row(platform: &Platform, task: &Task, job: &JobOrigin, number: u32) -> NewNot
     let (person, now) = (Person(number), RealClock.now());
     let is_text = task.channel == Channel::Sms;
     NewNotification {
-        id: if task.of_a_job { job.row(number) } else { NotificationId::mint(now, &RealEntropy) },
+        id: if task.of_a_job {
+            job.row(number)
+        } else {
+            NotificationId::mint(now, &RealEntropy)
+        },
         service_id: platform.service,
         job_row: task.of_a_job.then_some((job.job, number)),
         template_id: platform.template(task.channel),
         template_version: 1,
         api_key_id: (!task.of_a_job).then_some(platform.key),
         key_type: KeyType::Normal,
-        channel: if is_text { domain::Channel::Sms } else { domain::Channel::Email },
+        channel: if is_text {
+            domain::Channel::Sms
+        } else {
+            domain::Channel::Email
+        },
         status: NotificationStatus::Created,
         contents: Contents {
             recipient: person.recipient(task.channel).into(),

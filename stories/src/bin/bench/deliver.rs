@@ -42,17 +42,29 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
         let bare = bare::rate(place, channel, messages, true).await?;
         for taker in [Taker::Sink, Taker::Nobody] {
             let fresh = place.fresh().await?;
-            let order = Order::Deliver(Task { ground: fresh.ground.clone(), channel, messages, taker });
+            let order = Order::Deliver(Task {
+                ground: fresh.ground.clone(),
+                channel,
+                messages,
+                taker,
+            });
             let went: Went = have_done(&order).await?;
             fresh.remove().await?;
-            let to = if taker == Taker::Sink { "to the sink" } else { "to a yes" };
+            let to = if taker == Taker::Sink {
+                "to the sink"
+            } else {
+                "to a yes"
+            };
             results.add(&Measured {
                 database: place.name(),
                 part: "deliver",
                 what: format!("{} {to}", channel.as_str()),
                 resident_mib: Some(mib(went.usage.resident_kib)),
                 peak_mib: Some(mib(went.usage.peak_kib)),
-                processor_micros_per_message: Some(micros_each(went.usage.processor_seconds, u64::from(messages))),
+                processor_micros_per_message: Some(micros_each(
+                    went.usage.processor_seconds,
+                    u64::from(messages),
+                )),
                 ..Measured::rate(u64::from(messages), went.took, bare)
             });
         }
@@ -77,9 +89,20 @@ pub(crate) async fn drain(task: &Task) -> Result<Went> {
     workers.stop().await?;
 
     let progress = app::jobs::find(&platform.app, platform.service, id).await?;
-    let statistics = progress.map(|progress| progress.statistics).unwrap_or_default();
-    let delivered = statistics.get(&NotificationStatus::Delivered).copied().unwrap_or(0);
-    ensure!(delivered == task.messages, "not every message was handed over: {statistics:?}");
-    let usage = Usage { processor_seconds: after.processor_seconds - before.processor_seconds, ..after };
+    let statistics = progress
+        .map(|progress| progress.statistics)
+        .unwrap_or_default();
+    let delivered = statistics
+        .get(&NotificationStatus::Delivered)
+        .copied()
+        .unwrap_or(0);
+    ensure!(
+        delivered == task.messages,
+        "not every message was handed over: {statistics:?}"
+    );
+    let usage = Usage {
+        processor_seconds: after.processor_seconds - before.processor_seconds,
+        ..after
+    };
     Ok(Went { took, usage })
 }

@@ -64,23 +64,47 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
     Ok(())
 }
 
-async fn measure_one(place: &Place, channel: Channel, rows: u32, everything_on: bool, bare: f64) -> Result<Measured> {
+async fn measure_one(
+    place: &Place,
+    channel: Channel,
+    rows: u32,
+    everything_on: bool,
+    bare: f64,
+) -> Result<Measured> {
     let fresh = place.fresh().await?;
-    let order = Order::Job(Task { ground: fresh.ground.clone(), channel, rows, everything_on });
+    let order = Order::Job(Task {
+        ground: fresh.ground.clone(),
+        channel,
+        rows,
+        everything_on,
+    });
     let went: Went = have_done(&order).await?;
     fresh.expect_kept(u64::from(rows)).await?;
     fresh.remove().await?;
 
-    let on = if everything_on { "all on" } else { "delivery off" };
-    let rest = went.handed_over.map_or_else(String::new, |all| format!(", all handed over in {:.2} s", all.as_secs_f64()));
+    let on = if everything_on {
+        "all on"
+    } else {
+        "delivery off"
+    };
+    let rest = went.handed_over.map_or_else(String::new, |all| {
+        format!(", all handed over in {:.2} s", all.as_secs_f64())
+    });
     Ok(Measured {
         database: place.name(),
         part: "job",
         what: format!("{} {rows} rows, {on}", channel.as_str()),
         resident_mib: Some(mib(went.usage.resident_kib)),
         peak_mib: Some(mib(went.usage.peak_kib)),
-        processor_micros_per_message: Some(micros_each(went.usage.processor_seconds, u64::from(rows))),
-        note: format!("kept in {:.2} s, of it the upload {:.2} s{rest}", went.kept.as_secs_f64(), went.uploaded.as_secs_f64()),
+        processor_micros_per_message: Some(micros_each(
+            went.usage.processor_seconds,
+            u64::from(rows),
+        )),
+        note: format!(
+            "kept in {:.2} s, of it the upload {:.2} s{rest}",
+            went.kept.as_secs_f64(),
+            went.uploaded.as_secs_f64()
+        ),
         ..Measured::rate(u64::from(rows), went.kept, bare)
     })
 }
@@ -91,7 +115,14 @@ pub(crate) async fn send(task: &Task) -> Result<Went> {
     let file = task.ground.directory.join("people.csv");
     people::write_spreadsheet(&file, task.channel, task.rows)?;
     let before = Usage::mine()?;
-    let workers = Workers::start(&platform.app, if task.everything_on { POOLS.to_vec() } else { job_pools() });
+    let workers = Workers::start(
+        &platform.app,
+        if task.everything_on {
+            POOLS.to_vec()
+        } else {
+            job_pools()
+        },
+    );
 
     let started = RealClock.now();
     let id = upload(&platform, task.channel, &file).await?;
@@ -103,17 +134,33 @@ pub(crate) async fn send(task: &Task) -> Result<Went> {
     };
     workers.stop().await?;
     let after = Usage::mine()?;
-    let usage = Usage { processor_seconds: after.processor_seconds - before.processor_seconds, ..after };
-    Ok(Went { uploaded, kept: kept_at.since(started), handed_over, usage })
+    let usage = Usage {
+        processor_seconds: after.processor_seconds - before.processor_seconds,
+        ..after
+    };
+    Ok(Went {
+        uploaded,
+        kept: kept_at.since(started),
+        handed_over,
+        usage,
+    })
 }
 
 /// Those that keep the rows of jobs.
 pub(crate) fn job_pools() -> Vec<Pool> {
-    POOLS.iter().filter(|pool| pool.name == "job-tasks").cloned().collect()
+    POOLS
+        .iter()
+        .filter(|pool| pool.name == "job-tasks")
+        .cloned()
+        .collect()
 }
 
 /// Uploads a spreadsheet as it streams from the disk.
-pub(crate) async fn upload(platform: &Platform, channel: Channel, file: &std::path::Path) -> Result<JobId> {
+pub(crate) async fn upload(
+    platform: &Platform,
+    channel: Channel,
+    file: &std::path::Path,
+) -> Result<JobId> {
     let upload = Upload {
         service: platform.service,
         template: platform.template(channel),
@@ -122,7 +169,12 @@ pub(crate) async fn upload(platform: &Platform, channel: Channel, file: &std::pa
         keep: true,
     };
     let body = ReaderStream::with_capacity(tokio::fs::File::open(file).await?, 64 << 10);
-    let checked = spreadsheets::upload(&platform.app, upload, body.map_err(|_| UploadError::BrokeOff)).await?;
+    let checked = spreadsheets::upload(
+        &platform.app,
+        upload,
+        body.map_err(|_| UploadError::BrokeOff),
+    )
+    .await?;
     if !checked.is_valid {
         bail!("the spreadsheet is not valid: {:?}", checked.problems());
     }
@@ -131,9 +183,20 @@ pub(crate) async fn upload(platform: &Platform, channel: Channel, file: &std::pa
 
 /// Makes the job and waits until its rows are kept; when that was.
 pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Timestamp> {
-    app::jobs::create(app, NewJob { service, id, created_by: None, scheduled_for: None }).await?;
+    app::jobs::create(
+        app,
+        NewJob {
+            service,
+            id,
+            created_by: None,
+            scheduled_for: None,
+        },
+    )
+    .await?;
     loop {
-        let job = store::jobs::find(&mut app.read().await?, service, id).await?.context("the job is gone")?;
+        let job = store::jobs::find(&mut app.read().await?, service, id)
+            .await?
+            .context("the job is gone")?;
         match (job.status, job.processing_finished) {
             (JobStatus::Finished, Some(at)) => return Ok(at),
             (JobStatus::Pending | JobStatus::InProgress, _) => tokio::time::sleep(LOOK).await,
@@ -146,7 +209,10 @@ pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Tim
 pub(crate) async fn all_handed_over(app: &App) -> Result<Timestamp> {
     loop {
         let now = RealClock.now();
-        if store::tasks::list_depths(&mut app.read().await?, now).await?.is_empty() {
+        if store::tasks::list_depths(&mut app.read().await?, now)
+            .await?
+            .is_empty()
+        {
             return Ok(now);
         }
         tokio::time::sleep(LOOK).await;
@@ -163,7 +229,10 @@ impl Workers {
     pub(crate) fn start(app: &App, pools: Vec<Pool>) -> Self {
         let stop = CancellationToken::new();
         let (runner, until) = (app.runner(queue::Settings::default()), stop.clone());
-        Self { stop, running: tokio::spawn(async move { runner.run(pools, until).await }) }
+        Self {
+            stop,
+            running: tokio::spawn(async move { runner.run(pools, until).await }),
+        }
     }
 
     pub(crate) async fn stop(self) -> Result<()> {

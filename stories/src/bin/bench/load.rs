@@ -67,7 +67,11 @@ pub(crate) async fn run(door: &Door, load: Load) -> Result<Answered> {
             }
         }
     }
-    Ok(Answered { counted: latencies.len() as u64, all, latency: Latency::of(&mut latencies) })
+    Ok(Answered {
+        counted: latencies.len() as u64,
+        all,
+        latency: Latency::of(&mut latencies),
+    })
 }
 
 /// A token as the official clients make it.
@@ -86,7 +90,12 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(door: &Door, channel: Channel, number: usize, tokens: watch::Receiver<Arc<str>>) -> Result<Self> {
+    async fn open(
+        door: &Door,
+        channel: Channel,
+        number: usize,
+        tokens: watch::Receiver<Arc<str>>,
+    ) -> Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", door.port)).await?;
         stream.set_nodelay(true)?;
         let path = channel.as_str();
@@ -99,7 +108,9 @@ impl Connection {
                  Content-Type: application/json\r\nAuthorization: Bearer ",
                 door.port
             ),
-            after_token: (first..first + BODIES).map(|number| rest_of_request(door, channel, Person(number))).collect(),
+            after_token: (first..first + BODIES)
+                .map(|number| rest_of_request(door, channel, Person(number)))
+                .collect(),
             received: Vec::with_capacity(16 << 10),
         })
     }
@@ -133,11 +144,16 @@ impl Connection {
         self.received.clear();
         let head = loop {
             self.read_more().await?;
-            if let Some(end) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
+            if let Some(end) = self
+                .received
+                .windows(4)
+                .position(|four| four == b"\r\n\r\n")
+            {
                 break end + 4;
             }
         };
-        let length = content_length(&self.received[..head]).context("an answer does not say how long it is")?;
+        let length = content_length(&self.received[..head])
+            .context("an answer does not say how long it is")?;
         while self.received.len() < head + length {
             self.read_more().await?;
         }

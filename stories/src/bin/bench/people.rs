@@ -56,7 +56,9 @@ impl Person {
         let name = self.pick(&NAMES);
         let known = match channel {
             Channel::Sms => json!({"name": name, "day": self.pick(&DAYS)}),
-            Channel::Email => json!({"name": name, "branch": self.pick(&BRANCHES), "date": self.pick(&DAYS)}),
+            Channel::Email => {
+                json!({"name": name, "branch": self.pick(&BRANCHES), "date": self.pick(&DAYS)})
+            }
         };
         match known {
             Value::Object(members) => members,
@@ -68,15 +70,23 @@ impl Person {
 /// Writes a spreadsheet of so many people: the recipient, a name and two more columns.
 pub(crate) fn write_spreadsheet(path: &Path, channel: Channel, rows: u32) -> io::Result<()> {
     let mut file = io::BufWriter::new(std::fs::File::create(path)?);
-    writeln!(file, "{}", match channel {
-        Channel::Sms => "phone number,name,day,street",
-        Channel::Email => "email address,name,branch,date",
-    })?;
+    writeln!(
+        file,
+        "{}",
+        match channel {
+            Channel::Sms => "phone number,name,day,street",
+            Channel::Email => "email address,name,branch,date",
+        }
+    )?;
     for person in (0..rows).map(Person) {
         let (recipient, name) = (person.recipient(channel), person.pick(&NAMES));
         let (branch, day) = (person.pick(&BRANCHES), person.pick(&DAYS));
         match channel {
-            Channel::Sms => writeln!(file, "{recipient},{name},{day},\"{}, {branch} Road\"", person.0)?,
+            Channel::Sms => writeln!(
+                file,
+                "{recipient},{name},{day},\"{}, {branch} Road\"",
+                person.0
+            )?,
             Channel::Email => writeln!(file, "{recipient},{name},{branch},{day}")?,
         }
     }

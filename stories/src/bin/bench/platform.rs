@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use app::{App, Foundations, Providers, Sink, Weighted, demo::DEMO_SERVICE, services::NewService, templates::NewTemplate};
+use app::{
+    App, Foundations, Providers, Sink, Weighted, demo::DEMO_SERVICE, services::NewService,
+    templates::NewTemplate,
+};
 use async_trait::async_trait;
 use domain::{Allowance, ApiKeyId, Clock, Entropy, KeyType, ServiceId, TemplateId, Timestamp};
 use files::Files;
@@ -47,14 +50,19 @@ pub(crate) enum Taker {
 
 impl Platform {
     pub(crate) async fn open(ground: &Ground, taker: Taker) -> Result<Self> {
-        let metrics = PrometheusBuilder::new().install_recorder().context("metrics cannot be counted")?;
+        let metrics = PrometheusBuilder::new()
+            .install_recorder()
+            .context("metrics cannot be counted")?;
         let entropy: Arc<dyn Entropy> = Arc::new(RealEntropy);
         let vault = Vault::from_text(&Vault::new_key_line(1, &*entropy), entropy.clone())?;
         let store = Store::connect(&ground.database, CONNECTIONS, vault).await?;
         store.migrate().await?;
         let foundations = Foundations {
             store,
-            files: Files::open(&format!("file:{}", ground.directory.join("files").display()))?,
+            files: Files::open(&format!(
+                "file:{}",
+                ground.directory.join("files").display()
+            ))?,
             providers: takers(ground, taker),
             clock: Arc::new(RealClock),
             entropy,
@@ -69,15 +77,32 @@ impl Platform {
         app::demo::create(&app).await?;
         let new = NewService {
             rate_limit: RATE_LIMIT,
-            limits: [(Allowance::Sms, DAILY_LIMIT), (Allowance::Email, DAILY_LIMIT)].into(),
+            limits: [
+                (Allowance::Sms, DAILY_LIMIT),
+                (Allowance::Email, DAILY_LIMIT),
+            ]
+            .into(),
             ..NewService::named("Riverside Council")
         };
         let service = app::services::create(&app, new).await?.id;
         let made = app::services::create_key(&app, service, "bench", KeyType::Normal).await?;
-        let secret = made.key.reveal().get(made.key.reveal().len() - 36..).context("a key ends in a UUID")?.to_owned();
+        let secret = made
+            .key
+            .reveal()
+            .get(made.key.reveal().len() - 36..)
+            .context("a key ends in a UUID")?
+            .to_owned();
         let sms = copy_template(&app, service, domain::Channel::Sms).await?;
         let email = copy_template(&app, service, domain::Channel::Email).await?;
-        Ok(Self { app, metrics, service, key: made.id, secret, sms, email })
+        Ok(Self {
+            app,
+            metrics,
+            service,
+            key: made.id,
+            secret,
+            sms,
+            email,
+        })
     }
 
     pub(crate) const fn template(&self, channel: Channel) -> TemplateId {
@@ -88,9 +113,16 @@ impl Platform {
     }
 }
 
-async fn copy_template(app: &App, service: ServiceId, channel: domain::Channel) -> Result<TemplateId> {
+async fn copy_template(
+    app: &App,
+    service: ServiceId,
+    channel: domain::Channel,
+) -> Result<TemplateId> {
     let all = app::templates::list(app, DEMO_SERVICE).await?;
-    let one = all.into_iter().find(|one| one.template_type == channel).context("the demo has one of each channel")?;
+    let one = all
+        .into_iter()
+        .find(|one| one.template_type == channel)
+        .context("the demo has one of each channel")?;
     let new = NewTemplate {
         template_type: channel,
         name: one.name,
@@ -111,8 +143,14 @@ fn takers(ground: &Ground, taker: Taker) -> Providers {
 
 fn taken_by<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Providers {
     Providers {
-        email: vec![Weighted { provider: provider.clone(), priority: 100 }],
-        sms: vec![Weighted { provider, priority: 100 }],
+        email: vec![Weighted {
+            provider: provider.clone(),
+            priority: 100,
+        }],
+        sms: vec![Weighted {
+            provider,
+            priority: 100,
+        }],
         letter: Vec::new(),
     }
 }
@@ -171,9 +209,14 @@ impl SmsProvider for Nobody {
 pub(crate) struct RealClock;
 
 impl Clock for RealClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else asks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the Clock that everybody else asks"
+    )]
     fn now(&self) -> Timestamp {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp::from_unix_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
     }
 }

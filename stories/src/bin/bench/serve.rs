@@ -7,7 +7,6 @@ use api::Api;
 use axum::serve::ListenerExt as _;
 use domain::{ServiceId, TemplateId};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::{
     children,
@@ -55,10 +54,16 @@ pub(crate) async fn serve(ground: &Ground) -> Result<()> {
         sms: platform.template(Channel::Sms),
         email: platform.template(Channel::Email),
     })?;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while lines.next_line().await?.is_some() {
+    tokio::task::spawn_blocking(tell_usage).await??;
+    server.abort();
+    Ok(())
+}
+
+/// Until the input ends, an answer a line.
+fn tell_usage() -> Result<()> {
+    for line in std::io::stdin().lines() {
+        line?;
         children::reply(&Usage::mine()?)?;
     }
-    server.abort();
     Ok(())
 }

@@ -22,7 +22,11 @@ pub(crate) async fn measure(results: &mut Results) -> Result<()> {
         eprintln!("start is left out: build the program first, cargo build --release");
         return Ok(());
     }
-    results.say("size of the program", mib(std::fs::metadata(&program)?.len() / 1024), "MiB");
+    results.say(
+        "size of the program",
+        mib(std::fs::metadata(&program)?.len() / 1024),
+        "MiB",
+    );
     let (mut fresh, mut again, mut resident) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {
         let directory = tempfile::tempdir()?;
@@ -48,7 +52,10 @@ async fn start_once(program: &Path, data: &Path) -> Result<(f64, Usage)> {
         .kill_on_drop(true)
         .spawn()?;
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    lines.next_line().await?.context("the program ended before its line")?;
+    lines
+        .next_line()
+        .await?
+        .context("the program ended before its line")?;
     let took = started.elapsed().as_secs_f64() * 1000.0;
     let usage = Usage::of(&child.id().context("the program has ended")?.to_string())?;
     stop(&mut child).await?;
@@ -58,7 +65,10 @@ async fn start_once(program: &Path, data: &Path) -> Result<(f64, Usage)> {
 /// As an operator would, so that the next start finds a directory that was left in order.
 async fn stop(child: &mut Child) -> Result<()> {
     let process = child.id().context("the program has ended")?.to_string();
-    Command::new("kill").args(["-TERM", &process]).status().await?;
+    Command::new("kill")
+        .args(["-TERM", &process])
+        .status()
+        .await?;
     let status = child.wait().await?;
     ensure!(status.success(), "the program ended with {status}");
     Ok(())
