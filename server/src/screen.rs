@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// No cell of a table is wider.
+/// No cell of a table is wider, but those of the last column, where sentences stand.
 const WIDEST: usize = 60;
 
 /// Prints a line. Whoever reads may have gone (`| head`): then there is nobody to tell.
@@ -27,7 +27,7 @@ pub(crate) fn say_json(value: &Value) {
 pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.iter().map(|cell| printable(cell)).collect())
+        .map(|row| printable_row(row, headers.len()))
         .collect();
     let width = |column: usize| {
         let cells = rows
@@ -57,8 +57,22 @@ fn line<'cell>(cells: impl Iterator<Item = &'cell str>, widths: &[usize]) -> Str
     line.trim_end().to_owned()
 }
 
+fn printable_row(row: &[String], columns: usize) -> Vec<String> {
+    let widest = |column| {
+        if column + 1 == columns {
+            usize::MAX
+        } else {
+            WIDEST
+        }
+    };
+    let cells = row.iter().enumerate();
+    cells
+        .map(|(column, cell)| printable(cell, widest(column)))
+        .collect()
+}
+
 /// A value as one short line that cannot move the cursor: cells come from strangers.
-fn printable(text: &str) -> String {
+fn printable(text: &str, widest: usize) -> String {
     let mut shown = String::new();
     let mut width = 0;
     for character in text.chars() {
@@ -69,7 +83,7 @@ fn printable(text: &str) -> String {
             other => other,
         };
         width += character.width().unwrap_or(0);
-        if width > WIDEST {
+        if width > widest {
             shown.push('…');
             break;
         }
@@ -225,8 +239,11 @@ mod tests {
 
     #[test]
     fn a_cell_cannot_move_the_cursor_nor_turn_the_line() {
-        assert_eq!(printable("a\u{1b}[2J\nb\u{202E}c"), "a�[2J⏎b�c");
-        assert_eq!(printable(&"x".repeat(70)).chars().count(), WIDEST + 1);
+        assert_eq!(printable("a\u{1b}[2J\nb\u{202E}c", WIDEST), "a�[2J⏎b�c");
+        assert_eq!(
+            printable(&"x".repeat(70), WIDEST).chars().count(),
+            WIDEST + 1
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Log lines: on standard error, for people or for machines.
 
+use std::io::IsTerminal as _;
+
 use anyhow::Context as _;
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
 
@@ -26,7 +28,10 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
             log.level
         )
     })?;
-    let lines = fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    let lines = fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter);
     let _ = match log.format {
         LogFormat::Text => lines.finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),

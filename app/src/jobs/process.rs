@@ -274,10 +274,9 @@ async fn finish(app: &App, task: &Task, job: &Job, rows: u32) -> Result<Progress
     .await?;
     task.end(&mut tx).await?;
     tx.commit().await?;
-    let started = job.processing_started.unwrap_or(job.created_at);
     info!(
         job.id = %job.id, service.id = %job.service_id,
-        "Job {} created at {} started at {started} finished at {now}", job.id, job.created_at
+        "Job {} created at {} finished at {now}, all {rows} rows kept", job.id, job.created_at
     );
     Ok(Progress::Done)
 }

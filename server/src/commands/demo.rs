@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     Place, job,
     token::parts,
-    up::{self, DemoAccess, LOOK_AGAIN, Started, quoted, this_program},
+    up::{self, DemoAccess, Started, quoted, this_program},
 };
 use crate::{
     client::Client,
@@ -41,6 +41,8 @@ const BIN_DAYS_WITH_ERRORS: job::Source = job::Source::Embedded(
     "bin-days-with-errors.csv",
     include_bytes!("../../../examples/bin-days-with-errors.csv"),
 );
+
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How many of the errors of the bad example are shown.
 const ERRORS_SHOWN: usize = 6;

@@ -1,6 +1,6 @@
 //! `pillarbox up`: everything in one process, on nothing but itself.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use anyhow::Context as _;
 use app::{demo, services};
@@ -234,6 +234,3 @@ pub(super) fn quoted(word: &str) -> String {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
-
-/// How long a command waits between two looks at something that comes along.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);

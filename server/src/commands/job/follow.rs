@@ -13,7 +13,7 @@ use crate::{
     screen::{Progress, count, rate, seconds, table, thousands},
 };
 
-const SHORTEST: Duration = Duration::from_millis(100);
+const SHORTEST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// How a job stands.
