@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{data_dir::DataDir, outside::SystemClock, secrets, settings::Settings};
 
 /// Long enough for the check of the largest file; a dead platform is found by the connection.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A platform to speak to.

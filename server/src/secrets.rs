@@ -1,6 +1,7 @@
 //! The secrets of an installation: the keyring, and what internal clients sign with.
 
 use std::{
+    fmt::Write as _,
     fs::OpenOptions,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
@@ -94,10 +95,10 @@ pub fn internal_secrets(settings: &Settings) -> anyhow::Result<Vec<Private<Strin
     }
     let mut random = [0; 32];
     SystemEntropy.fill(&mut random);
-    let secret = random
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
+    let mut secret = String::new();
+    for byte in random {
+        let _ = write!(secret, "{byte:02x}");
+    }
     DataDir::new(&settings.data_dir).write_private(INTERNAL_SECRET, &secret)?;
     Ok(vec![secret.into()])
 }

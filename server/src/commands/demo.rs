@@ -66,11 +66,11 @@ struct Sum {
 
 impl Demo {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let place = &in_fresh_directory(place)?;
+        let place = &in_fresh_directory(place);
         let (mut settings, _) = place.settings(self.listen.as_deref())?;
         if settings.log.level == Settings::default().log.level {
             // The story is told on standard output; only what is wrong should come between.
-            settings.log.level = "warn".to_owned();
+            "warn".clone_into(&mut settings.log.level);
         }
         telemetry::start(&settings.log)?;
         let stop = signals::stop_when_asked()?;
@@ -110,18 +110,19 @@ impl Demo {
 }
 
 /// A demo begins in a directory of its own, unless one is given.
-fn in_fresh_directory(place: &Place) -> anyhow::Result<Place> {
+fn in_fresh_directory(place: &Place) -> Place {
     if place.data_dir.is_some() {
-        return Ok(place.clone());
+        return place.clone();
     }
-    let mut random = [0; 4];
+    // Temporary directories are shared: nobody must be able to make this one before us.
+    let mut random = [0; 8];
     SystemEntropy.fill(&mut random);
-    let name = format!("pillarbox-demo-{:08x}", u32::from_be_bytes(random));
+    let name = format!("pillarbox-demo-{:016x}", u64::from_be_bytes(random));
     let directory: PathBuf = std::env::temp_dir().join(name);
-    Ok(Place {
+    Place {
         data_dir: Some(directory),
         ..place.clone()
-    })
+    }
 }
 
 async fn listen_somewhere(address: &str, any_port: bool) -> anyhow::Result<TcpListener> {

@@ -45,13 +45,22 @@ pub struct Arguments {
 /// Which installation is meant, and how it should speak.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Place {
-    /// The directory of the installation [default: ./pillarbox-data, or PILLARBOX_DATA_DIR]
+    /// The directory of the installation
+    #[arg(
+        help = "The directory of the installation [default: ./pillarbox-data, or PILLARBOX_DATA_DIR]"
+    )]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The settings file [default: pillarbox.toml in the data directory, or PILLARBOX_CONFIG]
+    /// The settings file
+    #[arg(
+        help = "The settings file [default: pillarbox.toml in the data directory, or PILLARBOX_CONFIG]"
+    )]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the platform runs, in place of looking into the data directory [or PILLARBOX_URL]
+    /// Where the platform runs
+    #[arg(
+        help = "Where the platform runs, in place of looking into the data directory [or PILLARBOX_URL]"
+    )]
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
     /// Print JSON: an object a line

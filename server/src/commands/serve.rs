@@ -38,9 +38,10 @@ impl Serve {
         let directory = DataDir::new(&settings.data_dir);
         directory.make()?;
         let _lock = directory.share()?;
-        let listener = match self.roles.contains(&Role::Api) {
-            true => Some(roles::listen(&settings.listen).await?),
-            false => None,
+        let listener = if self.roles.contains(&Role::Api) {
+            Some(roles::listen(&settings.listen).await?)
+        } else {
+            None
         };
         let url = listener.as_ref().map(roles::url_of).transpose()?;
         measures::start();
@@ -54,9 +55,10 @@ impl Serve {
             .as_ref()
             .map(|running| directory.announce(running))
             .transpose()?;
-        match &running {
-            Some(running) => tracing::info!("serving at {}", running.url),
-            None => tracing::info!("at work"),
+        if let Some(running) = &running {
+            tracing::info!("serving at {}", running.url);
+        } else {
+            tracing::info!("at work");
         }
         at_work.until_stopped().await
     }

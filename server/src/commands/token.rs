@@ -23,17 +23,7 @@ const UUID_LENGTH: usize = 36;
 
 impl Token {
     pub(super) fn run(self, place: &Place) -> anyhow::Result<()> {
-        let key = match self.key {
-            Some(key) => key,
-            None => {
-                let (settings, _) = place.settings(None)?;
-                let demo = known_demo(&DataDir::new(&settings.data_dir))?;
-                demo.context(
-                    "there is no demo service in this data directory: give a key with --key",
-                )?
-                .api_key
-            }
-        };
+        let key = self.key.map_or_else(|| key_of_the_demo(place), Ok)?;
         let (service, secret) =
             parts(&key).context("that is no API key such as name-<service id>-<secret>")?;
         let token = client::token(service, secret);
@@ -44,6 +34,13 @@ impl Token {
         }
         Ok(())
     }
+}
+
+fn key_of_the_demo(place: &Place) -> anyhow::Result<String> {
+    let (settings, _) = place.settings(None)?;
+    let demo = known_demo(&DataDir::new(&settings.data_dir))?
+        .context("there is no demo service in this data directory: give a key with --key")?;
+    Ok(demo.api_key)
 }
 
 /// The service's id and the secret at the end of an API key.

@@ -1,6 +1,9 @@
 //! Finding the settings: file, environment, flags.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, anyhow, bail};
 use config::{Config, File, FileFormat};
@@ -114,10 +117,12 @@ fn settings_file(
     let path = data_dir
         .unwrap_or_else(|| Settings::default().data_dir)
         .join("pillarbox.toml");
-    let there = path
-        .try_exists()
-        .with_context(|| format!("cannot look for {}", path.display()))?;
-    Ok(there.then_some(path))
+    // A data directory that is not there, or is no directory, holds none.
+    match path.try_exists() {
+        Ok(there) => Ok(there.then_some(path)),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot look for {}", path.display())),
+    }
 }
 
 fn in_file(path: &Path, error: &config::ConfigError) -> anyhow::Error {

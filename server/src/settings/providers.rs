@@ -78,9 +78,8 @@ struct Table {
 
 impl Table {
     fn open(mut table: Map<String, Value>) -> Result<Self, String> {
-        let kind = match table.remove("kind") {
-            Some(Value::String(kind)) => kind,
-            _ => return Err("a provider needs its kind, such as `kind = \"sink\"`".to_owned()),
+        let Some(Value::String(kind)) = table.remove("kind") else {
+            return Err("a provider needs its kind, such as `kind = \"sink\"`".to_owned());
         };
         let priority = match table.remove("priority") {
             None => 100,

@@ -202,10 +202,7 @@ fn what_cannot_be_checked_is_said_in_a_sentence_with_a_code_of_its_own() {
 fn a_job_for_later_waits_and_can_be_cancelled() {
     let platform = Platform::up();
     let file = example("bin-days.xlsx");
-    let at = SystemClock
-        .now()
-        .plus(Duration::from_secs(3600))
-        .to_string();
+    let at = SystemClock.now().plus(Duration::from_hours(1)).to_string();
     let job = platform.answer(&[
         "job",
         "send",

@@ -157,9 +157,10 @@ fn a_new_key_seals_everything_anew_while_the_platform_runs() {
         rotated[0],
         json!({"key": 2, "notifications": 200, "api_keys": 3})
     );
+    let again = platform.answer(&["keyring", "reseal"]).remove(0);
     assert_eq!(
-        platform.answer(&["keyring", "reseal"])[0],
-        json!({"key": 2, "notifications": 0, "api_keys": 0})
+        (&again["key"], &again["notifications"]),
+        (&json!(2), &json!(0))
     );
     // The platform opens what the new key has sealed: its own keys, to begin with.
     a_token_is_taken(&platform);

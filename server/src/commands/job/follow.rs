@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     time::{Duration, Instant},
 };
 
@@ -128,7 +129,8 @@ pub(in crate::commands) fn summary(standing: &Standing, took: Duration) -> Strin
         format!("{}\n\n", table(&["Status", "Messages"], &rows))
     };
     let outcomes = standing.outcomes();
-    text += &format!(
+    let _ = write!(
+        text,
         "{}: {} in {}, {} a second",
         standing.status,
         count(outcomes, "message"),
@@ -136,7 +138,7 @@ pub(in crate::commands) fn summary(standing: &Standing, took: Duration) -> Strin
         thousands(rate(outcomes, took))
     );
     if let Some(problem) = &standing.problem {
-        text += &format!("\n{problem}");
+        let _ = write!(text, "\n{problem}");
     }
     text
 }

@@ -136,7 +136,7 @@ pub(in crate::commands) async fn send_and_follow(
     let job = create(client, sheet, &checked, None).await?;
     let id = crate::commands::target::id_of(&job)?;
     let standing = follow(client, sheet.service, id, |standing| {
-        standing.show(progress)
+        standing.show(progress);
     })
     .await;
     progress.clear();

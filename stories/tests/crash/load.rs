@@ -1,0 +1,176 @@
+//! What callers do while the process dies and comes back: they post, and they send spreadsheets, and try again.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use crate::platform::Platform;
+
+const POSTERS: usize = 4;
+const ROWS: usize = 2000;
+
+/// What was sent, as far as the callers know.
+#[derive(Default)]
+pub(crate) struct Sent {
+    /// The ids of every message that was answered with 201.
+    pub(crate) accepted: BTreeSet<String>,
+    /// For each spreadsheet, how often its job was created. An answer that got lost may hide one more.
+    pub(crate) files: Vec<String>,
+}
+
+/// Rows of each spreadsheet.
+pub(crate) const ROWS_OF_A_FILE: usize = ROWS;
+
+/// The callers.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    accepted: Arc<Mutex<BTreeSet<String>>>,
+    posters: Vec<tokio::task::JoinHandle<()>>,
+    sender: tokio::task::JoinHandle<Vec<String>>,
+}
+
+impl Load {
+    pub(crate) fn begin(platform: &Platform) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let accepted = Arc::new(Mutex::new(BTreeSet::new()));
+        let poster = |number| {
+            let poster = Poster::new(platform, number, accepted.clone());
+            tokio::spawn(poster.run(stop.clone()))
+        };
+        let sender = Sender { data_dir: platform.data_dir(), stop: stop.clone() };
+        Self {
+            posters: (0..POSTERS).map(poster).collect(),
+            sender: tokio::spawn(sender.run()),
+            stop,
+            accepted,
+        }
+    }
+
+    /// Lets everybody finish what they are at.
+    pub(crate) async fn end(self) -> Sent {
+        self.stop.store(true, Ordering::Relaxed);
+        for poster in self.posters {
+            poster.await.expect("a caller does not panic");
+        }
+        let files = self.sender.await.expect("a caller does not panic");
+        let accepted = std::mem::take(&mut *self.accepted.lock().expect("nobody panicked"));
+        Sent { accepted, files }
+    }
+}
+
+struct Poster {
+    client: reqwest::Client,
+    url: String,
+    template: String,
+    service: String,
+    secret: String,
+    number: usize,
+    accepted: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Poster {
+    #[expect(clippy::disallowed_methods, reason = "a caller's own client, on this machine")]
+    fn new(platform: &Platform, number: usize, accepted: Arc<Mutex<BTreeSet<String>>>) -> Self {
+        let given = platform.given();
+        let (rest, secret) = given.api_key.split_at(given.api_key.len() - 36);
+        let service = &rest[rest.len() - 37..rest.len() - 1];
+        Self {
+            client: reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client"),
+            url: format!("{}/v2/notifications/sms", platform.url()),
+            template: given.sms_template,
+            service: service.to_owned(),
+            secret: secret.to_owned(),
+            number,
+            accepted,
+        }
+    }
+
+    async fn run(self, stop: Arc<AtomicBool>) {
+        let mut count = 0;
+        while !stop.load(Ordering::Relaxed) {
+            count += 1;
+            if let Some(id) = self.post(count).await {
+                self.accepted.lock().expect("nobody panicked").insert(id);
+            }
+        }
+    }
+
+    /// The id, if the answer was 201. Anything else promises nothing.
+    async fn post(&self, count: usize) -> Option<String> {
+        let body = json!({
+            "phone_number": "07700900123",
+            "template_id": self.template,
+            "personalisation": {"name": format!("Poster {} message {count}", self.number), "day": "Friday"},
+        });
+        let answer = self.client.post(&self.url).bearer_auth(self.token()).json(&body).send().await.ok()?;
+        if answer.status() != 201 {
+            tokio::task::yield_now().await;
+            return None;
+        }
+        let body: Value = answer.json().await.ok()?;
+        body["id"].as_str().map(str::to_owned)
+    }
+
+    fn token(&self) -> String {
+        let now = crate::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+        let claims = json!({"iss": self.service, "iat": now});
+        let key = EncodingKey::from_secret(self.secret.as_bytes());
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).expect("claims can be signed")
+    }
+}
+
+/// Sends one spreadsheet after another by the binary's own command, and again when that fails.
+struct Sender {
+    data_dir: std::path::PathBuf,
+    stop: Arc<AtomicBool>,
+}
+
+impl Sender {
+    async fn run(self) -> Vec<String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut sent = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            let name = format!("file{}", sent.len());
+            let path = directory.path().join(format!("{name}.csv"));
+            std::fs::write(&path, spreadsheet(&name)).expect("a file can be written");
+            while !self.send(&path).await {
+                tokio::task::yield_now().await;
+            }
+            sent.push(name);
+        }
+        sent
+    }
+
+    async fn send(&self, path: &std::path::Path) -> bool {
+        let binary = std::env::current_exe().expect("this test is a file");
+        let binary = binary.parent().and_then(|deps| deps.parent()).expect("in deps").join("pillarbox");
+        let status = tokio::process::Command::new(binary)
+            .args(["job", "send", "--json", "--template", "Bin day", "--data-dir"])
+            .arg(&self.data_dir)
+            .arg(path)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .status()
+            .await;
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+/// Every row says which it is, in its message.
+fn spreadsheet(name: &str) -> String {
+    let mut text = "phone number,name,day\n".to_owned();
+    for row in 0..ROWS {
+        let _ = writeln!(text, "07700 900{:03},\"{name} row {row}\",\"Friday\nor Saturday\"", row % 1000);
+    }
+    text
+}

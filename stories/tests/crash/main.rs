@@ -1,0 +1,53 @@
+//! The real binary, killed at random moments of accept, job and delivery, started again, and counted (design §1,
+//! promises 1 to 3): nothing that was accepted is lost, no row is there twice, and a message is handed over twice only if
+//! it was in flight at a kill.
+//!
+//! `PILLARBOX_KILLS` says how often (default 8), `PILLARBOX_CRASH_SEED` at which moments, and
+//! `PILLARBOX_TEST_DATABASE` on which PostgreSQL server; without it, on the embedded default.
+
+mod count;
+mod load;
+mod platform;
+
+use std::time::{Duration, SystemTime};
+
+use load::Load;
+use platform::Platform;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+fn from_environment(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+#[expect(clippy::disallowed_methods, reason = "compared with the times of files")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_and_no_row_is_there_twice_however_often_the_process_is_killed() {
+    let kills = from_environment("PILLARBOX_KILLS", 8);
+    let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_124);
+    let mut random = StdRng::seed_from_u64(seed);
+    let platform = Platform::new().await;
+    let mut process = platform.start().await;
+    let load = Load::begin(&platform);
+
+    let mut moments = Vec::new();
+    for _ in 0..kills {
+        // The moment of the kill is the fault itself; nothing is waited for.
+        let delay = Duration::from_millis(random.random_range(20..900));
+        tokio::time::sleep(delay).await;
+        moments.push(now());
+        process.kill().await;
+        process = platform.start().await;
+    }
+    let sent = load.end().await;
+    platform.wait_until_nothing_waits().await;
+    let counted = count::count(&platform, &sent, &moments).await;
+    process.stop().await;
+
+    println!("{} kills (seed {seed}) on {}: {counted}", moments.len(), platform.database_kind());
+    assert!(sent.accepted.len() > 10 && !sent.files.is_empty(), "the load did nothing: {counted}");
+    counted.assert_promises();
+}

@@ -1,0 +1,180 @@
+//! The real binary in a data directory of its own, started and killed.
+
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+/// An installation: a data directory, a port, and perhaps a database on a PostgreSQL server.
+pub(crate) struct Platform {
+    directory: TempDir,
+    port: u16,
+    database: Option<String>,
+}
+
+/// A running process.
+pub(crate) struct Process {
+    child: Child,
+}
+
+/// What a developer is given at the first start.
+pub(crate) struct Given {
+    pub(crate) api_key: String,
+    pub(crate) sms_template: String,
+}
+
+impl Platform {
+    pub(crate) async fn new() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let database = match std::env::var("PILLARBOX_TEST_DATABASE") {
+            Ok(server) if server.starts_with("postgres") => Some(fresh_database(&server, port).await),
+            _ => None,
+        };
+        Self { directory: tempfile::tempdir().unwrap(), port, database }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    pub(crate) fn sink(&self) -> PathBuf {
+        self.data_dir().join("sink")
+    }
+
+    pub(crate) fn database_kind(&self) -> &'static str {
+        if self.database.is_some() { "PostgreSQL" } else { "SQLite" }
+    }
+
+    /// Starts the process and waits until it serves.
+    pub(crate) async fn start(&self) -> Process {
+        let mut command = Command::new(binary());
+        command
+            .args(["up", "--json", "--listen", &format!("127.0.0.1:{}", self.port)])
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            // A dead worker's tasks are taken over soon, so that the test ends soon.
+            .env("PILLARBOX_LEASE_SECONDS", "3")
+            .env("PILLARBOX_LOG__LEVEL", "error")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        if let Some(database) = &self.database {
+            command.env("PILLARBOX_DATABASE", database);
+        }
+        let mut child = command.spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it serves in time");
+        line.expect("its output is text").expect("it prints a line before it ends");
+        Process { child }
+    }
+
+    /// What the first start gave the developer.
+    pub(crate) fn given(&self) -> Given {
+        let text = std::fs::read_to_string(self.data_dir().join("demo.json")).expect("the first start wrote it");
+        let given: Value = serde_json::from_str(&text).expect("it is JSON");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        Given { api_key: text(&given["api_key"]), sms_template: text(&given["templates"]["sms"]) }
+    }
+
+    /// Runs one of the binary's own commands against this installation; what it printed, if it ended well.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> Option<String> {
+        let output = Command::new(binary())
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .expect("the binary starts");
+        output.status.success().then(|| String::from_utf8(output.stdout).expect("it prints text"))
+    }
+
+    /// Waits until no task waits and every job is over.
+    pub(crate) async fn wait_until_nothing_waits(&self) {
+        let all_done = async {
+            loop {
+                if self.is_idle().await {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, all_done).await.is_err() {
+            panic!("work is left: {:?} {:?}", self.queue().await, self.jobs().await);
+        }
+    }
+
+    async fn is_idle(&self) -> bool {
+        let waiting = |lane: &Value| lane["pool"] != "periodic-tasks" && lane["tasks"] != 0;
+        let queue = self.queue().await;
+        let jobs = self.jobs().await;
+        !queue.iter().any(waiting) && jobs.iter().all(|job| job["job_status"] == "finished")
+    }
+
+    async fn queue(&self) -> Vec<Value> {
+        let printed = self.command(&["queue", "show", "--json"]).await.unwrap_or_default();
+        let objects = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        objects.flat_map(|one| one["lanes"].as_array().cloned().unwrap_or_else(|| vec![one])).collect()
+    }
+
+    /// Every job, with the statistics of its rows.
+    pub(crate) async fn jobs(&self) -> Vec<Value> {
+        let mut jobs = Vec::new();
+        for page in 1.. {
+            let printed = self.command(&["job", "list", "--json", "--page", &page.to_string()]).await;
+            let found: Vec<Value> = printed
+                .unwrap_or_default()
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect();
+            if found.is_empty() {
+                break;
+            }
+            jobs.extend(found);
+        }
+        jobs
+    }
+}
+
+impl Process {
+    /// Ends it as a power cut would.
+    pub(crate) async fn kill(mut self) {
+        self.child.start_kill().expect("it runs");
+        self.child.wait().await.expect("it ends");
+    }
+
+    /// Ends it at the end of the test.
+    pub(crate) async fn stop(self) {
+        self.kill().await;
+    }
+}
+
+/// The binary lies beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/pillarbox`.
+fn binary() -> PathBuf {
+    let this = std::env::current_exe().expect("this test is a file");
+    let binary = this.parent().and_then(|deps| deps.parent()).expect("in target/<profile>/deps").join("pillarbox");
+    assert!(binary.exists(), "{} is not built: cargo build -p server --bin pillarbox", binary.display());
+    binary
+}
+
+async fn fresh_database(server: &str, port: u16) -> String {
+    let name = format!("pillarbox_crash_{}_{port}", std::process::id());
+    let mut connection = PgConnection::connect(server).await.expect("the test's PostgreSQL answers");
+    let statement = format!("CREATE DATABASE {name}");
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("a database can be made");
+    let (server, _) = server.rsplit_once('/').expect("an address with a database");
+    format!("{server}/{name}")
+}
