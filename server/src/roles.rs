@@ -22,6 +22,17 @@ pub enum Role {
     Clock,
 }
 
+impl Role {
+    /// Its name, as it is typed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::Clock => "clock",
+        }
+    }
+}
+
 /// Listens on this address.
 pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {

@@ -71,7 +71,14 @@ pub(crate) async fn connect(settings: &Settings, vault: Vault) -> anyhow::Result
         vault,
     )
     .await
-    .context("cannot open the database")
+    .with_context(|| {
+        let is_file = settings.database_address().starts_with("sqlite:");
+        if is_file {
+            "cannot open the database"
+        } else {
+            "cannot open the database: see that it runs and that the setting database is right"
+        }
+    })
 }
 
 /// Adds a key to the key file, which is made if it is not there; durable when this returns.

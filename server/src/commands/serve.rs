@@ -1,13 +1,16 @@
-//! `pillarbox serve`: some of the roles, for deployments of more than one process.
+//! `pillarbox serve`: some of the roles, for deployments of more than one process. With `--json` it says once, in a
+//! line, that it is at work.
 
 use anyhow::bail;
 use clap::Args;
+use serde_json::json;
 
 use super::{Place, up};
 use crate::{
     data_dir::{DataDir, Running},
     measures,
     roles::{self, Role},
+    screen::say_json,
     signals, telemetry, wiring,
 };
 
@@ -59,6 +62,11 @@ impl Serve {
             tracing::info!("serving at {}", running.url);
         } else {
             tracing::info!("at work");
+        }
+        if place.json {
+            let url = running.as_ref().map(|running| &running.url);
+            let roles: Vec<_> = self.roles.iter().map(|role| role.as_str()).collect();
+            say_json(&json!({"roles": roles, "url": url}));
         }
         at_work.until_stopped().await
     }

@@ -5,6 +5,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -47,9 +48,9 @@ pub(crate) fn lines(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// `pillarbox up`, in a directory that goes when it goes.
+/// A process of a platform, in a directory that goes with the last of them.
 pub(crate) struct Platform {
-    pub(crate) directory: TempDir,
+    pub(crate) directory: Arc<TempDir>,
     pub(crate) line: Value,
     process: Child,
     output: BufReader<ChildStdout>,
@@ -57,12 +58,18 @@ pub(crate) struct Platform {
 
 impl Platform {
     pub(crate) fn up() -> Self {
-        Self::up_in(tempfile::tempdir().unwrap())
+        Self::up_in(tempfile::tempdir().unwrap().into())
     }
 
-    pub(crate) fn up_in(directory: TempDir) -> Self {
+    pub(crate) fn up_in(directory: Arc<TempDir>) -> Self {
+        Self::start(&["up"], directory)
+    }
+
+    /// Starts what prints a line when it is at work, and waits for that.
+    pub(crate) fn start(arguments: &[&str], directory: Arc<TempDir>) -> Self {
         let mut process = pillarbox()
-            .args(["up", "--json", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(arguments)
+            .args(["--json", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -70,7 +77,7 @@ impl Platform {
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        let line = serde_json::from_str(&line).expect("up prints one object");
+        let line = serde_json::from_str(&line).expect("it prints one object");
         Self {
             directory,
             line,
@@ -132,7 +139,7 @@ impl Platform {
     }
 
     /// Asks it to stop; how it ended, how long that took, and what more it printed.
-    pub(crate) fn terminate(mut self) -> (ExitStatus, Duration, String, TempDir) {
+    pub(crate) fn terminate(mut self) -> (ExitStatus, Duration, String, Arc<TempDir>) {
         let asked = Instant::now();
         // The shell's own `kill`: not every machine has a program of that name.
         let killed = Command::new("sh")
@@ -146,8 +153,7 @@ impl Platform {
         let status = self.process.wait().unwrap();
         let took = asked.elapsed();
         assert!(took < PATIENCE);
-        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
-        (status, took, rest, directory)
+        (status, took, rest, self.directory.clone())
     }
 }
 

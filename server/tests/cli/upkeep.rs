@@ -1,4 +1,6 @@
-use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{
+    io::Write as _, net::TcpStream, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration,
+};
 
 use serde_json::json;
 
@@ -73,7 +75,7 @@ fn sigterm_finishes_what_is_in_hand_and_the_next_start_finds_everything() {
 fn what_lies_in_the_data_directory_is_for_its_owner_alone() {
     let parent = tempfile::tempdir().unwrap();
     let inside = tempfile::Builder::new().tempdir_in(parent.path()).unwrap();
-    let platform = Platform::up_in(inside);
+    let platform = Platform::up_in(inside.into());
     for secret in ["keyring", "internal-secret", "demo.json", "running.json"] {
         let found = std::fs::metadata(platform.directory.path().join(secret)).unwrap();
         assert_eq!(found.permissions().mode() & 0o777, 0o600, "{secret}");
@@ -194,13 +196,64 @@ fn the_queue_and_the_metrics_can_be_looked_at() {
 }
 
 #[test]
-fn the_roles_can_run_apart_and_migrate_comes_before() {
-    let directory = tempfile::tempdir().unwrap();
-    let migrated = pillarbox()
-        .args(["migrate", "--data-dir"])
-        .arg(directory.path())
-        .output()
-        .unwrap();
+fn the_roles_can_run_apart_once_the_database_is_migrated() {
+    let directory: Arc<_> = tempfile::tempdir().unwrap().into();
+    let migrate = ["migrate", "--data-dir", directory.path().to_str().unwrap()];
+    let migrated = pillarbox().args(migrate).output().unwrap();
     assert!(migrated.status.success(), "{}", stderr(&migrated));
-    assert!(directory.path().join("pillarbox.db").exists());
+
+    let api = Platform::start(&["serve", "--roles", "api"], directory.clone());
+    let worker = Platform::start(&["serve", "--roles", "worker,clock"], directory.clone());
+    assert_eq!(api.line["roles"], json!(["api"]));
+    assert_eq!(
+        worker.line,
+        json!({"roles": ["worker", "clock"], "url": null})
+    );
+    api.answer(&["service", "create", "Parks"]);
+    api.answer(&[
+        "template",
+        "create",
+        "Gate",
+        "--type",
+        "sms",
+        "--content",
+        "((name)): open on ((day))",
+    ]);
+    let file = example("bin-days.xlsx");
+    let job = [
+        "job",
+        "send",
+        file.to_str().unwrap(),
+        "--template",
+        "Gate",
+        "--follow",
+    ];
+    let told = api.answer(&job);
+    assert_eq!(
+        told.last().unwrap()["statistics"],
+        json!({"delivered": 200})
+    );
+    for process in [worker, api] {
+        assert_eq!(process.terminate().0.code(), Some(0));
+    }
+    assert!(!directory.path().join("running.json").exists());
+}
+
+#[test]
+fn a_stop_waits_no_longer_than_is_set_for_a_client_that_says_nothing() {
+    let directory: Arc<_> = tempfile::tempdir().unwrap().into();
+    std::fs::write(directory.path().join("pillarbox.toml"), "stop_seconds = 1").unwrap();
+    let platform = Platform::up_in(directory);
+    let host = platform.line["url"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("http://");
+    let mut silent = TcpStream::connect(host).unwrap();
+    silent.write_all(b"GET / HT").unwrap();
+    // Its bytes are read before those of whoever comes later.
+    assert_eq!(platform.http("GET /_status", "", "").0, 200);
+    let (status, took, _, _) = platform.terminate();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    drop(silent);
 }

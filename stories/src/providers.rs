@@ -1,0 +1,158 @@
+//! Providers that hold state: they remember what they were given, and misbehave when they are told to.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use providers::{Email, EmailProvider, Handed, Refusal, SendError, Sms, SmsProvider};
+use tokio::sync::Notify;
+
+/// What a provider does with the next message.
+#[derive(Debug, Clone)]
+pub enum Mood {
+    /// Takes it.
+    Takes,
+    /// Refuses its recipient for good.
+    RefusesRecipient,
+    /// Refuses its content for good.
+    RefusesMessage,
+    /// Is not there.
+    IsAway,
+    /// Takes it, and does not say so.
+    FallsSilent,
+    /// Takes it once the gate is opened, and tells when it has arrived there.
+    WaitsAt(Arc<Gate>),
+}
+
+/// Where a provider waits until a story lets it go on.
+#[derive(Debug, Default)]
+pub struct Gate {
+    /// A message has arrived.
+    pub arrived: Notify,
+    /// It may go on.
+    pub open: Notify,
+}
+
+#[derive(Debug)]
+struct State<M> {
+    taken: Vec<M>,
+    moods: VecDeque<Mood>,
+    mood: Mood,
+    reports: bool,
+}
+
+impl<M> Default for State<M> {
+    fn default() -> Self {
+        Self { taken: Vec::new(), moods: VecDeque::new(), mood: Mood::Takes, reports: true }
+    }
+}
+
+macro_rules! fake {
+    ($(#[$meta:meta])* $name:ident of $message:ty) => {
+        $(#[$meta])*
+        #[derive(Debug, Default)]
+        pub struct $name(Mutex<State<$message>>);
+
+        impl $name {
+            /// Everything it has taken, in order.
+            pub fn taken(&self) -> Vec<$message> {
+                self.state().taken.clone()
+            }
+
+            /// From now on it is in this mood.
+            pub fn is(&self, mood: Mood) {
+                self.state().mood = mood;
+            }
+
+            /// For the next messages it is in these moods, one each.
+            pub fn will_be(&self, moods: impl IntoIterator<Item = Mood>) {
+                self.state().moods.extend(moods);
+            }
+
+            /// Whether it reports what becomes of messages. It does unless it is told.
+            pub fn reports(&self, reports: bool) {
+                self.state().reports = reports;
+            }
+
+            fn state(&self) -> std::sync::MutexGuard<'_, State<$message>> {
+                self.0.lock().expect("nobody panics holding it")
+            }
+
+            async fn take(&self, message: &$message) -> Result<Handed, SendError> {
+                let mood = {
+                    let mut state = self.state();
+                    state.moods.pop_front().unwrap_or_else(|| state.mood.clone())
+                };
+                match mood {
+                    Mood::Takes => {}
+                    Mood::RefusesRecipient => return Err(SendError::rejected(Refusal::Recipient, "no such recipient")),
+                    Mood::RefusesMessage => return Err(SendError::rejected(Refusal::Message, "forbidden content")),
+                    Mood::IsAway => return Err(SendError::unavailable("nobody answers")),
+                    Mood::FallsSilent => {
+                        self.state().taken.push(message.clone());
+                        return Err(SendError::unknown("no answer came"));
+                    }
+                    Mood::WaitsAt(gate) => {
+                        gate.arrived.notify_one();
+                        gate.open.notified().await;
+                    }
+                }
+                self.state().taken.push(message.clone());
+                Ok(Handed::default())
+            }
+        }
+    };
+}
+
+fake!(
+    /// An e-mail provider.
+    FakeEmail of Email
+);
+fake!(
+    /// A text message provider.
+    FakeSms of Sms
+);
+
+#[async_trait]
+impl EmailProvider for FakeEmail {
+    fn name(&self) -> &'static str {
+        "fake-email"
+    }
+
+    fn reports_delivery(&self) -> bool {
+        self.state().reports
+    }
+
+    fn concurrency(&self) -> usize {
+        8
+    }
+
+    async fn send(&self, email: &Email) -> Result<Handed, SendError> {
+        self.take(email).await
+    }
+}
+
+#[async_trait]
+impl SmsProvider for FakeSms {
+    fn name(&self) -> &'static str {
+        "fake-sms"
+    }
+
+    fn reports_delivery(&self) -> bool {
+        self.state().reports
+    }
+
+    fn supports_international(&self) -> bool {
+        true
+    }
+
+    fn concurrency(&self) -> usize {
+        8
+    }
+
+    async fn send(&self, sms: &Sms) -> Result<Handed, SendError> {
+        self.take(sms).await
+    }
+}

@@ -1,0 +1,230 @@
+use std::{sync::Arc, time::Duration};
+
+use api::Api;
+use app::{App, Foundations, Providers, Weighted};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use domain::{Clock as _, Entropy as _};
+use files::Files;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use queue::Runner;
+use serde_json::{Value, json};
+use store::{Store, Vault};
+use tower::ServiceExt as _;
+
+use crate::{
+    database::Database,
+    outside::{ManualClock, SeededEntropy},
+    providers::{FakeEmail, FakeSms},
+};
+
+/// The name that internal clients sign with.
+pub const INTERNAL_CLIENT: &str = "notify-admin";
+/// Their secret.
+pub const INTERNAL_SECRET: &str = "an internal secret of the stories";
+
+/// Everything around and inside a platform.
+#[derive(Debug)]
+pub struct World {
+    /// The platform.
+    pub app: App,
+    /// The time.
+    pub clock: Arc<ManualClock>,
+    /// Who takes e-mails.
+    pub email: Arc<FakeEmail>,
+    /// Who takes texts.
+    pub sms: Arc<FakeSms>,
+    router: Router,
+    runner: Runner,
+    database: Database,
+    expects_dead_letters: bool,
+}
+
+/// An answer from the front door.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body as JSON; null if it is none.
+    pub json: Value,
+}
+
+impl Answer {
+    /// The message of its first error, in either shape.
+    pub fn message(&self) -> &str {
+        self.json["errors"][0]["message"].as_str().or(self.json["message"].as_str()).unwrap_or_default()
+    }
+
+    /// The data of an internal answer.
+    pub fn data(&self) -> &Value {
+        &self.json["data"]
+    }
+}
+
+impl World {
+    /// A new world on a Monday morning.
+    pub async fn new() -> Self {
+        let entropy = Arc::new(SeededEntropy::new(rand::rng().random_seed()));
+        let mut random = [0; 16];
+        entropy.fill(&mut random);
+        let database = Database::fresh(uuid::Uuid::from_bytes(random)).await;
+        let keyring = database.directory().join("keyring");
+        std::fs::write(&keyring, Vault::new_key_line(1, &*entropy)).expect("a key file can be written");
+        Self::over(database, entropy).await
+    }
+
+    async fn over(database: Database, entropy: Arc<SeededEntropy>) -> Self {
+        let keyring = database.directory().join("keyring");
+        let vault = Vault::open_file(&keyring, entropy.clone()).expect("the key file is good");
+        let store = Store::connect(&database.address(), 8, vault).await.expect("the database answers");
+        store.migrate().await.expect("the database can be migrated");
+        let files = database.directory().join("files");
+        let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
+        let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
+        let app = App::new(
+            app::Settings::default(),
+            Foundations {
+                store,
+                files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
+                providers: Providers {
+                    email: vec![Weighted { provider: email.clone(), priority: 100 }],
+                    sms: vec![Weighted { provider: sms.clone(), priority: 100 }],
+                    letter: Vec::new(),
+                },
+                clock: clock.clone(),
+                entropy,
+            },
+        );
+        app.prepare().await.expect("the days ahead can be made");
+        let router = api::router(Api::new(
+            app.clone(),
+            api::Settings {
+                internal_client_id: INTERNAL_CLIENT.to_owned(),
+                internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
+                trust_forwarded_proto: false,
+                git_commit: None,
+                metrics: Arc::new(String::new),
+                sink: None,
+            },
+        ));
+        let runner = app.runner(queue::Settings::default());
+        Self { app, clock, email, sms, router, runner, database, expects_dead_letters: false }
+    }
+
+    /// The same platform after a restart: other caches, other cursors, the same data.
+    #[must_use]
+    pub async fn restarted(self) -> Self {
+        let mut random = [0; 8];
+        self.app.entropy().fill(&mut random);
+        self.app.store().close().await;
+        Self::over(self.database, Arc::new(SeededEntropy::new(u64::from_be_bytes(random)))).await
+    }
+
+    /// Works on all that is ready, and on what that makes ready; how many tasks it was.
+    pub async fn run_tasks(&self) -> u32 {
+        self.runner.drain(app::tasks::POOLS).await
+    }
+
+    /// Fires what the clock has for this minute, then works.
+    pub async fn run_the_clock(&self) {
+        let minute = app::schedule::this_minute(self.clock.now());
+        app::schedule::fire(&self.app, minute).await.expect("the clock can enqueue");
+        self.run_tasks().await;
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The workers.
+    pub const fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// Where the embedded database is.
+    pub fn database_file(&self) -> std::path::PathBuf {
+        self.database.file()
+    }
+
+    /// Where the keys are.
+    pub fn keyring(&self) -> std::path::PathBuf {
+        self.database.directory().join("keyring")
+    }
+
+    /// Where the files are.
+    pub fn files(&self) -> std::path::PathBuf {
+        self.database.directory().join("files")
+    }
+
+    /// The database's address.
+    pub fn database_address(&self) -> String {
+        self.database.address()
+    }
+
+    /// This story gives a task up on purpose.
+    pub fn expect_dead_letters(&mut self) {
+        self.expects_dead_letters = true;
+    }
+
+    /// Asks through the front door.
+    pub async fn ask(&self, method: &str, path: &str, authorization: Option<&str>, body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "api.example.org");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request.body(body.into()).expect("a story asks well");
+        let response = self.router.clone().oneshot(request).await.expect("the router answers everything");
+        let (head, body) = response.into_parts();
+        let bytes = to_bytes(body, 64 << 20).await.expect("an answer has a body");
+        let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer { status: head.status, headers: head.headers, json }
+    }
+
+    /// Asks as an internal client.
+    pub async fn ask_internally(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        let token = self.token(INTERNAL_CLIENT, INTERNAL_SECRET);
+        self.ask(method, path, Some(&token), body).await
+    }
+
+    /// An `Authorization` header as the clients make it, at the world's time.
+    pub fn token(&self, issuer: &str, secret: &str) -> String {
+        let claims = json!({"iss": issuer, "iat": self.clock.now().unix_seconds()});
+        self.signed(&claims, secret)
+    }
+
+    /// An `Authorization` header with these claims.
+    pub fn signed(&self, claims: &Value, secret: &str) -> String {
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).expect("it can be signed");
+        format!("Bearer {token}")
+    }
+
+    /// Ends the story: no task is left and none was given up, unless the story said so.
+    pub async fn end(self) {
+        self.run_tasks().await;
+        let view = app::queue_view::look(&self.app).await.expect("the queue answers");
+        assert_eq!(view.lanes, [], "tasks were left behind");
+        if !self.expects_dead_letters {
+            let dead = app::queue_view::list_dead(&self.app, 10).await.expect("the queue answers");
+            assert_eq!(dead, [], "tasks were given up");
+        }
+        self.app.store().close().await;
+    }
+}
+
+/// A seed of its own for every world, so that ids differ between stories that share a server.
+trait RandomSeed {
+    fn random_seed(self) -> u64;
+}
+
+impl<R: rand::Rng> RandomSeed for R {
+    fn random_seed(mut self) -> u64 {
+        self.next_u64()
+    }
+}

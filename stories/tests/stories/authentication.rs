@@ -1,0 +1,103 @@
+//! Who may call, and what the others are told (public-api §3).
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use stories::{INTERNAL_CLIENT, INTERNAL_SECRET, World};
+
+const GENERAL: &str = "Invalid token: make sure your API token matches the example at \
+                       https://docs.notifications.service.gov.uk/rest-api.html#authorisation-header";
+const CLOCK: &str = "Error: Your system clock must be accurate to within 30 seconds";
+
+fn unsigned(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("Bearer {}.{}.c2lnbmF0dXJl", part(header), part(claims))
+}
+
+#[tokio::test]
+async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (service, secret) = (council.id.to_string(), council.normal.secret.as_str());
+    let now = domain::Clock::now(&*world.clock).unix_seconds();
+    let signed = |claims: Value| world.signed(&claims, secret);
+    let hs256 = json!({"typ": "JWT", "alg": "HS256"});
+    let table: Vec<(Option<String>, u16, &str)> = vec![
+        (None, 401, "Unauthorized: authentication token must be provided"),
+        (Some(String::new()), 401, "Unauthorized: authentication token must be provided"),
+        (Some("Basic abc".into()), 401, "Unauthorized: authentication bearer scheme must be used"),
+        (Some("Bearer".into()), 401, "Unauthorized: authentication bearer scheme must be used"),
+        (Some("Bearer a.b".into()), 403, GENERAL),
+        (Some("Bearer not-a-token".into()), 403, GENERAL),
+        (Some(unsigned(&hs256, &json!([]))), 403, GENERAL),
+        (Some(unsigned(&hs256, &json!({}))), 403, "Invalid token: iss field not provided"),
+        (Some(unsigned(&hs256, &json!({"iss": 5}))), 403, "Invalid token: service id is not the right data type"),
+        (Some(unsigned(&hs256, &json!({"iss": null}))), 403, "Invalid token: service id is not the right data type"),
+        (
+            Some(unsigned(&hs256, &json!({"iss": "11111111-1111-4111-8111-111111111111"}))),
+            403,
+            "Invalid token: service not found",
+        ),
+        (
+            Some(unsigned(&json!({"alg": "HS512"}), &json!({"iss": service}))),
+            403,
+            "Invalid token: algorithm used is not HS256",
+        ),
+        (Some(unsigned(&json!({}), &json!({"iss": service}))), 403, "Invalid token: algorithm used is not HS256"),
+        (Some(unsigned(&hs256, &json!({"iss": service, "iat": now}))), 403, "Invalid token: API key not found"),
+        (Some(signed(json!({"iss": service}))), 403, "Invalid token: API key not found"),
+        (Some(signed(json!({"iss": service, "iat": now - 32}))), 403, CLOCK),
+        (Some(signed(json!({"iss": service, "iat": now + 32}))), 403, CLOCK),
+        (Some(signed(json!({"iss": service, "iat": "soon"}))), 403, CLOCK),
+        (Some(signed(json!({"iss": service, "iat": null}))), 403, CLOCK),
+        (Some(signed(json!({"iss": service, "iat": now, "nbf": now + 60}))), 403, CLOCK),
+        (Some(signed(json!({"iss": service, "iat": now, "exp": now - 60}))), 403, GENERAL),
+        (Some(signed(json!({"iss": service, "iat": now, "aud": "x"}))), 403, GENERAL),
+        (Some(signed(json!({"iss": service, "iat": now, "sub": 1}))), 403, GENERAL),
+    ];
+    for (authorization, status, message) in table {
+        let answer = world.ask("GET", "/v2/notifications", authorization.as_deref(), "").await;
+        assert_eq!((answer.status.as_u16(), answer.message()), (status, message), "{authorization:?}");
+        assert_eq!(answer.json["errors"][0]["error"], "AuthError");
+        assert_eq!(answer.json["status_code"], status);
+    }
+    for claims in [
+        json!({"iss": service, "iat": now - 29}),
+        json!({"iss": service, "iat": now.to_string()}),
+        json!({"iss": format!("{{{}}}", service.to_uppercase()), "iat": now, "other": [1]}),
+    ] {
+        let answer = world.ask("GET", "/v2/notifications", Some(&signed(claims.clone())), "").await;
+        assert_eq!(answer.status, 200, "{claims}: {}", answer.json);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_archived_service_is_told_so_whatever_the_secret() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    app::services::set_mode(&world.app, council.id, false, false).await.unwrap();
+    let token = world.token(&council.id.to_string(), "not the secret");
+    let answer = world.ask("GET", "/v2/notifications", Some(&token), "").await;
+    assert_eq!(answer.message(), "Invalid token: service is archived");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn internal_endpoints_take_the_internal_client_and_nobody_else() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let ask = async |authorization: Option<String>| world.ask("GET", "/service", authorization.as_deref(), "").await;
+
+    assert_eq!(ask(Some(world.token(INTERNAL_CLIENT, INTERNAL_SECRET))).await.status, 200);
+    let nobody = ask(None).await;
+    assert_eq!(
+        (nobody.status.as_u16(), &nobody.json),
+        (401, &json!({"result": "error", "message": {"token": ["Unauthorized: authentication token must be provided"]}}))
+    );
+    let wrong_secret = ask(Some(world.token(INTERNAL_CLIENT, "guess"))).await;
+    assert_eq!(wrong_secret.json["message"]["token"][0], "Invalid token: API key not found");
+    let a_service = ask(Some(world.token(&council.id.to_string(), &council.normal.secret))).await;
+    assert_eq!(a_service.status, 401);
+    assert_eq!(a_service.json["message"]["token"][0], "Unauthorized: not allowed to perform this action");
+    world.end().await;
+}
