@@ -71,7 +71,8 @@ fn remainder(data: &[u8], divisor: &[u8]) -> Vec<u8> {
 fn product(left: u8, right: u8) -> u8 {
     (0..8).rev().fold(0_u8, |product, place| {
         let carried = (product >> 7) * FIELD_POLYNOMIAL;
-        (product << 1) ^ carried ^ (right >> place & 1) * left
+        let addend = (right >> place & 1) * left;
+        (product << 1) ^ carried ^ addend
     })
 }
 

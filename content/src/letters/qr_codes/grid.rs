@@ -190,7 +190,8 @@ fn version_bits(version: Version) -> u32 {
 
 fn correcting_bits(data: u32, count: u32, generator: u32) -> u32 {
     (0..count).fold(data, |remainder, _| {
-        (remainder << 1) ^ (remainder >> (count - 1)) * generator
+        let carried = (remainder >> (count - 1)) * generator;
+        (remainder << 1) ^ carried
     })
 }
 

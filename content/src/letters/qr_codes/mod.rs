@@ -11,6 +11,8 @@ mod masks;
 mod segment;
 mod shift_jis;
 
+use std::fmt::Write;
+
 pub use capacity::Level;
 pub use segment::Mode;
 
@@ -73,27 +75,30 @@ impl QrCode {
 
     /// It as SVG: one path over its dark modules, without a margin.
     pub fn svg(&self) -> String {
-        use std::fmt::Write;
-
         let size = self.modules.size();
         let mut svg = format!("<svg viewBox=\"0 0 {size} {size}\"><path stroke=\"#000\" d=\"");
-        let mut before: Option<(usize, usize)> = None;
+        let mut before = None;
         for (y, row) in self.rows().enumerate() {
             for (x, length) in dark_runs(row) {
-                let written = match before {
-                    None => write!(svg, "M{x} {y}.5h{length}"),
-                    Some((end, row)) => {
-                        let back = if x < end { "-" } else { "" };
-                        write!(svg, "m{back}{} {}h{length}", x.abs_diff(end), y - row)
-                    }
-                };
-                written.expect("a String takes all that is written");
+                push_run(&mut svg, before, (x, y), length);
                 before = Some((x + length, y));
             }
         }
         svg.push_str("\"/></svg>");
         svg
     }
+}
+
+/// A line over so many modules, from the end of the one before.
+fn push_run(svg: &mut String, before: Option<(usize, usize)>, (x, y): (usize, usize), length: usize) {
+    let written = match before {
+        None => write!(svg, "M{x} {y}.5h{length}"),
+        Some((end, row)) => {
+            let back = if x < end { "-" } else { "" };
+            write!(svg, "m{back}{} {}h{length}", x.abs_diff(end), y - row)
+        }
+    };
+    written.expect("a String takes all that is written");
 }
 
 /// Where dark modules begin, and how many follow each other.
