@@ -99,6 +99,11 @@ pub fn split_trailing(address: &str) -> (&str, &str) {
     address.split_at(end)
 }
 
+/// A text with `%2E` for each full stop, so that no mail program makes a link of it.
+pub fn encode_full_stops(text: &str) -> String {
+    text.replace('.', "%2E")
+}
+
 /// A text with its web addresses made into anchors of these classes.
 pub fn autolink(text: &str, classes: &str) -> String {
     replace_links(text, |link| make_link(link, classes))

@@ -3,18 +3,7 @@
 use indexmap::IndexMap;
 
 /// What a name is compared by: without spaces, `_` and `-`, in lower case. No other character is ignored.
-pub fn name_key(name: &str) -> String {
-    let is_ignored = |character| matches!(character, ' ' | '_' | '-');
-    if name.is_ascii() {
-        return name
-            .chars()
-            .filter(|&character| !is_ignored(character))
-            .map(|c| c.to_ascii_lowercase())
-            .collect();
-    }
-    // Lower-casing looks at neighbours, so it comes last.
-    name.replace(is_ignored, "").to_lowercase()
-}
+pub use crate::text::column_key as name_key;
 
 /// Names in the order in which they first appeared, each spelt as it was then.
 #[derive(Debug, Clone, Default)]

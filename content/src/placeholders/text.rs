@@ -8,7 +8,10 @@ use super::{
     Field, Html, Missing, NameSet, Placeholder, Target, Values, name_key, placeholder,
     value_text::{is_true_word, value_text},
 };
-use crate::html_escape::{escape, may_need_escaping};
+use crate::{
+    html_escape::{escape, may_need_escaping},
+    text::is_any_space,
+};
 
 /// A text, taken apart into what stands as it is and placeholders.
 #[derive(Debug, Clone)]
@@ -64,6 +67,26 @@ impl Text {
             Html::Passthrough => self.raw.fill(out, &|key| values.get_by_key(key), field),
             Html::Escape => self.fill_escaped(out, values, field),
         }
+    }
+
+    /// The source with its placeholders filled, trimmed: what an answer of the API shows of an e-mail or a letter, and what
+    /// their length counts (`templates.md` §3). Those without a value are spans even here.
+    pub fn filled_source(&self, values: &Values, redact: bool) -> String {
+        let filled = self.fill(
+            values,
+            Field::UNESCAPED_HTML
+                .with_markdown_lists()
+                .redacting_if(redact),
+        );
+        filled.trim_matches(is_any_space).to_owned()
+    }
+
+    /// Whether an e-mail or a letter of this content has nothing to say, given its [`Text::filled_source`]. Only content
+    /// that begins and ends with a placeholder's parentheses, or none at all, can be so; blank content is not.
+    pub fn is_message_empty(&self, filled_source: &str) -> bool {
+        let source = self.source();
+        source.is_empty()
+            || (source.starts_with("((") && source.ends_with("))") && filled_source.is_empty())
     }
 
     fn fill_escaped(&self, out: &mut String, values: &Values, field: Field) {
@@ -282,6 +305,22 @@ mod tests {
             text.placeholders().iter().collect::<Vec<_>>(),
             ["a < b", "list"]
         );
+    }
+
+    #[test]
+    fn an_email_is_empty_if_its_placeholders_are_all_and_leave_nothing() {
+        for (content, is_empty) in [
+            ("", true),
+            ("((a))((b))", true),
+            ("((a)) ", false),
+            ("  ", false),
+            ("((c))", false),
+        ] {
+            let text = Text::parse(content);
+            let given = values(&[("a", json!(" ")), ("b", json!([])), ("c", json!("x"))]);
+            let filled = text.filled_source(&given, false);
+            assert_eq!(text.is_message_empty(&filled), is_empty, "{content}");
+        }
     }
 
     #[test]

@@ -11,9 +11,27 @@ pub fn normalise_lines(text: &str) -> String {
         if number > 0 {
             normalised.push('\n');
         }
-        normalised.push_str(&level(line));
+        if is_level(line) {
+            normalised.push_str(line);
+        } else {
+            normalised.push_str(&level(line));
+        }
     }
     normalised
+}
+
+/// Whether a line is plainly as levelling would leave it, which most lines of most messages are.
+fn is_level(line: &str) -> bool {
+    let mut after_space = true;
+    for byte in line.bytes() {
+        match byte {
+            b' ' if after_space => return false,
+            b' ' => after_space = true,
+            b'!'..=b'~' => after_space = false,
+            _ => return false,
+        }
+    }
+    line.is_empty() || !after_space
 }
 
 /// A text in which three or more line feeds in a row are two.
@@ -44,6 +62,16 @@ pub fn add_prefix(text: String, prefix: Option<&str>) -> String {
         None | Some("") => text,
         Some(prefix) => format!("{}: {text}", prefix.trim_matches(is_any_space)),
     }
+}
+
+/// A text below its subject as a heading.
+pub fn prepend_subject(text: &str, subject: &str) -> String {
+    format!("# {subject}\n\n{text}")
+}
+
+/// A text and a line feed.
+pub fn add_trailing_newline(text: &str) -> String {
+    format!("{text}\n")
 }
 
 /// Without plain, zero-width and fixed spaces at the ends, nor the given characters at its end.

@@ -9,8 +9,8 @@ mod safe_names;
 
 pub use file_size::format_file_size;
 pub use lines::{
-    add_prefix, newlines_to_breaks, normalise_lines, normalise_multiple_newlines,
-    strip_all_whitespace, strip_leading_whitespace,
+    add_prefix, add_trailing_newline, newlines_to_breaks, normalise_lines,
+    normalise_multiple_newlines, prepend_subject, strip_all_whitespace, strip_leading_whitespace,
 };
 pub use lists::{FormattedList, NoWordForTheRest};
 pub use public_text::{NotText, Sanitised, sanitise_content_for, sanitise_public_text};

@@ -139,4 +139,11 @@ mod tests {
         );
         assert_eq!(sent["a"], "#");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_address_is_left_in_any_text(text in "[-a-z.@/:?#< é_()\\\\]{0,40}|.{0,40}") {
+            assert_eq!(crate::links::find_links(&sanitise_public_text(&text)).count(), 0);
+        }
+    }
 }

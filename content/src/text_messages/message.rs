@@ -2,7 +2,7 @@
 
 use super::{
     LIMIT,
-    alphabet::{forces_wide_characters, takes_two_places},
+    alphabet::{count_taking_two_places, forcing_wide_characters},
 };
 use crate::text::{sms, utf16_units};
 
@@ -32,11 +32,8 @@ impl TextMessage {
             content_count: utf16_units(&text),
             text,
             prefix_count: prefix.map(|prefix| utf16_units(&sms(prefix))),
-            non_gsm_characters: non_gsm_characters(unsanitised),
-            extended_gsm_count: unsanitised
-                .chars()
-                .filter(|&character| takes_two_places(character))
-                .count(),
+            non_gsm_characters: forcing_wide_characters(unsanitised),
+            extended_gsm_count: count_taking_two_places(unsanitised),
         }
     }
 
@@ -136,23 +133,6 @@ impl TextMessage {
     fn is_wide(&self) -> bool {
         !self.non_gsm_characters.is_empty()
     }
-}
-
-fn non_gsm_characters(text: &str) -> Vec<char> {
-    let mut found = Vec::new();
-    if text.is_ascii() {
-        return found;
-    }
-    for character in text
-        .chars()
-        .filter(|&character| forces_wide_characters(character))
-    {
-        // There are but a few dozen such characters.
-        if !found.contains(&character) {
-            found.push(character);
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -145,4 +145,23 @@ mod tests {
         let values: Values = [("c", json!("")), ("b", json!(null))].into_iter().collect();
         assert_eq!(template.missing(&values), ["First Name", "b"]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_content_value_and_prefix_give_a_message_that_can_be_sent(
+            content in "[(?)ab <&>;.\n\r\u{85}\u{200B}\u{F0000}ŵ€🐕]{0,40}",
+            value in ".{0,20}",
+            prefix in ".{0,10}",
+        ) {
+            let template = TextMessageTemplate::parse(&content);
+            for values in [Values::new(), [("a", json!(value))].into_iter().collect()] {
+                let sent = template.fill(&values, Some(&prefix));
+                assert!(not_encodable(sent.text()).is_empty());
+                assert!(sent.fragment_count() >= 1);
+                assert!(sent.content_count_without_prefix() <= sent.content_count());
+                template.preview(&values, Preview { prefix: Some(&prefix), ..Preview::default() });
+                template.body_preview(&values);
+            }
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub fn nice(text: &str) -> String {
     then(text, replace_hyphens_with_en_dashes).into_owned()
 }
 
-fn then<'text>(text: Cow<'text, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'text, str> {
+fn then(text: Cow<'_, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => step(text),
         Cow::Owned(text) => match step(&text) {
@@ -107,16 +107,13 @@ pub fn replace_hyphens_with_en_dashes(text: &str) -> Cow<'_, str> {
     while let Some(place) = rest.find(is_any_space) {
         let (before, from_gap) = rest.split_at(place);
         replaced.push_str(before);
-        rest = match after_spaced_dash(from_gap) {
-            Some(after) => {
-                replaced.push_str(" – ");
-                after
-            }
-            None => {
-                let after = from_gap.trim_start_matches(is_any_space);
-                replaced.push_str(&from_gap[..from_gap.len() - after.len()]);
-                after
-            }
+        rest = if let Some(after) = after_spaced_dash(from_gap) {
+            replaced.push_str(" – ");
+            after
+        } else {
+            let after = from_gap.trim_start_matches(is_any_space);
+            replaced.push_str(&from_gap[..from_gap.len() - after.len()]);
+            after
         };
     }
     replaced.push_str(rest);
@@ -269,5 +266,22 @@ mod tests {
     fn all_steps_follow_each_other() {
         assert_eq!(nice("o'x@example.org - \"q\" ,"), "o'x@example.org – “q”,");
         assert_eq!(nice("plain"), "plain");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_set_without_straight_quotes_outside_tags_and_code(
+            text in r#"[-'"a1s.,@\\‘–&#8217; (\n\u{A0}é!]{0,40}"#,
+        ) {
+            let set = make_quotes_smart(&text);
+            assert!(!set.contains(['\'', '"']));
+            nice(&text);
+        }
+
+        #[test]
+        fn any_tags_give_an_answer(text in r#"([-<>!/a'"é ]|<!--|--|pre){0,30}"#) {
+            let tags = |text: &str| text.matches(['<', '>']).count();
+            assert_eq!(tags(&make_quotes_smart(&text)), tags(&text));
+        }
     }
 }

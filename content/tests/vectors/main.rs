@@ -6,6 +6,7 @@
 
 mod messages;
 mod recipients;
+mod templates;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
@@ -24,8 +25,11 @@ const CHECKS: &[(&str, Answer)] = &[
     ("letter", messages::letter),
     ("letter_timings", messages::letter_timings),
     ("phone", recipients::phone),
+    ("placeholders", templates::placeholders),
     ("postal_address", recipients::postal_address),
     ("postcode", recipients::postcode),
+    ("sanitise", templates::sanitise),
+    ("sms", templates::sms),
 ];
 
 fn main() -> ExitCode {
