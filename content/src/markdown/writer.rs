@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    blocks::{self, Block, Footnote, LinkDefinition, Kind, List, Source, without_marks},
+    blocks::{self, Block, Footnote, Kind, LinkDefinition, List, Source, without_marks},
     definitions::{Definitions, LinkTarget},
     lines::is_blank,
     media::Medium,

@@ -90,7 +90,12 @@ impl QrCode {
 }
 
 /// A line over so many modules, from the end of the one before.
-fn push_run(svg: &mut String, before: Option<(usize, usize)>, (x, y): (usize, usize), length: usize) {
+fn push_run(
+    svg: &mut String,
+    before: Option<(usize, usize)>,
+    (x, y): (usize, usize),
+    length: usize,
+) {
     let written = match before {
         None => write!(svg, "M{x} {y}.5h{length}"),
         Some((end, row)) => {

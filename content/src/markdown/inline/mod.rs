@@ -68,7 +68,7 @@ impl<M: Medium> Writer<M> {
             let plain = &text[written..sign];
             let used_up = match text.as_bytes()[sign] {
                 b'\\' => self.escape(plain, &text[sign..]),
-                b'<' => self.angle(plain, &source, sign),
+                b'<' => Some(self.angle(plain, &source, sign)),
                 b'>' => Some(self.plain_then(plain, "&gt;")),
                 b'&' => self.ampersand(plain, &text[sign + 1..]),
                 b'[' => self.bracket(plain, &source, sign),
@@ -112,18 +112,18 @@ impl<M: Medium> Writer<M> {
         Some(self.plain_then(plain, "&amp;"))
     }
 
-    fn angle(&mut self, plain: &str, source: &InlineText<'_>, at: usize) -> Option<usize> {
+    fn angle(&mut self, plain: &str, source: &InlineText<'_>, at: usize) -> usize {
         if let Some(end) = source.html().end(at) {
             self.out.push_str(plain);
             self.out.push_str(&source.text[at..end]);
-            return Some(end - at);
+            return end - at;
         }
         let Some(link) = source.html().angle_link(at) else {
-            return Some(self.plain_then(plain, "&lt;"));
+            return self.plain_then(plain, "&lt;");
         };
         self.out.push_str(plain);
         self.medium.autolink(&mut self.out, link);
-        Some(link.address.len() + 2)
+        link.address.len() + "<>".len()
     }
 
     /// A colon may be that of a protocol; then the address has begun before it.
