@@ -12,6 +12,7 @@ mod ahead;
 mod blocks;
 mod definitions;
 mod inline;
+mod keys;
 mod lines;
 mod media;
 mod preparation;

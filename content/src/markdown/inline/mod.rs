@@ -8,7 +8,7 @@ mod html;
 use std::cell::OnceCell;
 
 use super::{
-    definitions::is_reference_after_ampersand,
+    keys::is_reference_after_ampersand,
     lines::trailing_whitespace,
     media::{Autolink, Link, Medium},
     writer::Writer,
