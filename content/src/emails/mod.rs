@@ -1,6 +1,9 @@
 //! E-mails: a subject and a body in Markdown, as plain text and as HTML (`templates.md` §9).
 
+mod colour;
 mod page;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 

@@ -1,17 +1,23 @@
 //! Letters: subject, body and contact block as HTML, address, date (`templates.md` §10).
 
+mod address;
 mod parts;
-pub(crate) mod qr_codes;
+pub mod qr_codes;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
 use crate::{
     markdown,
+    markdown::QrCodeTooLarge,
     placeholders::{Field, NameSet, Text, Values, effective_for_html, missing},
+    sanitise::newlines_to_breaks,
     text::{is_any_space, level},
     typography,
 };
 
+pub use address::AddressLines;
 pub use parts::{logo_class, long_date};
 
 /// The language of a letter.
@@ -243,5 +249,34 @@ impl Letter<'_> {
         markdown::to_letter_html(
             &self.fill(|side| &side.content, field.redacting_if(self.is_redacted)),
         )
+    }
+
+    /// The first QR code with too much data to be read from paper, if there is one (§10.3). Without values the content is
+    /// looked at as it was written.
+    pub fn qr_code_error(&self) -> Option<QrCodeTooLarge> {
+        if self.values.is_empty() {
+            let source = self.side().map_or("", |side| side.content.source());
+            return markdown::find_too_large_qr_code(source);
+        }
+        markdown::find_too_large_qr_code(&self.fill(|side| &side.content, self.html_field()))
+    }
+
+    fn html_field(&self) -> Field {
+        Field::HTML
+            .with_markdown_lists()
+            .redacting_if(self.is_redacted)
+    }
+
+    /// The contact block as HTML, its lines parted by `<br>` (§10.2).
+    pub fn contact_block(&self) -> String {
+        let lines = &self.template.contact_block.lines;
+        let filled = lines.fill(&self.values, Field::HTML.redacting_if(self.is_redacted));
+        newlines_to_breaks(&typography::remove_whitespace_before_punctuation(&filled))
+    }
+
+    /// The lines of the address: those that are printed, if there are three to seven; else those of the seven placeholders
+    /// for one (§10.2).
+    pub fn address_lines(&self) -> AddressLines {
+        address::lines(&self.template.placeholders(), &self.values)
     }
 }

@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use super::destinations::{Destination, Destinations};
 use crate::markdown::{
-    definitions::{Definitions, KeyHash, KeyHashes},
+    definitions::Definitions,
+    keys::{KeyHash, KeyHashes},
     lines::skip_whitespace,
 };
 
