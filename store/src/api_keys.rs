@@ -83,16 +83,22 @@ pub async fn revoke(
     Ok(touched == 1)
 }
 
-/// Seals a key's secret anew with the newest key of the vault; whether it was there.
-pub async fn reseal(tx: &mut Tx, vault: &Vault, key: &ApiKey) -> Result<bool, Error> {
-    let sealed = vault.seal(key.id.as_uuid().as_bytes(), key.secret.reveal().as_bytes());
-    let touched = tx
-        .execute(
-            "UPDATE api_keys SET sealed_secret = $2 WHERE id = $1",
-            args![key.id, sealed],
-        )
+/// Seals with the newest key of the vault those secrets of a service that an older one sealed; how many it was.
+pub async fn reseal(tx: &mut Tx, vault: &Vault, service: ServiceId) -> Result<u64, Error> {
+    let rows = tx
+        .fetch_all("SELECT id, sealed_secret FROM api_keys WHERE service_id = $1", args![service])
         .await?;
-    Ok(touched == 1)
+    let mut resealed = 0;
+    for row in rows {
+        let (id, before): (ApiKeyId, Vec<u8>) = (row.get("id")?, row.get("sealed_secret")?);
+        if Vault::key_of(&before) == Some(vault.newest_key()) {
+            continue;
+        }
+        let owner = id.as_uuid();
+        let after = vault.seal(owner.as_bytes(), &vault.open(owner.as_bytes(), &before)?);
+        resealed += tx.execute("UPDATE api_keys SET sealed_secret = $2 WHERE id = $1", args![id, after]).await?;
+    }
+    Ok(resealed)
 }
 
 fn key(vault: &Vault, row: &Row) -> Result<ApiKey, Error> {

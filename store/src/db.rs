@@ -13,14 +13,14 @@ use std::{
 
 use domain::Timestamp;
 use sqlx::{
-    Arguments, AssertSqlSafe, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite,
+    Arguments, AssertSqlSafe, Connection as _, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite,
     Transaction, Type,
     encode::IsNull,
     error::BoxDynError,
     pool::PoolConnection,
     postgres::{PgArguments, PgHasArrayType, PgPool, PgPoolOptions, PgRow, PgTypeInfo, types::Oid},
     sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+        SqliteArguments, SqliteConnection, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
         SqliteRow, SqliteSynchronous,
     },
 };
@@ -76,7 +76,9 @@ impl Db {
             .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "67108864")
             .pragma("temp_store", "memory");
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = pool(1)
+            .before_acquire(|connection, _| Box::pin(async { Ok(!is_stuck(connection)) }))
+            .connect_with(options.clone()).await?;
         let readers = pool(READERS)
             .connect_with(options.pragma("query_only", "on"))
             .await?;
@@ -145,6 +147,12 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// A full disk ends a transaction without anybody asking, and then the driver's own rollback fails: the connection
+/// believes for ever that it is in a transaction. It is closed, and another takes its place.
+fn is_stuck(connection: &SqliteConnection) -> bool {
+    connection.is_in_transaction()
 }
 
 fn pool(size: u32) -> SqlitePoolOptions {
@@ -762,3 +770,34 @@ macro_rules! stored_ids {
 }
 
 stored_ids!(ApiKeyId JobId NotificationId ReplyToId ServiceId SmsSenderId TaskId TemplateId UserId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn writing_goes_on_once_a_full_disk_has_room_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("full.db");
+        let db = Db::open_file(&path).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        tx.execute("CREATE TABLE filler (bytes BLOB)", vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let mut tx = db.begin().await.unwrap();
+        tx.fetch_all("PRAGMA max_page_count = 20", vec![]).await.unwrap();
+        let mut outcome = Ok(0);
+        while outcome.is_ok() {
+            outcome = tx.execute("INSERT INTO filler VALUES ($1)", vec![Arg::Bytes(Some(vec![7; 4000]))]).await;
+        }
+        assert!(outcome.unwrap_err().is_passing(), "a full disk passes");
+        drop(tx);
+
+        // The limit went with the connection that met it.
+        let mut tx = db.begin().await.unwrap();
+        tx.execute("INSERT INTO filler VALUES ($1)", vec![Arg::Bytes(Some(vec![7; 400_000]))]).await.unwrap();
+        tx.commit().await.unwrap();
+        let rows = db.read().await.unwrap().fetch_all("SELECT bytes FROM filler", vec![]).await.unwrap();
+        assert_eq!(rows.len(), 1, "and nothing of what failed is there");
+    }
+}

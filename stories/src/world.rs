@@ -9,6 +9,7 @@ use axum::{
 };
 use domain::{Clock as _, Entropy as _};
 use files::Files;
+use ::providers::EmailProvider;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use queue::Runner;
 use serde_json::{Value, json};
@@ -69,16 +70,29 @@ impl Answer {
 impl World {
     /// A new world on a Monday morning.
     pub async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// One in which this provider takes the e-mails.
+    pub async fn with_email_provider(provider: Arc<dyn EmailProvider>) -> Self {
+        Self::with(Some(provider)).await
+    }
+
+    async fn with(provider: Option<Arc<dyn EmailProvider>>) -> Self {
         let entropy = Arc::new(SeededEntropy::new(rand::rng().random_seed()));
         let mut random = [0; 16];
         entropy.fill(&mut random);
         let database = Database::fresh(uuid::Uuid::from_bytes(random)).await;
         let keyring = database.directory().join("keyring");
         std::fs::write(&keyring, Vault::new_key_line(1, &*entropy)).expect("a key file can be written");
-        Self::over(database, entropy).await
+        Self::over(database, entropy, provider).await
     }
 
-    async fn over(database: Database, entropy: Arc<SeededEntropy>) -> Self {
+    async fn over(
+        database: Database,
+        entropy: Arc<SeededEntropy>,
+        provider: Option<Arc<dyn EmailProvider>>,
+    ) -> Self {
         let keyring = database.directory().join("keyring");
         let vault = Vault::open_file(&keyring, entropy.clone()).expect("the key file is good");
         let store = Store::connect(&database.address(), 8, vault).await.expect("the database answers");
@@ -92,7 +106,7 @@ impl World {
                 store,
                 files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
                 providers: Providers {
-                    email: vec![Weighted { provider: email.clone(), priority: 100 }],
+                    email: vec![Weighted { provider: provider.unwrap_or_else(|| email.clone()), priority: 100 }],
                     sms: vec![Weighted { provider: sms.clone(), priority: 100 }],
                     letter: Vec::new(),
                 },
@@ -122,7 +136,7 @@ impl World {
         let mut random = [0; 8];
         self.app.entropy().fill(&mut random);
         self.app.store().close().await;
-        Self::over(self.database, Arc::new(SeededEntropy::new(u64::from_be_bytes(random)))).await
+        Self::over(self.database, Arc::new(SeededEntropy::new(u64::from_be_bytes(random))), None).await
     }
 
     /// Works on all that is ready, and on what that makes ready; how many tasks it was.

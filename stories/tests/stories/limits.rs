@@ -68,12 +68,10 @@ async fn texts_abroad_have_a_limit_of_their_own_and_give_back_what_they_did_not_
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
     let refused = answers.iter().find(|answer| answer.status != 201).unwrap();
     assert_eq!(refused.message(), "Exceeded send limits (international_sms: 2) for today");
-    let spent = store::counters::find_spent(
-        &mut world.app.read().await.unwrap(),
-        council.id,
-        Allowance::Sms,
-        domain::Clock::now(&*world.clock).utc_day(),
-    );
-    assert_eq!(spent.await.unwrap(), 2, "the refused ones spent nothing");
+    let today = domain::Clock::now(&*world.clock).utc_day();
+    let mut session = world.app.read().await.unwrap();
+    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, today).await.unwrap();
+    assert_eq!(spent, 2, "the refused ones spent nothing");
+    drop(session);
     world.end().await;
 }

@@ -1,0 +1,2 @@
+#[path = "stories/contract/mod.rs"]
+mod contract;

@@ -1,0 +1,187 @@
+//! A platform that holds the fixtures, asked as the cases ask.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use api::Api;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request as HttpRequest},
+};
+use domain::Clock as _;
+use serde_json::Value;
+use stories::World;
+use tower::ServiceExt as _;
+
+use super::{Case, Expected, Request, fixtures::Fixtures, matching, tokens::Tokens};
+
+const HOST: &str = "api.example.org";
+const BASE: &str = "http://api.example.org/";
+/// More requests than the largest bucket lets through.
+const MORE_THAN_A_BUCKET: usize = 1001;
+
+pub(super) struct Platform<'a> {
+    world: World,
+    router: Router,
+    fixtures: &'a Fixtures,
+}
+
+/// An answer with its body as it came.
+struct Raw {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl<'a> Platform<'a> {
+    pub(super) async fn new(fixtures: &'a Fixtures) -> Self {
+        let world = World::new().await;
+        let mut tx = world.app.store().write().await.unwrap();
+        fixtures.load(&mut tx, world.app.store().vault(), world.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let text = |name: &str| fixtures.config[name].as_str().expect("the fixtures say it").to_owned();
+        let settings = api::Settings {
+            internal_client_id: text("admin_client_id"),
+            internal_secrets: vec![text("admin_client_secret").into()],
+            trust_forwarded_proto: false,
+            git_commit: None,
+            metrics: Arc::new(String::new),
+            sink: None,
+        };
+        let router = api::router(Api::new(world.app.clone(), settings));
+        Self { world, router, fixtures }
+    }
+
+    /// The workers stand still while the cases run (public-api §1.2); now they do what was left to do.
+    pub(super) async fn end(self) {
+        self.world.end().await;
+    }
+
+    /// Whether the case is kept; if not, the first thing that is wrong.
+    pub(super) async fn try_case(&self, case: &Case) -> Result<(), String> {
+        let mut tokens = Tokens {
+            fixtures: self.fixtures,
+            now: self.world.clock.now(),
+            base: BASE,
+            admin_base_url: &self.world.app.settings.admin_base_url,
+            captured: BTreeMap::new(),
+        };
+        self.set_the_scene(case, &tokens).await?;
+        let authorization = authorization(case, &tokens)?;
+        self.ask_and_compare(&case.request, &case.expect, authorization.as_deref(), &mut tokens).await?;
+        for then in &case.then {
+            let outcome = self.ask_and_compare(&then.request, &then.expect, authorization.as_deref(), &mut tokens);
+            outcome.await.map_err(|why| format!("then {} {}: {why}", then.request.method, then.request.path))?;
+        }
+        Ok(())
+    }
+
+    /// What was sent today, then the buckets that are empty: each counter is looked at before it may be remembered.
+    async fn set_the_scene(&self, case: &Case, tokens: &Tokens<'_>) -> Result<(), String> {
+        let state = &case.given.state;
+        let Some(key) = case.given.key.as_deref().filter(|_| !state.is_empty()) else { return Ok(()) };
+        let service = self.fixtures.service_of(key).ok_or("the key has a service")?;
+        let mut tx = self.world.app.store().write().await.map_err(|error| error.to_string())?;
+        for (allowance, sent) in &state.sent_today {
+            let day = self.world.clock.now().utc_day();
+            let spent = store::counters::spend(&mut tx, service, *allowance, day, *sent, i64::MAX);
+            spent.await.map_err(|error| error.to_string())?;
+        }
+        tx.commit().await.map_err(|error| error.to_string())?;
+        for key_type in &state.rate_limit_exhausted {
+            let sibling = self.fixtures.sibling(key, key_type).ok_or("there is such a key")?;
+            self.exhaust(&tokens.jwt(sibling)?).await?;
+        }
+        Ok(())
+    }
+
+    async fn exhaust(&self, jwt: &str) -> Result<(), String> {
+        let nonsense = Request {
+            method: "POST".to_owned(),
+            path: "/v2/notifications/sms".to_owned(),
+            headers: serde_json::Map::new(),
+            json: None,
+            raw_body: Some("nonsense".to_owned()),
+        };
+        for _ in 0..MORE_THAN_A_BUCKET {
+            let answer = self.ask(&nonsense, Some(&format!("Bearer {jwt}")), &nonsense.path, Body::empty()).await;
+            if answer.text.contains("RateLimitError") {
+                return Ok(());
+            }
+        }
+        Err("the bucket does not become empty".to_owned())
+    }
+
+    async fn ask_and_compare(
+        &self,
+        request: &Request,
+        expect: &Expected,
+        authorization: Option<&str>,
+        tokens: &mut Tokens<'_>,
+    ) -> Result<(), String> {
+        let path = tokens.fill(&request.path)?;
+        let body = match (&request.json, &request.raw_body) {
+            (Some(json), _) => Body::from(tokens.fill_value(json)?.to_string()),
+            (None, Some(raw)) => Body::from(tokens.fill(raw)?),
+            (None, None) => Body::empty(),
+        };
+        let answer = self.ask(request, authorization, &path, body).await;
+        if answer.status != expect.status {
+            return Err(format!("answered {}, not {}: {}", answer.status, expect.status, answer.text));
+        }
+        if let Some(raw) = &expect.raw
+            && answer.text != tokens.fill(raw)?
+        {
+            return Err(format!("answered {:?}, not {raw:?}", answer.text));
+        }
+        if let Some(json) = &expect.json {
+            let body: Value = serde_json::from_str(&answer.text).map_err(|_| format!("no JSON: {}", answer.text))?;
+            matching::compare(json, &body, "the answer", tokens)?;
+        }
+        for (name, value) in &expect.headers {
+            let found = answer.headers.get(name.as_str()).and_then(|value| value.to_str().ok());
+            if found != value.as_str() {
+                return Err(format!("the header {name} is {found:?}, not {value}"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, request: &Request, authorization: Option<&str>, path: &str, body: Body) -> Raw {
+        let mut asked = HttpRequest::builder().method(request.method.as_str()).uri(path).header("host", HOST);
+        let says_its_type = request.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+        if (request.json.is_some() || request.raw_body.is_some()) && !says_its_type {
+            asked = asked.header("content-type", "application/json");
+        }
+        for (name, value) in &request.headers {
+            asked = asked.header(name, value.as_str().unwrap_or_default());
+        }
+        if let Some(authorization) = authorization {
+            asked = asked.header("authorization", authorization);
+        }
+        let asked = asked.body(body).expect("a case asks well");
+        let (head, body) = self.router.clone().oneshot(asked).await.expect("the router answers everything").into_parts();
+        let bytes = to_bytes(body, 64 << 20).await.expect("an answer has a body");
+        Raw {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text: String::from_utf8(bytes.to_vec()).expect("answers are text"),
+        }
+    }
+}
+
+/// The `Authorization` header that a case asks with.
+fn authorization(case: &Case, tokens: &Tokens<'_>) -> Result<Option<String>, String> {
+    let Some(auth) = &case.given.auth else {
+        return match &case.given.key {
+            Some(key) => Ok(Some(format!("Bearer {}", tokens.jwt(key)?))),
+            None => Ok(None),
+        };
+    };
+    match auth["type"].as_str() {
+        Some("none") => Ok(None),
+        Some("raw") => Ok(Some(tokens.fill(auth["header"].as_str().unwrap_or_default())?)),
+        Some("jwt") => Ok(Some(format!("Bearer {}", tokens.described_jwt(auth)?))),
+        other => Err(format!("asking as {other:?} comes with the routes that take it")),
+    }
+}

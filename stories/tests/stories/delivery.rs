@@ -1,0 +1,246 @@
+//! Handing messages over: once, again when that helps, and never when it does not (workers §7).
+
+use std::{sync::Arc, time::Duration};
+
+use app::services::NewService;
+use domain::{Lane, TaskId};
+use stories::{Council, Mood, World};
+
+const RETRY: Duration = Duration::from_secs(301);
+
+async fn sent_sms(world: &World, council: &Council, to: &str) -> String {
+    let answer = world.send_sms(council, &council.normal, to).await;
+    answer.json["id"].as_str().unwrap().to_owned()
+}
+
+async fn sent_email(world: &World, council: &Council, to: &str) -> String {
+    let answer = world.send_email(council, &council.normal, to).await;
+    answer.json["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_message_reaches_its_provider_as_it_was_written() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let sms = sent_sms(&world, &council, "+44 (7700) 900-123").await;
+    let email = sent_email(&world, &council, "Ada@Example.com").await;
+    world.run_tasks().await;
+
+    let text = &world.sms.taken()[0];
+    assert_eq!(text.id.to_string(), sms);
+    assert_eq!((text.to.as_str(), text.sender.as_str()), ("447700900123", "RiversideCo"));
+    assert_eq!(text.content, "Riverside Council: Ada, your bin day is Friday");
+    let mail = &world.email.taken()[0];
+    assert_eq!(mail.id.to_string(), email);
+    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("ada@example.com", "Hello Ada"));
+    assert_eq!(mail.from_address, "riverside.council@notify.example.com");
+    assert!(mail.plain_body.contains("Your bin day is Friday."));
+    assert!(mail.html_body.contains("<!DOCTYPE html>") && mail.html_body.contains("Your bin day is Friday."));
+
+    let shown = world.get(&council.normal, &format!("/v2/notifications/{sms}")).await;
+    assert_eq!(shown.json["status"], "sending");
+    assert_eq!(shown.json["cost_details"]["billable_sms_fragments"], 1);
+    assert_eq!(shown.json["cost_in_pounds"], 0.0233);
+    assert!(shown.json["sent_at"].is_string() && shown.json["completed_at"].is_null());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn acceptance_counts_as_delivery_where_nobody_will_report() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.email.reports(false);
+    let id = sent_email(&world, &council, "ada@example.com").await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "delivered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_text_is_tried_again_at_once_and_then_every_five_minutes() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.sms.will_be([Mood::IsAway, Mood::IsAway, Mood::IsAway]);
+    let id = sent_sms(&world, &council, "07700900123").await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "created", "tried twice, at once");
+    world.advance(RETRY);
+    world.run_tasks().await;
+    assert!(world.sms.taken().is_empty(), "the third try failed too");
+    world.run_tasks().await;
+    assert!(world.sms.taken().is_empty(), "and the fourth is not due");
+    world.advance(RETRY);
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "sending");
+    assert_eq!(world.sms.taken().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn after_forty_eight_retries_a_message_fails_for_good() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.email.is(Mood::IsAway);
+    let id = sent_email(&world, &council, "ada@example.com").await;
+    for _ in 0..48 {
+        world.run_tasks().await;
+        assert_eq!(world.status_of(&council, &id).await, "created");
+        world.advance(RETRY);
+    }
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "technical-failure");
+    world.email.is(Mood::Takes);
+    world.advance(RETRY);
+    world.run_tasks().await;
+    assert!(world.email.taken().is_empty(), "it is never tried again");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_falls_silent_is_asked_again_later_with_the_same_reference() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.sms.will_be([Mood::FallsSilent]);
+    let id = sent_sms(&world, &council, "07700900123").await;
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1, "not at once: it may have it");
+    world.advance(RETRY);
+    world.run_tasks().await;
+    let taken: Vec<String> = world.sms.taken().iter().map(|sms| sms.id.to_string()).collect();
+    assert_eq!(taken, [id.clone(), id]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_recipient_fails_permanently_and_a_refused_message_technically() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.email.will_be([Mood::RefusesRecipient]);
+    let unreachable = sent_email(&world, &council, "gone@example.com").await;
+    world.run_tasks().await;
+    world.email.will_be([Mood::RefusesMessage]);
+    let forbidden = sent_email(&world, &council, "ada@example.com").await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &unreachable).await, "permanent-failure");
+    assert_eq!(world.status_of(&council, &forbidden).await, "technical-failure");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_service_that_was_switched_off_sends_nothing_more_and_is_not_retried() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &council, "07700900123").await;
+    app::services::set_mode(&world.app, council.id, false, false).await.unwrap();
+    world.run_tasks().await;
+    app::services::set_mode(&world.app, council.id, true, false).await.unwrap();
+    assert_eq!(world.status_of(&council, &id).await, "technical-failure");
+    assert!(world.sms.taken().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_bad_message_does_not_hold_up_the_rest_of_its_batch() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.sms.will_be([Mood::IsAway, Mood::RefusesRecipient]);
+    let sends = (0..50).map(|number| {
+        let (world, council) = (&world, &council);
+        async move { sent_sms(world, council, &format!("07700900{number:03}")).await }
+    });
+    let ids = futures::future::join_all(sends).await;
+    world.run_tasks().await;
+    let mut statuses = std::collections::BTreeMap::<String, u32>::new();
+    for id in &ids {
+        *statuses.entry(world.status_of(&council, id).await).or_default() += 1;
+    }
+    let expected = [("permanent-failure".to_owned(), 1), ("sending".to_owned(), 49)];
+    assert_eq!(statuses.into_iter().collect::<Vec<_>>(), expected, "the one that failed was tried again at once");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_delivery_task_that_comes_twice_hands_over_once() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &council, "07700900123").await;
+    let copy = {
+        let mut tx = world.app.store().write().await.unwrap();
+        let now = domain::Clock::now(&*world.clock);
+        let payload = format!("{{\"ids\":[\"{id}\"]}}");
+        let task = queue::NewTask {
+            id: TaskId::mint(now, world.app.entropy()),
+            pool: "send-sms-tasks",
+            lane: Lane::Normal,
+            service_id: council.id,
+            kind: "deliver_sms.v1",
+            payload,
+            attempt: 0,
+            ready_at: now,
+            created_at: now,
+        };
+        queue::Enqueue::enqueue(&mut tx, vec![task]).await.unwrap();
+        tx.commit().await
+    };
+    copy.unwrap();
+    assert_eq!(world.run_tasks().await, 2);
+    assert_eq!(world.sms.taken().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_outcome() {
+    let world = Arc::new(World::new().await);
+    let council = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &council, "07700900123").await;
+    let gate = Arc::default();
+    world.sms.will_be([Mood::WaitsAt(Arc::clone(&gate))]);
+
+    let slow = tokio::spawn({
+        let world = world.clone();
+        async move { world.run_tasks().await }
+    });
+    gate.arrived.notified().await;
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "sending", "another worker has taken over");
+    let before = world.get(&council.normal, &format!("/v2/notifications/{id}")).await;
+    gate.open.notify_one();
+    slow.await.unwrap();
+    let after = world.get(&council.normal, &format!("/v2/notifications/{id}")).await;
+    assert_eq!(before.json, after.json, "the late worker changed nothing");
+    let world = Arc::into_inner(world).expect("the slow worker has ended");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_service_with_one_message_does_not_wait_for_one_with_thousands() {
+    let world = World::new().await;
+    let big = world.service("Big").await;
+    let small = world.service("Small").await;
+    let mut file = "phone number,name,day\n".to_owned();
+    for row in 0..3000 {
+        file += &format!("07700900{:03},Person {row},Friday\n", row % 1000);
+    }
+    world.job(big.id, big.sms, file).await;
+    world.runner().drain(&[queue::Pool { name: "job-tasks", workers: 1 }]).await;
+    let id = sent_sms(&world, &small, "07700900999").await;
+    world.run_tasks().await;
+    let place = world.sms.taken().iter().position(|sms| sms.id.to_string() == id).unwrap();
+    assert!(place < 200, "it was handed over as number {place}");
+    assert_eq!(world.sms.taken().len(), 3001);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_text_abroad_is_sent_and_not_waited_for() {
+    let world = World::new().await;
+    let mut new = NewService::named("Abroad");
+    new.permissions.insert(domain::Permission::InternationalSms);
+    let council = world.service_like(new).await;
+    let id = sent_sms(&world, &council, "+1 202-555-0104").await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "sent");
+    assert!(world.sms.taken()[0].international);
+    world.end().await;
+}

@@ -1,0 +1,127 @@
+//! The queue in the database's own tables is what the suite says an adapter is.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::{Clock as _, Timestamp};
+use queue::{DatabaseSource, Enqueue as _, NewTask, Room, TaskSource, conformance::Harness};
+use stories::{SeededEntropy, World};
+
+struct Database(World);
+
+impl Database {
+    fn source(&self) -> Arc<dyn TaskSource> {
+        let entropy = Arc::new(SeededEntropy::new(self.0.clock.now().unix_micros().unsigned_abs()));
+        Arc::new(DatabaseSource::new(self.0.app.store().clone(), self.0.clock.clone(), entropy))
+    }
+}
+
+#[async_trait]
+impl Harness for Database {
+    async fn empty(&self) -> Arc<dyn TaskSource> {
+        self.0.clock.advance(Duration::from_hours(1));
+        let source = self.source();
+        for pool in ["conformance", "elsewhere"] {
+            loop {
+                let taken = source.take(pool, 100, &Room::of(100), Duration::from_secs(30)).await.unwrap();
+                if taken.is_empty() {
+                    break;
+                }
+                for task in taken {
+                    source.finish(&task).await.unwrap();
+                }
+            }
+        }
+        self.source()
+    }
+
+    async fn another(&self) -> Arc<dyn TaskSource> {
+        self.source()
+    }
+
+    async fn enqueue(&self, tasks: Vec<NewTask>) {
+        let mut tx = self.0.app.store().write().await.unwrap();
+        tx.enqueue(tasks).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+
+    async fn count_dead(&self) -> u32 {
+        app::queue_view::look(&self.0.app).await.unwrap().dead_letters
+    }
+}
+
+#[tokio::test]
+async fn the_database_is_a_queue() {
+    queue::conformance::run(&Database(World::new().await)).await;
+}
+
+#[tokio::test]
+async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let before = app::queue_view::look(&world.app).await.unwrap().lanes;
+    let mut tx = world.app.store().write().await.unwrap();
+    let now = world.clock.now();
+    let task = NewTask {
+        id: domain::TaskId::mint(now, world.app.entropy()),
+        pool: "periodic-tasks",
+        lane: domain::Lane::Priority,
+        service_id: council.id,
+        kind: "never.v1",
+        payload: "{}".into(),
+        attempt: 0,
+        ready_at: now,
+        created_at: now,
+    };
+    tx.enqueue(vec![task]).await.unwrap();
+    drop(tx);
+    assert_eq!(app::queue_view::look(&world.app).await.unwrap().lanes, before);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
+    let mut world = World::new().await;
+    world.expect_dead_letters();
+    let council = world.service("Riverside Council").await;
+    let now = world.clock.now();
+    let mut tx = world.app.store().write().await.unwrap();
+    let task = |kind, payload: &str| NewTask {
+        id: domain::TaskId::mint(now, world.app.entropy()),
+        pool: "periodic-tasks",
+        lane: domain::Lane::Priority,
+        service_id: council.id,
+        kind,
+        payload: payload.to_owned(),
+        attempt: 0,
+        ready_at: now,
+        created_at: now,
+    };
+    tx.enqueue(vec![task("from-the-future.v9", "{}"), task("deliver_sms.v1", "not JSON")]).await.unwrap();
+    tx.commit().await.unwrap();
+    world.run_tasks().await;
+    let dead = app::queue_view::list_dead(&world.app, 10).await.unwrap();
+    assert_eq!(dead.len(), 2);
+    assert!(dead.iter().any(|one| one.why.contains("knows no task `from-the-future.v9`")), "{dead:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn two_clocks_that_fire_the_same_minute_enqueue_it_once() {
+    let world = World::new().await;
+    let minute = app::schedule::this_minute(world.clock.now());
+    app::schedule::fire(&world.app, minute).await.unwrap();
+    app::schedule::fire(&world.app, minute).await.unwrap();
+    let lanes = app::queue_view::look(&world.app).await.unwrap().lanes;
+    assert_eq!(lanes.iter().map(|lane| lane.tasks).sum::<u32>(), 2, "the two entries that are due at nine");
+    world.run_tasks().await;
+    world.end().await;
+}

@@ -1,0 +1,49 @@
+//! A job through a real SMTP server, where the test run has one (`PILLARBOX_TEST_SMTP`, `host:port`, which keeps what it
+//! takes in the directory `PILLARBOX_TEST_SMTP_KEEPS`, a file each).
+
+use std::{fmt::Write as _, path::Path, sync::Arc};
+
+use providers::email::smtp::{SmtpRelay, SmtpSettings};
+use stories::World;
+
+const ROWS: usize = 10_000;
+
+#[tokio::test]
+async fn ten_thousand_rows_reach_a_real_mail_server_each_once() {
+    let (Ok(server), Ok(kept)) = (std::env::var("PILLARBOX_TEST_SMTP"), std::env::var("PILLARBOX_TEST_SMTP_KEEPS")) else {
+        println!("no mail server was given: nothing was tried");
+        return;
+    };
+    let (host, port) = server.rsplit_once(':').unwrap();
+    let settings: SmtpSettings = serde_json::from_value(serde_json::json!({
+        "name": "relay", "host": host, "port": port.parse::<u16>().unwrap(), "tls": "none",
+    }))
+    .unwrap();
+    let relay = Arc::new(SmtpRelay::new(&settings).unwrap());
+    let world = World::with_email_provider(relay).await;
+    let council = world.service("Riverside Council").await;
+    let names = ["Zoë", "李小龍", "Łucja", "Олена", "أحمد", "O’Neil", "\"Quoted\"\"", "नेहा"];
+    let mut file = "email address,name,day\n".to_owned();
+    for row in 0..ROWS {
+        let name = names[row % names.len()].replace('"', "\"\"");
+        let _ = writeln!(file, "reader{row}@example.com,\"{name} {row}\",\"Friday\nor Saturday\"");
+    }
+    let job = world.job(council.id, council.email, file).await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["statistics"][0]["count"], ROWS, "{status}");
+
+    let mut reached: Vec<String> = std::fs::read_dir(Path::new(&kept))
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .filter_map(|mail| {
+            let line = mail.lines().find(|line| line.to_ascii_lowercase().starts_with("to:"))?;
+            Some(line[3..].trim().to_owned())
+        })
+        .collect();
+    reached.sort();
+    let taken = reached.len();
+    reached.dedup();
+    assert_eq!((taken, reached.len()), (ROWS, ROWS), "each reached the server, and once");
+    world.end().await;
+}
