@@ -1,6 +1,6 @@
 //! Sealing everything anew with the newest key, after a rotation (design §1, promise 6).
 
-use domain::{NotificationId, ServiceId, Timestamp};
+use domain::{NotificationId, ServiceId};
 use store::Vault;
 
 use crate::App;
@@ -58,11 +58,7 @@ async fn reseal_keys(app: &App) -> Result<u64, store::Error> {
         .collect();
     for service in services {
         let mut tx = app.write().await?;
-        for key in
-            store::api_keys::list(&mut tx, app.store.vault(), service, Timestamp::default()).await?
-        {
-            done += u64::from(store::api_keys::reseal(&mut tx, app.store.vault(), &key).await?);
-        }
+        done += store::api_keys::reseal(&mut tx, app.store.vault(), service).await?;
         tx.commit().await?;
     }
     Ok(done)

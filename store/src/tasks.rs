@@ -158,7 +158,7 @@ pub async fn take(
         .iter()
         .map(|row| taken(row, lease, until))
         .collect::<Result<Vec<_>, _>>()?;
-    taken.sort_by_key(|task| task.id);
+    taken.sort_by_key(|task| (task.created_at, task.id));
     Ok(taken)
 }
 

@@ -85,20 +85,21 @@ impl World {
         let database = Database::fresh(uuid::Uuid::from_bytes(random)).await;
         let keyring = database.directory().join("keyring");
         std::fs::write(&keyring, Vault::new_key_line(1, &*entropy)).expect("a key file can be written");
-        Self::over(database, entropy, provider).await
+        let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
+        Self::over(database, entropy, provider, clock).await
     }
 
     async fn over(
         database: Database,
         entropy: Arc<SeededEntropy>,
         provider: Option<Arc<dyn EmailProvider>>,
+        clock: Arc<ManualClock>,
     ) -> Self {
         let keyring = database.directory().join("keyring");
         let vault = Vault::open_file(&keyring, entropy.clone()).expect("the key file is good");
         let store = Store::connect(&database.address(), 8, vault).await.expect("the database answers");
         store.migrate().await.expect("the database can be migrated");
         let files = database.directory().join("files");
-        let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
         let app = App::new(
             app::Settings::default(),
@@ -136,7 +137,8 @@ impl World {
         let mut random = [0; 8];
         self.app.entropy().fill(&mut random);
         self.app.store().close().await;
-        Self::over(self.database, Arc::new(SeededEntropy::new(u64::from_be_bytes(random))), None).await
+        let entropy = Arc::new(SeededEntropy::new(u64::from_be_bytes(random)));
+        Self::over(self.database, entropy, None, self.clock).await
     }
 
     /// Works on all that is ready, and on what that makes ready; how many tasks it was.

@@ -146,7 +146,7 @@ async fn one_bad_message_does_not_hold_up_the_rest_of_its_batch() {
     world.sms.will_be([Mood::IsAway, Mood::RefusesRecipient]);
     let sends = (0..50).map(|number| {
         let (world, council) = (&world, &council);
-        async move { sent_sms(world, council, &format!("07700900{number:03}")).await }
+        async move { sent_sms(world, council, &format!("0770091{number:04}")).await }
     });
     let ids = futures::future::join_all(sends).await;
     world.run_tasks().await;

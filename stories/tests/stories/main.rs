@@ -3,12 +3,16 @@
 mod accept;
 mod arrows;
 mod authentication;
+mod contract;
 mod delivery;
+mod guards;
 mod jobs;
 mod limits;
+mod outages;
 mod queue;
 mod routes;
 mod schema;
 mod secrecy;
 mod smtp;
 mod spreadsheets;
+mod tables;

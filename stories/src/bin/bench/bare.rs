@@ -58,7 +58,7 @@ pub(crate) async fn insert(task: &Task) -> Result<Duration> {
     };
     let mut batches: Vec<Vec<Sealed>> = Vec::new();
     for number in 0..task.rows {
-        if number as usize % ROWS_A_COMMIT == 0 {
+        if (number as usize).is_multiple_of(ROWS_A_COMMIT) {
             batches.push(Vec::with_capacity(ROWS_A_COMMIT));
         }
         let sealed = row(&platform, task, &job, number).seal(platform.app.store().vault());

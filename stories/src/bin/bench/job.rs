@@ -128,9 +128,10 @@ pub(crate) async fn send(task: &Task) -> Result<Went> {
     let id = upload(&platform, task.channel, &file).await?;
     let uploaded = RealClock.now().since(started);
     let kept_at = keep(&platform.app, platform.service, id).await?;
-    let handed_over = match task.everything_on {
-        true => Some(all_handed_over(&platform.app).await?.since(started)),
-        false => None,
+    let handed_over = if task.everything_on {
+        Some(all_handed_over(&platform.app).await?.since(started))
+    } else {
+        None
     };
     workers.stop().await?;
     let after = Usage::mine()?;

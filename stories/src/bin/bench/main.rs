@@ -66,6 +66,8 @@ async fn obey(order: Order) -> Result<()> {
 }
 
 async fn measure(options: Options) -> Result<()> {
+    let (load, processors) = usage::load()?;
+    eprintln!("load before: {load:.1} on {processors} processors");
     let mut results = Results::new(options.json);
     for place in Place::all(&options)? {
         for part in options.parts() {

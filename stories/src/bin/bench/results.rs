@@ -40,6 +40,10 @@ pub(crate) struct Measured {
 
 /// How long callers waited, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "a number carries its unit in its name"
+)]
 pub(crate) struct Latency {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,

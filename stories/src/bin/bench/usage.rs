@@ -54,3 +54,17 @@ fn processor_seconds(stat: &str) -> f64 {
         .sum();
     ticks / TICKS_A_SECOND
 }
+
+/// How many processes wanted a processor in the last minute, and how many processors there are: on a machine that is
+/// busy with something else, rates say little and ratios within a line a little more.
+pub(crate) fn load() -> Result<(f64, usize)> {
+    let text = fs::read_to_string("/proc/loadavg").context("needs Linux: reads /proc")?;
+    let minute = text
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    Ok((
+        minute.context("/proc/loadavg begins with a number")?,
+        std::thread::available_parallelism()?.get(),
+    ))
+}

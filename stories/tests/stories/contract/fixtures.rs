@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use domain::{
-    Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, NotificationId, NotificationStatus, Permission, ReplyToId,
-    ServiceId, SmsSenderId, TemplateId, Timestamp, UserId,
+    Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, NotificationId, NotificationStatus,
+    Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId, Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -156,7 +156,8 @@ struct FixtureNotification {
 
 impl Fixtures {
     pub(super) fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
@@ -172,8 +173,16 @@ impl Fixtures {
             "reply" => self.email_reply_to.get(name).map(|one| one.id.to_string()),
             "job" => self.jobs.get(name).map(|one| one.id.to_string()),
             "notif" => self.notifications.get(name).map(|one| one.id.to_string()),
-            "inbound" => self.inbound_sms.get(name).and_then(|one| one["id"].as_str()).map(str::to_owned),
-            "contact" => self.letter_contacts.get(name).and_then(|one| one["id"].as_str()).map(str::to_owned),
+            "inbound" => self
+                .inbound_sms
+                .get(name)
+                .and_then(|one| one["id"].as_str())
+                .map(str::to_owned),
+            "contact" => self
+                .letter_contacts
+                .get(name)
+                .and_then(|one| one["id"].as_str())
+                .map(str::to_owned),
             _ => None,
         };
         found.ok_or_else(|| format!("there is no fixture {name}"))
@@ -182,17 +191,29 @@ impl Fixtures {
     /// The service of a key, and the keys of that service by their type.
     pub(super) fn sibling(&self, key: &str, key_type: &str) -> Option<&str> {
         let service = &self.keys.get(key)?.service;
-        let mut siblings = self.keys.iter().filter(|(_, one)| one.service == *service && one.revoked_days_ago.is_none());
-        siblings.find(|(_, one)| one.key_type.as_str() == key_type).map(|(name, _)| name.as_str())
+        let mut siblings = self
+            .keys
+            .iter()
+            .filter(|(_, one)| one.service == *service && one.revoked_days_ago.is_none());
+        siblings
+            .find(|(_, one)| one.key_type.as_str() == key_type)
+            .map(|(name, _)| name.as_str())
     }
 
     /// The id of the service that a key belongs to.
     pub(super) fn service_of(&self, key: &str) -> Option<ServiceId> {
-        self.services.get(&self.keys.get(key)?.service).map(|service| service.id)
+        self.services
+            .get(&self.keys.get(key)?.service)
+            .map(|service| service.id)
     }
 
     /// Puts everything into an empty database, in one transaction.
-    pub(super) async fn load(&self, tx: &mut Tx, vault: &Vault, now: Timestamp) -> Result<(), store::Error> {
+    pub(super) async fn load(
+        &self,
+        tx: &mut Tx,
+        vault: &Vault,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
         for user in self.users.values() {
             store::users::insert(tx, &user.as_kept(now)).await?;
         }
@@ -203,12 +224,20 @@ impl Fixtures {
             store::api_keys::insert(tx, vault, &self.key(key, now)).await?;
         }
         for sender in self.sms_senders.values().filter(|sender| !sender.archived) {
-            let kept =
-                SmsSender { id: sender.id, sms_sender: sender.sms_sender.clone(), is_default: sender.is_default };
-            store::senders::insert_sms_sender(tx, self.services[&sender.service].id, &kept, now).await?;
+            let kept = SmsSender {
+                id: sender.id,
+                sms_sender: sender.sms_sender.clone(),
+                is_default: sender.is_default,
+            };
+            store::senders::insert_sms_sender(tx, self.services[&sender.service].id, &kept, now)
+                .await?;
         }
         for one in self.email_reply_to.values().filter(|one| !one.archived) {
-            let kept = ReplyTo { id: one.id, email_address: one.email_address.clone(), is_default: one.is_default };
+            let kept = ReplyTo {
+                id: one.id,
+                email_address: one.email_address.clone(),
+                is_default: one.is_default,
+            };
             store::senders::insert_reply_to(tx, self.services[&one.service].id, &kept, now).await?;
         }
         for template in self.templates.values() {
@@ -223,7 +252,12 @@ impl Fixtures {
         Ok(())
     }
 
-    async fn load_service(&self, tx: &mut Tx, service: &FixtureService, now: Timestamp) -> Result<(), store::Error> {
+    async fn load_service(
+        &self,
+        tx: &mut Tx,
+        service: &FixtureService,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
         store::services::insert(tx, &service.as_kept(now)).await?;
         for member in &service.members {
             store::services::add_member(tx, service.id, self.users[member].id).await?;
@@ -243,11 +277,17 @@ impl Fixtures {
             secret: key.secret.clone().into(),
             created_by: None,
             created_at: now.minus(Duration::from_hours(24 * 365)),
-            revoked_at: key.revoked_days_ago.map(|days| now.minus(Duration::from_hours(24 * days))),
+            revoked_at: key
+                .revoked_days_ago
+                .map(|days| now.minus(Duration::from_hours(24 * days))),
         }
     }
 
-    async fn load_template(&self, tx: &mut Tx, template: &FixtureTemplate) -> Result<(), store::Error> {
+    async fn load_template(
+        &self,
+        tx: &mut Tx,
+        template: &FixtureTemplate,
+    ) -> Result<(), store::Error> {
         let newest = template.as_kept(self.services[&template.service].id);
         let older = template.previous_versions.iter().map(|older| Template {
             version: older.version,
@@ -263,7 +303,11 @@ impl Fixtures {
             store::templates::insert(tx, &first).await?;
         }
         for next in versions {
-            assert!(store::templates::update(tx, &next).await?, "the versions of {} follow each other", next.name);
+            assert!(
+                store::templates::update(tx, &next).await?,
+                "the versions of {} follow each other",
+                next.name
+            );
         }
         Ok(())
     }
@@ -298,7 +342,10 @@ impl Fixtures {
         vault: &Vault,
         fixture: &FixtureNotification,
     ) -> Result<(), store::Error> {
-        let row = fixture.job.as_ref().map(|job| (self.jobs[job].id, fixture.job_row_number.unwrap_or(0)));
+        let row = fixture
+            .job
+            .as_ref()
+            .map(|job| (self.jobs[job].id, fixture.job_row_number.unwrap_or(0)));
         let new = NewNotification {
             id: fixture.id,
             service_id: self.services[&fixture.service].id,
@@ -360,7 +407,10 @@ impl FixtureService {
                 (Allowance::Email, self.email_message_limit),
                 (Allowance::Sms, self.sms_message_limit),
                 (Allowance::Letter, self.letter_message_limit),
-                (Allowance::InternationalSms, self.international_sms_message_limit),
+                (
+                    Allowance::InternationalSms,
+                    self.international_sms_message_limit,
+                ),
             ]
             .into(),
             created_at: now,
@@ -409,7 +459,10 @@ impl FixtureNotification {
             problem: None,
         };
         let mut history = Vec::new();
-        let is_handed_over = matches!(self.status, NotificationStatus::Sending | NotificationStatus::Sent);
+        let is_handed_over = matches!(
+            self.status,
+            NotificationStatus::Sending | NotificationStatus::Sent
+        );
         if let (Some(sent_at), false) = (self.sent_at, is_handed_over) {
             history.push((outcome(NotificationStatus::Sending), sent_at));
         }

@@ -6,17 +6,36 @@ use serde_json::Value;
 use super::tokens::Tokens;
 
 /// Compares by value; what is captured on the way is known to all that comes later in the case.
-pub(super) fn compare(expected: &Value, actual: &Value, at: &str, tokens: &mut Tokens<'_>) -> Result<(), String> {
+pub(super) fn compare(
+    expected: &Value,
+    actual: &Value,
+    at: &str,
+    tokens: &mut Tokens<'_>,
+) -> Result<(), String> {
     match (expected, actual) {
-        (Value::String(pattern), _) if pattern.starts_with('$') => compare_pattern(pattern, actual, at, tokens),
+        (Value::String(pattern), _) if pattern.starts_with('$') => {
+            compare_pattern(pattern, actual, at, tokens)
+        }
         (Value::String(expected), Value::String(actual)) => {
             let expected = tokens.fill(expected)?;
-            if *actual == expected { Ok(()) } else { Err(differs(at, &expected, actual)) }
+            if *actual == expected {
+                Ok(())
+            } else {
+                Err(differs(at, &expected, actual))
+            }
         }
-        (Value::Number(expected), Value::Number(actual)) if expected.as_f64() == actual.as_f64() => Ok(()),
+        (Value::Number(expected), Value::Number(actual))
+            if expected.as_f64() == actual.as_f64() =>
+        {
+            Ok(())
+        }
         (Value::Array(expected), Value::Array(items)) => {
             if expected.len() != items.len() {
-                return Err(format!("{at} has {} items, not {}: {actual}", items.len(), expected.len()));
+                return Err(format!(
+                    "{at} has {} items, not {}: {actual}",
+                    items.len(),
+                    expected.len()
+                ));
             }
             for (index, (expected, actual)) in expected.iter().zip(items).enumerate() {
                 compare(expected, actual, &format!("{at}[{index}]"), tokens)?;
@@ -39,12 +58,18 @@ fn compare_members(
     let mut named = Vec::with_capacity(expected.len());
     for (name, value) in expected.iter().filter(|(name, _)| *name != "...") {
         let name = tokens.fill(name)?;
-        let found = actual.get(&name).ok_or_else(|| format!("{at} has no {name}: {actual}"))?;
+        let found = actual
+            .get(&name)
+            .ok_or_else(|| format!("{at} has no {name}: {actual}"))?;
         compare(value, found, &format!("{at}.{name}"), tokens)?;
         named.push(name);
     }
     if !expected.contains_key("...") {
-        for name in actual.as_object().into_iter().flat_map(serde_json::Map::keys) {
+        for name in actual
+            .as_object()
+            .into_iter()
+            .flat_map(serde_json::Map::keys)
+        {
             if !named.contains(name) {
                 return Err(format!("{at} has {name} too"));
             }
@@ -53,7 +78,12 @@ fn compare_members(
     Ok(())
 }
 
-fn compare_pattern(pattern: &str, actual: &Value, at: &str, tokens: &mut Tokens<'_>) -> Result<(), String> {
+fn compare_pattern(
+    pattern: &str,
+    actual: &Value,
+    at: &str,
+    tokens: &mut Tokens<'_>,
+) -> Result<(), String> {
     let text = actual.as_str();
     let fits = match pattern {
         "$any" => true,
@@ -69,17 +99,23 @@ fn compare_pattern(pattern: &str, actual: &Value, at: &str, tokens: &mut Tokens<
             (None, _) => return Err(format!("the pattern {other} is not known")),
         },
     };
-    if fits { Ok(()) } else { Err(differs(at, pattern, actual)) }
+    if fits {
+        Ok(())
+    } else {
+        Err(differs(at, pattern, actual))
+    }
 }
 
 /// Lower case, with hyphens.
 fn is_uuid(text: &str) -> bool {
-    text.parse::<uuid::Uuid>().is_ok_and(|id| id.hyphenated().to_string() == text)
+    text.parse::<uuid::Uuid>()
+        .is_ok_and(|id| id.hyphenated().to_string() == text)
 }
 
 /// `2026-03-02T10:00:00.000000Z`
 fn is_datetime(text: &str) -> bool {
-    text.parse::<Timestamp>().is_ok_and(|moment| moment.to_string() == text)
+    text.parse::<Timestamp>()
+        .is_ok_and(|moment| moment.to_string() == text)
 }
 
 fn differs(at: &str, expected: impl std::fmt::Display, actual: impl std::fmt::Display) -> String {

@@ -37,9 +37,17 @@ impl<'a> Platform<'a> {
     pub(super) async fn new(fixtures: &'a Fixtures) -> Self {
         let world = World::new().await;
         let mut tx = world.app.store().write().await.unwrap();
-        fixtures.load(&mut tx, world.app.store().vault(), world.clock.now()).await.unwrap();
+        fixtures
+            .load(&mut tx, world.app.store().vault(), world.clock.now())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
-        let text = |name: &str| fixtures.config[name].as_str().expect("the fixtures say it").to_owned();
+        let text = |name: &str| {
+            fixtures.config[name]
+                .as_str()
+                .expect("the fixtures say it")
+                .to_owned()
+        };
         let settings = api::Settings {
             internal_client_id: text("admin_client_id"),
             internal_secrets: vec![text("admin_client_secret").into()],
@@ -49,7 +57,11 @@ impl<'a> Platform<'a> {
             sink: None,
         };
         let router = api::router(Api::new(world.app.clone(), settings));
-        Self { world, router, fixtures }
+        Self {
+            world,
+            router,
+            fixtures,
+        }
     }
 
     /// The workers stand still while the cases run (public-api §1.2); now they do what was left to do.
@@ -68,10 +80,23 @@ impl<'a> Platform<'a> {
         };
         self.set_the_scene(case, &tokens).await?;
         let authorization = authorization(case, &tokens)?;
-        self.ask_and_compare(&case.request, &case.expect, authorization.as_deref(), &mut tokens).await?;
+        self.ask_and_compare(
+            &case.request,
+            &case.expect,
+            authorization.as_deref(),
+            &mut tokens,
+        )
+        .await?;
         for then in &case.then {
-            let outcome = self.ask_and_compare(&then.request, &then.expect, authorization.as_deref(), &mut tokens);
-            outcome.await.map_err(|why| format!("then {} {}: {why}", then.request.method, then.request.path))?;
+            let outcome = self.ask_and_compare(
+                &then.request,
+                &then.expect,
+                authorization.as_deref(),
+                &mut tokens,
+            );
+            outcome.await.map_err(|why| {
+                format!("then {} {}: {why}", then.request.method, then.request.path)
+            })?;
         }
         Ok(())
     }
@@ -79,9 +104,20 @@ impl<'a> Platform<'a> {
     /// What was sent today, then the buckets that are empty: each counter is looked at before it may be remembered.
     async fn set_the_scene(&self, case: &Case, tokens: &Tokens<'_>) -> Result<(), String> {
         let state = &case.given.state;
-        let Some(key) = case.given.key.as_deref().filter(|_| !state.is_empty()) else { return Ok(()) };
-        let service = self.fixtures.service_of(key).ok_or("the key has a service")?;
-        let mut tx = self.world.app.store().write().await.map_err(|error| error.to_string())?;
+        let Some(key) = case.given.key.as_deref().filter(|_| !state.is_empty()) else {
+            return Ok(());
+        };
+        let service = self
+            .fixtures
+            .service_of(key)
+            .ok_or("the key has a service")?;
+        let mut tx = self
+            .world
+            .app
+            .store()
+            .write()
+            .await
+            .map_err(|error| error.to_string())?;
         for (allowance, sent) in &state.sent_today {
             let day = self.world.clock.now().utc_day();
             let spent = store::counters::spend(&mut tx, service, *allowance, day, *sent, i64::MAX);
@@ -89,7 +125,10 @@ impl<'a> Platform<'a> {
         }
         tx.commit().await.map_err(|error| error.to_string())?;
         for key_type in &state.rate_limit_exhausted {
-            let sibling = self.fixtures.sibling(key, key_type).ok_or("there is such a key")?;
+            let sibling = self
+                .fixtures
+                .sibling(key, key_type)
+                .ok_or("there is such a key")?;
             self.exhaust(&tokens.jwt(sibling)?).await?;
         }
         Ok(())
@@ -104,7 +143,14 @@ impl<'a> Platform<'a> {
             raw_body: Some("nonsense".to_owned()),
         };
         for _ in 0..MORE_THAN_A_BUCKET {
-            let answer = self.ask(&nonsense, Some(&format!("Bearer {jwt}")), &nonsense.path, Body::empty()).await;
+            let answer = self
+                .ask(
+                    &nonsense,
+                    Some(&format!("Bearer {jwt}")),
+                    &nonsense.path,
+                    Body::empty(),
+                )
+                .await;
             if answer.text.contains("RateLimitError") {
                 return Ok(());
             }
@@ -127,7 +173,10 @@ impl<'a> Platform<'a> {
         };
         let answer = self.ask(request, authorization, &path, body).await;
         if answer.status != expect.status {
-            return Err(format!("answered {}, not {}: {}", answer.status, expect.status, answer.text));
+            return Err(format!(
+                "answered {}, not {}: {}",
+                answer.status, expect.status, answer.text
+            ));
         }
         if let Some(raw) = &expect.raw
             && answer.text != tokens.fill(raw)?
@@ -135,11 +184,15 @@ impl<'a> Platform<'a> {
             return Err(format!("answered {:?}, not {raw:?}", answer.text));
         }
         if let Some(json) = &expect.json {
-            let body: Value = serde_json::from_str(&answer.text).map_err(|_| format!("no JSON: {}", answer.text))?;
+            let body: Value = serde_json::from_str(&answer.text)
+                .map_err(|_| format!("no JSON: {}", answer.text))?;
             matching::compare(json, &body, "the answer", tokens)?;
         }
         for (name, value) in &expect.headers {
-            let found = answer.headers.get(name.as_str()).and_then(|value| value.to_str().ok());
+            let found = answer
+                .headers
+                .get(name.as_str())
+                .and_then(|value| value.to_str().ok());
             if found != value.as_str() {
                 return Err(format!("the header {name} is {found:?}, not {value}"));
             }
@@ -147,9 +200,21 @@ impl<'a> Platform<'a> {
         Ok(())
     }
 
-    async fn ask(&self, request: &Request, authorization: Option<&str>, path: &str, body: Body) -> Raw {
-        let mut asked = HttpRequest::builder().method(request.method.as_str()).uri(path).header("host", HOST);
-        let says_its_type = request.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+    async fn ask(
+        &self,
+        request: &Request,
+        authorization: Option<&str>,
+        path: &str,
+        body: Body,
+    ) -> Raw {
+        let mut asked = HttpRequest::builder()
+            .method(request.method.as_str())
+            .uri(path)
+            .header("host", HOST);
+        let says_its_type = request
+            .headers
+            .keys()
+            .any(|name| name.eq_ignore_ascii_case("content-type"));
         if (request.json.is_some() || request.raw_body.is_some()) && !says_its_type {
             asked = asked.header("content-type", "application/json");
         }
@@ -160,8 +225,16 @@ impl<'a> Platform<'a> {
             asked = asked.header("authorization", authorization);
         }
         let asked = asked.body(body).expect("a case asks well");
-        let (head, body) = self.router.clone().oneshot(asked).await.expect("the router answers everything").into_parts();
-        let bytes = to_bytes(body, 64 << 20).await.expect("an answer has a body");
+        let (head, body) = self
+            .router
+            .clone()
+            .oneshot(asked)
+            .await
+            .expect("the router answers everything")
+            .into_parts();
+        let bytes = to_bytes(body, 64 << 20)
+            .await
+            .expect("an answer has a body");
         Raw {
             status: head.status.as_u16(),
             headers: head.headers,
@@ -180,8 +253,12 @@ fn authorization(case: &Case, tokens: &Tokens<'_>) -> Result<Option<String>, Str
     };
     match auth["type"].as_str() {
         Some("none") => Ok(None),
-        Some("raw") => Ok(Some(tokens.fill(auth["header"].as_str().unwrap_or_default())?)),
+        Some("raw") => Ok(Some(
+            tokens.fill(auth["header"].as_str().unwrap_or_default())?,
+        )),
         Some("jwt") => Ok(Some(format!("Bearer {}", tokens.described_jwt(auth)?))),
-        other => Err(format!("asking as {other:?} comes with the routes that take it")),
+        other => Err(format!(
+            "asking as {other:?} comes with the routes that take it"
+        )),
     }
 }

@@ -35,11 +35,16 @@ impl Tokens<'_> {
     pub(super) fn fill_value(&self, value: &Value) -> Result<Value, String> {
         Ok(match value {
             Value::String(text) => Value::String(self.fill(text)?),
-            Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.fill_value(item)).collect::<Result<_, _>>()?)
-            }
+            Value::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| self.fill_value(item))
+                    .collect::<Result<_, _>>()?,
+            ),
             Value::Object(members) => {
-                let fill = |(name, value): (&String, &Value)| Ok((self.fill(name)?, self.fill_value(value)?));
+                let fill = |(name, value): (&String, &Value)| {
+                    Ok((self.fill(name)?, self.fill_value(value)?))
+                };
                 Value::Object(members.iter().map(fill).collect::<Result<_, String>>()?)
             }
             other => other.clone(),
@@ -48,8 +53,13 @@ impl Tokens<'_> {
 
     /// A token signed with a key of the fixtures.
     pub(super) fn jwt(&self, key: &str) -> Result<String, String> {
-        let key = self.fixtures.keys.get(key).ok_or_else(|| format!("there is no key {key}"))?;
-        let claims = json!({"iss": self.fixtures.id(&key.service)?, "iat": self.now.unix_seconds()});
+        let key = self
+            .fixtures
+            .keys
+            .get(key)
+            .ok_or_else(|| format!("there is no key {key}"))?;
+        let claims =
+            json!({"iss": self.fixtures.id(&key.service)?, "iat": self.now.unix_seconds()});
         sign(&json!({"typ": "JWT", "alg": "HS256"}), &claims, &key.secret)
     }
 
@@ -57,8 +67,12 @@ impl Tokens<'_> {
     pub(super) fn described_jwt(&self, auth: &Value) -> Result<String, String> {
         let mut claims = self.fill_value(&auth["claims"])?;
         for (name, as_written) in auth["claims"].as_object().into_iter().flatten() {
-            if as_written.as_str().is_some_and(|text| text.starts_with("{{now") && text.ends_with("}}"))
-                && let Some(seconds) = claims[name].as_str().and_then(|text| text.parse::<i64>().ok())
+            if as_written
+                .as_str()
+                .is_some_and(|text| text.starts_with("{{now") && text.ends_with("}}"))
+                && let Some(seconds) = claims[name]
+                    .as_str()
+                    .and_then(|text| text.parse::<i64>().ok())
             {
                 claims[name] = seconds.into();
             }
@@ -79,11 +93,23 @@ impl Tokens<'_> {
         match kind {
             "id" => self.fixtures.id(name),
             "id.hex" => Ok(self.fixtures.id(name)?.replace('-', "")),
-            "secret" => self.fixtures.keys.get(name).map(|key| key.secret.clone()).ok_or_else(unknown),
+            "secret" => self
+                .fixtures
+                .keys
+                .get(name)
+                .map(|key| key.secret.clone())
+                .ok_or_else(unknown),
             "jwt" => self.jwt(name),
             "cfg" if name == "admin_base_url" => Ok(self.admin_base_url.to_owned()),
-            "cfg" => self.fixtures.config[name].as_str().map(str::to_owned).ok_or_else(unknown),
-            "cap" => self.captured.get(name).cloned().ok_or_else(|| format!("nothing was captured as {name}")),
+            "cfg" => self.fixtures.config[name]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(unknown),
+            "cap" => self
+                .captured
+                .get(name)
+                .cloned()
+                .ok_or_else(|| format!("nothing was captured as {name}")),
             "repeat" => {
                 let (text, times) = name.rsplit_once(':').ok_or_else(unknown)?;
                 Ok(text.repeat(times.parse().map_err(|_| unknown())?))
@@ -94,7 +120,9 @@ impl Tokens<'_> {
 
     /// `now` with an offset in seconds; as Unix seconds, or in words.
     fn time(&self, offset: &str) -> Option<String> {
-        let (offset, in_words) = offset.strip_suffix(":iso").map_or((offset, false), |offset| (offset, true));
+        let (offset, in_words) = offset
+            .strip_suffix(":iso")
+            .map_or((offset, false), |offset| (offset, true));
         let moment = match offset.split_at_checked(1) {
             None => self.now,
             Some(("+", seconds)) => self.now.plus(Duration::from_secs(seconds.parse().ok()?)),
@@ -110,7 +138,8 @@ impl Tokens<'_> {
 }
 
 fn sign(header: &Value, claims: &Value, secret: &str) -> Result<String, String> {
-    let header: Header = serde_json::from_value(header.clone()).map_err(|error| error.to_string())?;
+    let header: Header =
+        serde_json::from_value(header.clone()).map_err(|error| error.to_string())?;
     let key = EncodingKey::from_secret(secret.as_bytes());
     jsonwebtoken::encode(&header, claims, &key).map_err(|error| error.to_string())
 }

@@ -1,2 +1,0 @@
-#[path = "stories/contract/mod.rs"]
-mod contract;

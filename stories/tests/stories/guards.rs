@@ -1,0 +1,113 @@
+//! What the door keeps out: methods that nobody meant to serve, files that are too large.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use api::{Api, router::ROUTES};
+use app::{App, Foundations, Providers};
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
+use files::Files;
+use serde_json::Value;
+use stories::{INTERNAL_CLIENT, INTERNAL_SECRET, SeededEntropy, World};
+use tower::ServiceExt as _;
+
+#[tokio::test]
+async fn a_method_that_is_not_in_the_caller_table_is_not_served() {
+    let world = World::new().await;
+    let internal = world.token(INTERNAL_CLIENT, INTERNAL_SECRET);
+    let paths: BTreeSet<&str> = ROUTES.iter().map(|(_, path, _)| *path).collect();
+    for path in paths {
+        let listed: Vec<&str> = ROUTES
+            .iter()
+            .filter(|route| route.1 == path)
+            .map(|route| route.0)
+            .collect();
+        let example = path.replace(['{', '}'], "");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"]
+            .iter()
+            .filter(|method| !listed.contains(method))
+        {
+            let answer = world.ask(method, &example, Some(&internal), "{}").await;
+            assert_eq!(
+                answer.status, 405,
+                "{method} {path} is served, and is not in the table"
+            );
+        }
+    }
+    world.end().await;
+}
+
+/// The same platform under other settings.
+async fn upload_under(
+    world: &World,
+    settings: app::Settings,
+    path: &str,
+    file: String,
+) -> (u16, Value) {
+    let foundations = Foundations {
+        store: world.app.store().clone(),
+        files: Files::open("memory:").unwrap(),
+        providers: Providers::default(),
+        clock: world.clock.clone(),
+        entropy: Arc::new(SeededEntropy::new(11)),
+    };
+    let router = api::router(Api::new(
+        App::new(settings, foundations),
+        api::Settings {
+            internal_client_id: INTERNAL_CLIENT.to_owned(),
+            internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
+            trust_forwarded_proto: false,
+            git_commit: None,
+            metrics: Arc::new(String::new),
+            sink: None,
+        },
+    ));
+    let token = world.token(INTERNAL_CLIENT, INTERNAL_SECRET);
+    let request = Request::post(path)
+        .header("authorization", token)
+        .body(Body::from(file))
+        .unwrap();
+    let answer = router.oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    (
+        status,
+        serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_or_has_too_many_rows_is_refused_in_words() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let path = format!(
+        "/service/{}/spreadsheet?template_id={}",
+        council.id, council.sms
+    );
+    let file = "phone number,name,day\n".to_owned() + &"07700900001,Ada,Friday\n".repeat(20);
+
+    let small = app::Settings {
+        max_upload_bytes: 100,
+        ..app::Settings::default()
+    };
+    let (status, answer) = upload_under(&world, small, &path, file.clone()).await;
+    assert_eq!(
+        (status, &answer["message"]),
+        (413, &"the file is larger than 100 bytes: split it".into())
+    );
+
+    let short = app::Settings {
+        max_spreadsheet_rows: 5,
+        ..app::Settings::default()
+    };
+    let (status, answer) = upload_under(&world, short, &path, file).await;
+    assert_eq!((status, &answer["data"]["valid"]), (201, &false.into()));
+    assert!(
+        answer["data"]["problems"]
+            .to_string()
+            .contains("20 rows are more than a file may have"),
+        "{answer}"
+    );
+    world.end().await;
+}

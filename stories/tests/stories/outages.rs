@@ -1,0 +1,242 @@
+//! When the database refuses: whoever was told yes is kept, and what could not be written is done again.
+//!
+//! The fault is a trigger of the database's own, so that what refuses is real, and refuses in the middle of a commit.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use stories::{Council, World};
+
+/// A fault that is there until it is mended.
+struct Fault<'a> {
+    world: &'a World,
+    event: &'static str,
+}
+
+impl<'a> Fault<'a> {
+    /// From now on the database refuses this event (`INSERT`, `UPDATE`) on messages of which the condition holds.
+    async fn on(world: &'a World, event: &'static str, condition: &str) -> Self {
+        let address = world.database_address();
+        if address.starts_with("sqlite") {
+            let trigger = format!(
+                "CREATE TRIGGER refuse BEFORE {event} ON notifications WHEN {condition} \
+                 BEGIN SELECT RAISE(ABORT, 'refused by the story'); END"
+            );
+            run(world, trigger).await;
+        } else {
+            let function = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+                            $$ BEGIN RAISE EXCEPTION 'refused by the story'; END $$";
+            let trigger = format!(
+                "CREATE TRIGGER refuse BEFORE {event} ON notifications FOR EACH ROW WHEN ({condition}) \
+                 EXECUTE FUNCTION refuse()"
+            );
+            run(world, function.to_owned()).await;
+            run(world, trigger).await;
+        }
+        Self { world, event }
+    }
+
+    async fn mend(self) {
+        debug_assert!(["INSERT", "UPDATE"].contains(&self.event));
+        if self.world.database_address().starts_with("sqlite") {
+            run(self.world, "DROP TRIGGER refuse".to_owned()).await;
+        } else {
+            run(self.world, "DROP FUNCTION refuse CASCADE".to_owned()).await;
+        }
+    }
+}
+
+async fn run(world: &World, statement: String) {
+    let address = world.database_address();
+    if address.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(&address).await.unwrap();
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    } else {
+        let mut connection = PgConnection::connect(&address).await.unwrap();
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+}
+
+async fn post(world: &World, council: &Council, reference: &str) -> stories::Answer {
+    let body = json!({
+        "phone_number": "07700900123", "template_id": council.sms, "reference": reference,
+        "personalisation": {"name": "Ada", "day": "Friday"},
+    });
+    world
+        .post(&council.normal, "/v2/notifications/sms", &body)
+        .await
+}
+
+#[tokio::test]
+async fn when_a_shared_commit_is_refused_all_in_it_are_told_and_everybody_else_is_kept() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let fault = Fault::on(&world, "INSERT", "NEW.client_reference = 'poison'").await;
+    let references: Vec<String> = (0..120)
+        .map(|number| {
+            if number == 60 {
+                "poison".to_owned()
+            } else {
+                format!("good-{number}")
+            }
+        })
+        .collect();
+    // In two waves, so that some commits hold the poison and some do not.
+    let mut answers = Vec::new();
+    for wave in references.chunks(61) {
+        let posts = wave
+            .iter()
+            .map(|reference| post(&world, &council, reference));
+        answers.extend(futures::future::join_all(posts).await);
+    }
+    let mut kept = BTreeSet::new();
+    for (answer, reference) in answers.iter().zip(&references) {
+        match answer.status.as_u16() {
+            201 => drop(kept.insert(answer.json["id"].as_str().unwrap().to_owned())),
+            500 => assert_eq!(answer.json["errors"][0]["message"], "Internal server error"),
+            other => panic!("{reference} was answered with {other}"),
+        }
+    }
+    assert_eq!(answers[60].status, 500, "the poison is in no commit");
+    assert!(
+        (59..120).contains(&kept.len()),
+        "the second wave is kept whole: {}",
+        kept.len()
+    );
+
+    fault.mend().await;
+    let mended = post(&world, &council, "poison").await;
+    kept.insert(mended.json["id"].as_str().unwrap().to_owned());
+    world.run_tasks().await;
+    let reached: BTreeSet<String> = world
+        .sms
+        .taken()
+        .iter()
+        .map(|sms| sms.id.to_string())
+        .collect();
+    assert_eq!(
+        reached, kept,
+        "handed over is exactly what was answered with 201"
+    );
+    assert_eq!(world.sms.taken().len(), kept.len(), "each once");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_batch_of_rows_that_is_refused_delays_its_job_and_no_row_is_missing_or_twice() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let mut file = "phone number,name,day\n".to_owned();
+    for row in 0..2300 {
+        file += &format!("07700900{:03},Person {row},Friday\n", row % 1000);
+    }
+    let job = world.job(council.id, council.sms, file).await;
+    let fault = Fault::on(&world, "INSERT", "NEW.job_row_number = 1500").await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["rows_kept"]),
+        (&json!("in progress"), &json!(1000))
+    );
+
+    fault.mend().await;
+    world.advance(std::time::Duration::from_secs(6));
+    world.run_tasks().await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "finished"
+    );
+    let names: BTreeSet<String> = world
+        .sms
+        .taken()
+        .into_iter()
+        .map(|sms| sms.content)
+        .collect();
+    assert_eq!((world.sms.taken().len(), names.len()), (2300, 2300));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn when_an_outcome_cannot_be_kept_the_message_goes_again_under_the_same_reference() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = post(&world, &council, "bins").await.json["id"].clone();
+    let fault = Fault::on(&world, "UPDATE", "NEW.status = 'sending'").await;
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1, "the provider said yes");
+    assert_eq!(
+        world.status_of(&council, id.as_str().unwrap()).await,
+        "created",
+        "and we could not keep it"
+    );
+
+    fault.mend().await;
+    world.advance(std::time::Duration::from_secs(6));
+    world.run_tasks().await;
+    let references: Vec<Value> = world.sms.taken().iter().map(|sms| json!(sms.id)).collect();
+    assert_eq!(
+        references,
+        [id.clone(), id.clone()],
+        "the one honest window"
+    );
+    assert_eq!(
+        world.status_of(&council, id.as_str().unwrap()).await,
+        "sending"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_stopped_after_every_single_batch_keeps_each_row_once() {
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let mut file = "phone number,name,day\n".to_owned();
+    for row in 0..4200 {
+        file += &format!("07700900{:03},Person {row},Friday\n", row % 1000);
+    }
+    let job = world.job(council.id, council.sms, file).await;
+    let mut stops = 0;
+    loop {
+        let status = world.job_status(council.id, &job).await;
+        if status["job_status"] == "finished" {
+            break;
+        }
+        assert_eq!(status["rows_kept"], 1000 * stops, "a slice keeps one batch");
+        stops += 1;
+        work_on_one_batch(&world).await;
+        // The worker dies with the task in hand; its lease has to run out. A new world begins at nine again.
+        world = world.restarted().await;
+        world.advance(std::time::Duration::from_secs(31 * (stops + 1)));
+    }
+    assert_eq!(stops, 5);
+    world.run_tasks().await;
+    let names: BTreeSet<String> = world
+        .sms
+        .taken()
+        .into_iter()
+        .map(|sms| sms.content)
+        .collect();
+    assert_eq!((world.sms.taken().len(), names.len()), (4200, 4200));
+    world.end().await;
+}
+
+/// A worker that is asked to stop ends after the batch that it is at, and then dies before it can give its task back.
+async fn work_on_one_batch(world: &World) {
+    let entropy = std::sync::Arc::new(stories::SeededEntropy::new(3));
+    let source =
+        queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
+    let lease = std::time::Duration::from_secs(30);
+    let taken = queue::TaskSource::take(&source, "job-tasks", 1, &queue::Room::of(1), lease)
+        .await
+        .unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    stop.cancel();
+    queue::Work::work(&world.app, &queue::Task::new(taken[0].clone(), stop)).await;
+}
