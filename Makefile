@@ -6,10 +6,10 @@ CARGO ?= cargo
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 ifdef NEXTEST
 RUN_TESTS = $(CARGO) nextest run --no-fail-fast
-FILTER = $(if $(name),-E 'test($(name))')
+FILTER = -E 'package(stories) and test($(name))'
 else
 RUN_TESTS = $(CARGO) test --no-fail-fast
-FILTER = $(name)
+FILTER = --test stories $(name)
 endif
 
 .DEFAULT_GOAL := help
@@ -32,17 +32,17 @@ test: ## All tests on the embedded default; needs nothing but cargo
 	$(RUN_TESTS) --workspace
 
 story: ## One story by a part of its name: make story name=cannot_be_delivered
-	$(RUN_TESTS) -p stories $(FILTER)
+	$(RUN_TESTS) --workspace $(FILTER)
 
 test-distributed: ## The same stories on PostgreSQL and a real SMTP server, both started privately
 	scripts/test-distributed.sh
 
 test-crash: ## Kill the real binary at random moments, kills=60 times, and count
-	$(CARGO) build -p server --bin pillarbox
-	PILLARBOX_KILLS=$(or $(kills),60) $(CARGO) test -p stories --test crash -- --nocapture
+	$(CARGO) build --workspace --tests --bins
+	PILLARBOX_KILLS=$(or $(kills),60) $(CARGO) test --workspace --test crash -- --nocapture
 
 vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
-	$(CARGO) test --quiet -p content --test vectors
+	$(CARGO) test --quiet --workspace --test vectors
 
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh

@@ -17,11 +17,10 @@ fi
 start_mail
 export PILLARBOX_TEST_SMTP="$mail_server" PILLARBOX_TEST_SMTP_KEEPS="$mail_keeps"
 
-# The crash stories start and kill the binary itself.
-cargo build -p server --bin pillarbox
+# The whole workspace, as `make test` builds it: a part of it alone would have other features and be built again.
 if command -v cargo-nextest >/dev/null; then
-    cargo nextest run -p stories "$@"
+    cargo nextest run --workspace -E 'package(stories)' "$@"
 else
     # A name that fits no test of one binary is no fault.
-    cargo test -p stories --no-fail-fast -- "$@"
+    cargo test --workspace --no-fail-fast --test stories --test crash -- "$@"
 fi

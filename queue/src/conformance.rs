@@ -62,11 +62,16 @@ fn task(harness: &dyn Harness, number: u128, service: u128, lane: Lane) -> NewTa
 }
 
 fn normal(harness: &dyn Harness, count: u128, service: u128) -> Vec<NewTask> {
-    (1..=count).map(|number| task(harness, number, service, Lane::Normal)).collect()
+    (1..=count)
+        .map(|number| task(harness, number, service, Lane::Normal))
+        .collect()
 }
 
 async fn take(source: &dyn TaskSource, count: u32) -> Vec<Taken> {
-    source.take(POOL, count, &Room::of(count), LEASE).await.expect("the queue answers")
+    source
+        .take(POOL, count, &Room::of(count), LEASE)
+        .await
+        .expect("the queue answers")
 }
 
 async fn each_task_is_taken_once(harness: &dyn Harness) {
@@ -74,16 +79,25 @@ async fn each_task_is_taken_once(harness: &dyn Harness) {
     harness.enqueue(normal(harness, 10, 1)).await;
     let first = take(&*source, 6).await;
     let second = take(&*source, 100).await;
-    assert_eq!((first.len(), second.len(), take(&*source, 100).await.len()), (6, 4, 0));
+    assert_eq!(
+        (first.len(), second.len(), take(&*source, 100).await.len()),
+        (6, 4, 0)
+    );
     let ids: BTreeSet<TaskId> = first.iter().chain(&second).map(|task| task.id).collect();
     assert_eq!(ids.len(), 10, "each once");
     let payload = &first[0].payload;
-    assert!(payload.contains("number"), "the payload arrives as it was: {payload}");
+    assert!(
+        payload.contains("number"),
+        "the payload arrives as it was: {payload}"
+    );
     for task in first.iter().chain(&second) {
         assert!(source.finish(task).await.expect("the queue answers"));
     }
     harness.advance(LEASE * 2);
-    assert!(take(&*source, 100).await.is_empty(), "a finished task never comes again");
+    assert!(
+        take(&*source, 100).await.is_empty(),
+        "a finished task never comes again"
+    );
 }
 
 async fn many_takers_at_once_never_get_the_same_task(harness: &dyn Harness) {
@@ -91,7 +105,11 @@ async fn many_takers_at_once_never_get_the_same_task(harness: &dyn Harness) {
     harness.enqueue(normal(harness, 60, 1)).await;
     let mut takers = Vec::new();
     for number in 0..8 {
-        let source = if number == 0 { source.clone() } else { harness.another().await };
+        let source = if number == 0 {
+            source.clone()
+        } else {
+            harness.another().await
+        };
         takers.push(async move {
             let mut taken = Vec::new();
             loop {
@@ -103,7 +121,11 @@ async fn many_takers_at_once_never_get_the_same_task(harness: &dyn Harness) {
             }
         });
     }
-    let taken: Vec<TaskId> = futures::future::join_all(takers).await.into_iter().flatten().collect();
+    let taken: Vec<TaskId> = futures::future::join_all(takers)
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
     let different: BTreeSet<&TaskId> = taken.iter().collect();
     assert_eq!(taken.len(), different.len(), "a task was taken twice");
     assert_eq!(different.len(), 60, "a task was taken by nobody");
@@ -114,11 +136,17 @@ async fn a_lease_that_runs_out_gives_the_task_to_another(harness: &dyn Harness) 
     harness.enqueue(normal(harness, 1, 1)).await;
     let first = take(&*source, 1).await;
     harness.advance(LEASE / 2);
-    assert!(take(&*harness.another().await, 1).await.is_empty(), "the lease holds");
+    assert!(
+        take(&*harness.another().await, 1).await.is_empty(),
+        "the lease holds"
+    );
     harness.advance(LEASE);
     let second = take(&*harness.another().await, 1).await;
     assert_eq!(first[0].id, second[0].id);
-    assert_ne!(first[0].lease, second[0].lease, "each lease has a token of its own");
+    assert_ne!(
+        first[0].lease, second[0].lease,
+        "each lease has a token of its own"
+    );
 }
 
 async fn a_lease_that_is_renewed_keeps_the_task(harness: &dyn Harness) {
@@ -127,9 +155,18 @@ async fn a_lease_that_is_renewed_keeps_the_task(harness: &dyn Harness) {
     let taken = take(&*source, 1).await;
     for _ in 0..4 {
         harness.advance(LEASE * 2 / 3);
-        let until = source.renew(&taken[0], LEASE).await.expect("the queue answers");
-        assert!(until.is_some_and(|until| until > harness.now()), "a lease that holds can be renewed");
-        assert!(take(&*harness.another().await, 1).await.is_empty(), "and nobody else gets the task");
+        let until = source
+            .renew(&taken[0], LEASE)
+            .await
+            .expect("the queue answers");
+        assert!(
+            until.is_some_and(|until| until > harness.now()),
+            "a lease that holds can be renewed"
+        );
+        assert!(
+            take(&*harness.another().await, 1).await.is_empty(),
+            "and nobody else gets the task"
+        );
     }
 }
 
@@ -140,12 +177,27 @@ async fn a_lost_lease_changes_nothing(harness: &dyn Harness) {
     harness.advance(LEASE * 2);
     let held = take(&*harness.another().await, 1).await.remove(0);
 
-    assert_eq!(source.renew(&lost, LEASE).await.expect("the queue answers"), None);
+    assert_eq!(
+        source.renew(&lost, LEASE).await.expect("the queue answers"),
+        None
+    );
     assert!(!source.finish(&lost).await.expect("the queue answers"));
-    assert!(!source.put_back(&lost, harness.now(), 9).await.expect("the queue answers"));
+    assert!(
+        !source
+            .put_back(&lost, harness.now(), 9)
+            .await
+            .expect("the queue answers")
+    );
     assert!(!source.bury(&lost, "no").await.expect("the queue answers"));
     assert_eq!(harness.count_dead().await, 0);
-    assert!(source.renew(&held, LEASE).await.expect("the queue answers").is_some(), "the holder does not notice");
+    assert!(
+        source
+            .renew(&held, LEASE)
+            .await
+            .expect("the queue answers")
+            .is_some(),
+        "the holder does not notice"
+    );
     assert!(source.finish(&held).await.expect("the queue answers"));
 }
 
@@ -154,21 +206,37 @@ async fn a_task_that_is_put_back_comes_again_with_its_delay_and_attempts(harness
     harness.enqueue(normal(harness, 1, 1)).await;
     let taken = take(&*source, 1).await.remove(0);
     let later = harness.now().plus(Duration::from_mins(5));
-    assert!(source.put_back(&taken, later, taken.attempt + 1).await.expect("the queue answers"));
+    assert!(
+        source
+            .put_back(&taken, later, taken.attempt + 1)
+            .await
+            .expect("the queue answers")
+    );
     assert!(take(&*source, 1).await.is_empty(), "not before its time");
     harness.advance(Duration::from_mins(6));
     let again = take(&*source, 1).await.remove(0);
-    assert_eq!((again.id, again.attempt, &again.payload), (taken.id, 1, &taken.payload));
+    assert_eq!(
+        (again.id, again.attempt, &again.payload),
+        (taken.id, 1, &taken.payload)
+    );
 }
 
 async fn a_buried_task_is_a_dead_letter(harness: &dyn Harness) {
     let source = harness.empty().await;
     harness.enqueue(normal(harness, 1, 1)).await;
     let taken = take(&*source, 1).await.remove(0);
-    assert!(source.bury(&taken, "it cannot be done").await.expect("the queue answers"));
+    assert!(
+        source
+            .bury(&taken, "it cannot be done")
+            .await
+            .expect("the queue answers")
+    );
     assert_eq!(harness.count_dead().await, 1);
     harness.advance(LEASE * 2);
-    assert!(take(&*source, 1).await.is_empty(), "a dead letter does not come by itself");
+    assert!(
+        take(&*source, 1).await.is_empty(),
+        "a dead letter does not come by itself"
+    );
 }
 
 async fn a_delayed_task_is_not_ready(harness: &dyn Harness) {
@@ -177,10 +245,18 @@ async fn a_delayed_task_is_not_ready(harness: &dyn Harness) {
         ready_at: harness.now().plus(Duration::from_mins(1)),
         ..task(harness, 1, 1, Lane::Priority)
     };
-    harness.enqueue(vec![delayed, task(harness, 2, 1, Lane::Priority)]).await;
+    harness
+        .enqueue(vec![delayed, task(harness, 2, 1, Lane::Priority)])
+        .await;
     assert_eq!(take(&*source, 10).await.len(), 1);
     harness.advance(Duration::from_mins(2));
-    assert!(take(&*source, 10).await.iter().any(|task| task.payload.contains(":1}")), "it comes when it is time");
+    assert!(
+        take(&*source, 10)
+            .await
+            .iter()
+            .any(|task| task.payload.contains(":1}")),
+        "it comes when it is time"
+    );
 }
 
 async fn lanes_come_in_order_and_none_starves(harness: &dyn Harness) {
@@ -197,9 +273,18 @@ async fn lanes_come_in_order_and_none_starves(harness: &dyn Harness) {
         order.extend(take(&*source, 1).await.into_iter().map(|task| task.lane));
     }
     let count = |lane| order.iter().filter(|taken| **taken == lane).count();
-    assert!(count(Lane::Priority) > count(Lane::Normal), "priority goes first: {order:?}");
-    assert!(count(Lane::Normal) > count(Lane::Bulk), "then normal: {order:?}");
-    assert!(count(Lane::Bulk) >= 2, "and bulk does not starve: {order:?}");
+    assert!(
+        count(Lane::Priority) > count(Lane::Normal),
+        "priority goes first: {order:?}"
+    );
+    assert!(
+        count(Lane::Normal) > count(Lane::Bulk),
+        "then normal: {order:?}"
+    );
+    assert!(
+        count(Lane::Bulk) >= 2,
+        "and bulk does not starve: {order:?}"
+    );
 }
 
 async fn services_take_turns(harness: &dyn Harness) {
@@ -208,32 +293,63 @@ async fn services_take_turns(harness: &dyn Harness) {
     take(&*source, 3).await;
     harness.enqueue(normal(harness, 1, 2)).await;
     harness.enqueue(normal(harness, 1, 9)).await;
-    let next: Vec<ServiceId> = take(&*source, 4).await.iter().map(|task| task.service_id).collect();
+    let next: Vec<ServiceId> = take(&*source, 4)
+        .await
+        .iter()
+        .map(|task| task.service_id)
+        .collect();
     for small in [2, 9] {
         let service = ServiceId::from_uuid(Uuid::from_u128(small));
-        assert!(next.contains(&service), "a service with one task waits for a service with many: {next:?}");
+        assert!(
+            next.contains(&service),
+            "a service with one task waits for a service with many: {next:?}"
+        );
     }
 }
 
 async fn room_limits_lanes_and_services(harness: &dyn Harness) {
     let source = harness.empty().await;
     harness.enqueue(normal(harness, 10, 1)).await;
-    harness.enqueue((1..=10).map(|number| task(harness, number, 2, Lane::Bulk)).collect()).await;
+    harness
+        .enqueue(
+            (1..=10)
+                .map(|number| task(harness, number, 2, Lane::Bulk))
+                .collect(),
+        )
+        .await;
     let room = Room {
         lanes: [(Lane::Priority, 8), (Lane::Normal, 8), (Lane::Bulk, 2)].into(),
         each_service: 3,
         in_hand: [(ServiceId::from_uuid(Uuid::from_u128(1)), 1)].into(),
     };
-    let taken = source.take(POOL, 8, &room, LEASE).await.expect("the queue answers");
-    let of = |service: u128| taken.iter().filter(|task| task.service_id.as_uuid().as_u128() == service).count();
-    assert_eq!((of(1), of(2)), (2, 2), "one in hand of three allowed; two of the lane");
+    let taken = source
+        .take(POOL, 8, &room, LEASE)
+        .await
+        .expect("the queue answers");
+    let of = |service: u128| {
+        taken
+            .iter()
+            .filter(|task| task.service_id.as_uuid().as_u128() == service)
+            .count()
+    };
+    assert_eq!(
+        (of(1), of(2)),
+        (2, 2),
+        "one in hand of three allowed; two of the lane"
+    );
 }
 
 async fn pools_are_apart(harness: &dyn Harness) {
     let source = harness.empty().await;
-    let elsewhere = NewTask { pool: "elsewhere", ..task(harness, 1, 1, Lane::Priority) };
+    let elsewhere = NewTask {
+        pool: "elsewhere",
+        ..task(harness, 1, 1, Lane::Priority)
+    };
     harness.enqueue(vec![elsewhere]).await;
     assert!(take(&*source, 10).await.is_empty());
-    let taken = source.take("elsewhere", 10, &Room::of(10), LEASE).await.expect("the queue answers");
+    let taken = source
+        .take("elsewhere", 10, &Room::of(10), LEASE)
+        .await
+        .expect("the queue answers");
     assert_eq!(taken.len(), 1);
 }

@@ -33,19 +33,37 @@ pub struct DatabaseSource {
 impl DatabaseSource {
     /// A source over this store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, clock, entropy, next: Mutex::default(), round: AtomicU32::new(0) }
+        Self {
+            store,
+            clock,
+            entropy,
+            next: Mutex::default(),
+            round: AtomicU32::new(0),
+        }
     }
 
     /// The services that have a task ready, from the one whose turn it is on, around the circle once.
-    async fn turns(&self, pool: &str, lane: Lane, count: u32) -> Result<Vec<ServiceId>, SourceError> {
-        let first = self.next.lock().expect("no one panics holding it").get(&(pool.to_owned(), lane)).copied();
+    async fn turns(
+        &self,
+        pool: &str,
+        lane: Lane,
+        count: u32,
+    ) -> Result<Vec<ServiceId>, SourceError> {
+        let first = self
+            .next
+            .lock()
+            .expect("no one panics holding it")
+            .get(&(pool.to_owned(), lane))
+            .copied();
         let first = first.unwrap_or_else(|| Uuid::nil().into());
         let now = self.clock.now();
         let mut session = self.store.read().await?;
         let mut turns = tasks::list_turns(&mut session, pool, lane, first, now, count).await?;
         let missing = count.saturating_sub(u32::try_from(turns.len()).unwrap_or(count));
         if missing > 0 && first.as_uuid() != Uuid::nil() {
-            let again = tasks::list_turns(&mut session, pool, lane, Uuid::nil().into(), now, missing).await?;
+            let again =
+                tasks::list_turns(&mut session, pool, lane, Uuid::nil().into(), now, missing)
+                    .await?;
             turns.extend(again.into_iter().filter(|service| *service < first));
         }
         Ok(turns)
@@ -66,7 +84,9 @@ impl DatabaseSource {
         }
         let mut taken = Vec::new();
         let mut tx = self.store.write().await?;
-        let share = wanted.div_ceil(u32::try_from(turns.len()).unwrap_or(wanted)).max(1);
+        let share = wanted
+            .div_ceil(u32::try_from(turns.len()).unwrap_or(wanted))
+            .max(1);
         for service in turns {
             let left = wanted.saturating_sub(u32::try_from(taken.len()).unwrap_or(wanted));
             let held = in_hand.get(&service).copied().unwrap_or(0);
@@ -77,7 +97,8 @@ impl DatabaseSource {
             if count > 0 {
                 let now = self.clock.now();
                 let lease = mint(now, &*self.entropy);
-                let more = tasks::take(&mut tx, pool, lane, service, lease, now, lease_time, count).await?;
+                let more = tasks::take(&mut tx, pool, lane, service, lease, now, lease_time, count)
+                    .await?;
                 *in_hand.entry(service).or_default() += u32::try_from(more.len()).unwrap_or(count);
                 taken.extend(more);
             }
@@ -94,13 +115,22 @@ impl DatabaseSource {
     /// The turn goes to the service after `served`.
     fn pass_turn(&self, pool: &str, lane: Lane, served: ServiceId) {
         let after = Uuid::from_u128(served.as_uuid().as_u128().wrapping_add(1));
-        self.next.lock().expect("no one panics holding it").insert((pool.to_owned(), lane), after.into());
+        self.next
+            .lock()
+            .expect("no one panics holding it")
+            .insert((pool.to_owned(), lane), after.into());
     }
 }
 
 #[async_trait]
 impl TaskSource for DatabaseSource {
-    async fn take(&self, pool: &str, count: u32, room: &Room, lease: Duration) -> Result<Vec<Taken>, SourceError> {
+    async fn take(
+        &self,
+        pool: &str,
+        count: u32,
+        room: &Room,
+        lease: Duration,
+    ) -> Result<Vec<Taken>, SourceError> {
         let round = self.round.fetch_add(1, Ordering::Relaxed);
         let mut in_hand = room.in_hand.clone();
         let mut taken = Vec::new();
@@ -108,7 +138,10 @@ impl TaskSource for DatabaseSource {
             let left = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(count));
             let wanted = left.min(room.lanes.get(&lane).copied().unwrap_or(0));
             if wanted > 0 {
-                taken.extend(self.take_from_lane((pool, lane), wanted, room, lease, &mut in_hand).await?);
+                taken.extend(
+                    self.take_from_lane((pool, lane), wanted, room, lease, &mut in_hand)
+                        .await?,
+                );
             }
         }
         Ok(taken)
@@ -129,7 +162,12 @@ impl TaskSource for DatabaseSource {
         Ok(held)
     }
 
-    async fn put_back(&self, task: &Taken, ready_at: Timestamp, attempt: u32) -> Result<bool, SourceError> {
+    async fn put_back(
+        &self,
+        task: &Taken,
+        ready_at: Timestamp,
+        attempt: u32,
+    ) -> Result<bool, SourceError> {
         let mut tx = self.store.write().await?;
         let held = tasks::put_back(&mut tx, task.id, task.lease, ready_at, attempt).await?;
         tx.commit().await?;

@@ -36,7 +36,14 @@ mod tests {
 
     #[test]
     fn a_flood_of_bulk_leaves_workers_for_the_other_lanes() {
-        assert_eq!((capacity(Lane::Bulk, 8), capacity(Lane::Normal, 8), capacity(Lane::Priority, 8)), (6, 7, 8));
+        assert_eq!(
+            (
+                capacity(Lane::Bulk, 8),
+                capacity(Lane::Normal, 8),
+                capacity(Lane::Priority, 8)
+            ),
+            (6, 7, 8)
+        );
         assert_eq!((capacity(Lane::Bulk, 2), capacity(Lane::Normal, 2)), (1, 1));
         assert_eq!((capacity(Lane::Bulk, 1), capacity(Lane::Normal, 1)), (1, 1));
     }

@@ -27,7 +27,10 @@ pub use store::tasks::{NewTask, Taken};
 /// Puts tasks in the queue as part of a transaction: if it commits they are there, if not they never were.
 pub trait Enqueue {
     /// Adds the tasks.
-    fn enqueue(&mut self, tasks: Vec<NewTask>) -> impl Future<Output = Result<(), store::Error>> + Send;
+    fn enqueue(
+        &mut self,
+        tasks: Vec<NewTask>,
+    ) -> impl Future<Output = Result<(), store::Error>> + Send;
 }
 
 impl Enqueue for store::Tx {

@@ -46,7 +46,12 @@ impl Task {
     /// A task that was just taken. `stop` asks its work to come to an end soon.
     pub fn new(taken: Taken, stop: CancellationToken) -> Self {
         let until = AtomicI64::new(taken.until.unix_micros());
-        Self { taken, until, ended: AtomicBool::new(false), stop }
+        Self {
+            taken,
+            until,
+            ended: AtomicBool::new(false),
+            stop,
+        }
     }
 
     /// The process is about to end: work that can be carried on later begins nothing new.
@@ -99,7 +104,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lease: Duration::from_secs(30), look: Duration::from_millis(500) }
+        Self {
+            lease: Duration::from_secs(30),
+            look: Duration::from_millis(500),
+        }
     }
 }
 
@@ -115,7 +123,10 @@ pub struct Runner {
 
 impl std::fmt::Debug for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Runner").field("source", &self.source).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Runner")
+            .field("source", &self.source)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,7 +139,13 @@ impl Runner {
         signals: Signals,
         settings: Settings,
     ) -> Self {
-        Self { source, work, clock, signals, settings }
+        Self {
+            source,
+            work,
+            clock,
+            signals,
+            settings,
+        }
     }
 
     /// Works until `stop`: then takes nothing new, finishes what is in hand, and returns.
@@ -148,7 +165,11 @@ impl Runner {
         loop {
             let before = done;
             for pool in pools {
-                let Ok(taken) = self.source.take(pool.name, 16, &Room::of(16), self.settings.lease).await else {
+                let Ok(taken) = self
+                    .source
+                    .take(pool.name, 16, &Room::of(16), self.settings.lease)
+                    .await
+                else {
                     return done;
                 };
                 for task in taken {
@@ -188,17 +209,32 @@ impl Runner {
         if free == 0 {
             return false;
         }
-        let taken = match self.source.take(pool.name, free, &in_hand.room(pool.workers), self.settings.lease).await {
+        let taken = match self
+            .source
+            .take(
+                pool.name,
+                free,
+                &in_hand.room(pool.workers),
+                self.settings.lease,
+            )
+            .await
+        {
             Ok(taken) => taken,
             Err(error) => {
-                warn!(pool = pool.name, error = &error as &dyn std::error::Error, "cannot take tasks, will look again");
+                warn!(
+                    pool = pool.name,
+                    error = &error as &dyn std::error::Error,
+                    "cannot take tasks, will look again"
+                );
                 return false;
             }
         };
         let some = !taken.is_empty();
         for task in taken {
             let (runner, stop) = (self.clone(), stop.clone());
-            in_hand.spawn(task.lane, task.service_id, async move { runner.work_on(task, stop).await });
+            in_hand.spawn(task.lane, task.service_id, async move {
+                runner.work_on(task, stop).await
+            });
         }
         some
     }
@@ -232,7 +268,10 @@ impl Runner {
                     task.until.store(0, Ordering::Relaxed);
                     std::future::pending::<()>().await;
                 }
-                Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot renew a lease, will try again"),
+                Err(error) => warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot renew a lease, will try again"
+                ),
             }
         }
     }
@@ -246,14 +285,22 @@ impl Runner {
         };
         metrics::counter!("pillarbox_task_attempts_total", "kind" => taken.kind.clone(), "outcome" => outcome)
             .increment(1);
-        metrics::histogram!("pillarbox_task_seconds", "kind" => taken.kind.clone()).record(took.as_secs_f64());
+        metrics::histogram!("pillarbox_task_seconds", "kind" => taken.kind.clone())
+            .record(took.as_secs_f64());
         let obeyed = match verdict {
             Verdict::Done if task.ended.load(Ordering::Relaxed) => Ok(true),
             Verdict::Done => self.source.finish(taken).await,
             Verdict::Retry(delay) => {
                 let attempt = taken.attempt + 1;
-                info!(attempt, "will try {} again in {} s", taken.kind, delay.as_secs());
-                self.source.put_back(taken, self.clock.now().plus(delay), attempt).await
+                info!(
+                    attempt,
+                    "will try {} again in {} s",
+                    taken.kind,
+                    delay.as_secs()
+                );
+                self.source
+                    .put_back(taken, self.clock.now().plus(delay), attempt)
+                    .await
             }
             Verdict::RetryAt(at) => self.source.put_back(taken, at, taken.attempt).await,
             Verdict::GiveUp(why) => {
@@ -262,13 +309,17 @@ impl Runner {
                     taken.kind,
                     taken.attempt + 1
                 );
-                metrics::counter!("pillarbox_dead_letters_total", "kind" => taken.kind.clone()).increment(1);
+                metrics::counter!("pillarbox_dead_letters_total", "kind" => taken.kind.clone())
+                    .increment(1);
                 self.source.bury(taken, &why).await
             }
         };
         match obeyed {
             Ok(true) => {}
-            Ok(false) => warn!("the lease of {} was lost before it ended; whoever has it now looks first", taken.kind),
+            Ok(false) => warn!(
+                "the lease of {} was lost before it ended; whoever has it now looks first",
+                taken.kind
+            ),
             Err(error) => warn!(
                 error = &error as &dyn std::error::Error,
                 "cannot end {}; its lease will run out and it will be looked at again", taken.kind
@@ -290,7 +341,12 @@ impl InHand {
         self.lanes.values().sum()
     }
 
-    fn spawn(&mut self, lane: Lane, service: ServiceId, work: impl Future<Output = ()> + Send + 'static) {
+    fn spawn(
+        &mut self,
+        lane: Lane,
+        service: ServiceId,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
         *self.lanes.entry(lane).or_default() += 1;
         *self.services.entry(service).or_default() += 1;
         self.running.spawn(async move {

@@ -10,7 +10,12 @@ pub struct Signals(Arc<BTreeMap<&'static str, Notify>>);
 impl Signals {
     /// Signals for these pools.
     pub fn new(pools: impl IntoIterator<Item = &'static str>) -> Self {
-        Self(Arc::new(pools.into_iter().map(|pool| (pool, Notify::new())).collect()))
+        Self(Arc::new(
+            pools
+                .into_iter()
+                .map(|pool| (pool, Notify::new()))
+                .collect(),
+        ))
     }
 
     /// There is something for this pool.

@@ -32,7 +32,8 @@ impl Room {
 
     /// How many more tasks of `service` may be taken.
     pub fn for_service(&self, service: ServiceId) -> u32 {
-        self.each_service.saturating_sub(self.in_hand.get(&service).copied().unwrap_or(0))
+        self.each_service
+            .saturating_sub(self.in_hand.get(&service).copied().unwrap_or(0))
     }
 }
 
@@ -41,7 +42,13 @@ impl Room {
 pub trait TaskSource: Send + Sync + std::fmt::Debug {
     /// Takes tasks that are ready in `pool`, at most `count` and no more than `room` allows, each under a lease of its
     /// own. Services take turns.
-    async fn take(&self, pool: &str, count: u32, room: &Room, lease: Duration) -> Result<Vec<Taken>, SourceError>;
+    async fn take(
+        &self,
+        pool: &str,
+        count: u32,
+        room: &Room,
+        lease: Duration,
+    ) -> Result<Vec<Taken>, SourceError>;
 
     /// Renews a lease; the new end, or nothing if the lease was lost.
     async fn renew(&self, task: &Taken, lease: Duration) -> Result<Option<Timestamp>, SourceError>;
@@ -50,7 +57,12 @@ pub trait TaskSource: Send + Sync + std::fmt::Debug {
     async fn finish(&self, task: &Taken) -> Result<bool, SourceError>;
 
     /// Gives a task back, to be taken from `ready_at` on with `attempt` tries behind it; false if the lease was lost.
-    async fn put_back(&self, task: &Taken, ready_at: Timestamp, attempt: u32) -> Result<bool, SourceError>;
+    async fn put_back(
+        &self,
+        task: &Taken,
+        ready_at: Timestamp,
+        attempt: u32,
+    ) -> Result<bool, SourceError>;
 
     /// Moves a task to the dead letters; false if the lease was lost.
     async fn bury(&self, task: &Taken, why: &str) -> Result<bool, SourceError>;

@@ -86,7 +86,10 @@ pub async fn revoke(
 /// Seals with the newest key of the vault those secrets of a service that an older one sealed; how many it was.
 pub async fn reseal(tx: &mut Tx, vault: &Vault, service: ServiceId) -> Result<u64, Error> {
     let rows = tx
-        .fetch_all("SELECT id, sealed_secret FROM api_keys WHERE service_id = $1", args![service])
+        .fetch_all(
+            "SELECT id, sealed_secret FROM api_keys WHERE service_id = $1",
+            args![service],
+        )
         .await?;
     let mut resealed = 0;
     for row in rows {
@@ -96,7 +99,12 @@ pub async fn reseal(tx: &mut Tx, vault: &Vault, service: ServiceId) -> Result<u6
         }
         let owner = id.as_uuid();
         let after = vault.seal(owner.as_bytes(), &vault.open(owner.as_bytes(), &before)?);
-        resealed += tx.execute("UPDATE api_keys SET sealed_secret = $2 WHERE id = $1", args![id, after]).await?;
+        resealed += tx
+            .execute(
+                "UPDATE api_keys SET sealed_secret = $2 WHERE id = $1",
+                args![id, after],
+            )
+            .await?;
     }
     Ok(resealed)
 }

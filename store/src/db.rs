@@ -13,15 +13,15 @@ use std::{
 
 use domain::Timestamp;
 use sqlx::{
-    Arguments, AssertSqlSafe, Connection as _, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite,
-    Transaction, Type,
+    Arguments, AssertSqlSafe, Connection as _, Decode, Encode, Postgres, Row as _, SqlSafeStr,
+    SqlStr, Sqlite, Transaction, Type,
     encode::IsNull,
     error::BoxDynError,
     pool::PoolConnection,
     postgres::{PgArguments, PgHasArrayType, PgPool, PgPoolOptions, PgRow, PgTypeInfo, types::Oid},
     sqlite::{
-        SqliteArguments, SqliteConnection, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-        SqliteRow, SqliteSynchronous,
+        SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+        SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
 use uuid::Uuid;
@@ -78,7 +78,8 @@ impl Db {
             .pragma("temp_store", "memory");
         let writer = pool(1)
             .before_acquire(|connection, _| Box::pin(async { Ok(!is_stuck(connection)) }))
-            .connect_with(options.clone()).await?;
+            .connect_with(options.clone())
+            .await?;
         let readers = pool(READERS)
             .connect_with(options.pragma("query_only", "on"))
             .await?;
@@ -781,23 +782,43 @@ mod tests {
         let path = directory.path().join("full.db");
         let db = Db::open_file(&path).await.unwrap();
         let mut tx = db.begin().await.unwrap();
-        tx.execute("CREATE TABLE filler (bytes BLOB)", vec![]).await.unwrap();
+        tx.execute("CREATE TABLE filler (bytes BLOB)", vec![])
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
 
         let mut tx = db.begin().await.unwrap();
-        tx.fetch_all("PRAGMA max_page_count = 20", vec![]).await.unwrap();
+        tx.fetch_all("PRAGMA max_page_count = 20", vec![])
+            .await
+            .unwrap();
         let mut outcome = Ok(0);
         while outcome.is_ok() {
-            outcome = tx.execute("INSERT INTO filler VALUES ($1)", vec![Arg::Bytes(Some(vec![7; 4000]))]).await;
+            outcome = tx
+                .execute(
+                    "INSERT INTO filler VALUES ($1)",
+                    vec![Arg::Bytes(Some(vec![7; 4000]))],
+                )
+                .await;
         }
         assert!(outcome.unwrap_err().is_passing(), "a full disk passes");
         drop(tx);
 
         // The limit went with the connection that met it.
         let mut tx = db.begin().await.unwrap();
-        tx.execute("INSERT INTO filler VALUES ($1)", vec![Arg::Bytes(Some(vec![7; 400_000]))]).await.unwrap();
+        tx.execute(
+            "INSERT INTO filler VALUES ($1)",
+            vec![Arg::Bytes(Some(vec![7; 400_000]))],
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
-        let rows = db.read().await.unwrap().fetch_all("SELECT bytes FROM filler", vec![]).await.unwrap();
+        let rows = db
+            .read()
+            .await
+            .unwrap()
+            .fetch_all("SELECT bytes FROM filler", vec![])
+            .await
+            .unwrap();
         assert_eq!(rows.len(), 1, "and nothing of what failed is there");
     }
 }

@@ -23,7 +23,10 @@ impl Database {
             }
             _ => None,
         };
-        Self { directory, postgres }
+        Self {
+            directory,
+            postgres,
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -48,17 +51,30 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let Some((server, name)) = self.postgres.take() else { return };
+        let Some((server, name)) = self.postgres.take() else {
+            return;
+        };
         // A story may end in a panic, so this cannot wait for anything of its runtime.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(run(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(run(
+                &server,
+                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            ));
         });
         let _ = dropped.join();
     }
 }
 
 async fn run(server: &str, statement: String) {
-    let mut connection = PgConnection::connect(server).await.expect("the test's PostgreSQL answers");
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("it does as told");
+    let mut connection = PgConnection::connect(server)
+        .await
+        .expect("the test's PostgreSQL answers");
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .expect("it does as told");
 }

@@ -20,7 +20,8 @@ impl ManualClock {
 
     /// Moves it on.
     pub fn advance(&self, by: Duration) {
-        let micros = i64::try_from(by.as_micros()).expect("a story moves by less than 300,000 years");
+        let micros =
+            i64::try_from(by.as_micros()).expect("a story moves by less than 300,000 years");
         self.0.fetch_add(micros, Ordering::SeqCst);
     }
 }
@@ -45,6 +46,9 @@ impl SeededEntropy {
 
 impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.lock().expect("nobody panics holding it").fill_bytes(bytes);
+        self.0
+            .lock()
+            .expect("nobody panics holding it")
+            .fill_bytes(bytes);
     }
 }

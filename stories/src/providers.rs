@@ -45,7 +45,12 @@ struct State<M> {
 
 impl<M> Default for State<M> {
     fn default() -> Self {
-        Self { taken: Vec::new(), moods: VecDeque::new(), mood: Mood::Takes, reports: true }
+        Self {
+            taken: Vec::new(),
+            moods: VecDeque::new(),
+            mood: Mood::Takes,
+            reports: true,
+        }
     }
 }
 

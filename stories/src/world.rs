@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use ::providers::EmailProvider;
 use api::Api;
 use app::{App, Foundations, Providers, Weighted};
 use axum::{
@@ -9,7 +10,6 @@ use axum::{
 };
 use domain::{Clock as _, Entropy as _};
 use files::Files;
-use ::providers::EmailProvider;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use queue::Runner;
 use serde_json::{Value, json};
@@ -58,7 +58,10 @@ pub struct Answer {
 impl Answer {
     /// The message of its first error, in either shape.
     pub fn message(&self) -> &str {
-        self.json["errors"][0]["message"].as_str().or(self.json["message"].as_str()).unwrap_or_default()
+        self.json["errors"][0]["message"]
+            .as_str()
+            .or(self.json["message"].as_str())
+            .unwrap_or_default()
     }
 
     /// The data of an internal answer.
@@ -84,7 +87,8 @@ impl World {
         entropy.fill(&mut random);
         let database = Database::fresh(uuid::Uuid::from_bytes(random)).await;
         let keyring = database.directory().join("keyring");
-        std::fs::write(&keyring, Vault::new_key_line(1, &*entropy)).expect("a key file can be written");
+        std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
+            .expect("a key file can be written");
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
         Self::over(database, entropy, provider, clock).await
     }
@@ -97,7 +101,9 @@ impl World {
     ) -> Self {
         let keyring = database.directory().join("keyring");
         let vault = Vault::open_file(&keyring, entropy.clone()).expect("the key file is good");
-        let store = Store::connect(&database.address(), 8, vault).await.expect("the database answers");
+        let store = Store::connect(&database.address(), 8, vault)
+            .await
+            .expect("the database answers");
         store.migrate().await.expect("the database can be migrated");
         let files = database.directory().join("files");
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
@@ -107,8 +113,14 @@ impl World {
                 store,
                 files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
                 providers: Providers {
-                    email: vec![Weighted { provider: provider.unwrap_or_else(|| email.clone()), priority: 100 }],
-                    sms: vec![Weighted { provider: sms.clone(), priority: 100 }],
+                    email: vec![Weighted {
+                        provider: provider.unwrap_or_else(|| email.clone()),
+                        priority: 100,
+                    }],
+                    sms: vec![Weighted {
+                        provider: sms.clone(),
+                        priority: 100,
+                    }],
                     letter: Vec::new(),
                 },
                 clock: clock.clone(),
@@ -128,7 +140,16 @@ impl World {
             },
         ));
         let runner = app.runner(queue::Settings::default());
-        Self { app, clock, email, sms, router, runner, database, expects_dead_letters: false }
+        Self {
+            app,
+            clock,
+            email,
+            sms,
+            router,
+            runner,
+            database,
+            expects_dead_letters: false,
+        }
     }
 
     /// The same platform after a restart: other caches, other cursors, the same data.
@@ -149,7 +170,9 @@ impl World {
     /// Fires what the clock has for this minute, then works.
     pub async fn run_the_clock(&self) {
         let minute = app::schedule::this_minute(self.clock.now());
-        app::schedule::fire(&self.app, minute).await.expect("the clock can enqueue");
+        app::schedule::fire(&self.app, minute)
+            .await
+            .expect("the clock can enqueue");
         self.run_tasks().await;
     }
 
@@ -189,17 +212,37 @@ impl World {
     }
 
     /// Asks through the front door.
-    pub async fn ask(&self, method: &str, path: &str, authorization: Option<&str>, body: impl Into<Body>) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("host", "api.example.org");
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        authorization: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "api.example.org");
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
         let request = request.body(body.into()).expect("a story asks well");
-        let response = self.router.clone().oneshot(request).await.expect("the router answers everything");
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router answers everything");
         let (head, body) = response.into_parts();
-        let bytes = to_bytes(body, 64 << 20).await.expect("an answer has a body");
+        let bytes = to_bytes(body, 64 << 20)
+            .await
+            .expect("an answer has a body");
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: head.status, headers: head.headers, json }
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            json,
+        }
     }
 
     /// Asks as an internal client.
@@ -217,17 +260,22 @@ impl World {
     /// An `Authorization` header with these claims.
     pub fn signed(&self, claims: &Value, secret: &str) -> String {
         let key = EncodingKey::from_secret(secret.as_bytes());
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).expect("it can be signed");
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
+            .expect("it can be signed");
         format!("Bearer {token}")
     }
 
     /// Ends the story: no task is left and none was given up, unless the story said so.
     pub async fn end(self) {
         self.run_tasks().await;
-        let view = app::queue_view::look(&self.app).await.expect("the queue answers");
+        let view = app::queue_view::look(&self.app)
+            .await
+            .expect("the queue answers");
         assert_eq!(view.lanes, [], "tasks were left behind");
         if !self.expects_dead_letters {
-            let dead = app::queue_view::list_dead(&self.app, 10).await.expect("the queue answers");
+            let dead = app::queue_view::list_dead(&self.app, 10)
+                .await
+                .expect("the queue answers");
             assert_eq!(dead, [], "tasks were given up");
         }
         self.app.store().close().await;

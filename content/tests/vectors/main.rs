@@ -48,15 +48,27 @@ fn main() -> ExitCode {
     );
     let checks: BTreeMap<&str, Answer> = CHECKS.iter().copied().collect();
     let mut files: Vec<_> = fs::read_dir(&directory)
-        .unwrap_or_else(|error| panic!("cannot read the vectors in {}: {error}", directory.display()))
+        .unwrap_or_else(|error| {
+            panic!(
+                "cannot read the vectors in {}: {error}",
+                directory.display()
+            )
+        })
         .map(|entry| entry.expect("a readable directory").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "jsonl")
+        })
         .collect();
     files.sort();
 
     let (mut passed, mut failed, mut not_run) = (0, 0, Vec::new());
     for path in files {
-        let name = path.file_stem().expect("a file name").to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .expect("a file name")
+            .to_string_lossy()
+            .into_owned();
         let Some(answer) = checks.get(name.as_str()) else {
             not_run.push(name);
             continue;
@@ -69,7 +81,11 @@ fn main() -> ExitCode {
         println!("not run here: {}", not_run.join(", "));
     }
     println!("{passed} passed, {failed} failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run_file(name: &str, path: &PathBuf, answer: Answer) -> (usize, usize) {
@@ -78,11 +94,15 @@ fn run_file(name: &str, path: &PathBuf, answer: Answer) -> (usize, usize) {
     for line in text.split('\n').filter(|line| !line.trim().is_empty()) {
         let case: Value = serde_json::from_str(line).expect("a vector is JSON");
         let (input, expect) = (&case["input"], &case["expect"]);
-        let ours = std::panic::catch_unwind(|| answer(input, expect)).unwrap_or_else(|_| Value::from("panicked"));
+        let ours = std::panic::catch_unwind(|| answer(input, expect))
+            .unwrap_or_else(|_| Value::from("panicked"));
         if same(&ours, expect) {
             good += 1;
         } else {
-            differences.push(format!("  {}\n    expect {expect}\n    ours   {ours}", case["id"]));
+            differences.push(format!(
+                "  {}\n    expect {expect}\n    ours   {ours}",
+                case["id"]
+            ));
         }
     }
     println!("{name} {good}/{}", good + differences.len());
@@ -95,13 +115,21 @@ fn run_file(name: &str, path: &PathBuf, answer: Answer) -> (usize, usize) {
 /// Equal by value: the order of keys does not count, `1` and `1.0` are one number.
 fn same(ours: &Value, expect: &Value) -> bool {
     match (ours, expect) {
-        (Value::Number(left), Value::Number(right)) => left == right || left.as_f64() == right.as_f64(),
+        (Value::Number(left), Value::Number(right)) => {
+            left == right || left.as_f64() == right.as_f64()
+        }
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| same(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
         _ => ours == expect,
     }

@@ -51,10 +51,26 @@ impl fmt::Display for Counted {
 
 impl Counted {
     pub(crate) fn assert_promises(&self) {
-        assert!(self.lost.is_empty(), "accepted and not handed over: {:?}", self.lost);
-        assert!(self.jobs_not_whole.is_empty(), "jobs whose rows do not add up: {:?}", self.jobs_not_whole);
-        assert!(self.rows_twice.is_empty(), "rows that became two messages: {:?}", self.rows_twice);
-        assert!(self.rows_missing.is_empty(), "rows that became none: {:?}", self.rows_missing);
+        assert!(
+            self.lost.is_empty(),
+            "accepted and not handed over: {:?}",
+            self.lost
+        );
+        assert!(
+            self.jobs_not_whole.is_empty(),
+            "jobs whose rows do not add up: {:?}",
+            self.jobs_not_whole
+        );
+        assert!(
+            self.rows_twice.is_empty(),
+            "rows that became two messages: {:?}",
+            self.rows_twice
+        );
+        assert!(
+            self.rows_missing.is_empty(),
+            "rows that became none: {:?}",
+            self.rows_missing
+        );
         assert!(
             self.twice_without_a_kill.is_empty(),
             "handed over twice though no kill was near: {:?}",
@@ -72,15 +88,31 @@ struct Kept {
 
 pub(crate) async fn count(platform: &Platform, sent: &Sent, kills: &[SystemTime]) -> Counted {
     let kept = read_sink(&platform.sink().join("sms"));
-    let mut counted = Counted { accepted: sent.accepted.len(), ..Counted::default() };
-    counted.lost = sent.accepted.iter().filter(|id| !kept.contains_key(*id)).cloned().collect();
+    let mut counted = Counted {
+        accepted: sent.accepted.len(),
+        ..Counted::default()
+    };
+    counted.lost = sent
+        .accepted
+        .iter()
+        .filter(|id| !kept.contains_key(*id))
+        .cloned()
+        .collect();
 
     let mut jobs_of_file: BTreeMap<String, usize> = BTreeMap::new();
     for job in platform.jobs().await {
-        let file = job["original_file_name"].as_str().unwrap_or_default().trim_end_matches(".csv").to_owned();
+        let file = job["original_file_name"]
+            .as_str()
+            .unwrap_or_default()
+            .trim_end_matches(".csv")
+            .to_owned();
         *jobs_of_file.entry(file).or_default() += 1;
         counted.jobs += 1;
-        let delivered = job["statistics"].as_array().into_iter().flatten().find(|one| one["status"] == "delivered");
+        let delivered = job["statistics"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|one| one["status"] == "delivered");
         let rows = delivered.and_then(|one| one["count"].as_u64()).unwrap_or(0);
         counted.rows += usize::try_from(rows).expect("a small number");
         if rows != ROWS_OF_A_FILE as u64 {
@@ -90,7 +122,10 @@ pub(crate) async fn count(platform: &Platform, sent: &Sent, kills: &[SystemTime]
     count_rows(&mut counted, &kept, &jobs_of_file);
     for (id, message) in &kept {
         if message.copies > 1 {
-            if kills.iter().any(|kill| was_in_flight(message.first_at, *kill)) {
+            if kills
+                .iter()
+                .any(|kill| was_in_flight(message.first_at, *kill))
+            {
                 counted.handed_over_twice += 1;
             } else {
                 counted.twice_without_a_kill.push(id.clone());
@@ -106,7 +141,11 @@ fn was_in_flight(first_at: SystemTime, kill: SystemTime) -> bool {
 }
 
 /// Each row of a file is as many messages as there are jobs of that file: not one more, not one fewer.
-fn count_rows(counted: &mut Counted, kept: &BTreeMap<String, Kept>, jobs_of_file: &BTreeMap<String, usize>) {
+fn count_rows(
+    counted: &mut Counted,
+    kept: &BTreeMap<String, Kept>,
+    jobs_of_file: &BTreeMap<String, usize>,
+) {
     let mut messages_of_row: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (id, message) in kept {
         if let Some(row) = row_of(&message.text) {
@@ -139,14 +178,26 @@ fn read_sink(directory: &Path) -> BTreeMap<String, Kept> {
     for day in days {
         for file in std::fs::read_dir(day.expect("readable").path()).expect("readable") {
             let path = file.expect("readable").path();
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            if path.extension().is_none_or(|extension| extension != "txt") || name.starts_with('.') {
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            if path.extension().is_none_or(|extension| extension != "txt") || name.starts_with('.')
+            {
                 continue;
             }
             let id = name.split('.').next().expect("a name").to_owned();
-            let written = path.metadata().and_then(|about| about.modified()).expect("a time");
+            let written = path
+                .metadata()
+                .and_then(|about| about.modified())
+                .expect("a time");
             let text = std::fs::read_to_string(&path).expect("a text");
-            let entry = kept.entry(id).or_insert(Kept { copies: 0, first_at: written, text });
+            let entry = kept.entry(id).or_insert(Kept {
+                copies: 0,
+                first_at: written,
+                text,
+            });
             entry.copies += 1;
             entry.first_at = entry.first_at.min(written);
         }

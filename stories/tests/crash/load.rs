@@ -46,7 +46,10 @@ impl Load {
             let poster = Poster::new(platform, number, accepted.clone());
             tokio::spawn(poster.run(stop.clone()))
         };
-        let sender = Sender { data_dir: platform.data_dir(), stop: stop.clone() };
+        let sender = Sender {
+            data_dir: platform.data_dir(),
+            stop: stop.clone(),
+        };
         Self {
             posters: (0..POSTERS).map(poster).collect(),
             sender: tokio::spawn(sender.run()),
@@ -78,13 +81,19 @@ struct Poster {
 }
 
 impl Poster {
-    #[expect(clippy::disallowed_methods, reason = "a caller's own client, on this machine")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a caller's own client, on this machine"
+    )]
     fn new(platform: &Platform, number: usize, accepted: Arc<Mutex<BTreeSet<String>>>) -> Self {
         let given = platform.given();
         let (rest, secret) = given.api_key.split_at(given.api_key.len() - 36);
         let service = &rest[rest.len() - 37..rest.len() - 1];
         Self {
-            client: reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("a client"),
+            client: reqwest::Client::builder()
+                .timeout(Duration::from_secs(10))
+                .build()
+                .expect("a client"),
             url: format!("{}/v2/notifications/sms", platform.url()),
             template: given.sms_template,
             service: service.to_owned(),
@@ -111,7 +120,14 @@ impl Poster {
             "template_id": self.template,
             "personalisation": {"name": format!("Poster {} message {count}", self.number), "day": "Friday"},
         });
-        let answer = self.client.post(&self.url).bearer_auth(self.token()).json(&body).send().await.ok()?;
+        let answer = self
+            .client
+            .post(&self.url)
+            .bearer_auth(self.token())
+            .json(&body)
+            .send()
+            .await
+            .ok()?;
         if answer.status() != 201 {
             tokio::task::yield_now().await;
             return None;
@@ -121,10 +137,14 @@ impl Poster {
     }
 
     fn token(&self) -> String {
-        let now = crate::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+        let now = crate::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs();
         let claims = json!({"iss": self.service, "iat": now});
         let key = EncodingKey::from_secret(self.secret.as_bytes());
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).expect("claims can be signed")
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+            .expect("claims can be signed")
     }
 }
 
@@ -152,9 +172,20 @@ impl Sender {
 
     async fn send(&self, path: &std::path::Path) -> bool {
         let binary = std::env::current_exe().expect("this test is a file");
-        let binary = binary.parent().and_then(|deps| deps.parent()).expect("in deps").join("pillarbox");
+        let binary = binary
+            .parent()
+            .and_then(|deps| deps.parent())
+            .expect("in deps")
+            .join("pillarbox");
         let status = tokio::process::Command::new(binary)
-            .args(["job", "send", "--json", "--template", "Bin day", "--data-dir"])
+            .args([
+                "job",
+                "send",
+                "--json",
+                "--template",
+                "Bin day",
+                "--data-dir",
+            ])
             .arg(&self.data_dir)
             .arg(path)
             .stdout(std::process::Stdio::null())
@@ -170,7 +201,11 @@ impl Sender {
 fn spreadsheet(name: &str) -> String {
     let mut text = "phone number,name,day\n".to_owned();
     for row in 0..ROWS {
-        let _ = writeln!(text, "07700 900{:03},\"{name} row {row}\",\"Friday\nor Saturday\"", row % 1000);
+        let _ = writeln!(
+            text,
+            "07700 900{:03},\"{name} row {row}\",\"Friday\nor Saturday\"",
+            row % 1000
+        );
     }
     text
 }

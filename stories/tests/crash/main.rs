@@ -16,10 +16,16 @@ use platform::Platform;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 fn from_environment(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }
 
-#[expect(clippy::disallowed_methods, reason = "compared with the times of files")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with the times of files"
+)]
 fn now() -> SystemTime {
     SystemTime::now()
 }
@@ -47,7 +53,14 @@ async fn nothing_accepted_is_lost_and_no_row_is_there_twice_however_often_the_pr
     let counted = count::count(&platform, &sent, &moments).await;
     process.stop().await;
 
-    println!("{} kills (seed {seed}) on {}: {counted}", moments.len(), platform.database_kind());
-    assert!(sent.accepted.len() > 10 && !sent.files.is_empty(), "the load did nothing: {counted}");
+    println!(
+        "{} kills (seed {seed}) on {}: {counted}",
+        moments.len(),
+        platform.database_kind()
+    );
+    assert!(
+        sent.accepted.len() > 10 && !sent.files.is_empty(),
+        "the load did nothing: {counted}"
+    );
     counted.assert_promises();
 }

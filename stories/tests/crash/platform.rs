@@ -36,10 +36,16 @@ impl Platform {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let database = match std::env::var("PILLARBOX_TEST_DATABASE") {
-            Ok(server) if server.starts_with("postgres") => Some(fresh_database(&server, port).await),
+            Ok(server) if server.starts_with("postgres") => {
+                Some(fresh_database(&server, port).await)
+            }
             _ => None,
         };
-        Self { directory: tempfile::tempdir().unwrap(), port, database }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            port,
+            database,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -55,14 +61,23 @@ impl Platform {
     }
 
     pub(crate) fn database_kind(&self) -> &'static str {
-        if self.database.is_some() { "PostgreSQL" } else { "SQLite" }
+        if self.database.is_some() {
+            "PostgreSQL"
+        } else {
+            "SQLite"
+        }
     }
 
     /// Starts the process and waits until it serves.
     pub(crate) async fn start(&self) -> Process {
         let mut command = Command::new(binary());
         command
-            .args(["up", "--json", "--listen", &format!("127.0.0.1:{}", self.port)])
+            .args([
+                "up",
+                "--json",
+                "--listen",
+                &format!("127.0.0.1:{}", self.port),
+            ])
             .arg("--data-dir")
             .arg(self.data_dir())
             // A dead worker's tasks are taken over soon, so that the test ends soon.
@@ -75,17 +90,24 @@ impl Platform {
         }
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it serves in time");
-        line.expect("its output is text").expect("it prints a line before it ends");
+        let line = tokio::time::timeout(PATIENCE, lines.next_line())
+            .await
+            .expect("it serves in time");
+        line.expect("its output is text")
+            .expect("it prints a line before it ends");
         Process { child }
     }
 
     /// What the first start gave the developer.
     pub(crate) fn given(&self) -> Given {
-        let text = std::fs::read_to_string(self.data_dir().join("demo.json")).expect("the first start wrote it");
+        let text = std::fs::read_to_string(self.data_dir().join("demo.json"))
+            .expect("the first start wrote it");
         let given: Value = serde_json::from_str(&text).expect("it is JSON");
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
-        Given { api_key: text(&given["api_key"]), sms_template: text(&given["templates"]["sms"]) }
+        Given {
+            api_key: text(&given["api_key"]),
+            sms_template: text(&given["templates"]["sms"]),
+        }
     }
 
     /// Runs one of the binary's own commands against this installation; what it printed, if it ended well.
@@ -99,7 +121,10 @@ impl Platform {
             .output()
             .await
             .expect("the binary starts");
-        output.status.success().then(|| String::from_utf8(output.stdout).expect("it prints text"))
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8(output.stdout).expect("it prints text"))
     }
 
     /// Waits until no task waits and every job is over.
@@ -113,7 +138,11 @@ impl Platform {
             }
         };
         if tokio::time::timeout(PATIENCE, all_done).await.is_err() {
-            panic!("work is left: {:?} {:?}", self.queue().await, self.jobs().await);
+            panic!(
+                "work is left: {:?} {:?}",
+                self.queue().await,
+                self.jobs().await
+            );
         }
     }
 
@@ -125,16 +154,30 @@ impl Platform {
     }
 
     async fn queue(&self) -> Vec<Value> {
-        let printed = self.command(&["queue", "show", "--json"]).await.unwrap_or_default();
-        let objects = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        objects.flat_map(|one| one["lanes"].as_array().cloned().unwrap_or_else(|| vec![one])).collect()
+        let printed = self
+            .command(&["queue", "show", "--json"])
+            .await
+            .unwrap_or_default();
+        let objects = printed
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        objects
+            .flat_map(|one| {
+                one["lanes"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_else(|| vec![one])
+            })
+            .collect()
     }
 
     /// Every job, with the statistics of its rows.
     pub(crate) async fn jobs(&self) -> Vec<Value> {
         let mut jobs = Vec::new();
         for page in 1.. {
-            let printed = self.command(&["job", "list", "--json", "--page", &page.to_string()]).await;
+            let printed = self
+                .command(&["job", "list", "--json", "--page", &page.to_string()])
+                .await;
             let found: Vec<Value> = printed
                 .unwrap_or_default()
                 .lines()
@@ -165,16 +208,29 @@ impl Process {
 /// The binary lies beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/pillarbox`.
 fn binary() -> PathBuf {
     let this = std::env::current_exe().expect("this test is a file");
-    let binary = this.parent().and_then(|deps| deps.parent()).expect("in target/<profile>/deps").join("pillarbox");
-    assert!(binary.exists(), "{} is not built: cargo build -p server --bin pillarbox", binary.display());
+    let binary = this
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("in target/<profile>/deps")
+        .join("pillarbox");
+    assert!(
+        binary.exists(),
+        "{} is not built: cargo build -p server --bin pillarbox",
+        binary.display()
+    );
     binary
 }
 
 async fn fresh_database(server: &str, port: u16) -> String {
     let name = format!("pillarbox_crash_{}_{port}", std::process::id());
-    let mut connection = PgConnection::connect(server).await.expect("the test's PostgreSQL answers");
+    let mut connection = PgConnection::connect(server)
+        .await
+        .expect("the test's PostgreSQL answers");
     let statement = format!("CREATE DATABASE {name}");
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect("a database can be made");
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .expect("a database can be made");
     let (server, _) = server.rsplit_once('/').expect("an address with a database");
     format!("{server}/{name}")
 }

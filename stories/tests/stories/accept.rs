@@ -14,7 +14,9 @@ async fn an_accepted_text_is_answered_kept_and_shown() {
         "phone_number": " +44 (7700) 900-123 ", "template_id": council.sms, "reference": "bins-1",
         "personalisation": {"Name": "Zoë", "d a y": "Friday", "unused": 1},
     });
-    let answer = world.post(&council.normal, "/v2/notifications/sms", &body).await;
+    let answer = world
+        .post(&council.normal, "/v2/notifications/sms", &body)
+        .await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     let id = answer.json["id"].as_str().unwrap();
     assert_eq!(
@@ -30,13 +32,19 @@ async fn an_accepted_text_is_answered_kept_and_shown() {
         })
     );
 
-    let shown = world.get(&council.normal, &format!("/v2/notifications/{id}")).await;
+    let shown = world
+        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .await;
     assert_eq!(shown.status, 200);
     assert_eq!(shown.json["phone_number"], "+44 (7700) 900-123");
     assert_eq!(shown.json["body"], "Zoë, your bin day is Friday");
     assert_eq!(shown.json["status"], "created");
     assert_eq!(shown.json["is_cost_data_ready"], false);
-    assert_eq!(shown.json.as_object().unwrap().len(), 26, "every key, always");
+    assert_eq!(
+        shown.json.as_object().unwrap().len(),
+        26,
+        "every key, always"
+    );
     world.end().await;
 }
 
@@ -50,18 +58,41 @@ async fn an_accepted_email_is_answered_kept_and_shown() {
         "one_click_unsubscribe_url": "https://example.com/leave?x=1",
         "sanitise_content_for": ["NAME"],
     });
-    let answer = world.post(&council.normal, "/v2/notifications/email", &body).await;
+    let answer = world
+        .post(&council.normal, "/v2/notifications/email", &body)
+        .await;
     assert_eq!(answer.status, 201, "{}", answer.json);
-    assert_eq!(answer.json["content"]["from_email"], "riverside.council@notify.example.com");
-    assert_eq!(answer.json["content"]["one_click_unsubscribe_url"], "https://example.com/leave?x=1");
-    assert_eq!(answer.json["sanitised_content"]["name"]["unsanitised"], "Ada [x](http://evil.example)");
-    assert!(!answer.json["content"]["body"].as_str().unwrap().contains("http://evil.example"));
+    assert_eq!(
+        answer.json["content"]["from_email"],
+        "riverside.council@notify.example.com"
+    );
+    assert_eq!(
+        answer.json["content"]["one_click_unsubscribe_url"],
+        "https://example.com/leave?x=1"
+    );
+    assert_eq!(
+        answer.json["sanitised_content"]["name"]["unsanitised"],
+        "Ada [x](http://evil.example)"
+    );
+    assert!(
+        !answer.json["content"]["body"]
+            .as_str()
+            .unwrap()
+            .contains("http://evil.example")
+    );
 
     let id = answer.json["id"].as_str().unwrap();
-    let shown = world.get(&council.normal, &format!("/v2/notifications/{id}")).await;
+    let shown = world
+        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .await;
     assert_eq!(shown.json["email_address"], "Ada@Example.com");
     assert_eq!(shown.json["cost_in_pounds"], 0.0);
-    assert!(shown.json["subject"].as_str().unwrap().starts_with("Hello Ada"));
+    assert!(
+        shown.json["subject"]
+            .as_str()
+            .unwrap()
+            .starts_with("Hello Ada")
+    );
     world.end().await;
 }
 
@@ -69,11 +100,26 @@ async fn an_accepted_email_is_answered_kept_and_shown() {
 async fn another_service_does_not_find_a_message() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
-    let id = world.send_sms(&ours, &ours.normal, "07700900123").await.json["id"].as_str().unwrap().to_owned();
+    let id = world
+        .send_sms(&ours, &ours.normal, "07700900123")
+        .await
+        .json["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("/v2/notifications/{id}");
     assert_eq!(world.get(&theirs.normal, &path).await.status, 404);
-    assert_eq!(world.get(&ours.test, &path).await.status, 200, "any key of the service finds it");
-    let listed = world.get(&theirs.normal, &format!("/v2/notifications?older_than={id}")).await;
+    assert_eq!(
+        world.get(&ours.test, &path).await.status,
+        200,
+        "any key of the service finds it"
+    );
+    let listed = world
+        .get(
+            &theirs.normal,
+            &format!("/v2/notifications?older_than={id}"),
+        )
+        .await;
     assert_eq!(listed.json["notifications"], json!([]));
     world.end().await;
 }
@@ -83,18 +129,33 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for number in 0..260 {
-        world.send_sms(&council, &council.normal, &format!("0770091{number:04}")).await;
+        world
+            .send_sms(&council, &council.normal, &format!("0770091{number:04}"))
+            .await;
     }
     world.send_sms(&council, &council.test, "07700900999").await;
 
     let first = world.get(&council.normal, "/v2/notifications").await;
     let page = first.json["notifications"].as_array().unwrap();
     assert_eq!(page.len(), 250);
-    assert_eq!(page[0]["phone_number"], "07700910259", "newest first, and none of another key type");
-    let next = first.json["links"]["next"].as_str().unwrap().strip_prefix("http://api.example.org").unwrap();
+    assert_eq!(
+        page[0]["phone_number"], "07700910259",
+        "newest first, and none of another key type"
+    );
+    let next = first.json["links"]["next"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("http://api.example.org")
+        .unwrap();
     let second = world.get(&council.normal, next).await;
     assert_eq!(second.json["notifications"].as_array().unwrap().len(), 10);
-    assert_eq!(second.json["links"]["current"].as_str().unwrap().strip_prefix("http://api.example.org"), Some(next));
+    assert_eq!(
+        second.json["links"]["current"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://api.example.org"),
+        Some(next)
+    );
     world.run_tasks().await;
     world.end().await;
 }
@@ -103,26 +164,50 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
 async fn lists_are_filtered_by_what_is_asked() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.send_sms(&council, &council.normal, "07700900001").await;
-    world.send_email(&council, &council.normal, "ada@example.com").await;
+    world
+        .send_sms(&council, &council.normal, "07700900001")
+        .await;
+    world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
     world.run_tasks().await;
-    world.send_sms(&council, &council.normal, "07700900002").await;
+    world
+        .send_sms(&council, &council.normal, "07700900002")
+        .await;
     let count = async |query: &str| {
-        let answer = world.get(&council.normal, &format!("/v2/notifications?{query}")).await;
+        let answer = world
+            .get(&council.normal, &format!("/v2/notifications?{query}"))
+            .await;
         answer.json["notifications"].as_array().map(Vec::len)
     };
     assert_eq!(count("template_type=email").await, Some(1));
     assert_eq!(count("status=created").await, Some(1));
-    assert_eq!(count("status=accepted").await, Some(3), "created and sending, whatever the type");
+    assert_eq!(
+        count("status=accepted").await,
+        Some(3),
+        "created and sending, whatever the type"
+    );
     assert_eq!(count("template_type=sms&status=sending").await, Some(1));
     assert_eq!(count("reference=nope").await, Some(0));
-    let wrong = world.get(&council.normal, "/v2/notifications?status=lost&page=2&older_than=x").await;
-    let messages: Vec<&str> =
-        wrong.json["errors"].as_array().unwrap().iter().map(|one| one["message"].as_str().unwrap()).collect();
+    let wrong = world
+        .get(
+            &council.normal,
+            "/v2/notifications?status=lost&page=2&older_than=x",
+        )
+        .await;
+    let messages: Vec<&str> = wrong.json["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["message"].as_str().unwrap())
+        .collect();
     assert_eq!(messages.len(), 3);
     assert!(messages[0].starts_with("status lost is not one of [cancelled, created, sending, "));
     assert_eq!(messages[1], "older_than is not a valid UUID");
-    assert_eq!(messages[2], "Additional properties are not allowed (page was unexpected)");
+    assert_eq!(
+        messages[2],
+        "Additional properties are not allowed (page was unexpected)"
+    );
     world.end().await;
 }
 
@@ -134,18 +219,42 @@ async fn every_refusal_says_what_the_contract_says() {
     let (sms, email) = (council.sms, council.email);
     let values = json!({"name": "Ada", "day": "Friday"});
     let table: Vec<(&str, Value, &str)> = vec![
-        ("sms", json!({"template_id": sms}), "phone_number is a required property"),
-        ("sms", json!({"phone_number": "07700", "template_id": sms}), "phone_number Not enough digits"),
-        ("sms", json!({"phone_number": 7, "template_id": sms}), "phone_number 7 is not of type string"),
-        ("sms", json!({"phone_number": "07700900123", "template_id": "x"}), "template_id is not a valid UUID"),
+        (
+            "sms",
+            json!({"template_id": sms}),
+            "phone_number is a required property",
+        ),
+        (
+            "sms",
+            json!({"phone_number": "07700", "template_id": sms}),
+            "phone_number Not enough digits",
+        ),
+        (
+            "sms",
+            json!({"phone_number": 7, "template_id": sms}),
+            "phone_number 7 is not of type string",
+        ),
+        (
+            "sms",
+            json!({"phone_number": "07700900123", "template_id": "x"}),
+            "template_id is not a valid UUID",
+        ),
         ("sms", json!(12), "12 is not of type object"),
-        ("sms", json!({"phone_number": "07700900123", "template_id": other.sms}), "Template not found"),
+        (
+            "sms",
+            json!({"phone_number": "07700900123", "template_id": other.sms}),
+            "Template not found",
+        ),
         (
             "sms",
             json!({"phone_number": "07700900123", "template_id": email, "personalisation": values}),
             "email template is not suitable for sms notification",
         ),
-        ("sms", json!({"phone_number": "07700900123", "template_id": sms}), "Missing personalisation: name, day"),
+        (
+            "sms",
+            json!({"phone_number": "07700900123", "template_id": sms}),
+            "Missing personalisation: name, day",
+        ),
         (
             "sms",
             json!({"phone_number": "07700900123", "template_id": sms, "personalisation": {"name": {"file": ""}, "day": 1}}),
@@ -167,7 +276,11 @@ async fn every_refusal_says_what_the_contract_says() {
             "Your message is too long. Text messages cannot be longer than 918 characters. \
              Your message is 936 characters long.",
         ),
-        ("email", json!({"email_address": "nope", "template_id": email}), "email_address Not a valid email address"),
+        (
+            "email",
+            json!({"email_address": "nope", "template_id": email}),
+            "email_address Not a valid email address",
+        ),
         (
             "email",
             json!({"email_address": "a@example.com", "template_id": email, "personalisation": {"name": {"file": ""}, "day": 1}}),
@@ -175,13 +288,25 @@ async fn every_refusal_says_what_the_contract_says() {
         ),
     ];
     for (channel, body, expected) in table {
-        let answer = world.post(&council.normal, &format!("/v2/notifications/{channel}"), &body).await;
+        let answer = world
+            .post(
+                &council.normal,
+                &format!("/v2/notifications/{channel}"),
+                &body,
+            )
+            .await;
         assert_eq!(answer.status, 400, "{body}");
-        assert!(answer.message().starts_with(expected), "{body}: {}", answer.json);
+        assert!(
+            answer.message().starts_with(expected),
+            "{body}: {}",
+            answer.json
+        );
     }
     let token = world.token(&council.normal.service.to_string(), &council.normal.secret);
     for body in ["", "{", "\u{0}"] {
-        let answer = world.ask("POST", "/v2/notifications/sms", Some(&token), body).await;
+        let answer = world
+            .ask("POST", "/v2/notifications/sms", Some(&token), body)
+            .await;
         assert_eq!(answer.message(), "Invalid JSON supplied in POST data");
     }
     world.end().await;
@@ -195,8 +320,13 @@ async fn a_service_without_the_permission_sends_nothing() {
         ..app::services::NewService::named("Only e-mail")
     };
     let council = world.service_like(new).await;
-    let answer = world.send_sms(&council, &council.normal, "07700900123").await;
-    assert_eq!(answer.message(), "Service is not allowed to send text messages");
+    let answer = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    assert_eq!(
+        answer.message(),
+        "Service is not allowed to send text messages"
+    );
     world.end().await;
 }
 
@@ -205,15 +335,32 @@ async fn a_simulated_recipient_is_answered_and_nothing_is_kept() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for (answer, path) in [
-        (world.send_sms(&council, &council.normal, "+447700 900 111").await, "sms"),
         (
-            world.send_email(&council, &council.normal, "Simulate-Delivered-2@notifications.service.gov.uk").await,
+            world
+                .send_sms(&council, &council.normal, "+447700 900 111")
+                .await,
+            "sms",
+        ),
+        (
+            world
+                .send_email(
+                    &council,
+                    &council.normal,
+                    "Simulate-Delivered-2@notifications.service.gov.uk",
+                )
+                .await,
             "email",
         ),
     ] {
         assert_eq!(answer.status, 201, "{path}");
         let id = answer.json["id"].as_str().unwrap();
-        assert_eq!(world.get(&council.normal, &format!("/v2/notifications/{id}")).await.status, 404);
+        assert_eq!(
+            world
+                .get(&council.normal, &format!("/v2/notifications/{id}"))
+                .await
+                .status,
+            404
+        );
     }
     assert_eq!(world.run_tasks().await, 0);
     world.end().await;
@@ -229,18 +376,27 @@ async fn a_test_key_reaches_no_provider_and_its_recipient_decides_the_outcome() 
         ("07700900002", "permanent-failure"),
         ("07700900123", "delivered"),
     ] {
-        ids.push((world.send_sms(&council, &council.test, to).await.json["id"].clone(), outcome));
+        ids.push((
+            world.send_sms(&council, &council.test, to).await.json["id"].clone(),
+            outcome,
+        ));
     }
     for (to, outcome) in [
         ("temp-fail@simulator.notify", "temporary-failure"),
         ("perm-fail@simulator.notify", "permanent-failure"),
         ("ada@example.com", "delivered"),
     ] {
-        ids.push((world.send_email(&council, &council.test, to).await.json["id"].clone(), outcome));
+        ids.push((
+            world.send_email(&council, &council.test, to).await.json["id"].clone(),
+            outcome,
+        ));
     }
     world.run_tasks().await;
     for (id, outcome) in ids {
-        assert_eq!(world.status_of(&council, id.as_str().unwrap()).await, outcome);
+        assert_eq!(
+            world.status_of(&council, id.as_str().unwrap()).await,
+            outcome
+        );
     }
     assert!(world.sms.taken().is_empty() && world.email.taken().is_empty());
     world.end().await;
@@ -249,23 +405,64 @@ async fn a_test_key_reaches_no_provider_and_its_recipient_decides_the_outcome() 
 #[tokio::test]
 async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
     let world = World::new().await;
-    let new = app::services::NewService { restricted: true, ..app::services::NewService::named("On trial") };
+    let new = app::services::NewService {
+        restricted: true,
+        ..app::services::NewService::named("On trial")
+    };
     let council = world.service_like(new).await;
-    app::services::add_member(&world.app, council.id, "Dana", "Dana@Example.com", Some("07700 900555")).await.unwrap();
-    app::services::add_guest(&world.app, council.id, "+447700900666").await.unwrap();
+    app::services::add_member(
+        &world.app,
+        council.id,
+        "Dana",
+        "Dana@Example.com",
+        Some("07700 900555"),
+    )
+    .await
+    .unwrap();
+    app::services::add_guest(&world.app, council.id, "+447700900666")
+        .await
+        .unwrap();
 
     for (key, refusal) in [
-        (&council.team, "Can’t send to this recipient using a team-only API key"),
-        (&council.normal, "Can’t send to this recipient when service is in trial mode"),
+        (
+            &council.team,
+            "Can’t send to this recipient using a team-only API key",
+        ),
+        (
+            &council.normal,
+            "Can’t send to this recipient when service is in trial mode",
+        ),
     ] {
-        assert_eq!(world.send_email(&council, key, "dana@example.com").await.status, 201);
-        assert_eq!(world.send_sms(&council, key, "+44 7700 900 555").await.status, 201);
-        assert_eq!(world.send_sms(&council, key, "07700900666").await.status, 201);
+        assert_eq!(
+            world
+                .send_email(&council, key, "dana@example.com")
+                .await
+                .status,
+            201
+        );
+        assert_eq!(
+            world
+                .send_sms(&council, key, "+44 7700 900 555")
+                .await
+                .status,
+            201
+        );
+        assert_eq!(
+            world.send_sms(&council, key, "07700900666").await.status,
+            201
+        );
         let refused = world.send_sms(&council, key, "07700900777").await;
         assert_eq!(refused.status, 400);
         assert!(refused.message().starts_with(refusal), "{}", refused.json);
     }
-    assert_eq!(world.send_sms(&council, &council.test, "07700900777").await.status, 201, "a test key reaches anybody");
+    assert_eq!(
+        world
+            .send_sms(&council, &council.test, "07700900777")
+            .await
+            .status,
+        201,
+        "a test key reaches anybody"
+    );
     world.end().await;
 }
 
@@ -275,7 +472,11 @@ async fn many_at_once_share_commits_and_none_is_lost() {
     let council = world.service("Riverside Council").await;
     let sends = (0..200).map(|number| {
         let (world, council) = (&world, &council);
-        async move { world.send_sms(council, &council.normal, &format!("0770091{number:04}")).await }
+        async move {
+            world
+                .send_sms(council, &council.normal, &format!("0770091{number:04}"))
+                .await
+        }
     });
     let answers = futures::future::join_all(sends).await;
     assert!(answers.iter().all(|answer| answer.status == 201));
@@ -283,7 +484,11 @@ async fn many_at_once_share_commits_and_none_is_lost() {
     let mut reached: Vec<String> = world.sms.taken().into_iter().map(|sms| sms.to).collect();
     reached.sort();
     reached.dedup();
-    assert_eq!((reached.len(), world.sms.taken().len()), (200, 200), "each was handed over once");
+    assert_eq!(
+        (reached.len(), world.sms.taken().len()),
+        (200, 200),
+        "each was handed over once"
+    );
     world.end().await;
 }
 
@@ -291,7 +496,13 @@ async fn many_at_once_share_commits_and_none_is_lost() {
 async fn what_was_accepted_before_a_restart_is_delivered_after_it() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let id = world.send_sms(&council, &council.normal, "07700900123").await.json["id"].as_str().unwrap().to_owned();
+    let id = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await
+        .json["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let world = world.restarted().await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "sending");
@@ -302,11 +513,20 @@ async fn what_was_accepted_before_a_restart_is_delivered_after_it() {
 async fn a_revoked_key_is_refused_at_once_in_the_process_that_revoked_it() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let keys = app::services::list_keys(&world.app, council.id).await.unwrap();
-    let normal = keys.iter().find(|key| key.key_type == KeyType::Normal).unwrap();
-    app::services::revoke_key(&world.app, council.id, normal.id).await.unwrap();
+    let keys = app::services::list_keys(&world.app, council.id)
+        .await
+        .unwrap();
+    let normal = keys
+        .iter()
+        .find(|key| key.key_type == KeyType::Normal)
+        .unwrap();
+    app::services::revoke_key(&world.app, council.id, normal.id)
+        .await
+        .unwrap();
     world.advance(Duration::from_secs(1));
-    let answer = world.send_sms(&council, &council.normal, "07700900123").await;
+    let answer = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
     assert_eq!(answer.message(), "Invalid token: API key revoked");
     world.end().await;
 }

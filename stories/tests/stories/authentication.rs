@@ -22,18 +22,49 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
     let signed = |claims: Value| world.signed(&claims, secret);
     let hs256 = json!({"typ": "JWT", "alg": "HS256"});
     let table: Vec<(Option<String>, u16, &str)> = vec![
-        (None, 401, "Unauthorized: authentication token must be provided"),
-        (Some(String::new()), 401, "Unauthorized: authentication token must be provided"),
-        (Some("Basic abc".into()), 401, "Unauthorized: authentication bearer scheme must be used"),
-        (Some("Bearer".into()), 401, "Unauthorized: authentication bearer scheme must be used"),
+        (
+            None,
+            401,
+            "Unauthorized: authentication token must be provided",
+        ),
+        (
+            Some(String::new()),
+            401,
+            "Unauthorized: authentication token must be provided",
+        ),
+        (
+            Some("Basic abc".into()),
+            401,
+            "Unauthorized: authentication bearer scheme must be used",
+        ),
+        (
+            Some("Bearer".into()),
+            401,
+            "Unauthorized: authentication bearer scheme must be used",
+        ),
         (Some("Bearer a.b".into()), 403, GENERAL),
         (Some("Bearer not-a-token".into()), 403, GENERAL),
         (Some(unsigned(&hs256, &json!([]))), 403, GENERAL),
-        (Some(unsigned(&hs256, &json!({}))), 403, "Invalid token: iss field not provided"),
-        (Some(unsigned(&hs256, &json!({"iss": 5}))), 403, "Invalid token: service id is not the right data type"),
-        (Some(unsigned(&hs256, &json!({"iss": null}))), 403, "Invalid token: service id is not the right data type"),
         (
-            Some(unsigned(&hs256, &json!({"iss": "11111111-1111-4111-8111-111111111111"}))),
+            Some(unsigned(&hs256, &json!({}))),
+            403,
+            "Invalid token: iss field not provided",
+        ),
+        (
+            Some(unsigned(&hs256, &json!({"iss": 5}))),
+            403,
+            "Invalid token: service id is not the right data type",
+        ),
+        (
+            Some(unsigned(&hs256, &json!({"iss": null}))),
+            403,
+            "Invalid token: service id is not the right data type",
+        ),
+        (
+            Some(unsigned(
+                &hs256,
+                &json!({"iss": "11111111-1111-4111-8111-111111111111"}),
+            )),
             403,
             "Invalid token: service not found",
         ),
@@ -42,21 +73,71 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
             403,
             "Invalid token: algorithm used is not HS256",
         ),
-        (Some(unsigned(&json!({}), &json!({"iss": service}))), 403, "Invalid token: algorithm used is not HS256"),
-        (Some(unsigned(&hs256, &json!({"iss": service, "iat": now}))), 403, "Invalid token: API key not found"),
-        (Some(signed(json!({"iss": service}))), 403, "Invalid token: API key not found"),
-        (Some(signed(json!({"iss": service, "iat": now - 32}))), 403, CLOCK),
-        (Some(signed(json!({"iss": service, "iat": now + 32}))), 403, CLOCK),
-        (Some(signed(json!({"iss": service, "iat": "soon"}))), 403, CLOCK),
-        (Some(signed(json!({"iss": service, "iat": null}))), 403, CLOCK),
-        (Some(signed(json!({"iss": service, "iat": now, "nbf": now + 60}))), 403, CLOCK),
-        (Some(signed(json!({"iss": service, "iat": now, "exp": now - 60}))), 403, GENERAL),
-        (Some(signed(json!({"iss": service, "iat": now, "aud": "x"}))), 403, GENERAL),
-        (Some(signed(json!({"iss": service, "iat": now, "sub": 1}))), 403, GENERAL),
+        (
+            Some(unsigned(&json!({}), &json!({"iss": service}))),
+            403,
+            "Invalid token: algorithm used is not HS256",
+        ),
+        (
+            Some(unsigned(&hs256, &json!({"iss": service, "iat": now}))),
+            403,
+            "Invalid token: API key not found",
+        ),
+        (
+            Some(signed(json!({"iss": service}))),
+            403,
+            "Invalid token: API key not found",
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": now - 32}))),
+            403,
+            CLOCK,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": now + 32}))),
+            403,
+            CLOCK,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": "soon"}))),
+            403,
+            CLOCK,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": null}))),
+            403,
+            CLOCK,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": now, "nbf": now + 60}))),
+            403,
+            CLOCK,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": now, "exp": now - 60}))),
+            403,
+            GENERAL,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": now, "aud": "x"}))),
+            403,
+            GENERAL,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": now, "sub": 1}))),
+            403,
+            GENERAL,
+        ),
     ];
     for (authorization, status, message) in table {
-        let answer = world.ask("GET", "/v2/notifications", authorization.as_deref(), "").await;
-        assert_eq!((answer.status.as_u16(), answer.message()), (status, message), "{authorization:?}");
+        let answer = world
+            .ask("GET", "/v2/notifications", authorization.as_deref(), "")
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.message()),
+            (status, message),
+            "{authorization:?}"
+        );
         assert_eq!(answer.json["errors"][0]["error"], "AuthError");
         assert_eq!(answer.json["status_code"], status);
     }
@@ -65,7 +146,14 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
         json!({"iss": service, "iat": now.to_string()}),
         json!({"iss": format!("{{{}}}", service.to_uppercase()), "iat": now, "other": [1]}),
     ] {
-        let answer = world.ask("GET", "/v2/notifications", Some(&signed(claims.clone())), "").await;
+        let answer = world
+            .ask(
+                "GET",
+                "/v2/notifications",
+                Some(&signed(claims.clone())),
+                "",
+            )
+            .await;
         assert_eq!(answer.status, 200, "{claims}: {}", answer.json);
     }
     world.end().await;
@@ -75,9 +163,13 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
 async fn an_archived_service_is_told_so_whatever_the_secret() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    app::services::set_mode(&world.app, council.id, false, false).await.unwrap();
+    app::services::set_mode(&world.app, council.id, false, false)
+        .await
+        .unwrap();
     let token = world.token(&council.id.to_string(), "not the secret");
-    let answer = world.ask("GET", "/v2/notifications", Some(&token), "").await;
+    let answer = world
+        .ask("GET", "/v2/notifications", Some(&token), "")
+        .await;
     assert_eq!(answer.message(), "Invalid token: service is archived");
     world.end().await;
 }
@@ -86,18 +178,39 @@ async fn an_archived_service_is_told_so_whatever_the_secret() {
 async fn internal_endpoints_take_the_internal_client_and_nobody_else() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let ask = async |authorization: Option<String>| world.ask("GET", "/service", authorization.as_deref(), "").await;
+    let ask = async |authorization: Option<String>| {
+        world
+            .ask("GET", "/service", authorization.as_deref(), "")
+            .await
+    };
 
-    assert_eq!(ask(Some(world.token(INTERNAL_CLIENT, INTERNAL_SECRET))).await.status, 200);
+    assert_eq!(
+        ask(Some(world.token(INTERNAL_CLIENT, INTERNAL_SECRET)))
+            .await
+            .status,
+        200
+    );
     let nobody = ask(None).await;
     assert_eq!(
         (nobody.status.as_u16(), &nobody.json),
-        (401, &json!({"result": "error", "message": {"token": ["Unauthorized: authentication token must be provided"]}}))
+        (
+            401,
+            &json!({"result": "error", "message": {"token": ["Unauthorized: authentication token must be provided"]}})
+        )
     );
     let wrong_secret = ask(Some(world.token(INTERNAL_CLIENT, "guess"))).await;
-    assert_eq!(wrong_secret.json["message"]["token"][0], "Invalid token: API key not found");
-    let a_service = ask(Some(world.token(&council.id.to_string(), &council.normal.secret))).await;
+    assert_eq!(
+        wrong_secret.json["message"]["token"][0],
+        "Invalid token: API key not found"
+    );
+    let a_service = ask(Some(
+        world.token(&council.id.to_string(), &council.normal.secret),
+    ))
+    .await;
     assert_eq!(a_service.status, 401);
-    assert_eq!(a_service.json["message"]["token"][0], "Unauthorized: not allowed to perform this action");
+    assert_eq!(
+        a_service.json["message"]["token"][0],
+        "Unauthorized: not allowed to perform this action"
+    );
     world.end().await;
 }

@@ -28,16 +28,30 @@ async fn a_message_reaches_its_provider_as_it_was_written() {
 
     let text = &world.sms.taken()[0];
     assert_eq!(text.id.to_string(), sms);
-    assert_eq!((text.to.as_str(), text.sender.as_str()), ("447700900123", "RiversideCo"));
-    assert_eq!(text.content, "Riverside Council: Ada, your bin day is Friday");
+    assert_eq!(
+        (text.to.as_str(), text.sender.as_str()),
+        ("447700900123", "RiversideCo")
+    );
+    assert_eq!(
+        text.content,
+        "Riverside Council: Ada, your bin day is Friday"
+    );
     let mail = &world.email.taken()[0];
     assert_eq!(mail.id.to_string(), email);
-    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("ada@example.com", "Hello Ada"));
+    assert_eq!(
+        (mail.to.as_str(), mail.subject.as_str()),
+        ("ada@example.com", "Hello Ada")
+    );
     assert_eq!(mail.from_address, "riverside.council@notify.example.com");
     assert!(mail.plain_body.contains("Your bin day is Friday."));
-    assert!(mail.html_body.contains("<!DOCTYPE html>") && mail.html_body.contains("Your bin day is Friday."));
+    assert!(
+        mail.html_body.contains("<!DOCTYPE html>")
+            && mail.html_body.contains("Your bin day is Friday.")
+    );
 
-    let shown = world.get(&council.normal, &format!("/v2/notifications/{sms}")).await;
+    let shown = world
+        .get(&council.normal, &format!("/v2/notifications/{sms}"))
+        .await;
     assert_eq!(shown.json["status"], "sending");
     assert_eq!(shown.json["cost_details"]["billable_sms_fragments"], 1);
     assert_eq!(shown.json["cost_in_pounds"], 0.0233);
@@ -60,10 +74,16 @@ async fn acceptance_counts_as_delivery_where_nobody_will_report() {
 async fn a_text_is_tried_again_at_once_and_then_every_five_minutes() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.sms.will_be([Mood::IsAway, Mood::IsAway, Mood::IsAway]);
+    world
+        .sms
+        .will_be([Mood::IsAway, Mood::IsAway, Mood::IsAway]);
     let id = sent_sms(&world, &council, "07700900123").await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "created", "tried twice, at once");
+    assert_eq!(
+        world.status_of(&council, &id).await,
+        "created",
+        "tried twice, at once"
+    );
     world.advance(RETRY);
     world.run_tasks().await;
     assert!(world.sms.taken().is_empty(), "the third try failed too");
@@ -106,7 +126,12 @@ async fn a_provider_that_falls_silent_is_asked_again_later_with_the_same_referen
     assert_eq!(world.sms.taken().len(), 1, "not at once: it may have it");
     world.advance(RETRY);
     world.run_tasks().await;
-    let taken: Vec<String> = world.sms.taken().iter().map(|sms| sms.id.to_string()).collect();
+    let taken: Vec<String> = world
+        .sms
+        .taken()
+        .iter()
+        .map(|sms| sms.id.to_string())
+        .collect();
     assert_eq!(taken, [id.clone(), id]);
     world.end().await;
 }
@@ -121,8 +146,14 @@ async fn a_refused_recipient_fails_permanently_and_a_refused_message_technically
     world.email.will_be([Mood::RefusesMessage]);
     let forbidden = sent_email(&world, &council, "ada@example.com").await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &unreachable).await, "permanent-failure");
-    assert_eq!(world.status_of(&council, &forbidden).await, "technical-failure");
+    assert_eq!(
+        world.status_of(&council, &unreachable).await,
+        "permanent-failure"
+    );
+    assert_eq!(
+        world.status_of(&council, &forbidden).await,
+        "technical-failure"
+    );
     world.end().await;
 }
 
@@ -131,9 +162,13 @@ async fn a_service_that_was_switched_off_sends_nothing_more_and_is_not_retried()
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = sent_sms(&world, &council, "07700900123").await;
-    app::services::set_mode(&world.app, council.id, false, false).await.unwrap();
+    app::services::set_mode(&world.app, council.id, false, false)
+        .await
+        .unwrap();
     world.run_tasks().await;
-    app::services::set_mode(&world.app, council.id, true, false).await.unwrap();
+    app::services::set_mode(&world.app, council.id, true, false)
+        .await
+        .unwrap();
     assert_eq!(world.status_of(&council, &id).await, "technical-failure");
     assert!(world.sms.taken().is_empty());
     world.end().await;
@@ -152,10 +187,19 @@ async fn one_bad_message_does_not_hold_up_the_rest_of_its_batch() {
     world.run_tasks().await;
     let mut statuses = std::collections::BTreeMap::<String, u32>::new();
     for id in &ids {
-        *statuses.entry(world.status_of(&council, id).await).or_default() += 1;
+        *statuses
+            .entry(world.status_of(&council, id).await)
+            .or_default() += 1;
     }
-    let expected = [("permanent-failure".to_owned(), 1), ("sending".to_owned(), 49)];
-    assert_eq!(statuses.into_iter().collect::<Vec<_>>(), expected, "the one that failed was tried again at once");
+    let expected = [
+        ("permanent-failure".to_owned(), 1),
+        ("sending".to_owned(), 49),
+    ];
+    assert_eq!(
+        statuses.into_iter().collect::<Vec<_>>(),
+        expected,
+        "the one that failed was tried again at once"
+    );
     world.end().await;
 }
 
@@ -203,11 +247,19 @@ async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_
     gate.arrived.notified().await;
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "sending", "another worker has taken over");
-    let before = world.get(&council.normal, &format!("/v2/notifications/{id}")).await;
+    assert_eq!(
+        world.status_of(&council, &id).await,
+        "sending",
+        "another worker has taken over"
+    );
+    let before = world
+        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .await;
     gate.open.notify_one();
     slow.await.unwrap();
-    let after = world.get(&council.normal, &format!("/v2/notifications/{id}")).await;
+    let after = world
+        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .await;
     assert_eq!(before.json, after.json, "the late worker changed nothing");
     let world = Arc::into_inner(world).expect("the slow worker has ended");
     world.end().await;
@@ -223,10 +275,21 @@ async fn a_service_with_one_message_does_not_wait_for_one_with_thousands() {
         file += &format!("07700900{:03},Person {row},Friday\n", row % 1000);
     }
     world.job(big.id, big.sms, file).await;
-    world.runner().drain(&[queue::Pool { name: "job-tasks", workers: 1 }]).await;
+    world
+        .runner()
+        .drain(&[queue::Pool {
+            name: "job-tasks",
+            workers: 1,
+        }])
+        .await;
     let id = sent_sms(&world, &small, "07700900999").await;
     world.run_tasks().await;
-    let place = world.sms.taken().iter().position(|sms| sms.id.to_string() == id).unwrap();
+    let place = world
+        .sms
+        .taken()
+        .iter()
+        .position(|sms| sms.id.to_string() == id)
+        .unwrap();
     assert!(place < 200, "it was handed over as number {place}");
     assert_eq!(world.sms.taken().len(), 3001);
     world.end().await;

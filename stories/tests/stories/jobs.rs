@@ -7,20 +7,40 @@ use domain::{Allowance, Clock as _, JobId, JobOrigin};
 use serde_json::{Value, json};
 use stories::{Council, World};
 
-const JOBS: queue::Pool = queue::Pool { name: "job-tasks", workers: 1 };
+const JOBS: queue::Pool = queue::Pool {
+    name: "job-tasks",
+    workers: 1,
+};
 
 fn people(rows: usize) -> String {
-    let names = ["Zoë", "李小龍", "Łucja", "Олена", "أحمد", "O’Neil", "Seán", "नेहा"];
+    let names = [
+        "Zoë",
+        "李小龍",
+        "Łucja",
+        "Олена",
+        "أحمد",
+        "O’Neil",
+        "Seán",
+        "नेहा",
+    ];
     let mut file = "phone number,name,day,reference\n".to_owned();
     for row in 0..rows {
         let name = names[row % names.len()];
-        let _ = writeln!(file, "07700 900{:03},\"{name} {row}\",\"Friday\nor Saturday\",ref-{row}", row % 1000);
+        let _ = writeln!(
+            file,
+            "07700 900{:03},\"{name} {row}\",\"Friday\nor Saturday\",ref-{row}",
+            row % 1000
+        );
     }
     file
 }
 
 fn count(job: &Value, status: &str) -> u64 {
-    let found = job["statistics"].as_array().unwrap().iter().find(|one| one["status"] == status);
+    let found = job["statistics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["status"] == status);
     found.map_or(0, |one| one["count"].as_u64().unwrap())
 }
 
@@ -29,17 +49,31 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(2500)).await;
-    assert_eq!(world.job_status(council.id, &job).await["job_status"], "pending");
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "pending"
+    );
     world.run_tasks().await;
 
     let status = world.job_status(council.id, &job).await;
-    assert_eq!((&status["job_status"], &status["rows_kept"]), (&json!("finished"), &json!(2500)));
+    assert_eq!(
+        (&status["job_status"], &status["rows_kept"]),
+        (&json!("finished"), &json!(2500))
+    );
     assert_eq!(count(&status, "sending"), 2500);
     let taken = world.sms.taken();
     let ids: BTreeSet<_> = taken.iter().map(|sms| sms.id).collect();
     assert_eq!((taken.len(), ids.len()), (2500, 2500));
-    assert!(taken.iter().any(|sms| sms.content.contains("李小龍") || sms.content.contains("? 1,")));
-    assert!(taken[0].content.contains("Friday\nor Saturday"), "{}", taken[0].content);
+    assert!(
+        taken
+            .iter()
+            .any(|sms| sms.content.contains("李小龍") || sms.content.contains("? 1,"))
+    );
+    assert!(
+        taken[0].content.contains("Friday\nor Saturday"),
+        "{}",
+        taken[0].content
+    );
 
     let origin = JobOrigin {
         job: job.parse::<JobId>().unwrap(),
@@ -47,11 +81,22 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
         due: status["created_at"].as_str().unwrap().parse().unwrap(),
     };
     assert!(ids.contains(&origin.row(0).as_uuid()) && ids.contains(&origin.row(2499).as_uuid()));
-    let shown = world.get(&council.normal, &format!("/v2/notifications/{}", origin.row(7))).await;
+    let shown = world
+        .get(
+            &council.normal,
+            &format!("/v2/notifications/{}", origin.row(7)),
+        )
+        .await;
     assert_eq!(shown.json["reference"], "ref-7");
     let listed = world.get(&council.normal, "/v2/notifications").await;
-    assert_eq!(listed.json["notifications"], json!([]), "rows of jobs are left out");
-    let listed = world.get(&council.normal, "/v2/notifications?include_jobs=true").await;
+    assert_eq!(
+        listed.json["notifications"],
+        json!([]),
+        "rows of jobs are left out"
+    );
+    let listed = world
+        .get(&council.normal, "/v2/notifications?include_jobs=true")
+        .await;
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 250);
     world.end().await;
 }
@@ -63,13 +108,19 @@ async fn a_job_that_was_interrupted_goes_on_where_it_was() {
     let job = world.job(council.id, council.sms, people(3500)).await;
     interrupt_after(&world, &council, &job, 2000).await;
     let status = world.job_status(council.id, &job).await;
-    assert_eq!((&status["job_status"], &status["rows_kept"]), (&json!("in progress"), &json!(2000)));
+    assert_eq!(
+        (&status["job_status"], &status["rows_kept"]),
+        (&json!("in progress"), &json!(2000))
+    );
 
     let world = world.restarted().await;
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
-    assert_eq!((&status["job_status"], count(&status, "sending")), (&json!("finished"), 3500));
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 3500)
+    );
     world.end().await;
 }
 
@@ -78,7 +129,16 @@ async fn interrupt_after(world: &World, council: &Council, job: &str, rows: u32)
     let id: JobId = job.parse().unwrap();
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
-    store::jobs::set_status(&mut tx, council.id, id, domain::JobStatus::InProgress, None, now).await.unwrap();
+    store::jobs::set_status(
+        &mut tx,
+        council.id,
+        id,
+        domain::JobStatus::InProgress,
+        None,
+        now,
+    )
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     // The fault: from row 2000 on, the cursor is where nobody expects it, so the worker stops after its second batch.
     let source = queue::DatabaseSource::new(
@@ -86,8 +146,15 @@ async fn interrupt_after(world: &World, council: &Council, job: &str, rows: u32)
         world.clock.clone(),
         Arc::new(stories::SeededEntropy::new(7)),
     );
-    let taken =
-        queue::TaskSource::take(&source, "job-tasks", 1, &queue::Room::of(1), Duration::from_secs(30)).await.unwrap();
+    let taken = queue::TaskSource::take(
+        &source,
+        "job-tasks",
+        1,
+        &queue::Room::of(1),
+        Duration::from_secs(30),
+    )
+    .await
+    .unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     stop.cancel();
     let task = queue::Task::new(taken[0].clone(), stop);
@@ -130,7 +197,10 @@ async fn two_workers_with_one_job_keep_each_row_once() {
     world.advance(Duration::from_secs(10));
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
-    assert_eq!((&status["job_status"], count(&status, "sending")), (&json!("finished"), 3000));
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 3000)
+    );
     assert_eq!(world.sms.taken().len(), 3000, "each was handed over once");
     Arc::into_inner(world).unwrap().end().await;
 }
@@ -139,17 +209,30 @@ async fn two_workers_with_one_job_keep_each_row_once() {
 async fn a_scheduled_job_starts_at_its_time_and_not_before() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let uploaded = world.upload(council.id, council.sms, "people.csv", people(5)).await;
+    let uploaded = world
+        .upload(council.id, council.sms, "people.csv", people(5))
+        .await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
-    let made = world.make_job(council.id, &json!({"id": id, "scheduled_for": "2026-03-02T12:00:00"})).await;
+    let made = world
+        .make_job(
+            council.id,
+            &json!({"id": id, "scheduled_for": "2026-03-02T12:00:00"}),
+        )
+        .await;
     assert_eq!(made.data()["job_status"], "scheduled");
     world.run_the_clock().await;
-    assert_eq!(world.job_status(council.id, &id).await["job_status"], "scheduled");
+    assert_eq!(
+        world.job_status(council.id, &id).await["job_status"],
+        "scheduled"
+    );
     world.advance(Duration::from_hours(3));
     world.run_the_clock().await;
     world.run_the_clock().await;
     let status = world.job_status(council.id, &id).await;
-    assert_eq!((&status["job_status"], count(&status, "sending")), (&json!("finished"), 5));
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 5)
+    );
     world.end().await;
 }
 
@@ -158,19 +241,37 @@ async fn of_the_clock_and_a_person_who_cancels_exactly_one_wins() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for round in 0..6 {
-        let uploaded = world.upload(council.id, council.sms, "people.csv", people(3)).await;
+        let uploaded = world
+            .upload(council.id, council.sms, "people.csv", people(3))
+            .await;
         let id = uploaded.data()["id"].as_str().unwrap().to_owned();
         let at = world.clock.now().plus(Duration::from_mins(1));
-        world.make_job(council.id, &json!({"id": id, "scheduled_for": at})).await;
+        world
+            .make_job(council.id, &json!({"id": id, "scheduled_for": at}))
+            .await;
         world.advance(Duration::from_mins(2));
         let path = format!("/service/{}/job/{id}/cancel", council.id);
-        let (cancelled, ()) =
-            futures::future::join(world.ask_internally("POST", &path, ""), world.run_the_clock()).await;
+        let (cancelled, ()) = futures::future::join(
+            world.ask_internally("POST", &path, ""),
+            world.run_the_clock(),
+        )
+        .await;
         world.run_tasks().await;
         let status = world.job_status(council.id, &id).await;
-        let expected = if cancelled.status == 200 { "cancelled" } else { "finished" };
-        assert_eq!(status["job_status"], expected, "round {round}: {}", cancelled.json);
-        assert_eq!(count(&status, "sending"), if expected == "finished" { 3 } else { 0 });
+        let expected = if cancelled.status == 200 {
+            "cancelled"
+        } else {
+            "finished"
+        };
+        assert_eq!(
+            status["job_status"], expected,
+            "round {round}: {}",
+            cancelled.json
+        );
+        assert_eq!(
+            count(&status, "sending"),
+            if expected == "finished" { 3 } else { 0 }
+        );
     }
     world.end().await;
 }
@@ -178,7 +279,10 @@ async fn of_the_clock_and_a_person_who_cancels_exactly_one_wins() {
 #[tokio::test]
 async fn a_job_that_would_pass_the_days_limit_sends_nothing_at_all() {
     let world = World::new().await;
-    let new = NewService { limits: [(Allowance::Sms, 10)].into(), ..NewService::named("Capped") };
+    let new = NewService {
+        limits: [(Allowance::Sms, 10)].into(),
+        ..NewService::named("Capped")
+    };
     let council = world.service_like(new).await;
     let first = world.job(council.id, council.sms, people(6)).await;
     let second = world.job(council.id, council.sms, people(6)).await;
@@ -189,7 +293,14 @@ async fn a_job_that_would_pass_the_days_limit_sends_nothing_at_all() {
     ];
     assert_eq!(statuses, ["finished", "sending limits exceeded"]);
     assert_eq!(world.sms.taken().len(), 6);
-    assert_eq!(world.send_sms(&council, &council.normal, "07700900123").await.status, 201, "four are left");
+    assert_eq!(
+        world
+            .send_sms(&council, &council.normal, "07700900123")
+            .await
+            .status,
+        201,
+        "four are left"
+    );
     world.end().await;
 }
 
@@ -198,12 +309,22 @@ async fn a_row_that_may_not_be_sent_to_any_more_is_kept_and_seen() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(4)).await;
-    app::services::add_guest(&world.app, council.id, "07700900001").await.unwrap();
-    app::services::set_mode(&world.app, council.id, true, true).await.unwrap();
+    app::services::add_guest(&world.app, council.id, "07700900001")
+        .await
+        .unwrap();
+    app::services::set_mode(&world.app, council.id, true, true)
+        .await
+        .unwrap();
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "finished");
-    assert_eq!((count(&status, "validation-failed"), count(&status, "sending")), (3, 1));
+    assert_eq!(
+        (
+            count(&status, "validation-failed"),
+            count(&status, "sending")
+        ),
+        (3, 1)
+    );
     world.end().await;
 }
 
@@ -212,18 +333,28 @@ async fn a_job_of_a_service_that_was_switched_off_is_cancelled() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(4)).await;
-    app::services::set_mode(&world.app, council.id, false, false).await.unwrap();
+    app::services::set_mode(&world.app, council.id, false, false)
+        .await
+        .unwrap();
     world.run_tasks().await;
-    assert_eq!(world.job_status(council.id, &job).await["job_status"], "cancelled");
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "cancelled"
+    );
     world.end().await;
 }
 
 #[tokio::test]
 async fn making_a_job_is_refused_in_the_words_of_the_contract() {
     let world = World::new().await;
-    let (council, other) = (world.service("Riverside Council").await, world.service("Other").await);
+    let (council, other) = (
+        world.service("Riverside Council").await,
+        world.service("Other").await,
+    );
     let upload = async |file: &str| {
-        let answer = world.upload(council.id, council.sms, "people.csv", file).await;
+        let answer = world
+            .upload(council.id, council.sms, "people.csv", file)
+            .await;
         answer.data()["id"].as_str().unwrap().to_owned()
     };
     let good = upload("phone number,name,day\n07700900123,Ada,Friday\n").await;
@@ -231,12 +362,34 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
     let refuse = async |service, body: Value, status: u16, message: &str| {
         let answer = world.make_job(service, &body).await;
         let said = answer.json["message"].to_string();
-        assert_eq!((answer.status.as_u16(), said.contains(message)), (status, true), "{body}: {said}");
+        assert_eq!(
+            (answer.status.as_u16(), said.contains(message)),
+            (status, true),
+            "{body}: {said}"
+        );
     };
-    refuse(council.id, json!({}), 400, "Missing data for required field.").await;
-    refuse(council.id, json!({"id": bad}), 400, "File is not valid, can't create job").await;
+    refuse(
+        council.id,
+        json!({}),
+        400,
+        "Missing data for required field.",
+    )
+    .await;
+    refuse(
+        council.id,
+        json!({"id": bad}),
+        400,
+        "File is not valid, can't create job",
+    )
+    .await;
     refuse(other.id, json!({"id": good}), 404, "no such spreadsheet").await;
-    refuse(council.id, json!({"id": good, "scheduled_for": "2026-03-01"}), 400, "Date cannot be in the past").await;
+    refuse(
+        council.id,
+        json!({"id": good, "scheduled_for": "2026-03-01"}),
+        400,
+        "Date cannot be in the past",
+    )
+    .await;
     refuse(
         council.id,
         json!({"id": good, "scheduled_for": "2026-03-20"}),
@@ -244,10 +397,26 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
         "Date cannot be more than 7 days in the future",
     )
     .await;
-    assert_eq!(world.make_job(council.id, &json!({"id": good})).await.status, 201);
-    refuse(council.id, json!({"id": good}), 409, "There is a job with this id already").await;
+    assert_eq!(
+        world
+            .make_job(council.id, &json!({"id": good}))
+            .await
+            .status,
+        201
+    );
+    refuse(
+        council.id,
+        json!({"id": good}),
+        409,
+        "There is a job with this id already",
+    )
+    .await;
     let path = format!("/service/{}/job/{good}", other.id);
-    assert_eq!(world.ask_internally("GET", &path, "").await.status, 404, "another service does not find it");
+    assert_eq!(
+        world.ask_internally("GET", &path, "").await.status,
+        404,
+        "another service does not find it"
+    );
     world.run_tasks().await;
     world.end().await;
 }
@@ -257,7 +426,10 @@ async fn a_file_that_was_changed_after_its_check_stops_the_job_in_words_and_lose
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(10)).await;
-    let path = world.files().join(format!("spreadsheets/service-{}-notify/{job}.csv", council.id));
+    let path = world.files().join(format!(
+        "spreadsheets/service-{}-notify/{job}.csv",
+        council.id
+    ));
     let good = std::fs::read(&path).unwrap();
     let mut changed = good.clone();
     *changed.last_mut().unwrap() ^= 1;
@@ -266,16 +438,28 @@ async fn a_file_that_was_changed_after_its_check_stops_the_job_in_words_and_lose
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "error");
-    assert!(status["problem"].as_str().unwrap().contains("was changed or cut off"), "{status}");
+    assert!(
+        status["problem"]
+            .as_str()
+            .unwrap()
+            .contains("was changed or cut off"),
+        "{status}"
+    );
 
     std::fs::write(&path, good).unwrap();
     let dead = world.ask_internally("GET", "/queue/dead", "").await;
     let task = dead.data()[0]["id"].as_str().unwrap().to_owned();
-    let replayed = world.ask_internally("POST", &format!("/queue/dead/{task}/replay"), "").await;
+    let replayed = world
+        .ask_internally("POST", &format!("/queue/dead/{task}/replay"), "")
+        .await;
     assert_eq!(replayed.status, 202);
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
-    assert_eq!((&status["job_status"], count(&status, "sending")), (&json!("finished"), 10), "mended, it goes on");
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 10),
+        "mended, it goes on"
+    );
     world.end().await;
 }
 
@@ -292,9 +476,20 @@ async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
         lane: None,
         created_by: None,
     };
-    app::templates::update(&world.app, council.id, council.sms, new).await.unwrap();
+    app::templates::update(&world.app, council.id, council.sms, new)
+        .await
+        .unwrap();
     world.run_tasks().await;
-    assert!(world.sms.taken().iter().all(|sms| sms.content.contains("your bin day is")));
-    assert_eq!(world.job_status(council.id, &job).await["template_version"], 1);
+    assert!(
+        world
+            .sms
+            .taken()
+            .iter()
+            .all(|sms| sms.content.contains("your bin day is"))
+    );
+    assert_eq!(
+        world.job_status(council.id, &job).await["template_version"],
+        1
+    );
     world.end().await;
 }

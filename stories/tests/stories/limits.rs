@@ -8,7 +8,11 @@ use serde_json::json;
 use stories::World;
 
 fn limited(name: &str, limit: i64) -> NewService {
-    NewService { rate_limit: 100_000, limits: [(Allowance::Sms, limit)].into(), ..NewService::named(name) }
+    NewService {
+        rate_limit: 100_000,
+        limits: [(Allowance::Sms, limit)].into(),
+        ..NewService::named(name)
+    }
 }
 
 #[tokio::test]
@@ -22,37 +26,98 @@ async fn of_a_hundred_at_once_exactly_those_pass_that_the_day_has_left() {
     for refused in answers.iter().filter(|answer| answer.status != 201) {
         assert_eq!(refused.status, 429);
         assert_eq!(refused.json["errors"][0]["error"], "TooManyRequestsError");
-        assert_eq!(refused.message(), "Exceeded send limits (sms: 10) for today");
+        assert_eq!(
+            refused.message(),
+            "Exceeded send limits (sms: 10) for today"
+        );
     }
     world.run_tasks().await;
     assert_eq!(world.sms.taken().len(), 10);
 
     world.advance(Duration::from_secs(2));
-    let nonsense = world.post(&council.normal, "/v2/notifications/sms", &json!("nonsense")).await;
-    assert_eq!(nonsense.status, 429, "the limit is looked at before the body");
-    assert_eq!(world.send_sms(&council, &council.test, "07700900123").await.status, 201, "a test key is not counted");
-    assert_eq!(world.send_email(&council, &council.normal, "a@example.com").await.status, 201, "e-mails have their own");
+    let nonsense = world
+        .post(&council.normal, "/v2/notifications/sms", &json!("nonsense"))
+        .await;
+    assert_eq!(
+        nonsense.status, 429,
+        "the limit is looked at before the body"
+    );
+    assert_eq!(
+        world
+            .send_sms(&council, &council.test, "07700900123")
+            .await
+            .status,
+        201,
+        "a test key is not counted"
+    );
+    assert_eq!(
+        world
+            .send_email(&council, &council.normal, "a@example.com")
+            .await
+            .status,
+        201,
+        "e-mails have their own"
+    );
     world.advance(Duration::from_hours(15));
-    assert_eq!(world.send_sms(&council, &council.normal, "07700900123").await.status, 201, "tomorrow is another day");
+    assert_eq!(
+        world
+            .send_sms(&council, &council.normal, "07700900123")
+            .await
+            .status,
+        201,
+        "tomorrow is another day"
+    );
     world.end().await;
 }
 
 #[tokio::test]
 async fn too_many_in_a_short_time_are_refused_until_the_bucket_fills() {
     let world = World::new().await;
-    let council = world.service_like(NewService { rate_limit: 60, ..NewService::named("Slow") }).await;
+    let council = world
+        .service_like(NewService {
+            rate_limit: 60,
+            ..NewService::named("Slow")
+        })
+        .await;
     let mut passed = 0;
-    while world.send_sms(&council, &council.normal, "07700900123").await.status == 201 {
+    while world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await
+        .status
+        == 201
+    {
         passed += 1;
     }
     assert_eq!(passed, 20);
-    let refused = world.send_sms(&council, &council.normal, "07700900123").await;
+    let refused = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
     assert_eq!(refused.json["errors"][0]["error"], "RateLimitError");
-    assert_eq!(refused.message(), "Exceeded rate limit for key type LIVE of 60 requests per 60 seconds");
-    assert_eq!(world.send_sms(&council, &council.test, "07700900123").await.status, 201, "each key type has its own");
-    assert_eq!(world.get(&council.normal, "/v2/notifications").await.status, 200, "reading is never limited");
+    assert_eq!(
+        refused.message(),
+        "Exceeded rate limit for key type LIVE of 60 requests per 60 seconds"
+    );
+    assert_eq!(
+        world
+            .send_sms(&council, &council.test, "07700900123")
+            .await
+            .status,
+        201,
+        "each key type has its own"
+    );
+    assert_eq!(
+        world.get(&council.normal, "/v2/notifications").await.status,
+        200,
+        "reading is never limited"
+    );
     world.advance(Duration::from_secs(10));
-    assert_eq!(world.send_sms(&council, &council.normal, "07700900123").await.status, 201);
+    assert_eq!(
+        world
+            .send_sms(&council, &council.normal, "07700900123")
+            .await
+            .status,
+        201
+    );
     world.end().await;
 }
 
@@ -65,12 +130,20 @@ async fn texts_abroad_have_a_limit_of_their_own_and_give_back_what_they_did_not_
     let council = world.service_like(new).await;
     let sends = (0..10).map(|_| world.send_sms(&council, &council.normal, "+1 202-555-0104"));
     let answers = futures::future::join_all(sends).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 201).count(),
+        2
+    );
     let refused = answers.iter().find(|answer| answer.status != 201).unwrap();
-    assert_eq!(refused.message(), "Exceeded send limits (international_sms: 2) for today");
+    assert_eq!(
+        refused.message(),
+        "Exceeded send limits (international_sms: 2) for today"
+    );
     let today = domain::Clock::now(&*world.clock).utc_day();
     let mut session = world.app.read().await.unwrap();
-    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, today).await.unwrap();
+    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, today)
+        .await
+        .unwrap();
     assert_eq!(spent, 2, "the refused ones spent nothing");
     drop(session);
     world.end().await;

@@ -11,8 +11,14 @@ struct Database(World);
 
 impl Database {
     fn source(&self) -> Arc<dyn TaskSource> {
-        let entropy = Arc::new(SeededEntropy::new(self.0.clock.now().unix_micros().unsigned_abs()));
-        Arc::new(DatabaseSource::new(self.0.app.store().clone(), self.0.clock.clone(), entropy))
+        let entropy = Arc::new(SeededEntropy::new(
+            self.0.clock.now().unix_micros().unsigned_abs(),
+        ));
+        Arc::new(DatabaseSource::new(
+            self.0.app.store().clone(),
+            self.0.clock.clone(),
+            entropy,
+        ))
     }
 }
 
@@ -23,7 +29,10 @@ impl Harness for Database {
         let source = self.source();
         for pool in ["conformance", "elsewhere"] {
             loop {
-                let taken = source.take(pool, 100, &Room::of(100), Duration::from_secs(30)).await.unwrap();
+                let taken = source
+                    .take(pool, 100, &Room::of(100), Duration::from_secs(30))
+                    .await
+                    .unwrap();
                 if taken.is_empty() {
                     break;
                 }
@@ -54,7 +63,10 @@ impl Harness for Database {
     }
 
     async fn count_dead(&self) -> u32 {
-        app::queue_view::look(&self.0.app).await.unwrap().dead_letters
+        app::queue_view::look(&self.0.app)
+            .await
+            .unwrap()
+            .dead_letters
     }
 }
 
@@ -83,7 +95,10 @@ async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
     };
     tx.enqueue(vec![task]).await.unwrap();
     drop(tx);
-    assert_eq!(app::queue_view::look(&world.app).await.unwrap().lanes, before);
+    assert_eq!(
+        app::queue_view::look(&world.app).await.unwrap().lanes,
+        before
+    );
     world.end().await;
 }
 
@@ -105,12 +120,21 @@ async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
         ready_at: now,
         created_at: now,
     };
-    tx.enqueue(vec![task("from-the-future.v9", "{}"), task("deliver_sms.v1", "not JSON")]).await.unwrap();
+    tx.enqueue(vec![
+        task("from-the-future.v9", "{}"),
+        task("deliver_sms.v1", "not JSON"),
+    ])
+    .await
+    .unwrap();
     tx.commit().await.unwrap();
     world.run_tasks().await;
     let dead = app::queue_view::list_dead(&world.app, 10).await.unwrap();
     assert_eq!(dead.len(), 2);
-    assert!(dead.iter().any(|one| one.why.contains("knows no task `from-the-future.v9`")), "{dead:?}");
+    assert!(
+        dead.iter()
+            .any(|one| one.why.contains("knows no task `from-the-future.v9`")),
+        "{dead:?}"
+    );
     world.end().await;
 }
 
@@ -121,7 +145,11 @@ async fn two_clocks_that_fire_the_same_minute_enqueue_it_once() {
     app::schedule::fire(&world.app, minute).await.unwrap();
     app::schedule::fire(&world.app, minute).await.unwrap();
     let lanes = app::queue_view::look(&world.app).await.unwrap().lanes;
-    assert_eq!(lanes.iter().map(|lane| lane.tasks).sum::<u32>(), 2, "the two entries that are due at nine");
+    assert_eq!(
+        lanes.iter().map(|lane| lane.tasks).sum::<u32>(),
+        2,
+        "the two entries that are due at nine"
+    );
     world.run_tasks().await;
     world.end().await;
 }

@@ -8,9 +8,16 @@ use stories::World;
 
 fn filled(path: &str) -> String {
     let id = "22222222-0000-4000-8000-000000000001";
-    ["{id}", "{service}", "{key}", "{template}", "{job}", "{task}"]
-        .iter()
-        .fold(path.to_owned(), |path, part| path.replace(part, id))
+    [
+        "{id}",
+        "{service}",
+        "{key}",
+        "{template}",
+        "{job}",
+        "{task}",
+    ]
+    .iter()
+    .fold(path.to_owned(), |path, part| path.replace(part, id))
 }
 
 #[tokio::test]
@@ -22,17 +29,29 @@ async fn no_route_answers_a_caller_it_is_not_for() {
     for (method, path, callers) in ROUTES {
         let path = filled(path);
         let status = async |authorization: Option<&str>| {
-            world.ask(method, &path, authorization, "{}").await.status.as_u16()
+            world
+                .ask(method, &path, authorization, "{}")
+                .await
+                .status
+                .as_u16()
         };
         match callers {
             Callers::Anybody => assert_eq!(status(None).await, 200, "{method} {path}"),
             Callers::Service => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
-                assert_eq!(status(Some(&internal)).await, 403, "{method} {path} answers an internal client");
+                assert_eq!(
+                    status(Some(&internal)).await,
+                    403,
+                    "{method} {path} answers an internal client"
+                );
             }
             Callers::Internal => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
-                assert_eq!(status(Some(&service)).await, 401, "{method} {path} answers a service");
+                assert_eq!(
+                    status(Some(&service)).await,
+                    401,
+                    "{method} {path} answers a service"
+                );
             }
         }
     }
@@ -43,16 +62,34 @@ async fn no_route_answers_a_caller_it_is_not_for() {
 async fn nothing_of_one_service_is_found_under_another() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
-    let job = world.job(ours.id, ours.sms, "phone number,name,day\n07700900001,Ada,Friday\n").await;
+    let job = world
+        .job(
+            ours.id,
+            ours.sms,
+            "phone number,name,day\n07700900001,Ada,Friday\n",
+        )
+        .await;
     let keys = app::services::list_keys(&world.app, ours.id).await.unwrap();
     let id = theirs.id;
     for (method, path, body) in [
         ("GET", format!("/service/{id}/job/{job}"), json!({})),
         ("POST", format!("/service/{id}/job/{job}/cancel"), json!({})),
         ("POST", format!("/service/{id}/job"), json!({"id": job})),
-        ("GET", format!("/service/{id}/template/{}", ours.sms), json!({})),
-        ("POST", format!("/service/{id}/template/{}", ours.sms), json!({"archived": true})),
-        ("POST", format!("/service/{id}/api-key/revoke/{}", keys[0].id), json!({})),
+        (
+            "GET",
+            format!("/service/{id}/template/{}", ours.sms),
+            json!({}),
+        ),
+        (
+            "POST",
+            format!("/service/{id}/template/{}", ours.sms),
+            json!({"archived": true}),
+        ),
+        (
+            "POST",
+            format!("/service/{id}/api-key/revoke/{}", keys[0].id),
+            json!({}),
+        ),
     ] {
         let answer = world.ask_internally(method, &path, body.to_string()).await;
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.json);
@@ -65,8 +102,12 @@ async fn nothing_of_one_service_is_found_under_another() {
 async fn the_table_and_the_router_name_the_same_paths() {
     let source = include_str!("../../../api/src/router.rs");
     let (_, router) = source.split_once("Router::new()").unwrap();
-    let routed: BTreeSet<&str> =
-        router.split('"').skip(1).step_by(2).filter(|text| text.starts_with('/')).collect();
+    let routed: BTreeSet<&str> = router
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.starts_with('/'))
+        .collect();
     let listed: BTreeSet<&str> = ROUTES.iter().map(|(_, path, _)| *path).collect();
     assert_eq!(routed, listed);
 }
@@ -75,8 +116,15 @@ async fn the_table_and_the_router_name_the_same_paths() {
 async fn unknown_paths_and_wrong_methods_are_told_so_in_the_old_shape() {
     let world = World::new().await;
     let unknown = world.ask("GET", "/v2/nothing", None, "").await;
-    assert_eq!((unknown.status.as_u16(), &unknown.json["result"]), (404, &json!("error")));
-    assert!(unknown.message().starts_with("The requested URL was not found on the server."));
+    assert_eq!(
+        (unknown.status.as_u16(), &unknown.json["result"]),
+        (404, &json!("error"))
+    );
+    assert!(
+        unknown
+            .message()
+            .starts_with("The requested URL was not found on the server.")
+    );
     let wrong = world.ask("DELETE", "/v2/notifications", None, "").await;
     assert_eq!(wrong.status, 405);
     assert_eq!(wrong.headers["content-type"], "text/html; charset=utf-8");
@@ -84,7 +132,10 @@ async fn unknown_paths_and_wrong_methods_are_told_so_in_the_old_shape() {
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("x-content-type-options", "nosniff"),
-        ("cache-control", "no-store, no-cache, private, must-revalidate"),
+        (
+            "cache-control",
+            "no-store, no-cache, private, must-revalidate",
+        ),
     ] {
         assert_eq!(wrong.headers[name], value, "errors carry the headers too");
     }

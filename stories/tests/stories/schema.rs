@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use stories::World;
 use store::{Store, Vault};
+use stories::World;
 
 /// Tables with their columns: name, and whether it must be there.
 type Tables = BTreeMap<String, Vec<(String, bool, Kind)>>;
@@ -17,8 +17,13 @@ enum Kind {
 
 /// What the migrations of a dialect say, read as text. Types that one dialect tells apart and the other does not are one.
 fn described(dialect: &str) -> Tables {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../store/migrations").join(dialect);
-    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../store/migrations")
+        .join(dialect);
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     let mut tables = Tables::new();
     for file in files {
@@ -26,7 +31,9 @@ fn described(dialect: &str) -> Tables {
         let mut table = None;
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
-                table = rest.ends_with('(').then(|| rest.split_whitespace().next().unwrap().to_owned());
+                table = rest
+                    .ends_with('(')
+                    .then(|| rest.split_whitespace().next().unwrap().to_owned());
             } else if let (Some(name), Some(column)) = (&table, line.strip_prefix("    ")) {
                 if let Some(column) = read_column(column) {
                     tables.entry(name.clone()).or_default().push(column);
@@ -52,14 +59,19 @@ fn read_column(line: &str) -> Option<(String, bool, Kind)> {
 #[test]
 fn the_migrations_of_both_databases_describe_the_same_tables() {
     let (sqlite, postgres) = (described("sqlite"), described("postgres"));
-    assert!(sqlite.len() > 10 && sqlite["notifications"].len() > 20, "the reader reads");
+    assert!(
+        sqlite.len() > 10 && sqlite["notifications"].len() > 20,
+        "the reader reads"
+    );
     assert_eq!(sqlite, postgres);
 }
 
 #[test]
 fn every_index_says_which_query_it_serves() {
     for dialect in ["sqlite", "postgres"] {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../store/migrations").join(dialect);
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../store/migrations")
+            .join(dialect);
         for file in fs::read_dir(directory).unwrap() {
             let text = fs::read_to_string(file.unwrap().path()).unwrap();
             let lines: Vec<&str> = text.lines().collect();
@@ -76,7 +88,13 @@ fn every_index_says_which_query_it_serves() {
 async fn migrating_twice_and_with_data_in_it_is_harmless() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let id = world.send_sms(&council, &council.normal, "07700900123").await.json["id"].as_str().unwrap().to_owned();
+    let id = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await
+        .json["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     world.app.store().migrate().await.unwrap();
     world.app.prepare().await.unwrap();
     world.run_tasks().await;
@@ -90,9 +108,14 @@ async fn a_database_of_a_newer_version_is_refused_in_words() {
     pretend_to_be_newer(&world.database_address()).await;
     let entropy = std::sync::Arc::new(stories::SeededEntropy::new(1));
     let vault = Vault::open_file(&world.keyring(), entropy).unwrap();
-    let store = Store::connect(&world.database_address(), 2, vault).await.unwrap();
+    let store = Store::connect(&world.database_address(), 2, vault)
+        .await
+        .unwrap();
     let error = store.migrate().await.unwrap_err().to_string();
-    assert!(error.contains("newer version (999)") && error.contains("start the newer program"), "{error}");
+    assert!(
+        error.contains("newer version (999)") && error.contains("start the newer program"),
+        "{error}"
+    );
     store.close().await;
     world.end().await;
 }
@@ -103,9 +126,15 @@ async fn pretend_to_be_newer(address: &str) {
     use sqlx::Connection as _;
     if address.starts_with("sqlite") {
         let mut connection = sqlx::SqliteConnection::connect(address).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
     } else {
         let mut connection = sqlx::PgConnection::connect(address).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
     }
 }

@@ -8,10 +8,14 @@ use stories::{SeededEntropy, World};
 
 fn contains(path: &Path, needle: &str) -> bool {
     if path.is_dir() {
-        return std::fs::read_dir(path).unwrap().any(|entry| contains(&entry.unwrap().path(), needle));
+        return std::fs::read_dir(path)
+            .unwrap()
+            .any(|entry| contains(&entry.unwrap().path(), needle));
     }
     let bytes = std::fs::read(path).unwrap();
-    bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+    bytes
+        .windows(needle.len())
+        .any(|window| window == needle.as_bytes())
 }
 
 #[tokio::test]
@@ -26,15 +30,34 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
         "email_address": "ada.lovelace@example.com", "template_id": council.email,
         "personalisation": {"name": "Countess-Lovelace", "day": "Friday"},
     });
-    world.post(&council.normal, "/v2/notifications/email", &body).await;
-    world.job(council.id, council.sms, "phone number,name,day\n07700900987,Grace-Hopper,Friday\n").await;
+    world
+        .post(&council.normal, "/v2/notifications/email", &body)
+        .await;
+    world
+        .job(
+            council.id,
+            council.sms,
+            "phone number,name,day\n07700900987,Grace-Hopper,Friday\n",
+        )
+        .await;
     world.run_tasks().await;
     let directory = world.database_file().parent().unwrap().to_owned();
-    assert!(contains(&directory, "Riverside Council"), "the search finds what is there");
-    for personal in
-        ["ada.lovelace", "Countess-Lovelace", "07700900987", "447700900987", "Grace-Hopper", &council.normal.secret]
-    {
-        assert!(!contains(&directory, personal), "{personal} is there in clear");
+    assert!(
+        contains(&directory, "Riverside Council"),
+        "the search finds what is there"
+    );
+    for personal in [
+        "ada.lovelace",
+        "Countess-Lovelace",
+        "07700900987",
+        "447700900987",
+        "Grace-Hopper",
+        &council.normal.secret,
+    ] {
+        assert!(
+            !contains(&directory, personal),
+            "{personal} is there in clear"
+        );
     }
     world.end().await;
 }
@@ -43,23 +66,52 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
 async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_before() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let id = world.send_sms(&council, &council.normal, "07700900123").await.json["id"].as_str().unwrap().to_owned();
+    let id = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await
+        .json["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let entropy = SeededEntropy::new(99);
-    let mut keyring = std::fs::OpenOptions::new().append(true).open(world.keyring()).unwrap();
-    keyring.write_all(Vault::new_key_line(2, &entropy).as_bytes()).unwrap();
+    let mut keyring = std::fs::OpenOptions::new()
+        .append(true)
+        .open(world.keyring())
+        .unwrap();
+    keyring
+        .write_all(Vault::new_key_line(2, &entropy).as_bytes())
+        .unwrap();
     world.app.store().vault().reload().unwrap();
 
     let resealed = app::keyring::reseal(&world.app).await.unwrap();
     assert_eq!((resealed.notifications, resealed.api_keys), (1, 3));
-    assert_eq!(app::keyring::reseal(&world.app).await.unwrap().notifications, 0, "twice is harmless");
+    assert_eq!(
+        app::keyring::reseal(&world.app)
+            .await
+            .unwrap()
+            .notifications,
+        0,
+        "twice is harmless"
+    );
     let path = format!("/v2/notifications/{id}");
-    assert_eq!(world.get(&council.normal, &path).await.json["phone_number"], "07700900123");
+    assert_eq!(
+        world.get(&council.normal, &path).await.json["phone_number"],
+        "07700900123"
+    );
 
     let only_new = std::fs::read_to_string(world.keyring()).unwrap();
-    let only_new: String = only_new.lines().filter(|line| line.starts_with("2 ")).map(|line| format!("{line}\n")).collect();
+    let only_new: String = only_new
+        .lines()
+        .filter(|line| line.starts_with("2 "))
+        .map(|line| format!("{line}\n"))
+        .collect();
     std::fs::write(world.keyring(), only_new).unwrap();
     let world = world.restarted().await;
-    assert_eq!(world.get(&council.normal, &path).await.json["phone_number"], "07700900123", "the old key can go");
+    assert_eq!(
+        world.get(&council.normal, &path).await.json["phone_number"],
+        "07700900123",
+        "the old key can go"
+    );
     world.run_tasks().await;
     world.end().await;
 }
@@ -69,8 +121,13 @@ async fn a_process_that_meets_a_new_key_reads_the_key_file_again() {
     let world = World::new().await;
     let entropy = Arc::new(SeededEntropy::new(5));
     let ours = Vault::open_file(&world.keyring(), entropy.clone()).unwrap();
-    let mut keyring = std::fs::OpenOptions::new().append(true).open(world.keyring()).unwrap();
-    keyring.write_all(Vault::new_key_line(2, &*entropy).as_bytes()).unwrap();
+    let mut keyring = std::fs::OpenOptions::new()
+        .append(true)
+        .open(world.keyring())
+        .unwrap();
+    keyring
+        .write_all(Vault::new_key_line(2, &*entropy).as_bytes())
+        .unwrap();
     let theirs = Vault::open_file(&world.keyring(), entropy).unwrap();
     let sealed = theirs.seal(b"row", b"secret");
     assert_eq!(ours.open(b"row", &sealed).unwrap(), b"secret");

@@ -10,7 +10,10 @@ const ROWS: usize = 10_000;
 
 #[tokio::test]
 async fn ten_thousand_rows_reach_a_real_mail_server_each_once() {
-    let (Ok(server), Ok(kept)) = (std::env::var("PILLARBOX_TEST_SMTP"), std::env::var("PILLARBOX_TEST_SMTP_KEEPS")) else {
+    let (Ok(server), Ok(kept)) = (
+        std::env::var("PILLARBOX_TEST_SMTP"),
+        std::env::var("PILLARBOX_TEST_SMTP_KEEPS"),
+    ) else {
         println!("no mail server was given: nothing was tried");
         return;
     };
@@ -22,11 +25,23 @@ async fn ten_thousand_rows_reach_a_real_mail_server_each_once() {
     let relay = Arc::new(SmtpRelay::new(&settings).unwrap());
     let world = World::with_email_provider(relay).await;
     let council = world.service("Riverside Council").await;
-    let names = ["Zoë", "李小龍", "Łucja", "Олена", "أحمد", "O’Neil", "\"Quoted\"\"", "नेहा"];
+    let names = [
+        "Zoë",
+        "李小龍",
+        "Łucja",
+        "Олена",
+        "أحمد",
+        "O’Neil",
+        "\"Quoted\"\"",
+        "नेहा",
+    ];
     let mut file = "email address,name,day\n".to_owned();
     for row in 0..ROWS {
         let name = names[row % names.len()].replace('"', "\"\"");
-        let _ = writeln!(file, "reader{row}@example.com,\"{name} {row}\",\"Friday\nor Saturday\"");
+        let _ = writeln!(
+            file,
+            "reader{row}@example.com,\"{name} {row}\",\"Friday\nor Saturday\""
+        );
     }
     let job = world.job(council.id, council.email, file).await;
     world.run_tasks().await;
@@ -37,13 +52,19 @@ async fn ten_thousand_rows_reach_a_real_mail_server_each_once() {
         .unwrap()
         .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
         .filter_map(|mail| {
-            let line = mail.lines().find(|line| line.to_ascii_lowercase().starts_with("to:"))?;
+            let line = mail
+                .lines()
+                .find(|line| line.to_ascii_lowercase().starts_with("to:"))?;
             Some(line[3..].trim().to_owned())
         })
         .collect();
     reached.sort();
     let taken = reached.len();
     reached.dedup();
-    assert_eq!((taken, reached.len()), (ROWS, ROWS), "each reached the server, and once");
+    assert_eq!(
+        (taken, reached.len()),
+        (ROWS, ROWS),
+        "each reached the server, and once"
+    );
     world.end().await;
 }

@@ -7,15 +7,26 @@ use stories::World;
 async fn each_bad_cell_is_named_by_row_and_column() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let file = "phone number,name,day\n07700900001,Ada,Friday\n0770,Bo,Friday\n07700900003,,Friday\n";
-    let answer = world.upload(council.id, council.sms, "people.csv", file).await;
+    let file =
+        "phone number,name,day\n07700900001,Ada,Friday\n0770,Bo,Friday\n07700900003,,Friday\n";
+    let answer = world
+        .upload(council.id, council.sms, "people.csv", file)
+        .await;
     let data = answer.data();
-    assert_eq!((&data["valid"], &data["notification_count"]), (&json!(false), &json!(3)));
+    assert_eq!(
+        (&data["valid"], &data["notification_count"]),
+        (&json!(false), &json!(3))
+    );
     let named: Vec<_> = data["errors"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| (one["spreadsheet_row_number"].as_u64().unwrap(), one["column_header"].as_str().unwrap()))
+        .map(|one| {
+            (
+                one["spreadsheet_row_number"].as_u64().unwrap(),
+                one["column_header"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(named, [(3, "phone number"), (4, "name")]);
     world.end().await;
@@ -32,7 +43,11 @@ async fn a_file_that_is_no_spreadsheet_is_refused_in_one_sentence() {
     ] {
         let answer = world.upload(council.id, council.sms, name, file).await;
         assert_eq!(answer.status, 400, "{}", answer.json);
-        assert!(answer.message().ends_with('.') && answer.message().len() > 20, "{}", answer.json);
+        assert!(
+            answer.message().ends_with('.') && answer.message().len() > 20,
+            "{}",
+            answer.json
+        );
     }
     world.end().await;
 }
@@ -42,14 +57,28 @@ async fn what_is_wrong_with_the_whole_file_is_said_too() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let problems = async |file: &str| {
-        let answer = world.upload(council.id, council.sms, "people.csv", file).await;
+        let answer = world
+            .upload(council.id, council.sms, "people.csv", file)
+            .await;
         assert_eq!(answer.data()["valid"], false);
         answer.data()["problems"].to_string()
     };
-    assert!(problems("phone number,name\n07700900001,Ada\n").await.contains("columns are missing: day"));
-    assert!(problems("phone number,name,day\n").await.contains("no rows"));
+    assert!(
+        problems("phone number,name\n07700900001,Ada\n")
+            .await
+            .contains("columns are missing: day")
+    );
+    assert!(
+        problems("phone number,name,day\n")
+            .await
+            .contains("no rows")
+    );
     assert!(problems("").await.contains("no rows"));
-    assert!(problems("phone number,Phone Number,name,day\n1,2,3,4\n").await.contains("more than once"));
+    assert!(
+        problems("phone number,Phone Number,name,day\n1,2,3,4\n")
+            .await
+            .contains("more than once")
+    );
     world.end().await;
 }
 
@@ -68,10 +97,18 @@ async fn a_file_in_the_encoding_of_old_spreadsheet_programs_is_understood() {
 #[tokio::test]
 async fn a_template_or_sender_that_is_not_the_services_own_is_refused() {
     let world = World::new().await;
-    let (council, other) = (world.service("Riverside Council").await, world.service("Other").await);
+    let (council, other) = (
+        world.service("Riverside Council").await,
+        world.service("Other").await,
+    );
     let file = "phone number,name,day\n07700900001,Ada,Friday\n";
-    let answer = world.upload(council.id, other.sms, "people.csv", file).await;
-    assert_eq!((answer.status.as_u16(), answer.message()), (404, "there is no such template"));
+    let answer = world
+        .upload(council.id, other.sms, "people.csv", file)
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.message()),
+        (404, "there is no such template")
+    );
     let path = format!(
         "/service/{}/spreadsheet?template_id={}&sender_id=11111111-1111-4111-8111-111111111111",
         council.id, council.sms
@@ -84,10 +121,25 @@ async fn a_template_or_sender_that_is_not_the_services_own_is_refused() {
 async fn a_file_that_is_only_checked_is_not_kept() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}/spreadsheet?template_id={}&check_only=true", council.id, council.sms);
-    let answer =
-        world.ask_internally("POST", &path, "phone number,name,day\n07700900001,Ada,Friday\n").await;
-    assert_eq!((answer.status.as_u16(), &answer.data()["valid"], &answer.data()["id"]), (200, &json!(true), &json!(null)));
+    let path = format!(
+        "/service/{}/spreadsheet?template_id={}&check_only=true",
+        council.id, council.sms
+    );
+    let answer = world
+        .ask_internally(
+            "POST",
+            &path,
+            "phone number,name,day\n07700900001,Ada,Friday\n",
+        )
+        .await;
+    assert_eq!(
+        (
+            answer.status.as_u16(),
+            &answer.data()["valid"],
+            &answer.data()["id"]
+        ),
+        (200, &json!(true), &json!(null))
+    );
     assert!(!world.files().join("spreadsheets").exists());
     world.end().await;
 }

@@ -82,7 +82,10 @@ mod tests {
 
     fn decoded(bytes: &[u8], at_once: usize) -> Vec<u8> {
         let mut stream = Utf8Stream::default();
-        let mut text: Vec<u8> = bytes.chunks(at_once).flat_map(|piece| stream.push(piece)).collect();
+        let mut text: Vec<u8> = bytes
+            .chunks(at_once)
+            .flat_map(|piece| stream.push(piece))
+            .collect();
         text.extend(stream.finish());
         text
     }
@@ -99,7 +102,11 @@ mod tests {
     fn windows_1252_becomes_utf_8_wherever_it_is_cut() {
         let text = b"name\nZo\xeb\n\x93Ren\xe9e\x94\n\x80 5";
         for at_once in 1..=text.len() {
-            assert_eq!(decoded(text, at_once), "name\nZoë\n“Renée”\n€ 5".as_bytes(), "{at_once}");
+            assert_eq!(
+                decoded(text, at_once),
+                "name\nZoë\n“Renée”\n€ 5".as_bytes(),
+                "{at_once}"
+            );
         }
     }
 
