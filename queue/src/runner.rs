@@ -233,7 +233,7 @@ impl Runner {
         for task in taken {
             let (runner, stop) = (self.clone(), stop.clone());
             in_hand.spawn(task.lane, task.service_id, async move {
-                runner.work_on(task, stop).await
+                runner.work_on(task, stop).await;
             });
         }
         some

@@ -213,7 +213,7 @@ fn encode(text: &str) -> String {
         match byte {
             b' ' => encoded.push('+'),
             byte if byte.is_ascii_alphanumeric() || b"-._~!$'()*,/:;?@".contains(&byte) => {
-                encoded.push(byte.into())
+                encoded.push(byte.into());
             }
             byte => {
                 let _ = write!(encoded, "%{byte:02X}");

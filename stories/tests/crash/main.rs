@@ -5,6 +5,8 @@
 //! `PILLARBOX_KILLS` says how often (default 8), `PILLARBOX_CRASH_SEED` at which moments, and
 //! `PILLARBOX_TEST_DATABASE` on which PostgreSQL server; without it, on the embedded default.
 
+#![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
+
 mod count;
 mod load;
 mod platform;

@@ -137,13 +137,9 @@ impl Platform {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, all_done).await.is_err() {
-            panic!(
-                "work is left: {:?} {:?}",
-                self.queue().await,
-                self.jobs().await
-            );
-        }
+        let ended = tokio::time::timeout(PATIENCE, all_done).await;
+        let (queue, jobs) = (self.queue().await, self.jobs().await);
+        assert!(ended.is_ok(), "work is left: {queue:?} {jobs:?}");
     }
 
     async fn is_idle(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Handing messages over: once, again when that helps, and never when it does not (workers §7).
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Lane, TaskId};
@@ -272,7 +272,7 @@ async fn a_service_with_one_message_does_not_wait_for_one_with_thousands() {
     let small = world.service("Small").await;
     let mut file = "phone number,name,day\n".to_owned();
     for row in 0..3000 {
-        file += &format!("07700900{:03},Person {row},Friday\n", row % 1000);
+        let _ = writeln!(file, "07700900{:03},Person {row},Friday", row % 1000);
     }
     world.job(big.id, big.sms, file).await;
     world

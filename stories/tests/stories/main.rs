@@ -1,5 +1,7 @@
 //! Every promise, told as a story.
 
+#![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
+
 mod accept;
 mod arrows;
 mod authentication;

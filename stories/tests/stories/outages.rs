@@ -2,6 +2,7 @@
 //!
 //! The fault is a trigger of the database's own, so that what refuses is real, and refuses in the middle of a commit.
 
+use std::fmt::Write as _;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -135,7 +136,7 @@ async fn a_batch_of_rows_that_is_refused_delays_its_job_and_no_row_is_missing_or
     let council = world.service("Riverside Council").await;
     let mut file = "phone number,name,day\n".to_owned();
     for row in 0..2300 {
-        file += &format!("07700900{:03},Person {row},Friday\n", row % 1000);
+        let _ = writeln!(file, "07700900{:03},Person {row},Friday", row % 1000);
     }
     let job = world.job(council.id, council.sms, file).await;
     let fault = Fault::on(&world, "INSERT", "NEW.job_row_number = 1500").await;
@@ -199,7 +200,7 @@ async fn a_job_that_is_stopped_after_every_single_batch_keeps_each_row_once() {
     let council = world.service("Riverside Council").await;
     let mut file = "phone number,name,day\n".to_owned();
     for row in 0..4200 {
-        file += &format!("07700900{:03},Person {row},Friday\n", row % 1000);
+        let _ = writeln!(file, "07700900{:03},Person {row},Friday", row % 1000);
     }
     let job = world.job(council.id, council.sms, file).await;
     let mut stops = 0;

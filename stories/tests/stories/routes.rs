@@ -102,14 +102,14 @@ async fn nothing_of_one_service_is_found_under_another() {
 async fn the_table_and_the_router_name_the_same_paths() {
     let source = include_str!("../../../api/src/router.rs");
     let (_, router) = source.split_once("Router::new()").unwrap();
-    let routed: BTreeSet<&str> = router
+    let answered: BTreeSet<&str> = router
         .split('"')
         .skip(1)
         .step_by(2)
         .filter(|text| text.starts_with('/'))
         .collect();
     let listed: BTreeSet<&str> = ROUTES.iter().map(|(_, path, _)| *path).collect();
-    assert_eq!(routed, listed);
+    assert_eq!(answered, listed);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use store::{Store, Vault};
+use sqlx::Connection as _;
 use stories::World;
 
 /// Tables with their columns: name, and whether it must be there.
@@ -34,10 +35,10 @@ fn described(dialect: &str) -> Tables {
                 table = rest
                     .ends_with('(')
                     .then(|| rest.split_whitespace().next().unwrap().to_owned());
-            } else if let (Some(name), Some(column)) = (&table, line.strip_prefix("    ")) {
-                if let Some(column) = read_column(column) {
-                    tables.entry(name.clone()).or_default().push(column);
-                }
+            } else if let (Some(name), Some(text)) = (&table, line.strip_prefix("    "))
+                && let Some(column) = read_column(text)
+            {
+                tables.entry(name.clone()).or_default().push(column);
             }
         }
     }
@@ -123,7 +124,6 @@ async fn a_database_of_a_newer_version_is_refused_in_words() {
 async fn pretend_to_be_newer(address: &str) {
     let statement = "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) \
                      VALUES (999, 'from the future', CURRENT_TIMESTAMP, TRUE, '', 0)";
-    use sqlx::Connection as _;
     if address.starts_with("sqlite") {
         let mut connection = sqlx::SqliteConnection::connect(address).await.unwrap();
         sqlx::query(statement)

@@ -100,11 +100,11 @@ async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_bef
     );
 
     let only_new = std::fs::read_to_string(world.keyring()).unwrap();
-    let only_new: String = only_new
+    let only_new: Vec<&str> = only_new
         .lines()
         .filter(|line| line.starts_with("2 "))
-        .map(|line| format!("{line}\n"))
         .collect();
+    let only_new = only_new.join("\n");
     std::fs::write(world.keyring(), only_new).unwrap();
     let world = world.restarted().await;
     assert_eq!(

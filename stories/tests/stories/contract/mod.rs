@@ -125,7 +125,7 @@ fn cases() -> Vec<Case> {
 fn with_a_route_that_exists(mut case: Case) -> Case {
     let is_about_callers = case.id.starts_with("auth-") || case.id.starts_with("route-");
     if is_about_callers && case.request.path == "/v2/templates" {
-        case.request.path = "/v2/notifications".to_owned();
+        "/v2/notifications".clone_into(&mut case.request.path);
         if case.expect.status == 200 {
             case.expect.json = Some(json!({"notifications": "$any", "links": "$any"}));
         }
