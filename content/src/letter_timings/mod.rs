@@ -117,8 +117,8 @@ impl Timings {
         let print_day = Calendar::Dvla.next_working_day(handed_over.date());
         let delivery = Delivery::of(print_day, postage);
         let on = |day: Date, hour| {
-            let time = uploaded.time().with().hour(hour).minute(0);
-            from_london(day.to_datetime(time.build().expect("a full hour")))
+            let (second, fraction) = (uploaded.second(), uploaded.subsec_nanosecond());
+            from_london(day.at(hour, 0, second, fraction))
         };
         Self {
             printed_by: on(print_day, PRINT_HOUR),

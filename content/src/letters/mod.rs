@@ -1,17 +1,21 @@
 //! Letters: subject, body and contact block as HTML, address, date (`templates.md` §10).
 
+mod address;
 mod parts;
-pub(crate) mod qr_codes;
+pub mod qr_codes;
 
 use std::borrow::Cow;
 
 use crate::{
     markdown,
+    markdown::QrCodeTooLarge,
     placeholders::{Field, NameSet, Text, Values, effective_for_html, missing},
+    sanitise::newlines_to_breaks,
     text::{is_any_space, level},
     typography,
 };
 
+pub use address::AddressLines;
 pub use parts::{logo_class, long_date};
 
 /// The language of a letter.
@@ -243,5 +247,119 @@ impl Letter<'_> {
         markdown::to_letter_html(
             &self.fill(|side| &side.content, field.redacting_if(self.is_redacted)),
         )
+    }
+
+    /// The first QR code with too much data to be read from paper, if there is one (§10.3). Without values the content is
+    /// looked at as it was written.
+    pub fn qr_code_error(&self) -> Option<QrCodeTooLarge> {
+        if self.values.is_empty() {
+            let source = self.side().map_or("", |side| side.content.source());
+            return markdown::find_too_large_qr_code(source);
+        }
+        markdown::find_too_large_qr_code(&self.fill(|side| &side.content, self.html_field()))
+    }
+
+    fn html_field(&self) -> Field {
+        Field::HTML
+            .with_markdown_lists()
+            .redacting_if(self.is_redacted)
+    }
+
+    /// The contact block as HTML, its lines parted by `<br>` (§10.2).
+    pub fn contact_block(&self) -> String {
+        let lines = &self.template.contact_block.lines;
+        let filled = lines.fill(&self.values, Field::HTML.redacting_if(self.is_redacted));
+        newlines_to_breaks(&typography::remove_whitespace_before_punctuation(&filled))
+    }
+
+    /// The lines of the address: those that are printed, if there are three to seven; else those of the seven placeholders
+    /// for one (§10.2).
+    pub fn address_lines(&self) -> AddressLines {
+        address::lines(&self.template.placeholders(), &self.values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn bilingual() -> LetterTemplate {
+        LetterTemplate::parse("Your ((thing))", "Pay - by ((date))")
+            .with_contact_block(" Town Hall \n((phone)) , ok")
+            .with_welsh("Eich ((peth))", "Talu ((date))")
+    }
+
+    fn names(names: &NameSet) -> Vec<&str> {
+        names.iter().collect()
+    }
+
+    #[test]
+    fn english_letters_want_all_values_and_welsh_ones_their_own() {
+        let template = bilingual();
+        let none = Values::new();
+        let all = ["phone", "peth", "date", "thing"];
+        assert_eq!(names(&template.fill(&none).placeholders()), all);
+        let welsh = template.fill_in(Language::Welsh, &none);
+        assert_eq!(names(&welsh.placeholders()), ["phone", "peth", "date"]);
+        assert_eq!(
+            welsh.content(),
+            "Talu <span class='placeholder'>&#40;&#40;date&#41;&#41;</span>"
+        );
+    }
+
+    #[test]
+    fn hyphens_do_not_break_and_contact_blocks_have_no_smart_quotes() {
+        let given: Values = [("date", json!("1-2-26")), ("phone", json!("it's 0"))]
+            .into_iter()
+            .collect();
+        let template = bilingual();
+        let letter = template.fill(&given);
+        assert_eq!(letter.html_body(), "<p>Pay – by 1\u{2011}2\u{2011}26</p>");
+        assert_eq!(letter.contact_block(), "Town Hall<br>it's 0, ok");
+    }
+
+    #[test]
+    fn qr_codes_keep_their_hyphens_and_have_a_limit() {
+        let none = Values::new();
+        let template = LetterTemplate::parse("s", "qr: https://example.org/a-b\n\nc-d");
+        let letter = template.fill(&none);
+        assert!(letter.html_body().contains("h1m-"));
+        assert!(letter.html_body().ends_with("<p>c\u{2011}d</p>"));
+        assert_eq!(letter.qr_code_error(), None);
+        let template = LetterTemplate::parse("s", &format!("qr: {}", "x".repeat(505)));
+        let error = template.fill(&none).qr_code_error().expect("too much data");
+        assert_eq!(error.size_bytes(), 505);
+    }
+
+    #[test]
+    fn an_address_is_shown_as_it_is_printed_or_by_its_placeholders() {
+        let lines = |values: &[(&str, &str)]| {
+            let values: Values = values
+                .iter()
+                .map(|&(name, value)| (name, json!(value)))
+                .collect();
+            LetterTemplate::parse("s", "c")
+                .fill(&values)
+                .address_lines()
+        };
+        assert_eq!(
+            lines(&[
+                ("address line 1", "A"),
+                ("address_line_2", "1 Road"),
+                ("postcode", "n19gu")
+            ]),
+            AddressLines::Address(vec![
+                "A".to_owned(),
+                "1 Road".to_owned(),
+                "N1 9GU".to_owned()
+            ])
+        );
+        let AddressLines::Placeholders(lines) = lines(&[("address line 1", "A & B")]) else {
+            panic!("an address with one line");
+        };
+        assert_eq!(lines.len(), 7);
+        assert_eq!(lines[0], "A &amp; B");
     }
 }

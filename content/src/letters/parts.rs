@@ -37,7 +37,7 @@ struct Constants {
 
 /// A London day as a letter writes it: `5 January 2025`.
 pub fn long_date(day: Date, language: Language) -> String {
-    let month = usize::try_from(day.month() - 1).expect("months count from 1");
+    let month = usize::from(day.month().unsigned_abs()) - 1;
     let name = match language {
         Language::English => ENGLISH_MONTHS[month],
         Language::Welsh => &WELSH_MONTHS[month],
@@ -53,4 +53,23 @@ pub fn logo_class(file_name: &str) -> Option<String> {
         .nth_back(2)
         .map_or(0, |(place, _)| place);
     (!name.is_empty()).then(|| name[start..].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_written_out_in_both_languages() {
+        let day = Date::constant(2025, 8, 5);
+        assert_eq!(long_date(day, Language::English), "5 August 2025");
+        assert_eq!(long_date(day, Language::Welsh), "5 Awst 2025");
+    }
+
+    #[test]
+    fn a_logo_is_known_by_the_end_of_its_name() {
+        assert_eq!(logo_class("Dogs.PNG").as_deref(), Some("png"));
+        assert_eq!(logo_class("é").as_deref(), Some("é"));
+        assert_eq!(logo_class(""), None);
+    }
 }

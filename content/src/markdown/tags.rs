@@ -25,8 +25,8 @@ pub(super) fn name_end(text: &str, at: usize) -> Option<usize> {
         .find(|character| !is_word(character))
         .unwrap_or(rest.len());
     let after = &rest[length..];
-    let is_address = after.starts_with(":/") || is_before_at_sign(after);
-    (length > 0 && !is_address).then_some(at + length)
+    let is_tag = length > 0 && !after.starts_with(":/") && !is_before_at_sign(after);
+    is_tag.then_some(at + length)
 }
 
 /// The same for an element that can begin a block.

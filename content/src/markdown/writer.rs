@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    blocks::{self, Block, Footnote, LinkDefinition, List, Rule, Source, without_marks},
+    blocks::{self, Block, Footnote, Kind, LinkDefinition, List, Source, without_marks},
     definitions::{Definitions, LinkTarget},
     lines::is_blank,
     media::Medium,
@@ -66,7 +66,7 @@ impl<M: Medium> Writer<M> {
         (self.out, self.medium)
     }
 
-    fn blocks(&mut self, text: &str, rules: &[Rule], texts: Texts) {
+    fn blocks(&mut self, text: &str, rules: &[Kind], texts: Texts) {
         let text = text.trim_end_matches('\n');
         let source = Source::new(text);
         // Lines of text that follow each other are one text.
@@ -98,8 +98,8 @@ impl<M: Medium> Writer<M> {
     fn block(&mut self, block: Block<'_>) {
         match block {
             Block::Nothing => {}
-            Block::LineBreak => self.write(|medium, out| medium.line_break(out)),
-            Block::HorizontalRule => self.write(|medium, out| medium.rule(out)),
+            Block::LineBreak => self.write(M::line_break),
+            Block::HorizontalRule => self.write(M::rule),
             Block::Verbatim(text) => self.write(|_, out| out.push_str(&text)),
             Block::Heading { level, text } => self.heading(level, text),
             Block::Quotation(raw) => self.quotation(raw),
@@ -149,14 +149,14 @@ impl<M: Medium> Writer<M> {
 
     fn quotation(&mut self, raw: &str) {
         self.quotation_depth += 1;
-        self.write(|medium, out| medium.open_quotation(out));
+        self.write(M::open_quotation);
         if self.quotation_depth > DEEPEST {
             self.paragraph(raw);
         } else {
             let text = without_marks(raw);
             self.blocks(&text, blocks::DOCUMENT, Texts::AsParagraphs);
         }
-        self.write(|medium, out| medium.close_quotation(out));
+        self.write(M::close_quotation);
         self.quotation_depth -= 1;
     }
 
@@ -187,7 +187,7 @@ impl<M: Medium> Writer<M> {
         let start = self.out.len();
         content(self);
         trim_from(&mut self.out, start);
-        self.write(|medium, out| medium.close_item(out));
+        self.write(M::close_item);
     }
 
     fn link_definition(&mut self, definition: LinkDefinition<'_>) {

@@ -23,6 +23,7 @@ const CHECKS: &[(&str, Answer)] = &[
     ("country", recipients::country),
     ("email", recipients::email),
     ("guestlist", recipients::guest_list),
+    ("letter", messages::letter),
     ("letter_timings", messages::letter_timings),
     ("phone", recipients::phone),
     ("placeholders", templates::placeholders),

@@ -8,7 +8,8 @@ use content::{
         Calendar, Delivery, Division, Postage, Timings, can_be_cancelled, from_london,
         is_bank_holiday, is_too_late_to_cancel, set_hour, to_london, utc_from_text,
     },
-    markdown,
+    letters::{AddressLines, Language, LetterTemplate, logo_class, long_date, qr_codes::QrCode},
+    markdown::{self, QrCodeTooLarge},
     placeholders::Values,
     typography,
 };
@@ -56,10 +57,94 @@ fn bare_markdown(input: &Value, _: &Value) -> Value {
         Some("email") => without_styles(&markdown::to_email_html(&text)),
         Some("plain_text" | "plain") => markdown::to_plain_text(&text),
         Some("preheader") => markdown::to_preheader(&text),
-        Some("letter") => typography::restore_hyphens(&markdown::to_letter_html(&text)),
+        Some("letter") => markdown::to_letter_html(&text),
         other => panic!("no such renderer: {other:?}"),
     };
     json!({ "result": result })
+}
+
+pub(crate) fn letter(input: &Value, expect: &Value) -> Value {
+    match op(input) {
+        "letter" => whole_letter(input),
+        "qr" => {
+            let code = QrCode::of(&text(input, "data")).expect("a text that fits");
+            let mode = format!("{:?}", code.mode()).to_lowercase();
+            let modules: Vec<String> = code
+                .rows()
+                .map(|row| {
+                    row.iter()
+                        .map(|&is_dark| if is_dark { '1' } else { '0' })
+                        .collect()
+                })
+                .collect();
+            json!({
+                "version": code.version(),
+                "error_level": code.level().letter().to_string(),
+                "mask": code.mask(),
+                "mode": mode,
+                "modules": modules,
+                "svg": code.svg(),
+            })
+        }
+        _ => bare_markdown(input, expect),
+    }
+}
+
+fn whole_letter(input: &Value) -> Value {
+    let template = LetterTemplate::parse(&text(input, "subject"), &text(input, "content"))
+        .with_contact_block(&text(input, "contact_block"))
+        .with_welsh(
+            &text(input, "letter_welsh_subject"),
+            &text(input, "letter_welsh_content"),
+        );
+    let language = if input["language"] == "welsh" {
+        Language::Welsh
+    } else {
+        Language::English
+    };
+    let values = values(input);
+    let letter = template
+        .fill_in(language, &values)
+        .redacting_if(input["redact"] == true);
+    let date = input["date"].as_str().unwrap_or("2025-01-01T12:00:00");
+    let day = to_london(utc_from_text(date).expect("a moment")).date();
+    let body = letter.html_body();
+    let mut answer = json!({
+        "subject": letter.subject(),
+        "body_html_without_qr": without_symbols(&body),
+        "body_html": body,
+        "markdown_stage_without_qr": without_symbols(&typography::restore_hyphens(&letter.html_markdown())),
+        "contact_block": letter.contact_block(),
+        "date": long_date(day, language),
+        "logo_class": logo_class(&text(input, "logo_file_name")),
+        "placeholders": letter.placeholders().iter().collect::<Vec<_>>(),
+        "missing_data": letter.missing(),
+        "qr_error": letter.qr_code_error().map(|error| json!({
+            "num_bytes": error.size_bytes(),
+            "max_bytes": QrCodeTooLarge::LIMIT_BYTES,
+            "data": error.data,
+            "message": error.to_string(),
+        })),
+    });
+    if input["values"].is_object() {
+        let (AddressLines::Address(lines) | AddressLines::Placeholders(lines)) =
+            letter.address_lines();
+        answer["address_lines"] = lines.into();
+    }
+    answer
+}
+
+/// With a mark for each QR symbol.
+fn without_symbols(html: &str) -> String {
+    let mut bare = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(place) = rest.find("<svg") {
+        bare.push_str(&rest[..place]);
+        bare.push_str("{QR}");
+        let end = rest[place..].find("</svg>").expect("the end of a symbol");
+        rest = &rest[place + end + "</svg>".len()..];
+    }
+    bare + rest
 }
 
 fn with_email(input: &Value, answer: impl Fn(&Email<'_>) -> Value) -> Value {

@@ -21,9 +21,9 @@ pub(super) use lists::List;
 pub(super) use quotations::without_marks;
 pub(super) use tables::Table;
 
-/// What can begin at a place.
+/// What can begin at a place, each by a rule of its own.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Rule {
+pub(super) enum Kind {
     Newline,
     HorizontalRule,
     IndentedCode,
@@ -42,52 +42,52 @@ pub(super) enum Rule {
 }
 
 /// The rules for documents and quotations, in order.
-pub(super) const DOCUMENT: &[Rule] = &[
-    Rule::Newline,
-    Rule::HorizontalRule,
-    Rule::IndentedCode,
-    Rule::Fence,
-    Rule::Heading,
-    Rule::BareTable,
-    Rule::UnderlinedHeading,
-    Rule::Quotation,
-    Rule::List,
-    Rule::Html,
-    Rule::LinkDefinition,
-    Rule::Footnote,
-    Rule::PipedTable,
-    Rule::Paragraph,
-    Rule::Text,
+pub(super) const DOCUMENT: &[Kind] = &[
+    Kind::Newline,
+    Kind::HorizontalRule,
+    Kind::IndentedCode,
+    Kind::Fence,
+    Kind::Heading,
+    Kind::BareTable,
+    Kind::UnderlinedHeading,
+    Kind::Quotation,
+    Kind::List,
+    Kind::Html,
+    Kind::LinkDefinition,
+    Kind::Footnote,
+    Kind::PipedTable,
+    Kind::Paragraph,
+    Kind::Text,
 ];
 
 /// The rules for items of lists, in order.
-pub(super) const LIST_ITEM: &[Rule] = &[
-    Rule::Newline,
-    Rule::IndentedCode,
-    Rule::Fence,
-    Rule::UnderlinedHeading,
-    Rule::HorizontalRule,
-    Rule::Quotation,
-    Rule::List,
-    Rule::Html,
-    Rule::Text,
+pub(super) const LIST_ITEM: &[Kind] = &[
+    Kind::Newline,
+    Kind::IndentedCode,
+    Kind::Fence,
+    Kind::UnderlinedHeading,
+    Kind::HorizontalRule,
+    Kind::Quotation,
+    Kind::List,
+    Kind::Html,
+    Kind::Text,
 ];
 
 /// The rules for footnotes, in order.
-pub(super) const FOOTNOTE: &[Rule] = &[
-    Rule::Newline,
-    Rule::IndentedCode,
-    Rule::Fence,
-    Rule::Heading,
-    Rule::BareTable,
-    Rule::UnderlinedHeading,
-    Rule::HorizontalRule,
-    Rule::Quotation,
-    Rule::List,
-    Rule::Html,
-    Rule::PipedTable,
-    Rule::Paragraph,
-    Rule::Text,
+pub(super) const FOOTNOTE: &[Kind] = &[
+    Kind::Newline,
+    Kind::IndentedCode,
+    Kind::Fence,
+    Kind::Heading,
+    Kind::BareTable,
+    Kind::UnderlinedHeading,
+    Kind::HorizontalRule,
+    Kind::Quotation,
+    Kind::List,
+    Kind::Html,
+    Kind::PipedTable,
+    Kind::Paragraph,
+    Kind::Text,
 ];
 
 /// What was found. Texts are still to be read inline, contents to be parsed with rules of their own.
@@ -147,38 +147,38 @@ impl<'text> Source<'text> {
 
     /// The block that begins at this place, before the end, by the first of the rules that matches; and the place after
     /// it. What matches no rule, which cannot be, would be text.
-    pub(super) fn block(&self, at: usize, rules: &[Rule]) -> (Block<'text>, usize) {
+    pub(super) fn block(&self, at: usize, rules: &[Kind]) -> (Block<'text>, usize) {
         rules
             .iter()
             .find_map(|&rule| self.block_by(rule, at))
             .unwrap_or_else(|| self.text_line(at))
     }
 
-    fn block_by(&self, rule: Rule, at: usize) -> Found<'text> {
+    fn block_by(&self, rule: Kind, at: usize) -> Found<'text> {
         match rule {
-            Rule::Newline => self.newline(at),
-            Rule::HorizontalRule => self
+            Kind::Newline => self.newline(at),
+            Kind::HorizontalRule => self
                 .horizontal_rule(at)
                 .map(|end| (Block::HorizontalRule, end)),
-            Rule::IndentedCode => self.indented_code(at),
-            Rule::Fence => self
+            Kind::IndentedCode => self.indented_code(at),
+            Kind::Fence => self
                 .fence(at)
                 .map(|(code, end)| (Block::Verbatim(Cow::Borrowed(code)), end)),
-            Rule::Heading => self.heading(at),
-            Rule::BareTable => self.bare_table(at),
-            Rule::UnderlinedHeading => self.underlined_heading(at),
-            Rule::Quotation => self
+            Kind::Heading => self.heading(at),
+            Kind::BareTable => self.bare_table(at),
+            Kind::UnderlinedHeading => self.underlined_heading(at),
+            Kind::Quotation => self
                 .quotation(at)
                 .map(|end| (Block::Quotation(&self.text[at..end]), end)),
-            Rule::List => self.list(at),
-            Rule::Html => self.html(at),
-            Rule::LinkDefinition => self
+            Kind::List => self.list(at),
+            Kind::Html => self.html(at),
+            Kind::LinkDefinition => self
                 .link_definition(at)
                 .map(|(definition, end)| (Block::LinkDefinition(definition), end)),
-            Rule::Footnote => self.footnote(at),
-            Rule::PipedTable => self.piped_table(at),
-            Rule::Paragraph => self.paragraph(at),
-            Rule::Text => (!self.is_at_line_end(at)).then(|| self.text_line(at)),
+            Kind::Footnote => self.footnote(at),
+            Kind::PipedTable => self.piped_table(at),
+            Kind::Paragraph => self.paragraph(at),
+            Kind::Text => (!self.is_at_line_end(at)).then(|| self.text_line(at)),
         }
     }
 

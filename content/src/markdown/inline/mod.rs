@@ -17,7 +17,7 @@ use brackets::Brackets;
 use html::InlineHtml;
 
 /// Link texts inside link texts beyond this are not looked at any more.
-const DEEPEST_LINK_TEXT: usize = 32;
+const DEEPEST_LINK_TEXT: usize = 10;
 
 /// What a backslash can stand before to make it an ordinary character.
 const ESCAPABLE: &[u8] = b"\\`*{}[]()#+-.!_>~|";
@@ -68,8 +68,8 @@ impl<M: Medium> Writer<M> {
             let plain = &text[written..sign];
             let used_up = match text.as_bytes()[sign] {
                 b'\\' => self.escape(plain, &text[sign..]),
-                b'<' => self.angle(plain, &source, sign),
-                b'>' => self.plain_then(plain, "&gt;"),
+                b'<' => Some(self.angle(plain, &source, sign)),
+                b'>' => Some(self.plain_then(plain, "&gt;")),
                 b'&' => self.ampersand(plain, &text[sign + 1..]),
                 b'[' => self.bracket(plain, &source, sign),
                 b'!' => self.image(plain, &source, sign),
@@ -85,10 +85,10 @@ impl<M: Medium> Writer<M> {
     }
 
     /// Writes what was plain and then this, in the place of one byte.
-    fn plain_then(&mut self, plain: &str, then: &str) -> Option<usize> {
+    fn plain_then(&mut self, plain: &str, then: &str) -> usize {
         self.out.push_str(plain);
         self.out.push_str(then);
-        Some(1)
+        1
     }
 
     fn escape(&mut self, plain: &str, from_backslash: &str) -> Option<usize> {
@@ -109,21 +109,21 @@ impl<M: Medium> Writer<M> {
         if is_reference_after_ampersand(rest, false) {
             return None;
         }
-        self.plain_then(plain, "&amp;")
+        Some(self.plain_then(plain, "&amp;"))
     }
 
-    fn angle(&mut self, plain: &str, source: &InlineText<'_>, at: usize) -> Option<usize> {
+    fn angle(&mut self, plain: &str, source: &InlineText<'_>, at: usize) -> usize {
         if let Some(end) = source.html().end(at) {
             self.out.push_str(plain);
             self.out.push_str(&source.text[at..end]);
-            return Some(end - at);
+            return end - at;
         }
         let Some(link) = source.html().angle_link(at) else {
             return self.plain_then(plain, "&lt;");
         };
         self.out.push_str(plain);
         self.medium.autolink(&mut self.out, link);
-        Some(link.address.len() + 2)
+        link.address.len() + "<>".len()
     }
 
     /// A colon may be that of a protocol; then the address has begun before it.

@@ -50,7 +50,7 @@ impl Medium for PlainText {
     fn open_item(&mut self, out: &mut String, number: Option<usize>) {
         match number {
             Some(number) => {
-                write!(out, "\n{number}. ").expect("a String takes all that is written")
+                write!(out, "\n{number}. ").expect("a String takes all that is written");
             }
             None => out.push_str("\n• "),
         }
