@@ -25,15 +25,28 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 pub(crate) fn raw_json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(512);
     let mut writer = serde_json::Serializer::with_formatter(&mut bytes, AsciiOnly);
-    body.serialize(&mut writer).expect("our answers are writable as JSON");
+    body.serialize(&mut writer)
+        .expect("our answers are writable as JSON");
     bytes.push(b'\n');
-    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response()
+    (
+        status,
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )],
+        bytes,
+    )
+        .into_response()
 }
 
 struct AsciiOnly;
 
 impl serde_json::ser::Formatter for AsciiOnly {
-    fn write_string_fragment<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, text: &str) -> std::io::Result<()> {
+    fn write_string_fragment<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        text: &str,
+    ) -> std::io::Result<()> {
         if text.is_ascii() {
             return writer.write_all(text.as_bytes());
         }
@@ -63,7 +76,11 @@ pub(crate) async fn read_body(body: Body) -> Result<Bytes, Problem> {
 pub(crate) fn parse_v2(body: &[u8]) -> Result<Value, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let value: Value = serde_json::from_slice(body).map_err(|_| Problem::invalid_json())?;
-    Ok(if is_empty(&value) { Value::Object(Map::new()) } else { value })
+    Ok(if is_empty(&value) {
+        Value::Object(Map::new())
+    } else {
+        value
+    })
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -79,9 +96,18 @@ fn is_empty(value: &Value) -> bool {
 
 /// The URL that links begin with: scheme, the request's host, and `/` (public-api §2.3).
 pub(crate) fn url_root(api: &Api, headers: &HeaderMap) -> String {
-    let forwarded = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let scheme = if api.settings.trust_forwarded_proto && forwarded { "https" } else { "http" };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let forwarded = headers
+        .get("x-forwarded-proto")
+        .is_some_and(|proto| proto == "https");
+    let scheme = if api.settings.trust_forwarded_proto && forwarded {
+        "https"
+    } else {
+        "http"
+    };
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
     format!("{scheme}://{host}/")
 }
 
@@ -91,15 +117,34 @@ mod tests {
 
     #[tokio::test]
     async fn answers_are_ascii_sorted_and_end_in_a_newline() {
-        let response = json(StatusCode::OK, &serde_json::json!({"b": "Zoë 🥴", "a": null}));
+        let response = json(
+            StatusCode::OK,
+            &serde_json::json!({"b": "Zoë 🥴", "a": null}),
+        );
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(&bytes[..], b"{\"a\":null,\"b\":\"Zo\\u00eb \\ud83e\\udd74\"}\n");
+        assert_eq!(
+            &bytes[..],
+            b"{\"a\":null,\"b\":\"Zo\\u00eb \\ud83e\\udd74\"}\n"
+        );
     }
 
     #[test]
     fn what_is_empty_in_any_way_is_an_empty_object() {
-        for body in ["null", "false", "0", "0.0", "\"\"", "[]", "{}", "\u{feff}{}"] {
-            assert_eq!(parse_v2(body.as_bytes()).unwrap(), serde_json::json!({}), "{body}");
+        for body in [
+            "null",
+            "false",
+            "0",
+            "0.0",
+            "\"\"",
+            "[]",
+            "{}",
+            "\u{feff}{}",
+        ] {
+            assert_eq!(
+                parse_v2(body.as_bytes()).unwrap(),
+                serde_json::json!({}),
+                "{body}"
+            );
         }
         assert_eq!(parse_v2(b"12").unwrap(), 12);
         assert!(parse_v2(b"").is_err());

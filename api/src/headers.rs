@@ -6,7 +6,10 @@ use http::{HeaderName, HeaderValue};
 use crate::Api;
 
 const FIXED: [(HeaderName, HeaderValue); 8] = [
-    (HeaderName::from_static("access-control-allow-origin"), HeaderValue::from_static("*")),
+    (
+        HeaderName::from_static("access-control-allow-origin"),
+        HeaderValue::from_static("*"),
+    ),
     (
         HeaderName::from_static("access-control-allow-headers"),
         HeaderValue::from_static("Content-Type,Authorization"),
@@ -15,9 +18,18 @@ const FIXED: [(HeaderName, HeaderValue); 8] = [
         HeaderName::from_static("access-control-allow-methods"),
         HeaderValue::from_static("GET,PUT,POST,DELETE"),
     ),
-    (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
-    (HeaderName::from_static("x-frame-options"), HeaderValue::from_static("SAMEORIGIN")),
-    (HeaderName::from_static("x-permitted-cross-domain-policies"), HeaderValue::from_static("none")),
+    (
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    ),
+    (
+        HeaderName::from_static("x-frame-options"),
+        HeaderValue::from_static("SAMEORIGIN"),
+    ),
+    (
+        HeaderName::from_static("x-permitted-cross-domain-policies"),
+        HeaderValue::from_static("none"),
+    ),
     (
         HeaderName::from_static("strict-transport-security"),
         HeaderValue::from_static("max-age=31536000; includeSubDomains; preload"),

@@ -38,7 +38,9 @@ pub struct Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("internal_client_id", &self.internal_client_id).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("internal_client_id", &self.internal_client_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,6 +55,9 @@ pub struct Api {
 impl Api {
     /// Over this platform.
     pub fn new(app: App, settings: Settings) -> Self {
-        Self { app, settings: Arc::new(settings) }
+        Self {
+            app,
+            settings: Arc::new(settings),
+        }
     }
 }

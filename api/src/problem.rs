@@ -42,25 +42,43 @@ pub struct Entry {
 impl Problem {
     /// One error in the v2 shape.
     pub(crate) fn v2(status: StatusCode, error: &'static str, message: impl Into<String>) -> Self {
-        let entry = Entry { error, message: message.into() };
-        Self { status, shape: Shape::V2(vec![entry]), retry_after_seconds: None }
+        let entry = Entry {
+            error,
+            message: message.into(),
+        };
+        Self {
+            status,
+            shape: Shape::V2(vec![entry]),
+            retry_after_seconds: None,
+        }
     }
 
     /// What is wrong with the values of a request; identical texts once.
     pub(crate) fn validation(messages: Vec<String>) -> Self {
         let mut entries: Vec<Entry> = Vec::with_capacity(messages.len());
         for message in messages {
-            let entry = Entry { error: "ValidationError", message };
+            let entry = Entry {
+                error: "ValidationError",
+                message,
+            };
             if !entries.contains(&entry) {
                 entries.push(entry);
             }
         }
-        Self { status: StatusCode::BAD_REQUEST, shape: Shape::V2(entries), retry_after_seconds: None }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            shape: Shape::V2(entries),
+            retry_after_seconds: None,
+        }
     }
 
     /// An error in the old shape; the message is a text, a list or an object.
     pub(crate) fn old(status: StatusCode, message: impl Into<Value>) -> Self {
-        Self { status, shape: Shape::Old(message.into()), retry_after_seconds: None }
+        Self {
+            status,
+            shape: Shape::Old(message.into()),
+            retry_after_seconds: None,
+        }
     }
 
     /// The errors of the v2 shape, for tests of what is said.
@@ -81,7 +99,10 @@ impl Problem {
     }
 
     pub(crate) fn too_large() -> Self {
-        Self::old(StatusCode::PAYLOAD_TOO_LARGE, "The data value transmitted exceeds the capacity limit.")
+        Self::old(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The data value transmitted exceeds the capacity limit.",
+        )
     }
 
     pub(crate) fn not_found() -> Self {
@@ -95,7 +116,11 @@ impl Problem {
     /// A fault of ours: the client is told nothing, the log everything.
     pub(crate) fn fault(cause: impl std::error::Error + 'static) -> Self {
         log(&cause);
-        Self::v2(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "Internal server error")
+        Self::v2(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError",
+            "Internal server error",
+        )
     }
 
     /// The same in the old shape.
@@ -108,8 +133,14 @@ impl Problem {
     pub(crate) fn in_old_shape(self) -> Self {
         match self.shape {
             Shape::V2(entries) => {
-                let message = entries.into_iter().next().map_or(Value::Null, |entry| entry.message.into());
-                Self { shape: Shape::Old(message), ..self }
+                let message = entries
+                    .into_iter()
+                    .next()
+                    .map_or(Value::Null, |entry| entry.message.into());
+                Self {
+                    shape: Shape::Old(message),
+                    ..self
+                }
             }
             Shape::Old(_) => self,
         }
@@ -118,7 +149,10 @@ impl Problem {
     /// The same problem with another message, in the old shape.
     pub(crate) fn map_message(self, change: impl FnOnce(Value) -> Value) -> Self {
         match self.shape {
-            Shape::Old(message) => Self { shape: Shape::Old(change(message)), ..self },
+            Shape::Old(message) => Self {
+                shape: Shape::Old(change(message)),
+                ..self
+            },
             Shape::V2(_) => self,
         }
     }
@@ -127,7 +161,11 @@ impl Problem {
         let text = "Too many messages wait to be stored, try again in a moment";
         Self {
             retry_after_seconds: Some(1),
-            ..Self::v2(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableError", text)
+            ..Self::v2(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "ServiceUnavailableError",
+                text,
+            )
         }
     }
 }
@@ -139,13 +177,18 @@ fn log(cause: &(dyn std::error::Error + 'static)) {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = match self.shape {
-            Shape::V2(entries) => {
-                answer::json(self.status, &json!({"errors": entries, "status_code": self.status.as_u16()}))
+            Shape::V2(entries) => answer::json(
+                self.status,
+                &json!({"errors": entries, "status_code": self.status.as_u16()}),
+            ),
+            Shape::Old(message) => {
+                answer::json(self.status, &json!({"message": message, "result": "error"}))
             }
-            Shape::Old(message) => answer::json(self.status, &json!({"message": message, "result": "error"})),
         };
         if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -163,7 +206,9 @@ impl From<DoorError> for Problem {
                 Self::v2(
                     StatusCode::TOO_MANY_REQUESTS,
                     "RateLimitError",
-                    format!("Exceeded rate limit for key type {name} of {rate} requests per 60 seconds"),
+                    format!(
+                        "Exceeded rate limit for key type {name} of {rate} requests per 60 seconds"
+                    ),
                 )
             }
             DoorError::DailyLimit { allowance, limit } => daily_limit(allowance, limit),
@@ -178,7 +223,11 @@ fn daily_limit(allowance: domain::Allowance, limit: i64) -> Problem {
 }
 
 /// What an error of accepting a message says, with what only the endpoint knows.
-pub(crate) fn accepting(error: AcceptError, service: domain::ServiceId, admin_base_url: &str) -> Problem {
+pub(crate) fn accepting(
+    error: AcceptError,
+    service: domain::ServiceId,
+    admin_base_url: &str,
+) -> Problem {
     let text = match error {
         AcceptError::ChannelNotAllowed(channel) => {
             let messages = match channel {
@@ -189,14 +238,18 @@ pub(crate) fn accepting(error: AcceptError, service: domain::ServiceId, admin_ba
             format!("Service is not allowed to send {messages}")
         }
         AcceptError::NothingToSanitise => {
-            return Problem::validation(vec!["sanitise_content_for names a value that is not text".to_owned()]);
+            return Problem::validation(vec![
+                "sanitise_content_for names a value that is not text".to_owned(),
+            ]);
         }
         AcceptError::NoSuchTemplate => "Template not found".to_owned(),
         AcceptError::WrongTemplateType { template, wanted } => {
             format!("{template} template is not suitable for {wanted} notification")
         }
         AcceptError::TemplateArchived => "Template has been deleted".to_owned(),
-        AcceptError::MissingPersonalisation(names) => format!("Missing personalisation: {}", names.join(", ")),
+        AcceptError::MissingPersonalisation(names) => {
+            format!("Missing personalisation: {}", names.join(", "))
+        }
         AcceptError::Empty => "Your message is empty.".to_owned(),
         AcceptError::FileOutsideEmail => "Can only send a file by email".to_owned(),
         AcceptError::FilesNotSetUp => format!(
@@ -209,11 +262,17 @@ pub(crate) fn accepting(error: AcceptError, service: domain::ServiceId, admin_ba
         AcceptError::NoSuchReplyTo(id) => {
             format!("email_reply_to_id {id} does not exist in database for service id {service}")
         }
-        AcceptError::OutsideTeam => "Can’t send to this recipient using a team-only API key".to_owned(),
-        AcceptError::OutsideTrial => "Can’t send to this recipient when service is in trial mode – see \
+        AcceptError::OutsideTeam => {
+            "Can’t send to this recipient using a team-only API key".to_owned()
+        }
+        AcceptError::OutsideTrial => {
+            "Can’t send to this recipient when service is in trial mode – see \
                                       https://www.notifications.service.gov.uk/trial-mode"
-            .to_owned(),
-        AcceptError::InternationalNotAllowed => "Cannot send to international mobile numbers".to_owned(),
+                .to_owned()
+        }
+        AcceptError::InternationalNotAllowed => {
+            "Cannot send to international mobile numbers".to_owned()
+        }
         AcceptError::Phone(error) => return phone(error),
         AcceptError::TextTooLong { characters } => format!(
             "Your message is too long. Text messages cannot be longer than 918 characters. \
@@ -230,7 +289,11 @@ pub(crate) fn accepting(error: AcceptError, service: domain::ServiceId, admin_ba
 }
 
 fn phone(error: PhoneError) -> Problem {
-    Problem::v2(StatusCode::BAD_REQUEST, "InvalidPhoneError", error.legacy_message())
+    Problem::v2(
+        StatusCode::BAD_REQUEST,
+        "InvalidPhoneError",
+        error.legacy_message(),
+    )
 }
 
 /// Authentication failed (public-api §3.2, §3.3).
@@ -249,16 +312,28 @@ pub(crate) async fn no_such_path() -> Problem {
 
 /// A route with other methods. Its body is JSON although its type says HTML: clients rely on neither.
 pub(crate) async fn wrong_method() -> Response {
-    let problem = Problem::old(StatusCode::METHOD_NOT_ALLOWED, "The method is not allowed for the requested URL.");
+    let problem = Problem::old(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "The method is not allowed for the requested URL.",
+    );
     let mut response = problem.into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     response
 }
 
 /// A handler panicked: a fault of ours.
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let what = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
-    error!("a request handler panicked: {}", what.unwrap_or("(no words)"));
+    let what = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied());
+    error!(
+        "a request handler panicked: {}",
+        what.unwrap_or("(no words)")
+    );
     Problem::old(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").into_response()
 }

@@ -39,19 +39,39 @@ pub const ROUTES: &[Route] = &[
     ("POST", "/service/{service}", Callers::Internal),
     ("GET", "/service/{service}/api-keys", Callers::Internal),
     ("POST", "/service/{service}/api-key", Callers::Internal),
-    ("POST", "/service/{service}/api-key/revoke/{key}", Callers::Internal),
+    (
+        "POST",
+        "/service/{service}/api-key/revoke/{key}",
+        Callers::Internal,
+    ),
     ("GET", "/service/{service}/template", Callers::Internal),
     ("POST", "/service/{service}/template", Callers::Internal),
-    ("GET", "/service/{service}/template/{template}", Callers::Internal),
-    ("POST", "/service/{service}/template/{template}", Callers::Internal),
+    (
+        "GET",
+        "/service/{service}/template/{template}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template/{template}",
+        Callers::Internal,
+    ),
     ("POST", "/service/{service}/sms-sender", Callers::Internal),
-    ("POST", "/service/{service}/email-reply-to", Callers::Internal),
+    (
+        "POST",
+        "/service/{service}/email-reply-to",
+        Callers::Internal,
+    ),
     ("POST", "/service/{service}/guest-list", Callers::Internal),
     ("POST", "/service/{service}/spreadsheet", Callers::Internal),
     ("GET", "/service/{service}/job", Callers::Internal),
     ("POST", "/service/{service}/job", Callers::Internal),
     ("GET", "/service/{service}/job/{job}", Callers::Internal),
-    ("POST", "/service/{service}/job/{job}/cancel", Callers::Internal),
+    (
+        "POST",
+        "/service/{service}/job/{job}/cancel",
+        Callers::Internal,
+    ),
     ("GET", "/queue", Callers::Internal),
     ("GET", "/queue/dead", Callers::Internal),
     ("POST", "/queue/dead/{task}/replay", Callers::Internal),
@@ -68,11 +88,26 @@ pub fn router(api: Api) -> Router {
         .route("/", get(status::status))
         .route("/_status", get(status::status).post(status::status))
         .route("/metrics", get(status::metrics))
-        .route("/service", get(internal::services::list_services).post(internal::services::create_service))
-        .route("/service/{service}", post(internal::services::update_service))
-        .route("/service/{service}/api-keys", get(internal::api_keys::list_api_keys))
-        .route("/service/{service}/api-key", post(internal::api_keys::create_api_key))
-        .route("/service/{service}/api-key/revoke/{key}", post(internal::api_keys::revoke_api_key))
+        .route(
+            "/service",
+            get(internal::services::list_services).post(internal::services::create_service),
+        )
+        .route(
+            "/service/{service}",
+            post(internal::services::update_service),
+        )
+        .route(
+            "/service/{service}/api-keys",
+            get(internal::api_keys::list_api_keys),
+        )
+        .route(
+            "/service/{service}/api-key",
+            post(internal::api_keys::create_api_key),
+        )
+        .route(
+            "/service/{service}/api-key/revoke/{key}",
+            post(internal::api_keys::revoke_api_key),
+        )
         .route(
             "/service/{service}/template",
             get(internal::templates::list_templates).post(internal::templates::create_template),
@@ -81,22 +116,46 @@ pub fn router(api: Api) -> Router {
             "/service/{service}/template/{template}",
             get(internal::templates::get_template).post(internal::templates::update_template),
         )
-        .route("/service/{service}/sms-sender", post(internal::senders::create_sms_sender))
-        .route("/service/{service}/email-reply-to", post(internal::senders::create_reply_to))
-        .route("/service/{service}/guest-list", post(internal::senders::add_guest))
-        .route("/service/{service}/spreadsheet", post(internal::spreadsheets::upload_spreadsheet))
-        .route("/service/{service}/job", get(internal::jobs::list_jobs).post(internal::jobs::create_job))
+        .route(
+            "/service/{service}/sms-sender",
+            post(internal::senders::create_sms_sender),
+        )
+        .route(
+            "/service/{service}/email-reply-to",
+            post(internal::senders::create_reply_to),
+        )
+        .route(
+            "/service/{service}/guest-list",
+            post(internal::senders::add_guest),
+        )
+        .route(
+            "/service/{service}/spreadsheet",
+            post(internal::spreadsheets::upload_spreadsheet),
+        )
+        .route(
+            "/service/{service}/job",
+            get(internal::jobs::list_jobs).post(internal::jobs::create_job),
+        )
         .route("/service/{service}/job/{job}", get(internal::jobs::get_job))
-        .route("/service/{service}/job/{job}/cancel", post(internal::jobs::cancel_job))
+        .route(
+            "/service/{service}/job/{job}/cancel",
+            post(internal::jobs::cancel_job),
+        )
         .route("/queue", get(internal::queue::get_queue))
         .route("/queue/dead", get(internal::queue::list_dead_letters))
-        .route("/queue/dead/{task}/replay", post(internal::queue::replay_dead_letter))
+        .route(
+            "/queue/dead/{task}/replay",
+            post(internal::queue::replay_dead_letter),
+        )
         .route("/sink", get(internal::sink::list_sink))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::wrong_method)
         // Uploads stream under a limit of their own; JSON bodies are read by `answer::read_body`, under its limit.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(axum::middleware::map_response_with_state(api.clone(), headers::complete))
+        .layer(axum::middleware::map_response_with_state(
+            api.clone(),
+            headers::complete,
+        ))
         .with_state(api)
 }

@@ -17,7 +17,10 @@ pub(crate) struct Simple {
 }
 
 /// `GET /`, `GET` or `POST /_status`: `ok` means that the database answers.
-pub(crate) async fn status(State(api): State<Api>, query: Query<Simple>) -> Result<Response, Problem> {
+pub(crate) async fn status(
+    State(api): State<Api>,
+    query: Query<Simple>,
+) -> Result<Response, Problem> {
     if !query.simple.is_empty() {
         return Ok(answer::json(StatusCode::OK, &json!({"status": "ok"})));
     }
@@ -35,5 +38,12 @@ pub(crate) async fn status(State(api): State<Api>, query: Query<Simple>) -> Resu
 /// `GET /metrics`
 pub(crate) async fn metrics(State(api): State<Api>) -> Response {
     let text = (api.settings.metrics)();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }

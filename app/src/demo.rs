@@ -11,11 +11,16 @@ use crate::{
 };
 
 /// The demo service's id: the same in every installation, so that two processes that start at once make one.
-pub const DEMO_SERVICE: ServiceId = ServiceId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_000000000001));
-const DEMO_USER: UserId = UserId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_000000000002));
-const EMAIL_TEMPLATE: TemplateId = TemplateId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_00000000000e));
-const SMS_TEMPLATE: TemplateId = TemplateId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_000000000005));
-const LETTER_TEMPLATE: TemplateId = TemplateId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_00000000001e));
+pub const DEMO_SERVICE: ServiceId =
+    ServiceId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_000000000001));
+const DEMO_USER: UserId =
+    UserId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_000000000002));
+const EMAIL_TEMPLATE: TemplateId =
+    TemplateId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_00000000000e));
+const SMS_TEMPLATE: TemplateId =
+    TemplateId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_000000000005));
+const LETTER_TEMPLATE: TemplateId =
+    TemplateId::from_uuid(Uuid::from_u128(0xd6111a6b_07de_4000_8000_00000000001e));
 
 /// The demo service's templates.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +34,11 @@ pub struct DemoTemplates {
 }
 
 /// The templates of the demo service.
-pub const DEMO_TEMPLATES: DemoTemplates =
-    DemoTemplates { email: EMAIL_TEMPLATE, sms: SMS_TEMPLATE, letter: LETTER_TEMPLATE };
+pub const DEMO_TEMPLATES: DemoTemplates = DemoTemplates {
+    email: EMAIL_TEMPLATE,
+    sms: SMS_TEMPLATE,
+    letter: LETTER_TEMPLATE,
+};
 
 /// The keys of the demo service, at the only moment at which they can be read.
 #[derive(Debug, Clone)]
@@ -59,7 +67,10 @@ pub enum DemoError {
 
 /// Makes the demo service with a person, templates and keys, all or nothing. Nothing, if it is there.
 pub async fn create(app: &App) -> Result<Option<DemoKeys>, DemoError> {
-    if store::services::find(&mut app.read().await?, DEMO_SERVICE).await?.is_some() {
+    if store::services::find(&mut app.read().await?, DEMO_SERVICE)
+        .await?
+        .is_some()
+    {
         return Ok(None);
     }
     let now = app.clock.now();
@@ -93,10 +104,15 @@ pub async fn create(app: &App) -> Result<Option<DemoKeys>, DemoError> {
     };
     store::senders::insert_reply_to(&mut tx, DEMO_SERVICE, &reply_to, now).await?;
     for (id, new) in demo_templates() {
-        store::templates::insert(&mut tx, &templates::first_version(DEMO_SERVICE, id, new, now)?).await?;
+        store::templates::insert(
+            &mut tx,
+            &templates::first_version(DEMO_SERVICE, id, new, now)?,
+        )
+        .await?;
     }
     let keys = DemoKeys {
-        normal: services::create_key_in(app, &mut tx, DEMO_SERVICE, "live", KeyType::Normal).await?,
+        normal: services::create_key_in(app, &mut tx, DEMO_SERVICE, "live", KeyType::Normal)
+            .await?,
         team: services::create_key_in(app, &mut tx, DEMO_SERVICE, "team", KeyType::Team).await?,
         test: services::create_key_in(app, &mut tx, DEMO_SERVICE, "test", KeyType::Test).await?,
     };
@@ -127,7 +143,12 @@ fn demo_templates() -> [(TemplateId, NewTemplate); 3] {
         ),
         (
             SMS_TEMPLATE,
-            template(Channel::Sms, "Bin day", None, "Hello ((name)), your next bin day is ((day)). Put it out by 7am."),
+            template(
+                Channel::Sms,
+                "Bin day",
+                None,
+                "Hello ((name)), your next bin day is ((day)). Put it out by 7am.",
+            ),
         ),
         (
             LETTER_TEMPLATE,

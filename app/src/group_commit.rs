@@ -6,7 +6,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp};
+use domain::{
+    Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp,
+};
 use queue::{Enqueue as _, NewTask, Signals};
 use store::{Store, Tx, notifications::Sealed};
 use tokio::sync::{mpsc, oneshot};
@@ -68,7 +70,7 @@ pub(crate) struct Keeper(mpsc::Sender<Waiting>);
 
 impl Keeper {
     /// Begins to keep. `SQLite` has one writer; on PostgreSQL two commits run at once.
-    pub(crate) fn start(writer: Writer) -> Self {
+    pub(crate) fn start(writer: &Writer) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING_ROOM);
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
         let writers = match writer.store.kind() {
@@ -84,7 +86,9 @@ impl Keeper {
     /// Keeps a message: when this returns, it is durable.
     pub(crate) async fn keep(&self, parcel: Parcel) -> Result<(), KeepError> {
         let (answer, answered) = oneshot::channel();
-        self.0.try_send(Waiting { parcel, answer }).map_err(|_| KeepError::Busy)?;
+        self.0
+            .try_send(Waiting { parcel, answer })
+            .map_err(|_| KeepError::Busy)?;
         answered.await.unwrap_or(Err(KeepError::Busy))
     }
 }
@@ -168,8 +172,11 @@ impl Writer {
     ) -> Result<Vec<Option<KeepError>>, store::Error> {
         let mut tx = self.store.write().await?;
         let mut spent = spending.spend(&mut tx, now).await?;
-        let granted: Vec<(usize, Sealed)> =
-            parcels.into_iter().enumerate().filter(|(index, _)| !spent.refusals.contains_key(index)).collect();
+        let granted: Vec<(usize, Sealed)> = parcels
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| !spent.refusals.contains_key(index))
+            .collect();
         let count = spending.places.len();
         let mut places = Vec::with_capacity(granted.len());
         let mut rows = Vec::with_capacity(granted.len());
@@ -181,10 +188,16 @@ impl Writer {
         store::notifications::insert_many(&mut tx, &rows).await?;
         tx.enqueue(tasks).await?;
         self.commit(tx, rows.len(), &pools, &spent, now).await?;
-        Ok((0..count).map(|index| spent.refusals.remove(&index)).collect())
+        Ok((0..count)
+            .map(|index| spent.refusals.remove(&index))
+            .collect())
     }
 
-    fn sort(&self, parcels: Vec<Parcel>, now: Timestamp) -> (Vec<Sealed>, Vec<NewTask>, Vec<&'static str>) {
+    fn sort(
+        &self,
+        parcels: Vec<Parcel>,
+        now: Timestamp,
+    ) -> (Vec<Sealed>, Vec<NewTask>, Vec<&'static str>) {
         let mut places = Vec::with_capacity(parcels.len());
         let mut rows = Vec::with_capacity(parcels.len());
         for parcel in parcels {
@@ -196,7 +209,11 @@ impl Writer {
     }
 
     /// The delivery tasks of these messages, and the pools that take them.
-    fn tasks(&self, messages: Vec<(Place, NotificationId)>, now: Timestamp) -> (Vec<NewTask>, Vec<&'static str>) {
+    fn tasks(
+        &self,
+        messages: Vec<(Place, NotificationId)>,
+        now: Timestamp,
+    ) -> (Vec<NewTask>, Vec<&'static str>) {
         let mut batches: BTreeMap<Place, Vec<NotificationId>> = BTreeMap::new();
         for (place, id) in messages {
             batches.entry(place).or_default().push(id);
@@ -205,8 +222,14 @@ impl Writer {
             let id = TaskId::mint(now, &*self.entropy);
             tasks::deliver(id, place.service, place.channel, place.lane, ids, now)
         };
-        let pools = batches.keys().map(|place| tasks::delivery_pool(place.channel)).collect();
-        let tasks = batches.iter().flat_map(|(place, ids)| ids.chunks(BATCH).map(|ids| deliver(place, ids))).collect();
+        let pools = batches
+            .keys()
+            .map(|place| tasks::delivery_pool(place.channel))
+            .collect();
+        let tasks = batches
+            .iter()
+            .flat_map(|(place, ids)| ids.chunks(BATCH).map(|ids| deliver(place, ids)))
+            .collect();
         (tasks, pools)
     }
 
@@ -220,7 +243,8 @@ impl Writer {
     ) -> Result<(), store::Error> {
         tx.commit().await?;
         for ((service, allowance), known) in &spent.counters {
-            self.spent.learn(*service, *allowance, now.utc_day(), *known, now);
+            self.spent
+                .learn(*service, *allowance, now.utc_day(), *known, now);
         }
         for pool in pools {
             self.signals.wake(pool);
@@ -249,35 +273,54 @@ impl Spending {
         let mut wanted: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, parcel) in parcels.iter().enumerate() {
             for (allowance, limit) in &parcel.spends {
-                wanted.entry((parcel.place.service, *allowance, *limit)).or_default().push(index);
+                wanted
+                    .entry((parcel.place.service, *allowance, *limit))
+                    .or_default()
+                    .push(index);
             }
         }
-        Self { places: parcels.iter().map(|parcel| parcel.place).collect(), wanted }
+        Self {
+            places: parcels.iter().map(|parcel| parcel.place).collect(),
+            wanted,
+        }
     }
 
     /// Spends in one statement a counter; those that find nothing left are refused, and what they were granted of
     /// other counters is given back.
     async fn spend(&self, tx: &mut Tx, now: Timestamp) -> Result<Outlay, store::Error> {
         let day = now.utc_day();
-        let mut outlay = Outlay { refusals: BTreeMap::new(), counters: BTreeMap::new() };
+        let mut outlay = Outlay {
+            refusals: BTreeMap::new(),
+            counters: BTreeMap::new(),
+        };
         let mut granted_to = Vec::with_capacity(self.wanted.len());
         for ((service, allowance, limit), takers) in &self.wanted {
             let count = u32::try_from(takers.len()).expect("a commit is far smaller");
-            let (granted, spent) = store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
+            let (granted, spent) =
+                store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
             let (served, refused) = takers.split_at(granted as usize);
             for index in refused {
-                let refusal = KeepError::DailyLimit { allowance: *allowance, limit: *limit };
+                let refusal = KeepError::DailyLimit {
+                    allowance: *allowance,
+                    limit: *limit,
+                };
                 outlay.refusals.insert(*index, refusal);
             }
             outlay.counters.insert((*service, *allowance), spent);
             granted_to.push((*service, *allowance, served));
         }
         for (service, allowance, served) in granted_to {
-            let unused = served.iter().filter(|index| outlay.refusals.contains_key(index)).count();
+            let unused = served
+                .iter()
+                .filter(|index| outlay.refusals.contains_key(index))
+                .count();
             if unused > 0 {
                 let unused = i64::try_from(unused).expect("a commit is far smaller");
                 store::counters::give_back(tx, service, allowance, day, unused).await?;
-                outlay.counters.entry((service, allowance)).and_modify(|spent| *spent -= unused);
+                outlay
+                    .counters
+                    .entry((service, allowance))
+                    .and_modify(|spent| *spent -= unused);
             }
         }
         Ok(outlay)

@@ -19,14 +19,20 @@ pub struct Resealed {
 /// Seals with the newest key what is sealed with an older one. May be stopped and run again, and beside a running
 /// platform: each value is replaced only if it is still the one that was read.
 pub async fn reseal(app: &App) -> Result<Resealed, store::Error> {
-    Ok(Resealed { notifications: reseal_notifications(app).await?, api_keys: reseal_keys(app).await? })
+    Ok(Resealed {
+        notifications: reseal_notifications(app).await?,
+        api_keys: reseal_keys(app).await?,
+    })
 }
 
 async fn reseal_notifications(app: &App) -> Result<u64, store::Error> {
     let (vault, mut after, mut done) = (app.store.vault(), None::<NotificationId>, 0);
     loop {
-        let page = store::notifications::list_sealed(&mut app.read().await?, after, AT_ONCE).await?;
-        let Some((last, _)) = page.last() else { return Ok(done) };
+        let page =
+            store::notifications::list_sealed(&mut app.read().await?, after, AT_ONCE).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(done);
+        };
         after = Some(*last);
         let mut tx = app.write().await?;
         for (id, before) in page {
@@ -34,7 +40,9 @@ async fn reseal_notifications(app: &App) -> Result<u64, store::Error> {
                 let owner = id.as_uuid();
                 let plain = vault.open(owner.as_bytes(), &before)?;
                 let sealed = vault.seal(owner.as_bytes(), &plain);
-                done += u64::from(store::notifications::replace_sealed(&mut tx, id, before, sealed).await?);
+                done += u64::from(
+                    store::notifications::replace_sealed(&mut tx, id, before, sealed).await?,
+                );
             }
         }
         tx.commit().await?;
@@ -43,11 +51,16 @@ async fn reseal_notifications(app: &App) -> Result<u64, store::Error> {
 
 async fn reseal_keys(app: &App) -> Result<u64, store::Error> {
     let mut done = 0;
-    let services: Vec<ServiceId> =
-        store::services::list(&mut app.read().await?).await?.into_iter().map(|service| service.id).collect();
+    let services: Vec<ServiceId> = store::services::list(&mut app.read().await?)
+        .await?
+        .into_iter()
+        .map(|service| service.id)
+        .collect();
     for service in services {
         let mut tx = app.write().await?;
-        for key in store::api_keys::list(&mut tx, app.store.vault(), service, Timestamp::default()).await? {
+        for key in
+            store::api_keys::list(&mut tx, app.store.vault(), service, Timestamp::default()).await?
+        {
             done += u64::from(store::api_keys::reseal(&mut tx, app.store.vault(), &key).await?);
         }
         tx.commit().await?;

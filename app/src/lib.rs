@@ -31,11 +31,11 @@ use store::{Session, Store, Tx};
 
 pub use group_commit::KeepError;
 pub use limits::DoorError;
+pub use providers::{Sink, sink};
 pub use providers_in_use::{Providers, Weighted};
 pub use settings::{Money, Settings};
-pub use templates::Prepared;
-pub use providers::{Sink, sink};
 pub use store::{jobs::Job, schema_version, services::Service};
+pub use templates::Prepared;
 pub use tenants::{Caller, Tenant};
 
 /// The platform. Cheap to clone; all clones are one.
@@ -86,10 +86,16 @@ impl Deref for App {
 impl App {
     /// Puts the platform together. Must be called inside a runtime: the group commit begins to wait for messages.
     pub fn new(settings: Settings, foundations: Foundations) -> Self {
-        let Foundations { store, files, providers, clock, entropy } = foundations;
+        let Foundations {
+            store,
+            files,
+            providers,
+            clock,
+            entropy,
+        } = foundations;
         let signals = Signals::new(tasks::POOLS.iter().map(|pool| pool.name));
         let spent = limits::Spent::default();
-        let keeper = group_commit::Keeper::start(group_commit::Writer {
+        let keeper = group_commit::Keeper::start(&group_commit::Writer {
             store: store.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -134,8 +140,15 @@ impl App {
 
     /// The workers over the database's own queue, ready to run.
     pub fn runner(&self, settings: queue::Settings) -> Runner {
-        let source = DatabaseSource::new(self.store.clone(), self.clock.clone(), self.entropy.clone());
-        Runner::new(Arc::new(source), Arc::new(self.clone()), self.clock.clone(), self.signals.clone(), settings)
+        let source =
+            DatabaseSource::new(self.store.clone(), self.clock.clone(), self.entropy.clone());
+        Runner::new(
+            Arc::new(source),
+            Arc::new(self.clone()),
+            self.clock.clone(),
+            self.signals.clone(),
+            settings,
+        )
     }
 
     /// Makes what must be there before the first message comes: the days ahead, on a database that keeps days apart.

@@ -41,34 +41,54 @@ pub enum DoorError {
 pub async fn pass(app: &App, caller: &Caller, channel: Channel) -> Result<(), DoorError> {
     let service = &caller.tenant.service;
     let now = app.clock.now();
-    if !app.buckets.take(service.id, caller.key_type, service.rate_limit, now) {
-        return Err(DoorError::TooFast { key_type: caller.key_type, rate: service.rate_limit });
+    if !app
+        .buckets
+        .take(service.id, caller.key_type, service.rate_limit, now)
+    {
+        return Err(DoorError::TooFast {
+            key_type: caller.key_type,
+            rate: service.rate_limit,
+        });
     }
     check_day(app, caller, channel.into()).await
 }
 
 /// Refuses if one more of these would pass today's limit.
-pub(crate) async fn check_day(app: &App, caller: &Caller, allowance: Allowance) -> Result<(), DoorError> {
+pub(crate) async fn check_day(
+    app: &App,
+    caller: &Caller,
+    allowance: Allowance,
+) -> Result<(), DoorError> {
     let service = &caller.tenant.service;
     // Test keys have a counter of their own, which never rises; in trial mode it has the limits of a live service.
     let (spent, limit) = match caller.key_type {
         KeyType::Test if service.restricted => (0, allowance.standard_limit()),
         KeyType::Test => (0, service.daily_limit(allowance)),
-        KeyType::Normal | KeyType::Team => {
-            (spent_today(app, service.id, allowance).await?, service.daily_limit(allowance))
-        }
+        KeyType::Normal | KeyType::Team => (
+            spent_today(app, service.id, allowance).await?,
+            service.daily_limit(allowance),
+        ),
     };
-    if spent < limit { Ok(()) } else { Err(DoorError::DailyLimit { allowance, limit }) }
+    if spent < limit {
+        Ok(())
+    } else {
+        Err(DoorError::DailyLimit { allowance, limit })
+    }
 }
 
 /// How many of these a service has spent today, at most a second ago.
-pub(crate) async fn spent_today(app: &App, service: ServiceId, allowance: Allowance) -> Result<i64, store::Error> {
+pub(crate) async fn spent_today(
+    app: &App,
+    service: ServiceId,
+    allowance: Allowance,
+) -> Result<i64, store::Error> {
     let now = app.clock.now();
     let day = now.utc_day();
     if let Some(spent) = app.spent.recall(service, allowance, day, now) {
         return Ok(spent);
     }
-    let spent = store::counters::find_spent(&mut app.store.read().await?, service, allowance, day).await?;
+    let spent =
+        store::counters::find_spent(&mut app.store.read().await?, service, allowance, day).await?;
     app.spent.learn(service, allowance, day, spent, now);
     Ok(spent)
 }
@@ -88,7 +108,10 @@ impl Buckets {
     fn take(&self, service: ServiceId, key_type: KeyType, rate: u32, now: Timestamp) -> bool {
         let size = i64::from(rate.div_ceil(3) + 1).min(1000);
         let mut buckets = self.0.lock().expect("no one panics holding it");
-        let bucket = buckets.entry((service, key_type)).or_insert(Bucket { tokens: size, filled_at: now });
+        let bucket = buckets.entry((service, key_type)).or_insert(Bucket {
+            tokens: size,
+            filled_at: now,
+        });
         bucket.fill(rate, size, now);
         bucket.tokens = (bucket.tokens - 1).max(0);
         bucket.tokens >= 1
@@ -125,13 +148,33 @@ struct Known {
 }
 
 impl Spent {
-    fn recall(&self, service: ServiceId, allowance: Allowance, day: UtcDay, now: Timestamp) -> Option<i64> {
-        let known = *self.0.lock().expect("no one panics holding it").get(&(service, allowance))?;
+    fn recall(
+        &self,
+        service: ServiceId,
+        allowance: Allowance,
+        day: UtcDay,
+        now: Timestamp,
+    ) -> Option<i64> {
+        let known = *self
+            .0
+            .lock()
+            .expect("no one panics holding it")
+            .get(&(service, allowance))?;
         (known.day == day && now.since(known.at) < A_COUNT_IS_FRESH).then_some(known.spent)
     }
 
-    pub(crate) fn learn(&self, service: ServiceId, allowance: Allowance, day: UtcDay, spent: i64, at: Timestamp) {
-        self.0.lock().expect("no one panics holding it").insert((service, allowance), Known { day, spent, at });
+    pub(crate) fn learn(
+        &self,
+        service: ServiceId,
+        allowance: Allowance,
+        day: UtcDay,
+        spent: i64,
+        at: Timestamp,
+    ) {
+        self.0
+            .lock()
+            .expect("no one panics holding it")
+            .insert((service, allowance), Known { day, spent, at });
     }
 }
 
@@ -142,7 +185,11 @@ mod tests {
     fn passes_at_once(rate: u32) -> u32 {
         let (buckets, now) = (Buckets::default(), Timestamp::from_unix_seconds(1_000));
         let service = uuid::Uuid::nil().into();
-        (0..).take_while(|_| buckets.take(service, KeyType::Normal, rate, now)).count().try_into().unwrap()
+        (0..5000)
+            .take_while(|_| buckets.take(service, KeyType::Normal, rate, now))
+            .count()
+            .try_into()
+            .unwrap()
     }
 
     #[test]
@@ -157,14 +204,27 @@ mod tests {
         let service = uuid::Uuid::nil().into();
         let start = Timestamp::from_unix_seconds(1_000);
         while buckets.take(service, KeyType::Team, 60, start) {}
-        assert!(!buckets.take(service, KeyType::Team, 60, start.plus(Duration::from_millis(1500))));
-        assert!(buckets.take(service, KeyType::Team, 60, start.plus(Duration::from_secs(4))));
+        assert!(!buckets.take(
+            service,
+            KeyType::Team,
+            60,
+            start.plus(Duration::from_millis(1500))
+        ));
+        assert!(buckets.take(
+            service,
+            KeyType::Team,
+            60,
+            start.plus(Duration::from_secs(4))
+        ));
     }
 
     #[test]
     fn key_types_have_buckets_of_their_own() {
         let buckets = Buckets::default();
-        let (service, now) = (uuid::Uuid::nil().into(), Timestamp::from_unix_seconds(1_000));
+        let (service, now) = (
+            uuid::Uuid::nil().into(),
+            Timestamp::from_unix_seconds(1_000),
+        );
         while buckets.take(service, KeyType::Team, 60, now) {}
         assert!(buckets.take(service, KeyType::Normal, 60, now));
     }

@@ -15,7 +15,10 @@ pub struct Weighted<P: ?Sized> {
 
 impl<P: ?Sized> Clone for Weighted<P> {
     fn clone(&self) -> Self {
-        Self { provider: self.provider.clone(), priority: self.priority }
+        Self {
+            provider: self.provider.clone(),
+            priority: self.priority,
+        }
     }
 }
 
@@ -33,9 +36,30 @@ pub struct Providers {
 impl fmt::Debug for Providers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Providers")
-            .field("email", &self.email.iter().map(|one| one.provider.name()).collect::<Vec<_>>())
-            .field("sms", &self.sms.iter().map(|one| one.provider.name()).collect::<Vec<_>>())
-            .field("letter", &self.letter.iter().map(|one| one.provider.name()).collect::<Vec<_>>())
+            .field(
+                "email",
+                &self
+                    .email
+                    .iter()
+                    .map(|one| one.provider.name())
+                    .collect::<Vec<_>>(),
+            )
+            .field(
+                "sms",
+                &self
+                    .sms
+                    .iter()
+                    .map(|one| one.provider.name())
+                    .collect::<Vec<_>>(),
+            )
+            .field(
+                "letter",
+                &self
+                    .letter
+                    .iter()
+                    .map(|one| one.provider.name())
+                    .collect::<Vec<_>>(),
+            )
             .finish()
     }
 }
@@ -47,9 +71,15 @@ impl Providers {
     }
 
     /// The provider that takes the next text; for one that goes abroad, only of those that can.
-    pub(crate) fn choose_sms(&self, international: bool, entropy: &dyn Entropy) -> Option<Arc<dyn SmsProvider>> {
+    pub(crate) fn choose_sms(
+        &self,
+        international: bool,
+        entropy: &dyn Entropy,
+    ) -> Option<Arc<dyn SmsProvider>> {
         choose(
-            self.sms.iter().filter(|one| !international || one.provider.supports_international()),
+            self.sms
+                .iter()
+                .filter(|one| !international || one.provider.supports_international()),
             entropy,
         )
     }
@@ -66,7 +96,11 @@ fn choose<'all, P: ?Sized + 'all>(
     }
     let total: u64 = candidates.clone().map(|one| u64::from(one.priority)).sum();
     let evenly = total == 0;
-    let total = if evenly { candidates.clone().count() as u64 } else { total };
+    let total = if evenly {
+        candidates.clone().count() as u64
+    } else {
+        total
+    };
     if total == 0 {
         return None;
     }
@@ -100,14 +134,19 @@ mod tests {
         let all: Vec<Weighted<str>> = weights
             .iter()
             .enumerate()
-            .map(|(index, weight)| Weighted { provider: index.to_string().into(), priority: *weight })
+            .map(|(index, weight)| Weighted {
+                provider: index.to_string().into(),
+                priority: *weight,
+            })
             .collect();
         choose(all.iter(), &Fixed(number)).map(|name| name.to_string())
     }
 
     #[test]
     fn providers_are_drawn_by_weight() {
-        let counts = (0..100).filter(|number| drawn(&[51, 49], *number).as_deref() == Some("0")).count();
+        let counts = (0..100)
+            .filter(|number| drawn(&[51, 49], *number).as_deref() == Some("0"))
+            .count();
         assert_eq!(counts, 51);
     }
 

@@ -13,7 +13,11 @@ const PRETENCE: &str = "test";
 
 /// The hand-over of a message with a test key: it becomes `sending`, and its receipt will be made up.
 pub(crate) fn pretend_to_send(message: &Notification, now: Timestamp) -> Outcome {
-    debug_assert_eq!(message.key_type, KeyType::Test, "only test traffic is pretended");
+    debug_assert_eq!(
+        message.key_type,
+        KeyType::Test,
+        "only test traffic is pretended"
+    );
     Outcome {
         id: message.id,
         status: NotificationStatus::Sending,
@@ -27,7 +31,10 @@ pub(crate) fn pretend_to_send(message: &Notification, now: Timestamp) -> Outcome
 
 /// Those of these messages whose receipts have to be made up.
 pub(crate) fn to_come(outcomes: &[Outcome]) -> impl Iterator<Item = NotificationId> {
-    outcomes.iter().filter(|outcome| outcome.sent_by.as_deref() == Some(PRETENCE)).map(|outcome| outcome.id)
+    outcomes
+        .iter()
+        .filter(|outcome| outcome.sent_by.as_deref() == Some(PRETENCE))
+        .map(|outcome| outcome.id)
 }
 
 /// Makes up the receipts of messages with a test key.
@@ -35,7 +42,10 @@ pub(crate) async fn make_up(app: &App, task: &Task, ids: &[NotificationId]) -> V
     match try_make_up(app, task, ids).await {
         Ok(()) => Verdict::Done,
         Err(fault) => {
-            warn!(error = &fault as &dyn std::error::Error, "cannot make up receipts, will try again");
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "cannot make up receipts, will try again"
+            );
             Verdict::Retry(std::time::Duration::from_secs(5))
         }
     }
@@ -45,7 +55,9 @@ async fn try_make_up(app: &App, task: &Task, ids: &[NotificationId]) -> Result<(
     let mut outcomes = Vec::with_capacity(ids.len());
     let mut session = app.read().await?;
     for id in ids {
-        let Some(message) = store::notifications::find(&mut session, task.taken().service_id, *id).await? else {
+        let Some(message) =
+            store::notifications::find(&mut session, task.taken().service_id, *id).await?
+        else {
             continue;
         };
         let contents = message.open(app.store.vault())?;
@@ -87,8 +99,14 @@ mod tests {
             ("447700900003", NotificationStatus::TemporaryFailure),
             ("447700900002", NotificationStatus::PermanentFailure),
             ("447700900004", NotificationStatus::Delivered),
-            ("temp-fail@simulator.notify", NotificationStatus::TemporaryFailure),
-            ("perm-fail@simulator.notify", NotificationStatus::PermanentFailure),
+            (
+                "temp-fail@simulator.notify",
+                NotificationStatus::TemporaryFailure,
+            ),
+            (
+                "perm-fail@simulator.notify",
+                NotificationStatus::PermanentFailure,
+            ),
             ("ada@example.com", NotificationStatus::Delivered),
         ] {
             assert_eq!(made_up_outcome(recipient), outcome, "{recipient}");

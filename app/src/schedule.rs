@@ -21,8 +21,14 @@ struct Entry {
 /// The schedule.
 const TABLE: &[Entry] = &[
     // The reference looks every quarter of an hour; a job here starts in the minute it asks for.
-    Entry { kind: tasks::RUN_SCHEDULED_JOBS, every_minutes: 1 },
-    Entry { kind: tasks::PREPARE_PARTITIONS, every_minutes: 60 },
+    Entry {
+        kind: tasks::RUN_SCHEDULED_JOBS,
+        every_minutes: 1,
+    },
+    Entry {
+        kind: tasks::PREPARE_PARTITIONS,
+        every_minutes: 60,
+    },
 ];
 
 /// How many days of partitions are made ahead.
@@ -33,9 +39,12 @@ pub async fn run(app: &App, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let minute = this_minute(app.clock.now());
         if let Err(fault) = fire(app, minute).await {
-            warn!(error = &fault as &dyn std::error::Error, "the clock cannot enqueue, will try again");
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "the clock cannot enqueue, will try again"
+            );
         }
-        let next = minute.plus(Duration::from_secs(60));
+        let next = minute.plus(Duration::from_mins(1));
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(next.since(app.clock.now()).max(Duration::from_millis(50))) => {}
@@ -46,8 +55,12 @@ pub async fn run(app: &App, stop: CancellationToken) {
 /// Enqueues what is due in this minute.
 pub async fn fire(app: &App, minute: Timestamp) -> Result<(), store::Error> {
     let number = minute.unix_seconds().div_euclid(60);
-    let due = TABLE.iter().filter(|entry| number.rem_euclid(entry.every_minutes) == 0);
-    let tasks = due.map(|entry| tasks::periodic(entry.kind, minute)).collect();
+    let due = TABLE
+        .iter()
+        .filter(|entry| number.rem_euclid(entry.every_minutes) == 0);
+    let tasks = due
+        .map(|entry| tasks::periodic(entry.kind, minute))
+        .collect();
     let mut tx = app.write().await?;
     tx.enqueue(tasks).await?;
     app.commit_and_wake(tx, &[tasks::PERIODIC]).await
@@ -63,8 +76,11 @@ pub async fn prepare_partitions(app: &App) -> Verdict {
     match make_days(app).await {
         Ok(()) => Verdict::Done,
         Err(fault) => {
-            warn!(error = &fault as &dyn std::error::Error, "cannot prepare the days to come, will try again");
-            Verdict::Retry(Duration::from_secs(60))
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "cannot prepare the days to come, will try again"
+            );
+            Verdict::Retry(Duration::from_mins(1))
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Allowance, ApiKeyId, KeyType, Permission, Private, ReplyToId, ServiceId, SmsSenderId, Timestamp, UserId,
+    Allowance, ApiKeyId, KeyType, Permission, Private, ReplyToId, ServiceId, SmsSenderId,
+    Timestamp, UserId,
 };
 use store::{
     Tx,
@@ -70,7 +71,13 @@ pub enum ServiceError {
 /// Makes a service.
 pub async fn create(app: &App, new: NewService) -> Result<Service, ServiceError> {
     let mut tx = app.write().await?;
-    let service = create_in(app, &mut tx, ServiceId::mint(app.clock.now(), app.entropy()), new).await?;
+    let service = create_in(
+        app,
+        &mut tx,
+        ServiceId::mint(app.clock.now(), app.entropy()),
+        new,
+    )
+    .await?;
     tx.commit().await?;
     Ok(service)
 }
@@ -85,7 +92,9 @@ pub(crate) async fn create_in(
         return Err(ServiceError::Invalid("a service needs a name"));
     }
     if new.rate_limit == 0 {
-        return Err(ServiceError::Invalid("the rate limit is a number of requests a minute, at least 1"));
+        return Err(ServiceError::Invalid(
+            "the rate limit is a number of requests a minute, at least 1",
+        ));
     }
     let now = app.clock.now();
     let service = Service {
@@ -109,7 +118,11 @@ pub(crate) async fn create_in(
     };
     store::senders::insert_sms_sender(tx, id, &sender, now).await?;
     if let Some(email_address) = new.reply_to {
-        let reply_to = ReplyTo { id: ReplyToId::mint(now, app.entropy()), email_address, is_default: true };
+        let reply_to = ReplyTo {
+            id: ReplyToId::mint(now, app.entropy()),
+            email_address,
+            is_default: true,
+        };
         store::senders::insert_reply_to(tx, id, &reply_to, now).await?;
     }
     Ok(service)
@@ -117,8 +130,16 @@ pub(crate) async fn create_in(
 
 /// A name that fits where the sender of a text is shown: letters and digits, eleven at most.
 fn sender_of(name: &str) -> String {
-    let fitting: String = name.chars().filter(char::is_ascii_alphanumeric).take(11).collect();
-    if fitting.is_empty() { "Pillarbox".to_owned() } else { fitting }
+    let fitting: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(11)
+        .collect();
+    if fitting.is_empty() {
+        "Pillarbox".to_owned()
+    } else {
+        fitting
+    }
 }
 
 /// All services, by name.
@@ -127,12 +148,21 @@ pub async fn list(app: &App) -> Result<Vec<Service>, ServiceError> {
 }
 
 /// Switches a service on or off, and in or out of trial mode.
-pub async fn set_mode(app: &App, id: ServiceId, active: bool, restricted: bool) -> Result<(), ServiceError> {
+pub async fn set_mode(
+    app: &App,
+    id: ServiceId,
+    active: bool,
+    restricted: bool,
+) -> Result<(), ServiceError> {
     let mut tx = app.write().await?;
     let found = store::services::set_mode(&mut tx, id, active, restricted).await?;
     tx.commit().await?;
     app.tenants.forget(id).await;
-    if found { Ok(()) } else { Err(ServiceError::NoSuch("service")) }
+    if found {
+        Ok(())
+    } else {
+        Err(ServiceError::NoSuch("service"))
+    }
 }
 
 /// A key that was just made: the only moment at which it can be read.
@@ -154,7 +184,9 @@ pub async fn create_key(
     key_type: KeyType,
 ) -> Result<MadeKey, ServiceError> {
     let mut tx = app.write().await?;
-    store::services::find(&mut tx, service).await?.ok_or(ServiceError::NoSuch("service"))?;
+    store::services::find(&mut tx, service)
+        .await?
+        .ok_or(ServiceError::NoSuch("service"))?;
     let made = create_key_in(app, &mut tx, service, name, key_type).await?;
     tx.commit().await?;
     app.tenants.forget(service).await;
@@ -184,7 +216,11 @@ pub(crate) async fn create_key_in(
         revoked_at: None,
     };
     store::api_keys::insert(tx, app.store.vault(), &key).await?;
-    Ok(MadeKey { id: key.id, key_type, key: format!("{name}-{service}-{secret}").into() })
+    Ok(MadeKey {
+        id: key.id,
+        key_type,
+        key: format!("{name}-{service}-{secret}").into(),
+    })
 }
 
 /// A UUID of version 4: 122 bits that nobody can foretell.
@@ -206,7 +242,11 @@ pub async fn revoke_key(app: &App, service: ServiceId, id: ApiKeyId) -> Result<(
     let found = store::api_keys::revoke(&mut tx, service, id, app.clock.now()).await?;
     tx.commit().await?;
     app.tenants.forget(service).await;
-    if found { Ok(()) } else { Err(ServiceError::NoSuch("key that is not revoked yet")) }
+    if found {
+        Ok(())
+    } else {
+        Err(ServiceError::NoSuch("key that is not revoked yet"))
+    }
 }
 
 /// Adds a text message sender.
@@ -222,7 +262,9 @@ pub async fn add_sms_sender(
         is_default,
     };
     let mut tx = app.write().await?;
-    store::services::find(&mut tx, service).await?.ok_or(ServiceError::NoSuch("service"))?;
+    store::services::find(&mut tx, service)
+        .await?
+        .ok_or(ServiceError::NoSuch("service"))?;
     store::senders::insert_sms_sender(&mut tx, service, &sender, app.clock.now()).await?;
     tx.commit().await?;
     app.tenants.forget(service).await;
@@ -242,7 +284,9 @@ pub async fn add_reply_to(
         is_default,
     };
     let mut tx = app.write().await?;
-    store::services::find(&mut tx, service).await?.ok_or(ServiceError::NoSuch("service"))?;
+    store::services::find(&mut tx, service)
+        .await?
+        .ok_or(ServiceError::NoSuch("service"))?;
     store::senders::insert_reply_to(&mut tx, service, &reply_to, app.clock.now()).await?;
     tx.commit().await?;
     app.tenants.forget(service).await;
@@ -274,7 +318,11 @@ pub async fn add_member(
 
 /// Puts a recipient on a service's guest list.
 pub async fn add_guest(app: &App, service: ServiceId, recipient: &str) -> Result<(), ServiceError> {
-    let kind = if recipient.contains('@') { "email" } else { "mobile" };
+    let kind = if recipient.contains('@') {
+        "email"
+    } else {
+        "mobile"
+    };
     let mut tx = app.write().await?;
     store::services::add_guest(&mut tx, service, kind, recipient).await?;
     tx.commit().await?;

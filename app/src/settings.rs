@@ -9,12 +9,17 @@ impl Money {
     /// So many times this amount.
     #[must_use]
     pub const fn times(self, count: u32) -> Self {
-        Self { micropounds: self.micropounds * count as i64 }
+        Self {
+            micropounds: self.micropounds * count as i64,
+        }
     }
 
     /// As the API writes it: a number of pounds.
     pub fn pounds(self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "an amount on one message is far below 2^53 micropounds")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "an amount on one message is far below 2^53 micropounds"
+        )]
         let micropounds = self.micropounds as f64;
         micropounds / 1_000_000.0
     }
@@ -40,7 +45,9 @@ impl Default for Settings {
         Self {
             email_domain: "notify.example.com".to_owned(),
             admin_base_url: "http://127.0.0.1:6011".to_owned(),
-            sms_rate: Money { micropounds: 23_300 },
+            sms_rate: Money {
+                micropounds: 23_300,
+            },
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
         }

@@ -32,12 +32,30 @@ pub(crate) const PERIODIC: &str = "periodic-tasks";
 
 /// The pools of workers, by the names of the queues of workers §2, with how many tasks each works on at once.
 pub const POOLS: &[Pool] = &[
-    Pool { name: SEND_EMAIL, workers: 4 },
-    Pool { name: SEND_SMS, workers: 4 },
-    Pool { name: SEND_LETTER, workers: 2 },
-    Pool { name: JOBS, workers: 4 },
-    Pool { name: RESEARCH_MODE, workers: 2 },
-    Pool { name: PERIODIC, workers: 2 },
+    Pool {
+        name: SEND_EMAIL,
+        workers: 4,
+    },
+    Pool {
+        name: SEND_SMS,
+        workers: 4,
+    },
+    Pool {
+        name: SEND_LETTER,
+        workers: 2,
+    },
+    Pool {
+        name: JOBS,
+        workers: 4,
+    },
+    Pool {
+        name: RESEARCH_MODE,
+        workers: 2,
+    },
+    Pool {
+        name: PERIODIC,
+        workers: 2,
+    },
 ];
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,23 +91,60 @@ pub(crate) fn deliver(
         Channel::Sms => DELIVER_SMS,
         Channel::Letter => DELIVER_LETTER,
     };
-    new(id, delivery_pool(channel), lane, service_id, kind, &Ids { ids: ids.to_vec() }, now)
+    new(
+        id,
+        delivery_pool(channel),
+        lane,
+        service_id,
+        kind,
+        &Ids { ids: ids.to_vec() },
+        now,
+    )
 }
 
 /// Make up the receipts of these messages.
-pub(crate) fn made_up_receipts(id: TaskId, service: ServiceId, ids: &[NotificationId], now: Timestamp) -> NewTask {
-    new(id, RESEARCH_MODE, Lane::Normal, service, MADE_UP_RECEIPTS, &Ids { ids: ids.to_vec() }, now)
+pub(crate) fn made_up_receipts(
+    id: TaskId,
+    service: ServiceId,
+    ids: &[NotificationId],
+    now: Timestamp,
+) -> NewTask {
+    new(
+        id,
+        RESEARCH_MODE,
+        Lane::Normal,
+        service,
+        MADE_UP_RECEIPTS,
+        &Ids { ids: ids.to_vec() },
+        now,
+    )
 }
 
 /// Keep the rows of this job.
 pub(crate) fn process_job(id: TaskId, service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
-    new(id, JOBS, Lane::Normal, service, PROCESS_JOB, &OneJob { job }, now)
+    new(
+        id,
+        JOBS,
+        Lane::Normal,
+        service,
+        PROCESS_JOB,
+        &OneJob { job },
+        now,
+    )
 }
 
 /// Something that the clock fires. Its id is a function of what it is and when: two clocks enqueue it once.
 pub(crate) fn periodic(kind: &'static str, at: Timestamp) -> NewTask {
     let name = Uuid::new_v5(&Uuid::nil(), format!("{kind} {at}").as_bytes());
-    new(name.into(), PERIODIC, Lane::Priority, Uuid::nil().into(), kind, &serde_json::json!({}), at)
+    new(
+        name.into(),
+        PERIODIC,
+        Lane::Priority,
+        Uuid::nil().into(),
+        kind,
+        &serde_json::json!({}),
+        at,
+    )
 }
 
 fn new(
@@ -118,16 +173,41 @@ fn new(
 impl Work for App {
     async fn work(&self, task: &Task) -> Verdict {
         match task.taken().kind.as_str() {
-            DELIVER_EMAIL => with(task, async |Ids { ids }| deliver::deliver(self, task, Channel::Email, &ids).await).await,
-            DELIVER_SMS => with(task, async |Ids { ids }| deliver::deliver(self, task, Channel::Sms, &ids).await).await,
-            DELIVER_LETTER => {
-                with(task, async |Ids { ids }| deliver::deliver(self, task, Channel::Letter, &ids).await).await
+            DELIVER_EMAIL => {
+                with(task, async |Ids { ids }| {
+                    deliver::deliver(self, task, Channel::Email, &ids).await
+                })
+                .await
             }
-            PROCESS_JOB => with(task, async |OneJob { job }| jobs::process(self, task, job).await).await,
-            MADE_UP_RECEIPTS => with(task, async |Ids { ids }| receipts::make_up(self, task, &ids).await).await,
+            DELIVER_SMS => {
+                with(task, async |Ids { ids }| {
+                    deliver::deliver(self, task, Channel::Sms, &ids).await
+                })
+                .await
+            }
+            DELIVER_LETTER => {
+                with(task, async |Ids { ids }| {
+                    deliver::deliver(self, task, Channel::Letter, &ids).await
+                })
+                .await
+            }
+            PROCESS_JOB => {
+                with(task, async |OneJob { job }| {
+                    jobs::process(self, task, job).await
+                })
+                .await
+            }
+            MADE_UP_RECEIPTS => {
+                with(task, async |Ids { ids }| {
+                    receipts::make_up(self, task, &ids).await
+                })
+                .await
+            }
             RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
-            other => Verdict::GiveUp(format!("this program knows no task `{other}`: a newer one may have left it")),
+            other => Verdict::GiveUp(format!(
+                "this program knows no task `{other}`: a newer one may have left it"
+            )),
         }
     }
 }

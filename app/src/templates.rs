@@ -65,8 +65,14 @@ pub(crate) struct Templates {
 impl Templates {
     pub(crate) fn new() -> Self {
         Self {
-            current: Cache::builder().max_capacity(10_000).time_to_live(CURRENT_IS_FRESH).build(),
-            versions: Cache::builder().max_capacity(10_000).time_to_live(A_VERSION_IS_FRESH).build(),
+            current: Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(CURRENT_IS_FRESH)
+                .build(),
+            versions: Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(A_VERSION_IS_FRESH)
+                .build(),
         }
     }
 }
@@ -81,7 +87,10 @@ pub async fn find(
         let found = store::templates::find(&mut app.store.read().await?, service, id).await?;
         Ok::<_, store::Error>(found.map(|template| Arc::new(Prepared::new(template))))
     };
-    app.templates.current.try_get_with((service, id), load).await
+    app.templates
+        .current
+        .try_get_with((service, id), load)
+        .await
 }
 
 /// A template of a service as it was at `version`.
@@ -92,10 +101,15 @@ pub async fn find_version(
     version: u32,
 ) -> Result<Option<Arc<Prepared>>, Arc<store::Error>> {
     let load = async {
-        let found = store::templates::find_version(&mut app.store.read().await?, service, id, version).await?;
+        let found =
+            store::templates::find_version(&mut app.store.read().await?, service, id, version)
+                .await?;
         Ok::<_, store::Error>(found.map(|template| Arc::new(Prepared::new(template))))
     };
-    app.templates.versions.try_get_with((service, id, version), load).await
+    app.templates
+        .versions
+        .try_get_with((service, id, version), load)
+        .await
 }
 
 /// The templates of a service, by name.
@@ -138,12 +152,18 @@ pub enum TemplateError {
 }
 
 /// Writes a new template.
-pub async fn create(app: &App, service: ServiceId, new: NewTemplate) -> Result<Template, TemplateError> {
+pub async fn create(
+    app: &App,
+    service: ServiceId,
+    new: NewTemplate,
+) -> Result<Template, TemplateError> {
     let now = app.clock.now();
     let id = TemplateId::mint(now, app.entropy());
     let template = first_version(service, id, new, now)?;
     let mut tx = app.write().await?;
-    store::services::find(&mut tx, service).await?.ok_or(TemplateError::NoSuch("service"))?;
+    store::services::find(&mut tx, service)
+        .await?
+        .ok_or(TemplateError::NoSuch("service"))?;
     store::templates::insert(&mut tx, &template).await?;
     tx.commit().await?;
     Ok(template)
@@ -183,10 +203,13 @@ pub async fn update(
 ) -> Result<Template, TemplateError> {
     check(&new)?;
     let mut tx = app.write().await?;
-    let before =
-        store::templates::find(&mut tx, service, id).await?.ok_or(TemplateError::NoSuch("template"))?;
+    let before = store::templates::find(&mut tx, service, id)
+        .await?
+        .ok_or(TemplateError::NoSuch("template"))?;
     if before.template_type != new.template_type {
-        return Err(TemplateError::Invalid("the type of a template cannot change: make another"));
+        return Err(TemplateError::Invalid(
+            "the type of a template cannot change: make another",
+        ));
     }
     let after = Template {
         version: before.version + 1,
@@ -211,18 +234,27 @@ pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<()
     let archived = store::templates::archive(&mut tx, service, id).await?;
     tx.commit().await?;
     app.templates.current.invalidate(&(service, id)).await;
-    if archived { Ok(()) } else { Err(TemplateError::NoSuch("template that is not archived yet")) }
+    if archived {
+        Ok(())
+    } else {
+        Err(TemplateError::NoSuch("template that is not archived yet"))
+    }
 }
 
 fn check(new: &NewTemplate) -> Result<(), TemplateError> {
-    let has_subject = new.subject.as_deref().is_some_and(|subject| !subject.trim().is_empty());
+    let has_subject = new
+        .subject
+        .as_deref()
+        .is_some_and(|subject| !subject.trim().is_empty());
     match new.template_type {
         _ if new.name.trim().is_empty() => Err(TemplateError::Invalid("a template needs a name")),
-        _ if new.content.trim().is_empty() => Err(TemplateError::Invalid("a template needs content")),
-        Channel::Sms if has_subject => Err(TemplateError::Invalid("a text message has no subject")),
-        Channel::Email | Channel::Letter if !has_subject => {
-            Err(TemplateError::Invalid("an e-mail or letter template needs a subject"))
+        _ if new.content.trim().is_empty() => {
+            Err(TemplateError::Invalid("a template needs content"))
         }
+        Channel::Sms if has_subject => Err(TemplateError::Invalid("a text message has no subject")),
+        Channel::Email | Channel::Letter if !has_subject => Err(TemplateError::Invalid(
+            "an e-mail or letter template needs a subject",
+        )),
         _ => Ok(()),
     }
 }

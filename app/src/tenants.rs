@@ -16,7 +16,7 @@ use crate::App;
 
 const FRESH: Duration = Duration::from_secs(2);
 /// Keys revoked longer ago than this do not exist (public-api §3.3).
-const REVOKED_KEYS_COUNT_FOR: Duration = Duration::from_secs(7 * 86_400);
+const REVOKED_KEYS_COUNT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// A service with all that belongs to it and is needed for every message.
 #[derive(Debug)]
@@ -61,7 +61,9 @@ impl Tenant {
 
     /// What goes before its texts.
     pub fn sms_prefix(&self) -> Option<&str> {
-        self.service.prefix_sms.then_some(self.service.name.as_str())
+        self.service
+            .prefix_sms
+            .then_some(self.service.name.as_str())
     }
 
     /// Whether messages of this kind may only go to the team and the guest list.
@@ -91,7 +93,12 @@ pub(crate) struct Tenants(Cache<ServiceId, Option<Arc<Tenant>>>);
 
 impl Tenants {
     pub(crate) fn new() -> Self {
-        Self(Cache::builder().max_capacity(10_000).time_to_live(FRESH).build())
+        Self(
+            Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(FRESH)
+                .build(),
+        )
     }
 
     pub(crate) async fn forget(&self, service: ServiceId) {

@@ -27,18 +27,32 @@ pub fn parse_uuid(text: &str) -> Result<Uuid, NotAnId> {
     if bare.len() != 32 || !bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(NotAnId);
     }
-    u128::from_str_radix(&bare, 16).map(Uuid::from_u128).map_err(|_| NotAnId)
+    u128::from_str_radix(&bare, 16)
+        .map(Uuid::from_u128)
+        .map_err(|_| NotAnId)
 }
 
 fn canonical(text: &str) -> Result<Uuid, NotAnId> {
-    if text.len() == 36 { Uuid::try_parse(text).map_err(|_| NotAnId) } else { Err(NotAnId) }
+    if text.len() == 36 {
+        Uuid::try_parse(text).map_err(|_| NotAnId)
+    } else {
+        Err(NotAnId)
+    }
 }
 
 /// A new id of the shape of version 7: the time in milliseconds, then 74 random bits.
 pub fn mint(now: Timestamp, entropy: &dyn Entropy) -> Uuid {
     let mut random = [0; 10];
     entropy.fill(&mut random);
-    shaped(now, u128::from_be_bytes([&[0; 6][..], &random[..]].concat().try_into().expect("six and ten bytes")))
+    shaped(
+        now,
+        u128::from_be_bytes(
+            [&[0; 6][..], &random[..]]
+                .concat()
+                .try_into()
+                .expect("six and ten bytes"),
+        ),
+    )
 }
 
 /// The time, and the low 74 bits of `tail` around the version and variant bits.
@@ -52,7 +66,12 @@ fn shaped(time: Timestamp, tail: u128) -> Uuid {
 /// The ids of all notifications that were accepted on `day` lie from the first bound up to, not including, the second.
 pub fn day_bounds(day: UtcDay) -> (Uuid, Uuid) {
     let lowest = |day: UtcDay| {
-        let millis = u128::from(day.start().unix_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
+        let millis = u128::from(
+            day.start()
+                .unix_millis()
+                .clamp(0, (1 << 48) - 1)
+                .unsigned_abs(),
+        );
         Uuid::from_u128(millis << 80)
     };
     (lowest(day), lowest(day.plus_days(1)))
@@ -183,8 +202,12 @@ impl JobOrigin {
     /// The id of the notification of row `row`, counted from 0.
     pub fn row(&self, row: u32) -> NotificationId {
         debug_assert!(row < Self::MAX_ROWS, "a row number has 24 bits");
-        let job_bits = Uuid::new_v5(&self.service.0, self.job.0.as_bytes()).as_u128() & ((1 << 50) - 1);
-        NotificationId(shaped(self.due, job_bits << Self::ROW_BITS | u128::from(row)))
+        let job_bits =
+            Uuid::new_v5(&self.service.0, self.job.0.as_bytes()).as_u128() & ((1 << 50) - 1);
+        NotificationId(shaped(
+            self.due,
+            job_bits << Self::ROW_BITS | u128::from(row),
+        ))
     }
 
     /// The ids of all rows there could be.
@@ -211,17 +234,27 @@ mod tests {
     fn every_accepted_spelling_of_a_uuid_is_the_same_id() {
         let id = parse_uuid("22222222-0000-4000-8000-00000000000a").unwrap();
         for spelling in [
-            "222222220000400080000000 0000000a".replace(' ', "").as_str(),
+            "222222220000400080000000 0000000a"
+                .replace(' ', "")
+                .as_str(),
             "{22222222-0000-4000-8000-00000000000A}",
             "urn:uuid:22222222-0000-4000-8000-00000000000a",
             "2-2222222-0000-4000-8000-00000000000a",
         ] {
             assert_eq!(parse_uuid(spelling), Ok(id), "{spelling}");
         }
-        for wrong in ["", "22222222-0000-4000-8000-00000000000", " 22222222-0000-4000-8000-00000000000a", "+"] {
+        for wrong in [
+            "",
+            "22222222-0000-4000-8000-00000000000",
+            " 22222222-0000-4000-8000-00000000000a",
+            "+",
+        ] {
             assert_eq!(parse_uuid(wrong), Err(NotAnId), "{wrong}");
         }
-        assert_eq!(parse_uuid("+2222222000040008000000000000000a"), Err(NotAnId));
+        assert_eq!(
+            parse_uuid("+2222222000040008000000000000000a"),
+            Err(NotAnId)
+        );
     }
 
     #[test]

@@ -30,14 +30,20 @@ impl JobStatus {
     /// Whether a job in this status may change to `next` (workers §4.2). Staying as it is, is no change.
     pub const fn may_become(self, next: Self) -> bool {
         use JobStatus::{
-            Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Pending, Scheduled,
-            SendingLimitsExceeded,
+            Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Pending,
+            Scheduled, SendingLimitsExceeded,
         };
         matches!(
             (self, next),
             (Scheduled, Cancelled | Pending)
-                | (Pending, InProgress | Cancelled | SendingLimitsExceeded | Error)
-                | (InProgress, Finished | Cancelled | SendingLimitsExceeded | Error)
+                | (
+                    Pending,
+                    InProgress | Cancelled | SendingLimitsExceeded | Error
+                )
+                | (
+                    InProgress,
+                    Finished | Cancelled | SendingLimitsExceeded | Error
+                )
                 | (Error, InProgress)
                 | (Finished, FinishedAllNotificationsCreated)
                 | (FinishedAllNotificationsCreated, Cancelled)
@@ -46,7 +52,10 @@ impl JobStatus {
 
     /// The statuses from which a job may become `next`.
     pub fn that_may_become(next: Self) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |status| status.may_become(next))
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(move |status| status.may_become(next))
     }
 
     /// Nothing more will happen by itself.

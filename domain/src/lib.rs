@@ -16,8 +16,8 @@ mod words;
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use ids::{
-    ApiKeyId, JobId, JobOrigin, NotificationId, NotAnId, ReplyToId, ServiceId, SmsSenderId, TaskId, TemplateId, UserId,
-    day_bounds, mint, parse_uuid,
+    ApiKeyId, JobId, JobOrigin, NotAnId, NotificationId, ReplyToId, ServiceId, SmsSenderId, TaskId,
+    TemplateId, UserId, day_bounds, mint, parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;

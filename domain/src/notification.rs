@@ -76,11 +76,18 @@ impl NotificationStatus {
                     | S::ReturnedLetter
             ),
             S::Pending => {
-                matches!(next, S::Delivered | S::TemporaryFailure | S::PermanentFailure | S::TechnicalFailure)
+                matches!(
+                    next,
+                    S::Delivered | S::TemporaryFailure | S::PermanentFailure | S::TechnicalFailure
+                )
             }
             S::PendingVirusCheck => matches!(
                 next,
-                S::Created | S::VirusScanFailed | S::ValidationFailed | S::TechnicalFailure | S::Delivered
+                S::Created
+                    | S::VirusScanFailed
+                    | S::ValidationFailed
+                    | S::TechnicalFailure
+                    | S::Delivered
             ),
             S::Delivered => matches!(next, S::ReturnedLetter),
             _ => false,
@@ -89,7 +96,10 @@ impl NotificationStatus {
 
     /// The statuses from which a message may become `next`.
     pub fn that_may_become(next: Self) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |status| status.may_become(next))
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(move |status| status.may_become(next))
     }
 
     /// The API gives such a message a `completed_at` (public-api §14).
@@ -125,7 +135,13 @@ impl NotificationStatus {
     /// `accepted` and `received`. `None`: no such word.
     pub fn matching(word: &str) -> Option<Vec<Self>> {
         match word {
-            "failed" => Some(Self::ALL.iter().copied().filter(|status| status.is_failure()).collect()),
+            "failed" => Some(
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .filter(|status| status.is_failure())
+                    .collect(),
+            ),
             "accepted" => Some(vec![Self::Created, Self::Sending]),
             "received" => Some(vec![Self::Delivered]),
             _ => word.parse().ok().map(|status| vec![status]),
@@ -177,14 +193,24 @@ mod tests {
     fn a_handed_over_message_never_goes_back_to_waiting() {
         for status in NotificationStatus::ALL {
             let may = status.may_become(NotificationStatus::Created);
-            assert_eq!(may, *status == NotificationStatus::PendingVirusCheck, "{status}");
+            assert_eq!(
+                may,
+                *status == NotificationStatus::PendingVirusCheck,
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn groups_of_statuses_are_found_by_their_public_names() {
-        assert_eq!(NotificationStatus::matching("received"), Some(vec![NotificationStatus::Delivered]));
-        assert_eq!(NotificationStatus::matching("failed").map(|found| found.len()), Some(6));
+        assert_eq!(
+            NotificationStatus::matching("received"),
+            Some(vec![NotificationStatus::Delivered])
+        );
+        assert_eq!(
+            NotificationStatus::matching("failed").map(|found| found.len()),
+            Some(6)
+        );
         assert_eq!(NotificationStatus::matching("lost"), None);
     }
 }

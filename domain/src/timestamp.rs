@@ -40,13 +40,19 @@ impl Timestamp {
     /// This moment and so much later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This moment less so much.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long after `earlier` this is; nothing if it is not.
@@ -73,7 +79,8 @@ impl FromStr for Timestamp {
         let read = text
             .parse::<jiff::Timestamp>()
             .or_else(|_| text.parse::<jiff::civil::DateTime>().and_then(in_utc));
-        read.map(|moment| Self(moment.as_microsecond())).map_err(|_| NotATimestamp(text.to_owned()))
+        read.map(|moment| Self(moment.as_microsecond()))
+            .map_err(|_| NotATimestamp(text.to_owned()))
     }
 }
 
@@ -113,7 +120,9 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -147,7 +156,13 @@ impl UtcDay {
 impl fmt::Display for UtcDay {
     /// `2026-03-02`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.start().to_string().split('T').next().unwrap_or_default())
+        f.write_str(
+            self.start()
+                .to_string()
+                .split('T')
+                .next()
+                .unwrap_or_default(),
+        )
     }
 }
 
@@ -170,14 +185,27 @@ mod tests {
 
     #[test]
     fn a_time_without_a_zone_is_utc_and_a_date_is_its_midnight() {
-        assert_eq!("2026-03-02T10:00:00".parse(), Ok(Timestamp::from_unix_seconds(1_772_445_600)));
-        assert_eq!("2026-03-02".parse::<Timestamp>().unwrap().to_string(), "2026-03-02T00:00:00.000000Z");
+        assert_eq!(
+            "2026-03-02T10:00:00".parse(),
+            Ok(Timestamp::from_unix_seconds(1_772_445_600))
+        );
+        assert_eq!(
+            "2026-03-02".parse::<Timestamp>().unwrap().to_string(),
+            "2026-03-02T00:00:00.000000Z"
+        );
         assert!("tomorrow".parse::<Timestamp>().is_err());
     }
 
     #[test]
     fn moments_before_the_epoch_round_down() {
         let moment = Timestamp::from_unix_micros(-1);
-        assert_eq!((moment.unix_millis(), moment.unix_seconds(), moment.utc_day().number()), (-1, -1, -1));
+        assert_eq!(
+            (
+                moment.unix_millis(),
+                moment.unix_seconds(),
+                moment.utc_day().number()
+            ),
+            (-1, -1, -1)
+        );
     }
 }

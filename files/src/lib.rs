@@ -9,7 +9,9 @@ use std::{path::Path as FsPath, sync::Arc};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart, local::LocalFileSystem, memory::InMemory};
+use object_store::{
+    ObjectStore, ObjectStoreExt as _, WriteMultipart, local::LocalFileSystem, memory::InMemory,
+};
 
 pub use keys::Key;
 
@@ -49,22 +51,34 @@ const PARTS_UNDER_WAY: usize = 2;
 impl Files {
     /// Opens `file:<directory>` (made if it is not there) or `memory:`.
     pub fn open(address: &str) -> Result<Self, Error> {
-        let failed = |why: String| Error::Address { address: address.to_owned(), why };
+        let failed = |why: String| Error::Address {
+            address: address.to_owned(),
+            why,
+        };
         if address == "memory:" {
             return Ok(Self(Arc::new(InMemory::new())));
         }
         let Some(directory) = address.strip_prefix("file:") else {
             return Err(failed("it is of no known kind".to_owned()));
         };
-        std::fs::create_dir_all(FsPath::new(directory)).map_err(|error| failed(error.to_string()))?;
-        let storage = LocalFileSystem::new_with_prefix(directory).map_err(|error| failed(error.to_string()))?;
+        std::fs::create_dir_all(FsPath::new(directory))
+            .map_err(|error| failed(error.to_string()))?;
+        let storage = LocalFileSystem::new_with_prefix(directory)
+            .map_err(|error| failed(error.to_string()))?;
         Ok(Self(Arc::new(storage.with_fsync(true))))
     }
 
     /// Begins a file; it is there once the upload is finished.
     pub async fn begin(&self, key: &Key) -> Result<Upload, Error> {
-        let parts = self.0.put_multipart(&key.path()).await.map_err(|source| storage(key, source))?;
-        Ok(Upload { key: key.clone(), writer: WriteMultipart::new_with_chunk_size(parts, PART_BYTES) })
+        let parts = self
+            .0
+            .put_multipart(&key.path())
+            .await
+            .map_err(|source| storage(key, source))?;
+        Ok(Upload {
+            key: key.clone(),
+            writer: WriteMultipart::new_with_chunk_size(parts, PART_BYTES),
+        })
     }
 
     /// Reads a file as it comes.
@@ -72,9 +86,16 @@ impl Files {
         &self,
         key: &Key,
     ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + use<>, Error> {
-        let found = self.0.get(&key.path()).await.map_err(|source| storage(key, source))?;
+        let found = self
+            .0
+            .get(&key.path())
+            .await
+            .map_err(|source| storage(key, source))?;
         let key = key.clone();
-        Ok(found.into_stream().map_err(move |source| storage(&key, source)).boxed())
+        Ok(found
+            .into_stream()
+            .map_err(move |source| storage(&key, source))
+            .boxed())
     }
 
     /// Removes a file; harmless if it is not there.
@@ -89,7 +110,10 @@ impl Files {
 fn storage(key: &Key, source: object_store::Error) -> Error {
     match source {
         object_store::Error::NotFound { .. } => Error::Missing(key.clone()),
-        source => Error::Storage { key: key.clone(), source },
+        source => Error::Storage {
+            key: key.clone(),
+            source,
+        },
     }
 }
 
@@ -103,14 +127,20 @@ pub struct Upload {
 impl Upload {
     /// Adds bytes. Waits when the storage is slower than the caller.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.writer.wait_for_capacity(PARTS_UNDER_WAY).await.map_err(|source| storage(&self.key, source))?;
+        self.writer
+            .wait_for_capacity(PARTS_UNDER_WAY)
+            .await
+            .map_err(|source| storage(&self.key, source))?;
         self.writer.write(bytes);
         Ok(())
     }
 
     /// Makes the file durable under its key.
     pub async fn finish(self) -> Result<(), Error> {
-        self.writer.finish().await.map_err(|source| storage(&self.key, source))?;
+        self.writer
+            .finish()
+            .await
+            .map_err(|source| storage(&self.key, source))?;
         Ok(())
     }
 
@@ -126,32 +156,50 @@ mod tests {
     use super::*;
 
     async fn read_all(files: &Files, key: &Key) -> Result<Vec<u8>, Error> {
-        files.read(key).await?.try_fold(Vec::new(), |mut all, part| async move {
-            all.extend_from_slice(&part);
-            Ok(all)
-        })
-        .await
+        files
+            .read(key)
+            .await?
+            .try_fold(Vec::new(), |mut all, part| async move {
+                all.extend_from_slice(&part);
+                Ok(all)
+            })
+            .await
     }
 
     /// What every kind of storage must do.
     async fn keeps_its_word(files: Files) {
         let key = Key::spreadsheet(uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
-        assert!(matches!(read_all(&files, &key).await, Err(Error::Missing(_))));
+        assert!(matches!(
+            read_all(&files, &key).await,
+            Err(Error::Missing(_))
+        ));
 
         let mut upload = files.begin(&key).await.unwrap();
         upload.write(b"phone number\n").await.unwrap();
-        assert!(matches!(read_all(&files, &key).await, Err(Error::Missing(_))), "not there before it is finished");
+        assert!(
+            matches!(read_all(&files, &key).await, Err(Error::Missing(_))),
+            "not there before it is finished"
+        );
         upload.write(b"07700900123\n").await.unwrap();
         upload.finish().await.unwrap();
-        assert_eq!(read_all(&files, &key).await.unwrap(), b"phone number\n07700900123\n");
+        assert_eq!(
+            read_all(&files, &key).await.unwrap(),
+            b"phone number\n07700900123\n"
+        );
 
-        let mut dropped = files.begin(&Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::nil())).await.unwrap();
+        let mut dropped = files
+            .begin(&Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::nil()))
+            .await
+            .unwrap();
         dropped.write(b"never").await.unwrap();
         dropped.give_up().await;
 
         files.remove(&key).await.unwrap();
         files.remove(&key).await.unwrap();
-        assert!(matches!(read_all(&files, &key).await, Err(Error::Missing(_))));
+        assert!(matches!(
+            read_all(&files, &key).await,
+            Err(Error::Missing(_))
+        ));
     }
 
     #[tokio::test]

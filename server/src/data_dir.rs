@@ -45,7 +45,10 @@ impl DataDir {
 
     /// Makes the directory, for its owner alone, if it is not there.
     pub fn make(&self) -> anyhow::Result<()> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.0);
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0);
         made.with_context(|| format!("cannot make the data directory {}", self.0.display()))
     }
 
@@ -71,16 +74,27 @@ impl DataDir {
 
     fn take_lock(&self, take: fn(&File) -> Result<(), TryLockError>) -> anyhow::Result<Lock> {
         let path = self.file("lock");
-        let file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path);
         let file = file.with_context(|| format!("cannot open {}", path.display()))?;
         match take(&file) {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => bail!(
                 "another pillarbox uses the data directory {}{}: stop it, or give this one another with --data-dir",
                 self.0.display(),
-                self.running().ok().flatten().map(|it| format!(" (process {})", it.pid)).unwrap_or_default(),
+                self.running()
+                    .ok()
+                    .flatten()
+                    .map(|it| format!(" (process {})", it.pid))
+                    .unwrap_or_default(),
             ),
-            Err(TryLockError::Error(error)) => Err(error).context(format!("cannot lock {}", path.display())),
+            Err(TryLockError::Error(error)) => {
+                Err(error).context(format!("cannot lock {}", path.display()))
+            }
         }
     }
 
@@ -102,9 +116,14 @@ impl DataDir {
 
     /// A JSON file; `None` if it is not there.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<T>> {
-        let Some(text) = self.read(name)? else { return Ok(None) };
+        let Some(text) = self.read(name)? else {
+            return Ok(None);
+        };
         let read = serde_json::from_str(&text).map_err(|_| {
-            anyhow!("{} does not read: remove it and start the platform again", self.file(name).display())
+            anyhow!(
+                "{} does not read: remove it and start the platform again",
+                self.file(name).display()
+            )
         });
         read.map(Some)
     }
@@ -118,7 +137,10 @@ impl DataDir {
     pub fn announce(&self, running: &Running) -> anyhow::Result<Announcement> {
         let text = serde_json::to_string(running).expect("texts and numbers are writable as JSON");
         self.write_private("running.json", &text)?;
-        Ok(Announcement { path: self.file("running.json"), said: text })
+        Ok(Announcement {
+            path: self.file("running.json"),
+            said: text,
+        })
     }
 }
 
@@ -141,7 +163,12 @@ impl Drop for Announcement {
 fn put(path: &Path, content: &str) -> io::Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
     fs::rename(&fresh, path)?;
@@ -161,8 +188,14 @@ mod tests {
         directory.make().unwrap();
         directory.write_private("secret", "hunter2").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(directory.path()), mode(&directory.file("secret"))), (0o700, 0o600));
-        assert_eq!(directory.read("secret").unwrap().as_deref(), Some("hunter2"));
+        assert_eq!(
+            (mode(directory.path()), mode(&directory.file("secret"))),
+            (0o700, 0o600)
+        );
+        assert_eq!(
+            directory.read("secret").unwrap().as_deref(),
+            Some("hunter2")
+        );
     }
 
     #[test]
@@ -180,8 +213,16 @@ mod tests {
     fn an_announcement_takes_away_only_itself() {
         let directory = tempfile::tempdir().unwrap();
         let directory = DataDir::new(directory.path());
-        let first = directory.announce(&Running { url: "http://a".to_owned(), pid: 1 }).unwrap();
-        let second = Running { url: "http://b".to_owned(), pid: 2 };
+        let first = directory
+            .announce(&Running {
+                url: "http://a".to_owned(),
+                pid: 1,
+            })
+            .unwrap();
+        let second = Running {
+            url: "http://b".to_owned(),
+            pid: 2,
+        };
         let again = directory.announce(&second).unwrap();
         drop(first);
         assert_eq!(directory.running().unwrap(), Some(second));

@@ -5,14 +5,19 @@
 
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
-use app::{App, queue_view::{self, QueueView}};
+use app::{
+    App,
+    queue_view::{self, View},
+};
 use domain::Lane;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-const SECONDS: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+const SECONDS: &[f64] = &[
+    0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0,
+];
 const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -23,7 +28,10 @@ pub fn start() {
         let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
             .and_then(|builder| {
-                builder.set_buckets_for_metric(Matcher::Full("pillarbox_commit_batch_size".to_owned()), MESSAGES)
+                builder.set_buckets_for_metric(
+                    Matcher::Full("pillarbox_commit_batch_size".to_owned()),
+                    MESSAGES,
+                )
             })
             .expect("the buckets are not empty");
         let recorder = builder.build_recorder();
@@ -46,16 +54,43 @@ fn handle() -> Option<&'static PrometheusHandle> {
 
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
-    describe_counter!("pillarbox_notifications_accepted_total", "Messages that were asked for over the public API.");
-    describe_counter!("pillarbox_notifications_kept_total", "Messages that were made durable, from the API and from jobs.");
-    describe_counter!("pillarbox_notifications_handed_over_total", "Messages that a provider was given, by outcome.");
-    describe_counter!("pillarbox_task_attempts_total", "Tasks that were worked on, by kind and outcome.");
-    describe_counter!("pillarbox_dead_letters_total", "Tasks that were given up since the start.");
+    describe_counter!(
+        "pillarbox_notifications_accepted_total",
+        "Messages that were asked for over the public API."
+    );
+    describe_counter!(
+        "pillarbox_notifications_kept_total",
+        "Messages that were made durable, from the API and from jobs."
+    );
+    describe_counter!(
+        "pillarbox_notifications_handed_over_total",
+        "Messages that a provider was given, by outcome."
+    );
+    describe_counter!(
+        "pillarbox_task_attempts_total",
+        "Tasks that were worked on, by kind and outcome."
+    );
+    describe_counter!(
+        "pillarbox_dead_letters_total",
+        "Tasks that were given up since the start."
+    );
     describe_histogram!("pillarbox_task_seconds", "How long a task was worked on.");
-    describe_histogram!("pillarbox_commit_batch_size", "How many accepted messages shared a commit.");
-    describe_gauge!("pillarbox_tasks", "Tasks that wait or are worked on, by pool and lane.");
-    describe_gauge!("pillarbox_oldest_task_seconds", "How long the oldest task that is ready has waited, by pool and lane.");
-    describe_gauge!("pillarbox_dead_letters", "Tasks that were given up and wait for a person.");
+    describe_histogram!(
+        "pillarbox_commit_batch_size",
+        "How many accepted messages shared a commit."
+    );
+    describe_gauge!(
+        "pillarbox_tasks",
+        "Tasks that wait or are worked on, by pool and lane."
+    );
+    describe_gauge!(
+        "pillarbox_oldest_task_seconds",
+        "How long the oldest task that is ready has waited, by pool and lane."
+    );
+    describe_gauge!(
+        "pillarbox_dead_letters",
+        "Tasks that were given up and wait for a person."
+    );
 }
 
 /// Looks at what waits, again and again, until `stop`; and lets a key that was added to the key file be used.
@@ -63,10 +98,16 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
     loop {
         match queue_view::look(app).await {
             Ok(view) => publish(app, &view),
-            Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot look at the queue, will look again"),
+            Err(error) => warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot look at the queue, will look again"
+            ),
         }
         if let Err(error) = app.store().vault().reload() {
-            warn!(error = &error as &dyn std::error::Error, "the key file does not read, the keys of before are used");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the key file does not read, the keys of before are used"
+            );
         }
         if let Some(handle) = handle() {
             handle.run_upkeep();
@@ -78,16 +119,23 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
     }
 }
 
-fn publish(app: &App, view: &QueueView) {
+fn publish(app: &App, view: &View) {
     let now = app.clock().now();
-    let lanes: BTreeMap<(&str, Lane), _> = view.lanes.iter().map(|one| ((one.pool.as_str(), one.lane), one)).collect();
+    let lanes: BTreeMap<(&str, Lane), _> = view
+        .lanes
+        .iter()
+        .map(|one| ((one.pool.as_str(), one.lane), one))
+        .collect();
     // A lane that has emptied is told too, or its last number would stand for ever.
     for pool in app::tasks::POOLS {
         for lane in Lane::ALL {
             let depth = lanes.get(&(pool.name, *lane));
             let tasks = depth.map_or(0, |depth| depth.tasks);
-            let oldest = depth.and_then(|depth| depth.oldest_ready).map_or(0.0, |since| now.since(since).as_secs_f64());
-            metrics::gauge!("pillarbox_tasks", "pool" => pool.name, "lane" => lane.as_str()).set(tasks);
+            let oldest = depth
+                .and_then(|depth| depth.oldest_ready)
+                .map_or(0.0, |since| now.since(since).as_secs_f64());
+            metrics::gauge!("pillarbox_tasks", "pool" => pool.name, "lane" => lane.as_str())
+                .set(tasks);
             metrics::gauge!("pillarbox_oldest_task_seconds", "pool" => pool.name, "lane" => lane.as_str()).set(oldest);
         }
     }

@@ -27,7 +27,9 @@ pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            anyhow::bail!("cannot listen on {address}: the port is in use; stop what uses it, or take another with --listen")
+            anyhow::bail!(
+                "cannot listen on {address}: the port is in use; stop what uses it, or take another with --listen"
+            )
         }
         Err(error) => Err(error).context(format!("cannot listen on {address}")),
     }
@@ -35,9 +37,15 @@ pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 
 /// The URL under which this machine reaches a listener.
 pub fn url_of(listener: &TcpListener) -> anyhow::Result<String> {
-    let mut address: SocketAddr = listener.local_addr().context("the listener has no address")?;
+    let mut address: SocketAddr = listener
+        .local_addr()
+        .context("the listener has no address")?;
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { [0u16, 0, 0, 0, 0, 0, 0, 1].into() });
+        address.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            [0u16, 0, 0, 0, 0, 0, 0, 1].into()
+        });
     }
     Ok(format!("http://{address}"))
 }
@@ -51,7 +59,12 @@ pub struct AtWork {
 }
 
 /// Begins: answers on `listener` if there is one, works on tasks and fires the clock as `roles` say.
-pub fn start(platform: Platform, roles: &[Role], listener: Option<TcpListener>, stop: CancellationToken) -> AtWork {
+pub fn start(
+    platform: Platform,
+    roles: &[Role],
+    listener: Option<TcpListener>,
+    stop: CancellationToken,
+) -> AtWork {
     let mut parts = JoinSet::new();
     if let Some(listener) = listener {
         parts.spawn(answer(listener, platform.router(), stop.clone()));
@@ -76,15 +89,26 @@ pub fn start(platform: Platform, roles: &[Role], listener: Option<TcpListener>, 
         measures::watch(&app, &watching).await;
         Ok(())
     });
-    AtWork { platform, stop, parts }
+    AtWork {
+        platform,
+        stop,
+        parts,
+    }
 }
 
-async fn answer(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> anyhow::Result<()> {
+async fn answer(
+    listener: TcpListener,
+    router: axum::Router,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     // Answers are small and wanted at once.
     let listener = listener.tap_io(|connection| {
         let _ = connection.set_nodelay(true);
     });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await.context("cannot answer HTTP any more")
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+        .context("cannot answer HTTP any more")
 }
 
 impl AtWork {
@@ -107,7 +131,10 @@ impl AtWork {
             self.platform.app.store().close().await;
         });
         if finished.await.is_err() {
-            warn!("not all was finished in {} seconds; the rest is taken up at the next start", patience.as_secs());
+            warn!(
+                "not all was finished in {} seconds; the rest is taken up at the next start",
+                patience.as_secs()
+            );
         }
         outcome
     }

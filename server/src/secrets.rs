@@ -18,7 +18,10 @@ const INTERNAL_SECRET: &str = "internal-secret";
 
 /// The file with the keys.
 pub fn keyring_path(settings: &Settings) -> PathBuf {
-    settings.keyring_file.clone().unwrap_or_else(|| settings.data_dir.join("keyring"))
+    settings
+        .keyring_file
+        .clone()
+        .unwrap_or_else(|| settings.data_dir.join("keyring"))
 }
 
 /// The keys that seal personal data. A new installation gets a first one; an installation whose database holds
@@ -29,7 +32,10 @@ pub async fn open_vault(settings: &Settings) -> anyhow::Result<Vault> {
         return Vault::from_text(text.expose(), entropy).context("the setting keyring is wrong");
     }
     let path = keyring_path(settings);
-    if !path.try_exists().with_context(|| format!("cannot look for {}", path.display()))? {
+    if !path
+        .try_exists()
+        .with_context(|| format!("cannot look for {}", path.display()))?
+    {
         let line = Vault::new_key_line(1, &SystemEntropy);
         if is_in_use(settings, &line).await? {
             bail!(
@@ -49,20 +55,32 @@ async fn is_in_use(settings: &Settings, key_line: &str) -> anyhow::Result<bool> 
     if settings.migrate_on_start {
         store.migrate().await?;
     }
-    let in_use = !store::services::list(&mut store.read().await?).await?.is_empty();
+    let in_use = !store::services::list(&mut store.read().await?)
+        .await?
+        .is_empty();
     store.close().await;
     Ok(in_use)
 }
 
 /// Opens the database of these settings.
 pub(crate) async fn connect(settings: &Settings, vault: Vault) -> anyhow::Result<Store> {
-    Store::connect(&settings.database_address(), settings.database_connections, vault).await.context("cannot open the database")
+    Store::connect(
+        &settings.database_address(),
+        settings.database_connections,
+        vault,
+    )
+    .await
+    .context("cannot open the database")
 }
 
 /// Adds a key to the key file, which is made if it is not there; durable when this returns.
 pub(crate) fn append_key(path: &Path, line: &str) -> anyhow::Result<()> {
     let added = || {
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(line.as_bytes())?;
         file.sync_all()
     };
@@ -76,22 +94,33 @@ pub fn internal_secrets(settings: &Settings) -> anyhow::Result<Vec<Private<Strin
     }
     let mut random = [0; 32];
     SystemEntropy.fill(&mut random);
-    let secret = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let secret = random
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
     DataDir::new(&settings.data_dir).write_private(INTERNAL_SECRET, &secret)?;
     Ok(vec![secret.into()])
 }
 
 /// The same, for a command that only looks.
-pub fn existing_internal_secrets(settings: &Settings) -> anyhow::Result<Option<Vec<Private<String>>>> {
+pub fn existing_internal_secrets(
+    settings: &Settings,
+) -> anyhow::Result<Option<Vec<Private<String>>>> {
     let text = match &settings.internal_secret {
         Some(secret) => Some(secret.expose().to_owned()),
         None => DataDir::new(&settings.data_dir).read(INTERNAL_SECRET)?,
     };
     let Some(text) = text else { return Ok(None) };
-    let secrets: Vec<Private<String>> =
-        text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| one.to_owned().into()).collect();
+    let secrets: Vec<Private<String>> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+        .map(|one| one.to_owned().into())
+        .collect();
     if secrets.is_empty() {
-        bail!("the secret of internal clients is empty: give internal_secret a value, or remove {INTERNAL_SECRET}");
+        bail!(
+            "the secret of internal clients is empty: give internal_secret a value, or remove {INTERNAL_SECRET}"
+        );
     }
     Ok(Some(secrets))
 }

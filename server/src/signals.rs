@@ -7,7 +7,10 @@ use tokio_util::sync::CancellationToken;
 /// Cancelled at the first SIGTERM or Ctrl-C. The second one ends the process at once.
 pub fn stop_when_asked() -> anyhow::Result<CancellationToken> {
     let listen = |kind| signal(kind).context("cannot listen for signals");
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
     let stop = CancellationToken::new();
     let asked = stop.clone();
     tokio::spawn(async move {

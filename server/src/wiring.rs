@@ -6,11 +6,17 @@ use anyhow::Context as _;
 use app::{App, Foundations, Providers, Sink, Weighted};
 use domain::{Clock, Entropy, Private};
 use files::Files;
-use providers::{EmailProvider, LetterProvider, SmsProvider, email::smtp::SmtpRelay, sms::{http::HttpSms, twilio::Twilio}};
+use providers::{
+    EmailProvider, LetterProvider, SmsProvider,
+    email::smtp::SmtpRelay,
+    sms::{http::HttpSms, twilio::Twilio},
+};
 use store::{Store, Vault};
 
 use crate::{
-    measures, outside::{SystemClock, SystemEntropy}, secrets,
+    measures,
+    outside::{SystemClock, SystemEntropy},
+    secrets,
     settings::{EmailKind, Settings, SmsKind},
 };
 
@@ -33,16 +39,34 @@ pub async fn open(settings: Settings) -> anyhow::Result<Platform> {
 }
 
 /// The same with a clock and randomness of one's own.
-pub async fn open_with(settings: Settings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> anyhow::Result<Platform> {
+pub async fn open_with(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> anyhow::Result<Platform> {
     let vault = secrets::open_vault(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
     let store = open_store(&settings, vault).await?;
     let files = Files::open(&settings.files_address())?;
     let sink = Sink::new(settings.sink_directory());
     let providers = providers(&settings, &sink)?;
-    let app = App::new(settings.rules(), Foundations { store, files, providers, clock, entropy });
+    let app = App::new(
+        settings.rules(),
+        Foundations {
+            store,
+            files,
+            providers,
+            clock,
+            entropy,
+        },
+    );
     app.prepare().await.context("cannot prepare the database")?;
-    Ok(Platform { app, settings, internal_secrets, sink: Some(sink) })
+    Ok(Platform {
+        app,
+        settings,
+        internal_secrets,
+        sink: Some(sink),
+    })
 }
 
 /// Opens the database, up to date.
@@ -62,7 +86,10 @@ pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> 
             EmailKind::Sink => Arc::new(sink.clone()),
             EmailKind::Smtp(relay) => Arc::new(SmtpRelay::new(relay)?),
         };
-        found.email.push(Weighted { provider, priority: one.priority });
+        found.email.push(Weighted {
+            provider,
+            priority: one.priority,
+        });
     }
     for one in &settings.providers.sms {
         let provider: Arc<dyn SmsProvider> = match &one.kind {
@@ -70,15 +97,27 @@ pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> 
             SmsKind::Http(http) => Arc::new(HttpSms::new((**http).clone())?),
             SmsKind::Twilio(twilio) => Arc::new(Twilio::new((**twilio).clone())?),
         };
-        found.sms.push(Weighted { provider, priority: one.priority });
+        found.sms.push(Weighted {
+            provider,
+            priority: one.priority,
+        });
     }
     if found.email.is_empty() {
-        found.email.push(Weighted { provider: Arc::new(sink.clone()) as Arc<dyn EmailProvider>, priority: 100 });
+        found.email.push(Weighted {
+            provider: Arc::new(sink.clone()) as Arc<dyn EmailProvider>,
+            priority: 100,
+        });
     }
     if found.sms.is_empty() {
-        found.sms.push(Weighted { provider: Arc::new(sink.clone()) as Arc<dyn SmsProvider>, priority: 100 });
+        found.sms.push(Weighted {
+            provider: Arc::new(sink.clone()) as Arc<dyn SmsProvider>,
+            priority: 100,
+        });
     }
-    found.letter.push(Weighted { provider: Arc::new(sink.clone()) as Arc<dyn LetterProvider>, priority: 100 });
+    found.letter.push(Weighted {
+        provider: Arc::new(sink.clone()) as Arc<dyn LetterProvider>,
+        priority: 100,
+    });
     Ok(found)
 }
 

@@ -68,7 +68,12 @@ pub async fn list(
 }
 
 /// Revokes a key from `at` on; whether there was one to revoke.
-pub async fn revoke(tx: &mut Tx, service: ServiceId, id: ApiKeyId, at: Timestamp) -> Result<bool, Error> {
+pub async fn revoke(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: ApiKeyId,
+    at: Timestamp,
+) -> Result<bool, Error> {
     let touched = tx
         .execute(
             "UPDATE api_keys SET revoked_at = $3 WHERE service_id = $1 AND id = $2 AND revoked_at IS NULL",
@@ -81,20 +86,32 @@ pub async fn revoke(tx: &mut Tx, service: ServiceId, id: ApiKeyId, at: Timestamp
 /// Seals a key's secret anew with the newest key of the vault; whether it was there.
 pub async fn reseal(tx: &mut Tx, vault: &Vault, key: &ApiKey) -> Result<bool, Error> {
     let sealed = vault.seal(key.id.as_uuid().as_bytes(), key.secret.reveal().as_bytes());
-    let touched = tx.execute("UPDATE api_keys SET sealed_secret = $2 WHERE id = $1", args![key.id, sealed]).await?;
+    let touched = tx
+        .execute(
+            "UPDATE api_keys SET sealed_secret = $2 WHERE id = $1",
+            args![key.id, sealed],
+        )
+        .await?;
     Ok(touched == 1)
 }
 
 fn key(vault: &Vault, row: &Row) -> Result<ApiKey, Error> {
     let id: ApiKeyId = row.get("id")?;
-    let secret = vault.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed_secret")?)?;
+    let secret = vault.open(
+        id.as_uuid().as_bytes(),
+        &row.get::<Vec<u8>>("sealed_secret")?,
+    )?;
     Ok(ApiKey {
         id,
         service_id: row.get("service_id")?,
         name: row.get("name")?,
         key_type: row.word("api_keys", "key_type")?,
         secret: String::from_utf8(secret)
-            .map_err(|_| Error::Corrupt { table: "api_keys", column: "sealed_secret", what: "not text".into() })?
+            .map_err(|_| Error::Corrupt {
+                table: "api_keys",
+                column: "sealed_secret",
+                what: "not text".into(),
+            })?
             .into(),
         created_by: row.get("created_by")?,
         created_at: row.get("created_at")?,

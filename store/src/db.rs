@@ -3,18 +3,25 @@
 //!
 //! Both take `$1`-style parameters. An argument knows its type even when it is null, because PostgreSQL asks.
 
-use std::{ops::Deref, ops::DerefMut, path::Path, str::FromStr, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use domain::Timestamp;
 use sqlx::{
-    Arguments, AssertSqlSafe, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Transaction, Type,
+    Arguments, AssertSqlSafe, Decode, Encode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite,
+    Transaction, Type,
     encode::IsNull,
     error::BoxDynError,
     pool::PoolConnection,
     postgres::{PgArguments, PgHasArrayType, PgPool, PgPoolOptions, PgRow, PgTypeInfo, types::Oid},
     sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-        SqliteSynchronous,
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+        SqliteRow, SqliteSynchronous,
     },
 };
 use uuid::Uuid;
@@ -25,7 +32,10 @@ use crate::Error;
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
     /// Many readers and one writer: `SQLite` has one writer at a time, and waiting in our own line beats its polling.
-    Sqlite { readers: SqlitePool, writer: SqlitePool },
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+    },
     Postgres(PgPool),
 }
 
@@ -67,7 +77,9 @@ impl Db {
             .pragma("journal_size_limit", "67108864")
             .pragma("temp_store", "memory");
         let writer = pool(1).connect_with(options.clone()).await?;
-        let readers = pool(READERS).connect_with(options.pragma("query_only", "on")).await?;
+        let readers = pool(READERS)
+            .connect_with(options.pragma("query_only", "on"))
+            .await?;
         Ok(Self::Sqlite { readers, writer })
     }
 
@@ -102,7 +114,9 @@ impl Db {
 
     pub(crate) async fn begin(&self) -> Result<Tx, Error> {
         Ok(Tx(Session(match self {
-            Self::Sqlite { writer, .. } => Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => {
+                Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
             Self::Postgres(pool) => Connection::PostgresTx(pool.begin().await?),
         })))
     }
@@ -113,9 +127,10 @@ impl Db {
             Self::Postgres(pool) => migrator.run(pool).await,
         };
         outcome.map_err(|error| match error {
-            sqlx::migrate::MigrateError::VersionMissing(found) => {
-                Error::TooNew { found, known: migrator.iter().map(|one| one.version).max().unwrap_or(0) }
-            }
+            sqlx::migrate::MigrateError::VersionMissing(found) => Error::TooNew {
+                found,
+                known: migrator.iter().map(|one| one.version).max().unwrap_or(0),
+            },
             sqlx::migrate::MigrateError::Execute(cause) => cause.into(),
             other => Error::Migration(other),
         })
@@ -145,7 +160,9 @@ fn pool(size: u32) -> SqlitePoolOptions {
 /// The address without what may be a password.
 fn redacted(address: &str) -> String {
     match (address.find("://"), address.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &address[..scheme], &address[at..]),
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}://…{}", &address[..scheme], &address[at..])
+        }
         _ => address.to_owned(),
     }
 }
@@ -186,7 +203,9 @@ impl Tx {
         match self.0.0 {
             Connection::SqliteTx(tx) => tx.commit().await?,
             Connection::PostgresTx(tx) => tx.commit().await?,
-            Connection::Sqlite(_) | Connection::Postgres(_) => unreachable!("a Tx is made by begin"),
+            Connection::Sqlite(_) | Connection::Postgres(_) => {
+                unreachable!("a Tx is made by begin")
+            }
         }
         Ok(())
     }
@@ -196,7 +215,9 @@ impl Tx {
         match self.0.0 {
             Connection::SqliteTx(tx) => tx.rollback().await?,
             Connection::PostgresTx(tx) => tx.rollback().await?,
-            Connection::Sqlite(_) | Connection::Postgres(_) => unreachable!("a Tx is made by begin"),
+            Connection::Sqlite(_) | Connection::Postgres(_) => {
+                unreachable!("a Tx is made by begin")
+            }
         }
         Ok(())
     }
@@ -212,39 +233,69 @@ impl Session {
     }
 
     /// Runs a statement; the number of rows that it touched.
-    pub(crate) async fn execute(&mut self, sql: impl Into<Sql>, args: Vec<Arg>) -> Result<u64, Error> {
+    pub(crate) async fn execute(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: Vec<Arg>,
+    ) -> Result<u64, Error> {
         let sql = sql.into().0;
         Ok(match &mut self.0 {
-            Connection::Sqlite(c) => sqlx::query_with(sql, sqlite(args)?).execute(&mut **c).await?.rows_affected(),
-            Connection::SqliteTx(c) => sqlx::query_with(sql, sqlite(args)?).execute(&mut **c).await?.rows_affected(),
-            Connection::Postgres(c) => sqlx::query_with(sql, postgres(args)?).execute(&mut **c).await?.rows_affected(),
-            Connection::PostgresTx(c) => {
-                sqlx::query_with(sql, postgres(args)?).execute(&mut **c).await?.rows_affected()
-            }
+            Connection::Sqlite(c) => sqlx::query_with(sql, sqlite(&args)?)
+                .execute(&mut **c)
+                .await?
+                .rows_affected(),
+            Connection::SqliteTx(c) => sqlx::query_with(sql, sqlite(&args)?)
+                .execute(&mut **c)
+                .await?
+                .rows_affected(),
+            Connection::Postgres(c) => sqlx::query_with(sql, postgres(args)?)
+                .execute(&mut **c)
+                .await?
+                .rows_affected(),
+            Connection::PostgresTx(c) => sqlx::query_with(sql, postgres(args)?)
+                .execute(&mut **c)
+                .await?
+                .rows_affected(),
         })
     }
 
     /// Every row that a query finds.
-    pub(crate) async fn fetch_all(&mut self, sql: impl Into<Sql>, args: Vec<Arg>) -> Result<Vec<Row>, Error> {
+    pub(crate) async fn fetch_all(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: Vec<Arg>,
+    ) -> Result<Vec<Row>, Error> {
         let sql = sql.into().0;
         Ok(match &mut self.0 {
-            Connection::Sqlite(c) => {
-                Row::all_sqlite(sqlx::query_with(sql, sqlite(args)?).fetch_all(&mut **c).await?)
-            }
-            Connection::SqliteTx(c) => {
-                Row::all_sqlite(sqlx::query_with(sql, sqlite(args)?).fetch_all(&mut **c).await?)
-            }
-            Connection::Postgres(c) => {
-                Row::all_postgres(sqlx::query_with(sql, postgres(args)?).fetch_all(&mut **c).await?)
-            }
-            Connection::PostgresTx(c) => {
-                Row::all_postgres(sqlx::query_with(sql, postgres(args)?).fetch_all(&mut **c).await?)
-            }
+            Connection::Sqlite(c) => Row::all_sqlite(
+                sqlx::query_with(sql, sqlite(&args)?)
+                    .fetch_all(&mut **c)
+                    .await?,
+            ),
+            Connection::SqliteTx(c) => Row::all_sqlite(
+                sqlx::query_with(sql, sqlite(&args)?)
+                    .fetch_all(&mut **c)
+                    .await?,
+            ),
+            Connection::Postgres(c) => Row::all_postgres(
+                sqlx::query_with(sql, postgres(args)?)
+                    .fetch_all(&mut **c)
+                    .await?,
+            ),
+            Connection::PostgresTx(c) => Row::all_postgres(
+                sqlx::query_with(sql, postgres(args)?)
+                    .fetch_all(&mut **c)
+                    .await?,
+            ),
         })
     }
 
     /// The first row that a query finds, if any.
-    pub(crate) async fn fetch_optional(&mut self, sql: impl Into<Sql>, args: Vec<Arg>) -> Result<Option<Row>, Error> {
+    pub(crate) async fn fetch_optional(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: Vec<Arg>,
+    ) -> Result<Option<Row>, Error> {
         Ok(self.fetch_all(sql, args).await?.into_iter().next())
     }
 
@@ -268,17 +319,18 @@ impl Session {
     ) -> Result<u64, Error> {
         let mut inserted = 0;
         while rows.len() > 0 {
-            // Whole hundreds, then what is left one by one tenth: few statements to prepare, each used again.
-            let at_once = [100, 10, 1].into_iter().find(|size| *size <= rows.len()).unwrap_or(1);
+            let power = rows.len().ilog2().min(MOST_ROWS_AT_ONCE);
             let mut arguments = SqliteArguments::default();
-            for arg in rows.by_ref().take(at_once).flatten() {
+            for arg in rows.by_ref().take(1 << power).flatten() {
                 add_sqlite(&mut arguments, arg).map_err(sqlx::Error::Encode)?;
             }
-            let query = sqlx::query_with(AssertSqlSafe(table.values_statement(at_once)), arguments);
+            let query = sqlx::query_with(AssertSqlSafe(table.values_statement(power)), arguments);
             inserted += match &mut self.0 {
                 Connection::SqliteTx(c) => query.execute(&mut **c).await?.rows_affected(),
                 Connection::Sqlite(c) => query.execute(&mut **c).await?.rows_affected(),
-                Connection::Postgres(_) | Connection::PostgresTx(_) => unreachable!("PostgreSQL takes arrays"),
+                Connection::Postgres(_) | Connection::PostgresTx(_) => {
+                    unreachable!("PostgreSQL takes arrays")
+                }
             };
         }
         Ok(inserted)
@@ -292,7 +344,11 @@ impl Session {
         if rows.len() == 0 {
             return Ok(0);
         }
-        let mut columns: Vec<Vec<&Arg>> = table.columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
+        let mut columns: Vec<Vec<&Arg>> = table
+            .columns
+            .iter()
+            .map(|_| Vec::with_capacity(rows.len()))
+            .collect();
         for row in rows {
             for (column, arg) in columns.iter_mut().zip(row) {
                 column.push(arg);
@@ -306,16 +362,23 @@ impl Session {
         Ok(match &mut self.0 {
             Connection::PostgresTx(c) => query.execute(&mut **c).await?.rows_affected(),
             Connection::Postgres(c) => query.execute(&mut **c).await?.rows_affected(),
-            Connection::Sqlite(_) | Connection::SqliteTx(_) => unreachable!("only PostgreSQL takes arrays"),
+            Connection::Sqlite(_) | Connection::SqliteTx(_) => {
+                unreachable!("only PostgreSQL takes arrays")
+            }
         })
     }
 }
 
-/// A table to put rows into: its name, its columns and their types.
+/// Rows are put by powers of two, at most this one: few statements to prepare, each used again and again.
+const MOST_ROWS_AT_ONCE: u32 = 7;
+
+/// A table to put rows into: its name, its columns and their types. Its statements are put together once.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) name: &'static str,
-    pub(crate) columns: &'static [(&'static str, ColumnType)],
+    name: &'static str,
+    columns: &'static [(&'static str, ColumnType)],
+    values: [OnceLock<Arc<str>>; MOST_ROWS_AT_ONCE as usize + 1],
+    unnest: OnceLock<Arc<str>>,
 }
 
 /// The type of a column, as far as arguments go.
@@ -343,29 +406,47 @@ impl ColumnType {
 }
 
 impl Table {
+    pub(crate) const fn new(
+        name: &'static str,
+        columns: &'static [(&'static str, ColumnType)],
+    ) -> Self {
+        Self {
+            name,
+            columns,
+            values: [const { OnceLock::new() }; 8],
+            unnest: OnceLock::new(),
+        }
+    }
+
     fn column_names(&self) -> String {
-        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-    }
-
-    fn values_statement(&self, rows: usize) -> String {
-        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
-        let values = vec![row.as_str(); rows].join(", ");
-        format!("INSERT INTO {} ({}) VALUES {values} ON CONFLICT DO NOTHING", self.name, self.column_names())
-    }
-
-    fn unnest_statement(&self) -> String {
-        let arrays: Vec<String> = self
-            .columns
+        self.columns
             .iter()
-            .enumerate()
-            .map(|(index, (_, kind))| format!("${}::{}[]", index + 1, kind.in_postgres()))
-            .collect();
-        format!(
-            "INSERT INTO {} ({}) SELECT * FROM UNNEST({}) ON CONFLICT DO NOTHING",
-            self.name,
-            self.column_names(),
-            arrays.join(", ")
-        )
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// The statement for `1 << power` rows.
+    fn values_statement(&self, power: u32) -> Arc<str> {
+        let made = self.values[power as usize].get_or_init(|| {
+            let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+            let values = vec![row.as_str(); 1 << power].join(", ");
+            let (name, columns) = (self.name, self.column_names());
+            format!("INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT DO NOTHING").into()
+        });
+        made.clone()
+    }
+
+    fn unnest_statement(&self) -> Arc<str> {
+        let made = self.unnest.get_or_init(|| {
+            let array = |(index, (_, kind)): (usize, &(&str, ColumnType))| {
+                format!("${}::{}[]", index + 1, kind.in_postgres())
+            };
+            let arrays: Vec<String> = self.columns.iter().enumerate().map(array).collect();
+            let (name, columns, arrays) = (self.name, self.column_names(), arrays.join(", "));
+            format!("INSERT INTO {name} ({columns}) SELECT * FROM UNNEST({arrays}) ON CONFLICT DO NOTHING").into()
+        });
+        made.clone()
     }
 }
 
@@ -387,7 +468,10 @@ impl From<String> for Sql {
 
 /// `$first, $first+1, …`: parameters for a list of `count`.
 pub(crate) fn parameters(first: usize, count: usize) -> String {
-    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+    (first..first + count)
+        .map(|number| format!("${number}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// An argument of a statement, with its type even when null.
@@ -463,9 +547,9 @@ macro_rules! args {
 }
 pub(crate) use args;
 
-fn sqlite(args: Vec<Arg>) -> Result<SqliteArguments, Error> {
+fn sqlite(args: &[Arg]) -> Result<SqliteArguments, Error> {
     let mut arguments = SqliteArguments::default();
-    for arg in &args {
+    for arg in args {
         add_sqlite(&mut arguments, arg).map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
@@ -513,7 +597,11 @@ macro_rules! column_of {
     };
 }
 
-fn add_array(arguments: &mut PgArguments, kind: ColumnType, column: &[&Arg]) -> Result<(), BoxDynError> {
+fn add_array(
+    arguments: &mut PgArguments,
+    kind: ColumnType,
+    column: &[&Arg],
+) -> Result<(), BoxDynError> {
     match kind {
         ColumnType::Bool => arguments.add(column_of!(column, Bool, value => *value)),
         ColumnType::Int => arguments.add(column_of!(column, Int, value => *value)),
@@ -544,7 +632,10 @@ impl PgHasArrayType for Moment {
 }
 
 impl Encode<'_, Postgres> for Moment {
-    fn encode_by_ref(&self, buffer: &mut sqlx::postgres::PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+    fn encode_by_ref(
+        &self,
+        buffer: &mut sqlx::postgres::PgArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
         buffer.extend_from_slice(&(self.0.unix_micros() - MICROS_FROM_1970_TO_2000).to_be_bytes());
         Ok(IsNull::No)
     }
@@ -553,7 +644,9 @@ impl Encode<'_, Postgres> for Moment {
 impl Decode<'_, Postgres> for Moment {
     fn decode(value: sqlx::postgres::PgValueRef<'_>) -> Result<Self, BoxDynError> {
         let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
-        Ok(Self(Timestamp::from_unix_micros(micros + MICROS_FROM_1970_TO_2000)))
+        Ok(Self(Timestamp::from_unix_micros(
+            micros + MICROS_FROM_1970_TO_2000,
+        )))
     }
 }
 
@@ -584,15 +677,22 @@ impl Row {
         T::Err: std::fmt::Display,
     {
         let text: String = self.get(column)?;
-        text.parse().map_err(|error: T::Err| Error::Corrupt { table, column, what: error.to_string() })
+        text.parse().map_err(|error: T::Err| Error::Corrupt {
+            table,
+            column,
+            what: error.to_string(),
+        })
     }
 
     /// A column that counts: never negative, never beyond `u32`.
     pub(crate) fn count(&self, table: &'static str, column: &'static str) -> Result<u32, Error> {
         let number: i64 = self.get(column)?;
-        u32::try_from(number).map_err(|_| Error::Corrupt { table, column, what: format!("{number} is no count") })
+        u32::try_from(number).map_err(|_| Error::Corrupt {
+            table,
+            column,
+            what: format!("{number} is no count"),
+        })
     }
-
 }
 
 /// What a column can be read as.
@@ -613,7 +713,16 @@ macro_rules! stored {
     };
 }
 
-stored!(bool, i64, Option<i64>, String, Option<String>, Vec<u8>, Uuid, Option<Uuid>);
+stored!(
+    bool,
+    i64,
+    Option<i64>,
+    String,
+    Option<String>,
+    Vec<u8>,
+    Uuid,
+    Option<Uuid>
+);
 
 impl Stored for Timestamp {
     fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
@@ -627,12 +736,12 @@ impl Stored for Timestamp {
 impl Stored for Option<Timestamp> {
     fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
         match row {
-            Row::Sqlite(row) => {
-                row.try_get::<Option<i64>, _>(column).map(|micros| micros.map(Timestamp::from_unix_micros))
-            }
-            Row::Postgres(row) => {
-                row.try_get::<Option<Moment>, _>(column).map(|moment| moment.map(|moment| moment.0))
-            }
+            Row::Sqlite(row) => row
+                .try_get::<Option<i64>, _>(column)
+                .map(|micros| micros.map(Timestamp::from_unix_micros)),
+            Row::Postgres(row) => row
+                .try_get::<Option<Moment>, _>(column)
+                .map(|moment| moment.map(|moment| moment.0)),
         }
     }
 }

@@ -26,11 +26,17 @@ impl Kind {
         ids: impl Iterator<Item = NotificationId> + Clone,
         args: &mut Vec<Arg>,
     ) -> String {
-        let (Some(lowest), Some(highest), true) = (ids.clone().min(), ids.max(), self.has_partitions()) else {
+        let (Some(lowest), Some(highest), true) =
+            (ids.clone().min(), ids.max(), self.has_partitions())
+        else {
             return String::new();
         };
         args.push(lowest.into());
         args.push(highest.into());
-        format!(" AND {column} BETWEEN ${} AND ${}", args.len() - 1, args.len())
+        format!(
+            " AND {column} BETWEEN ${} AND ${}",
+            args.len() - 1,
+            args.len()
+        )
     }
 }

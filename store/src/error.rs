@@ -53,7 +53,9 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Self::Exists,
-            sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => Self::Unavailable(error),
+            sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => {
+                Self::Unavailable(error)
+            }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
@@ -72,5 +74,7 @@ fn is_passing(code: Option<&str>) -> bool {
     if let (true, Ok(number)) = (code.len() < 5, code.parse::<u32>()) {
         return matches!(number & 0xff, 5 | 6 | 10 | 13 | 14);
     }
-    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+    ["08", "40", "53", "57", "58"]
+        .iter()
+        .any(|class| code.starts_with(class))
 }

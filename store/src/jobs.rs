@@ -53,7 +53,11 @@ pub struct Job {
 impl Job {
     /// What the ids of its rows are a function of.
     pub const fn origin(&self) -> JobOrigin {
-        JobOrigin { job: self.id, service: self.service_id, due: self.due }
+        JobOrigin {
+            job: self.id,
+            service: self.service_id,
+            due: self.due,
+        }
     }
 }
 
@@ -64,7 +68,10 @@ const COLUMNS: &str = "id, service_id, template_id, template_version, original_f
 /// Keeps a new job; [`Error::Exists`] if its id is taken, by whomever.
 pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
     tx.execute(
-        format!("INSERT INTO jobs ({COLUMNS}) VALUES ({})", parameters(1, 18)),
+        format!(
+            "INSERT INTO jobs ({COLUMNS}) VALUES ({})",
+            parameters(1, 18)
+        ),
         args![
             job.id,
             job.service_id,
@@ -91,15 +98,27 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
 }
 
 /// A job of a service.
-pub async fn find(session: &mut Session, service: ServiceId, id: JobId) -> Result<Option<Job>, Error> {
+pub async fn find(
+    session: &mut Session,
+    service: ServiceId,
+    id: JobId,
+) -> Result<Option<Job>, Error> {
     let row = session
-        .fetch_optional(format!("SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND id = $2"), args![service, id])
+        .fetch_optional(
+            format!("SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND id = $2"),
+            args![service, id],
+        )
         .await?;
     row.as_ref().map(job).transpose()
 }
 
 /// The jobs of a service, newest first: `count` of them after the first `skip`.
-pub async fn list(session: &mut Session, service: ServiceId, skip: u32, count: u32) -> Result<Vec<Job>, Error> {
+pub async fn list(
+    session: &mut Session,
+    service: ServiceId,
+    skip: u32,
+    count: u32,
+) -> Result<Vec<Job>, Error> {
     session
         .fetch_all(
             format!(
@@ -122,7 +141,9 @@ pub async fn set_status(
     problem: Option<&str>,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let from: Vec<&str> = JobStatus::that_may_become(next).map(JobStatus::as_str).collect();
+    let from: Vec<&str> = JobStatus::that_may_become(next)
+        .map(JobStatus::as_str)
+        .collect();
     let started = (next == JobStatus::InProgress).then_some(at);
     let finished = next.is_settled().then_some(at);
     let mut args = args![service, id, next, problem, at, started, finished];
@@ -146,7 +167,10 @@ pub async fn set_status_from(
     next: JobStatus,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    debug_assert!(before.may_become(next), "domain knows which changes are allowed");
+    debug_assert!(
+        before.may_become(next),
+        "domain knows which changes are allowed"
+    );
     let finished = next.is_settled().then_some(at);
     let touched = tx
         .execute(
@@ -179,7 +203,11 @@ pub async fn advance(
 }
 
 /// The scheduled jobs whose time has come, oldest first, at most `count`.
-pub async fn list_due(session: &mut Session, now: Timestamp, count: u32) -> Result<Vec<Job>, Error> {
+pub async fn list_due(
+    session: &mut Session,
+    now: Timestamp,
+    count: u32,
+) -> Result<Vec<Job>, Error> {
     session
         .fetch_all(
             format!(

@@ -39,7 +39,10 @@ impl Store {
     /// Opens `sqlite:<path>` (made if it is not there) or `postgres://…` with at most `connections` connections.
     /// Nothing is migrated yet.
     pub async fn connect(address: &str, connections: u32, vault: Vault) -> Result<Self, Error> {
-        Ok(Self { db: db::Db::connect(address, connections).await?, vault })
+        Ok(Self {
+            db: db::Db::connect(address, connections).await?,
+            vault,
+        })
     }
 
     /// Brings the tables up to date. Harmless when they are; refuses a database that a newer version has written.
@@ -80,5 +83,9 @@ impl Store {
 
 /// The newest migration that this program knows.
 pub fn schema_version() -> i64 {
-    SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
+    SQLITE
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
 }

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use domain::{
-    ApiKeyId, Channel, JobId, JobOrigin, KeyType, NotificationId, NotificationStatus, Private, ServiceId, TemplateId,
-    Timestamp, UserId,
+    ApiKeyId, Channel, JobId, JobOrigin, KeyType, NotificationId, NotificationStatus, Private,
+    ServiceId, TemplateId, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,11 +35,16 @@ mod private {
     use domain::Private;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &Private<T>, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Private<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         value.reveal().serialize(to)
     }
 
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Private<T>, D::Error> {
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Private<T>, D::Error> {
         T::deserialize(from).map(Private::new)
     }
 }
@@ -94,13 +99,15 @@ pub struct Sealed {
 
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sealed").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Sealed")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
-const TABLE: Table = Table {
-    name: "notifications",
-    columns: &[
+static TABLE: Table = Table::new(
+    "notifications",
+    &[
         ("id", ColumnType::Id),
         ("service_id", ColumnType::Id),
         ("job_id", ColumnType::Id),
@@ -123,7 +130,7 @@ const TABLE: Table = Table {
         ("updated_at", ColumnType::Time),
         ("problem", ColumnType::Text),
     ],
-};
+);
 
 impl NewNotification {
     /// Seals what is personal.
@@ -164,7 +171,8 @@ fn seal(vault: &Vault, id: NotificationId, contents: &Contents) -> Vec<u8> {
 
 /// Puts messages into the table, passing over those whose id is there; how many were put.
 pub async fn insert_many(tx: &mut Tx, notifications: &[Sealed]) -> Result<u64, Error> {
-    tx.insert_rows(&TABLE, notifications.iter().map(|one| one.row.as_slice())).await
+    tx.insert_rows(&TABLE, notifications.iter().map(|one| one.row.as_slice()))
+        .await
 }
 
 /// A message as it is kept.
@@ -278,11 +286,19 @@ pub async fn list(
         let _ = write!(sql, " AND key_type = ${}", args.len());
     }
     if !filter.statuses.is_empty() {
-        let _ = write!(sql, " AND status IN ({})", parameters(args.len() + 1, filter.statuses.len()));
+        let _ = write!(
+            sql,
+            " AND status IN ({})",
+            parameters(args.len() + 1, filter.statuses.len())
+        );
         args.extend(filter.statuses.iter().copied().map(Arg::from));
     }
     if !filter.channels.is_empty() {
-        let _ = write!(sql, " AND notification_type IN ({})", parameters(args.len() + 1, filter.channels.len()));
+        let _ = write!(
+            sql,
+            " AND notification_type IN ({})",
+            parameters(args.len() + 1, filter.channels.len())
+        );
         args.extend(filter.channels.iter().copied().map(Arg::from));
     }
     if let Some(reference) = &filter.client_reference {
@@ -295,12 +311,24 @@ pub async fn list(
         args.extend(args![created_at, id]);
     }
     args.push(count.into());
-    let _ = write!(sql, " ORDER BY created_at DESC, id DESC LIMIT ${}", args.len());
-    session.fetch_all(sql, args).await?.iter().map(notification).collect()
+    let _ = write!(
+        sql,
+        " ORDER BY created_at DESC, id DESC LIMIT ${}",
+        args.len()
+    );
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(notification)
+        .collect()
 }
 
 /// Those of `ids` that still wait to be handed over; the others are dealt with or gone. In the order of `ids`.
-pub async fn list_waiting(session: &mut Session, ids: &[NotificationId]) -> Result<Vec<Notification>, Error> {
+pub async fn list_waiting(
+    session: &mut Session,
+    ids: &[NotificationId],
+) -> Result<Vec<Notification>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -308,7 +336,9 @@ pub async fn list_waiting(session: &mut Session, ids: &[NotificationId]) -> Resu
         "SELECT {COLUMNS} FROM notifications WHERE id IN ({}) AND status = 'created'",
         parameters(1, ids.len())
     );
-    let rows = session.fetch_all(sql, ids.iter().copied().map(Arg::from).collect()).await?;
+    let rows = session
+        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
+        .await?;
     let mut found: BTreeMap<NotificationId, Notification> = rows
         .iter()
         .map(|row| notification(row).map(|one| (one.id, one)))
@@ -354,7 +384,9 @@ async fn record_alike(
     outcomes: &[&Outcome],
     at: Timestamp,
 ) -> Result<u64, Error> {
-    let from: Vec<&str> = NotificationStatus::that_may_become(next).map(NotificationStatus::as_str).collect();
+    let from: Vec<&str> = NotificationStatus::that_may_become(next)
+        .map(NotificationStatus::as_str)
+        .collect();
     let mut args = args![next, at];
     let allowed = parameters(args.len() + 1, from.len());
     args.extend(from.into_iter().map(Arg::from));
@@ -403,7 +435,12 @@ pub async fn count_by_status(
         )
         .await?
         .iter()
-        .map(|row| Ok((row.word("notifications", "status")?, row.count("notifications", "number")?)))
+        .map(|row| {
+            Ok((
+                row.word("notifications", "status")?,
+                row.count("notifications", "number")?,
+            ))
+        })
         .collect()
 }
 
@@ -415,7 +452,10 @@ pub async fn list_sealed(
 ) -> Result<Vec<(NotificationId, Vec<u8>)>, Error> {
     let after = after.map_or(uuid::Uuid::nil(), NotificationId::as_uuid);
     session
-        .fetch_all("SELECT id, sealed FROM notifications WHERE id > $1 ORDER BY id LIMIT $2", args![after, count])
+        .fetch_all(
+            "SELECT id, sealed FROM notifications WHERE id > $1 ORDER BY id LIMIT $2",
+            args![after, count],
+        )
         .await?
         .iter()
         .map(|row| Ok((row.get("id")?, row.get("sealed")?)))
@@ -430,7 +470,10 @@ pub async fn replace_sealed(
     after: Vec<u8>,
 ) -> Result<bool, Error> {
     let touched = tx
-        .execute("UPDATE notifications SET sealed = $3 WHERE id = $1 AND sealed = $2", args![id, before, after])
+        .execute(
+            "UPDATE notifications SET sealed = $3 WHERE id = $1 AND sealed = $2",
+            args![id, before, after],
+        )
         .await?;
     Ok(touched == 1)
 }
@@ -440,8 +483,11 @@ fn notification(row: &Row) -> Result<Notification, Error> {
     let count = |column, value: Option<i64>| {
         value
             .map(|number| {
-                u32::try_from(number)
-                    .map_err(|_| Error::Corrupt { table: TABLE, column, what: format!("{number} is no count") })
+                u32::try_from(number).map_err(|_| Error::Corrupt {
+                    table: TABLE,
+                    column,
+                    what: format!("{number} is no count"),
+                })
             })
             .transpose()
     };

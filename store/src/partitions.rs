@@ -10,7 +10,8 @@ pub async fn prepare(tx: &mut Tx, from: UtcDay, days: i64) -> Result<u32, Error>
     if !tx.kind().has_partitions() {
         return Ok(0);
     }
-    tx.execute("SELECT pg_advisory_xact_lock(7045531)", args![]).await?;
+    tx.execute("SELECT pg_advisory_xact_lock(7045531)", args![])
+        .await?;
     let mut made = 0;
     for day in (0..=days).map(|later| from.plus_days(later)) {
         let name = name_of(day);
@@ -30,7 +31,9 @@ pub async fn prepare(tx: &mut Tx, from: UtcDay, days: i64) -> Result<u32, Error>
 }
 
 async fn exists(session: &mut Session, name: &str) -> Result<bool, Error> {
-    let row = session.fetch_optional("SELECT to_regclass($1) IS NOT NULL AS found", args![name]).await?;
+    let row = session
+        .fetch_optional("SELECT to_regclass($1) IS NOT NULL AS found", args![name])
+        .await?;
     row.map_or(Ok(false), |row| row.get("found"))
 }
 

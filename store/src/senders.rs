@@ -43,14 +43,26 @@ pub async fn insert_sms_sender(
     tx.execute(
         "INSERT INTO sms_senders (id, service_id, sms_sender, is_default, archived, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6)",
-        args![sender.id, service, &*sender.sms_sender, sender.is_default, false, at],
+        args![
+            sender.id,
+            service,
+            &*sender.sms_sender,
+            sender.is_default,
+            false,
+            at
+        ],
     )
     .await?;
     Ok(())
 }
 
 /// Keeps a new reply-to address. A default one takes the place of the default before it.
-pub async fn insert_reply_to(tx: &mut Tx, service: ServiceId, reply_to: &ReplyTo, at: Timestamp) -> Result<(), Error> {
+pub async fn insert_reply_to(
+    tx: &mut Tx,
+    service: ServiceId,
+    reply_to: &ReplyTo,
+    at: Timestamp,
+) -> Result<(), Error> {
     if reply_to.is_default {
         tx.execute(
             "UPDATE reply_to_addresses SET is_default = $2 WHERE service_id = $1 AND is_default",
@@ -68,7 +80,10 @@ pub async fn insert_reply_to(tx: &mut Tx, service: ServiceId, reply_to: &ReplyTo
 }
 
 /// The text message senders of a service that are not archived, oldest first.
-pub async fn list_sms_senders(session: &mut Session, service: ServiceId) -> Result<Vec<SmsSender>, Error> {
+pub async fn list_sms_senders(
+    session: &mut Session,
+    service: ServiceId,
+) -> Result<Vec<SmsSender>, Error> {
     session
         .fetch_all(
             "SELECT id, sms_sender, is_default FROM sms_senders \
@@ -88,7 +103,10 @@ pub async fn list_sms_senders(session: &mut Session, service: ServiceId) -> Resu
 }
 
 /// The reply-to addresses of a service that are not archived, oldest first.
-pub async fn list_reply_tos(session: &mut Session, service: ServiceId) -> Result<Vec<ReplyTo>, Error> {
+pub async fn list_reply_tos(
+    session: &mut Session,
+    service: ServiceId,
+) -> Result<Vec<ReplyTo>, Error> {
     session
         .fetch_all(
             "SELECT id, email_address, is_default FROM reply_to_addresses \

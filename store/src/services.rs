@@ -39,7 +39,10 @@ pub struct Service {
 impl Service {
     /// How many of these it may send a day.
     pub fn daily_limit(&self, allowance: Allowance) -> i64 {
-        self.limits.get(&allowance).copied().unwrap_or(allowance.standard_limit())
+        self.limits
+            .get(&allowance)
+            .copied()
+            .unwrap_or(allowance.standard_limit())
     }
 }
 
@@ -77,7 +80,12 @@ pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
 }
 
 /// Sets how many of these a service may send a day.
-pub async fn set_limit(tx: &mut Tx, service: ServiceId, allowance: Allowance, limit: i64) -> Result<(), Error> {
+pub async fn set_limit(
+    tx: &mut Tx,
+    service: ServiceId,
+    allowance: Allowance,
+    limit: i64,
+) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO service_limits (service_id, allowance, daily_limit) VALUES ($1, $2, $3) \
          ON CONFLICT (service_id, allowance) DO UPDATE SET daily_limit = excluded.daily_limit",
@@ -88,7 +96,12 @@ pub async fn set_limit(tx: &mut Tx, service: ServiceId, allowance: Allowance, li
 }
 
 /// Makes a service live (`restricted` false) or puts it in trial mode; and active or not. Whether there is one.
-pub async fn set_mode(tx: &mut Tx, service: ServiceId, active: bool, restricted: bool) -> Result<bool, Error> {
+pub async fn set_mode(
+    tx: &mut Tx,
+    service: ServiceId,
+    active: bool,
+    restricted: bool,
+) -> Result<bool, Error> {
     let touched = tx
         .execute(
             "UPDATE services SET active = $2, restricted = $3 WHERE id = $1",
@@ -100,7 +113,12 @@ pub async fn set_mode(tx: &mut Tx, service: ServiceId, active: bool, restricted:
 
 /// The service with this id.
 pub async fn find(session: &mut Session, id: ServiceId) -> Result<Option<Service>, Error> {
-    let row = session.fetch_optional(format!("SELECT {COLUMNS} FROM services WHERE id = $1"), args![id]).await?;
+    let row = session
+        .fetch_optional(
+            format!("SELECT {COLUMNS} FROM services WHERE id = $1"),
+            args![id],
+        )
+        .await?;
     match row {
         Some(row) => Ok(Some(complete(session, &row).await?)),
         None => Ok(None),
@@ -110,7 +128,13 @@ pub async fn find(session: &mut Session, id: ServiceId) -> Result<Option<Service
 /// All services, by name.
 pub async fn list(session: &mut Session) -> Result<Vec<Service>, Error> {
     let mut services = Vec::new();
-    for row in session.fetch_all(format!("SELECT {COLUMNS} FROM services ORDER BY name, id"), args![]).await? {
+    for row in session
+        .fetch_all(
+            format!("SELECT {COLUMNS} FROM services ORDER BY name, id"),
+            args![],
+        )
+        .await?
+    {
         services.push(complete(session, &row).await?);
     }
     Ok(services)
@@ -119,16 +143,27 @@ pub async fn list(session: &mut Session) -> Result<Vec<Service>, Error> {
 async fn complete(session: &mut Session, row: &Row) -> Result<Service, Error> {
     let id: ServiceId = row.get("id")?;
     let permissions = session
-        .fetch_all("SELECT permission FROM service_permissions WHERE service_id = $1", args![id])
+        .fetch_all(
+            "SELECT permission FROM service_permissions WHERE service_id = $1",
+            args![id],
+        )
         .await?
         .iter()
         .map(|row| row.word("service_permissions", "permission"))
         .collect::<Result<_, _>>()?;
     let limits = session
-        .fetch_all("SELECT allowance, daily_limit FROM service_limits WHERE service_id = $1", args![id])
+        .fetch_all(
+            "SELECT allowance, daily_limit FROM service_limits WHERE service_id = $1",
+            args![id],
+        )
         .await?
         .iter()
-        .map(|row| Ok((row.word("service_limits", "allowance")?, row.get("daily_limit")?)))
+        .map(|row| {
+            Ok((
+                row.word("service_limits", "allowance")?,
+                row.get("daily_limit")?,
+            ))
+        })
         .collect::<Result<_, Error>>()?;
     Ok(Service {
         id,
@@ -156,7 +191,12 @@ pub async fn add_member(tx: &mut Tx, service: ServiceId, user: UserId) -> Result
 }
 
 /// Puts a recipient on a service's guest list; `kind` is `email` or `mobile`.
-pub async fn add_guest(tx: &mut Tx, service: ServiceId, kind: &str, recipient: &str) -> Result<(), Error> {
+pub async fn add_guest(
+    tx: &mut Tx,
+    service: ServiceId,
+    kind: &str,
+    recipient: &str,
+) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO guest_list (service_id, kind, recipient) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         args![service, kind, recipient],
@@ -167,7 +207,10 @@ pub async fn add_guest(tx: &mut Tx, service: ServiceId, kind: &str, recipient: &
 
 /// Whom a service may reach in trial mode or with a team key: the addresses and numbers of its team, then its guests,
 /// as they were given.
-pub async fn list_reachable(session: &mut Session, service: ServiceId) -> Result<Vec<String>, Error> {
+pub async fn list_reachable(
+    session: &mut Session,
+    service: ServiceId,
+) -> Result<Vec<String>, Error> {
     let mut reachable = Vec::new();
     let team = session
         .fetch_all(
@@ -179,8 +222,12 @@ pub async fn list_reachable(session: &mut Session, service: ServiceId) -> Result
         reachable.push(row.get("email_address")?);
         reachable.extend(row.get::<Option<String>>("mobile_number")?);
     }
-    let guests =
-        session.fetch_all("SELECT recipient FROM guest_list WHERE service_id = $1", args![service]).await?;
+    let guests = session
+        .fetch_all(
+            "SELECT recipient FROM guest_list WHERE service_id = $1",
+            args![service],
+        )
+        .await?;
     for row in guests {
         reachable.push(row.get("recipient")?);
     }

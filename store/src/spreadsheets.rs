@@ -50,7 +50,11 @@ pub async fn insert(tx: &mut Tx, sheet: &Spreadsheet) -> Result<(), Error> {
 }
 
 /// The uploaded file with this id, of this service.
-pub async fn find(session: &mut Session, service: ServiceId, id: JobId) -> Result<Option<Spreadsheet>, Error> {
+pub async fn find(
+    session: &mut Session,
+    service: ServiceId,
+    id: JobId,
+) -> Result<Option<Spreadsheet>, Error> {
     let row = session
         .fetch_optional(
             "SELECT id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \

@@ -60,9 +60,9 @@ pub struct Taken {
     pub created_at: Timestamp,
 }
 
-const TABLE: Table = Table {
-    name: "tasks",
-    columns: &[
+static TABLE: Table = Table::new(
+    "tasks",
+    &[
         ("id", ColumnType::Id),
         ("pool", ColumnType::Text),
         ("lane", ColumnType::Text),
@@ -73,7 +73,7 @@ const TABLE: Table = Table {
         ("ready_at", ColumnType::Time),
         ("created_at", ColumnType::Time),
     ],
-};
+);
 
 /// Puts tasks in the queue.
 pub async fn insert_many(tx: &mut Tx, tasks: Vec<NewTask>) -> Result<(), Error> {
@@ -93,7 +93,8 @@ pub async fn insert_many(tx: &mut Tx, tasks: Vec<NewTask>) -> Result<(), Error> 
             ]
         })
         .collect();
-    tx.insert_rows(&TABLE, rows.iter().map(Vec::as_slice)).await?;
+    tx.insert_rows(&TABLE, rows.iter().map(Vec::as_slice))
+        .await?;
     Ok(())
 }
 
@@ -128,7 +129,10 @@ pub async fn list_turns(
 }
 
 /// Takes up to `count` ready tasks of one service, those that have waited longest first.
-#[expect(clippy::too_many_arguments, reason = "a place in the queue (pool, lane, service) and a lease (token, now, how long)")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a place in the queue (pool, lane, service) and a lease (token, now, how long)"
+)]
 pub async fn take(
     tx: &mut Tx,
     pool: &str,
@@ -147,8 +151,13 @@ pub async fn take(
          RETURNING id, lane, service_id, kind, payload, attempt, created_at",
         tx.kind().skip_locked()
     );
-    let rows = tx.fetch_all(sql, args![pool, lane, service, now, lease, until, count]).await?;
-    let mut taken = rows.iter().map(|row| taken(row, lease, until)).collect::<Result<Vec<_>, _>>()?;
+    let rows = tx
+        .fetch_all(sql, args![pool, lane, service, now, lease, until, count])
+        .await?;
+    let mut taken = rows
+        .iter()
+        .map(|row| taken(row, lease, until))
+        .collect::<Result<Vec<_>, _>>()?;
     taken.sort_by_key(|task| task.id);
     Ok(taken)
 }
@@ -169,14 +178,24 @@ fn taken(row: &Row, lease: Uuid, until: Timestamp) -> Result<Taken, Error> {
 
 /// Moves the end of a lease to `until`; false if the lease was lost.
 pub async fn renew(tx: &mut Tx, id: TaskId, lease: Uuid, until: Timestamp) -> Result<bool, Error> {
-    let touched =
-        tx.execute("UPDATE tasks SET ready_at = $3 WHERE id = $1 AND lease = $2", args![id, lease, until]).await?;
+    let touched = tx
+        .execute(
+            "UPDATE tasks SET ready_at = $3 WHERE id = $1 AND lease = $2",
+            args![id, lease, until],
+        )
+        .await?;
     Ok(touched == 1)
 }
 
 /// Takes a finished task out of the queue; false if the lease was lost.
 pub async fn finish(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<bool, Error> {
-    Ok(tx.execute("DELETE FROM tasks WHERE id = $1 AND lease = $2", args![id, lease]).await? == 1)
+    Ok(tx
+        .execute(
+            "DELETE FROM tasks WHERE id = $1 AND lease = $2",
+            args![id, lease],
+        )
+        .await?
+        == 1)
 }
 
 /// Gives a task back, to be taken again from `ready_at` on, with `attempt` tries behind it; false if the lease was lost.
@@ -222,7 +241,13 @@ pub struct DeadLetter {
 }
 
 /// Moves a task to the dead letters; false if the lease was lost.
-pub async fn bury(tx: &mut Tx, id: TaskId, lease: Uuid, why: &str, at: Timestamp) -> Result<bool, Error> {
+pub async fn bury(
+    tx: &mut Tx,
+    id: TaskId,
+    lease: Uuid,
+    why: &str,
+    at: Timestamp,
+) -> Result<bool, Error> {
     let buried = tx
         .execute(
             "INSERT INTO dead_letters (id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at) \
@@ -272,7 +297,8 @@ pub async fn replay(tx: &mut Tx, id: TaskId, at: Timestamp) -> Result<bool, Erro
             args![id, at],
         )
         .await?;
-    tx.execute("DELETE FROM dead_letters WHERE id = $1", args![id]).await?;
+    tx.execute("DELETE FROM dead_letters WHERE id = $1", args![id])
+        .await?;
     Ok(put == 1)
 }
 
@@ -312,6 +338,8 @@ pub async fn list_depths(session: &mut Session, now: Timestamp) -> Result<Vec<De
 
 /// How many dead letters there are.
 pub async fn count_dead(session: &mut Session) -> Result<u32, Error> {
-    let row = session.fetch_optional("SELECT count(*) AS number FROM dead_letters", args![]).await?;
+    let row = session
+        .fetch_optional("SELECT count(*) AS number FROM dead_letters", args![])
+        .await?;
     row.map_or(Ok(0), |row| row.count("dead_letters", "number"))
 }

@@ -68,7 +68,12 @@ pub async fn update(tx: &mut Tx, template: &Template) -> Result<bool, Error> {
     let touched = tx
         .execute(
             "UPDATE templates SET version = $3 WHERE service_id = $1 AND id = $2 AND version = $4",
-            args![template.service_id, template.id, template.version, i64::from(template.version) - 1],
+            args![
+                template.service_id,
+                template.id,
+                template.version,
+                i64::from(template.version) - 1
+            ],
         )
         .await?;
     if touched == 1 {
@@ -98,7 +103,11 @@ async fn insert_version(tx: &mut Tx, template: &Template) -> Result<(), Error> {
 }
 
 /// A template of a service at its current version, archived and hidden ones too.
-pub async fn find(session: &mut Session, service: ServiceId, id: TemplateId) -> Result<Option<Template>, Error> {
+pub async fn find(
+    session: &mut Session,
+    service: ServiceId,
+    id: TemplateId,
+) -> Result<Option<Template>, Error> {
     let row = session
         .fetch_optional(
             format!(

@@ -32,7 +32,10 @@ pub async fn insert(tx: &mut Tx, user: &User) -> Result<(), Error> {
 /// The person with this id.
 pub async fn find(session: &mut Session, id: UserId) -> Result<Option<User>, Error> {
     let row = session
-        .fetch_optional("SELECT id, name, email_address, mobile_number, created_at FROM users WHERE id = $1", args![id])
+        .fetch_optional(
+            "SELECT id, name, email_address, mobile_number, created_at FROM users WHERE id = $1",
+            args![id],
+        )
         .await?;
     row.map(|row| {
         Ok(User {

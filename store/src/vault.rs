@@ -24,7 +24,9 @@ const KEY_BYTES: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The value was sealed with a key that is not in the key file.
-    #[error("sealed with key {0}, which is not among the keys: restore the key file that belongs to this database")]
+    #[error(
+        "sealed with key {0}, which is not among the keys: restore the key file that belongs to this database"
+    )]
     UnknownKey(u32),
     /// The value was changed, or belongs to another row.
     #[error("sealed data does not open: it was changed, or belongs elsewhere")]
@@ -54,7 +56,9 @@ struct Keys {
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("Vault")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,13 +66,24 @@ impl Vault {
     /// Reads the key file: one `<id> <64 hexadecimal digits>` a line, `#` begins a comment. The highest id seals.
     pub fn open_file(path: &Path, entropy: Arc<dyn Entropy>) -> Result<Self, VaultError> {
         let keys = read_file(path)?;
-        Ok(Self { keys: Arc::new(RwLock::new(Arc::new(keys))), file: Some(Arc::new(path.to_owned())), entropy })
+        Ok(Self {
+            keys: Arc::new(RwLock::new(Arc::new(keys))),
+            file: Some(Arc::new(path.to_owned())),
+            entropy,
+        })
     }
 
     /// Takes keys in the form of the key file's text: for a deployment that hands them over as a setting.
     pub fn from_text(text: &str, entropy: Arc<dyn Entropy>) -> Result<Self, VaultError> {
-        let keys = parse(text).map_err(|why| VaultError::KeyFile { path: "(setting)".into(), why })?;
-        Ok(Self { keys: Arc::new(RwLock::new(Arc::new(keys))), file: None, entropy })
+        let keys = parse(text).map_err(|why| VaultError::KeyFile {
+            path: "(setting)".into(),
+            why,
+        })?;
+        Ok(Self {
+            keys: Arc::new(RwLock::new(Arc::new(keys))),
+            file: None,
+            entropy,
+        })
     }
 
     /// A line for a key file, with a new key.
@@ -91,7 +106,8 @@ impl Vault {
     /// The key that a sealed value was sealed with, if it is one.
     pub fn key_of(sealed: &[u8]) -> Option<u32> {
         let id = sealed.get(1..5)?;
-        (sealed.first() == Some(&VERSION)).then(|| u32::from_be_bytes(id.try_into().expect("four bytes")))
+        (sealed.first() == Some(&VERSION))
+            .then(|| u32::from_be_bytes(id.try_into().expect("four bytes")))
     }
 
     /// Looks at the key file again, where there is one, so that a rotation needs no restart.
@@ -114,7 +130,11 @@ impl Vault {
         sealed.extend_from_slice(&nonce);
         let mut body = value.to_vec();
         keys.by_id[&keys.newest]
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(owner), &mut body)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(owner),
+                &mut body,
+            )
             .expect("a message is far below the cipher's limit");
         sealed.extend_from_slice(&body);
         sealed
@@ -135,8 +155,10 @@ impl Vault {
         };
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Tampered)?;
         let mut body = body.to_vec();
-        let length =
-            key.open_in_place(nonce, Aad::from(owner), &mut body).map_err(|_| VaultError::Tampered)?.len();
+        let length = key
+            .open_in_place(nonce, Aad::from(owner), &mut body)
+            .map_err(|_| VaultError::Tampered)?
+            .len();
         body.truncate(length);
         Ok(body)
     }
@@ -147,7 +169,10 @@ impl Vault {
 }
 
 fn read_file(path: &Path) -> Result<Keys, VaultError> {
-    let failed = |why: String| VaultError::KeyFile { path: path.display().to_string(), why };
+    let failed = |why: String| VaultError::KeyFile {
+        path: path.display().to_string(),
+        why,
+    };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     parse(&text).map_err(failed)
 }
@@ -160,7 +185,11 @@ fn parse(text: &str) -> Result<Keys, String> {
             continue;
         }
         let (id, key) = parse_line(line).ok_or_else(|| {
-            format!("line {} is not an id and {} hexadecimal digits", number + 1, KEY_BYTES * 2)
+            format!(
+                "line {} is not an id and {} hexadecimal digits",
+                number + 1,
+                KEY_BYTES * 2
+            )
         })?;
         by_id.insert(id, key);
     }
@@ -199,8 +228,10 @@ mod tests {
     }
 
     fn vault(ids: &[u32]) -> Vault {
-        let lines: Vec<String> =
-            ids.iter().map(|id| format!("{id} {}", format!("{id:02x}").repeat(KEY_BYTES))).collect();
+        let lines: Vec<String> = ids
+            .iter()
+            .map(|id| format!("{id} {}", format!("{id:02x}").repeat(KEY_BYTES)))
+            .collect();
         Vault::from_text(&lines.join("\n"), entropy()).unwrap()
     }
 
@@ -209,7 +240,10 @@ mod tests {
         let vault = vault(&[1]);
         let sealed = vault.seal(b"row 1", b"07700 900123");
         assert_eq!(vault.open(b"row 1", &sealed).unwrap(), b"07700 900123");
-        assert!(matches!(vault.open(b"row 2", &sealed), Err(VaultError::Tampered)));
+        assert!(matches!(
+            vault.open(b"row 2", &sealed),
+            Err(VaultError::Tampered)
+        ));
         assert!(!sealed.windows(5).any(|window| window == b"07700"));
     }
 
@@ -232,12 +266,21 @@ mod tests {
         let rotated = vault(&[1, 2]);
         assert_eq!(rotated.open(b"row", &sealed).unwrap(), b"secret");
         assert_eq!(Vault::key_of(&rotated.seal(b"row", b"secret")), Some(2));
-        assert!(matches!(vault(&[2]).open(b"row", &sealed), Err(VaultError::UnknownKey(1))));
+        assert!(matches!(
+            vault(&[2]).open(b"row", &sealed),
+            Err(VaultError::UnknownKey(1))
+        ));
     }
 
     #[test]
     fn a_key_file_that_makes_no_sense_is_refused_in_words() {
-        for text in ["", "# nothing\n", "1 abc", "x 00", &format!("1 {}", "zz".repeat(32))] {
+        for text in [
+            "",
+            "# nothing\n",
+            "1 abc",
+            "x 00",
+            &format!("1 {}", "zz".repeat(32)),
+        ] {
             assert!(Vault::from_text(text, entropy()).is_err(), "{text}");
         }
         let line = Vault::new_key_line(3, &*entropy());

@@ -20,11 +20,19 @@ impl FromRequestParts<Api> for Internal {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let token = Token::of(&parts.headers).map_err(with_token)?;
         let issuer = match token.issuer() {
-            None => return Err(refused(StatusCode::FORBIDDEN, "Invalid token: iss field not provided")),
+            None => {
+                return Err(refused(
+                    StatusCode::FORBIDDEN,
+                    "Invalid token: iss field not provided",
+                ));
+            }
             issuer => text_of(issuer),
         };
         if issuer != Some(&*api.settings.internal_client_id) {
-            return Err(refused(StatusCode::UNAUTHORIZED, "Unauthorized: not allowed to perform this action"));
+            return Err(refused(
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized: not allowed to perform this action",
+            ));
         }
         let now = api.app.clock().now();
         for secret in &api.settings.internal_secrets {
@@ -34,7 +42,10 @@ impl FromRequestParts<Api> for Internal {
                 Verdict::NotThisKey => {}
             }
         }
-        Err(refused(StatusCode::FORBIDDEN, "Invalid token: API key not found"))
+        Err(refused(
+            StatusCode::FORBIDDEN,
+            "Invalid token: API key not found",
+        ))
     }
 }
 
@@ -43,5 +54,7 @@ fn refused(status: StatusCode, text: &str) -> Problem {
 }
 
 fn with_token(problem: Problem) -> Problem {
-    problem.in_old_shape().map_message(|message| json!({"token": Value::Array(vec![message])}))
+    problem
+        .in_old_shape()
+        .map_message(|message| json!({"token": Value::Array(vec![message])}))
 }

@@ -31,13 +31,19 @@ impl FromRequestParts<Api> for ServiceKey {
             return Err(forbidden("Invalid token: service is archived"));
         }
         let (key_id, key_type) = try_keys(&token, &tenant, api.app.clock().now())?;
-        Ok(Self(Caller { tenant, key_id, key_type }))
+        Ok(Self(Caller {
+            tenant,
+            key_id,
+            key_type,
+        }))
     }
 }
 
 fn issuer(token: &Token<'_>) -> Result<ServiceId, Problem> {
     let forbidden = |text: &str| auth(StatusCode::FORBIDDEN, text);
-    let issuer = token.issuer().ok_or_else(|| forbidden("Invalid token: iss field not provided"))?;
+    let issuer = token
+        .issuer()
+        .ok_or_else(|| forbidden("Invalid token: iss field not provided"))?;
     let id = issuer.as_str().and_then(|text| text.parse().ok());
     id.ok_or_else(|| forbidden("Invalid token: service id is not the right data type"))
 }
@@ -53,12 +59,18 @@ fn try_keys(
             Verdict::NotThisKey => {}
             Verdict::Refused(problem) => return Err(problem),
             Verdict::Fits if key.revoked_at.is_some_and(|at| at <= now) => {
-                return Err(auth(StatusCode::FORBIDDEN, "Invalid token: API key revoked"));
+                return Err(auth(
+                    StatusCode::FORBIDDEN,
+                    "Invalid token: API key revoked",
+                ));
             }
             Verdict::Fits => return Ok((key.id, key.key_type)),
         }
     }
-    Err(auth(StatusCode::FORBIDDEN, "Invalid token: API key not found"))
+    Err(auth(
+        StatusCode::FORBIDDEN,
+        "Invalid token: API key not found",
+    ))
 }
 
 /// The text of a claim, for callers whose name is no id.

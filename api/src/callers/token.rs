@@ -39,13 +39,22 @@ impl<'a> Token<'a> {
     /// The token of a request (steps 1 to 3).
     pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, Problem> {
         let unauthorised = |text: &str| auth(StatusCode::UNAUTHORIZED, text);
-        let value = headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes).unwrap_or_default();
+        let value = headers
+            .get(header::AUTHORIZATION)
+            .map(http::HeaderValue::as_bytes)
+            .unwrap_or_default();
         if value.is_empty() {
-            return Err(unauthorised("Unauthorized: authentication token must be provided"));
+            return Err(unauthorised(
+                "Unauthorized: authentication token must be provided",
+            ));
         }
-        let bearer = value.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
+        let bearer = value
+            .get(..7)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
         if !bearer {
-            return Err(unauthorised("Unauthorized: authentication bearer scheme must be used"));
+            return Err(unauthorised(
+                "Unauthorized: authentication bearer scheme must be used",
+            ));
         }
         let text = std::str::from_utf8(&value[7..]).ok().map(str::trim);
         text.and_then(Self::read).ok_or_else(general)
@@ -58,7 +67,12 @@ impl<'a> Token<'a> {
             return None;
         }
         URL_SAFE_NO_PAD.decode(signature).ok()?;
-        Some(Self { header: object(header)?, claims: object(claims)?, signed, signature })
+        Some(Self {
+            header: object(header)?,
+            claims: object(claims)?,
+            signed,
+            signature,
+        })
     }
 
     /// Who says to have made it.
@@ -72,7 +86,12 @@ impl<'a> Token<'a> {
             return refused("Invalid token: algorithm used is not HS256");
         }
         let key = DecodingKey::from_secret(secret.as_bytes());
-        let signed = jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), &key, Algorithm::HS256);
+        let signed = jsonwebtoken::crypto::verify(
+            self.signature,
+            self.signed.as_bytes(),
+            &key,
+            Algorithm::HS256,
+        );
         if !signed.unwrap_or(false) {
             return Verdict::NotThisKey;
         }
@@ -80,7 +99,10 @@ impl<'a> Token<'a> {
     }
 
     fn check_claims(&self, now: Timestamp) -> Verdict {
-        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds since 1970 are far below 2^53"
+        )]
         let now = now.unix_micros() as f64 / 1e6;
         let claim = |name: &str| self.claims.get(name);
         let iat = match claim("iat").map(number) {
@@ -92,9 +114,14 @@ impl<'a> Token<'a> {
         if claim("nbf").is_some_and(|nbf| number(nbf).is_none_or(|nbf| nbf > now + LEEWAY)) {
             return refused(CLOCK);
         }
-        let expired = claim("exp").is_some_and(|exp| number(exp).is_none_or(|exp| exp < now - LEEWAY));
+        let expired =
+            claim("exp").is_some_and(|exp| number(exp).is_none_or(|exp| exp < now - LEEWAY));
         let no_text = |name| claim(name).is_some_and(|value| !value.is_string());
-        if expired || claim("aud").is_some_and(|aud| !aud.is_null()) || no_text("sub") || no_text("jti") {
+        if expired
+            || claim("aud").is_some_and(|aud| !aud.is_null())
+            || no_text("sub")
+            || no_text("jti")
+        {
             return Verdict::Refused(general());
         }
         match iat {
@@ -118,7 +145,10 @@ fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64().map(f64::trunc),
         Value::String(text) => text.trim().parse::<i64>().ok().map(
-            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "seconds since 1970 are far below 2^53"
+            )]
             |seconds| seconds as f64,
         ),
         _ => None,

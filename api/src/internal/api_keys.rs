@@ -18,7 +18,9 @@ pub(crate) async fn list_api_keys(
     _: Internal,
     Path(service): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = services::list_keys(&api.app, id(&service)?).await.map_err(problem)?;
+    let found = services::list_keys(&api.app, id(&service)?)
+        .await
+        .map_err(problem)?;
     let data: Vec<Value> = found
         .iter()
         .map(|key| {
@@ -45,7 +47,9 @@ pub(crate) async fn create_api_key(
     body: Body,
 ) -> Result<Response, Problem> {
     let create: Create = read(body).await?;
-    let made = services::create_key(&api.app, id(&service)?, &create.name, create.key_type).await.map_err(problem)?;
+    let made = services::create_key(&api.app, id(&service)?, &create.name, create.key_type)
+        .await
+        .map_err(problem)?;
     let data = json!({"id": made.id, "key_type": made.key_type, "key": made.key.reveal()});
     Ok(answer::json(StatusCode::CREATED, &json!({"data": data})))
 }
@@ -56,6 +60,8 @@ pub(crate) async fn revoke_api_key(
     _: Internal,
     Path((service, key)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    services::revoke_key(&api.app, id(&service)?, id(&key)?).await.map_err(problem)?;
+    services::revoke_key(&api.app, id(&service)?, id(&key)?)
+        .await
+        .map_err(problem)?;
     Ok(answer::json(StatusCode::ACCEPTED, &json!({})))
 }

@@ -38,8 +38,11 @@ fn shown(job: &app::Job, statistics: &[Value]) -> Value {
 }
 
 fn with_statistics(progress: &Progress) -> Value {
-    let statistics: Vec<Value> =
-        progress.statistics.iter().map(|(status, count)| json!({"status": status, "count": count})).collect();
+    let statistics: Vec<Value> = progress
+        .statistics
+        .iter()
+        .map(|(status, count)| json!({"status": status, "count": count}))
+        .collect();
     shown(&progress.job, &statistics)
 }
 
@@ -65,28 +68,41 @@ pub(crate) async fn create_job(
         scheduled_for: create.scheduled_for,
     };
     let job = jobs::create(&api.app, new).await.map_err(refusal)?;
-    Ok(answer::json(StatusCode::CREATED, &json!({"data": shown(&job, &[])})))
+    Ok(answer::json(
+        StatusCode::CREATED,
+        &json!({"data": shown(&job, &[])}),
+    ))
 }
 
 /// The texts of workers §4.4, trailing spaces included.
 fn refusal(error: CreateError) -> Problem {
     let (status, message) = match error {
-        CreateError::ServiceInactive => {
-            (StatusCode::FORBIDDEN, json!("Create job is not allowed: service is inactive "))
-        }
+        CreateError::ServiceInactive => (
+            StatusCode::FORBIDDEN,
+            json!("Create job is not allowed: service is inactive "),
+        ),
         CreateError::NoSuch(_) => (StatusCode::NOT_FOUND, json!(error.to_string())),
-        CreateError::LettersInTrial => {
-            (StatusCode::FORBIDDEN, json!("Create letter job is not allowed for service in trial mode "))
-        }
-        CreateError::NotValid => (StatusCode::BAD_REQUEST, json!("File is not valid, can't create job")),
-        CreateError::TemplateArchived => {
-            (StatusCode::BAD_REQUEST, json!({"template": ["Template has been deleted"]}))
-        }
+        CreateError::LettersInTrial => (
+            StatusCode::FORBIDDEN,
+            json!("Create letter job is not allowed for service in trial mode "),
+        ),
+        CreateError::NotValid => (
+            StatusCode::BAD_REQUEST,
+            json!("File is not valid, can't create job"),
+        ),
+        CreateError::TemplateArchived => (
+            StatusCode::BAD_REQUEST,
+            json!({"template": ["Template has been deleted"]}),
+        ),
         CreateError::InThePast => (StatusCode::BAD_REQUEST, json!("Date cannot be in the past")),
-        CreateError::TooFarAhead => {
-            (StatusCode::BAD_REQUEST, json!("Date cannot be more than 7 days in the future"))
-        }
-        CreateError::Exists => (StatusCode::CONFLICT, json!("There is a job with this id already")),
+        CreateError::TooFarAhead => (
+            StatusCode::BAD_REQUEST,
+            json!("Date cannot be more than 7 days in the future"),
+        ),
+        CreateError::Exists => (
+            StatusCode::CONFLICT,
+            json!("There is a job with this id already"),
+        ),
         CreateError::Store(error) => return Problem::fault_old(error),
     };
     Problem::old(status, message)
@@ -105,9 +121,14 @@ pub(crate) async fn list_jobs(
     Query(paged): Query<Paged>,
 ) -> Result<Response, Problem> {
     let page = paged.page.unwrap_or(1);
-    let found = jobs::list(&api.app, id(&service)?, page, PAGE).await.map_err(Problem::fault_old)?;
+    let found = jobs::list(&api.app, id(&service)?, page, PAGE)
+        .await
+        .map_err(Problem::fault_old)?;
     let data: Vec<Value> = found.iter().map(with_statistics).collect();
-    Ok(answer::json(StatusCode::OK, &json!({"data": data, "page_size": PAGE})))
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"data": data, "page_size": PAGE}),
+    ))
 }
 
 /// `GET /service/<id>/job/<job>`
@@ -116,9 +137,14 @@ pub(crate) async fn get_job(
     _: Internal,
     Path((service, job)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let found = jobs::find(&api.app, id(&service)?, id(&job)?).await.map_err(Problem::fault_old)?;
+    let found = jobs::find(&api.app, id(&service)?, id(&job)?)
+        .await
+        .map_err(Problem::fault_old)?;
     let progress = found.ok_or_else(Problem::old_not_found)?;
-    Ok(answer::json(StatusCode::OK, &json!({"data": with_statistics(&progress)})))
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"data": with_statistics(&progress)}),
+    ))
 }
 
 /// `POST /service/<id>/job/<job>/cancel`
@@ -128,8 +154,13 @@ pub(crate) async fn cancel_job(
     Path((service, job)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     match jobs::cancel(&api.app, id(&service)?, id(&job)?).await {
-        Ok(job) => Ok(answer::json(StatusCode::OK, &json!({"data": shown(&job, &[])}))),
-        Err(error @ CancelError::NotScheduled) => Err(Problem::old(StatusCode::NOT_FOUND, error.to_string())),
+        Ok(job) => Ok(answer::json(
+            StatusCode::OK,
+            &json!({"data": shown(&job, &[])}),
+        )),
+        Err(error @ CancelError::NotScheduled) => {
+            Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
+        }
         Err(CancelError::Store(error)) => Err(Problem::fault_old(error)),
     }
 }

@@ -18,7 +18,9 @@ use crate::{answer, problem::Problem};
 
 /// A JSON body of this shape; what does not fit is said in words.
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let bytes = answer::read_body(body).await.map_err(Problem::in_old_shape)?;
+    let bytes = answer::read_body(body)
+        .await
+        .map_err(Problem::in_old_shape)?;
     serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))
 }
 
@@ -32,5 +34,8 @@ fn id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
 }
 
 fn missing(key: &str) -> Problem {
-    Problem::old(StatusCode::BAD_REQUEST, json!({key: ["Missing data for required field."]}))
+    Problem::old(
+        StatusCode::BAD_REQUEST,
+        json!({key: ["Missing data for required field."]}),
+    )
 }

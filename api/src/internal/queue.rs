@@ -13,7 +13,9 @@ const MOST: u32 = 1000;
 
 /// `GET /queue`: how every lane stands.
 pub(crate) async fn get_queue(State(api): State<Api>, _: Internal) -> Result<Response, Problem> {
-    let view = queue_view::look(&api.app).await.map_err(Problem::fault_old)?;
+    let view = queue_view::look(&api.app)
+        .await
+        .map_err(Problem::fault_old)?;
     let now = api.app.clock().now();
     let lanes: Vec<Value> = view
         .lanes
@@ -25,12 +27,20 @@ pub(crate) async fn get_queue(State(api): State<Api>, _: Internal) -> Result<Res
             })
         })
         .collect();
-    Ok(answer::json(StatusCode::OK, &json!({"data": {"lanes": lanes, "dead_letters": view.dead_letters}})))
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"data": {"lanes": lanes, "dead_letters": view.dead_letters}}),
+    ))
 }
 
 /// `GET /queue/dead`: newest first.
-pub(crate) async fn list_dead_letters(State(api): State<Api>, _: Internal) -> Result<Response, Problem> {
-    let found = queue_view::list_dead(&api.app, MOST).await.map_err(Problem::fault_old)?;
+pub(crate) async fn list_dead_letters(
+    State(api): State<Api>,
+    _: Internal,
+) -> Result<Response, Problem> {
+    let found = queue_view::list_dead(&api.app, MOST)
+        .await
+        .map_err(Problem::fault_old)?;
     let data: Vec<Value> = found
         .iter()
         .map(|dead| {
@@ -51,9 +61,14 @@ pub(crate) async fn replay_dead_letter(
     Path(task): Path<String>,
 ) -> Result<Response, Problem> {
     let task = id(&task)?;
-    let replayed = queue_view::replay(&api.app, task).await.map_err(Problem::fault_old)?;
+    let replayed = queue_view::replay(&api.app, task)
+        .await
+        .map_err(Problem::fault_old)?;
     if !replayed {
         return Err(Problem::old_not_found());
     }
-    Ok(answer::json(StatusCode::ACCEPTED, &json!({"data": {"id": task}})))
+    Ok(answer::json(
+        StatusCode::ACCEPTED,
+        &json!({"data": {"id": task}}),
+    ))
 }

@@ -26,7 +26,8 @@ pub(crate) async fn create_sms_sender(
     body: Body,
 ) -> Result<Response, Problem> {
     let new: SmsSender = read(body).await?;
-    let made = services::add_sms_sender(&api.app, id(&service)?, &new.sms_sender, new.is_default).await;
+    let made =
+        services::add_sms_sender(&api.app, id(&service)?, &new.sms_sender, new.is_default).await;
     let made = made.map_err(problem)?;
     let data = json!({"id": made.id, "sms_sender": made.sms_sender, "is_default": made.is_default});
     Ok(answer::json(StatusCode::CREATED, &json!({"data": data})))
@@ -47,9 +48,11 @@ pub(crate) async fn create_reply_to(
     body: Body,
 ) -> Result<Response, Problem> {
     let new: ReplyTo = read(body).await?;
-    let made = services::add_reply_to(&api.app, id(&service)?, &new.email_address, new.is_default).await;
+    let made =
+        services::add_reply_to(&api.app, id(&service)?, &new.email_address, new.is_default).await;
     let made = made.map_err(problem)?;
-    let data = json!({"id": made.id, "email_address": made.email_address, "is_default": made.is_default});
+    let data =
+        json!({"id": made.id, "email_address": made.email_address, "is_default": made.is_default});
     Ok(answer::json(StatusCode::CREATED, &json!({"data": data})))
 }
 
@@ -66,6 +69,11 @@ pub(crate) async fn add_guest(
     body: Body,
 ) -> Result<Response, Problem> {
     let guest: Guest = read(body).await?;
-    services::add_guest(&api.app, id(&service)?, &guest.recipient).await.map_err(problem)?;
-    Ok(answer::json(StatusCode::CREATED, &json!({"data": {"recipient": guest.recipient}})))
+    services::add_guest(&api.app, id(&service)?, &guest.recipient)
+        .await
+        .map_err(problem)?;
+    Ok(answer::json(
+        StatusCode::CREATED,
+        &json!({"data": {"recipient": guest.recipient}}),
+    ))
 }

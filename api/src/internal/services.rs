@@ -40,7 +40,10 @@ fn shown(service: &app::Service) -> Value {
 }
 
 /// `GET /service`
-pub(crate) async fn list_services(State(api): State<Api>, _: Internal) -> Result<Response, Problem> {
+pub(crate) async fn list_services(
+    State(api): State<Api>,
+    _: Internal,
+) -> Result<Response, Problem> {
     let found = services::list(&api.app).await.map_err(problem)?;
     let data: Vec<Value> = found.iter().map(shown).collect();
     Ok(answer::json(StatusCode::OK, &json!({"data": data})))
@@ -61,7 +64,11 @@ struct Create {
 }
 
 /// `POST /service`
-pub(crate) async fn create_service(State(api): State<Api>, _: Internal, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn create_service(
+    State(api): State<Api>,
+    _: Internal,
+    body: Body,
+) -> Result<Response, Problem> {
     let create: Create = read(body).await?;
     let standard = NewService::named(create.name);
     let new = NewService {
@@ -74,7 +81,10 @@ pub(crate) async fn create_service(State(api): State<Api>, _: Internal, body: Bo
         name: standard.name,
     };
     let service = services::create(&api.app, new).await.map_err(problem)?;
-    Ok(answer::json(StatusCode::CREATED, &json!({"data": shown(&service)})))
+    Ok(answer::json(
+        StatusCode::CREATED,
+        &json!({"data": shown(&service)}),
+    ))
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,10 +104,22 @@ pub(crate) async fn update_service(
     let service: ServiceId = id(&service)?;
     let update: Update = read(body).await?;
     let found = services::list(&api.app).await.map_err(problem)?;
-    let before = found.into_iter().find(|one| one.id == service).ok_or_else(Problem::old_not_found)?;
+    let before = found
+        .into_iter()
+        .find(|one| one.id == service)
+        .ok_or_else(Problem::old_not_found)?;
     let active = update.active.unwrap_or(before.active);
     let restricted = update.restricted.unwrap_or(before.restricted);
-    services::set_mode(&api.app, service, active, restricted).await.map_err(problem)?;
-    let after = app::Service { active, restricted, ..before };
-    Ok(answer::json(StatusCode::OK, &json!({"data": shown(&after)})))
+    services::set_mode(&api.app, service, active, restricted)
+        .await
+        .map_err(problem)?;
+    let after = app::Service {
+        active,
+        restricted,
+        ..before
+    };
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"data": shown(&after)}),
+    ))
 }

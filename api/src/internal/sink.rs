@@ -23,16 +23,24 @@ pub(crate) async fn list_sink(
     _: Internal,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    let sink = api.settings.sink.clone().ok_or_else(Problem::old_not_found)?;
+    let sink = api
+        .settings
+        .sink
+        .clone()
+        .ok_or_else(Problem::old_not_found)?;
     let channel = asked.channel.map(|channel| match channel {
         domain::Channel::Sms => app::sink::Channel::Sms,
         domain::Channel::Email => app::sink::Channel::Email,
         domain::Channel::Letter => app::sink::Channel::Letter,
     });
     let limit = asked.limit.unwrap_or(STANDARD_LIMIT).min(MOST);
-    let looked = tokio::task::spawn_blocking(move || Ok::<_, std::io::Error>((sink.count()?, sink.list(channel, limit)?)));
-    let (counts, kept) =
-        looked.await.map_err(Problem::fault_old)?.map_err(Problem::fault_old)?;
+    let looked = tokio::task::spawn_blocking(move || {
+        Ok::<_, std::io::Error>((sink.count()?, sink.list(channel, limit)?))
+    });
+    let (counts, kept) = looked
+        .await
+        .map_err(Problem::fault_old)?
+        .map_err(Problem::fault_old)?;
     let kept: Vec<Value> = kept
         .iter()
         .map(|one| {
@@ -43,5 +51,8 @@ pub(crate) async fn list_sink(
         })
         .collect();
     let counts = json!({"email": counts.email, "sms": counts.sms, "letter": counts.letter});
-    Ok(answer::json(StatusCode::OK, &json!({"data": {"counts": counts, "kept": kept}})))
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"data": {"counts": counts, "kept": kept}}),
+    ))
 }

@@ -35,13 +35,23 @@ pub(crate) async fn upload_spreadsheet(
     let upload = Upload {
         service: id(&service)?,
         template: asked.template_id.ok_or_else(|| missing("template_id"))?,
-        file_name: asked.file_name.unwrap_or_else(|| "spreadsheet.csv".to_owned()),
+        file_name: asked
+            .file_name
+            .unwrap_or_else(|| "spreadsheet.csv".to_owned()),
         sender_id: asked.sender_id,
         keep: !asked.check_only,
     };
-    let body = body.into_data_stream().map(|piece| piece.map_err(|_| UploadError::BrokeOff));
-    let checked = spreadsheets::upload(&api.app, upload, body).await.map_err(problem)?;
-    let status = if checked.id.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    let body = body
+        .into_data_stream()
+        .map(|piece| piece.map_err(|_| UploadError::BrokeOff));
+    let checked = spreadsheets::upload(&api.app, upload, body)
+        .await
+        .map_err(problem)?;
+    let status = if checked.id.is_some() {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok(answer::json(status, &json!({"data": shown(&checked)})))
 }
 
@@ -53,7 +63,9 @@ fn problem(error: UploadError) -> Problem {
         }
         UploadError::Unreadable(error) => invalid(error.to_string()),
         UploadError::TooLarge(_) => Problem::old(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
-        UploadError::Files(_) | UploadError::Store(_) | UploadError::Cached(_) => Problem::fault_old(error),
+        UploadError::Files(_) | UploadError::Store(_) | UploadError::Cached(_) => {
+            Problem::fault_old(error)
+        }
     }
 }
 

@@ -64,7 +64,9 @@ pub(crate) async fn list_templates(
     _: Internal,
     Path(service): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = templates::list(&api.app, id(&service)?).await.map_err(problem)?;
+    let found = templates::list(&api.app, id(&service)?)
+        .await
+        .map_err(problem)?;
     let data: Vec<Value> = found.iter().map(shown).collect();
     Ok(answer::json(StatusCode::OK, &json!({"data": data})))
 }
@@ -75,9 +77,14 @@ pub(crate) async fn get_template(
     _: Internal,
     Path((service, template)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let found = templates::find(&api.app, id(&service)?, id(&template)?).await.map_err(Problem::fault_old)?;
+    let found = templates::find(&api.app, id(&service)?, id(&template)?)
+        .await
+        .map_err(Problem::fault_old)?;
     let found = found.ok_or_else(Problem::old_not_found)?;
-    Ok(answer::json(StatusCode::OK, &json!({"data": shown(&found.template)})))
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"data": shown(&found.template)}),
+    ))
 }
 
 /// `POST /service/<id>/template`
@@ -88,8 +95,13 @@ pub(crate) async fn create_template(
     body: Body,
 ) -> Result<Response, Problem> {
     let write: Write = read(body).await?;
-    let template = templates::create(&api.app, id(&service)?, write.into()).await.map_err(problem)?;
-    Ok(answer::json(StatusCode::CREATED, &json!({"data": shown(&template)})))
+    let template = templates::create(&api.app, id(&service)?, write.into())
+        .await
+        .map_err(problem)?;
+    Ok(answer::json(
+        StatusCode::CREATED,
+        &json!({"data": shown(&template)}),
+    ))
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,13 +121,25 @@ pub(crate) async fn update_template(
     let (service, template) = (id(&service)?, id(&template)?);
     match read(body).await? {
         Change::Archive { archived: true } => {
-            templates::archive(&api.app, service, template).await.map_err(problem)?;
-            Ok(answer::json(StatusCode::OK, &json!({"data": {"id": template, "archived": true}})))
+            templates::archive(&api.app, service, template)
+                .await
+                .map_err(problem)?;
+            Ok(answer::json(
+                StatusCode::OK,
+                &json!({"data": {"id": template, "archived": true}}),
+            ))
         }
-        Change::Archive { archived: false } => Err(invalid("an archived template stays archived".to_owned())),
+        Change::Archive { archived: false } => {
+            Err(invalid("an archived template stays archived".to_owned()))
+        }
         Change::Write(write) => {
-            let after = templates::update(&api.app, service, template, (*write).into()).await.map_err(problem)?;
-            Ok(answer::json(StatusCode::OK, &json!({"data": shown(&after)})))
+            let after = templates::update(&api.app, service, template, (*write).into())
+                .await
+                .map_err(problem)?;
+            Ok(answer::json(
+                StatusCode::OK,
+                &json!({"data": shown(&after)}),
+            ))
         }
     }
 }

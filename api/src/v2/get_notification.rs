@@ -17,8 +17,13 @@ pub(crate) async fn get_notification(
     let id = id
         .parse()
         .map_err(|_| Problem::validation(vec!["notification_id is not a valid UUID".to_owned()]))?;
-    let found = app::notifications::find(&api.app, caller.tenant.service.id, id).await.map_err(Problem::fault)?;
+    let found = app::notifications::find(&api.app, caller.tenant.service.id, id)
+        .await
+        .map_err(Problem::fault)?;
     let shown = found.ok_or_else(Problem::not_found)?;
     let root = answer::url_root(&api, &headers);
-    Ok(answer::raw_json(StatusCode::OK, &Notification::new(&api.app, &shown, &root)))
+    Ok(answer::raw_json(
+        StatusCode::OK,
+        &Notification::new(&api.app, &shown, &root),
+    ))
 }

@@ -19,7 +19,13 @@ use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 /// How many messages a page has.
 const PAGE: u32 = 250;
 
-const KEYS: [&str; 5] = ["reference", "status", "template_type", "include_jobs", "older_than"];
+const KEYS: [&str; 5] = [
+    "reference",
+    "status",
+    "template_type",
+    "include_jobs",
+    "older_than",
+];
 
 #[derive(Debug, Serialize)]
 struct Page {
@@ -43,7 +49,10 @@ pub(crate) async fn list_notifications(
 ) -> Result<Response, Problem> {
     let query = Query::read(query.as_deref().unwrap_or_default());
     query.check()?;
-    let filter = Filter { key_type: Some(caller.key_type), ..query.filter() };
+    let filter = Filter {
+        key_type: Some(caller.key_type),
+        ..query.filter()
+    };
     let service = caller.tenant.service.id;
     let found = notifications::list(&api.app, service, filter, query.older_than(), PAGE)
         .await
@@ -52,8 +61,14 @@ pub(crate) async fn list_notifications(
     let root = answer::url_root(&api, &headers);
     let last = found.last().map(|shown| shown.notification.id);
     let page = Page {
-        links: Links { current: query.link(&root, None), next: last.map(|last| query.link(&root, Some(last))) },
-        notifications: found.iter().map(|shown| Notification::new(&api.app, shown, &root)).collect(),
+        links: Links {
+            current: query.link(&root, None),
+            next: last.map(|last| query.link(&root, Some(last))),
+        },
+        notifications: found
+            .iter()
+            .map(|shown| Notification::new(&api.app, shown, &root))
+            .collect(),
     };
     Ok(answer::raw_json(StatusCode::OK, &page))
 }
@@ -74,7 +89,10 @@ impl Query {
     }
 
     fn values(&self, key: &str) -> &[String] {
-        self.0.iter().find(|(known, _)| known == key).map_or(&[], |(_, values)| values)
+        self.0
+            .iter()
+            .find(|(known, _)| known == key)
+            .map_or(&[], |(_, values)| values)
     }
 
     /// Of repeated values that can only be given once, the first counts.
@@ -85,28 +103,61 @@ impl Query {
     /// Everything that is wrong with it, in the order of the contract.
     fn check(&self) -> Result<(), Problem> {
         let not_one_of = |key: &str, value: &str, allowed: &[&str]| {
-            format!("{key} {} is not one of [{}]", shown(&Value::from(value)), allowed.join(", "))
+            format!(
+                "{key} {} is not one of [{}]",
+                shown(&Value::from(value)),
+                allowed.join(", ")
+            )
         };
-        let mut statuses: Vec<&str> = NotificationStatus::ALL.iter().map(|status| status.as_str()).collect();
+        let mut statuses: Vec<&str> = NotificationStatus::ALL
+            .iter()
+            .map(|status| status.as_str())
+            .collect();
         statuses.extend(["accepted", "received"]);
-        let types: Vec<&str> = Channel::ALL.iter().map(|channel| channel.as_str()).collect();
+        let types: Vec<&str> = Channel::ALL
+            .iter()
+            .map(|channel| channel.as_str())
+            .collect();
         let wrong = |key, allowed: &[&str]| -> Vec<String> {
-            let unknown = self.values(key).iter().filter(|value| !allowed.contains(&value.as_str()));
-            unknown.map(|value| not_one_of(key, value, allowed)).collect()
+            let unknown = self
+                .values(key)
+                .iter()
+                .filter(|value| !allowed.contains(&value.as_str()));
+            unknown
+                .map(|value| not_one_of(key, value, allowed))
+                .collect()
         };
         let mut errors = wrong("status", &statuses);
         errors.extend(wrong("template_type", &types));
-        if let Some(value) = self.first("include_jobs").filter(|value| !["true", "True"].contains(value)) {
+        if let Some(value) = self
+            .first("include_jobs")
+            .filter(|value| !["true", "True"].contains(value))
+        {
             errors.push(not_one_of("include_jobs", value, &["true", "True"]));
         }
-        if self.first("older_than").is_some_and(|id| id.parse::<NotificationId>().is_err()) {
+        if self
+            .first("older_than")
+            .is_some_and(|id| id.parse::<NotificationId>().is_err())
+        {
             errors.push("older_than is not a valid UUID".to_owned());
         }
-        let mut unknown: Vec<&String> =
-            self.0.iter().map(|(key, _)| key).filter(|key| !KEYS.contains(&key.as_str())).collect();
+        let mut unknown: Vec<&String> = self
+            .0
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| !KEYS.contains(&key.as_str()))
+            .collect();
         unknown.sort();
-        errors.extend(unexpected(unknown.into_iter().map(|key| shown(&Value::from(key.as_str()))).collect()));
-        if errors.is_empty() { Ok(()) } else { Err(Problem::validation(errors)) }
+        let names: Vec<String> = unknown
+            .into_iter()
+            .map(|key| shown(&Value::from(key.as_str())))
+            .collect();
+        errors.extend(unexpected(&names));
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::validation(errors))
+        }
     }
 
     fn filter(&self) -> Filter {
@@ -117,7 +168,11 @@ impl Query {
                 .iter()
                 .flat_map(|word| NotificationStatus::matching(word).unwrap_or_default())
                 .collect(),
-            channels: self.values("template_type").iter().filter_map(|word| word.parse().ok()).collect(),
+            channels: self
+                .values("template_type")
+                .iter()
+                .filter_map(|word| word.parse().ok())
+                .collect(),
             client_reference: self.first("reference").map(str::to_owned),
             ..Filter::default()
         }
@@ -142,8 +197,10 @@ impl Query {
         if let (Some(last), None) = (last, self.first("older_than")) {
             pairs.push(("older_than", last.to_string()));
         }
-        let query: Vec<String> =
-            pairs.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
+        let query: Vec<String> = pairs
+            .iter()
+            .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
+            .collect();
         let mark = if query.is_empty() { "" } else { "?" };
         format!("{root}v2/notifications{mark}{}", query.join("&"))
     }
@@ -155,7 +212,9 @@ fn encode(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b' ' => encoded.push('+'),
-            byte if byte.is_ascii_alphanumeric() || b"-._~!$'()*,/:;?@".contains(&byte) => encoded.push(byte.into()),
+            byte if byte.is_ascii_alphanumeric() || b"-._~!$'()*,/:;?@".contains(&byte) => {
+                encoded.push(byte.into())
+            }
             byte => {
                 let _ = write!(encoded, "%{byte:02X}");
             }

@@ -40,7 +40,10 @@ impl AcceptedTemplate {
         let template = &template.template;
         Self {
             id: template.id,
-            uri: format!("{root}services/{}/templates/{}", template.service_id, template.id),
+            uri: format!(
+                "{root}services/{}/templates/{}",
+                template.service_id, template.id
+            ),
             version: template.version,
         }
     }

@@ -42,7 +42,10 @@ impl Schema {
     /// The request as an object, or everything that is wrong with it.
     pub(super) fn check(&self, body: Value, now: Timestamp) -> Result<Map<String, Value>, Problem> {
         let Value::Object(members) = body else {
-            return Err(Problem::validation(vec![format!("{} is not of type object", shown(&body))]));
+            return Err(Problem::validation(vec![format!(
+                "{} is not of type object",
+                shown(&body)
+            )]));
         };
         let mut errors = Vec::new();
         for (key, shape) in self.keys {
@@ -50,28 +53,42 @@ impl Schema {
                 errors.extend(shape.fault(key, value, now));
             }
         }
-        let missing = self.required.iter().filter(|key| !members.contains_key(**key));
+        let missing = self
+            .required
+            .iter()
+            .filter(|key| !members.contains_key(**key));
         errors.extend(missing.map(|key| format!("{key} is a required property")));
         errors.extend(self.unknown(&members));
-        if errors.is_empty() { Ok(members) } else { Err(Problem::validation(errors)) }
+        if errors.is_empty() {
+            Ok(members)
+        } else {
+            Err(Problem::validation(errors))
+        }
     }
 
     fn unknown(&self, members: &Map<String, Value>) -> Option<String> {
         let is_known = |name: &str| self.keys.iter().any(|(key, _)| *key == name);
         let mut unknown: Vec<&String> = members.keys().filter(|name| !is_known(name)).collect();
         unknown.sort();
-        unexpected(unknown.into_iter().map(|name| shown(&Value::from(name.as_str()))).collect())
+        let names: Vec<String> = unknown
+            .into_iter()
+            .map(|name| shown(&Value::from(name.as_str())))
+            .collect();
+        unexpected(&names)
     }
 }
 
 /// The text about keys that should not be there.
-pub(super) fn unexpected(names: Vec<String>) -> Option<String> {
+pub(super) fn unexpected(names: &[String]) -> Option<String> {
     let verb = match names.len() {
         0 => return None,
         1 => "was",
         _ => "were",
     };
-    Some(format!("Additional properties are not allowed ({} {verb} unexpected)", names.join(", ")))
+    Some(format!(
+        "Additional properties are not allowed ({} {verb} unexpected)",
+        names.join(", ")
+    ))
 }
 
 /// A value as an error shows it: as Python writes it, without any apostrophe.
@@ -82,47 +99,68 @@ pub(super) fn shown(value: &Value) -> String {
 impl Shape {
     /// What is wrong with the value, if anything is.
     fn fault(self, key: &str, value: &Value, now: Timestamp) -> Option<String> {
-        let not_of_type = |expected: &str| Some(format!("{key} {} is not of type {expected}", shown(value)));
+        let not_of_type =
+            |expected: &str| Some(format!("{key} {} is not of type {expected}", shown(value)));
         match (self, value) {
-            (Self::Text(limit), Value::String(text)) => {
-                (text.chars().count() > limit).then(|| format!("{key} {} is too long", shown(value)))
-            }
+            (Self::Text(limit), Value::String(text)) => (text.chars().count() > limit)
+                .then(|| format!("{key} {} is too long", shown(value))),
             (Self::Phone, Value::String(text)) => phone_fault(text),
-            (Self::Email, Value::String(text)) => {
-                EmailAddress::parse(text).err().map(|_| format!("{key} Not a valid email address"))
-            }
+            (Self::Email, Value::String(text)) => EmailAddress::parse(text)
+                .err()
+                .map(|_| format!("{key} Not a valid email address")),
             (Self::Text(_) | Self::Phone | Self::Email, _) => not_of_type("string"),
             (Self::Uuid, value) => {
                 let fits = value.as_str().is_some_and(|text| parse_uuid(text).is_ok());
                 (!fits).then(|| format!("{key} is not a valid UUID"))
             }
-            (Self::Object, value) => if value.is_object() { None } else { not_of_type("object") },
+            (Self::Object, value) => {
+                if value.is_object() {
+                    None
+                } else {
+                    not_of_type("object")
+                }
+            }
             (Self::HttpsUrl, value) => {
                 let fits = value.as_str().is_some_and(is_https_url);
                 (!fits).then(|| format!("{key} is not a valid https url"))
             }
             (Self::List, value) => {
-                if value.is_array() || value.is_null() { None } else { not_of_type("array, null") }
+                if value.is_array() || value.is_null() {
+                    None
+                } else {
+                    not_of_type("array, null")
+                }
             }
             (Self::ScheduledFor, Value::Null) => None,
-            (Self::ScheduledFor, Value::String(text)) => scheduled_fault(text, now).map(|fault| format!("{key} {fault}")),
+            (Self::ScheduledFor, Value::String(text)) => {
+                scheduled_fault(text, now).map(|fault| format!("{key} {fault}"))
+            }
             (Self::ScheduledFor, _) => not_of_type("string, null"),
         }
     }
 }
 
 fn phone_fault(text: &str) -> Option<String> {
-    let anywhere = Permissions { international: true, uk_landline: true };
+    let anywhere = Permissions {
+        international: true,
+        uk_landline: true,
+    };
     let checked = PhoneNumber::parse(text).and_then(|number| number.check(anywhere));
-    checked.err().map(|error| format!("phone_number {}", error.legacy_message()))
+    checked
+        .err()
+        .map(|error| format!("phone_number {}", error.legacy_message()))
 }
 
 /// RFC 3986, ASCII, with well-formed percent signs, and exactly `https` in front (public-api §5.6).
 fn is_https_url(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("https:") else { return false };
+    let Some(rest) = text.strip_prefix("https:") else {
+        return false;
+    };
     let bytes = rest.as_bytes();
     bytes.iter().enumerate().all(|(index, byte)| match byte {
-        b'%' => bytes.get(index + 1..index + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
+        b'%' => bytes
+            .get(index + 1..index + 3)
+            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
         b'[' | b']' => true,
         byte => byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(byte),
     })
@@ -139,13 +177,16 @@ fn scheduled_fault(text: &str, now: Timestamp) -> Option<&'static str> {
     if time < now {
         return Some("datetime can not be in the past");
     }
-    let day = std::time::Duration::from_secs(86_400);
+    let day = std::time::Duration::from_hours(24);
     (time > now.plus(day)).then_some("datetime can only be 24 hours in the future")
 }
 
 /// A date, or a date and a time, without its offset.
 fn civil_time(text: &str) -> Option<Timestamp> {
-    let bare = match text.get(10..).and_then(|time| time.find(['Z', 'z', '+', '-'])) {
+    let bare = match text
+        .get(10..)
+        .and_then(|time| time.find(['Z', 'z', '+', '-']))
+    {
         Some(offset) => &text[..10 + offset],
         None => text,
     };
@@ -178,8 +219,13 @@ impl Members {
 
     /// The texts of a list; other items do not count.
     pub(super) fn texts(&mut self, key: &str) -> Vec<String> {
-        let Some(Value::Array(items)) = self.0.remove(key) else { return Vec::new() };
-        items.into_iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+        let Some(Value::Array(items)) = self.0.remove(key) else {
+            return Vec::new();
+        };
+        items
+            .into_iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect()
     }
 }
 
@@ -206,12 +252,18 @@ mod tests {
             Ok(_) => return Vec::new(),
             Err(problem) => serde_json::to_value(problem.entries()).unwrap(),
         };
-        problem.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+        problem
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["message"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
     fn everything_that_is_wrong_is_said_in_the_order_of_the_schema() {
-        let body = json!({"oclock's": 1, "a": 2, "personalisation": [1, "it's"], "reference": "too long"});
+        let body =
+            json!({"oclock's": 1, "a": 2, "personalisation": [1, "it's"], "reference": "too long"});
         assert_eq!(
             messages(body),
             [
@@ -228,8 +280,14 @@ mod tests {
         let id = "22222222-0000-4000-8000-000000000001";
         let with = |when: &str| messages(json!({"template_id": id, "when": when}));
         assert!(with("2026-03-02T11:00:00+05:00").is_empty());
-        assert_eq!(with("2026-03-02T09:00:00-05:00"), ["when datetime can not be in the past"]);
-        assert_eq!(with("2026-03-04 09:00:00"), ["when datetime can only be 24 hours in the future"]);
+        assert_eq!(
+            with("2026-03-02T09:00:00-05:00"),
+            ["when datetime can not be in the past"]
+        );
+        assert_eq!(
+            with("2026-03-04 09:00:00"),
+            ["when datetime can only be 24 hours in the future"]
+        );
         assert!(with("tomorrow")[0].contains("format is invalid"));
     }
 
@@ -238,7 +296,13 @@ mod tests {
         for url in ["https://example.com/a?b=%20#c", "https:x"] {
             assert!(is_https_url(url), "{url}");
         }
-        for url in ["HTTPS://example.com", "http://example.com", "https://exämple.com", "https://a b", "https://a/%zz"] {
+        for url in [
+            "HTTPS://example.com",
+            "http://example.com",
+            "https://exämple.com",
+            "https://a b",
+            "https://a/%zz",
+        ] {
             assert!(!is_https_url(url), "{url}");
         }
     }

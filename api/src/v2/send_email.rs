@@ -78,7 +78,9 @@ pub(crate) async fn send_email(
 }
 
 fn order(members: &mut Members) -> EmailOrder {
-    let as_given = members.text("email_address").expect("the schema requires it");
+    let as_given = members
+        .text("email_address")
+        .expect("the schema requires it");
     EmailOrder {
         email_address: EmailAddress::parse(&as_given).expect("the schema checks it"),
         as_given,
@@ -95,7 +97,12 @@ fn order(members: &mut Members) -> EmailOrder {
 fn sanitised_content(changed: Vec<Sanitised>) -> Value {
     let mut entries: Map<String, Value> = changed
         .into_iter()
-        .map(|one| (one.name, json!({"sanitised": one.sanitised, "unsanitised": one.unsanitised})))
+        .map(|one| {
+            (
+                one.name,
+                json!({"sanitised": one.sanitised, "unsanitised": one.unsanitised}),
+            )
+        })
         .collect();
     entries.sort_keys();
     Value::Object(entries)

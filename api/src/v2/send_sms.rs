@@ -56,7 +56,10 @@ pub(crate) async fn send_sms(
 
     let root = answer::url_root(&api, &headers);
     let answer = Accepted {
-        content: Content { body: accepted.body, from_number: accepted.from_number },
+        content: Content {
+            body: accepted.body,
+            from_number: accepted.from_number,
+        },
         id: accepted.id,
         reference: accepted.reference,
         sanitised_content: None,
@@ -68,7 +71,9 @@ pub(crate) async fn send_sms(
 }
 
 fn order(members: &mut Members) -> SmsOrder {
-    let as_given = members.text("phone_number").expect("the schema requires it");
+    let as_given = members
+        .text("phone_number")
+        .expect("the schema requires it");
     SmsOrder {
         phone_number: PhoneNumber::parse(&as_given).expect("the schema checks it"),
         as_given,

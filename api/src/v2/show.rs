@@ -55,12 +55,16 @@ impl Notification {
         let (is_cost_data_ready, cost_in_pounds, cost_details) = cost(shown.cost(app));
         Self {
             body: shown.body(),
-            completed_at: notification.updated_at.filter(|_| notification.status.is_completed()),
+            completed_at: notification
+                .updated_at
+                .filter(|_| notification.status.is_completed()),
             cost_details,
             cost_in_pounds,
             created_at: notification.created_at,
             created_by_name: shown.created_by_name.clone(),
-            email_address: (notification.channel == Channel::Email).then(recipient).flatten(),
+            email_address: (notification.channel == Channel::Email)
+                .then(recipient)
+                .flatten(),
             id: notification.id,
             is_cost_data_ready,
             line_1: (),
@@ -70,7 +74,9 @@ impl Notification {
             line_5: (),
             line_6: (),
             one_click_unsubscribe_url: shown.contents.unsubscribe_url.clone(),
-            phone_number: (notification.channel == Channel::Sms).then(recipient).flatten(),
+            phone_number: (notification.channel == Channel::Sms)
+                .then(recipient)
+                .flatten(),
             postage: (),
             postcode: (),
             reference: notification.client_reference.clone(),
@@ -78,7 +84,11 @@ impl Notification {
             sent_at: notification.sent_at,
             status: notification.status.as_str(),
             subject: shown.subject(),
-            template: Template { id, uri: format!("{root}v2/template/{id}/version/{version}"), version },
+            template: Template {
+                id,
+                uri: format!("{root}v2/template/{id}/version/{version}"),
+                version,
+            },
             channel: notification.channel,
         }
     }
@@ -89,7 +99,11 @@ fn cost(cost: Cost) -> (bool, Option<f64>, Value) {
     match cost {
         Cost::Unknown => (false, None, json!({})),
         Cost::Free => (true, Some(0.0), json!({})),
-        Cost::Text { fragments, rate_multiplier, rate } => (
+        Cost::Text {
+            fragments,
+            rate_multiplier,
+            rate,
+        } => (
             true,
             Some(rate.times(fragments).times(rate_multiplier).pounds()),
             json!({

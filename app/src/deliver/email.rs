@@ -13,15 +13,29 @@ use crate::{App, Tenant, receipts, templates, templates::Text};
 
 /// How many e-mails can usefully be handed over at once.
 pub(super) fn at_once(app: &App) -> usize {
-    app.providers.email.iter().map(|one| one.provider.concurrency()).max().unwrap_or(1)
+    app.providers
+        .email
+        .iter()
+        .map(|one| one.provider.concurrency())
+        .max()
+        .unwrap_or(1)
 }
 
 /// Renders an e-mail and hands it over.
-pub(super) async fn hand_over(app: &App, tenant: &Tenant, message: &Notification, now: Timestamp) -> Step {
+pub(super) async fn hand_over(
+    app: &App,
+    tenant: &Tenant,
+    message: &Notification,
+    now: Timestamp,
+) -> Step {
     if message.key_type == KeyType::Test {
         return Step::Settled(receipts::pretend_to_send(message, now));
     }
-    let again = |why: String| Step::Again { id: message.id, after: RETRY_DELAY, why };
+    let again = |why: String| Step::Again {
+        id: message.id,
+        after: RETRY_DELAY,
+        why,
+    };
     let email = match render(app, tenant, message, now).await {
         Ok(Some(email)) => email,
         Ok(None) => return broken(message),
@@ -31,9 +45,13 @@ pub(super) async fn hand_over(app: &App, tenant: &Tenant, message: &Notification
         return again("email notification failed as no active providers".to_owned());
     };
     match provider.send(&email).await {
-        Ok(taken) => {
-            Step::Settled(handed(message, provider.name(), provider.reports_delivery(), taken.reference, now))
-        }
+        Ok(taken) => Step::Settled(handed(
+            message,
+            provider.name(),
+            provider.reports_delivery(),
+            taken.reference,
+            now,
+        )),
         Err(error) => refused(message, &error, RETRY_DELAY),
     }
 }
@@ -44,21 +62,32 @@ async fn render(
     message: &Notification,
     now: Timestamp,
 ) -> Result<Option<Email>, std::sync::Arc<store::Error>> {
-    let prepared =
-        templates::find_version(app, message.service_id, message.template_id, message.template_version).await?;
+    let prepared = templates::find_version(
+        app,
+        message.service_id,
+        message.template_id,
+        message.template_version,
+    )
+    .await?;
     let Some(Text::Email(text)) = prepared.as_deref().map(|prepared| &prepared.text) else {
         return Ok(None);
     };
     let contents = message.open(app.store.vault())?;
     let values = Values::from_json(contents.personalisation.reveal());
     let service = &tenant.service;
-    let brand = Brand { name: Some(service.name.clone()), ..Brand::default() };
+    let brand = Brand {
+        name: Some(service.name.clone()),
+        ..Brand::default()
+    };
     let branding = Branding { brand: Some(brand) };
     Ok(Some(Email {
         id: message.id.as_uuid(),
         at: moment(now),
         from_name: service.name.clone(),
-        from_address: format!("{}@{}", service.email_sender_local_part, app.settings.email_domain),
+        from_address: format!(
+            "{}@{}",
+            service.email_sender_local_part, app.settings.email_domain
+        ),
         to: contents.normalised.into_inner(),
         reply_to: message.reply_to_text.clone(),
         subject: text.subject(&values),
@@ -69,6 +98,13 @@ async fn render(
 }
 
 fn broken(message: &Notification) -> Step {
-    let why = format!("there is no e-mail template {} any more", message.template_id);
-    Step::Settled(failed(message.id, NotificationStatus::TechnicalFailure, why))
+    let why = format!(
+        "there is no e-mail template {} any more",
+        message.template_id
+    );
+    Step::Settled(failed(
+        message.id,
+        NotificationStatus::TechnicalFailure,
+        why,
+    ))
 }

@@ -8,5 +8,9 @@ use super::{Step, failed};
 
 pub(super) fn hand_over(message: &Notification) -> Step {
     let why = "letters cannot be sent by this version".to_owned();
-    Step::Settled(failed(message.id, NotificationStatus::TechnicalFailure, why))
+    Step::Settled(failed(
+        message.id,
+        NotificationStatus::TechnicalFailure,
+        why,
+    ))
 }

@@ -27,7 +27,7 @@ use crate::{App, Tenant, receipts, tasks, tenants};
 /// How often a message is tried again (workers §7.1): four hours in all.
 const MAX_RETRIES: u32 = 48;
 /// How long between two tries.
-const RETRY_DELAY: Duration = Duration::from_secs(300);
+const RETRY_DELAY: Duration = Duration::from_mins(5);
 /// How long a batch holds its worker: what is left then waits for its service's next turn.
 const SLICE: Duration = Duration::from_secs(1);
 /// How long to wait when the store does not answer.
@@ -39,7 +39,11 @@ enum Step {
     /// It is over, one way or the other.
     Settled(Outcome),
     /// It is to be tried again.
-    Again { id: NotificationId, after: Duration, why: String },
+    Again {
+        id: NotificationId,
+        after: Duration,
+        why: String,
+    },
     /// It was not tried: the batch has used its time.
     Left(NotificationId),
     /// It was not tried: the lease is lost, and another worker has the batch.
@@ -47,26 +51,47 @@ enum Step {
 }
 
 /// Hands over those messages of a batch that still wait.
-pub(crate) async fn deliver(app: &App, task: &Task, channel: Channel, ids: &[NotificationId]) -> Verdict {
+pub(crate) async fn deliver(
+    app: &App,
+    task: &Task,
+    channel: Channel,
+    ids: &[NotificationId],
+) -> Verdict {
     match try_deliver(app, task, channel, ids).await {
         Ok(()) => Verdict::Done,
         Err(fault) => {
-            warn!(error = &fault as &dyn std::error::Error, "cannot deliver a batch, will try again");
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "cannot deliver a batch, will try again"
+            );
             Verdict::RetryAt(app.clock.now().plus(STORE_DELAY))
         }
     }
 }
 
-async fn try_deliver(app: &App, task: &Task, channel: Channel, ids: &[NotificationId]) -> Result<(), DeliverError> {
+async fn try_deliver(
+    app: &App,
+    task: &Task,
+    channel: Channel,
+    ids: &[NotificationId],
+) -> Result<(), DeliverError> {
     let waiting = store::notifications::list_waiting(&mut app.read().await?, ids).await?;
     if waiting.is_empty() {
         return Ok(());
     }
-    let tenant = tenants::find(app, task.taken().service_id).await?.ok_or(DeliverError::NoService)?;
+    let tenant = tenants::find(app, task.taken().service_id)
+        .await?
+        .ok_or(DeliverError::NoService)?;
     if !tenant.service.active {
         return refuse_all(app, task, &waiting, &tenant).await;
     }
-    let batch = Batch { app, task, tenant: &tenant, channel, started: app.clock.now() };
+    let batch = Batch {
+        app,
+        task,
+        tenant: &tenant,
+        channel,
+        started: app.clock.now(),
+    };
     let (steps, taken) = mpsc::unbounded_channel();
     let (recorded, ()) = futures::join!(batch.record(taken), batch.hand_over_all(waiting, steps));
     recorded
@@ -93,7 +118,11 @@ async fn refuse_all(
     let outcomes: Vec<Outcome> = waiting
         .iter()
         .map(|message| {
-            failed(message.id, NotificationStatus::TechnicalFailure, format!("service {service} is inactive"))
+            failed(
+                message.id,
+                NotificationStatus::TechnicalFailure,
+                format!("service {service} is inactive"),
+            )
         })
         .collect();
     let mut tx = app.write().await?;
@@ -190,7 +219,11 @@ impl Batch<'_> {
     }
 
     /// Outcomes, with the tasks that they make necessary; the pools that take these.
-    async fn write_outcomes(&self, tx: &mut Tx, outcomes: &[Outcome]) -> Result<Vec<&'static str>, store::Error> {
+    async fn write_outcomes(
+        &self,
+        tx: &mut Tx,
+        outcomes: &[Outcome],
+    ) -> Result<Vec<&'static str>, store::Error> {
         let now = self.app.clock.now();
         store::notifications::record(tx, outcomes, now).await?;
         let pretended: Vec<NotificationId> = receipts::to_come(outcomes).collect();
@@ -251,7 +284,10 @@ impl Rest {
             warn!("could not hand over {count} messages, will try again: {why}");
         }
         if !self.left.is_empty() {
-            info!("{} messages wait for the next turn of their service", self.left.len());
+            info!(
+                "{} messages wait for the next turn of their service",
+                self.left.len()
+            );
         }
         if self.abandoned {
             warn!("stopped in the middle of a batch: the lease was lost");
@@ -263,10 +299,21 @@ impl Rest {
         let carry_on = |ids: &[NotificationId], after: Duration, attempt: u32| NewTask {
             attempt,
             ready_at: now.plus(after),
-            ..tasks::deliver(TaskId::mint(now, app.entropy()), taken.service_id, channel, taken.lane, ids, now)
+            ..tasks::deliver(
+                TaskId::mint(now, app.entropy()),
+                taken.service_id,
+                channel,
+                taken.lane,
+                ids,
+                now,
+            )
         };
-        let again = self.again.iter().map(|(after, ids)| carry_on(ids, *after, taken.attempt + 1));
-        let left = (!self.left.is_empty()).then(|| carry_on(&self.left, Duration::ZERO, taken.attempt));
+        let again = self
+            .again
+            .iter()
+            .map(|(after, ids)| carry_on(ids, *after, taken.attempt + 1));
+        let left =
+            (!self.left.is_empty()).then(|| carry_on(&self.left, Duration::ZERO, taken.attempt));
         again.chain(left).collect()
     }
 }
@@ -297,7 +344,15 @@ fn handed(
 }
 
 fn failed(id: NotificationId, status: NotificationStatus, why: String) -> Outcome {
-    Outcome { id, status, sent_at: None, sent_by: None, reference: None, billable_units: None, problem: Some(why) }
+    Outcome {
+        id,
+        status,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: Some(why),
+    }
 }
 
 /// What a provider's no means for a message.
@@ -305,18 +360,38 @@ fn refused(message: &Notification, error: &providers::SendError, first_delay: Du
     use providers::{Refusal, SendError};
     let id = message.id;
     match error {
-        SendError::Rejected { why: Refusal::Recipient, detail } => {
-            Step::Settled(failed(id, NotificationStatus::PermanentFailure, detail.to_string()))
-        }
-        SendError::Rejected { why: Refusal::Message, detail } => {
-            Step::Settled(failed(id, NotificationStatus::TechnicalFailure, detail.to_string()))
-        }
-        SendError::Throttled { retry_after, .. } => {
-            Step::Again { id, after: retry_after.unwrap_or(RETRY_DELAY), why: error.to_string() }
-        }
-        SendError::Unavailable { .. } => Step::Again { id, after: first_delay, why: error.to_string() },
+        SendError::Rejected {
+            why: Refusal::Recipient,
+            detail,
+        } => Step::Settled(failed(
+            id,
+            NotificationStatus::PermanentFailure,
+            detail.to_string(),
+        )),
+        SendError::Rejected {
+            why: Refusal::Message,
+            detail,
+        } => Step::Settled(failed(
+            id,
+            NotificationStatus::TechnicalFailure,
+            detail.to_string(),
+        )),
+        SendError::Throttled { retry_after, .. } => Step::Again {
+            id,
+            after: retry_after.unwrap_or(RETRY_DELAY),
+            why: error.to_string(),
+        },
+        SendError::Unavailable { .. } => Step::Again {
+            id,
+            after: first_delay,
+            why: error.to_string(),
+        },
         // The provider may have it: not at once, so that a receipt can come first.
-        SendError::Unknown { .. } => Step::Again { id, after: RETRY_DELAY, why: error.to_string() },
+        SendError::Unknown { .. } => Step::Again {
+            id,
+            after: RETRY_DELAY,
+            why: error.to_string(),
+        },
     }
 }
 

@@ -12,7 +12,12 @@ use crate::{App, Tenant, receipts, templates, templates::Text};
 
 /// How many texts can usefully be handed over at once.
 pub(super) fn at_once(app: &App) -> usize {
-    app.providers.sms.iter().map(|one| one.provider.concurrency()).max().unwrap_or(1)
+    app.providers
+        .sms
+        .iter()
+        .map(|one| one.provider.concurrency())
+        .max()
+        .unwrap_or(1)
 }
 
 /// Renders a text and hands it over. The first retry comes at once – another provider will probably be drawn.
@@ -23,8 +28,16 @@ pub(super) async fn hand_over(
     now: Timestamp,
     attempt: u32,
 ) -> Step {
-    let delay = if attempt == 0 { Duration::ZERO } else { RETRY_DELAY };
-    let again = |why: String| Step::Again { id: message.id, after: RETRY_DELAY, why };
+    let delay = if attempt == 0 {
+        Duration::ZERO
+    } else {
+        RETRY_DELAY
+    };
+    let again = |why: String| Step::Again {
+        id: message.id,
+        after: RETRY_DELAY,
+        why,
+    };
     let rendered = match render(app, tenant, message, now).await {
         Ok(Some(rendered)) => rendered,
         Ok(None) => return broken(message),
@@ -32,15 +45,27 @@ pub(super) async fn hand_over(
     };
     if message.key_type == KeyType::Test {
         let pretended = receipts::pretend_to_send(message, now);
-        return Step::Settled(Outcome { billable_units: Some(rendered.fragments), ..pretended });
+        return Step::Settled(Outcome {
+            billable_units: Some(rendered.fragments),
+            ..pretended
+        });
     }
-    let Some(provider) = app.providers.choose_sms(message.international, app.entropy()) else {
+    let Some(provider) = app
+        .providers
+        .choose_sms(message.international, app.entropy())
+    else {
         return again("sms notification failed as no active providers".to_owned());
     };
     match provider.send(&rendered.sms).await {
         Ok(taken) => Step::Settled(Outcome {
             billable_units: Some(rendered.fragments),
-            ..handed(message, provider.name(), provider.reports_delivery(), taken.reference, now)
+            ..handed(
+                message,
+                provider.name(),
+                provider.reports_delivery(),
+                taken.reference,
+                now,
+            )
         }),
         Err(error) => refused(message, &error, delay),
     }
@@ -57,8 +82,13 @@ async fn render(
     message: &Notification,
     now: Timestamp,
 ) -> Result<Option<Rendered>, std::sync::Arc<store::Error>> {
-    let prepared =
-        templates::find_version(app, message.service_id, message.template_id, message.template_version).await?;
+    let prepared = templates::find_version(
+        app,
+        message.service_id,
+        message.template_id,
+        message.template_version,
+    )
+    .await?;
     let Some(Text::Sms(text)) = prepared.as_deref().map(|prepared| &prepared.text) else {
         return Ok(None);
     };
@@ -78,6 +108,13 @@ async fn render(
 }
 
 fn broken(message: &Notification) -> Step {
-    let why = format!("there is no text message template {} any more", message.template_id);
-    Step::Settled(failed(message.id, NotificationStatus::TechnicalFailure, why))
+    let why = format!(
+        "there is no text message template {} any more",
+        message.template_id
+    );
+    Step::Settled(failed(
+        message.id,
+        NotificationStatus::TechnicalFailure,
+        why,
+    ))
 }

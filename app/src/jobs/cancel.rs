@@ -25,10 +25,21 @@ pub async fn cancel(app: &App, service: ServiceId, id: JobId) -> Result<Job, Can
         return Err(CancelError::NotScheduled);
     }
     let now = app.clock.now();
-    if !store::jobs::set_status_from(&mut tx, service, id, JobStatus::Scheduled, JobStatus::Cancelled, now).await? {
+    if !store::jobs::set_status_from(
+        &mut tx,
+        service,
+        id,
+        JobStatus::Scheduled,
+        JobStatus::Cancelled,
+        now,
+    )
+    .await?
+    {
         return Err(CancelError::NotScheduled);
     }
-    let job = store::jobs::find(&mut tx, service, id).await?.ok_or(CancelError::NotScheduled)?;
+    let job = store::jobs::find(&mut tx, service, id)
+        .await?
+        .ok_or(CancelError::NotScheduled)?;
     tx.commit().await?;
     Ok(job)
 }

@@ -9,7 +9,7 @@ use store::jobs::Job;
 use crate::{App, tasks, templates, tenants};
 
 /// How far ahead a job may be scheduled.
-const FURTHEST: Duration = Duration::from_secs(7 * 86_400);
+const FURTHEST: Duration = Duration::from_hours(7 * 24);
 
 /// A job as it is asked for.
 #[derive(Debug, Clone)]
@@ -73,7 +73,9 @@ impl From<store::Error> for CreateError {
 
 /// Creates a job from an uploaded spreadsheet; it is durable, with its task, when this returns.
 pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
-    let tenant = tenants::find(app, new.service).await?.ok_or(CreateError::NoSuch("service"))?;
+    let tenant = tenants::find(app, new.service)
+        .await?
+        .ok_or(CreateError::NoSuch("service"))?;
     if !tenant.service.active {
         return Err(CreateError::ServiceInactive);
     }
@@ -103,7 +105,11 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
         notification_count: sheet.notification_count,
         sender_id: sheet.sender_id,
         created_by: new.created_by,
-        status: if new.scheduled_for.is_some() { JobStatus::Scheduled } else { JobStatus::Pending },
+        status: if new.scheduled_for.is_some() {
+            JobStatus::Scheduled
+        } else {
+            JobStatus::Pending
+        },
         problem: None,
         due: new.scheduled_for.unwrap_or(now),
         scheduled_for: new.scheduled_for,
@@ -118,7 +124,8 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
     store::jobs::insert(&mut tx, &job).await?;
     if job.status == JobStatus::Pending {
         let id = TaskId::mint(now, app.entropy());
-        tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)]).await?;
+        tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)])
+            .await?;
     }
     app.commit_and_wake(tx, &[tasks::JOBS]).await?;
     Ok(job)

@@ -14,8 +14,8 @@ use content::{
     spreadsheets::{Layout, ReadError, Records, Row},
 };
 use domain::{
-    Allowance, Channel, JobId, JobStatus, KeyType, Lane, NotificationId, NotificationStatus, ReplyToId, SmsSenderId,
-    TaskId, Timestamp,
+    Allowance, Channel, JobId, JobStatus, KeyType, Lane, NotificationId, NotificationStatus,
+    ReplyToId, SmsSenderId, TaskId, Timestamp,
 };
 use queue::{Enqueue as _, NewTask, Task, Verdict};
 use serde_json::{Map, Value};
@@ -69,10 +69,11 @@ impl From<ReadError> for ProcessError {
 impl ProcessError {
     fn needs_a_person(&self) -> bool {
         match self {
-            Self::Store(_) | Self::Cached(_) | Self::Overtaken => false,
-            Self::Broken(_) => true,
-            Self::File(OpenError::Files(files::Error::Storage { .. })) => false,
-            Self::File(_) => true,
+            Self::Store(_)
+            | Self::Cached(_)
+            | Self::Overtaken
+            | Self::File(OpenError::Files(files::Error::Storage { .. })) => false,
+            Self::Broken(_) | Self::File(_) => true,
         }
     }
 }
@@ -99,7 +100,8 @@ pub(crate) async fn process(app: &App, task: &Task, id: JobId) -> Verdict {
 /// Says in words on the job why it cannot go on. What is kept stays kept; once mended, replaying the dead letter goes
 /// on from the cursor.
 async fn stop(app: &App, task: &Task, id: JobId, why: &ProcessError) -> Verdict {
-    let why = std::error::Error::source(why).map_or_else(|| why.to_string(), |source| format!("{why}: {source}"));
+    let why = std::error::Error::source(why)
+        .map_or_else(|| why.to_string(), |source| format!("{why}: {source}"));
     let stopped = async {
         let mut tx = app.write().await?;
         let (service, now) = (task.taken().service_id, app.clock.now());
@@ -119,20 +121,22 @@ async fn try_process(app: &App, task: &Task, id: JobId) -> Result<Progress, Proc
         return Err(ProcessError::Broken("there is no such job".to_owned()));
     };
     let tenant = tenants::find(app, service).await?;
-    let tenant = tenant.ok_or_else(|| ProcessError::Broken("there is no such service".to_owned()))?;
+    let tenant =
+        tenant.ok_or_else(|| ProcessError::Broken("there is no such service".to_owned()))?;
     info!(job.id = %id, job.status = %job.status, "processing job {id}, from row {}", job.rows_kept);
     if matches!(job.status, JobStatus::Pending | JobStatus::Error) {
-        match begin(app, &tenant, &job).await? {
-            true => job.status = JobStatus::InProgress,
-            false => return Ok(Progress::Done),
+        if !begin(app, &tenant, &job).await? {
+            return Ok(Progress::Done);
         }
+        job.status = JobStatus::InProgress;
     }
     if job.status != JobStatus::InProgress {
         info!(job.id = %id, "job {id} is {}: nothing to do", job.status);
         return Ok(Progress::Done);
     }
     let sheet = store::spreadsheets::find(&mut app.read().await?, service, id).await?;
-    let sheet = sheet.ok_or_else(|| ProcessError::Broken("its spreadsheet is not known any more".to_owned()))?;
+    let sheet = sheet
+        .ok_or_else(|| ProcessError::Broken("its spreadsheet is not known any more".to_owned()))?;
     keep_rows(app, task, &tenant, &job, &sheet).await
 }
 
@@ -143,11 +147,21 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
     let mut tx = app.write().await?;
     if !service.active {
         warn!(job.id = %job.id, "Job {} has been cancelled, service {} is inactive", job.id, service.id);
-        store::jobs::set_status(&mut tx, service.id, job.id, JobStatus::Cancelled, None, now).await?;
+        store::jobs::set_status(&mut tx, service.id, job.id, JobStatus::Cancelled, None, now)
+            .await?;
         tx.commit().await?;
         return Ok(false);
     }
-    if !store::jobs::set_status(&mut tx, service.id, job.id, JobStatus::InProgress, None, now).await? {
+    if !store::jobs::set_status(
+        &mut tx,
+        service.id,
+        job.id,
+        JobStatus::InProgress,
+        None,
+        now,
+    )
+    .await?
+    {
         return Ok(false);
     }
     // A job that is taken up again has spent its count before.
@@ -158,7 +172,9 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
         let allowance = Allowance::from(channel);
         let limit = service.daily_limit(allowance);
         let count = job.notification_count;
-        if !store::counters::spend_all(&mut tx, service.id, allowance, now.utc_day(), count, limit).await? {
+        if !store::counters::spend_all(&mut tx, service.id, allowance, now.utc_day(), count, limit)
+            .await?
+        {
             let why = format!("{count} messages would pass the limit of {limit} for today");
             let exceeded = JobStatus::SendingLimitsExceeded;
             store::jobs::set_status(&mut tx, service.id, job.id, exceeded, Some(&why), now).await?;
@@ -178,17 +194,29 @@ async fn keep_rows(
     job: &Job,
     sheet: &Spreadsheet,
 ) -> Result<Progress, ProcessError> {
-    let layout: Layout = serde_json::from_str(&sheet.layout)
-        .map_err(|error| ProcessError::Broken(format!("what its check learnt does not read: {error}")))?;
-    let found = templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
+    let layout: Layout = serde_json::from_str(&sheet.layout).map_err(|error| {
+        ProcessError::Broken(format!("what its check learnt does not read: {error}"))
+    })?;
+    let found =
+        templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
     let prepared = found.ok_or_else(|| ProcessError::Broken("its template is gone".to_owned()))?;
     let press = Press::new(app, tenant, job, &prepared);
 
-    let file = app.files.read(&spreadsheets::key(job.service_id, job.id)).await.map_err(OpenError::from)?;
+    let file = app
+        .files
+        .read(&spreadsheets::key(job.service_id, job.id))
+        .await
+        .map_err(OpenError::from)?;
     let mut file = Opener::new(file, app.store.vault().clone(), job.id);
     let (mut records, mut header_seen, mut row) = (Records::new(), false, 0u32);
     let started = app.clock.now();
-    let mut writing = Writing { app, task, job, cursor: job.rows_kept, under_way: None };
+    let mut writing = Writing {
+        app,
+        task,
+        job,
+        cursor: job.rows_kept,
+        under_way: None,
+    };
     let mut batch = Vec::with_capacity(ROWS_AT_ONCE);
     loop {
         let piece = file.next().await?;
@@ -235,13 +263,20 @@ async fn finish(app: &App, task: &Task, job: &Job, rows: u32) -> Result<Progress
     }
     let now = app.clock.now();
     let mut tx = app.write().await?;
-    store::jobs::set_status(&mut tx, job.service_id, job.id, JobStatus::Finished, None, now).await?;
+    store::jobs::set_status(
+        &mut tx,
+        job.service_id,
+        job.id,
+        JobStatus::Finished,
+        None,
+        now,
+    )
+    .await?;
     task.end(&mut tx).await?;
     tx.commit().await?;
-    let started = job.processing_started.unwrap_or(job.created_at);
     info!(
         job.id = %job.id, service.id = %job.service_id,
-        "Job {} created at {} started at {started} finished at {now}", job.id, job.created_at
+        "Job {} created at {} finished at {now}, all {rows} rows kept", job.id, job.created_at
     );
     Ok(Progress::Done)
 }
@@ -266,15 +301,24 @@ impl Writing<'_> {
         }
         let before = self.cursor;
         self.cursor += u32::try_from(rows.len()).expect("a batch is small");
-        self.under_way =
-            Some(tokio::spawn(write(self.app.clone(), self.job.clone(), rows, before, self.cursor)));
+        self.under_way = Some(tokio::spawn(write(
+            self.app.clone(),
+            self.job.clone(),
+            rows,
+            before,
+            self.cursor,
+        )));
         Ok(())
     }
 
     /// Waits for the batch that is being written.
     async fn settle(&mut self) -> Result<(), ProcessError> {
-        let Some(under_way) = self.under_way.take() else { return Ok(()) };
-        let written = under_way.await.map_err(|_| ProcessError::Broken("a write panicked".to_owned()))??;
+        let Some(under_way) = self.under_way.take() else {
+            return Ok(());
+        };
+        let written = under_way
+            .await
+            .map_err(|_| ProcessError::Broken("a write panicked".to_owned()))??;
         match written {
             Written::All => Ok(()),
             Written::CursorElsewhere => Err(ProcessError::Overtaken),
@@ -296,7 +340,13 @@ enum Written {
 }
 
 /// One transaction: rows, their delivery tasks, and the cursor.
-async fn write(app: App, job: Job, rows: Vec<Printed>, before: u32, after: u32) -> Result<Written, store::Error> {
+async fn write(
+    app: App,
+    job: Job,
+    rows: Vec<Printed>,
+    before: u32,
+    after: u32,
+) -> Result<Written, store::Error> {
     let now = app.clock.now();
     let mut ids = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
@@ -319,11 +369,19 @@ async fn write(app: App, job: Job, rows: Vec<Printed>, before: u32, after: u32) 
     let tasks: Vec<NewTask> = ids
         .chunks(BATCH)
         .map(|ids: &[NotificationId]| {
-            tasks::deliver(TaskId::mint(now, app.entropy()), job.service_id, channel, Lane::Bulk, ids, now)
+            tasks::deliver(
+                TaskId::mint(now, app.entropy()),
+                job.service_id,
+                channel,
+                Lane::Bulk,
+                ids,
+                now,
+            )
         })
         .collect();
     tx.enqueue(tasks).await?;
-    app.commit_and_wake(tx, &[tasks::delivery_pool(channel)]).await?;
+    app.commit_and_wake(tx, &[tasks::delivery_pool(channel)])
+        .await?;
     metrics::counter!("pillarbox_notifications_kept_total").increment(put);
     Ok(Written::All)
 }
@@ -359,7 +417,15 @@ impl<'a> Press<'a> {
     fn new(app: &'a App, tenant: &'a Tenant, job: &'a Job, prepared: &'a Prepared) -> Self {
         let placeholders = prepared.placeholders().cloned().unwrap_or_default();
         let sender = sender(tenant, job, prepared.template.template_type);
-        Self { app, tenant, job, prepared, placeholders, sender, now: app.clock.now() }
+        Self {
+            app,
+            tenant,
+            job,
+            prepared,
+            placeholders,
+            sender,
+            now: app.clock.now(),
+        }
     }
 
     fn print(&self, row: &Row<'_>, number: u32) -> Printed {
@@ -373,7 +439,8 @@ impl<'a> Press<'a> {
             && self.tenant.is_confined(KeyType::Normal)
             && !self.tenant.reachable.allows(recipient)
         {
-            addressed.problem = Some("not on the team or guest list, and the service is in trial mode".to_owned());
+            addressed.problem =
+                Some("not on the team or guest list, and the service is in trial mode".to_owned());
         }
         let is_to_be_sent = addressed.problem.is_none();
         let notification = NewNotification {
@@ -385,7 +452,11 @@ impl<'a> Press<'a> {
             api_key_id: None,
             key_type: KeyType::Normal,
             channel,
-            status: if is_to_be_sent { NotificationStatus::Created } else { NotificationStatus::ValidationFailed },
+            status: if is_to_be_sent {
+                NotificationStatus::Created
+            } else {
+                NotificationStatus::ValidationFailed
+            },
             contents: Contents {
                 recipient: recipient.to_owned().into(),
                 normalised: addressed.normalised.into(),
@@ -401,7 +472,11 @@ impl<'a> Press<'a> {
             created_at: self.now,
             problem: addressed.problem,
         };
-        Printed { sealed: notification.seal(self.app.store.vault()), channel, is_to_be_sent }
+        Printed {
+            sealed: notification.seal(self.app.store.vault()),
+            channel,
+            is_to_be_sent,
+        }
     }
 
     /// The columns that the template uses (workers §4.7).
@@ -417,7 +492,9 @@ impl<'a> Press<'a> {
     /// sent (workers §4.8).
     fn address_text(&self, recipient: &str) -> Addressed {
         let permissions = spreadsheets::phone_permissions(self.tenant);
-        match PhoneNumber::parse(recipient).and_then(|number| number.check(permissions).map(|()| number)) {
+        match PhoneNumber::parse(recipient)
+            .and_then(|number| number.check(permissions).map(|()| number))
+        {
             Ok(number) => Addressed {
                 normalised: number.normalised(),
                 international: number.is_international(),
@@ -439,23 +516,40 @@ impl<'a> Press<'a> {
 fn address_email(recipient: &str) -> Addressed {
     let (normalised, problem) = match EmailAddress::parse(recipient) {
         Ok(address) => (address.normalised(), None),
-        Err(error) => (email_addresses::formatted_only(recipient), Some(error.to_string())),
+        Err(error) => (
+            email_addresses::formatted_only(recipient),
+            Some(error.to_string()),
+        ),
     };
-    Addressed { normalised, international: false, phone_prefix: None, rate_multiplier: None, problem }
+    Addressed {
+        normalised,
+        international: false,
+        phone_prefix: None,
+        rate_multiplier: None,
+        problem,
+    }
 }
 
 /// The chosen sender; one that was archived since the upload falls back to the default (workers §4.8 Build).
 fn sender(tenant: &Tenant, job: &Job, channel: Channel) -> Option<String> {
     match channel {
         Channel::Sms => {
-            let chosen = job.sender_id.and_then(|id| tenant.sms_sender(SmsSenderId::from(id)));
+            let chosen = job
+                .sender_id
+                .and_then(|id| tenant.sms_sender(SmsSenderId::from(id)));
             warn_if_gone(job, chosen.is_none());
-            chosen.or(tenant.default_sms_sender()).map(|sender| shown_sender(&sender.sms_sender))
+            chosen
+                .or(tenant.default_sms_sender())
+                .map(|sender| shown_sender(&sender.sms_sender))
         }
         Channel::Email | Channel::Letter => {
-            let chosen = job.sender_id.and_then(|id| tenant.reply_to(ReplyToId::from(id)));
+            let chosen = job
+                .sender_id
+                .and_then(|id| tenant.reply_to(ReplyToId::from(id)));
             warn_if_gone(job, chosen.is_none());
-            chosen.or(tenant.default_reply_to()).map(|reply_to| reply_to.email_address.clone())
+            chosen
+                .or(tenant.default_reply_to())
+                .map(|reply_to| reply_to.email_address.clone())
         }
     }
 }

@@ -19,7 +19,11 @@ pub struct Progress {
 impl Progress {
     /// How many rows have an outcome: handed over, or failed.
     pub fn rows_with_outcome(&self) -> u32 {
-        let waiting = self.statistics.get(&NotificationStatus::Created).copied().unwrap_or(0);
+        let waiting = self
+            .statistics
+            .get(&NotificationStatus::Created)
+            .copied()
+            .unwrap_or(0);
         self.statistics.values().sum::<u32>() - waiting
     }
 
@@ -32,7 +36,11 @@ impl Progress {
 }
 
 /// A job of a service.
-pub async fn find(app: &App, service: ServiceId, id: JobId) -> Result<Option<Progress>, store::Error> {
+pub async fn find(
+    app: &App,
+    service: ServiceId,
+    id: JobId,
+) -> Result<Option<Progress>, store::Error> {
     let mut session = app.read().await?;
     let Some(job) = store::jobs::find(&mut session, service, id).await? else {
         return Ok(None);
@@ -42,7 +50,12 @@ pub async fn find(app: &App, service: ServiceId, id: JobId) -> Result<Option<Pro
 }
 
 /// The jobs of a service, newest first: page `page` (from 1) of `count` each.
-pub async fn list(app: &App, service: ServiceId, page: u32, count: u32) -> Result<Vec<Progress>, store::Error> {
+pub async fn list(
+    app: &App,
+    service: ServiceId,
+    page: u32,
+    count: u32,
+) -> Result<Vec<Progress>, store::Error> {
     let mut session = app.read().await?;
     let skip = page.saturating_sub(1).saturating_mul(count);
     let mut found = Vec::new();

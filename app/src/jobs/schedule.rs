@@ -15,7 +15,10 @@ pub(crate) async fn run_scheduled(app: &App) -> Verdict {
     match start_due(app).await {
         Ok(()) => Verdict::Done,
         Err(fault) => {
-            error!(error = &fault as &dyn std::error::Error, "Failed to run scheduled jobs, will try again");
+            error!(
+                error = &fault as &dyn std::error::Error,
+                "Failed to run scheduled jobs, will try again"
+            );
             Verdict::Retry(Duration::from_secs(10))
         }
     }
@@ -31,9 +34,19 @@ async fn start_due(app: &App) -> Result<(), store::Error> {
         let mut tx = app.write().await?;
         for job in &due {
             let (scheduled, pending) = (JobStatus::Scheduled, JobStatus::Pending);
-            if store::jobs::set_status_from(&mut tx, job.service_id, job.id, scheduled, pending, now).await? {
+            if store::jobs::set_status_from(
+                &mut tx,
+                job.service_id,
+                job.id,
+                scheduled,
+                pending,
+                now,
+            )
+            .await?
+            {
                 let id = TaskId::mint(now, app.entropy());
-                tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)]).await?;
+                tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)])
+                    .await?;
                 info!(job.id = %job.id, service.id = %job.service_id, "Job ID {} added to process job queue", job.id);
             }
         }

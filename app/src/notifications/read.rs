@@ -50,7 +50,10 @@ impl Shown {
         let notification = &self.notification;
         match notification.channel {
             Channel::Email => Cost::Free,
-            Channel::Sms if notification.status == NotificationStatus::Created && notification.billable_units == 0 => {
+            Channel::Sms
+                if notification.status == NotificationStatus::Created
+                    && notification.billable_units == 0 =>
+            {
                 Cost::Unknown
             }
             Channel::Sms => Cost::Text {
@@ -83,7 +86,11 @@ pub enum Cost {
 }
 
 /// A message of a service, whatever key, job or person sent it.
-pub async fn find(app: &App, service: ServiceId, id: NotificationId) -> Result<Option<Shown>, Arc<store::Error>> {
+pub async fn find(
+    app: &App,
+    service: ServiceId,
+    id: NotificationId,
+) -> Result<Option<Shown>, Arc<store::Error>> {
     let found = store::notifications::find(&mut app.read().await?, service, id).await?;
     match found {
         Some(notification) => Ok(show(app, vec![notification]).await?.pop()),
@@ -116,21 +123,31 @@ async fn show(app: &App, found: Vec<Notification>) -> Result<Vec<Shown>, Arc<sto
     let mut names: HashMap<UserId, Option<String>> = HashMap::new();
     let mut shown = Vec::with_capacity(found.len());
     for notification in found {
-        let (service, template, version) =
-            (notification.service_id, notification.template_id, notification.template_version);
-        let template = templates::find_version(app, service, template, version).await?.ok_or_else(|| {
-            Arc::new(store::Error::Corrupt {
-                table: "notifications",
-                column: "template_version",
-                what: format!("there is no version {version} of template {template}"),
-            })
-        })?;
+        let (service, template, version) = (
+            notification.service_id,
+            notification.template_id,
+            notification.template_version,
+        );
+        let template = templates::find_version(app, service, template, version)
+            .await?
+            .ok_or_else(|| {
+                Arc::new(store::Error::Corrupt {
+                    table: "notifications",
+                    column: "template_version",
+                    what: format!("there is no version {version} of template {template}"),
+                })
+            })?;
         let created_by_name = match notification.created_by {
             Some(user) => name_of(app, &mut names, user).await?,
             None => None,
         };
         let contents = notification.open(app.store.vault())?;
-        shown.push(Shown { notification, contents, template, created_by_name });
+        shown.push(Shown {
+            notification,
+            contents,
+            template,
+            created_by_name,
+        });
     }
     Ok(shown)
 }
@@ -143,7 +160,9 @@ async fn name_of(
     if let Some(name) = names.get(&user) {
         return Ok(name.clone());
     }
-    let name = store::users::find(&mut app.read().await?, user).await?.map(|user| user.name);
+    let name = store::users::find(&mut app.read().await?, user)
+        .await?
+        .map(|user| user.name);
     names.insert(user, name.clone());
     Ok(name)
 }

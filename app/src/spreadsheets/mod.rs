@@ -9,9 +9,11 @@ use bytes::Bytes;
 use content::{
     guest_lists::GuestList,
     phone_numbers::Permissions,
-    spreadsheets::{Checker, Kind, ReadError, Report, Settings, Template, to_csv},
+    spreadsheets::{Checker, Kind, ReadError, Report, Settings, Template, Utf8Stream, to_csv},
 };
-use domain::{Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId};
+use domain::{
+    Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId,
+};
 use files::Key;
 use futures::{Stream, StreamExt as _};
 use store::spreadsheets::Spreadsheet;
@@ -60,10 +62,16 @@ impl Checked {
                 problems.push(text);
             }
         };
-        say(report.rows() == 0, "the file has no rows after its header".to_owned());
+        say(
+            report.rows() == 0,
+            "the file has no rows after its header".to_owned(),
+        );
         say(
             !report.missing_column_headers.is_empty(),
-            format!("these columns are missing: {}", report.missing_column_headers.join(", ")),
+            format!(
+                "these columns are missing: {}",
+                report.missing_column_headers.join(", ")
+            ),
         );
         say(
             !report.duplicate_recipient_column_headers.is_empty(),
@@ -72,14 +80,24 @@ impl Checked {
                 report.duplicate_recipient_column_headers.join(", ")
             ),
         );
-        say(report.too_many_rows(), format!("{} rows are more than a file may have: split it", report.rows()));
+        say(
+            report.too_many_rows(),
+            format!(
+                "{} rows are more than a file may have: split it",
+                report.rows()
+            ),
+        );
         say(
             report.more_rows_than_can_send(),
-            format!("{} rows are more messages than the service may still send today", report.rows()),
+            format!(
+                "{} rows are more messages than the service may still send today",
+                report.rows()
+            ),
         );
         say(
             report.more_international_sms_than_can_send(),
-            "there are more texts to other countries than the service may still send today".to_owned(),
+            "there are more texts to other countries than the service may still send today"
+                .to_owned(),
         );
         say(
             report.allowed_to_send_to == Some(false),
@@ -133,7 +151,9 @@ pub async fn upload(
     upload: Upload,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Checked, UploadError> {
-    let tenant = tenants::find(app, upload.service).await?.ok_or(UploadError::NoSuch("service"))?;
+    let tenant = tenants::find(app, upload.service)
+        .await?
+        .ok_or(UploadError::NoSuch("service"))?;
     let found = templates::find(app, upload.service, upload.template).await?;
     let prepared = found.ok_or(UploadError::NoSuch("template"))?;
     check_template(&prepared)?;
@@ -141,7 +161,8 @@ pub async fn upload(
     let settings = settings(app, &tenant, &prepared).await?;
 
     let id = JobId::mint(app.clock.now(), app.entropy());
-    let mut intake = Intake::new(app, upload.keep.then_some((upload.service, id)), settings).await?;
+    let mut intake =
+        Intake::new(app, upload.keep.then_some((upload.service, id)), settings).await?;
     match intake.take(app, &upload.file_name, body).await {
         Ok(()) => {}
         Err(error) => {
@@ -154,7 +175,11 @@ pub async fn upload(
     if upload.keep {
         remember(app, &upload, id, &report).await?;
     }
-    Ok(Checked { id: upload.keep.then_some(id), report, is_valid })
+    Ok(Checked {
+        id: upload.keep.then_some(id),
+        report,
+        is_valid,
+    })
 }
 
 fn check_template(prepared: &Prepared) -> Result<(), UploadError> {
@@ -166,7 +191,11 @@ fn check_template(prepared: &Prepared) -> Result<(), UploadError> {
     }
 }
 
-fn check_sender(tenant: &Tenant, channel: Channel, sender: Option<Uuid>) -> Result<(), UploadError> {
+fn check_sender(
+    tenant: &Tenant,
+    channel: Channel,
+    sender: Option<Uuid>,
+) -> Result<(), UploadError> {
     let Some(id) = sender else { return Ok(()) };
     match channel {
         Channel::Sms if tenant.sms_sender(SmsSenderId::from(id)).is_none() => {
@@ -180,14 +209,19 @@ fn check_sender(tenant: &Tenant, channel: Channel, sender: Option<Uuid>) -> Resu
 }
 
 /// What the file is checked against: the template, the service's permissions, whom it may reach, what is left today.
-async fn settings(app: &App, tenant: &Tenant, prepared: &Prepared) -> Result<Settings, UploadError> {
+async fn settings(
+    app: &App,
+    tenant: &Tenant,
+    prepared: &Prepared,
+) -> Result<Settings, UploadError> {
     let template = &prepared.template;
     let channel = template.template_type;
     let text = match channel {
         Channel::Sms => Template::text_message(&template.content, tenant.sms_prefix()),
-        Channel::Email | Channel::Letter => {
-            Template::email(template.subject.as_deref().unwrap_or_default(), &template.content)
-        }
+        Channel::Email | Channel::Letter => Template::email(
+            template.subject.as_deref().unwrap_or_default(),
+            &template.content,
+        ),
     };
     let service = &tenant.service;
     let left = |allowance: Allowance| async move {
@@ -214,7 +248,11 @@ fn guest_list(tenant: &Tenant) -> GuestList {
     if !tenant.is_confined(KeyType::Normal) {
         return GuestList::default();
     }
-    if tenant.reachable.is_empty() { GuestList::new(["(nobody)"]) } else { tenant.reachable.clone() }
+    if tenant.reachable.is_empty() {
+        GuestList::new(["(nobody)"])
+    } else {
+        tenant.reachable.clone()
+    }
 }
 
 /// What numbers a service may send to.
@@ -225,7 +263,12 @@ pub(crate) fn phone_permissions(tenant: &Tenant) -> Permissions {
     }
 }
 
-async fn remember(app: &App, upload: &Upload, id: JobId, report: &Report) -> Result<(), UploadError> {
+async fn remember(
+    app: &App,
+    upload: &Upload,
+    id: JobId,
+    report: &Report,
+) -> Result<(), UploadError> {
     let sheet = Spreadsheet {
         id,
         service_id: upload.service,
@@ -246,14 +289,10 @@ async fn remember(app: &App, upload: &Upload, id: JobId, report: &Report) -> Res
 /// How much of a file is looked at to tell what it is.
 const BEGINNING_BYTES: usize = 256 << 10;
 
-/// Whether a file that begins so is CSV in UTF-8; its last character may be cut.
+/// Whether a file that begins so can be read as it comes: CSV in an encoding that has no mark in front.
 fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
-    let whole_characters = match std::str::from_utf8(beginning) {
-        Ok(_) => beginning,
-        Err(error) if error.error_len().is_none() => &beginning[..error.valid_up_to()],
-        Err(_) => return false,
-    };
-    Kind::of(whole_characters, file_name) == Kind::Csv
+    let is_utf_16 = matches!(beginning, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
+    !is_utf_16 && Kind::of(beginning, file_name) == Kind::Csv
 }
 
 /// A file on its way in: each piece is checked and, if the file is kept, sealed and written.
@@ -264,7 +303,11 @@ struct Intake {
 }
 
 impl Intake {
-    async fn new(app: &App, place: Option<(ServiceId, JobId)>, settings: Settings) -> Result<Self, UploadError> {
+    async fn new(
+        app: &App,
+        place: Option<(ServiceId, JobId)>,
+        settings: Settings,
+    ) -> Result<Self, UploadError> {
         let sealed = match place {
             Some((service, job)) => {
                 let upload = app.files.begin(&key(service, job)).await?;
@@ -272,11 +315,15 @@ impl Intake {
             }
             None => None,
         };
-        Ok(Self { checker: Checker::new(settings), sealed, bytes: 0 })
+        Ok(Self {
+            checker: Checker::new(settings),
+            sealed,
+            bytes: 0,
+        })
     }
 
-    /// Takes the whole body. What begins as CSV in UTF-8 streams through; anything else – a workbook, text in another
-    /// encoding – has to be there whole before it can be read.
+    /// Takes the whole body. CSV streams through; anything else – a workbook, text in UTF-16 – has to be there whole
+    /// before it can be read.
     async fn take(
         &mut self,
         app: &App,
@@ -292,12 +339,13 @@ impl Intake {
             beginning.extend_from_slice(&piece);
         }
         if begins_as_csv(&beginning, file_name) {
-            self.keep(&beginning).await?;
+            let mut text = Utf8Stream::default();
+            self.keep(&text.push(&beginning)).await?;
             while let Some(piece) = body.next().await.transpose()? {
                 self.count(piece.len(), limit)?;
-                self.keep(&piece).await?;
+                self.keep(&text.push(&piece)).await?;
             }
-            return Ok(());
+            return self.keep(&text.finish()).await;
         }
         let mut whole = beginning;
         while let Some(piece) = body.next().await.transpose()? {
@@ -306,7 +354,9 @@ impl Intake {
         }
         let name = file_name.to_owned();
         let read = move || to_csv(&whole, &name).map(std::borrow::Cow::into_owned);
-        let csv = tokio::task::spawn_blocking(read).await.map_err(|_| UploadError::BrokeOff)??;
+        let csv = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| UploadError::BrokeOff)??;
         for piece in csv.chunks(64 << 10) {
             self.keep(piece).await?;
         }
@@ -315,7 +365,11 @@ impl Intake {
 
     fn count(&mut self, more: usize, limit: u64) -> Result<(), UploadError> {
         self.bytes += more as u64;
-        if self.bytes > limit { Err(UploadError::TooLarge(limit)) } else { Ok(()) }
+        if self.bytes > limit {
+            Err(UploadError::TooLarge(limit))
+        } else {
+            Ok(())
+        }
     }
 
     async fn keep(&mut self, piece: &[u8]) -> Result<(), UploadError> {

@@ -15,7 +15,12 @@ const LENGTH_BYTES: usize = 4;
 const MAX_SEALED_BYTES: usize = FRAME_BYTES + 256;
 
 fn owner(job: JobId, number: u64, is_last: bool) -> Vec<u8> {
-    [job.as_uuid().as_bytes().as_slice(), &number.to_be_bytes(), &[u8::from(is_last)]].concat()
+    [
+        job.as_uuid().as_bytes().as_slice(),
+        &number.to_be_bytes(),
+        &[u8::from(is_last)],
+    ]
+    .concat()
 }
 
 /// Writes a sealed file.
@@ -30,7 +35,13 @@ pub(crate) struct Sealer {
 
 impl Sealer {
     pub(crate) fn new(upload: Upload, vault: Vault, job: JobId) -> Self {
-        Self { upload, vault, job, number: 0, buffer: Vec::with_capacity(FRAME_BYTES) }
+        Self {
+            upload,
+            vault,
+            job,
+            number: 0,
+            buffer: Vec::with_capacity(FRAME_BYTES),
+        }
     }
 
     pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), files::Error> {
@@ -47,7 +58,9 @@ impl Sealer {
     }
 
     async fn write_frame(&mut self, is_last: bool) -> Result<(), files::Error> {
-        let sealed = self.vault.seal(&owner(self.job, self.number, is_last), &self.buffer);
+        let sealed = self
+            .vault
+            .seal(&owner(self.job, self.number, is_last), &self.buffer);
         let length = u32::try_from(sealed.len()).expect("a frame is small");
         self.upload.write(&length.to_be_bytes()).await?;
         self.upload.write(&sealed).await?;
@@ -92,13 +105,24 @@ pub(crate) struct Opener<S> {
 
 impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
     pub(crate) fn new(source: S, vault: Vault, job: JobId) -> Self {
-        Self { source, vault, job, number: 0, buffer: BytesMut::new(), ended: false }
+        Self {
+            source,
+            vault,
+            job,
+            number: 0,
+            buffer: BytesMut::new(),
+            ended: false,
+        }
     }
 
     /// The next piece of the file; nothing after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, OpenError> {
         let Some(frame) = self.next_frame().await? else {
-            return if self.ended { Ok(None) } else { Err(OpenError::Damaged) };
+            return if self.ended {
+                Ok(None)
+            } else {
+                Err(OpenError::Damaged)
+            };
         };
         if self.ended {
             return Err(OpenError::Damaged);
@@ -118,7 +142,11 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
 
     async fn next_frame(&mut self) -> Result<Option<Bytes>, OpenError> {
         if !self.fill(LENGTH_BYTES).await? {
-            return if self.buffer.is_empty() { Ok(None) } else { Err(OpenError::Damaged) };
+            return if self.buffer.is_empty() {
+                Ok(None)
+            } else {
+                Err(OpenError::Damaged)
+            };
         }
         let length = self.buffer.split_to(LENGTH_BYTES);
         let length = u32::from_be_bytes(length[..].try_into().expect("four bytes")) as usize;

@@ -40,4 +40,4 @@ pub use settings::{Settings, Validation};
 pub use sheet::{Cell, Sheet};
 pub use template::Template;
 pub use verdict::{CellProblem, Verdict};
-pub use workbooks::{Kind, to_csv};
+pub use workbooks::{Kind, Utf8Stream, to_csv};

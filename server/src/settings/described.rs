@@ -79,19 +79,19 @@ macro_rules! described {
         impl $crate::settings::described::Described for $Name {
             fn entries(prefix: &str) -> Vec<$crate::settings::described::Entry> {
                 let default = Self::default();
-                let mut entries = vec![
+                let own = vec![
                     $($crate::settings::described::Entry {
                         path: format!("{prefix}{}", stringify!($field)),
                         about: [$($doc),+].map(str::trim).join(" "),
                         default: $crate::settings::described::Shown::shown(&default.$field),
                     },)*
                 ];
-                $($(
-                    entries.extend(<$Group as $crate::settings::described::Described>::entries(
+                let groups: Vec<Vec<$crate::settings::described::Entry>> = vec![
+                    $($(<$Group as $crate::settings::described::Described>::entries(
                         &format!("{prefix}{}.", stringify!($group)),
-                    ));
-                )*)?
-                entries
+                    ),)*)?
+                ];
+                own.into_iter().chain(groups.into_iter().flatten()).collect()
             }
         }
     };

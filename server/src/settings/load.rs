@@ -28,24 +28,37 @@ pub fn load(flags: &Flags) -> anyhow::Result<(Settings, Vec<String>)> {
 }
 
 fn environment() -> Vec<(String, String)> {
-    let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let ours =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     ours.filter(|(name, _)| name.starts_with("PILLARBOX_"))
         .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
         .filter(|(_, value)| !value.is_empty())
         .collect()
 }
 
-fn load_from(flags: &Flags, environment: &[(String, String)]) -> anyhow::Result<(Settings, Vec<String>)> {
-    let known: Vec<(String, String)> =
-        Settings::entries("").into_iter().map(|entry| (variable(&entry.path), entry.path)).collect();
-    let said = |name: &str| environment.iter().find(|(one, _)| one == name).map(|(_, value)| value.clone());
+fn load_from(
+    flags: &Flags,
+    environment: &[(String, String)],
+) -> anyhow::Result<(Settings, Vec<String>)> {
+    let known: Vec<(String, String)> = Settings::entries("")
+        .into_iter()
+        .map(|entry| (variable(&entry.path), entry.path))
+        .collect();
+    let said = |name: &str| {
+        environment
+            .iter()
+            .find(|(one, _)| one == name)
+            .map(|(_, value)| value.clone())
+    };
 
     let mut builder = Config::builder();
     if let Some(path) = settings_file(flags, &said)? {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the settings file {}", path.display()))?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
-        builder.build_cloned().map_err(|error| in_file(&path, &error))?;
+        builder
+            .build_cloned()
+            .map_err(|error| in_file(&path, &error))?;
     }
     for (name, path) in &known {
         if let Some(value) = said(name) {
@@ -58,14 +71,22 @@ fn load_from(flags: &Flags, environment: &[(String, String)]) -> anyhow::Result<
     if let Some(listen) = &flags.listen {
         builder = builder.set_override("listen", listen.clone())?;
     }
-    let settings: Settings = builder
-        .build()
-        .and_then(Config::try_deserialize)
-        .map_err(|error| anyhow!("the settings are wrong: {}", without_values(&error.to_string())))?;
+    let settings: Settings =
+        builder
+            .build()
+            .and_then(Config::try_deserialize)
+            .map_err(|error| {
+                anyhow!(
+                    "the settings are wrong: {}",
+                    without_values(&error.to_string())
+                )
+            })?;
     check(&settings)?;
     let strangers = environment.iter().map(|(name, _)| name.clone());
     let strangers = strangers
-        .filter(|name| !NOT_SETTINGS.contains(&name.as_str()) && !known.iter().any(|(one, _)| one == name))
+        .filter(|name| {
+            !NOT_SETTINGS.contains(&name.as_str()) && !known.iter().any(|(one, _)| one == name)
+        })
         .collect();
     Ok((settings, strangers))
 }
@@ -75,14 +96,27 @@ pub(super) fn variable(path: &str) -> String {
     format!("PILLARBOX_{}", path.replace('.', "__").to_uppercase())
 }
 
-fn settings_file(flags: &Flags, said: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<PathBuf>> {
-    let named = flags.config.clone().or_else(|| said("PILLARBOX_CONFIG").map(PathBuf::from));
+fn settings_file(
+    flags: &Flags,
+    said: &impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<Option<PathBuf>> {
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| said("PILLARBOX_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
         return Ok(Some(path));
     }
-    let data_dir = flags.data_dir.clone().or_else(|| said("PILLARBOX_DATA_DIR").map(PathBuf::from));
-    let path = data_dir.unwrap_or_else(|| Settings::default().data_dir).join("pillarbox.toml");
-    let there = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
+    let data_dir = flags
+        .data_dir
+        .clone()
+        .or_else(|| said("PILLARBOX_DATA_DIR").map(PathBuf::from));
+    let path = data_dir
+        .unwrap_or_else(|| Settings::default().data_dir)
+        .join("pillarbox.toml");
+    let there = path
+        .try_exists()
+        .with_context(|| format!("cannot look for {}", path.display()))?;
     Ok(there.then_some(path))
 }
 
@@ -91,8 +125,15 @@ fn in_file(path: &Path, error: &config::ConfigError) -> anyhow::Error {
     let text = error.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let place = lines.next().unwrap_or("it is not TOML").to_owned();
-    let what = lines.next_back().filter(|line| !line.contains('|')).map(|line| format!(": {line}"));
-    anyhow!("the settings file {} does not read: {place}{}", path.display(), what.unwrap_or_default())
+    let what = lines
+        .next_back()
+        .filter(|line| !line.contains('|'))
+        .map(|line| format!(": {line}"));
+    anyhow!(
+        "the settings file {} does not read: {place}{}",
+        path.display(),
+        what.unwrap_or_default()
+    )
 }
 
 /// The text of an error without the value that did not fit, which may be secret.
@@ -109,7 +150,10 @@ pub(super) fn without_values(text: &str) -> String {
 
 fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.queue != "database" {
-        bail!("the setting queue is `{}`, but the only kind there is is `database`", settings.queue);
+        bail!(
+            "the setting queue is `{}`, but the only kind there is is `database`",
+            settings.queue
+        );
     }
     if settings.lease_seconds == 0 {
         bail!("the setting lease_seconds must be at least 1");
@@ -124,32 +168,54 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn loaded(file: &str, environment: &[(&str, &str)], listen: Option<&str>) -> anyhow::Result<(Settings, Vec<String>)> {
+    fn loaded(
+        file: &str,
+        environment: &[(&str, &str)],
+        listen: Option<&str>,
+    ) -> anyhow::Result<(Settings, Vec<String>)> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("settings.toml");
         std::fs::write(&path, file).unwrap();
-        let environment: Vec<_> =
-            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let flags = Flags { config: Some(path), listen: listen.map(str::to_owned), ..Flags::default() };
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let flags = Flags {
+            config: Some(path),
+            listen: listen.map(str::to_owned),
+            ..Flags::default()
+        };
         load_from(&flags, &environment)
     }
 
     #[test]
     fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
         let file = "listen = 'file:1'\nemail_domain = 'file.example'\n[log]\nlevel = 'warn'\nformat = 'json'";
-        let environment = [("PILLARBOX_LISTEN", "env:2"), ("PILLARBOX_LOG__LEVEL", "debug"), ("PILLARBOX_LEASE_SECONDS", "7")];
+        let environment = [
+            ("PILLARBOX_LISTEN", "env:2"),
+            ("PILLARBOX_LOG__LEVEL", "debug"),
+            ("PILLARBOX_LEASE_SECONDS", "7"),
+        ];
         let (settings, strangers) = loaded(file, &environment, Some("flag:3")).unwrap();
         assert_eq!(settings.listen, "flag:3");
         assert_eq!(settings.log.level, "debug");
         assert_eq!(settings.log.format, super::super::LogFormat::Json);
         assert_eq!(settings.email_domain, "file.example");
-        assert_eq!((settings.lease_seconds, settings.database_connections), (7, 16));
+        assert_eq!(
+            (settings.lease_seconds, settings.database_connections),
+            (7, 16)
+        );
         assert_eq!(strangers, Vec::<String>::new());
     }
 
     #[test]
     fn a_variable_that_names_no_setting_is_told() {
-        let (_, strangers) = loaded("", &[("PILLARBOX_LSITEN", "x"), ("PILLARBOX_URL", "y")], None).unwrap();
+        let (_, strangers) = loaded(
+            "",
+            &[("PILLARBOX_LSITEN", "x"), ("PILLARBOX_URL", "y")],
+            None,
+        )
+        .unwrap();
         assert_eq!(strangers, ["PILLARBOX_LSITEN"]);
     }
 
@@ -161,11 +227,15 @@ mod tests {
 
     #[test]
     fn an_error_shows_no_value() {
-        let wrong_type = "[[providers.email]]\nkind = 'smtp'\nhost = 'a.example'\npassword = 123987";
+        let wrong_type =
+            "[[providers.email]]\nkind = 'smtp'\nhost = 'a.example'\npassword = 123987";
         let no_toml = "[[providers.email]]\nkind = 'smtp'\npassword = hunter2";
         for file in [wrong_type, no_toml] {
             let error = format!("{:#}", loaded(file, &[], None).unwrap_err());
-            assert!(!error.contains("123987") && !error.contains("hunter2"), "{error}");
+            assert!(
+                !error.contains("123987") && !error.contains("hunter2"),
+                "{error}"
+            );
         }
     }
 

@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use ::providers::Secret;
 use serde::Deserialize;
 
+use self::described::{Shown, described};
 pub use self::{
     load::{Flags, load},
     providers::{EmailKind, EmailProvider, Providers, SmsKind, SmsProvider},
     reference::reference,
     warnings::warnings,
 };
-use self::described::{Shown, described};
 
 described! {
     /// All settings of an installation.
@@ -121,7 +121,13 @@ described! {
 impl Workers {
     /// The pools of the platform, as large as these settings say.
     pub fn pools(&self) -> Vec<queue::Pool> {
-        app::tasks::POOLS.iter().map(|pool| queue::Pool { workers: self.of(pool), ..pool.clone() }).collect()
+        app::tasks::POOLS
+            .iter()
+            .map(|pool| queue::Pool {
+                workers: self.of(pool),
+                ..pool.clone()
+            })
+            .collect()
     }
 
     fn of(&self, pool: &queue::Pool) -> u32 {
@@ -161,7 +167,10 @@ impl Shown for LogFormat {
 impl Settings {
     /// Settings that differ from the defaults in the data directory alone.
     pub fn in_directory(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), ..Self::default() }
+        Self {
+            data_dir: data_dir.into(),
+            ..Self::default()
+        }
     }
 
     /// The address of the database.
@@ -174,7 +183,9 @@ impl Settings {
 
     /// The address of the files.
     pub fn files_address(&self) -> String {
-        self.files.clone().unwrap_or_else(|| format!("file:{}", self.data_dir.join("files").display()))
+        self.files
+            .clone()
+            .unwrap_or_else(|| format!("file:{}", self.data_dir.join("files").display()))
     }
 
     /// Where the sink keeps messages.
@@ -184,14 +195,17 @@ impl Settings {
 
     /// The rules of the platform, as `app` takes them.
     pub(crate) fn rules(&self) -> app::Settings {
-        let standard = app::Settings::default();
         app::Settings {
             email_domain: self.email_domain.clone(),
-            admin_base_url: self.admin_base_url.clone().unwrap_or_else(|| format!("http://{}", self.listen)),
-            sms_rate: app::Money { micropounds: self.sms_rate_micropounds },
+            admin_base_url: self
+                .admin_base_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", self.listen)),
+            sms_rate: app::Money {
+                micropounds: self.sms_rate_micropounds,
+            },
             max_spreadsheet_rows: self.max_spreadsheet_rows,
             max_upload_bytes: self.max_upload_bytes,
-            ..standard
         }
     }
 }
@@ -215,7 +229,11 @@ mod tests {
             research_mode_tasks: 95,
             periodic_tasks: 96,
         };
-        assert!(workers.pools().iter().all(|pool| pool.workers > 90), "{:?}", workers.pools());
+        assert!(
+            workers.pools().iter().all(|pool| pool.workers > 90),
+            "{:?}",
+            workers.pools()
+        );
     }
 
     #[test]

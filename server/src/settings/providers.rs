@@ -1,10 +1,16 @@
 //! Who takes messages from us, as the settings describe it.
 
-use ::providers::{email::smtp::SmtpSettings, sms::{http::HttpSmsSettings, twilio::TwilioSettings}};
+use ::providers::{
+    email::smtp::SmtpSettings,
+    sms::{http::HttpSmsSettings, twilio::TwilioSettings},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{described::{Described, Entry}, load::without_values};
+use super::{
+    described::{Described, Entry},
+    load::without_values,
+};
 
 /// The providers of each channel. A channel without any has the sink.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -81,16 +87,27 @@ impl Table {
             Some(value) => value
                 .as_u64()
                 .and_then(|priority| u32::try_from(priority).ok())
-                .ok_or_else(|| format!("the priority of the {kind} provider must be a whole number, 0 to 100"))?,
+                .ok_or_else(|| {
+                    format!("the priority of the {kind} provider must be a whole number, 0 to 100")
+                })?,
         };
-        Ok(Self { kind, priority, rest: table })
+        Ok(Self {
+            kind,
+            priority,
+            rest: table,
+        })
     }
 
     fn own<T: DeserializeOwned>(self) -> Result<Box<T>, String> {
         let kind = self.kind;
         serde_json::from_value(Value::Object(self.rest))
             .map(Box::new)
-            .map_err(|error| format!("the settings of the {kind} provider are wrong: {}", without_values(&error.to_string())))
+            .map_err(|error| {
+                format!(
+                    "the settings of the {kind} provider are wrong: {}",
+                    without_values(&error.to_string())
+                )
+            })
     }
 
     fn nothing_more(self) -> Result<(), String> {
@@ -110,7 +127,11 @@ impl TryFrom<Map<String, Value>> for EmailProvider {
         let kind = match table.kind.as_str() {
             "sink" => table.nothing_more().map(|()| EmailKind::Sink)?,
             "smtp" => EmailKind::Smtp(table.own()?),
-            other => return Err(format!("there is no kind `{other}` of e-mail providers: use smtp or sink")),
+            other => {
+                return Err(format!(
+                    "there is no kind `{other}` of e-mail providers: use smtp or sink"
+                ));
+            }
         };
         Ok(Self { priority, kind })
     }
@@ -127,7 +148,9 @@ impl TryFrom<Map<String, Value>> for SmsProvider {
             "http" => SmsKind::Http(table.own()?),
             "twilio" => SmsKind::Twilio(table.own()?),
             other => {
-                return Err(format!("there is no kind `{other}` of text message providers: use http, twilio or sink"));
+                return Err(format!(
+                    "there is no kind `{other}` of text message providers: use http, twilio or sink"
+                ));
             }
         };
         Ok(Self { priority, kind })
@@ -151,7 +174,11 @@ impl Providers {
 
     /// Whether e-mails go to the sink, all or some.
     pub(super) fn email_in_sink(&self) -> bool {
-        self.email.is_empty() || self.email.iter().any(|one| matches!(one.kind, EmailKind::Sink))
+        self.email.is_empty()
+            || self
+                .email
+                .iter()
+                .any(|one| matches!(one.kind, EmailKind::Sink))
     }
 
     /// Whether texts go to the sink, all or some.
@@ -166,7 +193,10 @@ mod tests {
 
     fn read(toml: &str) -> Result<Providers, String> {
         let source = config::File::from_str(toml, config::FileFormat::Toml);
-        let config = config::Config::builder().add_source(source).build().unwrap();
+        let config = config::Config::builder()
+            .add_source(source)
+            .build()
+            .unwrap();
         config.get("providers").map_err(|error| error.to_string())
     }
 
@@ -197,10 +227,24 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(providers.email.iter().map(|one| one.priority).collect::<Vec<_>>(), [60, 40]);
-        let SmsKind::Http(http) = &providers.sms[0].kind else { panic!("an HTTP provider") };
-        let ::providers::sms::http::HttpBody::Json(body) = &http.body else { panic!("a JSON body") };
-        assert_eq!((&body["clientRef"], &body["flash"], &body["ttl"]), (&"{reference}".into(), &false.into(), &60.into()));
+        assert_eq!(
+            providers
+                .email
+                .iter()
+                .map(|one| one.priority)
+                .collect::<Vec<_>>(),
+            [60, 40]
+        );
+        let SmsKind::Http(http) = &providers.sms[0].kind else {
+            panic!("an HTTP provider")
+        };
+        let ::providers::sms::http::HttpBody::Json(body) = &http.body else {
+            panic!("a JSON body")
+        };
+        assert_eq!(
+            (&body["clientRef"], &body["flash"], &body["ttl"]),
+            (&"{reference}".into(), &false.into(), &60.into())
+        );
         assert!(!format!("{providers:?}").contains("hunter2"));
         assert_eq!(providers.slowest(), Some(("smtp".to_owned(), 30)));
     }
@@ -211,7 +255,10 @@ mod tests {
             ("[[providers.email]]\nhost = 'x'", "needs its kind"),
             ("[[providers.email]]\nkind = 'twilio'", "use smtp or sink"),
             ("[[providers.email]]\nkind = 'smtp'", "missing field `host`"),
-            ("[[providers.sms]]\nkind = 'sink'\nhost = 'x'", "has no setting `host`"),
+            (
+                "[[providers.sms]]\nkind = 'sink'\nhost = 'x'",
+                "has no setting `host`",
+            ),
         ] {
             let error = read(toml).unwrap_err();
             assert!(error.contains(what), "{error}");

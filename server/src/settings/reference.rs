@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Settings, described::{Described as _, Entry}, load::variable};
+use super::{
+    Settings,
+    described::{Described as _, Entry},
+    load::variable,
+};
 
 const OPENING: &str = "\
 # Settings
@@ -38,7 +42,12 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
         "HttpSmsSettings",
         include_str!("../../../providers/src/sms/http/settings.rs"),
     ),
-    ("providers.sms", "twilio", "TwilioSettings", include_str!("../../../providers/src/sms/twilio.rs")),
+    (
+        "providers.sms",
+        "twilio",
+        "TwilioSettings",
+        include_str!("../../../providers/src/sms/twilio.rs"),
+    ),
 ];
 
 /// Everything that can be set, as Markdown.
@@ -83,7 +92,11 @@ struct Field {
 /// The public fields of a struct with their comments, read from its source.
 fn fields(source: &str, structure: &str) -> Vec<Field> {
     let opening = format!("pub struct {structure} {{");
-    let body = source.lines().skip_while(|line| *line != opening).skip(1).take_while(|line| *line != "}");
+    let body = source
+        .lines()
+        .skip_while(|line| *line != opening)
+        .skip(1)
+        .take_while(|line| *line != "}");
     let mut fields = Vec::new();
     let (mut about, mut required) = (Vec::new(), true);
     for line in body.map(str::trim) {
@@ -91,8 +104,15 @@ fn fields(source: &str, structure: &str) -> Vec<Field> {
             about.push(comment.trim());
         } else if line.starts_with("#[serde(default") {
             required = false;
-        } else if let Some((name, _)) = line.strip_prefix("pub ").and_then(|field| field.split_once(':')) {
-            fields.push(Field { name: name.to_owned(), about: about.join(" "), required });
+        } else if let Some((name, _)) = line
+            .strip_prefix("pub ")
+            .and_then(|field| field.split_once(':'))
+        {
+            fields.push(Field {
+                name: name.to_owned(),
+                about: about.join(" "),
+                required,
+            });
             (about, required) = (Vec::new(), true);
         }
     }
@@ -106,14 +126,21 @@ mod tests {
     #[test]
     fn the_page_in_docs_is_fresh() {
         let page = include_str!("../../../docs/settings.md");
-        assert_eq!(page, reference(), "run `pillarbox settings > docs/settings.md`");
+        assert_eq!(
+            page,
+            reference(),
+            "run `pillarbox settings > docs/settings.md`"
+        );
     }
 
     #[test]
     fn the_settings_of_every_kind_of_provider_are_found() {
         for (_, kind, structure, source) in KINDS {
             let found = fields(source, structure);
-            assert!(found.len() > 5 && found.iter().all(|field| !field.about.is_empty()), "{kind}");
+            assert!(
+                found.len() > 5 && found.iter().all(|field| !field.about.is_empty()),
+                "{kind}"
+            );
             assert!(found.iter().any(|field| field.required), "{kind}");
         }
     }

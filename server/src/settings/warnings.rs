@@ -4,10 +4,15 @@ use super::Settings;
 
 /// What someone should think about again, a sentence each.
 pub fn warnings(settings: &Settings) -> Vec<String> {
-    [too_short_a_lease(settings), one_channel_to_nobody(settings), the_domain_of_examples(settings), open_door(settings)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        too_short_a_lease(settings),
+        one_channel_to_nobody(settings),
+        the_domain_of_examples(settings),
+        open_door(settings),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn too_short_a_lease(settings: &Settings) -> Option<String> {
@@ -22,23 +27,34 @@ fn too_short_a_lease(settings: &Settings) -> Option<String> {
 }
 
 fn one_channel_to_nobody(settings: &Settings) -> Option<String> {
-    let what = match (settings.providers.email_in_sink(), settings.providers.sms_in_sink()) {
+    let what = match (
+        settings.providers.email_in_sink(),
+        settings.providers.sms_in_sink(),
+    ) {
         (true, false) => "e-mails",
         (false, true) => "text messages",
         _ => return None,
     };
-    Some(format!("{what} are kept in the sink and sent to nobody, while the other channel has a real provider"))
+    Some(format!(
+        "{what} are kept in the sink and sent to nobody, while the other channel has a real provider"
+    ))
 }
 
 fn the_domain_of_examples(settings: &Settings) -> Option<String> {
-    let real = !settings.providers.email.is_empty() && settings.email_domain == Settings::default().email_domain;
+    let real = !settings.providers.email.is_empty()
+        && settings.email_domain == Settings::default().email_domain;
     real.then(|| {
-        format!("e-mails will come from {}, which nobody owns: set email_domain to yours", settings.email_domain)
+        format!(
+            "e-mails will come from {}, which nobody owns: set email_domain to yours",
+            settings.email_domain
+        )
     })
 }
 
 fn open_door(settings: &Settings) -> Option<String> {
-    let outside = ["0.0.0.0:", "[::]:"].iter().any(|any| settings.listen.starts_with(any));
+    let outside = ["0.0.0.0:", "[::]:"]
+        .iter()
+        .any(|any| settings.listen.starts_with(any));
     (outside && !settings.trust_forwarded_proto).then(|| {
         "the platform listens on every network and speaks no TLS: put a proxy before it, and set trust_forwarded_proto"
             .to_owned()
@@ -58,15 +74,28 @@ mod tests {
     #[test]
     fn a_lease_shorter_than_a_provider_takes_is_warned_of() {
         let relay = ::providers::email::smtp::SmtpSettings::for_host("relay.example");
-        let email = vec![EmailProvider { priority: 100, kind: EmailKind::Smtp(Box::new(relay)) }];
+        let email = vec![EmailProvider {
+            priority: 100,
+            kind: EmailKind::Smtp(Box::new(relay)),
+        }];
         let settings = Settings {
             lease_seconds: 5,
             email_domain: "riverside.example".to_owned(),
-            providers: Providers { email, sms: Vec::new() },
+            providers: Providers {
+                email,
+                sms: Vec::new(),
+            },
             ..Settings::default()
         };
         let said = warnings(&settings);
-        assert!(said.iter().any(|one| one.contains("lease_seconds (5)")), "{said:?}");
-        assert!(said.iter().any(|one| one.contains("text messages are kept in the sink")), "{said:?}");
+        assert!(
+            said.iter().any(|one| one.contains("lease_seconds (5)")),
+            "{said:?}"
+        );
+        assert!(
+            said.iter()
+                .any(|one| one.contains("text messages are kept in the sink")),
+            "{said:?}"
+        );
     }
 }

@@ -60,7 +60,11 @@ pub struct AcceptedEmail {
 }
 
 /// Accepts an e-mail.
-pub async fn email(app: &App, caller: &Caller, mut order: EmailOrder) -> Result<AcceptedEmail, AcceptError> {
+pub async fn email(
+    app: &App,
+    caller: &Caller,
+    mut order: EmailOrder,
+) -> Result<AcceptedEmail, AcceptError> {
     check_channel(caller, Channel::Email)?;
     let sanitised = sanitise(&mut order)?;
     let prepared = find_template(app, caller, order.template_id, Channel::Email).await?;
@@ -105,7 +109,10 @@ pub async fn email(app: &App, caller: &Caller, mut order: EmailOrder) -> Result<
         id,
         reference: order.reference,
         template: prepared,
-        from_email: format!("{}@{}", caller.tenant.service.email_sender_local_part, app.settings.email_domain),
+        from_email: format!(
+            "{}@{}",
+            caller.tenant.service.email_sender_local_part, app.settings.email_domain
+        ),
         subject,
         body,
         one_click_unsubscribe_url: order.one_click_unsubscribe_url,
@@ -122,13 +129,21 @@ fn sanitise(order: &mut EmailOrder) -> Result<Vec<Sanitised>, AcceptError> {
     for name in &order.sanitise_content_for {
         names.insert(name);
     }
-    sanitise_content_for(&mut order.personalisation, &names).map_err(|_| AcceptError::NothingToSanitise)
+    sanitise_content_for(&mut order.personalisation, &names)
+        .map_err(|_| AcceptError::NothingToSanitise)
 }
 
 /// Step 9.
-fn find_reply_to(tenant: &Tenant, id: Option<(ReplyToId, String)>) -> Result<Option<String>, AcceptError> {
+fn find_reply_to(
+    tenant: &Tenant,
+    id: Option<(ReplyToId, String)>,
+) -> Result<Option<String>, AcceptError> {
     let reply_to = match id {
-        Some((id, as_given)) => Some(tenant.reply_to(id).ok_or(AcceptError::NoSuchReplyTo(as_given))?),
+        Some((id, as_given)) => Some(
+            tenant
+                .reply_to(id)
+                .ok_or(AcceptError::NoSuchReplyTo(as_given))?,
+        ),
         None => tenant.default_reply_to(),
     };
     Ok(reply_to.map(|reply_to| reply_to.email_address.clone()))

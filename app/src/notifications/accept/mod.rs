@@ -6,8 +6,8 @@ pub(crate) mod sms;
 
 use std::sync::Arc;
 
-pub use content::sanitise::Sanitised;
 use content::phone_numbers::PhoneError;
+pub use content::sanitise::Sanitised;
 use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TemplateId};
 use serde_json::{Map, Value};
 use store::notifications::{Contents, NewNotification};
@@ -131,7 +131,11 @@ impl From<DoorError> for AcceptError {
 
 /// Step 4: the service may use the channel.
 fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
-    if caller.tenant.may(channel.into()) { Ok(()) } else { Err(AcceptError::ChannelNotAllowed(channel)) }
+    if caller.tenant.may(channel.into()) {
+        Ok(())
+    } else {
+        Err(AcceptError::ChannelNotAllowed(channel))
+    }
 }
 
 /// Step 6: the template, fit for the channel.
@@ -142,9 +146,14 @@ async fn find_template(
     wanted: Channel,
 ) -> Result<Arc<Prepared>, AcceptError> {
     let found = templates::find(app, caller.tenant.service.id, id).await?;
-    let prepared = found.filter(|found| !found.template.hidden).ok_or(AcceptError::NoSuchTemplate)?;
+    let prepared = found
+        .filter(|found| !found.template.hidden)
+        .ok_or(AcceptError::NoSuchTemplate)?;
     if prepared.template.template_type != wanted {
-        return Err(AcceptError::WrongTemplateType { template: prepared.template.template_type, wanted });
+        return Err(AcceptError::WrongTemplateType {
+            template: prepared.template.template_type,
+            wanted,
+        });
     }
     if prepared.template.archived {
         return Err(AcceptError::TemplateArchived);
@@ -154,7 +163,9 @@ async fn find_template(
 
 /// A value that is a file (public-api §9.1).
 fn is_file(value: &Value) -> bool {
-    value.as_object().is_some_and(|object| object.contains_key("file"))
+    value
+        .as_object()
+        .is_some_and(|object| object.contains_key("file"))
 }
 
 /// Step 10: whom this caller may reach (public-api §12.1).
@@ -200,15 +211,21 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
     let template = &message.prepared.template;
     let mut spends = Vec::new();
     if caller.key_type != KeyType::Test {
-        let mut spend = |allowance: Allowance| spends.push((allowance, service.daily_limit(allowance)));
+        let mut spend =
+            |allowance: Allowance| spends.push((allowance, service.daily_limit(allowance)));
         spend(message.channel.into());
         if message.phone.as_ref().is_some_and(|phone| phone.abroad) {
             spend(Allowance::InternationalSms);
         }
     }
-    let (international, phone_prefix, rate_multiplier) = message
-        .phone
-        .map_or((false, None, None), |phone| (phone.international, Some(phone.prefix), phone.rate_multiplier));
+    let (international, phone_prefix, rate_multiplier) =
+        message.phone.map_or((false, None, None), |phone| {
+            (
+                phone.international,
+                Some(phone.prefix),
+                phone.rate_multiplier,
+            )
+        });
     let notification = NewNotification {
         id,
         service_id: service.id,

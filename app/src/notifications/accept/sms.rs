@@ -10,7 +10,9 @@ use content::{
 use domain::{Allowance, Channel, NotificationId, Permission, SmsSenderId, TemplateId};
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, PhoneFacts, check_channel, check_reach, find_template, is_file, keep};
+use super::{
+    AcceptError, Keep, PhoneFacts, check_channel, check_reach, find_template, is_file, keep,
+};
 use crate::{App, Caller, Prepared, Tenant, limits, templates::Text};
 
 /// A text message as it was asked for; the shape was checked by the API.
@@ -68,7 +70,9 @@ pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<Accepted
     let phone = &order.phone_number;
     check_recipient(app, caller, phone, &order.as_given).await?;
     if message.is_too_long() {
-        return Err(AcceptError::TextTooLong { characters: message.content_count() });
+        return Err(AcceptError::TextTooLong {
+            characters: message.content_count(),
+        });
     }
     let body = message.into_text();
     let id = keep(
@@ -92,13 +96,26 @@ pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<Accepted
         },
     )
     .await?;
-    Ok(AcceptedSms { id, reference: order.reference, template: prepared, from_number: sender, body })
+    Ok(AcceptedSms {
+        id,
+        reference: order.reference,
+        template: prepared,
+        from_number: sender,
+        body,
+    })
 }
 
 /// Step 9. A sender that reads as a number is shown, and used, in its normalised form (public-api §7).
-fn find_sender(tenant: &Tenant, id: Option<(SmsSenderId, String)>) -> Result<Option<String>, AcceptError> {
+fn find_sender(
+    tenant: &Tenant,
+    id: Option<(SmsSenderId, String)>,
+) -> Result<Option<String>, AcceptError> {
     let sender = match id {
-        Some((id, as_given)) => Some(tenant.sms_sender(id).ok_or(AcceptError::NoSuchSmsSender(as_given))?),
+        Some((id, as_given)) => Some(
+            tenant
+                .sms_sender(id)
+                .ok_or(AcceptError::NoSuchSmsSender(as_given))?,
+        ),
         None => tenant.default_sms_sender(),
     };
     Ok(sender.map(|sender| shown_sender(&sender.sms_sender)))

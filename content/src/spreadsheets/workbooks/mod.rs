@@ -8,6 +8,7 @@ mod compound_file;
 mod csv_writer;
 mod kind;
 mod ods;
+mod streaming;
 mod text_files;
 mod unpacked;
 mod values;
@@ -23,6 +24,7 @@ use std::{
 };
 
 pub use kind::Kind;
+pub use streaming::Utf8Stream;
 
 use super::ReadError;
 use csv_writer::CsvWriter;

@@ -84,7 +84,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Cow<'_, str>> 
     text.ok().map(Cow::Owned)
 }
 
-fn decode_windows_1252(bytes: &[u8]) -> Option<String> {
+pub(super) fn decode_windows_1252(bytes: &[u8]) -> Option<String> {
     let decode_byte = |&byte: &u8| match byte {
         0x80..=0x9F => WINDOWS_1252
             .chars()

@@ -62,7 +62,11 @@ impl Worker {
             .context("cannot start this program again")?;
         let input = child.stdin.take().expect("it is piped");
         let output = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        Ok(Self { child, input, output })
+        Ok(Self {
+            child,
+            input,
+            output,
+        })
     }
 
     /// For those who want to look inside while it runs.
@@ -71,7 +75,11 @@ impl Worker {
     }
 
     pub(crate) async fn hear<T: DeserializeOwned>(&mut self) -> Result<T> {
-        let line = self.output.next_line().await?.context("a measurement ended before its answer")?;
+        let line = self
+            .output
+            .next_line()
+            .await?
+            .context("a measurement ended before its answer")?;
         Ok(serde_json::from_str(&line)?)
     }
 

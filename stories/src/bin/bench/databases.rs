@@ -47,14 +47,23 @@ pub(crate) struct Fresh {
 impl Place {
     pub(crate) fn all(options: &Options) -> Result<Vec<Self>> {
         let directory = options.directory.clone().unwrap_or_else(std::env::temp_dir);
-        let postgres = options.postgres.clone().filter(|address| address.starts_with("postgres"));
-        let sqlite = Self::Sqlite { directory: directory.clone() };
+        let postgres = options
+            .postgres
+            .clone()
+            .filter(|address| address.starts_with("postgres"));
+        let sqlite = Self::Sqlite {
+            directory: directory.clone(),
+        };
         match (options.database, postgres) {
             (Databases::Sqlite, _) | (Databases::Both, None) => Ok(vec![sqlite]),
             (Databases::Postgres, Some(server)) => Ok(vec![Self::Postgres { server, directory }]),
-            (Databases::Both, Some(server)) => Ok(vec![sqlite, Self::Postgres { server, directory }]),
+            (Databases::Both, Some(server)) => {
+                Ok(vec![sqlite, Self::Postgres { server, directory }])
+            }
             (Databases::Postgres, None) => {
-                bail!("say where PostgreSQL is: --postgres postgres://user@host/name, or use scripts/bench.sh")
+                bail!(
+                    "say where PostgreSQL is: --postgres postgres://user@host/name, or use scripts/bench.sh"
+                )
             }
         }
     }
@@ -75,7 +84,10 @@ impl Place {
         let path = directory.path().to_owned();
         match self {
             Self::Sqlite { .. } => Ok(Fresh {
-                ground: Ground { database: format!("sqlite:{}", path.join("pillarbox.db").display()), directory: path },
+                ground: Ground {
+                    database: format!("sqlite:{}", path.join("pillarbox.db").display()),
+                    directory: path,
+                },
                 server: None,
                 _directory: directory,
             }),
@@ -85,7 +97,10 @@ impl Place {
                 // What the last measurement left to be written is not this one's to pay for.
                 administer(server, "CHECKPOINT").await?;
                 Ok(Fresh {
-                    ground: Ground { database: with_name(server, &name)?, directory: path },
+                    ground: Ground {
+                        database: with_name(server, &name)?,
+                        directory: path,
+                    },
                     server: Some((server.clone(), name)),
                     _directory: directory,
                 })
@@ -101,18 +116,30 @@ impl Fresh {
         let address = &self.ground.database;
         let kept: i64 = match address.strip_prefix("sqlite:") {
             Some(path) => {
-                let mut connection = SqliteConnectOptions::new().filename(Path::new(path)).connect().await?;
+                let mut connection = SqliteConnectOptions::new()
+                    .filename(Path::new(path))
+                    .connect()
+                    .await?;
                 sqlx::query_scalar(COUNT).fetch_one(&mut connection).await?
             }
-            None => sqlx::query_scalar(COUNT).fetch_one(&mut PgConnection::connect(address).await?).await?,
+            None => {
+                sqlx::query_scalar(COUNT)
+                    .fetch_one(&mut PgConnection::connect(address).await?)
+                    .await?
+            }
         };
-        ensure!(u64::try_from(kept)? == expected, "{kept} messages are kept and {expected} were expected");
+        ensure!(
+            u64::try_from(kept)? == expected,
+            "{kept} messages are kept and {expected} were expected"
+        );
         Ok(())
     }
 
     pub(crate) async fn remove(self) -> Result<()> {
         match &self.server {
-            Some((server, name)) => administer(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await,
+            Some((server, name)) => {
+                administer(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await
+            }
             None => Ok(()),
         }
     }
@@ -120,22 +147,37 @@ impl Fresh {
 
 fn unused_name() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
-    format!("pillarbox_bench_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "pillarbox_bench_{}_{}",
+        std::process::id(),
+        MADE.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// The same address with another database's name.
 fn with_name(server: &str, name: &str) -> Result<String> {
-    let (address, query) = server.split_once('?').map_or((server, None), |(address, query)| (address, Some(query)));
-    let (scheme, rest) = address.split_once("://").context("a PostgreSQL address begins with postgres://")?;
+    let (address, query) = server
+        .split_once('?')
+        .map_or((server, None), |(address, query)| (address, Some(query)));
+    let (scheme, rest) = address
+        .split_once("://")
+        .context("a PostgreSQL address begins with postgres://")?;
     let host = rest.split_once('/').map_or(rest, |(host, _)| host);
     let query = query.map_or_else(String::new, |query| format!("?{query}"));
     Ok(format!("{scheme}://{host}/{name}{query}"))
 }
 
 async fn administer(server: &str, sql: &str) -> Result<()> {
-    let options = PgConnectOptions::from_str(server).context("the address of PostgreSQL makes no sense")?;
-    let mut connection = options.connect().await.context("PostgreSQL does not answer")?;
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.with_context(|| format!("PostgreSQL refuses: {sql}"))?;
+    let options =
+        PgConnectOptions::from_str(server).context("the address of PostgreSQL makes no sense")?;
+    let mut connection = options
+        .connect()
+        .await
+        .context("PostgreSQL does not answer")?;
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await
+        .with_context(|| format!("PostgreSQL refuses: {sql}"))?;
     Ok(connection.close().await?)
 }
 
@@ -146,8 +188,17 @@ mod tests {
     #[test]
     fn a_fresh_database_lies_on_the_same_server() {
         let same = |server| with_name(server, "new").unwrap();
-        assert_eq!(same("postgres://ada@localhost:5433/old"), "postgres://ada@localhost:5433/new");
-        assert_eq!(same("postgres://ada@localhost"), "postgres://ada@localhost/new");
-        assert_eq!(same("postgres://ada@h/old?host=/run/x"), "postgres://ada@h/new?host=/run/x");
+        assert_eq!(
+            same("postgres://ada@localhost:5433/old"),
+            "postgres://ada@localhost:5433/new"
+        );
+        assert_eq!(
+            same("postgres://ada@localhost"),
+            "postgres://ada@localhost/new"
+        );
+        assert_eq!(
+            same("postgres://ada@h/old?host=/run/x"),
+            "postgres://ada@h/new?host=/run/x"
+        );
     }
 }

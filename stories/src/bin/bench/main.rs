@@ -48,7 +48,10 @@ fn run() -> Result<()> {
     match children::my_order()? {
         Some(order) => tokio::runtime::Runtime::new()?.block_on(obey(order)),
         // The load generator: one thread leaves the most room for what it loads.
-        None => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(Options::parse())),
+        None => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(measure(Options::parse())),
     }
 }
 

@@ -85,6 +85,10 @@ impl Channel {
 
 impl Options {
     pub(crate) fn parts(&self) -> Vec<Part> {
-        if self.part.is_empty() { Part::value_variants().to_vec() } else { self.part.clone() }
+        if self.part.is_empty() {
+            Part::value_variants().to_vec()
+        } else {
+            self.part.clone()
+        }
     }
 }

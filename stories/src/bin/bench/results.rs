@@ -1,5 +1,8 @@
 //! What was measured, for people and for programs.
-#![expect(clippy::print_stdout, reason = "the results are what this program is for")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the results are what this program is for"
+)]
 
 use std::time::Duration;
 
@@ -51,7 +54,11 @@ impl Latency {
             let index = (micros.len() * hundredths / 100).min(micros.len().saturating_sub(1));
             micros.get(index).map(|micros| f64::from(*micros) / 1000.0)
         };
-        Some(Self { p50_ms: at(50)?, p99_ms: at(99)?, max_ms: at(100)? })
+        Some(Self {
+            p50_ms: at(50)?,
+            p99_ms: at(99)?,
+            max_ms: at(100)?,
+        })
     }
 }
 
@@ -93,13 +100,24 @@ impl Results {
 
     pub(crate) fn add(&mut self, measured: &Measured) {
         if self.json {
-            println!("{}", serde_json::to_string(measured).expect("texts and numbers are writable as JSON"));
+            println!(
+                "{}",
+                serde_json::to_string(measured).expect("texts and numbers are writable as JSON")
+            );
             return;
         }
         if !std::mem::replace(&mut self.begun, true) {
             println!(
                 "{:<9} {:<8} {:<34} {:>12} {:>13} {:>6} {:>24} {:>9} {:>8}  note",
-                "database", "part", "what", "messages/s", "bare rows/s", "ratio", "p50 / p99 / max ms", "peak MiB", "µs/msg"
+                "database",
+                "part",
+                "what",
+                "messages/s",
+                "bare rows/s",
+                "ratio",
+                "p50 / p99 / max ms",
+                "peak MiB",
+                "µs/msg"
             );
         }
         println!("{}", line(measured));
@@ -108,7 +126,10 @@ impl Results {
     /// A result that is no rate of messages.
     pub(crate) fn say(&self, name: &str, number: f64, unit: &str) {
         if self.json {
-            println!("{}", serde_json::json!({"part": "start", "what": name, "value": number, "unit": unit}));
+            println!(
+                "{}",
+                serde_json::json!({"part": "start", "what": name, "value": number, "unit": unit})
+            );
         } else {
             println!("{:<9} {:<8} {name:<34} {number:>12.1} {unit}", "-", "start");
         }
@@ -117,9 +138,13 @@ impl Results {
 
 fn line(one: &Measured) -> String {
     let latency = one.latency.map_or_else(String::new, |latency| {
-        format!("{:.1} / {:.1} / {:.1}", latency.p50_ms, latency.p99_ms, latency.max_ms)
+        format!(
+            "{:.1} / {:.1} / {:.1}",
+            latency.p50_ms, latency.p99_ms, latency.max_ms
+        )
     });
-    let optional = |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.0}"));
+    let optional =
+        |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.0}"));
     format!(
         "{:<9} {:<8} {:<34} {:>12.0} {:>13.0} {:>5.0}% {latency:>24} {:>9} {:>8}  {}",
         one.database,

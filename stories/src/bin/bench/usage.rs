@@ -26,15 +26,19 @@ impl Usage {
 
     /// Of the process with this number.
     pub(crate) fn of(process: &str) -> Result<Self> {
-        let status = fs::read_to_string(format!("/proc/{process}/status")).context("needs Linux: reads /proc")?;
+        let status = fs::read_to_string(format!("/proc/{process}/status"))
+            .context("needs Linux: reads /proc")?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|rest| rest.trim_end_matches("kB").trim().parse().ok()).unwrap_or(0)
+            line.and_then(|rest| rest.trim_end_matches("kB").trim().parse().ok())
+                .unwrap_or(0)
         };
         Ok(Self {
             resident_kib: field("VmRSS:"),
             peak_kib: field("VmHWM:"),
-            processor_seconds: processor_seconds(&fs::read_to_string(format!("/proc/{process}/stat"))?),
+            processor_seconds: processor_seconds(&fs::read_to_string(format!(
+                "/proc/{process}/stat"
+            ))?),
         })
     }
 }
@@ -42,6 +46,11 @@ impl Usage {
 /// The name in brackets may hold anything; the numbers come after it. The 12th and 13th are user and system time.
 fn processor_seconds(stat: &str) -> f64 {
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<f64>().ok()).sum();
+    let ticks: f64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|text| text.parse::<f64>().ok())
+        .sum();
     ticks / TICKS_A_SECOND
 }

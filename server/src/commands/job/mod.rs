@@ -1,0 +1,49 @@
+//! `pillarbox job`: spreadsheets are checked, sent, and followed until every row has an outcome.
+
+mod cancel;
+mod check;
+mod follow;
+mod list;
+mod report;
+mod send;
+mod sheet;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Place;
+
+pub(super) use self::{
+    check::check,
+    report::errors_table,
+    send::send_and_follow,
+    sheet::{Sheet, Source},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Job {
+    /// Say what is wrong with a spreadsheet, by row and column; sends nothing
+    Check(check::Check),
+    /// Send a message to every row of a spreadsheet
+    Send(send::Send),
+    /// Say how far a job has come
+    Status(status::Status),
+    /// The jobs of a service, newest first
+    List(list::List),
+    /// Cancel a job that waits for its time
+    Cancel(cancel::Cancel),
+}
+
+impl Job {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Check(check) => check.run(place).await,
+            Self::Send(send) => send.run(place).await,
+            Self::Status(status) => status.run(place).await,
+            Self::List(list) => list.run(place).await,
+            Self::Cancel(cancel) => cancel.run(place).await,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `pillarbox keyring`: the keys that seal personal data are changed.
+
+use anyhow::bail;
+use app::keyring::Resealed;
+use clap::Subcommand;
+use serde_json::json;
+use store::Vault;
+
+use super::Place;
+use crate::{
+    outside::SystemEntropy,
+    screen::{count, say, say_json},
+    secrets::{append_key, keyring_path, open_vault},
+    settings::Settings,
+    wiring,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keyring {
+    /// Add a new key, and seal with it what is there
+    Rotate,
+    /// Seal with the newest key what is sealed with an older one
+    Reseal,
+}
+
+impl Keyring {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+        let (settings, _) = place.settings(None)?;
+        if matches!(self, Self::Rotate) {
+            add_key(&settings).await?;
+        }
+        let platform = wiring::open(settings).await?;
+        let key = platform.app.store().vault().newest_key();
+        let done = app::keyring::reseal(&platform.app).await?;
+        platform.app.store().close().await;
+        print(place, key, done);
+        Ok(())
+    }
+}
+
+async fn add_key(settings: &Settings) -> anyhow::Result<()> {
+    if settings.keyring.is_some() {
+        bail!(
+            "the keys are given as a setting: add a line to it, start the platform anew, then run `pillarbox keyring reseal`"
+        );
+    }
+    let next = open_vault(settings).await?.newest_key() + 1;
+    append_key(
+        &keyring_path(settings),
+        &Vault::new_key_line(next, &SystemEntropy),
+    )
+}
+
+fn print(place: &Place, key: u32, done: Resealed) {
+    if place.json {
+        return say_json(
+            &json!({"key": key, "notifications": done.notifications, "api_keys": done.api_keys}),
+        );
+    }
+    say(format!(
+        "sealed {} and {} anew with key {key}\n\
+         A running platform takes the new key within ten seconds; run `pillarbox keyring reseal` once more after that, \
+         before an older key is taken out of the file.",
+        count(done.notifications, "message"),
+        count(done.api_keys, "API key"),
+    ));
+}

@@ -1,0 +1,176 @@
+//! What a person types: a file for each command.
+
+mod answers;
+mod demo;
+mod guest;
+mod job;
+mod key;
+mod keyring;
+mod migrate;
+mod queue;
+mod reply_to;
+mod sender;
+mod serve;
+mod service;
+mod sink;
+mod target;
+mod template;
+mod token;
+mod up;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    client::Client,
+    screen::say,
+    settings::{self, Flags, Settings},
+};
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pillarbox",
+    version,
+    about = "Sends e-mails, text messages and letters for services, and tells what became of them"
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which installation is meant, and how it should speak.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    /// The directory of the installation [default: ./pillarbox-data, or PILLARBOX_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The settings file [default: pillarbox.toml in the data directory, or PILLARBOX_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the platform runs, in place of looking into the data directory [or PILLARBOX_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// Print JSON: an object a line
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Place {
+    /// The settings, with the address to listen on if the command has one.
+    fn settings(&self, listen: Option<&str>) -> anyhow::Result<(Settings, Vec<String>)> {
+        settings::load(&Flags {
+            config: self.config.clone(),
+            data_dir: self.data_dir.clone(),
+            listen: listen.map(str::to_owned),
+        })
+    }
+
+    /// The running platform.
+    fn client(&self) -> anyhow::Result<Client> {
+        let (settings, _) = self.settings(None)?;
+        let url = self.url.clone().or_else(|| {
+            std::env::var("PILLARBOX_URL")
+                .ok()
+                .filter(|url| !url.is_empty())
+        });
+        Client::find(&settings, url.as_deref())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in this process; makes what it needs
+    Up(up::Up),
+    /// Show the main job: a fresh platform, two spreadsheets, everything sent to the sink
+    Demo(demo::Demo),
+    /// Check, send and follow spreadsheets
+    #[command(subcommand)]
+    Job(job::Job),
+    /// Run some of the roles, for deployments of more than one process
+    Serve(serve::Serve),
+    /// Bring the database up to date
+    Migrate(migrate::Migrate),
+    /// Services
+    #[command(subcommand)]
+    Service(service::Service),
+    /// API keys
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Templates
+    #[command(subcommand)]
+    Template(template::Template),
+    /// Text message senders
+    #[command(subcommand)]
+    Sender(sender::Sender),
+    /// Reply-to addresses
+    #[command(subcommand)]
+    ReplyTo(reply_to::ReplyTo),
+    /// Whom a service in trial mode may send to
+    #[command(subcommand)]
+    Guest(guest::Guest),
+    /// What waits, and what was given up
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    /// What the sink kept in place of sending it
+    #[command(subcommand)]
+    Sink(sink::Sink),
+    /// The keys that seal personal data
+    #[command(subcommand)]
+    Keyring(keyring::Keyring),
+    /// Print a token for the public API; good for half a minute
+    Token(token::Token),
+    /// Print everything that can be set, as Markdown
+    Settings,
+}
+
+/// Runs what was typed; prints what went wrong as a sentence.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let failed = if matches!(&arguments.command, Command::Job(job::Job::Check(_))) {
+        2
+    } else {
+        1
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), failed),
+    };
+    let outcome = runtime.block_on(dispatch(arguments));
+    // What was not finished when the stop ran out of time must not hold the process.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| complain(&error, failed))
+}
+
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("pillarbox: {error:#}");
+    ExitCode::from(code)
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { place, command } = arguments;
+    match command {
+        Command::Up(up) => up.run(&place).await?,
+        Command::Demo(demo) => demo.run(&place).await?,
+        Command::Job(job) => return job.run(&place).await,
+        Command::Serve(serve) => serve.run(&place).await?,
+        Command::Migrate(migrate) => migrate.run(&place).await?,
+        Command::Service(service) => service.run(&place).await?,
+        Command::Key(key) => key.run(&place).await?,
+        Command::Template(template) => template.run(&place).await?,
+        Command::Sender(sender) => sender.run(&place).await?,
+        Command::ReplyTo(reply_to) => reply_to.run(&place).await?,
+        Command::Guest(guest) => guest.run(&place).await?,
+        Command::Queue(queue) => queue.run(&place).await?,
+        Command::Sink(sink) => sink.run(&place).await?,
+        Command::Keyring(keyring) => keyring.run(&place).await?,
+        Command::Token(token) => token.run(&place)?,
+        Command::Settings => say(settings::reference().trim_end()),
+    }
+    Ok(ExitCode::SUCCESS)
+}

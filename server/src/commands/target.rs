@@ -1,0 +1,138 @@
+//! Which service and which template are meant, by id or by name.
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::client::Client;
+
+/// The service that a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ServiceArg {
+    /// The service, by id or name [default: the only one there is, else the demo service]
+    #[arg(long, value_name = "ID|NAME")]
+    pub(super) service: Option<String>,
+}
+
+impl ServiceArg {
+    /// The id of the service that is meant.
+    pub(super) async fn find(&self, client: &Client) -> anyhow::Result<Uuid> {
+        let services = client.get("/service", &[]).await?;
+        let services = services.as_array().map(Vec::as_slice).unwrap_or_default();
+        if let Some(wanted) = &self.service {
+            return id_of(pick(services, wanted, "service")?);
+        }
+        match services {
+            [] => bail!("there is no service yet: make one with `pillarbox service create NAME`"),
+            [only] => id_of(only),
+            several => {
+                let demo = app::demo::DEMO_SERVICE.as_uuid();
+                if several
+                    .iter()
+                    .any(|one| id_of(one).is_ok_and(|id| id == demo))
+                {
+                    return Ok(demo);
+                }
+                bail!(
+                    "there are several services: say which with --service ({})",
+                    names(several)
+                )
+            }
+        }
+    }
+}
+
+/// A template of a service, by id or name.
+pub(super) async fn find_template(
+    client: &Client,
+    service: Uuid,
+    wanted: &str,
+) -> anyhow::Result<Value> {
+    let templates = client
+        .get(&format!("/service/{service}/template"), &[])
+        .await?;
+    let templates = templates.as_array().map(Vec::as_slice).unwrap_or_default();
+    let current: Vec<Value> = templates
+        .iter()
+        .filter(|one| one["archived"] != true)
+        .cloned()
+        .collect();
+    pick(&current, wanted, "template").cloned()
+}
+
+/// The id of a thing.
+pub(super) fn id_of(thing: &Value) -> anyhow::Result<Uuid> {
+    thing["id"]
+        .as_str()
+        .and_then(|id| id.parse().ok())
+        .context("the platform answered something that is no answer")
+}
+
+/// The one with this id, or with this name whatever its case.
+fn pick<'all>(all: &'all [Value], wanted: &str, noun: &str) -> anyhow::Result<&'all Value> {
+    if let Ok(id) = wanted.parse::<Uuid>() {
+        let found = all.iter().find(|one| id_of(one).is_ok_and(|one| one == id));
+        return found.with_context(|| format!("there is no {noun} {id}{}", those_there(all)));
+    }
+    let name = wanted.trim().to_lowercase();
+    let mut found = all.iter().filter(|one| {
+        one["name"]
+            .as_str()
+            .is_some_and(|one| one.trim().to_lowercase() == name)
+    });
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => bail!("more than one {noun} is called `{wanted}`: give its id"),
+        (None, _) => bail!("there is no {noun} called `{wanted}`{}", those_there(all)),
+    }
+}
+
+fn those_there(all: &[Value]) -> String {
+    if all.is_empty() {
+        String::new()
+    } else {
+        format!("; there are: {}", names(all))
+    }
+}
+
+fn names(all: &[Value]) -> String {
+    const SHOWN: usize = 10;
+    let mut names: Vec<&str> = all
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .take(SHOWN)
+        .collect();
+    if all.len() > SHOWN {
+        names.push("…");
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_thing_is_picked_by_id_or_by_name() {
+        let id = "5f3b0a4e-0000-4000-8000-000000000001";
+        let all = [
+            json!({"id": id, "name": "Bin day"}),
+            json!({"id": "x", "name": "Other"}),
+            json!({"id": "y", "name": "other"}),
+        ];
+        assert_eq!(pick(&all, "bin DAY ", "template").unwrap()["id"], id);
+        assert_eq!(
+            pick(&all, &id.to_uppercase(), "template").unwrap()["name"],
+            "Bin day"
+        );
+        let missing = pick(&all, "Bins", "template").unwrap_err().to_string();
+        assert_eq!(
+            missing,
+            "there is no template called `Bins`; there are: Bin day, Other, other"
+        );
+        assert!(pick(&all, "other", "template").is_err());
+    }
+}

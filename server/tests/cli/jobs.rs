@@ -1,0 +1,253 @@
+use std::{io::Write as _, time::Duration};
+
+use domain::Clock as _;
+use serde_json::{Value, json};
+use server::outside::SystemClock;
+
+use crate::platform::{Platform, example, lines, stderr, stdout};
+
+fn sink_counts(platform: &Platform) -> Value {
+    platform.answer(&["sink", "count"]).remove(0)
+}
+
+fn send(platform: &Platform, file: &str, template: &str) -> Vec<Value> {
+    let path = example(file);
+    platform.answer(&[
+        "job",
+        "send",
+        path.to_str().unwrap(),
+        "--template",
+        template,
+        "--follow",
+    ])
+}
+
+#[test]
+fn the_examples_go_from_file_to_sink_and_every_row_is_accounted_for() {
+    let platform = Platform::up();
+    let emails = send(&platform, "library-cards.csv", "your library card");
+    let texts = send(
+        &platform,
+        "bin-days.xlsx",
+        platform.line["templates"]["sms"].as_str().unwrap(),
+    );
+    for told in [&emails, &texts] {
+        let last = told.last().unwrap();
+        assert_eq!(last["status"], "finished", "{last}");
+        assert_eq!(last["statistics"], json!({"delivered": 200}), "{last}");
+    }
+    assert_eq!(
+        sink_counts(&platform),
+        json!({"email": 200, "sms": 200, "letter": 0})
+    );
+
+    let id = emails.last().unwrap()["id"].as_str().unwrap();
+    let status = platform.answer(&["job", "status", id]);
+    assert_eq!(status[0]["statistics"], json!({"delivered": 200}));
+    let jobs = platform.answer(&["job", "list"]);
+    assert_eq!(
+        jobs.iter()
+            .map(|job| &job["original_file_name"])
+            .collect::<Vec<_>>(),
+        ["bin-days.xlsx", "library-cards.csv"]
+    );
+}
+
+#[test]
+fn a_check_names_each_bad_cell_and_sends_nothing() {
+    let platform = Platform::up();
+    let file = example("bin-days-with-errors.csv");
+    let output = platform.run(&[
+        "job",
+        "check",
+        file.to_str().unwrap(),
+        "--template",
+        "Bin day",
+    ]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let text = stdout(&output);
+    let errors: Vec<Vec<&str>> = text
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(|line| {
+            line.split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect()
+        })
+        .collect();
+    let named: Vec<(&str, &str)> = errors.iter().map(|cells| (cells[0], cells[1])).collect();
+    let expected = [
+        ("3", "phone number"),
+        ("4", "phone number"),
+        ("5", "name"),
+        ("6", "phone number"),
+        ("8", "phone number"),
+        ("9", "phone number"),
+        ("10", "phone number"),
+        ("11", "phone number"),
+        ("11", "name"),
+        ("11", "day"),
+        ("12", "phone number"),
+        ("13", "phone number"),
+        ("14", "day"),
+        ("15", "phone number"),
+        ("16", "day"),
+        ("17", "phone number"),
+        ("17", "name"),
+    ];
+    for cell in expected {
+        assert!(named.contains(&cell), "{cell:?} is not named in\n{text}");
+    }
+    assert!(text.contains("19 rows, 16 of them with errors"), "{text}");
+
+    let sent = platform.run(&[
+        "job",
+        "send",
+        file.to_str().unwrap(),
+        "--template",
+        "Bin day",
+    ]);
+    assert_eq!(sent.status.code(), Some(1));
+    assert_eq!(stdout(&sent), text, "send says what check says");
+    assert_eq!(
+        sink_counts(&platform),
+        json!({"email": 0, "sms": 0, "letter": 0})
+    );
+    assert_eq!(platform.answer(&["job", "list"]), Vec::<Value>::new());
+}
+
+#[test]
+fn a_check_as_json_is_an_object_for_each_cell_and_one_for_the_file() {
+    let platform = Platform::up();
+    let file = example("bin-days-with-errors.csv");
+    let output = platform.run(&[
+        "job",
+        "check",
+        file.to_str().unwrap(),
+        "--template",
+        "Bin day",
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = lines(&output);
+    let (last, cells) = told.split_last().unwrap();
+    assert_eq!((&last["valid"], &last["rows"]), (&json!(false), &json!(19)));
+    assert!(
+        cells
+            .iter()
+            .all(|cell| cell["spreadsheet_row_number"].is_number() && cell["message"].is_string())
+    );
+    assert_eq!(last["error_counts"]["rows_with_errors"], 16);
+
+    let good = example("bin-days.xlsx");
+    let output = platform.run(&[
+        "job",
+        "check",
+        good.to_str().unwrap(),
+        "--template",
+        "Bin day",
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(lines(&output)[0]["valid"], true);
+}
+
+#[test]
+fn what_cannot_be_checked_is_said_in_a_sentence_with_a_code_of_its_own() {
+    let platform = Platform::up();
+    let good = example("bin-days.xlsx");
+    let mut picture = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
+    picture
+        .write_all(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01")
+        .unwrap();
+    for (file, template, what) in [
+        (
+            good.to_str().unwrap(),
+            "No such",
+            "there is no template called `No such`; there are: Bin day",
+        ),
+        (
+            good.to_str().unwrap(),
+            "00000000-0000-0000-0000-000000000000",
+            "there is no template",
+        ),
+        (
+            "no/such/file.csv",
+            "Bin day",
+            "cannot read no/such/file.csv",
+        ),
+        ("/", "Bin day", "it is no file"),
+        (picture.path().to_str().unwrap(), "Bin day", "cannot use"),
+    ] {
+        for (command, code) in [("check", 2), ("send", 1)] {
+            let output = platform.run(&["job", command, file, "--template", template]);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(code), "{said}");
+            assert!(
+                said.starts_with("pillarbox: ") && said.contains(what),
+                "{said}"
+            );
+            assert_eq!(
+                (said.lines().count(), stdout(&output)),
+                (1, String::new()),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_job_for_later_waits_and_can_be_cancelled() {
+    let platform = Platform::up();
+    let file = example("bin-days.xlsx");
+    let at = SystemClock
+        .now()
+        .plus(Duration::from_secs(3600))
+        .to_string();
+    let job = platform.answer(&[
+        "job",
+        "send",
+        file.to_str().unwrap(),
+        "--template",
+        "Bin day",
+        "--at",
+        &at,
+    ]);
+    let id = job[0]["id"].as_str().unwrap();
+    assert_eq!(
+        platform.answer(&["job", "status", id])[0]["status"],
+        "scheduled"
+    );
+    platform.answer(&["job", "cancel", id]);
+    assert_eq!(
+        platform.answer(&["job", "status", id])[0]["status"],
+        "cancelled"
+    );
+    let again = platform.run(&["job", "cancel", id]);
+    assert_eq!(
+        (again.status.code(), stderr(&again).lines().count()),
+        (Some(1), 1)
+    );
+}
+
+#[test]
+fn the_demo_tells_its_story_and_ends_when_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut demo = crate::platform::pillarbox();
+    demo.args(["demo", "--exit", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(directory.path().join("demo"));
+    let output = demo.output().unwrap();
+    let story = stdout(&output);
+    assert!(output.status.success(), "{story}\n{}", stderr(&output));
+    for part in [
+        "bin-days-with-errors.csv",
+        "library-cards.csv: 200 rows",
+        "bin-days.xlsx: 200 rows",
+        "401 messages",
+        "sink list",
+    ] {
+        assert!(story.contains(part), "{part} is missing in\n{story}");
+    }
+}

@@ -1,0 +1,145 @@
+use std::process::Output;
+
+use sqlx::Connection as _;
+
+use crate::platform::{Platform, pillarbox, stderr, stdout};
+
+/// It ended with code 1, one sentence that says this, and nothing else.
+fn refuses(output: &Output, what: &str) {
+    let said = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("pillarbox: ") && said.contains(what),
+        "{said}"
+    );
+    assert_eq!(
+        (said.lines().count(), stdout(output)),
+        (1, String::new()),
+        "{said}"
+    );
+}
+
+fn up_in(directory: &std::path::Path, listen: &str) -> Output {
+    pillarbox()
+        .args(["up", "--listen", listen, "--data-dir"])
+        .arg(directory)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    refuses(&up_in(directory.path(), &address), "the port is in use");
+}
+
+#[test]
+fn an_address_that_is_none_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    refuses(
+        &up_in(directory.path(), "nonsense"),
+        "cannot listen on nonsense",
+    );
+}
+
+#[test]
+fn a_second_up_in_one_directory_is_refused_and_the_first_lives_on() {
+    let platform = Platform::up();
+    let second = up_in(platform.directory.path(), "127.0.0.1:0");
+    refuses(
+        &second,
+        &format!(
+            "another pillarbox uses the data directory {}",
+            platform.directory.path().display()
+        ),
+    );
+    assert!(stderr(&second).contains(&platform.pid().to_string()));
+    assert_eq!(platform.answer(&["service", "list"]).len(), 1);
+}
+
+#[test]
+fn a_keyring_that_does_not_read_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("keyring"), "1 not-a-key\n").unwrap();
+    refuses(
+        &up_in(directory.path(), "127.0.0.1:0"),
+        "cannot use the key file",
+    );
+}
+
+#[test]
+fn a_keyring_that_was_lost_is_not_replaced_by_a_new_one() {
+    let (_, _, _, directory) = Platform::up().terminate();
+    std::fs::remove_file(directory.path().join("keyring")).unwrap();
+    refuses(
+        &up_in(directory.path(), "127.0.0.1:0"),
+        "put back the key file that belongs to it",
+    );
+    assert!(!directory.path().join("keyring").exists());
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_said() {
+    let (_, _, _, directory) = Platform::up().terminate();
+    let address = format!("sqlite:{}", directory.path().join("pillarbox.db").display());
+    let mut database = sqlx::SqliteConnection::connect(&address).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations VALUES (9999, 'newer', '2030-01-01', 1, x'00', 1)";
+    sqlx::query(newer).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    refuses(
+        &up_in(directory.path(), "127.0.0.1:0"),
+        "of a newer version (9999)",
+    );
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_said() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    refuses(
+        &up_in(file.path(), "127.0.0.1:0"),
+        "cannot make the data directory",
+    );
+}
+
+#[test]
+fn a_wrong_setting_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("pillarbox.toml"), "lease_secnds = 3").unwrap();
+    refuses(&up_in(directory.path(), "127.0.0.1:0"), "lease_secnds");
+}
+
+#[test]
+fn a_command_says_that_nothing_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let ask = |arguments: &[&str]| {
+        pillarbox()
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(directory.path())
+            .output()
+            .unwrap()
+    };
+    refuses(&ask(&["service", "list"]), "nothing is running in");
+
+    std::fs::write(directory.path().join("internal-secret"), "x").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    refuses(
+        &ask(&["service", "list", "--url", &url]),
+        "nothing answers at",
+    );
+}
+
+#[test]
+fn a_wrong_secret_is_said() {
+    let platform = Platform::up();
+    let output = platform
+        .command(&["service", "list"])
+        .env("PILLARBOX_INTERNAL_SECRET", "wrong")
+        .output()
+        .unwrap();
+    refuses(&output, "does not accept our secret");
+}

@@ -1,0 +1,205 @@
+use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+
+use serde_json::json;
+
+use crate::platform::{Platform, example, pillarbox, stderr, stdout};
+
+#[test]
+fn up_prints_what_a_program_needs_to_use_it() {
+    let platform = Platform::up();
+    for member in ["url", "service_id", "api_key", "team_key", "test_key"] {
+        assert!(
+            platform.line[member].is_string(),
+            "{member}: {}",
+            platform.line
+        );
+    }
+    for channel in ["email", "sms", "letter"] {
+        assert!(
+            platform.line["templates"][channel].is_string(),
+            "{channel}: {}",
+            platform.line
+        );
+    }
+    let service = platform.line["service_id"].as_str().unwrap();
+    assert!(platform.line["api_key"].as_str().unwrap().contains(service));
+    let templates = platform.answer(&["template", "list"]);
+    assert_eq!(templates.len(), 3);
+}
+
+#[test]
+fn a_token_opens_the_public_api() {
+    let platform = Platform::up();
+    let token = stdout(&platform.run(&["token"]));
+    let body = json!({
+        "phone_number": "07700900123", "template_id": platform.line["templates"]["sms"],
+        "personalisation": {"name": "Ada", "day": "Monday"},
+    });
+    let (status, answer) = platform.http(
+        "POST /v2/notifications/sms",
+        token.trim(),
+        &body.to_string(),
+    );
+    assert_eq!(status, 201, "{answer}");
+}
+
+#[test]
+fn sigterm_finishes_what_is_in_hand_and_the_next_start_finds_everything() {
+    let platform = Platform::up();
+    let file = example("library-cards.csv");
+    platform.answer(&[
+        "job",
+        "send",
+        file.to_str().unwrap(),
+        "--template",
+        "Your library card",
+    ]);
+    let before = platform.line.clone();
+    let (status, took, rest, directory) = platform.terminate();
+    assert_eq!(status.code(), Some(0));
+    assert!(took <= Duration::from_secs(10), "{took:?}");
+    assert_eq!(rest, "", "one line and no more");
+    assert!(!directory.path().join("running.json").exists());
+
+    let again = Platform::up_in(directory);
+    for member in ["service_id", "api_key", "team_key", "test_key", "templates"] {
+        assert_eq!(again.line[member], before[member], "{member}");
+    }
+    let jobs = again.answer(&["job", "list"]);
+    assert_eq!(jobs.len(), 1);
+}
+
+#[test]
+fn what_lies_in_the_data_directory_is_for_its_owner_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let inside = tempfile::Builder::new().tempdir_in(parent.path()).unwrap();
+    let platform = Platform::up_in(inside);
+    for secret in ["keyring", "internal-secret", "demo.json", "running.json"] {
+        let found = std::fs::metadata(platform.directory.path().join(secret)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{secret}");
+    }
+}
+
+#[test]
+fn services_keys_and_templates_are_made_from_the_command_line() {
+    let platform = Platform::up();
+    platform.answer(&[
+        "service",
+        "create",
+        "Parks & Gardens",
+        "--sms-sender",
+        "Parks",
+    ]);
+    let key = platform.answer(&[
+        "key",
+        "create",
+        "for the map",
+        "--type",
+        "team",
+        "--service",
+        "parks & gardens",
+    ]);
+    assert!(key[0]["key"].as_str().unwrap().starts_with("for the map-"));
+    let keys = platform.answer(&["key", "list", "--service", "Parks & Gardens"]);
+    assert_eq!((keys.len(), &keys[0]["key_type"]), (1, &json!("team")));
+    let id = keys[0]["id"].as_str().unwrap();
+    platform.answer(&["key", "revoke", id, "--service", "Parks & Gardens"]);
+
+    let service = ["--service", "Parks & Gardens"];
+    let with = |arguments: &[&str]| platform.answer(&[arguments, &service].concat());
+    with(&[
+        "template",
+        "create",
+        "Gate",
+        "--type",
+        "sms",
+        "--content",
+        "The gate closes at ((hour))",
+    ]);
+    with(&[
+        "template",
+        "update",
+        "gate",
+        "--content",
+        "The gate shuts at ((hour))",
+    ]);
+    let template = with(&["template", "show", "Gate"]);
+    assert_eq!(
+        (&template[0]["version"], &template[0]["content"]),
+        (&json!(2), &json!("The gate shuts at ((hour))"))
+    );
+    with(&["sender", "create", "Gardens"]);
+    with(&["reply-to", "create", "parks@example.org", "--default"]);
+    with(&["guest", "add", "guest@example.org"]);
+    with(&["service", "update", "--restricted", "true"]);
+    let services = platform.answer(&["service", "list"]);
+    let parks = services
+        .iter()
+        .find(|one| one["name"] == "Parks & Gardens")
+        .unwrap();
+    assert_eq!(parks["restricted"], true);
+}
+
+#[test]
+fn a_new_key_seals_everything_anew_while_the_platform_runs() {
+    let platform = Platform::up();
+    let file = example("bin-days.xlsx");
+    let job = platform.answer(&[
+        "job",
+        "send",
+        file.to_str().unwrap(),
+        "--template",
+        "Bin day",
+        "--follow",
+    ]);
+    let rotated = platform.answer(&["keyring", "rotate"]);
+    assert_eq!(
+        rotated[0],
+        json!({"key": 2, "notifications": 200, "api_keys": 3})
+    );
+    assert_eq!(
+        platform.answer(&["keyring", "reseal"])[0],
+        json!({"key": 2, "notifications": 0, "api_keys": 0})
+    );
+    // The platform opens what the new key has sealed: its own keys, to begin with.
+    a_token_is_taken(&platform);
+    let id = job.last().unwrap()["id"].as_str().unwrap();
+    assert_eq!(
+        platform.answer(&["job", "status", id])[0]["statistics"],
+        json!({"delivered": 200})
+    );
+}
+
+fn a_token_is_taken(platform: &Platform) {
+    let token = stdout(&platform.run(&["token"]));
+    let (status, answer) = platform.http("GET /v2/notifications", token.trim(), "");
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[test]
+fn the_queue_and_the_metrics_can_be_looked_at() {
+    let platform = Platform::up();
+    let queue = platform.answer(&["queue", "show"]);
+    assert_eq!(queue[0]["dead_letters"], 0);
+    assert_eq!(platform.answer(&["queue", "dead"]).len(), 0);
+    let (_, text) = platform.http("GET /metrics", "", "");
+    for name in [
+        "pillarbox_tasks{",
+        "pillarbox_oldest_task_seconds{",
+        "pillarbox_dead_letters 0",
+    ] {
+        assert!(text.contains(name), "{name} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn the_roles_can_run_apart_and_migrate_comes_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let migrated = pillarbox()
+        .args(["migrate", "--data-dir"])
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    assert!(migrated.status.success(), "{}", stderr(&migrated));
+    assert!(directory.path().join("pillarbox.db").exists());
+}

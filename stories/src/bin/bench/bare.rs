@@ -1,0 +1,112 @@
+//! The floor: as many rows of the same columns and sizes, sealed beforehand, a thousand a commit, and nothing else.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use domain::{Clock as _, JobId, JobOrigin, KeyType, NotificationId, NotificationStatus};
+use serde::{Deserialize, Serialize};
+use store::notifications::{Contents, NewNotification, Sealed, insert_many};
+
+use crate::{
+    children::{Order, have_done},
+    databases::{Ground, Place},
+    options::Channel,
+    people::Person,
+    platform::{Platform, RealClock, RealEntropy, Taker},
+    results::per_second,
+};
+
+const ROWS_A_COMMIT: usize = 1000;
+
+/// Which rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    ground: Ground,
+    channel: Channel,
+    rows: u32,
+    /// As a job makes them, or as the API does.
+    of_a_job: bool,
+}
+
+/// How many bare rows a second go in here, now.
+pub(crate) async fn rate(
+    place: &Place,
+    channel: Channel,
+    rows: u32,
+    of_a_job: bool,
+) -> Result<f64> {
+    let fresh = place.fresh().await?;
+    let took: Duration = have_done(&Order::Bare(Task {
+        ground: fresh.ground.clone(),
+        channel,
+        rows,
+        of_a_job,
+    }))
+    .await?;
+    fresh.expect_kept(u64::from(rows)).await?;
+    fresh.remove().await?;
+    Ok(per_second(u64::from(rows), took))
+}
+
+/// Inserts them; how long it took.
+pub(crate) async fn insert(task: &Task) -> Result<Duration> {
+    let platform = Platform::open(&task.ground, Taker::Nobody).await?;
+    let job = JobOrigin {
+        job: JobId::mint(RealClock.now(), &RealEntropy),
+        service: platform.service,
+        due: RealClock.now(),
+    };
+    let mut batches: Vec<Vec<Sealed>> = Vec::new();
+    for number in 0..task.rows {
+        if number as usize % ROWS_A_COMMIT == 0 {
+            batches.push(Vec::with_capacity(ROWS_A_COMMIT));
+        }
+        let sealed = row(&platform, task, &job, number).seal(platform.app.store().vault());
+        batches.last_mut().expect("one was just begun").push(sealed);
+    }
+    let started = Instant::now();
+    for batch in batches {
+        let mut tx = platform.app.store().write().await?;
+        insert_many(&mut tx, &batch).await?;
+        tx.commit().await?;
+    }
+    Ok(started.elapsed())
+}
+
+fn row(platform: &Platform, task: &Task, job: &JobOrigin, number: u32) -> NewNotification {
+    let (person, now) = (Person(number), RealClock.now());
+    let is_text = task.channel == Channel::Sms;
+    NewNotification {
+        id: if task.of_a_job {
+            job.row(number)
+        } else {
+            NotificationId::mint(now, &RealEntropy)
+        },
+        service_id: platform.service,
+        job_row: task.of_a_job.then_some((job.job, number)),
+        template_id: platform.template(task.channel),
+        template_version: 1,
+        api_key_id: (!task.of_a_job).then_some(platform.key),
+        key_type: KeyType::Normal,
+        channel: if is_text {
+            domain::Channel::Sms
+        } else {
+            domain::Channel::Email
+        },
+        status: NotificationStatus::Created,
+        contents: Contents {
+            recipient: person.recipient(task.channel).into(),
+            normalised: person.normalised(task.channel).into(),
+            personalisation: person.personalisation(task.channel).into(),
+            unsubscribe_url: None,
+        },
+        client_reference: None,
+        reply_to_text: is_text.then(|| "RiversideCo".to_owned()),
+        international: false,
+        phone_prefix: is_text.then(|| "44".to_owned()),
+        rate_multiplier: is_text.then_some(1),
+        created_by: None,
+        created_at: now,
+        problem: None,
+    }
+}

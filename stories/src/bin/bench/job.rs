@@ -1,0 +1,242 @@
+//! A spreadsheet, from the start of its upload to its last row kept.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use app::{
+    App,
+    jobs::NewJob,
+    spreadsheets::{self, Upload, UploadError},
+    tasks::POOLS,
+};
+use domain::{Clock as _, JobId, JobStatus, ServiceId, Timestamp};
+use futures::TryStreamExt as _;
+use queue::Pool;
+use serde::{Deserialize, Serialize};
+use tokio_util::{io::ReaderStream, sync::CancellationToken};
+
+use crate::{
+    accept::micros_each,
+    bare,
+    children::{Order, have_done},
+    databases::{Ground, Place},
+    options::{Channel, Options},
+    people,
+    platform::{Platform, RealClock, Taker},
+    results::{Measured, Results, mib},
+    usage::Usage,
+};
+
+/// How often to look; the time itself is the one that the platform writes down.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Which job.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    ground: Ground,
+    channel: Channel,
+    rows: u32,
+    /// Whether its messages are handed over – to the sink – meanwhile.
+    everything_on: bool,
+}
+
+/// How it went.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Went {
+    /// From the first byte of the upload to its answer.
+    uploaded: Duration,
+    /// From the first byte of the upload to the last row kept.
+    kept: Duration,
+    /// And until every message was handed over, if any was.
+    handed_over: Option<Duration>,
+    usage: Usage,
+}
+
+pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+    for &channel in &options.channel {
+        for &rows in &options.rows {
+            let bare = bare::rate(place, channel, rows, true).await?;
+            for everything_on in [false, true] {
+                results.add(&measure_one(place, channel, rows, everything_on, bare).await?);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn measure_one(
+    place: &Place,
+    channel: Channel,
+    rows: u32,
+    everything_on: bool,
+    bare: f64,
+) -> Result<Measured> {
+    let fresh = place.fresh().await?;
+    let order = Order::Job(Task {
+        ground: fresh.ground.clone(),
+        channel,
+        rows,
+        everything_on,
+    });
+    let went: Went = have_done(&order).await?;
+    fresh.expect_kept(u64::from(rows)).await?;
+    fresh.remove().await?;
+
+    let on = if everything_on {
+        "all on"
+    } else {
+        "delivery off"
+    };
+    let rest = went.handed_over.map_or_else(String::new, |all| {
+        format!(", all handed over in {:.2} s", all.as_secs_f64())
+    });
+    Ok(Measured {
+        database: place.name(),
+        part: "job",
+        what: format!("{} {rows} rows, {on}", channel.as_str()),
+        resident_mib: Some(mib(went.usage.resident_kib)),
+        peak_mib: Some(mib(went.usage.peak_kib)),
+        processor_micros_per_message: Some(micros_each(
+            went.usage.processor_seconds,
+            u64::from(rows),
+        )),
+        note: format!(
+            "kept in {:.2} s, of it the upload {:.2} s{rest}",
+            went.kept.as_secs_f64(),
+            went.uploaded.as_secs_f64()
+        ),
+        ..Measured::rate(u64::from(rows), went.kept, bare)
+    })
+}
+
+/// What the child does.
+pub(crate) async fn send(task: &Task) -> Result<Went> {
+    let platform = Platform::open(&task.ground, Taker::Sink).await?;
+    let file = task.ground.directory.join("people.csv");
+    people::write_spreadsheet(&file, task.channel, task.rows)?;
+    let before = Usage::mine()?;
+    let workers = Workers::start(
+        &platform.app,
+        if task.everything_on {
+            POOLS.to_vec()
+        } else {
+            job_pools()
+        },
+    );
+
+    let started = RealClock.now();
+    let id = upload(&platform, task.channel, &file).await?;
+    let uploaded = RealClock.now().since(started);
+    let kept_at = keep(&platform.app, platform.service, id).await?;
+    let handed_over = match task.everything_on {
+        true => Some(all_handed_over(&platform.app).await?.since(started)),
+        false => None,
+    };
+    workers.stop().await?;
+    let after = Usage::mine()?;
+    let usage = Usage {
+        processor_seconds: after.processor_seconds - before.processor_seconds,
+        ..after
+    };
+    Ok(Went {
+        uploaded,
+        kept: kept_at.since(started),
+        handed_over,
+        usage,
+    })
+}
+
+/// Those that keep the rows of jobs.
+pub(crate) fn job_pools() -> Vec<Pool> {
+    POOLS
+        .iter()
+        .filter(|pool| pool.name == "job-tasks")
+        .cloned()
+        .collect()
+}
+
+/// Uploads a spreadsheet as it streams from the disk.
+pub(crate) async fn upload(
+    platform: &Platform,
+    channel: Channel,
+    file: &std::path::Path,
+) -> Result<JobId> {
+    let upload = Upload {
+        service: platform.service,
+        template: platform.template(channel),
+        file_name: "people.csv".to_owned(),
+        sender_id: None,
+        keep: true,
+    };
+    let body = ReaderStream::with_capacity(tokio::fs::File::open(file).await?, 64 << 10);
+    let checked = spreadsheets::upload(
+        &platform.app,
+        upload,
+        body.map_err(|_| UploadError::BrokeOff),
+    )
+    .await?;
+    if !checked.is_valid {
+        bail!("the spreadsheet is not valid: {:?}", checked.problems());
+    }
+    checked.id.context("it was to be kept")
+}
+
+/// Makes the job and waits until its rows are kept; when that was.
+pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Timestamp> {
+    app::jobs::create(
+        app,
+        NewJob {
+            service,
+            id,
+            created_by: None,
+            scheduled_for: None,
+        },
+    )
+    .await?;
+    loop {
+        let job = store::jobs::find(&mut app.read().await?, service, id)
+            .await?
+            .context("the job is gone")?;
+        match (job.status, job.processing_finished) {
+            (JobStatus::Finished, Some(at)) => return Ok(at),
+            (JobStatus::Pending | JobStatus::InProgress, _) => tokio::time::sleep(LOOK).await,
+            (status, _) => bail!("the job is {status}: {:?}", job.problem),
+        }
+    }
+}
+
+/// Waits until no task is left; when that was.
+pub(crate) async fn all_handed_over(app: &App) -> Result<Timestamp> {
+    loop {
+        let now = RealClock.now();
+        if store::tasks::list_depths(&mut app.read().await?, now)
+            .await?
+            .is_empty()
+        {
+            return Ok(now);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Workers that run.
+pub(crate) struct Workers {
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl Workers {
+    pub(crate) fn start(app: &App, pools: Vec<Pool>) -> Self {
+        let stop = CancellationToken::new();
+        let (runner, until) = (app.runner(queue::Settings::default()), stop.clone());
+        Self {
+            stop,
+            running: tokio::spawn(async move { runner.run(pools, until).await }),
+        }
+    }
+
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.stop.cancel();
+        Ok(self.running.await?)
+    }
+}

@@ -1,0 +1,94 @@
+//! To whom, and what about them: made up, the same in every run. Most names are English, some are written otherwise.
+
+use std::{io, io::Write as _, path::Path};
+
+use serde_json::{Map, Value, json};
+
+use crate::options::Channel;
+
+const NAMES: [&str; 16] = [
+    "Ada Lovelace",
+    "George Eliot",
+    "Mary Seacole",
+    "Alan Turing",
+    "Zoë Wanamaker",
+    "Rosalind Franklin",
+    "Tim Peake",
+    "Γιώργος Σεφέρης",
+    "Olaudah Equiano",
+    "Siân Phillips",
+    "محمد صلاح",
+    "Dorothy Hodgkin",
+    "Michael Faraday",
+    "李小龍",
+    "Grace O’Malley",
+    "Isambard Kingdom Brunel",
+];
+const DAYS: [&str; 5] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"];
+const BRANCHES: [&str; 4] = ["Riverside", "Old Town", "Hill Street", "Castle Green"];
+
+/// A person, by number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Person(pub(crate) u32);
+
+impl Person {
+    fn pick<'all>(self, all: &[&'all str]) -> &'all str {
+        all[self.0 as usize % all.len()]
+    }
+
+    pub(crate) fn recipient(self, channel: Channel) -> String {
+        match channel {
+            Channel::Sms => format!("07712{:06}", self.0 % 1_000_000),
+            Channel::Email => format!("resident.{}@example.org", self.0),
+        }
+    }
+
+    /// The recipient in the form for sending and comparing.
+    pub(crate) fn normalised(self, channel: Channel) -> String {
+        match channel {
+            Channel::Sms => format!("447712{:06}", self.0 % 1_000_000),
+            Channel::Email => self.recipient(channel),
+        }
+    }
+
+    /// What the demo service's template of this channel wants to know.
+    pub(crate) fn personalisation(self, channel: Channel) -> Map<String, Value> {
+        let name = self.pick(&NAMES);
+        let known = match channel {
+            Channel::Sms => json!({"name": name, "day": self.pick(&DAYS)}),
+            Channel::Email => {
+                json!({"name": name, "branch": self.pick(&BRANCHES), "date": self.pick(&DAYS)})
+            }
+        };
+        match known {
+            Value::Object(members) => members,
+            _ => unreachable!("json! was given an object"),
+        }
+    }
+}
+
+/// Writes a spreadsheet of so many people: the recipient, a name and two more columns.
+pub(crate) fn write_spreadsheet(path: &Path, channel: Channel, rows: u32) -> io::Result<()> {
+    let mut file = io::BufWriter::new(std::fs::File::create(path)?);
+    writeln!(
+        file,
+        "{}",
+        match channel {
+            Channel::Sms => "phone number,name,day,street",
+            Channel::Email => "email address,name,branch,date",
+        }
+    )?;
+    for person in (0..rows).map(Person) {
+        let (recipient, name) = (person.recipient(channel), person.pick(&NAMES));
+        let (branch, day) = (person.pick(&BRANCHES), person.pick(&DAYS));
+        match channel {
+            Channel::Sms => writeln!(
+                file,
+                "{recipient},{name},{day},\"{}, {branch} Road\"",
+                person.0
+            )?,
+            Channel::Email => writeln!(file, "{recipient},{name},{branch},{day}")?,
+        }
+    }
+    file.flush()
+}

@@ -1,0 +1,232 @@
+//! The platform as the real program wires it – a real clock, real randomness, sealed rows, metrics that are counted –
+//! on a fresh ground, with one service that no limit holds back.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, Result};
+use app::{
+    App, Foundations, Providers, Sink, Weighted, demo::DEMO_SERVICE, services::NewService,
+    templates::NewTemplate,
+};
+use async_trait::async_trait;
+use domain::{Allowance, ApiKeyId, Clock, Entropy, KeyType, ServiceId, TemplateId, Timestamp};
+use files::Files;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use providers::{Email, EmailProvider, Handed, SendError, Sms, SmsProvider};
+use rand::Rng as _;
+use store::{Store, Vault};
+
+use crate::{databases::Ground, options::Channel};
+
+/// As many as the real program takes by default.
+const CONNECTIONS: u32 = 16;
+/// A million requests a second: the bucket of 1,000 tokens never runs dry.
+const RATE_LIMIT: u32 = 60_000_000;
+const DAILY_LIMIT: i64 = 1_000_000_000;
+
+/// The platform and what a measurement needs to know of it.
+pub(crate) struct Platform {
+    pub(crate) app: App,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) service: ServiceId,
+    pub(crate) key: ApiKeyId,
+    pub(crate) secret: String,
+    sms: TemplateId,
+    email: TemplateId,
+}
+
+/// Who takes the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Taker {
+    /// The development sink: a file a message.
+    Sink,
+    /// Somebody who says yes at once, which leaves our own work.
+    Nobody,
+}
+
+impl Platform {
+    pub(crate) async fn open(ground: &Ground, taker: Taker) -> Result<Self> {
+        let metrics = PrometheusBuilder::new()
+            .install_recorder()
+            .context("metrics cannot be counted")?;
+        let entropy: Arc<dyn Entropy> = Arc::new(RealEntropy);
+        let vault = Vault::from_text(&Vault::new_key_line(1, &*entropy), entropy.clone())?;
+        let store = Store::connect(&ground.database, CONNECTIONS, vault).await?;
+        store.migrate().await?;
+        let foundations = Foundations {
+            store,
+            files: Files::open(&format!(
+                "file:{}",
+                ground.directory.join("files").display()
+            ))?,
+            providers: takers(ground, taker),
+            clock: Arc::new(RealClock),
+            entropy,
+        };
+        let app = App::new(app::Settings::default(), foundations);
+        app.prepare().await?;
+        Self::furnish(app, metrics).await
+    }
+
+    /// The demo service's templates, in a service with a key and room for any number of messages.
+    async fn furnish(app: App, metrics: PrometheusHandle) -> Result<Self> {
+        app::demo::create(&app).await?;
+        let new = NewService {
+            rate_limit: RATE_LIMIT,
+            limits: [
+                (Allowance::Sms, DAILY_LIMIT),
+                (Allowance::Email, DAILY_LIMIT),
+            ]
+            .into(),
+            ..NewService::named("Riverside Council")
+        };
+        let service = app::services::create(&app, new).await?.id;
+        let made = app::services::create_key(&app, service, "bench", KeyType::Normal).await?;
+        let secret = made
+            .key
+            .reveal()
+            .get(made.key.reveal().len() - 36..)
+            .context("a key ends in a UUID")?
+            .to_owned();
+        let sms = copy_template(&app, service, domain::Channel::Sms).await?;
+        let email = copy_template(&app, service, domain::Channel::Email).await?;
+        Ok(Self {
+            app,
+            metrics,
+            service,
+            key: made.id,
+            secret,
+            sms,
+            email,
+        })
+    }
+
+    pub(crate) const fn template(&self, channel: Channel) -> TemplateId {
+        match channel {
+            Channel::Sms => self.sms,
+            Channel::Email => self.email,
+        }
+    }
+}
+
+async fn copy_template(
+    app: &App,
+    service: ServiceId,
+    channel: domain::Channel,
+) -> Result<TemplateId> {
+    let all = app::templates::list(app, DEMO_SERVICE).await?;
+    let one = all
+        .into_iter()
+        .find(|one| one.template_type == channel)
+        .context("the demo has one of each channel")?;
+    let new = NewTemplate {
+        template_type: channel,
+        name: one.name,
+        subject: one.subject,
+        content: one.content,
+        lane: one.lane,
+        created_by: None,
+    };
+    Ok(app::templates::create(app, service, new).await?.id)
+}
+
+fn takers(ground: &Ground, taker: Taker) -> Providers {
+    match taker {
+        Taker::Sink => taken_by(Arc::new(Sink::new(ground.directory.join("sink")))),
+        Taker::Nobody => taken_by(Arc::new(Nobody)),
+    }
+}
+
+fn taken_by<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Providers {
+    Providers {
+        email: vec![Weighted {
+            provider: provider.clone(),
+            priority: 100,
+        }],
+        sms: vec![Weighted {
+            provider,
+            priority: 100,
+        }],
+        letter: Vec::new(),
+    }
+}
+
+/// Takes everything at once and keeps nothing.
+#[derive(Debug)]
+struct Nobody;
+
+/// As many at once as the sink, so that the two compare.
+const AT_ONCE: usize = 64;
+
+#[async_trait]
+impl EmailProvider for Nobody {
+    fn name(&self) -> &'static str {
+        "nobody"
+    }
+
+    fn reports_delivery(&self) -> bool {
+        false
+    }
+
+    fn concurrency(&self) -> usize {
+        AT_ONCE
+    }
+
+    async fn send(&self, _: &Email) -> Result<Handed, SendError> {
+        Ok(Handed::default())
+    }
+}
+
+#[async_trait]
+impl SmsProvider for Nobody {
+    fn name(&self) -> &'static str {
+        "nobody"
+    }
+
+    fn reports_delivery(&self) -> bool {
+        false
+    }
+
+    fn supports_international(&self) -> bool {
+        true
+    }
+
+    fn concurrency(&self) -> usize {
+        AT_ONCE
+    }
+
+    async fn send(&self, _: &Sms) -> Result<Handed, SendError> {
+        Ok(Handed::default())
+    }
+}
+
+/// The clock of the machine.
+#[derive(Debug)]
+pub(crate) struct RealClock;
+
+impl Clock for RealClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the Clock that everybody else asks"
+    )]
+    fn now(&self) -> Timestamp {
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp::from_unix_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Randomness of the operating system, stretched by a generator of each thread's own.
+#[derive(Debug)]
+pub(crate) struct RealEntropy;
+
+impl Entropy for RealEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        rand::rng().fill_bytes(bytes);
+    }
+}

@@ -1,0 +1,69 @@
+//! The HTTP door in a process of its own, with nobody at work behind it.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use api::Api;
+use axum::serve::ListenerExt as _;
+use domain::{ServiceId, TemplateId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    children,
+    databases::Ground,
+    options::Channel,
+    platform::{Platform, Taker},
+    usage::Usage,
+};
+
+/// Where the door is, and how to be let in.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Door {
+    pub(crate) port: u16,
+    pub(crate) service: ServiceId,
+    pub(crate) secret: String,
+    pub(crate) sms: TemplateId,
+    pub(crate) email: TemplateId,
+}
+
+/// Serves until the input ends; tells what it uses whenever it is given a line.
+pub(crate) async fn serve(ground: &Ground) -> Result<()> {
+    let platform = Platform::open(ground, Taker::Nobody).await?;
+    let metrics = platform.metrics.clone();
+    let settings = api::Settings {
+        internal_client_id: "bench".to_owned(),
+        internal_secrets: Vec::new(),
+        trust_forwarded_proto: false,
+        git_commit: None,
+        metrics: Arc::new(move || metrics.render()),
+        sink: None,
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    let listener = listener.tap_io(|stream| {
+        // Costs only speed if it fails.
+        let _ = stream.set_nodelay(true);
+    });
+    let router = api::router(Api::new(platform.app.clone(), settings));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+
+    children::reply(&Door {
+        port,
+        service: platform.service,
+        secret: platform.secret.clone(),
+        sms: platform.template(Channel::Sms),
+        email: platform.template(Channel::Email),
+    })?;
+    tokio::task::spawn_blocking(tell_usage).await??;
+    server.abort();
+    Ok(())
+}
+
+/// Until the input ends, an answer a line.
+fn tell_usage() -> Result<()> {
+    for line in std::io::stdin().lines() {
+        line?;
+        children::reply(&Usage::mine()?)?;
+    }
+    Ok(())
+}
