@@ -21,6 +21,7 @@ export PILLARBOX_TEST_SMTP="$mail_server" PILLARBOX_TEST_SMTP_KEEPS="$mail_keeps
 if command -v cargo-nextest >/dev/null; then
     cargo nextest run --workspace -E 'package(stories)' "$@"
 else
-    # A name that fits no test of one binary is no fault.
+    # Named tests alone would not build the binary that the crash stories start.
+    cargo build --workspace --bins
     cargo test --workspace --no-fail-fast --test stories --test crash -- "$@"
 fi

@@ -5,8 +5,8 @@ use content::{
     phone_numbers::Permissions,
     postal_addresses::PostalAddress,
     spreadsheets::{
-        CellValue, Channel, Checker, ReadError, Report, Row, Settings, Sheet, Template, Validation,
-        Verdict,
+        CellProblem, CellValue, Channel, Checker, ReadError, Report, Row, Settings, Sheet,
+        Template, Validation, Verdict,
     },
     text::column_key,
 };
@@ -164,7 +164,7 @@ fn about_row(sheet: &Sheet, row: &Row<'_>, settings: &Settings) -> Value {
         "recipient": recipient,
         "personalisation": personalisation,
         "recipient_and_personalisation": values,
-        "extra_columns": row.extra_cells().map(|cells| cells.collect::<Vec<_>>()),
+        "extra_columns": row.extra_cells().map(Iterator::collect::<Vec<_>>),
         "cells": about_cells(sheet, row),
         "has_missing_data": verdict.has_missing_data(),
         "has_error": verdict.has_error(),
@@ -194,7 +194,7 @@ fn about_cells(sheet: &Sheet, row: &Row<'_>) -> Map<String, Value> {
             "data": cell.value.to_json(),
             "ignore": cell.is_ignored,
             "error": cell.problem.map(|problem| problem.to_string()),
-            "recipient_error": cell.problem.is_some_and(|problem| problem.is_recipient_error()),
+            "recipient_error": cell.problem.is_some_and(CellProblem::is_recipient_error),
         })
     };
     sheet

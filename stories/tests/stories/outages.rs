@@ -2,8 +2,8 @@
 //!
 //! The fault is a trigger of the database's own, so that what refuses is real, and refuses in the middle of a commit.
 
-use std::fmt::Write as _;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
