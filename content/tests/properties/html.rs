@@ -35,8 +35,14 @@ fn escaping_is_done_once(given: &str) {
 fn links_stand_in_anchors(given: &str) {
     let escaped = html_escape::escape(given);
     let linked = links::autolink(&escaped, "");
-    assert_eq!(linked.matches("<a href=\"").count(), links::find_links(&escaped).count());
-    assert_eq!(linked.matches('<').count(), 2 * linked.matches("</a>").count());
+    assert_eq!(
+        linked.matches("<a href=\"").count(),
+        links::find_links(&escaped).count()
+    );
+    assert_eq!(
+        linked.matches('<').count(),
+        2 * linked.matches("</a>").count()
+    );
     let mut end = 0;
     for place in links::find_links(given) {
         assert!(place.start >= end && place.end > place.start);
@@ -51,11 +57,21 @@ fn normalised_text_stays(given: &str) {
     assert!(text::lines(&lines).all(|line| text::level(line) == line));
     let few = sanitise::normalise_multiple_newlines(given);
     assert_eq!(sanitise::normalise_multiple_newlines(&few), few);
-    for change in [text::tidy, text::squash, text::close_up, text::ascii, text::sms] {
+    for change in [
+        text::tidy,
+        text::squash,
+        text::close_up,
+        text::ascii,
+        text::sms,
+    ] {
         let once = change(given);
         assert_eq!(change(&once), once, "from {given:?}");
     }
-    assert!(sanitise::newlines_to_breaks(given).find(['\n', '\r']).is_none());
+    assert!(
+        sanitise::newlines_to_breaks(given)
+            .find(['\n', '\r'])
+            .is_none()
+    );
     assert_eq!(
         typography::restore_hyphens(&typography::protect_hyphens(given)),
         typography::restore_hyphens(given)

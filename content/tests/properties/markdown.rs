@@ -9,7 +9,21 @@ use content::{
 
 /// All tags of the body of an e-mail: those of the renderer, and those that show a missing placeholder.
 const EMAIL_TAGS: &[&str] = &[
-    "p", "h2", "h3", "hr", "table", "tr", "td", "ol", "ul", "li", "div", "blockquote", "br", "a", "span",
+    "p",
+    "h2",
+    "h3",
+    "hr",
+    "table",
+    "tr",
+    "td",
+    "ol",
+    "ul",
+    "li",
+    "div",
+    "blockquote",
+    "br",
+    "a",
+    "span",
 ];
 /// The same of a letter, with its QR codes.
 const LETTER_TAGS: &[&str] = &[
@@ -28,7 +42,9 @@ pub(crate) fn promises_hold(text: &str) {
 /// Fills any template with any values, as an e-mail and as a letter; no tag of theirs is left.
 pub(crate) fn people_write_no_tags(subject: &str, content: &str, values: &Values) {
     let email = EmailTemplate::parse(subject, content);
-    let email = email.fill(values).with_unsubscribe_link("https://example.org/u?x");
+    let email = email
+        .fill(values)
+        .with_unsubscribe_link("https://example.org/u?x");
     email.plain_body();
     email.subject();
     only_these_tags_are_in(&email.html_subject(), &["span"]);

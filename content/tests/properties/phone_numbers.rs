@@ -15,8 +15,16 @@ pub(crate) fn promises_hold(text: &str) {
     if number.check(ANYWHERE).is_ok() {
         let normalised = number.normalised();
         assert!(normalised.starts_with(&number.country_code().to_string()));
-        assert_eq!(reads_as(&format!("+{normalised}")), Some(normalised.clone()), "{text:?}");
-        assert_eq!(reads_as(&written), Some(normalised), "{text:?} is written {written:?}");
+        assert_eq!(
+            reads_as(&format!("+{normalised}")),
+            Some(normalised.clone()),
+            "{text:?}"
+        );
+        assert_eq!(
+            reads_as(&written),
+            Some(normalised),
+            "{text:?} is written {written:?}"
+        );
     }
 }
 

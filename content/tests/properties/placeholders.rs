@@ -18,12 +18,21 @@ pub(crate) fn promises_hold(content: &str, values: &Values) {
         assert!(content.contains(Placeholder::parse(name).name));
     }
     for html in [Html::Escape, Html::Passthrough] {
-        for missing in [Missing::Named, Missing::NamedWithoutBrackets, Missing::Redacted] {
+        for missing in [
+            Missing::Named,
+            Missing::NamedWithoutBrackets,
+            Missing::Redacted,
+        ] {
             for (lists, target) in [
                 (Lists::Sentence, Target::PlainText),
                 (Lists::Markdown, Target::Html),
             ] {
-                let field = Field { html, lists, missing, target };
+                let field = Field {
+                    html,
+                    lists,
+                    missing,
+                    target,
+                };
                 let filled = text.fill(values, field);
                 text.is_message_empty(&filled);
             }

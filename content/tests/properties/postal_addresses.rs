@@ -5,12 +5,18 @@ use content::{countries, postal_addresses::PostalAddress, postcodes};
 /// Reads any text as an address, a postcode and a country.
 pub(crate) fn promises_hold(text: &str) {
     for international_letters_allowed in [true, false] {
-        address_is_stable(&PostalAddress::from_text(text, international_letters_allowed));
+        address_is_stable(&PostalAddress::from_text(
+            text,
+            international_letters_allowed,
+        ));
     }
     postcode_is_stable(text);
     if let Some(country) = countries::find(text) {
         let again = countries::find(country).expect("a country's name names a country");
-        assert_eq!(countries::postage_zone(again), countries::postage_zone(country));
+        assert_eq!(
+            countries::postage_zone(again),
+            countries::postage_zone(country)
+        );
     }
 }
 
@@ -28,8 +34,10 @@ fn address_is_stable(address: &PostalAddress) {
     if !address.is_valid() || may_end_in_a_country || !is_known_by_its_name {
         return;
     }
-    let again =
-        PostalAddress::from_text(&address.normalised(), address.international_letters_allowed());
+    let again = PostalAddress::from_text(
+        &address.normalised(),
+        address.international_letters_allowed(),
+    );
     assert_eq!(again.normalised_lines(), address.normalised_lines());
     assert_eq!(again.country(), address.country());
     assert_eq!(again.postcode(), address.postcode());

@@ -13,7 +13,13 @@ pub(crate) fn promises_hold(content: &str, values: &Values, prefix: Option<&str>
     let template = TextMessageTemplate::parse(content);
     let message = template.fill(values, prefix);
     counts_belong_to_the_text(&message);
-    template.preview(values, Preview { prefix, ..Preview::default() });
+    template.preview(
+        values,
+        Preview {
+            prefix,
+            ..Preview::default()
+        },
+    );
     template.body_preview(values);
     for more in APPENDED.chars() {
         let longer = TextMessageTemplate::parse(&format!("{content}{more}")).fill(values, prefix);
@@ -27,14 +33,28 @@ pub(crate) fn promises_hold(content: &str, values: &Values, prefix: Option<&str>
 
 fn counts_belong_to_the_text(message: &TextMessage) {
     assert!(not_encodable(message.text()).is_empty());
-    assert_eq!(message.content_count(), message.text().encode_utf16().count());
-    assert_eq!(message.is_empty(), message.content_count_without_prefix() == 0);
+    assert_eq!(
+        message.content_count(),
+        message.text().encode_utf16().count()
+    );
+    assert_eq!(
+        message.is_empty(),
+        message.content_count_without_prefix() == 0
+    );
     assert_eq!(message.is_too_long(), message.characters_above_limit() > 0);
     let is_wide = !message.non_gsm_characters().is_empty();
     let (alone, joined) = if is_wide { (70, 67) } else { (160, 153) };
     let size = message.content_count()
-        + if is_wide { 0 } else { message.extended_gsm_count() };
-    let fragments = if size <= alone { 1 } else { size.div_ceil(joined) };
+        + if is_wide {
+            0
+        } else {
+            message.extended_gsm_count()
+        };
+    let fragments = if size <= alone {
+        1
+    } else {
+        size.div_ceil(joined)
+    };
     assert_eq!(usize::try_from(message.fragment_count()), Ok(fragments));
     assert!(message.characters_above_previous_fragment_boundary() <= size);
 }

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use store::{Store, Vault};
 use sqlx::Connection as _;
+use store::{Store, Vault};
 use stories::World;
 
 /// Tables with their columns: name, and whether it must be there.
