@@ -1,4 +1,4 @@
-//! HTTP in and out. [`router`] is the table of contents: every route, and who may call it.
+//! HTTP in and out. [`mod@router`] is the table of contents: every route, and who may call it.
 //!
 //! A handler takes apart the request, calls one thing in `app`, and shapes the answer. Public wording – every error
 //! text that a client may show – lives in [`problem`].

@@ -182,6 +182,46 @@ id!(
     /// A piece of work that waits in the queue.
     TaskId
 );
+id!(
+    /// An organisation.
+    OrganisationId
+);
+id!(
+    /// A folder of templates.
+    FolderId
+);
+id!(
+    /// A letter's contact block.
+    LetterContactId
+);
+id!(
+    /// A number at which texts are received.
+    InboundNumberId
+);
+id!(
+    /// A received text.
+    InboundSmsId
+);
+id!(
+    /// A URL at which a service wants to be told.
+    CallbackId
+);
+id!(
+    /// A recipient's wish to hear no more.
+    UnsubscribeRequestId
+);
+id!(
+    /// A file that recipients download.
+    DocumentId
+);
+id!(
+    /// A file that belongs to a template.
+    TemplateFileId
+);
+id!(
+    /// A service's own retention of a type of message.
+    RetentionId
+);
 
 /// What the ids of a job's rows are a function of. All three are fixed when the job is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

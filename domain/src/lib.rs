@@ -16,8 +16,10 @@ mod words;
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use ids::{
-    ApiKeyId, JobId, JobOrigin, NotAnId, NotificationId, ReplyToId, ServiceId, SmsSenderId, TaskId,
-    TemplateId, UserId, day_bounds, mint, parse_uuid,
+    ApiKeyId, CallbackId, DocumentId, FolderId, InboundNumberId, InboundSmsId, JobId, JobOrigin,
+    LetterContactId, NotAnId, NotificationId, OrganisationId, ReplyToId, RetentionId, ServiceId,
+    SmsSenderId, TaskId, TemplateFileId, TemplateId, UnsubscribeRequestId, UserId, day_bounds,
+    mint, parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;

@@ -536,7 +536,27 @@ macro_rules! args_from_ids {
     };
 }
 
-args_from_ids!(ApiKeyId JobId NotificationId ReplyToId ServiceId SmsSenderId TaskId TemplateId UserId);
+args_from_ids!(
+    ApiKeyId
+    CallbackId
+    DocumentId
+    FolderId
+    InboundNumberId
+    InboundSmsId
+    JobId
+    LetterContactId
+    NotificationId
+    OrganisationId
+    ReplyToId
+    RetentionId
+    ServiceId
+    SmsSenderId
+    TaskId
+    TemplateFileId
+    TemplateId
+    UnsubscribeRequestId
+    UserId
+);
 
 macro_rules! args_from_words {
     ($($word:ident)+) => {
@@ -770,7 +790,27 @@ macro_rules! stored_ids {
     };
 }
 
-stored_ids!(ApiKeyId JobId NotificationId ReplyToId ServiceId SmsSenderId TaskId TemplateId UserId);
+stored_ids!(
+    ApiKeyId
+    CallbackId
+    DocumentId
+    FolderId
+    InboundNumberId
+    InboundSmsId
+    JobId
+    LetterContactId
+    NotificationId
+    OrganisationId
+    ReplyToId
+    RetentionId
+    ServiceId
+    SmsSenderId
+    TaskId
+    TemplateFileId
+    TemplateId
+    UnsubscribeRequestId
+    UserId
+);
 
 #[cfg(test)]
 mod tests {

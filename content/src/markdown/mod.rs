@@ -1,7 +1,7 @@
 //! The Markdown dialect of messages: many lists, `^` quotations, no emphasis (`templates.md` §7 and §8).
 //!
-//! A text is prepared, its [`blocks`] are found from the top down, and the text in them is read [`inline`]; a
-//! [`Medium`](media::Medium) says what each thing looks like. Nothing is kept in a tree: what is found is written at once.
+//! A text is prepared, its `blocks` are found from the top down, and the text in them is read `inline`; a `Medium` of
+//! `media` says what each thing looks like. Nothing is kept in a tree: what is found is written at once.
 //! Only a text that seems to define links or footnotes is gone through twice, first to collect what it defines.
 //!
 //! Lists and quotations go six levels deep, by the rules; link texts inside link texts ten, which is ours (the

@@ -35,6 +35,12 @@ fn described(dialect: &str) -> Tables {
                 table = rest
                     .ends_with('(')
                     .then(|| rest.split_whitespace().next().unwrap().to_owned());
+            } else if let Some((name, column)) = line
+                .strip_prefix("ALTER TABLE ")
+                .and_then(|rest| rest.split_once(" ADD COLUMN "))
+            {
+                let column = read_column(column).expect("a column has a type");
+                tables.entry(name.to_owned()).or_default().push(column);
             } else if let (Some(name), Some(text)) = (&table, line.strip_prefix("    "))
                 && let Some(column) = read_column(text)
             {
