@@ -54,7 +54,7 @@ fn described(dialect: &str) -> Tables {
 fn read_column(line: &str) -> Option<(String, bool, Kind)> {
     let mut words = line.split_whitespace();
     let name = words.next()?;
-    let kind = match words.next()?.trim_end_matches(',') {
+    let kind = match words.next()?.trim_end_matches([',', ';']) {
         "TEXT" | "text" => Kind::Text,
         "INTEGER" | "bigint" | "boolean" | "timestamptz" => Kind::Number,
         "BLOB" | "uuid" | "bytea" => Kind::Bytes,
