@@ -15,6 +15,11 @@ impl Key {
         Self(format!("spreadsheets/service-{service}-notify/{job}.csv"))
     }
 
+    /// The pages of a letter, as they are printed or as they were given; sealed.
+    pub fn letter_pdf(service: Uuid, notification: Uuid) -> Self {
+        Self(format!("letters/service-{service}/{notification}.pdf"))
+    }
+
     pub(crate) fn path(&self) -> Path {
         Path::from(self.0.as_str())
     }

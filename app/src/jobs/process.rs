@@ -30,8 +30,8 @@ use crate::{
     App, Prepared, Tenant,
     group_commit::BATCH,
     notifications::accept::sms::shown_sender,
-    spreadsheets::{self, OpenError, Opener},
-    tasks, templates, tenants,
+    sealed_files::{OpenError, Opener},
+    spreadsheets, tasks, templates, tenants,
 };
 
 /// How many rows share a transaction.
@@ -207,7 +207,7 @@ async fn keep_rows(
         .read(&spreadsheets::key(job.service_id, job.id))
         .await
         .map_err(OpenError::from)?;
-    let mut file = Opener::new(file, app.store.vault().clone(), job.id);
+    let mut file = Opener::new(file, app.store.vault().clone(), job.id.as_uuid());
     let (mut records, mut header_seen, mut row) = (Records::new(), false, 0u32);
     let started = app.clock.now();
     let mut writing = Writing {

@@ -3,8 +3,6 @@
 //! A workbook becomes CSV first; what is kept is always CSV. What the check learnt of the whole file (its layout) is
 //! kept beside it, so that the job reads in one pass.
 
-mod sealed;
-
 use bytes::Bytes;
 use content::{
     guest_lists::GuestList,
@@ -19,9 +17,7 @@ use futures::{Stream, StreamExt as _};
 use store::spreadsheets::Spreadsheet;
 use uuid::Uuid;
 
-pub(crate) use sealed::{OpenError, Opener, Sealer};
-
-use crate::{App, Prepared, Tenant, limits, templates, tenants};
+use crate::{App, Prepared, Tenant, limits, sealed_files::Sealer, templates, tenants};
 
 /// How many bad cells a report names.
 const ERRORS_SHOWN: usize = 10_000;
@@ -311,7 +307,11 @@ impl Intake {
         let sealed = match place {
             Some((service, job)) => {
                 let upload = app.files.begin(&key(service, job)).await?;
-                Some(Sealer::new(upload, app.store.vault().clone(), job))
+                Some(Sealer::new(
+                    upload,
+                    app.store.vault().clone(),
+                    job.as_uuid(),
+                ))
             }
             None => None,
         };

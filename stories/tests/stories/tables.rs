@@ -95,7 +95,8 @@ async fn of_postgres(address: &str) -> Tables {
                    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
                    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
                    AND c.relname NOT LIKE '\\_sqlx%'";
-    let indexes = "SELECT c.relname AS name, i.relname::text AS index, x.indisprimary AS is_key, x.indisunique AS is_unique, \
+    let indexes = "SELECT c.relname AS name, i.relname::text AS index, x.indisprimary AS is_key, \
+                          EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype = 'u') AS is_promise, \
                           x.indpred IS NOT NULL AS partial, \
                           (SELECT array_agg(a.attname::text ORDER BY k.place) FROM unnest(x.indkey) WITH ORDINALITY k (number, place) \
                            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number) AS columns \
@@ -121,7 +122,7 @@ async fn of_postgres(address: &str) -> Tables {
         let columns: Vec<String> = row.get("columns");
         if row.get("is_key") {
             table.key = columns;
-        } else if !row.get::<bool, _>("is_unique") {
+        } else if !row.get::<bool, _>("is_promise") {
             table
                 .indexes
                 .insert(row.get("index"), (columns, row.get("partial")));

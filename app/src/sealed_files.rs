@@ -1,26 +1,60 @@
 //! A file sealed in pieces, so that neither writing nor reading holds it whole.
 //!
 //! The file is a row of frames: a length (4 bytes, big-endian), then that many sealed bytes. Each frame is sealed for
-//! the job's id, its number and whether it is the last, so that frames can be neither moved, dropped nor cut off.
+//! the id of what the file belongs to, its number and whether it is the last, so that frames can be neither moved,
+//! dropped nor cut off.
 
 use bytes::{Bytes, BytesMut};
-use domain::JobId;
-use files::Upload;
+use files::{Files, Key, Upload};
 use futures::{Stream, StreamExt as _};
 use store::Vault;
+use uuid::Uuid;
 
 const FRAME_BYTES: usize = 64 << 10;
 const LENGTH_BYTES: usize = 4;
 /// No frame of ours is longer; a length beyond it is damage.
 const MAX_SEALED_BYTES: usize = FRAME_BYTES + 256;
 
-fn owner(job: JobId, number: u64, is_last: bool) -> Vec<u8> {
+fn frame_of(owner: Uuid, number: u64, is_last: bool) -> Vec<u8> {
     [
-        job.as_uuid().as_bytes().as_slice(),
+        owner.as_bytes().as_slice(),
         &number.to_be_bytes(),
         &[u8::from(is_last)],
     ]
     .concat()
+}
+
+/// Keeps a file that is in memory whole; it is there, durable, when this returns.
+pub(crate) async fn keep(
+    files: &Files,
+    vault: &Vault,
+    key: &Key,
+    owner: Uuid,
+    bytes: &[u8],
+) -> Result<(), files::Error> {
+    let mut sealer = Sealer::new(files.begin(key).await?, vault.clone(), owner);
+    sealer.write(bytes).await?;
+    sealer.finish().await
+}
+
+/// Reads a file into memory; nothing if there is none.
+pub(crate) async fn find(
+    files: &Files,
+    vault: &Vault,
+    key: &Key,
+    owner: Uuid,
+) -> Result<Option<Bytes>, OpenError> {
+    let source = match files.read(key).await {
+        Ok(source) => source,
+        Err(files::Error::Missing(_)) => return Ok(None),
+        Err(fault) => return Err(fault.into()),
+    };
+    let mut opener = Opener::new(source, vault.clone(), owner);
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = opener.next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Some(bytes.freeze()))
 }
 
 /// Writes a sealed file.
@@ -28,17 +62,17 @@ fn owner(job: JobId, number: u64, is_last: bool) -> Vec<u8> {
 pub(crate) struct Sealer {
     upload: Upload,
     vault: Vault,
-    job: JobId,
+    owner: Uuid,
     number: u64,
     buffer: Vec<u8>,
 }
 
 impl Sealer {
-    pub(crate) fn new(upload: Upload, vault: Vault, job: JobId) -> Self {
+    pub(crate) fn new(upload: Upload, vault: Vault, owner: Uuid) -> Self {
         Self {
             upload,
             vault,
-            job,
+            owner,
             number: 0,
             buffer: Vec::with_capacity(FRAME_BYTES),
         }
@@ -60,7 +94,7 @@ impl Sealer {
     async fn write_frame(&mut self, is_last: bool) -> Result<(), files::Error> {
         let sealed = self
             .vault
-            .seal(&owner(self.job, self.number, is_last), &self.buffer);
+            .seal(&frame_of(self.owner, self.number, is_last), &self.buffer);
         let length = u32::try_from(sealed.len()).expect("a frame is small");
         self.upload.write(&length.to_be_bytes()).await?;
         self.upload.write(&sealed).await?;
@@ -81,7 +115,7 @@ impl Sealer {
 
 /// Why a sealed file cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
+pub enum OpenError {
     /// The storage failed, or the file is gone.
     #[error(transparent)]
     Files(#[from] files::Error),
@@ -97,18 +131,18 @@ pub(crate) enum OpenError {
 pub(crate) struct Opener<S> {
     source: S,
     vault: Vault,
-    job: JobId,
+    owner: Uuid,
     number: u64,
     buffer: BytesMut,
     ended: bool,
 }
 
 impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
-    pub(crate) fn new(source: S, vault: Vault, job: JobId) -> Self {
+    pub(crate) fn new(source: S, vault: Vault, owner: Uuid) -> Self {
         Self {
             source,
             vault,
-            job,
+            owner,
             number: 0,
             buffer: BytesMut::new(),
             ended: false,
@@ -129,11 +163,14 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
         }
         let number = self.number;
         self.number += 1;
-        match self.vault.open(&owner(self.job, number, false), &frame) {
+        match self
+            .vault
+            .open(&frame_of(self.owner, number, false), &frame)
+        {
             Ok(piece) => Ok(Some(piece)),
             Err(store::VaultError::Tampered) => {
                 self.ended = true;
-                let last = self.vault.open(&owner(self.job, number, true), &frame);
+                let last = self.vault.open(&frame_of(self.owner, number, true), &frame);
                 last.map(Some).map_err(|_| OpenError::Damaged)
             }
             Err(other) => Err(other.into()),

@@ -1,0 +1,29 @@
+//! The pages of a letter as PDF: typeset by us, or given by the service. They lie sealed in the file storage, under a
+//! name that is a function of the letter, so that making them twice leaves one file.
+
+use bytes::Bytes;
+use domain::{NotificationId, ServiceId};
+use files::Key;
+
+use crate::{App, OpenError, sealed_files};
+
+/// Keeps the pages of a letter; they are durable when this returns.
+pub async fn keep_pages(
+    app: &App,
+    service: ServiceId,
+    letter: NotificationId,
+    pdf: &[u8],
+) -> Result<(), files::Error> {
+    let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
+    sealed_files::keep(&app.files, app.store.vault(), &key, letter.as_uuid(), pdf).await
+}
+
+/// The pages of a letter of a service, once they are there.
+pub async fn find_pages(
+    app: &App,
+    service: ServiceId,
+    letter: NotificationId,
+) -> Result<Option<Bytes>, OpenError> {
+    let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
+    sealed_files::find(&app.files, app.store.vault(), &key, letter.as_uuid()).await
+}
