@@ -72,6 +72,16 @@ pub const ROUTES: &[Route] = &[
         "/service/{service}/job/{job}/cancel",
         Callers::Internal,
     ),
+    (
+        "POST",
+        "/service/{service}/job/{job}/pause",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/job/{job}/resume",
+        Callers::Internal,
+    ),
     ("GET", "/queue", Callers::Internal),
     ("GET", "/queue/dead", Callers::Internal),
     ("POST", "/queue/dead/{task}/replay", Callers::Internal),
@@ -140,6 +150,14 @@ pub fn router(api: Api) -> Router {
         .route(
             "/service/{service}/job/{job}/cancel",
             post(internal::jobs::cancel_job),
+        )
+        .route(
+            "/service/{service}/job/{job}/pause",
+            post(internal::jobs::pause_job),
+        )
+        .route(
+            "/service/{service}/job/{job}/resume",
+            post(internal::jobs::resume_job),
         )
         .route("/queue", get(internal::queue::get_queue))
         .route("/queue/dead", get(internal::queue::list_dead_letters))

@@ -4,6 +4,7 @@
 //! Every write begins here. A use case reads, thinks, then makes one short write; nothing is held open while the
 //! outside – a provider, the file storage – is spoken to.
 
+mod audit;
 pub mod deliver;
 pub mod demo;
 mod group_commit;
@@ -11,6 +12,7 @@ pub mod jobs;
 pub mod keyring;
 pub mod letters;
 pub mod limits;
+mod lingering;
 pub mod notifications;
 mod providers_in_use;
 pub mod queue_view;

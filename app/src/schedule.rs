@@ -1,5 +1,6 @@
 //! What happens by the clock. The clock only enqueues, in UTC; twice at once is harmless, for a task's id is a function
-//! of what it is and when; missing a minute is harmless, for every task looks at what there is to do.
+//! of what it is and when; missing a minute is harmless, for every task looks at what there is to do, and what was due
+//! while no clock ran is fired once when one runs again.
 
 use std::time::Duration;
 
@@ -14,37 +15,79 @@ use crate::{App, tasks};
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     kind: &'static str,
-    /// Every so many minutes, counted from midnight UTC.
-    every_minutes: i64,
+    when: When,
 }
 
-/// The schedule.
+/// When something happens, in UTC.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// Every so many minutes, counted from midnight.
+    Every(i64),
+    /// Every day at this hour and minute. Nothing happens from 23:00 to 24:00: its local date differs between summer and
+    /// winter (workers §3).
+    Daily(i64, i64),
+}
+
+impl When {
+    /// The last minute at or before `minute` – both counted from 1970 – at which it happens.
+    const fn last(self, minute: i64) -> i64 {
+        const DAY: i64 = 24 * 60;
+        match self {
+            Self::Every(minutes) => minute - minute.rem_euclid(DAY).rem_euclid(minutes),
+            Self::Daily(hour, past) => {
+                let today = minute - minute.rem_euclid(DAY) + hour * 60 + past;
+                if today <= minute { today } else { today - DAY }
+            }
+        }
+    }
+}
+
+const fn every(minutes: i64, kind: &'static str) -> Entry {
+    Entry {
+        kind,
+        when: When::Every(minutes),
+    }
+}
+
+const fn daily(hour: i64, minute: i64, kind: &'static str) -> Entry {
+    Entry {
+        kind,
+        when: When::Daily(hour, minute),
+    }
+}
+
+/// The schedule (workers §3).
 const TABLE: &[Entry] = &[
     // The reference looks every quarter of an hour; a job here starts in the minute it asks for.
-    Entry {
-        kind: tasks::RUN_SCHEDULED_JOBS,
-        every_minutes: 1,
-    },
-    Entry {
-        kind: tasks::PREPARE_PARTITIONS,
-        every_minutes: 60,
-    },
+    every(1, tasks::RUN_SCHEDULED_JOBS),
+    every(1, tasks::CHECK_JOB_STATUS),
+    every(1, tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS),
+    every(10, tasks::CHECK_FOR_MISSING_ROWS),
+    every(15, tasks::REPLAY_CREATED),
+    every(60, tasks::PREPARE_PARTITIONS),
+    daily(0, 5, tasks::TIMEOUT_SENDING),
+    daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
 ];
 
 /// How many days of partitions are made ahead.
 const DAYS_AHEAD: i64 = 14;
 
-/// Fires what is due, minute by minute, until `stop`.
+/// How far back the clock looks for what it missed while it stood still. Longer ago than the rarest entry is no use.
+const MISSED: i64 = 24 * 60;
+
+/// Fires what is due, minute by minute, until `stop`. What was due while no clock ran is fired once, at the start.
 pub async fn run(app: &App, stop: CancellationToken) {
+    let mut fired = minute_of(app.clock.now()) - MISSED;
     while !stop.is_cancelled() {
-        let minute = this_minute(app.clock.now());
-        if let Err(fault) = fire(app, minute).await {
-            warn!(
+        let minute = minute_of(app.clock.now());
+        match fire_since(app, fired, minute).await {
+            Ok(()) => fired = minute,
+            Err(fault) => warn!(
                 error = &fault as &dyn std::error::Error,
                 "the clock cannot enqueue, will try again"
-            );
+            ),
         }
-        let next = minute.plus(Duration::from_mins(1));
+        let next = start_of(minute + 1);
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(next.since(app.clock.now()).max(Duration::from_millis(50))) => {}
@@ -52,23 +95,39 @@ pub async fn run(app: &App, stop: CancellationToken) {
     }
 }
 
-/// Enqueues what is due in this minute.
+/// Enqueues what is due in the minute that begins at `minute`.
 pub async fn fire(app: &App, minute: Timestamp) -> Result<(), store::Error> {
-    let number = minute.unix_seconds().div_euclid(60);
-    let due = TABLE
-        .iter()
-        .filter(|entry| number.rem_euclid(entry.every_minutes) == 0);
-    let tasks = due
-        .map(|entry| tasks::periodic(entry.kind, minute))
+    let minute = minute_of(minute);
+    fire_since(app, minute - 1, minute).await
+}
+
+/// Enqueues, once each, what was due after the minute `after` and not after `minute`.
+async fn fire_since(app: &App, after: i64, minute: i64) -> Result<(), store::Error> {
+    let tasks = due(after, minute)
+        .map(|(kind, at)| tasks::periodic(kind, start_of(at)))
         .collect();
     let mut tx = app.write().await?;
     tx.enqueue(tasks).await?;
     app.commit_and_wake(tx, &[tasks::PERIODIC]).await
 }
 
+/// What is due after the minute `after` and not after `minute`, each once, at its last time.
+fn due(after: i64, minute: i64) -> impl Iterator<Item = (&'static str, i64)> {
+    let last = move |entry: &Entry| (entry.kind, entry.when.last(minute));
+    TABLE.iter().map(last).filter(move |(_, at)| *at > after)
+}
+
+const fn minute_of(now: Timestamp) -> i64 {
+    now.unix_seconds().div_euclid(60)
+}
+
+const fn start_of(minute: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(minute * 60)
+}
+
 /// The moment at which the minute of `now` began.
 pub fn this_minute(now: Timestamp) -> Timestamp {
-    Timestamp::from_unix_seconds(now.unix_seconds().div_euclid(60) * 60)
+    start_of(minute_of(now))
 }
 
 /// Makes the days that messages will fall into, on a database that keeps days apart.
@@ -90,4 +149,105 @@ pub(crate) async fn make_days(app: &App) -> Result<(), store::Error> {
     let today = app.clock.now().utc_day();
     store::partitions::prepare(&mut tx, today.plus_days(-1), DAYS_AHEAD + 1).await?;
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn minute(text: &str) -> i64 {
+        minute_of(text.parse().unwrap())
+    }
+
+    #[test]
+    fn the_last_time_is_now_or_before_now() {
+        for (when, now, last) in [
+            (
+                When::Every(1),
+                "2026-03-29T01:30:59Z",
+                "2026-03-29T01:30:00Z",
+            ),
+            (
+                When::Every(15),
+                "2026-03-29T01:29:00Z",
+                "2026-03-29T01:15:00Z",
+            ),
+            (
+                When::Every(10),
+                "2026-03-29T00:00:00Z",
+                "2026-03-29T00:00:00Z",
+            ),
+            (
+                When::Daily(0, 5),
+                "2026-10-25T00:05:00Z",
+                "2026-10-25T00:05:00Z",
+            ),
+            (
+                When::Daily(0, 5),
+                "2026-10-25T00:04:59Z",
+                "2026-10-24T00:05:00Z",
+            ),
+            (
+                When::Daily(2, 30),
+                "2026-01-01T00:00:00Z",
+                "2025-12-31T02:30:00Z",
+            ),
+        ] {
+            assert_eq!(when.last(minute(now)), minute(last), "{when:?} at {now}");
+        }
+    }
+
+    /// How often each thing is fired by a clock that wakes at each of these minutes.
+    fn fired(mut after: i64, wakes: impl Iterator<Item = i64>) -> BTreeMap<&'static str, i64> {
+        let mut fired = BTreeMap::new();
+        for minute in wakes {
+            for (kind, _) in due(after, minute) {
+                *fired.entry(kind).or_default() += 1;
+            }
+            after = minute;
+        }
+        fired
+    }
+
+    #[test]
+    fn a_day_on_which_the_clocks_change_is_a_day_like_any_other() {
+        for day in ["2026-03-29", "2026-10-25", "2026-07-01"] {
+            let start = minute(&format!("{day}T00:00:00Z"));
+            let fired = fired(start - 1, start..start + 24 * 60);
+            for entry in TABLE {
+                let times = match entry.when {
+                    When::Every(minutes) => 24 * 60 / minutes,
+                    When::Daily(..) => 1,
+                };
+                assert_eq!(fired[entry.kind], times, "{} on {day}", entry.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_due_in_a_week_without_a_clock_is_fired_once() {
+        let start = minute("2026-03-25T12:00:00Z");
+        let back = start + 7 * 24 * 60;
+        let fired = fired(start, [back, back + 1].into_iter());
+        for entry in TABLE {
+            let each_minute = matches!(entry.when, When::Every(1));
+            assert_eq!(
+                fired[entry.kind],
+                if each_minute { 2 } else { 1 },
+                "{}",
+                entry.kind
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_happens_by_day_in_the_hour_whose_local_date_is_in_doubt() {
+        for entry in TABLE {
+            if let When::Daily(hour, _) = entry.when {
+                assert_ne!(hour, 23, "{}", entry.kind);
+            }
+        }
+    }
 }

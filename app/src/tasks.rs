@@ -9,15 +9,30 @@ use queue::{NewTask, Pool, Task, Verdict, Work};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{App, deliver, jobs, receipts, schedule};
+use crate::{App, deliver, jobs, lingering, receipts, schedule};
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
 const DELIVER_SMS: &str = "deliver_sms.v1";
 const DELIVER_LETTER: &str = "deliver_letter.v1";
 const PROCESS_JOB: &str = "process-job.v1";
+const PROCESS_INCOMPLETE_JOB: &str = "process-incomplete-jobs.v1";
+const PROCESS_MISSING_ROWS: &str = "process-missing-rows.v1";
 const MADE_UP_RECEIPTS: &str = "made-up-receipts.v1";
 /// Fired by the clock.
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
+/// Fired by the clock.
+pub(crate) const CHECK_JOB_STATUS: &str = "check-job-status.v1";
+/// Fired by the clock.
+pub(crate) const CHECK_FOR_MISSING_ROWS: &str = "check-for-missing-rows-in-completed-jobs.v1";
+/// Fired by the clock.
+pub(crate) const UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS: &str =
+    "update-status-of-fully-processed-jobs.v1";
+/// Fired by the clock.
+pub(crate) const REPLAY_CREATED: &str = "replay-created-notifications.v1";
+/// Fired by the clock: the same for the whole week.
+pub(crate) const REPLAY_CREATED_THIS_WEEK: &str = "replay-created-notifications-this-week.v1";
+/// Fired by the clock.
+pub(crate) const TIMEOUT_SENDING: &str = "timeout-sending-notifications.v1";
 /// Fired by the clock.
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
 
@@ -121,13 +136,35 @@ pub(crate) fn made_up_receipts(
 }
 
 /// Keep the rows of this job.
-pub(crate) fn process_job(id: TaskId, service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
+pub(crate) fn process_job(service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
+    of_job(PROCESS_JOB, "process", service, job, now)
+}
+
+/// Keep the rows of this job, which an auditor found. There is one task that processes a job, whoever asks for it.
+pub(crate) fn process_incomplete_job(service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
+    of_job(PROCESS_INCOMPLETE_JOB, "process", service, job, now)
+}
+
+/// Keep the rows that this finished job lacks.
+pub(crate) fn process_missing_rows(service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
+    of_job(PROCESS_MISSING_ROWS, "missing rows", service, job, now)
+}
+
+/// A task about a job. Its id is a function of the job and of what it is for, so that it is in the queue once.
+fn of_job(
+    kind: &'static str,
+    purpose: &str,
+    service: ServiceId,
+    job: JobId,
+    now: Timestamp,
+) -> NewTask {
+    let id = Uuid::new_v5(&job.as_uuid(), purpose.as_bytes());
     new(
-        id,
+        id.into(),
         JOBS,
         Lane::Normal,
         service,
-        PROCESS_JOB,
+        kind,
         &OneJob { job },
         now,
     )
@@ -197,6 +234,18 @@ impl Work for App {
                 })
                 .await
             }
+            PROCESS_INCOMPLETE_JOB => {
+                with(task, async |OneJob { job }| {
+                    jobs::process_incomplete(self, task, job).await
+                })
+                .await
+            }
+            PROCESS_MISSING_ROWS => {
+                with(task, async |OneJob { job }| {
+                    jobs::process_missing_rows(self, task, job).await
+                })
+                .await
+            }
             MADE_UP_RECEIPTS => {
                 with(task, async |Ids { ids }| {
                     receipts::make_up(self, task, &ids).await
@@ -204,6 +253,14 @@ impl Work for App {
                 .await
             }
             RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
+            CHECK_JOB_STATUS => jobs::check_job_status(self).await,
+            CHECK_FOR_MISSING_ROWS => jobs::check_for_missing_rows(self).await,
+            UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS => {
+                jobs::update_status_of_fully_processed(self).await
+            }
+            REPLAY_CREATED => lingering::replay_created(self).await,
+            REPLAY_CREATED_THIS_WEEK => lingering::replay_created_this_week(self).await,
+            TIMEOUT_SENDING => lingering::time_out(self, task).await,
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             other => Verdict::GiveUp(format!(
                 "this program knows no task `{other}`: a newer one may have left it"

@@ -23,6 +23,8 @@ words! {
         SentToDvla = "sent to dvla",
         /// Could not go on; an operator can see why.
         Error = "error",
+        /// Stopped by a person, who may let it go on; a word of ours that the reference does not have.
+        Paused = "paused",
     }
 }
 
@@ -30,20 +32,21 @@ impl JobStatus {
     /// Whether a job in this status may change to `next` (workers §4.2). Staying as it is, is no change.
     pub const fn may_become(self, next: Self) -> bool {
         use JobStatus::{
-            Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Pending,
-            Scheduled, SendingLimitsExceeded,
+            Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Paused,
+            Pending, Scheduled, SendingLimitsExceeded,
         };
         matches!(
             (self, next),
             (Scheduled, Cancelled | Pending)
                 | (
                     Pending,
-                    InProgress | Cancelled | SendingLimitsExceeded | Error
+                    InProgress | Cancelled | SendingLimitsExceeded | Error | Paused
                 )
                 | (
                     InProgress,
-                    Finished | Cancelled | SendingLimitsExceeded | Error
+                    Finished | Cancelled | SendingLimitsExceeded | Error | Paused
                 )
+                | (Paused, Pending)
                 | (Error, InProgress)
                 | (Finished, FinishedAllNotificationsCreated)
                 | (FinishedAllNotificationsCreated, Cancelled)
@@ -60,7 +63,10 @@ impl JobStatus {
 
     /// Nothing more will happen by itself.
     pub const fn is_settled(self) -> bool {
-        !matches!(self, Self::Pending | Self::InProgress | Self::Scheduled)
+        !matches!(
+            self,
+            Self::Pending | Self::InProgress | Self::Scheduled | Self::Paused
+        )
     }
 }
 

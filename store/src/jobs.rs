@@ -48,6 +48,10 @@ pub struct Job {
     pub processing_finished: Option<Timestamp>,
     /// Its file has been removed.
     pub archived: bool,
+    /// The list of contacts that it was made from.
+    pub contact_list_id: Option<Uuid>,
+    /// How often an auditor took it up again without one new row since.
+    pub resumptions: u32,
 }
 
 impl Job {
@@ -63,14 +67,14 @@ impl Job {
 
 const COLUMNS: &str = "id, service_id, template_id, template_version, original_file_name, notification_count, \
                        sender_id, created_by, status, problem, due, scheduled_for, rows_kept, created_at, updated_at, \
-                       processing_started, processing_finished, archived";
+                       processing_started, processing_finished, archived, contact_list_id, resumptions";
 
 /// Keeps a new job; [`Error::Exists`] if its id is taken, by whomever.
 pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
     tx.execute(
         format!(
             "INSERT INTO jobs ({COLUMNS}) VALUES ({})",
-            parameters(1, 18)
+            parameters(1, 20)
         ),
         args![
             job.id,
@@ -91,6 +95,8 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
             job.processing_started,
             job.processing_finished,
             job.archived,
+            job.contact_list_id,
+            job.resumptions,
         ],
     )
     .await?;
@@ -174,7 +180,8 @@ pub async fn set_status_from(
     let finished = next.is_settled().then_some(at);
     let touched = tx
         .execute(
-            "UPDATE jobs SET status = $4, updated_at = $5, processing_finished = $6 \
+            "UPDATE jobs SET status = $4, updated_at = $5, \
+             processing_finished = CASE WHEN $6 IS NULL THEN NULL ELSE COALESCE(processing_finished, $6) END \
              WHERE service_id = $1 AND id = $2 AND status = $3",
             args![service, id, before, next, at, finished],
         )
@@ -222,6 +229,102 @@ pub async fn list_due(
         .collect()
 }
 
+/// Jobs in one of these statuses that have not changed since `since` and were taken up again less than `resumptions`
+/// times, those that changed first before the others, at most `count`. For the auditors, which look at all services.
+pub async fn list_unchanged(
+    session: &mut Session,
+    statuses: &[JobStatus],
+    since: Timestamp,
+    resumptions: u32,
+    count: u32,
+) -> Result<Vec<Job>, Error> {
+    let mut args = args![since, count, resumptions];
+    let sql = format!(
+        "SELECT {COLUMNS} FROM jobs WHERE status IN ({}) AND COALESCE(updated_at, created_at) < $1 \
+         AND resumptions < $3 ORDER BY COALESCE(updated_at, created_at) LIMIT $2",
+        parameters(args.len() + 1, statuses.len())
+    );
+    args.extend(statuses.iter().copied().map(Into::into));
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(job)
+        .collect()
+}
+
+/// The jobs whose rows were all kept between the two moments, and which nobody has counted since, at most `count`.
+pub async fn list_finished(
+    session: &mut Session,
+    after: Timestamp,
+    before: Timestamp,
+    count: u32,
+) -> Result<Vec<Job>, Error> {
+    session
+        .fetch_all(
+            format!(
+                "SELECT {COLUMNS} FROM jobs WHERE status = 'finished' AND processing_finished > $1 \
+                 AND processing_finished <= $2 ORDER BY processing_finished LIMIT $3"
+            ),
+            args![after, before, count],
+        )
+        .await?
+        .iter()
+        .map(job)
+        .collect()
+}
+
+/// Notes that an auditor takes a job up again; how often it has without one new row in between.
+pub async fn note_resumption(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<u32, Error> {
+    let row = tx
+        .fetch_optional(
+            "UPDATE jobs SET resumptions = CASE WHEN resumed_at_row = rows_kept THEN resumptions + 1 ELSE 1 END, \
+             resumed_at_row = rows_kept WHERE service_id = $1 AND id = $2 RETURNING resumptions",
+            args![service, id],
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.count("jobs", "resumptions"))
+}
+
+/// Forgets how often a job was taken up again: a person has looked at it.
+pub async fn forget_resumptions(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE jobs SET resumptions = 0, resumed_at_row = NULL WHERE service_id = $1 AND id = $2",
+        args![service, id],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Jobs whose file is still there although they were due before `before`, oldest first, at most `count`.
+pub async fn list_with_old_files(
+    session: &mut Session,
+    before: Timestamp,
+    count: u32,
+) -> Result<Vec<Job>, Error> {
+    session
+        .fetch_all(
+            format!(
+                "SELECT {COLUMNS} FROM jobs WHERE NOT archived AND due < $1 ORDER BY due LIMIT $2"
+            ),
+            args![before, count],
+        )
+        .await?
+        .iter()
+        .map(job)
+        .collect()
+}
+
+/// Marks that the file of a job has been removed.
+pub async fn archive(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE jobs SET archived = $3 WHERE service_id = $1 AND id = $2",
+        args![service, id, true],
+    )
+    .await?;
+    Ok(())
+}
+
 fn job(row: &Row) -> Result<Job, Error> {
     Ok(Job {
         id: row.get("id")?,
@@ -242,5 +345,7 @@ fn job(row: &Row) -> Result<Job, Error> {
         processing_started: row.get("processing_started")?,
         processing_finished: row.get("processing_finished")?,
         archived: row.get("archived")?,
+        contact_list_id: row.get("contact_list_id")?,
+        resumptions: row.count("jobs", "resumptions")?,
     })
 }

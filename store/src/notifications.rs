@@ -444,6 +444,51 @@ pub async fn count_by_status(
         .collect()
 }
 
+/// The numbers of the rows of a job that are kept, in order.
+pub async fn list_row_numbers(
+    session: &mut Session,
+    origin: &JobOrigin,
+) -> Result<Vec<u32>, Error> {
+    let rows = origin.rows();
+    session
+        .fetch_all(
+            "SELECT job_row_number FROM notifications WHERE id BETWEEN $1 AND $2 AND job_id = $3 ORDER BY id",
+            args![*rows.start(), *rows.end(), origin.job],
+        )
+        .await?
+        .iter()
+        .map(|row| row.count("notifications", "job_row_number"))
+        .collect()
+}
+
+/// E-mails and texts of a service that were accepted between the two moments and are still in one of these statuses,
+/// oldest first, at most `count`; with how each travels and its key type.
+pub async fn list_lingering(
+    session: &mut Session,
+    service: ServiceId,
+    statuses: &[NotificationStatus],
+    (after, before): (Timestamp, Timestamp),
+    count: u32,
+) -> Result<Vec<(NotificationId, Channel)>, Error> {
+    let mut args = args![service, after, before, count];
+    let sql = format!(
+        "SELECT id, notification_type FROM notifications WHERE service_id = $1 AND created_at >= $2 \
+         AND created_at < $3 AND notification_type IN ('email', 'sms') AND status IN ({}) \
+         ORDER BY created_at, id LIMIT $4",
+        parameters(args.len() + 1, statuses.len())
+    );
+    args.extend(statuses.iter().copied().map(Arg::from));
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(|row| {
+            let channel = row.word("notifications", "notification_type")?;
+            Ok((row.get("id")?, channel))
+        })
+        .collect()
+}
+
 /// Sealed contents in the order of ids, after `after`, at most `count`: for sealing them anew.
 pub async fn list_sealed(
     session: &mut Session,

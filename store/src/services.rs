@@ -140,6 +140,16 @@ pub async fn list(session: &mut Session) -> Result<Vec<Service>, Error> {
     Ok(services)
 }
 
+/// The ids of all services, for work that goes through them one by one.
+pub async fn list_ids(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
+    session
+        .fetch_all("SELECT id FROM services ORDER BY id", args![])
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
+}
+
 async fn complete(session: &mut Session, row: &Row) -> Result<Service, Error> {
     let id: ServiceId = row.get("id")?;
     let permissions = session

@@ -98,6 +98,30 @@ pub async fn insert_many(tx: &mut Tx, tasks: Vec<NewTask>) -> Result<(), Error> 
     Ok(())
 }
 
+/// Whether a task with this id is in the queue: waiting, delayed or being worked on.
+pub async fn exists(session: &mut Session, id: TaskId) -> Result<bool, Error> {
+    let row = session
+        .fetch_optional("SELECT 1 AS one FROM tasks WHERE id = $1", args![id])
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Whether these workers have anything of this service in the queue: waiting, delayed or being worked on.
+pub async fn has_any(session: &mut Session, pool: &str, service: ServiceId) -> Result<bool, Error> {
+    for lane in Lane::ALL {
+        let row = session
+            .fetch_optional(
+                "SELECT 1 AS one FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 LIMIT 1",
+                args![pool, *lane, service],
+            )
+            .await?;
+        if row.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The services that have a task ready in this pool and lane, from `from` on in the order of their ids, at most
 /// `count`. Each step of the walk is one look into the index, however many tasks a service has.
 pub async fn list_turns(
@@ -252,7 +276,8 @@ pub async fn bury(
         .execute(
             "INSERT INTO dead_letters (id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at) \
              SELECT id, pool, lane, service_id, kind, payload, attempt, $3, created_at, $4 FROM tasks \
-             WHERE id = $1 AND lease = $2",
+             WHERE id = $1 AND lease = $2 \
+             ON CONFLICT (id) DO UPDATE SET why = excluded.why, attempt = excluded.attempt, died_at = excluded.died_at",
             args![id, lease, why, at],
         )
         .await?;

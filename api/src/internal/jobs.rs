@@ -1,4 +1,4 @@
-use app::jobs::{self, CancelError, CreateError, NewJob, Progress};
+use app::jobs::{self, CancelError, CreateError, NewJob, PauseError, Progress};
 use axum::{
     body::Body,
     extract::{Path, Query, State},
@@ -33,6 +33,7 @@ fn shown(job: &app::Job, statistics: &[Value]) -> Value {
         "processing_started": job.processing_started,
         "processing_finished": job.processing_finished,
         "archived": job.archived,
+        "contact_list_id": job.contact_list_id,
         "statistics": statistics,
     })
 }
@@ -51,6 +52,7 @@ struct Create {
     id: Option<JobId>,
     created_by: Option<UserId>,
     scheduled_for: Option<Timestamp>,
+    contact_list_id: Option<uuid::Uuid>,
 }
 
 /// `POST /service/<id>/job` (workers §4.4): the spreadsheet with this id is uploaded already.
@@ -66,6 +68,7 @@ pub(crate) async fn create_job(
         id: create.id.ok_or_else(|| missing("id"))?,
         created_by: create.created_by,
         scheduled_for: create.scheduled_for,
+        contact_list_id: create.contact_list_id,
     };
     let job = jobs::create(&api.app, new).await.map_err(refusal)?;
     Ok(answer::json(
@@ -162,5 +165,39 @@ pub(crate) async fn cancel_job(
             Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
         }
         Err(CancelError::Store(error)) => Err(Problem::fault_old(error)),
+    }
+}
+
+/// `POST /service/<id>/job/<job>/pause`: rows that are not kept yet wait.
+pub(crate) async fn pause_job(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, job)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    after_a_change(jobs::pause(&api.app, id(&service)?, id(&job)?).await)
+}
+
+/// `POST /service/<id>/job/<job>/resume`: a job that is paused, or that stopped with an error, goes on.
+pub(crate) async fn resume_job(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, job)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    after_a_change(jobs::resume(&api.app, id(&service)?, id(&job)?).await)
+}
+
+fn after_a_change(changed: Result<app::Job, PauseError>) -> Result<Response, Problem> {
+    match changed {
+        Ok(job) => Ok(answer::json(
+            StatusCode::OK,
+            &json!({"data": shown(&job, &[])}),
+        )),
+        Err(error @ PauseError::NoSuch) => {
+            Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
+        }
+        Err(error @ (PauseError::NotUnderWay(_) | PauseError::NotStopped(_))) => {
+            Err(Problem::old(StatusCode::CONFLICT, error.to_string()))
+        }
+        Err(PauseError::Store(error)) => Err(Problem::fault_old(error)),
     }
 }

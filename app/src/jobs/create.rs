@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Channel, JobId, JobStatus, ServiceId, TaskId, Timestamp, UserId};
+use domain::{Channel, JobId, JobStatus, ServiceId, Timestamp, UserId};
 use queue::Enqueue as _;
 use store::jobs::Job;
 
@@ -22,6 +22,8 @@ pub struct NewJob {
     pub created_by: Option<UserId>,
     /// When it is to start, if not now.
     pub scheduled_for: Option<Timestamp>,
+    /// The list of contacts that the spreadsheet was made from.
+    pub contact_list_id: Option<uuid::Uuid>,
 }
 
 /// Why a job is not created.
@@ -119,12 +121,13 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
         processing_started: None,
         processing_finished: None,
         archived: false,
+        contact_list_id: new.contact_list_id,
+        resumptions: 0,
     };
     let mut tx = app.write().await?;
     store::jobs::insert(&mut tx, &job).await?;
     if job.status == JobStatus::Pending {
-        let id = TaskId::mint(now, app.entropy());
-        tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)])
+        tx.enqueue(vec![tasks::process_job(job.service_id, job.id, now)])
             .await?;
     }
     app.commit_and_wake(tx, &[tasks::JOBS]).await?;

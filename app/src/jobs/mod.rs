@@ -1,13 +1,23 @@
 //! Jobs: one template to every row of a spreadsheet.
 
+mod audit;
 mod cancel;
 mod create;
+mod pause;
+mod press;
 mod process;
 mod read;
+mod rows;
 mod schedule;
+mod writing;
 
+pub(crate) use audit::{
+    check_for_missing_rows, check_job_status, process_incomplete, process_missing_rows,
+    update_status_of_fully_processed,
+};
 pub use cancel::{CancelError, cancel};
 pub use create::{CreateError, NewJob, create};
+pub use pause::{PauseError, pause, resume};
 pub(crate) use process::process;
 pub use read::{Progress, find, list};
 pub(crate) use schedule::run_scheduled;

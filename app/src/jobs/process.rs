@@ -7,42 +7,26 @@
 
 use std::{sync::Arc, time::Duration};
 
-use content::{
-    email_addresses::{self, EmailAddress},
-    phone_numbers::PhoneNumber,
-    placeholders::NameSet,
-    spreadsheets::{Layout, ReadError, Records, Row},
-};
-use domain::{
-    Allowance, Channel, JobId, JobStatus, KeyType, Lane, NotificationId, NotificationStatus,
-    ReplyToId, SmsSenderId, TaskId, Timestamp,
-};
-use queue::{Enqueue as _, NewTask, Task, Verdict};
-use serde_json::{Map, Value};
-use store::{
-    jobs::Job,
-    notifications::{Contents, NewNotification, Sealed},
-    spreadsheets::Spreadsheet,
-};
+use content::spreadsheets::ReadError;
+use domain::{Allowance, Channel, JobId, JobStatus};
+use queue::{Task, Verdict};
+use store::{jobs::Job, spreadsheets::Spreadsheet};
 use tracing::{info, warn};
 
-use crate::{
-    App, Prepared, Tenant,
-    group_commit::BATCH,
-    notifications::accept::sms::shown_sender,
-    sealed_files::{OpenError, Opener},
-    spreadsheets, tasks, templates, tenants,
+use super::{
+    press::Press,
+    rows::Rows,
+    writing::{ROWS_AT_ONCE, Writing},
 };
+use crate::{App, Tenant, sealed_files::OpenError, templates, tenants};
 
-/// How many rows share a transaction.
-const ROWS_AT_ONCE: usize = 1000;
 /// How long a job holds its worker before others get their turn.
 const SLICE: Duration = Duration::from_secs(20);
 /// How long to wait when the store or the file storage does not answer.
-const DELAY: Duration = Duration::from_secs(5);
+pub(super) const DELAY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
-enum ProcessError {
+pub(super) enum ProcessError {
     /// Waiting helps.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -67,7 +51,7 @@ impl From<ReadError> for ProcessError {
 }
 
 impl ProcessError {
-    fn needs_a_person(&self) -> bool {
+    pub(super) fn needs_a_person(&self) -> bool {
         match self {
             Self::Store(_)
             | Self::Cached(_)
@@ -194,63 +178,36 @@ async fn keep_rows(
     job: &Job,
     sheet: &Spreadsheet,
 ) -> Result<Progress, ProcessError> {
-    let layout: Layout = serde_json::from_str(&sheet.layout).map_err(|error| {
-        ProcessError::Broken(format!("what its check learnt does not read: {error}"))
-    })?;
     let found =
         templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
     let prepared = found.ok_or_else(|| ProcessError::Broken("its template is gone".to_owned()))?;
     let press = Press::new(app, tenant, job, &prepared);
 
-    let file = app
-        .files
-        .read(&spreadsheets::key(job.service_id, job.id))
-        .await
-        .map_err(OpenError::from)?;
-    let mut file = Opener::new(file, app.store.vault().clone(), job.id.as_uuid());
-    let (mut records, mut header_seen, mut row) = (Records::new(), false, 0u32);
+    let mut rows = Rows::open(app, job, sheet).await?;
     let started = app.clock.now();
-    let mut writing = Writing {
-        app,
-        task,
-        job,
-        cursor: job.rows_kept,
-        under_way: None,
-    };
-    let mut batch = Vec::with_capacity(ROWS_AT_ONCE);
-    loop {
-        let piece = file.next().await?;
-        match &piece {
-            Some(piece) => records.push(piece)?,
-            None => records.finish()?,
-        }
-        while let Some(record) = records.next_record()? {
-            if !std::mem::replace(&mut header_seen, true) {
-                continue;
-            }
-            let number = row;
-            row += 1;
+    let mut writing = Writing::new(app, task, job);
+    let mut batch = Vec::with_capacity(2 * ROWS_AT_ONCE);
+    while rows
+        .next_piece(|number, row| {
             // Rows past the count that was checked are not sent: the file ends there.
-            if number < job.rows_kept || number >= job.notification_count {
-                continue;
+            if (job.rows_kept..job.notification_count).contains(&number) {
+                batch.push(press.print(&row, number));
             }
-            batch.push(press.print(&layout.row(number as usize, record), number));
-            if batch.len() == ROWS_AT_ONCE {
-                let full = std::mem::replace(&mut batch, Vec::with_capacity(ROWS_AT_ONCE));
-                writing.begin(full).await?;
-                if app.clock.now().since(started) > SLICE || task.is_asked_to_stop() {
-                    writing.settle().await?;
-                    return Ok(Progress::Paused);
-                }
+        })
+        .await?
+    {
+        while batch.len() >= ROWS_AT_ONCE {
+            let later = batch.split_off(ROWS_AT_ONCE);
+            writing.begin(std::mem::replace(&mut batch, later)).await?;
+            if app.clock.now().since(started) > SLICE || task.is_asked_to_stop() {
+                writing.settle().await?;
+                return Ok(Progress::Paused);
             }
-        }
-        if piece.is_none() {
-            break;
         }
     }
     writing.begin(batch).await?;
     writing.settle().await?;
-    finish(app, task, job, row.min(job.notification_count)).await
+    finish(app, task, job, rows.count().min(job.notification_count)).await
 }
 
 /// Every row of the file is kept.
@@ -279,283 +236,4 @@ async fn finish(app: &App, task: &Task, job: &Job, rows: u32) -> Result<Progress
         "Job {} created at {} finished at {now}, all {rows} rows kept", job.id, job.created_at
     );
     Ok(Progress::Done)
-}
-
-/// Batches on their way into the store, one at a time, while the next is made ready.
-struct Writing<'a> {
-    app: &'a App,
-    task: &'a Task,
-    job: &'a Job,
-    cursor: u32,
-    under_way: Option<tokio::task::JoinHandle<Result<Written, store::Error>>>,
-}
-
-impl Writing<'_> {
-    async fn begin(&mut self, rows: Vec<Printed>) -> Result<(), ProcessError> {
-        self.settle().await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        if !self.task.is_held(self.app.clock.now()) {
-            return Err(ProcessError::Overtaken);
-        }
-        let before = self.cursor;
-        self.cursor += u32::try_from(rows.len()).expect("a batch is small");
-        self.under_way = Some(tokio::spawn(write(
-            self.app.clone(),
-            self.job.clone(),
-            rows,
-            before,
-            self.cursor,
-        )));
-        Ok(())
-    }
-
-    /// Waits for the batch that is being written.
-    async fn settle(&mut self) -> Result<(), ProcessError> {
-        let Some(under_way) = self.under_way.take() else {
-            return Ok(());
-        };
-        let written = under_way
-            .await
-            .map_err(|_| ProcessError::Broken("a write panicked".to_owned()))??;
-        match written {
-            Written::All => Ok(()),
-            Written::CursorElsewhere => Err(ProcessError::Overtaken),
-            Written::IdsTaken(count) => Err(ProcessError::Broken(format!(
-                "{count} of the rows before {} have ids that other messages have: the database is damaged",
-                self.cursor
-            ))),
-        }
-    }
-}
-
-/// What became of a batch.
-enum Written {
-    All,
-    /// Somebody else has kept these rows, or stopped the job. Nothing was written.
-    CursorElsewhere,
-    /// The cursor says these rows are not kept, and some are there. Nothing was written.
-    IdsTaken(u64),
-}
-
-/// One transaction: rows, their delivery tasks, and the cursor.
-async fn write(
-    app: App,
-    job: Job,
-    rows: Vec<Printed>,
-    before: u32,
-    after: u32,
-) -> Result<Written, store::Error> {
-    let now = app.clock.now();
-    let mut ids = Vec::with_capacity(rows.len());
-    let mut sealed = Vec::with_capacity(rows.len());
-    let mut channel = Channel::Email;
-    for row in rows {
-        channel = row.channel;
-        if row.is_to_be_sent {
-            ids.push(row.sealed.id);
-        }
-        sealed.push(row.sealed);
-    }
-    let mut tx = app.write().await?;
-    if !store::jobs::advance(&mut tx, job.service_id, job.id, before, after, now).await? {
-        return Ok(Written::CursorElsewhere);
-    }
-    let put = store::notifications::insert_many(&mut tx, &sealed).await?;
-    if put != sealed.len() as u64 {
-        return Ok(Written::IdsTaken(sealed.len() as u64 - put));
-    }
-    let tasks: Vec<NewTask> = ids
-        .chunks(BATCH)
-        .map(|ids: &[NotificationId]| {
-            tasks::deliver(
-                TaskId::mint(now, app.entropy()),
-                job.service_id,
-                channel,
-                Lane::Bulk,
-                ids,
-                now,
-            )
-        })
-        .collect();
-    tx.enqueue(tasks).await?;
-    app.commit_and_wake(tx, &[tasks::delivery_pool(channel)])
-        .await?;
-    metrics::counter!("pillarbox_notifications_kept_total").increment(put);
-    Ok(Written::All)
-}
-
-/// A row made ready.
-struct Printed {
-    sealed: Sealed,
-    channel: Channel,
-    is_to_be_sent: bool,
-}
-
-/// Makes rows into notifications.
-struct Press<'a> {
-    app: &'a App,
-    tenant: &'a Tenant,
-    job: &'a Job,
-    prepared: &'a Prepared,
-    placeholders: NameSet,
-    sender: Option<String>,
-    now: Timestamp,
-}
-
-/// What a row's recipient turns out to be.
-struct Addressed {
-    normalised: String,
-    international: bool,
-    phone_prefix: Option<String>,
-    rate_multiplier: Option<u32>,
-    problem: Option<String>,
-}
-
-impl<'a> Press<'a> {
-    fn new(app: &'a App, tenant: &'a Tenant, job: &'a Job, prepared: &'a Prepared) -> Self {
-        let placeholders = prepared.placeholders().cloned().unwrap_or_default();
-        let sender = sender(tenant, job, prepared.template.template_type);
-        Self {
-            app,
-            tenant,
-            job,
-            prepared,
-            placeholders,
-            sender,
-            now: app.clock.now(),
-        }
-    }
-
-    fn print(&self, row: &Row<'_>, number: u32) -> Printed {
-        let channel = self.prepared.template.template_type;
-        let recipient = row.recipient().unwrap_or_default();
-        let mut addressed = match channel {
-            Channel::Sms => self.address_text(recipient),
-            Channel::Email | Channel::Letter => address_email(recipient),
-        };
-        if addressed.problem.is_none()
-            && self.tenant.is_confined(KeyType::Normal)
-            && !self.tenant.reachable.allows(recipient)
-        {
-            addressed.problem =
-                Some("not on the team or guest list, and the service is in trial mode".to_owned());
-        }
-        let is_to_be_sent = addressed.problem.is_none();
-        let notification = NewNotification {
-            id: self.job.origin().row(number),
-            service_id: self.job.service_id,
-            job_row: Some((self.job.id, number)),
-            template_id: self.job.template_id,
-            template_version: self.job.template_version,
-            api_key_id: None,
-            key_type: KeyType::Normal,
-            channel,
-            status: if is_to_be_sent {
-                NotificationStatus::Created
-            } else {
-                NotificationStatus::ValidationFailed
-            },
-            contents: Contents {
-                recipient: recipient.to_owned().into(),
-                normalised: addressed.normalised.into(),
-                personalisation: self.personalisation(row).into(),
-                unsubscribe_url: None,
-            },
-            client_reference: row.client_reference().map(str::to_owned),
-            reply_to_text: self.sender.clone(),
-            international: addressed.international,
-            phone_prefix: addressed.phone_prefix,
-            rate_multiplier: addressed.rate_multiplier,
-            created_by: self.job.created_by,
-            created_at: self.now,
-            problem: addressed.problem,
-        };
-        Printed {
-            sealed: notification.seal(self.app.store.vault()),
-            channel,
-            is_to_be_sent,
-        }
-    }
-
-    /// The columns that the template uses (workers §4.7).
-    fn personalisation(&self, row: &Row<'_>) -> Map<String, Value> {
-        row.personalisation(&self.placeholders)
-            .iter()
-            .filter(|(name, _)| self.placeholders.contains(name))
-            .map(|(name, value)| (name.to_owned(), value.clone()))
-            .collect()
-    }
-
-    /// Rules may have tightened since the file was checked: a number that cannot be sent to any more is kept, and not
-    /// sent (workers §4.8).
-    fn address_text(&self, recipient: &str) -> Addressed {
-        let permissions = spreadsheets::phone_permissions(self.tenant);
-        match PhoneNumber::parse(recipient)
-            .and_then(|number| number.check(permissions).map(|()| number))
-        {
-            Ok(number) => Addressed {
-                normalised: number.normalised(),
-                international: number.is_international(),
-                phone_prefix: Some(number.country_prefix()),
-                rate_multiplier: number.rate_multiplier(),
-                problem: None,
-            },
-            Err(error) => Addressed {
-                normalised: recipient.to_owned(),
-                international: false,
-                phone_prefix: Some("44".to_owned()),
-                rate_multiplier: Some(0),
-                problem: Some(error.message().to_owned()),
-            },
-        }
-    }
-}
-
-fn address_email(recipient: &str) -> Addressed {
-    let (normalised, problem) = match EmailAddress::parse(recipient) {
-        Ok(address) => (address.normalised(), None),
-        Err(error) => (
-            email_addresses::formatted_only(recipient),
-            Some(error.to_string()),
-        ),
-    };
-    Addressed {
-        normalised,
-        international: false,
-        phone_prefix: None,
-        rate_multiplier: None,
-        problem,
-    }
-}
-
-/// The chosen sender; one that was archived since the upload falls back to the default (workers §4.8 Build).
-fn sender(tenant: &Tenant, job: &Job, channel: Channel) -> Option<String> {
-    match channel {
-        Channel::Sms => {
-            let chosen = job
-                .sender_id
-                .and_then(|id| tenant.sms_sender(SmsSenderId::from(id)));
-            warn_if_gone(job, chosen.is_none());
-            chosen
-                .or(tenant.default_sms_sender())
-                .map(|sender| shown_sender(&sender.sms_sender))
-        }
-        Channel::Email | Channel::Letter => {
-            let chosen = job
-                .sender_id
-                .and_then(|id| tenant.reply_to(ReplyToId::from(id)));
-            warn_if_gone(job, chosen.is_none());
-            chosen
-                .or(tenant.default_reply_to())
-                .map(|reply_to| reply_to.email_address.clone())
-        }
-    }
-}
-
-fn warn_if_gone(job: &Job, is_gone: bool) {
-    if let (Some(sender), true) = (job.sender_id, is_gone) {
-        warn!(job.id = %job.id, "the sender {sender} of job {} is archived: the default is used", job.id);
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{JobStatus, TaskId};
+use domain::JobStatus;
 use queue::{Enqueue as _, Verdict};
 use tracing::{error, info};
 
@@ -44,8 +44,7 @@ async fn start_due(app: &App) -> Result<(), store::Error> {
             )
             .await?
             {
-                let id = TaskId::mint(now, app.entropy());
-                tx.enqueue(vec![tasks::process_job(id, job.service_id, job.id, now)])
+                tx.enqueue(vec![tasks::process_job(job.service_id, job.id, now)])
                     .await?;
                 info!(job.id = %job.id, service.id = %job.service_id, "Job ID {} added to process job queue", job.id);
             }

@@ -7,12 +7,12 @@ use domain::{Allowance, Clock as _, JobId, JobOrigin};
 use serde_json::{Value, json};
 use stories::{Council, World};
 
-const JOBS: queue::Pool = queue::Pool {
+pub(crate) const JOBS: queue::Pool = queue::Pool {
     name: "job-tasks",
     workers: 1,
 };
 
-fn people(rows: usize) -> String {
+pub(crate) fn people(rows: usize) -> String {
     let names = [
         "Zoë",
         "李小龍",
@@ -35,7 +35,7 @@ fn people(rows: usize) -> String {
     file
 }
 
-fn count(job: &Value, status: &str) -> u64 {
+pub(crate) fn count(job: &Value, status: &str) -> u64 {
     let found = job["statistics"]
         .as_array()
         .unwrap()
@@ -125,7 +125,7 @@ async fn a_job_that_was_interrupted_goes_on_where_it_was() {
 }
 
 /// Keeps the first rows as a worker would that dies after them: the job is in progress, its task is taken.
-async fn interrupt_after(world: &World, council: &Council, job: &str, rows: u32) {
+pub(crate) async fn interrupt_after(world: &World, council: &Council, job: &str, rows: u32) {
     let id: JobId = job.parse().unwrap();
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();

@@ -4,6 +4,7 @@
 
 mod accept;
 mod arrows;
+mod auditors;
 mod authentication;
 mod contract;
 mod delivery;

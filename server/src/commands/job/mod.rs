@@ -1,6 +1,6 @@
 //! `pillarbox job`: spreadsheets are checked, sent, and followed until every row has an outcome.
 
-mod cancel;
+mod change;
 mod check;
 mod follow;
 mod list;
@@ -33,7 +33,11 @@ pub(super) enum Job {
     /// The jobs of a service, newest first
     List(list::List),
     /// Cancel a job that waits for its time
-    Cancel(cancel::Cancel),
+    Cancel(change::Change),
+    /// Stop a job where it is; what is kept is handed over, the rest waits
+    Pause(change::Change),
+    /// Let a job that is paused, or that stopped with an error, go on
+    Resume(change::Change),
 }
 
 impl Job {
@@ -43,7 +47,9 @@ impl Job {
             Self::Send(send) => send.run(place).await,
             Self::Status(status) => status.run(place).await,
             Self::List(list) => list.run(place).await,
-            Self::Cancel(cancel) => cancel.run(place).await,
+            Self::Cancel(change) => change.run(place, "cancel", "cancelled job").await,
+            Self::Pause(change) => change.run(place, "pause", "paused job").await,
+            Self::Resume(change) => change.run(place, "resume", "job goes on").await,
         }
     }
 }

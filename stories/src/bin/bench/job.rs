@@ -191,6 +191,7 @@ pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Tim
             id,
             created_by: None,
             scheduled_for: None,
+            contact_list_id: None,
         },
     )
     .await?;

@@ -333,6 +333,8 @@ impl Fixtures {
             processing_started: Some(now),
             processing_finished: Some(now),
             archived: false,
+            contact_list_id: None,
+            resumptions: 0,
         }
     }
 

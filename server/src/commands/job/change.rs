@@ -1,4 +1,4 @@
-//! `pillarbox job cancel`: a job that waits for its time is not sent.
+//! `pillarbox job cancel`, `pause`, `resume`: what a person may do to a job.
 
 use std::process::ExitCode;
 
@@ -10,24 +10,30 @@ use super::super::answers::print_done;
 use crate::commands::{Place, target::ServiceArg};
 
 #[derive(Debug, Args)]
-pub(in crate::commands) struct Cancel {
+pub(in crate::commands) struct Change {
     /// The job's id
     id: Uuid,
     #[command(flatten)]
     service: ServiceArg,
 }
 
-impl Cancel {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
+impl Change {
+    /// Asks for `change`, and says that it is `done`.
+    pub(super) async fn run(
+        self,
+        place: &Place,
+        change: &str,
+        done: &str,
+    ) -> anyhow::Result<ExitCode> {
         let client = place.client()?;
         let service = self.service.find(&client).await?;
         let job = client
             .post(
-                &format!("/service/{service}/job/{}/cancel", self.id),
+                &format!("/service/{service}/job/{}/{change}", self.id),
                 &json!({}),
             )
             .await?;
-        print_done(place, &job, "cancelled job");
+        print_done(place, &job, done);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,0 +1,70 @@
+//! Pausing a job and letting it go on. What is kept stays kept and is handed over; rows that are not kept yet wait. The
+//! cursor moves only while a job is in progress, so a batch that is under way when the job is paused writes nothing.
+
+use domain::{JobId, JobStatus, ServiceId};
+use queue::Enqueue as _;
+use store::jobs::Job;
+
+use crate::{App, tasks};
+
+/// Why a job is not paused, or does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PauseError {
+    /// There is no such job.
+    #[error("there is no job with this id")]
+    NoSuch,
+    /// It has not started, or is over.
+    #[error(
+        "a job that is {0} cannot be paused: only one that waits for a worker or is in progress can"
+    )]
+    NotUnderWay(JobStatus),
+    /// It is not paused, and has not stopped with an error.
+    #[error(
+        "a job that is {0} cannot go on: only one that is paused or has stopped with an error can"
+    )]
+    NotStopped(JobStatus),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+}
+
+/// Pauses a job; twice is harmless.
+pub async fn pause(app: &App, service: ServiceId, id: JobId) -> Result<Job, PauseError> {
+    let now = app.clock.now();
+    let mut tx = app.write().await?;
+    let paused = JobStatus::Paused;
+    let changed = store::jobs::set_status(&mut tx, service, id, paused, None, now).await?;
+    let job = store::jobs::find(&mut tx, service, id)
+        .await?
+        .ok_or(PauseError::NoSuch)?;
+    if !changed && job.status != JobStatus::Paused {
+        return Err(PauseError::NotUnderWay(job.status));
+    }
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// Lets a paused job, or one that stopped with an error that is mended, go on from its cursor; twice is harmless.
+pub async fn resume(app: &App, service: ServiceId, id: JobId) -> Result<Job, PauseError> {
+    let now = app.clock.now();
+    let mut tx = app.write().await?;
+    let job = store::jobs::find(&mut tx, service, id)
+        .await?
+        .ok_or(PauseError::NoSuch)?;
+    match job.status {
+        JobStatus::Paused => {
+            let (paused, pending) = (JobStatus::Paused, JobStatus::Pending);
+            store::jobs::set_status_from(&mut tx, service, id, paused, pending, now).await?;
+        }
+        JobStatus::Error | JobStatus::Pending | JobStatus::InProgress => {}
+        other => return Err(PauseError::NotStopped(other)),
+    }
+    store::jobs::forget_resumptions(&mut tx, service, id).await?;
+    tx.enqueue(vec![tasks::process_job(service, id, now)])
+        .await?;
+    let job = store::jobs::find(&mut tx, service, id)
+        .await?
+        .ok_or(PauseError::NoSuch)?;
+    app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    Ok(job)
+}

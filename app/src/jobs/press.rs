@@ -1,0 +1,198 @@
+//! Making the rows of a spreadsheet into notifications (workers §4.7, §4.8). A row that cannot be sent any more – rules
+//! tightened since the upload, a recipient outside the team in trial mode – is kept all the same, as `validation-failed`
+//! with the reason in words, so that the job adds up.
+
+use content::{
+    email_addresses::{self, EmailAddress},
+    phone_numbers::PhoneNumber,
+    placeholders::NameSet,
+    spreadsheets::Row,
+};
+use domain::{Channel, KeyType, NotificationStatus, ReplyToId, SmsSenderId, Timestamp};
+use serde_json::{Map, Value};
+use store::{
+    jobs::Job,
+    notifications::{Contents, NewNotification, Sealed},
+};
+use tracing::warn;
+
+use crate::{App, Prepared, Tenant, notifications::accept::sms::shown_sender, spreadsheets};
+
+/// A row made ready.
+pub(super) struct Printed {
+    pub(super) sealed: Sealed,
+    pub(super) channel: Channel,
+    pub(super) is_to_be_sent: bool,
+}
+
+/// Makes rows into notifications.
+pub(super) struct Press<'a> {
+    app: &'a App,
+    tenant: &'a Tenant,
+    job: &'a Job,
+    prepared: &'a Prepared,
+    placeholders: NameSet,
+    sender: Option<String>,
+    now: Timestamp,
+}
+
+/// What a row's recipient turns out to be.
+struct Addressed {
+    normalised: String,
+    international: bool,
+    phone_prefix: Option<String>,
+    rate_multiplier: Option<u32>,
+    problem: Option<String>,
+}
+
+impl<'a> Press<'a> {
+    pub(super) fn new(
+        app: &'a App,
+        tenant: &'a Tenant,
+        job: &'a Job,
+        prepared: &'a Prepared,
+    ) -> Self {
+        let placeholders = prepared.placeholders().cloned().unwrap_or_default();
+        let sender = sender(tenant, job, prepared.template.template_type);
+        Self {
+            app,
+            tenant,
+            job,
+            prepared,
+            placeholders,
+            sender,
+            now: app.clock.now(),
+        }
+    }
+
+    pub(super) fn print(&self, row: &Row<'_>, number: u32) -> Printed {
+        let channel = self.prepared.template.template_type;
+        let recipient = row.recipient().unwrap_or_default();
+        let mut addressed = match channel {
+            Channel::Sms => self.address_text(recipient),
+            Channel::Email | Channel::Letter => address_email(recipient),
+        };
+        if addressed.problem.is_none()
+            && self.tenant.is_confined(KeyType::Normal)
+            && !self.tenant.reachable.allows(recipient)
+        {
+            addressed.problem =
+                Some("not on the team or guest list, and the service is in trial mode".to_owned());
+        }
+        let is_to_be_sent = addressed.problem.is_none();
+        let notification = NewNotification {
+            id: self.job.origin().row(number),
+            service_id: self.job.service_id,
+            job_row: Some((self.job.id, number)),
+            template_id: self.job.template_id,
+            template_version: self.job.template_version,
+            api_key_id: None,
+            key_type: KeyType::Normal,
+            channel,
+            status: if is_to_be_sent {
+                NotificationStatus::Created
+            } else {
+                NotificationStatus::ValidationFailed
+            },
+            contents: Contents {
+                recipient: recipient.to_owned().into(),
+                normalised: addressed.normalised.into(),
+                personalisation: self.personalisation(row).into(),
+                unsubscribe_url: None,
+            },
+            client_reference: row.client_reference().map(str::to_owned),
+            reply_to_text: self.sender.clone(),
+            international: addressed.international,
+            phone_prefix: addressed.phone_prefix,
+            rate_multiplier: addressed.rate_multiplier,
+            created_by: self.job.created_by,
+            created_at: self.now,
+            problem: addressed.problem,
+        };
+        Printed {
+            sealed: notification.seal(self.app.store.vault()),
+            channel,
+            is_to_be_sent,
+        }
+    }
+
+    /// The columns that the template uses (workers §4.7).
+    fn personalisation(&self, row: &Row<'_>) -> Map<String, Value> {
+        row.personalisation(&self.placeholders)
+            .iter()
+            .filter(|(name, _)| self.placeholders.contains(name))
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect()
+    }
+
+    /// Rules may have tightened since the file was checked: a number that cannot be sent to any more is kept, and not
+    /// sent (workers §4.8).
+    fn address_text(&self, recipient: &str) -> Addressed {
+        let permissions = spreadsheets::phone_permissions(self.tenant);
+        match PhoneNumber::parse(recipient)
+            .and_then(|number| number.check(permissions).map(|()| number))
+        {
+            Ok(number) => Addressed {
+                normalised: number.normalised(),
+                international: number.is_international(),
+                phone_prefix: Some(number.country_prefix()),
+                rate_multiplier: number.rate_multiplier(),
+                problem: None,
+            },
+            Err(error) => Addressed {
+                normalised: recipient.to_owned(),
+                international: false,
+                phone_prefix: Some("44".to_owned()),
+                rate_multiplier: Some(0),
+                problem: Some(error.message().to_owned()),
+            },
+        }
+    }
+}
+
+fn address_email(recipient: &str) -> Addressed {
+    let (normalised, problem) = match EmailAddress::parse(recipient) {
+        Ok(address) => (address.normalised(), None),
+        Err(error) => (
+            email_addresses::formatted_only(recipient),
+            Some(error.to_string()),
+        ),
+    };
+    Addressed {
+        normalised,
+        international: false,
+        phone_prefix: None,
+        rate_multiplier: None,
+        problem,
+    }
+}
+
+/// The chosen sender; one that was archived since the upload falls back to the default (workers §4.8 Build).
+fn sender(tenant: &Tenant, job: &Job, channel: Channel) -> Option<String> {
+    match channel {
+        Channel::Sms => {
+            let chosen = job
+                .sender_id
+                .and_then(|id| tenant.sms_sender(SmsSenderId::from(id)));
+            warn_if_gone(job, chosen.is_none());
+            chosen
+                .or(tenant.default_sms_sender())
+                .map(|sender| shown_sender(&sender.sms_sender))
+        }
+        Channel::Email | Channel::Letter => {
+            let chosen = job
+                .sender_id
+                .and_then(|id| tenant.reply_to(ReplyToId::from(id)));
+            warn_if_gone(job, chosen.is_none());
+            chosen
+                .or(tenant.default_reply_to())
+                .map(|reply_to| reply_to.email_address.clone())
+        }
+    }
+}
+
+fn warn_if_gone(job: &Job, is_gone: bool) {
+    if let (Some(sender), true) = (job.sender_id, is_gone) {
+        warn!(job.id = %job.id, "the sender {sender} of job {} is archived: the default is used", job.id);
+    }
+}

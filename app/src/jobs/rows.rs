@@ -1,0 +1,80 @@
+//! The rows of a job's file, as it streams from the storage.
+
+use bytes::Bytes;
+use content::spreadsheets::{Layout, Records, Row};
+use futures::Stream;
+use store::{jobs::Job, spreadsheets::Spreadsheet};
+
+use super::process::ProcessError;
+use crate::{
+    App,
+    sealed_files::{OpenError, Opener},
+    spreadsheets,
+};
+
+/// The rows of a job's file.
+pub(super) struct Rows<S> {
+    file: Opener<S>,
+    records: Records,
+    layout: Layout,
+    header_seen: bool,
+    count: u32,
+    ended: bool,
+}
+
+impl Rows<()> {
+    /// Opens the file of a job, to be read from its start.
+    pub(super) async fn open(
+        app: &App,
+        job: &Job,
+        sheet: &Spreadsheet,
+    ) -> Result<
+        Rows<impl Stream<Item = Result<Bytes, files::Error>> + Send + Unpin + use<>>,
+        ProcessError,
+    > {
+        let layout = serde_json::from_str(&sheet.layout).map_err(|error| {
+            ProcessError::Broken(format!("what its check learnt does not read: {error}"))
+        })?;
+        let key = spreadsheets::key(job.service_id, job.id);
+        let file = app.files.read(&key).await.map_err(OpenError::from)?;
+        Ok(Rows {
+            file: Opener::new(file, app.store.vault().clone(), job.id.as_uuid()),
+            records: Records::new(),
+            layout,
+            header_seen: false,
+            count: 0,
+            ended: false,
+        })
+    }
+}
+
+impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Rows<S> {
+    /// Hands the rows of the next piece of the file to `each`, with their numbers from 0; false once there is no more.
+    pub(super) async fn next_piece(
+        &mut self,
+        mut each: impl FnMut(u32, Row<'_>),
+    ) -> Result<bool, ProcessError> {
+        if self.ended {
+            return Ok(false);
+        }
+        match self.file.next().await? {
+            Some(piece) => self.records.push(&piece)?,
+            None => {
+                self.records.finish()?;
+                self.ended = true;
+            }
+        }
+        while let Some(record) = self.records.next_record()? {
+            if std::mem::replace(&mut self.header_seen, true) {
+                each(self.count, self.layout.row(self.count as usize, record));
+                self.count += 1;
+            }
+        }
+        Ok(true)
+    }
+
+    /// How many rows there were so far.
+    pub(super) const fn count(&self) -> u32 {
+        self.count
+    }
+}

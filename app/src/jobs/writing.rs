@@ -1,0 +1,133 @@
+//! Writing the rows of a job: a batch at a time, while the next is made ready. A batch is one transaction: its rows, their
+//! delivery tasks, and the cursor on the job.
+
+use domain::{Channel, Lane, NotificationId, TaskId};
+use queue::{Enqueue as _, NewTask, Task};
+use store::{Tx, jobs::Job};
+
+use super::{press::Printed, process::ProcessError};
+use crate::{App, group_commit::BATCH, tasks};
+
+/// How many rows share a transaction.
+pub(super) const ROWS_AT_ONCE: usize = 1000;
+
+/// Batches on their way into the store, one at a time, while the next is made ready.
+pub(super) struct Writing<'a> {
+    app: &'a App,
+    task: &'a Task,
+    job: &'a Job,
+    cursor: u32,
+    under_way: Option<tokio::task::JoinHandle<Result<Written, store::Error>>>,
+}
+
+impl<'a> Writing<'a> {
+    pub(super) const fn new(app: &'a App, task: &'a Task, job: &'a Job) -> Self {
+        Self {
+            app,
+            task,
+            job,
+            cursor: job.rows_kept,
+            under_way: None,
+        }
+    }
+
+    pub(super) async fn begin(&mut self, rows: Vec<Printed>) -> Result<(), ProcessError> {
+        self.settle().await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if !self.task.is_held(self.app.clock.now()) {
+            return Err(ProcessError::Overtaken);
+        }
+        let before = self.cursor;
+        self.cursor += u32::try_from(rows.len()).expect("a batch is small");
+        self.under_way = Some(tokio::spawn(write(
+            self.app.clone(),
+            self.job.clone(),
+            rows,
+            before,
+            self.cursor,
+        )));
+        Ok(())
+    }
+
+    /// Waits for the batch that is being written.
+    pub(super) async fn settle(&mut self) -> Result<(), ProcessError> {
+        let Some(under_way) = self.under_way.take() else {
+            return Ok(());
+        };
+        let written = under_way
+            .await
+            .map_err(|_| ProcessError::Broken("a write panicked".to_owned()))??;
+        match written {
+            Written::All => Ok(()),
+            Written::CursorElsewhere => Err(ProcessError::Overtaken),
+            Written::IdsTaken(count) => Err(ProcessError::Broken(format!(
+                "{count} of the rows before {} have ids that other messages have: the database is damaged",
+                self.cursor
+            ))),
+        }
+    }
+}
+
+/// What became of a batch.
+enum Written {
+    All,
+    /// Somebody else has kept these rows, or stopped the job. Nothing was written.
+    CursorElsewhere,
+    /// The cursor says these rows are not kept, and some are there. Nothing was written.
+    IdsTaken(u64),
+}
+
+/// One transaction: rows, their delivery tasks, and the cursor.
+async fn write(
+    app: App,
+    job: Job,
+    rows: Vec<Printed>,
+    before: u32,
+    after: u32,
+) -> Result<Written, store::Error> {
+    let now = app.clock.now();
+    let mut tx = app.write().await?;
+    if !store::jobs::advance(&mut tx, job.service_id, job.id, before, after, now).await? {
+        return Ok(Written::CursorElsewhere);
+    }
+    let count = rows.len() as u64;
+    let (put, pool) = put(&app, &mut tx, &job, rows).await?;
+    if put != count {
+        return Ok(Written::IdsTaken(count - put));
+    }
+    app.commit_and_wake(tx, &[pool]).await?;
+    metrics::counter!("pillarbox_notifications_kept_total").increment(put);
+    Ok(Written::All)
+}
+
+/// Puts rows, and the tasks that deliver them; how many were not there before, and the pool that has work now.
+pub(super) async fn put(
+    app: &App,
+    tx: &mut Tx,
+    job: &Job,
+    rows: Vec<Printed>,
+) -> Result<(u64, &'static str), store::Error> {
+    let now = app.clock.now();
+    let mut ids = Vec::with_capacity(rows.len());
+    let mut sealed = Vec::with_capacity(rows.len());
+    let mut channel = Channel::Email;
+    for row in rows {
+        channel = row.channel;
+        if row.is_to_be_sent {
+            ids.push(row.sealed.id);
+        }
+        sealed.push(row.sealed);
+    }
+    let put = store::notifications::insert_many(tx, &sealed).await?;
+    let tasks: Vec<NewTask> = ids
+        .chunks(BATCH)
+        .map(|ids: &[NotificationId]| {
+            let id = TaskId::mint(now, app.entropy());
+            tasks::deliver(id, job.service_id, channel, Lane::Bulk, ids, now)
+        })
+        .collect();
+    tx.enqueue(tasks).await?;
+    Ok((put, tasks::delivery_pool(channel)))
+}

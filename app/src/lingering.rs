@@ -1,0 +1,166 @@
+//! Messages that linger (workers §13): those that wait although no task knows of them, and those whose provider has not
+//! reported for three days.
+//!
+//! A message and its delivery task are one transaction, so the first kind should never be there; it is looked for all the
+//! same, by an auditor. It costs a walk through the messages of the last hours, by service and time.
+
+use std::time::Duration;
+
+use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, TaskId, Timestamp};
+use queue::{Enqueue as _, Task, Verdict};
+use store::notifications::Outcome;
+use tracing::{error, info, warn};
+
+use crate::{App, audit, group_commit::BATCH, tasks};
+
+/// A message that waits longer than this without a task is replayed.
+const REPLAY_AFTER: Duration = Duration::from_hours(1);
+/// How far back each look goes; the weekly look goes through the rest.
+const REPLAY_WINDOW: Duration = Duration::from_hours(3);
+const A_WEEK: Duration = Duration::from_hours(7 * 24);
+/// A provider that has not reported for so long will not.
+const TIMEOUT: Duration = Duration::from_secs(259_200);
+/// How many messages share a transaction.
+const AT_ONCE: u32 = 1000;
+
+/// Puts messages that wait without a task back in the queue.
+pub(crate) async fn replay_created(app: &App) -> Verdict {
+    audit::verdict(
+        "replay-created-notifications",
+        replay(app, REPLAY_WINDOW).await,
+    )
+}
+
+/// The same for all that is not older than a week.
+pub(crate) async fn replay_created_this_week(app: &App) -> Verdict {
+    audit::verdict("replay-created-notifications", replay(app, A_WEEK).await)
+}
+
+async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
+    let now = app.clock.now();
+    let between = (now.minus(window), now.minus(REPLAY_AFTER));
+    let mut replayed = 0;
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        for channel in [Channel::Email, Channel::Sms] {
+            replayed += replay_those_of(app, service, channel, between).await?;
+        }
+    }
+    Ok(replayed)
+}
+
+async fn replay_those_of(
+    app: &App,
+    service: ServiceId,
+    channel: Channel,
+    between: (Timestamp, Timestamp),
+) -> Result<u64, store::Error> {
+    let pool = tasks::delivery_pool(channel);
+    let mut session = app.read().await?;
+    let waiting = [NotificationStatus::Created];
+    let found =
+        store::notifications::list_lingering(&mut session, service, &waiting, between, AT_ONCE)
+            .await?;
+    let ids: Vec<NotificationId> = found
+        .into_iter()
+        .filter(|(_, travels)| *travels == channel)
+        .map(|(id, _)| id)
+        .collect();
+    // While the service has anything in the queue its messages wait for their turn or their next try.
+    if ids.is_empty() || store::tasks::has_any(&mut session, pool, service).await? {
+        return Ok(0);
+    }
+    drop(session);
+    let now = app.clock.now();
+    let deliver = |ids: &[NotificationId]| {
+        let id = TaskId::mint(now, app.entropy());
+        tasks::deliver(id, service, channel, Lane::Normal, ids, now)
+    };
+    let mut tx = app.write().await?;
+    tx.enqueue(ids.chunks(BATCH).map(deliver).collect()).await?;
+    app.commit_and_wake(tx, &[pool]).await?;
+    warn!(service.id = %service, "{} {channel} messages waited without a task and were put back in the queue", ids.len());
+    Ok(ids.len() as u64)
+}
+
+/// Gives up waiting for reports, and on messages that were never handed over: after three days.
+pub(crate) async fn time_out(app: &App, task: &Task) -> Verdict {
+    match try_time_out(app, task).await {
+        Ok((silent, unsent)) => {
+            info!("Timeout period reached for {silent} notifications, status has been updated.");
+            if unsent > 0 {
+                error!(
+                    "{unsent} messages were not handed over for three days and have failed; see the log for why"
+                );
+            }
+            Verdict::Done
+        }
+        Err(fault) => {
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "cannot time out messages, will try again"
+            );
+            Verdict::Retry(Duration::from_mins(1))
+        }
+    }
+}
+
+async fn try_time_out(app: &App, task: &Task) -> Result<(u64, u64), store::Error> {
+    use NotificationStatus::{Created, Pending, Sending, TechnicalFailure, TemporaryFailure};
+    let before = app.clock.now().minus(TIMEOUT);
+    let (mut silent, mut unsent) = (0, 0);
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        if task.is_asked_to_stop() {
+            break;
+        }
+        silent +=
+            fail_lingering(app, service, &[Sending, Pending], before, TemporaryFailure).await?;
+        unsent += fail_lingering(app, service, &[Created], before, TechnicalFailure).await?;
+    }
+    Ok((silent, unsent))
+}
+
+/// Moves the service's messages in these statuses from before `before` to `next`; how many there were.
+async fn fail_lingering(
+    app: &App,
+    service: ServiceId,
+    statuses: &[NotificationStatus],
+    before: Timestamp,
+    next: NotificationStatus,
+) -> Result<u64, store::Error> {
+    let mut failed = 0;
+    loop {
+        let all_time = (Timestamp::default(), before);
+        let found = store::notifications::list_lingering(
+            &mut app.read().await?,
+            service,
+            statuses,
+            all_time,
+            AT_ONCE,
+        )
+        .await?;
+        if found.is_empty() {
+            return Ok(failed);
+        }
+        let outcomes: Vec<Outcome> = found.iter().map(|(id, _)| timed_out(*id, next)).collect();
+        let mut tx = app.write().await?;
+        let changed = store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
+        tx.commit().await?;
+        failed += changed;
+        // Somebody else was faster with all of them, and will be with the rest.
+        if changed == 0 {
+            return Ok(failed);
+        }
+    }
+}
+
+fn timed_out(id: NotificationId, status: NotificationStatus) -> Outcome {
+    Outcome {
+        id,
+        status,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: Some("nothing was heard of it for three days".to_owned()),
+    }
+}

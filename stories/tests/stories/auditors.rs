@@ -1,0 +1,405 @@
+//! The auditors (workers §4.9 to §4.12, §13): what they look for should never be there, so each story breaks something
+//! first – by hand, in the database or the file storage – and sees it mended on the ordinary path. Pausing is here too.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Clock as _, NotificationId};
+use serde_json::{Value, json};
+use sqlx::Connection as _;
+use stories::{Council, World};
+
+use crate::jobs::{JOBS, count, interrupt_after, people};
+
+const HALF_AN_HOUR: Duration = Duration::from_mins(31);
+const PERIODIC: queue::Pool = queue::Pool {
+    name: "periodic-tasks",
+    workers: 1,
+};
+
+/// Takes the tasks of a pool out of the queue without working on them: what a lost message would look like.
+async fn lose_tasks(world: &World, pool: &str) -> usize {
+    let entropy = Arc::new(stories::SeededEntropy::new(11));
+    let source =
+        queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
+    let lease = Duration::from_secs(30);
+    let mut lost = 0;
+    loop {
+        let room = queue::Room::of(16);
+        let taken = queue::TaskSource::take(&source, pool, 16, &room, lease)
+            .await
+            .unwrap();
+        if taken.is_empty() {
+            return lost;
+        }
+        for task in taken {
+            assert!(queue::TaskSource::finish(&source, &task).await.unwrap());
+            lost += 1;
+        }
+    }
+}
+
+/// Takes messages out of the database behind the platform's back.
+async fn lose_rows(world: &World, ids: &[NotificationId]) {
+    let (statement, address) = (
+        "DELETE FROM notifications WHERE id = $1",
+        world.database_address(),
+    );
+    for id in ids {
+        let removed = if address.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
+            let query = sqlx::query(statement).bind(id.as_uuid());
+            query
+                .execute(&mut connection)
+                .await
+                .unwrap()
+                .rows_affected()
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+            let query = sqlx::query(statement).bind(id.as_uuid());
+            query
+                .execute(&mut connection)
+                .await
+                .unwrap()
+                .rows_affected()
+        };
+        assert_eq!(removed, 1);
+    }
+}
+
+async fn change(world: &World, council: &Council, job: &str, how: &str) -> stories::Answer {
+    let path = format!("/service/{}/job/{job}/{how}", council.id);
+    world.ask_internally("POST", &path, "").await
+}
+
+async fn status(world: &World, council: &Council, job: &str) -> Value {
+    world.job_status(council.id, job).await
+}
+
+#[tokio::test]
+async fn a_job_whose_task_was_lost_is_taken_up_after_half_an_hour() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(20)).await;
+    assert_eq!(lose_tasks(&world, JOBS.name).await, 1);
+    world.advance(Duration::from_mins(29));
+    world.run_the_clock().await;
+    assert_eq!(
+        status(&world, &council, &job).await["job_status"],
+        "pending"
+    );
+
+    world.advance(Duration::from_mins(2));
+    world.run_the_clock().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(
+        (&found["job_status"], count(&found, "sending")),
+        (&json!("finished"), 20)
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_lost_its_task_in_the_middle_goes_on_from_its_cursor() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(2500)).await;
+    interrupt_after(&world, &council, &job, 1000).await;
+    world.advance(Duration::from_secs(31));
+    lose_tasks(&world, JOBS.name).await;
+    world.advance(HALF_AN_HOUR);
+    world.run_the_clock().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(
+        (&found["job_status"], count(&found, "sending")),
+        (&json!("finished"), 2500)
+    );
+    assert_eq!(
+        world.sms.taken().len(),
+        2500,
+        "each row was handed over once"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_only_waits_for_its_turn_is_left_alone() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(3)).await;
+    world.advance(Duration::from_hours(5));
+    let minute = app::schedule::this_minute(world.clock.now());
+    app::schedule::fire(&world.app, minute).await.unwrap();
+    world.runner().drain(&[PERIODIC]).await;
+    assert_eq!(
+        status(&world, &council, &job).await["job_status"],
+        "pending"
+    );
+    world.run_tasks().await;
+    assert_eq!(
+        status(&world, &council, &job).await["job_status"],
+        "finished"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_stops_again_and_again_is_left_to_a_person_and_goes_on_once_mended() {
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(5)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    let (path, away) = (world.files().join(&file), world.files().join("away"));
+    std::fs::rename(&path, &away).unwrap();
+    world.expect_dead_letters();
+    world.run_tasks().await;
+    let mut tries = 0;
+    for _ in 0..6 {
+        world.advance(HALF_AN_HOUR);
+        let minute = app::schedule::this_minute(world.clock.now());
+        app::schedule::fire(&world.app, minute).await.unwrap();
+        world.runner().drain(&[PERIODIC]).await;
+        tries += world.runner().drain(&[JOBS]).await;
+    }
+    assert_eq!(tries, 3, "it was tried three times more, and then no more");
+    let found = status(&world, &council, &job).await;
+    assert_eq!(found["job_status"], "error");
+    assert!(
+        found["problem"]
+            .as_str()
+            .unwrap()
+            .contains("there is no file"),
+        "{found}"
+    );
+
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    world.run_tasks().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(
+        (&found["job_status"], count(&found, "sending")),
+        (&json!("finished"), 5)
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(1200)).await;
+    world.run_tasks().await;
+    let origin = origin(&world, &council, &job).await;
+    let lost = [origin.row(0), origin.row(700), origin.row(1199)];
+    lose_rows(&world, &lost).await;
+
+    world.advance(Duration::from_mins(30));
+    world.run_the_clock().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(
+        (&found["job_status"], count(&found, "sending")),
+        (&json!("finished all notifications created"), 1200)
+    );
+    let shown = world
+        .get(&council.normal, &format!("/v2/notifications/{}", lost[1]))
+        .await;
+    assert_eq!(shown.json["reference"], "ref-700");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_all_of_whose_rows_were_lost_is_found_too() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(3)).await;
+    world.run_tasks().await;
+    let origin = origin(&world, &council, &job).await;
+    lose_rows(&world, &[origin.row(0), origin.row(1), origin.row(2)]).await;
+    world.advance(Duration::from_mins(30));
+    world.run_the_clock().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(count(&found, "sending"), 3);
+    world.end().await;
+}
+
+async fn origin(world: &World, council: &Council, job: &str) -> domain::JobOrigin {
+    let found = status(world, council, job).await;
+    domain::JobOrigin {
+        job: job.parse().unwrap(),
+        service: council.id,
+        due: found["created_at"].as_str().unwrap().parse().unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_complete_job_says_so_soon_after_it_finished() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(3)).await;
+    world.run_tasks().await;
+    let finished = status(&world, &council, &job).await["processing_finished"].clone();
+    world.advance(Duration::from_mins(2));
+    world.run_the_clock().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(found["job_status"], "finished all notifications created");
+    assert_eq!(
+        found["processing_finished"], finished,
+        "the time at which it finished stays"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_paused_job_keeps_no_more_rows_and_goes_on_from_its_cursor() {
+    let world = World::new().await;
+    let (council, other) = (
+        world.service("Riverside Council").await,
+        world.service("Other").await,
+    );
+    let job = world.job(council.id, council.sms, people(2500)).await;
+    interrupt_after(&world, &council, &job, 1000).await;
+    assert_eq!(
+        change(&world, &other, &job, "pause").await.status,
+        404,
+        "another service's"
+    );
+    let paused = change(&world, &council, &job, "pause").await;
+    assert_eq!(paused.data()["job_status"], "paused");
+    assert_eq!(
+        change(&world, &council, &job, "pause").await.status,
+        200,
+        "twice is harmless"
+    );
+
+    world.advance(Duration::from_hours(2));
+    world.run_the_clock().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(
+        (&found["job_status"], &found["rows_kept"]),
+        (&json!("paused"), &json!(1000))
+    );
+    assert_eq!(
+        count(&found, "sending"),
+        1000,
+        "what was kept is handed over"
+    );
+
+    assert_eq!(
+        change(&world, &council, &job, "resume").await.data()["job_status"],
+        "pending"
+    );
+    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    world.run_tasks().await;
+    let found = status(&world, &council, &job).await;
+    assert_eq!(
+        (&found["job_status"], count(&found, "sending")),
+        (&json!("finished"), 2500)
+    );
+    assert_eq!(world.sms.taken().len(), 2500);
+    for how in ["pause", "resume"] {
+        let refused = change(&world, &council, &job, how).await;
+        assert_eq!(refused.status, 409, "{}", refused.json);
+        assert!(
+            refused.message().contains("finished"),
+            "{}",
+            refused.message()
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_waits_without_a_task_is_put_back_in_the_queue_after_an_hour() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let text = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    let mail = world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
+    lose_tasks(&world, "send-sms-tasks").await;
+    lose_tasks(&world, "send-email-tasks").await;
+    let ids = [&text, &mail].map(|answer| answer.json["id"].as_str().unwrap().to_owned());
+
+    world.advance(Duration::from_mins(45));
+    world.run_the_clock().await;
+    assert_eq!(
+        world.status_of(&council, &ids[0]).await,
+        "created",
+        "it is too young"
+    );
+    world.advance(Duration::from_mins(30));
+    world.run_the_clock().await;
+    for id in &ids {
+        assert_eq!(world.status_of(&council, id).await, "sending");
+    }
+    assert_eq!((world.sms.taken().len(), world.email.taken().len()), (1, 1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_its_turn_is_not_queued_a_second_time() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    world.advance(Duration::from_mins(90));
+    let minute = app::schedule::this_minute(world.clock.now());
+    app::schedule::fire(&world.app, minute).await.unwrap();
+    world.runner().drain(&[PERIODIC]).await;
+    assert_eq!(
+        lose_tasks(&world, "send-sms-tasks").await,
+        1,
+        "there is the one task it had"
+    );
+    world.advance(Duration::from_mins(15));
+    world.run_the_clock().await;
+    assert_eq!(world.sms.taken().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_nobody_reports_for_three_days_has_failed_for_now() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let sent = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    world.run_tasks().await;
+    let unsent = world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
+    lose_tasks(&world, "send-email-tasks").await;
+    let ids = [&sent, &unsent].map(|answer| answer.json["id"].as_str().unwrap().to_owned());
+
+    let until = |time: &str| {
+        let time: domain::Timestamp = time.parse().unwrap();
+        world.advance(time.since(world.clock.now()));
+    };
+    until("2026-03-05T00:05:00Z");
+    world.run_the_clock().await;
+    assert_eq!(
+        world.status_of(&council, &ids[0]).await,
+        "sending",
+        "three days are not over"
+    );
+
+    let young = world
+        .send_sms(&council, &council.normal, "07700900124")
+        .await;
+    world.run_tasks().await;
+    until("2026-03-06T00:05:00Z");
+    world.run_the_clock().await;
+    assert_eq!(
+        world.status_of(&council, &ids[0]).await,
+        "temporary-failure"
+    );
+    assert_eq!(
+        world.status_of(&council, &ids[1]).await,
+        "technical-failure"
+    );
+    let young = young.json["id"].as_str().unwrap();
+    assert_eq!(world.status_of(&council, young).await, "sending");
+    world.end().await;
+}
