@@ -66,6 +66,8 @@ const TABLE: &[Entry] = &[
     every(15, tasks::REPLAY_CREATED),
     every(60, tasks::PREPARE_PARTITIONS),
     daily(0, 5, tasks::TIMEOUT_SENDING),
+    daily(3, 0, tasks::DELETE_OLD_NOTIFICATIONS),
+    daily(4, 0, tasks::REMOVE_JOB_FILES),
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
 ];
 

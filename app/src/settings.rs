@@ -1,3 +1,7 @@
+use std::fmt;
+
+use serde::Deserialize;
+
 /// An exact amount in millionths of a pound. Money is never a float until it is written as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Money {
@@ -38,6 +42,8 @@ pub struct Settings {
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// Where a day begins and ends, for retention and counting.
+    pub time_zone: TimeZone,
 }
 
 impl Default for Settings {
@@ -50,6 +56,46 @@ impl Default for Settings {
             },
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
+            time_zone: TimeZone::default(),
         }
+    }
+}
+
+/// The time zone in which days are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TimeZone(jiff::tz::TimeZone);
+
+/// A text that names no time zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no time zone `{0}`: give a name of the tz database, such as Europe/London")]
+pub struct NoTimeZone(String);
+
+impl TimeZone {
+    /// The zone's rules.
+    pub const fn rules(&self) -> &jiff::tz::TimeZone {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TimeZone {
+    type Error = NoTimeZone;
+
+    /// By its name, from the tables that travel with the program.
+    fn try_from(name: String) -> Result<Self, NoTimeZone> {
+        let found = jiff::tz::TimeZoneDatabase::bundled().get(&name);
+        found.map(Self).map_err(|_| NoTimeZone(name))
+    }
+}
+
+impl Default for TimeZone {
+    fn default() -> Self {
+        Self::try_from("Europe/London".to_owned()).expect("the bundled tables have London")
+    }
+}
+
+impl fmt::Display for TimeZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.iana_name().unwrap_or_default())
     }
 }

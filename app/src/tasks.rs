@@ -9,7 +9,7 @@ use queue::{NewTask, Pool, Task, Verdict, Work};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{App, deliver, jobs, lingering, receipts, schedule};
+use crate::{App, deliver, jobs, lingering, receipts, retention, schedule};
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
 const DELIVER_SMS: &str = "deliver_sms.v1";
@@ -33,6 +33,11 @@ pub(crate) const REPLAY_CREATED: &str = "replay-created-notifications.v1";
 pub(crate) const REPLAY_CREATED_THIS_WEEK: &str = "replay-created-notifications-this-week.v1";
 /// Fired by the clock.
 pub(crate) const TIMEOUT_SENDING: &str = "timeout-sending-notifications.v1";
+/// Fired by the clock.
+pub(crate) const DELETE_OLD_NOTIFICATIONS: &str = "delete-notifications-older-than-retention.v1";
+const DELETE_NOTIFICATIONS: &str = "delete-notifications-for-service-and-type.v1";
+/// Fired by the clock.
+pub(crate) const REMOVE_JOB_FILES: &str = "remove_sms_email_jobs.v1";
 /// Fired by the clock.
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
 
@@ -81,6 +86,12 @@ struct Ids {
 #[derive(Debug, Serialize, Deserialize)]
 struct OneJob {
     job: JobId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Expired {
+    channel: Channel,
+    before: Timestamp,
 }
 
 /// The workers that hand over messages of this channel.
@@ -166,6 +177,26 @@ fn of_job(
         service,
         kind,
         &OneJob { job },
+        now,
+    )
+}
+
+/// Forget the messages of this service and channel from before `before`.
+pub(crate) fn delete_notifications(
+    id: TaskId,
+    service: ServiceId,
+    channel: Channel,
+    before: Timestamp,
+    now: Timestamp,
+) -> NewTask {
+    let expired = Expired { channel, before };
+    new(
+        id,
+        PERIODIC,
+        Lane::Bulk,
+        service,
+        DELETE_NOTIFICATIONS,
+        &expired,
         now,
     )
 }
@@ -261,6 +292,14 @@ impl Work for App {
             REPLAY_CREATED => lingering::replay_created(self).await,
             REPLAY_CREATED_THIS_WEEK => lingering::replay_created_this_week(self).await,
             TIMEOUT_SENDING => lingering::time_out(self, task).await,
+            DELETE_OLD_NOTIFICATIONS => retention::delete_old_notifications(self).await,
+            DELETE_NOTIFICATIONS => {
+                with(task, async |Expired { channel, before }| {
+                    retention::delete_notifications(self, task, channel, before).await
+                })
+                .await
+            }
+            REMOVE_JOB_FILES => retention::remove_job_files(self, task).await,
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             other => Verdict::GiveUp(format!(
                 "this program knows no task `{other}`: a newer one may have left it"

@@ -80,3 +80,9 @@ pub async fn find_spent(
         .await?;
     row.map_or(Ok(0), |row| row.get("spent"))
 }
+
+/// Forgets the counters of the days before `day`.
+pub async fn forget_before(tx: &mut Tx, day: UtcDay) -> Result<u64, Error> {
+    tx.execute("DELETE FROM daily_counters WHERE day < $1", args![day])
+        .await
+}

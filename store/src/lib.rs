@@ -10,6 +10,7 @@ pub mod counters;
 mod db;
 mod dialect;
 mod error;
+pub mod history;
 pub mod jobs;
 pub mod notifications;
 pub mod partitions;

@@ -1,8 +1,12 @@
 //! The days of `notifications` on PostgreSQL. A version 7 id begins with its time, so a range of ids is a day.
 
-use domain::{UtcDay, day_bounds};
+use domain::{Timestamp, UtcDay, day_bounds};
 
-use crate::{Error, Session, Tx, db::args};
+use crate::{
+    Error, Session, Tx,
+    db::args,
+    history::{COLUMNS, UNPRINTED},
+};
 
 /// Makes the partitions of `from` and the `days` after it that are not there yet; how many it made.
 /// Twice at once is harmless: the name is taken under a lock. On `SQLite` there is nothing to make.
@@ -40,4 +44,75 @@ async fn exists(session: &mut Session, name: &str) -> Result<bool, Error> {
 /// `notifications_20260302`
 fn name_of(day: UtcDay) -> String {
     format!("notifications_{}", day.to_string().replace('-', ""))
+}
+
+/// What became of an attempt to forget a whole day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// The day is gone; so many of its messages are in the history.
+    Day(u64),
+    /// Something in it must stay: a message that was accepted later, or a letter, whose pages are a file.
+    NotYet,
+}
+
+/// The days that are there and lie wholly before `before`, oldest first. None on a database that keeps no days apart.
+pub async fn list_before(session: &mut Session, before: UtcDay) -> Result<Vec<UtcDay>, Error> {
+    if !session.kind().has_partitions() {
+        return Ok(Vec::new());
+    }
+    let rows = session
+        .fetch_all(
+            "SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+             WHERE i.inhparent = 'notifications'::regclass ORDER BY c.relname",
+            args![],
+        )
+        .await?;
+    let mut days = Vec::new();
+    for row in rows {
+        let name: String = row.get("name")?;
+        days.extend(day_of(&name).filter(|day| *day < before));
+    }
+    Ok(days)
+}
+
+/// Copies the messages of a whole day into the history, except those of test keys, and drops the day: no row is
+/// touched, however many there are. The caller knows that every message accepted before `before` may go.
+pub async fn forget(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<Forgotten, Error> {
+    let name = name_of(day);
+    // Whoever reads or writes must not queue behind us for long: the next night is as good.
+    tx.execute("SET LOCAL lock_timeout = '3s'", args![]).await?;
+    let stays = tx
+        .fetch_optional(
+            format!(
+                "SELECT 1 AS one FROM {name} WHERE created_at >= $1 \
+                 OR (notification_type = 'letter' AND (key_type <> 'test' OR status IN {UNPRINTED})) LIMIT 1"
+            ),
+            args![before],
+        )
+        .await?;
+    if stays.is_some() {
+        return Ok(Forgotten::NotYet);
+    }
+    let kept = tx
+        .execute(
+            format!(
+                "INSERT INTO notification_history ({COLUMNS}) SELECT {COLUMNS} FROM {name} WHERE key_type <> 'test' \
+                 ON CONFLICT (id) DO NOTHING"
+            ),
+            args![],
+        )
+        .await?;
+    tx.execute(format!("DROP TABLE {name}"), args![]).await?;
+    Ok(Forgotten::Day(kept))
+}
+
+/// The day whose partition has this name.
+fn day_of(name: &str) -> Option<UtcDay> {
+    let digits = name.strip_prefix("notifications_")?;
+    if digits.len() != 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (year, month, day) = (&digits[..4], &digits[4..6], &digits[6..]);
+    let start: Timestamp = format!("{year}-{month}-{day}T00:00:00Z").parse().ok()?;
+    Some(start.utc_day())
 }

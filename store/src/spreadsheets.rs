@@ -77,3 +77,31 @@ pub async fn find(
     })
     .transpose()
 }
+
+/// Uploaded files from before `before` of which no job was made, oldest first, at most `count`.
+pub async fn list_unused(
+    session: &mut Session,
+    before: Timestamp,
+    count: u32,
+) -> Result<Vec<(ServiceId, JobId)>, Error> {
+    session
+        .fetch_all(
+            "SELECT service_id, id FROM spreadsheets WHERE created_at < $1 \
+             AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = spreadsheets.id) ORDER BY created_at LIMIT $2",
+            args![before, count],
+        )
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("service_id")?, row.get("id")?)))
+        .collect()
+}
+
+/// Forgets an uploaded file.
+pub async fn remove(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM spreadsheets WHERE service_id = $1 AND id = $2",
+        args![service, id],
+    )
+    .await?;
+    Ok(())
+}

@@ -35,7 +35,7 @@ macro_rules! shown_as_text {
     };
 }
 
-shown_as_text!(String, u16, u32, u64, i64, usize, bool);
+shown_as_text!(String, u16, u32, u64, i64, usize, bool, app::TimeZone);
 
 impl Shown for PathBuf {
     fn shown(&self) -> Option<String> {

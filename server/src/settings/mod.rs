@@ -70,6 +70,9 @@ described! {
         pub admin_base_url: Option<String> = None,
         /// What a fragment of a text message costs, in millionths of a pound. Set it to what your provider takes.
         pub sms_rate_micropounds: i64 = 23_300,
+        /// The time zone in which a day begins and ends, by its name in the tz database. Days count for retention,
+        /// billing and statistics. Change it where your recipients live elsewhere.
+        pub time_zone: app::TimeZone = app::TimeZone::default(),
         /// The most rows that a spreadsheet may have. Raise it for larger jobs: rows are read as they come, so it costs
         /// no memory.
         pub max_spreadsheet_rows: u32 = 100_000,
@@ -206,6 +209,7 @@ impl Settings {
             },
             max_spreadsheet_rows: self.max_spreadsheet_rows,
             max_upload_bytes: self.max_upload_bytes,
+            time_zone: self.time_zone.clone(),
         }
     }
 }

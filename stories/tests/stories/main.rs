@@ -13,6 +13,7 @@ mod jobs;
 mod limits;
 mod outages;
 mod queue;
+mod retention;
 mod routes;
 mod schema;
 mod secrecy;

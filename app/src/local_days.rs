@@ -1,0 +1,23 @@
+//! Days as people count them: for retention, billing and statistics a day is a local day, Europe/London unless a setting
+//! says otherwise (design §4). Nothing else computes one.
+
+use domain::Timestamp;
+use jiff::ToSpan as _;
+
+use crate::App;
+
+/// The moment at which the local day began that was `days` days before today.
+pub(crate) fn midnight_days_ago(app: &App, days: u32) -> Timestamp {
+    let now = jiff::Timestamp::from_microsecond(app.clock.now().unix_micros()).unwrap_or_default();
+    let zone = app.settings.time_zone.rules();
+    let today = zone.to_datetime(now).date();
+    let then = today.saturating_sub(i64::from(days).days());
+    let midnight = zone
+        .to_ambiguous_timestamp(then.to_datetime(jiff::civil::Time::midnight()))
+        .compatible();
+    // Before the calendar begins nothing was accepted.
+    midnight.map_or_else(
+        |_| Timestamp::default(),
+        |midnight| Timestamp::from_unix_micros(midnight.as_microsecond()),
+    )
+}

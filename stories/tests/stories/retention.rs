@@ -1,0 +1,222 @@
+//! What is forgotten, and when (workers §14): by local days, service by service, with nothing personal left.
+
+use std::time::Duration;
+
+use domain::{Clock as _, NotificationId, Timestamp};
+use sqlx::Connection as _;
+use stories::{Council, World};
+
+use crate::jobs::people;
+
+fn until(world: &World, time: &str) {
+    let time: Timestamp = time.parse().unwrap();
+    world.advance(time.since(world.clock.now()));
+}
+
+async fn count(world: &World, table: &'static str) -> i64 {
+    let (statement, address) = (
+        sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")),
+        world.database_address(),
+    );
+    if address.starts_with("sqlite") {
+        let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        let row: (i64,) = sqlx::query_as(statement)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        row.0
+    } else {
+        let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+        let row: (i64,) = sqlx::query_as(statement)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        row.0
+    }
+}
+
+async fn is_there(world: &World, council: &Council, id: &str) -> bool {
+    let path = format!("/v2/notifications/{id}");
+    let status = world.get(&council.normal, &path).await.status;
+    assert!([200, 404].contains(&status.as_u16()), "{status}");
+    status == 200
+}
+
+async fn sent(world: &World, council: &Council, key: &stories::Key) -> String {
+    let answer = world.send_sms(council, key, "07700900123").await;
+    world.run_tasks().await;
+    answer.json["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn messages_are_forgotten_after_seven_local_days_and_leave_a_line_of_history() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (old, tested) = (
+        sent(&world, &council, &council.normal).await,
+        sent(&world, &council, &council.test).await,
+    );
+    until(&world, "2026-03-02T23:59:00Z");
+    let late = sent(&world, &council, &council.normal).await;
+    until(&world, "2026-03-03T00:01:00Z");
+    let next_day = sent(&world, &council, &council.normal).await;
+
+    until(&world, "2026-03-09T03:00:00Z");
+    world.run_the_clock().await;
+    assert!(
+        is_there(&world, &council, &old).await,
+        "seven days are not over"
+    );
+    until(&world, "2026-03-10T03:00:00Z");
+    world.run_the_clock().await;
+    for gone in [&old, &tested, &late] {
+        assert!(!is_there(&world, &council, gone).await);
+    }
+    assert!(
+        is_there(&world, &council, &next_day).await,
+        "the third began after midnight"
+    );
+    assert_eq!(
+        count(&world, "notification_history").await,
+        2,
+        "test keys leave nothing"
+    );
+    world.run_the_clock().await;
+    assert_eq!(
+        count(&world, "notification_history").await,
+        2,
+        "twice is harmless"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn in_summer_the_day_begins_an_hour_earlier() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    until(&world, "2026-06-01T22:59:00Z");
+    let monday = sent(&world, &council, &council.normal).await;
+    until(&world, "2026-06-01T23:01:00Z");
+    let tuesday = sent(&world, &council, &council.normal).await;
+    until(&world, "2026-06-09T03:00:00Z");
+    world.run_the_clock().await;
+    assert!(!is_there(&world, &council, &monday).await);
+    assert!(is_there(&world, &council, &tuesday).await);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_service_keeps_its_messages_for_as_long_as_it_said() {
+    let world = World::new().await;
+    let (short, long) = (world.service("Short").await, world.service("Long").await);
+    keep_for(&world, &short, 3).await;
+    keep_for(&world, &long, 30).await;
+    let (gone, kept) = (
+        sent(&world, &short, &short.normal).await,
+        sent(&world, &long, &long.normal).await,
+    );
+    until(&world, "2026-03-06T03:00:00Z");
+    world.run_the_clock().await;
+    assert!(!is_there(&world, &short, &gone).await);
+    until(&world, "2026-03-20T03:00:00Z");
+    world.run_the_clock().await;
+    assert!(is_there(&world, &long, &kept).await);
+    until(&world, "2026-04-02T03:00:00Z");
+    world.run_the_clock().await;
+    assert!(!is_there(&world, &long, &kept).await);
+    assert_eq!(count(&world, "notification_history").await, 2);
+    world.end().await;
+}
+
+/// Sets the retention of texts behind the platform's back.
+async fn keep_for(world: &World, council: &Council, days: i64) {
+    let address = world.database_address();
+    let statement = "INSERT INTO data_retention (id, service_id, notification_type, days_of_retention, created_at) \
+                     SELECT id, id, 'sms', $2, created_at FROM services WHERE id = $1";
+    if address.starts_with("sqlite") {
+        let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        let query = sqlx::query(statement).bind(council.id.as_uuid()).bind(days);
+        query.execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+        let query = sqlx::query(statement).bind(council.id.as_uuid()).bind(days);
+        query.execute(&mut connection).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn more_messages_than_share_a_transaction_are_all_forgotten() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.job(council.id, council.sms, people(4500)).await;
+    world.run_tasks().await;
+    let other = world.service("Other").await;
+    let kept = sent(&world, &other, &other.normal).await;
+    keep_for(&world, &other, 90).await;
+    until(&world, "2026-03-10T03:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(count(&world, "notifications").await, 1);
+    assert!(is_there(&world, &other, &kept).await);
+    assert_eq!(count(&world, "notification_history").await, 4500);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(3)).await;
+    let unused = world
+        .upload(council.id, council.sms, "people.csv", people(2))
+        .await;
+    world.run_tasks().await;
+    let folder = world
+        .files()
+        .join(format!("spreadsheets/service-{}-notify", council.id));
+    let files = || std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!((unused.status.as_u16(), files()), (201, 2));
+    until(&world, "2026-03-09T04:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(files(), 2, "a week is not over");
+    until(&world, "2026-03-10T04:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(files(), 0);
+    assert_eq!(world.job_status(council.id, &job).await["archived"], true);
+    world.run_the_clock().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn ids_that_are_not_ours_are_forgotten_like_the_others() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = sent(&world, &council, &council.normal).await;
+    let foreign: NotificationId = "99999999-0000-4000-8000-000000000001".parse().unwrap();
+    rename(&world, id.parse().unwrap(), foreign).await;
+    until(&world, "2026-03-10T03:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(count(&world, "notifications").await, 0);
+    assert_eq!(count(&world, "notification_history").await, 1);
+    world.advance(Duration::from_secs(1));
+    world.end().await;
+}
+
+async fn rename(world: &World, from: NotificationId, to: NotificationId) {
+    let (statement, address) = (
+        "UPDATE notifications SET id = $2 WHERE id = $1",
+        world.database_address(),
+    );
+    if address.starts_with("sqlite") {
+        let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        let query = sqlx::query(statement)
+            .bind(from.as_uuid())
+            .bind(to.as_uuid());
+        query.execute(&mut connection).await.unwrap();
+    } else {
+        let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+        let query = sqlx::query(statement)
+            .bind(from.as_uuid())
+            .bind(to.as_uuid());
+        query.execute(&mut connection).await.unwrap();
+    }
+}
