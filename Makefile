@@ -13,7 +13,7 @@ FILTER = --test stories $(name)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test story test-distributed test-crash vectors bench fresh
+.PHONY: help demo check test story test-distributed test-crash test-simulation vectors bench fresh
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test-distributed: ## The same stories on PostgreSQL and a real SMTP server, both
 test-crash: ## Kill the real binary at random moments, kills=60 times, and count
 	$(CARGO) build --workspace --tests --bins
 	PILLARBOX_KILLS=$(or $(kills),60) $(CARGO) test --workspace --test crash -- --nocapture
+
+test-simulation: ## Rage seeds=10000 storms of faults over the real platform, and count the promises
+	$(CARGO) build --workspace --tests
+	PILLARBOX_SEEDS=$(or $(seeds),10000) $(CARGO) test --workspace --test stories -- --nocapture the_promises_hold
 
 vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
 	$(CARGO) test --quiet --workspace --test vectors

@@ -42,6 +42,8 @@ pub struct Settings {
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// How many rows of a job share a transaction.
+    pub job_rows_at_once: usize,
     /// Where a day begins and ends, for retention and counting.
     pub time_zone: TimeZone,
 }
@@ -56,6 +58,7 @@ impl Default for Settings {
             },
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
+            job_rows_at_once: 1000,
             time_zone: TimeZone::default(),
         }
     }

@@ -183,6 +183,20 @@ impl Runner {
         }
     }
 
+    /// Works on one task of this pool, if one is ready; whether there was one. Dropped before it is done, it is a worker
+    /// that died: for simulations.
+    pub async fn work_one(&self, pool: &str) -> bool {
+        let taken = self
+            .source
+            .take(pool, 1, &Room::of(1), self.settings.lease)
+            .await;
+        let Some(task) = taken.ok().and_then(|taken| taken.into_iter().next()) else {
+            return false;
+        };
+        self.work_on(task, CancellationToken::new()).await;
+        true
+    }
+
     async fn run_pool(&self, pool: &Pool, stop: &CancellationToken) {
         let mut in_hand = InHand::default();
         while !stop.is_cancelled() {

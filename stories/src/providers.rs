@@ -38,6 +38,7 @@ pub struct Gate {
 #[derive(Debug)]
 struct State<M> {
     taken: Vec<M>,
+    unanswered: Vec<M>,
     moods: VecDeque<Mood>,
     mood: Mood,
     reports: bool,
@@ -47,6 +48,7 @@ impl<M> Default for State<M> {
     fn default() -> Self {
         Self {
             taken: Vec::new(),
+            unanswered: Vec::new(),
             moods: VecDeque::new(),
             mood: Mood::Takes,
             reports: true,
@@ -66,6 +68,11 @@ macro_rules! fake {
                 self.state().taken.clone()
             }
 
+            /// What it has taken without saying so.
+            pub fn unanswered(&self) -> Vec<$message> {
+                self.state().unanswered.clone()
+            }
+
             /// From now on it is in this mood.
             pub fn is(&self, mood: Mood) {
                 self.state().mood = mood;
@@ -74,6 +81,13 @@ macro_rules! fake {
             /// For the next messages it is in these moods, one each.
             pub fn will_be(&self, moods: impl IntoIterator<Item = Mood>) {
                 self.state().moods.extend(moods);
+            }
+
+            /// It does what it should from now on, whatever it was told before.
+            pub fn calms_down(&self) {
+                let mut state = self.state();
+                state.moods.clear();
+                state.mood = Mood::Takes;
             }
 
             /// Whether it reports what becomes of messages. It does unless it is told.
@@ -96,7 +110,9 @@ macro_rules! fake {
                     Mood::RefusesMessage => return Err(SendError::rejected(Refusal::Message, "forbidden content")),
                     Mood::IsAway => return Err(SendError::unavailable("nobody answers")),
                     Mood::FallsSilent => {
-                        self.state().taken.push(message.clone());
+                        let mut state = self.state();
+                        state.taken.push(message.clone());
+                        state.unanswered.push(message.clone());
                         return Err(SendError::unknown("no answer came"));
                     }
                     Mood::WaitsAt(gate) => {

@@ -90,7 +90,23 @@ impl World {
         std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
             .expect("a key file can be written");
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
-        Self::over(database, entropy, provider, clock).await
+        Self::over(database, entropy, provider, clock, app::Settings::default()).await
+    }
+
+    /// A world in which everything that is drawn comes from a seed, over a copy of an embedded database that was migrated
+    /// before, and in which jobs keep few rows at a time: for simulations, which need very many worlds.
+    pub async fn seeded(seed: u64, migrated: &std::path::Path) -> Self {
+        let entropy = Arc::new(SeededEntropy::new(seed));
+        let database = Database::copy_of(migrated);
+        let keyring = database.directory().join("keyring");
+        std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
+            .expect("a key file can be written");
+        let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
+        let settings = app::Settings {
+            job_rows_at_once: 3,
+            ..app::Settings::default()
+        };
+        Self::over(database, entropy, None, clock, settings).await
     }
 
     async fn over(
@@ -98,6 +114,7 @@ impl World {
         entropy: Arc<SeededEntropy>,
         provider: Option<Arc<dyn EmailProvider>>,
         clock: Arc<ManualClock>,
+        settings: app::Settings,
     ) -> Self {
         let keyring = database.directory().join("keyring");
         let vault = Vault::open_file(&keyring, entropy.clone()).expect("the key file is good");
@@ -108,7 +125,7 @@ impl World {
         let files = database.directory().join("files");
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
         let app = App::new(
-            app::Settings::default(),
+            settings,
             Foundations {
                 store,
                 files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
@@ -159,7 +176,8 @@ impl World {
         self.app.entropy().fill(&mut random);
         self.app.store().close().await;
         let entropy = Arc::new(SeededEntropy::new(u64::from_be_bytes(random)));
-        Self::over(self.database, entropy, None, self.clock).await
+        let settings = self.app.settings.clone();
+        Self::over(self.database, entropy, None, self.clock, settings).await
     }
 
     /// Works on all that is ready, and on what that makes ready; how many tasks it was.

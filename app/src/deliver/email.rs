@@ -8,7 +8,7 @@ use domain::{KeyType, NotificationStatus, Timestamp};
 use providers::Email;
 use store::notifications::Notification;
 
-use super::{RETRY_DELAY, Step, failed, handed, moment, refused};
+use super::{Batch, RETRY_DELAY, Step, failed, handed, moment, refused};
 use crate::{App, Tenant, receipts, templates, templates::Text};
 
 /// How many e-mails can usefully be handed over at once.
@@ -22,12 +22,8 @@ pub(super) fn at_once(app: &App) -> usize {
 }
 
 /// Renders an e-mail and hands it over.
-pub(super) async fn hand_over(
-    app: &App,
-    tenant: &Tenant,
-    message: &Notification,
-    now: Timestamp,
-) -> Step {
+pub(super) async fn hand_over(batch: &Batch<'_>, message: &Notification, now: Timestamp) -> Step {
+    let app = batch.app;
     if message.key_type == KeyType::Test {
         return Step::Settled(receipts::pretend_to_send(message, now));
     }
@@ -36,7 +32,7 @@ pub(super) async fn hand_over(
         after: RETRY_DELAY,
         why,
     };
-    let email = match render(app, tenant, message, now).await {
+    let email = match render(app, batch.tenant, message, now).await {
         Ok(Some(email)) => email,
         Ok(None) => return broken(message),
         Err(fault) => return again(fault.to_string()),
@@ -44,6 +40,9 @@ pub(super) async fn hand_over(
     let Some(provider) = app.providers.choose_email(app.entropy()) else {
         return again("email notification failed as no active providers".to_owned());
     };
+    if !batch.is_ours() {
+        return Step::Abandoned;
+    }
     match provider.send(&email).await {
         Ok(taken) => Step::Settled(handed(
             message,

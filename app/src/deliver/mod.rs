@@ -58,7 +58,9 @@ pub(crate) async fn deliver(
     ids: &[NotificationId],
 ) -> Verdict {
     match try_deliver(app, task, channel, ids).await {
-        Ok(()) => Verdict::Done,
+        Ok(End::Reached) => Verdict::Done,
+        // Whoever has the batch now goes on with it; if nobody has taken it over yet, it is put back.
+        Ok(End::Abandoned) => Verdict::RetryAt(app.clock.now()),
         Err(fault) => {
             warn!(
                 error = &fault as &dyn std::error::Error,
@@ -69,21 +71,30 @@ pub(crate) async fn deliver(
     }
 }
 
+/// How the work on a batch came to its end.
+enum End {
+    /// Every message is settled, or is in a task that carries on.
+    Reached,
+    /// The lease ran out in the middle: the rest of the batch is still in its task.
+    Abandoned,
+}
+
 async fn try_deliver(
     app: &App,
     task: &Task,
     channel: Channel,
     ids: &[NotificationId],
-) -> Result<(), DeliverError> {
+) -> Result<End, DeliverError> {
     let waiting = store::notifications::list_waiting(&mut app.read().await?, ids).await?;
     if waiting.is_empty() {
-        return Ok(());
+        return Ok(End::Reached);
     }
     let tenant = tenants::find(app, task.taken().service_id)
         .await?
         .ok_or(DeliverError::NoService)?;
     if !tenant.service.active {
-        return refuse_all(app, task, &waiting, &tenant).await;
+        refuse_all(app, task, &waiting, &tenant).await?;
+        return Ok(End::Reached);
     }
     let batch = Batch {
         app,
@@ -173,8 +184,8 @@ impl Batch<'_> {
         }
         let attempt = self.task.taken().attempt;
         let step = match self.channel {
-            Channel::Email => email::hand_over(self.app, self.tenant, &message, now).await,
-            Channel::Sms => sms::hand_over(self.app, self.tenant, &message, now, attempt).await,
+            Channel::Email => email::hand_over(self, &message, now).await,
+            Channel::Sms => sms::hand_over(self, &message, now, attempt).await,
             Channel::Letter => letter::hand_over(&message),
         };
         match step {
@@ -190,8 +201,14 @@ impl Batch<'_> {
         }
     }
 
+    /// Whether the batch is still ours: asked right before the provider is, for making a message ready may have taken
+    /// longer than the lease.
+    fn is_ours(&self) -> bool {
+        self.task.is_held(self.app.clock.now())
+    }
+
     /// Commits outcomes as they come; the last with the end of the task and the tasks that carry on.
-    async fn record(&self, mut steps: mpsc::UnboundedReceiver<Step>) -> Result<(), DeliverError> {
+    async fn record(&self, mut steps: mpsc::UnboundedReceiver<Step>) -> Result<End, DeliverError> {
         let (mut outcomes, mut rest) = (Vec::new(), Rest::default());
         loop {
             let mut came = Vec::new();
@@ -237,8 +254,11 @@ impl Batch<'_> {
         Ok(vec![pool])
     }
 
-    async fn end(&self, outcomes: &[Outcome], rest: Rest) -> Result<(), DeliverError> {
+    async fn end(&self, outcomes: &[Outcome], rest: Rest) -> Result<End, DeliverError> {
         rest.tell();
+        if rest.abandoned {
+            return self.leave(outcomes).await;
+        }
         let carry_on = rest.tasks(self.app, self.task, self.channel, self.app.clock.now());
         let mut tx = self.app.write().await?;
         let mut pools = self.write_outcomes(&mut tx, outcomes).await?;
@@ -249,7 +269,16 @@ impl Batch<'_> {
         }
         self.app.commit_and_wake(tx, &pools).await?;
         count(self.channel, outcomes);
-        Ok(())
+        Ok(End::Reached)
+    }
+
+    /// The task is not ended, even if nobody has taken it over yet: what was not tried is in it and nowhere else.
+    async fn leave(&self, outcomes: &[Outcome]) -> Result<End, DeliverError> {
+        let mut tx = self.app.write().await?;
+        let pools = self.write_outcomes(&mut tx, outcomes).await?;
+        self.app.commit_and_wake(tx, &pools).await?;
+        count(self.channel, outcomes);
+        Ok(End::Abandoned)
     }
 }
 

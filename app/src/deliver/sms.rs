@@ -7,7 +7,7 @@ use domain::{KeyType, NotificationStatus, Timestamp};
 use providers::Sms;
 use store::notifications::{Notification, Outcome};
 
-use super::{RETRY_DELAY, Step, failed, handed, moment, refused};
+use super::{Batch, RETRY_DELAY, Step, failed, handed, moment, refused};
 use crate::{App, Tenant, receipts, templates, templates::Text};
 
 /// How many texts can usefully be handed over at once.
@@ -22,12 +22,12 @@ pub(super) fn at_once(app: &App) -> usize {
 
 /// Renders a text and hands it over. The first retry comes at once – another provider will probably be drawn.
 pub(super) async fn hand_over(
-    app: &App,
-    tenant: &Tenant,
+    batch: &Batch<'_>,
     message: &Notification,
     now: Timestamp,
     attempt: u32,
 ) -> Step {
+    let app = batch.app;
     let delay = if attempt == 0 {
         Duration::ZERO
     } else {
@@ -38,7 +38,7 @@ pub(super) async fn hand_over(
         after: RETRY_DELAY,
         why,
     };
-    let rendered = match render(app, tenant, message, now).await {
+    let rendered = match render(app, batch.tenant, message, now).await {
         Ok(Some(rendered)) => rendered,
         Ok(None) => return broken(message),
         Err(fault) => return again(fault.to_string()),
@@ -56,6 +56,9 @@ pub(super) async fn hand_over(
     else {
         return again("sms notification failed as no active providers".to_owned());
     };
+    if !batch.is_ours() {
+        return Step::Abandoned;
+    }
     match provider.send(&rendered.sms).await {
         Ok(taken) => Step::Settled(Outcome {
             billable_units: Some(rendered.fragments),

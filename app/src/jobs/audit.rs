@@ -13,7 +13,7 @@ use super::{
     press::Press,
     process::{self, ProcessError},
     rows::Rows,
-    writing::{self, ROWS_AT_ONCE},
+    writing,
 };
 use crate::{App, audit, tasks, templates, tenants};
 
@@ -195,7 +195,7 @@ async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessEr
 
     let press = Press::new(app, &tenant, &job, &prepared);
     let mut rows = Rows::open(app, &job, &sheet).await?;
-    let mut missing = Vec::new();
+    let (mut missing, rows_at_once) = (Vec::new(), app.settings.job_rows_at_once);
     while rows
         .next_piece(|number, row| {
             if number < job.notification_count && !kept.contains(&number) {
@@ -205,8 +205,8 @@ async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessEr
         })
         .await?
     {
-        while missing.len() >= ROWS_AT_ONCE {
-            let later = missing.split_off(ROWS_AT_ONCE);
+        while missing.len() >= rows_at_once {
+            let later = missing.split_off(rows_at_once);
             put(app, &job, std::mem::replace(&mut missing, later)).await?;
         }
     }

@@ -13,11 +13,7 @@ use queue::{Task, Verdict};
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 use tracing::{info, warn};
 
-use super::{
-    press::Press,
-    rows::Rows,
-    writing::{ROWS_AT_ONCE, Writing},
-};
+use super::{press::Press, rows::Rows, writing::Writing};
 use crate::{App, Tenant, sealed_files::OpenError, templates, tenants};
 
 /// How long a job holds its worker before others get their turn.
@@ -146,7 +142,8 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
     )
     .await?
     {
-        return Ok(false);
+        // Somebody else has begun it, or stopped it, since it was read: it is looked at again.
+        return Err(ProcessError::Overtaken);
     }
     // A job that is taken up again has spent its count before.
     if job.processing_started.is_none() {
@@ -186,7 +183,8 @@ async fn keep_rows(
     let mut rows = Rows::open(app, job, sheet).await?;
     let started = app.clock.now();
     let mut writing = Writing::new(app, task, job);
-    let mut batch = Vec::with_capacity(2 * ROWS_AT_ONCE);
+    let rows_at_once = app.settings.job_rows_at_once;
+    let mut batch = Vec::with_capacity(2 * rows_at_once);
     while rows
         .next_piece(|number, row| {
             // Rows past the count that was checked are not sent: the file ends there.
@@ -196,8 +194,8 @@ async fn keep_rows(
         })
         .await?
     {
-        while batch.len() >= ROWS_AT_ONCE {
-            let later = batch.split_off(ROWS_AT_ONCE);
+        while batch.len() >= rows_at_once {
+            let later = batch.split_off(rows_at_once);
             writing.begin(std::mem::replace(&mut batch, later)).await?;
             if app.clock.now().since(started) > SLICE || task.is_asked_to_stop() {
                 writing.settle().await?;

@@ -8,9 +8,6 @@ use store::{Tx, jobs::Job};
 use super::{press::Printed, process::ProcessError};
 use crate::{App, group_commit::BATCH, tasks};
 
-/// How many rows share a transaction.
-pub(super) const ROWS_AT_ONCE: usize = 1000;
-
 /// Batches on their way into the store, one at a time, while the next is made ready.
 pub(super) struct Writing<'a> {
     app: &'a App,

@@ -210,6 +210,7 @@ impl Settings {
             max_spreadsheet_rows: self.max_spreadsheet_rows,
             max_upload_bytes: self.max_upload_bytes,
             time_zone: self.time_zone.clone(),
+            ..app::Settings::default()
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Lane, TaskId};
-use stories::{Council, Mood, World};
+use stories::{Council, Gate, Mood, World};
 
 const RETRY: Duration = Duration::from_secs(301);
 
@@ -306,4 +306,38 @@ async fn a_text_abroad_is_sent_and_not_waited_for() {
     assert_eq!(world.status_of(&council, &id).await, "sent");
     assert!(world.sms.taken()[0].international);
     world.end().await;
+}
+
+/// Found by the simulation: the messages that were not tried were in no task any more.
+#[tokio::test]
+async fn a_batch_whose_lease_ran_out_before_anybody_took_it_over_is_not_forgotten() {
+    let world = Arc::new(World::new().await);
+    let council = world.service("Riverside Council").await;
+    // The rows of a job share a task.
+    world
+        .job(council.id, council.sms, crate::jobs::people(20))
+        .await;
+    world.runner().drain(&[crate::jobs::JOBS]).await;
+    let gate = Arc::new(Gate::default());
+    world.sms.is(Mood::WaitsAt(gate.clone()));
+    let worker = {
+        let world = world.clone();
+        tokio::spawn(async move { world.runner().work_one("send-sms-tasks").await })
+    };
+    gate.arrived.notified().await;
+    world.advance(Duration::from_secs(31));
+    world.sms.is(Mood::Takes);
+    while !worker.is_finished() {
+        gate.open.notify_waiters();
+        tokio::task::yield_now().await;
+    }
+    assert!(worker.await.unwrap());
+    assert!(
+        world.sms.taken().len() < 20,
+        "most of the batch was left alone"
+    );
+
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 20);
+    Arc::into_inner(world).unwrap().end().await;
 }

@@ -17,6 +17,7 @@ mod retention;
 mod routes;
 mod schema;
 mod secrecy;
+mod simulation;
 mod smtp;
 mod spreadsheets;
 mod tables;

@@ -1,0 +1,183 @@
+//! The promises (design §1), counted after a storm.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{Allowance, Channel, Clock as _, JobOrigin, NotificationId};
+use sqlx::{Connection as _, SqliteConnection};
+use stories::World;
+
+use super::storm::{Storm, Sums};
+use crate::jobs;
+
+/// How often each message was handed over.
+pub(super) fn hand_overs(world: &World) -> BTreeMap<NotificationId, usize> {
+    let mut handed = BTreeMap::new();
+    let texts = world.sms.taken().into_iter().map(|sms| sms.id);
+    let mails = world.email.taken().into_iter().map(|email| email.id);
+    for id in texts.chain(mails) {
+        *handed.entry(NotificationId::from(id)).or_default() += 1;
+    }
+    handed
+}
+
+async fn rows(world: &World, statement: &'static str) -> Vec<uuid::Uuid> {
+    let mut connection = SqliteConnection::connect(&world.database_address())
+        .await
+        .unwrap();
+    sqlx::query_scalar(statement)
+        .fetch_all(&mut connection)
+        .await
+        .unwrap()
+}
+
+/// The messages of which nothing is recorded yet.
+pub(super) async fn unrecorded(world: &World) -> BTreeSet<NotificationId> {
+    let found = rows(
+        world,
+        "SELECT id FROM notifications WHERE status = 'created'",
+    )
+    .await;
+    found.into_iter().map(NotificationId::from).collect()
+}
+
+/// Those of the messages that travel so.
+pub(super) async fn of_channel(
+    world: &World,
+    ids: &[NotificationId],
+    channel: Channel,
+) -> Vec<NotificationId> {
+    let statement = match channel {
+        Channel::Sms => "SELECT id FROM notifications WHERE notification_type = 'sms'",
+        Channel::Email => "SELECT id FROM notifications WHERE notification_type = 'email'",
+        Channel::Letter => "SELECT id FROM notifications WHERE notification_type = 'letter'",
+    };
+    let found: BTreeSet<_> = rows(world, statement).await.into_iter().collect();
+    ids.iter()
+        .copied()
+        .filter(|id| found.contains(&id.as_uuid()))
+        .collect()
+}
+
+/// How many tasks are in the queue.
+pub(super) async fn tasks_left(world: &World) -> usize {
+    rows(world, "SELECT id FROM tasks").await.len()
+}
+
+/// Counts all promises; the first that is broken, in words.
+pub(super) async fn count(storm: &Storm, sum: &mut Sums) -> Result<Sums, String> {
+    let world = &storm.world;
+    let handed = hand_overs(world);
+    let unfinished = unrecorded(world).await;
+    let kept: BTreeSet<NotificationId> = rows(world, "SELECT id FROM notifications")
+        .await
+        .into_iter()
+        .map(NotificationId::from)
+        .collect();
+
+    for id in storm.accepted.borrow().iter() {
+        if !kept.contains(id) {
+            return Err(format!("{id} was accepted and is not there"));
+        }
+    }
+    if let Some(id) = unfinished.first() {
+        let accepted = storm.accepted.borrow().contains(id);
+        let times = handed.get(id).copied().unwrap_or(0);
+        return Err(format!(
+            "{id} was kept (accepted: {accepted}), was handed over {times} times, and nothing was recorded of it"
+        ));
+    }
+    if let Some(id) = handed.keys().find(|id| !kept.contains(id)) {
+        return Err(format!("{id} was handed over and is not kept"));
+    }
+    for (id, times) in &handed {
+        let silent = unanswered(world, *id);
+        let allowed = 1 + storm.excused.get(id).copied().unwrap_or(0) + silent;
+        if *times > allowed {
+            return Err(format!(
+                "{id} was handed over {times} times, and {allowed} times are excused"
+            ));
+        }
+        sum.twice += (*times - 1) as u64;
+    }
+    let dead = rows(world, "SELECT id FROM dead_letters").await;
+    if !dead.is_empty() {
+        return Err(format!("{} tasks were given up", dead.len()));
+    }
+    count_rows(storm, &kept, sum).await?;
+    count_spent(storm).await?;
+    sum.messages += storm.accepted.borrow().len() as u64;
+    sum.handed += handed.values().sum::<usize>() as u64;
+    world.app.store().close().await;
+    Ok(*sum)
+}
+
+fn unanswered(world: &World, id: NotificationId) -> usize {
+    let texts = world.sms.unanswered().into_iter().map(|sms| sms.id);
+    let mails = world.email.unanswered().into_iter().map(|email| email.id);
+    texts
+        .chain(mails)
+        .filter(|one| *one == id.as_uuid())
+        .count()
+}
+
+/// Every row of every job is kept once, under its own id.
+async fn count_rows(
+    storm: &Storm,
+    kept: &BTreeSet<NotificationId>,
+    sum: &mut Sums,
+) -> Result<(), String> {
+    for (job, rows) in &storm.jobs {
+        let status = storm.world.job_status(storm.council.id, job).await;
+        if status["job_status"] != "finished" {
+            return Err(format!("job {job} is {}", status["job_status"]));
+        }
+        let origin = JobOrigin {
+            job: job.parse().unwrap(),
+            service: storm.council.id,
+            due: status["created_at"].as_str().unwrap().parse().unwrap(),
+        };
+        if let Some(row) = (0..*rows).find(|row| !kept.contains(&origin.row(*row))) {
+            return Err(format!("row {row} of job {job} is not kept"));
+        }
+        let counted: u64 = status["statistics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|one| one["count"].as_u64())
+            .sum();
+        if counted != u64::from(*rows) {
+            return Err(format!("job {job} of {rows} rows has {counted} messages"));
+        }
+        debug_assert_eq!(jobs::count(&status, "created"), 0);
+        sum.rows += u64::from(*rows);
+    }
+    Ok(())
+}
+
+/// The day's counters say what was kept, not more and not less.
+async fn count_spent(storm: &Storm) -> Result<(), String> {
+    let world = &storm.world;
+    let mut session = world.app.read().await.map_err(|fault| fault.to_string())?;
+    let today = world.clock.now().utc_day();
+    for (allowance, statement) in [
+        (
+            Allowance::Sms,
+            "SELECT id FROM notifications WHERE notification_type = 'sms' AND key_type <> 'test'",
+        ),
+        (
+            Allowance::Email,
+            "SELECT id FROM notifications WHERE notification_type = 'email' AND key_type <> 'test'",
+        ),
+    ] {
+        let kept = rows(world, statement).await.len();
+        let spent = store::counters::find_spent(&mut session, storm.council.id, allowance, today)
+            .await
+            .map_err(|fault| fault.to_string())?;
+        if usize::try_from(spent) != Ok(kept) {
+            return Err(format!(
+                "{kept} {allowance} messages are kept and {spent} are spent"
+            ));
+        }
+    }
+    Ok(())
+}
