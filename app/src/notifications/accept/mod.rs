@@ -189,6 +189,7 @@ struct Keep {
     unsubscribe_url: Option<String>,
     reference: Option<String>,
     reply_to_text: Option<String>,
+    documents: u32,
     phone: Option<PhoneFacts>,
 }
 
@@ -247,6 +248,7 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
         international,
         phone_prefix,
         rate_multiplier,
+        documents: message.documents,
         created_by: None,
         created_at: now,
         problem: None,

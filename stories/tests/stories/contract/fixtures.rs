@@ -367,6 +367,7 @@ impl Fixtures {
             international: fixture.international,
             phone_prefix: fixture.phone_prefix.clone(),
             rate_multiplier: fixture.rate_multiplier,
+            documents: 0,
             created_by: fixture.created_by.as_ref().map(|user| self.users[user].id),
             created_at: fixture.created_at,
             problem: None,
