@@ -8,7 +8,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Api, headers, internal, problem, status, v2};
+use crate::{Api, documents, headers, internal, problem, status, v2};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,9 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/_status", Callers::Anybody),
     ("POST", "/_status", Callers::Anybody),
     ("GET", "/metrics", Callers::Anybody),
+    ("GET", "/d/{document}/{key}", Callers::Anybody),
+    ("POST", "/d/{document}/{key}", Callers::Anybody),
+    ("GET", "/d/{document}/{key}/file", Callers::Anybody),
     ("GET", "/service", Callers::Internal),
     ("POST", "/service", Callers::Internal),
     ("POST", "/service/{service}", Callers::Internal),
@@ -88,6 +91,14 @@ pub fn router(api: Api) -> Router {
         .route("/", get(status::status))
         .route("/_status", get(status::status).post(status::status))
         .route("/metrics", get(status::metrics))
+        .route(
+            "/d/{document}/{key}",
+            get(documents::show_document).post(documents::confirm_document),
+        )
+        .route(
+            "/d/{document}/{key}/file",
+            get(documents::download_document),
+        )
         .route(
             "/service",
             get(internal::services::list_services).post(internal::services::create_service),

@@ -6,6 +6,7 @@
 
 pub mod deliver;
 pub mod demo;
+pub mod documents;
 mod group_commit;
 pub mod jobs;
 pub mod keyring;
@@ -61,6 +62,7 @@ pub struct Parts {
     pub(crate) templates: templates::Templates,
     pub(crate) buckets: limits::Buckets,
     pub(crate) spent: limits::Spent,
+    pub(crate) document_tries: documents::Tries,
 }
 
 /// What an [`App`] is built over.
@@ -118,6 +120,7 @@ impl App {
             signals,
             keeper,
             spent,
+            document_tries: documents::Tries::default(),
         }))
     }
 

@@ -29,6 +29,11 @@ const TABLE: &[Entry] = &[
         kind: tasks::PREPARE_PARTITIONS,
         every_minutes: 60,
     },
+    // A file is not shown a moment longer than it may be; how soon after that its bytes go is less urgent.
+    Entry {
+        kind: tasks::REMOVE_EXPIRED_DOCUMENTS,
+        every_minutes: 10,
+    },
 ];
 
 /// How many days of partitions are made ahead.

@@ -122,6 +122,7 @@ impl World {
                         priority: 100,
                     }],
                     letter: Vec::new(),
+                    ..Providers::default()
                 },
                 clock: clock.clone(),
                 entropy,

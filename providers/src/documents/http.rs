@@ -89,7 +89,10 @@ impl FileService for HttpFileService {
         let body = Body {
             document: upload.document.reveal(),
             is_csv: upload.is_csv,
-            confirmation_email: upload.confirmation_email.as_ref().map(|it| it.reveal().as_str()),
+            confirmation_email: upload
+                .confirmation_email
+                .as_ref()
+                .map(|it| it.reveal().as_str()),
             retention_period: upload.retention_period.as_deref(),
             filename: upload.filename.as_ref().map(|it| it.reveal().as_str()),
         };

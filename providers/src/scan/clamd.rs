@@ -33,7 +33,9 @@ enum Place {
 impl Clamd {
     /// The daemon at `tcp:<host>:<port>` or `unix:<path>`; it is first spoken to when there is a file.
     pub fn at(address: &str) -> Result<Self, SettingsError> {
-        let place = if let Some(path) = address.strip_prefix("unix:").filter(|path| !path.is_empty())
+        let place = if let Some(path) = address
+            .strip_prefix("unix:")
+            .filter(|path| !path.is_empty())
         {
             Place::Unix(path.into())
         } else if let Some(host) = address
