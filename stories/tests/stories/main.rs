@@ -7,6 +7,7 @@ mod arrows;
 mod authentication;
 mod contract;
 mod delivery;
+mod files;
 mod guards;
 mod jobs;
 mod limits;

@@ -23,6 +23,8 @@ use store::{
 #[derive(Debug, Deserialize)]
 pub(super) struct Fixtures {
     pub(super) config: Value,
+    /// What the file service answers to every upload.
+    pub(super) document_download_stub: Value,
     users: BTreeMap<String, FixtureUser>,
     services: BTreeMap<String, FixtureService>,
     pub(super) keys: BTreeMap<String, FixtureKey>,
