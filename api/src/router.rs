@@ -59,6 +59,21 @@ pub const ROUTES: &[Route] = &[
         "/service/{service}/template/{template}",
         Callers::Internal,
     ),
+    (
+        "GET",
+        "/service/{service}/template/{template}/file",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template/{template}/file",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template/{template}/file/{file}/archive",
+        Callers::Internal,
+    ),
     ("POST", "/service/{service}/sms-sender", Callers::Internal),
     (
         "POST",
@@ -126,6 +141,15 @@ pub fn router(api: Api) -> Router {
         .route(
             "/service/{service}/template/{template}",
             get(internal::templates::get_template).post(internal::templates::update_template),
+        )
+        .route(
+            "/service/{service}/template/{template}/file",
+            get(internal::template_files::list_template_files)
+                .post(internal::template_files::add_template_file),
+        )
+        .route(
+            "/service/{service}/template/{template}/file/{file}/archive",
+            post(internal::template_files::archive_template_file),
         )
         .route(
             "/service/{service}/sms-sender",

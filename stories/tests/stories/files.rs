@@ -2,10 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use app::{
-    documents::template_files::{self, NewTemplateFile},
-    services::NewService,
-};
+use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Channel, Clock as _};
 use providers::UploadError;
@@ -715,19 +712,21 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     let world = World::new().await;
     let mut council = council(&world).await;
     council.email = template(&world, &council, "Read ((Guide.pdf)) and ((plan.txt))").await;
-    let add = async |name: &str, bytes: &[u8], link_text: Option<&str>| {
-        let new = NewTemplateFile {
-            file_name: name.to_owned(),
-            link_text: link_text.map(str::to_owned),
-            retention_weeks: 4,
-            confirm_email: false,
-            bytes: bytes.to_vec().into(),
-        };
-        template_files::add(&world.app, council.id, council.email, new).await
+    let files = format!("/service/{}/template/{}/file", council.id, council.email);
+    let add = async |query: &str, bytes: &[u8]| {
+        let path = format!("{files}?confirm_email=false&{query}");
+        world.ask_internally("POST", &path, bytes.to_vec()).await
     };
-    let guide = add("Guide.pdf", PDF, Some("the guide")).await.unwrap();
-    add("plan.txt", b"the plan", None).await.unwrap();
-    assert!(add("evil.exe", b"MZ", None).await.is_err());
+    let guide = add("file_name=Guide.pdf&link_text=the+guide", PDF).await;
+    assert_eq!(guide.status, 201, "{}", guide.json);
+    let guide = guide.data()["id"].as_str().unwrap().to_owned();
+    assert_eq!(add("file_name=plan.txt", b"the plan").await.status, 201);
+    assert_eq!(add("file_name=evil.exe", b"MZ").await.status, 400);
+    assert_eq!(add("retention_weeks=1", b"abc").await.status, 400);
+    let long = add("file_name=a.txt&retention_weeks=79", b"abc").await;
+    assert_eq!(long.message(), "a file is kept for 1 to 78 weeks");
+    let listed = world.ask_internally("GET", &files, "").await;
+    assert_eq!(listed.data()[1]["file_name"], "plan.txt");
 
     let first = send(&world, &council, json!({"guide.PDF": "something else"})).await;
     let second = send(&world, &council, json!({})).await;
@@ -757,16 +756,15 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     );
     assert_eq!(kept(&world), 4);
 
+    let archive = async |service: domain::ServiceId| {
+        let template = council.email;
+        let path = format!("/service/{service}/template/{template}/file/{guide}/archive");
+        world.ask_internally("POST", &path, "").await.status
+    };
     let theirs = world.service("Theirs").await;
-    assert!(
-        template_files::archive(&world.app, theirs.id, council.email, guide.id)
-            .await
-            .is_err(),
-        "another service's file"
-    );
-    template_files::archive(&world.app, council.id, council.email, guide.id)
-        .await
-        .unwrap();
+    assert_eq!(archive(theirs.id).await, 404, "another service's file");
+    assert_eq!(archive(council.id).await, 200);
+    assert_eq!(archive(council.id).await, 404, "twice");
     let without = send(&world, &council, json!({})).await;
     assert_eq!(without.message(), "Missing personalisation: Guide.pdf");
     assert_eq!(someone.open(&format!("{link}/file")).await.status, 200);

@@ -16,6 +16,7 @@ fn filled(path: &str) -> String {
         "{job}",
         "{task}",
         "{document}",
+        "{file}",
     ]
     .iter()
     .fold(path.to_owned(), |path, part| path.replace(part, id))
