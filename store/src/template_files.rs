@@ -56,7 +56,8 @@ pub async fn list(
     let rows = session
         .fetch_all(
             "SELECT id, service_id, template_id, file_name, link_text, retention_weeks, confirm_email, created_at \
-             FROM template_files WHERE service_id = $1 AND template_id = $2 AND archived = $3 ORDER BY id",
+             FROM template_files WHERE service_id = $1 AND template_id = $2 AND archived = $3 \
+             ORDER BY created_at, id",
             args![service, template, false],
         )
         .await?;

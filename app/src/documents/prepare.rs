@@ -285,15 +285,14 @@ pub(super) async fn scan(app: &App, bytes: &[u8]) -> Result<&'static str, Prepar
 /// The name under which a file is saved: no folders, nothing invisible or that turns the direction of writing, and not
 /// hidden. Whatever is left ends as the file's kind does.
 fn safe_name(given: Option<&str>, extension: &str) -> String {
-    let last = given.unwrap_or_default().rsplit(['/', '\\']).next();
-    let visible: String = last
+    let visible: String = given
         .unwrap_or_default()
         .chars()
         .filter(|character| {
             !character.is_control()
                 && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
         })
-        .map(|character| if "<>:\"|?*".contains(character) { '_' } else { character })
+        .map(|character| if "/\\<>:\"|?*".contains(character) { '_' } else { character })
         .collect();
     let stem = visible.rsplit_once('.').map_or("", |(stem, _)| stem);
     let stem = stem.trim_matches(|character: char| character == '.' || character.is_whitespace());
@@ -335,8 +334,9 @@ mod tests {
     fn a_name_is_made_safe_and_ends_as_the_file_does() {
         for (given, safe) in [
             (Some("Report.PDF"), "Report.pdf"),
-            (Some("../../etc/passwd.pdf"), "passwd.pdf"),
-            (Some("C:\\Users\\ada\\a b.v2.pdf"), "a b.v2.pdf"),
+            (Some("../../etc/passwd.pdf"), "_.._etc_passwd.pdf"),
+            (Some("C:\\a b.v2.pdf"), "C__a b.v2.pdf"),
+            (Some("Report 2/3/2026.pdf"), "Report 2_3_2026.pdf"),
             (Some("invoice\u{202e}fdp.exe.pdf"), "invoicefdp.exe.pdf"),
             (Some(".pdf"), "document.pdf"),
             (Some("a\"b\r\n<c>.pdf"), "a_b_c_.pdf"),

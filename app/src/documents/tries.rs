@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(taken, 5);
         assert!(tries.take(other, now));
         assert!(!tries.take(one, now.plus(Duration::from_secs(599))));
-        assert!(tries.take(one, now.plus(Duration::from_secs(600))));
+        assert!(tries.take(one, now.plus(Duration::from_mins(10))));
     }
 
     #[test]

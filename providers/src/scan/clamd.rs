@@ -1,5 +1,5 @@
-//! ClamAV's daemon, over a socket: the file is sent in pieces (`INSTREAM`), and one line comes back. The daemon needs
-//! no access to our files, and we none to its.
+//! The daemon of `ClamAV`, over a socket: the file is sent in pieces (`INSTREAM`), and one line comes back. It needs no
+//! access to our files, and we none to its.
 
 use std::{path::PathBuf, time::Duration};
 

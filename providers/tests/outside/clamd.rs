@@ -1,4 +1,4 @@
-//! ClamAV's daemon, against a small server that speaks its protocol on a real socket.
+//! The daemon of `ClamAV`, against a small server that speaks its protocol on a real socket.
 
 use providers::{Finding, ScanError, Scanner, scan::Clamd};
 use tokio::{

@@ -75,7 +75,7 @@ described! {
         pub max_spreadsheet_rows: u32 = 100_000,
         /// The largest spreadsheet that is taken, in bytes. A workbook is held in memory while it is read, CSV is not.
         pub max_upload_bytes: u64 = 64 << 20,
-        /// Who looks for viruses in what services upload: ClamAV's daemon at `tcp:<host>:<port>` or `unix:<socket>`.
+        /// Who looks for viruses in what services upload: the daemon of `ClamAV` at `tcp:<host>:<port>` or `unix:<socket>`.
         /// While it is away, files are refused. Without it, nobody looks.
         pub virus_scanner: Option<String> = None,
         /// How long, in seconds, a stop waits for what is in hand. What is not finished then is taken up at the next
