@@ -53,7 +53,7 @@ async fn daemon() -> String {
 async fn a_file_is_sent_in_pieces_and_the_daemon_says_what_it_found() {
     let clamd = Clamd::at(&daemon().await).unwrap();
     assert_eq!(clamd.scan(b"").await, Ok(Finding::Clean));
-    assert_eq!(clamd.scan(&[b'a'; 200_000]).await, Ok(Finding::Clean));
+    assert_eq!(clamd.scan(&vec![b'a'; 200_000]).await, Ok(Finding::Clean));
     let mut infected = vec![b'a'; 200_000];
     infected.extend(b"virus");
     assert_eq!(clamd.scan(&infected).await, Ok(Finding::Virus));
