@@ -6,8 +6,8 @@
 //! keyring opens a file (`docs/decisions/files-by-email.md`). The link is known before anything is written, so a message
 //! that is refused writes nothing.
 //!
-//! [`prepare`] checks a file and makes its link, [`keep`] writes, [`remove`] takes back; [`open()`], [`confirm`] and
-//! [`read`] are for whoever comes with a link; [`remove_expired`] is the clock's.
+//! `prepare` checks a file and makes its link, `keep` writes, `remove` takes back; [`open()`], [`confirm()`] and
+//! [`read()`] are for whoever comes with a link; `remove_expired` is the clock's.
 
 mod keep;
 mod key;

@@ -142,14 +142,14 @@ async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
 async fn two_clocks_that_fire_the_same_minute_enqueue_it_once() {
     let world = World::new().await;
     let minute = app::schedule::this_minute(world.clock.now());
-    app::schedule::fire(&world.app, minute).await.unwrap();
-    app::schedule::fire(&world.app, minute).await.unwrap();
-    let lanes = app::queue_view::look(&world.app).await.unwrap().lanes;
-    assert_eq!(
-        lanes.iter().map(|lane| lane.tasks).sum::<u32>(),
-        2,
-        "the two entries that are due at nine"
-    );
+    let fire = async || {
+        app::schedule::fire(&world.app, minute).await.unwrap();
+        let lanes = app::queue_view::look(&world.app).await.unwrap().lanes;
+        lanes.iter().map(|lane| lane.tasks).sum::<u32>()
+    };
+    let once = fire().await;
+    assert!(once > 1, "several entries are due at nine");
+    assert_eq!(fire().await, once);
     world.run_tasks().await;
     world.end().await;
 }
