@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod callers;
+mod documents;
 mod headers;
 mod internal;
 pub mod problem;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::error;
 
-use crate::answer;
+use crate::{answer, v2::file_values};
 
 /// An answer that says what is wrong, in one of the two shapes.
 #[derive(Debug, Clone, PartialEq)]
@@ -252,6 +252,11 @@ pub(crate) fn accepting(
         }
         AcceptError::Empty => "Your message is empty.".to_owned(),
         AcceptError::FileOutsideEmail => "Can only send a file by email".to_owned(),
+        AcceptError::FileValue(faults) => {
+            return Problem::validation(file_values::faults(&faults));
+        }
+        AcceptError::FileRefused(refused) => file_values::refused(refused),
+        AcceptError::Files(fault) => return Problem::fault(fault),
         AcceptError::FilesNotSetUp => format!(
             "Send files by email has not been set up - add contact details for your service at \
              {admin_base_url}/services/{service}/service-settings/send-files-by-email"

@@ -8,7 +8,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Api, headers, internal, problem, status, v2};
+use crate::{Api, documents, headers, internal, problem, status, v2};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,9 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/_status", Callers::Anybody),
     ("POST", "/_status", Callers::Anybody),
     ("GET", "/metrics", Callers::Anybody),
+    ("GET", "/d/{document}/{key}", Callers::Anybody),
+    ("POST", "/d/{document}/{key}", Callers::Anybody),
+    ("GET", "/d/{document}/{key}/file", Callers::Anybody),
     ("GET", "/service", Callers::Internal),
     ("POST", "/service", Callers::Internal),
     ("POST", "/service/{service}", Callers::Internal),
@@ -54,6 +57,21 @@ pub const ROUTES: &[Route] = &[
     (
         "POST",
         "/service/{service}/template/{template}",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/template/{template}/file",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template/{template}/file",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template/{template}/file/{file}/archive",
         Callers::Internal,
     ),
     ("POST", "/service/{service}/sms-sender", Callers::Internal),
@@ -99,6 +117,14 @@ pub fn router(api: Api) -> Router {
         .route("/_status", get(status::status).post(status::status))
         .route("/metrics", get(status::metrics))
         .route(
+            "/d/{document}/{key}",
+            get(documents::show_document).post(documents::confirm_document),
+        )
+        .route(
+            "/d/{document}/{key}/file",
+            get(documents::download_document),
+        )
+        .route(
             "/service",
             get(internal::services::list_services).post(internal::services::create_service),
         )
@@ -125,6 +151,15 @@ pub fn router(api: Api) -> Router {
         .route(
             "/service/{service}/template/{template}",
             get(internal::templates::get_template).post(internal::templates::update_template),
+        )
+        .route(
+            "/service/{service}/template/{template}/file",
+            get(internal::template_files::list_template_files)
+                .post(internal::template_files::add_template_file),
+        )
+        .route(
+            "/service/{service}/template/{template}/file/{file}/archive",
+            post(internal::template_files::archive_template_file),
         )
         .route(
             "/service/{service}/sms-sender",

@@ -7,6 +7,7 @@
 mod audit;
 pub mod deliver;
 pub mod demo;
+pub mod documents;
 mod group_commit;
 pub mod jobs;
 pub mod keyring;
@@ -65,6 +66,7 @@ pub struct Parts {
     pub(crate) templates: templates::Templates,
     pub(crate) buckets: limits::Buckets,
     pub(crate) spent: limits::Spent,
+    pub(crate) document_tries: documents::Tries,
 }
 
 /// What an [`App`] is built over.
@@ -122,6 +124,7 @@ impl App {
             signals,
             keeper,
             spent,
+            document_tries: documents::Tries::default(),
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use domain::Entropy;
-use providers::{EmailProvider, LetterProvider, SmsProvider};
+use providers::{EmailProvider, FileService, LetterProvider, Scanner, SmsProvider};
 
 /// A provider with its share of the traffic.
 pub struct Weighted<P: ?Sized> {
@@ -31,6 +31,10 @@ pub struct Providers {
     pub sms: Vec<Weighted<dyn SmsProvider>>,
     /// For letters.
     pub letter: Vec<Weighted<dyn LetterProvider>>,
+    /// For files by e-mail, where they go to somebody else's service instead of into our own store.
+    pub file_service: Option<Arc<dyn FileService>>,
+    /// Looks for viruses in what people upload.
+    pub scanner: Option<Arc<dyn Scanner>>,
 }
 
 impl fmt::Debug for Providers {
@@ -60,6 +64,8 @@ impl fmt::Debug for Providers {
                     .map(|one| one.provider.name())
                     .collect::<Vec<_>>(),
             )
+            .field("file_service", &self.file_service)
+            .field("scanner", &self.scanner)
             .finish()
     }
 }

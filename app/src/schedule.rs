@@ -64,6 +64,8 @@ const TABLE: &[Entry] = &[
     every(1, tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS),
     every(10, tasks::CHECK_FOR_MISSING_ROWS),
     every(15, tasks::REPLAY_CREATED),
+    // A file is not shown a moment longer than it may be; how soon after that its bytes go is less urgent.
+    every(10, tasks::REMOVE_EXPIRED_DOCUMENTS),
     every(60, tasks::PREPARE_PARTITIONS),
     daily(0, 5, tasks::TIMEOUT_SENDING),
     daily(3, 0, tasks::DELETE_OLD_NOTIFICATIONS),

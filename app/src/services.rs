@@ -165,6 +165,24 @@ pub async fn set_mode(
     }
 }
 
+/// Sets how recipients of a service's files reach it – a page, an e-mail address or a phone number: whoever sends files
+/// needs one (public-api §9.2).
+pub async fn set_contact_link(
+    app: &App,
+    id: ServiceId,
+    contact_link: Option<&str>,
+) -> Result<(), ServiceError> {
+    let mut tx = app.write().await?;
+    let found = store::services::set_contact_link(&mut tx, id, contact_link).await?;
+    tx.commit().await?;
+    app.tenants.forget(id).await;
+    if found {
+        Ok(())
+    } else {
+        Err(ServiceError::NoSuch("service"))
+    }
+}
+
 /// A key that was just made: the only moment at which it can be read.
 #[derive(Debug, Clone)]
 pub struct MadeKey {

@@ -36,6 +36,10 @@ pub struct Settings {
     pub email_domain: String,
     /// Where people find the console; named in some error texts. No slash at the end.
     pub admin_base_url: String,
+    /// Where recipients download files: links begin with it. No slash at the end.
+    pub files_root: String,
+    /// The largest file by e-mail, in bytes.
+    pub max_file_bytes: u64,
     /// What a text fragment costs at home (public-api §14.2).
     pub sms_rate: Money,
     /// The most rows of a spreadsheet (workers §4.3).
@@ -53,6 +57,8 @@ impl Default for Settings {
         Self {
             email_domain: "notify.example.com".to_owned(),
             admin_base_url: "http://127.0.0.1:6011".to_owned(),
+            files_root: "http://127.0.0.1:6011".to_owned(),
+            max_file_bytes: 2 << 20,
             sms_rate: Money {
                 micropounds: 23_300,
             },

@@ -9,7 +9,7 @@ use queue::{NewTask, Pool, Task, Verdict, Work};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{App, deliver, jobs, lingering, receipts, retention, schedule};
+use crate::{App, deliver, documents, jobs, lingering, receipts, retention, schedule};
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
 const DELIVER_SMS: &str = "deliver_sms.v1";
@@ -40,6 +40,8 @@ const DELETE_NOTIFICATIONS: &str = "delete-notifications-for-service-and-type.v1
 pub(crate) const REMOVE_JOB_FILES: &str = "remove_sms_email_jobs.v1";
 /// Fired by the clock.
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
+/// Fired by the clock.
+pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
 
 const SEND_EMAIL: &str = "send-email-tasks";
 const SEND_SMS: &str = "send-sms-tasks";
@@ -301,6 +303,7 @@ impl Work for App {
             }
             REMOVE_JOB_FILES => retention::remove_job_files(self, task).await,
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
+            REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
             other => Verdict::GiveUp(format!(
                 "this program knows no task `{other}`: a newer one may have left it"
             )),

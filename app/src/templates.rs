@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use content::{emails::EmailTemplate, placeholders::NameSet, text_messages::TextMessageTemplate};
 use domain::{Channel, Lane, ServiceId, TemplateId, UserId};
 use moka::future::Cache;
-pub use store::templates::Template;
+pub use store::{template_files::TemplateFile, templates::Template};
 
 use crate::App;
 
@@ -19,6 +19,8 @@ pub struct Prepared {
     pub template: Template,
     /// Its text, parsed.
     pub text: Text,
+    /// The files that go with every e-mail made from it now; at a version that is not looked up.
+    pub files: Vec<TemplateFile>,
 }
 
 /// The parsed text of a template.
@@ -42,7 +44,11 @@ impl Prepared {
             }
             Channel::Letter => Text::Letter,
         };
-        Self { template, text }
+        Self {
+            template,
+            text,
+            files: Vec::new(),
+        }
     }
 
     /// The names for which it wants values.
@@ -77,6 +83,13 @@ impl Templates {
     }
 }
 
+impl Templates {
+    /// The current version of this template is looked up anew.
+    pub(crate) async fn forget(&self, service: ServiceId, id: TemplateId) {
+        self.current.invalidate(&(service, id)).await;
+    }
+}
+
 /// A template of a service at its current version, at most two seconds old.
 pub async fn find(
     app: &App,
@@ -84,8 +97,15 @@ pub async fn find(
     id: TemplateId,
 ) -> Result<Option<Arc<Prepared>>, Arc<store::Error>> {
     let load = async {
-        let found = store::templates::find(&mut app.store.read().await?, service, id).await?;
-        Ok::<_, store::Error>(found.map(|template| Arc::new(Prepared::new(template))))
+        let mut session = app.store.read().await?;
+        let Some(template) = store::templates::find(&mut session, service, id).await? else {
+            return Ok(None);
+        };
+        let mut prepared = Prepared::new(template);
+        if prepared.template.template_type == Channel::Email {
+            prepared.files = store::template_files::list(&mut session, service, id).await?;
+        }
+        Ok::<_, store::Error>(Some(Arc::new(prepared)))
     };
     app.templates
         .current

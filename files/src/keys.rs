@@ -20,6 +20,16 @@ impl Key {
         Self(format!("letters/service-{service}/{notification}.pdf"))
     }
 
+    /// A file that a recipient downloads, sealed with the key in the link (public-api §9).
+    pub fn document(service: Uuid, document: Uuid) -> Self {
+        Self(format!("documents/service-{service}/{document}"))
+    }
+
+    /// A file that belongs to an e-mail template; sealed (public-api §9.3).
+    pub fn template_file(service: Uuid, file: Uuid) -> Self {
+        Self(format!("template-files/service-{service}/{file}"))
+    }
+
     pub(crate) fn path(&self) -> Path {
         Path::from(self.0.as_str())
     }

@@ -16,17 +16,21 @@
 //!
 //! Times are given by the caller, as `at` in each message; nothing here looks at the clock.
 
+pub mod documents;
 pub mod email;
 mod http;
 pub mod letter;
 mod outcome;
+pub mod scan;
 mod secret;
 pub mod sink;
 pub mod sms;
 
+pub use documents::{FileService, Upload, UploadError};
 pub use email::{Email, EmailProvider};
 pub use letter::{Letter, LetterProvider, Postage};
 pub use outcome::{Detail, Handed, Refusal, SendError, SettingsError};
+pub use scan::{Finding, ScanError, Scanner};
 pub use secret::Secret;
 pub use sink::Sink;
 pub use sms::{Sms, SmsProvider};

@@ -7,8 +7,10 @@ use app::{App, Foundations, Providers, Sink, Weighted};
 use domain::{Clock, Entropy, Private};
 use files::Files;
 use providers::{
-    EmailProvider, LetterProvider, SmsProvider,
+    EmailProvider, FileService, LetterProvider, SmsProvider,
+    documents::{HttpFileService, HttpFileServiceSettings},
     email::smtp::SmtpRelay,
+    scan::Clamd,
     sms::{http::HttpSms, twilio::Twilio},
 };
 use store::{Store, Vault};
@@ -118,7 +120,25 @@ pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> 
         provider: Arc::new(sink.clone()) as Arc<dyn LetterProvider>,
         priority: 100,
     });
+    found.file_service = file_service(settings)?;
+    if let Some(address) = &settings.virus_scanner {
+        found.scanner = Some(Arc::new(Clamd::at(address)?));
+    }
     Ok(found)
+}
+
+/// The file service that the settings name, if they name one.
+fn file_service(settings: &Settings) -> anyhow::Result<Option<Arc<dyn FileService>>> {
+    let downloads = &settings.file_downloads;
+    let Some(root) = &downloads.service else {
+        return Ok(None);
+    };
+    let service = HttpFileService::new(HttpFileServiceSettings {
+        root: root.clone(),
+        token: downloads.service_token.clone().unwrap_or_default(),
+        timeout_seconds: downloads.service_timeout_seconds,
+    })?;
+    Ok(Some(Arc::new(service)))
 }
 
 impl Platform {

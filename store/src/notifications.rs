@@ -82,6 +82,8 @@ pub struct NewNotification {
     pub phone_prefix: Option<String>,
     /// How many times the home rate.
     pub rate_multiplier: Option<u32>,
+    /// How many files went with it.
+    pub documents: u32,
     /// Who sent it by hand or by job.
     pub created_by: Option<UserId>,
     /// When it was accepted.
@@ -125,6 +127,7 @@ static TABLE: Table = Table::new(
         ("phone_prefix", ColumnType::Text),
         ("rate_multiplier", ColumnType::Int),
         ("billable_units", ColumnType::Int),
+        ("documents", ColumnType::Int),
         ("created_by", ColumnType::Id),
         ("created_at", ColumnType::Time),
         ("updated_at", ColumnType::Time),
@@ -155,6 +158,7 @@ impl NewNotification {
             self.phone_prefix,
             self.rate_multiplier,
             0i64,
+            self.documents,
             self.created_by,
             self.created_at,
             updated_at,

@@ -111,6 +111,21 @@ pub async fn set_mode(
     Ok(touched == 1)
 }
 
+/// Sets how recipients of files reach a service; false if there is no such service.
+pub async fn set_contact_link(
+    tx: &mut Tx,
+    id: ServiceId,
+    contact_link: Option<&str>,
+) -> Result<bool, Error> {
+    let touched = tx
+        .execute(
+            "UPDATE services SET contact_link = $2 WHERE id = $1",
+            args![id, contact_link],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
 /// The service with this id.
 pub async fn find(session: &mut Session, id: ServiceId) -> Result<Option<Service>, Error> {
     let row = session

@@ -5,12 +5,16 @@
 //! misbehave. The same stories run on `SQLite` and, where `PILLARBOX_TEST_DATABASE` names a server, on PostgreSQL.
 
 mod database;
+mod file_outside;
 mod outside;
 mod providers;
+mod recipient;
 mod service;
 mod world;
 
+pub use file_outside::{FakeFileService, FakeScanner};
 pub use outside::{ManualClock, SeededEntropy};
 pub use providers::{FakeEmail, FakeSms, Gate, Mood};
+pub use recipient::{Page, Recipient};
 pub use service::{Council, Key};
 pub use world::{Answer, INTERNAL_CLIENT, INTERNAL_SECRET, World};

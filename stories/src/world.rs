@@ -38,7 +38,7 @@ pub struct World {
     pub email: Arc<FakeEmail>,
     /// Who takes texts.
     pub sms: Arc<FakeSms>,
-    router: Router,
+    pub(crate) router: Router,
     runner: Runner,
     database: Database,
     expects_dead_letters: bool,
@@ -73,15 +73,16 @@ impl Answer {
 impl World {
     /// A new world on a Monday morning.
     pub async fn new() -> Self {
-        Self::with(None).await
+        Self::like(|_, _| {}).await
     }
 
     /// One in which this provider takes the e-mails.
     pub async fn with_email_provider(provider: Arc<dyn EmailProvider>) -> Self {
-        Self::with(Some(provider)).await
+        Self::like(|_, providers| providers.email[0].provider = provider).await
     }
 
-    async fn with(provider: Option<Arc<dyn EmailProvider>>) -> Self {
+    /// One that is set up otherwise, or with others outside.
+    pub async fn like(change: impl FnOnce(&mut app::Settings, &mut Providers)) -> Self {
         let entropy = Arc::new(SeededEntropy::new(rand::rng().random_seed()));
         let mut random = [0; 16];
         entropy.fill(&mut random);
@@ -90,7 +91,7 @@ impl World {
         std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
             .expect("a key file can be written");
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
-        Self::over(database, entropy, provider, clock, app::Settings::default()).await
+        Self::over(database, entropy, change, clock).await
     }
 
     /// A world in which everything that is drawn comes from a seed, over a copy of an embedded database that was migrated
@@ -102,19 +103,17 @@ impl World {
         std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
             .expect("a key file can be written");
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
-        let settings = app::Settings {
-            job_rows_at_once: 3,
-            ..app::Settings::default()
+        let few_rows = |settings: &mut app::Settings, _: &mut Providers| {
+            settings.job_rows_at_once = 3;
         };
-        Self::over(database, entropy, None, clock, settings).await
+        Self::over(database, entropy, few_rows, clock).await
     }
 
     async fn over(
         database: Database,
         entropy: Arc<SeededEntropy>,
-        provider: Option<Arc<dyn EmailProvider>>,
+        change: impl FnOnce(&mut app::Settings, &mut Providers),
         clock: Arc<ManualClock>,
-        settings: app::Settings,
     ) -> Self {
         let keyring = database.directory().join("keyring");
         let vault = Vault::open_file(&keyring, entropy.clone()).expect("the key file is good");
@@ -124,22 +123,25 @@ impl World {
         store.migrate().await.expect("the database can be migrated");
         let files = database.directory().join("files");
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
+        let mut settings = app::Settings::default();
+        let mut providers = Providers {
+            email: vec![Weighted {
+                provider: email.clone(),
+                priority: 100,
+            }],
+            sms: vec![Weighted {
+                provider: sms.clone(),
+                priority: 100,
+            }],
+            ..Providers::default()
+        };
+        change(&mut settings, &mut providers);
         let app = App::new(
             settings,
             Foundations {
                 store,
                 files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
-                providers: Providers {
-                    email: vec![Weighted {
-                        provider: provider.unwrap_or_else(|| email.clone()),
-                        priority: 100,
-                    }],
-                    sms: vec![Weighted {
-                        provider: sms.clone(),
-                        priority: 100,
-                    }],
-                    letter: Vec::new(),
-                },
+                providers,
                 clock: clock.clone(),
                 entropy,
             },
@@ -177,7 +179,13 @@ impl World {
         self.app.store().close().await;
         let entropy = Arc::new(SeededEntropy::new(u64::from_be_bytes(random)));
         let settings = self.app.settings.clone();
-        Self::over(self.database, entropy, None, self.clock, settings).await
+        Self::over(
+            self.database,
+            entropy,
+            |ours, _| *ours = settings,
+            self.clock,
+        )
+        .await
     }
 
     /// Works on all that is ready, and on what that makes ready; how many tasks it was.

@@ -7,6 +7,7 @@ pub(crate) mod senders;
 pub(crate) mod services;
 pub(crate) mod sink;
 pub(crate) mod spreadsheets;
+pub(crate) mod template_files;
 pub(crate) mod templates;
 
 use axum::body::Body;

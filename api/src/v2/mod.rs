@@ -1,5 +1,6 @@
 //! The public API, version 2. One file for each endpoint.
 
+pub(crate) mod file_values;
 mod get_notification;
 mod list_notifications;
 mod schema;

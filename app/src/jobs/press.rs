@@ -105,6 +105,7 @@ impl<'a> Press<'a> {
             international: addressed.international,
             phone_prefix: addressed.phone_prefix,
             rate_multiplier: addressed.rate_multiplier,
+            documents: 0,
             created_by: self.job.created_by,
             created_at: self.now,
             problem: addressed.problem,

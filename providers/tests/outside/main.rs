@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod clamd;
+mod file_service;
 mod http_server;
 mod http_sms;
 mod messages;

@@ -78,6 +78,9 @@ described! {
         pub max_spreadsheet_rows: u32 = 100_000,
         /// The largest spreadsheet that is taken, in bytes. A workbook is held in memory while it is read, CSV is not.
         pub max_upload_bytes: u64 = 64 << 20,
+        /// Who looks for viruses in what services upload: the daemon of `ClamAV` at `tcp:<host>:<port>` or `unix:<socket>`.
+        /// While it is away, files are refused. Without it, nobody looks.
+        pub virus_scanner: Option<String> = None,
         /// How long, in seconds, a stop waits for what is in hand. What is not finished then is taken up at the next
         /// start. Lower it where the platform is killed sooner than that.
         pub stop_seconds: u64 = 8,
@@ -85,6 +88,8 @@ described! {
     groups {
         /// What is logged and how.
         pub log: Log,
+        /// Files by e-mail.
+        pub file_downloads: FileDownloads,
         /// How many tasks are worked on at once.
         pub workers: Workers,
         /// Who takes messages from us.
@@ -100,6 +105,25 @@ described! {
         /// `error`, `warn`, `info`, `debug` or `trace`; or a filter such as `warn,app=debug`. Raise it to see more of
         /// what happens; recipients and contents are logged at no level.
         pub level: String = "info".to_owned(),
+    }
+}
+
+described! {
+    /// Files by e-mail: where recipients download them.
+    pub struct FileDownloads {
+        /// What the links in e-mails begin with, without a slash at the end: a name of yours that leads to this
+        /// platform's paths under `/d/`, best one of its own. Without it, the platform's own address. Set it before
+        /// files are sent to real people.
+        pub root: Option<String> = None,
+        /// The largest file, in bytes. Has no effect where files go to another service.
+        pub max_bytes: u64 = 2 << 20,
+        /// The internal root of a file service of your own, such as `https://files.internal`, to which files go instead
+        /// of being kept here.
+        pub service: Option<String> = None,
+        /// What that service knows us by: its bearer token.
+        pub service_token: Option<Secret> = None,
+        /// How long, in seconds, that service may take for a file.
+        pub service_timeout_seconds: u64 = 30,
     }
 }
 
@@ -204,6 +228,11 @@ impl Settings {
                 .admin_base_url
                 .clone()
                 .unwrap_or_else(|| format!("http://{}", self.listen)),
+            files_root: self.file_downloads.root.as_deref().map_or_else(
+                || format!("http://{}", self.listen),
+                |root| root.trim_end_matches('/').to_owned(),
+            ),
+            max_file_bytes: self.file_downloads.max_bytes,
             sms_rate: app::Money {
                 micropounds: self.sms_rate_micropounds,
             },
@@ -253,6 +282,10 @@ mod tests {
             database: Some("postgres://ada:hunter2@db/pillarbox".into()),
             internal_secret: Some("hunter2".into()),
             keyring: Some("1 hunter2".into()),
+            file_downloads: FileDownloads {
+                service_token: Some("hunter2".into()),
+                ..FileDownloads::default()
+            },
             ..Settings::default()
         };
         assert!(!format!("{settings:?}").contains("hunter2"));

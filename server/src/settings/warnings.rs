@@ -9,6 +9,8 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
         one_channel_to_nobody(settings),
         the_domain_of_examples(settings),
         open_door(settings),
+        unscanned_files(settings),
+        own_limits_elsewhere(settings),
     ]
     .into_iter()
     .flatten()
@@ -58,6 +60,26 @@ fn open_door(settings: &Settings) -> Option<String> {
     (outside && !settings.trust_forwarded_proto).then(|| {
         "the platform listens on every network and speaks no TLS: put a proxy before it, and set trust_forwarded_proto"
             .to_owned()
+    })
+}
+
+/// Only where files are meant for real people: links of their own, and nobody else who looks.
+fn unscanned_files(settings: &Settings) -> Option<String> {
+    let downloads = &settings.file_downloads;
+    let unscanned =
+        downloads.root.is_some() && downloads.service.is_none() && settings.virus_scanner.is_none();
+    unscanned.then(|| {
+        "nobody looks for viruses in files by e-mail: set virus_scanner, or be sure that services only send files of \
+         their own"
+            .to_owned()
+    })
+}
+
+fn own_limits_elsewhere(settings: &Settings) -> Option<String> {
+    let downloads = &settings.file_downloads;
+    let limit = Settings::default().file_downloads.max_bytes;
+    (downloads.service.is_some() && downloads.max_bytes != limit).then(|| {
+        "file_downloads.max_bytes has no effect: the file service that files go to has a limit of its own".to_owned()
     })
 }
 

@@ -8,6 +8,7 @@ mod auditors;
 mod authentication;
 mod contract;
 mod delivery;
+mod files;
 mod guards;
 mod jobs;
 mod limits;

@@ -15,6 +15,8 @@ fn filled(path: &str) -> String {
         "{template}",
         "{job}",
         "{task}",
+        "{document}",
+        "{file}",
     ]
     .iter()
     .fold(path.to_owned(), |path, part| path.replace(part, id))
@@ -36,6 +38,10 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                 .as_u16()
         };
         match callers {
+            // A link that leads nowhere says so to everybody.
+            Callers::Anybody if path.starts_with("/d/") => {
+                assert_eq!(status(None).await, 404, "{method} {path}");
+            }
             Callers::Anybody => assert_eq!(status(None).await, 200, "{method} {path}"),
             Callers::Service => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");

@@ -11,8 +11,8 @@ use content::{
 use domain::{Channel, NotificationId, ReplyToId, TemplateId};
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, check_channel, check_reach, find_template, is_file, keep};
-use crate::{App, Caller, Prepared, Tenant, templates::Text};
+use super::{AcceptError, Keep, check_channel, check_reach, files, find_template, keep};
+use crate::{App, Caller, Prepared, Tenant, documents, templates::Text};
 
 /// The most bytes of an e-mail's body (public-api §13.3).
 const MAX_BODY_BYTES: usize = 2_000_000;
@@ -71,7 +71,8 @@ pub async fn email(
     let Text::Email(text) = &prepared.text else {
         unreachable!("find_template compares the type");
     };
-    let values = Values::from_json(&order.personalisation);
+    files::stand_in(&mut order.personalisation, &prepared.files);
+    let mut values = Values::from_json(&order.personalisation);
     let missing = text.missing(&values);
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
@@ -81,30 +82,48 @@ pub async fn email(
     }
     let reply_to = find_reply_to(&caller.tenant, order.email_reply_to_id)?;
     check_reach(caller, &order.as_given)?;
-    if order.personalisation.values().any(is_file) {
-        return Err(AcceptError::FilesNotSetUp);
-    }
+    let normalised = order.email_address.normalised();
+    let personalisation = &mut order.personalisation;
+    let taken_up = files::take_up(app, caller, &prepared.files, personalisation, &normalised);
+    let drafts = match taken_up.await? {
+        Some(drafts) => {
+            values = Values::from_json(&order.personalisation);
+            drafts
+        }
+        None => Vec::new(),
+    };
     let body = text.content(&values);
     if body.len() > MAX_BODY_BYTES {
         return Err(AcceptError::EmailTooLong { bytes: body.len() });
     }
     let subject = text.subject(&values);
-    let id = keep(
+    documents::keep(app, &drafts)
+        .await
+        .map_err(AcceptError::Files)?;
+    let kept = keep(
         app,
         caller,
         Keep {
             channel: Channel::Email,
             prepared: prepared.clone(),
             recipient: tidy(&order.as_given).into(),
-            normalised: order.email_address.normalised(),
+            normalised,
             personalisation: order.personalisation,
             unsubscribe_url: order.one_click_unsubscribe_url.clone(),
             reference: order.reference.clone(),
             reply_to_text: reply_to,
+            documents: u32::try_from(drafts.len()).unwrap_or(u32::MAX),
             phone: None,
         },
     )
-    .await?;
+    .await;
+    let id = match kept {
+        Ok(id) => id,
+        Err(refused) => {
+            documents::remove(app, &drafts).await;
+            return Err(refused);
+        }
+    };
     Ok(AcceptedEmail {
         id,
         reference: order.reference,

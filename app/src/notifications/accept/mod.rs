@@ -2,6 +2,7 @@
 //! failure answers.
 
 mod email;
+mod files;
 pub(crate) mod sms;
 
 use std::sync::Arc;
@@ -13,11 +14,12 @@ use serde_json::{Map, Value};
 use store::notifications::{Contents, NewNotification};
 
 pub use email::{AcceptedEmail, EmailOrder, email};
+pub use files::FileFault;
 pub use sms::{AcceptedSms, SmsOrder, sms};
 
 use super::simulated::is_simulated;
 use crate::{
-    App, Caller, DoorError, KeepError, Prepared,
+    App, Caller, DoorError, KeepError, Prepared, documents,
     group_commit::{Parcel, Place},
     templates,
 };
@@ -54,9 +56,18 @@ pub enum AcceptError {
     /// A file in a message that cannot carry one.
     #[error("only an e-mail can carry a file")]
     FileOutsideEmail,
-    /// Files cannot be sent yet.
+    /// What is wrong with a file among the values: of the first that has anything wrong.
+    #[error("a file value is wrong")]
+    FileValue(Vec<FileFault>),
+    /// Whoever sends files needs a link by which recipients reach them.
     #[error("files by e-mail are not set up")]
     FilesNotSetUp,
+    /// A file is not taken.
+    #[error("a file is not taken")]
+    FileRefused(documents::Refused),
+    /// A file could not be dealt with.
+    #[error("a file could not be dealt with")]
+    Files(#[source] documents::Fault),
     /// The service has no such text message sender.
     #[error("no such text message sender")]
     NoSuchSmsSender(String),
@@ -106,6 +117,15 @@ pub enum AcceptError {
 impl From<store::Error> for AcceptError {
     fn from(error: store::Error) -> Self {
         Self::Store(Arc::new(error))
+    }
+}
+
+impl From<documents::PrepareError> for AcceptError {
+    fn from(error: documents::PrepareError) -> Self {
+        match error {
+            documents::PrepareError::Refused(refused) => Self::FileRefused(refused),
+            documents::PrepareError::Fault(fault) => Self::Files(fault),
+        }
     }
 }
 
@@ -189,6 +209,7 @@ struct Keep {
     unsubscribe_url: Option<String>,
     reference: Option<String>,
     reply_to_text: Option<String>,
+    documents: u32,
     phone: Option<PhoneFacts>,
 }
 
@@ -247,6 +268,7 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
         international,
         phone_prefix,
         rate_multiplier,
+        documents: message.documents,
         created_by: None,
         created_at: now,
         problem: None,

@@ -87,6 +87,7 @@ pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<Accepted
             unsubscribe_url: None,
             reference: order.reference.clone(),
             reply_to_text: sender.clone(),
+            documents: 0,
             phone: Some(PhoneFacts {
                 international: phone.is_international(),
                 prefix: phone.country_prefix(),

@@ -23,6 +23,8 @@ use store::{
 #[derive(Debug, Deserialize)]
 pub(super) struct Fixtures {
     pub(super) config: Value,
+    /// What the file service answers to every upload.
+    pub(super) document_download_stub: Value,
     users: BTreeMap<String, FixtureUser>,
     services: BTreeMap<String, FixtureService>,
     pub(super) keys: BTreeMap<String, FixtureKey>,
@@ -369,6 +371,7 @@ impl Fixtures {
             international: fixture.international,
             phone_prefix: fixture.phone_prefix.clone(),
             rate_multiplier: fixture.rate_multiplier,
+            documents: 0,
             created_by: fixture.created_by.as_ref().map(|user| self.users[user].id),
             created_at: fixture.created_at,
             problem: None,

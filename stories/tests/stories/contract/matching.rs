@@ -96,6 +96,12 @@ fn compare_pattern(
                 true
             }
             (Some(_), _) => false,
+            (None, Some(text)) if other.starts_with("$re:") => {
+                let expression = other.trim_start_matches("$re:");
+                let expression =
+                    regex::Regex::new(expression).map_err(|error| error.to_string())?;
+                expression.is_match(text)
+            }
             (None, _) => return Err(format!("the pattern {other} is not known")),
         },
     };

@@ -10,7 +10,7 @@ use axum::{
 };
 use domain::Clock as _;
 use serde_json::Value;
-use stories::World;
+use stories::{FakeFileService, World};
 use tower::ServiceExt as _;
 
 use super::{Case, Expected, Request, fixtures::Fixtures, matching, tokens::Tokens};
@@ -35,7 +35,15 @@ struct Raw {
 
 impl<'a> Platform<'a> {
     pub(super) async fn new(fixtures: &'a Fixtures) -> Self {
-        let world = World::new().await;
+        let stub = &fixtures.document_download_stub["json"]["document"]["url"];
+        let stub = stub.as_str().expect("the stub answers with a link");
+        let host = fixtures.config["document_download_external_host"].as_str();
+        let world = World::like(|settings, providers| {
+            host.expect("the fixtures say it")
+                .clone_into(&mut settings.files_root);
+            providers.file_service = Some(Arc::new(FakeFileService::with_link(stub)));
+        })
+        .await;
         let mut tx = world.app.store().write().await.unwrap();
         fixtures
             .load(&mut tx, world.app.store().vault(), world.clock.now())

@@ -1,0 +1,53 @@
+//! The name of a download in a header (RFC 6266, RFC 8187): once in ASCII for old programs, once as it is.
+
+use std::fmt::Write as _;
+
+use http::HeaderValue;
+
+/// Something to keep under this name.
+pub(super) fn attachment(name: &str) -> HeaderValue {
+    let ascii: String = name.chars().map(plain).collect();
+    let mut value = format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''");
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            value.push(char::from(byte));
+        } else {
+            let _ = write!(value, "%{byte:02X}");
+        }
+    }
+    HeaderValue::from_str(&value).expect("it is printable ASCII")
+}
+
+/// What can stand between quotes as it is, and is not taken for an escape by anybody.
+fn plain(character: char) -> char {
+    match character {
+        '"' | '\\' | '%' | '/' => '_',
+        ' '..='~' => character,
+        _ => '_',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_its_quotes_or_its_header() {
+        for (name, value) in [
+            (
+                "a b.pdf",
+                "attachment; filename=\"a b.pdf\"; filename*=UTF-8''a%20b.pdf",
+            ),
+            (
+                "Übersicht.csv",
+                "attachment; filename=\"_bersicht.csv\"; filename*=UTF-8''%C3%9Cbersicht.csv",
+            ),
+            (
+                "a\"; x=\"\r\nb\\%.txt",
+                "attachment; filename=\"a_; x=___b__.txt\"; filename*=UTF-8''a%22%3B%20x%3D%22%0D%0Ab%5C%25.txt",
+            ),
+        ] {
+            assert_eq!(attachment(name), value);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What a recipient sees who follows the link to a file: pages without scripts, and the file itself (public-api §9).
+//!
+//! An unknown file, an expired one and a wrong key are answered alike. A name is shown, and a file handed out, only to
+//! whoever has confirmed the address, where the sender wants that.
+
+mod disposition;
+mod page;
+
+use app::documents::{self, Confirmed, Opened, PASS_SECONDS};
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use tracing::error;
+
+use crate::Api;
+
+const COOKIE: &str = "document_pass";
+/// A form with one address.
+const MAX_FORM_BYTES: usize = 16 << 10;
+/// After how long somebody who guessed too often may try again.
+const WAIT_SECONDS: u32 = 600;
+
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
+const DOWNLOAD_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+
+/// `GET /d/<document>/<key>`
+pub(crate) async fn show_document(
+    State(api): State<Api>,
+    Path((document, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let opened = match open(&api, &document, &key).await {
+        Ok(opened) => opened,
+        Err(answer) => return answer,
+    };
+    let link = link(&document, &key);
+    if opened.may_download(&api.app, pass(&headers)) {
+        html(StatusCode::OK, page::download(&opened, &link))
+    } else {
+        html(StatusCode::OK, page::confirm(&opened, &link, None))
+    }
+}
+
+/// `POST /d/<document>/<key>`: the recipient confirms the address.
+pub(crate) async fn confirm_document(
+    State(api): State<Api>,
+    Path((document, key)): Path<(String, String)>,
+    body: Body,
+) -> Response {
+    let opened = match open(&api, &document, &key).await {
+        Ok(opened) => opened,
+        Err(answer) => return answer,
+    };
+    let link = link(&document, &key);
+    if opened.may_download(&api.app, None) {
+        return see_other(&link);
+    }
+    let address = match Limited::new(body, MAX_FORM_BYTES).collect().await {
+        Ok(form) => field(&form.to_bytes(), "email_address"),
+        Err(_) => String::new(),
+    };
+    if address.trim().is_empty() {
+        let page = page::confirm(&opened, &link, Some(page::Mistake::Nothing));
+        return html(StatusCode::BAD_REQUEST, page);
+    }
+    match documents::confirm(&api.app, &opened, &address) {
+        Confirmed::Pass(pass) => passed(&api, &document, &link, &pass),
+        Confirmed::Wrong => html(
+            StatusCode::FORBIDDEN,
+            page::confirm(&opened, &link, Some(page::Mistake::Wrong)),
+        ),
+        Confirmed::TooOften => {
+            let page = page::confirm(&opened, &link, Some(page::Mistake::TooOften));
+            let mut answer = html(StatusCode::TOO_MANY_REQUESTS, page);
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, WAIT_SECONDS.into());
+            answer
+        }
+    }
+}
+
+/// `GET /d/<document>/<key>/file`
+pub(crate) async fn download_document(
+    State(api): State<Api>,
+    method: Method,
+    Path((document, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let opened = match open(&api, &document, &key).await {
+        Ok(opened) => opened,
+        Err(answer) => return answer,
+    };
+    if !opened.may_download(&api.app, pass(&headers)) {
+        return see_other(&link(&document, &key));
+    }
+    if method == Method::HEAD {
+        return file(&opened, Body::empty());
+    }
+    match documents::read(&api.app, &opened).await {
+        Ok(Some(bytes)) => file(&opened, Body::from(bytes)),
+        Ok(None) => html(StatusCode::NOT_FOUND, page::not_found()),
+        Err(fault) => failed(&fault),
+    }
+}
+
+/// The file behind a link, or the answer that there is none.
+async fn open(api: &Api, document: &str, key: &str) -> Result<Opened, Response> {
+    match documents::open(&api.app, document, key).await {
+        Ok(Some(opened)) => Ok(opened),
+        Ok(None) => Err(html(StatusCode::NOT_FOUND, page::not_found())),
+        Err(fault) => Err(failed(&*fault)),
+    }
+}
+
+fn failed(fault: &(dyn std::error::Error + 'static)) -> Response {
+    error!(error = fault, "a file cannot be shown: {fault}");
+    html(StatusCode::INTERNAL_SERVER_ERROR, page::failed())
+}
+
+/// The path of a link; ids and keys are made of characters that need no escaping, and one that opened has no others.
+fn link(document: &str, key: &str) -> String {
+    format!("/d/{document}/{key}")
+}
+
+fn passed(api: &Api, document: &str, link: &str, pass: &str) -> Response {
+    let secure = if api.app.settings.files_root.starts_with("https:") {
+        "; Secure"
+    } else {
+        ""
+    };
+    let cookie = format!(
+        "{COOKIE}={pass}; Path=/d/{document}; Max-Age={PASS_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+    );
+    let mut answer = see_other(link);
+    let cookie = HeaderValue::from_str(&cookie).expect("an id and base64 are a header value");
+    answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    answer
+}
+
+fn see_other(link: &str) -> Response {
+    let to = HeaderValue::from_str(link).expect("an id and a key are a header value");
+    let mut answer = StatusCode::SEE_OTHER.into_response();
+    answer.headers_mut().insert(header::LOCATION, to);
+    unlisted(answer)
+}
+
+/// The pass that the browser brings, if it brings one.
+fn pass(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(header::COOKIE).into_iter();
+    let mut pairs = cookies
+        .filter_map(|cookies| cookies.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, pass)| pass)
+}
+
+fn field(form: &[u8], name: &str) -> String {
+    form_urlencoded::parse(form)
+        .find(|(found, _)| found == name)
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// The file, as something to keep and never as something to run.
+fn file(opened: &Opened, body: Body) -> Response {
+    let mut answer = Response::new(body);
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(opened.mime_type()),
+    );
+    headers.insert(header::CONTENT_LENGTH, opened.size_bytes().into());
+    headers.insert(
+        header::CONTENT_DISPOSITION,
+        disposition::attachment(opened.name.reveal()),
+    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, DOWNLOAD_POLICY);
+    unlisted(answer)
+}
+
+fn html(status: StatusCode, page: String) -> Response {
+    let mut answer = (status, page).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, page::policy());
+    unlisted(answer)
+}
+
+/// No search engine keeps it, and no site that it links to learns the link.
+fn unlisted(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    headers.insert(
+        ROBOTS,
+        HeaderValue::from_static("noindex, nofollow, noarchive"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    answer
+}

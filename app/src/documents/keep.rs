@@ -1,0 +1,54 @@
+//! Writing files, and taking them back.
+//!
+//! The row comes first and with its real end, then the bytes: whatever stops us in between, nothing lies in the storage
+//! that no row will have removed. A file without a message is opened by nobody, for its link was never sent.
+
+use tracing::warn;
+
+use super::{Draft, Fault, prepare::Ours};
+use crate::{App, sealed_files};
+
+/// Keeps these files; they are durable when this returns. If one cannot be kept, none is.
+pub(crate) async fn keep(app: &App, drafts: &[Draft]) -> Result<(), Fault> {
+    let ours = || drafts.iter().filter_map(|draft| draft.ours.as_ref());
+    let rows: Vec<_> = ours().map(|one| one.row.clone()).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut tx = app.write().await?;
+    store::documents::insert_many(&mut tx, &rows).await?;
+    tx.commit().await?;
+    for one in ours() {
+        if let Err(fault) = write(app, one).await {
+            remove(app, drafts).await;
+            return Err(fault.into());
+        }
+    }
+    Ok(())
+}
+
+async fn write(app: &App, one: &Ours) -> Result<(), files::Error> {
+    let owner = one.row.id.as_uuid();
+    sealed_files::keep(&app.files, &one.vault, &one.key(), owner, &one.bytes).await
+}
+
+/// Takes files back at once, because their message is not kept. What cannot be removed now goes when its time is over.
+pub(crate) async fn remove(app: &App, drafts: &[Draft]) {
+    for one in drafts.iter().filter_map(|draft| draft.ours.as_ref()) {
+        if let Err(fault) = remove_one(app, one).await {
+            warn!(
+                document.id = %one.row.id,
+                error = &fault as &dyn std::error::Error,
+                "cannot take back a file whose message was refused; it goes when its time is over"
+            );
+        }
+    }
+}
+
+async fn remove_one(app: &App, one: &Ours) -> Result<(), Fault> {
+    app.files.remove(&one.key()).await?;
+    let mut tx = app.write().await?;
+    store::documents::remove(&mut tx, one.row.service_id, &[one.row.id]).await?;
+    tx.commit().await?;
+    Ok(())
+}

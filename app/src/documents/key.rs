@@ -1,0 +1,90 @@
+//! The key in a link, and what is derived from it.
+
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::hmac;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::Entropy;
+use store::Vault;
+
+const BYTES: usize = 32;
+
+/// The key in a link: whoever has it may come in, and what lies behind it is sealed with it.
+#[derive(Clone)]
+pub(crate) struct LinkKey([u8; BYTES]);
+
+impl fmt::Debug for LinkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(private)")
+    }
+}
+
+impl LinkKey {
+    pub(crate) fn mint(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; BYTES];
+        entropy.fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// As it stands in a link.
+    pub(crate) fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// From a link. There is one spelling of each key.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
+    /// What the file and what is known of it are sealed with.
+    pub(crate) fn vault(&self, entropy: &Arc<dyn Entropy>) -> Vault {
+        let key = hmac::sign(&self.derive(b"contents"), b"");
+        let key = key.as_ref().try_into().expect("SHA-256 has 32 bytes");
+        Vault::with_key(key, entropy.clone())
+    }
+
+    /// The mark of an address: with it an address can be recognised, without this key not even by trying them all.
+    pub(crate) fn mark(&self, address: &str) -> Vec<u8> {
+        let mark = hmac::sign(&self.derive(b"address"), address.as_bytes());
+        mark.as_ref().to_vec()
+    }
+
+    /// Whether the mark is this address's; takes as long for one that is as for one that is not.
+    pub(crate) fn recognises(&self, mark: &[u8], address: &str) -> bool {
+        hmac::verify(&self.derive(b"address"), address.as_bytes(), mark).is_ok()
+    }
+
+    /// One key for each purpose.
+    fn derive(&self, purpose: &[u8]) -> hmac::Key {
+        let link = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        let derived = hmac::sign(
+            &link,
+            &[b"pillarbox document, version 1: ", purpose].concat(),
+        );
+        hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_and_recognises_one_address() {
+        let key = LinkKey([7; BYTES]);
+        let read = LinkKey::parse(&key.text()).unwrap();
+        let mark = read.mark("ada@example.com");
+        assert!(key.recognises(&mark, "ada@example.com"));
+        assert!(!key.recognises(&mark, "bob@example.com"));
+        assert!(!LinkKey([8; BYTES]).recognises(&mark, "ada@example.com"));
+    }
+
+    #[test]
+    fn what_is_no_key_is_none() {
+        let good = LinkKey([7; BYTES]).text();
+        let other_spelling = format!("{}d", &good[..42]);
+        for text in ["", "abc", &good[..42], &format!("{good}="), &other_spelling] {
+            assert!(LinkKey::parse(text).is_none(), "{text}");
+        }
+    }
+}

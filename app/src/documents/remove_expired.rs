@@ -1,0 +1,59 @@
+//! Removing files whose time is over. The bytes go first, then the row: stopped in between, the next look finds the row
+//! again and removes what is not there any more.
+
+use std::time::Duration;
+
+use domain::{DocumentId, ServiceId};
+use files::Key;
+use queue::{Task, Verdict};
+use tracing::{info, warn};
+
+use super::Fault;
+use crate::App;
+
+const AT_ONCE: u32 = 100;
+
+/// Removes every file whose time is over.
+pub(crate) async fn remove_expired(app: &App, task: &Task) -> Verdict {
+    let mut removed = 0;
+    let outcome = loop {
+        match remove_some(app).await {
+            Ok(0) => break Verdict::Done,
+            Ok(some) => removed += some,
+            Err(fault) => {
+                warn!(
+                    error = &fault as &dyn std::error::Error,
+                    "cannot remove files whose time is over, will try again"
+                );
+                break Verdict::Retry(Duration::from_mins(1));
+            }
+        }
+        if task.is_asked_to_stop() {
+            break Verdict::Done;
+        }
+    };
+    if removed > 0 {
+        info!("removed {removed} files whose time was over");
+    }
+    outcome
+}
+
+async fn remove_some(app: &App) -> Result<usize, Fault> {
+    let now = app.clock.now();
+    let expired = store::documents::list_expired(&mut app.read().await?, now, AT_ONCE).await?;
+    for (service, id) in &expired {
+        app.files.remove(&key(*service, *id)).await?;
+    }
+    if !expired.is_empty() {
+        let mut tx = app.write().await?;
+        for (service, id) in &expired {
+            store::documents::remove(&mut tx, *service, &[*id]).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(expired.len())
+}
+
+fn key(service: ServiceId, id: DocumentId) -> Key {
+    Key::document(service.as_uuid(), id.as_uuid())
+}

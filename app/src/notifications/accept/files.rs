@@ -1,0 +1,288 @@
+//! Files among the values of an e-mail, and those of its template (public-api §9).
+
+use content::placeholders::name_key;
+use domain::Private;
+use serde_json::{Map, Value};
+use store::template_files::TemplateFile;
+
+use super::{AcceptError, is_file, is_simulated};
+use crate::{
+    App, Caller,
+    documents::{self, Bytes, Draft, MAX_WEEKS, Order, STANDARD_WEEKS, template_files},
+};
+
+/// What is wrong with a file value. The public wording is the API's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FileFault {
+    /// Keys that a file does not have.
+    Unknown(Vec<String>),
+    /// The file itself is no text.
+    File(Value),
+    /// `is_csv` is neither true nor false.
+    IsCsv(Value),
+    /// `confirm_email_before_download` is neither true nor false.
+    Confirm(Value),
+    /// `retention_period` is not a number of weeks that can be had.
+    Retention(Value),
+    /// `filename` has no ending.
+    FileName,
+    /// `is_csv` beside `filename`.
+    IsCsvWithFileName,
+}
+
+const KEYS: [&str; 5] = [
+    "file",
+    "is_csv",
+    "confirm_email_before_download",
+    "retention_period",
+    "filename",
+];
+
+/// Step 7. The placeholders of a template's files have a value, whatever was sent; which, is known at step 10.
+pub(super) fn stand_in(personalisation: &mut Map<String, Value>, files: &[TemplateFile]) {
+    for file in files {
+        put(personalisation, file, "(a link)".to_owned());
+    }
+}
+
+/// Puts a value under the name of a template's file, however what was sent spells it.
+fn put(personalisation: &mut Map<String, Value>, file: &TemplateFile, value: String) {
+    let key = name_key(&file.file_name);
+    personalisation.retain(|name, _| name_key(name) != key);
+    personalisation.insert(file.file_name.clone(), value.into());
+}
+
+/// Step 10. Checks the files of an e-mail and puts their links where they were. Nothing of ours is written yet. `None`
+/// if there are no files; no drafts if nothing is to be kept.
+pub(super) async fn take_up(
+    app: &App,
+    caller: &Caller,
+    own: &[TemplateFile],
+    personalisation: &mut Map<String, Value>,
+    recipient: &str,
+) -> Result<Option<Vec<Draft>>, AcceptError> {
+    let has_sent = personalisation.values().any(is_file);
+    if !has_sent && own.is_empty() {
+        return Ok(None);
+    }
+    let service = &caller.tenant.service;
+    let sent = personalisation
+        .iter_mut()
+        .filter(|(_, value)| is_file(value));
+    let sent: Vec<(&mut Value, Sent)> = sent
+        .map(|(_, value)| check(value).map(|file| (value, file)))
+        .collect::<Result<_, _>>()
+        .map_err(AcceptError::FileValue)?;
+    if has_sent && service.contact_link.as_deref().is_none_or(str::is_empty) {
+        return Err(AcceptError::FilesNotSetUp);
+    }
+    let is_simulated = is_simulated(recipient);
+    let mut drafts = Vec::new();
+    for (value, file) in sent {
+        let link = if is_simulated {
+            test_document(app, caller)
+        } else {
+            let draft = documents::prepare(app, service.id, file.order(recipient)).await?;
+            let link = draft.link.reveal().clone();
+            drafts.push(draft);
+            link
+        };
+        *value = link.into();
+    }
+    for file in own {
+        let link = if is_simulated {
+            test_document(app, caller)
+        } else {
+            let order = template_files::order(app, file, recipient).await;
+            let order = order.map_err(AcceptError::Files)?;
+            let draft = documents::prepare(app, service.id, order).await?;
+            let link = draft.link.reveal().clone();
+            drafts.push(draft);
+            link
+        };
+        put(personalisation, file, shown(file, link));
+    }
+    Ok(Some(drafts))
+}
+
+fn test_document(app: &App, caller: &Caller) -> String {
+    format!(
+        "{}/services/{}/documents/test-document",
+        app.settings.files_root, caller.tenant.service.id
+    )
+}
+
+/// The link, or a link that says what its template wants it to.
+fn shown(file: &TemplateFile, link: String) -> String {
+    match file.link_text.as_deref().filter(|text| !text.is_empty()) {
+        Some(text) => format!("[{text}]({link})"),
+        None => link,
+    }
+}
+
+/// A file value that was checked.
+#[derive(Debug)]
+struct Sent {
+    file: Private<String>,
+    is_csv: bool,
+    confirm: bool,
+    weeks: u32,
+    retention_period: Option<String>,
+    file_name: Option<Private<String>>,
+}
+
+impl Sent {
+    fn order(self, recipient: &str) -> Order {
+        Order {
+            bytes: Bytes::Base64(self.file),
+            is_csv: self.is_csv,
+            confirm: self.confirm.then(|| recipient.to_owned().into()),
+            weeks: self.weeks,
+            retention_period: self.retention_period,
+            file_name: self.file_name,
+        }
+    }
+}
+
+/// Everything that is wrong with a file value, in the order of the contract (public-api §9.1); else the file, which is
+/// taken out.
+fn check(value: &mut Value) -> Result<Sent, Vec<FileFault>> {
+    let members = value.as_object_mut().expect("a file value is an object");
+    let mut faults = Vec::new();
+    let mut unknown: Vec<String> = members
+        .keys()
+        .filter(|key| !KEYS.contains(&key.as_str()))
+        .cloned()
+        .collect();
+    if !unknown.is_empty() {
+        unknown.sort();
+        faults.push(FileFault::Unknown(unknown));
+    }
+    let member = |key: &str| members.get(key).filter(|value| !value.is_null()).cloned();
+    if !members["file"].is_string() {
+        faults.push(FileFault::File(members["file"].clone()));
+    }
+    let mut truth = |key: &str, fault: fn(Value) -> FileFault| match member(key) {
+        None => None,
+        Some(Value::Bool(truth)) => Some(truth),
+        Some(other) => {
+            faults.push(fault(other));
+            None
+        }
+    };
+    let is_csv = truth("is_csv", FileFault::IsCsv);
+    let confirm = truth("confirm_email_before_download", FileFault::Confirm);
+    let retention = member("retention_period");
+    let weeks = retention.as_ref().map_or(Some(STANDARD_WEEKS), weeks_of);
+    if weeks.is_none() {
+        faults.extend(retention.clone().map(FileFault::Retention));
+    }
+    let file_name = member("filename");
+    if file_name.as_ref().is_some_and(|name| !has_dot(name)) {
+        faults.push(FileFault::FileName);
+    }
+    if members.contains_key("is_csv") && members.contains_key("filename") {
+        faults.push(FileFault::IsCsvWithFileName);
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let text = |value: Value| match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
+    Ok(Sent {
+        is_csv: is_csv.unwrap_or(false),
+        confirm: confirm.unwrap_or(true),
+        weeks: weeks.unwrap_or(STANDARD_WEEKS),
+        retention_period: retention.and_then(text),
+        file_name: file_name.and_then(text).map(Private::new),
+        file: members
+            .remove("file")
+            .and_then(text)
+            .unwrap_or_default()
+            .into(),
+    })
+}
+
+fn has_dot(name: &Value) -> bool {
+    name.as_str().is_some_and(|name| name.contains('.'))
+}
+
+/// `<n> week` or `<n> weeks`, whatever the number, with spaces around and in either case.
+fn weeks_of(value: &Value) -> Option<u32> {
+    let text = value.as_str()?.trim().to_lowercase();
+    let number = text
+        .strip_suffix(" weeks")
+        .or_else(|| text.strip_suffix(" week"))?;
+    let weeks: u32 = number.parse().ok()?;
+    // One spelling of each number: neither `+2` nor `02`.
+    (weeks.to_string() == number && (1..=MAX_WEEKS).contains(&weeks)).then_some(weeks)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn faults(mut value: Value) -> Vec<FileFault> {
+        check(&mut value).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn weeks_are_a_number_from_1_to_78_and_a_word() {
+        for (text, weeks) in [
+            ("1 week", 1),
+            ("1 weeks", 1),
+            ("78 weeks", 78),
+            ("78 WEEK", 78),
+            ("\n 52 Weeks ", 52),
+        ] {
+            assert_eq!(weeks_of(&json!(text)), Some(weeks), "{text}");
+        }
+        for text in [
+            "0 weeks", "79 weeks", "02 weeks", "+2 weeks", "2  weeks", "2weeks", "weeks", "2",
+            "1 month", "-1 weeks", "",
+        ] {
+            assert_eq!(weeks_of(&json!(text)), None, "{text}");
+        }
+        assert_eq!(weeks_of(&json!(52)), None);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_a_file_is_found_in_the_order_of_the_contract() {
+        let value = json!({
+            "filename": "report", "retention_period": 5, "confirm_email_before_download": "maybe", "is_csv": 1,
+            "file": {"a": 1}, "b": 1, "a": 2,
+        });
+        assert_eq!(
+            faults(value),
+            [
+                FileFault::Unknown(vec!["a".to_owned(), "b".to_owned()]),
+                FileFault::File(json!({"a": 1})),
+                FileFault::IsCsv(json!(1)),
+                FileFault::Confirm(json!("maybe")),
+                FileFault::Retention(json!(5)),
+                FileFault::FileName,
+                FileFault::IsCsvWithFileName,
+            ]
+        );
+    }
+
+    #[test]
+    fn null_counts_as_not_said_but_for_csv_beside_a_name() {
+        let nothing = json!({
+            "file": "YWJj", "confirm_email_before_download": null, "retention_period": null, "filename": null,
+        });
+        assert_eq!(faults(nothing), []);
+        assert_eq!(
+            faults(json!({"file": "YWJj", "is_csv": null, "filename": null})),
+            [FileFault::IsCsvWithFileName]
+        );
+        assert_eq!(
+            faults(json!({"file": null})),
+            [FileFault::File(json!(null))]
+        );
+    }
+}
