@@ -6,6 +6,7 @@
 
 pub mod deliver;
 pub mod demo;
+pub mod fixtures;
 mod group_commit;
 pub mod jobs;
 pub mod keyring;
