@@ -13,7 +13,7 @@ FILTER = --test stories $(name)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test story test-distributed test-crash vectors bench fresh
+.PHONY: help demo check test story test-distributed test-crash test-clients vectors bench fresh
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-distributed: ## The same stories on PostgreSQL and a real SMTP server, both
 test-crash: ## Kill the real binary at random moments, kills=60 times, and count
 	$(CARGO) build --workspace --tests --bins
 	PILLARBOX_KILLS=$(or $(kills),60) $(CARGO) test --workspace --test crash -- --nocapture
+
+test-clients: ## The unmodified official clients (Python, Node) and schemathesis against a private platform
+	scripts/test-clients.sh
 
 vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
 	$(CARGO) test --quiet --workspace --test vectors

@@ -90,7 +90,7 @@ def wait_for_pdf(notifications, letter):
 
 
 class Case(unittest.TestCase):
-    def refused(self, status, error, message, ask, *arguments, **options):
+    def refused(self, status, error, message, ask, /, *arguments, **options):
         """The call must be refused in these words."""
         with self.assertRaises(HTTPError) as caught:
             ask(*arguments, **options)
