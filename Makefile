@@ -45,7 +45,10 @@ test-clients: ## The unmodified official clients (Python, Node) and schemathesis
 	scripts/test-clients.sh
 
 vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
-	$(CARGO) test --quiet --workspace --test vectors
+	@bad=0; \
+	$(CARGO) test --quiet --workspace --test vectors || bad=1; \
+	$(CARGO) test --quiet --workspace --test stories contract:: -- --nocapture --test-threads=1 || bad=1; \
+	exit $$bad
 
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh

@@ -96,7 +96,7 @@ fn compare_pattern(
                 true
             }
             (Some(_), _) => false,
-            (None, _) => return Err(format!("the pattern {other} is not known")),
+            (None, _) => found_by(other, text)?,
         },
     };
     if fits {
@@ -104,6 +104,15 @@ fn compare_pattern(
     } else {
         Err(differs(at, pattern, actual))
     }
+}
+
+/// `$re:REGEX` is found somewhere in a text.
+fn found_by(pattern: &str, text: Option<&str>) -> Result<bool, String> {
+    let regex = pattern
+        .strip_prefix("$re:")
+        .ok_or_else(|| format!("the pattern {pattern} is not known"))?;
+    let regex = regex::Regex::new(regex).map_err(|error| error.to_string())?;
+    Ok(text.is_some_and(|text| regex.is_match(text)))
 }
 
 /// Lower case, with hyphens.
