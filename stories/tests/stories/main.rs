@@ -5,6 +5,7 @@
 mod accept;
 mod arrows;
 mod authentication;
+mod bad_input;
 mod contract;
 mod delivery;
 mod guards;

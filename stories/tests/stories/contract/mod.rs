@@ -17,8 +17,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use app::fixtures::Fixtures;
-use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use platform::Platform;
+use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 /// Beginnings of the ids of cases that wait, and for what.
 const WAITING: &[(&str, &str)] = &[
