@@ -10,6 +10,7 @@ use axum::{
     body::{Body, Bytes},
     response::{IntoResponse, Response},
 };
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
@@ -74,7 +75,12 @@ impl serde_json::ser::Formatter for AsciiOnly {
 /// Reads a body whole, up to the limit; refuses it while the bodies that others are sending fill the memory set aside
 /// for them.
 pub(crate) async fn read_body(body: Body) -> Result<InHand, Problem> {
-    IN_HAND.read(body, MAX_BODY_BYTES).await
+    read_body_of(body, MAX_BODY_BYTES).await
+}
+
+/// The same up to another limit.
+pub(crate) async fn read_body_of(body: Body, max_bytes: usize) -> Result<InHand, Problem> {
+    IN_HAND.read(body, max_bytes).await
 }
 
 /// The bodies of this process that are being read.
@@ -111,25 +117,29 @@ impl Budget {
             budget: self,
             bytes: 0,
         };
-        let (mut parts, mut length) = (Vec::<Bytes>::new(), 0);
+        // What comes in one piece is taken as it is; more pieces are put together as they come, so that a body is not
+        // in memory twice.
+        let (mut only, mut whole) = (None::<Bytes>, BytesMut::new());
         while let Some(frame) = body.frame().await {
-            let Ok(part) = frame.map_err(|_| Problem::invalid_json())?.into_data() else {
+            let Ok(piece) = frame.map_err(|_| Problem::invalid_json())?.into_data() else {
                 continue;
             };
-            length += part.len();
-            if length > limit {
+            if share.bytes + piece.len() > limit {
                 return Err(Problem::too_large());
             }
-            if !share.grow(part.len()) {
+            if !share.grow(piece.len()) {
                 return Err(Problem::too_many_bodies());
             }
-            parts.push(part);
+            if only.is_none() && whole.is_empty() {
+                only = Some(piece);
+                continue;
+            }
+            if let Some(first) = only.take() {
+                whole.extend_from_slice(&first);
+            }
+            whole.extend_from_slice(&piece);
         }
-        let bytes = if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            parts.concat().into()
-        };
+        let bytes = only.unwrap_or_else(|| whole.freeze());
         Ok(InHand {
             bytes,
             _share: share,

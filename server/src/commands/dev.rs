@@ -16,12 +16,15 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Dev {
-    /// Load the services of a file such as vectors/api_contract_fixtures.json; twice does nothing more
+    /// Load the services of a file such as `vectors/api_contract_fixtures.json`; twice does nothing more
+    #[command(
+        about = "Load the services of a file such as vectors/api_contract_fixtures.json; twice does nothing more"
+    )]
     LoadFixtures {
         /// The file
         file: PathBuf,
     },
-    /// Make the service that the tests of the official clients look for, and print what they need as `export` lines
+    /// Make the service that the tests of the official clients look for, and print what they need as export lines
     ClientFixtures,
 }
 

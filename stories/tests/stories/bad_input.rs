@@ -469,10 +469,7 @@ async fn what_the_contract_does_not_ask_for_is_said_too() {
     let council = world.service("Riverside Council").await;
     for (number, what) in [
         ("077009001234567890", "phone_number Too many digits"),
-        (
-            "+247 4012 0",
-            "phone_number Not a valid country prefix",
-        ),
+        ("+247 4012 0", "phone_number Not a valid country prefix"),
     ] {
         let mut body = text(&council, "Ada");
         body["phone_number"] = number.into();

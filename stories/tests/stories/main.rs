@@ -4,6 +4,7 @@
 
 mod accept;
 mod arrows;
+mod attack;
 mod authentication;
 mod bad_input;
 mod contract;
