@@ -17,8 +17,8 @@ for one in $wanted; do
 done
 
 home=$(mktemp -d "${TMPDIR:-/tmp}/pillarbox-clients-XXXXXX")
-installed=${CLIENTS_KEEP:-$home}
-mkdir -p "$installed"
+mkdir -p "${CLIENTS_KEEP:-$home}"
+installed=$(cd "${CLIENTS_KEEP:-$home}" && pwd)
 platform=
 
 clean_up() {
@@ -111,6 +111,7 @@ run_node() {
 
 # Whatever the document says can be sent is sent, and much that it says cannot: nothing may fail inside.
 run_schemathesis() {
+    need python3 python3 python3-venv || return
     local document=$NOTIFY_API_URL/v2/openapi.json
     if ! python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "$document" 2>/dev/null; then
         echo "== schemathesis: not run, $document is not served"
@@ -118,7 +119,9 @@ run_schemathesis() {
     fi
     install_python notifications-python-client schemathesis || return
     echo "== schemathesis $("$installed/python/bin/pip" list --format=freeze 2>/dev/null | sed -n 's/^schemathesis==//p')"
-    (cd clients/python && SCHEMATHESIS_HOOKS=schemathesis_hooks timeout 600 "$installed/python/bin/schemathesis" run "$document" \
+    local hooks=$PWD/clients/python
+    # It leaves notes where it runs.
+    (cd "$home" && PYTHONPATH=$hooks SCHEMATHESIS_HOOKS=schemathesis_hooks timeout 600 "$installed/python/bin/schemathesis" run "$document" \
         --url "$NOTIFY_API_URL" --checks not_a_server_error --max-examples 30 --request-timeout 20 \
         --generation-database none --no-color)
 }
