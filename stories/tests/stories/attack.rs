@@ -129,11 +129,13 @@ async fn no_route_is_opened_by_a_token_that_is_almost_good() {
         ("a stranger", world.token("somebody-else", INTERNAL_SECRET)),
     ]);
     for (method, path, callers) in ROUTES {
-        let tokens = match *callers {
-            callers if callers == Callers::Service => &of_services,
-            callers if callers == Callers::Internal => &of_internals,
-            // Who may be asked by anybody has nothing to open.
-            _ => continue,
+        // Who may be asked by anybody has nothing to open.
+        let tokens = if *callers == Callers::Service {
+            &of_services
+        } else if *callers == Callers::Internal {
+            &of_internals
+        } else {
+            continue;
         };
         let path = filled(path, |part| {
             if part == "version" {

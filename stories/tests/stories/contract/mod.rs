@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use app::fixtures::Fixtures;
 use platform::Platform;
-use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 /// Beginnings of the ids of cases that wait, and for what.
 const WAITING: &[(&str, &str)] = &[
@@ -144,6 +144,7 @@ fn waits_for(case: &Case) -> Option<&'static str> {
 const SHOWN: usize = 10;
 
 /// Asks all these cases of one platform, in this order; prints how many are kept, and fails if one is not as it should be.
+#[expect(clippy::print_stdout, reason = "`make vectors` shows what this prints")]
 async fn run(cases: Vec<Case>, order: &str) {
     let fixtures = fixtures();
     let shared = Platform::new(&fixtures).await;
@@ -197,7 +198,7 @@ async fn every_case_of_the_public_contract_is_kept_or_waits_for_a_named_part() {
 #[tokio::test]
 async fn the_cases_of_the_public_contract_are_kept_in_any_order() {
     let seed = std::env::var("PILLARBOX_SEED").map_or_else(
-        |_| rand::random(),
+        |_| rand::rng().next_u64(),
         |text| text.parse().expect("PILLARBOX_SEED is a number"),
     );
     let mut cases = cases();
