@@ -13,7 +13,7 @@ FILTER = --test stories $(name)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test story test-distributed test-crash test-simulation vectors bench fresh
+.PHONY: help demo check test story test-distributed test-crash test-simulation test-clients vectors bench fresh
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,14 @@ test-simulation: ## Rage seeds=10000 storms of faults over the real platform, an
 	$(CARGO) build --workspace --tests
 	PILLARBOX_SEEDS=$(or $(seeds),10000) $(CARGO) test --workspace --test stories -- --nocapture the_promises_hold
 
+test-clients: ## The unmodified official clients (Python, Node) and schemathesis against a private platform
+	scripts/test-clients.sh
+
 vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
-	$(CARGO) test --quiet --workspace --test vectors
+	@bad=0; \
+	$(CARGO) test --quiet --workspace --test vectors || bad=1; \
+	$(CARGO) test --quiet --workspace --test stories contract:: -- --nocapture --test-threads=1 || bad=1; \
+	exit $$bad
 
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh

@@ -158,7 +158,14 @@ impl Problem {
     }
 
     fn busy() -> Self {
-        let text = "Too many messages wait to be stored, try again in a moment";
+        Self::try_again("Too many messages wait to be stored, try again in a moment")
+    }
+
+    pub(crate) fn too_many_bodies() -> Self {
+        Self::try_again("Too many large requests at once, try again in a moment")
+    }
+
+    fn try_again(text: &str) -> Self {
         Self {
             retry_after_seconds: Some(1),
             ..Self::v2(

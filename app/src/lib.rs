@@ -8,6 +8,7 @@ mod audit;
 pub mod deliver;
 pub mod demo;
 pub mod documents;
+pub mod fixtures;
 mod group_commit;
 pub mod jobs;
 pub mod keyring;

@@ -22,7 +22,7 @@ async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
     let bytes = answer::read_body(body)
         .await
         .map_err(Problem::in_old_shape)?;
-    serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))
+    serde_json::from_slice(&answer::without_nul(&bytes)).map_err(|error| invalid(error.to_string()))
 }
 
 fn invalid(why: String) -> Problem {

@@ -73,7 +73,8 @@ pub(crate) async fn list_notifications(
     Ok(answer::raw_json(StatusCode::OK, &page))
 }
 
-/// The query: keys in the order of their first appearance, each with its values.
+/// The query: keys in the order of their first appearance, each with its values. A NUL is dropped: no database of ours
+/// keeps one in a text.
 struct Query(Vec<(String, Vec<String>)>);
 
 impl Query {
@@ -81,8 +82,8 @@ impl Query {
         let mut keys: Vec<(String, Vec<String>)> = Vec::new();
         for (key, value) in form_urlencoded::parse(text.as_bytes()) {
             match keys.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, values)) => values.push(value.into_owned()),
-                None => keys.push((key.into_owned(), vec![value.into_owned()])),
+                Some((_, values)) => values.push(value.replace('\0', "")),
+                None => keys.push((key.into_owned(), vec![value.replace('\0', "")])),
             }
         }
         Self(keys)

@@ -2,7 +2,8 @@
 //!
 //! Each line of a file is a case with its whole answer. A file's check returns the answer that we give, shaped as the
 //! file's `expect`; the runner compares the two as JSON, whole. It prints `NAME passed/total` for each file and its
-//! first ten differences, names the files that it does not run, and fails on any difference.
+//! first ten differences, names the files that nobody runs, and fails on any difference. What needs a whole platform
+//! is run by the stories (`stories/tests/stories/contract`).
 
 #![expect(clippy::print_stdout, reason = "the runner's answer is what it prints")]
 
@@ -35,6 +36,9 @@ const CHECKS: &[(&str, Answer)] = &[
     ("sanitise", templates::sanitise),
     ("sms", templates::sms),
 ];
+
+/// The files that the stories run.
+const RUN_BY_THE_STORIES: &[&str] = &["api_contract"];
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
@@ -72,7 +76,9 @@ fn main() -> ExitCode {
             .to_string_lossy()
             .into_owned();
         let Some(answer) = checks.get(name.as_str()) else {
-            not_run.push(name);
+            if !RUN_BY_THE_STORIES.contains(&name.as_str()) {
+                not_run.push(name);
+            }
             continue;
         };
         let (good, bad) = run_file(&name, &path, *answer);
@@ -80,7 +86,7 @@ fn main() -> ExitCode {
         failed += bad;
     }
     if !not_run.is_empty() {
-        println!("not run here: {}", not_run.join(", "));
+        println!("run by nobody: {}", not_run.join(", "));
     }
     println!("{passed} passed, {failed} failed");
     if failed == 0 {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod demo;
+mod dev;
 mod guest;
 mod job;
 mod key;
@@ -132,6 +133,9 @@ enum Command {
     Keyring(keyring::Keyring),
     /// Print a token for the public API; good for half a minute
     Token(token::Token),
+    /// Services to try and test the platform with
+    #[command(subcommand)]
+    Dev(dev::Dev),
     /// Print everything that can be set, as Markdown
     Settings,
 }
@@ -179,6 +183,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Sink(sink) => sink.run(&place).await?,
         Command::Keyring(keyring) => keyring.run(&place).await?,
         Command::Token(token) => token.run(&place)?,
+        Command::Dev(dev) => dev.run(&place).await?,
         Command::Settings => say(settings::reference().trim_end()),
     }
     Ok(ExitCode::SUCCESS)

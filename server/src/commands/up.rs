@@ -231,6 +231,11 @@ pub(super) fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        quoted_always(word)
     }
+}
+
+/// A word for a shell, in quotes whatever it is.
+pub(super) fn quoted_always(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }

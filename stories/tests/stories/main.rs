@@ -4,8 +4,10 @@
 
 mod accept;
 mod arrows;
+mod attack;
 mod auditors;
 mod authentication;
+mod bad_input;
 mod contract;
 mod delivery;
 mod files;

@@ -96,13 +96,7 @@ fn compare_pattern(
                 true
             }
             (Some(_), _) => false,
-            (None, Some(text)) if other.starts_with("$re:") => {
-                let expression = other.trim_start_matches("$re:");
-                let expression =
-                    regex::Regex::new(expression).map_err(|error| error.to_string())?;
-                expression.is_match(text)
-            }
-            (None, _) => return Err(format!("the pattern {other} is not known")),
+            (None, _) => found_by(other, text)?,
         },
     };
     if fits {
@@ -110,6 +104,15 @@ fn compare_pattern(
     } else {
         Err(differs(at, pattern, actual))
     }
+}
+
+/// `$re:REGEX` is found somewhere in a text.
+fn found_by(pattern: &str, text: Option<&str>) -> Result<bool, String> {
+    let regex = pattern
+        .strip_prefix("$re:")
+        .ok_or_else(|| format!("the pattern {pattern} is not known"))?;
+    let regex = regex::Regex::new(regex).map_err(|error| error.to_string())?;
+    Ok(text.is_some_and(|text| regex.is_match(text)))
 }
 
 /// Lower case, with hyphens.

@@ -4,7 +4,6 @@
 //! Every case runs. What waits for a later part of the roadmap is listed in [`WAITING`] with what it waits for; a case
 //! that is kept although it is listed fails the test, so that the list can only shrink.
 
-mod fixtures;
 mod matching;
 mod platform;
 mod tokens;
@@ -17,8 +16,9 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use fixtures::Fixtures;
+use app::fixtures::Fixtures;
 use platform::Platform;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
 /// Beginnings of the ids of cases that wait, and for what.
 const WAITING: &[(&str, &str)] = &[
@@ -131,12 +131,16 @@ fn waits_for(case: &Case) -> Option<&'static str> {
         .map(|(_, what)| *what)
 }
 
-#[tokio::test]
-async fn every_case_of_the_public_contract_is_kept_or_waits_for_a_named_part() {
-    let fixtures = Fixtures::read(&vectors().join("api_contract_fixtures.json"));
+/// How many differences are shown.
+const SHOWN: usize = 10;
+
+/// Asks all these cases of one platform, in this order; prints how many are kept, and fails if one is not as it should be.
+#[expect(clippy::print_stdout, reason = "`make vectors` shows what this prints")]
+async fn run(cases: Vec<Case>, order: &str) {
+    let fixtures = fixtures();
     let shared = Platform::new(&fixtures).await;
-    let (mut kept, mut waiting, mut wrong) = (0, 0, Vec::new());
-    for case in cases().into_iter().map(with_a_route_that_exists) {
+    let (total, mut kept, mut waiting, mut wrong) = (cases.len(), 0, 0, Vec::new());
+    for case in cases.into_iter().map(with_a_route_that_exists) {
         // A case about counters has a world of its own, for every case begins with none spent.
         let outcome = if case.given.state.is_empty() {
             shared.try_case(&case).await
@@ -156,14 +160,41 @@ async fn every_case_of_the_public_contract_is_kept_or_waits_for_a_named_part() {
             (Err(why), None) => wrong.push(format!("{}: {why}", case.id)),
         }
     }
-    println!("the public contract: {kept} cases kept, {waiting} wait");
+    println!("api_contract {kept}/{total} {order}");
+    if waiting > 0 {
+        println!("  {waiting} wait for later parts");
+    }
+    for difference in wrong.iter().take(SHOWN) {
+        println!("  {difference}");
+    }
     assert!(
         wrong.is_empty(),
-        "{} cases are not as they should be:\n{}",
-        wrong.len(),
-        wrong.join("\n")
+        "{} cases of the contract are not as they should be, {order}",
+        wrong.len()
     );
     shared.end().await;
+}
+
+/// The fixtures lie beside the cases.
+fn fixtures() -> Fixtures {
+    Fixtures::read(&vectors().join("api_contract_fixtures.json")).unwrap()
+}
+
+#[tokio::test]
+async fn every_case_of_the_public_contract_is_kept_or_waits_for_a_named_part() {
+    run(cases(), "in the order of the file").await;
+}
+
+/// Cases may run in any order (public-api §1.1); `PILLARBOX_SEED` repeats one.
+#[tokio::test]
+async fn the_cases_of_the_public_contract_are_kept_in_any_order() {
+    let seed = std::env::var("PILLARBOX_SEED").map_or_else(
+        |_| rand::rng().next_u64(),
+        |text| text.parse().expect("PILLARBOX_SEED is a number"),
+    );
+    let mut cases = cases();
+    cases.shuffle(&mut StdRng::seed_from_u64(seed));
+    run(cases, &format!("shuffled with PILLARBOX_SEED={seed}")).await;
 }
 
 #[test]

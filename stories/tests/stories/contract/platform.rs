@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::Api;
+use app::fixtures::Fixtures;
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -13,7 +14,7 @@ use serde_json::Value;
 use stories::{FakeFileService, World};
 use tower::ServiceExt as _;
 
-use super::{Case, Expected, Request, fixtures::Fixtures, matching, tokens::Tokens};
+use super::{Case, Expected, Request, matching, tokens::Tokens};
 
 const HOST: &str = "api.example.org";
 const BASE: &str = "http://api.example.org/";
@@ -44,12 +45,7 @@ impl<'a> Platform<'a> {
             providers.file_service = Some(Arc::new(FakeFileService::with_link(stub)));
         })
         .await;
-        let mut tx = world.app.store().write().await.unwrap();
-        fixtures
-            .load(&mut tx, world.app.store().vault(), world.clock.now())
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        fixtures.load(&world.app).await.unwrap();
         let text = |name: &str| {
             fixtures.config[name]
                 .as_str()

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use app::fixtures::Fixtures;
 use domain::Timestamp;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
-
-use super::fixtures::Fixtures;
 
 /// What the tokens of one case stand for.
 pub(super) struct Tokens<'a> {

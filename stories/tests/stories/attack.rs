@@ -1,0 +1,239 @@
+//! Every route of the caller table, attacked with tokens that are almost good, and by another service.
+
+use std::time::Duration;
+
+use api::router::{Callers, ROUTES};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::Clock as _;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use stories::{Council, INTERNAL_CLIENT, INTERNAL_SECRET, World};
+
+/// A path with an id for each of its parts that want one.
+fn filled(path: &str, fill: impl Fn(&str) -> String) -> String {
+    path.split('/')
+        .map(|part| match part.strip_prefix('{') {
+            Some(name) => fill(name.trim_end_matches('}')),
+            None => part.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+fn unsigned(claims: &Value, header: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("Bearer {}.{}.", part(header), part(claims))
+}
+
+/// Tokens in this name that nothing must open to, each with what is wrong with it.
+fn forged(world: &World, issuer: &str, secret: &str) -> Vec<(&'static str, String)> {
+    let now = world.clock.now().unix_seconds();
+    let claims = json!({"iss": issuer, "iat": now});
+    let with_algorithm = |algorithm| {
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).unwrap();
+        format!("Bearer {token}")
+    };
+    let good = world.token(issuer, secret);
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let other_claims = unsigned(
+        &json!({"iss": issuer, "iat": now + 1}),
+        &json!({"typ": "JWT", "alg": "HS256"}),
+    );
+    vec![
+        ("nothing", String::new()),
+        ("no token", "Bearer ".to_owned()),
+        ("another scheme", good.replacen("Bearer", "Basic", 1)),
+        ("no scheme", good.replacen("Bearer ", "", 1)),
+        ("no signature", format!("{signed}.")),
+        (
+            "no algorithm",
+            unsigned(&claims, &json!({"typ": "JWT", "alg": "none"})),
+        ),
+        ("another algorithm", with_algorithm(Algorithm::HS512)),
+        (
+            "the signature of other claims",
+            format!("{other_claims}{signature}"),
+        ),
+        (
+            "a secret that is a little longer",
+            world.token(issuer, &format!("{secret} ")),
+        ),
+        ("an empty secret", world.token(issuer, "")),
+        (
+            "an old token",
+            world.signed(&json!({"iss": issuer, "iat": now - 31}), secret),
+        ),
+        (
+            "a token of the future",
+            world.signed(&json!({"iss": issuer, "iat": now + 31}), secret),
+        ),
+        (
+            "a token that has ended",
+            world.signed(&json!({"iss": issuer, "iat": now, "exp": now - 31}), secret),
+        ),
+        ("no time", world.signed(&json!({"iss": issuer}), secret)),
+        ("no name", world.signed(&json!({"iat": now}), secret)),
+        (
+            "a name that is a list",
+            world.signed(&json!({"iss": [issuer], "iat": now}), secret),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn no_route_is_opened_by_a_token_that_is_almost_good() {
+    let world = World::new().await;
+    let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
+    let archived = world.service("Archived").await;
+    app::services::set_mode(&world.app, archived.id, false, false)
+        .await
+        .unwrap();
+    let revoked = app::services::list_keys(&world.app, theirs.id)
+        .await
+        .unwrap();
+    for key in revoked {
+        app::services::revoke_key(&world.app, theirs.id, key.id)
+            .await
+            .unwrap();
+    }
+    world.advance(Duration::from_secs(3));
+    let name = ours.id.to_string();
+    let mut of_services = forged(&world, &name, &ours.normal.secret);
+    of_services.extend([
+        (
+            "another service's secret",
+            world.token(&name, &theirs.normal.secret),
+        ),
+        (
+            "a revoked key",
+            world.token(&theirs.id.to_string(), &theirs.normal.secret),
+        ),
+        (
+            "an archived service",
+            world.token(&archived.id.to_string(), &archived.normal.secret),
+        ),
+        ("the internal secret", world.token(&name, INTERNAL_SECRET)),
+        (
+            "an internal client",
+            world.token(INTERNAL_CLIENT, INTERNAL_SECRET),
+        ),
+    ]);
+    let mut of_internals = forged(&world, INTERNAL_CLIENT, INTERNAL_SECRET);
+    of_internals.extend([
+        (
+            "a service's secret",
+            world.token(INTERNAL_CLIENT, &ours.normal.secret),
+        ),
+        ("a service", world.token(&name, &ours.normal.secret)),
+        ("a stranger", world.token("somebody-else", INTERNAL_SECRET)),
+    ]);
+    for (method, path, callers) in ROUTES {
+        // Who may be asked by anybody has nothing to open.
+        let tokens = if *callers == Callers::Service {
+            &of_services
+        } else if *callers == Callers::Internal {
+            &of_internals
+        } else {
+            continue;
+        };
+        let path = filled(path, |part| {
+            if part == "version" {
+                "1".to_owned()
+            } else {
+                name.clone()
+            }
+        });
+        for (what, token) in tokens {
+            let answer = world.ask(method, &path, Some(token), "{}").await;
+            assert!(
+                [401, 403].contains(&answer.status.as_u16()),
+                "{method} {path} answers {} to {what}: {}",
+                answer.status,
+                answer.json
+            );
+        }
+    }
+    world.end().await;
+}
+
+/// What of a service the parts of public paths stand for.
+fn own_id(council: &Council, message: &str, path: &str, part: &str) -> String {
+    match part {
+        "version" => "1".to_owned(),
+        _ if path.contains("/template") => council.sms.to_string(),
+        _ => message.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_service_finds_nothing_that_is_another_ones() {
+    let world = World::new().await;
+    let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
+    let sent = world.send_sms(&ours, &ours.normal, "07700900123").await;
+    let message = sent.json["id"].as_str().unwrap();
+    let public = ROUTES
+        .iter()
+        .filter(|(_, path, callers)| *callers == Callers::Service && path.contains('{'));
+    for (method, path, _) in public {
+        let asked = filled(path, |part| own_id(&ours, message, path, part));
+        let body = json!({"personalisation": {"name": "Ada", "day": "Friday"}}).to_string();
+        let ask = async |council: &Council, key: &stories::Key| {
+            let token = world.token(&council.id.to_string(), &key.secret);
+            world.ask(method, &asked, Some(&token), body.clone()).await
+        };
+        assert_ne!(
+            ask(&ours, &ours.normal).await.status,
+            404,
+            "{method} {asked} is ours"
+        );
+        for key in [&theirs.normal, &theirs.team, &theirs.test] {
+            let answer = ask(&theirs, key).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.message()),
+                (404, "No result found"),
+                "{method} {asked}"
+            );
+        }
+    }
+
+    let listed = world.get(&theirs.normal, "/v2/notifications").await;
+    assert_eq!(listed.json["notifications"], json!([]));
+    let after_ours = format!("/v2/notifications?older_than={message}");
+    let listed = world.get(&theirs.normal, &after_ours).await;
+    assert_eq!(listed.json["notifications"], json!([]));
+    let borrowed = world.send_sms(&ours, &theirs.normal, "07700900123").await;
+    assert_eq!(
+        (borrowed.status.as_u16(), borrowed.message()),
+        (400, "Template not found")
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_path_has_one_spelling() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    for path in [
+        "/v2/notifications/",
+        "/v2//notifications",
+        "//v2/notifications",
+        "/V2/notifications",
+        "/v2/Notifications",
+        "/%762/notifications",
+        "/v2/./notifications",
+        "/x/../v2/notifications",
+        "/v2/notifications;a=b",
+        "/service/",
+        "/SERVICE",
+    ] {
+        for authorization in [None, Some(token.as_str())] {
+            let answer = world.ask("GET", path, authorization, "").await;
+            // The empty id is an id that is none.
+            let refused = [400, 401, 404].contains(&answer.status.as_u16());
+            assert!(refused, "{path}: {} {}", answer.status, answer.json);
+        }
+    }
+    world.end().await;
+}

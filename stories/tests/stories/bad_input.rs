@@ -1,0 +1,501 @@
+//! What is too large, too deep, too slow or no text at all: it is refused in words, and nobody else notices. Asked of
+//! the server as it runs, over connections, wherever it is the connection that matters.
+
+use std::{net::SocketAddr, time::Duration};
+
+use app::services::NewService;
+use domain::KeyType;
+use serde_json::{Value, json};
+use server::{
+    outside::SystemEntropy,
+    roles::{self, AtWork, Role},
+    settings::Settings,
+    wiring,
+};
+use stories::{Council, World};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+
+const SMS: &str = "/v2/notifications/sms";
+const EMAIL: &str = "/v2/notifications/email";
+const INVALID_JSON: &str = "Invalid JSON supplied in POST data";
+/// Longer than anything takes on a machine that is busy; reached only by what hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The server over the database of a world, at the world's time.
+struct Door {
+    world: World,
+    council: Council,
+    address: SocketAddr,
+    stop: CancellationToken,
+    at_work: AtWork,
+}
+
+impl Door {
+    async fn open() -> Self {
+        let world = World::new().await;
+        let council = world
+            .service_like(NewService {
+                rate_limit: 100_000,
+                ..NewService::named("Riverside Council")
+            })
+            .await;
+        let settings = Settings {
+            data_dir: world.keyring().parent().unwrap().to_owned(),
+            database: Some(world.database_address().into()),
+            database_connections: 4,
+            keyring_file: Some(world.keyring()),
+            internal_secret: Some(stories::INTERNAL_SECRET.into()),
+            ..Settings::default()
+        };
+        let platform = wiring::open_with(
+            settings,
+            world.clock.clone(),
+            std::sync::Arc::new(SystemEntropy),
+        )
+        .await
+        .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let at_work = roles::start(platform, &[Role::Api], Some(listener), stop.clone());
+        Self {
+            world,
+            council,
+            address,
+            stop,
+            at_work,
+        }
+    }
+
+    fn head(&self, path: &str, length: usize) -> String {
+        let key = &self.council.normal;
+        let token = self.world.token(&key.service.to_string(), &key.secret);
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {token}\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n",
+            self.address
+        )
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &[u8]) -> (u16, Value) {
+        let mut connection = self.connect().await;
+        let head = self.head(path, body.len());
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(body).await.unwrap();
+        answer(connection).await
+    }
+
+    /// A message like any other is accepted in good time.
+    async fn works(&self) {
+        let (status, answer) = self
+            .post(SMS, text(&self.council, "Ada").to_string().as_bytes())
+            .await;
+        assert_eq!(status, 201, "{answer}");
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        self.at_work.until_stopped().await.unwrap();
+        self.world.end().await;
+    }
+}
+
+fn text(council: &Council, name: &str) -> Value {
+    json!({
+        "phone_number": "07700900123", "template_id": council.sms,
+        "personalisation": {"name": name, "day": "Friday"},
+    })
+}
+
+fn email(council: &Council, day: &str) -> Value {
+    json!({
+        "email_address": "ada@example.com", "template_id": council.email,
+        "personalisation": {"name": "Ada", "day": day},
+    })
+}
+
+/// Twenty megabytes that must be read whole before it is known what is wrong with them.
+fn huge(council: &Council) -> Vec<u8> {
+    let mut huge = text(council, &"x".repeat(20_000_000));
+    huge["phone_number"] = 5.into();
+    huge.to_string().into_bytes()
+}
+
+/// The status and the body of the answer that a connection brings, which ends with it.
+async fn answer(mut connection: TcpStream) -> (u16, Value) {
+    let mut bytes = Vec::new();
+    tokio::time::timeout(PATIENCE, connection.read_to_end(&mut bytes))
+        .await
+        .expect("it answers in good time")
+        .unwrap();
+    let answer = String::from_utf8(bytes).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn message(answer: &Value) -> &str {
+    answer["errors"][0]["message"].as_str().unwrap_or_default()
+}
+
+/// What this process holds in memory, in bytes; a page is 4096 on all machines that stories run on.
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[tokio::test]
+async fn a_large_body_is_read_whole() {
+    let door = Door::open().await;
+    let long = email(&door.council, &"x".repeat(1_900_000));
+    let (status, answer) = door.post(EMAIL, long.to_string().as_bytes()).await;
+    assert_eq!(status, 201, "{}", message(&answer));
+
+    let too_long = email(&door.council, &"x".repeat(2_000_000));
+    let (status, answer) = door.post(EMAIL, too_long.to_string().as_bytes()).await;
+    assert_eq!(
+        (status, message(&answer)),
+        (
+            400,
+            "Your message is too long. Emails cannot be longer than 2000000 bytes. Your message is 2000027 bytes."
+        )
+    );
+
+    let (status, answer) = door.post(SMS, &huge(&door.council)).await;
+    assert_eq!(
+        (status, message(&answer)),
+        (400, "phone_number 5 is not of type string")
+    );
+    door.close().await;
+}
+
+#[tokio::test]
+async fn many_large_bodies_at_once_do_not_pile_up() {
+    let door = Door::open().await;
+    let huge = huge(&door.council);
+    door.works().await;
+    let before = resident_bytes();
+    for _ in 0..3 {
+        let posts = (0..4).map(|_| door.post(SMS, &huge));
+        for (status, _) in futures::future::join_all(posts).await {
+            assert_eq!(status, 400);
+        }
+    }
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 600_000_000, "the process grew by {grown} bytes");
+    door.works().await;
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_larger_than_any_is_refused() {
+    let door = Door::open().await;
+    let mut connection = door.connect().await;
+    let head = door.head(SMS, 40_000_000);
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let (mut reading, mut writing) = connection.into_split();
+    // It stops reading when it has seen enough: then the rest cannot be written, and need not be.
+    let sending = tokio::spawn(async move {
+        let part = vec![b'['; 1_000_000];
+        for _ in 0..40 {
+            if writing.write_all(&part).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut bytes = vec![0; 12];
+    reading.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(bytes, b"HTTP/1.1 413");
+    drop(reading);
+    sending.await.unwrap();
+    door.works().await;
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_reference_of_a_hundred_thousand_characters_is_too_long() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let long = "é".repeat(100_000);
+    for (path, mut body) in [
+        (SMS, text(&council, "Ada")),
+        (EMAIL, email(&council, "Friday")),
+    ] {
+        body["reference"] = long.clone().into();
+        let answer = world.post(&council.normal, path, &body).await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(
+            answer.message(),
+            format!("reference {long} is too long"),
+            "the value is repeated whole"
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_told_so() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let deep = 10_000;
+    let utf_16: Vec<u8> = "\u{feff}{}"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let bodies: [(&str, Vec<u8>); 14] = [
+        ("nothing", Vec::new()),
+        ("a word", b"nonsense".to_vec()),
+        ("two values", b"{} {}".to_vec()),
+        ("half an object", br#"{"phone_number": "#.to_vec()),
+        ("deep lists without an end", vec![b'['; deep]),
+        (
+            "deep lists",
+            ["[".repeat(deep), "]".repeat(deep)].concat().into_bytes(),
+        ),
+        (
+            "deep objects",
+            [r#"{"a":"#.repeat(deep), "1".to_owned(), "}".repeat(deep)]
+                .concat()
+                .into_bytes(),
+        ),
+        (
+            "what is no UTF-8",
+            b"{\"reference\": \"\xff\xfe\"}".to_vec(),
+        ),
+        (
+            "UTF-8 that ends early",
+            b"{\"reference\": \"\xe2\x82\"}".to_vec(),
+        ),
+        (
+            "half a surrogate pair",
+            br#"{"reference": "\ud83e"}"#.to_vec(),
+        ),
+        (
+            "the other half, as a key",
+            br#"{"personalisation": {"\udd74": 1}}"#.to_vec(),
+        ),
+        ("a NUL as it is", b"{\"reference\": \"\0\"}".to_vec()),
+        ("UTF-16", utf_16),
+        (
+            "no number",
+            br#"{"personalisation": {"name": NaN}}"#.to_vec(),
+        ),
+    ];
+    for (what, body) in bodies {
+        for path in [SMS, EMAIL] {
+            let answer = world.ask("POST", path, Some(&token), body.clone()).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.message()),
+                (400, INVALID_JSON),
+                "{what}"
+            );
+            assert_eq!(answer.json["errors"][0]["error"], "BadRequestError");
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_nul_is_dropped_wherever_it_stands() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let body = format!(
+        r#"{{"phone_number": "0770\u00000900123", "template_id": "{}", "reference": "bin\u0000s",
+            "personalisation": {{"na\u0000me": "A\u0000da \\u0000", "day": ["\u0000Friday"]}}}}"#,
+        council.sms
+    );
+    let answer = world.ask("POST", SMS, Some(&token), body).await;
+    assert_eq!(answer.status, 201, "{}", answer.json);
+    assert_eq!(
+        answer.json["content"]["body"],
+        r"Ada \u0000, your bin day is Friday"
+    );
+    assert_eq!(answer.json["reference"], "bins");
+    let found = world
+        .get(&council.normal, "/v2/notifications?reference=bi%00ns")
+        .await;
+    assert_eq!(found.status, 200, "{}", found.json);
+    assert_eq!(
+        found.json["notifications"][0]["phone_number"],
+        "07700900123"
+    );
+
+    let made = world
+        .ask_internally("POST", "/service", r#"{"name": "Hill\u0000side"}"#)
+        .await;
+    assert_eq!(made.data()["name"], "Hillside", "{}", made.json);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn of_equal_keys_the_last_counts() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let body = format!(
+        r#"{{"phone_number": 5, "phone_number": "07700900123", "template_id": "{}",
+            "personalisation": {{"name": "Ada", "day": 1, "name": "Zoë", "day": 2}}}}"#,
+        council.sms
+    );
+    let answer = world.ask("POST", SMS, Some(&token), body).await;
+    assert_eq!(answer.json["content"]["body"], "Zoë, your bin day is 2");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_slow_client_holds_up_nobody_and_is_answered_in_the_end() {
+    let door = Door::open().await;
+    let body = text(&door.council, "Ada").to_string();
+    let (first, rest) = body.as_bytes().split_at(20);
+    let mut slow = door.connect().await;
+    slow.write_all(door.head(SMS, body.len()).as_bytes())
+        .await
+        .unwrap();
+    slow.write_all(first).await.unwrap();
+    for _ in 0..20 {
+        door.works().await;
+    }
+    for byte in rest {
+        slow.write_all(&[*byte]).await.unwrap();
+    }
+    let (status, answer) = answer(slow).await;
+    assert_eq!(status, 201, "{answer}");
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
+    let door = Door::open().await;
+    let body = text(&door.council, "Ada").to_string();
+    for length in [0, 1, 20, body.len() - 1] {
+        let mut leaving = door.connect().await;
+        leaving
+            .write_all(door.head(SMS, body.len()).as_bytes())
+            .await
+            .unwrap();
+        leaving.write_all(&body.as_bytes()[..length]).await.unwrap();
+        drop(leaving);
+    }
+    door.works().await;
+    let listed = door
+        .world
+        .get(&door.council.normal, "/v2/notifications")
+        .await;
+    assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 1);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_thousand_idle_connections_are_no_burden() {
+    let door = Door::open().await;
+    door.works().await;
+    let before = resident_bytes();
+    let mut idle = Vec::new();
+    for number in 0..1_000 {
+        let mut connection = door.connect().await;
+        if number % 2 == 0 {
+            // Half of them have begun to speak.
+            connection.write_all(b"POST /v2/notif").await.unwrap();
+        }
+        idle.push(connection);
+    }
+    for _ in 0..20 {
+        door.works().await;
+    }
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 150_000_000, "the process grew by {grown} bytes");
+    drop(idle);
+    door.works().await;
+    door.close().await;
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_or_cut_off() {
+    let door = Door::open().await;
+    let long_header = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n",
+        "x".repeat(1_000_000)
+    );
+    let many_headers = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\n{}\r\n",
+        "X-Many: x\r\n".repeat(1_000)
+    );
+    let long_path = format!(
+        "GET /{} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "x".repeat(100_000)
+    );
+    for speech in [
+        "\r\n\r\n",
+        "nonsense\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\u{16}\u{3}\u{1}\u{2}",
+        "POST /v2/notifications/sms HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+        &long_header,
+        &many_headers,
+        &long_path,
+    ] {
+        let mut connection = door.connect().await;
+        // It may have refused before it has heard all.
+        let _ = connection.write_all(speech.as_bytes()).await;
+        let _ = connection.shutdown().await;
+        let mut said = Vec::new();
+        let heard = tokio::time::timeout(PATIENCE, connection.read_to_end(&mut said)).await;
+        let _ = heard.expect("it says something or hangs up");
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            said.is_empty() || said.starts_with("HTTP/1.1 4") || said.starts_with("HTTP/1.0 4"),
+            "{said}"
+        );
+    }
+    door.works().await;
+    door.close().await;
+}
+
+/// Every row of appendix B that is not the contract's own is asked for here.
+#[tokio::test]
+async fn what_the_contract_does_not_ask_for_is_said_too() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    for (number, what) in [
+        ("077009001234567890", "phone_number Too many digits"),
+        ("+247 4012 0", "phone_number Not a valid country prefix"),
+    ] {
+        let mut body = text(&council, "Ada");
+        body["phone_number"] = number.into();
+        let answer = world.post(&council.normal, SMS, &body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.message()),
+            (400, what),
+            "{number}"
+        );
+    }
+    world.end().await;
+}
+
+/// Every type of key is told the same about nonsense.
+#[tokio::test]
+async fn nonsense_is_the_same_for_every_key() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    for key_type in [KeyType::Normal, KeyType::Team, KeyType::Test] {
+        let key = match key_type {
+            KeyType::Normal => &council.normal,
+            KeyType::Team => &council.team,
+            KeyType::Test => &council.test,
+        };
+        let answer = world.post(key, SMS, &json!([1])).await;
+        assert_eq!(answer.message(), "[1] is not of type object");
+    }
+    world.end().await;
+}
