@@ -8,6 +8,7 @@ pub mod callers;
 mod documents;
 mod headers;
 mod internal;
+mod letters;
 pub mod problem;
 pub mod router;
 mod status;

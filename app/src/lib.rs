@@ -19,6 +19,7 @@ mod local_days;
 pub mod notifications;
 mod providers_in_use;
 pub mod queue_view;
+pub mod rates;
 pub mod receipts;
 pub mod retention;
 pub mod schedule;
@@ -27,6 +28,7 @@ pub mod services;
 mod settings;
 pub mod spreadsheets;
 pub mod tasks;
+pub mod template_previews;
 pub mod templates;
 pub mod tenants;
 
@@ -65,6 +67,7 @@ pub struct Parts {
     pub(crate) keeper: group_commit::Keeper,
     pub(crate) tenants: tenants::Tenants,
     pub(crate) templates: templates::Templates,
+    pub(crate) rates: rates::Known,
     pub(crate) buckets: limits::Buckets,
     pub(crate) spent: limits::Spent,
     pub(crate) document_tries: documents::Tries,
@@ -115,6 +118,7 @@ impl App {
         Self(Arc::new(Parts {
             tenants: tenants::Tenants::new(),
             templates: templates::Templates::new(),
+            rates: rates::Known::new(),
             buckets: limits::Buckets::default(),
             settings,
             store,

@@ -29,6 +29,18 @@ impl Money {
     }
 }
 
+impl std::fmt::Display for Money {
+    /// Pounds, exactly, with at least two digits of pence: `0.68`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.micropounds < 0 { "-" } else { "" };
+        let micropounds = self.micropounds.unsigned_abs();
+        let fraction = format!("{:06}", micropounds % 1_000_000);
+        let (pence, finer) = fraction.split_at(2);
+        let finer = finer.trim_end_matches('0');
+        write!(f, "{sign}{}.{pence}{finer}", micropounds / 1_000_000)
+    }
+}
+
 /// How the platform behaves. The settings file and its reference are the server's; these are what the rules need.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -42,6 +54,8 @@ pub struct Settings {
     pub max_file_bytes: u64,
     /// What a text fragment costs at home (public-api §14.2).
     pub sms_rate: Money,
+    /// Whether letters with a test key wait for a receipt that is made up, instead of being delivered at once.
+    pub test_letters_fake_delivery: bool,
     /// The most rows of a spreadsheet (workers §4.3).
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
@@ -62,6 +76,7 @@ impl Default for Settings {
             sms_rate: Money {
                 micropounds: 23_300,
             },
+            test_letters_fake_delivery: false,
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
             job_rows_at_once: 1000,
@@ -106,5 +121,23 @@ impl Default for TimeZone {
 impl fmt::Display for TimeZone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.iana_name().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_written_exactly() {
+        for (micropounds, written) in [
+            (680_000, "0.68"),
+            (1_200_000, "1.20"),
+            (23_300, "0.0233"),
+            (0, "0.00"),
+            (-1, "-0.000001"),
+        ] {
+            assert_eq!(Money { micropounds }.to_string(), written);
+        }
     }
 }

@@ -73,6 +73,9 @@ described! {
         /// The time zone in which a day begins and ends, by its name in the tz database. Days count for retention,
         /// billing and statistics. Change it where your recipients live elsewhere.
         pub time_zone: app::TimeZone = app::TimeZone::default(),
+        /// Whether letters that are sent with a test key wait for a receipt that is made up, instead of being delivered at
+        /// once. Turn it on where people try out how letters change.
+        pub test_letters_fake_delivery: bool = false,
         /// The most rows that a spreadsheet may have. Raise it for larger jobs: rows are read as they come, so it costs
         /// no memory.
         pub max_spreadsheet_rows: u32 = 100_000,
@@ -236,6 +239,7 @@ impl Settings {
             sms_rate: app::Money {
                 micropounds: self.sms_rate_micropounds,
             },
+            test_letters_fake_delivery: self.test_letters_fake_delivery,
             max_spreadsheet_rows: self.max_spreadsheet_rows,
             max_upload_bytes: self.max_upload_bytes,
             time_zone: self.time_zone.clone(),

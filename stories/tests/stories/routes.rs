@@ -19,7 +19,9 @@ fn filled(path: &str) -> String {
         "{file}",
     ]
     .iter()
-    .fold(path.to_owned(), |path, part| path.replace(part, id))
+    .fold(path.replace("{version}", "1"), |path, part| {
+        path.replace(part, id)
+    })
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use content::{
 use domain::{Channel, NotificationId, ReplyToId, TemplateId};
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, check_channel, check_reach, files, find_template, keep};
+use super::{AcceptError, Keep, check_channel, check_reach, files, find_template, keep, mint};
 use crate::{App, Caller, Prepared, Tenant, documents, templates::Text};
 
 /// The most bytes of an e-mail's body (public-api §13.3).
@@ -100,10 +100,13 @@ pub async fn email(
     documents::keep(app, &drafts)
         .await
         .map_err(AcceptError::Files)?;
+    let (id, at) = mint(app);
     let kept = keep(
         app,
         caller,
         Keep {
+            id,
+            at,
             channel: Channel::Email,
             prepared: prepared.clone(),
             recipient: tidy(&order.as_given).into(),
@@ -114,16 +117,14 @@ pub async fn email(
             reply_to_text: reply_to,
             documents: u32::try_from(drafts.len()).unwrap_or(u32::MAX),
             phone: None,
+            letter: None,
         },
     )
     .await;
-    let id = match kept {
-        Ok(id) => id,
-        Err(refused) => {
-            documents::remove(app, &drafts).await;
-            return Err(refused);
-        }
-    };
+    if let Err(refused) = kept {
+        documents::remove(app, &drafts).await;
+        return Err(refused);
+    }
     Ok(AcceptedEmail {
         id,
         reference: order.reference,

@@ -105,6 +105,8 @@ fn row(platform: &Platform, task: &Task, job: &JobOrigin, number: u32) -> NewNot
         international: false,
         phone_prefix: is_text.then(|| "44".to_owned()),
         rate_multiplier: is_text.then_some(1),
+        postage: None,
+        reference: None,
         documents: 0,
         created_by: None,
         created_at: now,

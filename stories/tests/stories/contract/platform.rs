@@ -261,6 +261,7 @@ fn authorization(case: &Case, tokens: &Tokens<'_>) -> Result<Option<String>, Str
             tokens.fill(auth["header"].as_str().unwrap_or_default())?,
         )),
         Some("jwt") => Ok(Some(format!("Bearer {}", tokens.described_jwt(auth)?))),
+        Some("admin") => Ok(Some(format!("Bearer {}", tokens.internal_jwt()?))),
         other => Err(format!(
             "asking as {other:?} comes with the routes that take it"
         )),
