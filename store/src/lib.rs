@@ -10,6 +10,7 @@ pub mod counters;
 mod db;
 mod dialect;
 mod error;
+pub mod idempotency_keys;
 pub mod jobs;
 pub mod notifications;
 pub mod partitions;
