@@ -7,6 +7,7 @@
 pub mod deliver;
 pub mod demo;
 mod group_commit;
+pub mod idempotency;
 pub mod jobs;
 pub mod keyring;
 pub mod letters;
@@ -60,6 +61,7 @@ pub struct Parts {
     pub(crate) tenants: tenants::Tenants,
     pub(crate) templates: templates::Templates,
     pub(crate) buckets: limits::Buckets,
+    pub(crate) in_flight: idempotency::InFlight,
     pub(crate) spent: limits::Spent,
 }
 
@@ -109,6 +111,7 @@ impl App {
             tenants: tenants::Tenants::new(),
             templates: templates::Templates::new(),
             buckets: limits::Buckets::default(),
+            in_flight: idempotency::InFlight::default(),
             settings,
             store,
             files,

@@ -29,6 +29,10 @@ const TABLE: &[Entry] = &[
         kind: tasks::PREPARE_PARTITIONS,
         every_minutes: 60,
     },
+    Entry {
+        kind: tasks::REMOVE_IDEMPOTENCY_KEYS,
+        every_minutes: 15,
+    },
 ];
 
 /// How many days of partitions are made ahead.

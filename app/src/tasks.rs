@@ -9,7 +9,7 @@ use queue::{NewTask, Pool, Task, Verdict, Work};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{App, deliver, jobs, receipts, schedule};
+use crate::{App, deliver, idempotency, jobs, receipts, schedule};
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
 const DELIVER_SMS: &str = "deliver_sms.v1";
@@ -20,6 +20,8 @@ const MADE_UP_RECEIPTS: &str = "made-up-receipts.v1";
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
 /// Fired by the clock.
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
+/// Fired by the clock.
+pub(crate) const REMOVE_IDEMPOTENCY_KEYS: &str = "remove-idempotency-keys.v1";
 
 const SEND_EMAIL: &str = "send-email-tasks";
 const SEND_SMS: &str = "send-sms-tasks";
@@ -205,6 +207,7 @@ impl Work for App {
             }
             RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
+            REMOVE_IDEMPOTENCY_KEYS => idempotency::remove_forgotten(self).await,
             other => Verdict::GiveUp(format!(
                 "this program knows no task `{other}`: a newer one may have left it"
             )),

@@ -11,8 +11,8 @@ use content::{
 use domain::{Channel, NotificationId, ReplyToId, TemplateId};
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, check_channel, check_reach, find_template, is_file, keep};
-use crate::{App, Caller, Prepared, Tenant, templates::Text};
+use super::{AcceptError, Keep, check_channel, check_reach, find_template, is_file, keep, mint};
+use crate::{App, Caller, Prepared, Tenant, idempotency::Once, templates::Text};
 
 /// The most bytes of an e-mail's body (public-api §13.3).
 const MAX_BODY_BYTES: usize = 2_000_000;
@@ -59,11 +59,12 @@ pub struct AcceptedEmail {
     pub sanitised: Vec<Sanitised>,
 }
 
-/// Accepts an e-mail.
+/// Accepts an e-mail; once, if its request says so.
 pub async fn email(
     app: &App,
     caller: &Caller,
     mut order: EmailOrder,
+    once: Option<Once<'_, AcceptedEmail>>,
 ) -> Result<AcceptedEmail, AcceptError> {
     check_channel(caller, Channel::Email)?;
     let sanitised = sanitise(&mut order)?;
@@ -89,26 +90,10 @@ pub async fn email(
         return Err(AcceptError::EmailTooLong { bytes: body.len() });
     }
     let subject = text.subject(&values);
-    let id = keep(
-        app,
-        caller,
-        Keep {
-            channel: Channel::Email,
-            prepared: prepared.clone(),
-            recipient: tidy(&order.as_given).into(),
-            normalised: order.email_address.normalised(),
-            personalisation: order.personalisation,
-            unsubscribe_url: order.one_click_unsubscribe_url.clone(),
-            reference: order.reference.clone(),
-            reply_to_text: reply_to,
-            phone: None,
-        },
-    )
-    .await?;
-    Ok(AcceptedEmail {
+    let (id, at) = mint(app);
+    let accepted = AcceptedEmail {
         id,
         reference: order.reference,
-        template: prepared,
         from_email: format!(
             "{}@{}",
             caller.tenant.service.email_sender_local_part, app.settings.email_domain
@@ -117,7 +102,24 @@ pub async fn email(
         body,
         one_click_unsubscribe_url: order.one_click_unsubscribe_url,
         sanitised,
-    })
+        template: prepared,
+    };
+    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
+    let kept = Keep {
+        id,
+        at,
+        channel: Channel::Email,
+        prepared: accepted.template.clone(),
+        recipient: tidy(&order.as_given).into(),
+        normalised: order.email_address.normalised(),
+        personalisation: order.personalisation,
+        unsubscribe_url: accepted.one_click_unsubscribe_url.clone(),
+        reference: accepted.reference.clone(),
+        reply_to_text: reply_to,
+        phone: None,
+    };
+    keep(app, caller, kept, key).await?;
+    Ok(accepted)
 }
 
 /// Step 5.

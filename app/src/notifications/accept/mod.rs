@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use content::phone_numbers::PhoneError;
 pub use content::sanitise::Sanitised;
-use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TemplateId};
+use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TemplateId, Timestamp};
 use serde_json::{Map, Value};
-use store::notifications::{Contents, NewNotification};
+use store::{
+    idempotency_keys::NewKey,
+    notifications::{Contents, NewNotification},
+};
 
 pub use email::{AcceptedEmail, EmailOrder, email};
 pub use sms::{AcceptedSms, SmsOrder, sms};
@@ -19,7 +22,7 @@ use super::simulated::is_simulated;
 use crate::{
     App, Caller, DoorError, KeepError, Prepared,
     group_commit::{Parcel, Place},
-    templates,
+    idempotency, templates,
 };
 
 /// Why a message is not accepted. The public wording is the API's.
@@ -94,7 +97,12 @@ pub enum AcceptError {
         allowance: Allowance,
         /// How many are allowed.
         limit: i64,
+        /// How many seconds are left of the day.
+        wait_seconds: u32,
     },
+    /// Somebody else has used the request's `Idempotency-Key` a moment ago.
+    #[error("the idempotency key is taken")]
+    KeyTaken,
     /// Too many messages wait to be kept.
     #[error("too busy")]
     Busy,
@@ -113,7 +121,16 @@ impl From<KeepError> for AcceptError {
     fn from(error: KeepError) -> Self {
         match error {
             KeepError::Busy => Self::Busy,
-            KeepError::DailyLimit { allowance, limit } => Self::DailyLimit { allowance, limit },
+            KeepError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => Self::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            },
+            KeepError::KeyTaken => Self::KeyTaken,
             KeepError::Store(error) => Self::Store(error),
         }
     }
@@ -122,7 +139,15 @@ impl From<KeepError> for AcceptError {
 impl From<DoorError> for AcceptError {
     fn from(error: DoorError) -> Self {
         match error {
-            DoorError::DailyLimit { allowance, limit } => Self::DailyLimit { allowance, limit },
+            DoorError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => Self::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            },
             DoorError::TooFast { .. } => Self::Busy,
             DoorError::Store(error) => error.into(),
         }
@@ -130,7 +155,7 @@ impl From<DoorError> for AcceptError {
 }
 
 /// Step 4: the service may use the channel.
-fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
+pub(crate) fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
     if caller.tenant.may(channel.into()) {
         Ok(())
     } else {
@@ -181,6 +206,8 @@ fn check_reach(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
 
 /// What the channels have in common when a message is kept.
 struct Keep {
+    id: NotificationId,
+    at: Timestamp,
     channel: Channel,
     prepared: Arc<Prepared>,
     recipient: String,
@@ -200,12 +227,25 @@ struct PhoneFacts {
     abroad: bool,
 }
 
-/// Step 11: keeps the message with its delivery task; its id once that is durable.
-async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationId, AcceptError> {
+/// The id of a message that is accepted now, and the moment.
+fn mint(app: &App) -> (NotificationId, Timestamp) {
     let now = app.clock.now();
-    let id = NotificationId::mint(now, app.entropy());
+    (NotificationId::mint(now, app.entropy()), now)
+}
+
+/// Step 11: keeps the message with its delivery task and, if the request had one, its `Idempotency-Key`; when this
+/// returns, all of it is durable.
+async fn keep(
+    app: &App,
+    caller: &Caller,
+    message: Keep,
+    key: Option<NewKey>,
+) -> Result<(), AcceptError> {
     if is_simulated(&message.normalised) {
-        return Ok(id);
+        return match key {
+            Some(key) if !idempotency::keep_alone(app, &key).await? => Err(AcceptError::KeyTaken),
+            _ => Ok(()),
+        };
     }
     let service = &caller.tenant.service;
     let template = &message.prepared.template;
@@ -227,7 +267,7 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
             )
         });
     let notification = NewNotification {
-        id,
+        id: message.id,
         service_id: service.id,
         job_row: None,
         template_id: template.id,
@@ -248,7 +288,7 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
         phone_prefix,
         rate_multiplier,
         created_by: None,
-        created_at: now,
+        created_at: message.at,
         problem: None,
     };
     let parcel = Parcel {
@@ -259,8 +299,9 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
             lane: template.lane.unwrap_or(Lane::Normal),
         },
         spends,
+        key,
     };
     app.keeper.keep(parcel).await?;
     metrics::counter!("pillarbox_notifications_accepted_total", "channel" => message.channel.as_str()).increment(1);
-    Ok(id)
+    Ok(())
 }
