@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{Api, problem::Problem};
 
 /// The largest JSON body: files travel inside, as base64.
-const MAX_BODY_BYTES: usize = 32 << 20;
+pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
 
 /// A JSON answer: ASCII only, keys in alphabetical order, no spaces, a newline at the end.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
@@ -23,11 +23,21 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 
 /// A JSON answer whose keys are in order already.
 pub(crate) fn raw_json(status: StatusCode, body: &impl Serialize) -> Response {
+    json_bytes(status, written(body))
+}
+
+/// How such an answer is written.
+pub(crate) fn written(body: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     let mut writer = serde_json::Serializer::with_formatter(&mut bytes, AsciiOnly);
     body.serialize(&mut writer)
         .expect("our answers are writable as JSON");
     bytes.push(b'\n');
+    bytes
+}
+
+/// An answer that is written already.
+pub(crate) fn json_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
     (
         status,
         [(
@@ -65,7 +75,12 @@ impl serde_json::ser::Formatter for AsciiOnly {
 
 /// Reads a body whole, up to the limit.
 pub(crate) async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+    read_body_of(body, MAX_BODY_BYTES).await
+}
+
+/// Reads a body whole, up to this limit.
+pub(crate) async fn read_body_of(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
+    match Limited::new(body, max_bytes).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::too_large()),
         Err(_) => Err(Problem::invalid_json()),

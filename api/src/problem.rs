@@ -3,11 +3,11 @@
 
 use std::any::Any;
 
-use app::{DoorError, notifications::accept::AcceptError};
+use app::{DoorError, idempotency::LookError, notifications::accept::AcceptError};
 use axum::response::{IntoResponse, Response};
 use content::phone_numbers::PhoneError;
 use domain::{Channel, KeyType};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::error;
@@ -20,6 +20,63 @@ pub struct Problem {
     status: StatusCode,
     shape: Shape,
     retry_after_seconds: Option<u32>,
+    /// What was exceeded, for whoever reads `RateLimit` headers.
+    limit: Option<Limit>,
+}
+
+/// A limit that was met (draft-ietf-httpapi-ratelimit-headers): said on a 429 only, so that nothing is new to a client
+/// that is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// What it is called.
+    pub(crate) policy: String,
+    /// How many there may be in the window.
+    pub(crate) quota: i64,
+    /// How long the window is.
+    pub(crate) window_seconds: u32,
+    /// How many are left.
+    pub(crate) remaining: i64,
+    /// After how many seconds asking again makes sense.
+    pub(crate) wait_seconds: u32,
+}
+
+impl Limit {
+    /// A daily limit.
+    pub(crate) fn of_a_day(
+        allowance: domain::Allowance,
+        quota: i64,
+        remaining: i64,
+        wait_seconds: u32,
+    ) -> Self {
+        Self {
+            policy: format!("{allowance}-day"),
+            quota,
+            window_seconds: 86_400,
+            remaining,
+            wait_seconds,
+        }
+    }
+
+    /// `RateLimit-Policy` and `RateLimit`.
+    fn headers(&self) -> [(HeaderName, String); 2] {
+        let Self {
+            policy,
+            quota,
+            window_seconds,
+            remaining,
+            wait_seconds,
+        } = self;
+        [
+            (
+                HeaderName::from_static("ratelimit-policy"),
+                format!("\"{policy}\";q={quota};w={window_seconds}"),
+            ),
+            (
+                HeaderName::from_static("ratelimit"),
+                format!("\"{policy}\";r={remaining};t={wait_seconds}"),
+            ),
+        ]
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +107,7 @@ impl Problem {
             status,
             shape: Shape::V2(vec![entry]),
             retry_after_seconds: None,
+            limit: None,
         }
     }
 
@@ -69,6 +127,7 @@ impl Problem {
             status: StatusCode::BAD_REQUEST,
             shape: Shape::V2(entries),
             retry_after_seconds: None,
+            limit: None,
         }
     }
 
@@ -78,6 +137,7 @@ impl Problem {
             status,
             shape: Shape::Old(message.into()),
             retry_after_seconds: None,
+            limit: None,
         }
     }
 
@@ -157,6 +217,15 @@ impl Problem {
         }
     }
 
+    /// Asking again helps, after a while.
+    fn too_many(error: &'static str, message: String, limit: Limit) -> Self {
+        Self {
+            retry_after_seconds: Some(limit.wait_seconds),
+            limit: Some(limit),
+            ..Self::v2(StatusCode::TOO_MANY_REQUESTS, error, message)
+        }
+    }
+
     fn busy() -> Self {
         let text = "Too many messages wait to be stored, try again in a moment";
         Self {
@@ -190,6 +259,10 @@ impl IntoResponse for Problem {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, seconds.into());
         }
+        for (name, value) in self.limit.iter().flat_map(Limit::headers) {
+            let value = HeaderValue::from_str(&value).expect("words and numbers");
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }
@@ -197,29 +270,79 @@ impl IntoResponse for Problem {
 impl From<DoorError> for Problem {
     fn from(error: DoorError) -> Self {
         match error {
-            DoorError::TooFast { key_type, rate } => {
+            DoorError::TooFast {
+                key_type,
+                rate,
+                wait_seconds,
+            } => {
                 let name = match key_type {
                     KeyType::Normal => "LIVE",
                     KeyType::Team => "TEAM",
                     KeyType::Test => "TEST",
                 };
-                Self::v2(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "RateLimitError",
-                    format!(
-                        "Exceeded rate limit for key type {name} of {rate} requests per 60 seconds"
-                    ),
-                )
+                let text = format!(
+                    "Exceeded rate limit for key type {name} of {rate} requests per 60 seconds"
+                );
+                let limit = Limit {
+                    policy: "minute".to_owned(),
+                    quota: rate.into(),
+                    window_seconds: 60,
+                    remaining: 0,
+                    wait_seconds,
+                };
+                Self::too_many("RateLimitError", text, limit)
             }
-            DoorError::DailyLimit { allowance, limit } => daily_limit(allowance, limit),
+            DoorError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => daily_limit(allowance, limit, 0, wait_seconds),
             DoorError::Store(error) => Self::fault(error),
         }
     }
 }
 
-fn daily_limit(allowance: domain::Allowance, limit: i64) -> Problem {
+/// A daily limit would be passed, with so many left of it and so many seconds of the day.
+pub(crate) fn daily_limit(
+    allowance: domain::Allowance,
+    limit: i64,
+    remaining: i64,
+    wait_seconds: u32,
+) -> Problem {
     let text = format!("Exceeded send limits ({allowance}: {limit}) for today");
-    Problem::v2(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsError", text)
+    let limit = Limit::of_a_day(allowance, limit, remaining, wait_seconds);
+    Problem::too_many("TooManyRequestsError", text, limit)
+}
+
+/// A key that cannot be one.
+pub(crate) fn bad_idempotency_key() -> Problem {
+    Problem::v2(
+        StatusCode::BAD_REQUEST,
+        "IdempotencyError",
+        "Idempotency-Key must be given once, and have 1 to 255 printable ASCII characters",
+    )
+}
+
+impl From<LookError> for Problem {
+    fn from(error: LookError) -> Self {
+        let class = "IdempotencyError";
+        match error {
+            LookError::InFlight => Self {
+                retry_after_seconds: Some(1),
+                ..Self::v2(
+                    StatusCode::CONFLICT,
+                    class,
+                    "A request with this Idempotency-Key is being worked on, try again in a moment",
+                )
+            },
+            LookError::OtherRequest => Self::v2(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                class,
+                "This Idempotency-Key was used for another request: use a new one for each message",
+            ),
+            LookError::Store(error) => Self::fault(error),
+        }
+    }
 }
 
 /// What an error of accepting a message says, with what only the endpoint knows.
@@ -281,7 +404,12 @@ pub(crate) fn accepting(
         AcceptError::EmailTooLong { bytes } => format!(
             "Your message is too long. Emails cannot be longer than 2000000 bytes. Your message is {bytes} bytes."
         ),
-        AcceptError::DailyLimit { allowance, limit } => return daily_limit(allowance, limit),
+        AcceptError::DailyLimit {
+            allowance,
+            limit,
+            wait_seconds,
+        } => return daily_limit(allowance, limit, 0, wait_seconds),
+        AcceptError::KeyTaken => return LookError::InFlight.into(),
         AcceptError::Busy => return Problem::busy(),
         AcceptError::Store(error) => return Problem::fault(error),
     };

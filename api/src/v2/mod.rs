@@ -2,6 +2,7 @@
 
 mod get_notification;
 mod list_notifications;
+mod once;
 mod schema;
 mod send_email;
 mod send_sms;
@@ -16,10 +17,10 @@ pub(crate) use send_sms::send_sms;
 
 /// The answer to a message that was accepted (public-api §6.1). Fields in alphabetical order, as they are written.
 #[derive(Debug, Serialize)]
-struct Accepted<C> {
+struct Accepted<'a, C> {
     content: C,
     id: domain::NotificationId,
-    reference: Option<String>,
+    reference: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sanitised_content: Option<serde_json::Value>,
     /// Always null: nothing is scheduled here.
