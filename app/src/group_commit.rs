@@ -177,7 +177,9 @@ impl Writer {
         let mut tx = self.store.write().await?;
         if !keys.claim(&mut tx, now).await?.is_empty() {
             tx.roll_back().await?;
-            return self.write_what_is_granted(rows, &keys, &spending, now).await;
+            return self
+                .write_what_is_granted(rows, &keys, &spending, now)
+                .await;
         }
         store::notifications::insert_many(&mut tx, &rows).await?;
         tx.enqueue(tasks).await?;
@@ -314,7 +316,10 @@ impl Keys {
         }
         let (places, keys): (Vec<usize>, Vec<&NewKey>) = first.into_values().unzip();
         let claimed = idempotency_keys::claim(tx, &keys, now, remembered_since(now)).await?;
-        let others = places.into_iter().zip(claimed).filter(|(_, is_ours)| !is_ours);
+        let others = places
+            .into_iter()
+            .zip(claimed)
+            .filter(|(_, is_ours)| !is_ours);
         taken.extend(others.map(|(index, _)| index));
         Ok(taken)
     }
@@ -325,7 +330,11 @@ impl Keys {
         tx: &mut Tx,
         refused: &BTreeMap<usize, KeepError>,
     ) -> Result<(), store::Error> {
-        for (_, key) in self.0.iter().filter(|(index, _)| refused.contains_key(index)) {
+        for (_, key) in self
+            .0
+            .iter()
+            .filter(|(index, _)| refused.contains_key(index))
+        {
             idempotency_keys::let_go(tx, key).await?;
         }
         Ok(())

@@ -40,8 +40,8 @@ pub struct Key<'a>(&'a [u8]);
 impl<'a> Key<'a> {
     /// Nothing if it may not be a key.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        let fits = (1..=255).contains(&text.len())
-            && text.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let fits =
+            (1..=255).contains(&text.len()) && text.iter().all(|byte| matches!(byte, b' '..=b'~'));
         fits.then_some(Self(text))
     }
 }
@@ -197,11 +197,7 @@ pub(crate) struct InFlight(Arc<Mutex<HashSet<Hash>>>);
 impl InFlight {
     /// A turn with this key, if nobody has it.
     fn begin(&self, key: Hash) -> Option<Turn> {
-        let is_free = self
-            .0
-            .lock()
-            .expect("no one panics holding it")
-            .insert(key);
+        let is_free = self.0.lock().expect("no one panics holding it").insert(key);
         is_free.then(|| Turn(Some((self.clone(), key))))
     }
 }

@@ -72,11 +72,7 @@ pub(crate) fn seconds_left_today(now: Timestamp) -> u32 {
 }
 
 /// Refuses if one more of these would pass today's limit.
-pub async fn check_day(
-    app: &App,
-    caller: &Caller,
-    allowance: Allowance,
-) -> Result<(), DoorError> {
+pub async fn check_day(app: &App, caller: &Caller, allowance: Allowance) -> Result<(), DoorError> {
     let service = &caller.tenant.service;
     // Test keys have a counter of their own, which never rises; in trial mode it has the limits of a live service.
     let (spent, limit) = match caller.key_type {

@@ -76,7 +76,10 @@ pub async fn claim(
             rows.join(", ")
         );
         for row in tx.fetch_all(sql, args).await? {
-            claimed.insert((row.get::<ServiceId>("service_id")?, row.get::<Vec<u8>>("key_hash")?));
+            claimed.insert((
+                row.get::<ServiceId>("service_id")?,
+                row.get::<Vec<u8>>("key_hash")?,
+            ));
         }
     }
     Ok(keys

@@ -8,6 +8,7 @@ mod authentication;
 mod contract;
 mod delivery;
 mod guards;
+mod idempotency;
 mod jobs;
 mod limits;
 mod outages;
