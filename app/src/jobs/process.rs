@@ -164,8 +164,8 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
     {
         return Ok(false);
     }
-    // A job that is taken up again has spent its count before.
-    if job.processing_started.is_none() {
+    // A job that is taken up again has spent its count before. What a test key sends is not counted.
+    if job.processing_started.is_none() && job.key_type != KeyType::Test {
         let prepared =
             templates::find_version(app, service.id, job.template_id, job.template_version).await?;
         let channel = prepared.map_or(Channel::Email, |prepared| prepared.template.template_type);
@@ -214,6 +214,7 @@ async fn keep_rows(
         app,
         task,
         job,
+        lane: lane(&prepared),
         cursor: job.rows_kept,
         under_way: None,
     };
@@ -286,6 +287,7 @@ struct Writing<'a> {
     app: &'a App,
     task: &'a Task,
     job: &'a Job,
+    lane: Lane,
     cursor: u32,
     under_way: Option<tokio::task::JoinHandle<Result<Written, store::Error>>>,
 }
@@ -304,6 +306,7 @@ impl Writing<'_> {
         self.under_way = Some(tokio::spawn(write(
             self.app.clone(),
             self.job.clone(),
+            self.lane,
             rows,
             before,
             self.cursor,
@@ -330,6 +333,15 @@ impl Writing<'_> {
     }
 }
 
+/// Where the rows of a job wait: with the priority messages if their template is one, else behind what is sent one by
+/// one.
+fn lane(prepared: &Prepared) -> Lane {
+    match prepared.template.lane {
+        Some(Lane::Priority) => Lane::Priority,
+        Some(Lane::Normal | Lane::Bulk) | None => Lane::Bulk,
+    }
+}
+
 /// What became of a batch.
 enum Written {
     All,
@@ -343,6 +355,7 @@ enum Written {
 async fn write(
     app: App,
     job: Job,
+    lane: Lane,
     rows: Vec<Printed>,
     before: u32,
     after: u32,
@@ -373,7 +386,7 @@ async fn write(
                 TaskId::mint(now, app.entropy()),
                 job.service_id,
                 channel,
-                Lane::Bulk,
+                lane,
                 ids,
                 now,
             )
@@ -436,11 +449,14 @@ impl<'a> Press<'a> {
             Channel::Email | Channel::Letter => address_email(recipient),
         };
         if addressed.problem.is_none()
-            && self.tenant.is_confined(KeyType::Normal)
+            && self.tenant.is_confined(self.job.key_type)
             && !self.tenant.reachable.allows(recipient)
         {
-            addressed.problem =
-                Some("not on the team or guest list, and the service is in trial mode".to_owned());
+            let why = match self.job.key_type {
+                KeyType::Team => "the key is a team key",
+                KeyType::Normal | KeyType::Test => "the service is in trial mode",
+            };
+            addressed.problem = Some(format!("not on the team or guest list, and {why}"));
         }
         let is_to_be_sent = addressed.problem.is_none();
         let notification = NewNotification {
@@ -449,8 +465,8 @@ impl<'a> Press<'a> {
             job_row: Some((self.job.id, number)),
             template_id: self.job.template_id,
             template_version: self.job.template_version,
-            api_key_id: None,
-            key_type: KeyType::Normal,
+            api_key_id: self.job.api_key_id,
+            key_type: self.job.key_type,
             channel,
             status: if is_to_be_sent {
                 NotificationStatus::Created
@@ -463,7 +479,10 @@ impl<'a> Press<'a> {
                 personalisation: self.personalisation(row).into(),
                 unsubscribe_url: None,
             },
-            client_reference: row.client_reference().map(str::to_owned),
+            client_reference: row
+                .client_reference()
+                .or(self.job.client_reference.as_deref())
+                .map(str::to_owned),
             reply_to_text: self.sender.clone(),
             international: addressed.international,
             phone_prefix: addressed.phone_prefix,

@@ -333,6 +333,9 @@ impl Fixtures {
             processing_started: Some(now),
             processing_finished: Some(now),
             archived: false,
+            api_key_id: None,
+            key_type: domain::KeyType::Normal,
+            client_reference: None,
         }
     }
 
