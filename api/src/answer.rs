@@ -1,9 +1,10 @@
 //! Reading bodies and writing answers (public-api §2.3, §5.1).
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody as _},
     response::{IntoResponse, Response},
 };
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Serialize;
@@ -78,13 +79,31 @@ pub(crate) async fn read_body(body: Body) -> Result<Bytes, Problem> {
     read_body_of(body, MAX_BODY_BYTES).await
 }
 
-/// Reads a body whole, up to this limit.
+/// Reads a body whole, up to this limit. What comes in many pieces is put together as it comes, so that it is not in
+/// memory twice.
 pub(crate) async fn read_body_of(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
-    match Limited::new(body, max_bytes).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::too_large()),
-        Err(_) => Err(Problem::invalid_json()),
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut body = Limited::new(body, max_bytes);
+    let (mut first, mut whole) = (None, BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let piece = frame.map_err(|error| match error {
+            error if error.is::<http_body_util::LengthLimitError>() => Problem::too_large(),
+            _ => Problem::invalid_json(),
+        })?;
+        let Ok(piece) = piece.into_data() else {
+            continue;
+        };
+        if first.is_none() && whole.is_empty() {
+            first = Some(piece);
+            continue;
+        }
+        if let Some(first) = first.take() {
+            whole.reserve(expected.min(max_bytes).max(first.len() + piece.len()));
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&piece);
     }
+    Ok(first.unwrap_or_else(|| whole.freeze()))
 }
 
 /// A v2 body (public-api §5.1): JSON whatever its type; what is empty in any way counts as an empty object.

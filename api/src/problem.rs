@@ -3,10 +3,10 @@
 
 use std::any::Any;
 
-use app::{DoorError, idempotency::LookError, notifications::accept::AcceptError};
+use app::{DoorError, idempotency::LookError, jobs::BulkError, notifications::accept::AcceptError};
 use axum::response::{IntoResponse, Response};
 use content::phone_numbers::PhoneError;
-use domain::{Channel, KeyType};
+use domain::{Channel, JobStatus, KeyType};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -414,6 +414,77 @@ pub(crate) fn accepting(
         AcceptError::Store(error) => return Problem::fault(error),
     };
     Problem::bad_request(text)
+}
+
+/// What an error of taking many rows says. What one message would be refused for too has been said before.
+pub(crate) fn sending_in_bulk(error: BulkError) -> Problem {
+    let text = match error {
+        BulkError::Refused(error) => return Problem::fault(error),
+        BulkError::LettersNotYet | BulkError::Unreadable(_) => error.to_string(),
+        BulkError::SenderOfAnotherChannel(Channel::Sms) => {
+            "reply_to_id can only be given for emails".to_owned()
+        }
+        BulkError::SenderOfAnotherChannel(_) => {
+            "sms_sender_id can only be given for text messages".to_owned()
+        }
+        BulkError::InThePast => "scheduled_for datetime can not be in the past".to_owned(),
+        BulkError::TooFarAhead => {
+            "scheduled_for datetime can only be 7 days in the future".to_owned()
+        }
+        BulkError::MoreThanADay { rows, limit } => {
+            format!("{rows} rows are more than the {limit} messages you may send in a day")
+        }
+        BulkError::MoreThanToday {
+            allowance,
+            limit,
+            remaining,
+            wait_seconds,
+        } => return daily_limit(allowance, limit, remaining, wait_seconds),
+        BulkError::Invalid { problems, report } => return bad_rows(problems, &report),
+        BulkError::Files(error) => return Problem::fault(error),
+    };
+    Problem::validation(vec![text])
+}
+
+/// What is wrong with rows: with all of them, how many are bad, and what is wrong with the first of those.
+fn bad_rows(problems: Vec<String>, report: &app::spreadsheets::Report) -> Problem {
+    let mut messages = problems;
+    let bad = report.error_counts.rows_with_errors;
+    if bad > 0 {
+        let rows = report.rows();
+        messages.push(format!(
+            "{bad} of {rows} rows have errors, nothing was sent"
+        ));
+    }
+    messages.extend(report.errors.iter().map(|error| {
+        let (row, message) = (error.spreadsheet_row_number, &error.message);
+        match &error.column_header {
+            Some(column) => format!("Row {row}, column {column}: {message}"),
+            None => format!("Row {row}: {message}"),
+        }
+    }));
+    if messages.is_empty() {
+        messages.push("no column says to whom the messages go".to_owned());
+    }
+    Problem::validation(messages)
+}
+
+/// A job that a key of this type has not made.
+pub(crate) fn job_of_another_key_type() -> Problem {
+    Problem::v2(
+        StatusCode::FORBIDDEN,
+        "BadRequestError",
+        "Can only cancel jobs that were made with a key of the same type",
+    )
+}
+
+/// A job that does not wait for its time.
+pub(crate) fn job_not_scheduled(status: JobStatus) -> Problem {
+    Problem::v2(
+        StatusCode::CONFLICT,
+        "ConflictError",
+        format!("Only a scheduled job can be cancelled, and this one is {status}"),
+    )
 }
 
 fn phone(error: PhoneError) -> Problem {

@@ -28,6 +28,10 @@ pub type Route = (&'static str, &'static str, Callers);
 pub const ROUTES: &[Route] = &[
     ("POST", "/v2/notifications/sms", Callers::Service),
     ("POST", "/v2/notifications/email", Callers::Service),
+    ("POST", "/v2/notifications/bulk", Callers::Service),
+    ("GET", "/v2/jobs", Callers::Service),
+    ("GET", "/v2/jobs/{id}", Callers::Service),
+    ("DELETE", "/v2/jobs/{id}", Callers::Service),
     ("GET", "/v2/notifications", Callers::Service),
     ("GET", "/v2/notifications/{id}", Callers::Service),
     ("GET", "/", Callers::Anybody),
@@ -83,6 +87,9 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v2/notifications/sms", post(v2::send_sms))
         .route("/v2/notifications/email", post(v2::send_email))
+        .route("/v2/notifications/bulk", post(v2::send_bulk))
+        .route("/v2/jobs", get(v2::list_jobs))
+        .route("/v2/jobs/{id}", get(v2::get_job).delete(v2::cancel_job))
         .route("/v2/notifications", get(v2::list_notifications))
         .route("/v2/notifications/{id}", get(v2::get_notification))
         .route("/", get(status::status))

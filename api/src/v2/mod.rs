@@ -1,17 +1,27 @@
 //! The public API, version 2. One file for each endpoint.
 
+mod bulk_body;
+mod cancel_job;
+mod get_job;
 mod get_notification;
+mod list_jobs;
 mod list_notifications;
 mod once;
 mod schema;
+mod send_bulk;
 mod send_email;
 mod send_sms;
 mod show;
+mod show_job;
 
 use serde::Serialize;
 
+pub(crate) use cancel_job::cancel_job;
+pub(crate) use get_job::get_job;
 pub(crate) use get_notification::get_notification;
+pub(crate) use list_jobs::list_jobs;
 pub(crate) use list_notifications::list_notifications;
+pub(crate) use send_bulk::send_bulk;
 pub(crate) use send_email::send_email;
 pub(crate) use send_sms::send_sms;
 

@@ -82,6 +82,11 @@ impl Request<'_> {
 }
 
 impl Sending {
+    /// The body, for whoever needs it no longer than this.
+    pub(super) fn take_body(&mut self) -> Bytes {
+        std::mem::take(&mut self.body)
+    }
+
     /// The request's key, with how its answer is written.
     pub(super) fn once<'a, A>(
         &'a self,

@@ -20,7 +20,7 @@ use crate::{
     idempotency::{self, Once},
     limits::seconds_left_today,
     notifications::accept::{AcceptError, check_channel},
-    spreadsheets::{self, Checked, Sending, UploadError},
+    spreadsheets::{self, Sending, UploadError},
     tasks, templates,
 };
 
@@ -96,7 +96,12 @@ pub enum BulkError {
     },
     /// Something is wrong with the rows.
     #[error("something is wrong with the rows")]
-    Invalid(Box<Checked>),
+    Invalid {
+        /// Of them as a whole, a sentence each.
+        problems: Vec<String>,
+        /// Of each of the first rows in error.
+        report: Box<Report>,
+    },
     /// The file storage failed.
     #[error("the rows could not be kept")]
     Files(#[source] UploadError),
@@ -149,7 +154,7 @@ pub async fn bulk(
     let place = (tenant.service.id, id);
     let report = spreadsheets::take_in(app, place, settings, order.csv).await?;
     if !report.is_valid() {
-        return Err(refusal(tenant, &prepared, report, &left, now));
+        return Err(refusal(caller, &prepared, report, &left, now));
     }
     let sheet = Spreadsheet {
         id,
@@ -240,7 +245,7 @@ struct Left {
 
 /// What to say of rows that are not valid: what is wrong with them, or, if they are only too many, that.
 fn refusal(
-    tenant: &Tenant,
+    caller: &Caller,
     prepared: &Prepared,
     report: Report,
     left: &Left,
@@ -254,13 +259,12 @@ fn refusal(
         (Allowance::InternationalSms, left.abroad, is_over)
     };
     if !is_over || report.too_many_rows() || report.error_counts.rows_with_errors > 0 {
-        return BulkError::Invalid(Box::new(Checked {
-            id: None,
-            report,
-            is_valid: false,
-        }));
+        return BulkError::Invalid {
+            problems: spreadsheets::problems(&report, caller.key_type),
+            report: Box::new(report),
+        };
     }
-    let limit = tenant.service.daily_limit(allowance);
+    let limit = caller.tenant.service.daily_limit(allowance);
     let rows = report.rows();
     if allowance == channel && i64::try_from(rows).is_ok_and(|rows| rows > limit) {
         return BulkError::MoreThanADay { rows, limit };

@@ -4,10 +4,11 @@
 //! kept beside it, so that the job reads in one pass.
 
 use bytes::Bytes;
+pub use content::spreadsheets::Report;
 use content::{
     guest_lists::GuestList,
     phone_numbers::Permissions,
-    spreadsheets::{Checker, Kind, ReadError, Report, Settings, Template, Utf8Stream, to_csv},
+    spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream, to_csv},
 };
 use domain::{
     Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId,
@@ -53,56 +54,65 @@ pub struct Checked {
 impl Checked {
     /// What is wrong with the file as a whole, a sentence each.
     pub fn problems(&self) -> Vec<String> {
-        let report = &self.report;
-        let mut problems = Vec::new();
-        let mut say = |is_so: bool, text: String| {
-            if is_so {
-                problems.push(text);
-            }
-        };
-        say(
-            report.rows() == 0,
-            "the file has no rows after its header".to_owned(),
-        );
-        say(
-            !report.missing_column_headers.is_empty(),
-            format!(
-                "these columns are missing: {}",
-                report.missing_column_headers.join(", ")
-            ),
-        );
-        say(
-            !report.duplicate_recipient_column_headers.is_empty(),
-            format!(
-                "these columns are there more than once: {}",
-                report.duplicate_recipient_column_headers.join(", ")
-            ),
-        );
-        say(
-            report.too_many_rows(),
-            format!(
-                "{} rows are more than a file may have: split it",
-                report.rows()
-            ),
-        );
-        say(
-            report.more_rows_than_can_send(),
-            format!(
-                "{} rows are more messages than the service may still send today",
-                report.rows()
-            ),
-        );
-        say(
-            report.more_international_sms_than_can_send(),
-            "there are more texts to other countries than the service may still send today"
-                .to_owned(),
-        );
-        say(
-            report.allowed_to_send_to == Some(false),
-            "some recipients are not in the team or on the guest list, and the service is in trial mode".to_owned(),
-        );
-        problems
+        problems(&self.report, KeyType::Normal)
     }
+}
+
+/// What is wrong with a file as a whole that is to be sent with a key of this type.
+pub(crate) fn problems(report: &Report, key_type: KeyType) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut say = |is_so: bool, text: String| {
+        if is_so {
+            problems.push(text);
+        }
+    };
+    say(
+        report.rows() == 0,
+        "the file has no rows after its header".to_owned(),
+    );
+    say(
+        !report.missing_column_headers.is_empty(),
+        format!(
+            "these columns are missing: {}",
+            report.missing_column_headers.join(", ")
+        ),
+    );
+    say(
+        !report.duplicate_recipient_column_headers.is_empty(),
+        format!(
+            "these columns are there more than once: {}",
+            report.duplicate_recipient_column_headers.join(", ")
+        ),
+    );
+    say(
+        report.too_many_rows(),
+        format!(
+            "{} rows are more than a file may have: split it",
+            report.rows()
+        ),
+    );
+    say(
+        report.more_rows_than_can_send(),
+        format!(
+            "{} rows are more messages than the service may still send today",
+            report.rows()
+        ),
+    );
+    say(
+        report.more_international_sms_than_can_send(),
+        "there are more texts to other countries than the service may still send today".to_owned(),
+    );
+    say(
+        report.allowed_to_send_to == Some(false),
+        format!(
+            "some recipients are not in the team or on the guest list, and {}",
+            match key_type {
+                KeyType::Team => "the key is a team key",
+                KeyType::Normal | KeyType::Test => "the service is in trial mode",
+            }
+        ),
+    );
+    problems
 }
 
 /// Why a file cannot be looked at at all.
