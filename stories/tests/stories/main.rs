@@ -5,6 +5,7 @@
 mod accept;
 mod arrows;
 mod authentication;
+mod bulk;
 mod contract;
 mod delivery;
 mod guards;
@@ -12,6 +13,7 @@ mod idempotency;
 mod jobs;
 mod limits;
 mod outages;
+mod priority;
 mod queue;
 mod routes;
 mod schema;
