@@ -229,7 +229,7 @@ mod tests {
             ),
             (
                 r#"{"rows": [["a"], [{}]]}"#,
-                "invalid type: map, expected a cell, which is text, a number or null at line 1 column 18",
+                "invalid type: map, expected a cell, which is text, a number or null at line 1 column 20",
             ),
             (
                 r#"{"rows": [["a"], 7]}"#,

@@ -204,11 +204,12 @@ pub(crate) async fn take_in(
     csv: Bytes,
 ) -> Result<Report, UploadError> {
     let mut intake = Intake::new(app, Some((service, job)), settings).await?;
-    let pieces = futures::stream::unfold(csv, async |mut rest: Bytes| {
+    let mut rest = csv;
+    let pieces = futures::stream::iter(std::iter::from_fn(move || {
         let piece = rest.split_to(rest.len().min(PIECE_BYTES));
-        (!piece.is_empty()).then_some((Ok(piece), rest))
-    });
-    if let Err(error) = intake.take(app, "rows.csv", Box::pin(pieces)).await {
+        (!piece.is_empty()).then_some(Ok(piece))
+    }));
+    if let Err(error) = intake.take(app, "rows.csv", pieces).await {
         intake.give_up().await;
         return Err(error);
     }

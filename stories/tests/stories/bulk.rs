@@ -94,7 +94,7 @@ async fn csv_in_a_request_will_do_too_and_rows_may_have_references_of_their_own(
     });
     assert_eq!(bulk(&world, &council.normal, &order).await.status, 201);
     world.run_tasks().await;
-    assert_eq!(world.email.taken()[0].subject, "Hello Ada \"A\" L");
+    assert_eq!(world.email.taken()[0].subject, "Hello Ada “A” L");
     let listed = world
         .get(&council.normal, "/v2/notifications?include_jobs=true")
         .await;
