@@ -21,7 +21,7 @@ pub struct Problem {
     shape: Shape,
     retry_after_seconds: Option<u32>,
     /// What was exceeded, for whoever reads `RateLimit` headers.
-    limit: Option<Limit>,
+    limit: Option<Box<Limit>>,
 }
 
 /// A limit that was met (draft-ietf-httpapi-ratelimit-headers): said on a 429 only, so that nothing is new to a client
@@ -221,7 +221,7 @@ impl Problem {
     fn too_many(error: &'static str, message: String, limit: Limit) -> Self {
         Self {
             retry_after_seconds: Some(limit.wait_seconds),
-            limit: Some(limit),
+            limit: Some(Box::new(limit)),
             ..Self::v2(StatusCode::TOO_MANY_REQUESTS, error, message)
         }
     }
@@ -259,7 +259,7 @@ impl IntoResponse for Problem {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, seconds.into());
         }
-        for (name, value) in self.limit.iter().flat_map(Limit::headers) {
+        for (name, value) in self.limit.iter().flat_map(|limit| limit.headers()) {
             let value = HeaderValue::from_str(&value).expect("words and numbers");
             response.headers_mut().insert(name, value);
         }

@@ -5,7 +5,7 @@
 //! the task that delivers it. What waits is bounded; past the bound the door says so at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -308,10 +308,13 @@ impl Keys {
         }
         let (mut first, mut taken) = (BTreeMap::new(), BTreeSet::new());
         for (index, key) in &self.0 {
-            if first.contains_key(&(key.service_id, key.key_hash)) {
-                taken.insert(*index);
-            } else {
-                first.insert((key.service_id, key.key_hash), (*index, key));
+            match first.entry((key.service_id, key.key_hash)) {
+                Entry::Vacant(place) => {
+                    place.insert((*index, key));
+                }
+                Entry::Occupied(_) => {
+                    taken.insert(*index);
+                }
             }
         }
         let (places, keys): (Vec<usize>, Vec<&NewKey>) = first.into_values().unzip();

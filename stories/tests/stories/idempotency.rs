@@ -5,7 +5,7 @@ use std::{pin::pin, time::Duration};
 
 use app::services::NewService;
 use domain::{Allowance, Clock as _};
-use futures::future::{Either, join_all, select};
+use futures::future::{join_all, select};
 use serde_json::{Value, json};
 use stories::{Answer, Council, Door, Key, World};
 
@@ -172,10 +172,9 @@ async fn who_asks_while_the_first_is_being_worked_on_is_told_to_come_back() {
             "a",
         )
     };
-    let (early, rest) = match select(Box::pin(ask()), Box::pin(ask())).await {
-        Either::Left(first) => first,
-        Either::Right(first) => first,
-    };
+    let (early, rest) = select(Box::pin(ask()), Box::pin(ask()))
+        .await
+        .factor_first();
     assert_eq!(
         (early.status.as_u16(), &early.headers["retry-after"]),
         (409, &"1".parse().unwrap())
