@@ -441,6 +441,7 @@ pub(crate) fn sending_in_bulk(error: BulkError) -> Problem {
             wait_seconds,
         } => return daily_limit(allowance, limit, remaining, wait_seconds),
         BulkError::Invalid { problems, report } => return bad_rows(problems, &report),
+        BulkError::Files(UploadError::TooLarge(_)) => return Problem::too_large(),
         BulkError::Files(error) => return Problem::fault(error),
     };
     Problem::validation(vec![text])
