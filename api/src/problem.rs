@@ -3,7 +3,10 @@
 
 use std::any::Any;
 
-use app::{DoorError, idempotency::LookError, jobs::BulkError, notifications::accept::AcceptError};
+use app::{
+    DoorError, idempotency::LookError, jobs::BulkError, notifications::accept::AcceptError,
+    spreadsheets::UploadError,
+};
 use axum::response::{IntoResponse, Response};
 use content::phone_numbers::PhoneError;
 use domain::{Channel, JobStatus, KeyType};
