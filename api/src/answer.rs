@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::{Api, problem::Problem};
 
 /// The largest JSON body: files travel inside, as base64.
-const MAX_BODY_BYTES: usize = 32 << 20;
+pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
 /// How much of all bodies together may be in memory while they are read.
 const MAX_BYTES_IN_HAND: usize = 512 << 20;
 
@@ -32,11 +32,21 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
 
 /// A JSON answer whose keys are in order already.
 pub(crate) fn raw_json(status: StatusCode, body: &impl Serialize) -> Response {
+    json_bytes(status, written(body))
+}
+
+/// How such an answer is written.
+pub(crate) fn written(body: &impl Serialize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     let mut writer = serde_json::Serializer::with_formatter(&mut bytes, AsciiOnly);
     body.serialize(&mut writer)
         .expect("our answers are writable as JSON");
     bytes.push(b'\n');
+    bytes
+}
+
+/// An answer that is written already.
+pub(crate) fn json_bytes(status: StatusCode, bytes: Vec<u8>) -> Response {
     (
         status,
         [(
@@ -159,6 +169,20 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Default for InHand {
+    /// An empty one.
+    fn default() -> Self {
+        let share = Share {
+            budget: &IN_HAND,
+            bytes: 0,
+        };
+        Self {
+            bytes: Bytes::new(),
+            _share: share,
+        }
     }
 }
 

@@ -3,11 +3,14 @@
 
 use std::any::Any;
 
-use app::{DoorError, notifications::accept::AcceptError};
+use app::{
+    DoorError, idempotency::LookError, jobs::BulkError, notifications::accept::AcceptError,
+    spreadsheets::UploadError,
+};
 use axum::response::{IntoResponse, Response};
 use content::{markdown::QrCodeTooLarge, phone_numbers::PhoneError};
-use domain::{Channel, KeyType};
-use http::{HeaderValue, StatusCode, header};
+use domain::{Channel, JobStatus, KeyType};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::error;
@@ -20,6 +23,63 @@ pub struct Problem {
     status: StatusCode,
     shape: Shape,
     retry_after_seconds: Option<u32>,
+    /// What was exceeded, for whoever reads `RateLimit` headers.
+    limit: Option<Box<Limit>>,
+}
+
+/// A limit that was met (draft-ietf-httpapi-ratelimit-headers): said on a 429 only, so that nothing is new to a client
+/// that is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// What it is called.
+    pub(crate) policy: String,
+    /// How many there may be in the window.
+    pub(crate) quota: i64,
+    /// How long the window is.
+    pub(crate) window_seconds: u32,
+    /// How many are left.
+    pub(crate) remaining: i64,
+    /// After how many seconds asking again makes sense.
+    pub(crate) wait_seconds: u32,
+}
+
+impl Limit {
+    /// A daily limit.
+    pub(crate) fn of_a_day(
+        allowance: domain::Allowance,
+        quota: i64,
+        remaining: i64,
+        wait_seconds: u32,
+    ) -> Self {
+        Self {
+            policy: format!("{allowance}-day"),
+            quota,
+            window_seconds: 86_400,
+            remaining,
+            wait_seconds,
+        }
+    }
+
+    /// `RateLimit-Policy` and `RateLimit`.
+    fn headers(&self) -> [(HeaderName, String); 2] {
+        let Self {
+            policy,
+            quota,
+            window_seconds,
+            remaining,
+            wait_seconds,
+        } = self;
+        [
+            (
+                HeaderName::from_static("ratelimit-policy"),
+                format!("\"{policy}\";q={quota};w={window_seconds}"),
+            ),
+            (
+                HeaderName::from_static("ratelimit"),
+                format!("\"{policy}\";r={remaining};t={wait_seconds}"),
+            ),
+        ]
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +114,7 @@ impl Problem {
             status,
             shape: Shape::V2(vec![entry]),
             retry_after_seconds: None,
+            limit: None,
         }
     }
 
@@ -74,6 +135,7 @@ impl Problem {
             status: StatusCode::BAD_REQUEST,
             shape: Shape::V2(entries),
             retry_after_seconds: None,
+            limit: None,
         }
     }
 
@@ -83,6 +145,7 @@ impl Problem {
             status,
             shape: Shape::Old(message.into()),
             retry_after_seconds: None,
+            limit: None,
         }
     }
 
@@ -162,6 +225,15 @@ impl Problem {
         }
     }
 
+    /// Asking again helps, after a while.
+    fn too_many(error: &'static str, message: String, limit: Limit) -> Self {
+        Self {
+            retry_after_seconds: Some(limit.wait_seconds),
+            limit: Some(Box::new(limit)),
+            ..Self::v2(StatusCode::TOO_MANY_REQUESTS, error, message)
+        }
+    }
+
     fn busy() -> Self {
         Self::try_again("Too many messages wait to be stored, try again in a moment")
     }
@@ -202,6 +274,10 @@ impl IntoResponse for Problem {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, seconds.into());
         }
+        for (name, value) in self.limit.iter().flat_map(|limit| limit.headers()) {
+            let value = HeaderValue::from_str(&value).expect("words and numbers");
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }
@@ -209,29 +285,79 @@ impl IntoResponse for Problem {
 impl From<DoorError> for Problem {
     fn from(error: DoorError) -> Self {
         match error {
-            DoorError::TooFast { key_type, rate } => {
+            DoorError::TooFast {
+                key_type,
+                rate,
+                wait_seconds,
+            } => {
                 let name = match key_type {
                     KeyType::Normal => "LIVE",
                     KeyType::Team => "TEAM",
                     KeyType::Test => "TEST",
                 };
-                Self::v2(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "RateLimitError",
-                    format!(
-                        "Exceeded rate limit for key type {name} of {rate} requests per 60 seconds"
-                    ),
-                )
+                let text = format!(
+                    "Exceeded rate limit for key type {name} of {rate} requests per 60 seconds"
+                );
+                let limit = Limit {
+                    policy: "minute".to_owned(),
+                    quota: rate.into(),
+                    window_seconds: 60,
+                    remaining: 0,
+                    wait_seconds,
+                };
+                Self::too_many("RateLimitError", text, limit)
             }
-            DoorError::DailyLimit { allowance, limit } => daily_limit(allowance, limit),
+            DoorError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => daily_limit(allowance, limit, 0, wait_seconds),
             DoorError::Store(error) => Self::fault(error),
         }
     }
 }
 
-fn daily_limit(allowance: domain::Allowance, limit: i64) -> Problem {
+/// A daily limit would be passed, with so many left of it and so many seconds of the day.
+pub(crate) fn daily_limit(
+    allowance: domain::Allowance,
+    limit: i64,
+    remaining: i64,
+    wait_seconds: u32,
+) -> Problem {
     let text = format!("Exceeded send limits ({allowance}: {limit}) for today");
-    Problem::v2(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsError", text)
+    let limit = Limit::of_a_day(allowance, limit, remaining, wait_seconds);
+    Problem::too_many("TooManyRequestsError", text, limit)
+}
+
+/// A key that cannot be one.
+pub(crate) fn bad_idempotency_key() -> Problem {
+    Problem::v2(
+        StatusCode::BAD_REQUEST,
+        "IdempotencyError",
+        "Idempotency-Key must be given once, and have 1 to 255 printable ASCII characters",
+    )
+}
+
+impl From<LookError> for Problem {
+    fn from(error: LookError) -> Self {
+        let class = "IdempotencyError";
+        match error {
+            LookError::InFlight => Self {
+                retry_after_seconds: Some(1),
+                ..Self::v2(
+                    StatusCode::CONFLICT,
+                    class,
+                    "A request with this Idempotency-Key is being worked on, try again in a moment",
+                )
+            },
+            LookError::OtherRequest => Self::v2(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                class,
+                "This Idempotency-Key was used for another request: use a new one for each message",
+            ),
+            LookError::Store(error) => Self::fault(error),
+        }
+    }
 }
 
 /// What an error of accepting a message says, with what only the endpoint knows.
@@ -308,7 +434,12 @@ pub(crate) fn accepting(
             "Cannot decode letter content (invalid base64 encoding)".to_owned()
         }
         AcceptError::Pages(error) => return Problem::fault(error),
-        AcceptError::DailyLimit { allowance, limit } => return daily_limit(allowance, limit),
+        AcceptError::DailyLimit {
+            allowance,
+            limit,
+            wait_seconds,
+        } => return daily_limit(allowance, limit, 0, wait_seconds),
+        AcceptError::KeyTaken => return LookError::InFlight.into(),
         AcceptError::Busy => return Problem::busy(),
         AcceptError::Store(error) => return Problem::fault(error),
     };
@@ -373,6 +504,78 @@ pub(crate) fn no_such_range() -> Problem {
         StatusCode::RANGE_NOT_SATISFIABLE,
         "RequestedRangeNotSatisfiable",
         "The requested range not satisfiable",
+    )
+}
+
+/// What an error of taking many rows says. What one message would be refused for too has been said before.
+pub(crate) fn sending_in_bulk(error: BulkError) -> Problem {
+    let text = match error {
+        BulkError::Refused(error) => return Problem::fault(error),
+        BulkError::LettersNotYet | BulkError::Unreadable(_) => error.to_string(),
+        BulkError::SenderOfAnotherChannel(Channel::Sms) => {
+            "reply_to_id can only be given for emails".to_owned()
+        }
+        BulkError::SenderOfAnotherChannel(_) => {
+            "sms_sender_id can only be given for text messages".to_owned()
+        }
+        BulkError::InThePast => "scheduled_for datetime can not be in the past".to_owned(),
+        BulkError::TooFarAhead => {
+            "scheduled_for datetime can only be 7 days in the future".to_owned()
+        }
+        BulkError::MoreThanADay { rows, limit } => {
+            format!("{rows} rows are more than the {limit} messages you may send in a day")
+        }
+        BulkError::MoreThanToday {
+            allowance,
+            limit,
+            remaining,
+            wait_seconds,
+        } => return daily_limit(allowance, limit, remaining, wait_seconds),
+        BulkError::Invalid { problems, report } => return bad_rows(problems, &report),
+        BulkError::Files(UploadError::TooLarge(_)) => return Problem::too_large(),
+        BulkError::Files(error) => return Problem::fault(error),
+    };
+    Problem::validation(vec![text])
+}
+
+/// What is wrong with rows: with all of them, how many are bad, and what is wrong with the first of those.
+fn bad_rows(problems: Vec<String>, report: &app::spreadsheets::Report) -> Problem {
+    let mut messages = problems;
+    let bad = report.error_counts.rows_with_errors;
+    if bad > 0 {
+        let rows = report.rows();
+        messages.push(format!(
+            "{bad} of {rows} rows have errors, nothing was sent"
+        ));
+    }
+    messages.extend(report.errors.iter().map(|error| {
+        let (row, message) = (error.spreadsheet_row_number, &error.message);
+        match &error.column_header {
+            Some(column) => format!("Row {row}, column {column}: {message}"),
+            None => format!("Row {row}: {message}"),
+        }
+    }));
+    if messages.is_empty() {
+        messages.push("no column says to whom the messages go".to_owned());
+    }
+    Problem::validation(messages)
+}
+
+/// A job that a key of this type has not made.
+pub(crate) fn job_of_another_key_type() -> Problem {
+    Problem::v2(
+        StatusCode::FORBIDDEN,
+        "BadRequestError",
+        "Can only cancel jobs that were made with a key of the same type",
+    )
+}
+
+/// A job that does not wait for its time.
+pub(crate) fn job_not_scheduled(status: JobStatus) -> Problem {
+    Problem::v2(
+        StatusCode::CONFLICT,
+        "ConflictError",
+        format!("Only a scheduled job can be cancelled, and this one is {status}"),
     )
 }
 

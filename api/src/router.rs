@@ -32,6 +32,10 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/v2/notifications/sms", Callers::Service),
     ("GET", "/v2/notifications/email", Callers::Service),
     ("GET", "/v2/notifications/letter", Callers::Service),
+    ("POST", "/v2/notifications/bulk", Callers::Service),
+    ("GET", "/v2/jobs", Callers::Service),
+    ("GET", "/v2/jobs/{id}", Callers::Service),
+    ("DELETE", "/v2/jobs/{id}", Callers::Service),
     ("GET", "/v2/notifications", Callers::Service),
     ("GET", "/v2/notifications/{id}", Callers::Service),
     ("POST", "/v2/notifications/{id}", Callers::Service),
@@ -137,6 +141,9 @@ pub fn router(api: Api) -> Router {
             "/v2/notifications/letter",
             post(v2::send_letter).get(v2::get_on_sending_path),
         )
+        .route("/v2/notifications/bulk", post(v2::send_bulk))
+        .route("/v2/jobs", get(v2::list_jobs))
+        .route("/v2/jobs/{id}", get(v2::get_job).delete(v2::cancel_job))
         .route("/v2/notifications", get(v2::list_notifications))
         .route(
             "/v2/notifications/{id}",

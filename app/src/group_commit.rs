@@ -5,7 +5,7 @@
 //! the task that delivers it. What waits is bounded; past the bound the door says so at once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -13,11 +13,19 @@ use domain::{
     Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp,
 };
 use queue::{Enqueue as _, NewTask, Signals};
-use store::{Store, Tx, notifications::Sealed};
+use store::{
+    Store, Tx,
+    idempotency_keys::{self, NewKey},
+    notifications::Sealed,
+};
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
-use crate::{limits::Spent, tasks};
+use crate::{
+    idempotency::remembered_since,
+    limits::{Spent, seconds_left_today},
+    tasks,
+};
 
 /// How many messages may wait for a commit.
 const WAITING_ROOM: usize = 4096;
@@ -39,7 +47,12 @@ pub enum KeepError {
         allowance: Allowance,
         /// How many are allowed.
         limit: i64,
+        /// How many seconds are left of the day.
+        wait_seconds: u32,
     },
+    /// Another message with the same `Idempotency-Key` is kept.
+    #[error("the idempotency key is taken")]
+    KeyTaken,
     /// The store failed.
     #[error("the message could not be kept")]
     Store(#[source] Arc<store::Error>),
@@ -62,6 +75,8 @@ pub(crate) struct Parcel {
     pub(crate) place: Place,
     /// What it spends, with the limit of each. Nothing for test keys.
     pub(crate) spends: Vec<(Allowance, i64)>,
+    /// The `Idempotency-Key` of its request, if it had one.
+    pub(crate) key: Option<NewKey>,
 }
 
 struct Waiting {
@@ -151,32 +166,48 @@ impl Writer {
 
     /// One commit; for each parcel, in order, why it was refused if it was.
     ///
-    /// The counters are spent last, so that they are locked for as short as can be; only when they refuse somebody is
-    /// all of it done again in the other order.
-    async fn write(&self, parcels: Vec<Parcel>) -> Result<Vec<Option<KeepError>>, store::Error> {
+    /// Idempotency keys are claimed first, always, and counters are spent last, so that they are locked for as short as
+    /// can be; only when one of them refuses somebody is all of it done again in the other order.
+    async fn write(
+        &self,
+        mut parcels: Vec<Parcel>,
+    ) -> Result<Vec<Option<KeepError>>, store::Error> {
         let now = self.clock.now();
+        let keys = Keys::taken_from(&mut parcels);
         let spending = Spending::of(&parcels);
         let (rows, tasks, pools) = self.sort(parcels, now);
         let mut tx = self.store.write().await?;
+        if !keys.claim(&mut tx, now).await?.is_empty() {
+            tx.roll_back().await?;
+            return self
+                .write_what_is_granted(rows, &keys, &spending, now)
+                .await;
+        }
         store::notifications::insert_many(&mut tx, &rows).await?;
         tx.enqueue(tasks).await?;
-        let spent = spending.spend(&mut tx, now).await?;
+        let spent = spending.spend(&mut tx, now, &BTreeSet::new()).await?;
         if spent.refusals.is_empty() {
             self.commit(tx, rows.len(), &pools, &spent, now).await?;
             return Ok((0..rows.len()).map(|_| None).collect());
         }
         tx.roll_back().await?;
-        self.write_what_is_granted(rows, &spending, now).await
+        self.write_what_is_granted(rows, &keys, &spending, now)
+            .await
     }
 
     async fn write_what_is_granted(
         &self,
         parcels: Vec<Sealed>,
+        keys: &Keys,
         spending: &Spending,
         now: Timestamp,
     ) -> Result<Vec<Option<KeepError>>, store::Error> {
         let mut tx = self.store.write().await?;
-        let mut spent = spending.spend(&mut tx, now).await?;
+        let taken = keys.claim(&mut tx, now).await?;
+        let mut spent = spending.spend(&mut tx, now, &taken).await?;
+        keys.let_go(&mut tx, &spent.refusals).await?;
+        let is_taken = |index: &usize| (*index, KeepError::KeyTaken);
+        spent.refusals.extend(taken.iter().map(is_taken));
         let granted: Vec<(usize, Sealed)> = parcels
             .into_iter()
             .enumerate()
@@ -259,6 +290,62 @@ impl Writer {
     }
 }
 
+/// The idempotency keys of a commit, each with the place of its message. Most commits have none.
+struct Keys(Vec<(usize, NewKey)>);
+
+impl Keys {
+    fn taken_from(parcels: &mut [Parcel]) -> Self {
+        let parcels = parcels.iter_mut().enumerate();
+        Self(
+            parcels
+                .filter_map(|(index, parcel)| Some((index, parcel.key.take()?)))
+                .collect(),
+        )
+    }
+
+    /// Claims each key for the first message that has it; the places of those whose key is somebody else's.
+    async fn claim(&self, tx: &mut Tx, now: Timestamp) -> Result<BTreeSet<usize>, store::Error> {
+        if self.0.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let (mut first, mut taken) = (BTreeMap::new(), BTreeSet::new());
+        for (index, key) in &self.0 {
+            match first.entry((key.service_id, key.key_hash)) {
+                Entry::Vacant(place) => {
+                    place.insert((*index, key));
+                }
+                Entry::Occupied(_) => {
+                    taken.insert(*index);
+                }
+            }
+        }
+        let (places, keys): (Vec<usize>, Vec<&NewKey>) = first.into_values().unzip();
+        let claimed = idempotency_keys::claim(tx, &keys, now, remembered_since(now)).await?;
+        let others = places
+            .into_iter()
+            .zip(claimed)
+            .filter(|(_, is_ours)| !is_ours);
+        taken.extend(others.map(|(index, _)| index));
+        Ok(taken)
+    }
+
+    /// Lets the keys go of those that are refused: a refused request keeps nothing.
+    async fn let_go(
+        &self,
+        tx: &mut Tx,
+        refused: &BTreeMap<usize, KeepError>,
+    ) -> Result<(), store::Error> {
+        for (_, key) in self
+            .0
+            .iter()
+            .filter(|(index, _)| refused.contains_key(index))
+        {
+            idempotency_keys::let_go(tx, key).await?;
+        }
+        Ok(())
+    }
+}
+
 /// What the messages of a commit spend, and where their tasks go.
 struct Spending {
     /// In the order of the messages.
@@ -291,8 +378,13 @@ impl Spending {
     }
 
     /// Spends in one statement a counter; those that find nothing left are refused, and what they were granted of
-    /// other counters is given back.
-    async fn spend(&self, tx: &mut Tx, now: Timestamp) -> Result<Outlay, store::Error> {
+    /// other counters is given back. Those that are passed over spend nothing.
+    async fn spend(
+        &self,
+        tx: &mut Tx,
+        now: Timestamp,
+        passed_over: &BTreeSet<usize>,
+    ) -> Result<Outlay, store::Error> {
         let day = now.utc_day();
         let mut outlay = Outlay {
             refusals: BTreeMap::new(),
@@ -300,6 +392,14 @@ impl Spending {
         };
         let mut granted_to = Vec::with_capacity(self.wanted.len());
         for ((service, allowance, limit), takers) in &self.wanted {
+            let takers: Vec<usize> = takers
+                .iter()
+                .copied()
+                .filter(|index| !passed_over.contains(index))
+                .collect();
+            if takers.is_empty() {
+                continue;
+            }
             let count = u32::try_from(takers.len()).expect("a commit is far smaller");
             let (granted, spent) =
                 store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
@@ -308,11 +408,12 @@ impl Spending {
                 let refusal = KeepError::DailyLimit {
                     allowance: *allowance,
                     limit: *limit,
+                    wait_seconds: seconds_left_today(now),
                 };
                 outlay.refusals.insert(*index, refusal);
             }
             outlay.counters.insert((*service, *allowance), spent);
-            granted_to.push((*service, *allowance, served));
+            granted_to.push((*service, *allowance, served.to_vec()));
         }
         for (service, allowance, served) in granted_to {
             let unused = served

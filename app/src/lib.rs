@@ -10,6 +10,7 @@ pub mod demo;
 pub mod documents;
 pub mod fixtures;
 mod group_commit;
+pub mod idempotency;
 pub mod jobs;
 pub mod keyring;
 pub mod letters;
@@ -69,6 +70,7 @@ pub struct Parts {
     pub(crate) templates: templates::Templates,
     pub(crate) rates: rates::Known,
     pub(crate) buckets: limits::Buckets,
+    pub(crate) in_flight: idempotency::InFlight,
     pub(crate) spent: limits::Spent,
     pub(crate) document_tries: documents::Tries,
 }
@@ -120,6 +122,7 @@ impl App {
             templates: templates::Templates::new(),
             rates: rates::Known::new(),
             buckets: limits::Buckets::default(),
+            in_flight: idempotency::InFlight::default(),
             settings,
             store,
             files,

@@ -23,6 +23,8 @@ pub enum DoorError {
         key_type: KeyType,
         /// How many a minute are allowed.
         rate: u32,
+        /// After how many seconds one may pass.
+        wait_seconds: u32,
     },
     /// Too many messages today.
     #[error("too many messages today")]
@@ -31,6 +33,8 @@ pub enum DoorError {
         allowance: Allowance,
         /// How many are allowed.
         limit: i64,
+        /// How many seconds are left of the day.
+        wait_seconds: u32,
     },
     /// The store failed.
     #[error(transparent)]
@@ -39,26 +43,36 @@ pub enum DoorError {
 
 /// Lets a request to send through, or not.
 pub async fn pass(app: &App, caller: &Caller, channel: Channel) -> Result<(), DoorError> {
-    let service = &caller.tenant.service;
-    let now = app.clock.now();
-    if !app
-        .buckets
-        .take(service.id, caller.key_type, service.rate_limit, now)
-    {
-        return Err(DoorError::TooFast {
-            key_type: caller.key_type,
-            rate: service.rate_limit,
-        });
-    }
+    check_rate(app, caller)?;
     check_day(app, caller, channel.into()).await
 }
 
+/// Refuses if requests come too fast.
+pub fn check_rate(app: &App, caller: &Caller) -> Result<(), DoorError> {
+    let service = &caller.tenant.service;
+    app.buckets
+        .take(
+            service.id,
+            caller.key_type,
+            service.rate_limit,
+            app.clock.now(),
+        )
+        .map_err(|wait_seconds| DoorError::TooFast {
+            key_type: caller.key_type,
+            rate: service.rate_limit,
+            wait_seconds,
+        })
+}
+
+/// How many seconds are left of the UTC day.
+pub(crate) fn seconds_left_today(now: Timestamp) -> u32 {
+    const SECONDS_A_DAY: i64 = 86_400;
+    let passed = now.unix_seconds().rem_euclid(SECONDS_A_DAY);
+    u32::try_from(SECONDS_A_DAY - passed).expect("at most a day")
+}
+
 /// Refuses if one more of these would pass today's limit.
-pub(crate) async fn check_day(
-    app: &App,
-    caller: &Caller,
-    allowance: Allowance,
-) -> Result<(), DoorError> {
+pub async fn check_day(app: &App, caller: &Caller, allowance: Allowance) -> Result<(), DoorError> {
     let service = &caller.tenant.service;
     // Test keys have a counter of their own, which never rises; in trial mode it has the limits of a live service.
     let (spent, limit) = match caller.key_type {
@@ -72,7 +86,11 @@ pub(crate) async fn check_day(
     if spent < limit {
         Ok(())
     } else {
-        Err(DoorError::DailyLimit { allowance, limit })
+        Err(DoorError::DailyLimit {
+            allowance,
+            limit,
+            wait_seconds: seconds_left_today(app.clock.now()),
+        })
     }
 }
 
@@ -104,8 +122,14 @@ struct Bucket {
 }
 
 impl Buckets {
-    /// Takes a token; whether the request may pass. A refused request leaves the count at 0.
-    fn take(&self, service: ServiceId, key_type: KeyType, rate: u32, now: Timestamp) -> bool {
+    /// Takes a token, or says after how many seconds there is one. A refused request leaves the count at 0.
+    fn take(
+        &self,
+        service: ServiceId,
+        key_type: KeyType,
+        rate: u32,
+        now: Timestamp,
+    ) -> Result<(), u32> {
         let size = i64::from(rate.div_ceil(3) + 1).min(1000);
         let mut buckets = self.0.lock().expect("no one panics holding it");
         let bucket = buckets.entry((service, key_type)).or_insert(Bucket {
@@ -114,14 +138,19 @@ impl Buckets {
         });
         bucket.fill(rate, size, now);
         bucket.tokens = (bucket.tokens - 1).max(0);
-        bucket.tokens >= 1
+        if bucket.tokens >= 1 {
+            Ok(())
+        } else {
+            Err(bucket.wait_seconds(rate, now))
+        }
     }
 }
+
+const MICROS_A_MINUTE: i64 = 60_000_000;
 
 impl Bucket {
     /// Adds the whole tokens that time has earned: `rate` a minute.
     fn fill(&mut self, rate: u32, size: i64, now: Timestamp) {
-        const MICROS_A_MINUTE: i64 = 60_000_000;
         let passed = i64::try_from(now.since(self.filled_at).as_micros()).unwrap_or(i64::MAX);
         let earned = passed.saturating_mul(i64::from(rate)) / MICROS_A_MINUTE;
         if self.tokens.saturating_add(earned) >= size {
@@ -131,6 +160,16 @@ impl Bucket {
             let used = u64::try_from(earned * MICROS_A_MINUTE / i64::from(rate)).unwrap_or(0);
             self.filled_at = self.filled_at.plus(Duration::from_micros(used));
         }
+    }
+
+    /// After how many seconds, at least one, a request may pass: it takes one token and must leave one.
+    fn wait_seconds(&self, rate: u32, now: Timestamp) -> u32 {
+        let wanted = u64::try_from(2 - self.tokens).unwrap_or(0) * MICROS_A_MINUTE.unsigned_abs();
+        let until = self.filled_at.plus(Duration::from_micros(
+            wanted.div_ceil(u64::from(rate.max(1))),
+        ));
+        let seconds = until.since(now).as_micros().div_ceil(1_000_000);
+        u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
     }
 }
 
@@ -186,7 +225,7 @@ mod tests {
         let (buckets, now) = (Buckets::default(), Timestamp::from_unix_seconds(1_000));
         let service = uuid::Uuid::nil().into();
         (0..5000)
-            .take_while(|_| buckets.take(service, KeyType::Normal, rate, now))
+            .take_while(|_| buckets.take(service, KeyType::Normal, rate, now).is_ok())
             .count()
             .try_into()
             .unwrap()
@@ -203,19 +242,29 @@ mod tests {
         let buckets = Buckets::default();
         let service = uuid::Uuid::nil().into();
         let start = Timestamp::from_unix_seconds(1_000);
-        while buckets.take(service, KeyType::Team, 60, start) {}
-        assert!(!buckets.take(
-            service,
-            KeyType::Team,
-            60,
-            start.plus(Duration::from_millis(1500))
-        ));
-        assert!(buckets.take(
-            service,
-            KeyType::Team,
-            60,
-            start.plus(Duration::from_secs(4))
-        ));
+        let take = |millis| {
+            let now = start.plus(Duration::from_millis(millis));
+            buckets.take(service, KeyType::Team, 60, now)
+        };
+        while take(0).is_ok() {}
+        assert_eq!(take(1500), Err(2), "one token is there, two are needed");
+        assert_eq!(take(4000), Ok(()));
+    }
+
+    #[test]
+    fn who_waits_as_long_as_was_said_may_pass() {
+        for rate in [1, 7, 60, 3000, 100_000] {
+            let (buckets, service) = (Buckets::default(), uuid::Uuid::nil().into());
+            let take = |now| buckets.take(service, KeyType::Normal, rate, now);
+            let start = Timestamp::from_unix_seconds(1_000);
+            let wait = loop {
+                if let Err(wait) = take(start) {
+                    break wait;
+                }
+            };
+            let later = start.plus(Duration::from_secs(wait.into()));
+            assert_eq!(take(later), Ok(()), "{rate} a minute, {wait} s");
+        }
     }
 
     #[test]
@@ -225,7 +274,7 @@ mod tests {
             uuid::Uuid::nil().into(),
             Timestamp::from_unix_seconds(1_000),
         );
-        while buckets.take(service, KeyType::Team, 60, now) {}
-        assert!(buckets.take(service, KeyType::Normal, 60, now));
+        while buckets.take(service, KeyType::Team, 60, now).is_ok() {}
+        assert!(buckets.take(service, KeyType::Normal, 60, now).is_ok());
     }
 }

@@ -9,7 +9,9 @@ use queue::{NewTask, Pool, Task, Verdict, Work};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{App, deliver, documents, jobs, letters, lingering, receipts, retention, schedule};
+use crate::{
+    App, deliver, documents, idempotency, jobs, letters, lingering, receipts, retention, schedule,
+};
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
 const DELIVER_SMS: &str = "deliver_sms.v1";
@@ -43,6 +45,8 @@ pub(crate) const REMOVE_JOB_FILES: &str = "remove_sms_email_jobs.v1";
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
 /// Fired by the clock.
 pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
+/// Fired by the clock.
+pub(crate) const REMOVE_IDEMPOTENCY_KEYS: &str = "remove-idempotency-keys.v1";
 
 const SEND_EMAIL: &str = "send-email-tasks";
 const SEND_SMS: &str = "send-sms-tasks";
@@ -329,6 +333,7 @@ impl Work for App {
             REMOVE_JOB_FILES => retention::remove_job_files(self, task).await,
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
+            REMOVE_IDEMPOTENCY_KEYS => idempotency::remove_forgotten(self).await,
             other => Verdict::GiveUp(format!(
                 "this program knows no task `{other}`: a newer one may have left it"
             )),

@@ -196,7 +196,7 @@ pub struct NewTemplate {
     pub subject: Option<String>,
     /// The source of the body.
     pub content: String,
-    /// Where its messages wait, if not where they would.
+    /// Where its messages wait, if not where they would; an update that does not say leaves it as it is.
     pub lane: Option<Lane>,
     /// Who writes it.
     pub created_by: Option<UserId>,
@@ -287,6 +287,7 @@ pub async fn update(
     }
     let after = Template {
         version: before.version + 1,
+        lane: new.lane.or(before.lane),
         name: new.name,
         subject: new.subject,
         content: new.content,

@@ -1,7 +1,9 @@
 //! Jobs: one template to every row of a spreadsheet. The cursor `rows_kept` moves in the transaction that keeps the
 //! rows before it, so a job that stopped anywhere goes on where it was, with every row once.
 
-use domain::{JobId, JobOrigin, JobStatus, ServiceId, TemplateId, Timestamp, UserId};
+use domain::{
+    ApiKeyId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId, Timestamp, UserId,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -28,6 +30,12 @@ pub struct Job {
     pub sender_id: Option<Uuid>,
     /// Who made it.
     pub created_by: Option<UserId>,
+    /// The key that it was made with, if it came through the API.
+    pub api_key_id: Option<ApiKeyId>,
+    /// The type of that key; `normal` for jobs that people make.
+    pub key_type: KeyType,
+    /// The service's own reference, for rows that have none.
+    pub client_reference: Option<String>,
     /// How far it is.
     pub status: JobStatus,
     /// Why it could not go on, in words, if it could not.
@@ -67,14 +75,15 @@ impl Job {
 
 const COLUMNS: &str = "id, service_id, template_id, template_version, original_file_name, notification_count, \
                        sender_id, created_by, status, problem, due, scheduled_for, rows_kept, created_at, updated_at, \
-                       processing_started, processing_finished, archived, contact_list_id, resumptions";
+                       processing_started, processing_finished, archived, contact_list_id, resumptions, api_key_id, \
+                       key_type, client_reference";
 
 /// Keeps a new job; [`Error::Exists`] if its id is taken, by whomever.
 pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
     tx.execute(
         format!(
             "INSERT INTO jobs ({COLUMNS}) VALUES ({})",
-            parameters(1, 20)
+            parameters(1, 23)
         ),
         args![
             job.id,
@@ -97,6 +106,9 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
             job.archived,
             job.contact_list_id,
             job.resumptions,
+            job.api_key_id,
+            job.key_type,
+            job.client_reference.as_deref(),
         ],
     )
     .await?;
@@ -136,6 +148,25 @@ pub async fn list(
         .iter()
         .map(job)
         .collect()
+}
+
+/// The jobs of a service that were made with this type of key, newest first: at most `count`, older than the one given.
+pub async fn list_older(
+    session: &mut Session,
+    service: ServiceId,
+    key_type: KeyType,
+    older_than: Option<(Timestamp, JobId)>,
+    count: u32,
+) -> Result<Vec<Job>, Error> {
+    let mut args = args![service, key_type, count];
+    let mut sql = format!("SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND key_type = $2");
+    if let Some((created_at, id)) = older_than {
+        sql.push_str(" AND (created_at, id) < ($4, $5)");
+        args.extend(args![created_at, id]);
+    }
+    sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT $3");
+    let found = session.fetch_all(sql, args).await?;
+    found.iter().map(job).collect()
 }
 
 /// Changes the status, if the job is in one from which that is allowed; whether it was.
@@ -347,5 +378,8 @@ fn job(row: &Row) -> Result<Job, Error> {
         archived: row.get("archived")?,
         contact_list_id: row.get("contact_list_id")?,
         resumptions: row.count("jobs", "resumptions")?,
+        api_key_id: row.get("api_key_id")?,
+        key_type: row.word("jobs", "key_type")?,
+        client_reference: row.get("client_reference")?,
     })
 }

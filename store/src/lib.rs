@@ -12,6 +12,7 @@ mod dialect;
 pub mod documents;
 mod error;
 pub mod history;
+pub mod idempotency_keys;
 pub mod jobs;
 pub mod letter_contacts;
 pub mod notifications;

@@ -87,12 +87,13 @@ pub async fn insert(tx: &mut Tx, template: &Template) -> Result<(), Error> {
 pub async fn update(tx: &mut Tx, template: &Template) -> Result<bool, Error> {
     let touched = tx
         .execute(
-            "UPDATE templates SET version = $3 WHERE service_id = $1 AND id = $2 AND version = $4",
+            "UPDATE templates SET version = $3, lane = $5 WHERE service_id = $1 AND id = $2 AND version = $4",
             args![
                 template.service_id,
                 template.id,
                 template.version,
-                i64::from(template.version) - 1
+                i64::from(template.version) - 1,
+                template.lane.map(Lane::as_str),
             ],
         )
         .await?;

@@ -13,7 +13,10 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
 use domain::Entropy;
 
 const VERSION: u8 = 1;
@@ -52,6 +55,8 @@ pub struct Vault {
 struct Keys {
     newest: u32,
     by_id: BTreeMap<u32, LessSafeKey>,
+    /// Made of the oldest key: a rotation, which adds a newer one, changes no fingerprint.
+    fingerprints: hmac::Key,
 }
 
 impl fmt::Debug for Vault {
@@ -88,10 +93,11 @@ impl Vault {
 
     /// Takes one key that is in no key file: for what is sealed with a key of its own, such as the one in a link.
     pub fn with_key(key: &[u8; 32], entropy: Arc<dyn Entropy>) -> Self {
-        let key = UnboundKey::new(&AES_256_GCM_SIV, key).expect("the cipher takes 32 bytes");
+        let cipher = UnboundKey::new(&AES_256_GCM_SIV, key).expect("the cipher takes 32 bytes");
         let keys = Keys {
             newest: 0,
-            by_id: BTreeMap::from([(0, LessSafeKey::new(key))]),
+            by_id: BTreeMap::from([(0, LessSafeKey::new(cipher))]),
+            fingerprints: derived(key, b"fingerprints"),
         };
         Self {
             keys: Arc::new(RwLock::new(Arc::new(keys))),
@@ -177,6 +183,19 @@ impl Vault {
         Ok(body)
     }
 
+    /// A keyed hash of these parts: who reads the database cannot tell what was hashed, nor try guesses. It stays the
+    /// same while the oldest key is in the key file. `purpose` keeps the hashes of different things apart.
+    pub fn fingerprint(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        let keys = self.now();
+        let mut hash = hmac::Context::with_key(&keys.fingerprints);
+        for part in [purpose.as_bytes()].iter().chain(parts) {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let tag = hash.sign();
+        tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
     fn now(&self) -> Arc<Keys> {
         self.keys.read().expect("no one panics holding it").clone()
     }
@@ -192,13 +211,13 @@ fn read_file(path: &Path) -> Result<Keys, VaultError> {
 }
 
 fn parse(text: &str) -> Result<Keys, String> {
-    let mut by_id = BTreeMap::new();
+    let (mut by_id, mut oldest) = (BTreeMap::new(), None);
     for (number, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if line.is_empty() {
             continue;
         }
-        let (id, key) = parse_line(line).ok_or_else(|| {
+        let (id, bytes, key) = parse_line(line).ok_or_else(|| {
             format!(
                 "line {} is not an id and {} hexadecimal digits",
                 number + 1,
@@ -206,12 +225,26 @@ fn parse(text: &str) -> Result<Keys, String> {
             )
         })?;
         by_id.insert(id, key);
+        if oldest.as_ref().is_none_or(|(oldest, _)| id <= *oldest) {
+            oldest = Some((id, bytes));
+        }
     }
     let newest = *by_id.keys().next_back().ok_or("it holds no key")?;
-    Ok(Keys { newest, by_id })
+    let (_, oldest) = oldest.ok_or("it holds no key")?;
+    Ok(Keys {
+        newest,
+        by_id,
+        fingerprints: derived(&oldest, b"fingerprints"),
+    })
 }
 
-fn parse_line(line: &str) -> Option<(u32, LessSafeKey)> {
+/// A key for something else than sealing, made of one of the file's.
+fn derived(key: &[u8], purpose: &[u8]) -> hmac::Key {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, purpose).as_ref())
+}
+
+fn parse_line(line: &str) -> Option<(u32, Vec<u8>, LessSafeKey)> {
     let (id, digits) = line.split_once(char::is_whitespace)?;
     let digits = digits.trim();
     if digits.len() != KEY_BYTES * 2 || !digits.is_ascii() {
@@ -221,7 +254,7 @@ fn parse_line(line: &str) -> Option<(u32, LessSafeKey)> {
         .map(|index| u8::from_str_radix(&digits[index * 2..index * 2 + 2], 16).ok())
         .collect::<Option<_>>()?;
     let key = UnboundKey::new(&AES_256_GCM_SIV, &bytes).ok()?;
-    Some((id.parse().ok()?, LessSafeKey::new(key)))
+    Some((id.parse().ok()?, bytes, LessSafeKey::new(key)))
 }
 
 #[cfg(test)]
@@ -284,6 +317,16 @@ mod tests {
             vault(&[2]).open(b"row", &sealed),
             Err(VaultError::UnknownKey(1))
         ));
+    }
+
+    #[test]
+    fn a_fingerprint_outlives_a_rotation_and_is_one_of_its_parts_and_its_purpose() {
+        let (before, after) = (vault(&[3]), vault(&[3, 4]));
+        let print = before.fingerprint("a", &[b"one", b"two"]);
+        assert_eq!(after.fingerprint("a", &[b"one", b"two"]), print);
+        assert_ne!(before.fingerprint("a", &[b"onet", b"wo"]), print);
+        assert_ne!(before.fingerprint("b", &[b"one", b"two"]), print);
+        assert_ne!(vault(&[4]).fingerprint("a", &[b"one", b"two"]), print);
     }
 
     #[test]

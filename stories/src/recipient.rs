@@ -93,7 +93,7 @@ impl Recipient<'_> {
             request = request.header("cookie", format!("other=1; {cookie}"));
         }
         let request = request.body(Body::from(body)).expect("a story asks well");
-        let answer = self.world.router.clone().oneshot(request).await;
+        let answer = self.world.door().router().clone().oneshot(request).await;
         let (head, body) = answer.expect("the router answers everything").into_parts();
         if let Some(set) = head.headers.get("set-cookie") {
             let set = set.to_str().expect("a header is text");

@@ -38,11 +38,15 @@ pub struct World {
     pub email: Arc<FakeEmail>,
     /// Who takes texts.
     pub sms: Arc<FakeSms>,
-    pub(crate) router: Router,
+    door: Door,
     runner: Runner,
     database: Database,
     expects_dead_letters: bool,
 }
+
+/// The front door of a platform.
+#[derive(Debug)]
+pub struct Door(Router);
 
 /// An answer from the front door.
 #[derive(Debug)]
@@ -149,24 +153,14 @@ impl World {
             },
         );
         app.prepare().await.expect("the days ahead can be made");
-        let router = api::router(Api::new(
-            app.clone(),
-            api::Settings {
-                internal_client_id: INTERNAL_CLIENT.to_owned(),
-                internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
-                trust_forwarded_proto: false,
-                git_commit: None,
-                metrics: Arc::new(String::new),
-                sink: None,
-            },
-        ));
+        let door = Door::of(&app);
         let runner = app.runner(queue::Settings::default());
         Self {
             app,
             clock,
             email,
             sms,
-            router,
+            door,
             runner,
             database,
             expects_dead_letters: false,
@@ -262,31 +256,33 @@ impl World {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "api.example.org");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(body.into()).expect("a story asks well");
-        let response = self
-            .router
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("the router answers everything");
-        let (head, body) = response.into_parts();
-        let bytes = to_bytes(body, 64 << 20)
-            .await
-            .expect("an answer has a body");
-        let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            json,
-            bytes,
-        }
+        self.door.ask(method, path, headers, body).await
+    }
+
+    /// The front door.
+    pub const fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// The front door of another process over the same database, with caches of its own.
+    pub fn another_door(&self) -> Door {
+        let files = self.files();
+        let app = App::new(
+            app::Settings::default(),
+            Foundations {
+                store: self.app.store().clone(),
+                files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
+                providers: Providers {
+                    email: Vec::new(),
+                    sms: Vec::new(),
+                    letter: Vec::new(),
+                    ..Providers::default()
+                },
+                clock: self.clock.clone(),
+                entropy: Arc::new(SeededEntropy::new(rand::rng().random_seed())),
+            },
+        );
+        Door::of(&app)
     }
 
     /// Asks as an internal client.
@@ -323,6 +319,62 @@ impl World {
             assert_eq!(dead, [], "tasks were given up");
         }
         self.app.store().close().await;
+    }
+}
+
+impl Door {
+    fn of(app: &App) -> Self {
+        Self(api::router(Api::new(
+            app.clone(),
+            api::Settings {
+                internal_client_id: INTERNAL_CLIENT.to_owned(),
+                internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
+                trust_forwarded_proto: false,
+                git_commit: None,
+                metrics: Arc::new(String::new),
+                sink: None,
+            },
+        )))
+    }
+
+    /// Asks with these headers.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "api.example.org");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).expect("a story asks well");
+        let response = self
+            .0
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router answers everything");
+        let (head, body) = response.into_parts();
+        let bytes = to_bytes(body, 64 << 20)
+            .await
+            .expect("an answer has a body");
+        let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            json,
+            bytes,
+        }
+    }
+
+    /// The routes behind it.
+    pub(crate) const fn router(&self) -> &Router {
+        &self.0
     }
 }
 

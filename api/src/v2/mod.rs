@@ -1,31 +1,42 @@
 //! The public API, version 2. One file for each endpoint.
 
+mod bulk_body;
+mod cancel_job;
 pub(crate) mod file_values;
+mod get_job;
 mod get_notification;
 mod get_pdf;
 mod get_template;
+mod list_jobs;
 mod list_notifications;
 mod list_templates;
 mod no_such_channel;
+mod once;
 mod preview_template;
 mod schema;
+mod send_bulk;
 mod send_email;
 mod send_letter;
 mod send_sms;
 mod show;
+mod show_job;
 
 use serde::Serialize;
 
 use crate::problem::Problem;
 
+pub(crate) use cancel_job::cancel_job;
+pub(crate) use get_job::get_job;
 pub(crate) use get_notification::get_notification;
 pub(crate) use get_pdf::get_pdf;
 pub(crate) use get_template::{get_template, get_template_version};
+pub(crate) use list_jobs::list_jobs;
 pub(crate) use list_notifications::list_notifications;
 pub(crate) use list_templates::list_templates;
 pub(crate) use no_such_channel::{get_on_sending_path, send_otherwise};
 pub(crate) use preview_template::preview_template;
 pub(crate) use schema::shown;
+pub(crate) use send_bulk::send_bulk;
 pub(crate) use send_email::send_email;
 pub(crate) use send_letter::send_letter;
 pub(crate) use send_sms::send_sms;
@@ -37,10 +48,10 @@ fn not_an_id(name: &str) -> Problem {
 
 /// The answer to a message that was accepted (public-api §6.1). Fields in alphabetical order, as they are written.
 #[derive(Debug, Serialize)]
-struct Accepted<C> {
+struct Accepted<'a, C> {
     content: C,
     id: domain::NotificationId,
-    reference: Option<String>,
+    reference: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sanitised_content: Option<serde_json::Value>,
     /// Always null: nothing is scheduled here.

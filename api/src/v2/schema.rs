@@ -26,6 +26,8 @@ pub(super) enum Shape {
     Object,
     /// A time at most 24 hours ahead, or null.
     ScheduledFor,
+    /// A time, or null. Whether it may be that one is for others to say.
+    Time,
     /// A URL that begins with https.
     HttpsUrl,
     /// An array, or null.
@@ -140,11 +142,15 @@ impl Shape {
                     not_of_type("array, null")
                 }
             }
-            (Self::ScheduledFor, Value::Null) => None,
+            (Self::Time, Value::String(text)) => text
+                .parse::<Timestamp>()
+                .err()
+                .map(|_| format!("{key} {NOT_A_TIME}")),
+            (Self::ScheduledFor | Self::Time, Value::Null) => None,
             (Self::ScheduledFor, Value::String(text)) => {
                 scheduled_fault(text, now).map(|fault| format!("{key} {fault}"))
             }
-            (Self::ScheduledFor, _) => not_of_type("string, null"),
+            (Self::ScheduledFor | Self::Time, _) => not_of_type("string, null"),
         }
     }
 }
@@ -175,13 +181,13 @@ fn is_https_url(text: &str) -> bool {
     })
 }
 
+const NOT_A_TIME: &str = "datetime format is invalid. It must be a valid ISO8601 date time format, \
+                          https://en.wikipedia.org/wiki/ISO_8601";
+
 /// The offset is dropped, not converted; the rest is compared with UTC (public-api §5.6).
 fn scheduled_fault(text: &str, now: Timestamp) -> Option<&'static str> {
     let Some(time) = civil_time(text) else {
-        return Some(
-            "datetime format is invalid. It must be a valid ISO8601 date time format, \
-             https://en.wikipedia.org/wiki/ISO_8601",
-        );
+        return Some(NOT_A_TIME);
     };
     if time < now {
         return Some("datetime can not be in the past");

@@ -1,24 +1,17 @@
-use app::notifications::accept::{self, EmailOrder, Sanitised};
-use axum::{
-    body::Body,
-    extract::State,
-    response::{IntoResponse as _, Response},
-};
+use app::notifications::accept::{self, AcceptedEmail, EmailOrder, Sanitised};
+use axum::{body::Body, extract::State, response::Response};
 use content::email_addresses::EmailAddress;
 use domain::Channel;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     Accepted, AcceptedTemplate,
+    once::{Admitted, Request},
     schema::{Members, Schema, Shape},
 };
-use crate::{
-    Api, answer,
-    callers::ServiceKey,
-    problem::{self, Problem},
-};
+use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
 const SCHEMA: Schema = Schema {
     keys: &[
@@ -35,46 +28,57 @@ const SCHEMA: Schema = Schema {
 };
 
 #[derive(Debug, Serialize)]
-struct Content {
-    body: String,
-    from_email: String,
-    one_click_unsubscribe_url: Option<String>,
-    subject: String,
+struct Content<'a> {
+    body: &'a str,
+    from_email: &'a str,
+    one_click_unsubscribe_url: Option<&'a str>,
+    subject: &'a str,
 }
 
 /// `POST /v2/notifications/email` (public-api §6, §8)
 pub(crate) async fn send_email(
     State(api): State<Api>,
-    ServiceKey(caller): ServiceKey,
+    caller: ServiceKey,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    app::limits::pass(&api.app, &caller, Channel::Email).await?;
-    let body = answer::parse_v2(&answer::read_body(body).await?)?;
+    let request = Request {
+        api: &api,
+        caller: &caller,
+        route: "POST /v2/notifications/email",
+        channel: Some(Channel::Email),
+        headers: &headers,
+        max_body_bytes: answer::MAX_BODY_BYTES,
+    };
+    let sending = match request.admit(body).await? {
+        Admitted::New(sending) => sending,
+        Admitted::Answered(response) => return Ok(response),
+    };
+    let body = answer::parse_v2(&sending.body)?;
     let mut members = Members(SCHEMA.check(body, api.app.clock().now())?);
     let order = order(&mut members);
 
-    let service = caller.tenant.service.id;
-    let accepted = accept::email(&api.app, &caller, order)
-        .await
-        .map_err(|error| problem::accepting(error, service, &api.app.settings.admin_base_url))?;
-
     let root = answer::url_root(&api, &headers);
-    let answer = Accepted {
+    let write = |accepted: &AcceptedEmail| answer::written(&shown(accepted, &root));
+    let accepted = accept::email(&api.app, &caller.0, order, sending.once(&write)).await;
+    sending.answer(&api, &caller, accepted, write).await
+}
+
+fn shown<'a>(accepted: &'a AcceptedEmail, root: &str) -> Accepted<'a, Content<'a>> {
+    Accepted {
         content: Content {
-            body: accepted.body,
-            from_email: accepted.from_email,
-            one_click_unsubscribe_url: accepted.one_click_unsubscribe_url,
-            subject: accepted.subject,
+            body: &accepted.body,
+            from_email: &accepted.from_email,
+            one_click_unsubscribe_url: accepted.one_click_unsubscribe_url.as_deref(),
+            subject: &accepted.subject,
         },
         id: accepted.id,
-        reference: accepted.reference,
-        sanitised_content: Some(sanitised_content(accepted.sanitised)),
+        reference: accepted.reference.as_deref(),
+        sanitised_content: Some(sanitised_content(&accepted.sanitised)),
         scheduled_for: (),
-        template: AcceptedTemplate::new(&accepted.template, &root),
+        template: AcceptedTemplate::new(&accepted.template, root),
         uri: format!("{root}v2/notifications/{}", accepted.id),
-    };
-    Ok(answer::raw_json(StatusCode::CREATED, &answer).into_response())
+    }
 }
 
 fn order(members: &mut Members) -> EmailOrder {
@@ -94,12 +98,12 @@ fn order(members: &mut Members) -> EmailOrder {
 }
 
 /// An entry for each value that was changed, by its name as sent (public-api §8.2).
-fn sanitised_content(changed: Vec<Sanitised>) -> Value {
+fn sanitised_content(changed: &[Sanitised]) -> Value {
     let mut entries: Map<String, Value> = changed
-        .into_iter()
+        .iter()
         .map(|one| {
             (
-                one.name,
+                one.name.clone(),
                 json!({"sanitised": one.sanitised, "unsanitised": one.unsanitised}),
             )
         })

@@ -1,23 +1,18 @@
-use app::notifications::accept::{self, LetterOrder, PrecompiledOrder};
-use axum::{
-    body::Body,
-    extract::State,
-    response::{IntoResponse as _, Response},
+use app::notifications::accept::{
+    self, AcceptedLetter, AcceptedPrecompiled, LetterOrder, PrecompiledOrder,
 };
+use axum::{body::Body, extract::State, response::Response};
 use domain::{Channel, NotificationId, Postage};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     Accepted, AcceptedTemplate,
+    once::{Admitted, Request, Sending},
     schema::{Members, Schema, Shape},
 };
-use crate::{
-    Api, answer,
-    callers::ServiceKey,
-    problem::{self, Problem},
-};
+use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
 const SCHEMA: Schema = Schema {
     keys: &[
@@ -38,29 +33,40 @@ const PRECOMPILED: Schema = Schema {
 };
 
 #[derive(Debug, Serialize)]
-struct Content {
-    body: String,
-    subject: String,
+struct Content<'a> {
+    body: &'a str,
+    subject: &'a str,
 }
 
 #[derive(Debug, Serialize)]
-struct AcceptedPages {
+struct AcceptedPages<'a> {
     id: NotificationId,
     postage: Postage,
-    reference: String,
+    reference: &'a str,
 }
 
 /// `POST /v2/notifications/letter` (public-api §6, §10): from a template, or as PDF if the body has the key `content`.
 pub(crate) async fn send_letter(
     State(api): State<Api>,
-    ServiceKey(caller): ServiceKey,
+    caller: ServiceKey,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    app::limits::pass(&api.app, &caller, Channel::Letter).await?;
-    let body = answer::parse_v2(&answer::read_body(body).await?)?;
+    let request = Request {
+        api: &api,
+        caller: &caller,
+        route: "POST /v2/notifications/letter",
+        channel: Some(Channel::Letter),
+        headers: &headers,
+        max_body_bytes: answer::MAX_BODY_BYTES,
+    };
+    let sending = match request.admit(body).await? {
+        Admitted::New(sending) => sending,
+        Admitted::Answered(response) => return Ok(response),
+    };
+    let body = answer::parse_v2(&sending.body)?;
     if body.get("content").is_some() {
-        return send_precompiled(&api, &caller, body).await;
+        return send_precompiled(&api, &caller, &sending, body).await;
     }
     let mut members = Members(SCHEMA.check(body, api.app.clock().now())?);
     let order = LetterOrder {
@@ -69,31 +75,32 @@ pub(crate) async fn send_letter(
         reference: members.text("reference"),
     };
 
-    let service = caller.tenant.service.id;
-    let accepted = accept::letter(&api.app, &caller, order)
-        .await
-        .map_err(|error| problem::accepting(error, service, &api.app.settings.admin_base_url))?;
-
     let root = answer::url_root(&api, &headers);
-    let answer = Accepted {
+    let write = |accepted: &AcceptedLetter| answer::written(&shown(accepted, &root));
+    let accepted = accept::letter(&api.app, &caller.0, order, sending.once(&write)).await;
+    sending.answer(&api, &caller, accepted, write).await
+}
+
+fn shown<'a>(accepted: &'a AcceptedLetter, root: &str) -> Accepted<'a, Content<'a>> {
+    Accepted {
         content: Content {
-            body: accepted.body,
-            subject: accepted.subject,
+            body: &accepted.body,
+            subject: &accepted.subject,
         },
         id: accepted.id,
-        reference: accepted.reference,
+        reference: accepted.reference.as_deref(),
         sanitised_content: None,
         scheduled_for: (),
-        template: AcceptedTemplate::new(&accepted.template, &root),
+        template: AcceptedTemplate::new(&accepted.template, root),
         uri: format!("{root}v2/notifications/{}", accepted.id),
-    };
-    Ok(answer::raw_json(StatusCode::CREATED, &answer).into_response())
+    }
 }
 
 /// A letter as PDF (public-api §11).
 async fn send_precompiled(
     api: &Api,
-    caller: &app::Caller,
+    caller: &ServiceKey,
+    sending: &Sending,
     body: Value,
 ) -> Result<Response, Problem> {
     let mut members = Members(PRECOMPILED.check(body, api.app.clock().now())?);
@@ -104,14 +111,13 @@ async fn send_precompiled(
             .text("postage")
             .map(|postage| postage.parse().expect("the schema checks it")),
     };
-    let service = caller.tenant.service.id;
-    let accepted = accept::precompiled(&api.app, caller, order)
-        .await
-        .map_err(|error| problem::accepting(error, service, &api.app.settings.admin_base_url))?;
-    let answer = AcceptedPages {
-        id: accepted.id,
-        postage: accepted.postage,
-        reference: accepted.reference,
+    let write = |accepted: &AcceptedPrecompiled| {
+        answer::written(&AcceptedPages {
+            id: accepted.id,
+            postage: accepted.postage,
+            reference: &accepted.reference,
+        })
     };
-    Ok(answer::raw_json(StatusCode::CREATED, &answer))
+    let accepted = accept::precompiled(&api.app, &caller.0, order, sending.once(&write)).await;
+    sending.answer(api, caller, accepted, write).await
 }

@@ -1,23 +1,16 @@
-use app::notifications::accept::{self, SmsOrder};
-use axum::{
-    body::Body,
-    extract::State,
-    response::{IntoResponse as _, Response},
-};
+use app::notifications::accept::{self, AcceptedSms, SmsOrder};
+use axum::{body::Body, extract::State, response::Response};
 use content::phone_numbers::PhoneNumber;
 use domain::Channel;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde::Serialize;
 
 use super::{
     Accepted, AcceptedTemplate,
+    once::{Admitted, Request},
     schema::{Members, Schema, Shape},
 };
-use crate::{
-    Api, answer,
-    callers::ServiceKey,
-    problem::{self, Problem},
-};
+use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
 const SCHEMA: Schema = Schema {
     keys: &[
@@ -32,42 +25,53 @@ const SCHEMA: Schema = Schema {
 };
 
 #[derive(Debug, Serialize)]
-struct Content {
-    body: String,
-    from_number: Option<String>,
+struct Content<'a> {
+    body: &'a str,
+    from_number: Option<&'a str>,
 }
 
 /// `POST /v2/notifications/sms` (public-api §6, §7)
 pub(crate) async fn send_sms(
     State(api): State<Api>,
-    ServiceKey(caller): ServiceKey,
+    caller: ServiceKey,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    app::limits::pass(&api.app, &caller, Channel::Sms).await?;
-    let body = answer::parse_v2(&answer::read_body(body).await?)?;
+    let request = Request {
+        api: &api,
+        caller: &caller,
+        route: "POST /v2/notifications/sms",
+        channel: Some(Channel::Sms),
+        headers: &headers,
+        max_body_bytes: answer::MAX_BODY_BYTES,
+    };
+    let sending = match request.admit(body).await? {
+        Admitted::New(sending) => sending,
+        Admitted::Answered(response) => return Ok(response),
+    };
+    let body = answer::parse_v2(&sending.body)?;
     let mut members = Members(SCHEMA.check(body, api.app.clock().now())?);
     let order = order(&mut members);
 
-    let service = caller.tenant.service.id;
-    let accepted = accept::sms(&api.app, &caller, order)
-        .await
-        .map_err(|error| problem::accepting(error, service, &api.app.settings.admin_base_url))?;
-
     let root = answer::url_root(&api, &headers);
-    let answer = Accepted {
+    let write = |accepted: &AcceptedSms| answer::written(&shown(accepted, &root));
+    let accepted = accept::sms(&api.app, &caller.0, order, sending.once(&write)).await;
+    sending.answer(&api, &caller, accepted, write).await
+}
+
+fn shown<'a>(accepted: &'a AcceptedSms, root: &str) -> Accepted<'a, Content<'a>> {
+    Accepted {
         content: Content {
-            body: accepted.body,
-            from_number: accepted.from_number,
+            body: &accepted.body,
+            from_number: accepted.from_number.as_deref(),
         },
         id: accepted.id,
-        reference: accepted.reference,
+        reference: accepted.reference.as_deref(),
         sanitised_content: None,
         scheduled_for: (),
-        template: AcceptedTemplate::new(&accepted.template, &root),
+        template: AcceptedTemplate::new(&accepted.template, root),
         uri: format!("{root}v2/notifications/{}", accepted.id),
-    };
-    Ok(answer::raw_json(StatusCode::CREATED, &answer).into_response())
+    }
 }
 
 fn order(members: &mut Members) -> SmsOrder {

@@ -4,13 +4,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use domain::{JobId, JobStatus};
+use domain::{JobId, JobStatus, Lane};
 use queue::{Enqueue as _, Task, Verdict};
 use store::jobs::Job;
 use tracing::{error, info, warn};
 
 use super::{
-    press::Press,
+    press::{Press, Printed},
     process::{self, ProcessError},
     rows::Rows,
     writing,
@@ -193,7 +193,10 @@ async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessEr
         templates::find_version(app, service, job.template_id, job.template_version).await?;
     let prepared = prepared.ok_or_else(|| broken("its template is gone"))?;
 
-    let press = Press::new(app, &tenant, &job, &prepared);
+    let (press, lane) = (
+        Press::new(app, &tenant, &job, &prepared),
+        writing::lane(&prepared),
+    );
     let mut rows = Rows::open(app, &job, &sheet).await?;
     let (mut missing, rows_at_once) = (Vec::new(), app.settings.job_rows_at_once);
     while rows
@@ -207,20 +210,21 @@ async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessEr
     {
         while missing.len() >= rows_at_once {
             let later = missing.split_off(rows_at_once);
-            put(app, &job, std::mem::replace(&mut missing, later)).await?;
+            let now_full = std::mem::replace(&mut missing, later);
+            put(app, &job, lane, now_full).await?;
         }
     }
-    put(app, &job, missing).await?;
+    put(app, &job, lane, missing).await?;
     mark_if_complete(app, &job).await?;
     Ok(())
 }
 
-async fn put(app: &App, job: &Job, rows: Vec<super::press::Printed>) -> Result<(), ProcessError> {
+async fn put(app: &App, job: &Job, lane: Lane, rows: Vec<Printed>) -> Result<(), ProcessError> {
     if rows.is_empty() {
         return Ok(());
     }
     let mut tx = app.write().await?;
-    let (_, pool) = writing::put(app, &mut tx, job, rows).await?;
+    let (_, pool) = writing::put(app, &mut tx, job, lane, rows).await?;
     app.commit_and_wake(tx, &[pool]).await?;
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Channel, JobId, JobStatus, ServiceId, Timestamp, UserId};
+use domain::{Channel, JobId, JobStatus, KeyType, ServiceId, Timestamp, UserId};
 use queue::Enqueue as _;
-use store::jobs::Job;
+use store::{Tx, jobs::Job};
 
 use crate::{App, tasks, templates, tenants};
 
@@ -107,11 +107,10 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
         notification_count: sheet.notification_count,
         sender_id: sheet.sender_id,
         created_by: new.created_by,
-        status: if new.scheduled_for.is_some() {
-            JobStatus::Scheduled
-        } else {
-            JobStatus::Pending
-        },
+        api_key_id: None,
+        key_type: KeyType::Normal,
+        client_reference: None,
+        status: first_status(new.scheduled_for),
         problem: None,
         due: new.scheduled_for.unwrap_or(now),
         scheduled_for: new.scheduled_for,
@@ -125,16 +124,33 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
         resumptions: 0,
     };
     let mut tx = app.write().await?;
-    store::jobs::insert(&mut tx, &job).await?;
-    if job.status == JobStatus::Pending {
-        tx.enqueue(vec![tasks::process_job(job.service_id, job.id, now)])
-            .await?;
-    }
+    insert(&mut tx, &job).await?;
     app.commit_and_wake(tx, &[tasks::JOBS]).await?;
     Ok(job)
 }
 
-fn check_time(scheduled_for: Option<Timestamp>, now: Timestamp) -> Result<(), CreateError> {
+/// A job begins as scheduled, or waits for its task.
+pub(super) const fn first_status(scheduled_for: Option<Timestamp>) -> JobStatus {
+    match scheduled_for {
+        Some(_) => JobStatus::Scheduled,
+        None => JobStatus::Pending,
+    }
+}
+
+/// Puts a new job, with its task unless it waits for its time.
+pub(super) async fn insert(tx: &mut Tx, job: &Job) -> Result<(), store::Error> {
+    store::jobs::insert(tx, job).await?;
+    if job.status == JobStatus::Pending {
+        let task = tasks::process_job(job.service_id, job.id, job.created_at);
+        tx.enqueue(vec![task]).await?;
+    }
+    Ok(())
+}
+
+pub(super) fn check_time(
+    scheduled_for: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), CreateError> {
     match scheduled_for {
         Some(time) if time < now => Err(CreateError::InThePast),
         Some(time) if time.since(now) > FURTHEST => Err(CreateError::TooFarAhead),

@@ -1,6 +1,7 @@
 //! Jobs: one template to every row of a spreadsheet.
 
 mod audit;
+mod bulk;
 mod cancel;
 mod create;
 mod pause;
@@ -15,9 +16,10 @@ pub(crate) use audit::{
     check_for_missing_rows, check_job_status, process_incomplete, process_missing_rows,
     update_status_of_fully_processed,
 };
+pub use bulk::{BulkError, BulkOrder, Sender, bulk};
 pub use cancel::{CancelError, cancel};
 pub use create::{CreateError, NewJob, create};
 pub use pause::{PauseError, pause, resume};
 pub(crate) use process::process;
-pub use read::{Progress, find, list};
+pub use read::{Progress, find, list, list_older};
 pub(crate) use schedule::run_scheduled;

@@ -73,11 +73,14 @@ impl<'a> Press<'a> {
             Channel::Email | Channel::Letter => address_email(recipient),
         };
         if addressed.problem.is_none()
-            && self.tenant.is_confined(KeyType::Normal)
+            && self.tenant.is_confined(self.job.key_type)
             && !self.tenant.reachable.allows(recipient)
         {
-            addressed.problem =
-                Some("not on the team or guest list, and the service is in trial mode".to_owned());
+            let why = match self.job.key_type {
+                KeyType::Team => "the key is a team key",
+                KeyType::Normal | KeyType::Test => "the service is in trial mode",
+            };
+            addressed.problem = Some(format!("not on the team or guest list, and {why}"));
         }
         let is_to_be_sent = addressed.problem.is_none();
         let notification = NewNotification {
@@ -86,8 +89,8 @@ impl<'a> Press<'a> {
             job_row: Some((self.job.id, number)),
             template_id: self.job.template_id,
             template_version: self.job.template_version,
-            api_key_id: None,
-            key_type: KeyType::Normal,
+            api_key_id: self.job.api_key_id,
+            key_type: self.job.key_type,
             channel,
             status: if is_to_be_sent {
                 NotificationStatus::Created
@@ -100,7 +103,10 @@ impl<'a> Press<'a> {
                 personalisation: self.personalisation(row).into(),
                 unsubscribe_url: None,
             },
-            client_reference: row.client_reference().map(str::to_owned),
+            client_reference: row
+                .client_reference()
+                .or(self.job.client_reference.as_deref())
+                .map(str::to_owned),
             reply_to_text: self.sender.clone(),
             international: addressed.international,
             phone_prefix: addressed.phone_prefix,

@@ -8,12 +8,16 @@
 use std::{sync::Arc, time::Duration};
 
 use content::spreadsheets::ReadError;
-use domain::{Allowance, Channel, JobId, JobStatus};
+use domain::{Allowance, Channel, JobId, JobStatus, KeyType};
 use queue::{Task, Verdict};
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 use tracing::{info, warn};
 
-use super::{press::Press, rows::Rows, writing::Writing};
+use super::{
+    press::Press,
+    rows::Rows,
+    writing::{Writing, lane},
+};
 use crate::{App, Tenant, sealed_files::OpenError, templates, tenants};
 
 /// How long a job holds its worker before others get their turn.
@@ -145,8 +149,8 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
         // Somebody else has begun it, or stopped it, since it was read: it is looked at again.
         return Err(ProcessError::Overtaken);
     }
-    // A job that is taken up again has spent its count before.
-    if job.processing_started.is_none() {
+    // A job that is taken up again has spent its count before. What a test key sends is not counted.
+    if job.processing_started.is_none() && job.key_type != KeyType::Test {
         let prepared =
             templates::find_version(app, service.id, job.template_id, job.template_version).await?;
         let channel = prepared.map_or(Channel::Email, |prepared| prepared.template.template_type);
@@ -182,7 +186,7 @@ async fn keep_rows(
 
     let mut rows = Rows::open(app, job, sheet).await?;
     let started = app.clock.now();
-    let mut writing = Writing::new(app, task, job);
+    let mut writing = Writing::new(app, task, job, lane(&prepared));
     let rows_at_once = app.settings.job_rows_at_once;
     let mut batch = Vec::with_capacity(2 * rows_at_once);
     while rows

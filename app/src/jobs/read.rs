@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{JobId, NotificationStatus, ServiceId};
+use domain::{JobId, KeyType, NotificationStatus, ServiceId};
 use store::jobs::Job;
 
 use crate::App;
@@ -64,4 +64,24 @@ pub async fn list(
         found.push(Progress { job, statistics });
     }
     Ok(found)
+}
+
+/// The jobs of a service that were made with this type of key, newest first, at most `count`: from the newest on, or
+/// from the one before `older_than`. A job that is not the service's has none before it.
+pub async fn list_older(
+    app: &App,
+    service: ServiceId,
+    key_type: KeyType,
+    older_than: Option<JobId>,
+    count: u32,
+) -> Result<Vec<Job>, store::Error> {
+    let mut session = app.read().await?;
+    let from = match older_than {
+        None => None,
+        Some(id) => match store::jobs::find(&mut session, service, id).await? {
+            Some(job) => Some((job.created_at, job.id)),
+            None => return Ok(Vec::new()),
+        },
+    };
+    store::jobs::list_older(&mut session, service, key_type, from, count).await
 }

@@ -6,23 +6,25 @@ use queue::{Enqueue as _, NewTask, Task};
 use store::{Tx, jobs::Job};
 
 use super::{press::Printed, process::ProcessError};
-use crate::{App, group_commit::BATCH, tasks};
+use crate::{App, Prepared, group_commit::BATCH, tasks};
 
 /// Batches on their way into the store, one at a time, while the next is made ready.
 pub(super) struct Writing<'a> {
     app: &'a App,
     task: &'a Task,
     job: &'a Job,
+    lane: Lane,
     cursor: u32,
     under_way: Option<tokio::task::JoinHandle<Result<Written, store::Error>>>,
 }
 
 impl<'a> Writing<'a> {
-    pub(super) const fn new(app: &'a App, task: &'a Task, job: &'a Job) -> Self {
+    pub(super) const fn new(app: &'a App, task: &'a Task, job: &'a Job, lane: Lane) -> Self {
         Self {
             app,
             task,
             job,
+            lane,
             cursor: job.rows_kept,
             under_way: None,
         }
@@ -41,6 +43,7 @@ impl<'a> Writing<'a> {
         self.under_way = Some(tokio::spawn(write(
             self.app.clone(),
             self.job.clone(),
+            self.lane,
             rows,
             before,
             self.cursor,
@@ -80,6 +83,7 @@ enum Written {
 async fn write(
     app: App,
     job: Job,
+    lane: Lane,
     rows: Vec<Printed>,
     before: u32,
     after: u32,
@@ -90,7 +94,7 @@ async fn write(
         return Ok(Written::CursorElsewhere);
     }
     let count = rows.len() as u64;
-    let (put, pool) = put(&app, &mut tx, &job, rows).await?;
+    let (put, pool) = put(&app, &mut tx, &job, lane, rows).await?;
     if put != count {
         return Ok(Written::IdsTaken(count - put));
     }
@@ -104,6 +108,7 @@ pub(super) async fn put(
     app: &App,
     tx: &mut Tx,
     job: &Job,
+    lane: Lane,
     rows: Vec<Printed>,
 ) -> Result<(u64, &'static str), store::Error> {
     let now = app.clock.now();
@@ -122,9 +127,18 @@ pub(super) async fn put(
         .chunks(BATCH)
         .map(|ids: &[NotificationId]| {
             let id = TaskId::mint(now, app.entropy());
-            tasks::deliver(id, job.service_id, channel, Lane::Bulk, ids, now)
+            tasks::deliver(id, job.service_id, channel, lane, ids, now)
         })
         .collect();
     tx.enqueue(tasks).await?;
     Ok((put, tasks::delivery_pool(channel)))
+}
+
+/// Where the rows of a job wait: with the priority messages if their template is one, else behind what is sent one by
+/// one.
+pub(super) fn lane(prepared: &Prepared) -> Lane {
+    match prepared.template.lane {
+        Some(Lane::Priority) => Lane::Priority,
+        Some(Lane::Normal | Lane::Bulk) | None => Lane::Bulk,
+    }
 }

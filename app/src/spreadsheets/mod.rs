@@ -4,17 +4,20 @@
 //! kept beside it, so that the job reads in one pass.
 
 use bytes::Bytes;
+pub use content::spreadsheets::Report;
 use content::{
     guest_lists::GuestList,
     phone_numbers::Permissions,
-    spreadsheets::{Checker, Kind, ReadError, Report, Settings, Template, Utf8Stream, to_csv},
+    spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream, to_csv},
 };
 use domain::{
     Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId,
+    UtcDay,
 };
 use files::Key;
 use futures::{Stream, StreamExt as _};
 use store::spreadsheets::Spreadsheet;
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{App, Prepared, Tenant, limits, sealed_files::Sealer, templates, tenants};
@@ -51,56 +54,65 @@ pub struct Checked {
 impl Checked {
     /// What is wrong with the file as a whole, a sentence each.
     pub fn problems(&self) -> Vec<String> {
-        let report = &self.report;
-        let mut problems = Vec::new();
-        let mut say = |is_so: bool, text: String| {
-            if is_so {
-                problems.push(text);
-            }
-        };
-        say(
-            report.rows() == 0,
-            "the file has no rows after its header".to_owned(),
-        );
-        say(
-            !report.missing_column_headers.is_empty(),
-            format!(
-                "these columns are missing: {}",
-                report.missing_column_headers.join(", ")
-            ),
-        );
-        say(
-            !report.duplicate_recipient_column_headers.is_empty(),
-            format!(
-                "these columns are there more than once: {}",
-                report.duplicate_recipient_column_headers.join(", ")
-            ),
-        );
-        say(
-            report.too_many_rows(),
-            format!(
-                "{} rows are more than a file may have: split it",
-                report.rows()
-            ),
-        );
-        say(
-            report.more_rows_than_can_send(),
-            format!(
-                "{} rows are more messages than the service may still send today",
-                report.rows()
-            ),
-        );
-        say(
-            report.more_international_sms_than_can_send(),
-            "there are more texts to other countries than the service may still send today"
-                .to_owned(),
-        );
-        say(
-            report.allowed_to_send_to == Some(false),
-            "some recipients are not in the team or on the guest list, and the service is in trial mode".to_owned(),
-        );
-        problems
+        problems(&self.report, KeyType::Normal)
     }
+}
+
+/// What is wrong with a file as a whole that is to be sent with a key of this type.
+pub(crate) fn problems(report: &Report, key_type: KeyType) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut say = |is_so: bool, text: String| {
+        if is_so {
+            problems.push(text);
+        }
+    };
+    say(
+        report.rows() == 0,
+        "the file has no rows after its header".to_owned(),
+    );
+    say(
+        !report.missing_column_headers.is_empty(),
+        format!(
+            "these columns are missing: {}",
+            report.missing_column_headers.join(", ")
+        ),
+    );
+    say(
+        !report.duplicate_recipient_column_headers.is_empty(),
+        format!(
+            "these columns are there more than once: {}",
+            report.duplicate_recipient_column_headers.join(", ")
+        ),
+    );
+    say(
+        report.too_many_rows(),
+        format!(
+            "{} rows are more than a file may have: split it",
+            report.rows()
+        ),
+    );
+    say(
+        report.more_rows_than_can_send(),
+        format!(
+            "{} rows are more messages than the service may still send today",
+            report.rows()
+        ),
+    );
+    say(
+        report.more_international_sms_than_can_send(),
+        "there are more texts to other countries than the service may still send today".to_owned(),
+    );
+    say(
+        report.allowed_to_send_to == Some(false),
+        format!(
+            "some recipients are not in the team or on the guest list, and {}",
+            match key_type {
+                KeyType::Team => "the key is a team key",
+                KeyType::Normal | KeyType::Test => "the service is in trial mode",
+            }
+        ),
+    );
+    problems
 }
 
 /// Why a file cannot be looked at at all.
@@ -154,9 +166,14 @@ pub async fn upload(
     let prepared = found.ok_or(UploadError::NoSuch("template"))?;
     check_template(&prepared)?;
     check_sender(&tenant, prepared.template.template_type, upload.sender_id)?;
-    let settings = settings(app, &tenant, &prepared).await?;
+    let now = app.clock.now();
+    let sending = Sending {
+        key_type: KeyType::Normal,
+        day: now.utc_day(),
+    };
+    let settings = settings(app, &tenant, &prepared, sending).await?;
 
-    let id = JobId::mint(app.clock.now(), app.entropy());
+    let id = JobId::mint(now, app.entropy());
     let mut intake =
         Intake::new(app, upload.keep.then_some((upload.service, id)), settings).await?;
     match intake.take(app, &upload.file_name, body).await {
@@ -166,7 +183,7 @@ pub async fn upload(
             return Err(error);
         }
     }
-    let report = intake.finish().await?;
+    let report = intake.finish(true).await?;
     let is_valid = report.is_valid();
     if upload.keep {
         remember(app, &upload, id, &report).await?;
@@ -176,6 +193,38 @@ pub async fn upload(
         report,
         is_valid,
     })
+}
+
+/// Checks text that is CSV already and keeps it, if nothing is wrong with it, as the file of this job. Nothing is
+/// remembered of it: that is for the transaction that makes the job.
+pub(crate) async fn take_in(
+    app: &App,
+    (service, job): (ServiceId, JobId),
+    settings: Settings,
+    csv: Bytes,
+) -> Result<Report, UploadError> {
+    let mut intake = Intake::new(app, Some((service, job)), settings).await?;
+    let mut rest = csv;
+    let pieces = futures::stream::iter(std::iter::from_fn(move || {
+        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        (!piece.is_empty()).then_some(Ok(piece))
+    }));
+    if let Err(error) = intake.take(app, "rows.csv", pieces).await {
+        intake.give_up().await;
+        return Err(error);
+    }
+    intake.finish(false).await
+}
+
+/// Removes the file of a job that was not made after all.
+pub(crate) async fn take_back(app: &App, service: ServiceId, job: JobId) {
+    if let Err(fault) = app.files.remove(&key(service, job)).await {
+        warn!(
+            job.id = %job,
+            error = &fault as &dyn std::error::Error,
+            "the file of a job that was not made cannot be removed: it stays, sealed, and is not read"
+        );
+    }
 }
 
 fn check_template(prepared: &Prepared) -> Result<(), UploadError> {
@@ -204,12 +253,23 @@ fn check_sender(
     }
 }
 
-/// What the file is checked against: the template, the service's permissions, whom it may reach, what is left today.
-async fn settings(
+/// How rows are to be sent, as far as it matters to their check.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sending {
+    /// With this type of key; people send as with a normal one.
+    pub(crate) key_type: KeyType,
+    /// On this day.
+    pub(crate) day: UtcDay,
+}
+
+/// What the file is checked against: the template, the service's permissions, whom it may reach, what is left of the
+/// day. What a test key sends is not counted.
+pub(crate) async fn settings(
     app: &App,
     tenant: &Tenant,
     prepared: &Prepared,
-) -> Result<Settings, UploadError> {
+    sending: Sending,
+) -> Result<Settings, store::Error> {
     let template = &prepared.template;
     let channel = template.template_type;
     let text = match channel {
@@ -220,14 +280,21 @@ async fn settings(
         ),
     };
     let service = &tenant.service;
+    let is_today = sending.day == app.clock.now().utc_day();
     let left = |allowance: Allowance| async move {
-        let spent = limits::spent_today(app, service.id, allowance).await?;
+        let spent = match sending.key_type {
+            KeyType::Test => return Ok(None),
+            KeyType::Normal | KeyType::Team if is_today => {
+                limits::spent_today(app, service.id, allowance).await?
+            }
+            KeyType::Normal | KeyType::Team => 0,
+        };
         Ok::<_, store::Error>(Some((service.daily_limit(allowance) - spent).max(0)))
     };
     Ok(Settings {
         max_rows: app.settings.max_spreadsheet_rows as usize,
         max_errors_shown: ERRORS_SHOWN,
-        guest_list: guest_list(tenant),
+        guest_list: guest_list(tenant, sending.key_type),
         remaining_messages: left(channel.into()).await?,
         remaining_international_sms_messages: match channel {
             Channel::Sms => left(Allowance::InternationalSms).await?,
@@ -238,10 +305,10 @@ async fn settings(
     })
 }
 
-/// In trial mode only the team and the guests may be sent to. An empty list would mean everybody, so a service that
+/// With a team key, and in trial mode, only the team and the guests may be sent to. An empty list would mean everybody, so a service that
 /// may reach nobody gets a list with nobody on it.
-fn guest_list(tenant: &Tenant) -> GuestList {
-    if !tenant.is_confined(KeyType::Normal) {
+fn guest_list(tenant: &Tenant, key_type: KeyType) -> GuestList {
+    if !tenant.is_confined(key_type) {
         return GuestList::default();
     }
     if tenant.reachable.is_empty() {
@@ -284,6 +351,8 @@ async fn remember(
 
 /// How much of a file is looked at to tell what it is.
 const BEGINNING_BYTES: usize = 256 << 10;
+/// In what pieces a file is taken that is there whole.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Whether a file that begins so can be read as it comes: CSV in an encoding that has no mark in front.
 fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
@@ -357,7 +426,7 @@ impl Intake {
         let csv = tokio::task::spawn_blocking(read)
             .await
             .map_err(|_| UploadError::BrokeOff)??;
-        for piece in csv.chunks(64 << 10) {
+        for piece in csv.chunks(PIECE_BYTES) {
             self.keep(piece).await?;
         }
         Ok(())
@@ -380,7 +449,8 @@ impl Intake {
         Ok(())
     }
 
-    async fn finish(self) -> Result<Report, UploadError> {
+    /// Ends the file. One with errors is kept only if its owner may want to look at it.
+    async fn finish(self, keep_bad: bool) -> Result<Report, UploadError> {
         let report = match self.checker.finish() {
             Ok(report) => report,
             Err(error) => {
@@ -390,8 +460,10 @@ impl Intake {
                 return Err(error.into());
             }
         };
-        if let Some(sealed) = self.sealed {
-            sealed.finish().await?;
+        match self.sealed {
+            Some(sealed) if keep_bad || report.is_valid() => sealed.finish().await?,
+            Some(sealed) => sealed.give_up().await,
+            None => {}
         }
         Ok(report)
     }

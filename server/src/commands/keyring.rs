@@ -60,7 +60,7 @@ fn print(place: &Place, key: u32, done: Resealed) {
     say(format!(
         "sealed {} and {} anew with key {key}\n\
          A running platform takes the new key within ten seconds; run `pillarbox keyring reseal` once more after that, \
-         before an older key is taken out of the file.",
+         and wait a day, before an older key is taken out of the file: idempotency keys are remembered with it.",
         count(done.notifications, "message"),
         count(done.api_keys, "API key"),
     ));

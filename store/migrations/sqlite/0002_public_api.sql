@@ -179,6 +179,11 @@ CREATE TABLE template_files (
 -- The files of a template.
 CREATE INDEX template_files_of_template ON template_files (template_id);
 
+-- Jobs that a service made through the API: with which of its keys, and what its rows are called that say nothing.
+ALTER TABLE jobs ADD COLUMN api_key_id BLOB REFERENCES api_keys (id);
+ALTER TABLE jobs ADD COLUMN key_type TEXT NOT NULL DEFAULT 'normal';
+ALTER TABLE jobs ADD COLUMN client_reference TEXT;
+
 -- Requests that carried an Idempotency-Key, for a day: what was asked, and what was answered.
 CREATE TABLE idempotency_keys (
     service_id BLOB NOT NULL,

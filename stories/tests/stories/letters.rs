@@ -396,7 +396,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
             .clone(),
         reference: None,
     };
-    let id = accept::letter(&app, &caller, order).await.unwrap().id;
+    let id = accept::letter(&app, &caller, order, None).await.unwrap().id;
     assert_eq!(
         kept(&world, &council, id).await.status,
         NotificationStatus::Sending

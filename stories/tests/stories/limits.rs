@@ -30,6 +30,16 @@ async fn of_a_hundred_at_once_exactly_those_pass_that_the_day_has_left() {
             refused.message(),
             "Exceeded send limits (sms: 10) for today"
         );
+        let said = |name: &str| refused.headers[name].to_str().unwrap();
+        // It is nine in the morning.
+        let seconds: u32 = said("retry-after").parse().unwrap();
+        assert!((53_990..=54_000).contains(&seconds), "{seconds}");
+        assert_eq!(said("ratelimit-policy"), "\"sms-day\";q=10;w=86400");
+        assert_eq!(said("ratelimit"), format!("\"sms-day\";r=0;t={seconds}"));
+    }
+    for name in ["retry-after", "ratelimit", "ratelimit-policy"] {
+        let mut served = answers.iter().filter(|answer| answer.status == 201);
+        assert!(served.all(|answer| answer.headers.get(name).is_none()));
     }
     world.run_tasks().await;
     assert_eq!(world.sms.taken().len(), 10);
@@ -96,6 +106,18 @@ async fn too_many_in_a_short_time_are_refused_until_the_bucket_fills() {
     assert_eq!(
         refused.message(),
         "Exceeded rate limit for key type LIVE of 60 requests per 60 seconds"
+    );
+    assert_eq!(
+        (
+            &refused.headers["retry-after"],
+            &refused.headers["ratelimit-policy"],
+            &refused.headers["ratelimit"],
+        ),
+        (
+            &"2".parse().unwrap(),
+            &"\"minute\";q=60;w=60".parse().unwrap(),
+            &"\"minute\";r=0;t=2".parse().unwrap()
+        )
     );
     assert_eq!(
         world

@@ -12,7 +12,7 @@ use domain::{Channel, NotificationId, ReplyToId, TemplateId};
 use serde_json::{Map, Value};
 
 use super::{AcceptError, Keep, check_channel, check_reach, files, find_template, keep, mint};
-use crate::{App, Caller, Prepared, Tenant, documents, templates::Text};
+use crate::{App, Caller, Prepared, Tenant, documents, idempotency::Once, templates::Text};
 
 /// The most bytes of an e-mail's body (public-api §13.3).
 const MAX_BODY_BYTES: usize = 2_000_000;
@@ -59,11 +59,12 @@ pub struct AcceptedEmail {
     pub sanitised: Vec<Sanitised>,
 }
 
-/// Accepts an e-mail.
+/// Accepts an e-mail; once, if its request says so.
 pub async fn email(
     app: &App,
     caller: &Caller,
     mut order: EmailOrder,
+    once: Option<Once<'_, AcceptedEmail>>,
 ) -> Result<AcceptedEmail, AcceptError> {
     check_channel(caller, Channel::Email)?;
     let sanitised = sanitise(&mut order)?;
@@ -101,34 +102,9 @@ pub async fn email(
         .await
         .map_err(AcceptError::Files)?;
     let (id, at) = mint(app);
-    let kept = keep(
-        app,
-        caller,
-        Keep {
-            id,
-            at,
-            channel: Channel::Email,
-            prepared: prepared.clone(),
-            recipient: tidy(&order.as_given).into(),
-            normalised,
-            personalisation: order.personalisation,
-            unsubscribe_url: order.one_click_unsubscribe_url.clone(),
-            reference: order.reference.clone(),
-            reply_to_text: reply_to,
-            documents: u32::try_from(drafts.len()).unwrap_or(u32::MAX),
-            phone: None,
-            letter: None,
-        },
-    )
-    .await;
-    if let Err(refused) = kept {
-        documents::remove(app, &drafts).await;
-        return Err(refused);
-    }
-    Ok(AcceptedEmail {
+    let accepted = AcceptedEmail {
         id,
         reference: order.reference,
-        template: prepared,
         from_email: format!(
             "{}@{}",
             caller.tenant.service.email_sender_local_part, app.settings.email_domain
@@ -137,7 +113,29 @@ pub async fn email(
         body,
         one_click_unsubscribe_url: order.one_click_unsubscribe_url,
         sanitised,
-    })
+        template: prepared,
+    };
+    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
+    let kept = Keep {
+        id,
+        at,
+        channel: Channel::Email,
+        prepared: accepted.template.clone(),
+        recipient: tidy(&order.as_given).into(),
+        normalised,
+        personalisation: order.personalisation,
+        unsubscribe_url: accepted.one_click_unsubscribe_url.clone(),
+        reference: accepted.reference.clone(),
+        reply_to_text: reply_to,
+        documents: u32::try_from(drafts.len()).unwrap_or(u32::MAX),
+        phone: None,
+        letter: None,
+    };
+    if let Err(refused) = keep(app, caller, kept, key).await {
+        documents::remove(app, &drafts).await;
+        return Err(refused);
+    }
+    Ok(accepted)
 }
 
 /// Step 5.

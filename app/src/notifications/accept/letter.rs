@@ -9,7 +9,7 @@ use domain::{
 use serde_json::{Map, Value};
 
 use super::{AcceptError, Keep, LetterFacts, check_channel, find_template, is_file, keep, mint};
-use crate::{App, Caller, Prepared, templates::Text};
+use crate::{App, Caller, Prepared, idempotency::Once, templates::Text};
 
 /// The values that are the address: these very names, unlike all others (public-api §10.1).
 const ADDRESS: [&str; 8] = [
@@ -49,11 +49,12 @@ pub struct AcceptedLetter {
     pub body: String,
 }
 
-/// Accepts a letter.
+/// Accepts a letter; once, if its request says so.
 pub async fn letter(
     app: &App,
     caller: &Caller,
     order: LetterOrder,
+    once: Option<Once<'_, AcceptedLetter>>,
 ) -> Result<AcceptedLetter, AcceptError> {
     check_channel(caller, Channel::Letter)?;
     let prepared = find_template(app, caller, order.template_id, Channel::Letter).await?;
@@ -63,39 +64,37 @@ pub async fn letter(
     }
     check_may_send_letters(caller)?;
     let address = find_address(caller, &order.personalisation)?;
-    let template = &prepared.template;
     let (id, at) = mint(app);
-    keep(
-        app,
-        caller,
-        Keep {
-            id,
-            at,
-            channel: Channel::Letter,
-            prepared: prepared.clone(),
-            recipient: address.normalised(),
-            normalised: for_comparing(&address.normalised()),
-            personalisation: order.personalisation,
-            unsubscribe_url: None,
-            reference: order.reference.clone(),
-            reply_to_text: template.letter_contact_block.clone(),
-            documents: 0,
-            phone: None,
-            letter: Some(LetterFacts {
-                postage: postage(&address, template.postage),
-                international: address.is_international(),
-                status: first_status(app, caller.key_type),
-            }),
-        },
-    )
-    .await?;
-    Ok(AcceptedLetter {
+    let accepted = AcceptedLetter {
         id,
         reference: order.reference,
         template: prepared,
         subject,
         body,
-    })
+    };
+    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
+    let template = &accepted.template.template;
+    let kept = Keep {
+        id,
+        at,
+        channel: Channel::Letter,
+        prepared: accepted.template.clone(),
+        recipient: address.normalised(),
+        normalised: for_comparing(&address.normalised()),
+        personalisation: order.personalisation,
+        unsubscribe_url: None,
+        reference: accepted.reference.clone(),
+        reply_to_text: template.letter_contact_block.clone(),
+        documents: 0,
+        phone: None,
+        letter: Some(LetterFacts {
+            postage: postage(&address, template.postage),
+            international: address.is_international(),
+            status: first_status(app, caller.key_type),
+        }),
+    };
+    keep(app, caller, kept, key).await?;
+    Ok(accepted)
 }
 
 /// Step 7: subject and body as the answer shows them, if they can be made.

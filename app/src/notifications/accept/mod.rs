@@ -19,7 +19,10 @@ use domain::{
     TemplateId, Timestamp,
 };
 use serde_json::{Map, Value};
-use store::notifications::{Contents, NewNotification};
+use store::{
+    idempotency_keys::NewKey,
+    notifications::{Contents, NewNotification},
+};
 
 pub use email::{AcceptedEmail, EmailOrder, email};
 pub use files::FileFault;
@@ -31,7 +34,7 @@ use super::simulated::is_simulated;
 use crate::{
     App, Caller, DoorError, KeepError, Prepared, documents,
     group_commit::{Parcel, Place},
-    templates,
+    idempotency, templates,
 };
 
 /// Why a message is not accepted. The public wording is the API's.
@@ -133,7 +136,12 @@ pub enum AcceptError {
         allowance: Allowance,
         /// How many are allowed.
         limit: i64,
+        /// How many seconds are left of the day.
+        wait_seconds: u32,
     },
+    /// Somebody else has used the request's `Idempotency-Key` a moment ago.
+    #[error("the idempotency key is taken")]
+    KeyTaken,
     /// Too many messages wait to be kept.
     #[error("too busy")]
     Busy,
@@ -161,7 +169,16 @@ impl From<KeepError> for AcceptError {
     fn from(error: KeepError) -> Self {
         match error {
             KeepError::Busy => Self::Busy,
-            KeepError::DailyLimit { allowance, limit } => Self::DailyLimit { allowance, limit },
+            KeepError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => Self::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            },
+            KeepError::KeyTaken => Self::KeyTaken,
             KeepError::Store(error) => Self::Store(error),
         }
     }
@@ -170,7 +187,15 @@ impl From<KeepError> for AcceptError {
 impl From<DoorError> for AcceptError {
     fn from(error: DoorError) -> Self {
         match error {
-            DoorError::DailyLimit { allowance, limit } => Self::DailyLimit { allowance, limit },
+            DoorError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => Self::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            },
             DoorError::TooFast { .. } => Self::Busy,
             DoorError::Store(error) => error.into(),
         }
@@ -178,7 +203,7 @@ impl From<DoorError> for AcceptError {
 }
 
 /// Step 4: the service may use the channel.
-fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
+pub(crate) fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
     if caller.tenant.may(channel.into()) {
         Ok(())
     } else {
@@ -264,10 +289,19 @@ fn mint(app: &App) -> (NotificationId, Timestamp) {
     (NotificationId::mint(now, app.entropy()), now)
 }
 
-/// Step 11: keeps the message with its delivery task; when this returns, it is durable.
-async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<(), AcceptError> {
+/// Step 11: keeps the message with its delivery task and, if the request had one, its `Idempotency-Key`; when this
+/// returns, all of it is durable.
+async fn keep(
+    app: &App,
+    caller: &Caller,
+    message: Keep,
+    key: Option<NewKey>,
+) -> Result<(), AcceptError> {
     if is_simulated(&message.normalised) {
-        return Ok(());
+        return match key {
+            Some(key) if !idempotency::keep_alone(app, &key).await? => Err(AcceptError::KeyTaken),
+            _ => Ok(()),
+        };
     }
     let service = &caller.tenant.service;
     let template = &message.prepared.template;
@@ -328,6 +362,7 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<(), AcceptErr
             receipt_is_made_up: status == NotificationStatus::Sending,
         },
         spends,
+        key,
     };
     app.keeper.keep(parcel).await?;
     metrics::counter!("pillarbox_notifications_accepted_total", "channel" => message.channel.as_str()).increment(1);

@@ -10,7 +10,7 @@ use super::{
     letter::{check_may_send_letters, for_comparing},
     mint,
 };
-use crate::{App, Caller, letters};
+use crate::{App, Caller, idempotency::Once, letters};
 
 /// What stands for the recipient until the address is read from the pages, and in what the API shows for good.
 const RECIPIENT: &str = "Provided as PDF";
@@ -44,11 +44,12 @@ pub struct AcceptedPrecompiled {
     pub postage: Postage,
 }
 
-/// Accepts a letter as PDF.
+/// Accepts a letter as PDF; once, if its request says so.
 pub async fn precompiled(
     app: &App,
     caller: &Caller,
     order: PrecompiledOrder,
+    once: Option<Once<'_, AcceptedPrecompiled>>,
 ) -> Result<AcceptedPrecompiled, AcceptError> {
     check_channel(caller, Channel::Letter)?;
     check_may_send_letters(caller)?;
@@ -62,6 +63,12 @@ pub async fn precompiled(
     letters::keep_pages(app, service, id, &pdf)
         .await
         .map_err(AcceptError::Pages)?;
+    let accepted = AcceptedPrecompiled {
+        id,
+        reference: order.reference,
+        postage,
+    };
+    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
     let message = Keep {
         id,
         at,
@@ -71,7 +78,7 @@ pub async fn precompiled(
         normalised: for_comparing(RECIPIENT),
         personalisation: Map::from_iter([("address_line_1".to_owned(), Value::from(RECIPIENT))]),
         unsubscribe_url: None,
-        reference: Some(order.reference.clone()),
+        reference: Some(accepted.reference.clone()),
         reply_to_text: None,
         documents: 0,
         phone: None,
@@ -81,15 +88,11 @@ pub async fn precompiled(
             status: NotificationStatus::PendingVirusCheck,
         }),
     };
-    if let Err(refusal) = keep(app, caller, message).await {
+    if let Err(refusal) = keep(app, caller, message, key).await {
         tidy_up(app, caller, id, &refusal).await;
         return Err(refusal);
     }
-    Ok(AcceptedPrecompiled {
-        id,
-        reference: order.reference,
-        postage,
-    })
+    Ok(accepted)
 }
 
 /// The pages of a letter that was refused go. Where the store failed nobody knows whether the row was kept: pages without

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::{
     AcceptError, Keep, PhoneFacts, check_channel, check_reach, find_template, is_file, keep, mint,
 };
-use crate::{App, Caller, Prepared, Tenant, limits, templates::Text};
+use crate::{App, Caller, Prepared, Tenant, idempotency::Once, limits, templates::Text};
 
 /// A text message as it was asked for; the shape was checked by the API.
 #[derive(Debug)]
@@ -47,8 +47,13 @@ pub struct AcceptedSms {
     pub body: String,
 }
 
-/// Accepts a text message.
-pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<AcceptedSms, AcceptError> {
+/// Accepts a text message; once, if its request says so.
+pub async fn sms(
+    app: &App,
+    caller: &Caller,
+    order: SmsOrder,
+    once: Option<Once<'_, AcceptedSms>>,
+) -> Result<AcceptedSms, AcceptError> {
     check_channel(caller, Channel::Sms)?;
     let prepared = find_template(app, caller, order.template_id, Channel::Sms).await?;
     let Text::Sms(text) = &prepared.text else {
@@ -74,40 +79,37 @@ pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<Accepted
             characters: message.content_count(),
         });
     }
-    let body = message.into_text();
     let (id, at) = mint(app);
-    keep(
-        app,
-        caller,
-        Keep {
-            id,
-            at,
-            channel: Channel::Sms,
-            prepared: prepared.clone(),
-            recipient: tidy(&order.as_given).into(),
-            normalised: phone.normalised(),
-            personalisation: order.personalisation,
-            unsubscribe_url: None,
-            reference: order.reference.clone(),
-            reply_to_text: sender.clone(),
-            documents: 0,
-            phone: Some(PhoneFacts {
-                international: phone.is_international(),
-                prefix: phone.country_prefix(),
-                rate_multiplier: phone.rate_multiplier(),
-                abroad: !phone.is_uk(),
-            }),
-            letter: None,
-        },
-    )
-    .await?;
-    Ok(AcceptedSms {
+    let accepted = AcceptedSms {
         id,
         reference: order.reference,
-        template: prepared,
         from_number: sender,
-        body,
-    })
+        body: message.into_text(),
+        template: prepared,
+    };
+    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
+    let kept = Keep {
+        id,
+        at,
+        channel: Channel::Sms,
+        prepared: accepted.template.clone(),
+        recipient: tidy(&order.as_given).into(),
+        normalised: phone.normalised(),
+        personalisation: order.personalisation,
+        unsubscribe_url: None,
+        reference: accepted.reference.clone(),
+        reply_to_text: accepted.from_number.clone(),
+        documents: 0,
+        letter: None,
+        phone: Some(PhoneFacts {
+            international: phone.is_international(),
+            prefix: phone.country_prefix(),
+            rate_multiplier: phone.rate_multiplier(),
+            abroad: !phone.is_uk(),
+        }),
+    };
+    keep(app, caller, kept, key).await?;
+    Ok(accepted)
 }
 
 /// Step 9. A sender that reads as a number is shown, and used, in its normalised form (public-api §7).

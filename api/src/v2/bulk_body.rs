@@ -1,0 +1,247 @@
+//! The body of `POST /v2/notifications/bulk`, which may be large: rows become CSV – what the platform checks and keeps –
+//! as they are read, so that they are never in memory as values.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{
+    Deserialize,
+    de::{Deserializer, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value, error::Category};
+
+use crate::problem::Problem;
+
+/// What the body says.
+pub(super) struct BulkBody {
+    /// Everything but the rows.
+    pub(super) members: Map<String, Value>,
+    /// The rows, a header first.
+    pub(super) csv: Bytes,
+}
+
+impl BulkBody {
+    /// Reads it. What does not fit is said with its place.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let parts: Parts =
+            serde_json::from_slice(body).map_err(|error| match error.classify() {
+                Category::Data => Problem::validation(vec![error.to_string()]),
+                Category::Syntax | Category::Eof | Category::Io => Problem::invalid_json(),
+            })?;
+        let says = |text: &str| Problem::validation(vec![text.to_owned()]);
+        let csv = match (parts.rows, parts.csv) {
+            (Some(rows), None) => rows,
+            (None, Some(csv)) => csv,
+            (None, None) => return Err(says("rows or csv is a required property")),
+            (Some(_), Some(_)) => return Err(says("rows and csv must not both be given")),
+        };
+        Ok(Self {
+            members: parts.members,
+            csv: csv.into(),
+        })
+    }
+}
+
+#[derive(Default)]
+struct Parts {
+    members: Map<String, Value>,
+    rows: Option<Vec<u8>>,
+    csv: Option<Vec<u8>>,
+}
+
+impl<'de> Deserialize<'de> for Parts {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Parts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with name, template_id, and rows or csv")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts, A::Error> {
+                let mut parts = Parts::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "rows" => parts.rows = Some(map.next_value::<Rows>()?.0),
+                        "csv" => parts.csv = Some(map.next_value::<String>()?.into_bytes()),
+                        _ => {
+                            parts.members.insert(key, map.next_value()?);
+                        }
+                    }
+                }
+                Ok(parts)
+            }
+        }
+
+        from.deserialize_map(Object)
+    }
+}
+
+/// Rows, as CSV.
+struct Rows(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Rows {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Lines;
+
+        impl<'de> Visitor<'de> for Lines {
+            type Value = Rows;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("rows, an array of arrays of which the first names the columns")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Rows, A::Error> {
+                let mut csv = Vec::new();
+                while rows.next_element_seed(Line(&mut csv))?.is_some() {
+                    csv.push(b'\n');
+                }
+                Ok(Rows(csv))
+            }
+        }
+
+        from.deserialize_seq(Lines)
+    }
+}
+
+/// A row, written as a line.
+struct Line<'a>(&'a mut Vec<u8>);
+
+impl<'de> serde::de::DeserializeSeed<'de> for Line<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Line<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row, an array of cells")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut cells: A) -> Result<(), A::Error> {
+        let mut is_first = true;
+        while let Some(Cell(text)) = cells.next_element()? {
+            if !std::mem::take(&mut is_first) {
+                self.0.push(b',');
+            }
+            self.0.push(b'"');
+            for piece in text.split_inclusive('"') {
+                self.0.extend_from_slice(piece.as_bytes());
+                if piece.ends_with('"') {
+                    self.0.push(b'"');
+                }
+            }
+            self.0.push(b'"');
+        }
+        Ok(())
+    }
+}
+
+/// What a cell says: a text, a number as it is written, or nothing.
+struct Cell<'a>(std::borrow::Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Cell<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Cell<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a cell, which is text, a number or null")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cell<'de>, E> {
+                Ok(Cell(text.into()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Cell<'de>, E> {
+                Ok(Cell(text.to_owned().into()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Cell<'de>, E> {
+                Ok(Cell("".into()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Cell<'de>, E> {
+                Ok(Cell(number.to_string().into()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Cell<'de>, E> {
+                Ok(Cell(number.to_string().into()))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Cell<'de>, E> {
+                let number = serde_json::Number::from_f64(number);
+                let number = number.ok_or_else(|| E::custom("a cell is no finite number"))?;
+                Ok(Cell(number.to_string().into()))
+            }
+        }
+
+        from.deserialize_any(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn csv(body: &str) -> String {
+        let read = BulkBody::read(body.as_bytes()).unwrap_or_else(|_| panic!("{body}"));
+        String::from_utf8(read.csv.to_vec()).unwrap()
+    }
+
+    fn fault(body: &str) -> String {
+        let problem = BulkBody::read(body.as_bytes()).err().unwrap();
+        problem.entries()[0].message.clone()
+    }
+
+    #[test]
+    fn rows_become_lines_in_which_every_cell_is_quoted() {
+        let body =
+            r#"{"name": "x", "rows": [["phone number", "na\"me"], [7, null], [1.5, "a,\nb"], []]}"#;
+        assert_eq!(
+            csv(body),
+            "\"phone number\",\"na\"\"me\"\n\"7\",\"\"\n\"1.5\",\"a,\nb\"\n\n"
+        );
+        assert_eq!(csv("\u{feff}{\"csv\": \"a,b\\n1,2\"}"), "a,b\n1,2");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_with_its_place() {
+        for (body, message) in [
+            ("{", "Invalid JSON supplied in POST data"),
+            ("{}", "rows or csv is a required property"),
+            (
+                r#"{"rows": [], "csv": ""}"#,
+                "rows and csv must not both be given",
+            ),
+            (
+                "[1]",
+                "invalid type: sequence, expected an object with name, template_id, and rows or csv",
+            ),
+            (
+                r#"{"rows": [["a"], [{}]]}"#,
+                "invalid type: map, expected a cell, which is text, a number or null at line 1 column 20",
+            ),
+            (
+                r#"{"rows": [["a"], 7]}"#,
+                "invalid type: integer `7`, expected a row, an array of cells",
+            ),
+            (
+                r#"{"csv": 7}"#,
+                "invalid type: integer `7`, expected a string",
+            ),
+        ] {
+            let said = fault(body);
+            assert!(said.starts_with(message), "{body}: {said}");
+        }
+    }
+}

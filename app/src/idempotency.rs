@@ -1,0 +1,273 @@
+//! Asking twice, done once (design §1, promise 2). A service puts an `Idempotency-Key` on a request to send; whoever
+//! asks again with the same key and the same body within a day is given the first answer, and nothing is sent again.
+//!
+//! The key is kept in the transaction that keeps what was asked for, and the primary key of its table decides: of two
+//! requests with one key, in one commit or in two processes, one is kept and the other is given its answer. So a crash
+//! between the commit and the answer loses nothing. Only success is kept: a request that was refused may be mended and
+//! asked again.
+//!
+//! A key is its service's, and of one type of API key: what was tried with a test key must never stand for the message
+//! that is to reach somebody. It is not of one API key: between a request and its repetition keys may be changed.
+//!
+//! The answer is sealed, and what is hashed is hashed with a key of ours, the oldest in the key file, which is why an
+//! old key stays there a day longer than the last value it sealed.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use domain::{Private, ServiceId, Timestamp};
+use queue::Verdict;
+use store::{
+    Vault,
+    idempotency_keys::{self, Hash, NewKey},
+};
+use tracing::{error, info};
+
+use crate::{App, Caller};
+
+/// For how long a key is remembered.
+pub const REMEMBERED_FOR: Duration = Duration::from_hours(24);
+/// How many forgotten keys are removed at once.
+const REMOVED_AT_ONCE: u32 = 1000;
+
+/// A key, as it may be: 1 to 255 printable ASCII characters.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a>(&'a [u8]);
+
+impl<'a> Key<'a> {
+    /// Nothing if it may not be a key.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let fits =
+            (1..=255).contains(&text.len()) && text.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        fits.then_some(Self(text))
+    }
+}
+
+/// What a request with a key turns out to be.
+#[derive(Debug)]
+pub enum Look {
+    /// Nobody has asked for it. It is ours to do, and others are told to wait while this is held.
+    New(Asked),
+    /// It was done, and this was answered.
+    Answered(Private<Vec<u8>>),
+}
+
+/// Why a request with a key is neither done nor answered.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The same key is being worked on.
+    #[error("a request with this key is being worked on")]
+    InFlight,
+    /// The key was used for something else.
+    #[error("this key was used for another request")]
+    OtherRequest,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+}
+
+/// A request with a key that is ours to do.
+#[derive(Debug)]
+pub struct Asked {
+    service: ServiceId,
+    key: Hash,
+    request: Hash,
+    _turn: Turn,
+}
+
+impl Asked {
+    /// The key to keep with what was asked for. What is answered is sealed before a transaction begins.
+    pub(crate) fn answered(&self, vault: &Vault, answer: &[u8]) -> NewKey {
+        NewKey {
+            service_id: self.service,
+            key_hash: self.key,
+            request_hash: self.request,
+            sealed: vault.seal(&owner(self.service, &self.key), answer),
+        }
+    }
+
+    /// The answer that was kept for the key, once somebody else has been faster.
+    pub async fn answer_of_the_first(&self, app: &App) -> Result<Private<Vec<u8>>, LookError> {
+        let kept = find(app, self.service, &self.key, &self.request).await?;
+        // Claimed a moment ago and not there: its message was refused in the end. Asking again is right.
+        kept.ok_or(LookError::InFlight)
+    }
+}
+
+/// A request with a key, and how its answer is written once it is known what was accepted.
+pub struct Once<'a, A> {
+    /// The request.
+    pub asked: &'a Asked,
+    /// Writes the answer.
+    pub write: &'a (dyn Fn(&A) -> Vec<u8> + Sync),
+}
+
+impl<A> Once<'_, A> {
+    pub(crate) fn answered(&self, vault: &Vault, accepted: &A) -> NewKey {
+        self.asked.answered(vault, &(self.write)(accepted))
+    }
+}
+
+impl<A> std::fmt::Debug for Once<'_, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Once")
+            .field("asked", self.asked)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Looks whether this was asked before. `request` is all that must be the same: method, path and body.
+pub async fn look(
+    app: &App,
+    caller: &Caller,
+    key: Key<'_>,
+    request: &[&[u8]],
+) -> Result<Look, LookError> {
+    let (vault, service) = (app.store.vault(), caller.tenant.service.id);
+    let whose = service.as_uuid();
+    let key_type = caller.key_type.as_str().as_bytes();
+    let asked = Asked {
+        service,
+        key: vault.fingerprint("idempotency key", &[whose.as_bytes(), key_type, key.0]),
+        request: vault.fingerprint("request", request),
+        _turn: Turn::default(),
+    };
+    let turn = app.in_flight.begin(asked.key).ok_or(LookError::InFlight)?;
+    let kept = find(app, service, &asked.key, &asked.request).await?;
+    Ok(match kept {
+        Some(answer) => Look::Answered(answer),
+        None => Look::New(Asked {
+            _turn: turn,
+            ..asked
+        }),
+    })
+}
+
+async fn find(
+    app: &App,
+    service: ServiceId,
+    key: &Hash,
+    request: &Hash,
+) -> Result<Option<Private<Vec<u8>>>, LookError> {
+    let since = remembered_since(app.clock.now());
+    let kept = idempotency_keys::find(&mut app.store.read().await?, service, key, since).await?;
+    let Some(kept) = kept else { return Ok(None) };
+    if kept.request_hash != request {
+        return Err(LookError::OtherRequest);
+    }
+    let answer = app.store.vault().open(&owner(service, key), &kept.sealed);
+    Ok(Some(Private::new(answer.map_err(store::Error::from)?)))
+}
+
+/// What a sealed answer belongs to.
+fn owner(service: ServiceId, key: &Hash) -> Vec<u8> {
+    [service.as_uuid().as_bytes().as_slice(), key].concat()
+}
+
+/// Keys that were last used at this moment or before are forgotten.
+pub(crate) fn remembered_since(now: Timestamp) -> Timestamp {
+    now.minus(REMEMBERED_FOR)
+}
+
+/// Keeps a key for which nothing else is kept; whether it was free.
+pub(crate) async fn keep_alone(app: &App, key: &NewKey) -> Result<bool, store::Error> {
+    let mut tx = app.write().await?;
+    let is_ours = claim(&mut tx, key, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(is_ours)
+}
+
+/// Keeps a key in the transaction of what it is for; whether it was free.
+pub(crate) async fn claim(
+    tx: &mut store::Tx,
+    key: &NewKey,
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    let claimed = idempotency_keys::claim(tx, &[key], now, remembered_since(now)).await?;
+    Ok(claimed == [true])
+}
+
+/// The keys that this process is working on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InFlight(Arc<Mutex<HashSet<Hash>>>);
+
+impl InFlight {
+    /// A turn with this key, if nobody has it.
+    fn begin(&self, key: Hash) -> Option<Turn> {
+        let is_free = self.0.lock().expect("no one panics holding it").insert(key);
+        is_free.then(|| Turn(Some((self.clone(), key))))
+    }
+}
+
+/// Ends when it is dropped, with the answer or without one.
+#[derive(Debug, Default)]
+struct Turn(Option<(InFlight, Hash)>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some((in_flight, key)) = self.0.take() {
+            let mut keys = in_flight.0.lock().expect("no one panics holding it");
+            keys.remove(&key);
+        }
+    }
+}
+
+/// Removes the keys that are forgotten, a few at a time: nobody waits long for the table.
+pub(crate) async fn remove_forgotten(app: &App) -> Verdict {
+    match try_remove(app).await {
+        Ok(count) => {
+            info!("removed {count} idempotency keys that were more than a day old");
+            Verdict::Done
+        }
+        Err(fault) => {
+            error!(
+                error = &fault as &dyn std::error::Error,
+                "cannot remove old idempotency keys, will try again"
+            );
+            Verdict::Retry(Duration::from_mins(1))
+        }
+    }
+}
+
+async fn try_remove(app: &App) -> Result<u64, store::Error> {
+    let (until, mut count) = (remembered_since(app.clock.now()), 0);
+    loop {
+        let mut tx = app.write().await?;
+        let removed = idempotency_keys::remove_old(&mut tx, until, REMOVED_AT_ONCE).await?;
+        tx.commit().await?;
+        count += removed;
+        if removed < u64::from(REMOVED_AT_ONCE) {
+            return Ok(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_short_and_printable() {
+        let longest = "k".repeat(255);
+        for good in ["k", "a b~!", longest.as_str()] {
+            assert!(Key::parse(good.as_bytes()).is_some(), "{good}");
+        }
+        let too_long = "k".repeat(256);
+        for bad in ["", "a\tb", "é", "\u{7f}", too_long.as_str()] {
+            assert!(Key::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_turn_ends_when_it_is_dropped() {
+        let in_flight = InFlight::default();
+        let turn = in_flight.begin([1; 32]).unwrap();
+        assert!(in_flight.begin([1; 32]).is_none());
+        assert!(in_flight.begin([2; 32]).is_some());
+        drop(turn);
+        assert!(in_flight.begin([1; 32]).is_some());
+    }
+}

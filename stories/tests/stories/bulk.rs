@@ -1,0 +1,443 @@
+//! Rows in one request become a job: checked like a spreadsheet, all or nothing, and shown to their service alone.
+
+use std::time::Duration;
+
+use app::services::NewService;
+use domain::Allowance;
+use serde_json::{Value, json};
+use stories::{Answer, Council, Key, World};
+
+fn rows(count: usize) -> Vec<Value> {
+    let mut rows = vec![json!(["phone number", "name", "day"])];
+    let people = (0..count).map(|row| json!([format!("0770090{:04}", row % 10_000), "Ada", row]));
+    rows.extend(people);
+    rows
+}
+
+fn order(council: &Council, rows: &[Value]) -> Value {
+    json!({"name": "Bin days", "template_id": council.sms, "rows": rows})
+}
+
+async fn bulk(world: &World, key: &Key, order: &Value) -> Answer {
+    world.post(key, "/v2/notifications/bulk", order).await
+}
+
+async fn ask(world: &World, key: &Key, method: &str, path: &str) -> Answer {
+    let token = world.token(&key.service.to_string(), &key.secret);
+    world.ask(method, path, Some(&token), "").await
+}
+
+fn path_of(job: &Answer) -> String {
+    format!("/v2/jobs/{}", job.json["id"].as_str().unwrap())
+}
+
+fn messages(answer: &Answer) -> Vec<&str> {
+    let errors = answer.json["errors"].as_array().unwrap();
+    errors
+        .iter()
+        .map(|one| one["message"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn every_row_of_a_request_becomes_a_message() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let mut order = order(&council, &rows(1200));
+    order["reference"] = json!("spring");
+    let made = bulk(&world, &council.normal, &order).await;
+    assert_eq!(made.status, 201, "{}", made.json);
+    assert_eq!(
+        (
+            &made.json["status"],
+            &made.json["notification_count"],
+            &made.json["statistics"]
+        ),
+        (&json!("pending"), &json!(1200), &json!({}))
+    );
+    assert_eq!(
+        made.json,
+        world.get(&council.normal, &path_of(&made)).await.json
+    );
+    world.run_tasks().await;
+    let done = world.get(&council.normal, &path_of(&made)).await.json;
+    assert_eq!(
+        (&done["status"], &done["rows_kept"], &done["statistics"]),
+        (&json!("finished"), &json!(1200), &json!({"sending": 1200}))
+    );
+    let taken = world.sms.taken();
+    assert_eq!(taken.len(), 1200);
+    assert!(
+        taken
+            .iter()
+            .any(|sms| sms.content.contains("Ada, your bin day is 1199"))
+    );
+    let listed = world
+        .get(
+            &council.normal,
+            "/v2/notifications?include_jobs=true&reference=spring",
+        )
+        .await;
+    assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 250);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn csv_in_a_request_will_do_too_and_rows_may_have_references_of_their_own() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let order = json!({
+        "name": "One person",
+        "template_id": council.email,
+        "csv": "email address,name,day,reference\nada@example.com,\"Ada \"\"A\"\" L\",Friday,mine\n",
+        "reference": "theirs",
+    });
+    assert_eq!(bulk(&world, &council.normal, &order).await.status, 201);
+    world.run_tasks().await;
+    assert_eq!(world.email.taken()[0].subject, "Hello Ada “A” L");
+    let listed = world
+        .get(&council.normal, "/v2/notifications?include_jobs=true")
+        .await;
+    assert_eq!(listed.json["notifications"][0]["reference"], "mine");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_by_row_and_column_and_nothing_is_sent() {
+    let world = World::new().await;
+    let (council, other) = (world.service("Ours").await, world.service("Other").await);
+    let mut bad = rows(3);
+    bad[2][0] = json!("0770");
+    bad[3][1] = json!(null);
+    let refused = bulk(&world, &council.normal, &order(&council, &bad)).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json["status_code"]),
+        (400, &json!(400))
+    );
+    let said = messages(&refused);
+    assert_eq!(said[0], "2 of 3 rows have errors, nothing was sent");
+    assert!(
+        said[1].starts_with("Row 3, column phone number: "),
+        "{said:?}"
+    );
+    assert_eq!(said[2], "Row 4, column name: Missing");
+
+    let many: Vec<Value> = rows(1)
+        .into_iter()
+        .take(1)
+        .chain((0..150).map(|_| json!(["0770", "Ada", "Friday"])))
+        .collect();
+    let refused = bulk(&world, &council.normal, &order(&council, &many)).await;
+    assert_eq!(
+        messages(&refused)[0],
+        "150 of 150 rows have errors, nothing was sent"
+    );
+    assert_eq!(messages(&refused).len(), 101, "the first hundred are named");
+
+    let with = |key: &str, value: Value| {
+        let mut order = order(&council, &rows(1));
+        order[key] = value;
+        order
+    };
+    for (order, message) in [
+        (json!({}), "rows or csv is a required property"),
+        (json!({"rows": rows(1)}), "name is a required property"),
+        (
+            order(&council, &rows(0)),
+            "the file has no rows after its header",
+        ),
+        (
+            with("csv", json!("a")),
+            "rows and csv must not both be given",
+        ),
+        (
+            with("rows", json!([["name", "day"], ["Ada", "Friday"]])),
+            "these columns are missing: phone number",
+        ),
+        (with("template_id", json!(other.sms)), "Template not found"),
+        (
+            with("scheduled_for", json!("soon")),
+            "scheduled_for datetime format is invalid.",
+        ),
+        (
+            with("scheduled_for", json!("2026-03-01")),
+            "scheduled_for datetime can not be in the past",
+        ),
+        (
+            with("scheduled_for", json!("2026-03-10")),
+            "scheduled_for datetime can only be 7 days in the future",
+        ),
+        (
+            with("sms_sender_id", json!(council.id)),
+            &format!(
+                "sms_sender_id {} does not exist in database for service id {}",
+                council.id, council.id
+            ),
+        ),
+        (
+            with("reply_to_id", json!(council.id)),
+            "reply_to_id can only be given for emails",
+        ),
+        (
+            with("colour", json!(1)),
+            "Additional properties are not allowed (colour was unexpected)",
+        ),
+        (
+            with("rows", json!([["phone number"], [{}]])),
+            "invalid type: map, expected a cell, which is text, a number or null",
+        ),
+        (json!(12), "invalid type: integer `12`, expected an object"),
+    ] {
+        let refused = bulk(&world, &council.normal, &order).await;
+        assert_eq!(refused.status, 400, "{order}");
+        assert!(
+            refused.message().starts_with(message),
+            "{order}: {}",
+            refused.json
+        );
+    }
+    assert_eq!(
+        world.get(&council.normal, "/v2/jobs").await.json["jobs"],
+        json!([])
+    );
+    assert_eq!(world.run_tasks().await, 0);
+    let kept = std::fs::read_dir(world.files().join("spreadsheets"));
+    let kept = kept
+        .into_iter()
+        .flatten()
+        .flatten()
+        .flat_map(|one| std::fs::read_dir(one.path()));
+    assert_eq!(kept.flatten().count(), 0, "no file of refused rows is kept");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_rows_are_the_most() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let refused = bulk(&world, &council.normal, &order(&council, &rows(100_001))).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(
+        refused.message(),
+        "100001 rows are more than a file may have: split it"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_scheduled_job_can_be_cancelled_and_no_other() {
+    let world = World::new().await;
+    let (council, other) = (world.service("Ours").await, world.service("Other").await);
+    let mut order = order(&council, &rows(1));
+    order["scheduled_for"] = json!("2026-03-02T13:00:00+01:00");
+    let made = bulk(&world, &council.normal, &order).await;
+    assert_eq!(
+        (&made.json["status"], &made.json["scheduled_for"]),
+        (&json!("scheduled"), &json!("2026-03-02T12:00:00.000000Z"))
+    );
+    for method in ["GET", "DELETE"] {
+        let theirs = ask(&world, &other.normal, method, &path_of(&made)).await;
+        assert_eq!(theirs.status, 404, "{method}");
+    }
+    let trying = ask(&world, &council.test, "DELETE", &path_of(&made)).await;
+    assert_eq!(trying.status, 403, "a test key stops nothing that is meant");
+    let cancelled = ask(&world, &council.normal, "DELETE", &path_of(&made)).await;
+    assert_eq!(
+        (cancelled.status.as_u16(), &cancelled.json["status"]),
+        (200, &json!("cancelled"))
+    );
+    let again = ask(&world, &council.normal, "DELETE", &path_of(&made)).await;
+    assert_eq!(
+        (again.status.as_u16(), again.message()),
+        (
+            409,
+            "Only a scheduled job can be cancelled, and this one is cancelled"
+        )
+    );
+    let kept = bulk(&world, &council.normal, &order).await;
+    world.advance(Duration::from_hours(4));
+    world.run_the_clock().await;
+    assert_eq!(world.sms.taken().len(), 1, "the one that was not cancelled");
+    let late = ask(&world, &council.normal, "DELETE", &path_of(&kept)).await;
+    assert_eq!(
+        late.message(),
+        "Only a scheduled job can be cancelled, and this one is finished"
+    );
+    let wrong = ask(&world, &council.normal, "GET", "/v2/jobs/nonsense").await;
+    assert_eq!(wrong.message(), "job_id is not a valid UUID");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn jobs_are_listed_newest_first_in_pages_and_by_type_of_key() {
+    let world = World::new().await;
+    let (council, other) = (world.service("Ours").await, world.service("Other").await);
+    let theirs = bulk(&world, &other.normal, &order(&other, &rows(1))).await;
+    bulk(&world, &council.test, &order(&council, &rows(1))).await;
+    let mut made = Vec::new();
+    for _ in 0..51 {
+        let job = bulk(&world, &council.normal, &order(&council, &rows(1))).await;
+        made.insert(0, job.json["id"].clone());
+    }
+    let ids = |page: &Answer| -> Vec<Value> {
+        let jobs = page.json["jobs"].as_array().unwrap();
+        jobs.iter().map(|job| job["id"].clone()).collect()
+    };
+    let first = world.get(&council.normal, "/v2/jobs").await;
+    assert_eq!(ids(&first), made[..50]);
+    assert_eq!(
+        first.json["links"]["current"],
+        "http://api.example.org/v2/jobs"
+    );
+    let next = first.json["links"]["next"].as_str().unwrap();
+    let second = world
+        .get(
+            &council.normal,
+            next.strip_prefix("http://api.example.org").unwrap(),
+        )
+        .await;
+    assert_eq!(ids(&second), made[50..]);
+    let foreign = format!(
+        "/v2/jobs?older_than={}",
+        theirs.json["id"].as_str().unwrap()
+    );
+    let none = world.get(&council.normal, &foreign).await;
+    assert_eq!(
+        (ids(&none).len(), none.json["links"].get("next")),
+        (0, None)
+    );
+    let wrong = world
+        .get(&council.normal, "/v2/jobs?older_than=x&page=2")
+        .await;
+    assert_eq!(
+        messages(&wrong),
+        [
+            "older_than is not a valid UUID",
+            "Additional properties are not allowed (page was unexpected)"
+        ]
+    );
+    world.run_tasks().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_day_that_has_room_for_some_rows_takes_none() {
+    let world = World::new().await;
+    let new = NewService {
+        rate_limit: 100_000,
+        limits: [(Allowance::Sms, 10)].into(),
+        ..NewService::named("Capped")
+    };
+    let council = world.service_like(new).await;
+    assert_eq!(
+        bulk(&world, &council.normal, &order(&council, &rows(7)))
+            .await
+            .status,
+        201
+    );
+    world.run_tasks().await;
+    world.advance(Duration::from_secs(2));
+    let refused = bulk(&world, &council.normal, &order(&council, &rows(4))).await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(
+        refused.message(),
+        "Exceeded send limits (sms: 10) for today"
+    );
+    assert!(
+        refused.headers["ratelimit"]
+            .to_str()
+            .unwrap()
+            .starts_with("\"sms-day\";r=3;t=")
+    );
+    let mut tomorrow = order(&council, &rows(9));
+    tomorrow["scheduled_for"] = json!("2026-03-03T08:00:00");
+    assert_eq!(
+        bulk(&world, &council.normal, &tomorrow).await.status,
+        201,
+        "tomorrow has room"
+    );
+    let never = bulk(&world, &council.normal, &order(&council, &rows(11))).await;
+    assert_eq!(
+        (never.status.as_u16(), never.message()),
+        (
+            400,
+            "11 rows are more than the 10 messages you may send in a day"
+        )
+    );
+    let tried = bulk(&world, &council.test, &order(&council, &rows(11))).await;
+    assert_eq!(tried.status, 201, "what a test key sends is not counted");
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 7);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_team_key_reaches_the_team_and_a_test_key_reaches_nobody() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    app::services::add_guest(&world.app, council.id, "07700900001")
+        .await
+        .unwrap();
+    let to = |number: &str| {
+        let rows = [
+            json!(["phone number", "name", "day"]),
+            json!([number, "Ada", "Friday"]),
+        ];
+        order(&council, &rows)
+    };
+    let stranger = bulk(&world, &council.team, &to("07700900002")).await;
+    assert_eq!(stranger.status, 400);
+    assert!(
+        stranger.message().ends_with("and the key is a team key"),
+        "{}",
+        stranger.json
+    );
+    let guest = bulk(&world, &council.team, &to("07700900001")).await;
+    assert_eq!(guest.status, 201);
+    let tried = bulk(&world, &council.test, &to("07700900002")).await;
+    assert_eq!(tried.status, 201);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1, "the guest");
+    let tried = world.get(&council.test, &path_of(&tried)).await;
+    assert_eq!(tried.json["statistics"], json!({"permanent-failure": 1}));
+    for (key, count) in [(&council.team, 1), (&council.test, 1), (&council.normal, 0)] {
+        let listed = world.get(key, "/v2/notifications?include_jobs=true").await;
+        assert_eq!(
+            listed.json["notifications"].as_array().unwrap().len(),
+            count
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rows_that_are_sent_twice_with_one_key_are_one_job() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (other, body) = (world.another_door(), order(&council, &rows(20)).to_string());
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let headers = [
+        ("authorization", token.as_str()),
+        ("idempotency-key", "spring"),
+    ];
+    let path = "/v2/notifications/bulk";
+    let at_once = [world.door(), &other].map(|door| door.ask("POST", path, &headers, body.clone()));
+    let answers = futures::future::join_all(at_once).await;
+    let later = world.door().ask("POST", path, &headers, body).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status == 201 && answer.json == later.json)
+    );
+    assert_eq!(later.headers["idempotent-replay"], "true");
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 20);
+    assert_eq!(
+        world.get(&council.normal, "/v2/jobs").await.json["jobs"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    world.end().await;
+}

@@ -1,0 +1,408 @@
+//! Asking twice, done once: a request with an `Idempotency-Key` sends one message, however often and wherever it is
+//! repeated, and its caller always hears the first answer.
+
+use std::{pin::pin, time::Duration};
+
+use app::services::NewService;
+use domain::{Allowance, Clock as _};
+use futures::future::{join_all, select};
+use serde_json::{Value, json};
+use stories::{Answer, Council, Door, Key, World};
+
+/// Sends a text about bins with an idempotency key.
+async fn send(
+    world: &World,
+    door: &Door,
+    council: &Council,
+    key: &Key,
+    to: &str,
+    once: &str,
+) -> Answer {
+    let token = world.token(&key.service.to_string(), &key.secret);
+    let body = json!({
+        "phone_number": to,
+        "template_id": council.sms,
+        "personalisation": {"name": "Ada", "day": "Friday"},
+    });
+    let headers = [("authorization", token.as_str()), ("idempotency-key", once)];
+    door.ask("POST", "/v2/notifications/sms", &headers, body.to_string())
+        .await
+}
+
+fn is_replay(answer: &Answer) -> bool {
+    answer
+        .headers
+        .get("idempotent-replay")
+        .is_some_and(|value| value == "true")
+}
+
+fn class(answer: &Answer) -> &Value {
+    &answer.json["errors"][0]["error"]
+}
+
+#[tokio::test]
+async fn who_asks_twice_is_given_the_first_answer_and_one_message_is_sent() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let ask = async |to: &str, once: &str| {
+        send(&world, world.door(), &council, &council.normal, to, once).await
+    };
+    let first = ask("07700900123", "a").await;
+    assert_eq!((first.status.as_u16(), is_replay(&first)), (201, false));
+    for _ in 0..3 {
+        let again = ask("07700900123", "a").await;
+        assert_eq!((again.status.as_u16(), is_replay(&again)), (201, true));
+        assert_eq!(again.json, first.json);
+    }
+    let other = ask("07700900123", "b").await;
+    assert_ne!(
+        other.json["id"], first.json["id"],
+        "another key, another message"
+    );
+
+    let mismatch = ask("07700900124", "a").await;
+    assert_eq!(mismatch.status, 422);
+    assert_eq!(class(&mismatch), "IdempotencyError");
+
+    let email = json!({
+        "email_address": "ada@example.com",
+        "template_id": council.email,
+        "personalisation": {"name": "Ada", "day": "Friday"},
+    });
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let headers = [("authorization", token.as_str()), ("idempotency-key", "e")];
+    let post = async || {
+        let path = "/v2/notifications/email";
+        world
+            .door()
+            .ask("POST", path, &headers, email.to_string())
+            .await
+    };
+    let (first, again) = (post().await, post().await);
+    assert_eq!((again.status.as_u16(), is_replay(&again)), (201, true));
+    assert_eq!(again.json, first.json);
+    world.run_tasks().await;
+    assert_eq!((world.sms.taken().len(), world.email.taken().len()), (2, 1));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn of_two_at_once_in_two_processes_one_sends_and_both_hear_the_same() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let other = world.another_door();
+    let rounds = 12;
+    for round in 0..rounds {
+        let once = format!("round {round}");
+        let asks = [world.door(), &other].map(|door| {
+            send(
+                &world,
+                door,
+                &council,
+                &council.normal,
+                "07700900123",
+                &once,
+            )
+        });
+        let answers = join_all(asks).await;
+        assert!(
+            answers.iter().all(|answer| answer.status == 201),
+            "{answers:?}"
+        );
+        assert_eq!(answers[0].json, answers[1].json);
+        assert_eq!(answers.iter().filter(|answer| is_replay(answer)).count(), 1);
+    }
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), rounds);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_at_any_moment_may_ask_again() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let moments = 60;
+    for moment in 0..moments {
+        let once = format!("moment {moment}");
+        let ask = || {
+            send(
+                &world,
+                world.door(),
+                &council,
+                &council.normal,
+                "07700900123",
+                &once,
+            )
+        };
+        {
+            let mut first = pin!(ask());
+            for _ in 0..moment {
+                if futures::poll!(first.as_mut()).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        let again = ask().await;
+        assert_eq!(again.status, 201, "moment {moment}: {}", again.json);
+        assert_eq!(ask().await.json, again.json);
+    }
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), moments);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_asks_while_the_first_is_being_worked_on_is_told_to_come_back() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    // Whoever spends of today's allowance waits for us: the commit does.
+    let today = world.clock.now().utc_day();
+    let mut tx = world.app.store().write().await.unwrap();
+    store::counters::spend(&mut tx, council.id, Allowance::Sms, today, 1, 100)
+        .await
+        .unwrap();
+    let ask = || {
+        send(
+            &world,
+            world.door(),
+            &council,
+            &council.normal,
+            "07700900123",
+            "a",
+        )
+    };
+    let (early, rest) = select(Box::pin(ask()), Box::pin(ask()))
+        .await
+        .factor_first();
+    assert_eq!(
+        (early.status.as_u16(), &early.headers["retry-after"]),
+        (409, &"1".parse().unwrap())
+    );
+    assert_eq!(class(&early), "IdempotencyError");
+    drop(tx);
+    let done = rest.await;
+    assert_eq!((done.status.as_u16(), is_replay(&done)), (201, false));
+    let again = ask().await;
+    assert_eq!((is_replay(&again), &again.json), (true, &done.json));
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn after_a_restart_the_first_answer_is_still_given() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let first = send(
+        &world,
+        world.door(),
+        &council,
+        &council.normal,
+        "07700900123",
+        "a",
+    )
+    .await;
+    // This one is kept, and its answer never heard.
+    let once = "b";
+    {
+        let unheard = send(
+            &world,
+            world.door(),
+            &council,
+            &council.normal,
+            "07700900124",
+            once,
+        );
+        let mut unheard = pin!(unheard);
+        let is_kept = async || {
+            let listed = world.get(&council.normal, "/v2/notifications").await;
+            listed.json["notifications"].as_array().unwrap().len() == 2
+        };
+        while !is_kept().await {
+            // Polled until the message is in the database, and no more.
+            assert!(futures::poll!(unheard.as_mut()).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    let world = world.restarted().await;
+    let again = send(
+        &world,
+        world.door(),
+        &council,
+        &council.normal,
+        "07700900123",
+        "a",
+    )
+    .await;
+    assert_eq!((is_replay(&again), &again.json), (true, &first.json));
+    let heard = send(
+        &world,
+        world.door(),
+        &council,
+        &council.normal,
+        "07700900124",
+        once,
+    )
+    .await;
+    assert_eq!((heard.status.as_u16(), is_replay(&heard)), (201, true));
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_is_forgotten_after_a_day_and_cleared_away() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let ask = async |once: &str| {
+        let key = &council.normal;
+        send(&world, world.door(), &council, key, "07700900123", once).await
+    };
+    let first = ask("a").await;
+    ask("b").await;
+    world.advance(Duration::from_hours(24) - Duration::from_mins(1));
+    world.run_the_clock().await;
+    assert!(is_replay(&ask("a").await), "a minute before");
+    world.advance(Duration::from_mins(2));
+    let anew = ask("a").await;
+    assert!(!is_replay(&anew) && anew.status == 201);
+    assert_ne!(anew.json["id"], first.json["id"]);
+    assert_eq!(ask("a").await.json, anew.json, "and remembered anew");
+    world.advance(Duration::from_mins(14));
+    world.run_the_clock().await;
+    let mut tx = world.app.store().write().await.unwrap();
+    let left = store::idempotency_keys::remove_old(&mut tx, world.clock.now(), 1000).await;
+    assert_eq!(left.unwrap(), 1, "`b` is gone, `a` is not");
+    drop(tx);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_is_its_services_own_and_of_one_type_of_api_key() {
+    let world = World::new().await;
+    let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
+    let mut ids = Vec::new();
+    for (council, key) in [
+        (&ours, &ours.normal),
+        (&theirs, &theirs.normal),
+        (&ours, &ours.test),
+    ] {
+        let answer = send(&world, world.door(), council, key, "07700900123", "a").await;
+        assert_eq!((answer.status.as_u16(), is_replay(&answer)), (201, false));
+        ids.push(answer.json["id"].clone());
+    }
+    assert!(ids[0] != ids[1] && ids[0] != ids[2]);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 2, "the test key sends nothing");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_was_refused_may_be_mended_and_asked_again() {
+    let world = World::new().await;
+    let new = NewService {
+        rate_limit: 100_000,
+        limits: [(Allowance::Sms, 1)].into(),
+        ..NewService::named("Capped")
+    };
+    let council = world.service_like(new).await;
+    let ask = async |to: &str, once: &str| {
+        send(&world, world.door(), &council, &council.normal, to, once).await
+    };
+    assert_eq!(ask("0770", "a").await.status, 400);
+    let good = ask("07700900123", "a").await;
+    assert_eq!((good.status.as_u16(), is_replay(&good)), (201, false));
+    world.advance(Duration::from_secs(2));
+    let over = ask("07700900124", "b").await;
+    assert_eq!(over.status, 429);
+    let last = ask("07700900123", "a").await;
+    assert_eq!(
+        last.json, good.json,
+        "the last of the day is still answered"
+    );
+    world.advance(Duration::from_hours(16));
+    let tomorrow = ask("07700900125", "b").await;
+    assert_eq!(
+        (tomorrow.status.as_u16(), is_replay(&tomorrow)),
+        (201, false)
+    );
+    world.run_tasks().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn of_many_at_once_those_that_the_day_refuses_keep_no_key() {
+    let world = World::new().await;
+    let new = NewService {
+        rate_limit: 100_000,
+        limits: [(Allowance::Sms, 10)].into(),
+        ..NewService::named("Capped")
+    };
+    let council = world.service_like(new).await;
+    let (first, second) = (world.door(), &world.another_door());
+    let all = async || {
+        let asks = (0..60).map(|number| {
+            let (world, council) = (&world, &council);
+            async move {
+                let door = if number % 2 == 0 { first } else { second };
+                // Each key is used twice, from two processes.
+                let once = format!("{}", number / 2);
+                send(world, door, council, &council.normal, "07700900123", &once).await
+            }
+        });
+        join_all(asks).await
+    };
+    let is_new = |answer: &&Answer| answer.status == 201 && !is_replay(answer);
+    assert_eq!(all().await.iter().filter(is_new).count(), 10);
+    world.advance(Duration::from_hours(16));
+    assert_eq!(all().await.iter().filter(is_new).count(), 10, "tomorrow");
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 20);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn simulated_recipients_are_answered_once_too() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let ask = || {
+        send(
+            &world,
+            world.door(),
+            &council,
+            &council.normal,
+            "07700900000",
+            "a",
+        )
+    };
+    let (first, again) = (ask().await, ask().await);
+    assert_eq!((first.status.as_u16(), is_replay(&first)), (201, false));
+    assert_eq!((is_replay(&again), &again.json), (true, &first.json));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_one_is_refused_in_words() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let too_long = "k".repeat(256);
+    for once in ["", "a\tb", too_long.as_str()] {
+        let key = &council.normal;
+        let refused = send(&world, world.door(), &council, key, "07700900123", once).await;
+        assert_eq!(refused.status, 400);
+        assert!(
+            refused.message().starts_with("Idempotency-Key must be"),
+            "{}",
+            refused.json
+        );
+    }
+    let plain = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    assert!(plain.headers.get("idempotent-replay").is_none());
+    world.run_tasks().await;
+    world.end().await;
+}

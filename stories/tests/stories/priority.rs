@@ -1,0 +1,85 @@
+//! Messages of a priority template overtake those that wait.
+
+use domain::TemplateId;
+use serde_json::json;
+use stories::{Council, World};
+
+const TEXTS: queue::Pool = queue::Pool {
+    name: "send-sms-tasks",
+    workers: 1,
+};
+
+/// Marks a template through the internal endpoint; its text afterwards.
+async fn mark(world: &World, council: &Council, template: TemplateId, lane: &str) {
+    let body = json!({
+        "template_type": "sms",
+        "name": "Urgent",
+        "content": "Urgent for ((name)) on ((day))",
+        "process_type": lane,
+    });
+    let path = format!("/service/{}/template/{template}", council.id);
+    let marked = world.ask_internally("POST", &path, body.to_string()).await;
+    assert_eq!(marked.data()["process_type"], lane, "{}", marked.json);
+}
+
+async fn new_template(world: &World, council: &Council) -> TemplateId {
+    let body = json!({"template_type": "sms", "name": "Plain", "content": "Plain for ((name)) on ((day))"});
+    let path = format!("/service/{}/template", council.id);
+    let made = world.ask_internally("POST", &path, body.to_string()).await;
+    made.data()["id"].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_priority_message_and_a_priority_job_overtake_what_waits() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (urgent, urgent_job) = (
+        new_template(&world, &council).await,
+        new_template(&world, &council).await,
+    );
+    mark(&world, &council, urgent, "priority").await;
+    mark(&world, &council, urgent_job, "priority").await;
+    for number in 0..5 {
+        let to = format!("0770090010{number}");
+        world.send_sms(&council, &council.normal, &to).await;
+    }
+    world
+        .job(
+            council.id,
+            urgent_job,
+            "phone number,name,day\n07700900201,Job,Friday\n",
+        )
+        .await;
+    let jobs = queue::Pool {
+        name: "job-tasks",
+        workers: 1,
+    };
+    world.runner().drain(&[jobs]).await;
+    let body = json!({
+        "phone_number": "07700900202",
+        "template_id": urgent,
+        "personalisation": {"name": "Code", "day": "Friday"},
+    });
+    let path = "/v2/notifications/sms";
+    assert_eq!(world.post(&council.normal, path, &body).await.status, 201);
+    world.runner().drain(&[TEXTS]).await;
+    let taken: Vec<String> = world.sms.taken().into_iter().map(|sms| sms.to).collect();
+    assert_eq!(taken.len(), 7);
+    let mut first: Vec<&str> = taken[..2].iter().map(String::as_str).collect();
+    first.sort_unstable();
+    assert_eq!(first, ["447700900201", "447700900202"], "{taken:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_template_that_is_written_anew_keeps_its_lane_unless_it_says_another() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    mark(&world, &council, council.sms, "priority").await;
+    let path = format!("/service/{}/template/{}", council.id, council.sms);
+    let body = json!({"template_type": "sms", "name": "Anew", "content": "Anew"}).to_string();
+    let anew = world.ask_internally("POST", &path, body).await;
+    assert_eq!(anew.data()["process_type"], "priority");
+    mark(&world, &council, council.sms, "normal").await;
+    world.end().await;
+}
