@@ -11,18 +11,22 @@ pub mod jobs;
 pub mod keyring;
 pub mod letters;
 pub mod limits;
+mod links;
 pub mod notifications;
 mod providers_in_use;
 pub mod queue_view;
 pub mod receipts;
+pub mod received_texts;
 pub mod schedule;
 mod sealed_files;
 pub mod services;
 mod settings;
 pub mod spreadsheets;
+pub mod status;
 pub mod tasks;
 pub mod templates;
 pub mod tenants;
+pub mod unsubscribe;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -57,6 +61,7 @@ pub struct Parts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) signals: Signals,
     pub(crate) keeper: group_commit::Keeper,
+    pub(crate) receipts: receipts::door::Door,
     pub(crate) tenants: tenants::Tenants,
     pub(crate) templates: templates::Templates,
     pub(crate) buckets: limits::Buckets,
@@ -105,7 +110,10 @@ impl App {
             signals: signals.clone(),
             spent: spent.clone(),
         });
+        let receipts =
+            receipts::door::Door::open(&store, &clock, &entropy, &signals);
         Self(Arc::new(Parts {
+            receipts,
             tenants: tenants::Tenants::new(),
             templates: templates::Templates::new(),
             buckets: limits::Buckets::default(),

@@ -32,6 +32,8 @@ pub struct Settings {
     pub email_domain: String,
     /// Where people find the console; named in some error texts. No slash at the end.
     pub admin_base_url: String,
+    /// Where programs find this platform, for links in messages and for print providers. No slash at the end.
+    pub api_base_url: String,
     /// What a text fragment costs at home (public-api §14.2).
     pub sms_rate: Money,
     /// The most rows of a spreadsheet (workers §4.3).
@@ -45,6 +47,7 @@ impl Default for Settings {
         Self {
             email_domain: "notify.example.com".to_owned(),
             admin_base_url: "http://127.0.0.1:6011".to_owned(),
+            api_base_url: "http://127.0.0.1:6011".to_owned(),
             sms_rate: Money {
                 micropounds: 23_300,
             },

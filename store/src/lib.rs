@@ -8,16 +8,21 @@
 pub mod api_keys;
 pub mod counters;
 mod db;
+pub mod despatches;
 mod dialect;
 mod error;
+pub mod inbound_numbers;
+pub mod inbound_sms;
 pub mod jobs;
 pub mod notifications;
 pub mod partitions;
+mod sealed_rows;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;
 pub mod tasks;
 pub mod templates;
+pub mod unsubscribe_requests;
 pub mod users;
 mod vault;
 
@@ -79,6 +84,17 @@ impl Store {
     pub async fn close(&self) {
         self.db.close().await;
     }
+}
+
+/// The newest migration that the database has had.
+pub async fn migrated_to(session: &mut Session) -> Result<Option<i64>, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT max(version) AS version FROM _sqlx_migrations",
+            vec![],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| row.get("version"))
 }
 
 /// The newest migration that this program knows.
