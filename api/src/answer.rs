@@ -63,9 +63,21 @@ impl serde_json::ser::Formatter for AsciiOnly {
     }
 }
 
+/// The largest body that a provider may send us (public-api §2.5).
+const MAX_FORM_BYTES: usize = 500_000;
+
 /// Reads a body whole, up to the limit.
 pub(crate) async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+    read_up_to(MAX_BODY_BYTES, body).await
+}
+
+/// Reads a form, or what is as small as one.
+pub(crate) async fn read_form(body: Body) -> Result<Bytes, Problem> {
+    read_up_to(MAX_FORM_BYTES, body).await
+}
+
+async fn read_up_to(limit: usize, body: Body) -> Result<Bytes, Problem> {
+    match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::too_large()),
         Err(_) => Err(Problem::invalid_json()),

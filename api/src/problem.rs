@@ -157,6 +157,34 @@ impl Problem {
         }
     }
 
+    /// A body that cannot be made sense of, in the old shape.
+    pub(crate) fn not_understood() -> Self {
+        Self::old(
+            StatusCode::BAD_REQUEST,
+            "The browser (or proxy) sent a request that this server could not understand.",
+        )
+    }
+
+    /// So much waits to be kept that the caller had better come back, in the old shape.
+    pub(crate) fn busy_old() -> Self {
+        Self {
+            retry_after_seconds: Some(1),
+            ..Self::old(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too much waits to be stored, try again in a moment",
+            )
+        }
+    }
+
+    /// The answer took too long (public-api §2.4).
+    pub(crate) fn timeout() -> Self {
+        Self::v2(
+            StatusCode::GATEWAY_TIMEOUT,
+            "SoftEventletTimeout",
+            "Timeout serving request",
+        )
+    }
+
     fn busy() -> Self {
         let text = "Too many messages wait to be stored, try again in a moment";
         Self {
@@ -311,7 +339,7 @@ pub(crate) async fn no_such_path() -> Problem {
 }
 
 /// A route with other methods. Its body is JSON although its type says HTML: clients rely on neither.
-pub(crate) async fn wrong_method() -> Response {
+pub(crate) fn wrong_method() -> Response {
     let problem = Problem::old(
         StatusCode::METHOD_NOT_ALLOWED,
         "The method is not allowed for the requested URL.",

@@ -8,7 +8,9 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Api, headers, internal, problem, status, v2};
+use crate::{
+    Api, headers, internal, methods, patience, problem, receipts, status, unsubscribe, v2,
+};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub enum Callers {
     Service,
     /// An internal client.
     Internal,
+    /// A provider, by Basic authentication.
+    Provider,
+    /// Anybody: a provider's receipt, which is believed only as far as it fits.
+    Reporter,
+    /// Who has a link that we made.
+    LinkHolder,
 }
 
 /// A route: method, path, and who may call it.
@@ -30,9 +38,25 @@ pub const ROUTES: &[Route] = &[
     ("POST", "/v2/notifications/email", Callers::Service),
     ("GET", "/v2/notifications", Callers::Service),
     ("GET", "/v2/notifications/{id}", Callers::Service),
+    ("GET", "/v2/received-text-messages", Callers::Service),
+    ("POST", "/notifications/sms/mmg", Callers::Reporter),
+    ("POST", "/notifications/sms/firetext", Callers::Reporter),
+    ("POST", "/notifications/sms/receive/mmg", Callers::Provider),
+    (
+        "POST",
+        "/notifications/sms/receive/firetext",
+        Callers::Provider,
+    ),
+    ("POST", "/notifications/letter/status", Callers::LinkHolder),
+    ("POST", "/unsubscribe/{id}/{token}", Callers::LinkHolder),
     ("GET", "/", Callers::Anybody),
     ("GET", "/_status", Callers::Anybody),
     ("POST", "/_status", Callers::Anybody),
+    (
+        "GET",
+        "/_status/live-service-and-organisation-counts",
+        Callers::Anybody,
+    ),
     ("GET", "/metrics", Callers::Anybody),
     ("GET", "/service", Callers::Internal),
     ("POST", "/service", Callers::Internal),
@@ -85,8 +109,25 @@ pub fn router(api: Api) -> Router {
         .route("/v2/notifications/email", post(v2::send_email))
         .route("/v2/notifications", get(v2::list_notifications))
         .route("/v2/notifications/{id}", get(v2::get_notification))
+        .route("/v2/received-text-messages", get(v2::list_received_texts))
+        .route("/notifications/sms/mmg", post(receipts::hear_mmg))
+        .route("/notifications/sms/firetext", post(receipts::hear_firetext))
+        .route(
+            "/notifications/sms/receive/mmg",
+            post(receipts::receive_mmg),
+        )
+        .route(
+            "/notifications/sms/receive/firetext",
+            post(receipts::receive_firetext),
+        )
+        .route("/notifications/letter/status", post(receipts::hear_letter))
+        .route("/unsubscribe/{id}/{token}", post(unsubscribe::unsubscribe))
         .route("/", get(status::status))
         .route("/_status", get(status::status).post(status::status))
+        .route(
+            "/_status/live-service-and-organisation-counts",
+            get(status::live_counts),
+        )
         .route("/metrics", get(status::metrics))
         .route(
             "/service",
@@ -149,11 +190,15 @@ pub fn router(api: Api) -> Router {
         )
         .route("/sink", get(internal::sink::list_sink))
         .fallback(problem::no_such_path)
-        .method_not_allowed_fallback(problem::wrong_method)
+        .method_not_allowed_fallback(methods::another_method)
         // Uploads stream under a limit of their own; JSON bodies are read by `answer::read_body`, under its limit.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(axum::middleware::map_response_with_state(
+        .layer(axum::middleware::from_fn_with_state(
+            api.clone(),
+            patience::serve_in_time,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
             api.clone(),
             headers::complete,
         ))

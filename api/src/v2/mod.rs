@@ -2,6 +2,7 @@
 
 mod get_notification;
 mod list_notifications;
+mod list_received_texts;
 mod schema;
 mod send_email;
 mod send_sms;
@@ -11,6 +12,8 @@ use serde::Serialize;
 
 pub(crate) use get_notification::get_notification;
 pub(crate) use list_notifications::list_notifications;
+pub(crate) use list_received_texts::list_received_texts;
+pub(crate) use schema::shown;
 pub(crate) use send_email::send_email;
 pub(crate) use send_sms::send_sms;
 

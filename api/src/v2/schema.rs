@@ -92,7 +92,7 @@ pub(super) fn unexpected(names: &[String]) -> Option<String> {
 }
 
 /// A value as an error shows it: as Python writes it, without any apostrophe.
-pub(super) fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     python_repr(value).replace('\'', "")
 }
 

@@ -73,7 +73,7 @@ impl Notification {
             line_4: (),
             line_5: (),
             line_6: (),
-            one_click_unsubscribe_url: shown.contents.unsubscribe_url.clone(),
+            one_click_unsubscribe_url: shown.one_click_unsubscribe_url(app),
             phone_number: (notification.channel == Channel::Sms)
                 .then(recipient)
                 .flatten(),

@@ -6,7 +6,7 @@ use content::placeholders::Values;
 use domain::{Channel, NotificationId, NotificationStatus, ServiceId, UserId};
 use store::notifications::{Contents, Filter, Notification};
 
-use crate::{App, Money, Prepared, templates, templates::Text};
+use crate::{App, Money, Prepared, templates, templates::Text, unsubscribe};
 
 /// A message as it is shown.
 #[derive(Debug)]
@@ -39,6 +39,11 @@ impl Shown {
             Text::Email(text) => Some(text.subject(&self.values())),
             Text::Letter => self.template.template.subject.clone(),
         }
+    }
+
+    /// Where one click unsubscribes its recipient, if anywhere (public-api §14).
+    pub fn one_click_unsubscribe_url(&self, app: &App) -> Option<String> {
+        unsubscribe::url(app, &self.notification, &self.contents, &self.template)
     }
 
     fn values(&self) -> Values {

@@ -1,7 +1,8 @@
 //! Receipts of the print provider (public-api §22.3, letters §9). What it says of a letter and that it has left are
 //! recorded in one transaction.
 
-use domain::{Channel, NotificationId, NotificationStatus, TaskId};
+use content::letter_timings::to_london;
+use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, Task, Verdict};
 use serde::{Deserialize, Serialize};
 use store::{
@@ -41,6 +42,35 @@ pub enum LetterWord {
     },
     /// It was not printed.
     Rejected,
+}
+
+impl LetterWord {
+    /// It has left at this moment, with so many sheets, in this class of postage and this product of the post.
+    pub fn despatched(
+        sheets: u32,
+        postage_class: &str,
+        mailing_product: &str,
+        at: Timestamp,
+    ) -> Self {
+        let is_sorted = postage_class == "2ND" && ["MM", "MM ECONOMY"].contains(&mailing_product);
+        let moment = jiff::Timestamp::from_microsecond(at.unix_micros()).unwrap_or_default();
+        let shown = to_london(moment).datetime();
+        // The local date, read as if it were one in UTC, has the number of the local day.
+        let local = Timestamp::from_unix_micros(
+            jiff::tz::Offset::UTC
+                .to_timestamp(shown)
+                .map_or(at.unix_micros(), |local| local.as_microsecond()),
+        );
+        Self::Despatched {
+            sheets,
+            threshold: if is_sorted {
+                CostThreshold::Sorted
+            } else {
+                CostThreshold::Unsorted
+            },
+            despatched_on: local.utc_day().number(),
+        }
+    }
 }
 
 /// What a letter's way costs the printer.
@@ -212,4 +242,34 @@ fn duplicate(letter: &Notification) {
         "duplicate callback of the print provider for {id}, which is {}",
         letter.status
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_leaves_on_a_day_in_london_and_only_sorted_second_class_is_cheap() {
+        let word = |class, product, at: &str| {
+            LetterWord::despatched(2, class, product, at.parse().unwrap())
+        };
+        let on = |day: &str, threshold| LetterWord::Despatched {
+            sheets: 2,
+            threshold,
+            despatched_on: day.parse::<Timestamp>().unwrap().utc_day().number(),
+        };
+        for (class, product, threshold) in [
+            ("2ND", "MM", CostThreshold::Sorted),
+            ("2ND", "MM ECONOMY", CostThreshold::Sorted),
+            ("2ND", "UNSORTED", CostThreshold::Unsorted),
+            ("1ST", "MM", CostThreshold::Unsorted),
+        ] {
+            let word = word(class, product, "2026-07-03T23:30:00Z");
+            assert_eq!(word, on("2026-07-04", threshold), "{class} {product}");
+        }
+        assert_eq!(
+            word("1ST", "UNCODED", "2026-01-03T23:30:00Z"),
+            on("2026-01-03", CostThreshold::Unsorted)
+        );
+    }
 }

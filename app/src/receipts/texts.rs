@@ -4,7 +4,7 @@
 //! the provider must have had the message – and the hand-over then changes nothing. One whose message is not there yet,
 //! though its id is young, is kept and looked at again.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use content::phone_numbers;
 use domain::{Channel, NotificationId, NotificationStatus, Reporter, TaskId, Timestamp};
@@ -81,7 +81,7 @@ async fn try_process(
     app: &App,
     task: &Task,
     receipts: Vec<TextReceipt>,
-) -> Result<(), store::Error> {
+) -> Result<(), Arc<store::Error>> {
     let (mut rest, mut later) = (receipts, Vec::new());
     loop {
         let round;
@@ -103,7 +103,7 @@ async fn try_process(
             if task.end(&mut tx).await? && !later.is_empty() {
                 tx.enqueue(vec![look_again(app, task, later, now)]).await?;
             }
-            return tx.commit().await;
+            return Ok(tx.commit().await?);
         }
         tx.commit().await?;
     }
@@ -133,7 +133,11 @@ enum Heard {
     Nothing,
 }
 
-async fn consider(app: &App, task: &Task, receipt: &TextReceipt) -> Result<Heard, store::Error> {
+async fn consider(
+    app: &App,
+    task: &Task,
+    receipt: &TextReceipt,
+) -> Result<Heard, Arc<store::Error>> {
     let (id, by) = (receipt.id, receipt.by.title());
     let found = store::notifications::find_whosever(&mut app.read().await?, id).await?;
     let Some(message) = found.filter(|message| message.channel == Channel::Sms) else {
@@ -195,7 +199,7 @@ async fn outcome(
     receipt: &TextReceipt,
     message: &Notification,
     status: NotificationStatus,
-) -> Result<Outcome, store::Error> {
+) -> Result<Outcome, Arc<store::Error>> {
     let by = receipt.by;
     let detail = receipt
         .code
@@ -224,19 +228,14 @@ async fn outcome(
 async fn missing_fragments(
     app: &App,
     message: &Notification,
-) -> Result<Option<u32>, store::Error> {
+) -> Result<Option<u32>, Arc<store::Error>> {
     if message.billable_units > 0 {
         return Ok(None);
     }
-    let counted = async {
-        match tenants::find(app, message.service_id).await? {
-            Some(tenant) => deliver::sms::fragments(app, &tenant, message).await,
-            None => Ok(None),
-        }
-    };
-    counted
-        .await
-        .map_err(|fault| std::sync::Arc::into_inner(fault).unwrap_or(store::Error::Exists))
+    match tenants::find(app, message.service_id).await? {
+        Some(tenant) => deliver::sms::fragments(app, &tenant, message).await,
+        None => Ok(None),
+    }
 }
 
 fn count(receipt: &TextReceipt, outcome: &'static str) {

@@ -53,6 +53,9 @@ impl<'a> Platform<'a> {
             internal_secrets: vec![text("admin_client_secret").into()],
             trust_forwarded_proto: false,
             git_commit: None,
+            build_time: None,
+            serve_timeout: std::time::Duration::from_secs(30),
+            text_bringers: api::TextBringers::default(),
             metrics: Arc::new(String::new),
             sink: None,
         };
