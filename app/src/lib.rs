@@ -110,8 +110,7 @@ impl App {
             signals: signals.clone(),
             spent: spent.clone(),
         });
-        let receipts =
-            receipts::door::Door::open(&store, &clock, &entropy, &signals);
+        let receipts = receipts::door::Door::open(&store, &clock, &entropy, &signals);
         Self(Arc::new(Parts {
             receipts,
             tenants: tenants::Tenants::new(),

@@ -38,10 +38,7 @@ pub async fn insert(tx: &mut Tx, number: &InboundNumber, at: Timestamp) -> Resul
 }
 
 /// The service that receives the texts to this number, if it is an active one of ours.
-pub async fn find_service(
-    session: &mut Session,
-    number: &str,
-) -> Result<Option<ServiceId>, Error> {
+pub async fn find_service(session: &mut Session, number: &str) -> Result<Option<ServiceId>, Error> {
     let row = session
         .fetch_optional(
             "SELECT service_id FROM inbound_numbers \

@@ -1,8 +1,6 @@
 //! Recipients who want to hear no more. A message has one open request at most, however often its link is used.
 
-use domain::{
-    NotificationId, Private, ServiceId, TemplateId, Timestamp, UnsubscribeRequestId,
-};
+use domain::{NotificationId, Private, ServiceId, TemplateId, Timestamp, UnsubscribeRequestId};
 use uuid::Uuid;
 
 use crate::{Error, Session, Tx, Vault, db::args};
@@ -35,10 +33,7 @@ pub async fn insert(
     request: &UnsubscribeRequest,
 ) -> Result<bool, Error> {
     let owner = request.id.as_uuid();
-    let sealed = vault.seal(
-        owner.as_bytes(),
-        request.email_address.reveal().as_bytes(),
-    );
+    let sealed = vault.seal(owner.as_bytes(), request.email_address.reveal().as_bytes());
     let touched = tx
         .execute(
             "INSERT INTO unsubscribe_requests \

@@ -13,4 +13,4 @@ mod world;
 pub use outside::{ManualClock, SeededEntropy};
 pub use providers::{FakeEmail, FakeSms, Mood};
 pub use service::{Council, Key};
-pub use world::{Answer, INTERNAL_CLIENT, INTERNAL_SECRET, World};
+pub use world::{Answer, BRINGER_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, World};

@@ -27,6 +27,11 @@ pub const INTERNAL_CLIENT: &str = "notify-admin";
 /// Their secret.
 pub const INTERNAL_SECRET: &str = "an internal secret of the stories";
 
+/// The name that MMG signs in with when it brings texts.
+pub const MMG_USER: &str = "mmg of the stories";
+/// The password of those who bring texts.
+pub const BRINGER_PASSWORD: &str = "a password of the stories";
+
 /// Everything around and inside a platform.
 #[derive(Debug)]
 pub struct World {
@@ -53,6 +58,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body as JSON; null if it is none.
     pub json: Value,
+    /// Its body as it came.
+    pub text: String,
 }
 
 impl Answer {
@@ -137,7 +144,14 @@ impl World {
                 git_commit: None,
                 build_time: None,
                 serve_timeout: std::time::Duration::from_secs(30),
-                text_bringers: api::TextBringers::default(),
+                text_bringers: api::TextBringers {
+                    mmg_users: vec![MMG_USER.to_owned().into()],
+                    mmg_passwords: vec![
+                        "an old password".to_owned().into(),
+                        BRINGER_PASSWORD.to_owned().into(),
+                    ],
+                    firetext_passwords: vec![BRINGER_PASSWORD.to_owned().into()],
+                },
                 metrics: Arc::new(String::new),
                 sink: None,
             },
@@ -222,12 +236,24 @@ impl World {
         authorization: Option<&str>,
         body: impl Into<Body>,
     ) -> Answer {
+        let headers = authorization.map(|value| ("authorization", value));
+        self.ask_with(method, path, headers.as_slice(), body).await
+    }
+
+    /// The same with these headers.
+    pub async fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "api.example.org");
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(body.into()).expect("a story asks well");
         let response = self
@@ -245,6 +271,7 @@ impl World {
             status: head.status,
             headers: head.headers,
             json,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 

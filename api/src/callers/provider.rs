@@ -50,10 +50,9 @@ fn nobody() -> Response {
         "Unauthorized: authentication token must be provided",
     );
     let mut response = problem.into_response();
-    response.headers_mut().insert(
-        header::WWW_AUTHENTICATE,
-        HeaderValue::from_static("Bearer"),
-    );
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 

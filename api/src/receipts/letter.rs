@@ -53,8 +53,7 @@ fn invalid(status: StatusCode, message: &str) -> Problem {
 
 fn letter_of(api: &Api, query: &str) -> Result<NotificationId, Problem> {
     let token = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "token");
-    let letter =
-        token.and_then(|(_, token)| receipts::read_letter_status_token(&api.app, &token));
+    let letter = token.and_then(|(_, token)| receipts::read_letter_status_token(&api.app, &token));
     letter.ok_or_else(|| {
         invalid(
             StatusCode::FORBIDDEN,
@@ -76,7 +75,11 @@ fn check(body: &Value) -> Result<&Map<String, Value>, Vec<String>> {
     for key in ["specVersion", "type", "source", "id"] {
         errors.extend(members.get(key).and_then(|value| not_text(key, value)));
     }
-    errors.extend(members.get("time").and_then(|value| not_a_time("time", value)));
+    errors.extend(
+        members
+            .get("time")
+            .and_then(|value| not_a_time("time", value)),
+    );
     let kinds = ["application/json"];
     let kind = members.get("dataContentType");
     errors.extend(kind.and_then(|value| not_one_of("dataContentType", value, &kinds)));
@@ -99,7 +102,10 @@ fn check(body: &Value) -> Result<&Map<String, Value>, Vec<String>> {
 
 fn check_metadata(metadata: &Value) -> Option<String> {
     let Value::Object(members) = metadata else {
-        return Some(format!("metadata {} is not of type object", shown(metadata)));
+        return Some(format!(
+            "metadata {} is not of type object",
+            shown(metadata)
+        ));
     };
     match members.get("correlationId") {
         None => Some("metadata correlationId is a required property".to_owned()),
@@ -282,14 +288,24 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_and_what_is_wrong_inside_names_data() {
-        let data = |key: &'static str, value: Value| wrong(move |receipt| receipt["data"][key] = value);
-        assert_eq!(wrong(|receipt| receipt["time"] = json!("now")), ["time now is not a date-time"]);
-        assert_eq!(wrong(|receipt| receipt["id"] = json!(1)), ["id 1 is not of type string"]);
+        let data =
+            |key: &'static str, value: Value| wrong(move |receipt| receipt["data"][key] = value);
+        assert_eq!(
+            wrong(|receipt| receipt["time"] = json!("now")),
+            ["time now is not a date-time"]
+        );
+        assert_eq!(
+            wrong(|receipt| receipt["id"] = json!(1)),
+            ["id 1 is not of type string"]
+        );
         assert_eq!(
             wrong(|receipt| receipt["metadata"] = json!({})),
             ["metadata correlationId is a required property"]
         );
-        assert_eq!(data("jobId", json!("x")), ["data badly formed hexadecimal UUID string"]);
+        assert_eq!(
+            data("jobId", json!("x")),
+            ["data badly formed hexadecimal UUID string"]
+        );
         assert_eq!(
             data("jobStatus", json!("LOST")),
             ["data LOST is not one of [DESPATCHED, REJECTED]"]
@@ -317,14 +333,22 @@ mod tests {
             with(0, json!({"key": "totalSheets", "value": "two"})),
             ["data totalSheets two is not a number"]
         );
-        assert!(with(1, json!({"key": "totalSheets", "value": "2"}))[0].ends_with("has non-unique elements"));
+        assert!(
+            with(1, json!({"key": "totalSheets", "value": "2"}))[0]
+                .ends_with("has non-unique elements")
+        );
     }
 
     #[test]
     fn a_despatch_has_whole_seconds_in_utc() {
         for time in ["2026-03-03T09:00:00.5Z", "2026-03-03T09:00:00+01:00"] {
             let errors = wrong(|receipt| receipt["data"]["transitionDate"] = json!(time));
-            assert_eq!(errors, [format!("data transitionDate {time} is not of the form YYYY-MM-DDTHH:MM:SSZ")]);
+            assert_eq!(
+                errors,
+                [format!(
+                    "data transitionDate {time} is not of the form YYYY-MM-DDTHH:MM:SSZ"
+                )]
+            );
         }
     }
 }

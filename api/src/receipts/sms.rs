@@ -23,10 +23,7 @@ pub(crate) async fn hear_mmg(State(api): State<Api>, body: Body) -> Result<Respo
 }
 
 /// `POST /notifications/sms/firetext` (public-api §22.1)
-pub(crate) async fn hear_firetext(
-    State(api): State<Api>,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(crate) async fn hear_firetext(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let form = read_form(body).await?;
     let receipt = Receipt {
         by: Reporter::Firetext,

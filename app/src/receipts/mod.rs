@@ -12,13 +12,13 @@ use tracing::warn;
 
 use crate::App;
 
+pub use door::HearError;
+pub(crate) use letters::process as process_letter;
 pub use letters::{
     CostThreshold, LetterReceipt, LetterWord, hear_letter, letter_status_token, letter_status_url,
     read_letter_status_token,
 };
-pub(crate) use letters::process as process_letter;
 pub(crate) use texts::process as process_texts;
-pub use door::HearError;
 pub use texts::{TextReceipt, hear_text};
 
 /// How long a message is looked for that a receipt names and that is not there, if its id says that it is young: a

@@ -45,10 +45,7 @@ pub async fn hear_text(
 ) -> Result<(), HearError> {
     let Ok(id) = reference.parse() else {
         let reference = word(reference);
-        warn!(
-            "{} callback with invalid reference {reference}",
-            by.title()
-        );
+        warn!("{} callback with invalid reference {reference}", by.title());
         return Ok(());
     };
     let receipt = TextReceipt {
@@ -214,10 +211,7 @@ async fn outcome(
         id: message.id,
         status,
         sent_at: is_first_word.then_some(receipt.at),
-        sent_by: message
-            .sent_by
-            .is_none()
-            .then(|| by.as_str().to_owned()),
+        sent_by: message.sent_by.is_none().then(|| by.as_str().to_owned()),
         reference: None,
         billable_units: missing_fragments(app, message).await?,
         problem,

@@ -53,15 +53,13 @@ async fn add_key(settings: &Settings) -> anyhow::Result<()> {
 
 fn print(place: &Place, key: u32, done: Resealed) {
     if place.json {
-        return say_json(
-            &json!({
-                "key": key,
-                "notifications": done.notifications,
-                "api_keys": done.api_keys,
-                "received_texts": done.received_texts,
-                "unsubscribe_requests": done.unsubscribe_requests,
-            }),
-        );
+        return say_json(&json!({
+            "key": key,
+            "notifications": done.notifications,
+            "api_keys": done.api_keys,
+            "received_texts": done.received_texts,
+            "unsubscribe_requests": done.unsubscribe_requests,
+        }));
     }
     say(format!(
         "sealed {} and {} anew with key {key}\n\

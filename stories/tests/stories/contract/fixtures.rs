@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use domain::{
-    Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, NotificationId, NotificationStatus,
-    Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId, Timestamp, UserId,
+    Allowance, ApiKeyId, Channel, InboundNumberId, InboundSmsId, JobId, JobStatus, KeyType,
+    NotificationId, NotificationStatus, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId,
+    Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::{
     Tx, Vault,
     api_keys::ApiKey,
+    inbound_numbers::InboundNumber,
+    inbound_sms::InboundSms,
     jobs::Job,
     notifications::{Contents, NewNotification, Outcome},
     senders::{ReplyTo, SmsSender},
@@ -18,6 +21,14 @@ use store::{
     templates::Template,
     users::User,
 };
+use uuid::Uuid;
+
+/// The numbers at which services receive texts, which the fixtures tell in words (public-api §1.1).
+const NUMBERS: &[(&str, &str)] = &[
+    ("07700900600", "svc.full"),
+    ("07700900700", "svc.inbox"),
+    ("07700900701", "svc.empty"),
+];
 
 /// `api_contract_fixtures.json`, as far as this part of the platform knows such things.
 #[derive(Debug, Deserialize)]
@@ -31,7 +42,7 @@ pub(super) struct Fixtures {
     templates: BTreeMap<String, FixtureTemplate>,
     jobs: BTreeMap<String, FixtureJob>,
     notifications: BTreeMap<String, FixtureNotification>,
-    inbound_sms: BTreeMap<String, Value>,
+    inbound_sms: BTreeMap<String, FixtureText>,
     letter_contacts: BTreeMap<String, Value>,
 }
 
@@ -154,6 +165,18 @@ struct FixtureNotification {
     reference: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+struct FixtureText {
+    id: InboundSmsId,
+    service: String,
+    notify_number: String,
+    user_number: String,
+    content: String,
+    created_at: Timestamp,
+    provider_date: Timestamp,
+    provider: String,
+}
+
 impl Fixtures {
     pub(super) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path)
@@ -173,11 +196,7 @@ impl Fixtures {
             "reply" => self.email_reply_to.get(name).map(|one| one.id.to_string()),
             "job" => self.jobs.get(name).map(|one| one.id.to_string()),
             "notif" => self.notifications.get(name).map(|one| one.id.to_string()),
-            "inbound" => self
-                .inbound_sms
-                .get(name)
-                .and_then(|one| one["id"].as_str())
-                .map(str::to_owned),
+            "inbound" => self.inbound_sms.get(name).map(|one| one.id.to_string()),
             "contact" => self
                 .letter_contacts
                 .get(name)
@@ -248,6 +267,20 @@ impl Fixtures {
         }
         for notification in self.notifications.values() {
             self.load_notification(tx, vault, notification).await?;
+        }
+        for text in self.inbound_sms.values() {
+            let kept = text.as_kept(self.services[&text.service].id);
+            store::inbound_sms::insert(tx, vault, &kept).await?;
+        }
+        for (number, service) in NUMBERS {
+            let number = InboundNumber {
+                id: InboundNumberId::from_uuid(Uuid::new_v5(&Uuid::nil(), number.as_bytes())),
+                number: (*number).to_owned(),
+                provider: "mmg".to_owned(),
+                service_id: Some(self.services[*service].id),
+                active: true,
+            };
+            store::inbound_numbers::insert(tx, &number, now).await?;
         }
         Ok(())
     }
@@ -376,6 +409,22 @@ impl Fixtures {
             store::notifications::record(tx, &[outcome], at).await?;
         }
         Ok(())
+    }
+}
+
+impl FixtureText {
+    fn as_kept(&self, service_id: ServiceId) -> InboundSms {
+        InboundSms {
+            id: self.id,
+            service_id,
+            notify_number: self.notify_number.clone(),
+            user_number: self.user_number.clone().into(),
+            content: self.content.clone().into(),
+            provider: self.provider.clone(),
+            provider_reference: None,
+            provider_date: self.provider_date,
+            created_at: self.created_at,
+        }
     }
 }
 

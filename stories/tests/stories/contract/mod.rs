@@ -42,13 +42,7 @@ const WAITING: &[(&str, &str)] = &[
     ("prev-", "part 3: previews"),
     ("get-004", "part 3: how a letter is shown"),
     ("get-005", "part 3: how a letter is shown"),
-    ("recv-", "part 3: received texts"),
-    ("cb-", "part 5: receipts of text providers"),
-    ("in-", "part 5: received texts from providers"),
-    ("dvla-", "part 5: receipts of print providers"),
-    ("unsub-", "part 3: one-click unsubscribe"),
     ("ret-", "part 6: returned letters"),
-    ("status-001", "part 3: counts of live services"),
 ];
 
 /// A case as the file has it.

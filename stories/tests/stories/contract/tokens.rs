@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use app::App;
 use domain::Timestamp;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use super::fixtures::Fixtures;
 
 /// What the tokens of one case stand for.
 pub(super) struct Tokens<'a> {
+    pub(super) app: &'a App,
     pub(super) fixtures: &'a Fixtures,
     pub(super) now: Timestamp,
     pub(super) base: &'a str,
@@ -63,6 +65,14 @@ impl Tokens<'_> {
         sign(&json!({"typ": "JWT", "alg": "HS256"}), &claims, &key.secret)
     }
 
+    /// A token of the internal client.
+    pub(super) fn admin_jwt(&self) -> Result<String, String> {
+        let config = |name: &str| self.fixtures.config[name].as_str().unwrap_or_default();
+        let claims = json!({"iss": config("admin_client_id"), "iat": self.now.unix_seconds()});
+        let secret = config("admin_client_secret");
+        sign(&json!({"typ": "JWT", "alg": "HS256"}), &claims, secret)
+    }
+
     /// A token as a case describes it. A claim that is only a time is a number.
     pub(super) fn described_jwt(&self, auth: &Value) -> Result<String, String> {
         let mut claims = self.fill_value(&auth["claims"])?;
@@ -100,6 +110,16 @@ impl Tokens<'_> {
                 .map(|key| key.secret.clone())
                 .ok_or_else(unknown),
             "jwt" => self.jwt(name),
+            "signed" => {
+                let id = self.fixtures.id(name)?;
+                let letter = id.parse().map_err(|_| unknown())?;
+                Ok(app::receipts::letter_status_token(self.app, letter))
+            }
+            "unsub_token" => Ok(app::unsubscribe::token(self.app, name, self.now)),
+            "unsub_token_expired" => {
+                let then = self.now.minus(Duration::from_hours(24 * 366));
+                Ok(app::unsubscribe::token(self.app, name, then))
+            }
             "cfg" if name == "admin_base_url" => Ok(self.admin_base_url.to_owned()),
             "cfg" => self.fixtures.config[name]
                 .as_str()
