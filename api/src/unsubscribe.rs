@@ -1,6 +1,6 @@
 use app::unsubscribe::{self, UnsubscribeError};
 use axum::{
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     response::Response,
 };
 use domain::NotificationId;
@@ -13,11 +13,17 @@ use crate::{
     problem::{self, Problem},
 };
 
+const NOT_A_LINK: &str = "This is not a valid unsubscribe link.";
+
 /// `POST /unsubscribe/<notification id>/<token>` (public-api §21): a mail program does it; the body is ignored.
 pub(crate) async fn unsubscribe(
     State(api): State<Api>,
-    Path((id, token)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
+    // A path whose percent signs make no text is none that we made.
+    let Ok(Path((id, token))) = path else {
+        return Err(refused(NOT_A_LINK));
+    };
     let Some(id) = hyphenated(&id) else {
         return Err(problem::no_such_path().await);
     };
@@ -26,7 +32,7 @@ pub(crate) async fn unsubscribe(
             let body = json!({"message": "Unsubscribe successful", "result": "success"});
             Ok(answer::json(StatusCode::OK, &body))
         }
-        Err(UnsubscribeError::NotALink) => Err(refused("This is not a valid unsubscribe link.")),
+        Err(UnsubscribeError::NotALink) => Err(refused(NOT_A_LINK)),
         Err(UnsubscribeError::NoSuchMessage) => {
             Err(refused("This unsubscribe link is invalid or expired."))
         }

@@ -238,3 +238,34 @@ fn count(receipt: &TextReceipt, outcome: &'static str) {
     )
     .increment(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(id: u128, status: &str) -> TextReceipt {
+        TextReceipt {
+            by: Reporter::Firetext,
+            id: uuid::Uuid::from_u128(id).into(),
+            status: status.to_owned(),
+            code: None,
+            at: Timestamp::default(),
+        }
+    }
+
+    #[test]
+    fn receipts_of_one_message_are_heard_one_after_the_other() {
+        let all = vec![receipt(1, "2"), receipt(2, "0"), receipt(1, "1")];
+        let (now, later) = one_of_each(all);
+        assert_eq!(now, [receipt(1, "2"), receipt(2, "0")]);
+        assert_eq!(later, [receipt(1, "1")]);
+    }
+
+    #[test]
+    fn what_is_none_of_a_providers_words_is_not_kept() {
+        assert_eq!(word("2049"), "2049");
+        for strange in ["07700 900123", "a\nb", &"x".repeat(33), "é"] {
+            assert_eq!(word(strange), "(unreadable)", "{strange}");
+        }
+    }
+}
