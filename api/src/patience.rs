@@ -35,17 +35,15 @@ pub(crate) async fn serve_in_time(
     }
     let is_v2 = is_of_v2(request.uri().path());
     let limit = api.settings.serve_timeout;
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            warn!("a request took longer than {} s", limit.as_secs());
-            let problem = Problem::timeout();
-            if is_v2 {
-                problem.into_response()
-            } else {
-                problem.in_old_shape().into_response()
-            }
-        }
+    if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
+        return response;
+    }
+    warn!("a request took longer than {} s", limit.as_secs());
+    let problem = Problem::timeout();
+    if is_v2 {
+        problem.into_response()
+    } else {
+        problem.in_old_shape().into_response()
     }
 }
 

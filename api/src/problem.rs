@@ -20,6 +20,8 @@ pub struct Problem {
     status: StatusCode,
     shape: Shape,
     retry_after_seconds: Option<u32>,
+    /// `WWW-Authenticate: Bearer`, which only those who bring texts are told.
+    names_scheme: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +52,7 @@ impl Problem {
             status,
             shape: Shape::V2(vec![entry]),
             retry_after_seconds: None,
+            names_scheme: false,
         }
     }
 
@@ -69,6 +72,7 @@ impl Problem {
             status: StatusCode::BAD_REQUEST,
             shape: Shape::V2(entries),
             retry_after_seconds: None,
+            names_scheme: false,
         }
     }
 
@@ -78,6 +82,7 @@ impl Problem {
             status,
             shape: Shape::Old(message.into()),
             retry_after_seconds: None,
+            names_scheme: false,
         }
     }
 
@@ -157,6 +162,17 @@ impl Problem {
         }
     }
 
+    /// A provider brings a text and does not say who it is.
+    pub(crate) fn not_signed_in() -> Self {
+        Self {
+            names_scheme: true,
+            ..Self::old(
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized: authentication token must be provided",
+            )
+        }
+    }
+
     /// A body that cannot be made sense of, in the old shape.
     pub(crate) fn not_understood() -> Self {
         Self::old(
@@ -217,6 +233,11 @@ impl IntoResponse for Problem {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.names_scheme {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

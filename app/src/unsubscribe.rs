@@ -111,5 +111,5 @@ pub async fn list(
     count: u32,
 ) -> Result<Vec<UnsubscribeRequest>, store::Error> {
     let mut session = app.read().await?;
-    Ok(store::unsubscribe_requests::list(&mut session, app.store.vault(), service, count).await?)
+    store::unsubscribe_requests::list(&mut session, app.store.vault(), service, count).await
 }

@@ -2,7 +2,6 @@
 //! constant time, each with all that are configured.
 
 use aws_lc_rs::{constant_time, digest};
-use axum::response::{IntoResponse as _, Response};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Private;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,10 +13,10 @@ pub(crate) fn sign_in(
     headers: &HeaderMap,
     users: &[Private<String>],
     passwords: &[Private<String>],
-) -> Result<(), Response> {
+) -> Result<(), Problem> {
     let given = headers.get(header::AUTHORIZATION);
     let Some(given) = given.filter(|value| !value.is_empty()) else {
-        return Err(nobody());
+        return Err(Problem::not_signed_in());
     };
     let known = basic(given)
         .is_some_and(|(user, password)| is_one_of(&user, users) & is_one_of(&password, passwords));
@@ -44,28 +43,17 @@ fn is_one_of(given: &[u8], known: &[Private<String>]) -> bool {
     })
 }
 
-fn nobody() -> Response {
-    let problem = Problem::old(
-        StatusCode::UNAUTHORIZED,
-        "Unauthorized: authentication token must be provided",
-    );
-    let mut response = problem.into_response();
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
-fn stranger() -> Response {
+fn stranger() -> Problem {
     Problem::old(
         StatusCode::FORBIDDEN,
         "Forbidden: invalid authentication token provided",
     )
-    .into_response()
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse as _;
+
     use super::*;
 
     fn asks(authorization: &str) -> Result<(), u16> {
@@ -76,7 +64,7 @@ mod tests {
         );
         let list = |texts: [&str; 2]| texts.map(|text| text.to_owned().into());
         sign_in(&headers, &list(["ada", "bob"]), &list(["old", "n:ew"]))
-            .map_err(|response| response.status().as_u16())
+            .map_err(|problem| problem.into_response().status().as_u16())
     }
 
     fn basic_of(pair: &str) -> String {

@@ -172,8 +172,8 @@ fn word(data: &Map<String, Value>) -> Result<LetterWord, String> {
     }
     let property = |name: &str| {
         let items = data["despatchProperties"].as_array().into_iter().flatten();
-        let values = items.filter(|item| item["key"] == name);
-        let last = values.last().and_then(|item| item["value"].as_str());
+        let mut values = items.filter(|item| item["key"] == name);
+        let last = values.next_back().and_then(|item| item["value"].as_str());
         last.ok_or_else(|| format!("data {name} is a required property"))
     };
     let sheets = property("totalSheets")?;

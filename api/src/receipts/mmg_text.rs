@@ -27,15 +27,12 @@ pub(super) fn unescaped(text: &str) -> String {
     let (mut units, mut rest): (Vec<u16>, _) = (Vec::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('\\') {
         units.extend(before.encode_utf16());
-        rest = match escape(after.as_bytes()) {
-            Some((code, length)) => {
-                push(&mut units, code);
-                &after[length..]
-            }
-            None => {
-                units.push(u16::from(b'\\'));
-                after
-            }
+        rest = if let Some((code, length)) = escape(after.as_bytes()) {
+            push(&mut units, code);
+            &after[length..]
+        } else {
+            units.push(u16::from(b'\\'));
+            after
         };
     }
     units.extend(rest.encode_utf16());

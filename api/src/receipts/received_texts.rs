@@ -23,13 +23,11 @@ pub(crate) async fn receive_mmg(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Response> {
-    let members = read_object(body)
-        .await
-        .map_err(axum::response::IntoResponse::into_response)?;
+) -> Result<Response, Problem> {
+    let members = read_object(body).await?;
     let known = &api.settings.text_bringers;
     sign_in(&headers, &known.mmg_users, &known.mmg_passwords)?;
-    let text = mmg_text(&members).ok_or_else(|| Problem::not_understood().into_response())?;
+    let text = mmg_text(&members).ok_or_else(Problem::not_understood)?;
     match receive(&api, text).await? {
         Received::Kept => Ok(ok()),
         Received::NotOurs => {
@@ -44,17 +42,15 @@ pub(crate) async fn receive_firetext(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Response> {
+) -> Result<Response, Problem> {
     let users: [Private<String>; 1] = [FIRETEXT_USER.to_owned().into()];
     sign_in(
         &headers,
         &users,
         &api.settings.text_bringers.firetext_passwords,
     )?;
-    let form = read_form(body)
-        .await
-        .map_err(axum::response::IntoResponse::into_response)?;
-    let text = firetext_text(&form).ok_or_else(|| Problem::not_understood().into_response())?;
+    let form = read_form(body).await?;
+    let text = firetext_text(&form).ok_or_else(Problem::not_understood)?;
     receive(&api, text).await?;
     Ok(ok())
 }
@@ -63,10 +59,10 @@ fn ok() -> Response {
     answer::json(StatusCode::OK, &json!({"status": "ok"}))
 }
 
-async fn receive(api: &Api, text: NewText) -> Result<Received, Response> {
+async fn receive(api: &Api, text: NewText) -> Result<Received, Problem> {
     received_texts::receive(&api.app, text)
         .await
-        .map_err(|fault| Problem::fault_old(fault).into_response())
+        .map_err(Problem::fault_old)
 }
 
 fn mmg_text(members: &Map<String, Value>) -> Option<NewText> {

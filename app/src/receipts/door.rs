@@ -95,10 +95,7 @@ impl Writer {
                 Arc::new(fault)
             });
             for answer in answers {
-                let told = outcome
-                    .as_ref()
-                    .map(|()| ())
-                    .map_err(|fault| HearError::Store(fault.clone()));
+                let told = outcome.clone().map_err(HearError::Store);
                 // Who has gone away does not hear it.
                 let _ = answer.send(told);
             }

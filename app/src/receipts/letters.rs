@@ -59,7 +59,7 @@ impl LetterWord {
         let local = Timestamp::from_unix_micros(
             jiff::tz::Offset::UTC
                 .to_timestamp(shown)
-                .map_or(at.unix_micros(), |local| local.as_microsecond()),
+                .map_or(at.unix_micros(), jiff::Timestamp::as_microsecond),
         );
         Self::Despatched {
             sheets,

@@ -314,11 +314,11 @@ async fn letter(world: &World, council: &Council) -> NotificationId {
     id
 }
 
-async fn printer_says(world: &World, token: &str, id: NotificationId, word: &str) -> Answer {
+async fn printer_says(world: &World, token: &str, id: NotificationId, says: &str) -> Answer {
     let mut data = json!({
-        "jobId": id, "jobStatus": word, "transitionDate": "2026-07-03T23:30:00Z",
+        "jobId": id, "jobStatus": says, "transitionDate": "2026-07-03T23:30:00Z",
     });
-    if word == "DESPATCHED" {
+    if says == "DESPATCHED" {
         data["despatchProperties"] = json!([
             {"key": "totalSheets", "value": "2"}, {"key": "postageClass", "value": "2ND"},
             {"key": "mailingProduct", "value": "MM"},
