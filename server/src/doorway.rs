@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(300);
+    const PATIENCE: Duration = Duration::from_secs(1);
 
     struct Door {
         address: std::net::SocketAddr,

@@ -1,4 +1,4 @@
-//! Hearing back: receipts of providers ([`texts`], [`letters`]), and here those that are made up for messages sent with
+//! Hearing back: receipts of providers (texts, letters), and here those that are made up for messages sent with
 //! a test key, so that they show every later state while nothing leaves the system (public-api §12.5).
 
 pub(crate) mod door;
