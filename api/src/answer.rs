@@ -20,6 +20,8 @@ use crate::{Api, problem::Problem};
 
 /// The largest JSON body: files travel inside, as base64.
 pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
+/// The largest body that a provider may send us (public-api §2.5).
+const MAX_FORM_BYTES: usize = 500_000;
 /// How much of all bodies together may be in memory while they are read.
 const MAX_BYTES_IN_HAND: usize = 512 << 20;
 
@@ -80,6 +82,11 @@ impl serde_json::ser::Formatter for AsciiOnly {
         }
         Ok(())
     }
+}
+
+/// Reads a form, or what is as small as one.
+pub(crate) async fn read_form(body: Body) -> Result<InHand, Problem> {
+    read_body_of(body, MAX_FORM_BYTES).await
 }
 
 /// Reads a body whole, up to the limit; refuses it while the bodies that others are sending fill the memory set aside

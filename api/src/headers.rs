@@ -1,7 +1,11 @@
 //! The headers that every answer carries, errors included (public-api §2.3).
 
-use axum::{extract::State, response::Response};
-use http::{HeaderName, HeaderValue};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::Api;
 
@@ -41,21 +45,35 @@ const FIXED: [(HeaderName, HeaderValue); 8] = [
 ];
 
 /// Adds them. The ids of a trace are passed on where the request has them, and invented elsewhere.
-pub(crate) async fn complete(State(api): State<Api>, mut response: Response) -> Response {
+pub(crate) async fn complete(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let trace = first_of(
+        request.headers(),
+        &["x-b3-traceid", "x-amz-cf-id", "x-amzn-trace-id"],
+    );
+    let span = first_of(request.headers(), &["x-b3-spanid"]);
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in FIXED {
         headers.insert(name, value);
     }
     let mut random = [0; 24];
     api.app.entropy().fill(&mut random);
-    headers.insert("x-b3-traceid", hexadecimal(&random[..16]));
-    headers.insert("x-b3-spanid", hexadecimal(&random[16..]));
+    let trace = trace.unwrap_or_else(|| hexadecimal("", &random[..16]));
+    let span = span.unwrap_or_else(|| hexadecimal("self-", &random[16..]));
+    headers.insert("x-b3-traceid", trace);
+    headers.insert("x-b3-spanid", span);
     response
 }
 
-fn hexadecimal(bytes: &[u8]) -> HeaderValue {
+/// The value of the first of these headers that has one.
+fn first_of(headers: &HeaderMap, names: &[&str]) -> Option<HeaderValue> {
+    let mut values = names.iter().filter_map(|name| headers.get(*name));
+    values.find(|value| !value.is_empty()).cloned()
+}
+
+fn hexadecimal(before: &str, bytes: &[u8]) -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = Vec::with_capacity(bytes.len() * 2);
+    let mut text = before.as_bytes().to_vec();
     for byte in bytes {
         text.push(DIGITS[usize::from(byte >> 4)]);
         text.push(DIGITS[usize::from(byte & 15)]);

@@ -9,12 +9,16 @@ mod documents;
 mod headers;
 mod internal;
 mod letters;
+mod methods;
+mod patience;
 pub mod problem;
+mod receipts;
 pub mod router;
 mod status;
+mod unsubscribe;
 mod v2;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use app::App;
 use domain::Private;
@@ -32,10 +36,27 @@ pub struct Settings {
     pub trust_forwarded_proto: bool,
     /// The commit that the program was built from, for `/_status`.
     pub git_commit: Option<String>,
+    /// When it was built, for the same.
+    pub build_time: Option<String>,
     /// Writes the metrics in the text form of Prometheus.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// How long a request may take before its caller is told that it took too long.
+    pub serve_timeout: Duration,
+    /// What providers sign in with when they bring us texts.
+    pub text_bringers: TextBringers,
     /// Reads what the development sink has kept, where there is one.
     pub sink: Option<app::Sink>,
+}
+
+/// What providers sign in with when they bring us texts; nobody can while there is nothing here (public-api §22.2).
+#[derive(Debug, Clone, Default)]
+pub struct TextBringers {
+    /// The names that MMG may use.
+    pub mmg_users: Vec<Private<String>>,
+    /// Its passwords.
+    pub mmg_passwords: Vec<Private<String>>,
+    /// The passwords of Firetext, whose name is `notify`.
+    pub firetext_passwords: Vec<Private<String>>,
 }
 
 impl std::fmt::Debug for Settings {

@@ -25,6 +25,8 @@ pub struct Problem {
     retry_after_seconds: Option<u32>,
     /// What was exceeded, for whoever reads `RateLimit` headers.
     limit: Option<Box<Limit>>,
+    /// `WWW-Authenticate: Bearer`, which only those who bring texts are told.
+    names_scheme: bool,
 }
 
 /// A limit that was met (draft-ietf-httpapi-ratelimit-headers): said on a 429 only, so that nothing is new to a client
@@ -115,6 +117,7 @@ impl Problem {
             shape: Shape::V2(vec![entry]),
             retry_after_seconds: None,
             limit: None,
+            names_scheme: false,
         }
     }
 
@@ -136,6 +139,7 @@ impl Problem {
             shape: Shape::V2(entries),
             retry_after_seconds: None,
             limit: None,
+            names_scheme: false,
         }
     }
 
@@ -146,6 +150,7 @@ impl Problem {
             shape: Shape::Old(message.into()),
             retry_after_seconds: None,
             limit: None,
+            names_scheme: false,
         }
     }
 
@@ -234,6 +239,45 @@ impl Problem {
         }
     }
 
+    /// A provider brings a text and does not say who it is.
+    pub(crate) fn not_signed_in() -> Self {
+        Self {
+            names_scheme: true,
+            ..Self::old(
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized: authentication token must be provided",
+            )
+        }
+    }
+
+    /// A body that cannot be made sense of, in the old shape.
+    pub(crate) fn not_understood() -> Self {
+        Self::old(
+            StatusCode::BAD_REQUEST,
+            "The browser (or proxy) sent a request that this server could not understand.",
+        )
+    }
+
+    /// So much waits to be kept that the caller had better come back, in the old shape.
+    pub(crate) fn busy_old() -> Self {
+        Self {
+            retry_after_seconds: Some(1),
+            ..Self::old(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too much waits to be stored, try again in a moment",
+            )
+        }
+    }
+
+    /// The answer took too long (public-api §2.4).
+    pub(crate) fn timeout() -> Self {
+        Self::v2(
+            StatusCode::GATEWAY_TIMEOUT,
+            "SoftEventletTimeout",
+            "Timeout serving request",
+        )
+    }
+
     fn busy() -> Self {
         Self::try_again("Too many messages wait to be stored, try again in a moment")
     }
@@ -277,6 +321,11 @@ impl IntoResponse for Problem {
         for (name, value) in self.limit.iter().flat_map(|limit| limit.headers()) {
             let value = HeaderValue::from_str(&value).expect("words and numbers");
             response.headers_mut().insert(name, value);
+        }
+        if self.names_scheme {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -602,7 +651,7 @@ pub(crate) async fn no_such_path() -> Problem {
 }
 
 /// A route with other methods. Its body is JSON although its type says HTML: clients rely on neither.
-pub(crate) async fn wrong_method() -> Response {
+pub(crate) fn wrong_method() -> Response {
     let problem = Problem::old(
         StatusCode::METHOD_NOT_ALLOWED,
         "The method is not allowed for the requested URL.",

@@ -8,7 +8,10 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Api, documents, headers, internal, letters, problem, status, v2};
+use crate::{
+    Api, documents, headers, internal, letters, methods, patience, problem, receipts, status,
+    unsubscribe, v2,
+};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,12 @@ pub enum Callers {
     Service,
     /// An internal client.
     Internal,
+    /// A provider, by Basic authentication.
+    Provider,
+    /// Anybody: a provider's receipt, which is believed only as far as it fits.
+    Reporter,
+    /// Who has a link that we made.
+    LinkHolder,
 }
 
 /// A route: method, path, and who may call it.
@@ -50,9 +59,25 @@ pub const ROUTES: &[Route] = &[
     ("POST", "/v2/template/{id}/preview", Callers::Service),
     ("GET", "/letter-rates/", Callers::Internal),
     ("POST", "/letters/returned", Callers::Internal),
+    ("GET", "/v2/received-text-messages", Callers::Service),
+    ("POST", "/notifications/sms/mmg", Callers::Reporter),
+    ("POST", "/notifications/sms/firetext", Callers::Reporter),
+    ("POST", "/notifications/sms/receive/mmg", Callers::Provider),
+    (
+        "POST",
+        "/notifications/sms/receive/firetext",
+        Callers::Provider,
+    ),
+    ("POST", "/notifications/letter/status", Callers::LinkHolder),
+    ("POST", "/unsubscribe/{id}/{token}", Callers::LinkHolder),
     ("GET", "/", Callers::Anybody),
     ("GET", "/_status", Callers::Anybody),
     ("POST", "/_status", Callers::Anybody),
+    (
+        "GET",
+        "/_status/live-service-and-organisation-counts",
+        Callers::Anybody,
+    ),
     ("GET", "/metrics", Callers::Anybody),
     ("GET", "/d/{document}/{key}", Callers::Anybody),
     ("POST", "/d/{document}/{key}", Callers::Anybody),
@@ -159,8 +184,25 @@ pub fn router(api: Api) -> Router {
         .route("/v2/template/{id}/preview", post(v2::preview_template))
         .route("/letter-rates/", get(letters::list_rates))
         .route("/letters/returned", post(letters::report_returned))
+        .route("/v2/received-text-messages", get(v2::list_received_texts))
+        .route("/notifications/sms/mmg", post(receipts::hear_mmg))
+        .route("/notifications/sms/firetext", post(receipts::hear_firetext))
+        .route(
+            "/notifications/sms/receive/mmg",
+            post(receipts::receive_mmg),
+        )
+        .route(
+            "/notifications/sms/receive/firetext",
+            post(receipts::receive_firetext),
+        )
+        .route("/notifications/letter/status", post(receipts::hear_letter))
+        .route("/unsubscribe/{id}/{token}", post(unsubscribe::unsubscribe))
         .route("/", get(status::status))
         .route("/_status", get(status::status).post(status::status))
+        .route(
+            "/_status/live-service-and-organisation-counts",
+            get(status::live_counts),
+        )
         .route("/metrics", get(status::metrics))
         .route(
             "/d/{document}/{key}",
@@ -248,11 +290,15 @@ pub fn router(api: Api) -> Router {
         )
         .route("/sink", get(internal::sink::list_sink))
         .fallback(problem::no_such_path)
-        .method_not_allowed_fallback(problem::wrong_method)
+        .method_not_allowed_fallback(methods::another_method)
         // Uploads stream under a limit of their own; JSON bodies are read by `answer::read_body`, under its limit.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(axum::middleware::map_response_with_state(
+        .layer(axum::middleware::from_fn_with_state(
+            api.clone(),
+            patience::serve_in_time,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
             api.clone(),
             headers::complete,
         ))

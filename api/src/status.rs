@@ -1,37 +1,43 @@
 //! Is it there (public-api §20), and the metrics.
 
 use axum::{
-    extract::{Query, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{Api, answer, problem::Problem};
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct Simple {
-    #[serde(default)]
-    simple: String,
-}
-
-/// `GET /`, `GET` or `POST /_status`: `ok` means that the database answers.
+/// `GET /`, `GET` or `POST /_status`: `ok` means that the database answers, unless it is only asked `simple`.
 pub(crate) async fn status(
     State(api): State<Api>,
-    query: Query<Simple>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    if !query.simple.is_empty() {
+    let query = query.unwrap_or_default();
+    let simple = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "simple");
+    if simple.is_some_and(|(_, value)| !value.is_empty()) {
         return Ok(answer::json(StatusCode::OK, &json!({"status": "ok"})));
     }
-    api.app.read().await.map_err(Problem::fault_old)?;
+    let version = app::status::database_version(&api.app)
+        .await
+        .map_err(Problem::fault_old)?;
     let body = json!({
         "status": "ok",
-        "build_time": null,
+        "build_time": api.settings.build_time,
         "git_commit": api.settings.git_commit,
-        "db_version": app::schema_version(),
+        "db_version": version,
         "db_bulk_version": null,
     });
+    Ok(answer::json(StatusCode::OK, &body))
+}
+
+/// `GET /_status/live-service-and-organisation-counts`
+pub(crate) async fn live_counts(State(api): State<Api>) -> Result<Response, Problem> {
+    let counts = app::status::live_counts(&api.app)
+        .await
+        .map_err(Problem::fault_old)?;
+    let body = json!({"organisations": counts.organisations, "services": counts.services});
     Ok(answer::json(StatusCode::OK, &body))
 }
 

@@ -2,6 +2,7 @@
 
 use domain::{NotificationId, ServiceId};
 use store::Vault;
+use uuid::Uuid;
 
 use crate::App;
 
@@ -14,6 +15,10 @@ pub struct Resealed {
     pub notifications: u64,
     /// API keys.
     pub api_keys: u64,
+    /// Texts that were received.
+    pub received_texts: u64,
+    /// Recipients' wishes to hear no more.
+    pub unsubscribe_requests: u64,
 }
 
 /// Seals with the newest key what is sealed with an older one. May be stopped and run again, and beside a running
@@ -22,6 +27,8 @@ pub async fn reseal(app: &App) -> Result<Resealed, store::Error> {
     Ok(Resealed {
         notifications: reseal_notifications(app).await?,
         api_keys: reseal_keys(app).await?,
+        received_texts: reseal_received_texts(app).await?,
+        unsubscribe_requests: reseal_unsubscribe_requests(app).await?,
     })
 }
 
@@ -62,6 +69,33 @@ async fn reseal_keys(app: &App) -> Result<u64, store::Error> {
         tx.commit().await?;
     }
     Ok(done)
+}
+
+async fn reseal_received_texts(app: &App) -> Result<u64, store::Error> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let mut tx = app.write().await?;
+        let vault = app.store.vault();
+        let (count, last) = store::inbound_sms::reseal(&mut tx, vault, after, AT_ONCE).await?;
+        tx.commit().await?;
+        done += count;
+        let Some(last) = last else { return Ok(done) };
+        after = last;
+    }
+}
+
+async fn reseal_unsubscribe_requests(app: &App) -> Result<u64, store::Error> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let mut tx = app.write().await?;
+        let vault = app.store.vault();
+        let (count, last) =
+            store::unsubscribe_requests::reseal(&mut tx, vault, after, AT_ONCE).await?;
+        tx.commit().await?;
+        done += count;
+        let Some(last) = last else { return Ok(done) };
+        after = last;
+    }
 }
 
 fn is_old(vault: &Vault, sealed: &[u8]) -> bool {

@@ -16,22 +16,26 @@ pub mod keyring;
 pub mod letters;
 pub mod limits;
 mod lingering;
+mod links;
 mod local_days;
 pub mod notifications;
 mod providers_in_use;
 pub mod queue_view;
 pub mod rates;
 pub mod receipts;
+pub mod received_texts;
 pub mod retention;
 pub mod schedule;
 mod sealed_files;
 pub mod services;
 mod settings;
 pub mod spreadsheets;
+pub mod status;
 pub mod tasks;
 pub mod template_previews;
 pub mod templates;
 pub mod tenants;
+pub mod unsubscribe;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -66,6 +70,7 @@ pub struct Parts {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) signals: Signals,
     pub(crate) keeper: group_commit::Keeper,
+    pub(crate) receipts: receipts::door::Door,
     pub(crate) tenants: tenants::Tenants,
     pub(crate) templates: templates::Templates,
     pub(crate) rates: rates::Known,
@@ -117,7 +122,9 @@ impl App {
             signals: signals.clone(),
             spent: spent.clone(),
         });
+        let receipts = receipts::door::Door::open(&store, &clock, &entropy, &signals);
         Self(Arc::new(Parts {
+            receipts,
             tenants: tenants::Tenants::new(),
             templates: templates::Templates::new(),
             rates: rates::Known::new(),

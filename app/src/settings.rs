@@ -52,6 +52,8 @@ pub struct Settings {
     pub files_root: String,
     /// The largest file by e-mail, in bytes.
     pub max_file_bytes: u64,
+    /// Where programs find this platform, for links in messages and for print providers. No slash at the end.
+    pub api_base_url: String,
     /// What a text fragment costs at home (public-api §14.2).
     pub sms_rate: Money,
     /// Whether letters with a test key wait for a receipt that is made up, instead of being delivered at once.
@@ -73,6 +75,7 @@ impl Default for Settings {
             admin_base_url: "http://127.0.0.1:6011".to_owned(),
             files_root: "http://127.0.0.1:6011".to_owned(),
             max_file_bytes: 2 << 20,
+            api_base_url: "http://127.0.0.1:6011".to_owned(),
             sms_rate: Money {
                 micropounds: 23_300,
             },

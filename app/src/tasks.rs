@@ -19,6 +19,8 @@ const DELIVER_LETTER: &str = "deliver_letter.v1";
 const PROCESS_JOB: &str = "process-job.v1";
 const PROCESS_INCOMPLETE_JOB: &str = "process-incomplete-jobs.v1";
 const PROCESS_MISSING_ROWS: &str = "process-missing-rows.v1";
+const SMS_RECEIPTS: &str = "process-sms-client-response.v1";
+const LETTER_RECEIPT: &str = "process-letter-callback.v1";
 const MADE_UP_RECEIPTS: &str = "made-up-receipts.v1";
 const RETURNED_LETTERS: &str = "process-returned-letters.v1";
 /// Fired by the clock.
@@ -53,6 +55,10 @@ const SEND_SMS: &str = "send-sms-tasks";
 const SEND_LETTER: &str = "send-letter-tasks";
 /// What keeps the rows of jobs.
 pub(crate) const JOBS: &str = "job-tasks";
+/// What hears the receipts of texts.
+pub(crate) const SMS_CALLBACKS: &str = "sms-callbacks";
+/// What hears the receipts of letters.
+pub(crate) const LETTER_CALLBACKS: &str = "letter-callbacks";
 const RESEARCH_MODE: &str = "research-mode-tasks";
 /// What the clock fires, and what is the platform's own.
 pub(crate) const PERIODIC: &str = "periodic-tasks";
@@ -74,6 +80,14 @@ pub const POOLS: &[Pool] = &[
     Pool {
         name: JOBS,
         workers: 4,
+    },
+    Pool {
+        name: SMS_CALLBACKS,
+        workers: 2,
+    },
+    Pool {
+        name: LETTER_CALLBACKS,
+        workers: 2,
     },
     Pool {
         name: RESEARCH_MODE,
@@ -104,6 +118,11 @@ struct OneJob {
 struct Expired {
     channel: Channel,
     before: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TextReceipts {
+    receipts: Vec<receipts::TextReceipt>,
 }
 
 /// The workers that hand over messages of this channel.
@@ -154,6 +173,43 @@ pub(crate) fn made_up_receipts(
         service,
         MADE_UP_RECEIPTS,
         &Ids { ids: ids.to_vec() },
+        now,
+    )
+}
+
+/// Record these receipts of texts. Whose texts they are is found out then, so they use nobody's turn.
+pub(crate) fn sms_receipts(
+    id: TaskId,
+    receipts: Vec<receipts::TextReceipt>,
+    now: Timestamp,
+) -> NewTask {
+    let nobody = Uuid::nil().into();
+    let payload = TextReceipts { receipts };
+    new(
+        id,
+        SMS_CALLBACKS,
+        Lane::Normal,
+        nobody,
+        SMS_RECEIPTS,
+        &payload,
+        now,
+    )
+}
+
+/// Record this receipt of a letter.
+pub(crate) fn letter_receipt(
+    id: TaskId,
+    receipt: &receipts::LetterReceipt,
+    now: Timestamp,
+) -> NewTask {
+    let nobody = Uuid::nil().into();
+    new(
+        id,
+        LETTER_CALLBACKS,
+        Lane::Normal,
+        nobody,
+        LETTER_RECEIPT,
+        receipt,
         now,
     )
 }
@@ -299,6 +355,18 @@ impl Work for App {
             PROCESS_MISSING_ROWS => {
                 with(task, async |OneJob { job }| {
                     jobs::process_missing_rows(self, task, job).await
+                })
+                .await
+            }
+            SMS_RECEIPTS => {
+                with(task, async |TextReceipts { receipts }| {
+                    receipts::process_texts(self, task, receipts).await
+                })
+                .await
+            }
+            LETTER_RECEIPT => {
+                with(task, async |receipt| {
+                    receipts::process_letter(self, task, receipt).await
                 })
                 .await
             }

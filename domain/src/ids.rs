@@ -63,6 +63,12 @@ fn shaped(time: Timestamp, tail: u128) -> Uuid {
     Uuid::from_u128(millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
 }
 
+/// When an id of the shape of version 7 was made; other ids do not say.
+pub fn minted_at(id: Uuid) -> Option<Timestamp> {
+    let millis = i64::try_from(id.as_u128() >> 80).expect("48 bits");
+    (id.get_version_num() == 7).then(|| Timestamp::from_unix_micros(millis * 1000))
+}
+
 /// The ids of all notifications that were accepted on `day` lie from the first bound up to, not including, the second.
 pub fn day_bounds(day: UtcDay) -> (Uuid, Uuid) {
     let lowest = |day: UtcDay| {

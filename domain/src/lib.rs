@@ -9,6 +9,7 @@ mod job;
 mod lane;
 mod notification;
 mod private;
+mod receipt;
 mod service;
 mod timestamp;
 mod words;
@@ -19,12 +20,13 @@ pub use ids::{
     ApiKeyId, CallbackId, DocumentId, FolderId, InboundNumberId, InboundSmsId, JobId, JobOrigin,
     LetterContactId, NotAnId, NotificationId, OrganisationId, ReplyToId, RetentionId, ServiceId,
     SmsSenderId, TaskId, TemplateFileId, TemplateId, UnsubscribeRequestId, UserId, day_bounds,
-    mint, parse_uuid,
+    mint, minted_at, parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;
 pub use notification::{Channel, KeyType, NotificationStatus, Postage};
 pub use private::Private;
+pub use receipt::{Reporter, refined};
 pub use service::{Allowance, Permission};
 pub use timestamp::{NotATimestamp, Timestamp, UtcDay};
 pub use words::UnknownWord;

@@ -110,6 +110,12 @@ impl NotificationStatus {
         }
     }
 
+    /// Whether a letter in this status becomes `delivered` when the printer says that it has left: he is believed also
+    /// where we had given it up, for it is on its way (letters §9 Build).
+    pub const fn may_be_despatched(self) -> bool {
+        matches!(self, Self::TechnicalFailure) || self.may_become(Self::Delivered)
+    }
+
     /// The statuses from which a message may become `next`.
     pub fn that_may_become(next: Self) -> impl Iterator<Item = Self> {
         Self::ALL

@@ -7,6 +7,7 @@
 pub mod client;
 pub mod commands;
 pub mod data_dir;
+mod doorway;
 pub mod measures;
 pub mod outside;
 pub mod roles;

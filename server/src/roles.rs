@@ -3,13 +3,12 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use clap::ValueEnum;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{measures, wiring::Platform};
+use crate::{doorway, measures, wiring::Platform};
 
 /// A part of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,7 +77,12 @@ pub fn start(
 ) -> AtWork {
     let mut parts = JoinSet::new();
     if let Some(listener) = listener {
-        parts.spawn(answer(listener, platform.router(), stop.clone()));
+        let patience = Duration::from_secs(platform.settings.http_header_timeout_seconds);
+        let (router, stop) = (platform.router(), stop.clone());
+        parts.spawn(async move {
+            doorway::serve(listener, router, patience, stop).await;
+            Ok(())
+        });
     }
     if roles.contains(&Role::Worker) {
         let runner = platform.app.runner(platform.queue_settings());
@@ -105,21 +109,6 @@ pub fn start(
         stop,
         parts,
     }
-}
-
-async fn answer(
-    listener: TcpListener,
-    router: axum::Router,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    // Answers are small and wanted at once.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .context("cannot answer HTTP any more")
 }
 
 impl AtWork {

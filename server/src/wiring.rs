@@ -149,7 +149,10 @@ impl Platform {
             internal_secrets: self.internal_secrets.clone(),
             trust_forwarded_proto: self.settings.trust_forwarded_proto,
             git_commit: option_env!("PILLARBOX_GIT_COMMIT").map(str::to_owned),
+            build_time: option_env!("PILLARBOX_BUILD_TIME").map(str::to_owned),
             metrics: Arc::new(measures::render),
+            serve_timeout: std::time::Duration::from_secs(self.settings.http_serve_timeout_seconds),
+            text_bringers: self.settings.received_texts.bringers(),
             sink: self.sink.clone(),
         };
         api::router(api::Api::new(self.app.clone(), settings))

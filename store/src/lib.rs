@@ -8,23 +8,28 @@
 pub mod api_keys;
 pub mod counters;
 mod db;
+pub mod despatches;
 mod dialect;
 pub mod documents;
 mod error;
 pub mod history;
 pub mod idempotency_keys;
+pub mod inbound_numbers;
+pub mod inbound_sms;
 pub mod jobs;
 pub mod letter_contacts;
 pub mod notifications;
 pub mod partitions;
 pub mod rates;
 pub mod returned_letters;
+mod sealed_rows;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;
 pub mod tasks;
 pub mod template_files;
 pub mod templates;
+pub mod unsubscribe_requests;
 pub mod users;
 mod vault;
 
@@ -86,6 +91,17 @@ impl Store {
     pub async fn close(&self) {
         self.db.close().await;
     }
+}
+
+/// The newest migration that the database has had.
+pub async fn migrated_to(session: &mut Session) -> Result<Option<i64>, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT max(version) AS version FROM _sqlx_migrations",
+            vec![],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| row.get("version"))
 }
 
 /// The newest migration that this program knows.

@@ -219,6 +219,8 @@ pub struct Notification {
     pub reply_to_text: Option<String>,
     /// Goes abroad.
     pub international: bool,
+    /// The prefix that is billed.
+    pub phone_prefix: Option<String>,
     /// How many times the home rate.
     pub rate_multiplier: Option<u32>,
     /// Fragments of a text, sheets of a letter; 0 until they are known.
@@ -257,8 +259,8 @@ impl Notification {
 
 const COLUMNS: &str = "id, service_id, job_id, job_row_number, template_id, template_version, key_type, \
                        notification_type, status, sealed, client_reference, reply_to_text, international, \
-                       rate_multiplier, billable_units, postage, reference, documents, created_by, created_at, sent_at, \
-                       updated_at, sent_by, problem";
+                       phone_prefix, rate_multiplier, billable_units, postage, reference, documents, created_by, created_at, \
+                       sent_at, updated_at, sent_by, problem";
 
 /// A message of a service.
 pub async fn find(
@@ -270,6 +272,20 @@ pub async fn find(
         .fetch_optional(
             format!("SELECT {COLUMNS} FROM notifications WHERE id = $2 AND service_id = $1"),
             args![service, id],
+        )
+        .await?;
+    row.as_ref().map(notification).transpose()
+}
+
+/// A message, whosever it is: for what comes in from outside, which knows the message and not the service.
+pub async fn find_whosever(
+    session: &mut Session,
+    id: NotificationId,
+) -> Result<Option<Notification>, Error> {
+    let row = session
+        .fetch_optional(
+            format!("SELECT {COLUMNS} FROM notifications WHERE id = $1"),
+            args![id],
         )
         .await?;
     row.as_ref().map(notification).transpose()
@@ -573,6 +589,7 @@ fn notification(row: &Row) -> Result<Notification, Error> {
         client_reference: row.get("client_reference")?,
         reply_to_text: row.get("reply_to_text")?,
         international: row.get("international")?,
+        phone_prefix: row.get("phone_prefix")?,
         rate_multiplier: count("rate_multiplier", row.get("rate_multiplier")?)?,
         billable_units: row.count(TABLE, "billable_units")?,
         postage: row.optional_word(TABLE, "postage")?,

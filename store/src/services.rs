@@ -205,6 +205,23 @@ async fn complete(session: &mut Session, row: &Row) -> Result<Service, Error> {
     })
 }
 
+/// How many services are live and count as such, and how many organisations have one (public-api §20).
+pub async fn count_live(session: &mut Session) -> Result<(u32, u32), Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT count(*) AS services, count(DISTINCT organisation_id) AS organisations FROM services \
+             WHERE active AND NOT restricted AND count_as_live",
+            args![],
+        )
+        .await?;
+    row.map_or(Ok((0, 0)), |row| {
+        Ok((
+            row.count("services", "services")?,
+            row.count("services", "organisations")?,
+        ))
+    })
+}
+
 /// Makes a person a member of a service's team.
 pub async fn add_member(tx: &mut Tx, service: ServiceId, user: UserId) -> Result<(), Error> {
     tx.execute(

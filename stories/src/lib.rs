@@ -17,4 +17,6 @@ pub use outside::{ManualClock, SeededEntropy};
 pub use providers::{FakeEmail, FakeSms, Gate, Mood};
 pub use recipient::{Page, Recipient};
 pub use service::{Council, Key};
-pub use world::{Answer, Door, INTERNAL_CLIENT, INTERNAL_SECRET, World};
+pub use world::{
+    Answer, BRINGER_PASSWORD, Door, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, World,
+};

@@ -27,6 +27,11 @@ pub const INTERNAL_CLIENT: &str = "notify-admin";
 /// Their secret.
 pub const INTERNAL_SECRET: &str = "an internal secret of the stories";
 
+/// The name that MMG signs in with when it brings texts.
+pub const MMG_USER: &str = "mmg of the stories";
+/// The password of those who bring texts.
+pub const BRINGER_PASSWORD: &str = "a password of the stories";
+
 /// Everything around and inside a platform.
 #[derive(Debug)]
 pub struct World {
@@ -59,6 +64,8 @@ pub struct Answer {
     pub json: Value,
     /// Its body as it came.
     pub bytes: Bytes,
+    /// Its body as text.
+    pub text: String,
 }
 
 impl Answer {
@@ -331,6 +338,16 @@ impl Door {
                 internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
                 trust_forwarded_proto: false,
                 git_commit: None,
+                build_time: None,
+                serve_timeout: Duration::from_secs(30),
+                text_bringers: api::TextBringers {
+                    mmg_users: vec![MMG_USER.to_owned().into()],
+                    mmg_passwords: vec![
+                        "an old password".to_owned().into(),
+                        BRINGER_PASSWORD.to_owned().into(),
+                    ],
+                    firetext_passwords: vec![BRINGER_PASSWORD.to_owned().into()],
+                },
                 metrics: Arc::new(String::new),
                 sink: None,
             },
@@ -368,6 +385,7 @@ impl Door {
             status: head.status,
             headers: head.headers,
             json,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
             bytes,
         }
     }

@@ -1,8 +1,11 @@
-//! Who calls: a service with one of its keys, or an internal client (public-api §3).
+//! Who calls: a service with one of its keys, an internal client, or a provider that brings
+//! us texts (public-api §3, §22.2).
 
 mod internal;
+mod provider;
 mod service;
 mod token;
 
 pub(crate) use internal::{Internal, InternalV2};
+pub(crate) use provider::sign_in;
 pub(crate) use service::ServiceKey;

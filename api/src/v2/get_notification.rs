@@ -24,6 +24,6 @@ pub(crate) async fn get_notification(
     let root = answer::url_root(&api, &headers);
     Ok(answer::raw_json(
         StatusCode::OK,
-        &Notification::new(&shown, &root),
+        &Notification::new(&api.app, &shown, &root),
     ))
 }

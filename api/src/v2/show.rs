@@ -1,6 +1,9 @@
 //! A message as GET shows it (public-api §14).
 
-use app::notifications::{Cost, Shown};
+use app::{
+    App,
+    notifications::{Cost, Shown},
+};
 use domain::{Channel, NotificationId, Postage, TemplateId, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -48,7 +51,7 @@ struct Template {
 }
 
 impl Notification {
-    pub(super) fn new(shown: &Shown, root: &str) -> Self {
+    pub(super) fn new(app: &App, shown: &Shown, root: &str) -> Self {
         let notification = &shown.notification;
         let recipient = || Some(shown.contents.recipient.reveal().clone());
         let is_letter = notification.channel == Channel::Letter;
@@ -81,7 +84,7 @@ impl Notification {
             line_4: line("address line 4"),
             line_5: line("address line 5"),
             line_6: line("address line 6"),
-            one_click_unsubscribe_url: shown.contents.unsubscribe_url.clone(),
+            one_click_unsubscribe_url: shown.one_click_unsubscribe_url(app),
             phone_number: (notification.channel == Channel::Sms)
                 .then(recipient)
                 .flatten(),

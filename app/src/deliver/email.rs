@@ -9,7 +9,7 @@ use providers::Email;
 use store::notifications::Notification;
 
 use super::{Batch, RETRY_DELAY, Step, failed, handed, moment, refused};
-use crate::{App, Tenant, receipts, templates, templates::Text};
+use crate::{App, Tenant, receipts, templates, templates::Text, unsubscribe};
 
 /// How many e-mails can usefully be handed over at once.
 pub(super) fn at_once(app: &App) -> usize {
@@ -68,11 +68,15 @@ async fn render(
         message.template_version,
     )
     .await?;
-    let Some(Text::Email(text)) = prepared.as_deref().map(|prepared| &prepared.text) else {
+    let Some(prepared) = prepared else {
+        return Ok(None);
+    };
+    let Text::Email(text) = &prepared.text else {
         return Ok(None);
     };
     let contents = message.open(app.store.vault())?;
     let values = Values::from_json(contents.personalisation.reveal());
+    let unsubscribe_url = unsubscribe::url(app, message, &contents, &prepared);
     let service = &tenant.service;
     let brand = Brand {
         name: Some(service.name.clone()),
@@ -92,7 +96,7 @@ async fn render(
         subject: text.subject(&values),
         plain_body: text.plain_body(&values),
         html_body: text.html_page(&values, &branding),
-        unsubscribe_url: contents.unsubscribe_url,
+        unsubscribe_url,
     }))
 }
 

@@ -8,7 +8,7 @@
 
 mod email;
 mod letter;
-mod sms;
+pub(crate) mod sms;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

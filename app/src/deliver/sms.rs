@@ -110,6 +110,16 @@ async fn render(
     Ok(Some(Rendered { sms, fragments }))
 }
 
+/// How many fragments a text has, if its template is still there: for one whose hand-over could not be recorded.
+pub(crate) async fn fragments(
+    app: &App,
+    tenant: &Tenant,
+    message: &Notification,
+) -> Result<Option<u32>, std::sync::Arc<store::Error>> {
+    let rendered = render(app, tenant, message, message.created_at).await?;
+    Ok(rendered.map(|rendered| rendered.fragments))
+}
+
 fn broken(message: &Notification) -> Step {
     let why = format!(
         "there is no text message template {} any more",

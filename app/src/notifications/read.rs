@@ -6,7 +6,7 @@ use content::placeholders::Values;
 use domain::{Channel, NotificationId, NotificationStatus, Postage, ServiceId, Timestamp, UserId};
 use store::notifications::{Contents, Filter, Notification};
 
-use crate::{App, Money, Prepared, letters, rates, rates::Rates, templates};
+use crate::{App, Money, Prepared, letters, rates, rates::Rates, templates, unsubscribe};
 
 /// A message as it is shown.
 #[derive(Debug)]
@@ -31,6 +31,11 @@ impl Shown {
     /// The rendered subject; texts have none.
     pub fn subject(&self) -> Option<String> {
         self.template.subject(&self.values())
+    }
+
+    /// Where one click unsubscribes its recipient, if anywhere (public-api §14).
+    pub fn one_click_unsubscribe_url(&self, app: &App) -> Option<String> {
+        unsubscribe::url(app, &self.notification, &self.contents, &self.template)
     }
 
     /// The values it was made with, found by their names however these are spelt.

@@ -51,6 +51,13 @@ impl Permissions {
     };
 }
 
+/// Whether receipts are to be believed for messages abroad that were billed under this dialling prefix: only where the
+/// table says that somebody there reports delivery (workers §9.1).
+pub fn reports_delivery(prefix: &str) -> bool {
+    let rate = prefix.parse().ok().and_then(rates::rate_of);
+    rate.is_some_and(|rate| rate.reports_delivery)
+}
+
 impl PhoneNumber {
     /// Reads a number that a message is to be sent to (§2.2), whoever may send to it.
     pub fn parse(text: &str) -> Result<Self, PhoneError> {

@@ -11,6 +11,8 @@ pub(super) struct Rate {
     pub(super) multiplier: u32,
     /// Senders with letters in their name cannot be used at all.
     pub(super) needs_numeric_sender: bool,
+    /// Somebody there says whether a message has arrived.
+    pub(super) reports_delivery: bool,
 }
 
 /// The rate of a dialling prefix, if one is set.
@@ -34,6 +36,10 @@ static RATES: LazyLock<HashMap<u16, Rate>> = LazyLock::new(|| {
                 Rate {
                     multiplier: entry.rate_multiplier,
                     needs_numeric_sender,
+                    reports_delivery: entry
+                        .attributes
+                        .dlr
+                        .is_some_and(|dlr| dlr.eq_ignore_ascii_case("yes")),
                 },
             )
         })
@@ -49,6 +55,7 @@ struct RateEntry {
 #[derive(Deserialize)]
 struct Attributes {
     alpha: Option<String>,
+    dlr: Option<String>,
 }
 
 #[cfg(test)]

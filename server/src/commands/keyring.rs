@@ -53,14 +53,19 @@ async fn add_key(settings: &Settings) -> anyhow::Result<()> {
 
 fn print(place: &Place, key: u32, done: Resealed) {
     if place.json {
-        return say_json(
-            &json!({"key": key, "notifications": done.notifications, "api_keys": done.api_keys}),
-        );
+        return say_json(&json!({
+            "key": key,
+            "notifications": done.notifications,
+            "api_keys": done.api_keys,
+            "received_texts": done.received_texts,
+            "unsubscribe_requests": done.unsubscribe_requests,
+        }));
     }
     say(format!(
         "sealed {} and {} anew with key {key}\n\
          A running platform takes the new key within ten seconds; run `pillarbox keyring reseal` once more after that, \
-         and wait a day, before an older key is taken out of the file: idempotency keys are remembered with it.",
+         and wait a day, before an older key is taken out of the file: idempotency keys are remembered with it. Links in \
+         e-mails and letters that were made with it work for a year, and no longer than it stays in the file.",
         count(done.notifications, "message"),
         count(done.api_keys, "API key"),
     ));

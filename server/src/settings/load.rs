@@ -163,6 +163,11 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.lease_seconds == 0 {
         bail!("the setting lease_seconds must be at least 1");
     }
+    if settings.http_serve_timeout_seconds == 0 || settings.http_header_timeout_seconds == 0 {
+        bail!(
+            "the settings http_serve_timeout_seconds and http_header_timeout_seconds must be at least 1"
+        );
+    }
     if settings.database_connections == 0 {
         bail!("the setting database_connections must be at least 1");
     }

@@ -68,6 +68,14 @@ described! {
         /// Where people find the admin pages, without a slash at the end; some error texts name it. Without it, the
         /// platform's own address.
         pub admin_base_url: Option<String> = None,
+        /// Where programs reach this platform from outside, without a slash at the end: links in e-mails begin with it,
+        /// and print providers report to it. Without it, the platform's own address.
+        pub api_base_url: Option<String> = None,
+        /// How long, in seconds, a request may take before its caller is told that it took too long.
+        pub http_serve_timeout_seconds: u64 = 30,
+        /// How long, in seconds, a connection may take to bring the headers of its next request; then it is closed.
+        /// Idle connections are closed by it too, so let a proxy drop its own sooner.
+        pub http_header_timeout_seconds: u64 = 15,
         /// What a fragment of a text message costs, in millionths of a pound. Set it to what your provider takes.
         pub sms_rate_micropounds: i64 = 23_300,
         /// The time zone in which a day begins and ends, by its name in the tz database. Days count for retention,
@@ -97,6 +105,8 @@ described! {
         pub workers: Workers,
         /// Who takes messages from us.
         pub providers: Providers,
+        /// What providers sign in with when they bring us texts.
+        pub received_texts: ReceivedTexts,
     }
 }
 
@@ -131,6 +141,38 @@ described! {
 }
 
 described! {
+    /// What providers sign in with, by Basic authentication, when they bring us the texts that people write to our
+    /// services' numbers. Several values are separated by commas, so that one can be changed while the other works.
+    pub struct ReceivedTexts {
+        /// The names that MMG may sign in with. Without one, it cannot.
+        pub mmg_users: Option<Secret> = None,
+        /// The passwords of MMG.
+        pub mmg_passwords: Option<Secret> = None,
+        /// The passwords of Firetext, whose name is `notify`. Without one, it cannot sign in.
+        pub firetext_passwords: Option<Secret> = None,
+    }
+}
+
+impl ReceivedTexts {
+    /// The same as the HTTP side takes them.
+    pub(crate) fn bringers(&self) -> api::TextBringers {
+        api::TextBringers {
+            mmg_users: listed(self.mmg_users.as_ref()),
+            mmg_passwords: listed(self.mmg_passwords.as_ref()),
+            firetext_passwords: listed(self.firetext_passwords.as_ref()),
+        }
+    }
+}
+
+fn listed(text: Option<&Secret>) -> Vec<domain::Private<String>> {
+    let all = text.map(Secret::expose).unwrap_or_default().split(',');
+    all.map(str::trim)
+        .filter(|one| !one.is_empty())
+        .map(|one| one.to_owned().into())
+        .collect()
+}
+
+described! {
     /// How many tasks each pool of workers has in hand at once; a delivery task is about a hundred messages.
     pub struct Workers {
         /// Deliveries of e-mails. Raise it when e-mails wait while the provider is idle.
@@ -141,6 +183,10 @@ described! {
         pub send_letter_tasks: u32 = 2,
         /// Spreadsheets whose rows are being kept. Raise it when many services send large jobs at the same time.
         pub job_tasks: u32 = 4,
+        /// Receipts of texts that are recorded. One task is up to a hundred of them.
+        pub sms_callbacks: u32 = 2,
+        /// Receipts of letters that are recorded.
+        pub letter_callbacks: u32 = 2,
         /// Receipts that are made up for test keys and simulated recipients.
         pub research_mode_tasks: u32 = 2,
         /// What the clock starts.
@@ -166,6 +212,8 @@ impl Workers {
             "send-sms-tasks" => self.send_sms_tasks,
             "send-letter-tasks" => self.send_letter_tasks,
             "job-tasks" => self.job_tasks,
+            "sms-callbacks" => self.sms_callbacks,
+            "letter-callbacks" => self.letter_callbacks,
             "research-mode-tasks" => self.research_mode_tasks,
             "periodic-tasks" => self.periodic_tasks,
             _ => pool.workers,
@@ -236,6 +284,10 @@ impl Settings {
                 |root| root.trim_end_matches('/').to_owned(),
             ),
             max_file_bytes: self.file_downloads.max_bytes,
+            api_base_url: self
+                .api_base_url
+                .clone()
+                .unwrap_or_else(|| format!("http://{}", self.listen)),
             sms_rate: app::Money {
                 micropounds: self.sms_rate_micropounds,
             },
@@ -266,6 +318,8 @@ mod tests {
             job_tasks: 94,
             research_mode_tasks: 95,
             periodic_tasks: 96,
+            sms_callbacks: 97,
+            letter_callbacks: 98,
         };
         assert!(
             workers.pools().iter().all(|pool| pool.workers > 90),
@@ -281,6 +335,22 @@ mod tests {
     }
 
     #[test]
+    fn several_passwords_are_separated_by_commas() {
+        let received_texts = ReceivedTexts {
+            firetext_passwords: Some("old, new,".into()),
+            ..ReceivedTexts::default()
+        };
+        let bringers = received_texts.bringers();
+        let passwords: Vec<_> = bringers
+            .firetext_passwords
+            .iter()
+            .map(|one| one.reveal().as_str())
+            .collect();
+        assert_eq!(passwords, ["old", "new"]);
+        assert!(bringers.mmg_passwords.is_empty());
+    }
+
+    #[test]
     fn settings_print_no_secret() {
         let settings = Settings {
             database: Some("postgres://ada:hunter2@db/pillarbox".into()),
@@ -289,6 +359,10 @@ mod tests {
             file_downloads: FileDownloads {
                 service_token: Some("hunter2".into()),
                 ..FileDownloads::default()
+            },
+            received_texts: ReceivedTexts {
+                mmg_passwords: Some("hunter2".into()),
+                ..ReceivedTexts::default()
             },
             ..Settings::default()
         };

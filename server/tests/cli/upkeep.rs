@@ -157,7 +157,9 @@ fn a_new_key_seals_everything_anew_while_the_platform_runs() {
     let rotated = platform.answer(&["keyring", "rotate"]);
     assert_eq!(
         rotated[0],
-        json!({"key": 2, "notifications": 200, "api_keys": 3})
+        json!({
+            "key": 2, "notifications": 200, "api_keys": 3, "received_texts": 0, "unsubscribe_requests": 0,
+        })
     );
     let again = platform.answer(&["keyring", "reseal"]).remove(0);
     assert_eq!(

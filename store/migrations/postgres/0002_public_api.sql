@@ -89,6 +89,17 @@ CREATE TABLE returned_letters (
 -- The returned letters of a service, newest first.
 CREATE INDEX returned_letters_of_service ON returned_letters (service_id, reported_at);
 
+-- Letters that have left the printer, who is paid by that day (a local one, in days since 1 January 1970).
+CREATE TABLE letter_despatches (
+    notification_id uuid NOT NULL PRIMARY KEY,
+    service_id uuid NOT NULL REFERENCES services (id),
+    despatched_on bigint NOT NULL,
+    cost_threshold text NOT NULL
+);
+
+-- What was despatched on a day.
+CREATE INDEX letter_despatches_by_day ON letter_despatches (despatched_on);
+
 -- Numbers at which texts are received.
 CREATE TABLE inbound_numbers (
     id uuid NOT NULL PRIMARY KEY,
@@ -116,6 +127,9 @@ CREATE TABLE inbound_sms (
 
 -- GET /v2/received-text-messages: those of a service, newest first.
 CREATE INDEX inbound_sms_of_service ON inbound_sms (service_id, created_at);
+-- A text that a provider brings twice is kept once.
+CREATE UNIQUE INDEX inbound_sms_once ON inbound_sms (provider, provider_reference)
+    WHERE provider_reference IS NOT NULL;
 
 -- Where a service wants to be told: one of each kind.
 CREATE TABLE service_callbacks (

@@ -9,7 +9,7 @@ use axum::{
     http::Request,
 };
 use files::Files;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stories::{INTERNAL_CLIENT, INTERNAL_SECRET, SeededEntropy, World};
 use tower::ServiceExt as _;
 
@@ -60,6 +60,9 @@ async fn upload_under(
             internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
             trust_forwarded_proto: false,
             git_commit: None,
+            build_time: None,
+            serve_timeout: std::time::Duration::from_secs(30),
+            text_bringers: api::TextBringers::default(),
             metrics: Arc::new(String::new),
             sink: None,
         },
@@ -109,5 +112,52 @@ async fn a_file_that_is_too_large_or_has_too_many_rows_is_refused_in_words() {
             .contains("20 rows are more than a file may have"),
         "{answer}"
     );
+    world.end().await;
+}
+
+/// The same platform, which has this patience with a request.
+fn with_patience(world: &World, serve_timeout: std::time::Duration) -> axum::Router {
+    let settings = api::Settings {
+        internal_client_id: INTERNAL_CLIENT.to_owned(),
+        internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
+        trust_forwarded_proto: false,
+        git_commit: None,
+        build_time: None,
+        serve_timeout,
+        text_bringers: api::TextBringers::default(),
+        metrics: Arc::new(String::new),
+        sink: None,
+    };
+    api::router(Api::new(world.app.clone(), settings))
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_told_so_in_the_words_of_its_group() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let router = with_patience(&world, std::time::Duration::from_millis(50));
+    let asked = async |path: &str| {
+        // A body that never ends.
+        let body = futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+        let request = Request::post(path)
+            .header("authorization", &token)
+            .body(Body::from_stream(body))
+            .unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let has_headers = answer.headers().contains_key("x-b3-traceid");
+        assert!(has_headers, "{path}: errors carry the headers too");
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        (status, body)
+    };
+    let text = "Timeout serving request";
+    let v2 = json!({
+        "errors": [{"error": "SoftEventletTimeout", "message": text}], "status_code": 504,
+    });
+    assert_eq!(asked("/v2/notifications/sms").await, (504, v2));
+    let old = json!({"message": text, "result": "error"});
+    assert_eq!(asked("/notifications/sms/mmg").await, (504, old));
     world.end().await;
 }

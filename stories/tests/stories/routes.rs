@@ -17,6 +17,7 @@ fn filled(path: &str) -> String {
         "{task}",
         "{document}",
         "{file}",
+        "{token}",
     ]
     .iter()
     .fold(path.replace("{version}", "1"), |path, part| {
@@ -52,6 +53,23 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                     403,
                     "{method} {path} answers an internal client"
                 );
+            }
+            Callers::Provider => {
+                assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
+                for stranger in [&service, &internal] {
+                    let answered = status(Some(stranger)).await;
+                    assert_eq!(answered, 403, "{method} {path} answers a stranger");
+                }
+            }
+            Callers::Reporter => assert_eq!(status(None).await, 400, "{method} {path}"),
+            Callers::LinkHolder => {
+                for stranger in [None, Some(&*service), Some(&*internal)] {
+                    let answered = status(stranger).await;
+                    assert!(
+                        [403, 404].contains(&answered),
+                        "{method} {path} answers a stranger"
+                    );
+                }
             }
             Callers::Internal => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
@@ -148,5 +166,165 @@ async fn unknown_paths_and_wrong_methods_are_told_so_in_the_old_shape() {
         assert_eq!(wrong.headers[name], value, "errors carry the headers too");
     }
     assert_eq!(wrong.headers["x-b3-traceid"].len(), 32);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_ids_of_its_request_or_new_ones() {
+    let world = World::new().await;
+    let ids = async |headers: &[(&str, &str)]| {
+        let answer = world
+            .ask_with("GET", "/_status?simple=1", headers, "")
+            .await;
+        let text = |name| answer.headers[name].to_str().unwrap().to_owned();
+        (text("x-b3-traceid"), text("x-b3-spanid"))
+    };
+    let (trace, span) = ids(&[]).await;
+    assert!(trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert!(span.starts_with("self-") && span.len() == 21, "{span}");
+    assert_ne!(ids(&[]).await.0, trace, "new ones each time");
+
+    let amazon = [("x-amzn-trace-id", "Root=1"), ("x-amz-cf-id", "front")];
+    assert_eq!(ids(&amazon[..1]).await.0, "Root=1");
+    assert_eq!(ids(&amazon).await.0, "front");
+    let all = [
+        amazon[0],
+        amazon[1],
+        ("x-b3-traceid", "t"),
+        ("x-b3-spanid", "s"),
+    ];
+    assert_eq!(ids(&all).await, ("t".to_owned(), "s".to_owned()));
+    assert_eq!(ids(&[("x-b3-traceid", ""), amazon[0]]).await.0, "Root=1");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn every_route_says_how_it_may_be_asked_to_those_who_may_ask_it() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let service = world.token(&council.id.to_string(), &council.normal.secret);
+    let internal = world.token(stories::INTERNAL_CLIENT, stories::INTERNAL_SECRET);
+    for (method, path, callers) in ROUTES {
+        let url = filled(path);
+        let authorization = match callers {
+            Callers::Service => Some(&*service),
+            Callers::Internal => Some(&*internal),
+            _ => None,
+        };
+        if authorization.is_some() {
+            let nobody = world.ask("OPTIONS", &url, None, "").await;
+            assert_eq!(nobody.status, 401, "OPTIONS {path} answers nobody");
+        }
+        let answer = world.ask("OPTIONS", &url, authorization, "").await;
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.text),
+            (200, ""),
+            "OPTIONS {path}"
+        );
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+        let allowed = answer.headers["allow"].to_str().unwrap();
+        assert!(
+            allowed.contains(method) && allowed.ends_with("OPTIONS"),
+            "{path}: {allowed}"
+        );
+        assert_eq!(
+            allowed.contains("HEAD"),
+            allowed.contains("GET"),
+            "{path}: {allowed}"
+        );
+        let wrong = world.ask("PATCH", &url, None, "").await;
+        assert_eq!(
+            (wrong.status.as_u16(), &wrong.headers["allow"]),
+            (405, &answer.headers["allow"])
+        );
+    }
+    let list = world
+        .ask("OPTIONS", "/v2/notifications", Some(&service), "")
+        .await;
+    assert_eq!(list.headers["allow"], "HEAD, GET, OPTIONS");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_without_its_body() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let service = world.token(&council.id.to_string(), &council.normal.secret);
+    for path in [
+        "/",
+        "/_status",
+        "/v2/notifications",
+        "/v2/received-text-messages",
+    ] {
+        let get = world.ask("GET", path, Some(&service), "").await;
+        let head = world.ask("HEAD", path, Some(&service), "").await;
+        assert_eq!((head.status, &*head.text), (get.status, ""), "{path}");
+        assert_eq!(
+            head.headers["content-type"], get.headers["content-type"],
+            "{path}"
+        );
+    }
+    assert_eq!(
+        world
+            .ask("HEAD", "/v2/notifications", None, "")
+            .await
+            .status,
+        401
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_line_or_a_header_that_is_too_long_is_turned_away() {
+    let world = World::new().await;
+    let long = format!("/_status?simple={}", "x".repeat(4094));
+    for (path, headers) in [
+        (&*long, vec![]),
+        ("/_status", vec![("x-long", "x".repeat(8200))]),
+    ] {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
+        let answer = world.ask_with("GET", path, &headers, "").await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+    }
+    let fits = format!("/_status?simple={}", "x".repeat(4000));
+    assert_eq!(world.ask("GET", &fits, None, "").await.status, 200);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_status_says_what_the_database_is_and_how_many_services_are_live() {
+    let world = World::new().await;
+    let status = world.ask("GET", "/_status", None, "").await;
+    assert_eq!(status.json["db_version"], app::schema_version());
+    for key in ["build_time", "git_commit", "db_bulk_version"] {
+        assert!(status.json.as_object().unwrap().contains_key(key), "{key}");
+    }
+    let simple = world
+        .ask("POST", "/_status?simple=1&simple=", None, "")
+        .await;
+    assert_eq!(simple.json, json!({"status": "ok"}));
+
+    let counts = async || {
+        let path = "/_status/live-service-and-organisation-counts";
+        world.ask("GET", path, None, "").await.json
+    };
+    assert_eq!(counts().await, json!({"organisations": 0, "services": 0}));
+    let trial = world.service("Riverside Council").await;
+    let live = world.service("Hilltop Council").await;
+    assert_eq!(counts().await, json!({"organisations": 0, "services": 2}));
+    for (council, change) in [
+        (&trial, json!({"restricted": true})),
+        (&live, json!({"active": false})),
+    ] {
+        let path = format!("/service/{}", council.id);
+        world
+            .ask_internally("POST", &path, change.to_string())
+            .await;
+    }
+    assert_eq!(counts().await, json!({"organisations": 0, "services": 0}));
     world.end().await;
 }

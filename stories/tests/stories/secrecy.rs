@@ -2,6 +2,7 @@
 
 use std::{io::Write as _, path::Path, sync::Arc};
 
+use domain::{Clock as _, InboundSmsId};
 use serde_json::json;
 use store::Vault;
 use stories::{SeededEntropy, World};
@@ -40,6 +41,23 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
             "phone number,name,day\n07700900987,Grace-Hopper,Friday\n",
         )
         .await;
+    let now = world.clock.now();
+    let text = store::inbound_sms::InboundSms {
+        id: InboundSmsId::mint(now, world.app.entropy()),
+        service_id: council.id,
+        notify_number: "07700900600".to_owned(),
+        user_number: "447700900911".to_owned().into(),
+        content: "Analytical-Engine".to_owned().into(),
+        provider: "mmg".to_owned(),
+        provider_reference: None,
+        provider_date: now,
+        created_at: now,
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    store::inbound_sms::insert(&mut tx, world.app.store().vault(), &text)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
     world.run_tasks().await;
     let directory = world.database_file().parent().unwrap().to_owned();
     assert!(
@@ -52,6 +70,8 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
         "07700900987",
         "447700900987",
         "Grace-Hopper",
+        "447700900911",
+        "Analytical-Engine",
         &council.normal.secret,
     ] {
         assert!(

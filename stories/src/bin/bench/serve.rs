@@ -35,6 +35,9 @@ pub(crate) async fn serve(ground: &Ground) -> Result<()> {
         internal_secrets: Vec::new(),
         trust_forwarded_proto: false,
         git_commit: None,
+        build_time: None,
+        serve_timeout: std::time::Duration::from_secs(30),
+        text_bringers: api::TextBringers::default(),
         metrics: Arc::new(move || metrics.render()),
         sink: None,
     };

@@ -9,6 +9,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request as HttpRequest},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Clock as _;
 use serde_json::Value;
 use stories::{FakeFileService, World};
@@ -57,6 +58,13 @@ impl<'a> Platform<'a> {
             internal_secrets: vec![text("admin_client_secret").into()],
             trust_forwarded_proto: false,
             git_commit: None,
+            build_time: None,
+            serve_timeout: std::time::Duration::from_secs(30),
+            text_bringers: api::TextBringers {
+                mmg_users: vec![text("mmg_inbound_username").into()],
+                mmg_passwords: vec![text("mmg_inbound_password").into()],
+                firetext_passwords: vec![text("firetext_inbound_password").into()],
+            },
             metrics: Arc::new(String::new),
             sink: None,
         };
@@ -77,6 +85,7 @@ impl<'a> Platform<'a> {
     pub(super) async fn try_case(&self, case: &Case) -> Result<(), String> {
         let mut tokens = Tokens {
             fixtures: self.fixtures,
+            app: &self.world.app,
             now: self.world.clock.now(),
             base: BASE,
             admin_base_url: &self.world.app.settings.admin_base_url,
@@ -260,8 +269,13 @@ fn authorization(case: &Case, tokens: &Tokens<'_>) -> Result<Option<String>, Str
         Some("raw") => Ok(Some(
             tokens.fill(auth["header"].as_str().unwrap_or_default())?,
         )),
-        Some("jwt") => Ok(Some(format!("Bearer {}", tokens.described_jwt(auth)?))),
         Some("admin") => Ok(Some(format!("Bearer {}", tokens.internal_jwt()?))),
+        Some("basic") => {
+            let text = |name: &str| tokens.fill(auth[name].as_str().unwrap_or_default());
+            let pair = format!("{}:{}", text("username")?, text("password")?);
+            Ok(Some(format!("Basic {}", STANDARD.encode(pair))))
+        }
+        Some("jwt") => Ok(Some(format!("Bearer {}", tokens.described_jwt(auth)?))),
         other => Err(format!(
             "asking as {other:?} comes with the routes that take it"
         )),

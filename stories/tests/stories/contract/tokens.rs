@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use app::fixtures::Fixtures;
+use app::{App, fixtures::Fixtures};
 use domain::Timestamp;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
 /// What the tokens of one case stand for.
 pub(super) struct Tokens<'a> {
+    pub(super) app: &'a App,
     pub(super) fixtures: &'a Fixtures,
     pub(super) now: Timestamp,
     pub(super) base: &'a str,
@@ -107,6 +108,16 @@ impl Tokens<'_> {
                 .map(|key| key.secret.clone())
                 .ok_or_else(unknown),
             "jwt" => self.jwt(name),
+            "signed" => {
+                let id = self.fixtures.id(name)?;
+                let letter = id.parse().map_err(|_| unknown())?;
+                Ok(app::receipts::letter_status_token(self.app, letter))
+            }
+            "unsub_token" => Ok(app::unsubscribe::token(self.app, name, self.now)),
+            "unsub_token_expired" => {
+                let then = self.now.minus(Duration::from_hours(24 * 366));
+                Ok(app::unsubscribe::token(self.app, name, then))
+            }
             "cfg" if name == "admin_base_url" => Ok(self.admin_base_url.to_owned()),
             "cfg" => self.fixtures.config[name]
                 .as_str()

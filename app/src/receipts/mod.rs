@@ -1,5 +1,9 @@
-//! Hearing back. Receipts of providers come with part 5 of the roadmap; here are those that are made up for messages
-//! sent with a test key, so that they show every later state while nothing leaves the system (public-api §12.5).
+//! Hearing back: receipts of providers (texts, letters), and here those that are made up for messages sent with
+//! a test key, so that they show every later state while nothing leaves the system (public-api §12.5).
+
+pub(crate) mod door;
+mod letters;
+mod texts;
 
 use domain::{KeyType, NotificationId, NotificationStatus, Timestamp};
 use queue::{Task, Verdict};
@@ -7,6 +11,47 @@ use store::notifications::{Notification, Outcome};
 use tracing::warn;
 
 use crate::App;
+
+pub use door::HearError;
+pub(crate) use letters::process as process_letter;
+pub use letters::{
+    CostThreshold, LetterReceipt, LetterWord, hear_letter, letter_status_token, letter_status_url,
+    read_letter_status_token,
+};
+pub(crate) use texts::process as process_texts;
+pub use texts::{TextReceipt, hear_text};
+
+/// How long a message is looked for that a receipt names and that is not there, if its id says that it is young: a
+/// receipt may overtake what it is about, and is kept until then.
+const OVERTAKES_BY: std::time::Duration = std::time::Duration::from_mins(5);
+/// How long between two looks.
+const LOOK_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_mins(1);
+/// How often a receipt is tried again when it is itself what fails (workers §9.1).
+const MAX_RETRIES: u32 = 5;
+const RETRY_DELAY: std::time::Duration = std::time::Duration::from_mins(5);
+const STORE_DELAY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Whether a message that is not there may still come: its id carries its time.
+fn may_still_come(id: NotificationId, now: Timestamp) -> bool {
+    domain::minted_at(id.as_uuid())
+        .is_some_and(|minted| minted <= now && now.since(minted) < OVERTAKES_BY)
+}
+
+/// What to do with a task of receipts that the store failed: a fault that passes is waited for, any other is tried
+/// again a few times.
+fn failed(fault: &store::Error, task: &Task, now: Timestamp) -> Verdict {
+    warn!(
+        error = fault as &dyn std::error::Error,
+        "cannot record receipts, will try again"
+    );
+    if fault.is_passing() {
+        Verdict::RetryAt(now.plus(STORE_DELAY))
+    } else if task.taken().attempt < MAX_RETRIES {
+        Verdict::Retry(RETRY_DELAY)
+    } else {
+        Verdict::GiveUp(fault.to_string())
+    }
+}
 
 /// Who takes messages that are only pretended to be sent.
 const PRETENCE: &str = "test";

@@ -1,0 +1,275 @@
+//! Receipts of the print provider (public-api §22.3, letters §9). What it says of a letter and that it has left are
+//! recorded in one transaction.
+
+use content::letter_timings::to_london;
+use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
+use queue::{Enqueue as _, NewTask, Task, Verdict};
+use serde::{Deserialize, Serialize};
+use store::{
+    Tx,
+    despatches::{self, Despatch},
+    notifications::{Notification, Outcome},
+};
+use tracing::{error, info, warn};
+
+use super::{LOOK_AGAIN_AFTER, MAX_RETRIES, failed, may_still_come};
+use crate::{App, links, tasks};
+
+const PURPOSE: &str = "letter-status";
+
+/// A receipt as it came: an id and codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterReceipt {
+    /// About which letter.
+    pub id: NotificationId,
+    /// What it says.
+    #[serde(flatten)]
+    pub word: LetterWord,
+}
+
+/// What a print provider says of a letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum LetterWord {
+    /// It has left.
+    Despatched {
+        /// How many sheets it has.
+        sheets: u32,
+        /// What its way costs.
+        threshold: CostThreshold,
+        /// The local day, counted from 1 January 1970.
+        despatched_on: i64,
+    },
+    /// It was not printed.
+    Rejected,
+}
+
+impl LetterWord {
+    /// It has left at this moment, with so many sheets, in this class of postage and this product of the post.
+    pub fn despatched(
+        sheets: u32,
+        postage_class: &str,
+        mailing_product: &str,
+        at: Timestamp,
+    ) -> Self {
+        let is_sorted = postage_class == "2ND" && ["MM", "MM ECONOMY"].contains(&mailing_product);
+        let moment = jiff::Timestamp::from_microsecond(at.unix_micros()).unwrap_or_default();
+        let shown = to_london(moment).datetime();
+        // The local date, read as if it were one in UTC, has the number of the local day.
+        let local = Timestamp::from_unix_micros(
+            jiff::tz::Offset::UTC
+                .to_timestamp(shown)
+                .map_or(at.unix_micros(), jiff::Timestamp::as_microsecond),
+        );
+        Self::Despatched {
+            sheets,
+            threshold: if is_sorted {
+                CostThreshold::Sorted
+            } else {
+                CostThreshold::Unsorted
+            },
+            despatched_on: local.utc_day().number(),
+        }
+    }
+}
+
+/// What a letter's way costs the printer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CostThreshold {
+    /// It travels with many others, in order.
+    Sorted,
+    /// It travels alone.
+    Unsorted,
+}
+
+impl CostThreshold {
+    /// As it is kept.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sorted => "sorted",
+            Self::Unsorted => "unsorted",
+        }
+    }
+}
+
+/// The token by which a print provider tells us of this letter, and of no other.
+pub fn letter_status_token(app: &App, letter: NotificationId) -> String {
+    links::token(app, PURPOSE, letter.as_uuid().as_bytes())
+}
+
+/// Where a print provider tells us of this letter.
+pub fn letter_status_url(app: &App, letter: NotificationId) -> String {
+    format!(
+        "{}/notifications/letter/status?token={}",
+        app.settings.api_base_url,
+        letter_status_token(app, letter)
+    )
+}
+
+/// The letter that a token is about, if we made it.
+pub fn read_letter_status_token(app: &App, token: &str) -> Option<NotificationId> {
+    let value = links::read(app, PURPOSE, token)?;
+    uuid::Uuid::from_slice(&value).ok().map(Into::into)
+}
+
+/// Keeps a receipt: when this returns, the task that records it is durable.
+pub async fn hear_letter(app: &App, receipt: &LetterReceipt) -> Result<(), store::Error> {
+    let now = app.clock.now();
+    let task = tasks::letter_receipt(TaskId::mint(now, app.entropy()), receipt, now);
+    let mut tx = app.write().await?;
+    tx.enqueue(vec![task]).await?;
+    app.commit_and_wake(tx, &[tasks::LETTER_CALLBACKS]).await
+}
+
+/// Records a receipt.
+pub(crate) async fn process(app: &App, task: &Task, receipt: LetterReceipt) -> Verdict {
+    match try_process(app, task, &receipt).await {
+        Ok(()) => Verdict::Done,
+        Err(fault) => failed(&fault, task, app.clock.now()),
+    }
+}
+
+async fn try_process(app: &App, task: &Task, receipt: &LetterReceipt) -> Result<(), store::Error> {
+    let id = receipt.id;
+    let found = store::notifications::find_whosever(&mut app.read().await?, id).await?;
+    let letter = found.filter(|message| message.channel == Channel::Letter);
+    let mut tx = app.write().await?;
+    match (letter, &receipt.word) {
+        (None, _) => missing(app, task, receipt, &mut tx).await?,
+        (Some(letter), LetterWord::Rejected) => rejected(app, &letter, &mut tx).await?,
+        (
+            Some(letter),
+            LetterWord::Despatched {
+                sheets,
+                threshold,
+                despatched_on,
+            },
+        ) => {
+            let despatch = Despatch {
+                notification_id: id,
+                service_id: letter.service_id,
+                despatched_on: *despatched_on,
+                cost_threshold: threshold.as_str().to_owned(),
+            };
+            despatched(app, &letter, *sheets, &despatch, &mut tx).await?;
+        }
+    }
+    task.end(&mut tx).await?;
+    tx.commit().await
+}
+
+async fn missing(
+    app: &App,
+    task: &Task,
+    receipt: &LetterReceipt,
+    tx: &mut Tx,
+) -> Result<(), store::Error> {
+    let (id, now) = (receipt.id, app.clock.now());
+    let attempt = task.taken().attempt;
+    if attempt < MAX_RETRIES && may_still_come(id, now) {
+        let again = NewTask {
+            attempt: attempt + 1,
+            ready_at: now.plus(LOOK_AGAIN_AFTER),
+            ..tasks::letter_receipt(TaskId::mint(now, app.entropy()), receipt, now)
+        };
+        return tx.enqueue(vec![again]).await;
+    }
+    warn!(notification.id = %id, "the print provider reports on a letter that is not there: {id}");
+    Ok(())
+}
+
+async fn rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result<(), store::Error> {
+    let id = letter.id;
+    let outcome = Outcome {
+        id,
+        status: NotificationStatus::TechnicalFailure,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: Some("the print provider rejected it".to_owned()),
+    };
+    if store::notifications::record(tx, &[outcome], app.clock.now()).await? == 0 {
+        duplicate(letter);
+    } else {
+        error!(
+            notification.id = %id, service.id = %letter.service_id,
+            "Letter status received as REJECTED for notification id: {id}. Ask the print provider why"
+        );
+    }
+    Ok(())
+}
+
+async fn despatched(
+    app: &App,
+    letter: &Notification,
+    sheets: u32,
+    despatch: &Despatch,
+    tx: &mut Tx,
+) -> Result<(), store::Error> {
+    let (id, service) = (letter.id, letter.service_id);
+    if letter.billable_units != sheets {
+        error!(
+            notification.id = %id,
+            "letter {id} has {} sheets, and the print provider reports {sheets}: find out which is right",
+            letter.billable_units
+        );
+    }
+    despatches::upsert(tx, despatch).await?;
+    let delivered = despatches::deliver(tx, service, id, app.clock.now()).await?;
+    match (delivered, letter.status) {
+        (true, NotificationStatus::TechnicalFailure) => warn!(
+            notification.id = %id, service.id = %service,
+            "letter {id} had been given up, and the print provider has despatched it"
+        ),
+        (true, _) => info!(notification.id = %id, "letter {id} was despatched"),
+        (false, NotificationStatus::Delivered | NotificationStatus::ReturnedLetter) => {
+            duplicate(letter);
+        }
+        (false, status) => warn!(
+            notification.id = %id, service.id = %service,
+            "letter {id} was despatched although it is {status}"
+        ),
+    }
+    Ok(())
+}
+
+fn duplicate(letter: &Notification) {
+    let id = letter.id;
+    info!(
+        notification.id = %id, service.id = %letter.service_id,
+        "duplicate callback of the print provider for {id}, which is {}",
+        letter.status
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_leaves_on_a_day_in_london_and_only_sorted_second_class_is_cheap() {
+        let word = |class, product, at: &str| {
+            LetterWord::despatched(2, class, product, at.parse().unwrap())
+        };
+        let on = |day: &str, threshold| LetterWord::Despatched {
+            sheets: 2,
+            threshold,
+            despatched_on: day.parse::<Timestamp>().unwrap().utc_day().number(),
+        };
+        for (class, product, threshold) in [
+            ("2ND", "MM", CostThreshold::Sorted),
+            ("2ND", "MM ECONOMY", CostThreshold::Sorted),
+            ("2ND", "UNSORTED", CostThreshold::Unsorted),
+            ("1ST", "MM", CostThreshold::Unsorted),
+        ] {
+            let word = word(class, product, "2026-07-03T23:30:00Z");
+            assert_eq!(word, on("2026-07-04", threshold), "{class} {product}");
+        }
+        assert_eq!(
+            word("1ST", "UNCODED", "2026-01-03T23:30:00Z"),
+            on("2026-01-03", CostThreshold::Unsorted)
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! Letters that have left the printer, who is paid by that day (letters §9).
+
+use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
+
+use crate::{
+    Error, Session, Tx,
+    db::{Arg, args, parameters},
+};
+
+/// That a letter has left, when, and what the way costs the printer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Despatch {
+    /// The letter.
+    pub notification_id: NotificationId,
+    /// Whose it is.
+    pub service_id: ServiceId,
+    /// The local day, counted from 1 January 1970.
+    pub despatched_on: i64,
+    /// `sorted` or `unsorted`.
+    pub cost_threshold: String,
+}
+
+/// Records a despatch, in place of an earlier word about the same letter.
+pub async fn upsert(tx: &mut Tx, despatch: &Despatch) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO letter_despatches (notification_id, service_id, despatched_on, cost_threshold) \
+         VALUES ($1, $2, $3, $4) ON CONFLICT (notification_id) DO UPDATE \
+         SET despatched_on = excluded.despatched_on, cost_threshold = excluded.cost_threshold",
+        args![
+            despatch.notification_id,
+            despatch.service_id,
+            despatch.despatched_on,
+            &*despatch.cost_threshold,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Makes a despatched letter `delivered`, if its status allows that; whether it did.
+pub async fn deliver(
+    tx: &mut Tx,
+    service: ServiceId,
+    letter: NotificationId,
+    at: Timestamp,
+) -> Result<bool, Error> {
+    let from: Vec<Arg> = NotificationStatus::ALL
+        .iter()
+        .filter(|status| status.may_be_despatched())
+        .map(|status| Arg::from(*status))
+        .collect();
+    let mut args = args![service, letter, NotificationStatus::Delivered, at];
+    let allowed = parameters(args.len() + 1, from.len());
+    args.extend(from);
+    let touched = tx
+        .execute(
+            format!(
+                "UPDATE notifications SET status = $3, updated_at = $4, problem = NULL \
+                 WHERE id = $2 AND service_id = $1 AND status IN ({allowed})"
+            ),
+            args,
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// The despatch of a letter of a service.
+pub async fn find(
+    session: &mut Session,
+    service: ServiceId,
+    letter: NotificationId,
+) -> Result<Option<Despatch>, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT despatched_on, cost_threshold FROM letter_despatches \
+             WHERE notification_id = $2 AND service_id = $1",
+            args![service, letter],
+        )
+        .await?;
+    row.map(|row| {
+        Ok(Despatch {
+            notification_id: letter,
+            service_id: service,
+            despatched_on: row.get("despatched_on")?,
+            cost_threshold: row.get("cost_threshold")?,
+        })
+    })
+    .transpose()
+}

@@ -1,0 +1,140 @@
+//! Texts that were received. Who wrote one and what it says is sealed; a text that a provider brings twice is kept once.
+
+use domain::{InboundSmsId, Private, ServiceId, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    Error, Session, Tx, Vault,
+    db::{Row, args},
+};
+
+/// A received text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundSms {
+    /// Which.
+    pub id: InboundSmsId,
+    /// Whose number it came to.
+    pub service_id: ServiceId,
+    /// That number.
+    pub notify_number: String,
+    /// Who wrote it.
+    pub user_number: Private<String>,
+    /// What it says.
+    pub content: Private<String>,
+    /// Who brought it.
+    pub provider: String,
+    /// The provider's own id for it, if it has one.
+    pub provider_reference: Option<String>,
+    /// When it was written, as the provider says.
+    pub provider_date: Timestamp,
+    /// When it came to us.
+    pub created_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    from: String,
+    text: String,
+}
+
+const COLUMNS: &str = "id, service_id, notify_number, sealed, provider, provider_reference, provider_date, created_at";
+
+/// Keeps a received text, unless it is there already; whether it was new.
+pub async fn insert(tx: &mut Tx, vault: &Vault, text: &InboundSms) -> Result<bool, Error> {
+    let contents = Contents {
+        from: text.user_number.reveal().clone(),
+        text: text.content.reveal().clone(),
+    };
+    let plain = serde_json::to_vec(&contents).expect("texts are writable");
+    let sealed = vault.seal(text.id.as_uuid().as_bytes(), &plain);
+    let touched = tx
+        .execute(
+            format!(
+                "INSERT INTO inbound_sms ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
+            ),
+            args![
+                text.id,
+                text.service_id,
+                &*text.notify_number,
+                sealed,
+                &*text.provider,
+                text.provider_reference.as_deref(),
+                text.provider_date,
+                text.created_at,
+            ],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// When a received text of a service came.
+pub async fn find_time(
+    session: &mut Session,
+    service: ServiceId,
+    id: InboundSmsId,
+) -> Result<Option<Timestamp>, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT created_at FROM inbound_sms WHERE id = $2 AND service_id = $1",
+            args![service, id],
+        )
+        .await?;
+    row.map(|row| row.get("created_at")).transpose()
+}
+
+/// The texts that a service received, newest first, at most `count`; only those before `older_than` if it is given.
+pub async fn list(
+    session: &mut Session,
+    vault: &Vault,
+    service: ServiceId,
+    older_than: Option<(Timestamp, InboundSmsId)>,
+    count: u32,
+) -> Result<Vec<InboundSms>, Error> {
+    let mut args = args![service, count];
+    let before = older_than.map_or("", |(created_at, id)| {
+        args.extend(args![created_at, id]);
+        " AND (created_at, id) < ($3, $4)"
+    });
+    let sql = format!(
+        "SELECT {COLUMNS} FROM inbound_sms WHERE service_id = $1{before} ORDER BY created_at DESC, id DESC LIMIT $2"
+    );
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(|row| inbound_sms(row, vault))
+        .collect()
+}
+
+/// Seals anew with the newest key up to `count` texts after `after`; how many, and the last that was looked at.
+pub async fn reseal(
+    tx: &mut Tx,
+    vault: &Vault,
+    after: Uuid,
+    count: u32,
+) -> Result<(u64, Option<Uuid>), Error> {
+    crate::sealed_rows::reseal(tx, vault, "inbound_sms", after, count).await
+}
+
+fn inbound_sms(row: &Row, vault: &Vault) -> Result<InboundSms, Error> {
+    let id: InboundSmsId = row.get("id")?;
+    let sealed: Vec<u8> = row.get("sealed")?;
+    let plain = vault.open(id.as_uuid().as_bytes(), &sealed)?;
+    let contents: Contents = serde_json::from_slice(&plain).map_err(|error| Error::Corrupt {
+        table: "inbound_sms",
+        column: "sealed",
+        what: format!("{error} ({id})"),
+    })?;
+    Ok(InboundSms {
+        id,
+        service_id: row.get("service_id")?,
+        notify_number: row.get("notify_number")?,
+        user_number: contents.from.into(),
+        content: contents.text.into(),
+        provider: row.get("provider")?,
+        provider_reference: row.get("provider_reference")?,
+        provider_date: row.get("provider_date")?,
+        created_at: row.get("created_at")?,
+    })
+}

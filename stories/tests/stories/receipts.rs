@@ -1,0 +1,631 @@
+//! Hearing back from providers (workers §9, public-api §22).
+
+use std::{path::PathBuf, time::Duration};
+
+use app::{
+    receipts::letter_status_token,
+    templates::{NewTemplate, create},
+};
+use domain::{
+    Channel, Clock as _, KeyType, NotificationId, NotificationStatus, Reporter, ServiceId,
+    TemplateId, Timestamp,
+};
+use serde_json::{Value, json};
+use store::notifications::{Contents, NewNotification, Notification, Outcome};
+use stories::{Answer, Council, Mood, World};
+
+async fn sent(world: &World, council: &Council) -> String {
+    let answer = world
+        .send_sms(council, &council.normal, "07700900123")
+        .await;
+    answer.json["id"].as_str().unwrap().to_owned()
+}
+
+async fn mmg(world: &World, body: &Value) -> Answer {
+    world
+        .ask("POST", "/notifications/sms/mmg", None, body.to_string())
+        .await
+}
+
+async fn mmg_says(world: &World, id: &str, status: &str) {
+    let answer = mmg(world, &json!({"CID": id, "status": status})).await;
+    assert_eq!(answer.json, json!({"result": "success"}));
+}
+
+async fn firetext_says(world: &World, id: &str, status: &str, code: &str) {
+    let body = format!("reference={id}&status={status}&code={code}&mobile=447700900123");
+    let answer = world
+        .ask("POST", "/notifications/sms/firetext", None, body)
+        .await;
+    assert_eq!(answer.json, json!({"result": "success"}));
+}
+
+#[tokio::test]
+async fn a_service_sees_what_the_provider_reports() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (arrived, lost) = (sent(&world, &council).await, sent(&world, &council).await);
+    world.run_tasks().await;
+    mmg_says(&world, &arrived, "3").await;
+    firetext_says(&world, &lost, "1", "101").await;
+    assert_eq!(world.status_of(&council, &arrived).await, "sending");
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &arrived).await, "delivered");
+    assert_eq!(world.status_of(&council, &lost).await, "permanent-failure");
+    let shown = world
+        .get(&council.normal, &format!("/v2/notifications/{arrived}"))
+        .await;
+    assert!(shown.json["completed_at"].is_string());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_first_outcome_stays_whatever_comes_after_it() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = sent(&world, &council).await;
+    world.run_tasks().await;
+    mmg_says(&world, &id, "3").await;
+    mmg_says(&world, &id, "3").await;
+    world.run_tasks().await;
+    for late in ["2", "4", "99"] {
+        mmg_says(&world, &id, late).await;
+    }
+    firetext_says(&world, &id, "2", "").await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "delivered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_was_declined_on_its_way_may_get_through_another_time() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (pending, declined) = (sent(&world, &council).await, sent(&world, &council).await);
+    world.run_tasks().await;
+    firetext_says(&world, &pending, "2", "").await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &pending).await, "pending");
+    firetext_says(&world, &pending, "2", "").await;
+    firetext_says(&world, &declined, "1", "").await;
+    world.run_tasks().await;
+    // The fake provider is not Firetext, and only what Firetext had is refined.
+    assert_eq!(
+        world.status_of(&council, &declined).await,
+        "permanent-failure"
+    );
+    firetext_says(&world, &pending, "0", "").await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &pending).await, "delivered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn receipts_that_come_together_are_all_heard() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let mut ids = Vec::new();
+    for _ in 0..30 {
+        ids.push(sent(&world, &council).await);
+    }
+    world.run_tasks().await;
+    let twice = ids.iter().chain(&ids);
+    futures::future::join_all(twice.map(|id| mmg_says(&world, id, "3"))).await;
+    let tasks = world.run_tasks().await;
+    assert!(tasks < 60, "they share tasks, as messages do: {tasks}");
+    for id in &ids {
+        assert_eq!(world.status_of(&council, id).await, "delivered");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_overtakes_the_hand_over_is_the_outcome() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.sms.is(Mood::FallsSilent);
+    let id = sent(&world, &council).await;
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "created");
+    mmg_says(&world, &id, "3").await;
+    world.run_tasks().await;
+    let shown = world
+        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .await;
+    assert_eq!(shown.json["status"], "delivered");
+    assert_eq!(shown.json["cost_details"]["billable_sms_fragments"], 1);
+    assert!(shown.json["sent_at"].is_string());
+    // The hand-over would be tried again after five minutes: it finds the outcome, and nobody is written to twice.
+    world.advance(Duration::from_mins(6));
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1);
+    assert_eq!(world.status_of(&council, &id).await, "delivered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_receipt_whose_message_is_not_there_yet_is_looked_at_again() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = NotificationId::mint(world.clock.now(), world.app.entropy());
+    mmg_says(&world, &id.to_string(), "3").await;
+    world.run_tasks().await;
+    keep(&world, council.id, council.sms, id, Channel::Sms).await;
+    world.advance(Duration::from_mins(1));
+    world.run_tasks().await;
+    assert_eq!(
+        status(&world, council.id, id).await,
+        NotificationStatus::Delivered
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn receipts_of_messages_that_never_were_are_dropped() {
+    let world = World::new().await;
+    let young = NotificationId::mint(world.clock.now(), world.app.entropy()).to_string();
+    for id in [
+        &*young,
+        "22222222-0000-4000-8000-000000000001",
+        "send-sms-code",
+        "é\n\u{0}",
+    ] {
+        mmg_says(&world, id, "3").await;
+    }
+    mmg_says(&world, &young, &"x".repeat(1000)).await;
+    for _ in 0..6 {
+        world.run_tasks().await;
+        world.advance(Duration::from_mins(1));
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_receipt_for_another_channel_changes_nothing() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let email = world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
+    let email = email.json["id"].as_str().unwrap();
+    world.run_tasks().await;
+    mmg_says(&world, email, "2").await;
+    for _ in 0..6 {
+        world.run_tasks().await;
+        world.advance(Duration::from_mins(1));
+    }
+    assert_eq!(world.status_of(&council, email).await, "sending");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_no_receipt_is_refused_in_words() {
+    let world = World::new().await;
+    for body in ["", "[]", "3", "nonsense", "[1"] {
+        let answer = world
+            .ask("POST", "/notifications/sms/mmg", None, body)
+            .await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(answer.message().contains("could not understand"), "{body}");
+    }
+    let empty = mmg(&world, &json!({"status": "", "CID": ""})).await;
+    assert_eq!(
+        empty.json["message"],
+        json!([
+            "MMG callback failed: status missing",
+            "MMG callback failed: CID missing"
+        ])
+    );
+    let large = format!("status=0&reference=x&pad={}", "x".repeat(500_000));
+    for path in ["/notifications/sms/firetext", "/notifications/sms/mmg"] {
+        let answer = world.ask("POST", path, None, large.clone()).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json["result"]),
+            (413, &json!("error"))
+        );
+    }
+    let null = mmg(&world, &json!({"status": null, "CID": null})).await;
+    assert_eq!(null.status, 200, "null counts as there");
+    world.end().await;
+}
+
+async fn keep(
+    world: &World,
+    service: ServiceId,
+    template: TemplateId,
+    id: NotificationId,
+    channel: Channel,
+) {
+    let new = a_message(world, service, template, id, channel);
+    let mut tx = world.app.store().write().await.unwrap();
+    let sealed = new.seal(world.app.store().vault());
+    store::notifications::insert_many(&mut tx, &[sealed])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn a_message(
+    world: &World,
+    service_id: ServiceId,
+    template_id: TemplateId,
+    id: NotificationId,
+    channel: Channel,
+) -> NewNotification {
+    let values = json!({"name": "Ada", "day": "Friday"});
+    NewNotification {
+        postage: None,
+        reference: None,
+        documents: 0,
+        id,
+        service_id,
+        job_row: None,
+        template_id,
+        template_version: 1,
+        api_key_id: None,
+        key_type: KeyType::Normal,
+        channel,
+        status: NotificationStatus::Created,
+        contents: Contents {
+            recipient: "07700900123".to_owned().into(),
+            normalised: "447700900123".to_owned().into(),
+            personalisation: values.as_object().unwrap().clone().into(),
+            unsubscribe_url: None,
+        },
+        client_reference: None,
+        reply_to_text: None,
+        international: false,
+        phone_prefix: Some("44".to_owned()),
+        rate_multiplier: Some(1),
+        created_by: None,
+        created_at: world.clock.now(),
+        problem: None,
+    }
+}
+
+async fn becomes(world: &World, id: NotificationId, status: NotificationStatus, units: u32) {
+    let outcome = Outcome {
+        id,
+        status,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: Some(units),
+        problem: None,
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    let changed = store::notifications::record(&mut tx, &[outcome], world.clock.now()).await;
+    assert_eq!(changed.unwrap(), 1, "it may become {status}");
+    tx.commit().await.unwrap();
+}
+
+async fn found(world: &World, service: ServiceId, id: NotificationId) -> Notification {
+    let mut session = world.app.read().await.unwrap();
+    let found = store::notifications::find(&mut session, service, id).await;
+    found.unwrap().unwrap()
+}
+
+async fn status(world: &World, service: ServiceId, id: NotificationId) -> NotificationStatus {
+    found(world, service, id).await.status
+}
+
+/// A letter that the printer has.
+async fn letter(world: &World, council: &Council) -> NotificationId {
+    let id = NotificationId::mint(world.clock.now(), world.app.entropy());
+    keep(world, council.id, council.sms, id, Channel::Letter).await;
+    becomes(world, id, NotificationStatus::Sending, 2).await;
+    id
+}
+
+async fn printer_says(world: &World, token: &str, id: NotificationId, says: &str) -> Answer {
+    let mut data = json!({
+        "jobId": id, "jobStatus": says, "transitionDate": "2026-07-03T23:30:00Z",
+    });
+    if says == "DESPATCHED" {
+        data["despatchProperties"] = json!([
+            {"key": "totalSheets", "value": "2"}, {"key": "postageClass", "value": "2ND"},
+            {"key": "mailingProduct", "value": "MM"},
+        ]);
+    }
+    let body = json!({
+        "id": "1", "time": "2026-07-03T23:31:00Z", "metadata": {"correlationId": "c"}, "data": data,
+    });
+    let path = format!("/notifications/letter/status?token={token}");
+    world.ask("POST", &path, None, body.to_string()).await
+}
+
+#[tokio::test]
+async fn a_letter_that_has_left_is_delivered_and_its_day_is_kept() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = letter(&world, &council).await;
+    let token = letter_status_token(&world.app, id);
+    for _ in 0..2 {
+        assert_eq!(
+            printer_says(&world, &token, id, "DESPATCHED").await.status,
+            204
+        );
+        world.run_tasks().await;
+    }
+    printer_says(&world, &token, id, "REJECTED").await;
+    world.run_tasks().await;
+    assert_eq!(
+        status(&world, council.id, id).await,
+        NotificationStatus::Delivered
+    );
+    let mut session = world.app.read().await.unwrap();
+    let despatch = store::despatches::find(&mut session, council.id, id).await;
+    let despatch = despatch.unwrap().unwrap();
+    let local: Timestamp = "2026-07-04".parse().unwrap();
+    assert_eq!(despatch.despatched_on, local.utc_day().number());
+    assert_eq!(despatch.cost_threshold, "sorted");
+    let other = world.service("Hilltop Council").await;
+    let theirs = store::despatches::find(&mut session, other.id, id).await;
+    assert_eq!(theirs.unwrap(), None, "another service does not see it");
+    drop(session);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_was_given_up_and_has_left_all_the_same_is_delivered() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = letter(&world, &council).await;
+    let token = letter_status_token(&world.app, id);
+    printer_says(&world, &token, id, "REJECTED").await;
+    world.run_tasks().await;
+    assert_eq!(
+        status(&world, council.id, id).await,
+        NotificationStatus::TechnicalFailure
+    );
+    printer_says(&world, &token, id, "DESPATCHED").await;
+    world.run_tasks().await;
+    assert_eq!(
+        status(&world, council.id, id).await,
+        NotificationStatus::Delivered
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_came_back_stays_returned_and_its_despatch_is_kept() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = letter(&world, &council).await;
+    becomes(&world, id, NotificationStatus::ReturnedLetter, 2).await;
+    let token = letter_status_token(&world.app, id);
+    printer_says(&world, &token, id, "DESPATCHED").await;
+    world.run_tasks().await;
+    assert_eq!(
+        status(&world, council.id, id).await,
+        NotificationStatus::ReturnedLetter
+    );
+    let mut session = world.app.read().await.unwrap();
+    let despatch = store::despatches::find(&mut session, council.id, id).await;
+    assert!(despatch.unwrap().is_some());
+    drop(session);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (id, other) = (
+        letter(&world, &council).await,
+        letter(&world, &council).await,
+    );
+    let token = letter_status_token(&world.app, id);
+    let crossed = printer_says(&world, &token, other, "REJECTED").await;
+    assert_eq!(
+        (crossed.status.as_u16(), crossed.message()),
+        (
+            400,
+            "Notification ID in letter callback data does not match ID in token"
+        )
+    );
+    let unsubscribing = app::unsubscribe::token(&world.app, &id.to_string(), world.clock.now());
+    let other_end = if token.starts_with('A') { "B" } else { "A" };
+    let changed = format!("{other_end}{}", &token[1..]);
+    for forged in ["", "abc", &*id.to_string(), &*changed, &*unsubscribing] {
+        let answer = printer_says(&world, forged, id, "REJECTED").await;
+        assert_eq!(answer.status, 403, "{forged}");
+        assert_eq!(answer.json["errors"][0]["error"], "InvalidRequest");
+    }
+    let path = format!("/notifications/letter/status?token={token}");
+    let nonsense = world.ask("POST", &path, None, "nonsense").await;
+    assert_eq!(nonsense.status, 400, "a body that is no JSON");
+
+    let text = sent(&world, &council).await.parse().unwrap();
+    world.run_tasks().await;
+    let token = letter_status_token(&world.app, text);
+    printer_says(&world, &token, text, "REJECTED").await;
+    world.advance(Duration::from_mins(6));
+    world.run_tasks().await;
+    assert_eq!(
+        status(&world, council.id, text).await,
+        NotificationStatus::Sending
+    );
+    world.end().await;
+}
+
+/// `vectors/provider_receipts.jsonl`, as far as it is about texts, through the front door. (E-mail receipts come with
+/// the provider that sends them.)
+#[tokio::test]
+async fn every_receipt_of_the_vectors_comes_to_what_it_should() {
+    let directory = std::env::var_os("PILLARBOX_VECTORS").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors")),
+        PathBuf::from,
+    );
+    let text = std::fs::read_to_string(directory.join("provider_receipts.jsonl")).unwrap();
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let new = NewTemplate {
+        template_type: Channel::Sms,
+        name: "Anything".to_owned(),
+        subject: None,
+        content: "((text))".to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    let template = create(&world.app, council.id, new).await.unwrap().id;
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let case: Value = serde_json::from_str(line).unwrap();
+        if case["provider"] == "ses" {
+            continue;
+        }
+        tried += 1;
+        if let Err(why) = try_case(&world, council.id, template, &case).await {
+            wrong.push(format!("{}: {why}", case["id"]));
+        }
+    }
+    println!(
+        "provider_receipts: {}/{tried} of texts",
+        tried - wrong.len()
+    );
+    assert!(tried > 0 && wrong.is_empty(), "{}", wrong.join("\n"));
+    world.end().await;
+}
+
+async fn try_case(
+    world: &World,
+    service: ServiceId,
+    template: TemplateId,
+    case: &Value,
+) -> Result<(), String> {
+    let (input, expect) = (&case["input"], &case["expect"]);
+    let same = |what: &str, ours: Value, theirs: &Value| {
+        (ours == *theirs)
+            .then_some(())
+            .ok_or_else(|| format!("{what} is {ours}, not {theirs}"))
+    };
+    let before = &input["notification"];
+    let id = before["id"].as_str().map(|id| id.parse().unwrap());
+    if let Some(id) = id {
+        set_the_scene(world, service, template, id, before).await;
+    }
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let headers = [("content-type", &*text(&input["content_type"]))]
+        .map(|(name, value)| (name, value.to_owned()));
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
+    let (method, path) = (text(&input["method"]), text(&input["path"]));
+    let answer = world
+        .ask_with(&method, &path, &headers, text(&input["body"]))
+        .await;
+    same(
+        "the status",
+        answer.status.as_u16().into(),
+        &expect["http_status"],
+    )?;
+    same("the answer", answer.json, &expect["http_json"])?;
+    world.run_tasks().await;
+    if !["rejected", "invalid_reference"].contains(&&*text(&expect["outcome"])) {
+        let (mapped, detail) = read(case);
+        same("the meaning", mapped, &expect["mapped_status"])?;
+        same("the detail", detail, &expect["detail"])?;
+    }
+    let Some(id) = id else { return Ok(()) };
+    let after = found(world, service, id).await;
+    same(
+        "the outcome",
+        after.status.as_str().into(),
+        &expect["final_status"],
+    )?;
+    same("the provider", after.sent_by.into(), &expect["sent_by"])?;
+    same(
+        "the count",
+        after.billable_units.into(),
+        &expect["billable_units"],
+    )
+}
+
+async fn set_the_scene(
+    world: &World,
+    service: ServiceId,
+    template: TemplateId,
+    id: NotificationId,
+    before: &Value,
+) {
+    let is_long = before["fragment_count"] == 2;
+    let values = json!({"text": "a".repeat(if is_long { 200 } else { 20 })});
+    let mut new = a_message(world, service, template, id, Channel::Sms);
+    new.contents.personalisation = values.as_object().unwrap().clone().into();
+    new.international = before["international"] == true;
+    // Of the table of rates: in 7 somebody reports delivery, in 1 nobody does.
+    let reports = before["country_records_delivery"] != false;
+    new.phone_prefix = Some(if reports { REPORTS } else { SILENT }.to_owned());
+    let mut tx = world.app.store().write().await.unwrap();
+    let sealed = new.seal(world.app.store().vault());
+    store::notifications::insert_many(&mut tx, &[sealed])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+
+    let status: NotificationStatus = before["status"].as_str().unwrap().parse().unwrap();
+    let units = u32::try_from(before["billable_units"].as_u64().unwrap()).unwrap();
+    let mut tx = world.app.store().write().await.unwrap();
+    for status in [NotificationStatus::Sending, status] {
+        let direct = [NotificationStatus::Created, NotificationStatus::Sent];
+        if direct.contains(&before["status"].as_str().unwrap().parse().unwrap())
+            && status == NotificationStatus::Sending
+        {
+            continue;
+        }
+        let outcome = Outcome {
+            id,
+            status,
+            sent_at: Some(world.clock.now()),
+            sent_by: before["sent_by"].as_str().map(str::to_owned),
+            reference: None,
+            billable_units: Some(units),
+            problem: None,
+        };
+        store::notifications::record(&mut tx, &[outcome], world.clock.now())
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+const REPORTS: &str = "7";
+const SILENT: &str = "1";
+
+/// What the receipt of a case says, by the rules alone.
+fn read(case: &Value) -> (Value, Value) {
+    let body = case["input"]["body"].as_str().unwrap();
+    let by: Reporter = case["provider"].as_str().unwrap().parse().unwrap();
+    let (status, code) = match by {
+        Reporter::Mmg => {
+            let body: Value = serde_json::from_str(body).unwrap();
+            let text = |name: &str| match &body[name] {
+                Value::String(text) => Some(text.clone()),
+                Value::Null => None,
+                other => Some(other.to_string()),
+            };
+            (text("status"), text("substatus"))
+        }
+        Reporter::Firetext => {
+            let field = |name: &str| {
+                let mut pairs = body.split('&').filter_map(|pair| pair.split_once('='));
+                pairs
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| value.to_owned())
+            };
+            (field("status"), field("code"))
+        }
+    };
+    let status = status.unwrap();
+    let mapped = by.status(&status);
+    let detail = code.and_then(|code| by.detail(&status, &code));
+    (
+        mapped
+            .unwrap_or(NotificationStatus::TechnicalFailure)
+            .as_str()
+            .into(),
+        detail.into(),
+    )
+}

@@ -1,0 +1,248 @@
+//! Texts that people write to a service's number (public-api §19, §22.2; workers §12).
+
+use app::services::NewService;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::{Clock as _, InboundNumberId, Permission, ServiceId};
+use serde_json::{Value, json};
+use store::inbound_numbers::InboundNumber;
+use stories::{Answer, BRINGER_PASSWORD, Council, MMG_USER, World};
+
+const NUMBER: &str = "07700900600";
+
+async fn with_a_number(world: &World, name: &str, number: &str) -> Council {
+    let mut new = NewService::named(name);
+    new.permissions.insert(Permission::InboundSms);
+    let council = world.service_like(new).await;
+    give(world, council.id, number).await;
+    council
+}
+
+async fn give(world: &World, service: ServiceId, number: &str) {
+    let now = world.clock.now();
+    let number = InboundNumber {
+        id: InboundNumberId::mint(now, world.app.entropy()),
+        number: number.to_owned(),
+        provider: "mmg".to_owned(),
+        service_id: Some(service),
+        active: true,
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    store::inbound_numbers::insert(&mut tx, &number, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+async fn mmg_brings(world: &World, text: &Value) -> Answer {
+    let authorization = basic(MMG_USER, BRINGER_PASSWORD);
+    let path = "/notifications/sms/receive/mmg";
+    world
+        .ask("POST", path, Some(&authorization), text.to_string())
+        .await
+}
+
+async fn firetext_brings(world: &World, form: &str) -> Answer {
+    let authorization = basic("notify", BRINGER_PASSWORD);
+    let path = "/notifications/sms/receive/firetext";
+    world
+        .ask("POST", path, Some(&authorization), form.to_owned())
+        .await
+}
+
+fn a_text(id: &str) -> Value {
+    json!({
+        "ID": id, "MSISDN": "447700900911", "Message": "Hello+%C2%A35%21", "Number": "447700900600",
+        "DateRecieved": "2026-03-01+11%3A56%3A11",
+    })
+}
+
+async fn texts_of(world: &World, council: &Council) -> Vec<Value> {
+    let answer = world
+        .get(&council.normal, "/v2/received-text-messages")
+        .await;
+    let texts = answer.json["received_text_messages"].as_array();
+    texts.unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_service_reads_what_people_write_to_its_number_and_nobody_else_does() {
+    let world = World::new().await;
+    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    let other = with_a_number(&world, "Hilltop Council", "07700900601").await;
+    let answer = mmg_brings(&world, &a_text("m-1")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json),
+        (200, json!({"status": "ok"}))
+    );
+    let form =
+        "source=YourBank&destination=07700900600&message=Hi+%F0%9F%98%80&time=2026-03-01 12:00:00";
+    assert_eq!(
+        firetext_brings(&world, form).await.json,
+        json!({"status": "ok"})
+    );
+
+    let texts = texts_of(&world, &council).await;
+    let contents: Vec<_> = texts
+        .iter()
+        .map(|text| {
+            (
+                &text["content"],
+                &text["user_number"],
+                &text["notify_number"],
+            )
+        })
+        .collect();
+    assert_eq!(
+        contents,
+        [
+            (&json!("Hi 😀"), &json!("YourBank"), &json!(NUMBER)),
+            (&json!("Hello £5!"), &json!("447700900911"), &json!(NUMBER)),
+        ]
+    );
+    assert_eq!(texts_of(&world, &other).await, [] as [Value; 0]);
+    let id = texts[0]["id"].as_str().unwrap();
+    let path = format!("/v2/received-text-messages?older_than={id}");
+    let older = world.get(&council.test, &path).await;
+    assert_eq!(older.json["received_text_messages"][0], texts[1]);
+    let theirs = world.get(&other.normal, &path).await;
+    assert_eq!(
+        theirs.json["received_text_messages"],
+        json!([]),
+        "another's text ends no page"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_text_that_is_brought_twice_is_kept_once() {
+    let world = World::new().await;
+    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    let (first, second) = (a_text("m-1"), a_text("m-1"));
+    let (one, two) = futures::join!(mmg_brings(&world, &first), mmg_brings(&world, &second));
+    let three = mmg_brings(&world, &a_text("m-1")).await;
+    for answer in [one, two, three] {
+        assert_eq!(answer.json, json!({"status": "ok"}));
+    }
+    assert_eq!(texts_of(&world, &council).await.len(), 1);
+    mmg_brings(&world, &a_text("m-2")).await;
+    assert_eq!(texts_of(&world, &council).await.len(), 2);
+    // Firetext gives no ids: people do write the same twice.
+    for _ in 0..2 {
+        firetext_brings(
+            &world,
+            "source=07700900911&destination=07700900600&message=Hi",
+        )
+        .await;
+    }
+    assert_eq!(texts_of(&world, &council).await.len(), 4);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_text_to_nobody_is_answered_well_and_not_kept() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    give(&world, council.id, NUMBER).await;
+    let closed = with_a_number(&world, "Closed Council", "07700900602").await;
+    let path = format!("/service/{}", closed.id);
+    world
+        .ask_internally("POST", &path, json!({"active": false}).to_string())
+        .await;
+    // A service without the permission, one that is closed, and no service at all.
+    for dialled in ["447700900600", "447700900602", "447700900999", ""] {
+        let mut text = a_text("m-1");
+        text["Number"] = json!(dialled);
+        let answer = mmg_brings(&world, &text).await;
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.text),
+            (200, "RECEIVED"),
+            "{dialled}"
+        );
+        assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+        let form = format!("source=07700900911&destination={dialled}&message=Hi");
+        assert_eq!(
+            firetext_brings(&world, &form).await.json,
+            json!({"status": "ok"})
+        );
+    }
+    assert_eq!(texts_of(&world, &council).await, [] as [Value; 0]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn only_providers_who_sign_in_bring_texts() {
+    let world = World::new().await;
+    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    let mmg = "/notifications/sms/receive/mmg";
+    let firetext = "/notifications/sms/receive/firetext";
+    for (path, authorization, status) in [
+        (mmg, None, 401),
+        (firetext, None, 401),
+        (mmg, Some(basic(MMG_USER, "wrong")), 403),
+        (mmg, Some(basic("wrong", BRINGER_PASSWORD)), 403),
+        (mmg, Some(basic("notify", BRINGER_PASSWORD)), 403),
+        (firetext, Some(basic(MMG_USER, BRINGER_PASSWORD)), 403),
+        (firetext, Some(basic("notify", "an old password")), 403),
+        (mmg, Some("Bearer abc".to_owned()), 403),
+        (mmg, Some(basic(MMG_USER, "an old password")), 200),
+    ] {
+        let body = if path == mmg {
+            a_text("m-1").to_string()
+        } else {
+            "source=07700900911&destination=07700900600&message=Hi".to_owned()
+        };
+        let answer = world
+            .ask("POST", path, authorization.as_deref(), body)
+            .await;
+        assert_eq!(answer.status, status, "{path} {authorization:?}");
+        let asked = answer.headers.contains_key("www-authenticate");
+        assert_eq!(asked, status == 401);
+    }
+    assert_eq!(texts_of(&world, &council).await.len(), 1);
+    // MMG's body is read before anybody asks who brings it.
+    let answer = world.ask("POST", mmg, None, "nonsense").await;
+    assert_eq!(answer.status, 400);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_text_without_a_time_has_that_of_its_receipt_and_one_without_words_is_refused() {
+    let world = World::new().await;
+    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    for time in [Value::Null, json!("yesterday"), json!("")] {
+        let mut text = a_text(&time.to_string());
+        text["DateRecieved"] = time;
+        assert_eq!(mmg_brings(&world, &text).await.status, 200);
+    }
+    let mut session = world.app.read().await.unwrap();
+    let vault = world.app.store().vault();
+    let kept = store::inbound_sms::list(&mut session, vault, council.id, None, 10).await;
+    for text in kept.unwrap() {
+        assert_eq!(text.provider_date, text.created_at);
+    }
+    drop(session);
+    for missing in ["Number", "MSISDN", "Message"] {
+        let mut text = a_text("m-9");
+        text.as_object_mut().unwrap().remove(missing);
+        assert_eq!(mmg_brings(&world, &text).await.status, 400, "{missing}");
+    }
+    for form in [
+        "",
+        "source=1&message=Hi",
+        "destination=07700900600&message=Hi",
+    ] {
+        let answer = firetext_brings(&world, form).await;
+        assert_eq!(answer.status, 400, "{form}");
+        assert!(answer.message().contains("could not understand"));
+    }
+    assert_eq!(
+        firetext_brings(&world, &"x".repeat(500_001)).await.status,
+        413
+    );
+    assert_eq!(texts_of(&world, &council).await.len(), 3);
+    world.end().await;
+}

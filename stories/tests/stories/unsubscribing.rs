@@ -1,0 +1,256 @@
+//! One click, and a recipient hears no more (public-api §14, §21).
+
+use std::{io::Write as _, time::Duration};
+
+use app::unsubscribe;
+use domain::{Clock as _, TemplateId};
+use serde_json::{Value, json};
+use store::Vault;
+use stories::{Council, World};
+
+const ADA: &str = "ada@example.com";
+
+/// A template whose e-mails one can unsubscribe from.
+async fn newsletter(world: &World, council: &Council) -> TemplateId {
+    let mut template = {
+        let mut session = world.app.read().await.unwrap();
+        let found = store::templates::find(&mut session, council.id, council.email).await;
+        found.unwrap().unwrap()
+    };
+    template.id = TemplateId::mint(world.clock.now(), world.app.entropy());
+    template.has_unsubscribe_link = true;
+    let mut tx = world.app.store().write().await.unwrap();
+    store::templates::insert(&mut tx, &template).await.unwrap();
+    tx.commit().await.unwrap();
+    template.id
+}
+
+async fn send(world: &World, council: &Council, template: TemplateId, more: Value) -> String {
+    let mut body = json!({
+        "email_address": ADA, "template_id": template,
+        "personalisation": {"name": "Ada", "day": "Friday"},
+    });
+    for (key, value) in more.as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    let answer = world
+        .post(&council.normal, "/v2/notifications/email", &body)
+        .await;
+    assert_eq!(answer.status, 201, "{}", answer.json);
+    answer.json["id"].as_str().unwrap().to_owned()
+}
+
+/// The path of the link that the last e-mail carried.
+fn link(world: &World) -> String {
+    let mail = world.email.taken().pop().unwrap();
+    let url = mail.unsubscribe_url.unwrap();
+    let root = &world.app.settings.api_base_url;
+    url.strip_prefix(root.as_str()).unwrap().to_owned()
+}
+
+async fn click(world: &World, path: &str) -> (u16, Value) {
+    let body = "List-Unsubscribe=One-Click";
+    let answer = world.ask("POST", path, None, body).await;
+    (answer.status.as_u16(), answer.json)
+}
+
+fn done() -> (u16, Value) {
+    let body = json!({"message": "Unsubscribe successful", "result": "success"});
+    (200, body)
+}
+
+fn refused(text: &str) -> (u16, Value) {
+    let body = json!({"message": {"unsubscribe request": text}, "result": "error"});
+    (404, body)
+}
+
+async fn requests(world: &World, council: &Council) -> Vec<String> {
+    let found = unsubscribe::list(&world.app, council.id, 10).await.unwrap();
+    found
+        .into_iter()
+        .map(|one| one.email_address.into_inner())
+        .collect()
+}
+
+#[tokio::test]
+async fn an_email_carries_a_link_that_unsubscribes_its_reader_once() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let other = world.service("Hilltop Council").await;
+    let template = newsletter(&world, &council).await;
+    let id = send(&world, &council, template, json!({})).await;
+    world.run_tasks().await;
+    let path = link(&world);
+    assert!(path.starts_with(&format!("/unsubscribe/{id}/")), "{path}");
+
+    let (one, two) = futures::join!(click(&world, &path), click(&world, &path));
+    assert_eq!((one, two), (done(), done()));
+    assert_eq!(
+        click(&world, &path.replace(&id, &id.to_uppercase())).await,
+        done()
+    );
+    assert_eq!(requests(&world, &council).await, [ADA]);
+    assert_eq!(requests(&world, &other).await, [] as [String; 0]);
+
+    let mut tx = world.app.store().write().await.unwrap();
+    let now = world.clock.now();
+    let id = id.parse().unwrap();
+    let foreign = store::unsubscribe_requests::set_processed(&mut tx, other.id, id, now).await;
+    assert_eq!(
+        foreign.unwrap(),
+        0,
+        "another service processes nothing of ours"
+    );
+    let own = store::unsubscribe_requests::set_processed(&mut tx, council.id, id, now).await;
+    assert_eq!(own.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(click(&world, &path).await, done());
+    assert_eq!(
+        requests(&world, &council).await,
+        [ADA, ADA],
+        "asked again after it was done"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_link_of_the_services_own_goes_before_ours_and_most_emails_have_none() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let template = newsletter(&world, &council).await;
+    let url = "https://riverside.example/stop?who=ada";
+    let own = send(
+        &world,
+        &council,
+        template,
+        json!({"one_click_unsubscribe_url": url}),
+    )
+    .await;
+    let none = send(&world, &council, council.email, json!({})).await;
+    let ours = send(&world, &council, template, json!({})).await;
+    world.run_tasks().await;
+    let shown = async |id: &str| {
+        let path = format!("/v2/notifications/{id}");
+        let answer = world.get(&council.normal, &path).await;
+        answer.json["one_click_unsubscribe_url"].clone()
+    };
+    assert_eq!(shown(&own).await, json!(url));
+    assert_eq!(shown(&none).await, Value::Null);
+    let (first, second) = (shown(&ours).await, shown(&ours).await);
+    assert_ne!(first, second, "a new token each time");
+    let root = &world.app.settings.api_base_url;
+    let path = first.as_str().unwrap().strip_prefix(root.as_str()).unwrap();
+    assert_eq!(click(&world, path).await, done());
+    let mails = world.email.taken();
+    assert_eq!(mails[0].unsubscribe_url.as_deref(), Some(url));
+    assert_eq!(mails[1].unsubscribe_url, None);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn links_that_we_did_not_make_or_long_ago_do_nothing() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let template = newsletter(&world, &council).await;
+    let id = send(&world, &council, template, json!({})).await;
+    world.run_tasks().await;
+    let path = link(&world);
+    let invalid = refused("This is not a valid unsubscribe link.");
+    let letter = app::receipts::letter_status_token(&world.app, id.parse().unwrap());
+    let changed = {
+        let middle = path.len() - 20;
+        let other = if &path[middle..=middle] == "A" {
+            "B"
+        } else {
+            "A"
+        };
+        format!("{}{other}{}", &path[..middle], &path[middle + 1..])
+    };
+    for forged in [
+        format!("/unsubscribe/{id}/abc"),
+        format!("/unsubscribe/{id}/{letter}"),
+        format!("/unsubscribe/{id}/{}", "A".repeat(3000)),
+        format!("/unsubscribe/{id}/%00%ff=="),
+        changed,
+    ] {
+        let (status, body) = click(&world, &forged).await;
+        assert_eq!(status, invalid.0, "{forged}: {body}");
+    }
+    assert_eq!(
+        click(&world, &format!("/unsubscribe/{id}/abc")).await,
+        invalid
+    );
+    for id in [
+        "22222222000040008000000000000001",
+        "1",
+        "{22222222-0000-4000-8000-00000000000}",
+    ] {
+        let (status, body) = click(
+            &world,
+            &format!("/unsubscribe/{id}/abc").replace(['{', '}'], "%7B"),
+        )
+        .await;
+        assert!(
+            status == 404 && body["message"].is_string(),
+            "{id} is no path: {body}"
+        );
+    }
+
+    let text = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    let text = text.json["id"].as_str().unwrap();
+    let gone = refused("This unsubscribe link is invalid or expired.");
+    for other in ["22222222-0000-4000-8000-000000000001", text] {
+        assert_eq!(
+            click(&world, &path.replace(&id, other)).await,
+            gone,
+            "{other}"
+        );
+    }
+    assert_eq!(requests(&world, &council).await, [] as [String; 0]);
+
+    world.advance(Duration::from_hours(24 * 365 - 1));
+    assert_eq!(click(&world, &path).await, done());
+    world.advance(Duration::from_hours(2));
+    assert_eq!(click(&world, &path).await, invalid, "a year is over");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let template = newsletter(&world, &council).await;
+    let first = send(&world, &council, template, json!({})).await;
+    world.run_tasks().await;
+    let path = link(&world);
+    let letter = app::receipts::letter_status_token(&world.app, first.parse().unwrap());
+    assert_eq!(click(&world, &path).await, done());
+
+    let line = Vault::new_key_line(2, world.app.entropy());
+    let keyring = world.keyring();
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&keyring)
+        .unwrap();
+    file.write_all(line.as_bytes()).unwrap();
+    world.app.store().vault().reload().unwrap();
+    let resealed = app::keyring::reseal(&world.app).await.unwrap();
+    assert_eq!(resealed.unsubscribe_requests, 1);
+    let again = app::keyring::reseal(&world.app).await.unwrap();
+    assert_eq!(again.unsubscribe_requests, 0, "twice is once");
+
+    assert_eq!(click(&world, &path).await, done());
+    let token = app::receipts::read_letter_status_token(&world.app, &letter);
+    assert_eq!(token.map(|id| id.to_string()), Some(first));
+    // What is kept needs the older key no more; links that were made with it do.
+    std::fs::write(&keyring, line).unwrap();
+    world.app.store().vault().reload().unwrap();
+    assert_eq!(requests(&world, &council).await, [ADA]);
+    assert_eq!(
+        click(&world, &path).await,
+        refused("This is not a valid unsubscribe link.")
+    );
+    world.end().await;
+}
