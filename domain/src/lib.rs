@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock and no randomness of its own – both are handed in, as [`Clock`] and [`Entropy`].
 
+mod callback;
 mod clock;
 mod entropy;
 mod ids;
@@ -10,9 +11,11 @@ mod lane;
 mod notification;
 mod private;
 mod service;
+mod team;
 mod timestamp;
 mod words;
 
+pub use callback::CallbackKind;
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use ids::{
@@ -26,5 +29,6 @@ pub use lane::Lane;
 pub use notification::{Channel, KeyType, NotificationStatus};
 pub use private::Private;
 pub use service::{Allowance, Permission};
+pub use team::{MemberPermission, UserState};
 pub use timestamp::{NotATimestamp, Timestamp, UtcDay};
 pub use words::UnknownWord;

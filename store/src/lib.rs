@@ -6,13 +6,22 @@
 //! by a compare-and-set whose condition comes from `domain`.
 
 pub mod api_keys;
+pub mod callbacks;
 pub mod counters;
 mod db;
+mod defaults;
 mod dialect;
 mod error;
+pub mod folders;
+pub mod guests;
+pub mod inbound_numbers;
 pub mod jobs;
+pub mod letter_contacts;
+pub mod members;
 pub mod notifications;
+pub mod organisations;
 pub mod partitions;
+pub mod retention;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;
