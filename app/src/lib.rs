@@ -4,25 +4,38 @@
 //! Every write begins here. A use case reads, thinks, then makes one short write; nothing is held open while the
 //! outside – a provider, the file storage – is spoken to.
 
+mod admin_error;
+pub mod api_keys;
+pub mod callbacks;
 pub mod deliver;
 pub mod demo;
+pub mod folders;
 mod group_commit;
+pub mod guests;
+pub mod inbound_numbers;
 pub mod jobs;
 pub mod keyring;
+pub mod letter_contacts;
 pub mod letters;
 pub mod limits;
+pub mod members;
 pub mod notifications;
+pub mod organisations;
 mod providers_in_use;
 pub mod queue_view;
 pub mod receipts;
+pub mod reply_tos;
+pub mod retention;
 pub mod schedule;
 mod sealed_files;
 pub mod services;
 mod settings;
+pub mod sms_senders;
 pub mod spreadsheets;
 pub mod tasks;
 pub mod templates;
 pub mod tenants;
+pub mod users;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -31,6 +44,7 @@ use files::Files;
 use queue::{DatabaseSource, Runner, Signals};
 use store::{Session, Store, Tx};
 
+pub use admin_error::AdminError;
 pub use group_commit::KeepError;
 pub use limits::DoorError;
 pub use providers::{Sink, sink};

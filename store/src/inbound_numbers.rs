@@ -20,26 +20,23 @@ pub struct InboundNumber {
     pub service_id: Option<ServiceId>,
     /// An inactive number receives nothing and is given to nobody.
     pub active: bool,
-    /// When it came.
-    pub created_at: Timestamp,
-    /// When it last changed hands.
-    pub updated_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "id, number, provider, service_id, active, created_at, updated_at";
+const COLUMNS: &str = "id, number, provider, service_id, active";
 
 /// Keeps a new number; `Exists` if it is there.
-pub async fn insert(tx: &mut Tx, number: &InboundNumber) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, number: &InboundNumber, at: Timestamp) -> Result<(), Error> {
     tx.execute(
-        format!("INSERT INTO inbound_numbers ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"),
+        format!(
+            "INSERT INTO inbound_numbers ({COLUMNS}, created_at) VALUES ($1, $2, $3, $4, $5, $6)"
+        ),
         args![
             number.id,
             &*number.number,
             &*number.provider,
             number.service_id,
             number.active,
-            number.created_at,
-            number.updated_at
+            at
         ],
     )
     .await?;
@@ -108,18 +105,15 @@ pub async fn find(
     row.as_ref().map(number).transpose()
 }
 
-/// The active number that was dialled.
-pub async fn find_by_number(
-    session: &mut Session,
-    dialled: &str,
-) -> Result<Option<InboundNumber>, Error> {
+/// The service that receives the texts to this number, if it is an active one of ours.
+pub async fn find_service(session: &mut Session, number: &str) -> Result<Option<ServiceId>, Error> {
     let row = session
         .fetch_optional(
-            format!("SELECT {COLUMNS} FROM inbound_numbers WHERE number = $1 AND active"),
-            args![dialled],
+            "SELECT service_id FROM inbound_numbers WHERE number = $1 AND active AND service_id IS NOT NULL",
+            args![number],
         )
         .await?;
-    row.as_ref().map(number).transpose()
+    row.map(|row| row.get("service_id")).transpose()
 }
 
 /// The number of a service.
@@ -156,7 +150,5 @@ fn number(row: &Row) -> Result<InboundNumber, Error> {
         provider: row.get("provider")?,
         service_id: row.get("service_id")?,
         active: row.get("active")?,
-        created_at: row.get("created_at")?,
-        updated_at: row.get("updated_at")?,
     })
 }

@@ -39,11 +39,7 @@ pub async fn insert(
 }
 
 /// Writes a contact block anew. A default one takes the place of the default before it.
-pub async fn update(
-    tx: &mut Tx,
-    service: ServiceId,
-    contact: &LetterContact,
-) -> Result<(), Error> {
+pub async fn update(tx: &mut Tx, service: ServiceId, contact: &LetterContact) -> Result<(), Error> {
     if contact.is_default {
         defaults::clear(tx, List::LetterContacts, service).await?;
     }
@@ -57,11 +53,7 @@ pub async fn update(
 
 /// Archives a contact block that is not the default; whether there was one. The current versions of templates that
 /// showed it show none.
-pub async fn archive(
-    tx: &mut Tx,
-    service: ServiceId,
-    id: LetterContactId,
-) -> Result<bool, Error> {
+pub async fn archive(tx: &mut Tx, service: ServiceId, id: LetterContactId) -> Result<bool, Error> {
     if !defaults::archive(tx, List::LetterContacts, service, id.as_uuid()).await? {
         return Ok(false);
     }

@@ -89,12 +89,7 @@ pub async fn update_sms_sender(
     }
     tx.execute(
         "UPDATE sms_senders SET sms_sender = $3, is_default = $4 WHERE service_id = $1 AND id = $2",
-        args![
-            service,
-            sender.id,
-            &*sender.sms_sender,
-            sender.is_default
-        ],
+        args![service, sender.id, &*sender.sms_sender, sender.is_default],
     )
     .await?;
     Ok(())

@@ -265,8 +265,7 @@ async fn complete_all(
 async fn complete(session: &mut Session, row: &Row) -> Result<Service, Error> {
     let id: ServiceId = row.get("id")?;
     let these = "WHERE service_id = $1";
-    let mut completed =
-        complete_all(session, std::slice::from_ref(row), these, args![id]).await?;
+    let mut completed = complete_all(session, std::slice::from_ref(row), these, args![id]).await?;
     Ok(completed.remove(0))
 }
 

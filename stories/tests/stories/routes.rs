@@ -8,16 +8,10 @@ use stories::World;
 
 fn filled(path: &str) -> String {
     let id = "22222222-0000-4000-8000-000000000001";
-    [
-        "{id}",
-        "{service}",
-        "{key}",
-        "{template}",
-        "{job}",
-        "{task}",
-    ]
-    .iter()
-    .fold(path.to_owned(), |path, part| path.replace(part, id))
+    path.split('/')
+        .map(|part| if part.starts_with('{') { id } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[tokio::test]

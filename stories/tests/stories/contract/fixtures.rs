@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use domain::{
     Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, NotificationId, NotificationStatus,
-    Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId, Timestamp, UserId,
+    Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId, Timestamp, UserId, UserState,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -228,6 +228,7 @@ impl Fixtures {
                 id: sender.id,
                 sms_sender: sender.sms_sender.clone(),
                 is_default: sender.is_default,
+                inbound_number_id: None,
             };
             store::senders::insert_sms_sender(tx, self.services[&sender.service].id, &kept, now)
                 .await?;
@@ -386,6 +387,8 @@ impl FixtureUser {
             name: self.name.clone(),
             email_address: self.email_address.clone(),
             mobile_number: self.mobile_number.clone(),
+            state: UserState::Active,
+            platform_admin: false,
             created_at: now,
         }
     }
@@ -413,6 +416,8 @@ impl FixtureService {
                 ),
             ]
             .into(),
+            organisation_id: None,
+            count_as_live: true,
             created_at: now,
         }
     }
