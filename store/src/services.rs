@@ -10,6 +10,10 @@ use crate::{
 };
 
 /// A service.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "its switches are independent of each other"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// Which.

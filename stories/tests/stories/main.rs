@@ -8,6 +8,7 @@ mod authentication;
 mod contract;
 mod delivery;
 mod guards;
+mod internal;
 mod jobs;
 mod limits;
 mod outages;
