@@ -39,7 +39,7 @@ pub(super) enum Callback {
         /// An https URL of the service
         #[arg(value_name = "URL")]
         address: String,
-        /// At least ten characters by which the service knows us [default: PILLARBOX_CALLBACK_TOKEN]
+        /// At least ten characters by which the service knows us
         #[arg(long, env = "PILLARBOX_CALLBACK_TOKEN", hide_env_values = true)]
         bearer_token: String,
         #[command(flatten)]
