@@ -6,6 +6,7 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{get, post},
 };
+use domain::CallbackKind;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
@@ -82,9 +83,61 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/d/{document}/{key}", Callers::Anybody),
     ("POST", "/d/{document}/{key}", Callers::Anybody),
     ("GET", "/d/{document}/{key}/file", Callers::Anybody),
+    ("GET", "/organisations", Callers::Internal),
+    ("POST", "/organisations", Callers::Internal),
+    ("GET", "/organisations/{organisation}", Callers::Internal),
+    ("POST", "/organisations/{organisation}", Callers::Internal),
+    (
+        "GET",
+        "/organisations/{organisation}/services",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/organisations/{organisation}/service",
+        Callers::Internal,
+    ),
+    ("GET", "/user", Callers::Internal),
+    ("POST", "/user", Callers::Internal),
+    ("POST", "/user/email", Callers::Internal),
+    ("GET", "/user/{user}", Callers::Internal),
+    ("POST", "/user/{user}", Callers::Internal),
+    (
+        "POST",
+        "/user/{user}/service/{service}/permission",
+        Callers::Internal,
+    ),
+    ("GET", "/inbound-number", Callers::Internal),
+    ("POST", "/inbound-number", Callers::Internal),
+    (
+        "GET",
+        "/inbound-number/service/{service}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/inbound-number/service/{service}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/inbound-number/service/{service}/off",
+        Callers::Internal,
+    ),
     ("GET", "/service", Callers::Internal),
     ("POST", "/service", Callers::Internal),
+    ("GET", "/service/{service}", Callers::Internal),
     ("POST", "/service/{service}", Callers::Internal),
+    ("POST", "/service/{service}/archive", Callers::Internal),
+    ("POST", "/service/{service}/suspend", Callers::Internal),
+    ("POST", "/service/{service}/resume", Callers::Internal),
+    ("GET", "/service/{service}/users", Callers::Internal),
+    ("POST", "/service/{service}/users/{user}", Callers::Internal),
+    (
+        "DELETE",
+        "/service/{service}/users/{user}",
+        Callers::Internal,
+    ),
     ("GET", "/service/{service}/api-keys", Callers::Internal),
     ("POST", "/service/{service}/api-key", Callers::Internal),
     (
@@ -106,6 +159,46 @@ pub const ROUTES: &[Route] = &[
     ),
     (
         "GET",
+        "/service/{service}/template/{template}/version/{version}",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/template/{template}/versions",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/template-folder",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template-folder",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template-folder/contents",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template-folder/{folder}",
+        Callers::Internal,
+    ),
+    (
+        "DELETE",
+        "/service/{service}/template-folder/{folder}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/template-folder/{folder}/contents",
+        Callers::Internal,
+    ),
+    (
+        "GET",
         "/service/{service}/template/{template}/file",
         Callers::Internal,
     ),
@@ -119,13 +212,144 @@ pub const ROUTES: &[Route] = &[
         "/service/{service}/template/{template}/file/{file}/archive",
         Callers::Internal,
     ),
+    ("GET", "/service/{service}/sms-sender", Callers::Internal),
     ("POST", "/service/{service}/sms-sender", Callers::Internal),
+    (
+        "GET",
+        "/service/{service}/sms-sender/{sender}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/sms-sender/{sender}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/sms-sender/{sender}/archive",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/email-reply-to",
+        Callers::Internal,
+    ),
     (
         "POST",
         "/service/{service}/email-reply-to",
         Callers::Internal,
     ),
+    (
+        "GET",
+        "/service/{service}/email-reply-to/{reply_to}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/email-reply-to/{reply_to}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/email-reply-to/{reply_to}/archive",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/letter-contact",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/letter-contact",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/letter-contact/{contact}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/letter-contact/{contact}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/letter-contact/{contact}/archive",
+        Callers::Internal,
+    ),
+    ("GET", "/service/{service}/guest-list", Callers::Internal),
+    ("PUT", "/service/{service}/guest-list", Callers::Internal),
     ("POST", "/service/{service}/guest-list", Callers::Internal),
+    (
+        "GET",
+        "/service/{service}/delivery-receipt-api",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/delivery-receipt-api",
+        Callers::Internal,
+    ),
+    (
+        "DELETE",
+        "/service/{service}/delivery-receipt-api",
+        Callers::Internal,
+    ),
+    ("GET", "/service/{service}/inbound-api", Callers::Internal),
+    ("POST", "/service/{service}/inbound-api", Callers::Internal),
+    (
+        "DELETE",
+        "/service/{service}/inbound-api",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/returned-letter-api",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/returned-letter-api",
+        Callers::Internal,
+    ),
+    (
+        "DELETE",
+        "/service/{service}/returned-letter-api",
+        Callers::Internal,
+    ),
+    ("GET", "/service/{service}/complaint-api", Callers::Internal),
+    (
+        "POST",
+        "/service/{service}/complaint-api",
+        Callers::Internal,
+    ),
+    (
+        "DELETE",
+        "/service/{service}/complaint-api",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/data-retention",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/data-retention",
+        Callers::Internal,
+    ),
+    (
+        "GET",
+        "/service/{service}/data-retention/{retention}",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/data-retention/{retention}",
+        Callers::Internal,
+    ),
     ("POST", "/service/{service}/spreadsheet", Callers::Internal),
     ("GET", "/service/{service}/job", Callers::Internal),
     ("POST", "/service/{service}/job", Callers::Internal),
@@ -213,12 +437,77 @@ pub fn router(api: Api) -> Router {
             get(documents::download_document),
         )
         .route(
+            "/organisations",
+            get(internal::organisations::list_organisations)
+                .post(internal::organisations::create_organisation),
+        )
+        .route(
+            "/organisations/{organisation}",
+            get(internal::organisations::get_organisation)
+                .post(internal::organisations::update_organisation),
+        )
+        .route(
+            "/organisations/{organisation}/services",
+            get(internal::organisations::list_organisation_services),
+        )
+        .route(
+            "/organisations/{organisation}/service",
+            post(internal::organisations::adopt_service),
+        )
+        .route(
+            "/user",
+            get(internal::users::list_users).post(internal::users::create_user),
+        )
+        .route("/user/email", post(internal::users::find_user_by_email))
+        .route(
+            "/user/{user}",
+            get(internal::users::get_user).post(internal::users::update_user),
+        )
+        .route(
+            "/user/{user}/service/{service}/permission",
+            post(internal::members::set_member_permissions),
+        )
+        .route(
+            "/inbound-number",
+            get(internal::inbound_numbers::list_inbound_numbers)
+                .post(internal::inbound_numbers::create_inbound_number),
+        )
+        .route(
+            "/inbound-number/service/{service}",
+            get(internal::inbound_numbers::get_inbound_number)
+                .post(internal::inbound_numbers::assign_inbound_number),
+        )
+        .route(
+            "/inbound-number/service/{service}/off",
+            post(internal::inbound_numbers::free_inbound_number),
+        )
+        .route(
             "/service",
             get(internal::services::list_services).post(internal::services::create_service),
         )
         .route(
             "/service/{service}",
-            post(internal::services::update_service),
+            get(internal::services::get_service).post(internal::services::update_service),
+        )
+        .route(
+            "/service/{service}/archive",
+            post(internal::services::archive_service),
+        )
+        .route(
+            "/service/{service}/suspend",
+            post(internal::services::suspend_service),
+        )
+        .route(
+            "/service/{service}/resume",
+            post(internal::services::resume_service),
+        )
+        .route(
+            "/service/{service}/users",
+            get(internal::members::list_members),
+        )
+        .route(
+            "/service/{service}/users/{user}",
+            post(internal::members::add_member).delete(internal::members::remove_member),
         )
         .route(
             "/service/{service}/api-keys",
@@ -250,16 +539,102 @@ pub fn router(api: Api) -> Router {
             post(internal::template_files::archive_template_file),
         )
         .route(
+            "/service/{service}/template/{template}/version/{version}",
+            get(internal::templates::get_template_version),
+        )
+        .route(
+            "/service/{service}/template/{template}/versions",
+            get(internal::templates::list_template_versions),
+        )
+        .route(
+            "/service/{service}/template-folder",
+            get(internal::folders::list_template_folders)
+                .post(internal::folders::create_template_folder),
+        )
+        .route(
+            "/service/{service}/template-folder/contents",
+            post(internal::folders::move_out_of_folders),
+        )
+        .route(
+            "/service/{service}/template-folder/{folder}",
+            post(internal::folders::rename_template_folder)
+                .delete(internal::folders::delete_template_folder),
+        )
+        .route(
+            "/service/{service}/template-folder/{folder}/contents",
+            post(internal::folders::move_to_folder),
+        )
+        .route(
             "/service/{service}/sms-sender",
-            post(internal::senders::create_sms_sender),
+            get(internal::sms_senders::list_sms_senders)
+                .post(internal::sms_senders::create_sms_sender),
+        )
+        .route(
+            "/service/{service}/sms-sender/{sender}",
+            get(internal::sms_senders::get_sms_sender)
+                .post(internal::sms_senders::update_sms_sender),
+        )
+        .route(
+            "/service/{service}/sms-sender/{sender}/archive",
+            post(internal::sms_senders::archive_sms_sender),
         )
         .route(
             "/service/{service}/email-reply-to",
-            post(internal::senders::create_reply_to),
+            get(internal::reply_tos::list_reply_tos).post(internal::reply_tos::create_reply_to),
+        )
+        .route(
+            "/service/{service}/email-reply-to/{reply_to}",
+            get(internal::reply_tos::get_reply_to).post(internal::reply_tos::update_reply_to),
+        )
+        .route(
+            "/service/{service}/email-reply-to/{reply_to}/archive",
+            post(internal::reply_tos::archive_reply_to),
+        )
+        .route(
+            "/service/{service}/letter-contact",
+            get(internal::letter_contacts::list_letter_contacts)
+                .post(internal::letter_contacts::create_letter_contact),
+        )
+        .route(
+            "/service/{service}/letter-contact/{contact}",
+            get(internal::letter_contacts::get_letter_contact)
+                .post(internal::letter_contacts::update_letter_contact),
+        )
+        .route(
+            "/service/{service}/letter-contact/{contact}/archive",
+            post(internal::letter_contacts::archive_letter_contact),
         )
         .route(
             "/service/{service}/guest-list",
-            post(internal::senders::add_guest),
+            get(internal::guests::get_guest_list)
+                .put(internal::guests::replace_guest_list)
+                .post(internal::guests::add_guest),
+        )
+        .route(
+            "/service/{service}/delivery-receipt-api",
+            internal::callbacks::of(CallbackKind::DeliveryStatus),
+        )
+        .route(
+            "/service/{service}/inbound-api",
+            internal::callbacks::of(CallbackKind::InboundSms),
+        )
+        .route(
+            "/service/{service}/returned-letter-api",
+            internal::callbacks::of(CallbackKind::ReturnedLetter),
+        )
+        .route(
+            "/service/{service}/complaint-api",
+            internal::callbacks::of(CallbackKind::Complaint),
+        )
+        .route(
+            "/service/{service}/data-retention",
+            get(internal::retention::list_data_retention)
+                .post(internal::retention::create_data_retention),
+        )
+        .route(
+            "/service/{service}/data-retention/{retention}",
+            get(internal::retention::get_data_retention)
+                .post(internal::retention::update_data_retention),
         )
         .route(
             "/service/{service}/spreadsheet",

@@ -1,12 +1,15 @@
 //! The demo service of a first run: something to send with before anything was set up.
 
-use domain::{Allowance, Channel, KeyType, Permission, ReplyToId, ServiceId, TemplateId, UserId};
+use domain::{
+    Allowance, Channel, KeyType, Permission, ReplyToId, ServiceId, TemplateId, UserId, UserState,
+};
 use store::{senders::ReplyTo, users::User};
 use uuid::Uuid;
 
 use crate::{
-    App,
-    services::{self, MadeKey, NewService, ServiceError},
+    AdminError, App,
+    api_keys::{self, MadeKey},
+    services::{self, NewService},
     templates::{self, NewTemplate, TemplateError},
 };
 
@@ -56,7 +59,7 @@ pub struct DemoKeys {
 pub enum DemoError {
     /// The service or its keys.
     #[error(transparent)]
-    Service(#[from] ServiceError),
+    Service(#[from] AdminError),
     /// A template.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -85,7 +88,7 @@ pub async fn create(app: &App) -> Result<Option<DemoKeys>, DemoError> {
     match services::create_in(app, &mut tx, DEMO_SERVICE, new).await {
         Ok(_) => {}
         // Another process that starts at the same moment makes it.
-        Err(ServiceError::Store(store::Error::Exists)) => return Ok(None),
+        Err(AdminError::Fields(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     }
     let user = User {
@@ -93,6 +96,8 @@ pub async fn create(app: &App) -> Result<Option<DemoKeys>, DemoError> {
         name: "Dana Demo".to_owned(),
         email_address: "dana@riverside.example".to_owned(),
         mobile_number: Some("07700900555".to_owned()),
+        state: UserState::Active,
+        platform_admin: false,
         created_at: now,
     };
     store::users::insert(&mut tx, &user).await?;
@@ -110,11 +115,13 @@ pub async fn create(app: &App) -> Result<Option<DemoKeys>, DemoError> {
         )
         .await?;
     }
+    let mut key = async |name, key_type| {
+        api_keys::create_in(app, &mut tx, DEMO_SERVICE, name, key_type, Some(DEMO_USER)).await
+    };
     let keys = DemoKeys {
-        normal: services::create_key_in(app, &mut tx, DEMO_SERVICE, "live", KeyType::Normal)
-            .await?,
-        team: services::create_key_in(app, &mut tx, DEMO_SERVICE, "team", KeyType::Team).await?,
-        test: services::create_key_in(app, &mut tx, DEMO_SERVICE, "test", KeyType::Test).await?,
+        normal: key("live", KeyType::Normal).await?,
+        team: key("team", KeyType::Team).await?,
+        test: key("test", KeyType::Test).await?,
     };
     tx.commit().await?;
     Ok(Some(keys))

@@ -19,14 +19,19 @@ pub struct Resealed {
     pub received_texts: u64,
     /// Recipients' wishes to hear no more.
     pub unsubscribe_requests: u64,
+    /// Callbacks of services.
+    pub callbacks: u64,
 }
 
 /// Seals with the newest key what is sealed with an older one. May be stopped and run again, and beside a running
 /// platform: each value is replaced only if it is still the one that was read.
 pub async fn reseal(app: &App) -> Result<Resealed, store::Error> {
+    let notifications = reseal_notifications(app).await?;
+    let (api_keys, callbacks) = reseal_services(app).await?;
     Ok(Resealed {
-        notifications: reseal_notifications(app).await?,
-        api_keys: reseal_keys(app).await?,
+        notifications,
+        api_keys,
+        callbacks,
         received_texts: reseal_received_texts(app).await?,
         unsubscribe_requests: reseal_unsubscribe_requests(app).await?,
     })
@@ -56,8 +61,9 @@ async fn reseal_notifications(app: &App) -> Result<u64, store::Error> {
     }
 }
 
-async fn reseal_keys(app: &App) -> Result<u64, store::Error> {
-    let mut done = 0;
+/// The secrets of every service: its keys, its callbacks.
+async fn reseal_services(app: &App) -> Result<(u64, u64), store::Error> {
+    let (mut keys, mut callbacks) = (0, 0);
     let services: Vec<ServiceId> = store::services::list(&mut app.read().await?)
         .await?
         .into_iter()
@@ -65,10 +71,11 @@ async fn reseal_keys(app: &App) -> Result<u64, store::Error> {
         .collect();
     for service in services {
         let mut tx = app.write().await?;
-        done += store::api_keys::reseal(&mut tx, app.store.vault(), service).await?;
+        keys += store::api_keys::reseal(&mut tx, app.store.vault(), service).await?;
+        callbacks += store::callbacks::reseal(&mut tx, app.store.vault(), service).await?;
         tx.commit().await?;
     }
-    Ok(done)
+    Ok((keys, callbacks))
 }
 
 async fn reseal_received_texts(app: &App) -> Result<u64, store::Error> {

@@ -4,31 +4,43 @@
 //! Every write begins here. A use case reads, thinks, then makes one short write; nothing is held open while the
 //! outside – a provider, the file storage – is spoken to.
 
+mod admin_error;
+pub mod api_keys;
 mod audit;
+pub mod callbacks;
 pub mod deliver;
 pub mod demo;
 pub mod documents;
 pub mod fixtures;
+pub mod folders;
+mod forgetting;
 mod group_commit;
+pub mod guests;
 pub mod idempotency;
+pub mod inbound_numbers;
 pub mod jobs;
 pub mod keyring;
+pub mod letter_contacts;
 pub mod letters;
 pub mod limits;
 mod lingering;
 mod links;
 mod local_days;
+pub mod members;
 pub mod notifications;
+pub mod organisations;
 mod providers_in_use;
 pub mod queue_view;
 pub mod rates;
 pub mod receipts;
 pub mod received_texts;
+pub mod reply_tos;
 pub mod retention;
 pub mod schedule;
 mod sealed_files;
 pub mod services;
 mod settings;
+pub mod sms_senders;
 pub mod spreadsheets;
 pub mod status;
 pub mod tasks;
@@ -36,6 +48,7 @@ pub mod template_previews;
 pub mod templates;
 pub mod tenants;
 pub mod unsubscribe;
+pub mod users;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -44,6 +57,7 @@ use files::Files;
 use queue::{DatabaseSource, Runner, Signals};
 use store::{Session, Store, Tx};
 
+pub use admin_error::AdminError;
 pub use group_commit::KeepError;
 pub use limits::DoorError;
 pub use providers::{Sink, sink};

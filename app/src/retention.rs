@@ -1,253 +1,77 @@
-//! Forgetting in time (workers §14): messages become a line of history without anything personal; files of old jobs and
-//! of uploads that became no job, received texts and old counters go. A service may keep its messages for longer or
-//! shorter than the standard seven days, by channel.
-//!
-//! Everything is done in small transactions and by looking at what is there, so that a run may stop anywhere and be done
-//! twice. Files go before the rows that name them: no row disappears while its file remains. On PostgreSQL a day whose
-//! messages may all go is dropped whole.
+//! For how many days a service's messages are kept, where it is not the standard number (workers §14).
 
-use std::{collections::BTreeMap, time::Duration};
+use domain::{Channel, RetentionId, ServiceId};
+pub use store::retention::Retention;
 
-use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp};
-use files::Key;
-use queue::{Enqueue as _, Task, Verdict};
-use store::partitions::Forgotten;
-use tracing::{info, warn};
+use crate::{AdminError, App, services};
 
-use crate::{App, local_days, spreadsheets, tasks};
+const FEWEST_DAYS: u32 = 3;
+const MOST_DAYS: u32 = 90;
 
-/// For how many days messages are kept unless the service says otherwise.
-pub const STANDARD_DAYS: u32 = 7;
-/// How many messages share a transaction.
-const AT_ONCE: u32 = 2000;
-/// How many files are removed between two looks.
-const FILES_AT_ONCE: u32 = 500;
-/// How long to wait when the store or the file storage does not answer.
-const DELAY: Duration = Duration::from_mins(5);
-
-#[derive(Debug, thiserror::Error)]
-enum RetentionError {
-    #[error("the store failed")]
-    Store(#[from] store::Error),
-    #[error("the file storage failed")]
-    Files(#[from] files::Error),
+/// A service's own retentions, by type.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Retention>, AdminError> {
+    let mut session = services::look(app, service).await?;
+    Ok(store::retention::list(&mut session, service).await?)
 }
 
-fn verdict(what: &'static str, done: Result<(), RetentionError>) -> Verdict {
-    match done {
-        Ok(()) => Verdict::Done,
-        Err(fault) => {
-            warn!(
-                error = &fault as &dyn std::error::Error,
-                "{what} stopped, will go on later"
-            );
-            Verdict::Retry(DELAY)
-        }
-    }
+/// A retention of a service.
+pub async fn find(app: &App, service: ServiceId, id: RetentionId) -> Result<Retention, AdminError> {
+    store::retention::find(&mut app.read().await?, service, id)
+        .await?
+        .ok_or(AdminError::NoSuch("data retention"))
 }
 
-/// For how many days which messages of which service are kept.
-struct Rules(BTreeMap<(ServiceId, Channel), u32>);
-
-impl Rules {
-    async fn read(app: &App) -> Result<Self, store::Error> {
-        let rules = store::history::list_retentions(&mut app.read().await?).await?;
-        Ok(Self(rules.into_iter().collect()))
-    }
-
-    fn days(&self, service: ServiceId, channel: Channel) -> u32 {
-        self.0
-            .get(&(service, channel))
-            .copied()
-            .unwrap_or(STANDARD_DAYS)
-    }
-
-    /// The most days that anything is kept.
-    fn most_days(&self) -> u32 {
-        self.0.values().copied().fold(STANDARD_DAYS, u32::max)
-    }
-}
-
-/// Begins to forget the messages whose time is over: whole days where that can be, then service by service.
-pub(crate) async fn delete_old_notifications(app: &App) -> Verdict {
-    verdict(
-        "delete-notifications-older-than-retention",
-        begin_to_forget(app).await,
-    )
-}
-
-async fn begin_to_forget(app: &App) -> Result<(), RetentionError> {
-    let rules = Rules::read(app).await?;
-    forget_whole_days(app, local_days::midnight_days_ago(app, rules.most_days())).await?;
+/// Gives a service a retention of its own for a type of message.
+pub async fn create(
+    app: &App,
+    service: ServiceId,
+    notification_type: Channel,
+    days: u32,
+) -> Result<Retention, AdminError> {
+    check(days)?;
     let now = app.clock.now();
-    for service in store::services::list_ids(&mut app.read().await?).await? {
-        for channel in Channel::ALL.iter().copied() {
-            let before = local_days::midnight_days_ago(app, rules.days(service, channel));
-            if !has_expired(app, service, channel, before).await? {
-                continue;
-            }
-            let id = TaskId::mint(now, app.entropy());
-            let mut tx = app.write().await?;
-            let task = tasks::delete_notifications(id, service, channel, before, now);
-            tx.enqueue(vec![task]).await?;
-            app.commit_and_wake(tx, &[tasks::PERIODIC]).await?;
-        }
-    }
-    Ok(())
+    let retention = Retention {
+        id: RetentionId::mint(now, app.entropy()),
+        notification_type,
+        days_of_retention: days,
+        created_at: now,
+        updated_at: None,
+    };
+    let is_there = || {
+        AdminError::refused(format!(
+            "Service already has data retention for {notification_type} notification type"
+        ))
+    };
+    let mut tx = services::begin(app, service).await?;
+    store::retention::insert(&mut tx, service, &retention)
+        .await
+        .map_err(AdminError::if_taken(is_there))?;
+    services::commit(app, tx, service).await?;
+    Ok(retention)
 }
 
-async fn has_expired(
+/// Changes how long a service's messages of a type are kept.
+pub async fn update(
     app: &App,
     service: ServiceId,
-    channel: Channel,
-    before: Timestamp,
-) -> Result<bool, store::Error> {
-    let mut session = app.read().await?;
-    for of_test_keys in [false, true] {
-        let found =
-            store::history::list_expired(&mut session, service, channel, of_test_keys, before, 1)
-                .await?;
-        if !found.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    id: RetentionId,
+    days: u32,
+) -> Result<Retention, AdminError> {
+    check(days)?;
+    let mut tx = services::begin(app, service).await?;
+    store::retention::update(&mut tx, service, id, days, app.clock.now()).await?;
+    let after = store::retention::find(&mut tx, service, id).await?;
+    let after = after.ok_or(AdminError::NoSuch("data retention"))?;
+    services::commit(app, tx, service).await?;
+    Ok(after)
 }
 
-/// Drops the days in which nothing has to stay. A day that is being used just now is left for the next night.
-async fn forget_whole_days(app: &App, before: Timestamp) -> Result<(), store::Error> {
-    let days = store::partitions::list_before(&mut app.read().await?, before.utc_day()).await?;
-    for day in days {
-        let mut tx = app.write().await?;
-        match store::partitions::forget(&mut tx, day, before).await {
-            Ok(Forgotten::Day(kept)) => {
-                tx.commit().await?;
-                info!("forgot the messages of {day}: {kept} lines of history remain");
-            }
-            Ok(Forgotten::NotYet) => {}
-            Err(fault) => warn!(
-                error = &fault as &dyn std::error::Error,
-                "the day {day} cannot be dropped now"
-            ),
-        }
+fn check(days: u32) -> Result<(), AdminError> {
+    if (FEWEST_DAYS..=MOST_DAYS).contains(&days) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Forgets the messages of one service and channel from before `before`.
-pub(crate) async fn delete_notifications(
-    app: &App,
-    task: &Task,
-    channel: Channel,
-    before: Timestamp,
-) -> Verdict {
-    match forget_those_of(app, task, channel, before).await {
-        Ok(true) => Verdict::Done,
-        // Asked to stop: the rest is for whoever takes it up.
-        Ok(false) => Verdict::RetryAt(app.clock.now()),
-        Err(fault) => verdict("delete-notifications-for-service-and-type", Err(fault)),
-    }
-}
-
-async fn forget_those_of(
-    app: &App,
-    task: &Task,
-    channel: Channel,
-    before: Timestamp,
-) -> Result<bool, RetentionError> {
-    let service = task.taken().service_id;
-    let mut forgotten = 0;
-    for of_test_keys in [false, true] {
-        loop {
-            if task.is_asked_to_stop() || !task.is_held(app.clock.now()) {
-                return Ok(false);
-            }
-            let ids = store::history::list_expired(
-                &mut app.read().await?,
-                service,
-                channel,
-                of_test_keys,
-                before,
-                AT_ONCE,
-            )
-            .await?;
-            if ids.is_empty() {
-                break;
-            }
-            if channel == Channel::Letter {
-                remove_pages(app, service, &ids).await?;
-            }
-            let mut tx = app.write().await?;
-            if !of_test_keys {
-                store::history::keep(&mut tx, service, &ids).await?;
-            }
-            forgotten += store::history::remove(&mut tx, service, &ids).await?;
-            tx.commit().await?;
-        }
-    }
-    info!(service.id = %service, "forgot {forgotten} {channel} notifications from before {before}");
-    Ok(true)
-}
-
-async fn remove_pages(
-    app: &App,
-    service: ServiceId,
-    letters: &[NotificationId],
-) -> Result<(), files::Error> {
-    for letter in letters {
-        let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
-        app.files.remove(&key).await?;
-    }
-    Ok(())
-}
-
-/// Removes the spreadsheets of old jobs, and of uploads of which no job was made.
-pub(crate) async fn remove_job_files(app: &App, task: &Task) -> Verdict {
-    verdict("remove_sms_email_jobs", remove_files(app, task).await)
-}
-
-async fn remove_files(app: &App, task: &Task) -> Result<(), RetentionError> {
-    let before = local_days::midnight_days_ago(app, STANDARD_DAYS);
-    while !task.is_asked_to_stop() {
-        let jobs =
-            store::jobs::list_with_old_files(&mut app.read().await?, before, FILES_AT_ONCE).await?;
-        if jobs.is_empty() {
-            break;
-        }
-        for job in &jobs {
-            app.files
-                .remove(&spreadsheets::key(job.service_id, job.id))
-                .await?;
-        }
-        let mut tx = app.write().await?;
-        for job in &jobs {
-            store::jobs::archive(&mut tx, job.service_id, job.id).await?;
-            info!(job.id = %job.id, "Job ID {} has been removed from s3.", job.id);
-        }
-        tx.commit().await?;
-    }
-    while !task.is_asked_to_stop() {
-        let unused =
-            store::spreadsheets::list_unused(&mut app.read().await?, before, FILES_AT_ONCE).await?;
-        if unused.is_empty() {
-            break;
-        }
-        for (service, id) in &unused {
-            app.files.remove(&spreadsheets::key(*service, *id)).await?;
-        }
-        let mut tx = app.write().await?;
-        for (service, id) in &unused {
-            store::spreadsheets::remove(&mut tx, *service, *id).await?;
-        }
-        tx.commit().await?;
-    }
-    forget_counters(app).await?;
-    Ok(())
-}
-
-async fn forget_counters(app: &App) -> Result<(), store::Error> {
-    let mut tx = app.write().await?;
-    let day = app.clock.now().utc_day().plus_days(-7);
-    store::counters::forget_before(&mut tx, day).await?;
-    tx.commit().await
+    Err(AdminError::field(
+        "days_of_retention",
+        format!("Must be between {FEWEST_DAYS} and {MOST_DAYS}."),
+    ))
 }

@@ -1,21 +1,24 @@
-//! Services and what belongs to them: keys, senders, people.
+//! Services: made, seen, changed, suspended, archived. What hangs together in a service – its defaults, its folders,
+//! its number – is changed while the service is held, so that two changes at once come one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Allowance, ApiKeyId, KeyType, Permission, Private, ReplyToId, ServiceId, SmsSenderId,
-    Timestamp, UserId,
+    Allowance, OrganisationId, Permission, ReplyToId, ServiceId, SmsSenderId, UserId, UserState,
 };
 use store::{
-    Tx,
-    api_keys::ApiKey,
+    Session, Tx,
     senders::{ReplyTo, SmsSender},
     services::Service,
     users::User,
 };
-use uuid::Uuid;
 
-use crate::App;
+use crate::{AdminError, App, admin_error::name_of, organisations};
+
+pub use crate::{
+    api_keys::{MadeKey, create as create_key, list as list_keys, revoke as revoke_key},
+    guests::add as add_guest,
+};
 
 /// The rate limit of a new service, in requests a minute (public-api §1.1).
 pub const STANDARD_RATE_LIMIT: u32 = 3000;
@@ -37,6 +40,8 @@ pub struct NewService {
     pub sms_sender: Option<String>,
     /// Where answers to its e-mails go.
     pub reply_to: Option<String>,
+    /// Who runs it.
+    pub organisation: Option<OrganisationId>,
 }
 
 impl NewService {
@@ -50,34 +55,16 @@ impl NewService {
             limits: BTreeMap::new(),
             sms_sender: None,
             reply_to: None,
+            organisation: None,
         }
     }
 }
 
-/// Why something about a service cannot be done.
-#[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
-    /// There is no such thing.
-    #[error("there is no such {0}")]
-    NoSuch(&'static str),
-    /// What was given makes no sense.
-    #[error("{0}")]
-    Invalid(&'static str),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-}
-
 /// Makes a service.
-pub async fn create(app: &App, new: NewService) -> Result<Service, ServiceError> {
+pub async fn create(app: &App, new: NewService) -> Result<Service, AdminError> {
     let mut tx = app.write().await?;
-    let service = create_in(
-        app,
-        &mut tx,
-        ServiceId::mint(app.clock.now(), app.entropy()),
-        new,
-    )
-    .await?;
+    let id = ServiceId::mint(app.clock.now(), app.entropy());
+    let service = create_in(app, &mut tx, id, new).await?;
     tx.commit().await?;
     Ok(service)
 }
@@ -87,20 +74,14 @@ pub(crate) async fn create_in(
     tx: &mut Tx,
     id: ServiceId,
     new: NewService,
-) -> Result<Service, ServiceError> {
-    if new.name.trim().is_empty() {
-        return Err(ServiceError::Invalid("a service needs a name"));
-    }
-    if new.rate_limit == 0 {
-        return Err(ServiceError::Invalid(
-            "the rate limit is a number of requests a minute, at least 1",
-        ));
-    }
+) -> Result<Service, AdminError> {
+    check_limits(Some(new.rate_limit), &new.limits)?;
+    let name = service_name_of(&new.name)?;
     let now = app.clock.now();
     let service = Service {
         id,
-        email_sender_local_part: content::sanitise::safe_email_local_part(&new.name),
-        name: new.name,
+        email_sender_local_part: content::sanitise::safe_email_local_part(&name),
+        name,
         active: true,
         restricted: new.restricted,
         prefix_sms: true,
@@ -108,13 +89,26 @@ pub(crate) async fn create_in(
         rate_limit: new.rate_limit,
         permissions: new.permissions,
         limits: new.limits,
+        organisation_id: new.organisation,
+        count_as_live: true,
         created_at: now,
     };
-    store::services::insert(tx, &service).await?;
+    if let Some(organisation) = new.organisation
+        && !organisations::expect_active(tx, organisation).await?
+    {
+        return Err(AdminError::field(
+            "organisation",
+            "There is no such organisation.",
+        ));
+    }
+    store::services::insert(tx, &service)
+        .await
+        .map_err(AdminError::if_taken(|| name_exists(&service.name)))?;
     let sender = SmsSender {
         id: SmsSenderId::mint(now, app.entropy()),
         sms_sender: new.sms_sender.unwrap_or_else(|| sender_of(&service.name)),
         is_default: true,
+        inbound_number_id: None,
     };
     store::senders::insert_sms_sender(tx, id, &sender, now).await?;
     if let Some(email_address) = new.reply_to {
@@ -142,9 +136,156 @@ fn sender_of(name: &str) -> String {
     }
 }
 
+fn name_exists(name: &str) -> AdminError {
+    AdminError::field("name", format!("Duplicate service name '{name}'"))
+}
+
+/// What an archived service is called begins like this, so that its name is free for another.
+const ARCHIVED: &str = "_archived_";
+
+fn service_name_of(text: &str) -> Result<String, AdminError> {
+    let name = name_of(text)?;
+    if name.starts_with(ARCHIVED) {
+        return Err(AdminError::field(
+            "name",
+            format!("Cannot begin with {ARCHIVED}: archived services are called so."),
+        ));
+    }
+    Ok(name)
+}
+
+fn check_limits(
+    rate_limit: Option<u32>,
+    limits: &BTreeMap<Allowance, i64>,
+) -> Result<(), AdminError> {
+    if rate_limit == Some(0) {
+        return Err(AdminError::field(
+            "rate_limit",
+            "Must be a number of requests a minute, at least 1.",
+        ));
+    }
+    if let Some((allowance, _)) = limits.iter().find(|(_, limit)| **limit < 0) {
+        return Err(AdminError::field(
+            "limits",
+            format!("{allowance}: must be a number of messages a day, at least 0."),
+        ));
+    }
+    Ok(())
+}
+
 /// All services, by name.
-pub async fn list(app: &App) -> Result<Vec<Service>, ServiceError> {
+pub async fn list(app: &App) -> Result<Vec<Service>, AdminError> {
     Ok(store::services::list(&mut app.read().await?).await?)
+}
+
+/// The service with this id, as it is kept.
+pub async fn find(app: &App, id: ServiceId) -> Result<Service, AdminError> {
+    store::services::find(&mut app.read().await?, id)
+        .await?
+        .ok_or(AdminError::NoSuch("service"))
+}
+
+/// What is changed about a service; nothing stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Whether it may do anything at all.
+    pub active: Option<bool>,
+    /// In trial mode, or live.
+    pub restricted: Option<bool>,
+    /// What stands before the `@` of its e-mails' sender; if never given, it follows the name.
+    pub email_sender_local_part: Option<String>,
+    /// Its name goes before its texts.
+    pub prefix_sms: Option<bool>,
+    /// Where its recipients can ask, or nowhere.
+    pub contact_link: Option<Option<String>>,
+    /// Requests a minute.
+    pub rate_limit: Option<u32>,
+    /// All that it may do.
+    pub permissions: Option<BTreeSet<Permission>>,
+    /// How many of these a day; others stay.
+    pub limits: BTreeMap<Allowance, i64>,
+    /// Who runs it, or nobody.
+    pub organisation: Option<Option<OrganisationId>>,
+    /// Whether it is counted in public.
+    pub count_as_live: Option<bool>,
+}
+
+/// Changes a service. What this process knows of it is forgotten, so that the change counts at once.
+pub async fn update(
+    app: &App,
+    id: ServiceId,
+    change: ServiceChange,
+) -> Result<Service, AdminError> {
+    check_limits(change.rate_limit, &change.limits)?;
+    let name = change.name.as_deref().map(service_name_of).transpose()?;
+    let mut tx = app.write().await?;
+    let before = lock(&mut tx, id).await?;
+    if is_archived(&before) {
+        return Err(AdminError::refused("An archived service cannot be changed"));
+    }
+    if let Some(Some(organisation)) = change.organisation
+        && before.organisation_id != Some(organisation)
+        && !organisations::expect_active(&mut tx, organisation).await?
+    {
+        return Err(AdminError::field(
+            "organisation",
+            "There is no such organisation.",
+        ));
+    }
+    let after = changed(before, name, change)?;
+    store::services::update(&mut tx, &after)
+        .await
+        .map_err(AdminError::if_taken(|| name_exists(&after.name)))?;
+    commit(app, tx, id).await?;
+    Ok(after)
+}
+
+fn changed(
+    before: Service,
+    name: Option<String>,
+    change: ServiceChange,
+) -> Result<Service, AdminError> {
+    let email_sender_local_part = match (change.email_sender_local_part, &name) {
+        (Some(given), _) => local_part_of(&given)?,
+        (None, Some(name)) if follows_its_name(&before) => {
+            content::sanitise::safe_email_local_part(name)
+        }
+        (None, _) => before.email_sender_local_part,
+    };
+    let mut limits = before.limits;
+    limits.extend(change.limits);
+    Ok(Service {
+        id: before.id,
+        name: name.unwrap_or(before.name),
+        active: change.active.unwrap_or(before.active),
+        restricted: change.restricted.unwrap_or(before.restricted),
+        email_sender_local_part,
+        prefix_sms: change.prefix_sms.unwrap_or(before.prefix_sms),
+        contact_link: change.contact_link.unwrap_or(before.contact_link),
+        rate_limit: change.rate_limit.unwrap_or(before.rate_limit),
+        permissions: change.permissions.unwrap_or(before.permissions),
+        limits,
+        organisation_id: change.organisation.unwrap_or(before.organisation_id),
+        count_as_live: change.count_as_live.unwrap_or(before.count_as_live),
+        created_at: before.created_at,
+    })
+}
+
+fn follows_its_name(service: &Service) -> bool {
+    service.email_sender_local_part == content::sanitise::safe_email_local_part(&service.name)
+}
+
+fn local_part_of(text: &str) -> Result<String, AdminError> {
+    let safe = content::sanitise::safe_email_local_part(text);
+    if safe.is_empty() || safe != text {
+        return Err(AdminError::field(
+            "email_sender_local_part",
+            "Must be small letters, digits and single dots.",
+        ));
+    }
+    Ok(safe)
 }
 
 /// Switches a service on or off, and in or out of trial mode.
@@ -153,177 +294,104 @@ pub async fn set_mode(
     id: ServiceId,
     active: bool,
     restricted: bool,
-) -> Result<(), ServiceError> {
-    let mut tx = app.write().await?;
-    let found = store::services::set_mode(&mut tx, id, active, restricted).await?;
-    tx.commit().await?;
-    app.tenants.forget(id).await;
-    if found {
-        Ok(())
-    } else {
-        Err(ServiceError::NoSuch("service"))
-    }
+) -> Result<(), AdminError> {
+    let change = ServiceChange {
+        active: Some(active),
+        restricted: Some(restricted),
+        ..ServiceChange::default()
+    };
+    update(app, id, change).await.map(drop)
 }
 
-/// Sets how recipients of a service's files reach it – a page, an e-mail address or a phone number: whoever sends files
-/// needs one (public-api §9.2).
-pub async fn set_contact_link(
-    app: &App,
-    id: ServiceId,
-    contact_link: Option<&str>,
-) -> Result<(), ServiceError> {
-    let mut tx = app.write().await?;
-    let found = store::services::set_contact_link(&mut tx, id, contact_link).await?;
-    tx.commit().await?;
-    app.tenants.forget(id).await;
-    if found {
-        Ok(())
-    } else {
-        Err(ServiceError::NoSuch("service"))
-    }
+/// Lets a service do nothing until it is resumed. Its keys stay, and are refused meanwhile.
+pub async fn suspend(app: &App, id: ServiceId) -> Result<(), AdminError> {
+    let change = ServiceChange {
+        active: Some(false),
+        ..ServiceChange::default()
+    };
+    update(app, id, change).await.map(drop)
 }
 
-/// A key that was just made: the only moment at which it can be read.
-#[derive(Debug, Clone)]
-pub struct MadeKey {
-    /// Which.
-    pub id: ApiKeyId,
-    /// What it may do.
-    pub key_type: KeyType,
-    /// What is handed to a developer: `<name>-<service id>-<secret>` (public-api §3.1).
-    pub key: Private<String>,
+/// Lets a suspended service go on.
+pub async fn resume(app: &App, id: ServiceId) -> Result<(), AdminError> {
+    let change = ServiceChange {
+        active: Some(true),
+        ..ServiceChange::default()
+    };
+    update(app, id, change).await.map(drop)
 }
 
-/// Makes an API key.
-pub async fn create_key(
-    app: &App,
-    service: ServiceId,
-    name: &str,
-    key_type: KeyType,
-) -> Result<MadeKey, ServiceError> {
-    let mut tx = app.write().await?;
-    store::services::find(&mut tx, service)
-        .await?
-        .ok_or(ServiceError::NoSuch("service"))?;
-    let made = create_key_in(app, &mut tx, service, name, key_type).await?;
-    tx.commit().await?;
-    app.tenants.forget(service).await;
-    Ok(made)
-}
-
-pub(crate) async fn create_key_in(
-    app: &App,
-    tx: &mut Tx,
-    service: ServiceId,
-    name: &str,
-    key_type: KeyType,
-) -> Result<MadeKey, ServiceError> {
-    if name.trim().is_empty() {
-        return Err(ServiceError::Invalid("a key needs a name"));
-    }
+/// Ends a service for good: its keys are revoked, its templates archived, and its name is free for another. Again is
+/// harmless.
+pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
     let now = app.clock.now();
-    let secret = random_uuid(app);
-    let key = ApiKey {
-        id: ApiKeyId::mint(now, app.entropy()),
-        service_id: service,
-        name: name.to_owned(),
-        key_type,
-        secret: secret.to_string().into(),
-        created_by: None,
-        created_at: now,
-        revoked_at: None,
-    };
-    store::api_keys::insert(tx, app.store.vault(), &key).await?;
-    Ok(MadeKey {
-        id: key.id,
-        key_type,
-        key: format!("{name}-{service}-{secret}").into(),
-    })
-}
-
-/// A UUID of version 4: 122 bits that nobody can foretell.
-fn random_uuid(app: &App) -> Uuid {
-    let mut bytes = [0; 16];
-    app.entropy.fill(&mut bytes);
-    uuid::Builder::from_random_bytes(bytes).into_uuid()
-}
-
-/// The keys of a service that are not long revoked; their secrets stay inside.
-pub async fn list_keys(app: &App, service: ServiceId) -> Result<Vec<ApiKey>, ServiceError> {
-    let since = Timestamp::default();
-    Ok(store::api_keys::list(&mut app.read().await?, app.store.vault(), service, since).await?)
-}
-
-/// Revokes a key; other processes may take it for two more seconds.
-pub async fn revoke_key(app: &App, service: ServiceId, id: ApiKeyId) -> Result<(), ServiceError> {
     let mut tx = app.write().await?;
-    let found = store::api_keys::revoke(&mut tx, service, id, app.clock.now()).await?;
-    tx.commit().await?;
-    app.tenants.forget(service).await;
-    if found {
-        Ok(())
-    } else {
-        Err(ServiceError::NoSuch("key that is not revoked yet"))
+    let before = lock(&mut tx, id).await?;
+    if is_archived(&before) {
+        return Ok(());
     }
+    let after = Service {
+        name: format!("{ARCHIVED}{}_{id}_{}", now.utc_day(), before.name),
+        active: false,
+        ..before
+    };
+    store::services::update(&mut tx, &after).await?;
+    store::api_keys::revoke_all(&mut tx, id, now).await?;
+    store::templates::archive_all(&mut tx, id).await?;
+    commit(app, tx, id).await?;
+    app.templates.forget_all();
+    Ok(())
 }
 
-/// Adds a text message sender.
-pub async fn add_sms_sender(
-    app: &App,
-    service: ServiceId,
-    sms_sender: &str,
-    is_default: bool,
-) -> Result<SmsSender, ServiceError> {
-    let sender = SmsSender {
-        id: SmsSenderId::mint(app.clock.now(), app.entropy()),
-        sms_sender: sms_sender.to_owned(),
-        is_default,
-    };
-    let mut tx = app.write().await?;
-    store::services::find(&mut tx, service)
+fn is_archived(service: &Service) -> bool {
+    !service.active && service.name.starts_with(ARCHIVED)
+}
+
+/// The service, held until the transaction ends.
+async fn lock(tx: &mut Tx, id: ServiceId) -> Result<Service, AdminError> {
+    store::services::lock(tx, id)
         .await?
-        .ok_or(ServiceError::NoSuch("service"))?;
-    store::senders::insert_sms_sender(&mut tx, service, &sender, app.clock.now()).await?;
+        .ok_or(AdminError::NoSuch("service"))
+}
+
+/// A transaction in which a service is held.
+pub(crate) async fn begin(app: &App, service: ServiceId) -> Result<Tx, AdminError> {
+    let mut tx = app.write().await?;
+    lock(&mut tx, service).await?;
+    Ok(tx)
+}
+
+/// Ends a transaction that changed something of a service; this process looks the service up anew.
+pub(crate) async fn commit(app: &App, tx: Tx, service: ServiceId) -> Result<(), AdminError> {
     tx.commit().await?;
     app.tenants.forget(service).await;
-    Ok(sender)
+    Ok(())
 }
 
-/// Adds a reply-to address.
-pub async fn add_reply_to(
-    app: &App,
-    service: ServiceId,
-    email_address: &str,
-    is_default: bool,
-) -> Result<ReplyTo, ServiceError> {
-    let reply_to = ReplyTo {
-        id: ReplyToId::mint(app.clock.now(), app.entropy()),
-        email_address: email_address.to_owned(),
-        is_default,
-    };
-    let mut tx = app.write().await?;
-    store::services::find(&mut tx, service)
+/// A session to read what belongs to a service that is there.
+pub(crate) async fn look(app: &App, service: ServiceId) -> Result<Session, AdminError> {
+    let mut session = app.read().await?;
+    store::services::find(&mut session, service)
         .await?
-        .ok_or(ServiceError::NoSuch("service"))?;
-    store::senders::insert_reply_to(&mut tx, service, &reply_to, app.clock.now()).await?;
-    tx.commit().await?;
-    app.tenants.forget(service).await;
-    Ok(reply_to)
+        .ok_or(AdminError::NoSuch("service"))?;
+    Ok(session)
 }
 
-/// Adds a person to a service's team; they are made if nobody has the id.
+/// Makes a person known and a member of a service's team.
 pub async fn add_member(
     app: &App,
     service: ServiceId,
     name: &str,
     email_address: &str,
     mobile_number: Option<&str>,
-) -> Result<User, ServiceError> {
+) -> Result<User, AdminError> {
     let user = User {
         id: UserId::mint(app.clock.now(), app.entropy()),
         name: name.to_owned(),
-        email_address: email_address.to_owned(),
+        email_address: email_address.to_lowercase(),
         mobile_number: mobile_number.map(str::to_owned),
+        state: UserState::Active,
+        platform_admin: false,
         created_at: app.clock.now(),
     };
     let mut tx = app.write().await?;
@@ -332,18 +400,4 @@ pub async fn add_member(
     tx.commit().await?;
     app.tenants.forget(service).await;
     Ok(user)
-}
-
-/// Puts a recipient on a service's guest list.
-pub async fn add_guest(app: &App, service: ServiceId, recipient: &str) -> Result<(), ServiceError> {
-    let kind = if recipient.contains('@') {
-        "email"
-    } else {
-        "mobile"
-    };
-    let mut tx = app.write().await?;
-    store::services::add_guest(&mut tx, service, kind, recipient).await?;
-    tx.commit().await?;
-    app.tenants.forget(service).await;
-    Ok(())
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
-    App, deliver, documents, idempotency, jobs, letters, lingering, receipts, retention, schedule,
+    App, deliver, documents, forgetting, idempotency, jobs, letters, lingering, receipts, schedule,
 };
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
@@ -391,14 +391,14 @@ impl Work for App {
             REPLAY_CREATED => lingering::replay_created(self).await,
             REPLAY_CREATED_THIS_WEEK => lingering::replay_created_this_week(self).await,
             TIMEOUT_SENDING => lingering::time_out(self, task).await,
-            DELETE_OLD_NOTIFICATIONS => retention::delete_old_notifications(self).await,
+            DELETE_OLD_NOTIFICATIONS => forgetting::delete_old_notifications(self).await,
             DELETE_NOTIFICATIONS => {
                 with(task, async |Expired { channel, before }| {
-                    retention::delete_notifications(self, task, channel, before).await
+                    forgetting::delete_notifications(self, task, channel, before).await
                 })
                 .await
             }
-            REMOVE_JOB_FILES => retention::remove_job_files(self, task).await,
+            REMOVE_JOB_FILES => forgetting::remove_job_files(self, task).await,
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
             REMOVE_IDEMPOTENCY_KEYS => idempotency::remove_forgotten(self).await,

@@ -8,11 +8,11 @@ use content::{
     placeholders::{NameSet, Values},
     text_messages::TextMessageTemplate,
 };
-use domain::{Channel, Lane, Postage, ServiceId, TemplateId, UserId};
+use domain::{Channel, FolderId, Lane, Postage, ServiceId, TemplateId, UserId};
 use moka::future::Cache;
 pub use store::{template_files::TemplateFile, templates::Template};
 
-use crate::App;
+use crate::{AdminError, App};
 
 const CURRENT_IS_FRESH: Duration = Duration::from_secs(2);
 const A_VERSION_IS_FRESH: Duration = Duration::from_secs(30);
@@ -136,6 +136,12 @@ impl Templates {
     pub(crate) async fn forget(&self, service: ServiceId, id: TemplateId) {
         self.current.invalidate(&(service, id)).await;
     }
+
+    /// Looks everything up anew: what changed concerns many.
+    pub(crate) fn forget_all(&self) {
+        self.current.invalidate_all();
+        self.versions.invalidate_all();
+    }
 }
 
 /// A template of a service at its current version, at most two seconds old.
@@ -185,6 +191,19 @@ pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Template>, Templa
     Ok(store::templates::list(&mut app.read().await?, service).await?)
 }
 
+/// A template of a service at all its versions, newest first.
+pub async fn list_versions(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+) -> Result<Vec<Template>, TemplateError> {
+    let versions = store::templates::list_versions(&mut app.read().await?, service, id).await?;
+    if versions.is_empty() {
+        return Err(TemplateError::NoSuch("template"));
+    }
+    Ok(versions)
+}
+
 /// What is written as a template.
 #[derive(Debug, Clone)]
 pub struct NewTemplate {
@@ -211,6 +230,9 @@ pub enum TemplateError {
     /// It needs a subject, or must not have one.
     #[error("{0}")]
     Invalid(&'static str),
+    /// Its service, its folder or its author makes no sense.
+    #[error(transparent)]
+    Around(#[from] AdminError),
     /// Somebody else changed it at the same moment.
     #[error("somebody else changed the template at the same moment: look at it and try again")]
     Overtaken,
@@ -225,14 +247,26 @@ pub async fn create(
     service: ServiceId,
     new: NewTemplate,
 ) -> Result<Template, TemplateError> {
+    create_in_folder(app, service, new, None).await
+}
+
+/// Writes a new template that lies in a folder.
+pub async fn create_in_folder(
+    app: &App,
+    service: ServiceId,
+    new: NewTemplate,
+    folder: Option<FolderId>,
+) -> Result<Template, TemplateError> {
     let now = app.clock.now();
     let id = TemplateId::mint(now, app.entropy());
     let template = first_version(service, id, new, now)?;
-    let mut tx = app.write().await?;
-    store::services::find(&mut tx, service)
-        .await?
-        .ok_or(TemplateError::NoSuch("service"))?;
+    let mut tx = crate::services::begin(app, service).await?;
+    crate::users::expect(&mut tx, "created_by", template.created_by).await?;
+    crate::folders::expect(&mut tx, service, "parent_folder_id", folder).await?;
     store::templates::insert(&mut tx, &template).await?;
+    if folder.is_some() {
+        store::folders::move_template(&mut tx, service, id, folder).await?;
+    }
     tx.commit().await?;
     Ok(template)
 }
@@ -277,6 +311,7 @@ pub async fn update(
 ) -> Result<Template, TemplateError> {
     check(&new)?;
     let mut tx = app.write().await?;
+    crate::users::expect(&mut tx, "created_by", new.created_by).await?;
     let before = store::templates::find(&mut tx, service, id)
         .await?
         .ok_or(TemplateError::NoSuch("template"))?;

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock and no randomness of its own – both are handed in, as [`Clock`] and [`Entropy`].
 
+mod callback;
 mod clock;
 mod entropy;
 mod ids;
@@ -11,9 +12,11 @@ mod notification;
 mod private;
 mod receipt;
 mod service;
+mod team;
 mod timestamp;
 mod words;
 
+pub use callback::CallbackKind;
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use ids::{
@@ -28,5 +31,6 @@ pub use notification::{Channel, KeyType, NotificationStatus, Postage};
 pub use private::Private;
 pub use receipt::{Reporter, refined};
 pub use service::{Allowance, Permission};
+pub use team::{MemberPermission, UserState};
 pub use timestamp::{NotATimestamp, Timestamp, UtcDay};
 pub use words::UnknownWord;

@@ -67,6 +67,31 @@ pub async fn list(
         .collect()
 }
 
+/// Whether a service has a key of this name that is not revoked.
+pub async fn is_name_taken(
+    session: &mut Session,
+    service: ServiceId,
+    name: &str,
+) -> Result<bool, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT id FROM api_keys WHERE service_id = $1 AND name = $2 AND revoked_at IS NULL",
+            args![service, name],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Revokes all keys of a service from `at` on.
+pub async fn revoke_all(tx: &mut Tx, service: ServiceId, at: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE api_keys SET revoked_at = $2 WHERE service_id = $1 AND revoked_at IS NULL",
+        args![service, at],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Revokes a key from `at` on; whether there was one to revoke.
 pub async fn revoke(
     tx: &mut Tx,

@@ -484,6 +484,7 @@ pub(crate) fn parameters(first: usize, count: usize) -> String {
 }
 
 /// An argument of a statement, with its type even when null.
+#[derive(Clone)]
 pub(crate) enum Arg {
     Bool(Option<bool>),
     Int(Option<i64>),
@@ -568,7 +569,19 @@ macro_rules! args_from_words {
     };
 }
 
-args_from_words!(Allowance Channel JobStatus KeyType Lane NotificationStatus Permission Postage);
+args_from_words!(
+    Allowance
+    CallbackKind
+    Channel
+    JobStatus
+    KeyType
+    Lane
+    MemberPermission
+    NotificationStatus
+    Permission
+    Postage
+    UserState
+);
 
 /// The arguments of a statement, in order.
 macro_rules! args {

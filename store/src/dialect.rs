@@ -13,6 +13,14 @@ impl Kind {
         }
     }
 
+    /// Keeps the rows from being changed by another transaction until this one ends. `SQLite` has one writer.
+    pub(crate) const fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR NO KEY UPDATE",
+        }
+    }
+
     /// Days are kept apart, so that look-ups prune and retention drops them whole (design §4).
     pub(crate) const fn has_partitions(self) -> bool {
         matches!(self, Self::Postgres)

@@ -1,17 +1,21 @@
-//! The contact blocks of services: the lines at the head of their letters.
+//! Contact blocks: the sender's address on a letter.
 
 use domain::{LetterContactId, ServiceId, Timestamp};
 
-use crate::{Error, Tx, db::args};
+use crate::{
+    Error, Session, Tx,
+    db::{Row, args},
+    defaults::{self, List},
+};
 
-/// A contact block.
+/// A contact block of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterContact {
     /// Which.
     pub id: LetterContactId,
     /// Its lines; they may hold placeholders.
     pub contact_block: String,
-    /// Taken by new templates.
+    /// Taken for templates for which none is named.
     pub is_default: bool,
 }
 
@@ -23,11 +27,7 @@ pub async fn insert(
     at: Timestamp,
 ) -> Result<(), Error> {
     if contact.is_default {
-        tx.execute(
-            "UPDATE letter_contacts SET is_default = $2 WHERE service_id = $1 AND is_default",
-            args![service, false],
-        )
-        .await?;
+        defaults::clear(tx, List::LetterContacts, service).await?;
     }
     tx.execute(
         "INSERT INTO letter_contacts (id, service_id, contact_block, is_default, archived, created_at) \
@@ -36,4 +36,71 @@ pub async fn insert(
     )
     .await?;
     Ok(())
+}
+
+/// Writes a contact block anew. A default one takes the place of the default before it.
+pub async fn update(tx: &mut Tx, service: ServiceId, contact: &LetterContact) -> Result<(), Error> {
+    if contact.is_default {
+        defaults::clear(tx, List::LetterContacts, service).await?;
+    }
+    tx.execute(
+        "UPDATE letter_contacts SET contact_block = $3, is_default = $4 WHERE service_id = $1 AND id = $2",
+        args![service, contact.id, &*contact.contact_block, contact.is_default],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Archives a contact block that is not the default; whether there was one. The current versions of templates that
+/// showed it show none.
+pub async fn archive(tx: &mut Tx, service: ServiceId, id: LetterContactId) -> Result<bool, Error> {
+    if !defaults::archive(tx, List::LetterContacts, service, id.as_uuid()).await? {
+        return Ok(false);
+    }
+    tx.execute(
+        "UPDATE template_versions SET letter_contact_id = NULL WHERE letter_contact_id = $2 AND EXISTS \
+         (SELECT t.id FROM templates t WHERE t.id = template_versions.template_id \
+          AND t.version = template_versions.version AND t.service_id = $1)",
+        args![service, id],
+    )
+    .await?;
+    Ok(true)
+}
+
+/// The contact block of a service with this id, unless it is archived.
+pub async fn find(
+    session: &mut Session,
+    service: ServiceId,
+    id: LetterContactId,
+) -> Result<Option<LetterContact>, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT id, contact_block, is_default FROM letter_contacts \
+             WHERE service_id = $1 AND id = $2 AND NOT archived",
+            args![service, id],
+        )
+        .await?;
+    row.as_ref().map(contact).transpose()
+}
+
+/// The contact blocks of a service that are not archived, oldest first.
+pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<LetterContact>, Error> {
+    session
+        .fetch_all(
+            "SELECT id, contact_block, is_default FROM letter_contacts \
+             WHERE service_id = $1 AND NOT archived ORDER BY created_at, id",
+            args![service],
+        )
+        .await?
+        .iter()
+        .map(contact)
+        .collect()
+}
+
+fn contact(row: &Row) -> Result<LetterContact, Error> {
+    Ok(LetterContact {
+        id: row.get("id")?,
+        contact_block: row.get("contact_block")?,
+        is_default: row.get("is_default")?,
+    })
 }

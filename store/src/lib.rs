@@ -6,21 +6,28 @@
 //! by a compare-and-set whose condition comes from `domain`.
 
 pub mod api_keys;
+pub mod callbacks;
 pub mod counters;
 mod db;
+mod defaults;
 pub mod despatches;
 mod dialect;
 pub mod documents;
 mod error;
+pub mod folders;
+pub mod guests;
 pub mod history;
 pub mod idempotency_keys;
 pub mod inbound_numbers;
 pub mod inbound_sms;
 pub mod jobs;
 pub mod letter_contacts;
+pub mod members;
 pub mod notifications;
+pub mod organisations;
 pub mod partitions;
 pub mod rates;
+pub mod retention;
 pub mod returned_letters;
 mod sealed_rows;
 pub mod senders;

@@ -1,8 +1,12 @@
 //! Whom a service's messages come from: text message senders and reply-to addresses.
 
-use domain::{ReplyToId, ServiceId, SmsSenderId, Timestamp};
+use domain::{InboundNumberId, ReplyToId, ServiceId, SmsSenderId, Timestamp};
 
-use crate::{Error, Session, Tx, db::args};
+use crate::{
+    Error, Session, Tx,
+    db::{Row, args},
+    defaults::{self, List},
+};
 
 /// A text message sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub struct SmsSender {
     pub sms_sender: String,
     /// Taken when none is named.
     pub is_default: bool,
+    /// The number at which answers are received, if it is one.
+    pub inbound_number_id: Option<InboundNumberId>,
 }
 
 /// A reply-to address.
@@ -34,21 +40,18 @@ pub async fn insert_sms_sender(
     at: Timestamp,
 ) -> Result<(), Error> {
     if sender.is_default {
-        tx.execute(
-            "UPDATE sms_senders SET is_default = $2 WHERE service_id = $1 AND is_default",
-            args![service, false],
-        )
-        .await?;
+        defaults::clear(tx, List::SmsSenders, service).await?;
     }
     tx.execute(
-        "INSERT INTO sms_senders (id, service_id, sms_sender, is_default, archived, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO sms_senders (id, service_id, sms_sender, is_default, archived, inbound_number_id, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         args![
             sender.id,
             service,
             &*sender.sms_sender,
             sender.is_default,
             false,
+            sender.inbound_number_id,
             at
         ],
     )
@@ -64,11 +67,7 @@ pub async fn insert_reply_to(
     at: Timestamp,
 ) -> Result<(), Error> {
     if reply_to.is_default {
-        tx.execute(
-            "UPDATE reply_to_addresses SET is_default = $2 WHERE service_id = $1 AND is_default",
-            args![service, false],
-        )
-        .await?;
+        defaults::clear(tx, List::ReplyTos, service).await?;
     }
     tx.execute(
         "INSERT INTO reply_to_addresses (id, service_id, email_address, is_default, archived, created_at) \
@@ -79,6 +78,87 @@ pub async fn insert_reply_to(
     Ok(())
 }
 
+/// Writes a text message sender anew. A default one takes the place of the default before it.
+pub async fn update_sms_sender(
+    tx: &mut Tx,
+    service: ServiceId,
+    sender: &SmsSender,
+) -> Result<(), Error> {
+    if sender.is_default {
+        defaults::clear(tx, List::SmsSenders, service).await?;
+    }
+    tx.execute(
+        "UPDATE sms_senders SET sms_sender = $3, is_default = $4 WHERE service_id = $1 AND id = $2",
+        args![service, sender.id, &*sender.sms_sender, sender.is_default],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Writes a reply-to address anew. A default one takes the place of the default before it.
+pub async fn update_reply_to(
+    tx: &mut Tx,
+    service: ServiceId,
+    reply_to: &ReplyTo,
+) -> Result<(), Error> {
+    if reply_to.is_default {
+        defaults::clear(tx, List::ReplyTos, service).await?;
+    }
+    tx.execute(
+        "UPDATE reply_to_addresses SET email_address = $3, is_default = $4 WHERE service_id = $1 AND id = $2",
+        args![service, reply_to.id, &*reply_to.email_address, reply_to.is_default],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Archives a text message sender that is not the default; whether there was one.
+pub async fn archive_sms_sender(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: SmsSenderId,
+) -> Result<bool, Error> {
+    defaults::archive(tx, List::SmsSenders, service, id.as_uuid()).await
+}
+
+/// Archives a reply-to address that is not the default; whether there was one.
+pub async fn archive_reply_to(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: ReplyToId,
+) -> Result<bool, Error> {
+    defaults::archive(tx, List::ReplyTos, service, id.as_uuid()).await
+}
+
+const SMS_SENDERS: &str = "SELECT id, sms_sender, is_default, inbound_number_id FROM sms_senders \
+                           WHERE service_id = $1 AND NOT archived";
+const REPLY_TOS: &str = "SELECT id, email_address, is_default FROM reply_to_addresses \
+                         WHERE service_id = $1 AND NOT archived";
+
+/// The text message sender of a service with this id, unless it is archived.
+pub async fn find_sms_sender(
+    session: &mut Session,
+    service: ServiceId,
+    id: SmsSenderId,
+) -> Result<Option<SmsSender>, Error> {
+    let row = session
+        .fetch_optional(format!("{SMS_SENDERS} AND id = $2"), args![service, id])
+        .await?;
+    row.as_ref().map(sms_sender).transpose()
+}
+
+/// The reply-to address of a service with this id, unless it is archived.
+pub async fn find_reply_to(
+    session: &mut Session,
+    service: ServiceId,
+    id: ReplyToId,
+) -> Result<Option<ReplyTo>, Error> {
+    let row = session
+        .fetch_optional(format!("{REPLY_TOS} AND id = $2"), args![service, id])
+        .await?;
+    row.as_ref().map(reply_to).transpose()
+}
+
 /// The text message senders of a service that are not archived, oldest first.
 pub async fn list_sms_senders(
     session: &mut Session,
@@ -86,19 +166,12 @@ pub async fn list_sms_senders(
 ) -> Result<Vec<SmsSender>, Error> {
     session
         .fetch_all(
-            "SELECT id, sms_sender, is_default FROM sms_senders \
-             WHERE service_id = $1 AND NOT archived ORDER BY created_at, id",
+            format!("{SMS_SENDERS} ORDER BY created_at, id"),
             args![service],
         )
         .await?
         .iter()
-        .map(|row| {
-            Ok(SmsSender {
-                id: row.get("id")?,
-                sms_sender: row.get("sms_sender")?,
-                is_default: row.get("is_default")?,
-            })
-        })
+        .map(sms_sender)
         .collect()
 }
 
@@ -109,18 +182,28 @@ pub async fn list_reply_tos(
 ) -> Result<Vec<ReplyTo>, Error> {
     session
         .fetch_all(
-            "SELECT id, email_address, is_default FROM reply_to_addresses \
-             WHERE service_id = $1 AND NOT archived ORDER BY created_at, id",
+            format!("{REPLY_TOS} ORDER BY created_at, id"),
             args![service],
         )
         .await?
         .iter()
-        .map(|row| {
-            Ok(ReplyTo {
-                id: row.get("id")?,
-                email_address: row.get("email_address")?,
-                is_default: row.get("is_default")?,
-            })
-        })
+        .map(reply_to)
         .collect()
+}
+
+fn sms_sender(row: &Row) -> Result<SmsSender, Error> {
+    Ok(SmsSender {
+        id: row.get("id")?,
+        sms_sender: row.get("sms_sender")?,
+        is_default: row.get("is_default")?,
+        inbound_number_id: row.get("inbound_number_id")?,
+    })
+}
+
+fn reply_to(row: &Row) -> Result<ReplyTo, Error> {
+    Ok(ReplyTo {
+        id: row.get("id")?,
+        email_address: row.get("email_address")?,
+        is_default: row.get("is_default")?,
+    })
 }

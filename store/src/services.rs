@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Allowance, Permission, ServiceId, Timestamp, UserId};
+use domain::{Allowance, OrganisationId, Permission, ServiceId, Timestamp, UserId};
 
 use crate::{
     Error, Session, Tx,
-    db::{Row, args},
+    db::{Arg, Row, args},
 };
 
 /// A service.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "its switches are independent of each other"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// Which.
@@ -32,6 +36,10 @@ pub struct Service {
     pub permissions: BTreeSet<Permission>,
     /// How many a day, where it is not the standard number.
     pub limits: BTreeMap<Allowance, i64>,
+    /// Who runs it.
+    pub organisation_id: Option<OrganisationId>,
+    /// It is counted in public, because it does not only try things out.
+    pub count_as_live: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -47,12 +55,14 @@ impl Service {
 }
 
 const COLUMNS: &str = "id, name, active, restricted, email_sender_local_part, prefix_sms, contact_link, rate_limit, \
-                       created_at";
+                       organisation_id, count_as_live, created_at";
 
-/// Keeps a new service with its permissions and limits.
+/// Keeps a new service with its permissions and limits; `Exists` if another has its name.
 pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     tx.execute(
-        format!("INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
+        format!(
+            "INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        ),
         args![
             service.id,
             &*service.name,
@@ -62,21 +72,79 @@ pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
             service.prefix_sms,
             service.contact_link.as_deref(),
             service.rate_limit,
+            service.organisation_id,
+            service.count_as_live,
             service.created_at,
         ],
     )
     .await?;
-    for permission in &service.permissions {
-        tx.execute(
-            "INSERT INTO service_permissions (service_id, permission) VALUES ($1, $2)",
-            args![service.id, *permission],
-        )
-        .await?;
-    }
+    set_permissions(tx, service.id, &service.permissions).await?;
     for (allowance, limit) in &service.limits {
         set_limit(tx, service.id, *allowance, *limit).await?;
     }
     Ok(())
+}
+
+/// Writes a service anew with its permissions and limits; `Exists` if another has its name.
+pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE services SET name = $2, active = $3, restricted = $4, email_sender_local_part = $5, prefix_sms = $6, \
+         contact_link = $7, rate_limit = $8, organisation_id = $9, count_as_live = $10 WHERE id = $1",
+        args![
+            service.id,
+            &*service.name,
+            service.active,
+            service.restricted,
+            &*service.email_sender_local_part,
+            service.prefix_sms,
+            service.contact_link.as_deref(),
+            service.rate_limit,
+            service.organisation_id,
+            service.count_as_live,
+        ],
+    )
+    .await?;
+    set_permissions(tx, service.id, &service.permissions).await?;
+    for (allowance, limit) in &service.limits {
+        set_limit(tx, service.id, *allowance, *limit).await?;
+    }
+    Ok(())
+}
+
+async fn set_permissions(
+    tx: &mut Tx,
+    service: ServiceId,
+    permissions: &BTreeSet<Permission>,
+) -> Result<(), Error> {
+    tx.execute(
+        "DELETE FROM service_permissions WHERE service_id = $1",
+        args![service],
+    )
+    .await?;
+    for permission in permissions {
+        tx.execute(
+            "INSERT INTO service_permissions (service_id, permission) VALUES ($1, $2)",
+            args![service, *permission],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// The service with this id, which nobody else changes until the transaction ends. What belongs to a service and hangs
+/// together – its defaults, its folders, its number – is changed under this lock.
+pub async fn lock(tx: &mut Tx, id: ServiceId) -> Result<Option<Service>, Error> {
+    let for_update = tx.kind().for_update();
+    let locked = tx
+        .fetch_optional(
+            format!("SELECT id FROM services WHERE id = $1 {for_update}"),
+            args![id],
+        )
+        .await?;
+    match locked {
+        Some(_) => find(tx, id).await,
+        None => Ok(None),
+    }
 }
 
 /// Sets how many of these a service may send a day.
@@ -142,17 +210,75 @@ pub async fn find(session: &mut Session, id: ServiceId) -> Result<Option<Service
 
 /// All services, by name.
 pub async fn list(session: &mut Session) -> Result<Vec<Service>, Error> {
-    let mut services = Vec::new();
-    for row in session
+    let rows = session
         .fetch_all(
             format!("SELECT {COLUMNS} FROM services ORDER BY name, id"),
             args![],
         )
+        .await?;
+    complete_all(session, &rows, "", vec![]).await
+}
+
+/// The services of an organisation, by name.
+pub async fn list_of_organisation(
+    session: &mut Session,
+    organisation: OrganisationId,
+) -> Result<Vec<Service>, Error> {
+    let rows = session
+        .fetch_all(
+            format!("SELECT {COLUMNS} FROM services WHERE organisation_id = $1 ORDER BY name, id"),
+            args![organisation],
+        )
+        .await?;
+    let these = "WHERE service_id IN (SELECT id FROM services WHERE organisation_id = $1)";
+    complete_all(session, &rows, these, args![organisation]).await
+}
+
+/// Services with their permissions and limits, in three queries however many they are.
+async fn complete_all(
+    session: &mut Session,
+    rows: &[Row],
+    these: &str,
+    args: Vec<Arg>,
+) -> Result<Vec<Service>, Error> {
+    let mut permissions: BTreeMap<ServiceId, BTreeSet<Permission>> = BTreeMap::new();
+    for row in session
+        .fetch_all(
+            format!("SELECT service_id, permission FROM service_permissions {these}"),
+            args.clone(),
+        )
         .await?
     {
-        services.push(complete(session, &row).await?);
+        let permission = row.word("service_permissions", "permission")?;
+        permissions
+            .entry(row.get("service_id")?)
+            .or_default()
+            .insert(permission);
     }
-    Ok(services)
+    let mut limits: BTreeMap<ServiceId, BTreeMap<Allowance, i64>> = BTreeMap::new();
+    for row in session
+        .fetch_all(
+            format!("SELECT service_id, allowance, daily_limit FROM service_limits {these}"),
+            args,
+        )
+        .await?
+    {
+        let allowance = row.word("service_limits", "allowance")?;
+        limits
+            .entry(row.get("service_id")?)
+            .or_default()
+            .insert(allowance, row.get("daily_limit")?);
+    }
+    rows.iter()
+        .map(|row| {
+            let id = row.get("id")?;
+            service(
+                row,
+                permissions.remove(&id).unwrap_or_default(),
+                limits.remove(&id).unwrap_or_default(),
+            )
+        })
+        .collect()
 }
 
 /// The ids of all services, for work that goes through them one by one.
@@ -167,31 +293,18 @@ pub async fn list_ids(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
 
 async fn complete(session: &mut Session, row: &Row) -> Result<Service, Error> {
     let id: ServiceId = row.get("id")?;
-    let permissions = session
-        .fetch_all(
-            "SELECT permission FROM service_permissions WHERE service_id = $1",
-            args![id],
-        )
-        .await?
-        .iter()
-        .map(|row| row.word("service_permissions", "permission"))
-        .collect::<Result<_, _>>()?;
-    let limits = session
-        .fetch_all(
-            "SELECT allowance, daily_limit FROM service_limits WHERE service_id = $1",
-            args![id],
-        )
-        .await?
-        .iter()
-        .map(|row| {
-            Ok((
-                row.word("service_limits", "allowance")?,
-                row.get("daily_limit")?,
-            ))
-        })
-        .collect::<Result<_, Error>>()?;
+    let these = "WHERE service_id = $1";
+    let mut completed = complete_all(session, std::slice::from_ref(row), these, args![id]).await?;
+    Ok(completed.remove(0))
+}
+
+fn service(
+    row: &Row,
+    permissions: BTreeSet<Permission>,
+    limits: BTreeMap<Allowance, i64>,
+) -> Result<Service, Error> {
     Ok(Service {
-        id,
+        id: row.get("id")?,
         name: row.get("name")?,
         active: row.get("active")?,
         restricted: row.get("restricted")?,
@@ -201,6 +314,8 @@ async fn complete(session: &mut Session, row: &Row) -> Result<Service, Error> {
         rate_limit: row.count("services", "rate_limit")?,
         permissions,
         limits,
+        organisation_id: row.get("organisation_id")?,
+        count_as_live: row.get("count_as_live")?,
         created_at: row.get("created_at")?,
     })
 }

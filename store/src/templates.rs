@@ -181,6 +181,35 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Templ
         .collect()
 }
 
+/// A template of a service at all its versions, newest first.
+pub async fn list_versions(
+    session: &mut Session,
+    service: ServiceId,
+    id: TemplateId,
+) -> Result<Vec<Template>, Error> {
+    session
+        .fetch_all(
+            format!(
+                "SELECT {COLUMNS} FROM {TABLES} WHERE t.service_id = $1 AND t.id = $2 ORDER BY v.version DESC"
+            ),
+            args![service, id],
+        )
+        .await?
+        .iter()
+        .map(template)
+        .collect()
+}
+
+/// Archives all templates of a service.
+pub async fn archive_all(tx: &mut Tx, service: ServiceId) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE templates SET archived = $2 WHERE service_id = $1 AND NOT archived",
+        args![service, true],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Archives a template: nothing new can be made from it. Whether there was one that was not archived.
 pub async fn archive(tx: &mut Tx, service: ServiceId, id: TemplateId) -> Result<bool, Error> {
     let touched = tx

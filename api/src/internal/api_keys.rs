@@ -1,15 +1,13 @@
-use app::services;
+use app::api_keys;
 use axum::{
     body::Body,
     extract::{Path, State},
     response::Response,
 };
-use domain::KeyType;
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{id, read, services::problem};
+use super::{created, fields::Fields, id, listed, problem};
 use crate::{Api, answer, callers::Internal, problem::Problem};
 
 /// `GET /service/<id>/api-keys`: their secrets stay inside.
@@ -18,25 +16,19 @@ pub(crate) async fn list_api_keys(
     _: Internal,
     Path(service): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = services::list_keys(&api.app, id(&service)?)
+    let found = api_keys::list(&api.app, id(&service)?)
         .await
         .map_err(problem)?;
-    let data: Vec<Value> = found
-        .iter()
-        .map(|key| {
-            json!({
-                "id": key.id, "name": key.name, "key_type": key.key_type,
-                "created_at": key.created_at, "expiry_date": key.revoked_at,
-            })
+    Ok(listed(&found, |key| {
+        json!({
+            "id": key.id,
+            "name": key.name,
+            "key_type": key.key_type,
+            "created_by": key.created_by,
+            "created_at": key.created_at,
+            "expiry_date": key.revoked_at,
         })
-        .collect();
-    Ok(answer::json(StatusCode::OK, &json!({"data": data})))
-}
-
-#[derive(Debug, Deserialize)]
-struct Create {
-    name: String,
-    key_type: KeyType,
+    }))
 }
 
 /// `POST /service/<id>/api-key`: the only answer that holds the secret.
@@ -46,12 +38,18 @@ pub(crate) async fn create_api_key(
     Path(service): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let create: Create = read(body).await?;
-    let made = services::create_key(&api.app, id(&service)?, &create.name, create.key_type)
+    let service = id(&service)?;
+    let mut fields = Fields::read(body).await?;
+    let name: String = fields.need("name");
+    let created_by = fields.may("created_by");
+    let key_type = fields.must("key_type")?;
+    fields.finish()?;
+    let made = api_keys::create_for(&api.app, service, &name, key_type, created_by)
         .await
         .map_err(problem)?;
-    let data = json!({"id": made.id, "key_type": made.key_type, "key": made.key.reveal()});
-    Ok(answer::json(StatusCode::CREATED, &json!({"data": data})))
+    Ok(created(
+        &json!({"id": made.id, "key_type": made.key_type, "key": made.key.reveal()}),
+    ))
 }
 
 /// `POST /service/<id>/api-key/revoke/<key>`
@@ -60,7 +58,7 @@ pub(crate) async fn revoke_api_key(
     _: Internal,
     Path((service, key)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    services::revoke_key(&api.app, id(&service)?, id(&key)?)
+    api_keys::revoke(&api.app, id(&service)?, id(&key)?)
         .await
         .map_err(problem)?;
     Ok(answer::json(StatusCode::ACCEPTED, &json!({})))

@@ -1,20 +1,23 @@
-use app::templates::{self, NewTemplate, Template, TemplateError};
+use app::{
+    folders,
+    templates::{self, NewTemplate, Template, TemplateError},
+};
 use axum::{
     body::Body,
     extract::{Path, State},
     response::Response,
 };
-use domain::{Channel, Lane};
+use domain::{FolderId, ServiceId, TemplateId};
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{id, invalid, read};
-use crate::{Api, answer, callers::Internal, problem::Problem};
+use super::{created, fields::Fields, id, invalid, listed, ok};
+use crate::{Api, callers::Internal, problem::Problem};
 
 fn problem(error: TemplateError) -> Problem {
     match error {
-        TemplateError::NoSuch(_) => Problem::old(StatusCode::NOT_FOUND, error.to_string()),
+        TemplateError::NoSuch(_) => Problem::old_not_found(),
+        TemplateError::Around(error) => super::problem(error),
         TemplateError::Invalid(why) => invalid(why.to_owned()),
         TemplateError::Overtaken => Problem::old(StatusCode::CONFLICT, error.to_string()),
         TemplateError::Store(error) => Problem::fault_old(error),
@@ -36,26 +39,20 @@ fn shown(template: &Template) -> Value {
     })
 }
 
-#[derive(Debug, Deserialize)]
-struct Write {
-    template_type: Channel,
-    name: String,
-    subject: Option<String>,
-    content: String,
-    process_type: Option<Lane>,
-}
-
-impl From<Write> for NewTemplate {
-    fn from(write: Write) -> Self {
-        Self {
-            template_type: write.template_type,
-            name: write.name,
-            subject: write.subject,
-            content: write.content,
-            lane: write.process_type,
-            created_by: None,
-        }
-    }
+fn written(mut fields: Fields) -> Result<NewTemplate, Problem> {
+    let (name, content) = (fields.need("name"), fields.need("content"));
+    let (subject, lane) = (fields.may("subject"), fields.may("process_type"));
+    let created_by = fields.may("created_by");
+    let template_type = fields.must("template_type")?;
+    fields.finish()?;
+    Ok(NewTemplate {
+        template_type,
+        name,
+        subject,
+        content,
+        lane,
+        created_by,
+    })
 }
 
 /// `GET /service/<id>/template`
@@ -64,11 +61,26 @@ pub(crate) async fn list_templates(
     _: Internal,
     Path(service): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = templates::list(&api.app, id(&service)?)
+    let service = id(&service)?;
+    let found = templates::list(&api.app, service).await.map_err(problem)?;
+    let placed = folders::list_placed(&api.app, service)
         .await
-        .map_err(problem)?;
-    let data: Vec<Value> = found.iter().map(shown).collect();
-    Ok(answer::json(StatusCode::OK, &json!({"data": data})))
+        .map_err(Problem::fault_old)?;
+    Ok(listed(&found, |one| in_folder(one, placed.get(&one.id))))
+}
+
+/// A template with the folder in which it lies.
+fn in_folder(template: &Template, folder: Option<&FolderId>) -> Value {
+    let mut value = shown(template);
+    value["folder"] = json!(folder);
+    value
+}
+
+async fn with_folder(api: &Api, template: &Template) -> Result<Value, Problem> {
+    let placed = folders::list_placed(&api.app, template.service_id)
+        .await
+        .map_err(Problem::fault_old)?;
+    Ok(in_folder(template, placed.get(&template.id)))
 }
 
 /// `GET /service/<id>/template/<template>`
@@ -81,10 +93,33 @@ pub(crate) async fn get_template(
         .await
         .map_err(Problem::fault_old)?;
     let found = found.ok_or_else(Problem::old_not_found)?;
-    Ok(answer::json(
-        StatusCode::OK,
-        &json!({"data": shown(&found.template)}),
-    ))
+    Ok(ok(&with_folder(&api, &found.template).await?))
+}
+
+/// `GET /service/<id>/template/<template>/version/<n>`
+pub(crate) async fn get_template_version(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, template, version)): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    let (service, template): (ServiceId, TemplateId) = (id(&service)?, id(&template)?);
+    let found = templates::find_version(&api.app, service, template, id(&version)?)
+        .await
+        .map_err(Problem::fault_old)?;
+    let found = found.ok_or_else(Problem::old_not_found)?;
+    Ok(ok(&shown(&found.template)))
+}
+
+/// `GET /service/<id>/template/<template>/versions`: newest first.
+pub(crate) async fn list_template_versions(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, template)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let found = templates::list_versions(&api.app, id(&service)?, id(&template)?)
+        .await
+        .map_err(problem)?;
+    Ok(listed(&found, shown))
 }
 
 /// `POST /service/<id>/template`
@@ -94,21 +129,13 @@ pub(crate) async fn create_template(
     Path(service): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let write: Write = read(body).await?;
-    let template = templates::create(&api.app, id(&service)?, write.into())
+    let service = id(&service)?;
+    let mut fields = Fields::read(body).await?;
+    let folder: Option<FolderId> = fields.may("parent_folder_id");
+    let template = templates::create_in_folder(&api.app, service, written(fields)?, folder)
         .await
         .map_err(problem)?;
-    Ok(answer::json(
-        StatusCode::CREATED,
-        &json!({"data": shown(&template)}),
-    ))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Change {
-    Archive { archived: bool },
-    Write(Box<Write>),
+    Ok(created(&in_folder(&template, folder.as_ref())))
 }
 
 /// `POST /service/<id>/template/<template>`: the next version, or `{"archived": true}`.
@@ -119,27 +146,20 @@ pub(crate) async fn update_template(
     body: Body,
 ) -> Result<Response, Problem> {
     let (service, template) = (id(&service)?, id(&template)?);
-    match read(body).await? {
-        Change::Archive { archived: true } => {
+    let mut fields = Fields::read(body).await?;
+    match fields.may("archived") {
+        Some(true) => {
             templates::archive(&api.app, service, template)
                 .await
                 .map_err(problem)?;
-            Ok(answer::json(
-                StatusCode::OK,
-                &json!({"data": {"id": template, "archived": true}}),
-            ))
+            Ok(ok(&json!({"id": template, "archived": true})))
         }
-        Change::Archive { archived: false } => {
-            Err(invalid("an archived template stays archived".to_owned()))
-        }
-        Change::Write(write) => {
-            let after = templates::update(&api.app, service, template, (*write).into())
+        Some(false) => Err(invalid("an archived template stays archived".to_owned())),
+        None => {
+            let after = templates::update(&api.app, service, template, written(fields)?)
                 .await
                 .map_err(problem)?;
-            Ok(answer::json(
-                StatusCode::OK,
-                &json!({"data": shown(&after)}),
-            ))
+            Ok(ok(&with_folder(&api, &after).await?))
         }
     }
 }

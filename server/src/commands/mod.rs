@@ -1,6 +1,7 @@
 //! What a person types: a file for each command.
 
 mod answers;
+mod callback;
 mod demo;
 mod dev;
 mod guest;
@@ -8,6 +9,7 @@ mod job;
 mod key;
 mod keyring;
 mod migrate;
+mod organisation;
 mod queue;
 mod reply_to;
 mod sender;
@@ -18,6 +20,7 @@ mod target;
 mod template;
 mod token;
 mod up;
+mod user;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -122,6 +125,15 @@ enum Command {
     /// Whom a service in trial mode may send to
     #[command(subcommand)]
     Guest(guest::Guest),
+    /// Organisations
+    #[command(subcommand)]
+    Organisation(organisation::Organisation),
+    /// People, and in whose teams they are
+    #[command(subcommand)]
+    User(user::User),
+    /// Where a service is told what happened
+    #[command(subcommand)]
+    Callback(callback::Callback),
     /// What waits, and what was given up
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -179,6 +191,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Sender(sender) => sender.run(&place).await?,
         Command::ReplyTo(reply_to) => reply_to.run(&place).await?,
         Command::Guest(guest) => guest.run(&place).await?,
+        Command::Organisation(organisation) => organisation.run(&place).await?,
+        Command::User(user) => user.run(&place).await?,
+        Command::Callback(callback) => callback.run(&place).await?,
         Command::Queue(queue) => queue.run(&place).await?,
         Command::Sink(sink) => sink.run(&place).await?,
         Command::Keyring(keyring) => keyring.run(&place).await?,

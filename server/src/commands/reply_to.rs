@@ -28,7 +28,7 @@ impl ReplyTo {
             service,
         } = self;
         let id = service.find(&client).await?;
-        let body = json!({"email_address": email_address, "is_default": default});
+        let body = json!({"email_address": email_address, "is_default": default.then_some(true)});
         print_done(
             place,
             &client

@@ -28,7 +28,7 @@ impl Sender {
             service,
         } = self;
         let id = service.find(&client).await?;
-        let body = json!({"sms_sender": sender, "is_default": default});
+        let body = json!({"sms_sender": sender, "is_default": default.then_some(true)});
         print_done(
             place,
             &client

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use app::{demo, services};
+use app::{AdminError, demo, services};
 use clap::Args;
 use domain::KeyType;
 use serde::{Deserialize, Serialize};
@@ -174,7 +174,13 @@ async fn new_key(
     name: &str,
     key_type: KeyType,
 ) -> anyhow::Result<services::MadeKey> {
-    let made = services::create_key(&platform.app, demo::DEMO_SERVICE, name, key_type).await;
+    let app = &platform.app;
+    let mut made = services::create_key(app, demo::DEMO_SERVICE, name, key_type).await;
+    if let Err(AdminError::Fields(_)) = made {
+        // The key that was lost still has the name.
+        let name = format!("{name} of {}", app.clock().now());
+        made = services::create_key(app, demo::DEMO_SERVICE, &name, key_type).await;
+    }
     made.context("cannot make a key for the demo service")
 }
 

@@ -22,7 +22,11 @@ pub struct Flags {
 }
 
 /// Variables of the environment that are ours and no settings.
-const NOT_SETTINGS: &[&str] = &["PILLARBOX_CONFIG", "PILLARBOX_URL"];
+const NOT_SETTINGS: &[&str] = &[
+    "PILLARBOX_CONFIG",
+    "PILLARBOX_URL",
+    "PILLARBOX_CALLBACK_TOKEN",
+];
 
 /// The settings of this process; with what in the environment looks like a setting and is none, for a warning.
 pub fn load(flags: &Flags) -> anyhow::Result<(Settings, Vec<String>)> {

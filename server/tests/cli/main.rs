@@ -4,6 +4,7 @@
 
 mod dev;
 mod jobs;
+mod people;
 mod platform;
 mod refusals;
 mod upkeep;

@@ -14,6 +14,8 @@ ALTER TABLE services ADD COLUMN count_as_live INTEGER NOT NULL DEFAULT 1;
 
 -- The services of an organisation.
 CREATE INDEX services_of_organisation ON services (organisation_id) WHERE organisation_id IS NOT NULL;
+-- No two services have one name.
+CREATE UNIQUE INDEX services_by_name ON services (name);
 
 ALTER TABLE users ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
 ALTER TABLE users ADD COLUMN platform_admin INTEGER NOT NULL DEFAULT 0;
@@ -48,6 +50,11 @@ CREATE TABLE letter_contacts (
 
 -- The contact blocks of a service.
 CREATE INDEX letter_contacts_of_service ON letter_contacts (service_id);
+
+-- One default at most: of the contact blocks, the text message senders and the reply-to addresses of a service.
+CREATE UNIQUE INDEX default_letter_contact ON letter_contacts (service_id) WHERE is_default;
+CREATE UNIQUE INDEX default_sms_sender ON sms_senders (service_id) WHERE is_default;
+CREATE UNIQUE INDEX default_reply_to ON reply_to_addresses (service_id) WHERE is_default;
 
 ALTER TABLE templates ADD COLUMN folder_id BLOB REFERENCES template_folders (id);
 ALTER TABLE template_versions ADD COLUMN updated_at INTEGER;
@@ -110,6 +117,9 @@ CREATE TABLE inbound_numbers (
     created_at INTEGER NOT NULL,
     updated_at INTEGER
 );
+
+-- The number of a service: it has one at most.
+CREATE UNIQUE INDEX inbound_number_of_service ON inbound_numbers (service_id) WHERE service_id IS NOT NULL;
 
 ALTER TABLE sms_senders ADD COLUMN inbound_number_id BLOB REFERENCES inbound_numbers (id);
 

@@ -25,11 +25,23 @@ async fn council(world: &World) -> Council {
     council
 }
 
+async fn with_contact(
+    world: &World,
+    service: domain::ServiceId,
+    contact: Option<&str>,
+) -> Result<(), app::AdminError> {
+    let change = app::services::ServiceChange {
+        contact_link: Some(contact.map(str::to_owned)),
+        ..app::services::ServiceChange::default()
+    };
+    app::services::update(&world.app, service, change)
+        .await
+        .map(drop)
+}
+
 async fn set_up(world: &World, council: &Council) {
     let contact = Some("https://riverside.example/help");
-    app::services::set_contact_link(&world.app, council.id, contact)
-        .await
-        .unwrap();
+    with_contact(&world, council.id, contact).await.unwrap();
 }
 
 async fn template(world: &World, council: &Council, content: &str) -> domain::TemplateId {
@@ -489,9 +501,7 @@ async fn a_name_and_a_contact_are_shown_as_text_whatever_is_in_them() {
     let new = NewService::named("<img src=x onerror=alert(1)> & Co");
     let mut council = world.service_like(new).await;
     let contact = Some("https://a.example/\"><script>alert(1)</script>");
-    app::services::set_contact_link(&world.app, council.id, contact)
-        .await
-        .unwrap();
+    with_contact(&world, council.id, contact).await.unwrap();
     council.email = template(&world, &council, "Download your file: ((link))").await;
     let link = send_one(&world, &council, b"abc", json!({})).await;
     let page = world.recipient().open(&link).await;

@@ -14,6 +14,7 @@ mod delivery;
 mod files;
 mod guards;
 mod idempotency;
+mod internal;
 mod jobs;
 mod letters;
 mod limits;

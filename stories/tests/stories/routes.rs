@@ -8,21 +8,14 @@ use stories::World;
 
 fn filled(path: &str) -> String {
     let id = "22222222-0000-4000-8000-000000000001";
-    [
-        "{id}",
-        "{service}",
-        "{key}",
-        "{template}",
-        "{job}",
-        "{task}",
-        "{document}",
-        "{file}",
-        "{token}",
-    ]
-    .iter()
-    .fold(path.replace("{version}", "1"), |path, part| {
-        path.replace(part, id)
-    })
+    path.split('/')
+        .map(|part| match part {
+            "{version}" => "1",
+            part if part.starts_with('{') => id,
+            part => part,
+        })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl Platform {
                 (Allowance::Email, DAILY_LIMIT),
             ]
             .into(),
-            ..NewService::named("Riverside Council")
+            ..NewService::named("Bench Council")
         };
         let service = app::services::create(&app, new).await?.id;
         let made = app::services::create_key(&app, service, "bench", KeyType::Normal).await?;

@@ -1,0 +1,15 @@
+use crate::words::words;
+
+words! {
+    /// What a service may want to be told at a URL of its own (public-api §24.1).
+    CallbackKind, "kind of callback" {
+        /// How a message ended.
+        DeliveryStatus = "delivery_status",
+        /// A text was received.
+        InboundSms = "inbound_sms",
+        /// The post brought a letter back.
+        ReturnedLetter = "returned_letter",
+        /// A recipient complained about an e-mail.
+        Complaint = "complaint",
+    }
+}

@@ -1,0 +1,64 @@
+//! What the platform is set up with: every noun of the internal API, its rules, its errors, another service's ids.
+
+mod api_keys;
+mod callbacks;
+mod defaults;
+mod folders;
+mod guests;
+mod inbound_numbers;
+mod organisations;
+mod retention;
+mod services;
+mod templates;
+mod users;
+
+use domain::ServiceId;
+use serde_json::{Value, json};
+use stories::{Answer, World};
+
+async fn get(world: &World, path: &str) -> Answer {
+    world.ask_internally("GET", path, "").await
+}
+
+async fn post(world: &World, path: &str, body: Value) -> Answer {
+    world.ask_internally("POST", path, body.to_string()).await
+}
+
+/// Posts what must be made; its data.
+async fn made(world: &World, path: &str, body: Value) -> Value {
+    let answer = post(world, path, body).await;
+    assert_eq!(answer.status, 201, "{path}: {}", answer.json);
+    answer.data().clone()
+}
+
+/// Posts what must be refused with 400 and exactly this message.
+async fn refused(world: &World, path: &str, body: Value, message: Value) {
+    let answer = post(world, path, body).await;
+    assert_eq!(answer.status, 400, "{path}: {}", answer.json);
+    assert_eq!(
+        answer.json,
+        json!({"message": message, "result": "error"}),
+        "{path}"
+    );
+}
+
+/// It is not there, and says so as everything does.
+fn is_unknown(answer: &Answer) {
+    assert_eq!(answer.status, 404, "{}", answer.json);
+    assert_eq!(
+        answer.json,
+        json!({"message": "No result found", "result": "error"})
+    );
+}
+
+fn id(thing: &Value) -> &str {
+    thing["id"].as_str().unwrap()
+}
+
+const NOBODY: &str = "22222222-0000-4000-8000-0000000000ff";
+
+/// A live service with nothing but its name.
+async fn service(world: &World, name: &str) -> ServiceId {
+    let new = app::services::NewService::named(name);
+    app::services::create(&world.app, new).await.unwrap().id
+}
