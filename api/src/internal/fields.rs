@@ -21,7 +21,7 @@ impl Fields {
             .await
             .map_err(Problem::in_old_shape)?;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        match serde_json::from_slice(bytes) {
+        match serde_json::from_slice(&answer::without_nul(bytes)) {
             Ok(Value::Object(members)) => Ok(Self {
                 members,
                 wrong: Map::new(),

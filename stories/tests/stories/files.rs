@@ -15,9 +15,13 @@ const WEEK: Duration = Duration::from_hours(24 * 7);
 
 /// A service that may send files, with a template for them.
 async fn council(world: &World) -> Council {
+    council_of(world, "Riverside Council").await
+}
+
+async fn council_of(world: &World, name: &str) -> Council {
     let new = NewService {
         rate_limit: 100_000,
-        ..NewService::named("Riverside Council")
+        ..NewService::named(name)
     };
     let mut council = world.service_like(new).await;
     set_up(world, &council).await;
@@ -275,7 +279,10 @@ async fn where_nothing_need_be_confirmed_the_link_alone_is_enough() {
 #[tokio::test]
 async fn a_wrong_key_an_unknown_file_and_one_of_another_link_all_look_the_same() {
     let world = World::new().await;
-    let (ours, theirs) = (council(&world).await, council(&world).await);
+    let (ours, theirs) = (
+        council(&world).await,
+        council_of(&world, "Hillside Council").await,
+    );
     let open = json!({"confirm_email_before_download": false});
     let one = send_one(&world, &ours, PDF, open.clone()).await;
     let other = send_one(&world, &theirs, PDF, open).await;
