@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use domain::Entropy;
-use providers::{EmailProvider, LetterProvider, SmsProvider};
+use providers::{EmailProvider, LetterProvider, Scanner, SmsProvider};
 
 /// A provider with its share of the traffic.
 pub struct Weighted<P: ?Sized> {
@@ -31,6 +31,8 @@ pub struct Providers {
     pub sms: Vec<Weighted<dyn SmsProvider>>,
     /// For letters.
     pub letter: Vec<Weighted<dyn LetterProvider>>,
+    /// Looks for viruses in what people upload.
+    pub scanner: Option<Arc<dyn Scanner>>,
 }
 
 impl fmt::Debug for Providers {
@@ -60,6 +62,7 @@ impl fmt::Debug for Providers {
                     .map(|one| one.provider.name())
                     .collect::<Vec<_>>(),
             )
+            .field("scanner", &self.scanner)
             .finish()
     }
 }
@@ -68,6 +71,11 @@ impl Providers {
     /// The provider that takes the next e-mail.
     pub(crate) fn choose_email(&self, entropy: &dyn Entropy) -> Option<Arc<dyn EmailProvider>> {
         choose(self.email.iter(), entropy)
+    }
+
+    /// The provider that takes the next letter.
+    pub(crate) fn choose_letter(&self, entropy: &dyn Entropy) -> Option<Arc<dyn LetterProvider>> {
+        choose(self.letter.iter(), entropy)
     }
 
     /// The provider that takes the next text; for one that goes abroad, only of those that can.

@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 use crate::{
     database::Database,
     outside::{ManualClock, SeededEntropy},
-    providers::{FakeEmail, FakeSms},
+    providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms},
 };
 
 /// The name that internal clients sign with.
@@ -38,6 +38,10 @@ pub struct World {
     pub email: Arc<FakeEmail>,
     /// Who takes texts.
     pub sms: Arc<FakeSms>,
+    /// Who takes letters.
+    pub letter: Arc<FakeLetter>,
+    /// Who looks for viruses.
+    pub scanner: Arc<FakeScanner>,
     router: Router,
     runner: Runner,
     database: Database,
@@ -107,6 +111,8 @@ impl World {
         store.migrate().await.expect("the database can be migrated");
         let files = database.directory().join("files");
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
+        let letter = Arc::new(FakeLetter::default());
+        let scanner = Arc::new(FakeScanner::default());
         let app = App::new(
             app::Settings::default(),
             Foundations {
@@ -121,7 +127,11 @@ impl World {
                         provider: sms.clone(),
                         priority: 100,
                     }],
-                    letter: Vec::new(),
+                    letter: vec![Weighted {
+                        provider: letter.clone(),
+                        priority: 100,
+                    }],
+                    scanner: Some(scanner.clone()),
                 },
                 clock: clock.clone(),
                 entropy,
@@ -145,6 +155,8 @@ impl World {
             clock,
             email,
             sms,
+            letter,
+            scanner,
             router,
             runner,
             database,

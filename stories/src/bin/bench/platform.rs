@@ -152,6 +152,7 @@ fn taken_by<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Provi
             priority: 100,
         }],
         letter: Vec::new(),
+        scanner: None,
     }
 }
 
