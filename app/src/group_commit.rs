@@ -4,7 +4,10 @@
 //! A commit holds the rows, the day's counters and the delivery tasks together, so an accepted message is never without
 //! the task that delivers it. What waits is bounded; past the bound the door says so at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{
     Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp,
@@ -48,6 +51,8 @@ pub(crate) struct Place {
     pub(crate) service: ServiceId,
     pub(crate) channel: Channel,
     pub(crate) lane: Lane,
+    /// It counts as handed over, and its receipt is to be made up.
+    pub(crate) receipt_is_made_up: bool,
 }
 
 /// A message to keep, with what goes with it.
@@ -218,19 +223,19 @@ impl Writer {
         for (place, id) in messages {
             batches.entry(place).or_default().push(id);
         }
+        let mint = || TaskId::mint(now, &*self.entropy);
         let deliver = |place: &Place, ids: &[NotificationId]| {
-            let id = TaskId::mint(now, &*self.entropy);
-            tasks::deliver(id, place.service, place.channel, place.lane, ids, now)
+            tasks::deliver(mint(), place.service, place.channel, place.lane, ids, now)
         };
-        let pools = batches
-            .keys()
-            .map(|place| tasks::delivery_pool(place.channel))
-            .collect();
-        let tasks = batches
+        let mut tasks: Vec<NewTask> = batches
             .iter()
             .flat_map(|(place, ids)| ids.chunks(BATCH).map(|ids| deliver(place, ids)))
             .collect();
-        (tasks, pools)
+        for (place, ids) in batches.iter().filter(|(place, _)| place.receipt_is_made_up) {
+            tasks.push(tasks::made_up_receipts(mint(), place.service, ids, now));
+        }
+        let pools: BTreeSet<&'static str> = tasks.iter().map(|task| task.pool).collect();
+        (tasks, pools.into_iter().collect())
     }
 
     async fn commit(

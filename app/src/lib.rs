@@ -14,6 +14,7 @@ pub mod limits;
 pub mod notifications;
 mod providers_in_use;
 pub mod queue_view;
+pub mod rates;
 pub mod receipts;
 pub mod schedule;
 mod sealed_files;
@@ -21,6 +22,7 @@ pub mod services;
 mod settings;
 pub mod spreadsheets;
 pub mod tasks;
+pub mod template_previews;
 pub mod templates;
 pub mod tenants;
 
@@ -59,6 +61,7 @@ pub struct Parts {
     pub(crate) keeper: group_commit::Keeper,
     pub(crate) tenants: tenants::Tenants,
     pub(crate) templates: templates::Templates,
+    pub(crate) rates: rates::Known,
     pub(crate) buckets: limits::Buckets,
     pub(crate) spent: limits::Spent,
 }
@@ -108,6 +111,7 @@ impl App {
         Self(Arc::new(Parts {
             tenants: tenants::Tenants::new(),
             templates: templates::Templates::new(),
+            rates: rates::Known::new(),
             buckets: limits::Buckets::default(),
             settings,
             store,

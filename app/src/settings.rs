@@ -34,6 +34,8 @@ pub struct Settings {
     pub admin_base_url: String,
     /// What a text fragment costs at home (public-api §14.2).
     pub sms_rate: Money,
+    /// Whether letters with a test key wait for a receipt that is made up, instead of being delivered at once.
+    pub test_letters_fake_delivery: bool,
     /// The most rows of a spreadsheet (workers §4.3).
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
@@ -48,6 +50,7 @@ impl Default for Settings {
             sms_rate: Money {
                 micropounds: 23_300,
             },
+            test_letters_fake_delivery: false,
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
         }

@@ -9,13 +9,14 @@ use queue::{NewTask, Pool, Task, Verdict, Work};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{App, deliver, jobs, receipts, schedule};
+use crate::{App, deliver, jobs, letters, receipts, schedule};
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
 const DELIVER_SMS: &str = "deliver_sms.v1";
 const DELIVER_LETTER: &str = "deliver_letter.v1";
 const PROCESS_JOB: &str = "process-job.v1";
 const MADE_UP_RECEIPTS: &str = "made-up-receipts.v1";
+const RETURNED_LETTERS: &str = "process-returned-letters.v1";
 /// Fired by the clock.
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
 /// Fired by the clock.
@@ -27,7 +28,7 @@ const SEND_LETTER: &str = "send-letter-tasks";
 /// What keeps the rows of jobs.
 pub(crate) const JOBS: &str = "job-tasks";
 const RESEARCH_MODE: &str = "research-mode-tasks";
-/// What the clock fires.
+/// What the clock fires, and what is the platform's own.
 pub(crate) const PERIODIC: &str = "periodic-tasks";
 
 /// The pools of workers, by the names of the queues of workers §2, with how many tasks each works on at once.
@@ -61,6 +62,11 @@ pub const POOLS: &[Pool] = &[
 #[derive(Debug, Serialize, Deserialize)]
 struct Ids {
     ids: Vec<NotificationId>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct References {
+    references: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -116,6 +122,19 @@ pub(crate) fn made_up_receipts(
         service,
         MADE_UP_RECEIPTS,
         &Ids { ids: ids.to_vec() },
+        now,
+    )
+}
+
+/// Mark and record the letters with these references, whosever they are.
+pub(crate) fn returned_letters(id: TaskId, references: Vec<String>, now: Timestamp) -> NewTask {
+    new(
+        id,
+        PERIODIC,
+        Lane::Normal,
+        Uuid::nil().into(),
+        RETURNED_LETTERS,
+        &References { references },
         now,
     )
 }
@@ -200,6 +219,12 @@ impl Work for App {
             MADE_UP_RECEIPTS => {
                 with(task, async |Ids { ids }| {
                     receipts::make_up(self, task, &ids).await
+                })
+                .await
+            }
+            RETURNED_LETTERS => {
+                with(task, async |References { references }| {
+                    letters::returned::record(self, task, &references).await
                 })
                 .await
             }

@@ -2,8 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use content::{emails::EmailTemplate, placeholders::NameSet, text_messages::TextMessageTemplate};
-use domain::{Channel, Lane, ServiceId, TemplateId, UserId};
+use content::{
+    emails::EmailTemplate,
+    letters::LetterTemplate,
+    placeholders::{NameSet, Values},
+    text_messages::TextMessageTemplate,
+};
+use domain::{Channel, Lane, Postage, ServiceId, TemplateId, UserId};
 use moka::future::Cache;
 pub use store::templates::Template;
 
@@ -28,30 +33,73 @@ pub enum Text {
     Sms(TextMessageTemplate),
     /// Of an e-mail.
     Email(Box<EmailTemplate>),
-    /// Of a letter: its own machinery comes with the letters (roadmap, part 6).
-    Letter,
+    /// Of a letter, with its contact block and its Welsh side.
+    Letter(Box<LetterTemplate>),
 }
 
 impl Prepared {
-    fn new(template: Template) -> Self {
+    pub(crate) fn new(template: Template) -> Self {
         let text = match template.template_type {
             Channel::Sms => Text::Sms(TextMessageTemplate::parse(&template.content)),
             Channel::Email => {
                 let subject = template.subject.as_deref().unwrap_or_default();
                 Text::Email(Box::new(EmailTemplate::parse(subject, &template.content)))
             }
-            Channel::Letter => Text::Letter,
+            Channel::Letter => Text::Letter(Box::new(parse_letter(&template))),
         };
         Self { template, text }
     }
 
     /// The names for which it wants values.
-    pub fn placeholders(&self) -> Option<&NameSet> {
+    pub fn placeholders(&self) -> &NameSet {
         match &self.text {
-            Text::Sms(text) => Some(text.placeholders()),
-            Text::Email(text) => Some(text.placeholders()),
-            Text::Letter => None,
+            Text::Sms(text) => text.placeholders(),
+            Text::Email(text) => text.placeholders(),
+            Text::Letter(text) => text.placeholders(),
         }
+    }
+
+    /// The placeholders without a value, in order.
+    pub fn missing(&self, values: &Values) -> Vec<String> {
+        match &self.text {
+            Text::Sms(text) => text.missing(values),
+            Text::Email(text) => text.missing(values),
+            Text::Letter(text) => text.missing(values),
+        }
+    }
+
+    /// The body as answers show it (public-api §13): a text as it is sent but without the service's name; of e-mails and
+    /// letters the source with its values.
+    pub fn body(&self, values: &Values) -> String {
+        match &self.text {
+            Text::Sms(text) => text.fill(values, None).into_text(),
+            Text::Email(text) => text.content(values),
+            Text::Letter(text) => text.content(values),
+        }
+    }
+
+    /// The rendered subject; texts have none.
+    pub fn subject(&self, values: &Values) -> Option<String> {
+        match &self.text {
+            Text::Sms(_) => None,
+            Text::Email(text) => Some(text.subject(values)),
+            Text::Letter(text) => Some(text.subject(values)),
+        }
+    }
+}
+
+fn parse_letter(template: &Template) -> LetterTemplate {
+    let letter = LetterTemplate::parse(
+        template.subject.as_deref().unwrap_or_default(),
+        &template.content,
+    )
+    .with_contact_block(template.letter_contact_block.as_deref().unwrap_or_default());
+    match (&template.welsh_subject, &template.welsh_content) {
+        (None, None) => letter,
+        (subject, content) => letter.with_welsh(
+            subject.as_deref().unwrap_or_default(),
+            content.as_deref().unwrap_or_default(),
+        ),
     }
 }
 
@@ -110,6 +158,11 @@ pub async fn find_version(
         .versions
         .try_get_with((service, id, version), load)
         .await
+}
+
+/// Drops what is remembered of a template at its current version.
+pub(crate) async fn forget(app: &App, service: ServiceId, id: TemplateId) {
+    app.templates.current.invalidate(&(service, id)).await;
 }
 
 /// The templates of a service, by name.
@@ -188,9 +241,15 @@ pub(crate) fn first_version(
         subject: new.subject,
         content: new.content,
         has_unsubscribe_link: false,
-        postage: (new.template_type == Channel::Letter).then(|| "second".to_owned()),
+        postage: (new.template_type == Channel::Letter).then_some(Postage::Second),
+        letter_contact_id: None,
+        letter_contact_block: None,
+        welsh_subject: None,
+        welsh_content: None,
+        folder_id: None,
         created_by: new.created_by,
         created_at: now,
+        updated_at: None,
     })
 }
 
@@ -217,7 +276,7 @@ pub async fn update(
         subject: new.subject,
         content: new.content,
         created_by: new.created_by,
-        created_at: app.clock.now(),
+        updated_at: Some(app.clock.now()),
         ..before
     };
     if !store::templates::update(&mut tx, &after).await? {

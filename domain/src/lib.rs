@@ -23,7 +23,7 @@ pub use ids::{
 };
 pub use job::JobStatus;
 pub use lane::Lane;
-pub use notification::{Channel, KeyType, NotificationStatus};
+pub use notification::{Channel, KeyType, NotificationStatus, Postage};
 pub use private::Private;
 pub use service::{Allowance, Permission};
 pub use timestamp::{NotATimestamp, Timestamp, UtcDay};

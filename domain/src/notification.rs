@@ -13,6 +13,22 @@ words! {
 }
 
 words! {
+    /// What is paid for a letter's way (letters §2, public-api §14).
+    Postage, "postage" {
+        /// First class in the United Kingdom.
+        First = "first",
+        /// Second class in the United Kingdom.
+        Second = "second",
+        /// Economy in the United Kingdom.
+        Economy = "economy",
+        /// To Europe.
+        Europe = "europe",
+        /// To any other country.
+        RestOfWorld = "rest-of-world",
+    }
+}
+
+words! {
     /// What kind of API key a message was sent with (public-api §3.1).
     KeyType, "key type" {
         /// Sends to anybody; people call it "live".
@@ -100,6 +116,15 @@ impl NotificationStatus {
             .iter()
             .copied()
             .filter(move |status| status.may_become(next))
+    }
+
+    /// How the API shows the status of a letter (public-api §14.1).
+    pub const fn of_letter_as_shown(self) -> &'static str {
+        match self {
+            Self::Created | Self::Sending => "accepted",
+            Self::Delivered | Self::ReturnedLetter => "received",
+            other => other.as_str(),
+        }
     }
 
     /// The API gives such a message a `completed_at` (public-api §14).
@@ -198,6 +223,22 @@ mod tests {
                 *status == NotificationStatus::PendingVirusCheck,
                 "{status}"
             );
+        }
+    }
+
+    #[test]
+    fn a_letter_is_shown_as_accepted_then_received_and_otherwise_as_it_is() {
+        use NotificationStatus as S;
+        for (status, shown) in [
+            (S::Created, "accepted"),
+            (S::Sending, "accepted"),
+            (S::Delivered, "received"),
+            (S::ReturnedLetter, "received"),
+            (S::PendingVirusCheck, "pending-virus-check"),
+            (S::Cancelled, "cancelled"),
+            (S::TechnicalFailure, "technical-failure"),
+        ] {
+            assert_eq!(status.of_letter_as_shown(), shown);
         }
     }
 

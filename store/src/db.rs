@@ -568,7 +568,7 @@ macro_rules! args_from_words {
     };
 }
 
-args_from_words!(Allowance Channel JobStatus KeyType Lane NotificationStatus Permission);
+args_from_words!(Allowance Channel JobStatus KeyType Lane NotificationStatus Permission Postage);
 
 /// The arguments of a statement, in order.
 macro_rules! args {
@@ -711,6 +711,22 @@ impl Row {
             column,
             what: error.to_string(),
         })
+    }
+
+    /// The value of a column that holds such a word or nothing.
+    pub(crate) fn optional_word<T>(
+        &self,
+        table: &'static str,
+        column: &'static str,
+    ) -> Result<Option<T>, Error>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        match self.get::<Option<String>>(column)? {
+            Some(_) => self.word(table, column).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A column that counts: never negative, never beyond `u32`.

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use domain::{
-    ApiKeyId, Channel, JobId, JobOrigin, KeyType, NotificationId, NotificationStatus, Private,
-    ServiceId, TemplateId, Timestamp, UserId,
+    ApiKeyId, Channel, JobId, JobOrigin, KeyType, NotificationId, NotificationStatus, Postage,
+    Private, ServiceId, TemplateId, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,12 @@ pub struct NewNotification {
     pub phone_prefix: Option<String>,
     /// How many times the home rate.
     pub rate_multiplier: Option<u32>,
+    /// Letters: how they travel.
+    pub postage: Option<Postage>,
+    /// Letters: the reference that is printed on them.
+    pub reference: Option<String>,
+    /// E-mails: how many files went with them.
+    pub documents: u32,
     /// Who sent it by hand or by job.
     pub created_by: Option<UserId>,
     /// When it was accepted.
@@ -125,6 +131,9 @@ static TABLE: Table = Table::new(
         ("phone_prefix", ColumnType::Text),
         ("rate_multiplier", ColumnType::Int),
         ("billable_units", ColumnType::Int),
+        ("postage", ColumnType::Text),
+        ("reference", ColumnType::Text),
+        ("documents", ColumnType::Int),
         ("created_by", ColumnType::Id),
         ("created_at", ColumnType::Time),
         ("updated_at", ColumnType::Time),
@@ -136,7 +145,11 @@ impl NewNotification {
     /// Seals what is personal.
     pub fn seal(self, vault: &Vault) -> Sealed {
         let sealed = seal(vault, self.id, &self.contents);
-        let updated_at = (self.status != NotificationStatus::Created).then_some(self.created_at);
+        let waits = matches!(
+            self.status,
+            NotificationStatus::Created | NotificationStatus::PendingVirusCheck
+        );
+        let updated_at = (!waits).then_some(self.created_at);
         let row = args![
             self.id,
             self.service_id,
@@ -155,6 +168,9 @@ impl NewNotification {
             self.phone_prefix,
             self.rate_multiplier,
             0i64,
+            self.postage.map(Postage::as_str),
+            self.reference,
+            self.documents,
             self.created_by,
             self.created_at,
             updated_at,
@@ -207,6 +223,12 @@ pub struct Notification {
     pub rate_multiplier: Option<u32>,
     /// Fragments of a text, sheets of a letter; 0 until they are known.
     pub billable_units: u32,
+    /// Letters: how they travel.
+    pub postage: Option<Postage>,
+    /// The provider's own id for it; of a letter the reference that is printed on it.
+    pub reference: Option<String>,
+    /// E-mails: how many files went with them.
+    pub documents: u32,
     /// Who sent it by hand or by job.
     pub created_by: Option<UserId>,
     /// When it was accepted.
@@ -235,7 +257,8 @@ impl Notification {
 
 const COLUMNS: &str = "id, service_id, job_id, job_row_number, template_id, template_version, key_type, \
                        notification_type, status, sealed, client_reference, reply_to_text, international, \
-                       rate_multiplier, billable_units, created_by, created_at, sent_at, updated_at, sent_by, problem";
+                       rate_multiplier, billable_units, postage, reference, documents, created_by, created_at, sent_at, \
+                       updated_at, sent_by, problem";
 
 /// A message of a service.
 pub async fn find(
@@ -531,6 +554,9 @@ fn notification(row: &Row) -> Result<Notification, Error> {
         international: row.get("international")?,
         rate_multiplier: count("rate_multiplier", row.get("rate_multiplier")?)?,
         billable_units: row.count(TABLE, "billable_units")?,
+        postage: row.optional_word(TABLE, "postage")?,
+        reference: row.get("reference")?,
+        documents: row.count(TABLE, "documents")?,
         created_by: row.get("created_by")?,
         created_at: row.get("created_at")?,
         sent_at: row.get("sent_at")?,

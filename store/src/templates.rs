@@ -1,6 +1,8 @@
 //! Templates with all their versions. A message keeps the version that it was made from.
 
-use domain::{Channel, Lane, ServiceId, TemplateId, Timestamp, UserId};
+use domain::{
+    Channel, FolderId, Lane, LetterContactId, Postage, ServiceId, TemplateId, Timestamp, UserId,
+};
 
 use crate::{
     Error, Session, Tx,
@@ -33,21 +35,38 @@ pub struct Template {
     /// E-mails made from it carry an unsubscribe link.
     pub has_unsubscribe_link: bool,
     /// Letters: how they travel.
-    pub postage: Option<String>,
+    pub postage: Option<Postage>,
+    /// Letters: the contact block at their head.
+    pub letter_contact_id: Option<LetterContactId>,
+    /// Its text, as it is now; only read.
+    pub letter_contact_block: Option<String>,
+    /// Letters in two languages: the Welsh subject.
+    pub welsh_subject: Option<String>,
+    /// Letters in two languages: the Welsh body.
+    pub welsh_content: Option<String>,
+    /// The folder that it lies in.
+    pub folder_id: Option<FolderId>,
     /// Who wrote this version.
     pub created_by: Option<UserId>,
-    /// When this version was written.
+    /// When its first version was written.
     pub created_at: Timestamp,
+    /// When this version was written, if it is not the first.
+    pub updated_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "t.id, t.service_id, t.template_type, t.lane, t.archived, t.hidden, v.version, v.name, \
-                       v.subject, v.content, v.has_unsubscribe_link, v.postage, v.created_by, v.created_at";
+const COLUMNS: &str = "t.id, t.service_id, t.template_type, t.lane, t.archived, t.hidden, t.folder_id, v.version, \
+                       v.name, v.subject, v.content, v.has_unsubscribe_link, v.postage, v.letter_contact_id, \
+                       c.contact_block, v.welsh_subject, v.welsh_content, v.created_by, v.created_at, v.updated_at";
+
+/// A template with one of its versions, and the contact block of that.
+const TABLES: &str = "templates t JOIN template_versions v ON v.template_id = t.id \
+                      LEFT JOIN letter_contacts c ON c.id = v.letter_contact_id";
 
 /// Keeps a new template at its first version.
 pub async fn insert(tx: &mut Tx, template: &Template) -> Result<(), Error> {
     tx.execute(
-        "INSERT INTO templates (id, service_id, template_type, version, lane, archived, hidden, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO templates (id, service_id, template_type, version, lane, archived, hidden, folder_id, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         args![
             template.id,
             template.service_id,
@@ -56,6 +75,7 @@ pub async fn insert(tx: &mut Tx, template: &Template) -> Result<(), Error> {
             template.lane.map(Lane::as_str),
             template.archived,
             template.hidden,
+            template.folder_id,
             template.created_at,
         ],
     )
@@ -85,7 +105,8 @@ pub async fn update(tx: &mut Tx, template: &Template) -> Result<bool, Error> {
 async fn insert_version(tx: &mut Tx, template: &Template) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO template_versions (template_id, version, name, subject, content, has_unsubscribe_link, postage, \
-         created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         letter_contact_id, welsh_subject, welsh_content, created_by, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         args![
             template.id,
             template.version,
@@ -93,9 +114,13 @@ async fn insert_version(tx: &mut Tx, template: &Template) -> Result<(), Error> {
             template.subject.as_deref(),
             &*template.content,
             template.has_unsubscribe_link,
-            template.postage.as_deref(),
+            template.postage.map(Postage::as_str),
+            template.letter_contact_id,
+            template.welsh_subject.as_deref(),
+            template.welsh_content.as_deref(),
             template.created_by,
             template.created_at,
+            template.updated_at,
         ],
     )
     .await?;
@@ -111,8 +136,7 @@ pub async fn find(
     let row = session
         .fetch_optional(
             format!(
-                "SELECT {COLUMNS} FROM templates t JOIN template_versions v ON v.template_id = t.id \
-                 AND v.version = t.version WHERE t.service_id = $1 AND t.id = $2"
+                "SELECT {COLUMNS} FROM {TABLES} WHERE t.service_id = $1 AND t.id = $2 AND v.version = t.version"
             ),
             args![service, id],
         )
@@ -130,8 +154,7 @@ pub async fn find_version(
     let row = session
         .fetch_optional(
             format!(
-                "SELECT {COLUMNS} FROM templates t JOIN template_versions v ON v.template_id = t.id \
-                 WHERE t.service_id = $1 AND t.id = $2 AND v.version = $3"
+                "SELECT {COLUMNS} FROM {TABLES} WHERE t.service_id = $1 AND t.id = $2 AND v.version = $3"
             ),
             args![service, id, version],
         )
@@ -139,14 +162,15 @@ pub async fn find_version(
     row.as_ref().map(template).transpose()
 }
 
-/// The templates of a service at their current versions, by name; without archived and hidden ones.
+/// The templates of a service at their current versions, by name, then type in the order of the specification; without
+/// archived and hidden ones.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Template>, Error> {
     session
         .fetch_all(
             format!(
-                "SELECT {COLUMNS} FROM templates t JOIN template_versions v ON v.template_id = t.id \
-                 AND v.version = t.version WHERE t.service_id = $1 AND NOT t.archived AND NOT t.hidden \
-                 ORDER BY v.name, t.id"
+                "SELECT {COLUMNS} FROM {TABLES} WHERE t.service_id = $1 AND v.version = t.version \
+                 AND NOT t.archived AND NOT t.hidden \
+                 ORDER BY v.name, CASE t.template_type WHEN 'sms' THEN 0 WHEN 'email' THEN 1 ELSE 2 END, t.id"
             ),
             args![service],
         )
@@ -181,8 +205,14 @@ fn template(row: &Row) -> Result<Template, Error> {
         subject: row.get("subject")?,
         content: row.get("content")?,
         has_unsubscribe_link: row.get("has_unsubscribe_link")?,
-        postage: row.get("postage")?,
+        postage: row.optional_word("template_versions", "postage")?,
+        letter_contact_id: row.get("letter_contact_id")?,
+        letter_contact_block: row.get("contact_block")?,
+        welsh_subject: row.get("welsh_subject")?,
+        welsh_content: row.get("welsh_content")?,
+        folder_id: row.get("folder_id")?,
         created_by: row.get("created_by")?,
         created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
     })
 }

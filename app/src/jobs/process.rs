@@ -415,7 +415,7 @@ struct Addressed {
 
 impl<'a> Press<'a> {
     fn new(app: &'a App, tenant: &'a Tenant, job: &'a Job, prepared: &'a Prepared) -> Self {
-        let placeholders = prepared.placeholders().cloned().unwrap_or_default();
+        let placeholders = prepared.placeholders().clone();
         let sender = sender(tenant, job, prepared.template.template_type);
         Self {
             app,
@@ -468,6 +468,9 @@ impl<'a> Press<'a> {
             international: addressed.international,
             phone_prefix: addressed.phone_prefix,
             rate_multiplier: addressed.rate_multiplier,
+            postage: None,
+            reference: None,
+            documents: 0,
             created_by: self.job.created_by,
             created_at: self.now,
             problem: addressed.problem,

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use domain::{NotificationId, ServiceId};
 use files::Key;
+use tracing::warn;
 
 use crate::{App, OpenError, sealed_files};
 
@@ -26,4 +27,16 @@ pub async fn find_pages(
 ) -> Result<Option<Bytes>, OpenError> {
     let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
     sealed_files::find(&app.files, app.store.vault(), &key, letter.as_uuid()).await
+}
+
+/// Forgets the pages of a letter that was not kept after all. Pages that cannot be removed now harm nobody: they are
+/// sealed, and nothing leads to them.
+pub(crate) async fn forget_pages(app: &App, service: ServiceId, letter: NotificationId) {
+    let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
+    if let Err(fault) = app.files.remove(&key).await {
+        warn!(
+            notification.id = %letter, service.id = %service, error = &fault as &dyn std::error::Error,
+            "the pages of letter {letter}, which was not kept, could not be removed"
+        );
+    }
 }

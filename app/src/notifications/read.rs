@@ -3,10 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use content::placeholders::Values;
-use domain::{Channel, NotificationId, NotificationStatus, ServiceId, UserId};
+use domain::{Channel, NotificationId, NotificationStatus, Postage, ServiceId, Timestamp, UserId};
 use store::notifications::{Contents, Filter, Notification};
 
-use crate::{App, Money, Prepared, templates, templates::Text};
+use crate::{App, Money, Prepared, letters, rates, rates::Rates, templates};
 
 /// A message as it is shown.
 #[derive(Debug)]
@@ -19,34 +19,39 @@ pub struct Shown {
     pub template: Arc<Prepared>,
     /// The name of who sent it by hand or by job.
     pub created_by_name: Option<String>,
+    rates: Arc<Rates>,
 }
 
 impl Shown {
     /// The body: a text as it is sent but without the service's name; an e-mail's source with its values.
     pub fn body(&self) -> String {
-        let values = self.values();
-        match &self.template.text {
-            Text::Sms(text) => text.fill(&values, None).into_text(),
-            Text::Email(text) => text.content(&values),
-            Text::Letter => self.template.template.content.clone(),
-        }
+        self.template.body(&self.values())
     }
 
     /// The rendered subject; texts have none.
     pub fn subject(&self) -> Option<String> {
-        match &self.template.text {
-            Text::Sms(_) => None,
-            Text::Email(text) => Some(text.subject(&self.values())),
-            Text::Letter => self.template.template.subject.clone(),
-        }
+        self.template.subject(&self.values())
     }
 
-    fn values(&self) -> Values {
+    /// The values it was made with, found by their names however these are spelt.
+    pub fn values(&self) -> Values {
         Values::from_json(self.contents.personalisation.reveal())
     }
 
+    /// How a letter travels; other messages do not.
+    pub fn postage(&self) -> Option<Postage> {
+        let is_letter = self.notification.channel == Channel::Letter;
+        is_letter.then(|| self.notification.postage.unwrap_or(Postage::Second))
+    }
+
+    /// When a letter has arrived, whatever has become of it; other messages have no such day.
+    pub fn estimated_delivery(&self) -> Option<Timestamp> {
+        self.postage()
+            .map(|postage| letters::estimated_delivery(self.notification.created_at, postage))
+    }
+
     /// What it cost, once that is known (public-api §14.2).
-    pub fn cost(&self, app: &App) -> Cost {
+    pub fn cost(&self) -> Cost {
         let notification = &self.notification;
         match notification.channel {
             Channel::Email => Cost::Free,
@@ -59,10 +64,32 @@ impl Shown {
             Channel::Sms => Cost::Text {
                 fragments: notification.billable_units,
                 rate_multiplier: notification.rate_multiplier.unwrap_or(1),
-                rate: app.settings.sms_rate,
+                rate: self.rates.sms(notification.created_at),
             },
-            // Rates of letters come with the counting (roadmap, part 9).
-            Channel::Letter => Cost::Unknown,
+            Channel::Letter => self.cost_of_letter(),
+        }
+    }
+
+    fn cost_of_letter(&self) -> Cost {
+        use NotificationStatus as S;
+        let notification = &self.notification;
+        let postage = notification.postage.unwrap_or(Postage::Second);
+        let sheets = match (notification.status, notification.billable_units) {
+            (S::PendingVirusCheck, _) | (S::Created, 0) => return Cost::Unknown,
+            (
+                S::Cancelled | S::TechnicalFailure | S::ValidationFailed | S::VirusScanFailed,
+                _,
+            ) => 0,
+            (_, sheets) => sheets,
+        };
+        match self.rates.letter(notification.created_at, postage, sheets) {
+            Some(cost) => Cost::Letter {
+                sheets,
+                postage,
+                cost,
+            },
+            // There is no rate for it, so nobody knows yet.
+            None => Cost::Unknown,
         }
     }
 }
@@ -82,6 +109,15 @@ pub enum Cost {
         rate_multiplier: u32,
         /// The home rate.
         rate: Money,
+    },
+    /// A letter.
+    Letter {
+        /// How many sheets of paper are paid for.
+        sheets: u32,
+        /// How it travels.
+        postage: Postage,
+        /// What that costs.
+        cost: Money,
     },
 }
 
@@ -120,6 +156,7 @@ pub async fn list(
 }
 
 async fn show(app: &App, found: Vec<Notification>) -> Result<Vec<Shown>, Arc<store::Error>> {
+    let rates = rates::find(app).await?;
     let mut names: HashMap<UserId, Option<String>> = HashMap::new();
     let mut shown = Vec::with_capacity(found.len());
     for notification in found {
@@ -147,6 +184,7 @@ async fn show(app: &App, found: Vec<Notification>) -> Result<Vec<Shown>, Arc<sto
             contents,
             template,
             created_by_name,
+            rates: rates.clone(),
         });
     }
     Ok(shown)

@@ -36,6 +36,8 @@ pub struct LetterTemplate {
     english: Side,
     welsh: Option<Side>,
     contact_block: ContactBlock,
+    /// Those of all its texts, gathered once.
+    placeholders: NameSet,
 }
 
 /// A letter in one language.
@@ -59,7 +61,9 @@ impl LetterTemplate {
             english: Side::parse(subject, content),
             welsh: None,
             contact_block: ContactBlock::parse(""),
+            placeholders: NameSet::new(),
         }
+        .with_placeholders_gathered()
     }
 
     /// With a contact block, a line each.
@@ -69,6 +73,7 @@ impl LetterTemplate {
             contact_block: ContactBlock::parse(block),
             ..self
         }
+        .with_placeholders_gathered()
     }
 
     /// With the same letter in Welsh.
@@ -76,6 +81,17 @@ impl LetterTemplate {
     pub fn with_welsh(self, subject: &str, content: &str) -> Self {
         Self {
             welsh: Some(Side::parse(subject, content)),
+            ..self
+        }
+        .with_placeholders_gathered()
+    }
+
+    fn with_placeholders_gathered(self) -> Self {
+        Self {
+            placeholders: self
+                .placeholders_in_welsh()
+                .union(self.english.subject.placeholders())
+                .union(self.english.content.placeholders()),
             ..self
         }
     }
@@ -87,12 +103,8 @@ impl LetterTemplate {
 
     /// The names of the placeholders: those of the contact block, the Welsh subject and content, the English subject and
     /// content (§3).
-    pub fn placeholders(&self) -> NameSet {
-        let mut names = self.placeholders_in_welsh();
-        for text in [&self.english.subject, &self.english.content] {
-            names = names.union(text.placeholders());
-        }
-        names
+    pub fn placeholders(&self) -> &NameSet {
+        &self.placeholders
     }
 
     fn placeholders_in_welsh(&self) -> NameSet {
@@ -107,7 +119,18 @@ impl LetterTemplate {
 
     /// The placeholders without a value, in order. An empty text is a value.
     pub fn missing(&self, values: &Values) -> Vec<String> {
-        missing(&self.placeholders(), values)
+        missing(&self.placeholders, values)
+    }
+
+    /// The same, but for those that only the Welsh texts have: what is asked of a letter that is to be sent
+    /// (`public-api.md` §6).
+    pub fn missing_outside_welsh(&self, values: &Values) -> Vec<String> {
+        let names = self
+            .contact_block
+            .placeholders
+            .union(self.english.subject.placeholders())
+            .union(self.english.content.placeholders());
+        missing(&names, values)
     }
 
     /// The English letter with these values, from which each of its parts can be had.
@@ -124,7 +147,7 @@ impl LetterTemplate {
         Letter {
             template: self,
             language,
-            values: effective_for_html(&self.placeholders(), values),
+            values: effective_for_html(&self.placeholders, values),
             is_redacted: false,
         }
     }
@@ -195,7 +218,7 @@ impl Letter<'_> {
     /// The names of the placeholders of this language: for English those of the whole template (§10.1).
     pub fn placeholders(&self) -> NameSet {
         match self.language {
-            Language::English => self.template.placeholders(),
+            Language::English => self.template.placeholders.clone(),
             Language::Welsh => self.template.placeholders_in_welsh(),
         }
     }
@@ -282,6 +305,6 @@ impl Letter<'_> {
     /// The lines of the address: those that are printed, if there are three to seven; else those of the seven placeholders
     /// for one (§10.2).
     pub fn address_lines(&self) -> AddressLines {
-        address::lines(&self.template.placeholders(), &self.values)
+        address::lines(&self.template.placeholders, &self.values)
     }
 }

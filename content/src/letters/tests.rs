@@ -29,6 +29,19 @@ fn english_letters_want_all_values_and_welsh_ones_their_own() {
 }
 
 #[test]
+fn a_letter_can_be_sent_without_the_values_of_its_welsh_side() {
+    let template = bilingual();
+    assert_eq!(
+        template.missing(&Values::new()),
+        ["phone", "peth", "date", "thing"]
+    );
+    assert_eq!(
+        template.missing_outside_welsh(&Values::new()),
+        ["phone", "thing", "date"]
+    );
+}
+
+#[test]
 fn hyphens_do_not_break_and_contact_blocks_have_no_smart_quotes() {
     let given: Values = [("date", json!("1-2-26")), ("phone", json!("it's 0"))]
         .into_iter()

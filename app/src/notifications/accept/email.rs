@@ -102,6 +102,7 @@ pub async fn email(
             reference: order.reference.clone(),
             reply_to_text: reply_to,
             phone: None,
+            letter: None,
         },
     )
     .await?;

@@ -2,17 +2,27 @@
 //! failure answers.
 
 mod email;
+mod lenient_base64;
+mod letter;
+mod precompiled;
 pub(crate) mod sms;
 
 use std::sync::Arc;
 
-use content::phone_numbers::PhoneError;
+use content::{
+    markdown::QrCodeTooLarge, phone_numbers::PhoneError, postal_addresses::AddressError,
+};
 pub use content::sanitise::Sanitised;
-use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TemplateId};
+use domain::{
+    Allowance, Channel, Entropy, KeyType, Lane, NotificationId, NotificationStatus, Postage,
+    TemplateId, Timestamp,
+};
 use serde_json::{Map, Value};
 use store::notifications::{Contents, NewNotification};
 
 pub use email::{AcceptedEmail, EmailOrder, email};
+pub use letter::{AcceptedLetter, LetterOrder, letter};
+pub use precompiled::{AcceptedPrecompiled, PrecompiledOrder, precompiled};
 pub use sms::{AcceptedSms, SmsOrder, sms};
 
 use super::simulated::is_simulated;
@@ -87,6 +97,24 @@ pub enum AcceptError {
         /// How many bytes it has.
         bytes: usize,
     },
+    /// A QR code of a letter could not be read from paper.
+    #[error("a QR code has too much data")]
+    QrCodeTooLarge(QrCodeTooLarge),
+    /// A team key sends no letters.
+    #[error("letters cannot be sent with a team key")]
+    LetterWithTeamKey,
+    /// A service in trial mode sends no letters.
+    #[error("letters cannot be sent in trial mode")]
+    LetterInTrial,
+    /// The address of a letter is wrong.
+    #[error("the address is wrong")]
+    Address(AddressError),
+    /// The PDF is not given as base64.
+    #[error("the pages are not base64")]
+    NotBase64,
+    /// The pages of a letter could not be kept.
+    #[error("the pages could not be kept")]
+    Pages(#[source] files::Error),
     /// Today's limit is reached.
     #[error("too many messages today")]
     DailyLimit {
@@ -190,6 +218,13 @@ struct Keep {
     reference: Option<String>,
     reply_to_text: Option<String>,
     phone: Option<PhoneFacts>,
+    letter: Option<LetterFacts>,
+}
+
+struct LetterFacts {
+    postage: Postage,
+    international: bool,
+    status: NotificationStatus,
 }
 
 struct PhoneFacts {
@@ -204,9 +239,20 @@ struct PhoneFacts {
 async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationId, AcceptError> {
     let now = app.clock.now();
     let id = NotificationId::mint(now, app.entropy());
-    if is_simulated(&message.normalised) {
-        return Ok(id);
+    if !is_simulated(&message.normalised) {
+        keep_as(app, caller, id, now, message).await?;
     }
+    Ok(id)
+}
+
+/// The same under an id that was minted before, at `now`.
+async fn keep_as(
+    app: &App,
+    caller: &Caller,
+    id: NotificationId,
+    now: Timestamp,
+    message: Keep,
+) -> Result<(), AcceptError> {
     let service = &caller.tenant.service;
     let template = &message.prepared.template;
     let mut spends = Vec::new();
@@ -226,6 +272,8 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
                 phone.rate_multiplier,
             )
         });
+    let letter = message.letter.as_ref();
+    let status = letter.map_or(NotificationStatus::Created, |letter| letter.status);
     let notification = NewNotification {
         id,
         service_id: service.id,
@@ -235,7 +283,7 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
         api_key_id: Some(caller.key_id),
         key_type: caller.key_type,
         channel: message.channel,
-        status: domain::NotificationStatus::Created,
+        status,
         contents: Contents {
             recipient: message.recipient.into(),
             normalised: message.normalised.into(),
@@ -244,9 +292,12 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
         },
         client_reference: message.reference,
         reply_to_text: message.reply_to_text,
-        international,
+        international: international || letter.is_some_and(|letter| letter.international),
         phone_prefix,
         rate_multiplier,
+        postage: letter.map(|letter| letter.postage),
+        reference: letter.map(|_| print_reference(app.entropy())),
+        documents: 0,
         created_by: None,
         created_at: now,
         problem: None,
@@ -257,10 +308,29 @@ async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationI
             service: service.id,
             channel: message.channel,
             lane: template.lane.unwrap_or(Lane::Normal),
+            // A test letter that counts as handed over waits for a receipt, and nobody will send one.
+            receipt_is_made_up: status == NotificationStatus::Sending,
         },
         spends,
     };
     app.keeper.keep(parcel).await?;
     metrics::counter!("pillarbox_notifications_accepted_total", "channel" => message.channel.as_str()).increment(1);
-    Ok(id)
+    Ok(())
+}
+
+/// What is printed on a letter, and what the print provider knows it by: sixteen random characters (letters §1).
+fn print_reference(entropy: &dyn Entropy) -> String {
+    const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const LENGTH: usize = 16;
+    /// The bytes that fall evenly on the characters.
+    const EVEN: u8 = 252;
+    let mut reference = String::with_capacity(LENGTH);
+    while reference.len() < LENGTH {
+        let mut random = [0; LENGTH];
+        entropy.fill(&mut random);
+        let fitting = random.iter().filter(|byte| **byte < EVEN);
+        let characters = fitting.map(|byte| char::from(CHARACTERS[usize::from(byte % 36)]));
+        reference.extend(characters.take(LENGTH - reference.len()));
+    }
+    reference
 }

@@ -93,6 +93,7 @@ pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<Accepted
                 rate_multiplier: phone.rate_multiplier(),
                 abroad: !phone.is_uk(),
             }),
+            letter: None,
         },
     )
     .await?;

@@ -1,0 +1,29 @@
+use content::letter_timings::Timings;
+use domain::{Postage, Timestamp};
+
+/// The latest moment at which a letter of this time arrives (public-api §14).
+pub fn estimated_delivery(created_at: Timestamp, postage: Postage) -> Timestamp {
+    let created = jiff::Timestamp::from_microsecond(created_at.unix_micros()).unwrap_or_default();
+    let postage = postage
+        .as_str()
+        .parse()
+        .expect("the timings know every postage");
+    let latest = Timings::of(created, postage).latest_delivery;
+    Timestamp::from_unix_micros(latest.as_microsecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_postage_has_a_day_on_which_the_letter_has_arrived() {
+        let created: Timestamp = "2026-03-02T10:06:07.000008Z".parse().unwrap();
+        let days: Vec<String> = Postage::ALL
+            .iter()
+            .map(|postage| estimated_delivery(created, *postage).to_string())
+            .collect();
+        assert_eq!(days[1], "2026-03-10T16:00:07.000008Z");
+        assert_eq!(days.len(), 5);
+    }
+}

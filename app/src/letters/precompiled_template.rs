@@ -1,0 +1,62 @@
+//! The hidden template of letters that are given as PDF (public-api §11). It is made on first use; its id is a function
+//! of the service, so that two who make it at once make one.
+
+use std::sync::Arc;
+
+use domain::{Channel, Postage, ServiceId, TemplateId};
+use store::templates::Template;
+use uuid::Uuid;
+
+use crate::{App, Prepared, templates};
+
+const NAME: &str = "Pre-compiled PDF";
+
+/// The template of a service's precompiled letters.
+pub(crate) async fn find_or_make(
+    app: &App,
+    service: ServiceId,
+) -> Result<Arc<Prepared>, Arc<store::Error>> {
+    let id = id_of(service);
+    if let Some(found) = templates::find(app, service, id).await? {
+        return Ok(found);
+    }
+    let template = template(app, service, id);
+    let mut tx = app.write().await?;
+    match store::templates::insert(&mut tx, &template).await {
+        Ok(()) => tx.commit().await?,
+        // Somebody else has just made it, and it is the same.
+        Err(store::Error::Exists) => tx.roll_back().await?,
+        Err(fault) => return Err(Arc::new(fault)),
+    }
+    templates::forget(app, service, id).await;
+    Ok(Arc::new(Prepared::new(template)))
+}
+
+fn id_of(service: ServiceId) -> TemplateId {
+    Uuid::new_v5(&service.as_uuid(), NAME.as_bytes()).into()
+}
+
+fn template(app: &App, service: ServiceId, id: TemplateId) -> Template {
+    Template {
+        id,
+        service_id: service,
+        template_type: Channel::Letter,
+        lane: None,
+        archived: false,
+        hidden: true,
+        version: 1,
+        name: NAME.to_owned(),
+        subject: Some(NAME.to_owned()),
+        content: String::new(),
+        has_unsubscribe_link: false,
+        postage: Some(Postage::Second),
+        letter_contact_id: None,
+        letter_contact_block: None,
+        welsh_subject: None,
+        welsh_content: None,
+        folder_id: None,
+        created_by: None,
+        created_at: app.clock.now(),
+        updated_at: None,
+    }
+}

@@ -1,0 +1,93 @@
+//! Letters that the post brought back (public-api §23, letters §10). They are told by the reference that is printed on
+//! them, whosever they are; a reference that nobody knows is passed over.
+//!
+//! A letter becomes `returned-letter` only if it was handed over, and is in the report of one day, whatever is told
+//! again: a report that a service has read does not change.
+
+use std::time::Duration;
+
+use domain::{NotificationStatus, TaskId};
+use queue::{Enqueue as _, NewTask, Task, Verdict};
+use store::{notifications::Outcome, returned_letters::Found};
+use tracing::{info, warn};
+
+use crate::{App, tasks};
+
+/// How many references share a task.
+const PORTION: usize = 5000;
+/// How many share a transaction: others wait while it is open.
+const AT_ONCE: usize = 500;
+/// How long to wait when the store does not answer.
+const DELAY: Duration = Duration::from_secs(5);
+
+/// Takes note of returned letters: what is to be done is durable when this returns.
+pub async fn report(app: &App, references: &[String]) -> Result<(), store::Error> {
+    let now = app.clock.now();
+    let portions: Vec<NewTask> = references
+        .chunks(PORTION)
+        .map(|portion| {
+            tasks::returned_letters(TaskId::mint(now, app.entropy()), portion.to_vec(), now)
+        })
+        .collect();
+    let mut tx = app.write().await?;
+    tx.enqueue(portions).await?;
+    app.commit_and_wake(tx, &[tasks::PERIODIC]).await
+}
+
+/// Marks and records the letters with these references.
+pub(crate) async fn record(app: &App, task: &Task, references: &[String]) -> Verdict {
+    for portion in references.chunks(AT_ONCE) {
+        if !task.is_held(app.clock.now()) {
+            return Verdict::Retry(DELAY);
+        }
+        if let Err(fault) = try_record(app, portion).await {
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "cannot record returned letters, will try again"
+            );
+            return Verdict::Retry(DELAY);
+        }
+    }
+    Verdict::Done
+}
+
+async fn try_record(app: &App, references: &[String]) -> Result<(), store::Error> {
+    let now = app.clock.now();
+    let found =
+        store::returned_letters::list_by_reference(&mut app.read().await?, references).await?;
+    let (came_back, never_left): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|letter| {
+        letter.status == NotificationStatus::ReturnedLetter
+            || letter.status.may_become(NotificationStatus::ReturnedLetter)
+    });
+    let outcomes: Vec<Outcome> = came_back.iter().map(outcome).collect();
+    let mut tx = app.write().await?;
+    let changed = store::notifications::record(&mut tx, &outcomes, now).await?;
+    let recorded =
+        store::returned_letters::insert_many(&mut tx, &came_back, now.utc_day().start()).await?;
+    tx.commit().await?;
+    info!(
+        "{} references of returned letters: {} letters known, {changed} updated to returned-letter, \
+         {recorded} recorded",
+        references.len(),
+        came_back.len() + never_left.len()
+    );
+    for letter in never_left {
+        warn!(
+            notification.id = %letter.id, service.id = %letter.service_id,
+            "letter {} is said to be returned, but is {}: nothing is changed", letter.id, letter.status
+        );
+    }
+    Ok(())
+}
+
+fn outcome(letter: &Found) -> Outcome {
+    Outcome {
+        id: letter.id,
+        status: NotificationStatus::ReturnedLetter,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: None,
+    }
+}

@@ -1,0 +1,210 @@
+//! What messages cost (public-api §14.2, letters §11.2). Rates are kept in the store, each from a moment on; where the
+//! store has none, the standard ones apply.
+
+use std::{sync::Arc, time::Duration};
+
+use content::letter_timings::{from_london, to_london};
+use domain::{Postage, Timestamp};
+use moka::future::Cache;
+pub use store::rates::{LetterRate, SmsRate};
+
+use crate::{App, Money};
+
+/// How old rates may be: they change a few times a year.
+const FRESH: Duration = Duration::from_mins(1);
+
+/// The rates of letters of an installation that has set none: pounds without tax, in pence for one to five sheets, from
+/// London midnight of a day on.
+const STANDARD_LETTER_RATES: [(Postage, &str, [i64; 5]); 7] = [
+    (Postage::Second, "2019-10-01", [35, 40, 45, 50, 55]),
+    (Postage::First, "2019-10-01", [61, 66, 71, 76, 81]),
+    (Postage::Economy, "2026-01-05", [64, 69, 73, 78, 82]),
+    (Postage::Second, "2026-01-05", [73, 77, 82, 87, 91]),
+    (Postage::First, "2026-04-07", [156, 161, 166, 171, 176]),
+    (Postage::Europe, "2026-05-03", [180, 184, 188, 192, 196]),
+    (Postage::RestOfWorld, "2026-05-03", [180, 184, 188, 192, 196]),
+];
+const MICROPOUNDS_A_PENNY: i64 = 10_000;
+
+/// All rates, the newest of each kind first.
+#[derive(Debug)]
+pub struct Rates {
+    sms: Vec<SmsRate>,
+    letters: Vec<LetterRate>,
+    standard_sms: Money,
+}
+
+impl Rates {
+    /// What a fragment of a text of this time costs at home: the rate that was valid at midnight UTC of its day.
+    pub fn sms(&self, created_at: Timestamp) -> Money {
+        let midnight = created_at.utc_day().start();
+        let valid = self.sms.iter().find(|rate| rate.valid_from <= midnight);
+        valid.map_or(self.standard_sms, |rate| Money {
+            micropounds: rate.micropounds,
+        })
+    }
+
+    /// What a letter of this time costs; nothing if there is no rate for so many sheets. No sheets cost nothing.
+    pub fn letter(&self, created_at: Timestamp, postage: Postage, sheets: u32) -> Option<Money> {
+        if sheets == 0 {
+            return Some(Money { micropounds: 0 });
+        }
+        let midnight = london_midnight(created_at);
+        self.letters
+            .iter()
+            .find(|rate| {
+                rate.postage == postage && rate.sheet_count == sheets && rate.start_date <= midnight
+            })
+            .map(|rate| Money {
+                micropounds: rate.micropounds,
+            })
+    }
+
+    /// The rates of letters that hold now, by sheets, then rate, then class.
+    pub fn letters_at(&self, now: Timestamp) -> Vec<LetterRate> {
+        let mut current: Vec<LetterRate> = Vec::new();
+        for rate in self.letters.iter().filter(|rate| rate.start_date <= now) {
+            let is_known = current
+                .iter()
+                .any(|one| (one.postage, one.sheet_count) == (rate.postage, rate.sheet_count));
+            if !is_known {
+                current.push(*rate);
+            }
+        }
+        current.sort_by_key(|rate| (rate.sheet_count, rate.micropounds, rate.postage.as_str()));
+        current
+    }
+}
+
+/// When the London day of a moment began.
+fn london_midnight(at: Timestamp) -> Timestamp {
+    let at = jiff::Timestamp::from_microsecond(at.unix_micros()).unwrap_or_default();
+    midnight_of(to_london(at).date())
+}
+
+fn midnight_of(day: jiff::civil::Date) -> Timestamp {
+    Timestamp::from_unix_micros(from_london(day.at(0, 0, 0, 0)).as_microsecond())
+}
+
+fn standard_letter_rates() -> Vec<LetterRate> {
+    let mut rates: Vec<LetterRate> = STANDARD_LETTER_RATES
+        .iter()
+        .flat_map(|(postage, day, pence)| {
+            let start_date = midnight_of(day.parse().expect("the table has days"));
+            (1..).zip(pence).map(move |(sheet_count, pence)| LetterRate {
+                start_date,
+                postage: *postage,
+                sheet_count,
+                micropounds: pence * MICROPOUNDS_A_PENNY,
+            })
+        })
+        .collect();
+    rates.sort_by_key(|rate| std::cmp::Reverse(rate.start_date));
+    rates
+}
+
+/// The rates that were read lately.
+#[derive(Debug)]
+pub(crate) struct Known(Cache<(), Arc<Rates>>);
+
+impl Known {
+    pub(crate) fn new() -> Self {
+        Self(Cache::builder().time_to_live(FRESH).build())
+    }
+}
+
+/// All rates, at most a minute old.
+pub async fn find(app: &App) -> Result<Arc<Rates>, Arc<store::Error>> {
+    app.rates.0.try_get_with((), load(app)).await
+}
+
+async fn load(app: &App) -> Result<Arc<Rates>, store::Error> {
+    let mut session = app.store.read().await?;
+    let sms = store::rates::list_sms(&mut session).await?;
+    let mut letters = store::rates::list_letter(&mut session).await?;
+    if letters.is_empty() {
+        letters = standard_letter_rates();
+    }
+    Ok(Arc::new(Rates {
+        sms,
+        letters,
+        standard_sms: app.settings.sms_rate,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn standard() -> Rates {
+        Rates {
+            sms: vec![SmsRate {
+                valid_from: moment("2026-04-01T00:00:00Z"),
+                micropounds: 25_000,
+            }],
+            letters: standard_letter_rates(),
+            standard_sms: Money {
+                micropounds: 23_300,
+            },
+        }
+    }
+
+    #[test]
+    fn a_text_costs_what_was_valid_at_midnight_of_its_day() {
+        let rates = standard();
+        assert_eq!(
+            rates.sms(moment("2026-04-01T00:00:00Z")).micropounds,
+            25_000
+        );
+        assert_eq!(
+            rates.sms(moment("2026-03-31T23:59:59Z")).micropounds,
+            23_300,
+            "before the first rate the standard one holds"
+        );
+    }
+
+    #[test]
+    fn a_letter_costs_what_was_valid_at_midnight_of_its_london_day() {
+        let rates = standard();
+        let first = |at: &str| {
+            rates
+                .letter(moment(at), Postage::First, 1)
+                .unwrap()
+                .micropounds
+        };
+        // In summer London's day begins at eleven in the evening.
+        assert_eq!(first("2026-04-06T22:59:59Z"), 610_000);
+        assert_eq!(first("2026-04-06T23:00:00Z"), 1_560_000);
+        let at = moment("2026-06-01T12:00:00Z");
+        assert_eq!(rates.letter(at, Postage::First, 6), None);
+        assert_eq!(
+            rates.letter(at, Postage::First, 0),
+            Some(Money { micropounds: 0 })
+        );
+        assert_eq!(
+            rates.letter(moment("2018-01-01T00:00:00Z"), Postage::First, 1),
+            None
+        );
+    }
+
+    #[test]
+    fn the_rates_of_now_are_one_of_each_kind() {
+        let now = standard().letters_at(moment("2026-03-01T00:00:00Z"));
+        let seconds: Vec<i64> = now
+            .iter()
+            .filter(|rate| rate.postage == Postage::Second)
+            .map(|rate| rate.micropounds)
+            .collect();
+        assert_eq!(seconds, [730_000, 770_000, 820_000, 870_000, 910_000]);
+        assert_eq!(now.len(), 15);
+        assert_eq!(
+            (now[0].sheet_count, now[0].postage),
+            (1, Postage::First),
+            "by sheets, then rate"
+        );
+    }
+}
