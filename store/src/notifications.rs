@@ -380,7 +380,7 @@ pub async fn list_letters_waiting(
     }
     let sql = format!(
         "SELECT {COLUMNS} FROM notifications WHERE id IN ({}) AND (status IN ('created', 'pending-virus-check') \
-         OR (status = 'delivered' AND key_type = 'test'))",
+         OR (status IN ('sending', 'delivered') AND key_type = 'test'))",
         parameters(1, ids.len())
     );
     let rows = session

@@ -182,7 +182,7 @@ impl Batch<'_> {
         let step = match self.channel {
             Channel::Email => email::hand_over(self.app, self.tenant, &message, now).await,
             Channel::Sms => sms::hand_over(self.app, self.tenant, &message, now, attempt).await,
-            Channel::Letter => letter::hand_over(self.app, self.tenant, &message, now).await,
+            Channel::Letter => letter::hand_over(self.app, &message, now).await,
         };
         match step {
             Step::Again { id, why, .. } if attempt >= MAX_RETRIES => {
