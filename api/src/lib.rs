@@ -7,6 +7,7 @@ mod answer;
 pub mod callers;
 mod headers;
 mod internal;
+mod letters;
 pub mod problem;
 pub mod router;
 mod status;

@@ -5,11 +5,11 @@ use std::any::Any;
 
 use app::{DoorError, notifications::accept::AcceptError};
 use axum::response::{IntoResponse, Response};
-use content::phone_numbers::PhoneError;
+use content::{markdown::QrCodeTooLarge, phone_numbers::PhoneError};
 use domain::{Channel, KeyType};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tracing::error;
 
 use crate::answer;
@@ -37,6 +37,9 @@ pub struct Entry {
     pub error: &'static str,
     /// The text that clients show.
     pub message: String,
+    /// Further members, where an error has some.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Map<String, Value>>,
 }
 
 impl Problem {
@@ -45,6 +48,7 @@ impl Problem {
         let entry = Entry {
             error,
             message: message.into(),
+            details: None,
         };
         Self {
             status,
@@ -60,6 +64,7 @@ impl Problem {
             let entry = Entry {
                 error: "ValidationError",
                 message,
+                details: None,
             };
             if !entries.contains(&entry) {
                 entries.push(entry);
@@ -247,9 +252,7 @@ pub(crate) fn accepting(
             format!("{template} template is not suitable for {wanted} notification")
         }
         AcceptError::TemplateArchived => "Template has been deleted".to_owned(),
-        AcceptError::MissingPersonalisation(names) => {
-            format!("Missing personalisation: {}", names.join(", "))
-        }
+        AcceptError::MissingPersonalisation(names) => return missing_personalisation(&names),
         AcceptError::Empty => "Your message is empty.".to_owned(),
         AcceptError::FileOutsideEmail => "Can only send a file by email".to_owned(),
         AcceptError::FilesNotSetUp => format!(
@@ -281,11 +284,84 @@ pub(crate) fn accepting(
         AcceptError::EmailTooLong { bytes } => format!(
             "Your message is too long. Emails cannot be longer than 2000000 bytes. Your message is {bytes} bytes."
         ),
+        AcceptError::QrCodeTooLarge(code) => return qr_code_too_large(&code),
+        AcceptError::LetterWithTeamKey => {
+            return forbidden("Cannot send letters with a team api key");
+        }
+        AcceptError::LetterInTrial => {
+            return forbidden("Cannot send letters when service is in trial mode");
+        }
+        AcceptError::Address(error) => return Problem::validation(vec![error.to_string()]),
+        AcceptError::NotBase64 => {
+            "Cannot decode letter content (invalid base64 encoding)".to_owned()
+        }
+        AcceptError::Pages(error) => return Problem::fault(error),
         AcceptError::DailyLimit { allowance, limit } => return daily_limit(allowance, limit),
         AcceptError::Busy => return Problem::busy(),
         AcceptError::Store(error) => return Problem::fault(error),
     };
     Problem::bad_request(text)
+}
+
+/// Placeholders without a value.
+pub(crate) fn missing_personalisation(names: &[String]) -> Problem {
+    Problem::bad_request(format!("Missing personalisation: {}", names.join(", ")))
+}
+
+fn forbidden(message: &str) -> Problem {
+    Problem::v2(StatusCode::FORBIDDEN, "BadRequestError", message)
+}
+
+/// The entry of this error has three more members (public-api §10.2).
+fn qr_code_too_large(code: &QrCodeTooLarge) -> Problem {
+    let details = Map::from_iter([
+        ("data".to_owned(), Value::from(code.data.as_str())),
+        ("num_bytes".to_owned(), Value::from(code.size_bytes())),
+        (
+            "max_bytes".to_owned(),
+            Value::from(QrCodeTooLarge::LIMIT_BYTES),
+        ),
+    ]);
+    let mut problem = Problem::validation(vec![
+        "Cannot create a usable QR code - the link is too long".to_owned(),
+    ]);
+    if let Shape::V2(entries) = &mut problem.shape {
+        entries[0].details = Some(details);
+    }
+    problem
+}
+
+/// Only letters have pages (public-api §15).
+pub(crate) fn not_a_letter() -> Problem {
+    Problem::bad_request("Notification is not a letter")
+}
+
+/// The pages of a letter hold a virus (public-api §15).
+pub(crate) fn pdf_with_virus() -> Problem {
+    Problem::bad_request("File did not pass the virus scan")
+}
+
+/// A letter that failed for technical reasons may have no pages (public-api §15).
+pub(crate) fn pdf_of_failed_letter() -> Problem {
+    Problem::bad_request("PDF not available for letters in status technical-failure")
+}
+
+/// The pages of a letter are not there yet (public-api §15).
+pub(crate) fn pdf_not_ready() -> Problem {
+    Problem::v2(
+        StatusCode::BAD_REQUEST,
+        "PDFNotReadyError",
+        "PDF not available yet, try again later",
+    )
+}
+
+/// A file does not have the bytes that were asked for.
+pub(crate) fn no_such_range() -> Problem {
+    Problem::v2(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "RequestedRangeNotSatisfiable",
+        "The requested range not satisfiable",
+    )
 }
 
 fn phone(error: PhoneError) -> Problem {

@@ -8,7 +8,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{Api, headers, internal, problem, status, v2};
+use crate::{Api, headers, internal, letters, problem, status, v2};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,20 @@ pub type Route = (&'static str, &'static str, Callers);
 pub const ROUTES: &[Route] = &[
     ("POST", "/v2/notifications/sms", Callers::Service),
     ("POST", "/v2/notifications/email", Callers::Service),
+    ("POST", "/v2/notifications/letter", Callers::Service),
+    ("GET", "/v2/notifications/sms", Callers::Service),
+    ("GET", "/v2/notifications/email", Callers::Service),
+    ("GET", "/v2/notifications/letter", Callers::Service),
     ("GET", "/v2/notifications", Callers::Service),
     ("GET", "/v2/notifications/{id}", Callers::Service),
+    ("POST", "/v2/notifications/{id}", Callers::Service),
+    ("GET", "/v2/notifications/{id}/pdf", Callers::Service),
+    ("GET", "/v2/templates", Callers::Service),
+    ("GET", "/v2/template/{id}", Callers::Service),
+    ("GET", "/v2/template/{id}/version/{version}", Callers::Service),
+    ("POST", "/v2/template/{id}/preview", Callers::Service),
+    ("GET", "/letter-rates/", Callers::Internal),
+    ("POST", "/letters/returned", Callers::Internal),
     ("GET", "/", Callers::Anybody),
     ("GET", "/_status", Callers::Anybody),
     ("POST", "/_status", Callers::Anybody),
@@ -81,10 +93,33 @@ pub const ROUTES: &[Route] = &[
 /// The whole HTTP side.
 pub fn router(api: Api) -> Router {
     Router::new()
-        .route("/v2/notifications/sms", post(v2::send_sms))
-        .route("/v2/notifications/email", post(v2::send_email))
+        .route(
+            "/v2/notifications/sms",
+            post(v2::send_sms).get(v2::get_on_sending_path),
+        )
+        .route(
+            "/v2/notifications/email",
+            post(v2::send_email).get(v2::get_on_sending_path),
+        )
+        .route(
+            "/v2/notifications/letter",
+            post(v2::send_letter).get(v2::get_on_sending_path),
+        )
         .route("/v2/notifications", get(v2::list_notifications))
-        .route("/v2/notifications/{id}", get(v2::get_notification))
+        .route(
+            "/v2/notifications/{id}",
+            get(v2::get_notification).post(v2::send_otherwise),
+        )
+        .route("/v2/notifications/{id}/pdf", get(v2::get_pdf))
+        .route("/v2/templates", get(v2::list_templates))
+        .route("/v2/template/{id}", get(v2::get_template))
+        .route(
+            "/v2/template/{id}/version/{version}",
+            get(v2::get_template_version),
+        )
+        .route("/v2/template/{id}/preview", post(v2::preview_template))
+        .route("/letter-rates/", get(letters::list_rates))
+        .route("/letters/returned", post(letters::report_returned))
         .route("/", get(status::status))
         .route("/_status", get(status::status).post(status::status))
         .route("/metrics", get(status::metrics))

@@ -25,6 +25,18 @@ impl Money {
     }
 }
 
+impl std::fmt::Display for Money {
+    /// Pounds, exactly, with at least two digits of pence: `0.68`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.micropounds < 0 { "-" } else { "" };
+        let micropounds = self.micropounds.unsigned_abs();
+        let fraction = format!("{:06}", micropounds % 1_000_000);
+        let (pence, finer) = fraction.split_at(2);
+        let finer = finer.trim_end_matches('0');
+        write!(f, "{sign}{}.{pence}{finer}", micropounds / 1_000_000)
+    }
+}
+
 /// How the platform behaves. The settings file and its reference are the server's; these are what the rules need.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -53,6 +65,24 @@ impl Default for Settings {
             test_letters_fake_delivery: false,
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_written_exactly() {
+        for (micropounds, written) in [
+            (680_000, "0.68"),
+            (1_200_000, "1.20"),
+            (23_300, "0.0233"),
+            (0, "0.00"),
+            (-1, "-0.000001"),
+        ] {
+            assert_eq!(Money { micropounds }.to_string(), written);
         }
     }
 }

@@ -125,6 +125,13 @@ impl Templates {
     }
 }
 
+impl Templates {
+    /// The current version of this template is looked up anew.
+    pub(crate) async fn forget(&self, service: ServiceId, id: TemplateId) {
+        self.current.invalidate(&(service, id)).await;
+    }
+}
+
 /// A template of a service at its current version, at most two seconds old.
 pub async fn find(
     app: &App,
@@ -158,11 +165,6 @@ pub async fn find_version(
         .versions
         .try_get_with((service, id, version), load)
         .await
-}
-
-/// Drops what is remembered of a template at its current version.
-pub(crate) async fn forget(app: &App, service: ServiceId, id: TemplateId) {
-    app.templates.current.invalidate(&(service, id)).await;
 }
 
 /// The templates of a service, by name.

@@ -5,7 +5,7 @@ use api::Api;
 use app::{App, Foundations, Providers, Weighted};
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     http::{HeaderMap, Request, StatusCode},
 };
 use domain::{Clock as _, Entropy as _};
@@ -57,6 +57,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body as JSON; null if it is none.
     pub json: Value,
+    /// Its body as it came.
+    pub bytes: Bytes,
 }
 
 impl Answer {
@@ -231,12 +233,27 @@ impl World {
         authorization: Option<&str>,
         body: impl Into<Body>,
     ) -> Answer {
+        let headers: Vec<_> = authorization
+            .map(|token| ("authorization", token))
+            .into_iter()
+            .collect();
+        self.ask_with(method, path, &headers, body).await
+    }
+
+    /// Asks with these headers.
+    pub async fn ask_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "api.example.org");
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(body.into()).expect("a story asks well");
         let response = self
@@ -254,6 +271,7 @@ impl World {
             status: head.status,
             headers: head.headers,
             json,
+            bytes,
         }
     }
 

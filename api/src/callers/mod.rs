@@ -4,5 +4,5 @@ mod internal;
 mod service;
 mod token;
 
-pub(crate) use internal::Internal;
+pub(crate) use internal::{Internal, InternalV2};
 pub(crate) use service::ServiceKey;

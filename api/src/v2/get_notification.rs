@@ -16,7 +16,7 @@ pub(crate) async fn get_notification(
 ) -> Result<Response, Problem> {
     let id = id
         .parse()
-        .map_err(|_| Problem::validation(vec!["notification_id is not a valid UUID".to_owned()]))?;
+        .map_err(|_| super::not_an_id("notification_id"))?;
     let found = app::notifications::find(&api.app, caller.tenant.service.id, id)
         .await
         .map_err(Problem::fault)?;
@@ -24,6 +24,6 @@ pub(crate) async fn get_notification(
     let root = answer::url_root(&api, &headers);
     Ok(answer::raw_json(
         StatusCode::OK,
-        &Notification::new(&api.app, &shown, &root),
+        &Notification::new(&shown, &root),
     ))
 }

@@ -67,7 +67,7 @@ pub(crate) async fn list_notifications(
         },
         notifications: found
             .iter()
-            .map(|shown| Notification::new(&api.app, shown, &root))
+            .map(|shown| Notification::new(shown, &root))
             .collect(),
     };
     Ok(answer::raw_json(StatusCode::OK, &page))

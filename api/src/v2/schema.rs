@@ -30,6 +30,8 @@ pub(super) enum Shape {
     HttpsUrl,
     /// An array, or null.
     List,
+    /// A way for a letter inside the United Kingdom.
+    Postage,
 }
 
 /// A request's keys in the order in which errors name them, and those that must be there.
@@ -92,7 +94,7 @@ pub(super) fn unexpected(names: &[String]) -> Option<String> {
 }
 
 /// A value as an error shows it: as Python writes it, without any apostrophe.
-pub(super) fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     python_repr(value).replace('\'', "")
 }
 
@@ -102,13 +104,23 @@ impl Shape {
         let not_of_type =
             |expected: &str| Some(format!("{key} {} is not of type {expected}", shown(value)));
         match (self, value) {
-            (Self::Text(limit), Value::String(text)) => (text.chars().count() > limit)
+            // Characters are counted only where the bytes leave a doubt: a letter's pages are long.
+            (Self::Text(limit), Value::String(text)) => (text.len() > limit
+                && text.chars().count() > limit)
                 .then(|| format!("{key} {} is too long", shown(value))),
             (Self::Phone, Value::String(text)) => phone_fault(text),
             (Self::Email, Value::String(text)) => EmailAddress::parse(text)
                 .err()
                 .map(|_| format!("{key} Not a valid email address")),
-            (Self::Text(_) | Self::Phone | Self::Email, _) => not_of_type("string"),
+            (Self::Postage, Value::String(text)) => {
+                let fits = ["first", "second", "economy"].contains(&text.as_str());
+                (!fits).then(|| {
+                    format!("{key} invalid. It must be either first, second or economy.")
+                })
+            }
+            (Self::Text(_) | Self::Phone | Self::Email | Self::Postage, _) => {
+                not_of_type("string")
+            }
             (Self::Uuid, value) => {
                 let fits = value.as_str().is_some_and(|text| parse_uuid(text).is_ok());
                 (!fits).then(|| format!("{key} is not a valid UUID"))

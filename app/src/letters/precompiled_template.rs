@@ -28,7 +28,7 @@ pub(crate) async fn find_or_make(
         Err(store::Error::Exists) => tx.roll_back().await?,
         Err(fault) => return Err(Arc::new(fault)),
     }
-    templates::forget(app, service, id).await;
+    app.templates.forget(service, id).await;
     Ok(Arc::new(Prepared::new(template)))
 }
 

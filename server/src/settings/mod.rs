@@ -70,6 +70,9 @@ described! {
         pub admin_base_url: Option<String> = None,
         /// What a fragment of a text message costs, in millionths of a pound. Set it to what your provider takes.
         pub sms_rate_micropounds: i64 = 23_300,
+        /// Whether letters that are sent with a test key wait for a receipt that is made up, instead of being delivered at
+        /// once. Turn it on where people try out how letters change.
+        pub test_letters_fake_delivery: bool = false,
         /// The most rows that a spreadsheet may have. Raise it for larger jobs: rows are read as they come, so it costs
         /// no memory.
         pub max_spreadsheet_rows: u32 = 100_000,
@@ -204,6 +207,7 @@ impl Settings {
             sms_rate: app::Money {
                 micropounds: self.sms_rate_micropounds,
             },
+            test_letters_fake_delivery: self.test_letters_fake_delivery,
             max_spreadsheet_rows: self.max_spreadsheet_rows,
             max_upload_bytes: self.max_upload_bytes,
         }

@@ -17,7 +17,9 @@ fn filled(path: &str) -> String {
         "{task}",
     ]
     .iter()
-    .fold(path.to_owned(), |path, part| path.replace(part, id))
+    .fold(path.replace("{version}", "1"), |path, part| {
+        path.replace(part, id)
+    })
 }
 
 #[tokio::test]

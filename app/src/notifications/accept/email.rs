@@ -11,7 +11,7 @@ use content::{
 use domain::{Channel, NotificationId, ReplyToId, TemplateId};
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, check_channel, check_reach, find_template, is_file, keep};
+use super::{AcceptError, Keep, check_channel, check_reach, find_template, is_file, keep, mint};
 use crate::{App, Caller, Prepared, Tenant, templates::Text};
 
 /// The most bytes of an e-mail's body (public-api §13.3).
@@ -89,10 +89,13 @@ pub async fn email(
         return Err(AcceptError::EmailTooLong { bytes: body.len() });
     }
     let subject = text.subject(&values);
-    let id = keep(
+    let (id, at) = mint(app);
+    keep(
         app,
         caller,
         Keep {
+            id,
+            at,
             channel: Channel::Email,
             prepared: prepared.clone(),
             recipient: tidy(&order.as_given).into(),

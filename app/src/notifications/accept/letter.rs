@@ -10,7 +10,7 @@ use domain::{
 };
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, LetterFacts, check_channel, find_template, is_file, keep};
+use super::{AcceptError, Keep, LetterFacts, check_channel, find_template, is_file, keep, mint};
 use crate::{App, Caller, Prepared, templates::Text};
 
 /// The values that are the address: these very names, unlike all others (public-api §10.1).
@@ -66,10 +66,13 @@ pub async fn letter(
     check_may_send_letters(caller)?;
     let address = find_address(caller, &order.personalisation)?;
     let template = &prepared.template;
-    let id = keep(
+    let (id, at) = mint(app);
+    keep(
         app,
         caller,
         Keep {
+            id,
+            at,
             channel: Channel::Letter,
             prepared: prepared.clone(),
             recipient: address.normalised(),

@@ -209,6 +209,8 @@ fn check_reach(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
 
 /// What the channels have in common when a message is kept.
 struct Keep {
+    id: NotificationId,
+    at: Timestamp,
     channel: Channel,
     prepared: Arc<Prepared>,
     recipient: String,
@@ -235,24 +237,17 @@ struct PhoneFacts {
     abroad: bool,
 }
 
-/// Step 11: keeps the message with its delivery task; its id once that is durable.
-async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<NotificationId, AcceptError> {
+/// The id of a message that is accepted now, and the moment.
+fn mint(app: &App) -> (NotificationId, Timestamp) {
     let now = app.clock.now();
-    let id = NotificationId::mint(now, app.entropy());
-    if !is_simulated(&message.normalised) {
-        keep_as(app, caller, id, now, message).await?;
-    }
-    Ok(id)
+    (NotificationId::mint(now, app.entropy()), now)
 }
 
-/// The same under an id that was minted before, at `now`.
-async fn keep_as(
-    app: &App,
-    caller: &Caller,
-    id: NotificationId,
-    now: Timestamp,
-    message: Keep,
-) -> Result<(), AcceptError> {
+/// Step 11: keeps the message with its delivery task; when this returns, it is durable.
+async fn keep(app: &App, caller: &Caller, message: Keep) -> Result<(), AcceptError> {
+    if is_simulated(&message.normalised) {
+        return Ok(());
+    }
     let service = &caller.tenant.service;
     let template = &message.prepared.template;
     let mut spends = Vec::new();
@@ -275,7 +270,7 @@ async fn keep_as(
     let letter = message.letter.as_ref();
     let status = letter.map_or(NotificationStatus::Created, |letter| letter.status);
     let notification = NewNotification {
-        id,
+        id: message.id,
         service_id: service.id,
         job_row: None,
         template_id: template.id,
@@ -299,7 +294,7 @@ async fn keep_as(
         reference: letter.map(|_| print_reference(app.entropy())),
         documents: 0,
         created_by: None,
-        created_at: now,
+        created_at: message.at,
         problem: None,
     };
     let parcel = Parcel {

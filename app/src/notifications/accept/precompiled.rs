@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use tracing::error;
 
 use super::{
-    AcceptError, Keep, LetterFacts, check_channel, keep_as, lenient_base64,
+    AcceptError, Keep, LetterFacts, check_channel, keep, lenient_base64,
     letter::{check_may_send_letters, for_comparing},
+    mint,
 };
 use crate::{App, Caller, letters};
 
@@ -57,12 +58,13 @@ pub async fn precompiled(
     let prepared = letters::precompiled_template(app, service).await?;
     let postage = order.postage.unwrap_or(Postage::Second);
 
-    let now = app.clock.now();
-    let id = NotificationId::mint(now, app.entropy());
+    let (id, at) = mint(app);
     letters::keep_pages(app, service, id, &pdf)
         .await
         .map_err(AcceptError::Pages)?;
     let message = Keep {
+        id,
+        at,
         channel: Channel::Letter,
         prepared,
         recipient: RECIPIENT.to_owned(),
@@ -78,7 +80,7 @@ pub async fn precompiled(
             status: NotificationStatus::PendingVirusCheck,
         }),
     };
-    if let Err(refusal) = keep_as(app, caller, id, now, message).await {
+    if let Err(refusal) = keep(app, caller, message).await {
         tidy_up(app, caller, id, &refusal).await;
         return Err(refusal);
     }

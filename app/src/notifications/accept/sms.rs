@@ -11,7 +11,7 @@ use domain::{Allowance, Channel, NotificationId, Permission, SmsSenderId, Templa
 use serde_json::{Map, Value};
 
 use super::{
-    AcceptError, Keep, PhoneFacts, check_channel, check_reach, find_template, is_file, keep,
+    AcceptError, Keep, PhoneFacts, check_channel, check_reach, find_template, is_file, keep, mint,
 };
 use crate::{App, Caller, Prepared, Tenant, limits, templates::Text};
 
@@ -75,10 +75,13 @@ pub async fn sms(app: &App, caller: &Caller, order: SmsOrder) -> Result<Accepted
         });
     }
     let body = message.into_text();
-    let id = keep(
+    let (id, at) = mint(app);
+    keep(
         app,
         caller,
         Keep {
+            id,
+            at,
             channel: Channel::Sms,
             prepared: prepared.clone(),
             recipient: tidy(&order.as_given).into(),

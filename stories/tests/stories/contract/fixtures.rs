@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use domain::{
-    Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, NotificationId, NotificationStatus,
-    Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId, Timestamp, UserId,
+    Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, LetterContactId, NotificationId, NotificationStatus,
+    Permission, Postage, ReplyToId, ServiceId, SmsSenderId, TemplateId, Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -12,7 +12,9 @@ use store::{
     Tx, Vault,
     api_keys::ApiKey,
     jobs::Job,
+    letter_contacts::LetterContact,
     notifications::{Contents, NewNotification, Outcome},
+    rates::{LetterRate, SmsRate},
     senders::{ReplyTo, SmsSender},
     services::Service,
     templates::Template,
@@ -32,7 +34,9 @@ pub(super) struct Fixtures {
     jobs: BTreeMap<String, FixtureJob>,
     notifications: BTreeMap<String, FixtureNotification>,
     inbound_sms: BTreeMap<String, Value>,
-    letter_contacts: BTreeMap<String, Value>,
+    letter_contacts: BTreeMap<String, FixtureContact>,
+    rates: FixtureRates,
+    letter_pdfs: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,6 +95,34 @@ struct FixtureReplyTo {
 }
 
 #[derive(Debug, Deserialize)]
+struct FixtureContact {
+    id: LetterContactId,
+    service: String,
+    contact_block: String,
+    is_default: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct FixtureRates {
+    sms: Vec<FixtureSmsRate>,
+    letter: Vec<FixtureLetterRate>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FixtureSmsRate {
+    valid_from: Timestamp,
+    rate: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct FixtureLetterRate {
+    start_date: Timestamp,
+    sheet_count: u32,
+    post_class: Postage,
+    rate: String,
+}
+
+#[derive(Debug, Deserialize)]
 struct FixtureTemplate {
     id: TemplateId,
     service: String,
@@ -99,7 +131,9 @@ struct FixtureTemplate {
     name: String,
     subject: Option<String>,
     content: String,
-    postage: Option<String>,
+    postage: Option<Postage>,
+    letter_contact: Option<String>,
+    created_by: String,
     archived: bool,
     hidden: bool,
     has_unsubscribe_link: bool,
@@ -115,6 +149,7 @@ struct OlderVersion {
     version: u32,
     name: String,
     content: String,
+    updated_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -146,6 +181,7 @@ struct FixtureNotification {
     international: bool,
     phone_prefix: Option<String>,
     rate_multiplier: Option<u32>,
+    postage: Option<Postage>,
     sent_by: Option<String>,
     created_by: Option<String>,
     job: Option<String>,
@@ -178,11 +214,7 @@ impl Fixtures {
                 .get(name)
                 .and_then(|one| one["id"].as_str())
                 .map(str::to_owned),
-            "contact" => self
-                .letter_contacts
-                .get(name)
-                .and_then(|one| one["id"].as_str())
-                .map(str::to_owned),
+            "contact" => self.letter_contacts.get(name).map(|one| one.id.to_string()),
             _ => None,
         };
         found.ok_or_else(|| format!("there is no fixture {name}"))
@@ -240,6 +272,11 @@ impl Fixtures {
             };
             store::senders::insert_reply_to(tx, self.services[&one.service].id, &kept, now).await?;
         }
+        for contact in self.letter_contacts.values() {
+            let service = self.services[&contact.service].id;
+            store::letter_contacts::insert(tx, service, &contact.as_kept(), now).await?;
+        }
+        self.rates.load(tx).await?;
         for template in self.templates.values() {
             self.load_template(tx, template).await?;
         }
@@ -248,6 +285,16 @@ impl Fixtures {
         }
         for notification in self.notifications.values() {
             self.load_notification(tx, vault, notification).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the pages of letters into the file storage.
+    pub(super) async fn load_letter_pdfs(&self, app: &app::App) -> Result<(), files::Error> {
+        for (name, pdf) in &self.letter_pdfs {
+            let letter = &self.notifications[name];
+            let service = self.services[&letter.service].id;
+            app::letters::keep_pages(app, service, letter.id, pdf.as_bytes()).await?;
         }
         Ok(())
     }
@@ -288,12 +335,12 @@ impl Fixtures {
         tx: &mut Tx,
         template: &FixtureTemplate,
     ) -> Result<(), store::Error> {
-        let newest = template.as_kept(self.services[&template.service].id);
+        let newest = self.template(template);
         let older = template.previous_versions.iter().map(|older| Template {
             version: older.version,
             name: older.name.clone(),
             content: older.content.clone(),
-            created_at: template.created_at,
+            updated_at: older.updated_at,
             ..newest.clone()
         });
         let mut versions: Vec<Template> = older.chain([newest.clone()]).collect();
@@ -367,6 +414,9 @@ impl Fixtures {
             international: fixture.international,
             phone_prefix: fixture.phone_prefix.clone(),
             rate_multiplier: fixture.rate_multiplier,
+            postage: fixture.postage,
+            reference: fixture.reference.clone(),
+            documents: 0,
             created_by: fixture.created_by.as_ref().map(|user| self.users[user].id),
             created_at: fixture.created_at,
             problem: None,
@@ -418,25 +468,75 @@ impl FixtureService {
     }
 }
 
-impl FixtureTemplate {
-    fn as_kept(&self, service_id: ServiceId) -> Template {
+impl Fixtures {
+    fn template(&self, template: &FixtureTemplate) -> Template {
+        let contact = template
+            .letter_contact
+            .as_ref()
+            .map(|name| &self.letter_contacts[name]);
         Template {
-            id: self.id,
-            service_id,
-            template_type: self.channel,
+            id: template.id,
+            service_id: self.services[&template.service].id,
+            template_type: template.channel,
             lane: None,
-            archived: self.archived,
-            hidden: self.hidden,
-            version: self.version,
-            name: self.name.clone(),
-            subject: self.subject.clone(),
-            content: self.content.clone(),
-            has_unsubscribe_link: self.has_unsubscribe_link,
-            postage: self.postage.clone(),
-            created_by: None,
-            created_at: self.updated_at.unwrap_or(self.created_at),
+            archived: template.archived,
+            hidden: template.hidden,
+            version: template.version,
+            name: template.name.clone(),
+            subject: template.subject.clone(),
+            content: template.content.clone(),
+            has_unsubscribe_link: template.has_unsubscribe_link,
+            postage: template.postage,
+            letter_contact_id: contact.map(|contact| contact.id),
+            letter_contact_block: None,
+            welsh_subject: None,
+            welsh_content: None,
+            folder_id: None,
+            created_by: Some(self.users[&template.created_by].id),
+            created_at: template.created_at,
+            updated_at: template.updated_at,
         }
     }
+}
+
+impl FixtureContact {
+    fn as_kept(&self) -> LetterContact {
+        LetterContact {
+            id: self.id,
+            contact_block: self.contact_block.clone(),
+            is_default: self.is_default,
+        }
+    }
+}
+
+impl FixtureRates {
+    async fn load(&self, tx: &mut Tx) -> Result<(), store::Error> {
+        for rate in &self.sms {
+            let kept = SmsRate {
+                valid_from: rate.valid_from,
+                micropounds: micropounds(&rate.rate.to_string()),
+            };
+            store::rates::put_sms(tx, &kept).await?;
+        }
+        for rate in &self.letter {
+            let kept = LetterRate {
+                start_date: rate.start_date,
+                postage: rate.post_class,
+                sheet_count: rate.sheet_count,
+                micropounds: micropounds(&rate.rate),
+            };
+            store::rates::put_letter(tx, &kept).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An amount in pounds, exactly.
+fn micropounds(pounds: &str) -> i64 {
+    let (whole, fraction) = pounds.split_once('.').unwrap_or((pounds, ""));
+    format!("{whole}{fraction:0<6}")
+        .parse()
+        .expect("a fixture's rate is an amount")
 }
 
 impl FixtureNotification {

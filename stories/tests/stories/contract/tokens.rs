@@ -63,6 +63,14 @@ impl Tokens<'_> {
         sign(&json!({"typ": "JWT", "alg": "HS256"}), &claims, &key.secret)
     }
 
+    /// A token of the internal client.
+    pub(super) fn internal_jwt(&self) -> Result<String, String> {
+        let text = |name: &str| self.fixtures.config[name].as_str().unwrap_or_default();
+        let claims = json!({"iss": text("admin_client_id"), "iat": self.now.unix_seconds()});
+        let header = json!({"typ": "JWT", "alg": "HS256"});
+        sign(&header, &claims, text("admin_client_secret"))
+    }
+
     /// A token as a case describes it. A claim that is only a time is a number.
     pub(super) fn described_jwt(&self, auth: &Value) -> Result<String, String> {
         let mut claims = self.fill_value(&auth["claims"])?;

@@ -1,0 +1,7 @@
+//! What internal clients say and ask about letters. The shape of errors is that of v2 (public-api §3.4, §23).
+
+mod list_rates;
+mod report_returned;
+
+pub(crate) use list_rates::list_rates;
+pub(crate) use report_returned::report_returned;

@@ -1,0 +1,166 @@
+use app::{letters, notifications::Shown};
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+use domain::{Channel, NotificationStatus};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tracing::error;
+
+use crate::{
+    Api,
+    callers::ServiceKey,
+    problem::{self, Problem},
+};
+
+/// `GET /v2/notifications/<id>/pdf` (public-api §15)
+pub(crate) async fn get_pdf(
+    State(api): State<Api>,
+    ServiceKey(caller): ServiceKey,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = id
+        .parse()
+        .map_err(|_| super::not_an_id("notification_id"))?;
+    let found = app::notifications::find(&api.app, caller.tenant.service.id, id)
+        .await
+        .map_err(Problem::fault)?;
+    let shown = found.ok_or_else(Problem::not_found)?;
+    check(&shown)?;
+    let pages = letters::find_pages(&api.app, caller.tenant.service.id, id)
+        .await
+        .unwrap_or_else(|fault| {
+            error!(
+                notification.id = %id, error = &fault as &dyn std::error::Error,
+                "the pages of letter {id} cannot be read: its service is told to try again"
+            );
+            None
+        });
+    Ok(part_of(&pages.ok_or_else(problem::pdf_not_ready)?, &headers))
+}
+
+/// Whether there can be pages to show.
+fn check(shown: &Shown) -> Result<(), Problem> {
+    if shown.notification.channel != Channel::Letter {
+        return Err(problem::not_a_letter());
+    }
+    match shown.notification.status {
+        NotificationStatus::VirusScanFailed => Err(problem::pdf_with_virus()),
+        NotificationStatus::TechnicalFailure => Err(problem::pdf_of_failed_letter()),
+        NotificationStatus::PendingVirusCheck => Err(problem::pdf_not_ready()),
+        _ => Ok(()),
+    }
+}
+
+/// All of it, or the one range of bytes that was asked for.
+fn part_of(pages: &Bytes, headers: &HeaderMap) -> Response {
+    let length = pages.len();
+    let pdf = (
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/pdf"),
+    );
+    let bytes = (header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    match Range::asked_for(headers, length) {
+        Range::All => (StatusCode::OK, [pdf, bytes], pages.clone()).into_response(),
+        Range::Part { first, last } => {
+            let range = content_range(&format!("bytes {first}-{last}/{length}"));
+            let part = pages.slice(first..=last);
+            (StatusCode::PARTIAL_CONTENT, [pdf, bytes, range], part).into_response()
+        }
+        Range::Nothing => {
+            let mut response = problem::no_such_range().into_response();
+            let (name, range) = content_range(&format!("bytes */{length}"));
+            response.headers_mut().insert(name, range);
+            response
+        }
+    }
+}
+
+fn content_range(text: &str) -> (header::HeaderName, HeaderValue) {
+    let value = HeaderValue::from_str(text).expect("numbers are a header value");
+    (header::CONTENT_RANGE, value)
+}
+
+/// What of a file is wanted.
+#[derive(Debug, PartialEq, Eq)]
+enum Range {
+    All,
+    Part {
+        first: usize,
+        last: usize,
+    },
+    /// A range that the file does not have.
+    Nothing,
+}
+
+impl Range {
+    /// What is no single range of bytes asks for all. So does `If-Range`: we give out nothing that it could hold.
+    fn asked_for(headers: &HeaderMap, length: usize) -> Self {
+        let asked = headers
+            .get(header::RANGE)
+            .filter(|_| !headers.contains_key(header::IF_RANGE))
+            .and_then(|range| range.to_str().ok());
+        asked
+            .and_then(|range| Self::read(range, length))
+            .unwrap_or(Self::All)
+    }
+
+    fn read(text: &str, length: usize) -> Option<Self> {
+        let (first, last) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
+        let number = |text: &str| -> Option<usize> {
+            let digits = text.trim();
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            // A number beyond all numbers lies beyond the file too.
+            is_number.then(|| digits.parse().unwrap_or(usize::MAX))
+        };
+        let (first, last) = match (first.trim(), last.trim()) {
+            ("", wanted) => match number(wanted)? {
+                0 => return Some(Self::Nothing),
+                wanted => (length.saturating_sub(wanted), usize::MAX),
+            },
+            (first, "") => (number(first)?, usize::MAX),
+            (first, last) => (number(first)?, number(last)?),
+        };
+        if last < first {
+            return None;
+        }
+        if first >= length {
+            return Some(Self::Nothing);
+        }
+        Some(Self::Part {
+            first,
+            last: last.min(length - 1),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_range_of_bytes_is_honoured_and_whatever_is_none_means_all() {
+        let part = |first, last| Some(Range::Part { first, last });
+        for (text, read) in [
+            ("bytes=0-3", part(0, 3)),
+            ("bytes=2-", part(2, 9)),
+            ("bytes=-3", part(7, 9)),
+            ("bytes=-30", part(0, 9)),
+            ("bytes=5-99999999999999999999999", part(5, 9)),
+            ("bytes=9-9", part(9, 9)),
+            ("bytes=10-", Some(Range::Nothing)),
+            ("bytes=-0", Some(Range::Nothing)),
+            ("bytes=3-2", None),
+            ("bytes=0-1,3-4", None),
+            ("bytes=a-b", None),
+            ("bytes=-", None),
+            ("lines=0-3", None),
+            ("", None),
+        ] {
+            assert_eq!(Range::read(text, 10), read, "{text}");
+        }
+        assert_eq!(Range::read("bytes=0-", 0), Some(Range::Nothing));
+    }
+}

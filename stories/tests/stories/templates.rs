@@ -1,0 +1,162 @@
+//! Templates as services see them, and previews.
+
+use domain::{Channel, TemplateId};
+use serde_json::{Value, json};
+use stories::{Council, World};
+
+async fn write(world: &World, council: &Council, template: TemplateId, content: &str) {
+    let new = app::templates::NewTemplate {
+        template_type: Channel::Sms,
+        name: "Bins".to_owned(),
+        subject: None,
+        content: content.to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    app::templates::update(&world.app, council.id, template, new)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn every_version_of_a_template_is_shown_to_its_service_and_to_no_other() {
+    let world = World::new().await;
+    let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
+    write(&world, &ours, ours.sms, "((name)): ((day))").await;
+    let path = format!("/v2/template/{}", ours.sms);
+    let current = world.get(&ours.test, &path).await;
+    assert_eq!(
+        (&current.json["version"], &current.json["body"]),
+        (&json!(2), &json!("((name)): ((day))"))
+    );
+    assert_ne!(current.json["updated_at"], Value::Null);
+    let first = world.get(&ours.normal, &format!("{path}/version/1")).await;
+    assert_eq!(first.json["updated_at"], Value::Null);
+    assert_eq!(first.json["created_at"], current.json["created_at"]);
+    assert_eq!(first.json["name"], "A sms");
+
+    for (version, status) in [
+        ("0", 200),
+        ("002", 200),
+        ("3", 404),
+        ("99999999999999999999", 404),
+    ] {
+        let asked = world
+            .get(&ours.normal, &format!("{path}/version/{version}"))
+            .await;
+        assert_eq!(asked.status, status, "{version}");
+        if status == 404 {
+            assert_eq!(asked.message(), "No result found");
+        }
+    }
+    for version in ["x", "-1", "1.0"] {
+        let asked = world
+            .ask("GET", &format!("{path}/version/{version}"), None, "")
+            .await;
+        assert_eq!(
+            (asked.status.as_u16(), &asked.json["result"]),
+            (404, &json!("error")),
+            "{version} is no route, whoever asks"
+        );
+    }
+    for path in [
+        path.clone(),
+        format!("{path}/version/1"),
+        format!("{path}/version/0"),
+    ] {
+        assert_eq!(world.get(&theirs.normal, &path).await.status, 404, "{path}");
+    }
+    let preview = world
+        .post(&theirs.normal, &format!("{path}/preview"), &json!({}))
+        .await;
+    assert_eq!(preview.status, 404);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_archived_template_is_shown_and_previewed_but_not_listed() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    app::templates::archive(&world.app, council.id, council.sms)
+        .await
+        .unwrap();
+    let path = format!("/v2/template/{}", council.sms);
+    assert_eq!(world.get(&council.normal, &path).await.status, 200);
+    let values = json!({"personalisation": {"name": "Ada", "day": ["Monday", "Friday"]}, "id": 5, "x": 1});
+    let preview = world
+        .post(&council.normal, &format!("{path}/preview"), &values)
+        .await;
+    assert_eq!(
+        preview.json["body"],
+        "Ada, your bin day is Monday and Friday"
+    );
+    let ids = async |query: &str| -> Vec<Value> {
+        let listed = world
+            .get(&council.normal, &format!("/v2/templates{query}"))
+            .await;
+        let templates = listed.json["templates"].as_array().unwrap();
+        templates.iter().map(|one| one["id"].clone()).collect()
+    };
+    assert_eq!(ids("").await, [json!(council.email)]);
+    assert_eq!(ids("?type=email&type=fax").await, [json!(council.email)]);
+    assert!(ids("?type=sms").await.is_empty());
+    let wrong = world
+        .get(&council.normal, "/v2/templates?type=it%27s&b=1&a=2")
+        .await;
+    let messages: Vec<&Value> = wrong.json["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["message"])
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "type \"its\" is not one of [sms, email, letter]",
+            "Additional properties are not allowed (a, b were unexpected)"
+        ]
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let path = format!("/v2/template/{}/preview", council.email);
+    for (path, body, status, message) in [
+        (path.as_str(), "[1]", 400, "[1] is not of type object"),
+        (path.as_str(), "\"x\"", 400, "x is not of type object"),
+        (
+            path.as_str(),
+            "{",
+            400,
+            "Invalid JSON supplied in POST data",
+        ),
+        (path.as_str(), "[]", 400, "Missing personalisation: name, day"),
+        (
+            "/v2/template/1234/preview",
+            "{}",
+            400,
+            "id is not a valid UUID",
+        ),
+    ] {
+        let answer = world.ask("POST", path, Some(&token), body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.message()),
+            (status, message),
+            "{body}"
+        );
+    }
+    let values = json!({"personalisation": {"name": "<b>Ada</b>", "day": {"file": "x"}}});
+    let preview = world.post(&council.normal, &path, &values).await;
+    assert_eq!(preview.json["subject"], "Hello <b>Ada</b>");
+    assert_eq!(
+        preview.json["body"],
+        "Dear <b>Ada</b>\n\nYour bin day is {'file': 'x'}."
+    );
+    let html = preview.json["html"].as_str().unwrap();
+    assert!(html.starts_with("<p style=") && html.contains("Dear &lt;b&gt;Ada"), "{html}");
+    world.end().await;
+}
