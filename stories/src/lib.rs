@@ -11,6 +11,6 @@ mod service;
 mod world;
 
 pub use outside::{ManualClock, SeededEntropy};
-pub use providers::{FakeEmail, FakeSms, Mood};
+pub use providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms, Mood};
 pub use service::{Council, Key};
 pub use world::{Answer, INTERNAL_CLIENT, INTERNAL_SECRET, World};

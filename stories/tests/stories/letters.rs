@@ -374,6 +374,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
                 email: Vec::new(),
                 sms: Vec::new(),
                 letter: Vec::new(),
+                scanner: None,
             },
             clock: world.clock.clone(),
             entropy: std::sync::Arc::new(stories::SeededEntropy::new(5)),

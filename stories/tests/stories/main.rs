@@ -9,6 +9,7 @@ mod contract;
 mod delivery;
 mod guards;
 mod jobs;
+mod letter_delivery;
 mod letters;
 mod limits;
 mod outages;
