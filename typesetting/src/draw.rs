@@ -46,7 +46,7 @@ pub(crate) fn draw(
     }
     let mut tree = TagTree::new().with_lang(Some(language.to_owned()));
     for part in layout.parts {
-        tree.push(group(part, &mut identifiers));
+        tree.push(group(part, &layout.marks, &mut identifiers));
     }
     document.set_tag_tree(tree);
     document.set_outline(outline(&layout.outline));
@@ -113,11 +113,11 @@ fn draw_symbol(surface: &mut Surface<'_>, symbol: &Symbol, left: f32, top: f32) 
     }
 }
 
-fn group(node: Node, identifiers: &mut [Option<Identifier>]) -> TagGroup {
-    let mut group = TagGroup::new(tag(node.meaning));
+fn group(node: Node, marks: &[Mark], identifiers: &mut [Option<Identifier>]) -> TagGroup {
+    let mut group = TagGroup::new(tag(&node, marks));
     for child in node.children {
         match child {
-            Child::Node(node) => group.push(self::group(node, identifiers)),
+            Child::Node(node) => group.push(self::group(node, marks, identifiers)),
             Child::Mark(number) => {
                 if let Some(identifier) = identifiers[number].take() {
                     group.push(identifier);
@@ -128,13 +128,13 @@ fn group(node: Node, identifiers: &mut [Option<Identifier>]) -> TagGroup {
     group
 }
 
-fn tag(meaning: Meaning) -> TagKind {
+fn tag(node: &Node, marks: &[Mark]) -> TagKind {
     let level = |level| NonZeroU16::new(level).expect("levels begin with 1");
-    match meaning {
+    match node.meaning {
         Meaning::Part(language) => Tag::Part.with_lang(Some(language.to_owned())).into(),
         Meaning::Paragraph => Tag::P.into(),
-        Meaning::Subject => Tag::Hn(level(1), None).into(),
-        Meaning::Heading => Tag::Hn(level(2), None).into(),
+        Meaning::Subject => Tag::Hn(level(1), Some(text(node, marks))).into(),
+        Meaning::Heading => Tag::Hn(level(2), Some(text(node, marks))).into(),
         Meaning::List { is_ordered: true } => Tag::L(ListNumbering::Decimal).into(),
         Meaning::List { is_ordered: false } => Tag::L(ListNumbering::Disc).into(),
         Meaning::Item => Tag::LI.into(),
@@ -142,6 +142,21 @@ fn tag(meaning: Meaning) -> TagKind {
         Meaning::ItemBody => Tag::LBody.into(),
         Meaning::QrCode => Tag::Figure(Some("QR code".to_owned())).into(),
     }
+}
+
+/// What a heading says.
+fn text(heading: &Node, marks: &[Mark]) -> String {
+    let lines = heading.children.iter().filter_map(|child| match child {
+        Child::Mark(number) => Some(&marks[*number].ink),
+        Child::Node(_) => None,
+    });
+    lines
+        .flat_map(|ink| match ink {
+            Ink::Line { line, .. } => line.runs.as_slice(),
+            Ink::QrCode(_) => &[],
+        })
+        .map(|run| run.text.as_str())
+        .collect()
 }
 
 fn outline(entries: &[Entry]) -> Outline {

@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_body_is_read_into_its_blocks() {
-        let read = of("# Head\n\nOne\ntwo\n\n***\n\n* a\n* b\n\n1. c\n\nSee https://example.org now");
+        let read = of("# Head\n\nOne\ntwo\n\n***\n\n* a\n* b\n\nThen\n\n1. c\n\nSee https://example.org now");
         assert_eq!(
             read,
             [
@@ -282,6 +282,7 @@ mod tests {
                         vec![Block::Paragraph(plain("b"))]
                     ],
                 },
+                Block::Paragraph(plain("Then")),
                 Block::List {
                     is_ordered: true,
                     items: vec![vec![Block::Paragraph(plain("c"))]],

@@ -3,7 +3,7 @@
 use content::{letters::LetterTemplate, placeholders::Values};
 use jiff::civil::date;
 use proptest::prelude::*;
-use typesetting::{Limits, PdfProblem, check, typeset};
+use typesetting::{LetterProblem, Limits, PdfProblem, check, typeset};
 
 fn one_letter() -> Vec<u8> {
     let template = LetterTemplate::parse("Bins", "# Your bins\n\nOn Friday.\n\n* one\n* two");
@@ -51,11 +51,12 @@ proptest! {
     #[test]
     fn any_letter_becomes_pages_that_pass_the_check_or_says_why(subject in "\\PC{0,60}", content in "(?s).{0,400}", block in "(?s).{0,80}") {
         let template = LetterTemplate::parse(&subject, &content).with_contact_block(&block);
-        if let Ok(made) = typeset(&template, &Values::new(), date(2026, 3, 2)) {
-            match check(&made.pdf, Limits::default()) {
+        match typeset(&template, &Values::new(), date(2026, 3, 2)) {
+            Ok(made) => match check(&made.pdf, Limits::default()) {
                 Ok(checked) => prop_assert_eq!(checked.pages, made.pages),
                 Err(problem) => prop_assert_eq!(problem, PdfProblem::TooLong { pages: made.pages }),
-            }
+            },
+            Err(problem) => prop_assert_eq!(problem, LetterProblem::ContactBlockTooLong),
         }
     }
 }
