@@ -38,7 +38,11 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/v2/notifications/{id}/pdf", Callers::Service),
     ("GET", "/v2/templates", Callers::Service),
     ("GET", "/v2/template/{id}", Callers::Service),
-    ("GET", "/v2/template/{id}/version/{version}", Callers::Service),
+    (
+        "GET",
+        "/v2/template/{id}/version/{version}",
+        Callers::Service,
+    ),
     ("POST", "/v2/template/{id}/preview", Callers::Service),
     ("GET", "/letter-rates/", Callers::Internal),
     ("POST", "/letters/returned", Callers::Internal),

@@ -22,7 +22,11 @@ const STANDARD_LETTER_RATES: [(Postage, &str, [i64; 5]); 7] = [
     (Postage::Second, "2026-01-05", [73, 77, 82, 87, 91]),
     (Postage::First, "2026-04-07", [156, 161, 166, 171, 176]),
     (Postage::Europe, "2026-05-03", [180, 184, 188, 192, 196]),
-    (Postage::RestOfWorld, "2026-05-03", [180, 184, 188, 192, 196]),
+    (
+        Postage::RestOfWorld,
+        "2026-05-03",
+        [180, 184, 188, 192, 196],
+    ),
 ];
 const MICROPOUNDS_A_PENNY: i64 = 10_000;
 
@@ -91,12 +95,14 @@ fn standard_letter_rates() -> Vec<LetterRate> {
         .iter()
         .flat_map(|(postage, day, pence)| {
             let start_date = midnight_of(day.parse().expect("the table has days"));
-            (1..).zip(pence).map(move |(sheet_count, pence)| LetterRate {
-                start_date,
-                postage: *postage,
-                sheet_count,
-                micropounds: pence * MICROPOUNDS_A_PENNY,
-            })
+            (1..)
+                .zip(pence)
+                .map(move |(sheet_count, pence)| LetterRate {
+                    start_date,
+                    postage: *postage,
+                    sheet_count,
+                    micropounds: pence * MICROPOUNDS_A_PENNY,
+                })
         })
         .collect();
     rates.sort_by_key(|rate| std::cmp::Reverse(rate.start_date));

@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use providers::{
-    Email, EmailProvider, Finding, Handed, Letter, LetterProvider, Refusal, ScanError, Scanner, SendError,
-    Sms, SmsProvider,
+    Email, EmailProvider, Finding, Handed, Letter, LetterProvider, Refusal, ScanError, Scanner,
+    SendError, Sms, SmsProvider,
 };
 use tokio::sync::Notify;
 

@@ -11,9 +11,7 @@ use krilla::{
     outline::{Outline, OutlineNode},
     page::PageSettings,
     surface::Surface,
-    tagging::{
-        ContentTag, Identifier, ListNumbering, SpanTag, Tag, TagGroup, TagKind, TagTree,
-    },
+    tagging::{ContentTag, Identifier, ListNumbering, SpanTag, Tag, TagGroup, TagKind, TagTree},
 };
 
 use crate::{

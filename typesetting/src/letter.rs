@@ -34,7 +34,10 @@ pub struct Typeset {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LetterProblem {
     /// It does not end within what is made at most.
-    #[error("the letter is too long to be printed: it has more than {} pages", paper::MOST_PAGES_MADE)]
+    #[error(
+        "the letter is too long to be printed: it has more than {} pages",
+        paper::MOST_PAGES_MADE
+    )]
     TooLong,
     /// Even in the smallest print it does not fit the window of the envelope.
     #[error("the address does not fit the window of the envelope: shorten its lines")]
@@ -144,6 +147,9 @@ fn contact_block(
     for line in reader::lines(&letter.contact_block()) {
         let broken = broken(&line, width, style.bold);
         layout.unprintable += broken.unprintable;
+        if broken.lines.is_empty() {
+            lines.push(Line::default());
+        }
         lines.extend(broken.lines);
     }
     let (node, bottom) = layout.fixed(lines, style, paper::CONTACT_LEFT, paper::TOP);
@@ -154,16 +160,13 @@ fn contact_block(
     Ok(bottom)
 }
 
-fn address(
-    layout: &mut Layout,
-    part: &mut Node,
-    letter: &Letter<'_>,
-) -> Result<(), LetterProblem> {
+fn address(layout: &mut Layout, part: &mut Node, letter: &Letter<'_>) -> Result<(), LetterProblem> {
     let lines: Vec<Vec<Piece>> = match letter.address_lines() {
         AddressLines::Address(lines) => lines.iter().map(|line| tidy_line(line, false)).collect(),
-        AddressLines::Placeholders(lines) => {
-            lines.iter().map(|line| reader::lines(line).concat()).collect()
-        }
+        AddressLines::Placeholders(lines) => lines
+            .iter()
+            .map(|line| reader::lines(line).concat())
+            .collect(),
     };
     for size in paper::ADDRESS_SIZES {
         let style = Style {

@@ -179,7 +179,11 @@ mod tests {
             text: text.to_owned(),
             bold,
         };
-        let text = [piece("aaaa (", false), piece("bbbb", true), piece(").", false)];
+        let text = [
+            piece("aaaa (", false),
+            piece("bbbb", true),
+            piece(").", false),
+        ];
         let broken = broken(&text, 4.4, false);
         assert_eq!(broken.lines.len(), 2);
         assert_eq!(broken.lines[1].runs.len(), 3);

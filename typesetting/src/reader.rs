@@ -18,14 +18,15 @@ pub(crate) fn blocks(html: &str) -> Vec<Block> {
     reader.finish()
 }
 
-/// The lines of an HTML text whose lines end in `<br>`, its tags left out.
+/// The lines of an HTML text whose lines end in `<br>`, its tags left out. An empty line is a line.
 pub(crate) fn lines(html: &str) -> Vec<Vec<Piece>> {
     html.split("<br>")
-        .filter_map(|line| {
-            blocks(line).into_iter().find_map(|block| match block {
-                Block::Paragraph(text) | Block::Heading(text) => Some(text),
-                _ => None,
-            })
+        .map(|line| {
+            let first = blocks(line).into_iter().next();
+            match first {
+                Some(Block::Paragraph(text) | Block::Heading(text)) => text,
+                _ => Vec::new(),
+            }
         })
         .collect()
 }
@@ -186,7 +187,9 @@ fn tag(html: &str) -> Option<(Tag<'_>, &str)> {
     let name_end = inside
         .find(|character: char| !character.is_ascii_alphanumeric())
         .unwrap_or(inside.len());
-    let name = KNOWN.into_iter().find(|name| *name == &inside[..name_end])?;
+    let name = KNOWN
+        .into_iter()
+        .find(|name| *name == &inside[..name_end])?;
     let end = end_of_tag(&inside[name_end..])?;
     let tag = Tag {
         name,
@@ -268,7 +271,9 @@ mod tests {
 
     #[test]
     fn a_body_is_read_into_its_blocks() {
-        let read = of("# Head\n\nOne\ntwo\n\n***\n\n* a\n* b\n\nThen\n\n1. c\n\nSee https://example.org now");
+        let read = of(
+            "# Head\n\nOne\ntwo\n\n***\n\n* a\n* b\n\nThen\n\n1. c\n\nSee https://example.org now",
+        );
         assert_eq!(
             read,
             [
@@ -300,10 +305,7 @@ mod tests {
     }
 
     fn plain_with_break(before: &str, after: &str) -> Vec<Piece> {
-        [before, "\n", after]
-            .into_iter()
-            .flat_map(plain)
-            .collect()
+        [before, "\n", after].into_iter().flat_map(plain).collect()
     }
 
     #[test]
@@ -340,8 +342,17 @@ mod tests {
     #[test]
     fn broken_html_is_read_to_its_end() {
         for html in [
-            "<", "<p", "</", "<p>a", "<ul><li>", "</li></ul>", "<svg>", "<svg viewBox='0 0 9 9'",
-            "<svg viewBox=\"0 0 9 9\"><path d=\"M99 1h4\"/></svg>", "<ul>x</ul>", "<div class=\"page\u{2011}break\">",
+            "<",
+            "<p",
+            "</",
+            "<p>a",
+            "<ul><li>",
+            "</li></ul>",
+            "<svg>",
+            "<svg viewBox='0 0 9 9'",
+            "<svg viewBox=\"0 0 9 9\"><path d=\"M99 1h4\"/></svg>",
+            "<ul>x</ul>",
+            "<div class=\"page\u{2011}break\">",
         ] {
             blocks(html);
         }

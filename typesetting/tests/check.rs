@@ -1,5 +1,7 @@
 //! What is promised of PDFs that are given to us.
 
+#![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
+
 use lopdf::{Dictionary, Document, Object, dictionary};
 use typesetting::{Checked, Limits, PdfProblem, check};
 
@@ -10,7 +12,7 @@ fn boxed(corners: [f32; 4]) -> Object {
 }
 
 /// A PDF with these pages, over which `common` stands.
-fn pdf(pages: Vec<Dictionary>, common: Dictionary) -> Vec<u8> {
+fn pdf(pages: Vec<Dictionary>, common: &Dictionary) -> Vec<u8> {
     let mut document = Document::with_version("1.5");
     let root = document.new_object_id();
     let kids: Vec<Object> = pages
@@ -23,7 +25,7 @@ fn pdf(pages: Vec<Dictionary>, common: Dictionary) -> Vec<u8> {
         .collect();
     let mut tree = dictionary! {"Type" => "Pages", "Count" => i64::try_from(kids.len()).unwrap()};
     tree.set("Kids", kids);
-    tree.extend(&common);
+    tree.extend(common);
     document.objects.insert(root, tree.into());
     let catalog = document.add_object(dictionary! {"Type" => "Catalog", "Pages" => root});
     document.trailer.set("Root", catalog);
@@ -35,7 +37,7 @@ fn pdf(pages: Vec<Dictionary>, common: Dictionary) -> Vec<u8> {
 fn pages(count: usize) -> Vec<u8> {
     pdf(
         vec![Dictionary::new(); count],
-        dictionary! {"MediaBox" => boxed(A4)},
+        &dictionary! {"MediaBox" => boxed(A4)},
     )
 }
 
@@ -53,7 +55,8 @@ fn ten_pages_are_a_letter_and_eleven_are_not() {
 
 #[test]
 fn pages_must_be_a4_and_stand_upright() {
-    let page = |corners, turned: i64| dictionary! {"MediaBox" => boxed(corners), "Rotate" => turned};
+    let page =
+        |corners, turned: i64| dictionary! {"MediaBox" => boxed(corners), "Rotate" => turned};
     let lying = [0.0, 0.0, 841.89, 595.276];
     let given = vec![
         page(A4, 0),
@@ -67,7 +70,7 @@ fn pages_must_be_a4_and_stand_upright() {
         dictionary! {"MediaBox" => boxed([0.0, 0.0, 297.64, 420.95]), "UserUnit" => 2},
     ];
     assert_eq!(
-        answer(&pdf(given, Dictionary::new())),
+        answer(&pdf(given, &Dictionary::new())),
         Err(PdfProblem::NotA4 {
             pages: vec![2, 3, 6, 8]
         })
@@ -76,10 +79,19 @@ fn pages_must_be_a4_and_stand_upright() {
 
 #[test]
 fn what_is_no_pdf_cannot_be_read() {
-    for bytes in [&b""[..], b"hello", b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7\nstartxref\n0\n%%EOF"] {
+    for bytes in [
+        &b""[..],
+        b"hello",
+        b"%PDF-1.7",
+        b"\x89PNG\r\n\x1a\n",
+        b"%PDF-1.7\nstartxref\n0\n%%EOF",
+    ] {
         assert_eq!(answer(bytes), Err(PdfProblem::Unreadable));
     }
-    assert_eq!(answer(b"x").unwrap_err().reason(), "unable-to-read-the-file");
+    assert_eq!(
+        answer(b"x").unwrap_err().reason(),
+        "unable-to-read-the-file"
+    );
 }
 
 #[test]
@@ -100,7 +112,8 @@ fn a_tree_of_pages_that_goes_round_in_circles_ends() {
     let root = document.new_object_id();
     document.objects.insert(
         root,
-        dictionary! {"Type" => "Pages", "Kids" => vec![root.into(), root.into()], "Count" => 2}.into(),
+        dictionary! {"Type" => "Pages", "Kids" => vec![root.into(), root.into()], "Count" => 2}
+            .into(),
     );
     let catalog = document.add_object(dictionary! {"Type" => "Catalog", "Pages" => root});
     document.trailer.set("Root", catalog);

@@ -15,10 +15,7 @@ struct Shown {
 }
 
 /// `GET /letter-rates/` (public-api §23): those that hold now, by sheets, then rate, then class.
-pub(crate) async fn list_rates(
-    State(api): State<Api>,
-    _: InternalV2,
-) -> Result<Response, Problem> {
+pub(crate) async fn list_rates(State(api): State<Api>, _: InternalV2) -> Result<Response, Problem> {
     let rates = rates::find(&api.app).await.map_err(Problem::fault)?;
     let shown: Vec<Shown> = rates
         .letters_at(api.app.clock().now())

@@ -38,7 +38,10 @@ pub(crate) async fn get_pdf(
             );
             None
         });
-    Ok(part_of(&pages.ok_or_else(problem::pdf_not_ready)?, &headers))
+    Ok(part_of(
+        &pages.ok_or_else(problem::pdf_not_ready)?,
+        &headers,
+    ))
 }
 
 /// Whether there can be pages to show.

@@ -114,13 +114,10 @@ impl Shape {
                 .map(|_| format!("{key} Not a valid email address")),
             (Self::Postage, Value::String(text)) => {
                 let fits = ["first", "second", "economy"].contains(&text.as_str());
-                (!fits).then(|| {
-                    format!("{key} invalid. It must be either first, second or economy.")
-                })
+                (!fits)
+                    .then(|| format!("{key} invalid. It must be either first, second or economy."))
             }
-            (Self::Text(_) | Self::Phone | Self::Email | Self::Postage, _) => {
-                not_of_type("string")
-            }
+            (Self::Text(_) | Self::Phone | Self::Email | Self::Postage, _) => not_of_type("string"),
             (Self::Uuid, value) => {
                 let fits = value.as_str().is_some_and(|text| parse_uuid(text).is_ok());
                 (!fits).then(|| format!("{key} is not a valid UUID"))

@@ -36,11 +36,7 @@ pub(super) fn at_once(app: &App) -> usize {
 }
 
 /// Takes a letter as far as it goes.
-pub(super) async fn hand_over(
-    app: &App,
-    message: &Notification,
-    now: Timestamp,
-) -> Step {
+pub(super) async fn hand_over(app: &App, message: &Notification, now: Timestamp) -> Step {
     match try_hand_over(app, message, now).await {
         Ok(step) => step,
         Err(Fault::Again(why)) => again(message, why),
@@ -99,11 +95,7 @@ impl From<NoPages> for Fault {
     }
 }
 
-async fn try_hand_over(
-    app: &App,
-    message: &Notification,
-    now: Timestamp,
-) -> Result<Step, Fault> {
+async fn try_hand_over(app: &App, message: &Notification, now: Timestamp) -> Result<Step, Fault> {
     let prepared = templates::find_version(
         app,
         message.service_id,

@@ -37,11 +37,11 @@ pub(crate) async fn make_pages(
     let values = Values::from_json(contents.personalisation.reveal());
     let created = jiff::Timestamp::from_microsecond(message.created_at.unix_micros());
     let day = to_london(created.unwrap_or_default()).date();
-    let make = move || match &prepared.text {
+    let work = move || match &prepared.text {
         Text::Letter(text) => Ok(typesetting::typeset(text, &values, day)?),
         _ => Err(no_template),
     };
-    let made = tokio::task::spawn_blocking(make)
+    let made = tokio::task::spawn_blocking(work)
         .await
         .unwrap_or(Err(NoPages::Broken))?;
     if made.unprintable > 0 {

@@ -76,10 +76,7 @@ impl Shown {
         let postage = notification.postage.unwrap_or(Postage::Second);
         let sheets = match (notification.status, notification.billable_units) {
             (S::PendingVirusCheck, _) | (S::Created, 0) => return Cost::Unknown,
-            (
-                S::Cancelled | S::TechnicalFailure | S::ValidationFailed | S::VirusScanFailed,
-                _,
-            ) => 0,
+            (S::Cancelled | S::TechnicalFailure | S::ValidationFailed | S::VirusScanFailed, _) => 0,
             (_, sheets) => sheets,
         };
         match self.rates.letter(notification.created_at, postage, sheets) {

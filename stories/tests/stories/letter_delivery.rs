@@ -182,7 +182,11 @@ async fn a_given_pdf_that_breaks_a_rule_is_never_printed_and_says_why() {
     let wide = String::from_utf8(pdf(1, "wide")).unwrap();
     let wide = wide.replace("[0 0 595 842]", "[0 0 842 595]").into_bytes();
     for (given, status, words) in [
-        (b"no pdf".to_vec(), "validation-failed", "unable-to-read-the-file"),
+        (
+            b"no pdf".to_vec(),
+            "validation-failed",
+            "unable-to-read-the-file",
+        ),
         (Vec::new(), "validation-failed", "unable-to-read-the-file"),
         (pdf(11, "long"), "validation-failed", "letter-too-long"),
         (wide, "validation-failed", "letter-not-a4-portrait-oriented"),
@@ -286,9 +290,21 @@ async fn a_letter_that_cannot_be_printed_fails_in_words() {
     let refused = post_letter(&world, &council.normal, short).await;
     world.run_tasks().await;
     for (id, status, words) in [
-        (long, NotificationStatus::ValidationFailed, "at most 10 can be sent"),
-        (wide, NotificationStatus::TechnicalFailure, "address does not fit"),
-        (refused, NotificationStatus::TechnicalFailure, "no such recipient"),
+        (
+            long,
+            NotificationStatus::ValidationFailed,
+            "at most 10 can be sent",
+        ),
+        (
+            wide,
+            NotificationStatus::TechnicalFailure,
+            "address does not fit",
+        ),
+        (
+            refused,
+            NotificationStatus::TechnicalFailure,
+            "no such recipient",
+        ),
     ] {
         let row = kept(&world, &council, id).await;
         assert_eq!((row.status, row.billable_units), (status, 0));

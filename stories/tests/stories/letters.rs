@@ -117,13 +117,7 @@ fn count_files(directory: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     entries
         .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            if path.is_dir() {
-                count_files(&path)
-            } else {
-                1
-            }
-        })
+        .map(|path| if path.is_dir() { count_files(&path) } else { 1 })
         .sum()
 }
 
@@ -184,7 +178,10 @@ async fn an_accepted_letter_is_answered_kept_and_shown() {
 #[tokio::test]
 async fn a_letter_is_made_only_from_a_letter_template_that_the_service_has() {
     let world = World::new().await;
-    let (ours, theirs) = (council(&world, "Ours").await, council(&world, "Theirs").await);
+    let (ours, theirs) = (
+        council(&world, "Ours").await,
+        council(&world, "Theirs").await,
+    );
     let (own, foreign) = (
         template(&world, ours.id).await,
         template(&world, theirs.id).await,
@@ -586,7 +583,10 @@ async fn the_pages_of_a_letter_that_the_day_has_no_room_for_are_not_kept() {
 #[tokio::test]
 async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
     let world = World::new().await;
-    let (ours, theirs) = (council(&world, "Ours").await, council(&world, "Theirs").await);
+    let (ours, theirs) = (
+        council(&world, "Ours").await,
+        council(&world, "Theirs").await,
+    );
     let template = template(&world, ours.id).await;
     let id = id_of(&post(&world, &ours.normal, &to_ada(template)).await);
     let path = format!("/v2/notifications/{id}/pdf");
@@ -615,16 +615,10 @@ async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
         (206, &b"%PDF-1.4"[..])
     );
     let length = PLAIN_PDF.len();
-    assert_eq!(
-        part.headers["content-range"],
-        format!("bytes 0-7/{length}")
-    );
+    assert_eq!(part.headers["content-range"], format!("bytes 0-7/{length}"));
     let beyond = ask("bytes=1000-").await;
     assert_eq!(beyond.status, 416);
-    assert_eq!(
-        beyond.headers["content-range"],
-        format!("bytes */{length}")
-    );
+    assert_eq!(beyond.headers["content-range"], format!("bytes */{length}"));
     assert_eq!(ask("bytes=0-1,4-5").await.status, 200);
 
     becomes(&world, id, &[NotificationStatus::TechnicalFailure]).await;
@@ -639,7 +633,10 @@ async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
 async fn letters_that_come_back_are_marked_and_recorded_once_whosever_they_are() {
     use NotificationStatus as S;
     let world = World::new().await;
-    let (ours, theirs) = (council(&world, "Ours").await, council(&world, "Theirs").await);
+    let (ours, theirs) = (
+        council(&world, "Ours").await,
+        council(&world, "Theirs").await,
+    );
     let (ours_template, theirs_template) = (
         template(&world, ours.id).await,
         template(&world, theirs.id).await,
@@ -682,7 +679,10 @@ async fn letters_that_come_back_are_marked_and_recorded_once_whosever_they_are()
     assert_eq!(recorded[0].0, delivered);
     assert_eq!(recorded[0].1.to_string(), "2026-03-02T00:00:00.000000Z");
     drop(session);
-    assert_eq!(world.status_of(&ours, &delivered.to_string()).await, "received");
+    assert_eq!(
+        world.status_of(&ours, &delivered.to_string()).await,
+        "received"
+    );
     world.end().await;
 }
 
@@ -735,7 +735,14 @@ async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
         rates.json[0],
         json!({"post_class": "first", "rate": "0.61", "sheet_count": 1, "start_date": "2019-09-30T23:00:00.000000Z"})
     );
-    let id = id_of(&post(&world, &council.normal, &to_ada(template(&world, council.id).await)).await);
+    let id = id_of(
+        &post(
+            &world,
+            &council.normal,
+            &to_ada(template(&world, council.id).await),
+        )
+        .await,
+    );
     becomes(&world, id, &[NotificationStatus::Sending]).await;
     let path = format!("/v2/notifications/{id}");
     let shown = world.get(&council.normal, &path).await;

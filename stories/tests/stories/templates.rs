@@ -82,7 +82,8 @@ async fn an_archived_template_is_shown_and_previewed_but_not_listed() {
         .unwrap();
     let path = format!("/v2/template/{}", council.sms);
     assert_eq!(world.get(&council.normal, &path).await.status, 200);
-    let values = json!({"personalisation": {"name": "Ada", "day": ["Monday", "Friday"]}, "id": 5, "x": 1});
+    let values =
+        json!({"personalisation": {"name": "Ada", "day": ["Monday", "Friday"]}, "id": 5, "x": 1});
     let preview = world
         .post(&council.normal, &format!("{path}/preview"), &values)
         .await;
@@ -134,7 +135,12 @@ async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
             400,
             "Invalid JSON supplied in POST data",
         ),
-        (path.as_str(), "[]", 400, "Missing personalisation: name, day"),
+        (
+            path.as_str(),
+            "[]",
+            400,
+            "Missing personalisation: name, day",
+        ),
         (
             "/v2/template/1234/preview",
             "{}",
@@ -157,6 +163,9 @@ async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
         "Dear <b>Ada</b>\n\nYour bin day is {'file': 'x'}."
     );
     let html = preview.json["html"].as_str().unwrap();
-    assert!(html.starts_with("<p style=") && html.contains("Dear &lt;b&gt;Ada"), "{html}");
+    assert!(
+        html.starts_with("<p style=") && html.contains("Dear &lt;b&gt;Ada"),
+        "{html}"
+    );
     world.end().await;
 }

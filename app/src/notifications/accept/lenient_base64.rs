@@ -47,7 +47,10 @@ fn decode_leniently(text: &[u8]) -> Option<Vec<u8>> {
     (count == 0).then_some(bytes)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the low byte is what is wanted")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low byte is what is wanted"
+)]
 fn low_byte(bits: u32) -> u8 {
     bits as u8
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use content::{
-    countries::PostageZone, placeholders::Values, postal_addresses::PostalAddress,
-};
+use content::{countries::PostageZone, placeholders::Values, postal_addresses::PostalAddress};
 use domain::{
     Channel, KeyType, NotificationId, NotificationStatus, Permission, Postage, TemplateId,
 };
@@ -168,5 +166,8 @@ fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
 
 /// An address as it is compared: without white space, in lower case (letters §6.2).
 pub(super) fn for_comparing(address: &str) -> String {
-    address.split_whitespace().collect::<String>().to_lowercase()
+    address
+        .split_whitespace()
+        .collect::<String>()
+        .to_lowercase()
 }

@@ -9,10 +9,10 @@ pub(crate) mod sms;
 
 use std::sync::Arc;
 
+pub use content::sanitise::Sanitised;
 use content::{
     markdown::QrCodeTooLarge, phone_numbers::PhoneError, postal_addresses::AddressError,
 };
-pub use content::sanitise::Sanitised;
 use domain::{
     Allowance, Channel, Entropy, KeyType, Lane, NotificationId, NotificationStatus, Postage,
     TemplateId, Timestamp,

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use domain::{
-    Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, LetterContactId, NotificationId, NotificationStatus,
-    Permission, Postage, ReplyToId, ServiceId, SmsSenderId, TemplateId, Timestamp, UserId,
+    Allowance, ApiKeyId, Channel, JobId, JobStatus, KeyType, LetterContactId, NotificationId,
+    NotificationStatus, Permission, Postage, ReplyToId, ServiceId, SmsSenderId, TemplateId,
+    Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
