@@ -20,7 +20,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             most_bytes: 20 << 20,
-            most_unpacked_bytes: 128 << 20,
+            most_unpacked_bytes: 32 << 20,
         }
     }
 }
@@ -87,8 +87,9 @@ fn read(pdf: &[u8], limits: Limits) -> Result<Checked, PdfProblem> {
     if !has_header(pdf) {
         return Err(PdfProblem::Unreadable);
     }
+    let room = room_for_each_stream(pdf, limits).ok_or(PdfProblem::Unreadable)?;
     let options = LoadOptions {
-        max_decompressed_size: Some(room_for_each_stream(pdf, limits)),
+        max_decompressed_size: Some(room),
         ..LoadOptions::default()
     };
     let document = Document::load_mem_with_options(pdf, options).map_err(|fault| match fault {
@@ -121,13 +122,14 @@ fn has_header(pdf: &[u8]) -> bool {
     head.windows(5).any(|window| window == b"%PDF-")
 }
 
-/// A stream may unpack to a thousand times its size, and there may be thousands: they share what there is.
-fn room_for_each_stream(pdf: &[u8], limits: Limits) -> usize {
-    let streams = pdf
-        .windows(9)
-        .filter(|window| *window == b"endstream")
-        .count();
-    (limits.most_unpacked_bytes / streams.max(1)).clamp(64 << 10, 16 << 20)
+/// A stream may unpack to a thousand times its size, and there may be thousands: they share what there is. `None`: they
+/// are so many that no honest one could be opened. The word is counted, so that no stream escapes.
+fn room_for_each_stream(pdf: &[u8], limits: Limits) -> Option<usize> {
+    const SMALLEST: usize = 8 << 10;
+    const LARGEST: usize = 16 << 20;
+    let words = pdf.windows(6).filter(|word| *word == b"stream").count();
+    let room = limits.most_unpacked_bytes / words.max(1);
+    (room >= SMALLEST).then_some(room.min(LARGEST))
 }
 
 /// What a page takes over from what is above it.

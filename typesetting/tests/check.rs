@@ -153,3 +153,10 @@ fn an_encrypted_file_is_refused() {
     document.save_to(&mut bytes).unwrap();
     assert_eq!(answer(&bytes), Err(PdfProblem::Encrypted));
 }
+
+#[test]
+fn more_streams_than_could_be_opened_are_not_opened() {
+    let mut bytes = pages(1);
+    bytes.extend(b"stream\n".repeat(5_000));
+    assert_eq!(answer(&bytes), Err(PdfProblem::Unreadable));
+}
