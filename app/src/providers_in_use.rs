@@ -76,6 +76,11 @@ impl Providers {
         choose(self.email.iter(), entropy)
     }
 
+    /// The provider that takes the next letter.
+    pub(crate) fn choose_letter(&self, entropy: &dyn Entropy) -> Option<Arc<dyn LetterProvider>> {
+        choose(self.letter.iter(), entropy)
+    }
+
     /// The provider that takes the next text; for one that goes abroad, only of those that can.
     pub(crate) fn choose_sms(
         &self,

@@ -385,6 +385,30 @@ pub async fn list_waiting(
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
+/// Those of `ids` – letters – with which there may be something to do: those that wait to be checked or handed over, and
+/// those with a test key, which count as delivered before they have pages. In the order of `ids`.
+pub async fn list_letters_waiting(
+    session: &mut Session,
+    ids: &[NotificationId],
+) -> Result<Vec<Notification>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notifications WHERE id IN ({}) AND (status IN ('created', 'pending-virus-check') \
+         OR (status IN ('sending', 'delivered') AND key_type = 'test'))",
+        parameters(1, ids.len())
+    );
+    let rows = session
+        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
+        .await?;
+    let mut found: BTreeMap<NotificationId, Notification> = rows
+        .iter()
+        .map(|row| notification(row).map(|one| (one.id, one)))
+        .collect::<Result<_, _>>()?;
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
 /// What has become of a message: the change of its status and what is learnt with it.
 #[derive(Debug, Clone)]
 pub struct Outcome {

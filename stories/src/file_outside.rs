@@ -1,12 +1,9 @@
-//! Who deals with files outside: a service that keeps them, a scanner that knows viruses. Both hold state.
+//! A service outside that keeps files. It holds state.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
-use providers::{FileService, Finding, ScanError, Scanner, Upload, UploadError};
+use providers::{FileService, Upload, UploadError};
 
 /// Somebody else's file service, which answers every upload alike.
 #[derive(Debug)]
@@ -51,33 +48,5 @@ impl FileService for FakeFileService {
             .expect("nobody panics holding it")
             .push(upload.clone());
         Ok(self.link.clone().into())
-    }
-}
-
-/// A scanner that knows one virus, the word `virus`.
-#[derive(Debug, Default)]
-pub struct FakeScanner {
-    is_away: AtomicBool,
-}
-
-impl FakeScanner {
-    /// From now on it does not answer.
-    pub fn goes_away(&self) {
-        self.is_away.store(true, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Scanner for FakeScanner {
-    async fn scan(&self, bytes: &[u8]) -> Result<Finding, ScanError> {
-        if self.is_away.load(Ordering::SeqCst) {
-            return Err(ScanError::new("nobody answers"));
-        }
-        let is_infected = bytes.windows(5).any(|word| word == b"virus");
-        Ok(if is_infected {
-            Finding::Virus
-        } else {
-            Finding::Clean
-        })
     }
 }

@@ -12,9 +12,9 @@ mod recipient;
 mod service;
 mod world;
 
-pub use file_outside::{FakeFileService, FakeScanner};
+pub use file_outside::FakeFileService;
 pub use outside::{ManualClock, SeededEntropy};
-pub use providers::{FakeEmail, FakeSms, Gate, Mood};
+pub use providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, Mood};
 pub use recipient::{Page, Recipient};
 pub use service::{Council, Key};
 pub use world::{

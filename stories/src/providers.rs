@@ -6,7 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use providers::{Email, EmailProvider, Handed, Refusal, SendError, Sms, SmsProvider};
+use providers::{
+    Email, EmailProvider, Finding, Handed, Letter, LetterProvider, Refusal, ScanError, Scanner,
+    SendError, Sms, SmsProvider,
+};
 use tokio::sync::Notify;
 
 /// What a provider does with the next message.
@@ -135,6 +138,67 @@ fake!(
     /// A text message provider.
     FakeSms of Sms
 );
+
+fake!(
+    /// Somebody who prints and posts.
+    FakeLetter of Letter
+);
+
+/// A virus scanner, for which what holds [`FakeScanner::VIRUS`] is a virus.
+#[derive(Debug, Default)]
+pub struct FakeScanner(Mutex<(usize, bool)>);
+
+impl FakeScanner {
+    /// What it takes for a virus.
+    pub const VIRUS: &str = "virus";
+
+    /// How many files it has looked at.
+    pub fn scanned(&self) -> usize {
+        self.0.lock().expect("nobody panics holding it").0
+    }
+
+    /// Whether it is away from now on.
+    pub fn is_away(&self, is_away: bool) {
+        self.0.lock().expect("nobody panics holding it").1 = is_away;
+    }
+}
+
+#[async_trait]
+impl Scanner for FakeScanner {
+    async fn scan(&self, bytes: &[u8]) -> Result<Finding, ScanError> {
+        let mut state = self.0.lock().expect("nobody panics holding it");
+        if state.1 {
+            return Err(ScanError::new("nobody answers"));
+        }
+        state.0 += 1;
+        let virus = Self::VIRUS.as_bytes();
+        let found = bytes.windows(virus.len()).any(|window| window == virus);
+        Ok(if found {
+            Finding::Virus
+        } else {
+            Finding::Clean
+        })
+    }
+}
+
+#[async_trait]
+impl LetterProvider for FakeLetter {
+    fn name(&self) -> &'static str {
+        "fake-letter"
+    }
+
+    fn reports_delivery(&self) -> bool {
+        self.state().reports
+    }
+
+    fn concurrency(&self) -> usize {
+        8
+    }
+
+    async fn send(&self, letter: &Letter) -> Result<Handed, SendError> {
+        self.take(letter).await
+    }
+}
 
 #[async_trait]
 impl EmailProvider for FakeEmail {

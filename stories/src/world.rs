@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 use crate::{
     database::Database,
     outside::{ManualClock, SeededEntropy},
-    providers::{FakeEmail, FakeSms},
+    providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms},
 };
 
 /// The name that internal clients sign with.
@@ -43,6 +43,10 @@ pub struct World {
     pub email: Arc<FakeEmail>,
     /// Who takes texts.
     pub sms: Arc<FakeSms>,
+    /// Who takes letters.
+    pub letter: Arc<FakeLetter>,
+    /// Who looks for viruses.
+    pub scanner: Arc<FakeScanner>,
     door: Door,
     runner: Runner,
     database: Database,
@@ -136,6 +140,8 @@ impl World {
         store.migrate().await.expect("the database can be migrated");
         let files = database.directory().join("files");
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
+        let letter = Arc::new(FakeLetter::default());
+        let scanner = Arc::new(FakeScanner::default());
         let mut settings = app::Settings::default();
         let mut providers = Providers {
             email: vec![Weighted {
@@ -146,6 +152,11 @@ impl World {
                 provider: sms.clone(),
                 priority: 100,
             }],
+            letter: vec![Weighted {
+                provider: letter.clone(),
+                priority: 100,
+            }],
+            scanner: Some(scanner.clone()),
             ..Providers::default()
         };
         change(&mut settings, &mut providers);
@@ -167,6 +178,8 @@ impl World {
             clock,
             email,
             sms,
+            letter,
+            scanner,
             door,
             runner,
             database,

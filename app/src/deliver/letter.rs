@@ -1,16 +1,334 @@
-//! Handing over a letter. Letters are not accepted yet (roadmap, part 6), so none can be here; should one be, it fails
-//! in words.
+//! Handing over a letter (letters §4.3, §5.2, §5.3, §7.2).
+//!
+//! A letter made from a template gets its pages here, once: they are kept before the letter is handed over, and a
+//! second try finds them. A letter given as PDF is scanned and checked, and becomes `created` – that is committed –
+//! before it is handed over like the others. Its pages stay the bytes that were given. A letter with a test key gets its
+//! pages or its check, and goes nowhere.
 
-use domain::NotificationStatus;
-use store::notifications::Notification;
+use std::sync::Arc;
 
-use super::{Step, failed};
+use bytes::Bytes;
+use domain::{KeyType, NotificationStatus, Postage, Timestamp};
+use providers::{Finding, SendError};
+use store::notifications::{Contents, Notification, Outcome};
+use tracing::{error, warn};
+use typesetting::{Checked, Limits, MOST_PAGES, PdfProblem, sheets};
 
-pub(super) fn hand_over(message: &Notification) -> Step {
-    let why = "letters cannot be sent by this version".to_owned();
-    Step::Settled(failed(
-        message.id,
-        NotificationStatus::TechnicalFailure,
+use super::{Batch, RETRY_DELAY, Step, failed, moment, refused};
+use crate::{
+    App, OpenError, Prepared, letters,
+    letters::{NoPages, make_pages},
+    templates,
+};
+
+/// How many letters are worked on at once: each may hold the pages of a large PDF.
+const MOST_AT_ONCE: usize = 4;
+
+/// How many letters can usefully be handed over at once.
+pub(super) fn at_once(app: &App) -> usize {
+    app.providers
+        .letter
+        .iter()
+        .map(|one| one.provider.concurrency())
+        .max()
+        .unwrap_or(1)
+        .min(MOST_AT_ONCE)
+}
+
+/// Takes a letter as far as it goes.
+pub(super) async fn hand_over(batch: &Batch<'_>, message: &Notification, now: Timestamp) -> Step {
+    match try_hand_over(batch, message, now).await {
+        Ok(step) => step,
+        Err(Fault::Again(why)) => again(message, why),
+        Err(Fault::Final(status, why)) => give_up(message, status, why),
+    }
+}
+
+/// What keeps a letter from being handed over.
+#[derive(Debug)]
+enum Fault {
+    /// It may be different later.
+    Again(String),
+    /// It will always be so.
+    Final(NotificationStatus, String),
+}
+
+impl From<store::Error> for Fault {
+    fn from(fault: store::Error) -> Self {
+        Self::Again(fault.to_string())
+    }
+}
+
+impl From<Arc<store::Error>> for Fault {
+    fn from(fault: Arc<store::Error>) -> Self {
+        Self::Again(fault.to_string())
+    }
+}
+
+impl From<files::Error> for Fault {
+    fn from(fault: files::Error) -> Self {
+        Self::Again(fault.to_string())
+    }
+}
+
+impl From<OpenError> for Fault {
+    fn from(fault: OpenError) -> Self {
+        match fault {
+            OpenError::Damaged => Self::Final(
+                NotificationStatus::TechnicalFailure,
+                "the pages of the letter are damaged in the file storage".to_owned(),
+            ),
+            other => Self::Again(other.to_string()),
+        }
+    }
+}
+
+impl From<NoPages> for Fault {
+    fn from(problem: NoPages) -> Self {
+        let status = match problem {
+            NoPages::Letter(typesetting::LetterProblem::TooLong) => {
+                NotificationStatus::ValidationFailed
+            }
+            _ => NotificationStatus::TechnicalFailure,
+        };
+        Self::Final(status, problem.to_string())
+    }
+}
+
+async fn try_hand_over(
+    batch: &Batch<'_>,
+    message: &Notification,
+    now: Timestamp,
+) -> Result<Step, Fault> {
+    let app = batch.app;
+    let prepared = templates::find_version(
+        app,
+        message.service_id,
+        message.template_id,
+        message.template_version,
+    )
+    .await?;
+    let contents = message.open(app.store.vault())?;
+    let given = is_given(prepared.as_deref());
+    let kept = letters::find_pages(app, message.service_id, message.id).await?;
+    let pages = match kept {
+        Some(pdf) if message.status == NotificationStatus::PendingVirusCheck => {
+            match take_in(app, message, &pdf, now).await? {
+                Some(count) => Pages { pdf, count },
+                None => return Ok(Step::Over),
+            }
+        }
+        Some(pdf) => Pages::counted(pdf).await?,
+        None if given => {
+            let why = "the PDF of the letter is not in the file storage".to_owned();
+            return Err(Fault::Final(NotificationStatus::TechnicalFailure, why));
+        }
+        None => make(app, message, prepared.clone(), &contents).await?,
+    };
+    if message.key_type == KeyType::Test {
+        return Ok(end_of_test_letter(message));
+    }
+    if pages.count > MOST_PAGES {
+        let why = PdfProblem::TooLong { pages: pages.count }.to_string();
+        return Err(Fault::Final(NotificationStatus::ValidationFailed, why));
+    }
+    send(batch, message, &contents, pages, now).await
+}
+
+/// Whether the pages were given: such letters are kept on the service's hidden template.
+fn is_given(prepared: Option<&Prepared>) -> bool {
+    prepared.is_some_and(|prepared| prepared.template.hidden)
+}
+
+struct Pages {
+    pdf: Bytes,
+    count: usize,
+}
+
+impl Pages {
+    /// Pages that were kept before, by us or after a check.
+    async fn counted(pdf: Bytes) -> Result<Self, Fault> {
+        match check(pdf.clone()).await {
+            Ok(Checked { pages }) | Err(PdfProblem::TooLong { pages }) => {
+                Ok(Self { pdf, count: pages })
+            }
+            Err(problem) => Err(Fault::Final(
+                NotificationStatus::TechnicalFailure,
+                format!("the pages that were kept cannot be used: {problem}"),
+            )),
+        }
+    }
+}
+
+/// Looks at a PDF where nobody waits for the same thread.
+async fn check(pdf: Bytes) -> Result<Checked, PdfProblem> {
+    tokio::task::spawn_blocking(move || typesetting::check(&pdf, Limits::default()))
+        .await
+        .unwrap_or(Err(PdfProblem::Unreadable))
+}
+
+/// Typesets a letter and keeps its pages.
+async fn make(
+    app: &App,
+    message: &Notification,
+    prepared: Option<Arc<Prepared>>,
+    contents: &Contents,
+) -> Result<Pages, Fault> {
+    let made = make_pages(message, prepared, contents).await?;
+    letters::keep_pages(app, message.service_id, message.id, &made.pdf).await?;
+    Ok(Pages {
+        pdf: made.pdf.into(),
+        count: made.pages,
+    })
+}
+
+/// Scans and checks a PDF that was given, and records that it is good; its pages are counted. `None`: there is nothing
+/// more to do, because it has a test key, was cancelled, or another worker was faster.
+async fn take_in(
+    app: &App,
+    message: &Notification,
+    pdf: &Bytes,
+    now: Timestamp,
+) -> Result<Option<usize>, Fault> {
+    if let Some(scanner) = &app.providers.scanner {
+        match scanner.scan(pdf).await {
+            Ok(Finding::Clean) => {}
+            Ok(Finding::Virus) => {
+                error!(
+                    notification.id = %message.id, service.id = %message.service_id,
+                    "notification id {} Virus scan failed", message.id
+                );
+                let why = "the virus scanner found a virus".to_owned();
+                return Err(Fault::Final(NotificationStatus::VirusScanFailed, why));
+            }
+            Err(fault) => return Err(Fault::Again(fault.to_string())),
+        }
+    }
+    let Checked { pages } = check(pdf.clone()).await.map_err(|problem| {
+        let why = format!("{}: {problem}", problem.reason());
+        Fault::Final(NotificationStatus::ValidationFailed, why)
+    })?;
+    let is_test = message.key_type == KeyType::Test;
+    let good = Outcome {
+        id: message.id,
+        status: if is_test {
+            NotificationStatus::Delivered
+        } else {
+            NotificationStatus::Created
+        },
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: (!is_test).then(|| units(pages)),
+        problem: None,
+    };
+    let mut tx = app.write().await?;
+    let changed = store::notifications::record(&mut tx, &[good], now).await?;
+    tx.commit().await?;
+    Ok((changed == 1 && !is_test).then_some(pages))
+}
+
+fn units(pages: usize) -> u32 {
+    u32::try_from(sheets(pages)).unwrap_or(u32::MAX)
+}
+
+/// A letter with a test key has its pages now. It counted as delivered already, unless it was kept by somebody who did
+/// not know that.
+fn end_of_test_letter(message: &Notification) -> Step {
+    if message.status == NotificationStatus::Created {
+        Step::Settled(Outcome {
+            problem: None,
+            ..failed(message.id, NotificationStatus::Delivered, String::new())
+        })
+    } else {
+        Step::Over
+    }
+}
+
+async fn send(
+    batch: &Batch<'_>,
+    message: &Notification,
+    contents: &Contents,
+    pages: Pages,
+    now: Timestamp,
+) -> Result<Step, Fault> {
+    let app = batch.app;
+    let Some(reference) = message.reference.clone() else {
+        let why = "the letter has no reference to be printed under".to_owned();
+        return Err(Fault::Final(NotificationStatus::TechnicalFailure, why));
+    };
+    let Some(provider) = app.providers.choose_letter(app.entropy()) else {
+        return Err(Fault::Again(
+            "letter notification failed as no active providers".to_owned(),
+        ));
+    };
+    let letter = providers::Letter {
+        id: message.id.as_uuid(),
+        at: moment(now),
+        reference,
+        service: message.service_id.as_uuid(),
+        organisation: None,
+        address: contents
+            .recipient
+            .reveal()
+            .lines()
+            .map(str::to_owned)
+            .collect(),
+        postage: postage(message.postage),
+        pdf: pages.pdf,
+    };
+    if !batch.is_ours() {
+        return Ok(Step::Abandoned);
+    }
+    match provider.send(&letter).await {
+        Ok(_) => Ok(Step::Settled(Outcome {
+            id: message.id,
+            status: if provider.reports_delivery() {
+                NotificationStatus::Sending
+            } else {
+                NotificationStatus::Delivered
+            },
+            sent_at: Some(now),
+            sent_by: Some(provider.name().to_owned()),
+            // The letter keeps the name that is printed on it, whatever the provider calls it.
+            reference: None,
+            billable_units: Some(units(pages.count)),
+            problem: None,
+        })),
+        // There is no recipient who could be at fault: a person must look (letters §7.2).
+        Err(SendError::Rejected { detail, .. }) => Err(Fault::Final(
+            NotificationStatus::TechnicalFailure,
+            detail.to_string(),
+        )),
+        Err(error) => Ok(refused(message, &error, RETRY_DELAY)),
+    }
+}
+
+fn postage(class: Option<Postage>) -> providers::Postage {
+    match class {
+        Some(Postage::First) => providers::Postage::First,
+        Some(Postage::Second) | None => providers::Postage::Second,
+        Some(Postage::Economy) => providers::Postage::Economy,
+        Some(Postage::Europe) => providers::Postage::Europe,
+        Some(Postage::RestOfWorld) => providers::Postage::RestOfWorld,
+    }
+}
+
+fn again(message: &Notification, why: String) -> Step {
+    Step::Again {
+        id: message.id,
+        after: RETRY_DELAY,
         why,
-    ))
+    }
+}
+
+fn give_up(message: &Notification, status: NotificationStatus, why: String) -> Step {
+    if !message.status.may_become(status) {
+        warn!(
+            notification.id = %message.id, service.id = %message.service_id,
+            "letter {} has no pages, and stays {}: {why}", message.id, message.status
+        );
+        return Step::Over;
+    }
+    Step::Settled(failed(message.id, status, why))
 }

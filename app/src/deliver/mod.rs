@@ -44,6 +44,8 @@ enum Step {
         after: Duration,
         why: String,
     },
+    /// There is nothing to hand over, or nothing more to record.
+    Over,
     /// It was not tried: the batch has used its time.
     Left(NotificationId),
     /// It was not tried: the lease is lost, and another worker has the batch.
@@ -85,7 +87,12 @@ async fn try_deliver(
     channel: Channel,
     ids: &[NotificationId],
 ) -> Result<End, DeliverError> {
-    let waiting = store::notifications::list_waiting(&mut app.read().await?, ids).await?;
+    let mut session = app.read().await?;
+    let waiting = match channel {
+        Channel::Letter => store::notifications::list_letters_waiting(&mut session, ids).await?,
+        _ => store::notifications::list_waiting(&mut session, ids).await?,
+    };
+    drop(session);
     if waiting.is_empty() {
         return Ok(End::Reached);
     }
@@ -161,7 +168,7 @@ impl Batch<'_> {
         let at_once = match self.channel {
             Channel::Email => email::at_once(self.app),
             Channel::Sms => sms::at_once(self.app),
-            Channel::Letter => 1,
+            Channel::Letter => letter::at_once(self.app),
         };
         futures::stream::iter(waiting)
             .map(|message| self.hand_over(message))
@@ -186,7 +193,7 @@ impl Batch<'_> {
         let step = match self.channel {
             Channel::Email => email::hand_over(self, &message, now).await,
             Channel::Sms => sms::hand_over(self, &message, now, attempt).await,
-            Channel::Letter => letter::hand_over(&message),
+            Channel::Letter => letter::hand_over(self, &message, now).await,
         };
         match step {
             Step::Again { id, why, .. } if attempt >= MAX_RETRIES => {
@@ -217,6 +224,7 @@ impl Batch<'_> {
                 match step {
                     Step::Settled(outcome) => outcomes.push(outcome),
                     Step::Again { id, after, why } => rest.again(id, after, why),
+                    Step::Over => {}
                     Step::Left(id) => rest.left.push(id),
                     Step::Abandoned => rest.abandoned = true,
                 }

@@ -4,6 +4,7 @@ mod estimated_delivery;
 mod pages;
 mod precompiled_template;
 pub(crate) mod returned;
+mod typeset;
 
 pub use estimated_delivery::estimated_delivery;
 pub use pages::{find_pages, keep_pages};
@@ -11,3 +12,4 @@ pub use returned::report as report_returned;
 
 pub(crate) use pages::forget_pages;
 pub(crate) use precompiled_template::find_or_make as precompiled_template;
+pub(crate) use typeset::{NoPages, make_pages};

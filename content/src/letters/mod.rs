@@ -96,6 +96,11 @@ impl LetterTemplate {
         }
     }
 
+    /// Whether the letter is in Welsh too.
+    pub fn has_welsh(&self) -> bool {
+        self.welsh.is_some()
+    }
+
     /// The names of the placeholders: those of the contact block, the Welsh subject and content, the English subject and
     /// content (§3).
     pub fn placeholders(&self) -> &NameSet {

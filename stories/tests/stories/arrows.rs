@@ -12,9 +12,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("queue", &["store", "domain"]),
     ("files", &[]),
     ("providers", &["domain"]),
+    ("typesetting", &["content", "domain"]),
     (
         "app",
-        &["queue", "store", "files", "providers", "content", "domain"],
+        &[
+            "queue",
+            "store",
+            "files",
+            "providers",
+            "typesetting",
+            "content",
+            "domain",
+        ],
     ),
     ("api", &["app", "content", "domain"]),
     (

@@ -467,7 +467,7 @@ async fn a_file_that_is_not_taken_is_refused_in_words() {
         assert_eq!(messages(&answer), [said]);
         assert_eq!(answer.json["errors"][0]["error"], "BadRequestError");
     }
-    scanner.goes_away();
+    scanner.is_away(true);
     let unknown = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(
         unknown.status, 500,

@@ -16,6 +16,7 @@ mod guards;
 mod idempotency;
 mod internal;
 mod jobs;
+mod letter_delivery;
 mod letters;
 mod limits;
 mod outages;

@@ -1,26 +1,26 @@
-//! HTML for e-mail (`templates.md` §8.1). Mail programs need styles on each element; colours are left to the page, so
-//! that mail programs can turn them in dark mode.
+//! HTML for e-mail (`templates.md` §8.1). Mail programs need styles on each element. That of a paragraph is an interface
+//! fact: previews show it (public-api §18). `Margin` has a capital, so that one mail program that drops the property keeps
+//! it.
 
 use super::{Autolink, Link, Medium, with_span_restored};
 use crate::links::Anchor;
 
-const PARAGRAPH: &str = "<p style=\"margin: 0 0 20px; font-size: 19px; line-height: 1.4;\">";
-const HEADING_1: &str =
-    "<h2 style=\"margin: 30px 0 15px; font-size: 27px; line-height: 1.25; font-weight: bold;\">";
-const HEADING_2: &str =
-    "<h3 style=\"margin: 25px 0 10px; font-size: 21px; line-height: 1.3; font-weight: bold;\">";
-const RULE: &str = "<hr style=\"height: 1px; margin: 30px 0; border: 0; background: #b1b4b6;\">";
-const TABLE: &str = "<table role=\"presentation\" style=\"margin: 0 0 20px; padding: 0;\"><tr>\
+const PARAGRAPH: &str =
+    "<p style=\"Margin: 0 0 20px 0; font-size: 19px; line-height: 25px; color: #0B0C0C;\">";
+const HEADING_1: &str = "<h2 style=\"Margin: 30px 0 15px 0; font-size: 27px; line-height: 35px; font-weight: bold; color: #0B0C0C;\">";
+const HEADING_2: &str = "<h3 style=\"Margin: 25px 0 10px 0; font-size: 21px; line-height: 27px; font-weight: bold; color: #0B0C0C;\">";
+const RULE: &str =
+    "<hr style=\"border: 0; height: 1px; background: #B1B4B6; Margin: 30px 0 30px 0;\">";
+const TABLE: &str = "<table role=\"presentation\" style=\"padding: 0 0 20px 0;\"><tr>\
                      <td style=\"font-family: Helvetica, Arial, sans-serif;\">";
 const ORDERED_LIST: &str =
-    "<ol style=\"margin: 0 0 0 20px; padding: 0; list-style-type: decimal;\">";
+    "<ol style=\"Margin: 0 0 0 20px; padding: 0; list-style-type: decimal;\">";
 const UNORDERED_LIST: &str =
-    "<ul style=\"margin: 0 0 0 20px; padding: 0; list-style-type: disc;\">";
-const ITEM: &str =
-    "<li style=\"margin: 5px 0; padding: 0 0 0 5px; font-size: 19px; line-height: 1.4;\">";
-const QUOTATION: &str = "<div style=\"margin: 0 0 20px;\">\
+    "<ul style=\"Margin: 0 0 0 20px; padding: 0; list-style-type: disc;\">";
+const ITEM: &str = "<li style=\"Margin: 5px 0 5px; padding: 0 0 0 5px; font-size: 19px; line-height: 25px; color: #0B0C0C;\">";
+const QUOTATION: &str = "<div style=\"Margin: 0 0 20px 0;\">\
                          <blockquote style=\"margin: 0; padding: 15px 0 1px 15px; border-left: 10px solid #b1b4b6;\">";
-const LINK_STYLE: &str = "color: #1d70b8; text-decoration: underline; word-wrap: break-word;";
+const LINK_STYLE: &str = "word-wrap: break-word; color: #1D70B8;";
 
 #[derive(Debug)]
 pub(in crate::markdown) struct EmailHtml;

@@ -1,0 +1,54 @@
+//! Making the pages of a letter from its template. The work is the processor's, so it is done where nobody waits for
+//! the same thread.
+
+use std::sync::Arc;
+
+use content::{letter_timings::to_london, placeholders::Values};
+use store::notifications::{Contents, Notification};
+use tracing::warn;
+use typesetting::{LetterProblem, Typeset};
+
+use crate::{Prepared, templates::Text};
+
+/// Why a letter has no pages.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoPages {
+    /// It cannot be printed as it is.
+    #[error(transparent)]
+    Letter(#[from] LetterProblem),
+    /// Its template is gone, or is none of a letter.
+    #[error("there is no letter template {0} any more")]
+    NoTemplate(domain::TemplateId),
+    /// The typesetter broke, which is our fault.
+    #[error("the pages could not be made: the typesetter stopped")]
+    Broken,
+}
+
+/// Makes the pages of a letter. The date on them is the London day on which it was accepted (letters §4.3).
+pub(crate) async fn make_pages(
+    message: &Notification,
+    prepared: Option<Arc<Prepared>>,
+    contents: &Contents,
+) -> Result<Typeset, NoPages> {
+    let no_template = NoPages::NoTemplate(message.template_id);
+    let Some(prepared) = prepared else {
+        return Err(no_template);
+    };
+    let values = Values::from_json(contents.personalisation.reveal());
+    let created = jiff::Timestamp::from_microsecond(message.created_at.unix_micros());
+    let day = to_london(created.unwrap_or_default()).date();
+    let work = move || match &prepared.text {
+        Text::Letter(text) => Ok(typesetting::typeset(text, &values, day)?),
+        _ => Err(no_template),
+    };
+    let made = tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(NoPages::Broken))?;
+    if made.unprintable > 0 {
+        warn!(
+            notification.id = %message.id, service.id = %message.service_id,
+            "{} characters of letter {} cannot be printed; a box stands for each", made.unprintable, message.id
+        );
+    }
+    Ok(made)
+}

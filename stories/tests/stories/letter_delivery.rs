@@ -1,0 +1,343 @@
+//! Letters on their way: pages made, given PDFs checked, both handed over once (letters §4.3, §5, §7.2).
+
+use std::{fmt::Write as _, time::Duration};
+
+use app::services::NewService;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::{Channel, NotificationId, NotificationStatus, Permission, TemplateId};
+use serde_json::{Value, json};
+use store::notifications::Notification;
+use stories::{Answer, Council, FakeScanner, Key, Mood, World};
+
+const RETRY: Duration = Duration::from_secs(301);
+
+async fn council(world: &World) -> Council {
+    let new = NewService {
+        rate_limit: 100_000,
+        permissions: [Permission::Letter].into(),
+        ..NewService::named("Riverside Council")
+    };
+    world.service_like(new).await
+}
+
+async fn template(world: &World, council: &Council, content: &str) -> TemplateId {
+    let new = app::templates::NewTemplate {
+        template_type: Channel::Letter,
+        name: "A letter".to_owned(),
+        subject: Some("Your bins".to_owned()),
+        content: content.to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    let made = app::templates::create(&world.app, council.id, new).await;
+    made.unwrap().id
+}
+
+async fn post(world: &World, key: &Key, body: &Value) -> NotificationId {
+    let answer = world.post(key, "/v2/notifications/letter", body).await;
+    assert_eq!(answer.status, 201, "{}", answer.json);
+    answer.json["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn post_letter(world: &World, key: &Key, template: TemplateId) -> NotificationId {
+    let body = json!({"template_id": template, "personalisation": {
+        "address_line_1": "Ada", "address_line_2": "1 Mill Lane", "postcode": "sw1a1aa", "name": "Ada",
+    }});
+    post(world, key, &body).await
+}
+
+async fn post_pdf(world: &World, key: &Key, pdf: &[u8]) -> NotificationId {
+    let body = json!({"reference": "x", "content": STANDARD.encode(pdf), "postage": "first"});
+    post(world, key, &body).await
+}
+
+async fn kept(world: &World, council: &Council, id: NotificationId) -> Notification {
+    let mut session = world.app.read().await.unwrap();
+    let found = store::notifications::find(&mut session, council.id, id).await;
+    found.unwrap().unwrap()
+}
+
+async fn pages(world: &World, council: &Council, id: NotificationId) -> Answer {
+    let path = format!("/v2/notifications/{id}/pdf");
+    world.get(&council.normal, &path).await
+}
+
+/// A PDF with so many A4 pages.
+fn pdf(pages: usize, note: &str) -> Vec<u8> {
+    let kids: Vec<String> = (0..pages).map(|page| format!("{} 0 R", page + 3)).collect();
+    let mut objects = vec![
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        format!(
+            "<</Type/Pages/Count {pages}/Kids[{}]/MediaBox[0 0 595 842]>>",
+            kids.join(" ")
+        ),
+    ];
+    objects.extend((0..pages).map(|_| "<</Type/Page/Parent 2 0 R>>".to_owned()));
+    let mut text = format!("%PDF-1.4\n%{note}\n");
+    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    for (number, object) in objects.iter().enumerate() {
+        writeln!(table, "{:010} 00000 n ", text.len()).unwrap();
+        write!(text, "{} 0 obj\n{object}\nendobj\n", number + 1).unwrap();
+    }
+    let start = text.len();
+    write!(
+        text,
+        "{table}trailer\n<</Size {}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n",
+        objects.len() + 1
+    )
+    .unwrap();
+    text.into_bytes()
+}
+
+#[tokio::test]
+async fn a_letter_gets_its_pages_and_is_handed_over_with_them() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let template = template(&world, &council, "Dear ((name))\n\n* one\n* two").await;
+    let id = post_letter(&world, &council.normal, template).await;
+    assert_eq!(pages(&world, &council, id).await.status, 400);
+    world.run_tasks().await;
+
+    let row = kept(&world, &council, id).await;
+    let handed = world.letter.taken();
+    assert_eq!(handed.len(), 1);
+    assert_eq!(Some(&handed[0].reference), row.reference.as_ref());
+    assert_eq!(handed[0].address, ["Ada", "1 Mill Lane", "SW1A 1AA"]);
+    assert_eq!(handed[0].postage.as_str(), "second");
+    assert_eq!(row.status, NotificationStatus::Sending);
+    assert_eq!(
+        (row.billable_units, row.sent_by.as_deref()),
+        (1, Some("fake-letter"))
+    );
+    assert!(row.sent_at.is_some());
+    let shown = pages(&world, &council, id).await;
+    assert_eq!((shown.status.as_u16(), &shown.bytes), (200, &handed[0].pdf));
+    assert!(shown.bytes.starts_with(b"%PDF-"));
+    assert_eq!(world.scanner.scanned(), 0, "what we made needs no scan");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_is_delivered_when_its_printer_never_reports() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    world.letter.reports(false);
+    let template = template(&world, &council, "Dear ((name))").await;
+    let id = post_letter(&world, &council.normal, template).await;
+    world.run_tasks().await;
+    assert_eq!(
+        kept(&world, &council, id).await.status,
+        NotificationStatus::Delivered
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_with_a_test_key_gets_its_pages_and_goes_nowhere() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let template = template(&world, &council, "Dear ((name))").await;
+    let made = post_letter(&world, &council.test, template).await;
+    let given = post_pdf(&world, &council.test, &pdf(2, "given")).await;
+    let bad = post_pdf(&world, &council.test, b"no pdf").await;
+    world.run_tasks().await;
+    for id in [made, given] {
+        let row = kept(&world, &council, id).await;
+        assert_eq!(row.status, NotificationStatus::Delivered);
+        assert_eq!((row.billable_units, row.sent_by), (0, None));
+        assert_eq!(pages(&world, &council, id).await.status, 200);
+    }
+    assert_eq!(
+        kept(&world, &council, bad).await.status,
+        NotificationStatus::ValidationFailed
+    );
+    assert_eq!(world.letter.taken(), []);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_given_pdf_is_scanned_checked_and_handed_over_byte_for_byte() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let given = pdf(3, "three pages");
+    let id = post_pdf(&world, &council.normal, &given).await;
+    world.run_tasks().await;
+    let row = kept(&world, &council, id).await;
+    assert_eq!(
+        (row.status, row.billable_units),
+        (NotificationStatus::Sending, 2)
+    );
+    let handed = world.letter.taken();
+    assert_eq!((handed.len(), &handed[0].pdf[..]), (1, &given[..]));
+    assert_eq!(handed[0].postage.as_str(), "first");
+    assert_eq!(&pages(&world, &council, id).await.bytes[..], &given[..]);
+    assert_eq!(world.scanner.scanned(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_given_pdf_that_breaks_a_rule_is_never_printed_and_says_why() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let wide = String::from_utf8(pdf(1, "wide")).unwrap();
+    let wide = wide.replace("[0 0 595 842]", "[0 0 842 595]").into_bytes();
+    for (given, status, words) in [
+        (
+            b"no pdf".to_vec(),
+            "validation-failed",
+            "unable-to-read-the-file",
+        ),
+        (Vec::new(), "validation-failed", "unable-to-read-the-file"),
+        (pdf(11, "long"), "validation-failed", "letter-too-long"),
+        (wide, "validation-failed", "letter-not-a4-portrait-oriented"),
+        (pdf(1, FakeScanner::VIRUS), "virus-scan-failed", "virus"),
+    ] {
+        let id = post_pdf(&world, &council.normal, &given).await;
+        world.run_tasks().await;
+        let row = kept(&world, &council, id).await;
+        assert_eq!((row.status.as_str(), row.billable_units), (status, 0));
+        let problem = row.problem.unwrap();
+        assert!(problem.contains(words), "{problem}");
+        let shown = pages(&world, &council, id).await;
+        if status == "validation-failed" {
+            assert_eq!((shown.status.as_u16(), &shown.bytes[..]), (200, &given[..]));
+        } else {
+            assert_eq!(shown.message(), "File did not pass the virus scan");
+        }
+    }
+    assert_eq!(world.letter.taken(), []);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_given_pdf_waits_for_a_scanner_that_is_away() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    world.scanner.is_away(true);
+    let id = post_pdf(&world, &council.normal, &pdf(1, "waits")).await;
+    world.run_tasks().await;
+    assert_eq!(
+        kept(&world, &council, id).await.status,
+        NotificationStatus::PendingVirusCheck
+    );
+    world.scanner.is_away(false);
+    world.advance(RETRY);
+    world.run_tasks().await;
+    assert_eq!(
+        kept(&world, &council, id).await.status,
+        NotificationStatus::Sending
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let template = template(&world, &council, "Dear ((name))").await;
+    world.letter.will_be([
+        Mood::IsAway,
+        Mood::IsAway,
+        Mood::FallsSilent,
+        Mood::FallsSilent,
+    ]);
+    let made = post_letter(&world, &council.normal, template).await;
+    let given = post_pdf(&world, &council.normal, &pdf(1, "again")).await;
+    world.run_tasks().await;
+    assert_eq!(
+        kept(&world, &council, made).await.status,
+        NotificationStatus::Created
+    );
+    let checked = kept(&world, &council, given).await;
+    assert_eq!(
+        (checked.status, checked.billable_units),
+        (NotificationStatus::Created, 1)
+    );
+    for _ in 0..2 {
+        world.advance(RETRY);
+        world.run_tasks().await;
+    }
+    let handed = world.letter.taken();
+    assert_eq!(handed.len(), 4, "twice each: nobody knew of the first time");
+    for id in [made, given] {
+        let mut same = handed.iter().filter(|letter| letter.id == id.as_uuid());
+        let (first, second) = (same.next().unwrap(), same.next().unwrap());
+        assert_eq!(
+            (&first.reference, &first.pdf),
+            (&second.reference, &second.pdf)
+        );
+        let row = kept(&world, &council, id).await;
+        assert_eq!(row.status, NotificationStatus::Sending);
+        assert_eq!(row.reference.as_ref(), Some(&first.reference));
+    }
+    assert_eq!(world.scanner.scanned(), 1, "a scan is not repeated");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_printed_fails_in_words() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let long = "Line upon line. ".repeat(3_000);
+    let long = template(&world, &council, &long).await;
+    let short = template(&world, &council, "Dear ((name))").await;
+    let long = post_letter(&world, &council.normal, long).await;
+    let body = json!({"template_id": short, "personalisation": {
+        "address_line_1": "Ada", "address_line_2": "Very ".repeat(300), "postcode": "SW1A 1AA", "name": "Ada",
+    }});
+    let wide = post(&world, &council.normal, &body).await;
+    world.letter.will_be([Mood::RefusesRecipient]);
+    let refused = post_letter(&world, &council.normal, short).await;
+    world.run_tasks().await;
+    for (id, status, words) in [
+        (
+            long,
+            NotificationStatus::ValidationFailed,
+            "at most 10 can be sent",
+        ),
+        (
+            wide,
+            NotificationStatus::TechnicalFailure,
+            "address does not fit",
+        ),
+        (
+            refused,
+            NotificationStatus::TechnicalFailure,
+            "no such recipient",
+        ),
+    ] {
+        let row = kept(&world, &council, id).await;
+        assert_eq!((row.status, row.billable_units), (status, 0));
+        let problem = row.problem.unwrap();
+        assert!(problem.contains(words), "{problem}");
+    }
+    assert_eq!(pages(&world, &council, long).await.status, 200);
+    assert_eq!(world.letter.taken(), []);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_was_stopped_meanwhile_is_left_alone() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let id = post_pdf(&world, &council.normal, &pdf(1, "cancelled")).await;
+    let gone = store::notifications::Outcome {
+        id,
+        status: NotificationStatus::TechnicalFailure,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: Some("an operator stopped it".to_owned()),
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    let now = domain::Clock::now(&*world.clock);
+    store::notifications::record(&mut tx, &[gone], now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    world.run_tasks().await;
+    assert_eq!(world.letter.taken(), []);
+    assert_eq!(world.scanner.scanned(), 0);
+    world.end().await;
+}

@@ -1,0 +1,123 @@
+//! What is promised of letters that we typeset.
+
+use content::{letters::LetterTemplate, placeholders::Values};
+use jiff::civil::{Date, date};
+use lopdf::Document;
+use serde_json::json;
+use typesetting::{LetterProblem, Typeset, typeset};
+
+const DAY: Date = Date::constant(2026, 3, 2);
+
+fn to_ada() -> Values {
+    [
+        ("address line 1", json!("Ada")),
+        ("address line 2", json!("1 Mill Lane")),
+        ("postcode", json!("sw1a1aa")),
+    ]
+    .into_iter()
+    .collect()
+}
+
+fn made(template: &LetterTemplate, values: &Values) -> Typeset {
+    typeset(template, values, DAY).expect("the letter can be printed")
+}
+
+/// The words on a page, as a reader of the PDF finds them.
+fn words(made: &Typeset, page: u32) -> String {
+    let document = Document::load_mem(&made.pdf).expect("a PDF");
+    let text = document.extract_text(&[page]).expect("real text");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_letter_says_what_it_should_in_the_order_in_which_it_is_read() {
+    let template = LetterTemplate::parse(
+        "Your bins",
+        "Dear ((name))\n\n# When\n\n* Monday\n* Friday\n\nŴyn, Ŷnys & co",
+    )
+    .with_contact_block("Riverside Council\nTown Hall");
+    let mut values = to_ada();
+    values.insert("name", json!("Ada"));
+    let made = made(&template, &values);
+    assert_eq!((made.pages, made.unprintable), (1, 0));
+    assert_eq!(
+        words(&made, 1),
+        "Riverside Council Town Hall Ada 1 Mill Lane SW1A 1AA 2 March 2026 Your bins Dear Ada When • Monday • Friday \
+         Ŵyn, Ŷnys & co"
+    );
+}
+
+#[test]
+fn the_same_letter_is_the_same_bytes_and_another_day_is_another() {
+    let template = LetterTemplate::parse("Your bins", "qr: https://example.org\n\nx");
+    let once = made(&template, &to_ada());
+    assert_eq!(once, made(&template, &to_ada()));
+    let later = typeset(&template, &to_ada(), date(2026, 3, 3)).unwrap();
+    assert_ne!(once.pdf, later.pdf);
+}
+
+#[test]
+fn a_value_is_never_more_than_its_text() {
+    let typed = "#let x \\ $y$ *z* <script>a</script> <h2>b</h2> 100% (c) [d] {e} &amp;lt;";
+    let template = LetterTemplate::parse("((v))", "It says ((v))");
+    let values = [("v", json!(typed))].into_iter().collect();
+    let words = words(&made(&template, &values), 1);
+    let shown = "#let x \\ $y$ *z* <script>a</script> <h2>b</h2> 100% (c) [d] {e} &lt;";
+    assert_eq!(words.matches(shown).count(), 2, "{words}");
+}
+
+#[test]
+fn a_letter_in_two_languages_begins_in_welsh_and_has_one_address() {
+    let template =
+        LetterTemplate::parse("Your bins", "In English").with_welsh("Eich biniau", "Yn Gymraeg");
+    let made = made(&template, &to_ada());
+    assert_eq!(made.pages, 2);
+    assert_eq!(
+        words(&made, 1),
+        "Ada 1 Mill Lane SW1A 1AA 2 Mawrth 2026 Eich biniau Yn Gymraeg"
+    );
+    assert_eq!(words(&made, 2), "Your bins In English");
+}
+
+#[test]
+fn pages_end_where_they_should_and_somewhere() {
+    let page_break = LetterTemplate::parse("s", "a\n\n***\n\nb");
+    assert_eq!(made(&page_break, &to_ada()).pages, 2);
+    let long = LetterTemplate::parse("s", &"Word after word. ".repeat(1_000));
+    assert_eq!(made(&long, &to_ada()).pages, 5);
+    let endless = LetterTemplate::parse("s", &"a\n\n***\n\n".repeat(50));
+    assert_eq!(
+        typeset(&endless, &to_ada(), DAY),
+        Err(LetterProblem::TooLong)
+    );
+    let huge = LetterTemplate::parse("s", &"x".repeat(2 << 20));
+    assert_eq!(typeset(&huge, &to_ada(), DAY), Err(LetterProblem::TooLong));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_words() {
+    let template = LetterTemplate::parse("s", "c");
+    let mut values = to_ada();
+    values.insert(
+        "address line 2",
+        json!("A fairly long line of an address, for Britain, with a county"),
+    );
+    assert_eq!(made(&template, &values).pages, 1);
+    values.insert("address line 2", json!("long ".repeat(200)));
+    assert_eq!(
+        typeset(&template, &values, DAY),
+        Err(LetterProblem::AddressDoesNotFit)
+    );
+    let template = template.with_contact_block(&"line\n".repeat(60));
+    assert_eq!(
+        typeset(&template, &to_ada(), DAY),
+        Err(LetterProblem::ContactBlockTooLong)
+    );
+}
+
+#[test]
+fn what_cannot_be_printed_is_counted() {
+    let made = made(&LetterTemplate::parse("s", "日本 😀"), &to_ada());
+    assert_eq!(made.unprintable, 3);
+    assert!(words(&made, 1).ends_with("□□ □"));
+}

@@ -1,0 +1,62 @@
+//! Whatever is given: an answer.
+
+use content::{letters::LetterTemplate, placeholders::Values};
+use jiff::civil::date;
+use proptest::prelude::*;
+use typesetting::{LetterProblem, Limits, PdfProblem, check, typeset};
+
+fn one_letter() -> Vec<u8> {
+    let template = LetterTemplate::parse("Bins", "# Your bins\n\nOn Friday.\n\n* one\n* two");
+    typeset(&template, &Values::new(), date(2026, 3, 2))
+        .expect("a short letter")
+        .pdf
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..2_000), with_header: bool) {
+        let mut pdf = if with_header { b"%PDF-1.7\n".to_vec() } else { Vec::new() };
+        pdf.extend(bytes);
+        prop_assert!(check(&pdf, Limits::default()).is_err());
+    }
+
+    #[test]
+    fn a_pdf_with_changed_bytes_is_answered(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20)) {
+        let mut pdf = one_letter();
+        for (place, byte) in changes {
+            let place = place.index(pdf.len());
+            pdf[place] = byte;
+        }
+        let _ = check(&pdf, Limits::default());
+    }
+
+    #[test]
+    fn a_pdf_cut_off_anywhere_is_answered(place: prop::sample::Index) {
+        let pdf = one_letter();
+        let _ = check(&pdf[..place.index(pdf.len())], Limits::default());
+    }
+
+    #[test]
+    fn a_pdf_with_a_part_put_elsewhere_is_answered(from: prop::sample::Index, to: prop::sample::Index, length in 1usize..400) {
+        let mut pdf = one_letter();
+        let from = from.index(pdf.len());
+        let part = pdf[from..pdf.len().min(from + length)].to_vec();
+        let to = to.index(pdf.len());
+        pdf.splice(to..to, part);
+        let _ = check(&pdf, Limits::default());
+    }
+
+    #[test]
+    fn any_letter_becomes_pages_that_pass_the_check_or_says_why(subject in "\\PC{0,60}", content in "(?s).{0,400}", block in "(?s).{0,80}") {
+        let template = LetterTemplate::parse(&subject, &content).with_contact_block(&block);
+        match typeset(&template, &Values::new(), date(2026, 3, 2)) {
+            Ok(made) => match check(&made.pdf, Limits::default()) {
+                Ok(checked) => prop_assert_eq!(checked.pages, made.pages),
+                Err(problem) => prop_assert_eq!(problem, PdfProblem::TooLong { pages: made.pages }),
+            },
+            Err(problem) => prop_assert_eq!(problem, LetterProblem::ContactBlockTooLong),
+        }
+    }
+}
