@@ -1,17 +1,13 @@
 //! The contract of the public API, case by case: `vectors/api_contract.jsonl` (public-api §1.2), or the files of the
 //! directory that `PILLARBOX_VECTORS` names.
 //!
-//! Every case runs. What waits for a later part of the roadmap is listed in [`WAITING`] with what it waits for; a case
-//! that is kept although it is listed fails the test, so that the list can only shrink.
+//! Every case runs, in the order of the file and shuffled.
 
 mod matching;
 mod platform;
 mod tokens;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,9 +15,6 @@ use serde_json::Value;
 use app::fixtures::Fixtures;
 use platform::Platform;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
-
-/// Beginnings of the ids of cases that wait, and for what.
-const WAITING: &[(&str, &str)] = &[];
 
 /// A case as the file has it.
 #[derive(Debug, Clone, Deserialize)]
@@ -92,13 +85,6 @@ fn cases() -> Vec<Case> {
         .collect()
 }
 
-fn waits_for(case: &Case) -> Option<&'static str> {
-    WAITING
-        .iter()
-        .find(|(beginning, _)| case.id.starts_with(beginning))
-        .map(|(_, what)| *what)
-}
-
 /// How many differences are shown.
 const SHOWN: usize = 10;
 
@@ -107,7 +93,7 @@ const SHOWN: usize = 10;
 async fn run(cases: Vec<Case>, order: &str) {
     let fixtures = fixtures();
     let shared = Platform::new(&fixtures).await;
-    let (total, mut kept, mut waiting, mut wrong) = (cases.len(), 0, 0, Vec::new());
+    let (total, mut wrong) = (cases.len(), Vec::new());
     for case in cases {
         // A case about counters has a world of its own, for every case begins with none spent.
         let outcome = if case.given.state.is_empty() {
@@ -118,20 +104,11 @@ async fn run(cases: Vec<Case>, order: &str) {
             own.end().await;
             outcome
         };
-        match (outcome, waits_for(&case)) {
-            (Ok(()), None) => kept += 1,
-            (Err(_), Some(_)) => waiting += 1,
-            (Ok(()), Some(what)) => wrong.push(format!(
-                "{}: kept, and listed as waiting for {what}",
-                case.id
-            )),
-            (Err(why), None) => wrong.push(format!("{}: {why}", case.id)),
+        if let Err(why) = outcome {
+            wrong.push(format!("{}: {why}", case.id));
         }
     }
-    println!("api_contract {kept}/{total} {order}");
-    if waiting > 0 {
-        println!("  {waiting} wait for later parts");
-    }
+    println!("api_contract {}/{total} {order}", total - wrong.len());
     for difference in wrong.iter().take(SHOWN) {
         println!("  {difference}");
     }
@@ -149,7 +126,7 @@ fn fixtures() -> Fixtures {
 }
 
 #[tokio::test]
-async fn every_case_of_the_public_contract_is_kept_or_waits_for_a_named_part() {
+async fn every_case_of_the_public_contract_is_kept() {
     run(cases(), "in the order of the file").await;
 }
 
@@ -163,17 +140,6 @@ async fn the_cases_of_the_public_contract_are_kept_in_any_order() {
     let mut cases = cases();
     cases.shuffle(&mut StdRng::seed_from_u64(seed));
     run(cases, &format!("shuffled with PILLARBOX_SEED={seed}")).await;
-}
-
-#[test]
-fn nothing_waits_that_is_not_in_the_contract() {
-    let ids: BTreeSet<String> = cases().into_iter().map(|case| case.id).collect();
-    for (beginning, what) in WAITING {
-        assert!(
-            ids.iter().any(|id| id.starts_with(beginning)),
-            "no case {beginning}… waits for {what}"
-        );
-    }
 }
 
 impl State {
