@@ -13,7 +13,7 @@ FILTER = --test stories $(name)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test story test-distributed test-crash vectors bench fresh
+.PHONY: help demo check test story test-distributed test-crash vectors fuzz bench fresh
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-crash: ## Kill the real binary at random moments, kills=60 times, and count
 
 vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
 	$(CARGO) test --quiet --workspace --test vectors
+
+fuzz: ## Texts made up by a fuzzer, for seconds=600 in all; needs nightly, installs cargo-fuzz
+	seconds=$(or $(seconds),600) targets="$(targets)" scripts/fuzz.sh
 
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh

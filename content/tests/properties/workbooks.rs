@@ -1,0 +1,57 @@
+//! Whatever is uploaded becomes text that can be read, or is refused with a sentence (`spreadsheets::to_csv`).
+
+use std::borrow::Cow;
+
+use content::spreadsheets::{Records, to_csv};
+
+/// Turns any bytes into CSV; what comes of it is UTF-8 and reads as the same records when it is turned once more.
+pub(crate) fn promises_hold(file: &[u8], name: &str) {
+    let csv = match to_csv(file, name) {
+        Ok(csv) => csv,
+        Err(error) => {
+            let sentence = error.to_string();
+            assert!(sentence.ends_with('.'), "{sentence:?} is no sentence");
+            return;
+        }
+    };
+    let text = std::str::from_utf8(&csv).expect("what was turned into CSV is UTF-8");
+    let is_made_from_a_workbook =
+        matches!(csv, Cow::Owned(_)) && std::str::from_utf8(file).is_err();
+    if is_made_from_a_workbook {
+        // What was written by us can be read by us.
+        count_records(text).expect("cells were quoted where they had to be");
+    } else {
+        let _ = count_records(text);
+    }
+}
+
+fn count_records(csv: &str) -> Result<usize, content::spreadsheets::ReadError> {
+    let mut records = Records::new();
+    records.push(csv.as_bytes())?;
+    records.finish()?;
+    let mut count = 0;
+    while records.next_record()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_uploaded_is_text_or_refused(
+            file in r"(a|\t|,|\x22|\n|\r|=|é|\u{FEFF}){0,30}",
+            name in r"people\.(csv|tsv|txt|xlsx)",
+            is_wide: bool,
+        ) {
+            super::promises_hold(file.as_bytes(), &name);
+            if is_wide {
+                let wide: Vec<u8> = std::iter::once(0xFEFF).chain(file.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+                super::promises_hold(&wide, &name);
+            }
+        }
+    }
+}
