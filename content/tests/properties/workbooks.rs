@@ -1,10 +1,8 @@
 //! Whatever is uploaded becomes text that can be read, or is refused with a sentence (`spreadsheets::to_csv`).
 
-use std::borrow::Cow;
+use content::spreadsheets::{Kind, ReadError, Records, to_csv};
 
-use content::spreadsheets::{Records, to_csv};
-
-/// Turns any bytes into CSV; what comes of it is UTF-8 and reads as the same records when it is turned once more.
+/// Turns any bytes into CSV. What comes of it is UTF-8, and what was no CSV before can be read.
 pub(crate) fn promises_hold(file: &[u8], name: &str) {
     let csv = match to_csv(file, name) {
         Ok(csv) => csv,
@@ -15,17 +13,13 @@ pub(crate) fn promises_hold(file: &[u8], name: &str) {
         }
     };
     let text = std::str::from_utf8(&csv).expect("what was turned into CSV is UTF-8");
-    let is_made_from_a_workbook =
-        matches!(csv, Cow::Owned(_)) && std::str::from_utf8(file).is_err();
-    if is_made_from_a_workbook {
-        // What was written by us can be read by us.
-        count_records(text).expect("cells were quoted where they had to be");
-    } else {
-        let _ = count_records(text);
+    let read = count_records(text);
+    if Kind::of(file, name) != Kind::Csv {
+        read.expect("what was written by us can be read by us");
     }
 }
 
-fn count_records(csv: &str) -> Result<usize, content::spreadsheets::ReadError> {
+fn count_records(csv: &str) -> Result<usize, ReadError> {
     let mut records = Records::new();
     records.push(csv.as_bytes())?;
     records.finish()?;
