@@ -29,7 +29,7 @@ for target in "${targets[@]}"; do
     mkdir -p "fuzz/corpus/$target"
     log="fuzz/corpus/$target.log"
     if cargo +nightly fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-        -max_total_time="$each" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -dict=fuzz/marks.dict \
+        -max_total_time="$each" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -dict=fuzz/marks.dict \
         -print_final_stats=1 >"$log" 2>&1; then
         result="nothing found"
     else
