@@ -62,7 +62,10 @@ pub(crate) fn people_write_no_tags_in_emails(subject: &str, content: &str, value
     let body = email.html_body();
     only_these_tags_are_in(&email.html_subject(), &["span"]);
     only_these_tags_are_in(&body, EMAIL_TAGS);
-    only_these_tags_are_in(&email.preheader(), &["span"]);
+    let preheader = email.preheader();
+    // The mark of a missing placeholder may be cut in two at its end; the page leaves such a tag out.
+    let whole_tags = preheader.rfind('>').map_or(0, |end| end + 1);
+    only_these_tags_are_in(&preheader[..whole_tags], &["span"]);
     // The name of a missing placeholder may hold an empty line, and end a paragraph within its mark.
     if template.missing(values).is_empty() && !body.contains("<span") {
         tags_are_closed_in_turn(&body);
