@@ -1,6 +1,6 @@
 //! What is written of a phone number reads as that number (`recipients.md` §2).
 
-use content::phone_numbers::{Permissions, PhoneNumber};
+use content::phone_numbers::{NumberType, Permissions, PhoneNumber};
 
 /// Reads any text, asks all there is to know of a number, and reads back what was written of it.
 pub(crate) fn promises_hold(text: &str) {
@@ -20,9 +20,10 @@ pub(crate) fn promises_hold(text: &str) {
             Some(normalised.clone()),
             "{text:?}"
         );
-        assert_eq!(
-            reads_as(&written),
-            Some(normalised),
+        // After its calling code, a number that only begins as those kept for drama do may be of any length (§2.3).
+        let is_only_for_drama = number.number_type() == NumberType::Unknown;
+        assert!(
+            is_only_for_drama || reads_as(&written).as_deref() == Some(&normalised),
             "{text:?} is written {written:?}"
         );
     }
