@@ -55,28 +55,35 @@ const WORKS: &[(&str, Work)] = &[
     }),
     ("text message", |text| {
         let template = TextMessageTemplate::parse(text);
-        black_box(template.fill(&values(text), Some("S")).fragment_count());
-        black_box(template.preview(&values(text), Preview::default()));
+        black_box(template.fill(&short_values(), Some("S")).fragment_count());
+        black_box(template.preview(&short_values(), Preview::default()));
     }),
     ("e-mail in plain text", |text| {
-        black_box(EmailTemplate::parse(text, text).plain_body(&values(text)));
+        black_box(EmailTemplate::parse(text, text).plain_body(&short_values()));
     }),
     ("e-mail in HTML", |text| {
         let email = EmailTemplate::parse(text, text);
         black_box((
-            email.html_body(&values(text)),
-            email.preheader(&values(text)),
+            email.html_body(&short_values()),
+            email.preheader(&short_values()),
         ));
     }),
     ("letter", |text| {
         let letter = LetterTemplate::parse(text, text).with_contact_block(text);
-        let values = values(text);
+        let values = short_values();
         let letter = letter.fill_in(Language::English, &values);
         black_box((
             letter.html_body(),
             letter.qr_code_error(),
             letter.contact_block(),
         ));
+    }),
+    ("a long value in a message of each kind", |text| {
+        let values = filled_with(text);
+        black_box(TextMessageTemplate::parse("((a))").fill(&values, None));
+        let email = EmailTemplate::parse("((a))", "((a))((b??x))");
+        black_box((email.html_body(&values), email.plain_body(&values)));
+        black_box(LetterTemplate::parse("((a))", "((a))").html_body(&values));
     }),
     ("unescaped Markdown", |text| {
         black_box(markdown::to_email_html(text));
@@ -125,8 +132,12 @@ fn read_sheet(text: &str, template: Template) {
     let _ = black_box(Sheet::read(text.as_bytes(), &Settings::new(template)));
 }
 
-/// The text is also what fills its own placeholder.
-fn values(text: &str) -> Values {
+/// What fills the placeholders of a text that is long itself.
+fn short_values() -> Values {
+    filled_with("it's <b> a@b.c - ")
+}
+
+fn filled_with(text: &str) -> Values {
     [("a", text.into()), ("b", "yes".into())]
         .into_iter()
         .collect()
