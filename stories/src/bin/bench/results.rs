@@ -44,6 +44,8 @@ pub(crate) struct Compared {
     pub(crate) part: &'static str,
     pub(crate) what: &'static str,
     pub(crate) per_second: f64,
+    /// The same by processor time: what one processor would do that had nothing else to do.
+    pub(crate) per_processor_second: f64,
     pub(crate) published_per_second: f64,
     pub(crate) seconds: f64,
     pub(crate) peak_mib: f64,
@@ -148,12 +150,13 @@ impl Results {
             return;
         }
         println!(
-            "{:<9} {:<8} {:<40} {:>12.0}/s, {:>6.1} times the published {:.0}/s; {:.2} s, peak {:.0} MiB",
+            "{:<9} {:<8} {:<40} {:>10.0}/s, {:>10.0}/s of its processor, {:>4.0} times the published {:.0}/s; {:.2} s, peak {:.0} MiB",
             "-",
             compared.part,
             compared.what,
             compared.per_second,
-            compared.per_second / compared.published_per_second,
+            compared.per_processor_second,
+            compared.per_processor_second / compared.published_per_second,
             compared.published_per_second,
             compared.seconds,
             compared.peak_mib
