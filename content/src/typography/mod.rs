@@ -115,11 +115,13 @@ pub fn replace_hyphens_with_en_dashes(text: &str) -> Cow<'_, str> {
         if place < done || is_inside_a_word {
             continue;
         }
+        // First what is cheap: other characters begin with that byte too, some of them whitespace.
+        let Some(after) = after_dash(&text[place..]) else {
+            continue;
+        };
         let before = &text[done..place];
         let until_gap = before.trim_end_matches(is_any_space);
-        if let Some(after) = after_dash(&text[place..])
-            && until_gap.len() < before.len()
-        {
+        if until_gap.len() < before.len() {
             replaced.push_str(until_gap);
             replaced.push_str(" – ");
             done = text.len() - after.len();
@@ -239,6 +241,8 @@ mod tests {
             ("- x", "- x"),
             ("a -", "a -"),
             ("plain", "plain"),
+            ("a\u{2028}\u{2028}-\u{2028}b", "a – b"),
+            ("a\u{2028}\u{2014}\u{2014} –\u{2028}", "a – –\u{2028}"),
         ] {
             assert_eq!(replace_hyphens_with_en_dashes(text), replaced, "{text}");
         }
