@@ -141,9 +141,12 @@ fn after_dash(text: &str) -> Option<&str> {
         .take_while(|&c| is_dash(c))
         .map(char::len_utf8)
         .sum();
+    if length == 0 {
+        return None;
+    }
     let after_dash = &text[length..];
     let after = after_dash.trim_start_matches(is_any_space);
-    (length > 0 && after.len() < after_dash.len()).then_some(after)
+    (after.len() < after_dash.len()).then_some(after)
 }
 
 /// Puts a zero-width space after the dot of `GOV.UK`, lest mail programs make a link of it (§6.5). Where it stands at the
