@@ -22,8 +22,10 @@ pub(crate) fn promises_hold(text: &str) {
             Some(normalised.clone()),
             "{text:?}"
         );
+        // In a few countries people put stops between the digits, which are not taken from anyone.
+        let without_stops = written.replace(['.', '/'], " ");
         assert_eq!(
-            reads_as(&written),
+            reads_as(&without_stops),
             Some(normalised),
             "{text:?} is written {written:?}"
         );
