@@ -13,7 +13,7 @@ FILTER = --test stories $(name)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test story test-distributed test-crash test-simulation test-clients vectors bench fresh
+.PHONY: help demo check test story test-distributed test-crash test-simulation test-clients vectors fuzz bench fresh
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
 	$(CARGO) test --quiet --workspace --test vectors || bad=1; \
 	$(CARGO) test --quiet --workspace --test stories contract:: -- --nocapture --test-threads=1 || bad=1; \
 	exit $$bad
+
+fuzz: ## Texts made up by a fuzzer, for seconds=600 in all; needs nightly, installs cargo-fuzz
+	seconds=$(or $(seconds),600) targets="$(targets)" scripts/fuzz.sh
 
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh

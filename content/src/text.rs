@@ -99,9 +99,9 @@ pub fn level(line: &str) -> String {
 pub fn close_up(text: &str) -> Cow<'_, str> {
     let is_gap = |character| matches!(character, ' ' | '\t');
     let stops_after_gaps = |text: &str| {
-        text.as_bytes()
-            .windows(2)
-            .any(|pair| matches!(pair, [b' ' | b'\t', b',' | b'.']))
+        let bytes = text.as_bytes();
+        memchr::memchr2_iter(b',', b'.', bytes)
+            .any(|place| place > 0 && matches!(bytes[place - 1], b' ' | b'\t'))
     };
     if !stops_after_gaps(text) {
         return Cow::Borrowed(text);

@@ -206,7 +206,7 @@ pub struct Letter<'letter> {
 }
 
 impl Letter<'_> {
-    /// With the names of missing placeholders hidden in body and contact block, if this is so.
+    /// With the names of missing placeholders hidden in subject, body and contact block, if this is so.
     #[must_use]
     pub fn redacting_if(self, is_redacted: bool) -> Self {
         Self {
@@ -243,7 +243,8 @@ impl Letter<'_> {
 
     /// The subject as HTML (§10.2).
     pub fn subject(&self) -> String {
-        let filled = self.fill(|side| &side.subject, Field::HTML);
+        let field = Field::HTML.redacting_if(self.is_redacted);
+        let filled = self.fill(|side| &side.subject, field);
         level(&typography::nice(&filled))
     }
 

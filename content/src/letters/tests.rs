@@ -53,6 +53,21 @@ fn hyphens_do_not_break_and_contact_blocks_have_no_smart_quotes() {
 }
 
 #[test]
+fn names_of_missing_placeholders_are_hidden_everywhere_where_they_are_to_be() {
+    let (template, none) = (bilingual(), Values::new());
+    let letter = template.fill(&none).redacting_if(true);
+    for part in [
+        letter.subject(),
+        letter.html_body(),
+        letter.content(),
+        letter.contact_block(),
+    ] {
+        assert!(part.contains("hidden</span>"), "{part}");
+        assert!(!part.contains("thing") && !part.contains("date") && !part.contains("phone"));
+    }
+}
+
+#[test]
 fn qr_codes_keep_their_hyphens_and_have_a_limit() {
     let none = Values::new();
     let template = LetterTemplate::parse("s", "qr: https://example.org/a-b\n\nc-d");

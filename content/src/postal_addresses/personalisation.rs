@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::PostalAddress;
-use crate::text;
+use crate::{placeholders::python_repr, text};
 
 const LINES_BEFORE_THE_LAST: usize = 6;
 
@@ -42,34 +42,13 @@ fn line_of(value: &Value) -> String {
         Value::Array(members) if members.is_empty() => String::new(),
         Value::Object(members) if members.is_empty() => String::new(),
         Value::String(text) => text.clone(),
-        other => written_out(other),
+        // It has no place in an address, and is written so that people can tell what it was.
+        other => python_repr(other),
     }
 }
 
 fn is_zero(number: &Number) -> bool {
     number.as_f64() == Some(0.0)
-}
-
-/// A value that has no place in an address, written so that people can tell what it was.
-fn written_out(value: &Value) -> String {
-    match value {
-        Value::Null => "None".to_owned(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => format!("'{text}'"),
-        Value::Array(members) => {
-            let members: Vec<_> = members.iter().map(written_out).collect();
-            format!("[{}]", members.join(", "))
-        }
-        Value::Object(members) => {
-            let members: Vec<_> = members
-                .iter()
-                .map(|(name, value)| format!("'{name}': {}", written_out(value)))
-                .collect();
-            format!("{{{}}}", members.join(", "))
-        }
-    }
 }
 
 /// The data that an address is for a template; nothing for an address without lines.

@@ -140,3 +140,12 @@ proptest::proptest! {
         proptest::prop_assert!(lines.iter().all(|line| crate::text::level(line) == *line));
     }
 }
+
+#[test]
+fn what_is_no_text_is_written_on_one_line() {
+    let values = json!({"address line 1": ["1\n2", null, "it's"], "address line 2": 7, "address line 3": true});
+    assert_eq!(
+        PostalAddress::text_of_personalisation(values.as_object().unwrap()),
+        "['1\\n2', None, \"it's\"]\n7\nTrue\n\n\n\n"
+    );
+}

@@ -207,6 +207,18 @@ mod tests {
     }
 
     #[test]
+    fn of_two_things_that_cannot_be_read_the_first_is_told_wherever_the_file_is_cut() {
+        let csv = b"phone number,name\n07900900123,A\rB\xD4\xBD\x9A\n";
+        let told = Sheet::read(csv, &greeting()).unwrap_err();
+        assert!(told.to_string().contains("carriage return"), "{told}");
+        for length in 1..csv.len() {
+            let mut checker = Checker::new(greeting());
+            let pushed = csv.chunks(length).try_for_each(|chunk| checker.push(chunk));
+            assert_eq!(pushed, Err(told.clone()), "in pieces of {length}");
+        }
+    }
+
+    #[test]
     fn a_repeat_that_a_later_row_brings_to_life_counts_for_the_rows_before() {
         let settings = Settings::new(Template::email("Hi", "((a??x))"));
         // Alone, `yes` shows the text; as the first of a list it does not.

@@ -38,8 +38,9 @@ impl Sheet {
     /// Reads and checks a file.
     pub fn read(bytes: &[u8], settings: &Settings) -> Result<Self, ReadError> {
         let mut reader = Records::new();
-        reader.push(bytes)?;
-        reader.finish()?;
+        // What is wrong with the text before characters that cannot be read comes first, as it does where a file is
+        // checked while it comes in.
+        let read_to_its_end = reader.push(bytes).and_then(|()| reader.finish());
         let header = match reader.next_record()? {
             Some(first) => Header::read(first)?,
             None => Header::default(),
@@ -48,6 +49,7 @@ impl Sheet {
         while let Some(record) = reader.next_record()? {
             records.push(record.clone());
         }
+        read_to_its_end?;
         let width = records.iter().map(Record::width).max().unwrap_or(0);
         let channel = settings.template.channel();
         let layout = Layout::new(

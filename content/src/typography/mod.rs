@@ -34,41 +34,43 @@ fn then(text: Cow<'_, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'_, str>
 ///
 /// Of two addresses with one space between them only the first is seen; across a line feed both are.
 pub fn straighten_quotes_in_email_addresses(text: &str) -> Cow<'_, str> {
-    if !text.contains('@') || !text.contains(['‘', '’']) {
+    let bytes = text.as_bytes();
+    let mut straightened = String::new();
+    let (mut done, mut at) = (0, 0);
+    // Only words with an `@` can change, and most texts have none.
+    while let Some(found) = memchr::memchr(b'@', &bytes[at..]) {
+        let before = &text[at..at + found];
+        let start = at + before.len() - last_word(before).len();
+        let word = first_word(&text[start..]);
+        let end = start + word.len();
+        // The whitespace before a word belongs to it, unless the address before has taken that already.
+        let is_free = start > at || start == 0 || bytes[start - 1] == b'\n';
+        at = end;
+        if is_free && is_email_like(word) {
+            at += gap_length(&text[end..]);
+            if word.contains(CURLY) {
+                straightened.push_str(&text[done..start]);
+                straightened.extend(word.chars().map(straight));
+                done = end;
+            }
+        }
+    }
+    with_rest(text, done, straightened)
+}
+
+const CURLY: [char; 2] = ['‘', '’'];
+
+/// What was made of a text up to a place, and the rest as it is; the text itself, if that place is its beginning.
+fn with_rest(text: &str, done: usize, mut made: String) -> Cow<'_, str> {
+    if done == 0 {
         return Cow::Borrowed(text);
     }
-    let mut straightened = String::with_capacity(text.len());
-    let mut at = 0;
-    while at < text.len() {
-        let rest = &text[at..];
-        let at_line_start = at == 0 || text.as_bytes()[at - 1] == b'\n';
-        let gap = gap_length(rest);
-        let starts = [at_line_start.then_some(0), (gap > 0).then_some(gap)];
-        let start = starts
-            .into_iter()
-            .flatten()
-            .find(|&start| is_email_like(first_word(&rest[start..])));
-        let taken = if let Some(start) = start {
-            let word = first_word(&rest[start..]);
-            let end = start + word.len();
-            let after = end + gap_length(&rest[end..]);
-            straightened.push_str(&rest[..start]);
-            straightened.extend(word.chars().map(straight));
-            straightened.push_str(&rest[end..after]);
-            after
-        } else {
-            // Nothing can begin inside a word.
-            let passed = if gap > 0 { gap } else { first_word(rest).len() };
-            straightened.push_str(&rest[..passed]);
-            passed
-        };
-        at += taken;
-    }
-    Cow::Owned(straightened)
+    made.push_str(&text[done..]);
+    Cow::Owned(made)
 }
 
 fn straight(character: char) -> char {
-    if matches!(character, '‘' | '’') {
+    if CURLY.contains(&character) {
         '\''
     } else {
         character
@@ -88,6 +90,11 @@ fn first_word(text: &str) -> &str {
     &text[..text.find(is_any_space).unwrap_or(text.len())]
 }
 
+/// All after the last whitespace.
+fn last_word(text: &str) -> &str {
+    text.rsplit(is_any_space).next().unwrap_or(text)
+}
+
 /// Whether there is an `@` with something on either side.
 fn is_email_like(word: &str) -> bool {
     let mut inner = word.chars();
@@ -99,40 +106,47 @@ fn is_email_like(word: &str) -> bool {
 /// One to three hyphens or dashes between whitespace become an en dash between two spaces (§6.4). Line feeds are
 /// whitespace; what follows a dash is used up, so the next one needs whitespace of its own.
 pub fn replace_hyphens_with_en_dashes(text: &str) -> Cow<'_, str> {
-    if !text.contains(['-', '–', '—']) {
-        return Cow::Borrowed(text);
-    }
-    let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(place) = rest.find(is_any_space) {
-        let (before, from_gap) = rest.split_at(place);
-        replaced.push_str(before);
-        rest = if let Some(after) = after_spaced_dash(from_gap) {
-            replaced.push_str(" – ");
-            after
-        } else {
-            let after = from_gap.trim_start_matches(is_any_space);
-            replaced.push_str(&from_gap[..from_gap.len() - after.len()]);
-            after
+    let bytes = text.as_bytes();
+    let mut replaced = String::new();
+    let mut done = 0;
+    // Both dashes begin with the same byte.
+    for place in memchr::memchr2_iter(b'-', DASH[0], bytes) {
+        let is_inside_a_word = place > 0 && bytes[place - 1].is_ascii_graphic();
+        if place < done || is_inside_a_word {
+            continue;
+        }
+        // First what is cheap: other characters begin with that byte too, some of them whitespace.
+        let Some(after) = after_dash(&text[place..]) else {
+            continue;
         };
+        let before = &text[done..place];
+        let until_gap = before.trim_end_matches(is_any_space);
+        if until_gap.len() < before.len() {
+            replaced.push_str(until_gap);
+            replaced.push_str(" – ");
+            done = text.len() - after.len();
+        }
     }
-    replaced.push_str(rest);
-    Cow::Owned(replaced)
+    with_rest(text, done, replaced)
 }
 
-/// What comes after whitespace, a dash and whitespace, if this begins so.
-fn after_spaced_dash(text: &str) -> Option<&str> {
-    let from_dash = text.trim_start_matches(is_any_space);
+const DASH: &[u8] = "–".as_bytes();
+
+/// What comes after a dash and whitespace, if this begins so.
+fn after_dash(text: &str) -> Option<&str> {
     let is_dash = |character: char| matches!(character, '-' | '–' | '—');
-    let length: usize = from_dash
+    let length: usize = text
         .chars()
         .take(3)
         .take_while(|&c| is_dash(c))
         .map(char::len_utf8)
         .sum();
-    let after_dash = &from_dash[length..];
+    if length == 0 {
+        return None;
+    }
+    let after_dash = &text[length..];
     let after = after_dash.trim_start_matches(is_any_space);
-    (length > 0 && after.len() < after_dash.len()).then_some(after)
+    (after.len() < after_dash.len()).then_some(after)
 }
 
 /// Puts a zero-width space after the dot of `GOV.UK`, lest mail programs make a link of it (§6.5). Where it stands at the
@@ -140,7 +154,7 @@ fn after_spaced_dash(text: &str) -> Option<&str> {
 pub fn unlink_govuk(text: &str) -> Cow<'_, str> {
     let mut unlinked = String::new();
     let mut done = 0;
-    for place in places_ignoring_case(text, b"gov.uk") {
+    for place in places_of_govuk(text) {
         let end = place + "gov.uk".len();
         if !text[end..].starts_with(['/', '?', '#']) && begins_a_word(&text[..place]) {
             let after_dot = place + "gov.".len();
@@ -149,11 +163,7 @@ pub fn unlink_govuk(text: &str) -> Cow<'_, str> {
             done = after_dot;
         }
     }
-    if done == 0 {
-        return Cow::Borrowed(text);
-    }
-    unlinked.push_str(&text[done..]);
-    Cow::Owned(unlinked)
+    with_rest(text, done, unlinked)
 }
 
 fn begins_a_word(before: &str) -> bool {
@@ -161,14 +171,14 @@ fn begins_a_word(before: &str) -> bool {
     is_start(before) || before.strip_suffix(['#', '*', '^']).is_some_and(is_start)
 }
 
-/// Where an ASCII text occurs in another, in any case.
-fn places_ignoring_case(text: &str, wanted: &'static [u8]) -> impl Iterator<Item = usize> {
-    let found = move |&(_, window): &(usize, &[u8])| window.eq_ignore_ascii_case(wanted);
-    text.as_bytes()
-        .windows(wanted.len())
-        .enumerate()
-        .filter(found)
-        .map(|(place, _)| place)
+/// Where `gov.uk` stands, in any case.
+fn places_of_govuk(text: &str) -> impl Iterator<Item = usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'.', bytes).filter_map(|dot| {
+        let place = dot.checked_sub("gov".len())?;
+        let found = bytes.get(place..place + "gov.uk".len())?;
+        found.eq_ignore_ascii_case(b"gov.uk").then_some(place)
+    })
 }
 
 /// Without U+2028 and U+3164, which some mail programs cannot show (§6.6).
@@ -234,6 +244,8 @@ mod tests {
             ("- x", "- x"),
             ("a -", "a -"),
             ("plain", "plain"),
+            ("a\u{2028}\u{2028}-\u{2028}b", "a – b"),
+            ("a\u{2028}\u{2014}\u{2014} –\u{2028}", "a – –\u{2028}"),
         ] {
             assert_eq!(replace_hyphens_with_en_dashes(text), replaced, "{text}");
         }

@@ -119,16 +119,19 @@ impl Piece {
         self.open_single_then_double();
         self.close_before_decades();
 
-        self.open_after_openers('\'', '‘');
-        self.close_single_inside_words();
-        self.close_single_at_word_ends();
-        self.replace_rest('\'', '‘');
-
-        self.open_after_openers('"', '“');
-        self.close_double_before_whitespace();
-        self.close_double_at_the_start();
-        self.close_double_after_solid_characters();
-        self.replace_rest('"', '“');
+        if self.characters.contains(&'\'') {
+            self.open_after_openers('\'', '‘');
+            self.close_single_inside_words();
+            self.close_single_at_word_ends();
+            self.replace_rest('\'', '‘');
+        }
+        if self.characters.contains(&'"') {
+            self.open_after_openers('"', '“');
+            self.close_double_before_whitespace();
+            self.close_double_at_the_start();
+            self.close_double_after_solid_characters();
+            self.replace_rest('"', '“');
+        }
     }
 
     /// Step 3.

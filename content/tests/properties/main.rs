@@ -11,3 +11,4 @@ mod placeholders;
 mod postal_addresses;
 mod spreadsheets;
 mod text_messages;
+mod workbooks;

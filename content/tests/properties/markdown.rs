@@ -5,7 +5,11 @@ use content::{
     letters::{Language, LetterTemplate},
     markdown,
     placeholders::Values,
+    text::{is_any_space, is_line_end},
 };
+
+/// The link at the foot of the e-mails.
+const UNSUBSCRIBE_LINK: &str = "https://example.org/u?x";
 
 /// All tags of the body of an e-mail: those of the renderer, and those that show a missing placeholder.
 const EMAIL_TAGS: &[&str] = &[
@@ -30,35 +34,61 @@ const LETTER_TAGS: &[&str] = &[
     "p", "h2", "div", "ul", "ol", "li", "br", "strong", "span", "svg", "path",
 ];
 
-/// Renders any text, unescaped, in every medium.
-pub(crate) fn promises_hold(text: &str) {
-    markdown::to_email_html(text);
-    markdown::to_plain_text(text);
-    markdown::to_preheader(text);
-    markdown::to_letter_html(text);
-    markdown::find_too_large_qr_code(text);
+/// Fills any e-mail with any values. Its plain text is text, whatever it was made of.
+pub(crate) fn plain_text_is_text(subject: &str, content: &str, values: &Values) {
+    markdown::to_plain_text(content);
+    let email = EmailTemplate::parse(subject, content);
+    let email = email.fill(values).with_unsubscribe_link(UNSUBSCRIBE_LINK);
+    let body = email.plain_body();
+    assert!(body.ends_with('\n'));
+    assert!(!body.starts_with(is_any_space) || body == "\n", "{body:?}");
+    // What stands in the content may take the link into it, as an HTML comment does, or a link without its end.
+    if !content.contains(['<', '[', '`', '~']) && values.is_empty() {
+        assert!(body.contains(UNSUBSCRIBE_LINK), "{body:?}");
+    }
+    assert!(!email.subject().contains(is_line_end));
+    email.is_message_empty();
+    assert_eq!(email.size_bytes(), email.content().len());
 }
 
-/// Fills any template with any values, as an e-mail and as a letter; no tag of theirs is left.
-pub(crate) fn people_write_no_tags(subject: &str, content: &str, values: &Values) {
-    let email = EmailTemplate::parse(subject, content);
-    let email = email
+/// Fills any e-mail with any values; no tag of theirs is in its HTML, and those that are there are closed in turn.
+pub(crate) fn people_write_no_tags_in_emails(subject: &str, content: &str, values: &Values) {
+    markdown::to_email_html(content);
+    markdown::to_preheader(content);
+    let template = EmailTemplate::parse(subject, content);
+    let email = template
         .fill(values)
-        .with_unsubscribe_link("https://example.org/u?x");
-    email.plain_body();
-    email.subject();
+        .with_unsubscribe_link(UNSUBSCRIBE_LINK);
+    let body = email.html_body();
     only_these_tags_are_in(&email.html_subject(), &["span"]);
-    only_these_tags_are_in(&email.html_body(), EMAIL_TAGS);
-    email.html_page(&Branding::default());
+    only_these_tags_are_in(&body, EMAIL_TAGS);
+    let preheader = email.preheader();
+    // The mark of a missing placeholder may be cut in two at its end; the page leaves such a tag out.
+    let whole_tags = preheader.rfind('>').map_or(0, |end| end + 1);
+    only_these_tags_are_in(&preheader[..whole_tags], &["span"]);
+    // The name of a missing placeholder may hold an empty line, and end a paragraph within its mark.
+    if template.missing(values).is_empty() && !body.contains("<span") {
+        tags_are_closed_in_turn(&body);
+    }
+    assert!(email.html_page(&Branding::default()).contains(&body));
+}
 
-    let letter = LetterTemplate::parse(subject, content)
+/// Fills any letter with any values, in both languages; no tag of theirs is in it.
+pub(crate) fn people_write_no_tags_in_letters(subject: &str, content: &str, values: &Values) {
+    markdown::to_letter_html(content);
+    markdown::find_too_large_qr_code(content);
+    let template = LetterTemplate::parse(subject, content)
         .with_contact_block(subject)
         .with_welsh(content, subject);
     for language in [Language::English, Language::Welsh] {
-        let letter = letter.fill_in(language, values);
+        let letter = template.fill_in(language, values);
+        let body = letter.html_body();
         only_these_tags_are_in(&letter.subject(), &["span"]);
-        only_these_tags_are_in(&letter.html_body(), LETTER_TAGS);
+        only_these_tags_are_in(&body, LETTER_TAGS);
         only_these_tags_are_in(&letter.contact_block(), &["span", "br"]);
+        if letter.missing().is_empty() && !body.contains("<span") {
+            tags_are_closed_in_turn(&body);
+        }
         letter.qr_code_error();
         letter.address_lines();
     }
@@ -71,6 +101,22 @@ fn only_these_tags_are_in(html: &str, tags: &[&str]) {
         let name = &tag[..name.unwrap_or(tag.len())];
         assert!(tags.contains(&name), "{name:?} is a tag in {html:?}");
     }
+}
+
+/// Each tag that is opened is closed, the last one first; `<hr>`, `<br>` and what ends in `/>` need no closing.
+fn tags_are_closed_in_turn(html: &str) {
+    let mut open = Vec::new();
+    for (place, _) in html.match_indices('<') {
+        let tag = &html[place + 1..];
+        let tag = &tag[..tag.find('>').expect("a tag has an end")];
+        let name = tag.split(' ').next().unwrap_or_default();
+        match name.strip_prefix('/') {
+            Some(closed) => assert_eq!(open.pop(), Some(closed), "in {html:?}"),
+            None if matches!(name, "hr" | "br") || tag.ends_with('/') => {}
+            None => open.push(name),
+        }
+    }
+    assert!(open.is_empty(), "{open:?} stay open in {html:?}");
 }
 
 #[cfg(test)]
@@ -92,8 +138,9 @@ mod tests {
             value in marks(20),
         ) {
             let values = [("a", json!(value)), ("b", json!([value, "yes"]))].into_iter().collect();
-            super::people_write_no_tags(&subject, &content, &values);
-            super::promises_hold(&value);
+            super::plain_text_is_text(&subject, &content, &values);
+            super::people_write_no_tags_in_emails(&subject, &content, &values);
+            super::people_write_no_tags_in_letters(&subject, &content, &values);
         }
     }
 }

@@ -312,6 +312,11 @@ fn postage(input: &Value) -> Result<Postage, String> {
 }
 
 fn with_offset(time: &ZonedDateTime) -> String {
-    let shown = time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z");
-    shown.to_string()
+    // Fractions have six digits in the files.
+    let format = if time.subsec_nanosecond() == 0 {
+        "%Y-%m-%dT%H:%M:%S%:z"
+    } else {
+        "%Y-%m-%dT%H:%M:%S%.6f%:z"
+    };
+    time.strftime(format).to_string()
 }

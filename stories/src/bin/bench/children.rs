@@ -10,7 +10,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{bare, databases::Ground, deliver, job};
+use crate::{bare, content, databases::Ground, deliver, job};
 
 /// The first argument of a child; nothing that a person would type.
 const MARK: &str = "__child";
@@ -26,6 +26,8 @@ pub(crate) enum Order {
     Job(job::Task),
     /// Hand over messages.
     Deliver(deliver::Task),
+    /// Check recipients or fill templates.
+    Content(content::Task),
 }
 
 /// The order that this process was given, if it is a child.

@@ -7,6 +7,7 @@
 mod accept;
 mod bare;
 mod children;
+mod content;
 mod databases;
 mod deliver;
 mod job;
@@ -62,6 +63,7 @@ async fn obey(order: Order) -> Result<()> {
         Order::Bare(task) => children::reply(&bare::insert(&task).await?),
         Order::Job(task) => children::reply(&job::send(&task).await?),
         Order::Deliver(task) => children::reply(&deliver::drain(&task).await?),
+        Order::Content(task) => children::reply(&content::work(&task)?),
     }
 }
 
@@ -75,12 +77,16 @@ async fn measure(options: Options) -> Result<()> {
                 Part::Accept => accept::measure(&options, &place, &mut results).await?,
                 Part::Job => job::measure(&options, &place, &mut results).await?,
                 Part::Deliver => deliver::measure(&options, &place, &mut results).await?,
-                Part::Start => {}
+                // No database matters to these.
+                Part::Start | Part::Content => {}
             }
         }
     }
     if options.parts().contains(&Part::Start) {
         start::measure(&mut results).await?;
+    }
+    if options.parts().contains(&Part::Content) {
+        content::measure(&results).await?;
     }
     Ok(())
 }

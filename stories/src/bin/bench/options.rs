@@ -51,6 +51,8 @@ pub(crate) enum Part {
     Deliver,
     /// From the start of the program to its first answer.
     Start,
+    /// What messages say and to whom, without anything around it.
+    Content,
 }
 
 /// Which databases.

@@ -27,6 +27,34 @@ const NAMES: [&str; 16] = [
 const DAYS: [&str; 5] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"];
 const BRANCHES: [&str; 4] = ["Riverside", "Old Town", "Hill Street", "Castle Green"];
 
+/// What people are told, as services write it.
+pub(crate) const TEXT_MESSAGE: &str =
+    "Dear ((name)), your appointment is on ((day)). Reply CHANGE if you cannot come.";
+/// The subject of the e-mail.
+pub(crate) const SUBJECT: &str = "Your appointment at ((branch)) on ((date))";
+/// And its content.
+pub(crate) const EMAIL: &str = "\
+Dear ((name)),
+
+# Your appointment
+
+Please come to **our ((branch)) branch** on ((date)).
+
+Bring with you:
+
+* your letter
+* proof of who you are - a passport, for example
+* your National Insurance number
+
+^ If you can't come, tell us the day before.
+
+[Change your appointment](https://www.example.org/change?at=((branch)))
+
+---
+
+Questions? Write to help@example.org or see https://www.example.org/help.
+";
+
 /// A person, by number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Person(pub(crate) u32);
@@ -88,6 +116,31 @@ pub(crate) fn write_spreadsheet(path: &Path, channel: Channel, rows: u32) -> io:
                 person.0
             )?,
             Channel::Email => writeln!(file, "{recipient},{name},{branch},{day}")?,
+        }
+    }
+    file.flush()
+}
+
+/// Writes a spreadsheet of five columns that fills [`TEXT_MESSAGE`] or [`EMAIL`].
+pub(crate) fn write_wide_spreadsheet(path: &Path, channel: Channel, rows: u32) -> io::Result<()> {
+    let mut file = io::BufWriter::new(std::fs::File::create(path)?);
+    writeln!(
+        file,
+        "{}",
+        match channel {
+            Channel::Sms => "phone number,name,day,street,reference",
+            Channel::Email => "email address,name,branch,date,reference",
+        }
+    )?;
+    for person in (0..rows).map(Person) {
+        let (recipient, name) = (person.recipient(channel), person.pick(&NAMES));
+        let (branch, day, number) = (person.pick(&BRANCHES), person.pick(&DAYS), person.0);
+        match channel {
+            Channel::Sms => writeln!(
+                file,
+                "{recipient},{name},{day},\"{number}, {branch} Road\",R-{number}"
+            )?,
+            Channel::Email => writeln!(file, "{recipient},{name},{branch},{day},R-{number}")?,
         }
     }
     file.flush()

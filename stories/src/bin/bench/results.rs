@@ -38,6 +38,19 @@ pub(crate) struct Measured {
     pub(crate) note: String,
 }
 
+/// A measurement of `content` alone, beside the published library's.
+#[derive(Debug, Serialize)]
+pub(crate) struct Compared {
+    pub(crate) part: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) per_second: f64,
+    /// The same by processor time: what one processor would do that had nothing else to do.
+    pub(crate) per_processor_second: f64,
+    pub(crate) published_per_second: f64,
+    pub(crate) seconds: f64,
+    pub(crate) peak_mib: f64,
+}
+
 /// How long callers waited, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[expect(
@@ -125,6 +138,29 @@ impl Results {
             );
         }
         println!("{}", line(measured));
+    }
+
+    /// Prints one beside the published rate.
+    pub(crate) fn compare(&self, compared: &Compared) {
+        if self.json {
+            println!(
+                "{}",
+                serde_json::to_string(compared).expect("texts and numbers are writable as JSON")
+            );
+            return;
+        }
+        println!(
+            "{:<9} {:<8} {:<40} {:>10.0}/s, {:>10.0}/s of its processor, {:>4.0} times the published {:.0}/s; {:.2} s, peak {:.0} MiB",
+            "-",
+            compared.part,
+            compared.what,
+            compared.per_second,
+            compared.per_processor_second,
+            compared.per_processor_second / compared.published_per_second,
+            compared.published_per_second,
+            compared.seconds,
+            compared.peak_mib
+        );
     }
 
     /// A result that is no rate of messages.

@@ -1,0 +1,114 @@
+//! What is tried on whatever bytes a fuzzer makes up.
+//!
+//! The promises are those of `content/tests/properties`, where proptest tries the same functions on what looks like
+//! real input. Here is what only fuzzing needs: how bytes become a text with values, and whether time grows with length.
+
+pub mod growth;
+pub mod input;
+
+#[path = "../../content/tests/properties/email_addresses.rs"]
+mod email_addresses;
+#[path = "../../content/tests/properties/html.rs"]
+mod html;
+#[path = "../../content/tests/properties/markdown.rs"]
+mod markdown;
+#[path = "../../content/tests/properties/phone_numbers.rs"]
+mod phone_numbers;
+#[path = "../../content/tests/properties/placeholders.rs"]
+mod placeholders;
+#[path = "../../content/tests/properties/postal_addresses.rs"]
+mod postal_addresses;
+#[path = "../../content/tests/properties/spreadsheets.rs"]
+mod spreadsheets;
+#[path = "../../content/tests/properties/text_messages.rs"]
+mod text_messages;
+#[path = "../../content/tests/properties/workbooks.rs"]
+mod workbooks;
+
+use content::spreadsheets::{Settings, Template};
+use input::Filled;
+
+/// Any text as a phone number.
+pub fn phone(text: &str) {
+    phone_numbers::promises_hold(text);
+}
+
+/// Any text as an e-mail address.
+pub fn email(text: &str) {
+    email_addresses::promises_hold(text);
+}
+
+/// Any text as a postal address, a postcode and a country.
+pub fn address(text: &str) {
+    postal_addresses::promises_hold(text);
+}
+
+/// Any text through escaping, links, typography and the small formatters.
+pub fn text(text: &str) {
+    html::promises_hold(text);
+}
+
+/// Any bytes as a CSV of recipients, whole and in pieces. The first byte chooses the template and the settings, the
+/// second the length of the pieces.
+pub fn spreadsheet(bytes: &[u8]) {
+    let [choice, chunk, csv @ ..] = bytes else {
+        return;
+    };
+    let template = match choice % 3 {
+        0 => Template::text_message("((name)) ((a??b)) ((c))", Some("S")),
+        1 => Template::email("((name))", "((a??b)) ((c))"),
+        _ => Template::letter("((name))", "((a??b))\n\nqr: ((c))"),
+    };
+    let mut settings = Settings::new(template);
+    if choice & 0x80 != 0 {
+        settings.max_rows = 2;
+    }
+    settings.phone_permissions.international = choice & 0x40 != 0;
+    settings.allow_international_letters = choice & 0x40 != 0;
+    spreadsheets::promises_hold(csv, &settings, usize::from(*chunk));
+}
+
+/// Any bytes as a file that somebody uploads. The first byte chooses its name.
+pub fn workbook(bytes: &[u8]) {
+    let [choice, file @ ..] = bytes else {
+        return;
+    };
+    let name = ["people.csv", "people.tsv", "people.xlsx", "people"][usize::from(choice % 4)];
+    workbooks::promises_hold(file, name);
+}
+
+/// Any text with any values.
+pub fn filled_text(bytes: &[u8]) {
+    if let Some(filled) = Filled::from_bytes(bytes) {
+        placeholders::promises_hold(filled.content, &filled.values);
+    }
+}
+
+/// Any text message with any prefix and values.
+pub fn text_message(bytes: &[u8]) {
+    if let Some(filled) = Filled::from_bytes(bytes) {
+        let prefix = Some(filled.subject).filter(|prefix| !prefix.is_empty());
+        text_messages::promises_hold(filled.content, &filled.values, prefix);
+    }
+}
+
+/// Any e-mail as plain text.
+pub fn markdown_plain(bytes: &[u8]) {
+    if let Some(filled) = Filled::from_bytes(bytes) {
+        markdown::plain_text_is_text(filled.subject, filled.content, &filled.values);
+    }
+}
+
+/// Any e-mail as HTML.
+pub fn markdown_html(bytes: &[u8]) {
+    if let Some(filled) = Filled::from_bytes(bytes) {
+        markdown::people_write_no_tags_in_emails(filled.subject, filled.content, &filled.values);
+    }
+}
+
+/// Any letter.
+pub fn markdown_letter(bytes: &[u8]) {
+    if let Some(filled) = Filled::from_bytes(bytes) {
+        markdown::people_write_no_tags_in_letters(filled.subject, filled.content, &filled.values);
+    }
+}

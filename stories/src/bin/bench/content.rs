@@ -1,0 +1,271 @@
+//! What messages say and to whom, without anything around it: `content` on one processor, against the rates of the
+//! Python library that the published service uses.
+
+use std::{
+    fs::File,
+    hint::black_box,
+    io::Read as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use content::{
+    email_addresses::EmailAddress,
+    emails::{Branding, EmailTemplate},
+    phone_numbers::{Permissions, PhoneNumber},
+    placeholders::Values,
+    postal_addresses::PostalAddress,
+    spreadsheets::{Checker, Settings, Template},
+    text_messages::TextMessageTemplate,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    children::{Order, have_done},
+    options::Channel,
+    people::{self, Person},
+    results::{Compared, Results, mib, per_second},
+    usage::Usage,
+};
+
+/// How long each check and each template is tried.
+const TRIED_FOR: Duration = Duration::from_secs(2);
+/// How many different texts and values are taken by turns.
+const PEOPLE: u32 = 1_000;
+/// As much of a file at a time as an upload brings.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// What is measured, in a process of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// Texts are read as numbers and checked against what a service may do.
+    Phones,
+    /// Texts are read as e-mail addresses.
+    Emails,
+    /// Texts are read as postal addresses in the United Kingdom.
+    Addresses,
+    /// A spreadsheet is read from its file and every row checked.
+    Spreadsheet {
+        file: PathBuf,
+        channel: Channel,
+        rows: u32,
+    },
+    /// A template that was parsed once is filled many times.
+    TextMessages,
+    /// The same, its subject and its body in plain text.
+    PlainEmails,
+    /// The same, the whole page.
+    HtmlEmails,
+}
+
+/// How it went.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Went {
+    count: u64,
+    took: Duration,
+    /// Processor time, which others on the machine do not lengthen.
+    worked: Duration,
+    usage: Usage,
+}
+
+pub(crate) async fn measure(results: &Results) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let spreadsheet = |channel, rows| spreadsheet(directory.path(), channel, rows);
+    // The rates beside them are those of the library on one core of a machine like ours.
+    for (what, task, published) in [
+        ("phone numbers", Task::Phones, 13_000.0),
+        ("e-mail addresses", Task::Emails, 237_000.0),
+        ("UK postal addresses", Task::Addresses, 21_000.0),
+        (
+            "spreadsheet of texts, 100,000 rows",
+            spreadsheet(Channel::Sms, 100_000)?,
+            6_200.0,
+        ),
+        (
+            "spreadsheet of texts, 1,000,000 rows",
+            spreadsheet(Channel::Sms, 1_000_000)?,
+            6_200.0,
+        ),
+        (
+            "spreadsheet of e-mails, 100,000 rows",
+            spreadsheet(Channel::Email, 100_000)?,
+            30_000.0,
+        ),
+        ("text messages filled", Task::TextMessages, 23_500.0),
+        ("e-mails filled, plain text", Task::PlainEmails, 3_440.0),
+        ("e-mails filled, HTML page", Task::HtmlEmails, 1_100.0),
+    ] {
+        let went: Went = have_done(&Order::Content(task)).await?;
+        results.compare(&Compared {
+            part: "content",
+            what,
+            per_second: per_second(went.count, went.took),
+            per_processor_second: per_second(went.count, went.worked),
+            published_per_second: published,
+            seconds: went.took.as_secs_f64(),
+            peak_mib: mib(went.usage.peak_kib),
+        });
+    }
+    Ok(())
+}
+
+fn spreadsheet(directory: &Path, channel: Channel, rows: u32) -> Result<Task> {
+    let file = directory.join(format!("{}-{rows}.csv", channel.as_str()));
+    people::write_wide_spreadsheet(&file, channel, rows)?;
+    Ok(Task::Spreadsheet {
+        file,
+        channel,
+        rows,
+    })
+}
+
+/// What the child does.
+pub(crate) fn work(task: &Task) -> Result<Went> {
+    let (count, took, worked) = match task {
+        Task::Phones => repeat(&texts(written_number), |text| {
+            let number = PhoneNumber::parse(text);
+            number.is_ok_and(|number| number.check(Permissions::default()).is_ok())
+        }),
+        Task::Emails => repeat(&texts(|person| person.recipient(Channel::Email)), |text| {
+            EmailAddress::parse(text).is_ok()
+        }),
+        Task::Addresses => repeat(&texts(written_address), |text| {
+            let address = PostalAddress::from_text(text, false);
+            black_box(address.normalised());
+            address.is_valid()
+        }),
+        Task::Spreadsheet {
+            file,
+            channel,
+            rows,
+        } => check(file, *channel, *rows),
+        Task::TextMessages => {
+            let template = TextMessageTemplate::parse(people::TEXT_MESSAGE);
+            repeat(&values(Channel::Sms), |values| {
+                template
+                    .fill(values, Some("Riverside Council"))
+                    .fragment_count()
+                    > 0
+            })
+        }
+        Task::PlainEmails => {
+            let template = EmailTemplate::parse(people::SUBJECT, people::EMAIL);
+            repeat(&values(Channel::Email), |values| {
+                let email = template.fill(values);
+                !black_box((email.subject(), email.plain_body()))
+                    .1
+                    .is_empty()
+            })
+        }
+        Task::HtmlEmails => {
+            let template = EmailTemplate::parse(people::SUBJECT, people::EMAIL);
+            let branding = Branding::default();
+            repeat(&values(Channel::Email), |values| {
+                !black_box(template.html_page(values, &branding)).is_empty()
+            })
+        }
+    }?;
+    Ok(Went {
+        count,
+        took,
+        worked,
+        usage: Usage::mine()?,
+    })
+}
+
+fn texts(of: impl Fn(Person) -> String) -> Vec<String> {
+    (0..PEOPLE).map(Person).map(of).collect()
+}
+
+fn values(channel: Channel) -> Vec<Values> {
+    (0..PEOPLE)
+        .map(|person| Values::from_json(&Person(person).personalisation(channel)))
+        .collect()
+}
+
+/// The ways in which people write their number.
+fn written_number(person: Person) -> String {
+    let number = person.recipient(Channel::Sms);
+    let (area, local) = number.split_at(5);
+    match person.0 % 4 {
+        0 => number,
+        1 => format!("{area} {local}"),
+        2 => format!("+44 {} {local}", &area[1..]),
+        _ => format!("({area}) {}-{}", &local[..3], &local[3..]),
+    }
+}
+
+fn written_address(person: Person) -> String {
+    let house = person.0;
+    format!(
+        "Ms A Example\n{house} Larkspur Way \nHexham,\nNorthumberland\nne{} {}qd\n",
+        1 + house % 9,
+        1 + house % 8
+    )
+}
+
+/// Takes what is given by turns, until it has been tried long enough. All of it must do.
+fn repeat<T>(given: &[T], does: impl Fn(&T) -> bool) -> Result<(u64, Duration, Duration)> {
+    let stopwatch = Stopwatch::start()?;
+    let mut count = 0;
+    while stopwatch.started.elapsed() < TRIED_FOR {
+        for one in given {
+            assert!(does(black_box(one)), "what is measured must succeed");
+        }
+        count += given.len() as u64;
+    }
+    let (took, worked) = stopwatch.read()?;
+    Ok((count, took, worked))
+}
+
+/// Time on the wall and of the processor.
+struct Stopwatch {
+    started: Instant,
+    worked: f64,
+}
+
+impl Stopwatch {
+    fn start() -> Result<Self> {
+        Ok(Self {
+            worked: Usage::mine()?.processor_seconds,
+            started: Instant::now(),
+        })
+    }
+
+    fn read(&self) -> Result<(Duration, Duration)> {
+        let took = self.started.elapsed();
+        let worked = Usage::mine()?.processor_seconds - self.worked;
+        Ok((took, Duration::from_secs_f64(worked.max(0.0))))
+    }
+}
+
+/// Reads a file as an upload is read: in pieces, and no more of it in memory.
+fn check(path: &Path, channel: Channel, rows: u32) -> Result<(u64, Duration, Duration)> {
+    let template = match channel {
+        Channel::Sms => Template::text_message(people::TEXT_MESSAGE, Some("Riverside Council")),
+        Channel::Email => Template::email(people::SUBJECT, people::EMAIL),
+    };
+    let mut settings = Settings::new(template);
+    let expected_rows = usize::try_from(rows)?;
+    settings.max_rows = expected_rows;
+    let stopwatch = Stopwatch::start()?;
+    let mut checker = Checker::new(settings);
+    let mut file = File::open(path)?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let read = file.read(&mut chunk)?;
+        if read == 0 {
+            break;
+        }
+        checker.push(&chunk[..read])?;
+    }
+    let report = checker.finish()?;
+    let (took, worked) = stopwatch.read()?;
+    ensure!(
+        report.is_valid() && report.rows() == expected_rows,
+        "the spreadsheet was not found valid: {:?}",
+        report.errors.first()
+    );
+    Ok((u64::from(rows), took, worked))
+}
