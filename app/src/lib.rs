@@ -90,6 +90,7 @@ pub struct Parts {
     pub(crate) rates: rates::Known,
     pub(crate) buckets: limits::Buckets,
     pub(crate) in_flight: idempotency::InFlight,
+    pub(crate) in_hand: deliver::InHand,
     pub(crate) spent: limits::Spent,
     pub(crate) document_tries: documents::Tries,
 }
@@ -144,6 +145,7 @@ impl App {
             rates: rates::Known::new(),
             buckets: limits::Buckets::default(),
             in_flight: idempotency::InFlight::default(),
+            in_hand: deliver::InHand::default(),
             settings,
             store,
             files,

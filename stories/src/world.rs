@@ -286,23 +286,37 @@ impl World {
 
     /// The front door of another process over the same database, with caches of its own.
     pub fn another_door(&self) -> Door {
+        Door::of(&self.another_process())
+    }
+
+    /// Another process over the same database, files and providers, with a memory of its own.
+    pub fn another_process(&self) -> App {
         let files = self.files();
-        let app = App::new(
-            app::Settings::default(),
+        App::new(
+            self.app.settings.clone(),
             Foundations {
                 store: self.app.store().clone(),
                 files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
                 providers: Providers {
-                    email: Vec::new(),
-                    sms: Vec::new(),
-                    letter: Vec::new(),
+                    email: vec![Weighted {
+                        provider: self.email.clone(),
+                        priority: 100,
+                    }],
+                    sms: vec![Weighted {
+                        provider: self.sms.clone(),
+                        priority: 100,
+                    }],
+                    letter: vec![Weighted {
+                        provider: self.letter.clone(),
+                        priority: 100,
+                    }],
+                    scanner: Some(self.scanner.clone()),
                     ..Providers::default()
                 },
                 clock: self.clock.clone(),
                 entropy: Arc::new(SeededEntropy::new(rand::rng().random_seed())),
             },
-        );
-        Door::of(&app)
+        )
     }
 
     /// Asks as an internal client.

@@ -7,6 +7,7 @@
 //! what a slow provider left over when the batch had used its time.
 
 mod email;
+mod in_hand;
 mod letter;
 pub(crate) mod sms;
 
@@ -22,6 +23,8 @@ use store::{
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
+pub(crate) use in_hand::InHand;
+
 use crate::{App, Tenant, receipts, tasks, tenants};
 
 /// How often a message is tried again (workers §7.1): four hours in all.
@@ -30,6 +33,8 @@ const MAX_RETRIES: u32 = 48;
 const RETRY_DELAY: Duration = Duration::from_mins(5);
 /// How long a batch holds its worker: what is left then waits for its service's next turn.
 const SLICE: Duration = Duration::from_secs(1);
+/// When to look again at messages that another worker has in hand.
+const ELSEWHERE_DELAY: Duration = Duration::from_secs(30);
 /// How long to wait when the store does not answer.
 const STORE_DELAY: Duration = Duration::from_secs(5);
 
@@ -87,13 +92,10 @@ async fn try_deliver(
     channel: Channel,
     ids: &[NotificationId],
 ) -> Result<End, DeliverError> {
-    let mut session = app.read().await?;
-    let waiting = match channel {
-        Channel::Letter => store::notifications::list_letters_waiting(&mut session, ids).await?,
-        _ => store::notifications::list_waiting(&mut session, ids).await?,
-    };
-    drop(session);
-    if waiting.is_empty() {
+    // In this order: what another worker has settled meanwhile does not wait any more.
+    let (claim, elsewhere) = app.in_hand.claim(ids);
+    let waiting = still_waiting(app, channel, &claim.ids).await?;
+    if waiting.is_empty() && elsewhere.is_empty() {
         return Ok(End::Reached);
     }
     let tenant = tenants::find(app, task.taken().service_id)
@@ -109,10 +111,25 @@ async fn try_deliver(
         tenant: &tenant,
         channel,
         started: app.clock.now(),
+        elsewhere,
     };
     let (steps, taken) = mpsc::unbounded_channel();
     let (recorded, ()) = futures::join!(batch.record(taken), batch.hand_over_all(waiting, steps));
     recorded
+}
+
+async fn still_waiting(
+    app: &App,
+    channel: Channel,
+    ids: &[NotificationId],
+) -> Result<Vec<Notification>, store::Error> {
+    let mut session = app.read().await?;
+    match channel {
+        Channel::Letter => store::notifications::list_letters_waiting(&mut session, ids).await,
+        Channel::Email | Channel::Sms => {
+            store::notifications::list_waiting(&mut session, ids).await
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +177,8 @@ struct Batch<'a> {
     tenant: &'a Tenant,
     channel: Channel,
     started: Timestamp,
+    /// Messages of the batch that another worker has in hand.
+    elsewhere: Vec<NotificationId>,
 }
 
 impl Batch<'_> {
@@ -217,6 +236,7 @@ impl Batch<'_> {
     /// Commits outcomes as they come; the last with the end of the task and the tasks that carry on.
     async fn record(&self, mut steps: mpsc::UnboundedReceiver<Step>) -> Result<End, DeliverError> {
         let (mut outcomes, mut rest) = (Vec::new(), Rest::default());
+        rest.elsewhere.clone_from(&self.elsewhere);
         loop {
             let mut came = Vec::new();
             let none_left = steps.recv_many(&mut came, 256).await == 0;
@@ -307,6 +327,7 @@ struct Rest {
     again: BTreeMap<Duration, Vec<NotificationId>>,
     reasons: BTreeMap<String, u32>,
     left: Vec<NotificationId>,
+    elsewhere: Vec<NotificationId>,
     abandoned: bool,
 }
 
@@ -351,7 +372,10 @@ impl Rest {
             .map(|(after, ids)| carry_on(ids, *after, taken.attempt + 1));
         let left =
             (!self.left.is_empty()).then(|| carry_on(&self.left, Duration::ZERO, taken.attempt));
-        again.chain(left).collect()
+        // If the other worker dies with them, somebody has to look at them.
+        let elsewhere = (!self.elsewhere.is_empty())
+            .then(|| carry_on(&self.elsewhere, ELSEWHERE_DELAY, taken.attempt));
+        again.chain(left).chain(elsewhere).collect()
     }
 }
 

@@ -246,11 +246,13 @@ async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_
     });
     gate.arrived.notified().await;
     world.advance(Duration::from_secs(31));
-    world.run_tasks().await;
+    let other = world.another_process();
+    let runner = other.runner(queue::Settings::default());
+    runner.drain(app::tasks::POOLS).await;
     assert_eq!(
         world.status_of(&council, &id).await,
         "sending",
-        "another worker has taken over"
+        "another process has taken over"
     );
     let before = world
         .get(&council.normal, &format!("/v2/notifications/{id}"))
@@ -339,5 +341,47 @@ async fn a_batch_whose_lease_ran_out_before_anybody_took_it_over_is_not_forgotte
 
     world.run_tasks().await;
     assert_eq!(world.sms.taken().len(), 20);
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_two_tasks_name_at_the_same_moment_is_handed_over_once() {
+    let world = Arc::new(World::new().await);
+    let council = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &council, "07700900123").await;
+    let now = domain::Clock::now(&*world.clock);
+    let doubled = queue::NewTask {
+        id: TaskId::mint(now, world.app.entropy()),
+        pool: "send-sms-tasks",
+        lane: Lane::Bulk,
+        service_id: council.id,
+        kind: "deliver_sms.v1",
+        payload: serde_json::json!({"ids": [id]}).to_string(),
+        attempt: 0,
+        ready_at: now,
+        created_at: now,
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    queue::Enqueue::enqueue(&mut tx, vec![doubled])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+
+    let gate = Arc::new(Gate::default());
+    world.sms.is(Mood::WaitsAt(gate.clone()));
+    let first = {
+        let world = world.clone();
+        tokio::spawn(async move { world.runner().work_one("send-sms-tasks").await })
+    };
+    gate.arrived.notified().await;
+    world.sms.is(Mood::Takes);
+    assert!(world.runner().work_one("send-sms-tasks").await);
+    assert_eq!(world.sms.taken().len(), 0, "it is in the first one's hands");
+    gate.open.notify_one();
+    assert!(first.await.unwrap());
+
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1);
     Arc::into_inner(world).unwrap().end().await;
 }
