@@ -351,6 +351,18 @@ pub const ROUTES: &[Route] = &[
         Callers::Internal,
     ),
     ("POST", "/service/{service}/spreadsheet", Callers::Internal),
+    ("GET", "/service/{service}/contact-list", Callers::Internal),
+    ("POST", "/service/{service}/contact-list", Callers::Internal),
+    (
+        "GET",
+        "/service/{service}/contact-list/{list}",
+        Callers::Internal,
+    ),
+    (
+        "DELETE",
+        "/service/{service}/contact-list/{list}",
+        Callers::Internal,
+    ),
     ("GET", "/service/{service}/job", Callers::Internal),
     ("POST", "/service/{service}/job", Callers::Internal),
     ("GET", "/service/{service}/job/{job}", Callers::Internal),
@@ -639,6 +651,16 @@ pub fn router(api: Api) -> Router {
         .route(
             "/service/{service}/spreadsheet",
             post(internal::spreadsheets::upload_spreadsheet),
+        )
+        .route(
+            "/service/{service}/contact-list",
+            get(internal::contact_lists::list_contact_lists)
+                .post(internal::contact_lists::create_contact_list),
+        )
+        .route(
+            "/service/{service}/contact-list/{list}",
+            get(internal::contact_lists::get_contact_list)
+                .delete(internal::contact_lists::archive_contact_list),
         )
         .route(
             "/service/{service}/job",

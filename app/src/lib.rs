@@ -8,6 +8,7 @@ mod admin_error;
 pub mod api_keys;
 mod audit;
 pub mod callbacks;
+pub mod contact_lists;
 pub mod deliver;
 pub mod demo;
 pub mod documents;

@@ -540,6 +540,7 @@ macro_rules! args_from_ids {
 args_from_ids!(
     ApiKeyId
     CallbackId
+    ContactListId
     DocumentId
     FolderId
     InboundNumberId
@@ -822,6 +823,7 @@ macro_rules! stored_ids {
 stored_ids!(
     ApiKeyId
     CallbackId
+    ContactListId
     DocumentId
     FolderId
     InboundNumberId

@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, Query, State},
     response::Response,
 };
-use domain::{JobId, Timestamp, UserId};
+use domain::{ContactListId, JobId, Timestamp, UserId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ struct Create {
     id: Option<JobId>,
     created_by: Option<UserId>,
     scheduled_for: Option<Timestamp>,
-    contact_list_id: Option<uuid::Uuid>,
+    contact_list_id: Option<ContactListId>,
 }
 
 /// `POST /service/<id>/job` (workers §4.4): the spreadsheet with this id is uploaded already.
@@ -96,6 +96,10 @@ fn refusal(error: CreateError) -> Problem {
         CreateError::TemplateArchived => (
             StatusCode::BAD_REQUEST,
             json!({"template": ["Template has been deleted"]}),
+        ),
+        CreateError::ContactListArchived => (
+            StatusCode::BAD_REQUEST,
+            json!({"contact_list_id": ["Contact list has been archived"]}),
         ),
         CreateError::InThePast => (StatusCode::BAD_REQUEST, json!("Date cannot be in the past")),
         CreateError::TooFarAhead => (

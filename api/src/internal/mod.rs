@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod callbacks;
+pub(crate) mod contact_lists;
 mod fields;
 pub(crate) mod folders;
 pub(crate) mod guests;
