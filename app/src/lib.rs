@@ -12,6 +12,7 @@ pub mod contact_lists;
 pub mod deliver;
 pub mod demo;
 pub mod documents;
+pub mod erasure;
 pub mod fixtures;
 pub mod folders;
 mod forgetting;

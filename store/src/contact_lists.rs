@@ -1,6 +1,7 @@
 //! Contact lists: spreadsheets that a service keeps to send to again. What people call contacts lies in `files`.
 
 use domain::{Channel, ContactListId, ServiceId, Timestamp, UserId};
+use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
@@ -78,6 +79,29 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Conta
             ),
             args![service, false],
         )
+        .await?
+        .iter()
+        .map(contact_list)
+        .collect()
+}
+
+/// Lists that are not archived, in the order of ids, after `after`, at most `count`; of one service or of all.
+pub async fn list_kept(
+    session: &mut Session,
+    service: Option<ServiceId>,
+    after: Uuid,
+    count: u32,
+) -> Result<Vec<ContactList>, Error> {
+    let mut args = args![after, count, false];
+    let of_one = service.map_or("", |service| {
+        args.extend(args![service]);
+        " AND service_id = $4"
+    });
+    let sql = format!(
+        "SELECT {COLUMNS} FROM contact_lists WHERE id > $1 AND archived = $3{of_one} ORDER BY id LIMIT $2"
+    );
+    session
+        .fetch_all(sql, args)
         .await?
         .iter()
         .map(contact_list)

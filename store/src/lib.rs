@@ -95,6 +95,12 @@ impl Store {
         self.db.kind()
     }
 
+    /// Leaves nothing of what was erased in a log beside the database; whether nobody was in the way. On PostgreSQL the
+    /// log is the server's.
+    pub async fn empty_log(&self) -> Result<bool, Error> {
+        self.db.empty_log().await
+    }
+
     /// Closes every connection, once those in use have come back.
     pub async fn close(&self) {
         self.db.close().await;

@@ -54,9 +54,8 @@ pub(crate) async fn upload_spreadsheet(
     };
     let checked = match list {
         Some(list) => {
-            // What is kept is CSV, whatever the list is called.
             let rows = contact_lists::read(&api.app, &list).await.map_err(unusable)?;
-            spreadsheets::upload(&api.app, upload, rows).await
+            spreadsheets::upload_again(&api.app, upload, rows).await
         }
         None => spreadsheets::upload(&api.app, upload, pieces(body)).await,
     }

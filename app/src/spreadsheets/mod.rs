@@ -164,6 +164,25 @@ pub async fn upload(
     upload: Upload,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Checked, UploadError> {
+    let name = upload.file_name.clone();
+    upload_as(app, upload, &name, body).await
+}
+
+/// The same for what was kept before and is CSV, whatever it is called.
+pub async fn upload_again(
+    app: &App,
+    upload: Upload,
+    body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+) -> Result<Checked, UploadError> {
+    upload_as(app, upload, "rows.csv", body).await
+}
+
+async fn upload_as(
+    app: &App,
+    upload: Upload,
+    name: &str,
+    body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+) -> Result<Checked, UploadError> {
     let tenant = tenants::find(app, upload.service)
         .await?
         .ok_or(UploadError::NoSuch("service"))?;
@@ -181,7 +200,7 @@ pub async fn upload(
     let id = JobId::mint(now, app.entropy());
     let mut intake =
         Intake::new(app, upload.keep.then(|| place_of(upload.service, id)), settings).await?;
-    match intake.take(app, &upload.file_name, body).await {
+    match intake.take(app, name, body).await {
         Ok(()) => {}
         Err(error) => {
             intake.give_up().await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use store::Vault;
 use stories::{SeededEntropy, World};
 
-fn contains(path: &Path, needle: &str) -> bool {
+pub(crate) fn contains(path: &Path, needle: &str) -> bool {
     if path.is_dir() {
         return std::fs::read_dir(path)
             .unwrap()
