@@ -373,6 +373,16 @@ pub const ROUTES: &[Route] = &[
     ),
     (
         "POST",
+        "/service/{service}/job/{job}/cancel-letter-job",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/notifications/{notification}/cancel",
+        Callers::Internal,
+    ),
+    (
+        "POST",
         "/service/{service}/job/{job}/pause",
         Callers::Internal,
     ),
@@ -670,6 +680,14 @@ pub fn router(api: Api) -> Router {
         .route(
             "/service/{service}/job/{job}/cancel",
             post(internal::jobs::cancel_job),
+        )
+        .route(
+            "/service/{service}/job/{job}/cancel-letter-job",
+            post(internal::jobs::cancel_letter_job),
+        )
+        .route(
+            "/service/{service}/notifications/{notification}/cancel",
+            post(internal::notifications::cancel_letter),
         )
         .route(
             "/service/{service}/job/{job}/pause",
