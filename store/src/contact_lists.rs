@@ -37,7 +37,9 @@ const COLUMNS: &str = "id, service_id, original_file_name, template_type, layout
 /// Keeps a new list.
 pub async fn insert(tx: &mut Tx, list: &ContactList) -> Result<(), Error> {
     tx.execute(
-        format!("INSERT INTO contact_lists ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
+        format!(
+            "INSERT INTO contact_lists ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        ),
         args![
             list.id,
             list.service_id,

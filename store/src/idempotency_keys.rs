@@ -140,9 +140,8 @@ pub async fn list_answers(
     count: u32,
 ) -> Result<Vec<KeptAnswer>, Error> {
     let nothing = (ServiceId::from(uuid::Uuid::nil()), Vec::new());
-    let (after_service, after_key) = after.map_or(nothing, |last| {
-        (last.service_id, last.key_hash.clone())
-    });
+    let (after_service, after_key) =
+        after.map_or(nothing, |last| (last.service_id, last.key_hash.clone()));
     let mut args = args![after_service, after_key, count];
     let of_one = service.map_or("", |service| {
         args.extend(args![service]);

@@ -2,7 +2,8 @@
 //! rows before it, so a job that stopped anywhere goes on where it was, with every row once.
 
 use domain::{
-    ApiKeyId, ContactListId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId, Timestamp, UserId,
+    ApiKeyId, ContactListId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId,
+    Timestamp, UserId,
 };
 use uuid::Uuid;
 

@@ -51,7 +51,9 @@ pub(crate) async fn create_contact_list(
 ) -> Result<Response, Problem> {
     let new = NewContactList {
         service: id(&service)?,
-        template_type: asked.template_type.ok_or_else(|| missing("template_type"))?,
+        template_type: asked
+            .template_type
+            .ok_or_else(|| missing("template_type"))?,
         file_name: asked
             .file_name
             .unwrap_or_else(|| "contact-list.csv".to_owned()),

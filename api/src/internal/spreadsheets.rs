@@ -39,7 +39,11 @@ pub(crate) async fn upload_spreadsheet(
 ) -> Result<Response, Problem> {
     let service: ServiceId = id(&service)?;
     let list = match asked.contact_list_id {
-        Some(list) => Some(contact_lists::find(&api.app, service, list).await.map_err(unusable)?),
+        Some(list) => Some(
+            contact_lists::find(&api.app, service, list)
+                .await
+                .map_err(unusable)?,
+        ),
         None => None,
     };
     let upload = Upload {
@@ -54,7 +58,9 @@ pub(crate) async fn upload_spreadsheet(
     };
     let checked = match list {
         Some(list) => {
-            let rows = contact_lists::read(&api.app, &list).await.map_err(unusable)?;
+            let rows = contact_lists::read(&api.app, &list)
+                .await
+                .map_err(unusable)?;
             spreadsheets::upload_again(&api.app, upload, rows).await
         }
         None => spreadsheets::upload(&api.app, upload, pieces(body)).await,

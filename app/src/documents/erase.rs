@@ -32,12 +32,14 @@ pub(crate) async fn remove_behind(
     id: DocumentId,
     key: &LinkKey,
 ) -> Result<bool, Fault> {
-    let found =
-        store::documents::find(&mut app.read().await?, id, app.clock.now()).await?;
+    let found = store::documents::find(&mut app.read().await?, id, app.clock.now()).await?;
     let Some(document) = found.filter(|document| document.service_id == service) else {
         return Ok(false);
     };
-    match key.vault(&app.entropy).open(&facts_of(id), &document.sealed) {
+    match key
+        .vault(&app.entropy)
+        .open(&facts_of(id), &document.sealed)
+    {
         Ok(_) => {}
         Err(VaultError::Tampered) => return Ok(false),
         Err(fault) => return Err(store::Error::from(fault).into()),

@@ -18,13 +18,9 @@ impl Erasure<'_> {
         let (app, mut after) = (self.app, None::<KeptAnswer>);
         loop {
             let mut session = app.read().await?;
-            let page = idempotency_keys::list_answers(
-                &mut session,
-                self.service,
-                after.as_ref(),
-                AT_ONCE,
-            )
-            .await?;
+            let page =
+                idempotency_keys::list_answers(&mut session, self.service, after.as_ref(), AT_ONCE)
+                    .await?;
             drop(session);
             let Some(last) = page.last() else {
                 return Ok(());
@@ -34,10 +30,7 @@ impl Erasure<'_> {
         }
     }
 
-    async fn empty_those_of_the_erased(
-        &mut self,
-        page: Vec<KeptAnswer>,
-    ) -> Result<(), EraseError> {
+    async fn empty_those_of_the_erased(&mut self, page: Vec<KeptAnswer>) -> Result<(), EraseError> {
         let mut answers = Vec::new();
         for kept in page {
             if let Some((id, answer)) = self.open(&kept)? {

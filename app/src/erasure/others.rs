@@ -23,14 +23,9 @@ impl Erasure<'_> {
         loop {
             let mut session = app.read().await?;
             let vault = app.store.vault();
-            let page = store::inbound_sms::list_writers(
-                &mut session,
-                vault,
-                self.service,
-                after,
-                AT_ONCE,
-            )
-            .await?;
+            let page =
+                store::inbound_sms::list_writers(&mut session, vault, self.service, after, AT_ONCE)
+                    .await?;
             drop(session);
             let Some((_, last, _)) = page.last() else {
                 return Ok(());
@@ -68,8 +63,7 @@ impl Erasure<'_> {
             for (service, id, address) in page {
                 if self.recipient.is(address.reveal()) {
                     let mut tx = self.write().await?;
-                    let removed =
-                        store::unsubscribe_requests::remove(&mut tx, service, id).await?;
+                    let removed = store::unsubscribe_requests::remove(&mut tx, service, id).await?;
                     tx.commit().await?;
                     self.report.unsubscribe_requests += u64::from(removed);
                 }
@@ -79,8 +73,7 @@ impl Erasure<'_> {
 
     async fn erase_guests(&mut self) -> Result<(), EraseError> {
         let app = self.app;
-        let guests =
-            store::guests::list_of_all(&mut app.read().await?, self.service).await?;
+        let guests = store::guests::list_of_all(&mut app.read().await?, self.service).await?;
         let mut touched = BTreeSet::new();
         for (service, kind, guest) in guests {
             if self.recipient.is(&guest) {

@@ -29,7 +29,8 @@ pub(super) async fn count(
 ) -> Result<u64, OpenError> {
     let mut found = 0;
     walk(app, file, async |row, layout| {
-        found += u64::from(row.is_some_and(|(index, record)| is_of(layout, index, record, recipient)));
+        found +=
+            u64::from(row.is_some_and(|(index, record)| is_of(layout, index, record, recipient)));
         Ok(())
     })
     .await?;
@@ -65,7 +66,11 @@ async fn write_all(
     let mut reader = Reader::open(app, file).await?;
     let mut index = None;
     while reader.fill().await? {
-        while let Some(record) = reader.records.next_record().map_err(|_| OpenError::Damaged)? {
+        while let Some(record) = reader
+            .records
+            .next_record()
+            .map_err(|_| OpenError::Damaged)?
+        {
             line.clear();
             match index {
                 Some(number) if is_of(&reader.layout, number, record, recipient) => {
@@ -89,7 +94,11 @@ async fn walk(
     let mut reader = Reader::open(app, file).await?;
     let mut index = None;
     while reader.fill().await? {
-        while let Some(record) = reader.records.next_record().map_err(|_| OpenError::Damaged)? {
+        while let Some(record) = reader
+            .records
+            .next_record()
+            .map_err(|_| OpenError::Damaged)?
+        {
             each(index.map(|number| (number, record)), &reader.layout).await?;
             index = Some(index.map_or(0, |number| number + 1));
         }
@@ -109,7 +118,9 @@ impl Reader<()> {
         app: &App,
         file: &SheetFile,
     ) -> Result<
-        Reader<impl futures::Stream<Item = Result<bytes::Bytes, files::Error>> + Send + Unpin + use<>>,
+        Reader<
+            impl futures::Stream<Item = Result<bytes::Bytes, files::Error>> + Send + Unpin + use<>,
+        >,
         OpenError,
     > {
         let layout = serde_json::from_str(&file.layout).map_err(|_| OpenError::Damaged)?;

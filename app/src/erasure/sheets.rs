@@ -83,8 +83,7 @@ impl Erasure<'_> {
     async fn may_write(&mut self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
         let (app, service, id) = (self.app, sheet.service_id, sheet.id);
         let job = store::jobs::find(&mut app.read().await?, service, id).await?;
-        let is_under_way =
-            |status| matches!(status, JobStatus::Pending | JobStatus::InProgress);
+        let is_under_way = |status| matches!(status, JobStatus::Pending | JobStatus::InProgress);
         if job.is_some_and(|job| is_under_way(job.status)) {
             match jobs::pause(app, service, id).await {
                 Ok(_) => {

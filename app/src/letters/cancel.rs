@@ -2,8 +2,13 @@
 //! the print run has taken cannot be cancelled, and a cancelled one cannot be printed.
 
 use content::letter_timings::{from_london, to_london};
-use domain::{Allowance, Channel, KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp};
-use jiff::{ToSpan as _, civil::{Date, Time}};
+use domain::{
+    Allowance, Channel, KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp,
+};
+use jiff::{
+    ToSpan as _,
+    civil::{Date, Time},
+};
 use store::notifications::{Notification, Outcome};
 
 use crate::App;
@@ -66,7 +71,11 @@ pub(crate) fn printing_started(created_at: Timestamp, now: Timestamp) -> Option<
         return None;
     }
     let is_today = to_london(now).date() == day;
-    Some(if is_today { PrintDay::Today } else { PrintDay::On(day) })
+    Some(if is_today {
+        PrintDay::Today
+    } else {
+        PrintDay::On(day)
+    })
 }
 
 /// Cancels a letter; what it spent of today is given back.
@@ -118,7 +127,11 @@ mod tests {
         for (created, now, said) in [
             ("2026-02-04T09:00:00Z", "2026-02-04T17:29:59.999999Z", ""),
             ("2026-02-04T09:00:00Z", "2026-02-04T17:30:00Z", "today"),
-            ("2026-02-04T17:29:59Z", "2026-02-05T09:00:00Z", "on 4 February"),
+            (
+                "2026-02-04T17:29:59Z",
+                "2026-02-05T09:00:00Z",
+                "on 4 February",
+            ),
             ("2026-02-04T17:30:00Z", "2026-02-05T17:29:59Z", ""),
             ("2026-02-04T17:30:00Z", "2026-02-05T17:30:00Z", "today"),
             ("2026-07-04T16:29:00Z", "2026-07-04T16:30:00Z", "today"),

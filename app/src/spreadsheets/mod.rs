@@ -20,9 +20,7 @@ use store::spreadsheets::Spreadsheet;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::{
-    App, OpenError, Prepared, Tenant, limits, sealed_files::Sealer, templates, tenants,
-};
+use crate::{App, OpenError, Prepared, Tenant, limits, sealed_files::Sealer, templates, tenants};
 
 /// How many bad cells a report names.
 pub(crate) const ERRORS_SHOWN: usize = 10_000;
@@ -198,8 +196,12 @@ async fn upload_as(
     let settings = settings(app, &tenant, &prepared, sending).await?;
 
     let id = JobId::mint(now, app.entropy());
-    let mut intake =
-        Intake::new(app, upload.keep.then(|| place_of(upload.service, id)), settings).await?;
+    let mut intake = Intake::new(
+        app,
+        upload.keep.then(|| place_of(upload.service, id)),
+        settings,
+    )
+    .await?;
     match intake.take(app, name, body).await {
         Ok(()) => {}
         Err(error) => {

@@ -101,10 +101,22 @@ fn print(place: &Place, report: &Report) {
         ("cancelled", report.cancelled, "messages that waited"),
         ("documents", report.documents, "files by e-mail"),
         ("inbound_sms", report.received_texts, "received texts"),
-        ("unsubscribe_requests", report.unsubscribe_requests, "unsubscribe requests"),
+        (
+            "unsubscribe_requests",
+            report.unsubscribe_requests,
+            "unsubscribe requests",
+        ),
         ("guest_list", report.guests, "places on guest lists"),
-        ("spreadsheets", report.spreadsheets, "spreadsheets written anew"),
-        ("contact_lists", report.contact_lists, "contact lists written anew"),
+        (
+            "spreadsheets",
+            report.spreadsheets,
+            "spreadsheets written anew",
+        ),
+        (
+            "contact_lists",
+            report.contact_lists,
+            "contact lists written anew",
+        ),
         ("rows", report.rows, "rows in these"),
         ("idempotency_keys", report.answers, "kept answers"),
     ];
@@ -128,7 +140,9 @@ fn print(place: &Place, report: &Report) {
             count(report.team_members, "team member")
         ));
     }
-    say("What providers, backups and, where there is one, the development sink have is not erased by this.");
+    say(
+        "What providers, backups and, where there is one, the development sink have is not erased by this.",
+    );
 }
 
 fn complain_of_the_rest(report: &Report) -> anyhow::Result<()> {

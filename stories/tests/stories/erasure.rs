@@ -42,7 +42,10 @@ async fn what_was_sent_to_a_number_is_erased_and_what_waits_is_cancelled() {
         let message = shown(&world, &council, id).await;
         assert_eq!(message["status"], status);
         assert_eq!(message["phone_number"], "");
-        assert!(!message["body"].as_str().unwrap().contains("Ada"), "{message}");
+        assert!(
+            !message["body"].as_str().unwrap().contains("Ada"),
+            "{message}"
+        );
     }
     let other = shown(&world, &council, &others).await;
     assert_eq!(other["phone_number"], "07700900124");
@@ -116,13 +119,21 @@ async fn a_job_that_has_not_begun_adds_up_without_the_erased_rows() {
     let report = erase(&world, "07700900123").await;
     assert_eq!((report.spreadsheets, report.rows), (1, 2));
     world.run_tasks().await;
-    let to: Vec<_> = world.sms.taken().iter().map(|one| one.content.clone()).collect();
+    let to: Vec<_> = world
+        .sms
+        .taken()
+        .iter()
+        .map(|one| one.content.clone())
+        .collect();
     assert_eq!(to.len(), 2, "{to:?}");
     assert!(to.iter().any(|text| text.contains("Ada \"A\"")), "{to:?}");
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "finished", "{status}");
     let failed = json!({"status": "validation-failed", "count": 2});
-    assert!(status["statistics"].as_array().unwrap().contains(&failed), "{status}");
+    assert!(
+        status["statistics"].as_array().unwrap().contains(&failed),
+        "{status}"
+    );
     assert_eq!(erase(&world, "07700900123").await, Report::default());
     world.end().await;
 }
@@ -137,7 +148,12 @@ async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
     world.job(council.id, council.sms, PEOPLE).await;
     world.run_tasks().await;
     let report = erase(&world, "07700900123").await;
-    let found = (report.spreadsheets, report.contact_lists, report.rows, report.notifications);
+    let found = (
+        report.spreadsheets,
+        report.contact_lists,
+        report.rows,
+        report.notifications,
+    );
     assert_eq!(found, (1, 1, 4, 2));
     assert_eq!(erase(&world, "07700900123").await, Report::default());
 
@@ -182,14 +198,18 @@ async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
     let mut tx = world.app.store().write().await.unwrap();
     for from in ["447700900123", "447700900124"] {
         let text = received(from);
-        store::inbound_sms::insert(&mut tx, vault, &text).await.unwrap();
+        store::inbound_sms::insert(&mut tx, vault, &text)
+            .await
+            .unwrap();
     }
     store::unsubscribe_requests::insert(&mut tx, vault, &wish)
         .await
         .unwrap();
     tx.commit().await.unwrap();
     for guest in ["07700 900123", "Ada@Example.com", "07700900124"] {
-        app::guests::add(&world.app, council.id, guest).await.unwrap();
+        app::guests::add(&world.app, council.id, guest)
+            .await
+            .unwrap();
     }
     app::services::add_member(&world.app, council.id, "Ada", "ada@example.com", None)
         .await
@@ -207,7 +227,10 @@ async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
     let texts = world
         .get(&council.normal, "/v2/received-text-messages")
         .await;
-    let texts = texts.json["received_text_messages"].as_array().unwrap().clone();
+    let texts = texts.json["received_text_messages"]
+        .as_array()
+        .unwrap()
+        .clone();
     assert_eq!(texts.len(), 1);
     world.end().await;
 }
@@ -223,7 +246,10 @@ async fn a_kept_answer_says_nothing_more_and_still_sends_nothing_twice() {
     .to_string();
     let ask = async || {
         let token = world.token(&council.id.to_string(), &council.normal.secret);
-        let headers = [("authorization", token.as_str()), ("idempotency-key", "k-1")];
+        let headers = [
+            ("authorization", token.as_str()),
+            ("idempotency-key", "k-1"),
+        ];
         let path = "/v2/notifications/sms";
         world.ask_with("POST", path, &headers, body.clone()).await
     };
@@ -232,7 +258,10 @@ async fn a_kept_answer_says_nothing_more_and_still_sends_nothing_twice() {
     world.run_tasks().await;
     assert_eq!(erase(&world, "07700900123").await.answers, 1);
     let again = ask().await;
-    assert_eq!((again.status, &again.json["id"]), (first.status, &first.json["id"]));
+    assert_eq!(
+        (again.status, &again.json["id"]),
+        (first.status, &first.json["id"])
+    );
     assert_eq!(again.headers["idempotent-replay"], "true");
     assert!(!again.text.contains("Grace"), "{}", again.text);
     world.run_tasks().await;
@@ -254,5 +283,48 @@ async fn nothing_of_an_erased_guest_is_left_in_the_embedded_database() {
     assert!(crate::secrecy::contains(&directory, "grace.hopper"));
     assert_eq!(erase(&world, "grace.hopper@example.com").await.guests, 1);
     assert!(!crate::secrecy::contains(&directory, "grace.hopper"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
+    let world = World::like(|settings, _| settings.job_rows_at_once = 1).await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, PEOPLE).await;
+    // A worker has the job in hand.
+    let now = world.clock.now();
+    let mut tx = world.app.store().write().await.unwrap();
+    let (pool, lane, token) = ("job-tasks", domain::Lane::Normal, council.id.as_uuid());
+    let time = std::time::Duration::from_secs(60);
+    let taken = store::tasks::take(&mut tx, pool, lane, council.id, token, now, time, 1)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(taken.len(), 1);
+
+    let recipient = Recipient::parse("07700900123").unwrap();
+    let mut erasure = Erasure::new(&world.app, recipient, None);
+    assert!(!erasure.go_on().await.unwrap());
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "paused");
+    assert!(!erasure.go_on().await.unwrap(), "it is still there");
+    let mut tx = world.app.store().write().await.unwrap();
+    assert!(
+        store::tasks::finish(&mut tx, taken[0].id, token)
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+    assert!(erasure.go_on().await.unwrap());
+    assert_eq!(
+        (erasure.report().spreadsheets, erasure.report().rows),
+        (1, 2)
+    );
+    world.run_tasks().await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "finished"
+    );
+    assert_eq!(world.sms.taken().len(), 2);
     world.end().await;
 }
