@@ -351,12 +351,34 @@ pub const ROUTES: &[Route] = &[
         Callers::Internal,
     ),
     ("POST", "/service/{service}/spreadsheet", Callers::Internal),
+    ("GET", "/service/{service}/contact-list", Callers::Internal),
+    ("POST", "/service/{service}/contact-list", Callers::Internal),
+    (
+        "GET",
+        "/service/{service}/contact-list/{list}",
+        Callers::Internal,
+    ),
+    (
+        "DELETE",
+        "/service/{service}/contact-list/{list}",
+        Callers::Internal,
+    ),
     ("GET", "/service/{service}/job", Callers::Internal),
     ("POST", "/service/{service}/job", Callers::Internal),
     ("GET", "/service/{service}/job/{job}", Callers::Internal),
     (
         "POST",
         "/service/{service}/job/{job}/cancel",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/job/{job}/cancel-letter-job",
+        Callers::Internal,
+    ),
+    (
+        "POST",
+        "/service/{service}/notifications/{notification}/cancel",
         Callers::Internal,
     ),
     (
@@ -641,6 +663,16 @@ pub fn router(api: Api) -> Router {
             post(internal::spreadsheets::upload_spreadsheet),
         )
         .route(
+            "/service/{service}/contact-list",
+            get(internal::contact_lists::list_contact_lists)
+                .post(internal::contact_lists::create_contact_list),
+        )
+        .route(
+            "/service/{service}/contact-list/{list}",
+            get(internal::contact_lists::get_contact_list)
+                .delete(internal::contact_lists::archive_contact_list),
+        )
+        .route(
             "/service/{service}/job",
             get(internal::jobs::list_jobs).post(internal::jobs::create_job),
         )
@@ -648,6 +680,14 @@ pub fn router(api: Api) -> Router {
         .route(
             "/service/{service}/job/{job}/cancel",
             post(internal::jobs::cancel_job),
+        )
+        .route(
+            "/service/{service}/job/{job}/cancel-letter-job",
+            post(internal::jobs::cancel_letter_job),
+        )
+        .route(
+            "/service/{service}/notifications/{notification}/cancel",
+            post(internal::notifications::cancel_letter),
         )
         .route(
             "/service/{service}/job/{job}/pause",

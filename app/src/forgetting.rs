@@ -1,6 +1,6 @@
 //! Forgetting in time (workers §14): messages become a line of history without anything personal; files of old jobs and
-//! of uploads that became no job, received texts and old counters go. A service may keep its messages for longer or
-//! shorter than the standard seven days, by channel.
+//! of uploads that became no job, received texts, wishes to hear no more and old counters go. A service may keep its
+//! messages for longer or shorter than the standard seven days, by channel.
 //!
 //! Everything is done in small transactions and by looking at what is there, so that a run may stop anywhere and be done
 //! twice. Files go before the rows that name them: no row disappears while its file remains. On PostgreSQL a day whose
@@ -18,6 +18,8 @@ use crate::{App, local_days, spreadsheets, tasks};
 
 /// For how many days messages are kept unless the service says otherwise.
 const STANDARD_DAYS: u32 = 7;
+/// For how many days a recipient's wish to hear no more waits for its service.
+const OPEN_REQUESTS_DAYS: u32 = 90;
 /// How many messages share a transaction.
 const AT_ONCE: u32 = 2000;
 /// How many files are removed between two looks.
@@ -197,6 +199,70 @@ async fn remove_pages(
     for letter in letters {
         let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
         app.files.remove(&key).await?;
+    }
+    Ok(())
+}
+
+/// Forgets received texts whose time is over (workers §14.2): who wrote them and what they say; a line of history stays.
+pub(crate) async fn delete_received_texts(app: &App, task: &Task) -> Verdict {
+    verdict("delete-inbound-sms", forget_received_texts(app, task).await)
+}
+
+async fn forget_received_texts(app: &App, task: &Task) -> Result<(), RetentionError> {
+    let rules = Rules::read(app).await?;
+    let mut session = app.read().await?;
+    let with_number = store::inbound_sms::list_with_number(&mut session).await?;
+    let services = store::services::list_ids(&mut session).await?;
+    drop(session);
+    for service in services {
+        // A service that has given its number back has no retention of its own for what came to it.
+        let days = if with_number.contains(&service) {
+            rules.days(service, Channel::Sms)
+        } else {
+            STANDARD_DAYS
+        };
+        let before = local_days::midnight_days_ago(app, days);
+        let mut forgotten = 0;
+        while !task.is_asked_to_stop() {
+            let mut session = app.read().await?;
+            let ids =
+                store::inbound_sms::list_expired(&mut session, service, before, AT_ONCE).await?;
+            drop(session);
+            if ids.is_empty() {
+                break;
+            }
+            let mut tx = app.write().await?;
+            forgotten += store::inbound_sms::forget(&mut tx, service, &ids).await?;
+            tx.commit().await?;
+        }
+        if forgotten > 0 {
+            info!(service.id = %service, "forgot {forgotten} received texts from before {before}");
+        }
+    }
+    Ok(())
+}
+
+/// Forgets recipients' wishes to hear no more (workers §16): those that their service has seen to after a week, the
+/// others after ninety days.
+pub(crate) async fn delete_unsubscribe_requests(app: &App, task: &Task) -> Verdict {
+    verdict(
+        "archive-unsubscribe-requests",
+        forget_unsubscribe_requests(app, task).await,
+    )
+}
+
+async fn forget_unsubscribe_requests(app: &App, task: &Task) -> Result<(), RetentionError> {
+    let processed = local_days::midnight_days_ago(app, STANDARD_DAYS);
+    let open = local_days::midnight_days_ago(app, OPEN_REQUESTS_DAYS);
+    while !task.is_asked_to_stop() {
+        let mut tx = app.write().await?;
+        let removed =
+            store::unsubscribe_requests::remove_old(&mut tx, processed, open, AT_ONCE).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            break;
+        }
+        info!("forgot {removed} unsubscribe requests");
     }
     Ok(())
 }

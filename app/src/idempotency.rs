@@ -163,7 +163,7 @@ async fn find(
 }
 
 /// What a sealed answer belongs to.
-fn owner(service: ServiceId, key: &Hash) -> Vec<u8> {
+pub(crate) fn owner(service: ServiceId, key: &[u8]) -> Vec<u8> {
     [service.as_uuid().as_bytes().as_slice(), key].concat()
 }
 

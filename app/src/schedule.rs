@@ -69,6 +69,8 @@ const TABLE: &[Entry] = &[
     every(15, tasks::REMOVE_IDEMPOTENCY_KEYS),
     every(60, tasks::PREPARE_PARTITIONS),
     daily(0, 5, tasks::TIMEOUT_SENDING),
+    daily(0, 5, tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS),
+    daily(1, 40, tasks::DELETE_INBOUND_SMS),
     daily(3, 0, tasks::DELETE_OLD_NOTIFICATIONS),
     daily(4, 0, tasks::REMOVE_JOB_FILES),
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),

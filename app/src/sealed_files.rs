@@ -57,6 +57,56 @@ pub(crate) async fn find(
     Ok(Some(bytes.freeze()))
 }
 
+/// What became of sealing a file anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SealedAnew {
+    /// It was written anew, with the newest key.
+    Yes,
+    /// The newest key sealed it.
+    NotNecessary,
+    /// It is not there.
+    Missing,
+}
+
+/// Seals a file with the newest key if an older one sealed any of it: read and written a frame at a time, and replaced
+/// whole, so that whoever reads it meanwhile reads the old one to its end.
+pub(crate) async fn seal_anew(
+    files: &Files,
+    vault: &Vault,
+    key: &Key,
+    owner: Uuid,
+) -> Result<SealedAnew, OpenError> {
+    let source = match files.read(key).await {
+        Ok(source) => source,
+        Err(files::Error::Missing(_)) => return Ok(SealedAnew::Missing),
+        Err(fault) => return Err(fault.into()),
+    };
+    let mut frames = Opener::new(source, vault.clone(), owner);
+    let newest = Some(vault.newest_key());
+    loop {
+        match frames.next_frame().await? {
+            None => return Ok(SealedAnew::NotNecessary),
+            Some(frame) if Vault::key_of(&frame) != newest => break,
+            Some(_) => {}
+        }
+    }
+    let mut opener = Opener::new(files.read(key).await?, vault.clone(), owner);
+    let mut sealer = Sealer::new(files.begin(key).await?, vault.clone(), owner);
+    loop {
+        let piece = match opener.next().await {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(error) => {
+                sealer.give_up().await;
+                return Err(error);
+            }
+        };
+        sealer.write(&piece).await?;
+    }
+    sealer.finish().await?;
+    Ok(SealedAnew::Yes)
+}
+
 /// Writes a sealed file.
 #[derive(Debug)]
 pub(crate) struct Sealer {

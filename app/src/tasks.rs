@@ -44,6 +44,10 @@ const DELETE_NOTIFICATIONS: &str = "delete-notifications-for-service-and-type.v1
 /// Fired by the clock.
 pub(crate) const REMOVE_JOB_FILES: &str = "remove_sms_email_jobs.v1";
 /// Fired by the clock.
+pub(crate) const DELETE_INBOUND_SMS: &str = "delete-inbound-sms.v1";
+/// Fired by the clock.
+pub(crate) const ARCHIVE_UNSUBSCRIBE_REQUESTS: &str = "archive-unsubscribe-requests.v1";
+/// Fired by the clock.
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
 /// Fired by the clock.
 pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
@@ -399,6 +403,10 @@ impl Work for App {
                 .await
             }
             REMOVE_JOB_FILES => forgetting::remove_job_files(self, task).await,
+            DELETE_INBOUND_SMS => forgetting::delete_received_texts(self, task).await,
+            ARCHIVE_UNSUBSCRIBE_REQUESTS => {
+                forgetting::delete_unsubscribe_requests(self, task).await
+            }
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
             REMOVE_IDEMPOTENCY_KEYS => idempotency::remove_forgotten(self).await,

@@ -49,6 +49,9 @@ pub(crate) fn url(
     contents: &Contents,
     template: &Prepared,
 ) -> Option<String> {
+    if contents.is_erased() {
+        return None;
+    }
     if let Some(url) = &contents.unsubscribe_url {
         return Some(url.clone());
     }

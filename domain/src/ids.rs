@@ -228,6 +228,10 @@ id!(
     /// A service's own retention of a type of message.
     RetentionId
 );
+id!(
+    /// A spreadsheet that a service keeps to send to again.
+    ContactListId
+);
 
 /// What the ids of a job's rows are a function of. All three are fixed when the job is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,10 +20,10 @@ pub use callback::CallbackKind;
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use ids::{
-    ApiKeyId, CallbackId, DocumentId, FolderId, InboundNumberId, InboundSmsId, JobId, JobOrigin,
-    LetterContactId, NotAnId, NotificationId, OrganisationId, ReplyToId, RetentionId, ServiceId,
-    SmsSenderId, TaskId, TemplateFileId, TemplateId, UnsubscribeRequestId, UserId, day_bounds,
-    mint, minted_at, parse_uuid,
+    ApiKeyId, CallbackId, ContactListId, DocumentId, FolderId, InboundNumberId, InboundSmsId,
+    JobId, JobOrigin, LetterContactId, NotAnId, NotificationId, OrganisationId, ReplyToId,
+    RetentionId, ServiceId, SmsSenderId, TaskId, TemplateFileId, TemplateId, UnsubscribeRequestId,
+    UserId, day_bounds, mint, minted_at, parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;

@@ -99,7 +99,8 @@ impl NotificationStatus {
             }
             S::PendingVirusCheck => matches!(
                 next,
-                S::Created
+                S::Cancelled
+                    | S::Created
                     | S::VirusScanFailed
                     | S::ValidationFailed
                     | S::TechnicalFailure
@@ -212,7 +213,7 @@ mod tests {
                 "technical-failure: ",
                 "temporary-failure: ",
                 "permanent-failure: ",
-                "pending-virus-check: created delivered technical-failure validation-failed virus-scan-failed",
+                "pending-virus-check: cancelled created delivered technical-failure validation-failed virus-scan-failed",
                 "validation-failed: ",
                 "virus-scan-failed: ",
                 "returned-letter: ",

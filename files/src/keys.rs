@@ -15,6 +15,11 @@ impl Key {
         Self(format!("spreadsheets/service-{service}-notify/{job}.csv"))
     }
 
+    /// A contact list as CSV, sealed.
+    pub fn contact_list(service: Uuid, list: Uuid) -> Self {
+        Self(format!("contact-lists/service-{service}/{list}.csv"))
+    }
+
     /// The pages of a letter, as they are printed or as they were given; sealed.
     pub fn letter_pdf(service: Uuid, notification: Uuid) -> Self {
         Self(format!("letters/service-{service}/{notification}.pdf"))

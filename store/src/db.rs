@@ -139,6 +139,19 @@ impl Db {
         })
     }
 
+    /// Empties `SQLite`'s log into the database; whether nobody was in the way. PostgreSQL sees to its own.
+    pub(crate) async fn empty_log(&self) -> Result<bool, Error> {
+        let Self::Sqlite { writer, .. } = self else {
+            return Ok(true);
+        };
+        let mut session = Session(Connection::Sqlite(writer.acquire().await?));
+        let row = session
+            .fetch_optional("PRAGMA wal_checkpoint(TRUNCATE)", vec![])
+            .await?;
+        let busy: i64 = row.map_or(Ok(1), |row| row.get("busy"))?;
+        Ok(busy == 0)
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite { readers, writer } => {
@@ -207,6 +220,15 @@ impl DerefMut for Tx {
 }
 
 impl Tx {
+    /// From now on what this process removes or replaces is overwritten in the database's file. PostgreSQL does so when
+    /// it vacuums.
+    pub async fn overwrite_what_goes(&mut self) -> Result<(), Error> {
+        if self.kind() == Kind::Sqlite {
+            self.fetch_all("PRAGMA secure_delete = ON", vec![]).await?;
+        }
+        Ok(())
+    }
+
     /// Makes all that was done durable: once this returns, no crash undoes it.
     pub async fn commit(self) -> Result<(), Error> {
         match self.0.0 {
@@ -540,6 +562,7 @@ macro_rules! args_from_ids {
 args_from_ids!(
     ApiKeyId
     CallbackId
+    ContactListId
     DocumentId
     FolderId
     InboundNumberId
@@ -822,6 +845,7 @@ macro_rules! stored_ids {
 stored_ids!(
     ApiKeyId
     CallbackId
+    ContactListId
     DocumentId
     FolderId
     InboundNumberId

@@ -34,6 +34,48 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Guests, E
     Ok(guests)
 }
 
+/// The guests of one service or of all: whose guest each is, of which kind, and as written.
+pub async fn list_of_all(
+    session: &mut Session,
+    service: Option<ServiceId>,
+) -> Result<Vec<(ServiceId, String, String)>, Error> {
+    let (only, args) = match service {
+        Some(service) => (" WHERE service_id = $1", args![service]),
+        None => ("", args![]),
+    };
+    session
+        .fetch_all(
+            format!("SELECT service_id, kind, recipient FROM guest_list{only}"),
+            args,
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            Ok((
+                row.get("service_id")?,
+                row.get("kind")?,
+                row.get("recipient")?,
+            ))
+        })
+        .collect()
+}
+
+/// Takes a guest, as written, from a service's list; whether they were on it.
+pub async fn remove(
+    tx: &mut Tx,
+    service: ServiceId,
+    kind: &str,
+    recipient: &str,
+) -> Result<bool, Error> {
+    let touched = tx
+        .execute(
+            "DELETE FROM guest_list WHERE service_id = $1 AND kind = $2 AND recipient = $3",
+            args![service, kind, recipient],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
 /// Makes these, and nobody else, the guests of a service.
 pub async fn replace(tx: &mut Tx, service: ServiceId, guests: &Guests) -> Result<(), Error> {
     tx.execute(

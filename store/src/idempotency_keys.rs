@@ -121,6 +121,70 @@ pub async fn find(
     .transpose()
 }
 
+/// A kept answer, whosever it is.
+#[derive(Debug, Clone)]
+pub struct KeptAnswer {
+    /// Whose.
+    pub service_id: ServiceId,
+    /// The key it is kept for.
+    pub key_hash: Vec<u8>,
+    /// The answer, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// Kept answers in the order of services and keys, after `after`, at most `count`; of one service or of all.
+pub async fn list_answers(
+    session: &mut Session,
+    service: Option<ServiceId>,
+    after: Option<&KeptAnswer>,
+    count: u32,
+) -> Result<Vec<KeptAnswer>, Error> {
+    let nothing = (ServiceId::from(uuid::Uuid::nil()), Vec::new());
+    let (after_service, after_key) =
+        after.map_or(nothing, |last| (last.service_id, last.key_hash.clone()));
+    let mut args = args![after_service, after_key, count];
+    let of_one = service.map_or("", |service| {
+        args.extend(args![service]);
+        " AND service_id = $4"
+    });
+    let sql = format!(
+        "SELECT service_id, key_hash, sealed FROM idempotency_keys WHERE (service_id, key_hash) > ($1, $2){of_one} \
+         ORDER BY service_id, key_hash LIMIT $3"
+    );
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(KeptAnswer {
+                service_id: row.get("service_id")?,
+                key_hash: row.get("key_hash")?,
+                sealed: row.get("sealed")?,
+            })
+        })
+        .collect()
+}
+
+/// Replaces a kept answer, unless it has changed since it was read; whether it had not.
+pub async fn replace_answer(
+    tx: &mut Tx,
+    before: &KeptAnswer,
+    sealed: Vec<u8>,
+) -> Result<bool, Error> {
+    let touched = tx
+        .execute(
+            "UPDATE idempotency_keys SET sealed = $4 WHERE service_id = $1 AND key_hash = $2 AND sealed = $3",
+            args![
+                before.service_id,
+                before.key_hash.clone(),
+                before.sealed.clone(),
+                sealed
+            ],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
 /// Removes the oldest of those that were last used at `until` or before, at most `count`; how many.
 pub async fn remove_old(tx: &mut Tx, until: Timestamp, count: u32) -> Result<u64, Error> {
     tx.execute(

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx, Vault,
-    db::{Row, args},
+    db::{Arg, Row, args, parameters},
 };
 
 /// A received text.
@@ -104,6 +104,89 @@ pub async fn list(
         .await?
         .iter()
         .map(|row| inbound_sms(row, vault))
+        .collect()
+}
+
+/// The services that have a number, and so a retention of their own for what comes to it.
+pub async fn list_with_number(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
+    session
+        .fetch_all(
+            "SELECT service_id FROM inbound_numbers WHERE service_id IS NOT NULL",
+            args![],
+        )
+        .await?
+        .iter()
+        .map(|row| row.get("service_id"))
+        .collect()
+}
+
+/// The texts that a service received before `before`, oldest first, at most `count`.
+pub async fn list_expired(
+    session: &mut Session,
+    service: ServiceId,
+    before: Timestamp,
+    count: u32,
+) -> Result<Vec<InboundSmsId>, Error> {
+    session
+        .fetch_all(
+            "SELECT id FROM inbound_sms WHERE service_id = $1 AND created_at < $2 ORDER BY created_at, id LIMIT $3",
+            args![service, before, count],
+        )
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
+}
+
+/// Leaves of these texts a line of history, without who wrote them and what they say; how many there were. The same
+/// ids are copied and removed (workers §17, F15).
+pub async fn forget(tx: &mut Tx, service: ServiceId, ids: &[InboundSmsId]) -> Result<u64, Error> {
+    const KEPT: &str =
+        "id, service_id, notify_number, provider, provider_reference, provider_date, created_at";
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let chosen = format!("service_id = $1 AND id IN ({})", parameters(2, ids.len()));
+    let args = || {
+        let ids = ids.iter().copied().map(Arg::from);
+        std::iter::once(service.into()).chain(ids).collect()
+    };
+    tx.execute(
+        format!(
+            "INSERT INTO inbound_sms_history ({KEPT}) SELECT {KEPT} FROM inbound_sms WHERE {chosen} \
+             ON CONFLICT (id) DO NOTHING"
+        ),
+        args(),
+    )
+    .await?;
+    tx.execute(format!("DELETE FROM inbound_sms WHERE {chosen}"), args())
+        .await
+}
+
+/// Texts in the order of ids, after `after`, at most `count`, with whose number each came to and who wrote it; of one
+/// service or of all.
+pub async fn list_writers(
+    session: &mut Session,
+    vault: &Vault,
+    service: Option<ServiceId>,
+    after: Uuid,
+    count: u32,
+) -> Result<Vec<(ServiceId, InboundSmsId, Private<String>)>, Error> {
+    let mut args = args![after, count];
+    let of_one = service.map_or("", |service| {
+        args.extend(args![service]);
+        " AND service_id = $3"
+    });
+    let sql =
+        format!("SELECT {COLUMNS} FROM inbound_sms WHERE id > $1{of_one} ORDER BY id LIMIT $2");
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(|row| {
+            let text = inbound_sms(row, vault)?;
+            Ok((text.service_id, text.id, text.user_number))
+        })
         .collect()
 }
 

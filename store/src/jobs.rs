@@ -2,7 +2,8 @@
 //! rows before it, so a job that stopped anywhere goes on where it was, with every row once.
 
 use domain::{
-    ApiKeyId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId, Timestamp, UserId,
+    ApiKeyId, ContactListId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId,
+    Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ pub struct Job {
     /// Its file has been removed.
     pub archived: bool,
     /// The list of contacts that it was made from.
-    pub contact_list_id: Option<Uuid>,
+    pub contact_list_id: Option<ContactListId>,
     /// How often an auditor took it up again without one new row since.
     pub resumptions: u32,
 }

@@ -7,6 +7,7 @@
 
 pub mod api_keys;
 pub mod callbacks;
+pub mod contact_lists;
 pub mod counters;
 mod db;
 mod defaults;
@@ -92,6 +93,12 @@ impl Store {
     /// Which database it is.
     pub const fn kind(&self) -> Kind {
         self.db.kind()
+    }
+
+    /// Leaves nothing of what was erased in a log beside the database; whether nobody was in the way. On PostgreSQL the
+    /// log is the server's.
+    pub async fn empty_log(&self) -> Result<bool, Error> {
+        self.db.empty_log().await
     }
 
     /// Closes every connection, once those in use have come back.

@@ -31,6 +31,23 @@ pub struct Contents {
     pub unsubscribe_url: Option<String>,
 }
 
+impl Contents {
+    /// What is left of a recipient who was erased.
+    pub fn erased() -> Self {
+        Self {
+            recipient: String::new().into(),
+            normalised: String::new().into(),
+            personalisation: serde_json::Map::new().into(),
+            unsubscribe_url: None,
+        }
+    }
+
+    /// Whether its recipient was erased: no message is accepted to nobody.
+    pub fn is_erased(&self) -> bool {
+        self.recipient.reveal().is_empty() && self.normalised.reveal().is_empty()
+    }
+}
+
 mod private {
     use domain::Private;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -507,6 +524,38 @@ pub async fn count_by_status(
         .collect()
 }
 
+/// Cancels those rows of a job that may be, so that nobody pays for them; how many, and how many of them were accepted
+/// from `today` on.
+pub async fn cancel_rows(
+    tx: &mut Tx,
+    origin: &JobOrigin,
+    today: Timestamp,
+    at: Timestamp,
+) -> Result<(u64, i64), Error> {
+    let rows = origin.rows();
+    let cancelled = NotificationStatus::Cancelled;
+    let from: Vec<&str> = NotificationStatus::that_may_become(cancelled)
+        .map(NotificationStatus::as_str)
+        .collect();
+    let mut args = args![*rows.start(), *rows.end(), origin.job, cancelled, at];
+    let sql = format!(
+        "UPDATE notifications SET status = $4, updated_at = $5, billable_units = 0 \
+         WHERE id BETWEEN $1 AND $2 AND job_id = $3 AND status IN ({})",
+        parameters(args.len() + 1, from.len())
+    );
+    args.extend(from.into_iter().map(Arg::from));
+    let changed = tx.execute(sql, args).await?;
+    let row = tx
+        .fetch_optional(
+            "SELECT count(*) AS number FROM notifications WHERE id BETWEEN $1 AND $2 AND job_id = $3 \
+             AND status = $4 AND updated_at = $5 AND created_at >= $6",
+            args![*rows.start(), *rows.end(), origin.job, cancelled, at, today],
+        )
+        .await?;
+    let of_today: i64 = row.map_or(Ok(0), |row| row.get("number"))?;
+    Ok((changed, of_today))
+}
+
 /// The numbers of the rows of a job that are kept, in order.
 pub async fn list_row_numbers(
     session: &mut Session,
@@ -581,6 +630,86 @@ pub async fn replace_sealed(
         .execute(
             "UPDATE notifications SET sealed = $3 WHERE id = $1 AND sealed = $2",
             args![id, before, after],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// E-mails or texts in the order of ids, after `after`, at most `count`; of one service or of all. For what looks for a
+/// recipient, who is sealed in each.
+pub async fn list_of_channel(
+    session: &mut Session,
+    service: Option<ServiceId>,
+    channel: Channel,
+    after: Option<NotificationId>,
+    count: u32,
+) -> Result<Vec<Notification>, Error> {
+    let after = after.map_or(uuid::Uuid::nil(), NotificationId::as_uuid);
+    let mut args = args![after, count, channel];
+    let of_one = service.map_or("", |service| {
+        args.extend(args![service]);
+        " AND service_id = $4"
+    });
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notifications WHERE id > $1 AND notification_type = $3{of_one} ORDER BY id LIMIT $2"
+    );
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(notification)
+        .collect()
+}
+
+/// The letters among the messages after `after` in the order of ids, at most `count`: whose each is, for what looks
+/// through their pages.
+pub async fn list_letters(
+    session: &mut Session,
+    after: Option<NotificationId>,
+    count: u32,
+) -> Result<Vec<(ServiceId, NotificationId)>, Error> {
+    let after = after.map_or(uuid::Uuid::nil(), NotificationId::as_uuid);
+    session
+        .fetch_all(
+            "SELECT service_id, id FROM notifications WHERE id > $1 AND notification_type = 'letter' \
+             ORDER BY id LIMIT $2",
+            args![after, count],
+        )
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("service_id")?, row.get("id")?)))
+        .collect()
+}
+
+/// Those of `ids` that are there, whosever they are.
+pub async fn list_by_id(
+    session: &mut Session,
+    ids: &[NotificationId],
+) -> Result<Vec<Notification>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notifications WHERE id IN ({})",
+        parameters(1, ids.len())
+    );
+    session
+        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
+        .await?
+        .iter()
+        .map(notification)
+        .collect()
+}
+
+/// Puts nothing in the place of what is personal in a message, and of the words with which it was refused, unless it has
+/// changed since it was read; whether it had not.
+pub async fn erase(tx: &mut Tx, vault: &Vault, message: &Notification) -> Result<bool, Error> {
+    let (id, before) = (message.id, message.sealed.clone());
+    let nothing = seal(vault, id, &Contents::erased());
+    let touched = tx
+        .execute(
+            "UPDATE notifications SET sealed = $3, problem = NULL WHERE id = $1 AND sealed = $2",
+            args![id, before, nothing],
         )
         .await?;
     Ok(touched == 1)

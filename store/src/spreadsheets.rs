@@ -3,7 +3,10 @@
 use domain::{JobId, ServiceId, TemplateId, Timestamp};
 use uuid::Uuid;
 
-use crate::{Error, Session, Tx, db::args};
+use crate::{
+    Error, Session, Tx,
+    db::{Row, args},
+};
 
 /// An uploaded spreadsheet. Its id becomes that of the job made from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,20 +65,46 @@ pub async fn find(
             args![service, id],
         )
         .await?;
-    row.map(|row| {
-        Ok(Spreadsheet {
-            id: row.get("id")?,
-            service_id: row.get("service_id")?,
-            template_id: row.get("template_id")?,
-            original_file_name: row.get("original_file_name")?,
-            notification_count: row.count("spreadsheets", "notification_count")?,
-            valid: row.get("valid")?,
-            sender_id: row.get("sender_id")?,
-            layout: row.get("layout")?,
-            created_at: row.get("created_at")?,
-        })
+    row.as_ref().map(spreadsheet).transpose()
+}
+
+fn spreadsheet(row: &Row) -> Result<Spreadsheet, Error> {
+    Ok(Spreadsheet {
+        id: row.get("id")?,
+        service_id: row.get("service_id")?,
+        template_id: row.get("template_id")?,
+        original_file_name: row.get("original_file_name")?,
+        notification_count: row.count("spreadsheets", "notification_count")?,
+        valid: row.get("valid")?,
+        sender_id: row.get("sender_id")?,
+        layout: row.get("layout")?,
+        created_at: row.get("created_at")?,
     })
-    .transpose()
+}
+
+/// Uploaded files that are still there, in the order of ids, after `after`, at most `count`; of one service or of all.
+pub async fn list_kept(
+    session: &mut Session,
+    service: Option<ServiceId>,
+    after: Uuid,
+    count: u32,
+) -> Result<Vec<Spreadsheet>, Error> {
+    let mut args = args![after, count];
+    let of_one = service.map_or("", |service| {
+        args.extend(args![service]);
+        " AND service_id = $3"
+    });
+    let sql = format!(
+        "SELECT id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
+         created_at FROM spreadsheets WHERE id > $1{of_one} \
+         AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = spreadsheets.id AND archived) ORDER BY id LIMIT $2"
+    );
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(spreadsheet)
+        .collect()
 }
 
 /// Uploaded files from before `before` of which no job was made, oldest first, at most `count`.

@@ -200,6 +200,44 @@ fn taken(row: &Row, lease: Uuid, until: Timestamp) -> Result<Taken, Error> {
     })
 }
 
+/// The tasks of a service whose payload has this text in it: an id.
+pub async fn list_naming(
+    session: &mut Session,
+    service: ServiceId,
+    id: Uuid,
+) -> Result<Vec<TaskId>, Error> {
+    session
+        .fetch_all(
+            "SELECT id FROM tasks WHERE service_id = $1 AND payload LIKE $2",
+            args![service, format!("%{id}%")],
+        )
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
+}
+
+/// Keeps these tasks from being taken until the transaction ends; of each that is still there, whether somebody has it.
+pub async fn hold(
+    tx: &mut Tx,
+    ids: &[TaskId],
+    now: Timestamp,
+) -> Result<Vec<(TaskId, bool)>, Error> {
+    let mut held = Vec::with_capacity(ids.len());
+    for id in ids {
+        let sql = format!(
+            "SELECT lease, ready_at FROM tasks WHERE id = $1 {}",
+            tx.kind().for_update()
+        );
+        if let Some(row) = tx.fetch_optional(sql, args![*id]).await? {
+            let lease: Option<Uuid> = row.get("lease")?;
+            let until: Timestamp = row.get("ready_at")?;
+            held.push((*id, lease.is_some() && until > now));
+        }
+    }
+    Ok(held)
+}
+
 /// Moves the end of a lease to `until`; false if the lease was lost.
 pub async fn renew(tx: &mut Tx, id: TaskId, lease: Uuid, until: Timestamp) -> Result<bool, Error> {
     let touched = tx

@@ -77,6 +77,23 @@ pub async fn list(
         .collect()
 }
 
+/// Files of templates, taken from them or not, in the order of ids, after `after`, at most `count`: of whom, and which.
+pub async fn list_kept(
+    session: &mut Session,
+    after: uuid::Uuid,
+    count: u32,
+) -> Result<Vec<(ServiceId, TemplateFileId)>, Error> {
+    session
+        .fetch_all(
+            "SELECT service_id, id FROM template_files WHERE id > $1 ORDER BY id LIMIT $2",
+            args![after, count],
+        )
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("service_id")?, row.get("id")?)))
+        .collect()
+}
+
 /// Takes a file from a template; messages that exist keep theirs. False if the template has no such file.
 pub async fn archive(
     tx: &mut Tx,

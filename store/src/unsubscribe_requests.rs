@@ -112,6 +112,68 @@ pub async fn set_processed(
     .await
 }
 
+/// Forgets requests that were processed before `processed`, and those that nobody has processed from before `open`, at
+/// most `count` of each; how many.
+pub async fn remove_old(
+    tx: &mut Tx,
+    processed: Timestamp,
+    open: Timestamp,
+    count: u32,
+) -> Result<u64, Error> {
+    tx.execute(
+        "DELETE FROM unsubscribe_requests WHERE id IN \
+         (SELECT id FROM unsubscribe_requests WHERE processed_at < $1 LIMIT $2) \
+         OR id IN (SELECT id FROM unsubscribe_requests WHERE processed_at IS NULL AND created_at < $3 LIMIT $2)",
+        args![processed, count, open],
+    )
+    .await
+}
+
+/// Requests in the order of ids, after `after`, at most `count`, with whose each is and the address; of one service or
+/// of all.
+pub async fn list_addresses(
+    session: &mut Session,
+    vault: &Vault,
+    service: Option<ServiceId>,
+    after: Uuid,
+    count: u32,
+) -> Result<Vec<(ServiceId, UnsubscribeRequestId, Private<String>)>, Error> {
+    let mut args = args![after, count];
+    let of_one = service.map_or("", |service| {
+        args.extend(args![service]);
+        " AND service_id = $3"
+    });
+    let sql = format!(
+        "SELECT service_id, id, sealed FROM unsubscribe_requests WHERE id > $1{of_one} ORDER BY id LIMIT $2"
+    );
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(|row| {
+            let id: UnsubscribeRequestId = row.get("id")?;
+            let plain = vault.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed")?)?;
+            let address = String::from_utf8_lossy(&plain).into_owned();
+            Ok((row.get("service_id")?, id, address.into()))
+        })
+        .collect()
+}
+
+/// Forgets a request of a service; whether it was there.
+pub async fn remove(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: UnsubscribeRequestId,
+) -> Result<bool, Error> {
+    let touched = tx
+        .execute(
+            "DELETE FROM unsubscribe_requests WHERE service_id = $1 AND id = $2",
+            args![service, id],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
 /// Seals anew with the newest key up to `count` requests after `after`; how many, and the last that was looked at.
 pub async fn reseal(
     tx: &mut Tx,

@@ -1,10 +1,10 @@
-use app::jobs::{self, CancelError, CreateError, NewJob, PauseError, Progress};
+use app::jobs::{self, CancelError, CancelLettersError, CreateError, NewJob, PauseError, Progress};
 use axum::{
     body::Body,
     extract::{Path, Query, State},
     response::Response,
 };
-use domain::{JobId, Timestamp, UserId};
+use domain::{ContactListId, JobId, Timestamp, UserId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ struct Create {
     id: Option<JobId>,
     created_by: Option<UserId>,
     scheduled_for: Option<Timestamp>,
-    contact_list_id: Option<uuid::Uuid>,
+    contact_list_id: Option<ContactListId>,
 }
 
 /// `POST /service/<id>/job` (workers §4.4): the spreadsheet with this id is uploaded already.
@@ -96,6 +96,10 @@ fn refusal(error: CreateError) -> Problem {
         CreateError::TemplateArchived => (
             StatusCode::BAD_REQUEST,
             json!({"template": ["Template has been deleted"]}),
+        ),
+        CreateError::ContactListArchived => (
+            StatusCode::BAD_REQUEST,
+            json!({"contact_list_id": ["Contact list has been archived"]}),
         ),
         CreateError::InThePast => (StatusCode::BAD_REQUEST, json!("Date cannot be in the past")),
         CreateError::TooFarAhead => (
@@ -166,6 +170,34 @@ pub(crate) async fn cancel_job(
         }
         Err(CancelError::Store(error)) => Err(Problem::fault_old(error)),
     }
+}
+
+/// `POST /service/<id>/job/<job>/cancel-letter-job`: all its letters, until they are printed (letters §12).
+pub(crate) async fn cancel_letter_job(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, job)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let cancelled = jobs::cancel_letters(&api.app, id(&service)?, id(&job)?).await;
+    let why = match cancelled {
+        Ok(count) => return Ok(answer::json(StatusCode::OK, &json!(count))),
+        Err(CancelLettersError::NoSuch) => return Err(Problem::old_not_found()),
+        Err(CancelLettersError::NotLetters) => {
+            "Only letter jobs can be cancelled through this endpoint. This is not a letter job."
+        }
+        Err(CancelLettersError::StillProcessing) => {
+            "We are still processing these letters, please try again in 5 minutes."
+        }
+        Err(CancelLettersError::TooLate) => {
+            "It’s too late to cancel sending, these letters have already been sent."
+        }
+        Err(CancelLettersError::Store(error)) => return Err(Problem::fault_old(error)),
+        Err(CancelLettersError::Cached(error)) => return Err(Problem::fault_old(error)),
+    };
+    Ok(answer::json(
+        StatusCode::BAD_REQUEST,
+        &json!({"message": why}),
+    ))
 }
 
 /// `POST /service/<id>/job/<job>/pause`: rows that are not kept yet wait.

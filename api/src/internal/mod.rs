@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod callbacks;
+pub(crate) mod contact_lists;
 mod fields;
 pub(crate) mod folders;
 pub(crate) mod guests;
@@ -9,6 +10,7 @@ pub(crate) mod inbound_numbers;
 pub(crate) mod jobs;
 pub(crate) mod letter_contacts;
 pub(crate) mod members;
+pub(crate) mod notifications;
 pub(crate) mod organisations;
 pub(crate) mod queue;
 pub(crate) mod reply_tos;

@@ -9,6 +9,7 @@
 //! `prepare` checks a file and makes its link, `keep` writes, `remove` takes back; [`open()`], [`confirm()`] and
 //! [`read()`] are for whoever comes with a link; `remove_expired` is the clock's.
 
+mod erase;
 mod keep;
 mod key;
 mod kinds;
@@ -18,6 +19,7 @@ mod remove_expired;
 pub mod template_files;
 mod tries;
 
+pub(crate) use erase::{links_in, remove_behind};
 pub(crate) use keep::{keep, remove};
 pub use kinds::SUPPORTED;
 pub use open::{Confirmed, Opened, PASS_SECONDS, confirm, open, read};

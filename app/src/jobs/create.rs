@@ -2,11 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Channel, JobId, JobStatus, KeyType, ServiceId, Timestamp, UserId};
+use domain::{Channel, ContactListId, JobId, JobStatus, KeyType, ServiceId, Timestamp, UserId};
 use queue::Enqueue as _;
 use store::{Tx, jobs::Job};
 
-use crate::{App, tasks, templates, tenants};
+use crate::{
+    App,
+    contact_lists::{self, ContactListError},
+    tasks, templates, tenants,
+};
 
 /// How far ahead a job may be scheduled.
 const FURTHEST: Duration = Duration::from_hours(7 * 24);
@@ -23,7 +27,7 @@ pub struct NewJob {
     /// When it is to start, if not now.
     pub scheduled_for: Option<Timestamp>,
     /// The list of contacts that the spreadsheet was made from.
-    pub contact_list_id: Option<uuid::Uuid>,
+    pub contact_list_id: Option<ContactListId>,
 }
 
 /// Why a job is not created.
@@ -44,6 +48,9 @@ pub enum CreateError {
     /// The template was archived since.
     #[error("the template is archived")]
     TemplateArchived,
+    /// The list of contacts was archived.
+    #[error("the contact list is archived")]
+    ContactListArchived,
     /// The time has passed.
     #[error("the time is in the past")]
     InThePast,
@@ -61,6 +68,16 @@ pub enum CreateError {
 impl From<Arc<store::Error>> for CreateError {
     fn from(error: Arc<store::Error>) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<ContactListError> for CreateError {
+    fn from(error: ContactListError) -> Self {
+        match error {
+            ContactListError::NoSuch | ContactListError::File(_) => Self::NoSuch("contact list"),
+            ContactListError::Archived => Self::ContactListArchived,
+            ContactListError::Store(error) => error.into(),
+        }
     }
 }
 
@@ -94,6 +111,9 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
     }
     if prepared.template.archived {
         return Err(CreateError::TemplateArchived);
+    }
+    if let Some(list) = new.contact_list_id {
+        contact_lists::find(app, new.service, list).await?;
     }
     let now = app.clock.now();
     check_time(new.scheduled_for, now)?;

@@ -3,6 +3,7 @@
 mod audit;
 mod bulk;
 mod cancel;
+mod cancel_letters;
 mod create;
 mod pause;
 mod press;
@@ -18,6 +19,7 @@ pub(crate) use audit::{
 };
 pub use bulk::{BulkError, BulkOrder, Sender, bulk};
 pub use cancel::{CancelError, cancel};
+pub use cancel_letters::{CancelLettersError, cancel_letters};
 pub use create::{CreateError, NewJob, create};
 pub use pause::{PauseError, pause, resume};
 pub(crate) use process::process;

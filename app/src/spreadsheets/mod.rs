@@ -20,10 +20,10 @@ use store::spreadsheets::Spreadsheet;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::{App, Prepared, Tenant, limits, sealed_files::Sealer, templates, tenants};
+use crate::{App, OpenError, Prepared, Tenant, limits, sealed_files::Sealer, templates, tenants};
 
 /// How many bad cells a report names.
-const ERRORS_SHOWN: usize = 10_000;
+pub(crate) const ERRORS_SHOWN: usize = 10_000;
 
 /// What is asked of a file.
 #[derive(Debug, Clone)]
@@ -139,6 +139,9 @@ pub enum UploadError {
     /// The file storage failed.
     #[error("the file could not be kept")]
     Files(#[from] files::Error),
+    /// What was kept before, and is to be taken from, cannot be read.
+    #[error("the file that was kept cannot be read")]
+    Kept(#[source] OpenError),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -159,6 +162,25 @@ pub async fn upload(
     upload: Upload,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Checked, UploadError> {
+    let name = upload.file_name.clone();
+    upload_as(app, upload, &name, body).await
+}
+
+/// The same for what was kept before and is CSV, whatever it is called.
+pub async fn upload_again(
+    app: &App,
+    upload: Upload,
+    body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+) -> Result<Checked, UploadError> {
+    upload_as(app, upload, "rows.csv", body).await
+}
+
+async fn upload_as(
+    app: &App,
+    upload: Upload,
+    name: &str,
+    body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+) -> Result<Checked, UploadError> {
     let tenant = tenants::find(app, upload.service)
         .await?
         .ok_or(UploadError::NoSuch("service"))?;
@@ -174,9 +196,13 @@ pub async fn upload(
     let settings = settings(app, &tenant, &prepared, sending).await?;
 
     let id = JobId::mint(now, app.entropy());
-    let mut intake =
-        Intake::new(app, upload.keep.then_some((upload.service, id)), settings).await?;
-    match intake.take(app, &upload.file_name, body).await {
+    let mut intake = Intake::new(
+        app,
+        upload.keep.then(|| place_of(upload.service, id)),
+        settings,
+    )
+    .await?;
+    match intake.take(app, name, body).await {
         Ok(()) => {}
         Err(error) => {
             intake.give_up().await;
@@ -203,17 +229,33 @@ pub(crate) async fn take_in(
     settings: Settings,
     csv: Bytes,
 ) -> Result<Report, UploadError> {
-    let mut intake = Intake::new(app, Some((service, job)), settings).await?;
     let mut rest = csv;
     let pieces = futures::stream::iter(std::iter::from_fn(move || {
         let piece = rest.split_to(rest.len().min(PIECE_BYTES));
         (!piece.is_empty()).then_some(Ok(piece))
     }));
-    if let Err(error) = intake.take(app, "rows.csv", pieces).await {
+    take(app, place_of(service, job), settings, "rows.csv", pieces).await
+}
+
+/// Checks a file as it comes and keeps it in this place, under the id of what it belongs to, if nothing is wrong with
+/// it. Nothing is remembered of it.
+pub(crate) async fn take(
+    app: &App,
+    place: (Key, Uuid),
+    settings: Settings,
+    file_name: &str,
+    body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+) -> Result<Report, UploadError> {
+    let mut intake = Intake::new(app, Some(place), settings).await?;
+    if let Err(error) = intake.take(app, file_name, body).await {
         intake.give_up().await;
         return Err(error);
     }
     intake.finish(false).await
+}
+
+fn place_of(service: ServiceId, job: JobId) -> (Key, Uuid) {
+    (key(service, job), job.as_uuid())
 }
 
 /// Removes the file of a job that was not made after all.
@@ -370,17 +412,13 @@ struct Intake {
 impl Intake {
     async fn new(
         app: &App,
-        place: Option<(ServiceId, JobId)>,
+        place: Option<(Key, Uuid)>,
         settings: Settings,
     ) -> Result<Self, UploadError> {
         let sealed = match place {
-            Some((service, job)) => {
-                let upload = app.files.begin(&key(service, job)).await?;
-                Some(Sealer::new(
-                    upload,
-                    app.store.vault().clone(),
-                    job.as_uuid(),
-                ))
+            Some((key, owner)) => {
+                let upload = app.files.begin(&key).await?;
+                Some(Sealer::new(upload, app.store.vault().clone(), owner))
             }
             None => None,
         };

@@ -33,7 +33,13 @@ impl Keyring {
         let key = platform.app.store().vault().newest_key();
         let done = app::keyring::reseal(&platform.app).await?;
         platform.app.store().close().await;
-        print(place, key, done);
+        print(place, key, &done);
+        if !done.files.unreadable.is_empty() {
+            bail!(
+                "these files are still sealed with an older key, which must stay: {}",
+                done.files.unreadable.join(", ")
+            );
+        }
         Ok(())
     }
 }
@@ -51,7 +57,7 @@ async fn add_key(settings: &Settings) -> anyhow::Result<()> {
     )
 }
 
-fn print(place: &Place, key: u32, done: Resealed) {
+fn print(place: &Place, key: u32, done: &Resealed) {
     if place.json {
         return say_json(&json!({
             "key": key,
@@ -59,14 +65,29 @@ fn print(place: &Place, key: u32, done: Resealed) {
             "api_keys": done.api_keys,
             "received_texts": done.received_texts,
             "unsubscribe_requests": done.unsubscribe_requests,
+            "callbacks": done.callbacks,
+            "idempotency_keys": done.answers,
+            "spreadsheets": done.files.spreadsheets,
+            "contact_lists": done.files.contact_lists,
+            "letters": done.files.letters,
+            "template_files": done.files.template_files,
+            "unreadable": done.files.unreadable,
         }));
     }
     say(format!(
-        "sealed {} and {} anew with key {key}\n\
+        "sealed anew with key {key}: {}, {}, {}, {}, {}, {}; files: {}, {}, {}, {}\n\
          A running platform takes the new key within ten seconds; run `pillarbox keyring reseal` once more after that, \
          and wait a day, before an older key is taken out of the file: idempotency keys are remembered with it. Links in \
          e-mails and letters that were made with it work for a year, and no longer than it stays in the file.",
         count(done.notifications, "message"),
         count(done.api_keys, "API key"),
+        count(done.callbacks, "callback"),
+        count(done.received_texts, "received text"),
+        count(done.unsubscribe_requests, "unsubscribe request"),
+        count(done.answers, "kept answer"),
+        count(done.files.spreadsheets, "spreadsheet"),
+        count(done.files.contact_lists, "contact list"),
+        count(done.files.letters, "letter"),
+        count(done.files.template_files, "template file"),
     ));
 }

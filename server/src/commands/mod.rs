@@ -4,6 +4,7 @@ mod answers;
 mod callback;
 mod demo;
 mod dev;
+mod erase;
 mod guest;
 mod job;
 mod key;
@@ -143,6 +144,8 @@ enum Command {
     /// The keys that seal personal data
     #[command(subcommand)]
     Keyring(keyring::Keyring),
+    /// Erase a recipient everywhere
+    Erase(erase::Erase),
     /// Print a token for the public API; good for half a minute
     Token(token::Token),
     /// Services to try and test the platform with
@@ -197,6 +200,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Queue(queue) => queue.run(&place).await?,
         Command::Sink(sink) => sink.run(&place).await?,
         Command::Keyring(keyring) => keyring.run(&place).await?,
+        Command::Erase(erase) => erase.run(&place).await?,
         Command::Token(token) => token.run(&place)?,
         Command::Dev(dev) => dev.run(&place).await?,
         Command::Settings => say(settings::reference().trim_end()),

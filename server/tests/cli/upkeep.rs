@@ -159,6 +159,8 @@ fn a_new_key_seals_everything_anew_while_the_platform_runs() {
         rotated[0],
         json!({
             "key": 2, "notifications": 200, "api_keys": 3, "received_texts": 0, "unsubscribe_requests": 0,
+            "callbacks": 0, "idempotency_keys": 0, "spreadsheets": 1, "contact_lists": 0, "letters": 0,
+            "template_files": 0, "unreadable": [],
         })
     );
     let again = platform.answer(&["keyring", "reseal"]).remove(0);
@@ -173,6 +175,37 @@ fn a_new_key_seals_everything_anew_while_the_platform_runs() {
         platform.answer(&["job", "status", id])[0]["statistics"],
         json!({"delivered": 200})
     );
+}
+
+#[test]
+fn a_recipient_is_erased_beside_a_running_platform() {
+    let platform = Platform::up();
+    let token = stdout(&platform.run(&["token"]));
+    let body = json!({
+        "phone_number": "07700900123", "template_id": platform.line["templates"]["sms"],
+        "personalisation": {"name": "Ada", "day": "Monday"},
+    });
+    let (status, answer) = platform.http(
+        "POST /v2/notifications/sms",
+        token.trim(),
+        &body.to_string(),
+    );
+    assert_eq!(status, 201, "{answer}");
+    let refused = platform.run(&["erase", "07700 900123"]);
+    assert!(
+        stderr(&refused).contains("say --yes"),
+        "{}",
+        stderr(&refused)
+    );
+    let erased = platform
+        .answer(&["erase", "07700 900123", "--yes"])
+        .remove(0);
+    assert_eq!(
+        (&erased["notifications"], &erased["waiting"]),
+        (&json!(1), &json!(0))
+    );
+    let nobody = platform.run(&["erase", "nobody", "--yes"]);
+    assert!(stderr(&nobody).contains("neither an e-mail address nor a phone number"));
 }
 
 fn a_token_is_taken(platform: &Platform) {

@@ -60,6 +60,8 @@ CREATE TABLE contact_lists (
     service_id uuid NOT NULL REFERENCES services (id),
     original_file_name text NOT NULL,
     template_type text NOT NULL,
+    -- What reading its rows needs to know of the whole file, as JSON.
+    layout text NOT NULL,
     row_count bigint NOT NULL,
     created_by uuid REFERENCES users (id),
     created_at timestamptz NOT NULL,

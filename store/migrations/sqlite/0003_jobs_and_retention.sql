@@ -60,6 +60,8 @@ CREATE TABLE contact_lists (
     service_id BLOB NOT NULL REFERENCES services (id),
     original_file_name TEXT NOT NULL,
     template_type TEXT NOT NULL,
+    -- What reading its rows needs to know of the whole file, as JSON.
+    layout TEXT NOT NULL,
     row_count INTEGER NOT NULL,
     created_by BLOB REFERENCES users (id),
     created_at INTEGER NOT NULL,

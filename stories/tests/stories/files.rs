@@ -788,3 +788,28 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     world.run_tasks().await;
     world.end().await;
 }
+
+#[tokio::test]
+async fn an_erased_recipients_file_goes_row_and_bytes_and_nobody_elses() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let value = file(PDF, &json!({}));
+    let hers = link(&send(&world, &council, json!({"link": value})).await);
+    let value = file(PDF, &json!({}));
+    let his = send_to(&world, &council, "bo@example.com", json!({"link": value})).await;
+    let his = link(&his);
+    world.run_tasks().await;
+    let recipient = app::erasure::Recipient::parse("ADA@example.com").unwrap();
+    let mut erasure = app::erasure::Erasure::new(&world.app, recipient, None);
+    assert!(erasure.go_on().await.unwrap());
+    let report = erasure.report();
+    assert_eq!((report.documents, report.notifications), (1, 1));
+    let path = |link: &str| link[link.find("/d/").unwrap()..].to_owned();
+    assert_eq!(world.ask("GET", &path(&hers), None, "").await.status, 404);
+    assert_eq!(world.ask("GET", &path(&his), None, "").await.status, 200);
+    let folder = world
+        .files()
+        .join(format!("documents/service-{}", council.id));
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+    world.end().await;
+}

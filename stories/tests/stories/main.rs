@@ -11,6 +11,7 @@ mod bad_input;
 mod bulk;
 mod contract;
 mod delivery;
+mod erasure;
 mod files;
 mod guards;
 mod idempotency;

@@ -220,3 +220,68 @@ async fn rename(world: &World, from: NotificationId, to: NotificationId) {
         query.execute(&mut connection).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (now, vault) = (world.clock.now(), world.app.store().vault());
+    let text = store::inbound_sms::InboundSms {
+        id: domain::InboundSmsId::mint(now, world.app.entropy()),
+        service_id: council.id,
+        notify_number: "07700900600".to_owned(),
+        user_number: "447700900911".to_owned().into(),
+        content: "Hello".to_owned().into(),
+        provider: "mmg".to_owned(),
+        provider_reference: Some("m-1".to_owned()),
+        provider_date: now,
+        created_at: now,
+    };
+    let wish = |notification_id| store::unsubscribe_requests::UnsubscribeRequest {
+        id: domain::UnsubscribeRequestId::mint(now, world.app.entropy()),
+        notification_id,
+        service_id: council.id,
+        template_id: council.email,
+        template_version: 1,
+        email_address: "ada@example.com".to_owned().into(),
+        created_at: now,
+        processed_at: None,
+    };
+    let [processed, open] = [0, 1].map(|_| wish(NotificationId::mint(now, world.app.entropy())));
+    let mut tx = world.app.store().write().await.unwrap();
+    store::inbound_sms::insert(&mut tx, vault, &text)
+        .await
+        .unwrap();
+    for one in [&processed, &open] {
+        store::unsubscribe_requests::insert(&mut tx, vault, one)
+            .await
+            .unwrap();
+    }
+    let id = processed.notification_id;
+    store::unsubscribe_requests::set_processed(&mut tx, council.id, id, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    keep_for(&world, &council, 30).await;
+
+    for (time, texts, history, wishes) in [
+        ("2026-03-09T00:05:00Z", 1, 0, 2),
+        ("2026-03-09T01:40:00Z", 1, 0, 2),
+        ("2026-03-10T00:05:00Z", 1, 0, 1),
+        // Without a number the service's own retention of texts does not count.
+        ("2026-03-10T01:40:00Z", 0, 1, 1),
+        ("2026-05-31T00:05:00Z", 0, 1, 1),
+        ("2026-06-01T00:05:00Z", 0, 1, 0),
+    ] {
+        until(&world, time);
+        world.run_the_clock().await;
+        world.run_the_clock().await;
+        let found = (
+            count(&world, "inbound_sms").await,
+            count(&world, "inbound_sms_history").await,
+            count(&world, "unsubscribe_requests").await,
+        );
+        assert_eq!(found, (texts, history, wishes), "{time}");
+    }
+    world.end().await;
+}

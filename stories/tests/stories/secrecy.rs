@@ -7,7 +7,7 @@ use serde_json::json;
 use store::Vault;
 use stories::{SeededEntropy, World};
 
-fn contains(path: &Path, needle: &str) -> bool {
+pub(crate) fn contains(path: &Path, needle: &str) -> bool {
     if path.is_dir() {
         return std::fs::read_dir(path)
             .unwrap()
@@ -151,5 +151,45 @@ async fn a_process_that_meets_a_new_key_reads_the_key_file_again() {
     let theirs = Vault::open_file(&world.keyring(), entropy).unwrap();
     let sealed = theirs.seal(b"row", b"secret");
     assert_eq!(ours.open(b"row", &sealed).unwrap(), b"secret");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn after_a_rotation_the_files_too_are_sealed_with_the_new_key_alone() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let people = crate::jobs::people(5000);
+    let job = world.job(council.id, council.sms, people.clone()).await;
+    let path = format!("/service/{}/contact-list?template_type=sms", council.id);
+    let list = world.ask_internally("POST", &path, people).await;
+    let entropy = SeededEntropy::new(99);
+    let line = Vault::new_key_line(2, &entropy);
+    let both = std::fs::read_to_string(world.keyring()).unwrap() + &line;
+    std::fs::write(world.keyring(), both).unwrap();
+    world.app.store().vault().reload().unwrap();
+    let done = app::keyring::reseal(&world.app).await.unwrap().files;
+    assert_eq!((done.spreadsheets, done.contact_lists), (1, 1));
+    let again = app::keyring::reseal(&world.app).await.unwrap().files;
+    assert_eq!(
+        again,
+        app::keyring::FilesResealed::default(),
+        "twice is harmless"
+    );
+
+    std::fs::write(world.keyring(), line).unwrap();
+    let world = world.restarted().await;
+    world.run_tasks().await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "finished"
+    );
+    let copy = format!(
+        "/service/{}/spreadsheet?template_id={}&contact_list_id={}",
+        council.id,
+        council.sms,
+        list.data()["id"].as_str().unwrap()
+    );
+    let copy = world.ask_internally("POST", &copy, "").await;
+    assert_eq!(copy.data()["valid"], true, "{}", copy.json);
     world.end().await;
 }

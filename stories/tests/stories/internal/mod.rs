@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod callbacks;
+mod contact_lists;
 mod defaults;
 mod folders;
 mod guests;

@@ -1,15 +1,22 @@
 //! Sealing everything anew with the newest key, after a rotation (design §1, promise 6).
 
+mod files;
+
 use domain::{NotificationId, ServiceId};
-use store::Vault;
+use store::{
+    Vault,
+    idempotency_keys::{self, KeptAnswer},
+};
 use uuid::Uuid;
 
-use crate::App;
+pub use files::FilesResealed;
+
+use crate::{App, idempotency};
 
 const AT_ONCE: u32 = 500;
 
 /// What was sealed anew.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resealed {
     /// Messages.
     pub notifications: u64,
@@ -21,6 +28,10 @@ pub struct Resealed {
     pub unsubscribe_requests: u64,
     /// Callbacks of services.
     pub callbacks: u64,
+    /// Kept answers of idempotency keys.
+    pub answers: u64,
+    /// Files: spreadsheets, contact lists, pages of letters, files of templates.
+    pub files: FilesResealed,
 }
 
 /// Seals with the newest key what is sealed with an older one. May be stopped and run again, and beside a running
@@ -34,6 +45,8 @@ pub async fn reseal(app: &App) -> Result<Resealed, store::Error> {
         callbacks,
         received_texts: reseal_received_texts(app).await?,
         unsubscribe_requests: reseal_unsubscribe_requests(app).await?,
+        answers: reseal_answers(app).await?,
+        files: files::reseal(app).await?,
     })
 }
 
@@ -76,6 +89,28 @@ async fn reseal_services(app: &App) -> Result<(u64, u64), store::Error> {
         tx.commit().await?;
     }
     Ok((keys, callbacks))
+}
+
+async fn reseal_answers(app: &App) -> Result<u64, store::Error> {
+    let (vault, mut after, mut done) = (app.store.vault(), None::<KeptAnswer>, 0);
+    loop {
+        let mut session = app.read().await?;
+        let page =
+            idempotency_keys::list_answers(&mut session, None, after.as_ref(), AT_ONCE).await?;
+        drop(session);
+        let Some(last) = page.last() else {
+            return Ok(done);
+        };
+        after = Some(last.clone());
+        let mut tx = app.write().await?;
+        for before in page.iter().filter(|one| is_old(vault, &one.sealed)) {
+            let owner = idempotency::owner(before.service_id, &before.key_hash);
+            let sealed = vault.seal(&owner, &vault.open(&owner, &before.sealed)?);
+            let replaced = idempotency_keys::replace_answer(&mut tx, before, sealed).await?;
+            done += u64::from(replaced);
+        }
+        tx.commit().await?;
+    }
 }
 
 async fn reseal_received_texts(app: &App) -> Result<u64, store::Error> {

@@ -1,0 +1,60 @@
+use app::letters::{self, CancelLetterError};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use http::StatusCode;
+use serde_json::json;
+
+use super::{id, invalid, ok};
+use crate::{Api, callers::Internal, problem::Problem};
+
+/// `POST /service/<id>/notifications/<notification>/cancel` (letters §12).
+pub(crate) async fn cancel_letter(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, notification)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let cancelled = letters::cancel(&api.app, id(&service)?, id(&notification)?).await;
+    let letter = cancelled.map_err(refusal)?;
+    Ok(ok(&json!({
+        "id": letter.id,
+        "service": letter.service_id,
+        "template": letter.template_id,
+        "template_version": letter.template_version,
+        "job": letter.job_id,
+        "job_row_number": letter.job_row_number,
+        "notification_type": letter.channel,
+        "key_type": letter.key_type,
+        "status": letter.status,
+        "client_reference": letter.client_reference,
+        "reference": letter.reference,
+        "postage": letter.postage,
+        "billable_units": letter.billable_units,
+        "created_at": letter.created_at,
+        "sent_at": letter.sent_at,
+        "updated_at": letter.updated_at,
+    })))
+}
+
+/// The texts of letters §12.
+fn refusal(error: CancelLetterError) -> Problem {
+    let why = match error {
+        CancelLetterError::NoSuch => {
+            return Problem::old(StatusCode::NOT_FOUND, "Notification not found");
+        }
+        CancelLetterError::NotALetter => {
+            "Notification cannot be cancelled - only letters can be cancelled".to_owned()
+        }
+        CancelLetterError::TooLate(day) => {
+            format!("It’s too late to cancel this letter. Printing started {day} at 5.30pm")
+        }
+        CancelLetterError::AlreadyCancelled => "This letter has already been cancelled.".to_owned(),
+        CancelLetterError::OtherStatus(letter) => format!(
+            "We could not cancel this letter. Letter status: {}, created_at: {}",
+            letter.status, letter.created_at
+        ),
+        CancelLetterError::Store(error) => return Problem::fault_old(error),
+    };
+    invalid(why)
+}

@@ -1,0 +1,129 @@
+//! Messages to the recipient, and the files that went with them.
+
+use domain::{NotificationId, NotificationStatus};
+use store::notifications::{Contents, Notification, Outcome};
+
+use super::{AT_ONCE, EraseError, Erasure};
+use crate::documents;
+
+/// How often the tasks of a message are looked up anew because they changed meanwhile.
+const LOOKS: u32 = 10;
+
+impl Erasure<'_> {
+    pub(super) async fn erase_messages(&mut self) -> Result<(), EraseError> {
+        let (app, mut after) = (self.app, None::<NotificationId>);
+        loop {
+            let mut session = app.read().await?;
+            let page = store::notifications::list_of_channel(
+                &mut session,
+                self.service,
+                self.recipient.channel,
+                after,
+                AT_ONCE,
+            )
+            .await?;
+            drop(session);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.id);
+            for message in page {
+                let contents = message.open(app.store.vault())?;
+                if self.is_to(&contents) {
+                    self.erase_message(message, &contents).await?;
+                }
+            }
+        }
+    }
+
+    fn is_to(&self, contents: &Contents) -> bool {
+        self.recipient.is(contents.normalised.reveal())
+            || self.recipient.is(contents.recipient.reveal())
+    }
+
+    /// Those that a worker had in hand, as they are now.
+    pub(super) async fn erase_again(
+        &mut self,
+        in_hand: Vec<Notification>,
+    ) -> Result<(), EraseError> {
+        let app = self.app;
+        for before in in_hand {
+            let (service, id) = (before.service_id, before.id);
+            let now = store::notifications::find(&mut app.read().await?, service, id).await?;
+            // Retention was faster.
+            let Some(message) = now else { continue };
+            let contents = message.open(app.store.vault())?;
+            if self.is_to(&contents) {
+                self.erase_message(message, &contents).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Its files first: without the message nothing leads to them any more.
+    async fn erase_message(
+        &mut self,
+        message: Notification,
+        contents: &Contents,
+    ) -> Result<(), EraseError> {
+        let links = documents::links_in(self.app, contents.personalisation.reveal());
+        for (id, key) in links {
+            let service = message.service_id;
+            if documents::remove_behind(self.app, service, id, &key).await? {
+                self.report.documents += 1;
+            }
+        }
+        if message.status == NotificationStatus::Created {
+            return self.cancel_and_erase(message).await;
+        }
+        let mut tx = self.write().await?;
+        let erased = store::notifications::erase(&mut tx, self.app.store.vault(), &message).await?;
+        tx.commit().await?;
+        self.report.notifications += u64::from(erased);
+        Ok(())
+    }
+
+    /// Whoever has a task with it in hand may be speaking to the provider. While we hold its tasks nobody takes them.
+    async fn cancel_and_erase(&mut self, message: Notification) -> Result<(), EraseError> {
+        let (app, id) = (self.app, message.id);
+        for _ in 0..LOOKS {
+            let mut session = app.read().await?;
+            let named =
+                store::tasks::list_naming(&mut session, message.service_id, id.as_uuid()).await?;
+            drop(session);
+            let now = app.clock.now();
+            let mut tx = self.write().await?;
+            let held = store::tasks::hold(&mut tx, &named, now).await?;
+            if held.len() < named.len() {
+                // One came to its end: what it left over is in another.
+                tx.roll_back().await?;
+                continue;
+            }
+            if held.iter().any(|(_, taken)| *taken) {
+                tx.roll_back().await?;
+                break;
+            }
+            let outcome = cancelled(id);
+            let changed = store::notifications::record(&mut tx, &[outcome], now).await?;
+            let erased = store::notifications::erase(&mut tx, app.store.vault(), &message).await?;
+            tx.commit().await?;
+            self.report.cancelled += changed;
+            self.report.notifications += u64::from(erased);
+            return Ok(());
+        }
+        self.in_hand.push(message);
+        Ok(())
+    }
+}
+
+const fn cancelled(id: NotificationId) -> Outcome {
+    Outcome {
+        id,
+        status: NotificationStatus::Cancelled,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: None,
+    }
+}

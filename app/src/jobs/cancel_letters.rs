@@ -1,0 +1,86 @@
+//! Cancelling all letters of a job until they are printed (letters §12).
+
+use std::sync::Arc;
+
+use domain::{Allowance, Channel, JobId, JobStatus, KeyType, NotificationStatus, ServiceId};
+
+use crate::{App, letters, templates};
+
+/// Why the letters of a job are not cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelLettersError {
+    /// There is no such job of this service.
+    #[error("there is no such job")]
+    NoSuch,
+    /// It sends no letters.
+    #[error("this is not a letter job")]
+    NotLetters,
+    /// Not all of its letters are made.
+    #[error("its letters are still being made")]
+    StillProcessing,
+    /// Printing has started, or a letter is past where it could be cancelled.
+    #[error("its letters have been sent")]
+    TooLate,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// The store failed.
+    #[error("the store failed")]
+    Cached(#[from] Arc<store::Error>),
+}
+
+/// Letters in these statuses hinder nobody: they wait, or are never printed.
+const NOT_PRINTED: [NotificationStatus; 6] = [
+    NotificationStatus::Created,
+    NotificationStatus::Cancelled,
+    NotificationStatus::VirusScanFailed,
+    NotificationStatus::ValidationFailed,
+    NotificationStatus::TechnicalFailure,
+    NotificationStatus::PendingVirusCheck,
+];
+
+/// Cancels the letters of a job and the job; how many letters were cancelled now. Those that have failed stay as they
+/// are: no outcome is overwritten, and nobody pays for them.
+pub async fn cancel_letters(
+    app: &App,
+    service: ServiceId,
+    id: JobId,
+) -> Result<u64, CancelLettersError> {
+    let found = store::jobs::find(&mut app.read().await?, service, id).await?;
+    let job = found.ok_or(CancelLettersError::NoSuch)?;
+    let template = templates::find(app, service, job.template_id).await?;
+    if template.is_none_or(|found| found.template.template_type != Channel::Letter) {
+        return Err(CancelLettersError::NotLetters);
+    }
+    if job.status != JobStatus::FinishedAllNotificationsCreated {
+        return Err(CancelLettersError::StillProcessing);
+    }
+    let now = app.clock.now();
+    if letters::printing_started(job.created_at, now).is_some() {
+        return Err(CancelLettersError::TooLate);
+    }
+    let mut tx = app.write().await?;
+    let today = now.utc_day();
+    let (cancelled, of_today) =
+        store::notifications::cancel_rows(&mut tx, &job.origin(), today.start(), now).await?;
+    // Counted after the change: what the print run has taken meanwhile shows.
+    let statuses = store::notifications::count_by_status(&mut tx, &job.origin()).await?;
+    if statuses.values().sum::<u32>() != job.notification_count {
+        return Err(CancelLettersError::StillProcessing);
+    }
+    if statuses.keys().any(|status| !NOT_PRINTED.contains(status)) {
+        return Err(CancelLettersError::TooLate);
+    }
+    let (from, to) = (
+        JobStatus::FinishedAllNotificationsCreated,
+        JobStatus::Cancelled,
+    );
+    if !store::jobs::set_status_from(&mut tx, service, id, from, to, now).await? {
+        return Err(CancelLettersError::StillProcessing);
+    }
+    if job.key_type != KeyType::Test && of_today > 0 {
+        store::counters::give_back(&mut tx, service, Allowance::Letter, today, of_today).await?;
+    }
+    tx.commit().await?;
+    Ok(cancelled)
+}

@@ -1,0 +1,330 @@
+//! One recipient is erased everywhere (design §1, promise 6).
+
+use std::sync::Arc;
+
+use app::erasure::{Erasure, Recipient, Report};
+use domain::{Clock as _, InboundSmsId, NotificationId, UnsubscribeRequestId};
+use serde_json::{Value, json};
+use store::{inbound_sms::InboundSms, unsubscribe_requests::UnsubscribeRequest};
+use stories::{Council, Gate, Mood, World};
+
+async fn erase(world: &World, recipient: &str) -> Report {
+    let recipient = Recipient::parse(recipient).unwrap();
+    let mut erasure = Erasure::new(&world.app, recipient, None);
+    assert!(erasure.go_on().await.unwrap(), "nothing has to wait");
+    erasure.report().clone()
+}
+
+async fn shown(world: &World, council: &Council, id: &str) -> Value {
+    let path = format!("/v2/notifications/{id}");
+    let answer = world.get(&council.normal, &path).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json
+}
+
+async fn text(world: &World, council: &Council, to: &str) -> String {
+    let answer = world.send_sms(council, &council.normal, to).await;
+    answer.json["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_was_sent_to_a_number_is_erased_and_what_waits_is_cancelled() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let sent = text(&world, &council, "07700 900123").await;
+    world.run_tasks().await;
+    let waiting = text(&world, &council, "+447700900123").await;
+    let others = text(&world, &council, "07700900124").await;
+
+    let report = erase(&world, "07700900123").await;
+    assert_eq!((report.notifications, report.cancelled), (2, 1));
+    for (id, status) in [(&sent, "sending"), (&waiting, "cancelled")] {
+        let message = shown(&world, &council, id).await;
+        assert_eq!(message["status"], status);
+        assert_eq!(message["phone_number"], "");
+        assert!(
+            !message["body"].as_str().unwrap().contains("Ada"),
+            "{message}"
+        );
+    }
+    let other = shown(&world, &council, &others).await;
+    assert_eq!(other["phone_number"], "07700900124");
+    let list = world.get(&council.normal, "/v2/notifications").await;
+    assert_eq!(list.json["notifications"].as_array().unwrap().len(), 3);
+
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 2, "nothing is sent to nobody");
+    let again = erase(&world, "07700900123").await;
+    assert_eq!(again, Report::default(), "twice is harmless");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_a_worker_has_in_hand_is_erased_once_it_is_handed_over() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = text(&world, &council, "07700900123").await;
+    let gate = Arc::new(Gate::default());
+    world.sms.is(Mood::WaitsAt(gate.clone()));
+    let recipient = Recipient::parse("07700900123").unwrap();
+    let mut erasure = Erasure::new(&world.app, recipient, None);
+    let meanwhile = async {
+        gate.arrived.notified().await;
+        assert!(!erasure.go_on().await.unwrap());
+        assert_eq!(erasure.report().waiting, 1);
+        gate.open.notify_one();
+    };
+    tokio::join!(world.run_tasks(), meanwhile);
+    assert_eq!(world.status_of(&council, &id).await, "sending");
+    assert!(erasure.go_on().await.unwrap());
+    assert_eq!(
+        (erasure.report().notifications, erasure.report().cancelled),
+        (1, 0)
+    );
+    assert_eq!(shown(&world, &council, &id).await["phone_number"], "");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn only_what_the_named_service_has_is_erased() {
+    let world = World::new().await;
+    let (council, other) = (
+        world.service("Riverside Council").await,
+        world.service("Other").await,
+    );
+    let (ours, theirs) = (
+        text(&world, &council, "07700900123").await,
+        text(&world, &other, "07700900123").await,
+    );
+    world.run_tasks().await;
+    let recipient = Recipient::parse("07700900123").unwrap();
+    let mut erasure = Erasure::new(&world.app, recipient, Some(council.id));
+    assert!(erasure.go_on().await.unwrap());
+    assert_eq!(shown(&world, &council, &ours).await["phone_number"], "");
+    assert_eq!(
+        shown(&world, &other, &theirs).await["phone_number"],
+        "07700900123"
+    );
+    world.end().await;
+}
+
+const PEOPLE: &str = "phone number,name,day\n07700900001,\"Ada \"\"A\"\"\",Friday\n07700900123,Grace,Friday\n\
+                      07700900002,Bo,Friday\n+44 7700 900123,Grace,Monday\n";
+
+#[tokio::test]
+async fn a_job_that_has_not_begun_adds_up_without_the_erased_rows() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, PEOPLE).await;
+    let report = erase(&world, "07700900123").await;
+    assert_eq!((report.spreadsheets, report.rows), (1, 2));
+    world.run_tasks().await;
+    let to: Vec<_> = world
+        .sms
+        .taken()
+        .iter()
+        .map(|one| one.content.clone())
+        .collect();
+    assert_eq!(to.len(), 2, "{to:?}");
+    assert!(to.iter().any(|text| text.contains("Ada \"A\"")), "{to:?}");
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "finished", "{status}");
+    let failed = json!({"status": "validation-failed", "count": 2});
+    assert!(
+        status["statistics"].as_array().unwrap().contains(&failed),
+        "{status}"
+    );
+    assert_eq!(erase(&world, "07700900123").await, Report::default());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let path = format!("/service/{}/contact-list?template_type=sms", council.id);
+    let list = world.ask_internally("POST", &path, PEOPLE).await;
+    assert_eq!(list.status, 201, "{}", list.text);
+    world.job(council.id, council.sms, PEOPLE).await;
+    world.run_tasks().await;
+    let report = erase(&world, "07700900123").await;
+    let found = (
+        report.spreadsheets,
+        report.contact_lists,
+        report.rows,
+        report.notifications,
+    );
+    assert_eq!(found, (1, 1, 4, 2));
+    assert_eq!(erase(&world, "07700900123").await, Report::default());
+
+    let list = list.data()["id"].as_str().unwrap();
+    let path = format!(
+        "/service/{}/spreadsheet?template_id={}&contact_list_id={list}",
+        council.id, council.sms
+    );
+    let copy = world.ask_internally("POST", &path, "").await;
+    assert_eq!(copy.data()["notification_count"], 4, "{}", copy.text);
+    assert_eq!(copy.data()["valid"], false);
+    assert_eq!(copy.data()["errors"][0]["spreadsheet_row_number"], 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (now, vault) = (world.clock.now(), world.app.store().vault());
+    let received = |from: &str| InboundSms {
+        id: InboundSmsId::mint(now, world.app.entropy()),
+        service_id: council.id,
+        notify_number: "07700900600".to_owned(),
+        user_number: from.to_owned().into(),
+        content: "Hello".to_owned().into(),
+        provider: "mmg".to_owned(),
+        provider_reference: None,
+        provider_date: now,
+        created_at: now,
+    };
+    let wish = UnsubscribeRequest {
+        id: UnsubscribeRequestId::mint(now, world.app.entropy()),
+        notification_id: NotificationId::mint(now, world.app.entropy()),
+        service_id: council.id,
+        template_id: council.email,
+        template_version: 1,
+        email_address: "ada@example.com".to_owned().into(),
+        created_at: now,
+        processed_at: None,
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    for from in ["447700900123", "447700900124"] {
+        let text = received(from);
+        store::inbound_sms::insert(&mut tx, vault, &text)
+            .await
+            .unwrap();
+    }
+    store::unsubscribe_requests::insert(&mut tx, vault, &wish)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for guest in ["07700 900123", "Ada@Example.com", "07700900124"] {
+        app::guests::add(&world.app, council.id, guest)
+            .await
+            .unwrap();
+    }
+    app::services::add_member(&world.app, council.id, "Ada", "ada@example.com", None)
+        .await
+        .unwrap();
+
+    let by_number = erase(&world, "07700900123").await;
+    assert_eq!((by_number.received_texts, by_number.guests), (1, 1));
+    let by_address = erase(&world, "ADA@example.com").await;
+    let found = (
+        by_address.unsubscribe_requests,
+        by_address.guests,
+        by_address.team_members,
+    );
+    assert_eq!(found, (1, 1, 1));
+    let texts = world
+        .get(&council.normal, "/v2/received-text-messages")
+        .await;
+    let texts = texts.json["received_text_messages"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert_eq!(texts.len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_kept_answer_says_nothing_more_and_still_sends_nothing_twice() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let body = json!({
+        "phone_number": "07700900123", "template_id": council.sms,
+        "personalisation": {"name": "Grace", "day": "Friday"},
+    })
+    .to_string();
+    let ask = async || {
+        let token = world.token(&council.id.to_string(), &council.normal.secret);
+        let headers = [
+            ("authorization", token.as_str()),
+            ("idempotency-key", "k-1"),
+        ];
+        let path = "/v2/notifications/sms";
+        world.ask_with("POST", path, &headers, body.clone()).await
+    };
+    let first = ask().await;
+    assert!(first.text.contains("Grace"), "{}", first.text);
+    world.run_tasks().await;
+    assert_eq!(erase(&world, "07700900123").await.answers, 1);
+    let again = ask().await;
+    assert_eq!(
+        (again.status, &again.json["id"]),
+        (first.status, &first.json["id"])
+    );
+    assert_eq!(again.headers["idempotent-replay"], "true");
+    assert!(!again.text.contains("Grace"), "{}", again.text);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nothing_of_an_erased_guest_is_left_in_the_embedded_database() {
+    let world = World::new().await;
+    if !world.database_address().starts_with("sqlite") {
+        return world.end().await;
+    }
+    let council = world.service("Riverside Council").await;
+    app::guests::add(&world.app, council.id, "grace.hopper@example.com")
+        .await
+        .unwrap();
+    let directory = world.database_file().parent().unwrap().to_owned();
+    assert!(crate::secrecy::contains(&directory, "grace.hopper"));
+    assert_eq!(erase(&world, "grace.hopper@example.com").await.guests, 1);
+    assert!(!crate::secrecy::contains(&directory, "grace.hopper"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
+    let world = World::like(|settings, _| settings.job_rows_at_once = 1).await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, PEOPLE).await;
+    // A worker has the job in hand.
+    let now = world.clock.now();
+    let mut tx = world.app.store().write().await.unwrap();
+    let (pool, lane, token) = ("job-tasks", domain::Lane::Normal, council.id.as_uuid());
+    let time = std::time::Duration::from_secs(60);
+    let taken = store::tasks::take(&mut tx, pool, lane, council.id, token, now, time, 1)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(taken.len(), 1);
+
+    let recipient = Recipient::parse("07700900123").unwrap();
+    let mut erasure = Erasure::new(&world.app, recipient, None);
+    assert!(!erasure.go_on().await.unwrap());
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "paused");
+    assert!(!erasure.go_on().await.unwrap(), "it is still there");
+    let mut tx = world.app.store().write().await.unwrap();
+    assert!(
+        store::tasks::finish(&mut tx, taken[0].id, token)
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+    assert!(erasure.go_on().await.unwrap());
+    assert_eq!(
+        (erasure.report().spreadsheets, erasure.report().rows),
+        (1, 2)
+    );
+    world.run_tasks().await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "finished"
+    );
+    assert_eq!(world.sms.taken().len(), 2);
+    world.end().await;
+}
