@@ -57,5 +57,6 @@ vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh
 
-fresh: ## Make again what is generated: the settings reference
+fresh: ## Make again what is generated: the settings reference, the description of the API
 	$(CARGO) run --quiet -p server --bin pillarbox -- settings > docs/settings.md
+	$(CARGO) run --quiet -p server --bin pillarbox -- openapi > docs/openapi.json
