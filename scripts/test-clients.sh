@@ -83,7 +83,6 @@ start_platform() {
         cat "$home/log" >&2
         return 1
     fi
-    SCHEMATHESIS_API_KEY=$(sed -E 's/.*"test_key":"([^"]*)".*/\1/' <<<"$line")
     "$pillarbox" dev client-fixtures --data-dir "$home/data" >"$home/variables"
     set -a
     . "$home/variables"
@@ -92,6 +91,8 @@ start_platform() {
     "$pillarbox" service create "Slow clients" --rate-limit 60 --data-dir "$home/data" >/dev/null
     SLOW_SERVICE_KEY=$("$pillarbox" key create slow --service "Slow clients" --data-dir "$home/data" --json |
         sed -E 's/.*"key":"([^"]*)".*/\1/')
+    # The examples of the document name this service's templates.
+    SCHEMATHESIS_API_KEY=$API_KEY
     export SLOW_SERVICE_KEY SCHEMATHESIS_API_KEY
     export PYTHONDONTWRITEBYTECODE=1
 }

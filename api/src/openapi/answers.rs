@@ -94,10 +94,7 @@ fn postage() -> Value {
 }
 
 fn postage_or_null() -> Value {
-    let mut all: Vec<Value> = Postage::ALL
-        .iter()
-        .map(|one| one.as_str().into())
-        .collect();
+    let mut all: Vec<Value> = Postage::ALL.iter().map(|one| one.as_str().into()).collect();
     all.push(Value::Null);
     json!({"type": ["string", "null"], "enum": all, "description": "Of letters; else null."})
 }
@@ -113,7 +110,10 @@ fn page(key: &str, of: &str) -> Value {
 }
 
 fn links() -> Value {
-    let next = told(link(), "The page after this one; missing if this one is empty.");
+    let next = told(
+        link(),
+        "The page after this one; missing if this one is empty.",
+    );
     object(&[("current", link()), ("next", next)], &["next"])
 }
 
@@ -126,7 +126,10 @@ fn template_link() -> Value {
 fn accepted(content: Value, has_sanitised: bool) -> Value {
     let mut properties = vec![
         ("content", content),
-        ("id", told(id(), "What to ask for to see what became of it.")),
+        (
+            "id",
+            told(id(), "What to ask for to see what became of it."),
+        ),
         ("reference", told(text_or_null(), "As it was given.")),
         ("scheduled_for", json!({"type": "null"})),
         ("template", reference("TemplateLink")),
@@ -135,7 +138,8 @@ fn accepted(content: Value, has_sanitised: bool) -> Value {
     if has_sanitised {
         let change = object(&[("sanitised", text()), ("unsanitised", text())], &[]);
         let about = "The values that were changed, by their names.";
-        let changes = json!({"type": "object", "description": about, "additionalProperties": change});
+        let changes =
+            json!({"type": "object", "description": about, "additionalProperties": change});
         properties.insert(3, ("sanitised_content", changes));
     }
     object(&properties, &[])
@@ -175,12 +179,21 @@ fn job() -> Value {
         ("created_at", moment()),
         ("id", id()),
         ("name", text()),
-        ("notification_count", told(number(), "How many rows it has.")),
-        ("problem", told(text_or_null(), "Why it could not go on, if it could not.")),
+        (
+            "notification_count",
+            told(number(), "How many rows it has."),
+        ),
+        (
+            "problem",
+            told(text_or_null(), "Why it could not go on, if it could not."),
+        ),
         ("processing_finished", moment_or_null()),
         ("processing_started", moment_or_null()),
         ("reference", text_or_null()),
-        ("rows_kept", told(number(), "How many of its rows are messages by now.")),
+        (
+            "rows_kept",
+            told(number(), "How many of its rows are messages by now."),
+        ),
         ("scheduled_for", moment_or_null()),
         ("statistics", statistics),
         ("status", json!({"type": "string", "enum": JobStatus::ALL})),
@@ -224,9 +237,15 @@ fn notification() -> Value {
         ("postcode", line()),
         ("reference", text_or_null()),
         ("scheduled_for", json!({"type": "null"})),
-        ("sent_at", told(moment_or_null(), "When a provider took it.")),
+        (
+            "sent_at",
+            told(moment_or_null(), "When a provider took it."),
+        ),
         ("status", shown_status()),
-        ("subject", told(text_or_null(), "Of e-mails and letters; else null.")),
+        (
+            "subject",
+            told(text_or_null(), "Of e-mails and letters; else null."),
+        ),
         ("template", reference("TemplateLink")),
         ("type", channel()),
     ]);
@@ -246,13 +265,22 @@ fn shown_status() -> Value {
 }
 
 fn cost_details() -> Value {
-    let all = ["billable_sheets_of_paper", "billable_sms_fragments", "international_rate_multiplier", "postage", "sms_rate"];
+    let all = [
+        "billable_sheets_of_paper",
+        "billable_sms_fragments",
+        "international_rate_multiplier",
+        "postage",
+        "sms_rate",
+    ];
     let properties = [
         (all[0], number()),
         (all[1], number()),
         (all[2], json!({"type": "number"})),
         (all[3], postage()),
-        (all[4], json!({"type": "number", "description": "In pounds, for a fragment."})),
+        (
+            all[4],
+            json!({"type": "number", "description": "In pounds, for a fragment."}),
+        ),
     ];
     told(
         object(&properties, &all),
@@ -261,7 +289,10 @@ fn cost_details() -> Value {
 }
 
 fn template() -> Value {
-    let required = object(&[("required", json!({"type": "boolean", "const": true}))], &[]);
+    let required = object(
+        &[("required", json!({"type": "boolean", "const": true}))],
+        &[],
+    );
     let personalisation = json!({
         "type": "object", "description": "Its placeholders.", "additionalProperties": required,
     });
@@ -286,7 +317,10 @@ fn template() -> Value {
 fn preview() -> Value {
     let properties = [
         ("body", text()),
-        ("html", told(text_or_null(), "The body of an e-mail as HTML; else null.")),
+        (
+            "html",
+            told(text_or_null(), "The body of an e-mail as HTML; else null."),
+        ),
         ("id", id()),
         ("postage", postage_or_null()),
         ("subject", text_or_null()),
@@ -303,7 +337,13 @@ fn received_text() -> Value {
         ("id", id()),
         ("notify_number", told(text(), "The number that it came to.")),
         ("service_id", id()),
-        ("user_number", told(text(), "Who wrote it, with the country code and without a plus.")),
+        (
+            "user_number",
+            told(
+                text(),
+                "Who wrote it, with the country code and without a plus.",
+            ),
+        ),
     ];
     object(&properties, &[])
 }
@@ -315,10 +355,11 @@ fn done(keys: &[&str]) -> Value {
 
 fn status() -> Value {
     let rest = ["build_time", "db_bulk_version", "db_version", "git_commit"];
+    let version = || json!({"type": ["integer", "null"]});
     let properties = [
         (rest[0], text_or_null()),
-        (rest[1], text_or_null()),
-        (rest[2], text_or_null()),
+        (rest[1], version()),
+        (rest[2], version()),
         (rest[3], text_or_null()),
         ("status", json!({"type": "string", "const": "ok"})),
     ];
@@ -352,7 +393,10 @@ fn errors() -> Value {
         &[
             ("error", told(text(), "A word for programs.")),
             ("message", told(text(), "A sentence for people.")),
-            ("data", told(text(), "The link of a QR code that is too long.")),
+            (
+                "data",
+                told(text(), "The link of a QR code that is too long."),
+            ),
             ("num_bytes", told(number(), "How long that is.")),
             ("max_bytes", told(number(), "How long it may be.")),
         ],
@@ -364,7 +408,10 @@ fn errors() -> Value {
 
 fn old_error() -> Value {
     let properties = [
-        ("message", json!({"type": ["string", "array", "object"], "description": "A sentence, or several."})),
+        (
+            "message",
+            json!({"type": ["string", "array", "object"], "description": "A sentence, or several."}),
+        ),
         ("result", json!({"type": "string", "const": "error"})),
     ];
     object(&properties, &[])

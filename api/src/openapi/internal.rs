@@ -49,7 +49,11 @@ fn report_returned() -> Operation {
         )
         .body(
             reference("ReturnedLetters"),
-            &[("returned", "One letter, by the reference it was printed with", references.clone())],
+            &[(
+                "returned",
+                "One letter, by the reference it was printed with",
+                references.clone(),
+            )],
         )
         .answers(200, "They will be marked", "ReturnedLetters", references)
         .refuses([(

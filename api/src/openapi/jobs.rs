@@ -103,11 +103,17 @@ fn list_jobs() -> Operation {
 }
 
 fn get_job() -> Operation {
-    Operation::new("GET", "/v2/jobs/{id}", "get_job", TAG, "See how a job stands")
-        .path("id", "The job", id(), JOB)
-        .answers(200, "The job", "Job", job(JobStatus::Finished))
-        .refuses(refusals::of_ids("job_id"))
-        .refuses(refusals::of_services())
+    Operation::new(
+        "GET",
+        "/v2/jobs/{id}",
+        "get_job",
+        TAG,
+        "See how a job stands",
+    )
+    .path("id", "The job", id(), JOB)
+    .answers(200, "The job", "Job", job(JobStatus::Finished))
+    .refuses(refusals::of_ids("job_id"))
+    .refuses(refusals::of_services())
 }
 
 fn cancel_job() -> Operation {

@@ -18,6 +18,7 @@ mod reading;
 mod refusals;
 mod sending;
 mod shapes;
+mod shared;
 
 use std::sync::LazyLock;
 
@@ -47,7 +48,10 @@ const TAGS: [(&str, &str); 8] = [
         "What became of messages, for as long as the service keeps them (7 days, unless it says otherwise).",
     ),
     ("Templates", "What can be sent, and how it would look."),
-    ("Received texts", "What people wrote to the service's number."),
+    (
+        "Received texts",
+        "What people wrote to the service's number.",
+    ),
     (
         "Recipients",
         "What a recipient's mail program or browser asks, by links that we made.",
@@ -78,7 +82,7 @@ pub(crate) async fn get_openapi() -> Response {
 
 /// `GET /docs`
 pub(crate) async fn show_docs() -> Response {
-    static PAGE: LazyLock<Bytes> = LazyLock::new(|| page::written(&DOCUMENT).into());
+    static PAGE: LazyLock<Bytes> = LazyLock::new(|| page::written(&whole()).into());
     let policy = (header::CONTENT_SECURITY_POLICY, page::policy());
     ([policy], Html(PAGE.clone())).into_response()
 }
@@ -89,6 +93,13 @@ pub fn document() -> &'static Value {
 }
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = whole();
+    shared::share_examples(&mut document);
+    document
+});
+
+/// The document with all that is told of an operation in its place.
+fn whole() -> Value {
     let tags: Vec<Value> = TAGS
         .iter()
         .map(|(name, about)| json!({"name": name, "description": about}))
@@ -110,7 +121,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
             "schemas": schemas(),
         },
     })
-});
+}
 
 /// Every operation that is described.
 fn operations() -> Vec<Operation> {

@@ -80,9 +80,7 @@ impl Operation {
 
     /// A key of the query that may be left out.
     pub(super) fn query(self, name: &str, about: &str, schema: Value) -> Self {
-        self.parameter(
-            json!({"name": name, "in": "query", "description": about, "schema": schema}),
-        )
+        self.parameter(json!({"name": name, "in": "query", "description": about, "schema": schema}))
     }
 
     pub(super) fn parameter(mut self, parameter: Value) -> Self {
@@ -158,9 +156,10 @@ impl Operation {
         }
         if let Some(example) = example {
             let name = format!("example_{}", content.examples.len() + 1);
-            content
-                .examples
-                .insert(name.replace("example_1", "example"), json!({"value": example}));
+            content.examples.insert(
+                name.replace("example_1", "example"),
+                json!({"value": example}),
+            );
         }
         self
     }
@@ -194,11 +193,18 @@ impl Operation {
     }
 
     /// Errors, each as it is answered: with its status, its shape, its headers, and itself as the example.
-    pub(super) fn refuses(mut self, problems: impl IntoIterator<Item = (&'static str, Problem)>) -> Self {
+    pub(super) fn refuses(
+        mut self,
+        problems: impl IntoIterator<Item = (&'static str, Problem)>,
+    ) -> Self {
         for (name, problem) in problems {
             let answer = self.answers.entry(problem.status().as_u16()).or_default();
             let content = answer.contents.entry(JSON).or_default();
-            let schema = reference(if problem.is_v2() { "Errors" } else { "OldError" });
+            let schema = reference(if problem.is_v2() {
+                "Errors"
+            } else {
+                "OldError"
+            });
             if !content.schemas.contains(&schema) {
                 content.schemas.push(schema);
             }
@@ -252,7 +258,9 @@ impl Answer {
             };
             let mut content = json!({"schema": schema, "examples": content.examples});
             if content["examples"] == json!({}) {
-                content.as_object_mut().map(|content| content.remove("examples"));
+                content
+                    .as_object_mut()
+                    .map(|content| content.remove("examples"));
             }
             written["content"][*media_type] = content;
         }

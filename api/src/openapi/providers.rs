@@ -147,13 +147,7 @@ fn receive_mmg() -> Operation {
         )
         .body(schema, &[("text", "A text", example)]),
     )
-    .answers_of(
-        200,
-        "",
-        html,
-        not_ours,
-        Some("RECEIVED".into()),
-    )
+    .answers_of(200, "", html, not_ours, Some("RECEIVED".into()))
 }
 
 fn receive_firetext() -> Operation {

@@ -63,7 +63,13 @@ fn of_document(operation: Operation) -> Operation {
     operation
         .path("document", "The file", text(), "AbCdEfGhIjKlMnOpQrStUv")
         .path("key", "The key that opens it", text(), LINK_TOKEN)
-        .answers_of(404, "The link leads nowhere, or no longer", HTML, text(), None)
+        .answers_of(
+            404,
+            "The link leads nowhere, or no longer",
+            HTML,
+            text(),
+            None,
+        )
         .answers_of(500, "A page that says that we failed", HTML, text(), None)
         .refuses([("timeout", Problem::timeout().in_old_shape())])
 }
@@ -132,7 +138,12 @@ fn download_document() -> Operation {
         text(),
         None,
     )
-    .with_header(200, "Content-Disposition", "What the file is called", text())
+    .with_header(
+        200,
+        "Content-Disposition",
+        "What the file is called",
+        text(),
+    )
     .answers_nothing(303, "The address must be confirmed first")
     .with_header(303, "Location", "The page that asks for it", text());
     of_document(operation)

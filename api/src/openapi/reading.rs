@@ -104,7 +104,12 @@ fn get_pdf() -> Operation {
     .parameter(range)
     .answers_of(200, "The pages", "application/pdf", pages(), None)
     .answers_of(206, "A part of the pages", "application/pdf", pages(), None)
-    .with_header(206, "Content-Range", "Which bytes these are", content_range.clone())
+    .with_header(
+        206,
+        "Content-Range",
+        "Which bytes these are",
+        content_range.clone(),
+    )
     .refuses([
         ("not_a_letter", problem::not_a_letter()),
         ("not_ready", problem::pdf_not_ready()),
@@ -112,7 +117,12 @@ fn get_pdf() -> Operation {
         ("failed", problem::pdf_of_failed_letter()),
         ("no_such_range", problem::no_such_range()),
     ])
-    .with_header(416, "Content-Range", "How many bytes there are", content_range)
+    .with_header(
+        416,
+        "Content-Range",
+        "How many bytes there are",
+        content_range,
+    )
     .refuses(refusals::of_ids("notification_id"))
     .refuses(refusals::of_services())
 }
@@ -138,21 +148,40 @@ fn on_sending_paths() -> Vec<Operation> {
 }
 
 fn list_templates() -> Operation {
-    Operation::new("GET", "/v2/templates", "list_templates", "Templates", "List templates")
-        .about("All that are not archived, by name.")
-        .query("type", "The channel.", channels())
-        .answers(200, "The templates", "Templates", json!({"templates": [shown_template()]}))
-        .refuses(refusals::of_queries("type fax is not one of [sms, email, letter]"))
-        .refuses(refusals::of_services())
+    Operation::new(
+        "GET",
+        "/v2/templates",
+        "list_templates",
+        "Templates",
+        "List templates",
+    )
+    .about("All that are not archived, by name.")
+    .query("type", "The channel.", channels())
+    .answers(
+        200,
+        "The templates",
+        "Templates",
+        json!({"templates": [shown_template()]}),
+    )
+    .refuses(refusals::of_queries(
+        "type fax is not one of [sms, email, letter]",
+    ))
+    .refuses(refusals::of_services())
 }
 
 fn get_template() -> Operation {
-    Operation::new("GET", "/v2/template/{id}", "get_template", "Templates", "See a template")
-        .about("Its latest version; archived ones too.")
-        .path("id", "The template", id(), ids::EMAIL_TEMPLATE.to_string())
-        .answers(200, "The template", "Template", shown_template())
-        .refuses(refusals::of_ids("id"))
-        .refuses(refusals::of_services())
+    Operation::new(
+        "GET",
+        "/v2/template/{id}",
+        "get_template",
+        "Templates",
+        "See a template",
+    )
+    .about("Its latest version; archived ones too.")
+    .path("id", "The template", id(), ids::EMAIL_TEMPLATE.to_string())
+    .answers(200, "The template", "Template", shown_template())
+    .refuses(refusals::of_ids("id"))
+    .refuses(refusals::of_services())
 }
 
 fn get_template_version() -> Operation {

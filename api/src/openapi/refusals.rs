@@ -41,14 +41,8 @@ pub(super) fn of_tokens() -> [Named; 6] {
         ("no_token", of("")),
         ("another_scheme", of("Basic dXNlcjpwYXNzd29yZA==")),
         ("not_a_token", of("Bearer nonsense")),
-        (
-            "unknown_key",
-            forbidden("Invalid token: API key not found"),
-        ),
-        (
-            "revoked_key",
-            forbidden("Invalid token: API key revoked"),
-        ),
+        ("unknown_key", forbidden("Invalid token: API key not found")),
+        ("revoked_key", forbidden("Invalid token: API key revoked")),
         (
             "clock",
             forbidden("Error: Your system clock must be accurate to within 30 seconds"),

@@ -66,7 +66,12 @@ fn send_sms() -> Operation {
             ("with_sender", "From a sender of your choice", with_sender),
         ],
     )
-    .answers(201, "The text is kept and will be delivered", "AcceptedText", answer)
+    .answers(
+        201,
+        "The text is kept and will be delivered",
+        "AcceptedText",
+        answer,
+    )
     .leads_to(201, "get_notification")
     .refuses([refusals::empty(&SMS)])
     .refuses(refusals::of_sending(Channel::Sms))
@@ -88,10 +93,7 @@ fn of_texts() -> Vec<Named> {
             "too_long",
             accepting(AcceptError::TextTooLong { characters: 1000 }),
         ),
-        (
-            "file_in_a_text",
-            accepting(AcceptError::FileOutsideEmail),
-        ),
+        ("file_in_a_text", accepting(AcceptError::FileOutsideEmail)),
         ("team_only", accepting(AcceptError::OutsideTeam)),
         ("trial_mode", accepting(AcceptError::OutsideTrial)),
         (
@@ -152,10 +154,19 @@ fn send_email() -> Operation {
         &[
             ("email", "An e-mail", body),
             ("with_file", "With a file, in place of a name", with_file),
-            ("sanitised", "With words of a member of the public", sanitised),
+            (
+                "sanitised",
+                "With words of a member of the public",
+                sanitised,
+            ),
         ],
     )
-    .answers(201, "The e-mail is kept and will be delivered", "AcceptedEmail", answer)
+    .answers(
+        201,
+        "The e-mail is kept and will be delivered",
+        "AcceptedEmail",
+        answer,
+    )
     .leads_to(201, "get_notification")
     .refuses([refusals::empty(&EMAIL)])
     .refuses(refusals::of_sending(Channel::Email))
@@ -177,10 +188,7 @@ fn of_emails() -> Vec<Named> {
             "too_long",
             accepting(AcceptError::EmailTooLong { bytes: 2_000_001 }),
         ),
-        (
-            "files_not_set_up",
-            accepting(AcceptError::FilesNotSetUp),
-        ),
+        ("files_not_set_up", accepting(AcceptError::FilesNotSetUp)),
         (
             "file_with_a_virus",
             accepting(AcceptError::FileRefused(app::documents::Refused::Virus)),
@@ -221,10 +229,19 @@ fn send_letter() -> Operation {
         json!({"anyOf": [reference("Letter"), reference("PrecompiledLetter")]}),
         &[
             ("letter", "From a template", body),
-            ("precompiled", "A PDF of your own (shortened here)", precompiled),
+            (
+                "precompiled",
+                "A PDF of your own (shortened here)",
+                precompiled,
+            ),
         ],
     )
-    .answers(201, "The letter is kept and will be printed", "AcceptedLetter", answer)
+    .answers(
+        201,
+        "The letter is kept and will be printed",
+        "AcceptedLetter",
+        answer,
+    )
     .answers(201, "", "AcceptedPages", pages)
     .leads_to(201, "get_notification")
     .refuses([refusals::empty(&LETTER)])
@@ -240,10 +257,7 @@ fn of_letters() -> Vec<Named> {
             refusals::validation("Address must be at least 3 lines"),
         ),
         ("not_base64", accepting(AcceptError::NotBase64)),
-        (
-            "file_in_a_letter",
-            accepting(AcceptError::FileOutsideEmail),
-        ),
+        ("file_in_a_letter", accepting(AcceptError::FileOutsideEmail)),
         ("team_key", accepting(AcceptError::LetterWithTeamKey)),
         ("trial_mode", accepting(AcceptError::LetterInTrial)),
     ]

@@ -208,14 +208,19 @@ fn write_answers(page: &mut String, id: &str, answers: &Value) {
     page.push_str(&answers_table(id, answers));
     for (status, answer) in members(answers) {
         let is_good = status.starts_with('2');
-        let contents = || members(&answer["content"]).flat_map(|(_, content)| members(&content["examples"]));
+        let contents =
+            || members(&answer["content"]).flat_map(|(_, content)| members(&content["examples"]));
         let count = contents().count();
         if count == 0 {
             continue;
         }
         let mut examples = String::new();
         for (name, example) in contents() {
-            let caption = if is_good { String::new() } else { sentence(name) };
+            let caption = if is_good {
+                String::new()
+            } else {
+                sentence(name)
+            };
             examples.push_str(&example_of(&caption, &example["value"]));
         }
         let what = if count == 1 { "example" } else { "examples" };
@@ -334,7 +339,7 @@ mod tests {
 
     #[test]
     fn every_operation_and_every_shape_can_be_reached() {
-        let page = written(super::super::document());
+        let page = written(&super::super::whole());
         let targets: Vec<&str> = page
             .split("href=\"#")
             .skip(1)

@@ -118,9 +118,17 @@ fn write_properties(rows: &mut String, before: &str, schema: &Value) {
         ));
         write_properties(rows, &format!("{name}."), property);
     }
-    if let Some(any) = schema.get("additionalProperties").filter(|any| any.is_object()) {
+    if let Some(any) = schema
+        .get("additionalProperties")
+        .filter(|any| any.is_object())
+    {
         let name = format!("{before}*");
-        rows.push_str(&row(&name, "any name", &kind(any), text_of(&any["description"])));
+        rows.push_str(&row(
+            &name,
+            "any name",
+            &kind(any),
+            text_of(&any["description"]),
+        ));
         write_properties(rows, &format!("{name}."), any);
     }
     if let Some(item) = schema.get("items").filter(|_| schema["type"] == "array") {

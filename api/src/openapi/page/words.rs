@@ -80,7 +80,10 @@ pub(super) fn kind(schema: &Value) -> String {
         }
     }
     let mut words = types(&schema["type"]);
-    if let Some(items) = schema.get("items").filter(|items| **items != Value::Object(serde_json::Map::new())) {
+    if let Some(items) = schema
+        .get("items")
+        .filter(|items| **items != Value::Object(serde_json::Map::new()))
+    {
         let _ = write!(words, " of: {}", kind(items));
     }
     if let Some(one) = schema["const"].as_str() {
