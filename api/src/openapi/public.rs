@@ -20,9 +20,14 @@ pub(super) fn operations() -> Vec<Operation> {
         show_document(),
         confirm_document(),
         download_document(),
-        status("GET", "/", "status_at_root"),
-        status("GET", "/_status", "status"),
-        status("POST", "/_status", "status_by_post"),
+        status(
+            "GET",
+            "/_status",
+            "status",
+            "See whether the platform works",
+        ),
+        status("POST", "/_status", "status_by_post", "The same, by POST"),
+        status("GET", "/", "status_at_root", "The same, at the root"),
         live_counts(),
         metrics(),
         get_openapi(),
@@ -149,7 +154,12 @@ fn download_document() -> Operation {
     of_document(operation)
 }
 
-fn status(method: &'static str, path: &'static str, id: &'static str) -> Operation {
+fn status(
+    method: &'static str,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+) -> Operation {
     let shown = json!({
         "build_time": MOMENT,
         "db_bulk_version": null,
@@ -157,7 +167,7 @@ fn status(method: &'static str, path: &'static str, id: &'static str) -> Operati
         "git_commit": "5a99dae4d1c0f0a3b5b5f3c1f9f0a4b6c8d2e7f1",
         "status": "ok",
     });
-    Operation::new(method, path, id, RUNNING, "See whether the platform works")
+    Operation::new(method, path, id, RUNNING, summary)
         .about("`ok` means that the database answers too, unless only `simple` is asked for.")
         .query(
             "simple",

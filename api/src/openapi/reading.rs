@@ -129,21 +129,30 @@ fn get_pdf() -> Operation {
 
 /// Paths that are there for sending alone: asked otherwise they are those of a message whose id is no id.
 fn on_sending_paths() -> Vec<Operation> {
-    let of = |path, id| {
-        Operation::new(
-            "GET",
-            path,
-            id,
-            "Messages",
-            "No message: this path is for sending",
-        )
-        .refuses([("not_an_id", crate::v2::not_an_id("notification_id"))])
-        .refuses(refusals::of_services())
+    let of = |path, id, summary| {
+        Operation::new("GET", path, id, "Messages", summary)
+            .about(
+                "The path is there for sending alone: asked for, it is a message whose id is none.",
+            )
+            .refuses([("not_an_id", crate::v2::not_an_id("notification_id"))])
+            .refuses(refusals::of_services())
     };
     vec![
-        of("/v2/notifications/sms", "get_on_sending_path_sms"),
-        of("/v2/notifications/email", "get_on_sending_path_email"),
-        of("/v2/notifications/letter", "get_on_sending_path_letter"),
+        of(
+            "/v2/notifications/sms",
+            "get_on_sending_path_sms",
+            "No message: where texts are sent",
+        ),
+        of(
+            "/v2/notifications/email",
+            "get_on_sending_path_email",
+            "No message: where e-mails are sent",
+        ),
+        of(
+            "/v2/notifications/letter",
+            "get_on_sending_path_letter",
+            "No message: where letters are sent",
+        ),
     ]
 }
 

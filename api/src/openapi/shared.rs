@@ -28,11 +28,11 @@ pub(super) fn share_examples(document: &mut Value) {
 }
 
 fn each_example(document: &mut Value, mut of: impl FnMut(&str, &mut Value)) {
-    let operations = members(&mut document["paths"]).flat_map(|(_, item)| members(item));
-    for (_, operation) in operations {
-        for (_, answer) in members(&mut operation["responses"]) {
-            for (_, content) in members(&mut answer["content"]) {
-                for (name, example) in members(&mut content["examples"]) {
+    let items = members(document.get_mut("paths"));
+    for (_, operation) in items.flat_map(|(_, item)| members(Some(item))) {
+        for (_, answer) in members(operation.get_mut("responses")) {
+            for (_, content) in members(answer.get_mut("content")) {
+                for (name, example) in members(content.get_mut("examples")) {
                     of(name, example);
                 }
             }
@@ -40,8 +40,8 @@ fn each_example(document: &mut Value, mut of: impl FnMut(&str, &mut Value)) {
     }
 }
 
-fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
-    value.as_object_mut().into_iter().flatten()
+fn members(value: Option<&mut Value>) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.and_then(Value::as_object_mut).into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -40,6 +40,11 @@ impl Operation<'_> {
         text_of(&self.value["operationId"])
     }
 
+    /// Paths that only say that there is nothing come last.
+    fn does_something(&self) -> bool {
+        members(&self.value["responses"]).any(|(status, _)| status.starts_with('2'))
+    }
+
     fn is_in(&self, tag: &str) -> bool {
         self.value["tags"][0] == tag
     }
@@ -76,17 +81,18 @@ pub(super) fn written(document: &Value) -> String {
 }
 
 fn operations(document: &Value) -> Vec<Operation<'_>> {
-    let paths = document["paths"].as_object().into_iter().flatten();
-    paths
+    let paths = members(&document["paths"]);
+    let mut all: Vec<Operation<'_>> = paths
         .flat_map(|(path, item)| {
-            let methods = item.as_object().into_iter().flatten();
-            methods.map(|(method, value)| Operation {
+            members(item).map(move |(method, value)| Operation {
                 method,
                 path,
                 value,
             })
         })
-        .collect()
+        .collect();
+    all.sort_by_key(|one| !one.does_something());
+    all
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
