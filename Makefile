@@ -60,5 +60,6 @@ fuzz: ## Texts made up by a fuzzer, for seconds=600 in all; needs nightly, insta
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh
 
-fresh: ## Make again what is generated: the settings reference
+fresh: ## Make again what is generated: the settings reference, the description of the API
 	$(CARGO) run --quiet -p server --bin pillarbox -- settings > docs/settings.md
+	$(CARGO) run --quiet -p server --bin pillarbox -- openapi > docs/openapi.json

@@ -10,6 +10,7 @@ mod headers;
 mod internal;
 mod letters;
 mod methods;
+mod openapi;
 mod patience;
 pub mod problem;
 mod receipts;
@@ -23,6 +24,7 @@ use std::{sync::Arc, time::Duration};
 use app::App;
 use domain::Private;
 
+pub use openapi::document as openapi;
 pub use router::router;
 
 /// What the HTTP side needs to know beside the platform itself.

@@ -154,6 +154,24 @@ impl Problem {
         }
     }
 
+    /// The status that it is answered with.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Whether it has the shape of v2.
+    pub(crate) const fn is_v2(&self) -> bool {
+        matches!(self.shape, Shape::V2(_))
+    }
+
+    /// What the answer says.
+    pub(crate) fn body(&self) -> Value {
+        match &self.shape {
+            Shape::V2(entries) => json!({"errors": entries, "status_code": self.status.as_u16()}),
+            Shape::Old(message) => json!({"message": message, "result": "error"}),
+        }
+    }
+
     /// The errors of the v2 shape, for tests of what is said.
     #[cfg(test)]
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -189,6 +207,11 @@ impl Problem {
     /// A fault of ours: the client is told nothing, the log everything.
     pub(crate) fn fault(cause: impl std::error::Error + 'static) -> Self {
         log(&cause);
+        Self::internal()
+    }
+
+    /// What a client is told of a fault of ours.
+    pub(crate) fn internal() -> Self {
         Self::v2(
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalServerError",
@@ -199,7 +222,7 @@ impl Problem {
     /// The same in the old shape.
     pub(crate) fn fault_old(cause: impl std::error::Error + 'static) -> Self {
         log(&cause);
-        Self::old(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
+        Self::internal().in_old_shape()
     }
 
     /// The same problem in the old shape, for endpoints that share a check with v2.
@@ -304,15 +327,7 @@ fn log(cause: &(dyn std::error::Error + 'static)) {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = match self.shape {
-            Shape::V2(entries) => answer::json(
-                self.status,
-                &json!({"errors": entries, "status_code": self.status.as_u16()}),
-            ),
-            Shape::Old(message) => {
-                answer::json(self.status, &json!({"message": message, "result": "error"}))
-            }
-        };
+        let mut response = answer::json(self.status, &self.body());
         if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()
@@ -643,6 +658,11 @@ pub(crate) fn auth(status: StatusCode, message: impl Into<String>) -> Problem {
 
 /// No such route.
 pub(crate) async fn no_such_path() -> Problem {
+    unknown_path()
+}
+
+/// What is said where there is no such route.
+pub(crate) fn unknown_path() -> Problem {
     Problem::old(
         StatusCode::NOT_FOUND,
         "The requested URL was not found on the server. If you entered the URL manually please check your spelling \

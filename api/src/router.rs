@@ -10,8 +10,8 @@ use domain::CallbackKind;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    Api, documents, headers, internal, letters, methods, patience, problem, receipts, status,
-    unsubscribe, v2,
+    Api, documents, headers, internal, letters, methods, openapi, patience, problem, receipts,
+    status, unsubscribe, v2,
 };
 
 /// Who may call a route.
@@ -61,6 +61,8 @@ pub const ROUTES: &[Route] = &[
     ("GET", "/letter-rates/", Callers::Internal),
     ("POST", "/letters/returned", Callers::Internal),
     ("GET", "/v2/received-text-messages", Callers::Service),
+    ("GET", "/v2/openapi.json", Callers::Anybody),
+    ("GET", "/docs", Callers::Anybody),
     ("POST", "/notifications/sms/mmg", Callers::Reporter),
     ("POST", "/notifications/sms/firetext", Callers::Reporter),
     ("POST", "/notifications/sms/receive/mmg", Callers::Provider),
@@ -431,6 +433,8 @@ pub fn router(api: Api) -> Router {
         .route("/letter-rates/", get(letters::list_rates))
         .route("/letters/returned", post(letters::report_returned))
         .route("/v2/received-text-messages", get(v2::list_received_texts))
+        .route("/v2/openapi.json", get(openapi::get_openapi))
+        .route("/docs", get(openapi::show_docs))
         .route("/notifications/sms/mmg", post(receipts::hear_mmg))
         .route("/notifications/sms/firetext", post(receipts::hear_firetext))
         .route(

@@ -13,8 +13,6 @@ use crate::{
     problem::{self, Problem},
 };
 
-const NOT_A_LINK: &str = "This is not a valid unsubscribe link.";
-
 /// `POST /unsubscribe/<notification id>/<token>` (public-api §21): a mail program does it; the body is ignored.
 pub(crate) async fn unsubscribe(
     State(api): State<Api>,
@@ -22,7 +20,7 @@ pub(crate) async fn unsubscribe(
 ) -> Result<Response, Problem> {
     // A path whose percent signs make no text is none that we made.
     let Ok(Path((id, token))) = path else {
-        return Err(refused(NOT_A_LINK));
+        return Err(not_a_link());
     };
     let Some(id) = hyphenated(&id) else {
         return Err(problem::no_such_path().await);
@@ -32,12 +30,20 @@ pub(crate) async fn unsubscribe(
             let body = json!({"message": "Unsubscribe successful", "result": "success"});
             Ok(answer::json(StatusCode::OK, &body))
         }
-        Err(UnsubscribeError::NotALink) => Err(refused(NOT_A_LINK)),
-        Err(UnsubscribeError::NoSuchMessage) => {
-            Err(refused("This unsubscribe link is invalid or expired."))
-        }
+        Err(UnsubscribeError::NotALink) => Err(not_a_link()),
+        Err(UnsubscribeError::NoSuchMessage) => Err(invalid_or_expired()),
         Err(UnsubscribeError::Store(fault)) => Err(Problem::fault_old(fault)),
     }
+}
+
+/// What is said of a link that we have not made.
+pub(crate) fn not_a_link() -> Problem {
+    refused("This is not a valid unsubscribe link.")
+}
+
+/// What is said of a link of ours that no longer leads anywhere.
+pub(crate) fn invalid_or_expired() -> Problem {
+    refused("This unsubscribe link is invalid or expired.")
 }
 
 fn refused(text: &str) -> Problem {

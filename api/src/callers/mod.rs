@@ -7,5 +7,6 @@ mod service;
 mod token;
 
 pub(crate) use internal::{Internal, InternalV2};
-pub(crate) use provider::sign_in;
+pub(crate) use provider::{sign_in, stranger};
 pub(crate) use service::ServiceKey;
+pub(crate) use token::Token;

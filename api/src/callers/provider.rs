@@ -43,7 +43,8 @@ fn is_one_of(given: &[u8], known: &[Private<String>]) -> bool {
     })
 }
 
-fn stranger() -> Problem {
+/// What is said to whoever does not know a name and a password.
+pub(crate) fn stranger() -> Problem {
     Problem::old(
         StatusCode::FORBIDDEN,
         "Forbidden: invalid authentication token provided",

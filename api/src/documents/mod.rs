@@ -6,6 +6,8 @@
 mod disposition;
 mod page;
 
+pub(crate) use page::Escaped;
+
 use app::documents::{self, Confirmed, Opened, PASS_SECONDS};
 use axum::{
     body::Body,

@@ -193,7 +193,7 @@ fn contact(service: &str, link: &str) -> String {
 }
 
 /// A text between tags or between quotes.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::{Api, answer, problem::Problem, v2::shown};
 
-const POSTAGE_CLASSES: [&str; 3] = ["1ST", "2ND", "INTERNATIONAL"];
-const MAILING_PRODUCTS: [&str; 8] = [
+pub(crate) const POSTAGE_CLASSES: [&str; 3] = ["1ST", "2ND", "INTERNATIONAL"];
+pub(crate) const MAILING_PRODUCTS: [&str; 8] = [
     "UNCODED",
     "MM UNSORTED",
     "UNSORTED",
@@ -23,7 +23,7 @@ const MAILING_PRODUCTS: [&str; 8] = [
     "UNSORTEDE",
     "MM ECONOMY",
 ];
-const JOB_STATUSES: [&str; 2] = ["DESPATCHED", "REJECTED"];
+pub(crate) const JOB_STATUSES: [&str; 2] = ["DESPATCHED", "REJECTED"];
 
 /// `POST /notifications/letter/status?token=…`
 pub(crate) async fn hear_letter(
@@ -35,10 +35,7 @@ pub(crate) async fn hear_letter(
     let body = answer::parse_v2(&answer::read_form(body).await?)?;
     let data = check(&body).map_err(Problem::validation)?;
     if job_id(data) != Some(letter) {
-        return Err(invalid(
-            StatusCode::BAD_REQUEST,
-            "Notification ID in letter callback data does not match ID in token",
-        ));
+        return Err(another_letter());
     }
     let word = word(data).map_err(|message| Problem::validation(vec![message]))?;
     receipts::hear_letter(&api.app, &LetterReceipt { id: letter, word })
@@ -54,12 +51,23 @@ fn invalid(status: StatusCode, message: &str) -> Problem {
 fn letter_of(api: &Api, query: &str) -> Result<NotificationId, Problem> {
     let token = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "token");
     let letter = token.and_then(|(_, token)| receipts::read_letter_status_token(&api.app, &token));
-    letter.ok_or_else(|| {
-        invalid(
-            StatusCode::FORBIDDEN,
-            "A valid token must be provided in the query string",
-        )
-    })
+    letter.ok_or_else(bad_token)
+}
+
+/// What is said to whoever has not got our link.
+pub(crate) fn bad_token() -> Problem {
+    invalid(
+        StatusCode::FORBIDDEN,
+        "A valid token must be provided in the query string",
+    )
+}
+
+/// What is said where link and body are about different letters.
+pub(crate) fn another_letter() -> Problem {
+    invalid(
+        StatusCode::BAD_REQUEST,
+        "Notification ID in letter callback data does not match ID in token",
+    )
 }
 
 fn job_id(data: &Map<String, Value>) -> Option<NotificationId> {

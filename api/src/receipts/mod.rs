@@ -11,6 +11,14 @@ use std::borrow::Cow;
 use axum::body::Body;
 use serde_json::{Map, Value};
 
+/// What the document of the API tells about these endpoints.
+pub(crate) mod told {
+    pub(crate) use super::{
+        letter::{JOB_STATUSES, MAILING_PRODUCTS, POSTAGE_CLASSES, another_letter, bad_token},
+        sms::incomplete,
+    };
+}
+
 pub(crate) use letter::hear_letter;
 pub(crate) use received_texts::{receive_firetext, receive_mmg};
 pub(crate) use sms::{hear_firetext, hear_mmg};

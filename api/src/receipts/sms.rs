@@ -62,11 +62,18 @@ impl Receipt<'_> {
 
     fn incomplete(&self, fields: &[(&str, Option<&str>)]) -> Problem {
         let missing = fields.iter().filter(|(_, value)| value.is_none());
-        let messages: Vec<Value> = missing
-            .map(|(name, _)| format!("{} callback failed: {name} missing", self.by.title()).into())
-            .collect();
-        Problem::old(StatusCode::BAD_REQUEST, messages)
+        let names: Vec<&str> = missing.map(|(name, _)| *name).collect();
+        incomplete(self.by, &names)
     }
+}
+
+/// What is said of a receipt in which something is missing.
+pub(crate) fn incomplete(by: Reporter, missing: &[&str]) -> Problem {
+    let messages: Vec<Value> = missing
+        .iter()
+        .map(|name| format!("{} callback failed: {name} missing", by.title()).into())
+        .collect();
+    Problem::old(StatusCode::BAD_REQUEST, messages)
 }
 
 fn there(text: Option<&str>) -> Option<&str> {

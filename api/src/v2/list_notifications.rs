@@ -73,6 +73,12 @@ pub(crate) async fn list_notifications(
     Ok(answer::raw_json(StatusCode::OK, &page))
 }
 
+/// The statuses that may be asked for, in the order in which an error lists them.
+pub(crate) fn statuses() -> Vec<&'static str> {
+    let stored = NotificationStatus::ALL.iter().map(|status| status.as_str());
+    stored.chain(["accepted", "received"]).collect()
+}
+
 /// The query: keys in the order of their first appearance, each with its values. A NUL is dropped: no database of ours
 /// keeps one in a text.
 struct Query(Vec<(String, Vec<String>)>);
@@ -110,11 +116,7 @@ impl Query {
                 allowed.join(", ")
             )
         };
-        let mut statuses: Vec<&str> = NotificationStatus::ALL
-            .iter()
-            .map(|status| status.as_str())
-            .collect();
-        statuses.extend(["accepted", "received"]);
+        let statuses = statuses();
         let types: Vec<&str> = Channel::ALL
             .iter()
             .map(|channel| channel.as_str())

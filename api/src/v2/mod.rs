@@ -22,6 +22,19 @@ mod send_sms;
 mod show;
 mod show_job;
 
+/// The shapes of requests, for the document that describes them.
+pub(crate) mod bodies {
+    pub(crate) use super::{
+        list_notifications::statuses,
+        preview_template::SCHEMA as PREVIEW,
+        schema::{INLAND_POSTAGE, Schema, Shape},
+        send_bulk::SCHEMA as BULK,
+        send_email::SCHEMA as EMAIL,
+        send_letter::{PRECOMPILED, SCHEMA as LETTER},
+        send_sms::SCHEMA as SMS,
+    };
+}
+
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -44,7 +57,7 @@ pub(crate) use send_letter::send_letter;
 pub(crate) use send_sms::send_sms;
 
 /// What is said of an id in a path that is none.
-fn not_an_id(name: &str) -> Problem {
+pub(crate) fn not_an_id(name: &str) -> Problem {
     Problem::validation(vec![format!("{name} is not a valid UUID")])
 }
 

@@ -16,7 +16,7 @@ use crate::{
     problem::{self, Problem},
 };
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema {
     keys: &[("id", Shape::Uuid), ("personalisation", Shape::Object)],
     required: &[],
 };

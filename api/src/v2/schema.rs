@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 /// What a key's value must be.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Text of at most so many characters.
     Text(usize),
     /// A phone number, as if the service could send anywhere.
@@ -36,15 +36,18 @@ pub(super) enum Shape {
     Postage,
 }
 
+/// The ways for a letter inside the United Kingdom.
+pub(crate) const INLAND_POSTAGE: [&str; 3] = ["first", "second", "economy"];
+
 /// A request's keys in the order in which errors name them, and those that must be there.
-pub(super) struct Schema {
-    pub(super) keys: &'static [(&'static str, Shape)],
-    pub(super) required: &'static [&'static str],
+pub(crate) struct Schema {
+    pub(crate) keys: &'static [(&'static str, Shape)],
+    pub(crate) required: &'static [&'static str],
 }
 
 impl Schema {
     /// The request as an object, or everything that is wrong with it.
-    pub(super) fn check(&self, body: Value, now: Timestamp) -> Result<Map<String, Value>, Problem> {
+    pub(crate) fn check(&self, body: Value, now: Timestamp) -> Result<Map<String, Value>, Problem> {
         let Value::Object(members) = body else {
             return Err(Problem::validation(vec![format!(
                 "{} is not of type object",
@@ -115,7 +118,7 @@ impl Shape {
                 .err()
                 .map(|_| format!("{key} Not a valid email address")),
             (Self::Postage, Value::String(text)) => {
-                let fits = ["first", "second", "economy"].contains(&text.as_str());
+                let fits = INLAND_POSTAGE.contains(&text.as_str());
                 (!fits)
                     .then(|| format!("{key} invalid. It must be either first, second or economy."))
             }

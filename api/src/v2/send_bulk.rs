@@ -20,7 +20,7 @@ use crate::{
 /// The largest body: 100,000 rows of several hundred bytes.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema {
     keys: &[
         ("name", Shape::Text(255)),
         ("template_id", Shape::Uuid),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema {
     keys: &[
         ("reference", Shape::Text(1000)),
         ("email_address", Shape::Email),

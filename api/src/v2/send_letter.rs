@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
-const SCHEMA: Schema = Schema {
+pub(crate) const SCHEMA: Schema = Schema {
     keys: &[
         ("reference", Shape::Text(1000)),
         ("template_id", Shape::Uuid),
@@ -23,7 +23,7 @@ const SCHEMA: Schema = Schema {
     required: &["template_id", "personalisation"],
 };
 
-const PRECOMPILED: Schema = Schema {
+pub(crate) const PRECOMPILED: Schema = Schema {
     keys: &[
         ("reference", Shape::Text(usize::MAX)),
         ("content", Shape::Text(usize::MAX)),

@@ -153,6 +153,9 @@ enum Command {
     Dev(dev::Dev),
     /// Print everything that can be set, as Markdown
     Settings,
+    /// Print the description of the API, as OpenAPI
+    #[command(name = "openapi")]
+    OpenApi,
 }
 
 /// Runs what was typed; prints what went wrong as a sentence.
@@ -204,6 +207,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Token(token) => token.run(&place)?,
         Command::Dev(dev) => dev.run(&place).await?,
         Command::Settings => say(settings::reference().trim_end()),
+        Command::OpenApi => say(format!("{:#}", api::openapi())),
     }
     Ok(ExitCode::SUCCESS)
 }
