@@ -9,11 +9,14 @@ mod bare;
 mod children;
 mod databases;
 mod deliver;
+mod growth;
 mod job;
 mod load;
+mod neighbour;
 mod options;
 mod people;
 mod platform;
+mod preload;
 mod results;
 mod serve;
 mod start;
@@ -62,6 +65,8 @@ async fn obey(order: Order) -> Result<()> {
         Order::Bare(task) => children::reply(&bare::insert(&task).await?),
         Order::Job(task) => children::reply(&job::send(&task).await?),
         Order::Deliver(task) => children::reply(&deliver::drain(&task).await?),
+        Order::Neighbour(task) => neighbour::work_off(&task).await,
+        Order::Growth(task) => growth::serve(&task).await,
     }
 }
 
@@ -75,6 +80,8 @@ async fn measure(options: Options) -> Result<()> {
                 Part::Accept => accept::measure(&options, &place, &mut results).await?,
                 Part::Job => job::measure(&options, &place, &mut results).await?,
                 Part::Deliver => deliver::measure(&options, &place, &mut results).await?,
+                Part::Neighbour => neighbour::measure(&options, &place, &mut results).await?,
+                Part::Growth => growth::measure(&options, &place, &mut results).await?,
                 Part::Start => {}
             }
         }
