@@ -50,10 +50,7 @@ impl Job {
         } else {
             first.stop().await;
             let door = platform.start_door().await;
-            let workers = vec![
-                platform.start_worker().await,
-                platform.start_worker().await,
-            ];
+            let workers = vec![platform.start_worker().await, platform.start_worker().await];
             (Some(door), workers)
         };
         let directory = tempfile::tempdir().unwrap();
@@ -87,7 +84,11 @@ impl Job {
     /// Waits for the end of the job; how long it took from its start.
     pub(crate) async fn ends(&self) -> Duration {
         let over = self.is_over_within(PATIENCE).await;
-        assert!(over, "the job does not end: {:?}", self.behind.counts().await);
+        assert!(
+            over,
+            "the job does not end: {:?}",
+            self.behind.counts().await
+        );
         self.started.elapsed()
     }
 

@@ -40,5 +40,8 @@ async fn a_worker_that_stood_still_past_its_lease_commits_nothing_twice_and_lose
         stops.len(),
         took.as_secs_f64()
     );
-    assert!(!stops.is_empty(), "the job was over before anybody was stopped");
+    assert!(
+        !stops.is_empty(),
+        "the job was over before anybody was stopped"
+    );
 }

@@ -18,7 +18,10 @@ const LONG: usize = 50_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_whose_processes_are_killed_again_and_again_ends_whole_and_in_time() {
     let rows = usize::try_from(from_environment("PILLARBOX_STORM_ROWS", 3000)).unwrap();
-    let most = from_environment("PILLARBOX_STORM_KILLS", from_environment("PILLARBOX_KILLS", 8));
+    let most = from_environment(
+        "PILLARBOX_STORM_KILLS",
+        from_environment("PILLARBOX_KILLS", 8),
+    );
     let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_125);
     let one_process = !is_distributed();
 

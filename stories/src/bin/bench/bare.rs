@@ -62,8 +62,7 @@ pub(crate) async fn insert(task: &Task) -> Result<Duration> {
             batches.push(Vec::with_capacity(ROWS_A_COMMIT));
         }
         let job = task.of_a_job.then_some(&job);
-        let sealed =
-            row(&platform, task.channel, job, number).seal(platform.app.store().vault());
+        let sealed = row(&platform, task.channel, job, number).seal(platform.app.store().vault());
         batches.last_mut().expect("one was just begun").push(sealed);
     }
     let started = Instant::now();

@@ -165,7 +165,11 @@ pub(crate) async fn work_off(task: &Task) -> Result<()> {
     children::reply(&serve::open(&platform, &other).await?)?;
     while children::wait_for_a_line().await? {
         let view = app::queue_view::look(&platform.app).await?;
-        let handed_over = platform.handed_over.lock().expect("nobody panics holding it").clone();
+        let handed_over = platform
+            .handed_over
+            .lock()
+            .expect("nobody panics holding it")
+            .clone();
         children::reply(&Seen {
             handed_over: handed_over
                 .into_iter()
