@@ -12,8 +12,10 @@ RUN_TESTS = $(CARGO) test --no-fail-fast
 FILTER = --test stories $(name)
 endif
 
+comma := ,
+
 .DEFAULT_GOAL := help
-.PHONY: help demo check test story test-distributed test-crash test-simulation test-clients vectors fuzz bench fresh
+.PHONY: help demo check test story test-distributed test-crash test-simulation test-clients vectors fuzz bench bench-growth fresh
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,9 +39,10 @@ story: ## One story by a part of its name: make story name=cannot_be_delivered
 test-distributed: ## The same stories on PostgreSQL and a real SMTP server, both started privately
 	scripts/test-distributed.sh
 
-test-crash: ## Kill the real binary at random moments, kills=60 times, and count
+test-crash: ## Kill the real binary at random moments, kills=60 times, and all through a job of rows=100000, and count
 	$(CARGO) build --workspace --tests --bins
-	PILLARBOX_KILLS=$(or $(kills),60) $(CARGO) test --workspace --test crash -- --nocapture
+	PILLARBOX_KILLS=$(or $(kills),60) PILLARBOX_STORM_ROWS=$(or $(rows),100000) PILLARBOX_STORM_KILLS=100000 \
+	$(CARGO) test --workspace --test crash -- --nocapture --test-threads=1
 
 test-simulation: ## Rage seeds=10000 storms of faults over the real platform, and count the promises
 	$(CARGO) build --workspace --tests
@@ -59,6 +62,9 @@ fuzz: ## Texts made up by a fuzzer, for seconds=600 in all; needs nightly, insta
 
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh
+
+bench-growth: ## What a message costs with kept=10000,10000000 in the table, on both databases; 6 GB of disk
+	scripts/bench.sh --part growth --kept $(or $(kept),10000$(comma)10000000)
 
 fresh: ## Make again what is generated: the settings reference, the description of the API
 	$(CARGO) run --quiet -p server --bin pillarbox -- settings > docs/settings.md

@@ -233,12 +233,29 @@ pub async fn advance(
 ) -> Result<bool, Error> {
     let touched = tx
         .execute(
-            "UPDATE jobs SET rows_kept = $4, updated_at = $5 \
+            "UPDATE jobs SET rows_kept = $4, updated_at = $5, problem = NULL \
              WHERE service_id = $1 AND id = $2 AND rows_kept = $3 AND status = 'in progress'",
             args![service, id, before, after, at],
         )
         .await?;
     Ok(touched == 1)
+}
+
+/// Says in words why a job that is in progress does not get on at the moment; forgotten with its next rows.
+pub async fn note_problem(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: JobId,
+    why: &str,
+    at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE jobs SET problem = $3, updated_at = $4 \
+         WHERE service_id = $1 AND id = $2 AND status = 'in progress'",
+        args![service, id, why, at],
+    )
+    .await?;
+    Ok(())
 }
 
 /// The scheduled jobs whose time has come, oldest first, at most `count`.

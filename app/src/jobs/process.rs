@@ -51,6 +51,12 @@ impl From<ReadError> for ProcessError {
 }
 
 impl ProcessError {
+    /// What went wrong and why, for the job to say.
+    fn in_words(&self) -> String {
+        std::error::Error::source(self)
+            .map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
+    }
+
     pub(super) fn needs_a_person(&self) -> bool {
         match self {
             Self::Store(_)
@@ -76,16 +82,33 @@ pub(crate) async fn process(app: &App, task: &Task, id: JobId) -> Verdict {
         Err(error) if error.needs_a_person() => stop(app, task, id, &error).await,
         Err(error) => {
             warn!(job.id = %id, error = &error as &dyn std::error::Error, "job {id} cannot go on now, will try again");
+            if !matches!(error, ProcessError::Overtaken) {
+                note(app, task, id, &error).await;
+            }
             Verdict::RetryAt(app.clock.now().plus(DELAY))
         }
+    }
+}
+
+/// Says in words on the job why it does not get on, for as long as it does not. If the store cannot keep even that, the
+/// log has said it.
+async fn note(app: &App, task: &Task, id: JobId, why: &ProcessError) {
+    let why = format!("cannot go on now, and is tried again: {}", why.in_words());
+    let noted = async {
+        let mut tx = app.write().await?;
+        let (service, now) = (task.taken().service_id, app.clock.now());
+        store::jobs::note_problem(&mut tx, service, id, &why, now).await?;
+        tx.commit().await
+    };
+    if let Err(fault) = noted.await {
+        warn!(job.id = %id, error = &fault as &dyn std::error::Error, "job {id} cannot be marked");
     }
 }
 
 /// Says in words on the job why it cannot go on. What is kept stays kept; once mended, replaying the dead letter goes
 /// on from the cursor.
 async fn stop(app: &App, task: &Task, id: JobId, why: &ProcessError) -> Verdict {
-    let why = std::error::Error::source(why)
-        .map_or_else(|| why.to_string(), |source| format!("{why}: {source}"));
+    let why = why.in_words();
     let stopped = async {
         let mut tx = app.write().await?;
         let (service, now) = (task.taken().service_id, app.clock.now());

@@ -80,10 +80,10 @@ impl Counted {
 }
 
 /// What the sink holds of one message.
-struct Kept {
-    copies: usize,
-    first_at: SystemTime,
-    text: String,
+pub(crate) struct Kept {
+    pub(crate) copies: usize,
+    pub(crate) first_at: SystemTime,
+    pub(crate) text: String,
 }
 
 pub(crate) async fn count(platform: &Platform, sent: &Sent, kills: &[SystemTime]) -> Counted {
@@ -136,8 +136,14 @@ pub(crate) async fn count(platform: &Platform, sent: &Sent, kills: &[SystemTime]
 }
 
 fn was_in_flight(first_at: SystemTime, kill: SystemTime) -> bool {
+    may_come_twice(first_at, (kill, kill))
+}
+
+/// Whether a message that was handed over at this time was in flight when a process was disturbed: from the moment of
+/// a kill or a stop, to the same moment or the one at which it went on.
+pub(crate) fn may_come_twice(first_at: SystemTime, (from, to): (SystemTime, SystemTime)) -> bool {
     // The kill is noted just before it is done, so a file may be a moment younger.
-    first_at <= kill + Duration::from_secs(1) && first_at + IN_FLIGHT >= kill
+    first_at <= to + Duration::from_secs(1) && first_at + IN_FLIGHT >= from
 }
 
 /// Each row of a file is as many messages as there are jobs of that file: not one more, not one fewer.
@@ -172,7 +178,7 @@ fn row_of(text: &str) -> Option<&str> {
     name.starts_with("file").then_some(name)
 }
 
-fn read_sink(directory: &Path) -> BTreeMap<String, Kept> {
+pub(crate) fn read_sink(directory: &Path) -> BTreeMap<String, Kept> {
     let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
     let days = std::fs::read_dir(directory).expect("the sink has texts");
     for day in days {

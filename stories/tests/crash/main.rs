@@ -4,12 +4,19 @@
 //!
 //! `PILLARBOX_KILLS` says how often (default 8), `PILLARBOX_CRASH_SEED` at which moments, and
 //! `PILLARBOX_TEST_DATABASE` on which PostgreSQL server; without it, on the embedded default.
+//! `PILLARBOX_STORM_ROWS` says how many rows the job of the storm has (default 3,000), and `PILLARBOX_STORM_KILLS` how
+//! often it is disturbed at most (default as above).
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
+mod auditors;
+mod behind;
 mod count;
+mod job;
 mod load;
 mod platform;
+mod stopped;
+mod storm;
 
 use std::time::{Duration, SystemTime};
 

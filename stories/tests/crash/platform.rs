@@ -13,6 +13,20 @@ use tokio::{
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// How long a worker that fell silent keeps its task, instead of the half minute of the default.
+pub(crate) const LEASE: Duration = Duration::from_secs(3);
+
+/// The PostgreSQL server of this run, if there is one.
+fn server() -> Option<String> {
+    let server = std::env::var("PILLARBOX_TEST_DATABASE").ok();
+    server.filter(|address| address.starts_with("postgres"))
+}
+
+/// Whether more than one machine could work on the databases of this run.
+pub(crate) fn is_distributed() -> bool {
+    server().is_some()
+}
+
 /// An installation: a data directory, a port, and perhaps a database on a PostgreSQL server.
 pub(crate) struct Platform {
     directory: TempDir,
@@ -35,11 +49,9 @@ impl Platform {
     pub(crate) async fn new() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let database = match std::env::var("PILLARBOX_TEST_DATABASE") {
-            Ok(server) if server.starts_with("postgres") => {
-                Some(fresh_database(&server, port).await)
-            }
-            _ => None,
+        let database = match server() {
+            Some(server) => Some(fresh_database(&server, port).await),
+            None => None,
         };
         Self {
             directory: tempfile::tempdir().unwrap(),
@@ -68,20 +80,45 @@ impl Platform {
         }
     }
 
-    /// Starts the process and waits until it serves.
+    /// The address of its database.
+    pub(crate) fn database_address(&self) -> String {
+        self.database.clone().unwrap_or_else(|| {
+            let file = self.data_dir().join("pillarbox.db");
+            format!("sqlite:{}", file.display())
+        })
+    }
+
+    /// Starts all in one process and waits until it serves.
     pub(crate) async fn start(&self) -> Process {
+        self.run(&["up", "--listen", &self.listen()]).await
+    }
+
+    /// Starts a process that answers and fires the clock, and works on nothing.
+    pub(crate) async fn start_door(&self) -> Process {
+        let listen = self.listen();
+        self.run(&["serve", "--roles", "api,clock", "--listen", &listen])
+            .await
+    }
+
+    /// Starts a process that does nothing but work.
+    pub(crate) async fn start_worker(&self) -> Process {
+        self.run(&["serve", "--roles", "worker"]).await
+    }
+
+    fn listen(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts a process and waits until it says that it is at work.
+    async fn run(&self, arguments: &[&str]) -> Process {
         let mut command = Command::new(binary());
         command
-            .args([
-                "up",
-                "--json",
-                "--listen",
-                &format!("127.0.0.1:{}", self.port),
-            ])
+            .args(arguments)
+            .arg("--json")
             .arg("--data-dir")
             .arg(self.data_dir())
             // A dead worker's tasks are taken over soon, so that the test ends soon.
-            .env("PILLARBOX_LEASE_SECONDS", "3")
+            .env("PILLARBOX_LEASE_SECONDS", LEASE.as_secs().to_string())
             .env("PILLARBOX_LOG__LEVEL", "error")
             .stdout(Stdio::piped())
             .kill_on_drop(true);
@@ -193,6 +230,16 @@ impl Process {
     pub(crate) async fn kill(mut self) {
         self.child.start_kill().expect("it runs");
         self.child.wait().await.expect("it ends");
+    }
+
+    /// Stops it in the middle of whatever it is at (`STOP`), or lets it go on (`CONT`).
+    pub(crate) async fn signal(&self, name: &str) {
+        let process = self.child.id().expect("it runs").to_string();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &process])
+            .status()
+            .await;
+        assert!(status.expect("kill is there").success());
     }
 
     /// Ends it at the end of the test.

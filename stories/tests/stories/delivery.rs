@@ -232,6 +232,28 @@ async fn a_delivery_task_that_comes_twice_hands_over_once() {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_workers_that_reach_for_the_same_task_at_the_same_instant_one_hands_over() {
+    let world = Arc::new(World::new().await);
+    let council = world.service("Riverside Council").await;
+    let barrier = Arc::new(tokio::sync::Barrier::new(2));
+    for round in 1..=20 {
+        sent_sms(&world, &council, "07700900123").await;
+        let workers = [(); 2].map(|()| {
+            let (world, barrier) = (world.clone(), barrier.clone());
+            tokio::spawn(async move {
+                barrier.wait().await;
+                world.runner().work_one("send-sms-tasks").await
+            })
+        });
+        let worked = futures::future::join_all(workers).await;
+        let worked: Vec<bool> = worked.into_iter().map(Result::unwrap).collect();
+        assert!(worked[0] ^ worked[1], "exactly one has it: {worked:?}");
+        assert_eq!(world.sms.taken().len(), round);
+    }
+    Arc::into_inner(world).unwrap().end().await;
+}
+
 #[tokio::test]
 async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_outcome() {
     let world = Arc::new(World::new().await);

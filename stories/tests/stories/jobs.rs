@@ -464,6 +464,50 @@ async fn a_file_that_was_changed_after_its_check_stops_the_job_in_words_and_lose
 }
 
 #[tokio::test]
+async fn a_file_that_vanished_in_the_middle_of_its_job_stops_it_in_words_and_put_back_it_goes_on() {
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(3500)).await;
+    interrupt_after(&world, &council, &job, 2000).await;
+    let path = world.files().join(format!(
+        "spreadsheets/service-{}-notify/{job}.csv",
+        council.id
+    ));
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    world.expect_dead_letters();
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["rows_kept"]),
+        (&json!("error"), &json!(2000))
+    );
+    let problem = status["problem"].as_str().unwrap();
+    assert!(problem.contains("there is no file"), "{problem}");
+    assert_eq!(world.sms.taken().len(), 2000, "what is kept is handed over");
+
+    std::fs::write(&path, bytes).unwrap();
+    let resume = format!("/service/{}/job/{job}/resume", council.id);
+    let resumed = world.ask_internally("POST", &resume, "").await;
+    assert_eq!(resumed.status, 200, "{}", resumed.text);
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["problem"]),
+        (&json!("finished"), &Value::Null)
+    );
+    let texts: BTreeSet<String> = world
+        .sms
+        .taken()
+        .into_iter()
+        .map(|sms| sms.content)
+        .collect();
+    assert_eq!((world.sms.taken().len(), texts.len()), (3500, 3500));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;

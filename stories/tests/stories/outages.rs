@@ -12,7 +12,8 @@ use stories::{Council, World};
 /// A fault that is there until it is mended.
 struct Fault<'a> {
     world: &'a World,
-    event: &'static str,
+    /// What takes it away, on either database.
+    cure: [&'static str; 2],
 }
 
 impl<'a> Fault<'a> {
@@ -26,8 +27,10 @@ impl<'a> Fault<'a> {
             );
             run(world, trigger).await;
         } else {
+            // As PostgreSQL says it of a full disk.
             let function = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
-                            $$ BEGIN RAISE EXCEPTION 'refused by the story'; END $$";
+                            $$ BEGIN RAISE EXCEPTION 'refused by the story: no space left on device' \
+                            USING ERRCODE = 'disk_full'; END $$";
             let trigger = format!(
                 "CREATE TRIGGER refuse BEFORE {event} ON notifications FOR EACH ROW WHEN ({condition}) \
                  EXECUTE FUNCTION refuse()"
@@ -35,16 +38,51 @@ impl<'a> Fault<'a> {
             run(world, function.to_owned()).await;
             run(world, trigger).await;
         }
-        Self { world, event }
+        let cure = ["DROP TRIGGER refuse", "DROP FUNCTION refuse CASCADE"];
+        Self { world, cure }
+    }
+
+    /// From now on the commit fails that moves a job's cursor to this row: everything in it was written, and the last
+    /// step, which makes it durable, is refused.
+    async fn at_the_commit_of(world: &'a World, rows_kept: u32) -> Self {
+        let sqlite = [
+            // Whether somebody is there is asked at the commit, and nobody is.
+            "CREATE TABLE refuse (id BLOB REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED)"
+                .to_owned(),
+            format!(
+                "CREATE TRIGGER refuse_later AFTER UPDATE OF rows_kept ON jobs WHEN NEW.rows_kept = {rows_kept} \
+                 BEGIN INSERT INTO refuse VALUES (x'00'); END"
+            ),
+        ];
+        let postgres = [
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'refused by the story: could not fsync' USING ERRCODE = 'io_error'; END $$"
+                .to_owned(),
+            format!(
+                "CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE OF rows_kept ON jobs DEFERRABLE INITIALLY DEFERRED \
+                 FOR EACH ROW WHEN (NEW.rows_kept = {rows_kept}) EXECUTE FUNCTION refuse()"
+            ),
+        ];
+        let statements = if world.database_address().starts_with("sqlite") {
+            sqlite
+        } else {
+            postgres
+        };
+        for statement in statements {
+            run(world, statement).await;
+        }
+        let cure = ["DROP TRIGGER refuse_later", "DROP FUNCTION refuse CASCADE"];
+        Self { world, cure }
     }
 
     async fn mend(self) {
-        debug_assert!(["INSERT", "UPDATE"].contains(&self.event));
-        if self.world.database_address().starts_with("sqlite") {
-            run(self.world, "DROP TRIGGER refuse".to_owned()).await;
+        let [sqlite, postgres] = self.cure;
+        let cure = if self.world.database_address().starts_with("sqlite") {
+            sqlite
         } else {
-            run(self.world, "DROP FUNCTION refuse CASCADE".to_owned()).await;
-        }
+            postgres
+        };
+        run(self.world, cure.to_owned()).await;
     }
 }
 
@@ -146,13 +184,15 @@ async fn a_batch_of_rows_that_is_refused_delays_its_job_and_no_row_is_missing_or
         (&status["job_status"], &status["rows_kept"]),
         (&json!("in progress"), &json!(1000))
     );
+    says_that_it_is_tried_again(&status, "the store failed");
 
     fault.mend().await;
     world.advance(std::time::Duration::from_secs(6));
     world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
     assert_eq!(
-        world.job_status(council.id, &job).await["job_status"],
-        "finished"
+        (&status["job_status"], &status["problem"]),
+        (&json!("finished"), &Value::Null)
     );
     let names: BTreeSet<String> = world
         .sms
@@ -161,6 +201,83 @@ async fn a_batch_of_rows_that_is_refused_delays_its_job_and_no_row_is_missing_or
         .map(|sms| sms.content)
         .collect();
     assert_eq!((world.sms.taken().len(), names.len()), (2300, 2300));
+    world.end().await;
+}
+
+fn says_that_it_is_tried_again(job: &Value, why: &str) {
+    let problem = job["problem"].as_str().unwrap_or_default();
+    assert!(
+        problem.starts_with("cannot go on now, and is tried again: ") && problem.contains(why),
+        "{job}"
+    );
+}
+
+/// What a failing fsync does: all was written, and it cannot be made durable.
+#[tokio::test]
+async fn when_a_commit_itself_fails_its_rows_are_kept_again_and_none_twice() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let people = crate::jobs::people(2300);
+    let job = world.job(council.id, council.sms, people).await;
+    let fault = Fault::at_the_commit_of(&world, 2000).await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["rows_kept"], 1000);
+    says_that_it_is_tried_again(&status, "the store failed");
+    assert_eq!(world.sms.taken().len(), 1000, "what is kept is handed over");
+
+    fault.mend().await;
+    world.advance(std::time::Duration::from_secs(6));
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["problem"]),
+        (&json!("finished"), &Value::Null)
+    );
+    let names: BTreeSet<String> = world
+        .sms
+        .taken()
+        .into_iter()
+        .map(|sms| sms.content)
+        .collect();
+    assert_eq!((world.sms.taken().len(), names.len()), (2300, 2300));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_storage_that_cannot_be_read_for_a_while_delays_a_job_in_words() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let people = crate::jobs::people(20);
+    let job = world.job(council.id, council.sms, people).await;
+    // Where its directory was is something that is none.
+    let (there, aside) = (
+        world.files().join("spreadsheets"),
+        world.files().join("aside"),
+    );
+    std::fs::rename(&there, &aside).unwrap();
+    std::fs::write(&there, "not a directory").unwrap();
+    for _ in 0..3 {
+        world.run_tasks().await;
+        let status = world.job_status(council.id, &job).await;
+        assert_eq!(
+            (&status["job_status"], &status["rows_kept"]),
+            (&json!("in progress"), &json!(0))
+        );
+        says_that_it_is_tried_again(&status, "the spreadsheet cannot be read");
+        world.advance(std::time::Duration::from_secs(6));
+    }
+
+    std::fs::remove_file(&there).unwrap();
+    std::fs::rename(&aside, &there).unwrap();
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["problem"]),
+        (&json!("finished"), &Value::Null),
+        "nobody had to do anything"
+    );
+    assert_eq!(world.sms.taken().len(), 20);
     world.end().await;
 }
 

@@ -16,7 +16,7 @@ use crate::{
     results::per_second,
 };
 
-const ROWS_A_COMMIT: usize = 1000;
+pub(crate) const ROWS_A_COMMIT: usize = 1000;
 
 /// Which rows.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub(crate) async fn insert(task: &Task) -> Result<Duration> {
     let platform = Platform::open(&task.ground, Taker::Nobody).await?;
     let job = JobOrigin {
         job: JobId::mint(RealClock.now(), &RealEntropy),
-        service: platform.service,
+        service: platform.tenant.service,
         due: RealClock.now(),
     };
     let mut batches: Vec<Vec<Sealed>> = Vec::new();
@@ -61,7 +61,8 @@ pub(crate) async fn insert(task: &Task) -> Result<Duration> {
         if (number as usize).is_multiple_of(ROWS_A_COMMIT) {
             batches.push(Vec::with_capacity(ROWS_A_COMMIT));
         }
-        let sealed = row(&platform, task, &job, number).seal(platform.app.store().vault());
+        let job = task.of_a_job.then_some(&job);
+        let sealed = row(&platform, task.channel, job, number).seal(platform.app.store().vault());
         batches.last_mut().expect("one was just begun").push(sealed);
     }
     let started = Instant::now();
@@ -73,20 +74,25 @@ pub(crate) async fn insert(task: &Task) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-fn row(platform: &Platform, task: &Task, job: &JobOrigin, number: u32) -> NewNotification {
+/// A message to a person, as a job makes it or as the API does.
+pub(crate) fn row(
+    platform: &Platform,
+    channel: Channel,
+    job: Option<&JobOrigin>,
+    number: u32,
+) -> NewNotification {
     let (person, now) = (Person(number), RealClock.now());
-    let is_text = task.channel == Channel::Sms;
+    let is_text = channel == Channel::Sms;
     NewNotification {
-        id: if task.of_a_job {
-            job.row(number)
-        } else {
-            NotificationId::mint(now, &RealEntropy)
-        },
-        service_id: platform.service,
-        job_row: task.of_a_job.then_some((job.job, number)),
-        template_id: platform.template(task.channel),
+        id: job.map_or_else(
+            || NotificationId::mint(now, &RealEntropy),
+            |job| job.row(number),
+        ),
+        service_id: platform.tenant.service,
+        job_row: job.map(|job| (job.job, number)),
+        template_id: platform.tenant.template(channel),
         template_version: 1,
-        api_key_id: (!task.of_a_job).then_some(platform.key),
+        api_key_id: job.is_none().then_some(platform.tenant.key),
         key_type: KeyType::Normal,
         channel: if is_text {
             domain::Channel::Sms
@@ -95,9 +101,9 @@ fn row(platform: &Platform, task: &Task, job: &JobOrigin, number: u32) -> NewNot
         },
         status: NotificationStatus::Created,
         contents: Contents {
-            recipient: person.recipient(task.channel).into(),
-            normalised: person.normalised(task.channel).into(),
-            personalisation: person.personalisation(task.channel).into(),
+            recipient: person.recipient(channel).into(),
+            normalised: person.normalised(channel).into(),
+            personalisation: person.personalisation(channel).into(),
             unsubscribe_url: None,
         },
         client_reference: None,

@@ -10,7 +10,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{bare, content, databases::Ground, deliver, job};
+use crate::{bare, content, databases::Ground, deliver, growth, job, neighbour};
 
 /// The first argument of a child; nothing that a person would type.
 const MARK: &str = "__child";
@@ -28,6 +28,10 @@ pub(crate) enum Order {
     Deliver(deliver::Task),
     /// Check recipients or fill templates.
     Content(content::Task),
+    /// Work off one service's backlog while another sends.
+    Neighbour(neighbour::Task),
+    /// Hand over and accept with a table that has grown.
+    Growth(growth::Task),
 }
 
 /// The order that this process was given, if it is a child.
@@ -44,6 +48,12 @@ pub(crate) fn reply(answer: &impl Serialize) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", serde_json::to_string(answer)?)?;
     Ok(out.flush()?)
+}
+
+/// Waits for the parent's next line; false at the end of the input.
+pub(crate) async fn wait_for_a_line() -> Result<bool> {
+    let read = || std::io::stdin().read_line(&mut String::new());
+    Ok(tokio::task::spawn_blocking(read).await?? > 0)
 }
 
 /// A child that has been given an order. Killed when dropped.

@@ -18,7 +18,10 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-use crate::options::{Databases, Options};
+use crate::{
+    options::{Databases, Options},
+    usage,
+};
 
 /// Where fresh databases can be made.
 #[derive(Debug)]
@@ -133,6 +136,40 @@ impl Fresh {
             "{kept} messages are kept and {expected} were expected"
         );
         Ok(())
+    }
+
+    /// Does now what the database would do by itself in the hours in which so many messages come in, so that it is not
+    /// measured.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let address = &self.ground.database;
+        match address.strip_prefix("sqlite:") {
+            Some(path) => {
+                let options = SqliteConnectOptions::new().filename(Path::new(path));
+                let mut connection = options.connect().await?;
+                sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                    .execute(&mut connection)
+                    .await?;
+                Ok(connection.close().await?)
+            }
+            None => {
+                administer(address, "VACUUM ANALYZE").await?;
+                administer(address, "CHECKPOINT").await
+            }
+        }
+    }
+
+    /// The processor time that the database server has used so far, in all its processes; `None` where the database is
+    /// part of the process that is measured, or is on another machine.
+    pub(crate) async fn server_processor_seconds(&self) -> Result<Option<f64>> {
+        let address = &self.ground.database;
+        if address.starts_with("sqlite:") {
+            return Ok(None);
+        }
+        let mut connection = PgConnection::connect(address).await?;
+        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(usage::family_processor_seconds(&backend.to_string()))
     }
 
     pub(crate) async fn remove(self) -> Result<()> {

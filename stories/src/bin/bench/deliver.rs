@@ -79,7 +79,7 @@ pub(crate) async fn drain(task: &Task) -> Result<Went> {
     people::write_spreadsheet(&file, task.channel, task.messages)?;
     let keepers = Workers::start(&platform.app, job::job_pools());
     let id = job::upload(&platform, task.channel, &file).await?;
-    job::keep(&platform.app, platform.service, id).await?;
+    job::keep(&platform.app, platform.tenant.service, id).await?;
     keepers.stop().await?;
 
     let (before, started) = (Usage::mine()?, RealClock.now());
@@ -88,7 +88,7 @@ pub(crate) async fn drain(task: &Task) -> Result<Went> {
     let after = Usage::mine()?;
     workers.stop().await?;
 
-    let progress = app::jobs::find(&platform.app, platform.service, id).await?;
+    let progress = app::jobs::find(&platform.app, platform.tenant.service, id).await?;
     let statistics = progress
         .map(|progress| progress.statistics)
         .unwrap_or_default();

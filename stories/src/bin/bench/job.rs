@@ -127,7 +127,7 @@ pub(crate) async fn send(task: &Task) -> Result<Went> {
     let started = RealClock.now();
     let id = upload(&platform, task.channel, &file).await?;
     let uploaded = RealClock.now().since(started);
-    let kept_at = keep(&platform.app, platform.service, id).await?;
+    let kept_at = keep(&platform.app, platform.tenant.service, id).await?;
     let handed_over = if task.everything_on {
         Some(all_handed_over(&platform.app).await?.since(started))
     } else {
@@ -163,8 +163,8 @@ pub(crate) async fn upload(
     file: &std::path::Path,
 ) -> Result<JobId> {
     let upload = Upload {
-        service: platform.service,
-        template: platform.template(channel),
+        service: platform.tenant.service,
+        template: platform.tenant.template(channel),
         file_name: "people.csv".to_owned(),
         sender_id: None,
         keep: true,

@@ -75,7 +75,7 @@ pub(crate) async fn run(door: &Door, load: Load) -> Result<Answered> {
 }
 
 /// A token as the official clients make it.
-fn token(door: &Door) -> Result<Arc<str>> {
+pub(crate) fn token(door: &Door) -> Result<Arc<str>> {
     let claims = serde_json::json!({"iss": door.service, "iat": RealClock.now().unix_seconds()});
     let key = jsonwebtoken::EncodingKey::from_secret(door.secret.as_bytes());
     Ok(jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key)?.into())

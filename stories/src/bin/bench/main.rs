@@ -10,11 +10,14 @@ mod children;
 mod content;
 mod databases;
 mod deliver;
+mod growth;
 mod job;
 mod load;
+mod neighbour;
 mod options;
 mod people;
 mod platform;
+mod preload;
 mod results;
 mod serve;
 mod start;
@@ -64,6 +67,8 @@ async fn obey(order: Order) -> Result<()> {
         Order::Job(task) => children::reply(&job::send(&task).await?),
         Order::Deliver(task) => children::reply(&deliver::drain(&task).await?),
         Order::Content(task) => children::reply(&content::work(&task)?),
+        Order::Neighbour(task) => neighbour::work_off(&task).await,
+        Order::Growth(task) => growth::serve(&task).await,
     }
 }
 
@@ -77,6 +82,8 @@ async fn measure(options: Options) -> Result<()> {
                 Part::Accept => accept::measure(&options, &place, &mut results).await?,
                 Part::Job => job::measure(&options, &place, &mut results).await?,
                 Part::Deliver => deliver::measure(&options, &place, &mut results).await?,
+                Part::Neighbour => neighbour::measure(&options, &place, &mut results).await?,
+                Part::Growth => growth::measure(&options, &place, &mut results).await?,
                 // No database matters to these.
                 Part::Start | Part::Content => {}
             }

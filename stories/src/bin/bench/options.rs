@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Options {
-    /// Measure only these; by default all.
+    /// Measure only these; by default all but growth.
     #[arg(long, value_enum, value_delimiter = ',')]
     part: Vec<Part>,
     /// On which databases; PostgreSQL is left out unless its address is known.
@@ -32,6 +32,13 @@ pub(crate) struct Options {
     /// Deliver: how many messages.
     #[arg(long, default_value_t = 20_000)]
     pub(crate) messages: u32,
+    /// Neighbour: how many messages of one service wait when another sends its own.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) backlog: u32,
+    /// Growth: how many messages the table holds, one measurement for each number. Ten million take minutes to write
+    /// and about 6 GB of disk for each database.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 10_000_000])]
+    pub(crate) kept: Vec<u32>,
     /// Where databases and files are made: a directory on the disk to be measured. By default the one for temporary files.
     #[arg(long)]
     pub(crate) directory: Option<PathBuf>,
@@ -49,6 +56,10 @@ pub(crate) enum Part {
     Job,
     /// Messages that are kept, handed over.
     Deliver,
+    /// How long one service's message waits behind a million of another's.
+    Neighbour,
+    /// What a message costs in a table that has grown: `make bench-growth`.
+    Growth,
     /// From the start of the program to its first answer.
     Start,
     /// What messages say and to whom, without anything around it.
@@ -88,7 +99,8 @@ impl Channel {
 impl Options {
     pub(crate) fn parts(&self) -> Vec<Part> {
         if self.part.is_empty() {
-            Part::value_variants().to_vec()
+            let all = Part::value_variants().iter().copied();
+            all.filter(|part| *part != Part::Growth).collect()
         } else {
             self.part.clone()
         }

@@ -80,6 +80,16 @@ impl Latency {
 }
 
 impl Measured {
+    /// So many messages in this time, compared with nothing.
+    pub(crate) fn alone(messages: u64, took: Duration) -> Self {
+        Self {
+            messages,
+            seconds: took.as_secs_f64(),
+            messages_per_second: per_second(messages, took),
+            ..Self::default()
+        }
+    }
+
     /// So many messages in this time, against a bare rate.
     pub(crate) fn rate(messages: u64, took: Duration, bare: f64) -> Self {
         let rate = per_second(messages, took);
@@ -125,7 +135,7 @@ impl Results {
         }
         if !std::mem::replace(&mut self.begun, true) {
             println!(
-                "{:<9} {:<8} {:<34} {:>12} {:>13} {:>6} {:>24} {:>9} {:>8}  note",
+                "{:<9} {:<9} {:<34} {:>12} {:>13} {:>6} {:>24} {:>9} {:>8}  note",
                 "database",
                 "part",
                 "what",
@@ -171,7 +181,7 @@ impl Results {
                 serde_json::json!({"part": "start", "what": name, "value": number, "unit": unit})
             );
         } else {
-            println!("{:<9} {:<8} {name:<34} {number:>12.1} {unit}", "-", "start");
+            println!("{:<9} {:<9} {name:<34} {number:>12.1} {unit}", "-", "start");
         }
     }
 }
@@ -185,14 +195,18 @@ fn line(one: &Measured) -> String {
     });
     let optional =
         |number: Option<f64>| number.map_or_else(String::new, |number| format!("{number:.0}"));
+    let compared = if one.bare_rows_per_second > 0.0 {
+        let (bare, ratio) = (one.bare_rows_per_second, one.ratio_to_bare * 100.0);
+        format!("{bare:>13.0} {ratio:>5.0}%")
+    } else {
+        " ".repeat(20)
+    };
     format!(
-        "{:<9} {:<8} {:<34} {:>12.0} {:>13.0} {:>5.0}% {latency:>24} {:>9} {:>8}  {}",
+        "{:<9} {:<9} {:<34} {:>12.0} {compared} {latency:>24} {:>9} {:>8}  {}",
         one.database,
         one.part,
         one.what,
         one.messages_per_second,
-        one.bare_rows_per_second,
-        one.ratio_to_bare * 100.0,
         optional(one.peak_mib),
         optional(one.processor_micros_per_message),
         one.note

@@ -12,7 +12,7 @@ use crate::{
     children,
     databases::Ground,
     options::Channel,
-    platform::{Platform, Taker},
+    platform::{Platform, Taker, Tenant},
     usage::Usage,
 };
 
@@ -29,6 +29,13 @@ pub(crate) struct Door {
 /// Serves until the input ends; tells what it uses whenever it is given a line.
 pub(crate) async fn serve(ground: &Ground) -> Result<()> {
     let platform = Platform::open(ground, Taker::Nobody).await?;
+    let door = open(&platform, &platform.tenant).await?;
+    children::reply(&door)?;
+    until_the_input_ends().await
+}
+
+/// Opens the door for this service; it stays open until the process ends.
+pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Door> {
     let metrics = platform.metrics.clone();
     let settings = api::Settings {
         internal_client_id: "bench".to_owned(),
@@ -48,18 +55,19 @@ pub(crate) async fn serve(ground: &Ground) -> Result<()> {
         let _ = stream.set_nodelay(true);
     });
     let router = api::router(Api::new(platform.app.clone(), settings));
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
-
-    children::reply(&Door {
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(Door {
         port,
-        service: platform.service,
-        secret: platform.secret.clone(),
-        sms: platform.template(Channel::Sms),
-        email: platform.template(Channel::Email),
-    })?;
-    tokio::task::spawn_blocking(tell_usage).await??;
-    server.abort();
-    Ok(())
+        service: tenant.service,
+        secret: tenant.secret.clone(),
+        sms: tenant.template(Channel::Sms),
+        email: tenant.template(Channel::Email),
+    })
+}
+
+/// Tells what it uses whenever it is given a line.
+pub(crate) async fn until_the_input_ends() -> Result<()> {
+    tokio::task::spawn_blocking(tell_usage).await?
 }
 
 /// Until the input ends, an answer a line.

@@ -43,16 +43,37 @@ impl Usage {
     }
 }
 
-/// The name in brackets may hold anything; the numbers come after it. The 12th and 13th are user and system time.
+/// User and system time, which are the 12th and 13th number after the name.
 fn processor_seconds(stat: &str) -> f64 {
+    numbers_after_name(stat).skip(11).take(2).sum::<f64>() / TICKS_A_SECOND
+}
+
+/// The name in brackets may hold anything; the numbers come after it. The first is a letter and counts as nothing.
+fn numbers_after_name(stat: &str) -> impl Iterator<Item = f64> {
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks: f64 = after_name
+    after_name
         .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|text| text.parse::<f64>().ok())
-        .sum();
-    ticks / TICKS_A_SECOND
+        .map(|text| text.parse().unwrap_or(0.0))
+}
+
+/// What the parent of this process and all its children have used, those that have ended too; `None` if there is no
+/// such process on this machine.
+pub(crate) fn family_processor_seconds(child: &str) -> Option<f64> {
+    let stat_of = |process: &str| fs::read_to_string(format!("/proc/{process}/stat")).ok();
+    let parent_of = |stat: &str| numbers_after_name(stat).nth(1);
+    let parent = parent_of(&stat_of(child)?)?;
+    let parent_stat = stat_of(&format!("{parent:.0}"))?;
+    // Of itself, and of its children that have ended.
+    let mut ticks: f64 = numbers_after_name(&parent_stat).skip(11).take(4).sum();
+    for process in fs::read_dir("/proc").ok()?.flatten() {
+        let Some(stat) = process.file_name().to_str().and_then(stat_of) else {
+            continue;
+        };
+        if parent_of(&stat) == Some(parent) {
+            ticks += numbers_after_name(&stat).skip(11).take(2).sum::<f64>();
+        }
+    }
+    Some(ticks / TICKS_A_SECOND)
 }
 
 /// How many processes wanted a processor in the last minute, and how many processors there are: on a machine that is

@@ -1,0 +1,191 @@
+//! Growth: what a message costs, handed over and accepted, when the table holds few messages and when it holds many.
+//! "Cost" is processor time: of the process that works and, on PostgreSQL, of the database server too.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use app::tasks::POOLS;
+use domain::Clock as _;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    accept::micros_each,
+    children::{self, Order, Worker},
+    databases::{Fresh, Ground, Place},
+    job::{self, Workers},
+    load::{self, Load},
+    options::{Channel, Options},
+    platform::{Platform, RealClock, Taker},
+    preload::{self, Standing},
+    results::{Measured, Results, mib},
+    serve::{self, Door},
+    usage::Usage,
+};
+
+/// Messages to a task, as a job's are.
+const A_TASK: usize = 100;
+const CONNECTIONS: usize = 64;
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// How large a table, and how many messages more.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    ground: Ground,
+    kept: u32,
+    messages: u32,
+}
+
+/// How handing over went.
+#[derive(Debug, Serialize, Deserialize)]
+struct HandedOver {
+    took: Duration,
+    usage: Usage,
+}
+
+/// What a message costs, in microseconds of processor time.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    ours: f64,
+    servers: Option<f64>,
+}
+
+impl Cost {
+    fn all(self) -> f64 {
+        self.ours + self.servers.unwrap_or(0.0)
+    }
+
+    /// In words, compared with what it was in the smallest table.
+    fn note(self, first: Self) -> String {
+        let server = self.servers.map_or_else(String::new, |micros| {
+            format!("the database server {micros:.0} µs more, ")
+        });
+        let change = (self.all() / first.all() - 1.0) * 100.0;
+        format!("{server}{change:+.0}% a message")
+    }
+}
+
+pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+    let mut first = None;
+    for &kept in &options.kept {
+        let fresh = place.fresh().await?;
+        let mut grown = Grown::prepare(&fresh, kept, options.messages).await?;
+        let (mut delivered, deliver) = grown.deliver(options.messages).await?;
+        let (mut accepted, accept) = grown.accept(Duration::from_secs(options.seconds)).await?;
+        grown.worker.end().await?;
+        fresh.remove().await?;
+
+        let (deliver_first, accept_first) = *first.get_or_insert((deliver, accept));
+        delivered.note = deliver.note(deliver_first);
+        accepted.note = accept.note(accept_first);
+        for (what, measured) in [("deliver", delivered), ("accept", accepted)] {
+            results.add(&Measured {
+                database: place.name(),
+                part: "growth",
+                what: format!("{what} sms, {kept} rows there"),
+                ..measured
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A table that has grown, with somebody at work on it.
+struct Grown<'a> {
+    fresh: &'a Fresh,
+    worker: Worker,
+}
+
+impl<'a> Grown<'a> {
+    async fn prepare(fresh: &'a Fresh, kept: u32, messages: u32) -> Result<Self> {
+        let mut worker = Worker::start(&Order::Growth(Task {
+            ground: fresh.ground.clone(),
+            kept,
+            messages,
+        }))?;
+        let loaded: Duration = worker.hear().await?;
+        eprintln!(
+            "{kept} messages are there, put there in {:.0} s; the platform is process {}",
+            loaded.as_secs_f64(),
+            worker.process()
+        );
+        fresh.settle().await?;
+        Ok(Self { fresh, worker })
+    }
+
+    async fn deliver(&mut self, messages: u32) -> Result<(Measured, Cost)> {
+        let before = self.fresh.server_processor_seconds().await?;
+        let went: HandedOver = self.worker.ask().await?;
+        let after = self.fresh.server_processor_seconds().await?;
+        let cost = cost(went.usage.processor_seconds, before, after, messages.into());
+        Ok((
+            Measured {
+                peak_mib: Some(mib(went.usage.peak_kib)),
+                processor_micros_per_message: Some(cost.ours),
+                ..Measured::alone(messages.into(), went.took)
+            },
+            cost,
+        ))
+    }
+
+    async fn accept(&mut self, measured: Duration) -> Result<(Measured, Cost)> {
+        let door: Door = self.worker.ask().await?;
+        let (before, server_before) = (
+            self.worker.ask::<Usage>().await?,
+            self.fresh.server_processor_seconds().await?,
+        );
+        let load = Load {
+            channel: Channel::Sms,
+            connections: CONNECTIONS,
+            warm_up: WARM_UP,
+            measured,
+        };
+        let answered = load::run(&door, load).await?;
+        let (after, server_after) = (
+            self.worker.ask::<Usage>().await?,
+            self.fresh.server_processor_seconds().await?,
+        );
+        let ours = after.processor_seconds - before.processor_seconds;
+        let cost = cost(ours, server_before, server_after, answered.all);
+        Ok((
+            Measured {
+                latency: answered.latency,
+                peak_mib: Some(mib(after.peak_kib)),
+                processor_micros_per_message: Some(cost.ours),
+                ..Measured::alone(answered.counted, measured)
+            },
+            cost,
+        ))
+    }
+}
+
+fn cost(ours: f64, server_before: Option<f64>, server_after: Option<f64>, messages: u64) -> Cost {
+    let servers = server_before.zip(server_after);
+    Cost {
+        ours: micros_each(ours, messages),
+        servers: servers.map(|(before, after)| micros_each(after - before, messages)),
+    }
+}
+
+/// What the child does: lets the table grow, then hands over what waits, then opens the door; each when it is asked to.
+pub(crate) async fn serve(task: &Task) -> Result<()> {
+    let platform = Platform::open(&task.ground, Taker::Nobody).await?;
+    let grown = preload::put(&platform, task.kept, Standing::Settled).await?;
+    preload::put(&platform, task.messages, Standing::Queued(A_TASK)).await?;
+    children::reply(&grown)?;
+
+    children::wait_for_a_line().await?;
+    let (before, started) = (Usage::mine()?, RealClock.now());
+    let workers = Workers::start(&platform.app, POOLS.to_vec());
+    let took = job::all_handed_over(&platform.app).await?.since(started);
+    let after = Usage::mine()?;
+    workers.stop().await?;
+    let usage = Usage {
+        processor_seconds: after.processor_seconds - before.processor_seconds,
+        ..after
+    };
+    children::reply(&HandedOver { took, usage })?;
+
+    children::wait_for_a_line().await?;
+    children::reply(&serve::open(&platform, &platform.tenant).await?)?;
+    serve::until_the_input_ends().await
+}

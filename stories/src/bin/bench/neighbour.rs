@@ -1,0 +1,183 @@
+//! The noisy neighbour: how long one service's message waits, from its POST to its hand-over, while a backlog of another
+//! service is worked off. The provider says yes at once, so what is measured is whose turn it is.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use app::tasks::POOLS;
+use domain::{Clock as _, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    children::{self, Order, Worker},
+    databases::{Ground, Place},
+    job::Workers,
+    load,
+    options::Options,
+    platform::{Platform, RealClock, Taker, Tenant},
+    preload::{self, Standing},
+    results::{Latency, Measured, Results, mib},
+    serve::{self, Door},
+    usage::Usage,
+};
+
+/// The other service sends so often…
+const EVERY: Duration = Duration::from_millis(100);
+/// …and so many in all.
+const MESSAGES: usize = 200;
+/// How long the last of them may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which backlog.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    ground: Ground,
+    backlog: u32,
+    /// Messages to a task: one, as they come through the door one by one, or a hundred, as a job's do.
+    a_task: usize,
+}
+
+/// What the workers have seen.
+#[derive(Debug, Serialize, Deserialize)]
+struct Seen {
+    /// When each message of the other service was handed over.
+    handed_over: BTreeMap<String, i64>,
+    /// Tasks that still wait.
+    left: u32,
+    usage: Usage,
+}
+
+pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+    for a_task in [1, 100] {
+        results.add(&measure_one(place, options.backlog, a_task).await?);
+    }
+    Ok(())
+}
+
+async fn measure_one(place: &Place, backlog: u32, a_task: usize) -> Result<Measured> {
+    let fresh = place.fresh().await?;
+    let mut worker = Worker::start(&Order::Neighbour(Task {
+        ground: fresh.ground.clone(),
+        backlog,
+        a_task,
+    }))?;
+    let loaded: Duration = worker.hear().await?;
+    eprintln!(
+        "{backlog} messages wait, {a_task} to a task, put there in {:.0} s; the workers are process {}",
+        loaded.as_secs_f64(),
+        worker.process()
+    );
+    fresh.settle().await?;
+    let door: Door = worker.ask().await?;
+    let started = Instant::now();
+    let sent = send_all(&door).await?;
+    let took = started.elapsed();
+    let seen = hear_of_all(&mut worker, &sent).await?;
+    worker.end().await?;
+    fresh.remove().await?;
+
+    let mut waits = sent
+        .iter()
+        .map(|(id, at)| Ok(u32::try_from(seen.handed_over[id] - at.unix_micros())?))
+        .collect::<Result<Vec<u32>>>()?;
+    Ok(Measured {
+        database: place.name(),
+        part: "neighbour",
+        what: format!("behind {backlog} texts, {a_task} to a task"),
+        latency: Latency::of(&mut waits),
+        peak_mib: Some(mib(seen.usage.peak_kib)),
+        note: format!("{} tasks of the backlog were left", seen.left),
+        ..Measured::alone(sent.len() as u64, took)
+    })
+}
+
+/// One message after another, whether or not the last was handed over; their ids, and when each was asked for.
+async fn send_all(door: &Door) -> Result<Vec<(String, Timestamp)>> {
+    let client = client();
+    let mut sent = Vec::with_capacity(MESSAGES);
+    let mut ticks = tokio::time::interval(EVERY);
+    for _ in 0..MESSAGES {
+        ticks.tick().await;
+        let at = RealClock.now();
+        sent.push((send(&client, door).await?, at));
+    }
+    Ok(sent)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a caller's own client, on this machine"
+)]
+fn client() -> reqwest::Client {
+    reqwest::Client::new()
+}
+
+async fn send(client: &reqwest::Client, door: &Door) -> Result<String> {
+    let body = serde_json::json!({
+        // The number that is watched, as people write it.
+        "phone_number": "07700 900123",
+        "template_id": door.sms,
+        "personalisation": {"name": "Ada", "day": "Friday"},
+    });
+    let answer = client
+        .post(format!(
+            "http://127.0.0.1:{}/v2/notifications/sms",
+            door.port
+        ))
+        .bearer_auth(load::token(door)?)
+        .json(&body)
+        .send()
+        .await?;
+    ensure!(answer.status() == 201, "not accepted: {}", answer.status());
+    let accepted: Value = answer.json().await?;
+    let id = accepted["id"].as_str();
+    Ok(id.context("an answer without an id")?.to_owned())
+}
+
+async fn hear_of_all(worker: &mut Worker, sent: &[(String, Timestamp)]) -> Result<Seen> {
+    let started = Instant::now();
+    loop {
+        let seen: Seen = worker.ask().await?;
+        if sent.iter().all(|(id, _)| seen.handed_over.contains_key(id)) {
+            return Ok(seen);
+        }
+        ensure!(
+            started.elapsed() < PATIENCE,
+            "some messages were not handed over"
+        );
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// What the child does: puts the backlog there, then works it off behind an open door.
+pub(crate) async fn work_off(task: &Task) -> Result<()> {
+    let platform = Platform::open(&task.ground, Taker::Nobody).await?;
+    let other = Tenant::settle(&platform.app, "Small Council").await?;
+    let queued = Standing::Queued(task.a_task);
+    children::reply(&preload::put(&platform, task.backlog, queued).await?)?;
+    children::wait_for_a_line().await?;
+
+    let workers = Workers::start(&platform.app, POOLS.to_vec());
+    children::reply(&serve::open(&platform, &other).await?)?;
+    while children::wait_for_a_line().await? {
+        let view = app::queue_view::look(&platform.app).await?;
+        let handed_over = platform
+            .handed_over
+            .lock()
+            .expect("nobody panics holding it")
+            .clone();
+        children::reply(&Seen {
+            handed_over: handed_over
+                .into_iter()
+                .map(|(id, at)| (id, at.unix_micros()))
+                .collect(),
+            left: view.lanes.iter().map(|lane| lane.tasks).sum(),
+            usage: Usage::mine()?,
+        })?;
+    }
+    workers.stop().await
+}

@@ -1,0 +1,68 @@
+//! Messages that are there before anything is measured: written bare, a thousand a commit, and never all in memory.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use domain::{Clock as _, Lane, NotificationId, NotificationStatus, TaskId};
+use queue::{Enqueue as _, NewTask};
+use store::notifications::{Sealed, insert_many};
+
+use crate::{
+    bare::{ROWS_A_COMMIT, row},
+    options::Channel,
+    platform::{Platform, RealClock, RealEntropy},
+};
+
+/// How the messages stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Standing {
+    /// Handed over, and nothing more is to happen.
+    Settled,
+    /// Waiting for a worker, so many to a task.
+    Queued(usize),
+}
+
+/// Puts so many texts there; how long it took.
+pub(crate) async fn put(platform: &Platform, rows: u32, standing: Standing) -> Result<Duration> {
+    let started = Instant::now();
+    let mut batch = Vec::with_capacity(ROWS_A_COMMIT);
+    for number in 0..rows {
+        let mut message = row(platform, Channel::Sms, None, number);
+        if matches!(standing, Standing::Settled) {
+            message.status = NotificationStatus::Delivered;
+        }
+        batch.push(message.seal(platform.app.store().vault()));
+        if batch.len() == ROWS_A_COMMIT || number + 1 == rows {
+            keep(platform, &batch, standing).await?;
+            batch.clear();
+        }
+    }
+    Ok(started.elapsed())
+}
+
+async fn keep(platform: &Platform, batch: &[Sealed], standing: Standing) -> Result<()> {
+    let mut tx = platform.app.store().write().await?;
+    insert_many(&mut tx, batch).await?;
+    if let Standing::Queued(a_task) = standing {
+        let tasks = batch.chunks(a_task).map(|some| delivery(platform, some));
+        tx.enqueue(tasks.collect()).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// A task as the platform writes it when messages come through its door.
+fn delivery(platform: &Platform, messages: &[Sealed]) -> NewTask {
+    let ids: Vec<NotificationId> = messages.iter().map(|message| message.id).collect();
+    let now = RealClock.now();
+    NewTask {
+        id: TaskId::mint(now, &RealEntropy),
+        pool: "send-sms-tasks",
+        lane: Lane::Normal,
+        service_id: platform.tenant.service,
+        kind: "deliver_sms.v1",
+        payload: serde_json::json!({ "ids": ids }).to_string(),
+        attempt: 0,
+        ready_at: now,
+        created_at: now,
+    }
+}

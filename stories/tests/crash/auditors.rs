@@ -1,0 +1,49 @@
+//! The auditors look for what should never be there half an hour and more after it happened. They are asked here, over the
+//! same database, by a platform whose clock is hours ahead.
+
+use std::sync::Arc;
+
+use domain::{Clock as _, Timestamp};
+use server::{
+    measures,
+    outside::{SystemClock, SystemEntropy},
+    settings::Settings,
+    wiring,
+};
+use stories::ManualClock;
+
+use crate::platform::Platform;
+
+const AN_HOUR: i64 = 3600;
+const FINDINGS: &str = "pillarbox_audit_findings_total";
+
+/// Lets every auditor look; how much they found. Nothing else may be at work.
+pub(crate) async fn findings(platform: &Platform) -> u64 {
+    measures::start();
+    let settings = Settings {
+        database: Some(platform.database_address().into()),
+        ..Settings::in_directory(platform.data_dir())
+    };
+    // On the hour all of them look.
+    let hour = SystemClock.now().unix_seconds() / AN_HOUR + 3;
+    let hour = Timestamp::from_unix_seconds(hour * AN_HOUR);
+    let clock = Arc::new(ManualClock::at(&hour.to_string()));
+    let ahead = wiring::open_with(settings, clock, Arc::new(SystemEntropy))
+        .await
+        .expect("the platform opens");
+    app::schedule::fire(&ahead.app, hour)
+        .await
+        .expect("the clock can enqueue");
+    let runner = ahead.app.runner(ahead.queue_settings());
+    runner.drain(app::tasks::POOLS).await;
+    ahead.app.store().close().await;
+
+    let measured = measures::render();
+    let counts: Vec<u64> = measured
+        .lines()
+        .filter(|line| line.starts_with(FINDINGS))
+        .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert!(counts.len() >= 3, "the auditors did not look: {measured}");
+    counts.iter().sum()
+}

@@ -1,0 +1,148 @@
+//! One large job of texts, whose processes are disturbed; and counting what became of it.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    time::{Duration, Instant, SystemTime},
+};
+
+use crate::{
+    auditors,
+    behind::{Behind, Counts},
+    count,
+    platform::{Platform, Process, is_distributed},
+};
+
+/// A commit of outcomes takes in what was handed over since the last; a process has four batches of a hundred in hand.
+const IN_HAND: usize = 400;
+const LOOK: Duration = Duration::from_millis(100);
+/// How long the job may go without an end once nobody disturbs it.
+const PATIENCE: Duration = Duration::from_mins(20);
+
+/// A job under way.
+pub(crate) struct Job {
+    pub(crate) platform: Platform,
+    behind: Behind,
+    rows: usize,
+    started: Instant,
+    /// Answers while the workers are disturbed, where that is somebody else.
+    _door: Option<Process>,
+}
+
+/// How a process is made that works on the job: there, two workers; on the embedded default, all in one.
+pub(crate) async fn start_worker(platform: &Platform) -> Process {
+    if is_distributed() {
+        platform.start_worker().await
+    } else {
+        platform.start().await
+    }
+}
+
+impl Job {
+    /// An installation with a job of so many rows and processes that work on it.
+    pub(crate) async fn send(rows: usize, one_process: bool) -> (Self, Vec<Process>) {
+        let platform = Platform::new().await;
+        // The first start makes the demo service, for which the job is.
+        let first = platform.start().await;
+        let behind = Behind::of(&platform).await;
+        let (door, workers) = if one_process {
+            (None, vec![first])
+        } else {
+            first.stop().await;
+            let door = platform.start_door().await;
+            let workers = vec![platform.start_worker().await, platform.start_worker().await];
+            (Some(door), workers)
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("storm.csv");
+        std::fs::write(&file, spreadsheet(rows)).unwrap();
+        let file = file.to_str().expect("a path that is text");
+        platform
+            .command(&["job", "send", "--json", "--template", "Bin day", file])
+            .await
+            .expect("the job is made");
+        let job = Self {
+            platform,
+            behind,
+            rows,
+            started: Instant::now(),
+            _door: door,
+        };
+        (job, workers)
+    }
+
+    /// Waits until the job is over, for this long at most; whether it is.
+    pub(crate) async fn is_over_within(&self, patience: Duration) -> bool {
+        let over = async {
+            while !self.behind.is_over().await {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(patience, over).await.is_ok()
+    }
+
+    /// Waits for the end of the job; how long it took from its start.
+    pub(crate) async fn ends(&self) -> Duration {
+        let over = self.is_over_within(PATIENCE).await;
+        assert!(
+            over,
+            "the job does not end: {:?}",
+            self.behind.counts().await
+        );
+        self.started.elapsed()
+    }
+
+    /// Counts, once nothing runs any more: every row once, in the database and in the sink; twice in the sink only what
+    /// was in flight at a disturbance; and the auditors find nothing. How many messages the sink has twice.
+    pub(crate) async fn assert_whole(&self, disturbances: &[(SystemTime, SystemTime)]) -> usize {
+        let counts = self.behind.counts().await;
+        let rows = i64::try_from(self.rows).unwrap();
+        assert_eq!(counts, Counts::of_a_whole_job(rows));
+
+        let kept = count::read_sink(&self.platform.sink().join("sms"));
+        let rows: BTreeSet<&str> = kept
+            .values()
+            .filter_map(|message| row_of(&message.text))
+            .collect();
+        assert_eq!(
+            (kept.len(), rows.len()),
+            (self.rows, self.rows),
+            "messages and different rows in the sink"
+        );
+        let twice: Vec<_> = kept
+            .iter()
+            .filter(|(_, message)| message.copies > 1)
+            .collect();
+        for (id, message) in &twice {
+            let near = |moment: &(SystemTime, SystemTime)| {
+                count::may_come_twice(message.first_at, *moment)
+            };
+            assert!(
+                disturbances.iter().any(near),
+                "{id} was handed over twice and nobody was disturbed then"
+            );
+        }
+        assert!(
+            twice.len() <= disturbances.len() * IN_HAND,
+            "{} messages twice are more than what was in hand",
+            twice.len()
+        );
+        assert_eq!(auditors::findings(&self.platform).await, 0);
+        twice.len()
+    }
+}
+
+/// Every row says which it is, in its message.
+fn spreadsheet(rows: usize) -> String {
+    let mut text = "phone number,name,day\n".to_owned();
+    for row in 0..rows {
+        let _ = writeln!(text, "07700 900{:03},storm row {row},Friday", row % 1000);
+    }
+    text
+}
+
+/// `17`, from `… Hello storm row 17, your next …`.
+fn row_of(text: &str) -> Option<&str> {
+    let (_, after) = text.split_once("Hello storm row ")?;
+    Some(after.split_once(',')?.0)
+}

@@ -1,0 +1,47 @@
+//! A worker that stands still in the middle of its batches for longer than its lease, while another takes them over, and
+//! then goes on as if nothing had been: what it commits late is committed by nobody twice, and nothing is lost.
+
+use std::time::Duration;
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use crate::{from_environment, job::Job, now, platform::LEASE};
+
+/// Twice each of the two workers, however large the storm is.
+const STOPS: usize = 4;
+const ROWS: usize = 4000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stood_still_past_its_lease_commits_nothing_twice_and_loses_nothing() {
+    let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_125);
+    let mut random = StdRng::seed_from_u64(seed);
+    let (job, workers) = Job::send(ROWS, false).await;
+    let mut stops = Vec::new();
+    for worker in workers.iter().cycle().take(STOPS) {
+        let delay = Duration::from_millis(random.random_range(50..600));
+        if job.is_over_within(delay).await {
+            break;
+        }
+        let from = now();
+        worker.signal("STOP").await;
+        // The standing still is the fault itself: long enough for the other to take over what it had.
+        let still = LEASE + Duration::from_millis(random.random_range(500..1500));
+        tokio::time::sleep(still).await;
+        worker.signal("CONT").await;
+        stops.push((from, now()));
+    }
+    let took = job.ends().await;
+    drop(workers);
+    let twice = job.assert_whole(&stops).await;
+    println!(
+        "{ROWS} rows on {}, {} stops past the lease (seed {seed}): {:.1} s; every row committed once, {twice} of them \
+         twice in the sink",
+        job.platform.database_kind(),
+        stops.len(),
+        took.as_secs_f64()
+    );
+    assert!(
+        !stops.is_empty(),
+        "the job was over before anybody was stopped"
+    );
+}
