@@ -19,7 +19,7 @@ const REPLAY_AFTER: Duration = Duration::from_hours(1);
 const REPLAY_WINDOW: Duration = Duration::from_hours(3);
 const A_WEEK: Duration = Duration::from_hours(7 * 24);
 /// A provider that has not reported for so long will not.
-const TIMEOUT: Duration = Duration::from_secs(259_200);
+const TIMEOUT: Duration = Duration::from_hours(72);
 /// How many messages share a transaction.
 const AT_ONCE: u32 = 1000;
 

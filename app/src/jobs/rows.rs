@@ -57,12 +57,11 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Rows<S> {
         if self.ended {
             return Ok(false);
         }
-        match self.file.next().await? {
-            Some(piece) => self.records.push(&piece)?,
-            None => {
-                self.records.finish()?;
-                self.ended = true;
-            }
+        if let Some(piece) = self.file.next().await? {
+            self.records.push(&piece)?;
+        } else {
+            self.records.finish()?;
+            self.ended = true;
         }
         while let Some(record) = self.records.next_record()? {
             if std::mem::replace(&mut self.header_seen, true) {

@@ -45,7 +45,7 @@ async fn with_contact(
 
 async fn set_up(world: &World, council: &Council) {
     let contact = Some("https://riverside.example/help");
-    with_contact(&world, council.id, contact).await.unwrap();
+    with_contact(world, council.id, contact).await.unwrap();
 }
 
 async fn template(world: &World, council: &Council, content: &str) -> domain::TemplateId {

@@ -123,7 +123,7 @@ impl Storm {
 
     fn tell(&self, what: impl fmt::Display) {
         if self.tells {
-            println!("{what}");
+            eprintln!("{what}");
         }
     }
 
