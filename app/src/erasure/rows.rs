@@ -140,12 +140,11 @@ impl<S: futures::Stream<Item = Result<bytes::Bytes, files::Error>> + Unpin> Read
         if self.ended {
             return Ok(false);
         }
-        let read = match self.file.next().await? {
-            Some(piece) => self.records.push(&piece),
-            None => {
-                self.ended = true;
-                self.records.finish()
-            }
+        let read = if let Some(piece) = self.file.next().await? {
+            self.records.push(&piece)
+        } else {
+            self.ended = true;
+            self.records.finish()
         };
         read.map_err(|_| OpenError::Damaged)?;
         Ok(true)

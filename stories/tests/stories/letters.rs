@@ -834,7 +834,7 @@ async fn a_letter_is_cancelled_until_it_is_printed_and_gives_back_what_it_spent(
     let why = "Notification cannot be cancelled - only letters can be cancelled";
     assert_eq!((text.status.as_u16(), text.message()), (400, why));
 
-    world.advance(std::time::Duration::from_secs(8 * 3600 + 1800));
+    world.advance(std::time::Duration::from_mins(510));
     let too_late = cancel(&world, &council, &late).await;
     let why = "It’s too late to cancel this letter. Printing started today at 5.30pm";
     assert_eq!((too_late.status.as_u16(), too_late.message()), (400, why));

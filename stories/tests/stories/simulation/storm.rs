@@ -121,13 +121,9 @@ impl Storm {
         promises::count(&self, &mut self.sum.clone()).await
     }
 
-    #[expect(
-        clippy::print_stdout,
-        reason = "a seed that is told is told to a person"
-    )]
     fn tell(&self, what: impl fmt::Display) {
         if self.tells {
-            println!("{what}");
+            eprintln!("{what}");
         }
     }
 
