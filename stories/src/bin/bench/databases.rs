@@ -142,20 +142,16 @@ impl Fresh {
     /// measured.
     pub(crate) async fn settle(&self) -> Result<()> {
         let address = &self.ground.database;
-        match address.strip_prefix("sqlite:") {
-            Some(path) => {
-                let options = SqliteConnectOptions::new().filename(Path::new(path));
-                let mut connection = options.connect().await?;
-                sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                    .execute(&mut connection)
-                    .await?;
-                Ok(connection.close().await?)
-            }
-            None => {
-                administer(address, "VACUUM ANALYZE").await?;
-                administer(address, "CHECKPOINT").await
-            }
-        }
+        let Some(path) = address.strip_prefix("sqlite:") else {
+            administer(address, "VACUUM ANALYZE").await?;
+            return administer(address, "CHECKPOINT").await;
+        };
+        let options = SqliteConnectOptions::new().filename(Path::new(path));
+        let mut connection = options.connect().await?;
+        sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut connection)
+            .await?;
+        Ok(connection.close().await?)
     }
 
     /// The processor time that the database server has used so far, in all its processes; `None` where the database is

@@ -30,7 +30,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// …and so many in all.
 const MESSAGES: usize = 200;
 /// How long the last of them may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which backlog.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub(crate) struct Task {
     ground: Ground,
     backlog: u32,
     /// Messages to a task: one, as they come through the door one by one, or a hundred, as a job's do.
-    a_task: usize,
+    together: usize,
 }
 
 /// What the workers have seen.
@@ -52,22 +52,22 @@ struct Seen {
 }
 
 pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
-    for a_task in [1, 100] {
-        results.add(&measure_one(place, options.backlog, a_task).await?);
+    for together in [1, 100] {
+        results.add(&measure_one(place, options.backlog, together).await?);
     }
     Ok(())
 }
 
-async fn measure_one(place: &Place, backlog: u32, a_task: usize) -> Result<Measured> {
+async fn measure_one(place: &Place, backlog: u32, together: usize) -> Result<Measured> {
     let fresh = place.fresh().await?;
     let mut worker = Worker::start(&Order::Neighbour(Task {
         ground: fresh.ground.clone(),
         backlog,
-        a_task,
+        together,
     }))?;
     let loaded: Duration = worker.hear().await?;
     eprintln!(
-        "{backlog} messages wait, {a_task} to a task, put there in {:.0} s; the workers are process {}",
+        "{backlog} messages wait, {together} to a task, put there in {:.0} s; the workers are process {}",
         loaded.as_secs_f64(),
         worker.process()
     );
@@ -87,7 +87,7 @@ async fn measure_one(place: &Place, backlog: u32, a_task: usize) -> Result<Measu
     Ok(Measured {
         database: place.name(),
         part: "neighbour",
-        what: format!("behind {backlog} texts, {a_task} to a task"),
+        what: format!("behind {backlog} texts, {together} to a task"),
         latency: Latency::of(&mut waits),
         peak_mib: Some(mib(seen.usage.peak_kib)),
         note: format!("{} tasks of the backlog were left", seen.left),
@@ -157,7 +157,7 @@ async fn hear_of_all(worker: &mut Worker, sent: &[(String, Timestamp)]) -> Resul
 pub(crate) async fn work_off(task: &Task) -> Result<()> {
     let platform = Platform::open(&task.ground, Taker::Nobody).await?;
     let other = Tenant::settle(&platform.app, "Small Council").await?;
-    let queued = Standing::Queued(task.a_task);
+    let queued = Standing::Queued(task.together);
     children::reply(&preload::put(&platform, task.backlog, queued).await?)?;
     children::wait_for_a_line().await?;
 
