@@ -76,7 +76,7 @@ pub(super) fn validation(text: &str) -> Problem {
 pub(super) fn empty(schema: &Schema) -> Named {
     let now = MOMENT.parse().expect("it is a time");
     let checked = schema.check(Value::Object(serde_json::Map::new()), now);
-    let problem = checked.err().expect("something is required");
+    let problem = checked.expect_err("something is required");
     ("missing_keys", problem)
 }
 

@@ -42,7 +42,8 @@ impl Place {
                 body["scheduled_for"] = "2026-03-03T09:00:00Z".into();
             }
             let answer = place.ask_as_service("POST", path, body.to_string()).await;
-            place.ids[index] = answer.json["id"].as_str().unwrap().to_owned();
+            let id = answer.json["id"].as_str().unwrap();
+            id.clone_into(&mut place.ids[index]);
         }
         place.world.run_tasks().await;
         place
@@ -87,7 +88,7 @@ impl Place {
             match parameter["in"].as_str().unwrap() {
                 "path" => filled = filled.replace(&format!("{{{name}}}"), &example),
                 "query" if parameter["required"] == true => {
-                    filled.push_str(&format!("?{name}={example}"));
+                    filled.extend(["?", name, "=", &example]);
                 }
                 _ => {}
             }
