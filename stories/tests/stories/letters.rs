@@ -230,6 +230,10 @@ async fn the_first_thing_that_is_wrong_with_a_letter_is_what_is_said() {
     let bad_address = with(|values| values["address_line_2"] = json!(""));
     let postcode_hidden = with(|values| values["address_line_7"] = json!(null));
     let more_lines = with(|values| values["address_line_3"] = json!("a\nb\nc\nd\ne"));
+    let no_country_of_forces = with(|values| {
+        values["address_line_3"] = json!("BFPO 61");
+        values["address_line_7"] = json!("France");
+    });
     for (key, body, status, message) in [
         (
             &council.team,
@@ -266,6 +270,12 @@ async fn the_first_thing_that_is_wrong_with_a_letter_is_what_is_said() {
             &more_lines,
             400,
             "Address must be no more than 7 lines",
+        ),
+        (
+            &council.test,
+            &no_country_of_forces,
+            400,
+            "The last line of a BFPO address must not be a country.",
         ),
     ] {
         let answer = post(&world, key, body).await;
