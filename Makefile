@@ -63,7 +63,7 @@ fuzz: ## Texts made up by a fuzzer, for seconds=600 in all; needs nightly, insta
 bench: ## Rates, and their ratios to the same rows inserted bare, on both databases
 	scripts/bench.sh
 
-bench-growth: ## What a message costs with kept=10000,10000000 in the table, on both databases; some 6 GB of disk
+bench-growth: ## What a message costs with kept=10000,10000000 in the table, on both databases; some 8 GB of disk
 	scripts/bench.sh --part growth --kept $(or $(kept),10000$(comma)10000000)
 
 fresh: ## Make again what is generated: the settings reference, the description of the API
