@@ -575,7 +575,7 @@ pub(crate) fn no_such_range() -> Problem {
 pub(crate) fn sending_in_bulk(error: BulkError) -> Problem {
     let text = match error {
         BulkError::Refused(error) => return Problem::fault(error),
-        BulkError::LettersNotYet | BulkError::Unreadable(_) => error.to_string(),
+        BulkError::Unreadable(_) => error.to_string(),
         BulkError::SenderOfAnotherChannel(Channel::Sms) => {
             "reply_to_id can only be given for emails".to_owned()
         }

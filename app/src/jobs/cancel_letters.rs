@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::{Allowance, Channel, JobId, JobStatus, KeyType, NotificationStatus, ServiceId};
+use domain::{
+    Allowance, Channel, JobId, JobStatus, KeyType, NotificationStatus, ServiceId, Timestamp,
+};
+use store::jobs::Job;
 
 use crate::{App, letters, templates};
 
@@ -39,6 +42,13 @@ const NOT_PRINTED: [NotificationStatus; 6] = [
     NotificationStatus::PendingVirusCheck,
 ];
 
+/// When the first of a job's letters was made, which may be days after the job was.
+async fn made_at(app: &App, job: &Job) -> Result<Timestamp, store::Error> {
+    let (service, first) = (job.service_id, job.origin().row(0));
+    let found = store::notifications::find(&mut app.read().await?, service, first).await?;
+    Ok(found.map_or(job.due, |letter| letter.created_at))
+}
+
 /// Cancels the letters of a job and the job; how many letters were cancelled now. Those that have failed stay as they
 /// are: no outcome is overwritten, and nobody pays for them.
 pub async fn cancel_letters(
@@ -56,7 +66,7 @@ pub async fn cancel_letters(
         return Err(CancelLettersError::StillProcessing);
     }
     let now = app.clock.now();
-    if letters::printing_started(job.created_at, now).is_some() {
+    if letters::printing_started(made_at(app, &job).await?, now).is_some() {
         return Err(CancelLettersError::TooLate);
     }
     let mut tx = app.write().await?;
