@@ -579,7 +579,10 @@ pub(crate) fn sending_in_bulk(error: BulkError) -> Problem {
         BulkError::SenderOfAnotherChannel(Channel::Sms) => {
             "reply_to_id can only be given for emails".to_owned()
         }
-        BulkError::SenderOfAnotherChannel(_) => {
+        BulkError::SenderOfAnotherChannel(Channel::Letter) => {
+            "reply_to_id and sms_sender_id can not be given for letters".to_owned()
+        }
+        BulkError::SenderOfAnotherChannel(Channel::Email) => {
             "sms_sender_id can only be given for text messages".to_owned()
         }
         BulkError::InThePast => "scheduled_for datetime can not be in the past".to_owned(),

@@ -132,8 +132,7 @@ pub(super) async fn put(
     let mint = || TaskId::mint(now, app.entropy());
     let deliver =
         |ids: &[NotificationId]| tasks::deliver(mint(), job.service_id, channel, lane, ids, now);
-    let report =
-        |ids: &[NotificationId]| tasks::made_up_receipts(mint(), job.service_id, ids, now);
+    let report = |ids: &[NotificationId]| tasks::made_up_receipts(mint(), job.service_id, ids, now);
     let deliveries = ids.chunks(BATCH).map(deliver);
     let tasks: Vec<NewTask> = deliveries
         .chain(made_up.chunks(BATCH).map(report))

@@ -132,7 +132,9 @@ pub enum UploadError {
     #[error("the template is archived: nothing can be sent with it")]
     TemplateArchived,
     /// Contact lists are not of postal addresses.
-    #[error("a contact list is of phone numbers or e-mail addresses: send letters from a spreadsheet")]
+    #[error(
+        "a contact list is of phone numbers or e-mail addresses: send letters from a spreadsheet"
+    )]
     NoListsOfAddresses,
     /// It does not read as a spreadsheet.
     #[error(transparent)]

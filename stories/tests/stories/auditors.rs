@@ -39,7 +39,7 @@ async fn lose_tasks(world: &World, pool: &str) -> usize {
 }
 
 /// Takes messages out of the database behind the platform's back.
-async fn lose_rows(world: &World, ids: &[NotificationId]) {
+pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
     let (statement, address) = (
         "DELETE FROM notifications WHERE id = $1",
         world.database_address(),
