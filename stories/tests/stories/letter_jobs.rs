@@ -651,7 +651,8 @@ async fn a_letter_job_is_not_cancelled_any_more_once_a_letter_is_printed_or_its_
 }
 
 #[tokio::test]
-async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_one_is_not_printed() {
+async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_one_is_not_printed()
+{
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
