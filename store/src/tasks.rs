@@ -216,7 +216,7 @@ async fn list_with_text(
 ) -> Result<Vec<TaskId>, Error> {
     session
         .fetch_all(
-            "SELECT id FROM tasks WHERE service_id = $1 AND payload LIKE $2",
+            "SELECT id FROM tasks WHERE service_id = $1 AND payload LIKE $2 ORDER BY id",
             args![service, format!("%{text}%")],
         )
         .await?

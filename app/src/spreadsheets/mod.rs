@@ -299,6 +299,7 @@ fn check_sender(
         Channel::Email if tenant.reply_to(ReplyToId::from(id)).is_none() => {
             Err(UploadError::NoSuch("reply-to address of this service"))
         }
+        Channel::Letter => Err(UploadError::NoSuch("sender: letters have none to choose")),
         _ => Ok(()),
     }
 }

@@ -16,7 +16,7 @@ use store::{letter_contacts::LetterContact, notifications::Notification};
 use stories::{Answer, Council, Gate, Mood, World};
 
 use crate::{
-    auditors::lose_rows,
+    auditors::{lose_rows, lose_tasks},
     jobs::{JOBS, count, interrupt_after},
 };
 
@@ -324,6 +324,18 @@ async fn what_is_wrong_with_a_file_of_letters_is_said_by_row() {
     assert!(
         problems.contains("not enough columns for an address"),
         "{problems}"
+    );
+
+    let path = format!(
+        "/service/{0}/spreadsheet?template_id={letter}&sender_id={0}",
+        council.id
+    );
+    let refused = world.ask_internally("POST", &path, people(1)).await;
+    assert_eq!(refused.status, 404);
+    assert!(
+        refused.message().contains("letters have none"),
+        "{}",
+        refused.json
     );
 
     let made = world.make_job(council.id, &json!({"id": bad["id"]})).await;
@@ -651,6 +663,30 @@ async fn a_letter_job_is_not_cancelled_any_more_once_a_letter_is_printed_or_its_
 }
 
 #[tokio::test]
+async fn of_two_who_cancel_a_letter_job_at_once_one_does() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = waiting_job(&world, &council, letter, people(12)).await;
+    let answers = tokio::join!(
+        cancel(&world, &council, &job),
+        cancel(&world, &council, &job),
+        cancel(&world, &council, &job)
+    );
+    let mut statuses = [&answers.0, &answers.1, &answers.2].map(|one| one.status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400, 400]);
+    assert_eq!(letters_spent(&world, &council).await, 0);
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("cancelled", &[("cancelled", 12)])
+    );
+    print_the_rest(&world).await;
+    assert_eq!(world.letter.taken(), []);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_one_is_not_printed()
 {
     let world = World::new().await;
@@ -823,6 +859,22 @@ async fn letters_in_bulk_with_a_test_key_get_pages_and_go_nowhere() {
         assert_eq!(letters_spent(&world, &council).await, 0, "not counted");
         world.end().await;
     }
+}
+
+#[tokio::test]
+async fn letters_that_wait_without_a_task_are_put_back_in_the_queue_after_an_hour() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = world.job(council.id, letter, people(3)).await;
+    world.runner().drain(&[JOBS]).await;
+    assert_eq!(lose_tasks(&world, "send-letter-tasks").await, 1);
+    world.advance(Duration::from_mins(75));
+    world.run_the_clock().await;
+    let found = world.job_status(council.id, &job).await;
+    assert_eq!(count(&found, "sending"), 3);
+    assert_eq!(world.letter.taken().len(), 3);
+    world.end().await;
 }
 
 #[tokio::test]
