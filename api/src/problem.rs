@@ -575,11 +575,14 @@ pub(crate) fn no_such_range() -> Problem {
 pub(crate) fn sending_in_bulk(error: BulkError) -> Problem {
     let text = match error {
         BulkError::Refused(error) => return Problem::fault(error),
-        BulkError::LettersNotYet | BulkError::Unreadable(_) => error.to_string(),
+        BulkError::Unreadable(_) => error.to_string(),
         BulkError::SenderOfAnotherChannel(Channel::Sms) => {
             "reply_to_id can only be given for emails".to_owned()
         }
-        BulkError::SenderOfAnotherChannel(_) => {
+        BulkError::SenderOfAnotherChannel(Channel::Letter) => {
+            "reply_to_id and sms_sender_id can not be given for letters".to_owned()
+        }
+        BulkError::SenderOfAnotherChannel(Channel::Email) => {
             "sms_sender_id can only be given for text messages".to_owned()
         }
         BulkError::InThePast => "scheduled_for datetime can not be in the past".to_owned(),

@@ -81,7 +81,7 @@ pub async fn upload(
     let template = match new.template_type {
         Channel::Sms => Template::text_message("A message", None),
         Channel::Email => Template::email("A message", "A message"),
-        Channel::Letter => return Err(UploadError::LettersNotYet),
+        Channel::Letter => return Err(UploadError::NoListsOfAddresses),
     };
     let settings = Settings {
         max_rows: app.settings.max_spreadsheet_rows as usize,

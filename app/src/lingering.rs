@@ -41,7 +41,7 @@ async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
     let between = (now.minus(window), now.minus(REPLAY_AFTER));
     let mut replayed = 0;
     for service in store::services::list_ids(&mut app.read().await?).await? {
-        for channel in [Channel::Email, Channel::Sms] {
+        for channel in Channel::ALL.iter().copied() {
             replayed += replay_those_of(app, service, channel, between).await?;
         }
     }
@@ -56,15 +56,19 @@ async fn replay_those_of(
 ) -> Result<u64, store::Error> {
     let pool = tasks::delivery_pool(channel);
     let mut session = app.read().await?;
-    let waiting = [NotificationStatus::Created];
-    let found =
-        store::notifications::list_lingering(&mut session, service, &waiting, between, AT_ONCE)
-            .await?;
-    let ids: Vec<NotificationId> = found
-        .into_iter()
-        .filter(|(_, travels)| *travels == channel)
-        .map(|(id, _)| id)
-        .collect();
+    let waiting = [
+        NotificationStatus::Created,
+        NotificationStatus::PendingVirusCheck,
+    ];
+    let ids = store::notifications::list_lingering(
+        &mut session,
+        service,
+        &[channel],
+        &waiting,
+        between,
+        AT_ONCE,
+    )
+    .await?;
     // While the service has anything in the queue its messages wait for their turn or their next try.
     if ids.is_empty() || store::tasks::has_any(&mut session, pool, service).await? {
         return Ok(0);
@@ -133,6 +137,8 @@ async fn fail_lingering(
         let found = store::notifications::list_lingering(
             &mut app.read().await?,
             service,
+            // Letters have no timeout (letters §1).
+            &[Channel::Email, Channel::Sms],
             statuses,
             all_time,
             AT_ONCE,
@@ -141,7 +147,7 @@ async fn fail_lingering(
         if found.is_empty() {
             return Ok(failed);
         }
-        let outcomes: Vec<Outcome> = found.iter().map(|(id, _)| timed_out(*id, next)).collect();
+        let outcomes: Vec<Outcome> = found.iter().map(|id| timed_out(*id, next)).collect();
         let mut tx = app.write().await?;
         let changed = store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
         tx.commit().await?;

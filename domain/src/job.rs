@@ -15,7 +15,7 @@ words! {
         SendingLimitsExceeded = "sending limits exceeded",
         /// Waits for its time.
         Scheduled = "scheduled",
-        /// Stopped before any row was kept.
+        /// Stopped before any row was kept; or its letters were all cancelled.
         Cancelled = "cancelled",
         /// Never written any more.
         ReadyToSend = "ready to send",

@@ -573,31 +573,30 @@ pub async fn list_row_numbers(
         .collect()
 }
 
-/// E-mails and texts of a service that were accepted between the two moments and are still in one of these statuses,
-/// oldest first, at most `count`; with how each travels and its key type.
+/// Messages of a service that travel so, were accepted between the two moments and are still in one of these statuses,
+/// oldest first, at most `count`.
 pub async fn list_lingering(
     session: &mut Session,
     service: ServiceId,
+    channels: &[Channel],
     statuses: &[NotificationStatus],
     (after, before): (Timestamp, Timestamp),
     count: u32,
-) -> Result<Vec<(NotificationId, Channel)>, Error> {
+) -> Result<Vec<NotificationId>, Error> {
     let mut args = args![service, after, before, count];
     let sql = format!(
-        "SELECT id, notification_type FROM notifications WHERE service_id = $1 AND created_at >= $2 \
-         AND created_at < $3 AND notification_type IN ('email', 'sms') AND status IN ({}) \
-         ORDER BY created_at, id LIMIT $4",
-        parameters(args.len() + 1, statuses.len())
+        "SELECT id FROM notifications WHERE service_id = $1 AND created_at >= $2 \
+         AND created_at < $3 AND notification_type IN ({}) AND status IN ({}) ORDER BY created_at, id LIMIT $4",
+        parameters(args.len() + 1, channels.len()),
+        parameters(args.len() + 1 + channels.len(), statuses.len())
     );
+    args.extend(channels.iter().copied().map(Arg::from));
     args.extend(statuses.iter().copied().map(Arg::from));
     session
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(|row| {
-            let channel = row.word("notifications", "notification_type")?;
-            Ok((row.get("id")?, channel))
-        })
+        .map(|row| row.get("id"))
         .collect()
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use domain::{Lane, ServiceId, TaskId, Timestamp};
+use domain::{JobOrigin, Lane, ServiceId, TaskId, Timestamp};
 use uuid::Uuid;
 
 use crate::{
@@ -206,15 +206,36 @@ pub async fn list_naming(
     service: ServiceId,
     id: Uuid,
 ) -> Result<Vec<TaskId>, Error> {
+    list_with_text(session, service, &id.to_string()).await
+}
+
+async fn list_with_text(
+    session: &mut Session,
+    service: ServiceId,
+    text: &str,
+) -> Result<Vec<TaskId>, Error> {
     session
         .fetch_all(
-            "SELECT id FROM tasks WHERE service_id = $1 AND payload LIKE $2",
-            args![service, format!("%{id}%")],
+            "SELECT id FROM tasks WHERE service_id = $1 AND payload LIKE $2 ORDER BY id",
+            args![service, format!("%{text}%")],
         )
         .await?
         .iter()
         .map(|row| row.get("id"))
         .collect()
+}
+
+/// The tasks of a service whose payload has the id of a row of this job in it.
+pub async fn list_naming_rows(
+    session: &mut Session,
+    origin: &JobOrigin,
+) -> Result<Vec<TaskId>, Error> {
+    let rows = origin.rows();
+    let (first, last) = (rows.start().to_string(), rows.end().to_string());
+    // What all of them begin with.
+    let shared = first.bytes().zip(last.bytes());
+    let length = shared.take_while(|(one, other)| one == other).count();
+    list_with_text(session, origin.service, &first[..length]).await
 }
 
 /// Keeps these tasks from being taken until the transaction ends; of each that is still there, whether somebody has it.

@@ -95,7 +95,7 @@ pub(super) fn unusable(error: ContactListError) -> Problem {
 pub(super) fn problem(error: UploadError) -> Problem {
     match error {
         UploadError::NoSuch(_) => Problem::old(StatusCode::NOT_FOUND, error.to_string()),
-        UploadError::TemplateArchived | UploadError::LettersNotYet | UploadError::BrokeOff => {
+        UploadError::TemplateArchived | UploadError::NoListsOfAddresses | UploadError::BrokeOff => {
             invalid(error.to_string())
         }
         UploadError::Unreadable(error) => invalid(error.to_string()),

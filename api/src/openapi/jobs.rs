@@ -1,4 +1,4 @@
-use app::{fixtures::ids, jobs::BulkError};
+use app::{fixtures::ids, jobs::BulkError, notifications::accept::AcceptError};
 use domain::{Allowance, Channel, JobStatus};
 use serde_json::{Value, json};
 
@@ -38,6 +38,14 @@ fn send_bulk() -> Operation {
         "csv": "email address,name\nada@example.com,Ada\ngrace@example.com,Grace\n",
         "reply_to_id": ids::REPLY_TO,
     });
+    let letters = json!({
+        "name": "Opening hours",
+        "template_id": ids::LETTER_TEMPLATE,
+        "rows": [
+            ["address line 1", "address line 2", "postcode"],
+            ["Ada Lovelace", "1 High Street", "SW1A 1AA"],
+        ],
+    });
     let too_many = BulkError::MoreThanToday {
         allowance: Allowance::Sms,
         limit: 250_000,
@@ -52,15 +60,17 @@ fn send_bulk() -> Operation {
         "Send one template to many people",
     )
     .about(
-        "The columns are those of a spreadsheet: the recipient's (`phone number` or `email address`), one for each \
+        "The columns are those of a spreadsheet: the recipient's (`phone number`, `email address` or, of letters, \
+         three or more of `address line 1` to `address line 7`, or `postcode` instead of the last), one for each \
          placeholder and, if wanted, `reference`, which takes the place of the job's. At most 100,000 rows. All of \
-         them are sent or none: what is wrong is said of each row. Letters cannot be sent like this yet.",
+         them are sent or none: what is wrong is said of each row.",
     )
     .body(
         reference("Rows"),
         &[
             ("rows", "Texts, as rows", rows),
             ("csv", "E-mails, as CSV", csv),
+            ("letters", "Letters, as rows", letters),
         ],
     )
     .answers(201, "The rows are kept and will be sent", "Job", job(JobStatus::Pending))
@@ -77,7 +87,17 @@ fn send_bulk() -> Operation {
         ("time_has_passed", sending_in_bulk(BulkError::InThePast)),
         ("more_than_today", sending_in_bulk(too_many)),
     ])
-    .refuses(refusals::of_sending(Channel::Sms));
+    .refuses(refusals::of_sending(Channel::Sms))
+    .refuses([
+        (
+            "letters_with_a_team_key",
+            refusals::accepting(AcceptError::LetterWithTeamKey),
+        ),
+        (
+            "letters_in_trial_mode",
+            refusals::accepting(AcceptError::LetterInTrial),
+        ),
+    ]);
     once(operation)
 }
 

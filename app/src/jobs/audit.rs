@@ -224,7 +224,7 @@ async fn put(app: &App, job: &Job, lane: Lane, rows: Vec<Printed>) -> Result<(),
         return Ok(());
     }
     let mut tx = app.write().await?;
-    let (_, pool) = writing::put(app, &mut tx, job, lane, rows).await?;
-    app.commit_and_wake(tx, &[pool]).await?;
+    let (_, pools) = writing::put(app, &mut tx, job, lane, rows).await?;
+    app.commit_and_wake(tx, &pools).await?;
     Ok(())
 }

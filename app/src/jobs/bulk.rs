@@ -19,7 +19,7 @@ use crate::{
     App, Caller, Prepared, Tenant,
     idempotency::{self, Once},
     limits::seconds_left_today,
-    notifications::accept::{AcceptError, check_channel},
+    notifications::accept::{AcceptError, check_channel, letter::check_may_send_letters},
     spreadsheets::{self, Sending, UploadError},
     tasks, templates,
 };
@@ -59,9 +59,6 @@ pub enum BulkError {
     /// For a reason that one message would not be taken for either.
     #[error(transparent)]
     Refused(#[from] AcceptError),
-    /// Letters cannot be sent in bulk yet.
-    #[error("letters cannot be sent in bulk by this version")]
-    LettersNotYet,
     /// Text messages have no reply-to address, and e-mails no text message sender.
     #[error("the sender is not one for {0} messages")]
     SenderOfAnotherChannel(Channel),
@@ -213,11 +210,13 @@ async fn find_template(
         .filter(|found| !found.template.hidden)
         .ok_or(AcceptError::NoSuchTemplate)?;
     check_channel(caller, prepared.template.template_type)?;
-    match &prepared.template {
-        template if template.archived => Err(AcceptError::TemplateArchived.into()),
-        template if template.template_type == Channel::Letter => Err(BulkError::LettersNotYet),
-        _ => Ok(prepared),
+    if prepared.template.archived {
+        return Err(AcceptError::TemplateArchived.into());
     }
+    if prepared.template.template_type == Channel::Letter {
+        check_may_send_letters(caller)?;
+    }
+    Ok(prepared)
 }
 
 fn find_sender(

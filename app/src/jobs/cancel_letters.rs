@@ -1,10 +1,17 @@
 //! Cancelling all letters of a job until they are printed (letters §12).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{Allowance, Channel, JobId, JobStatus, KeyType, NotificationStatus, ServiceId};
+use domain::{
+    Allowance, Channel, JobId, JobStatus, KeyType, NotificationStatus, ServiceId, Timestamp,
+};
+use store::jobs::Job;
 
-use crate::{App, letters, templates};
+use crate::{
+    App,
+    letters::{self, Letters},
+    templates,
+};
 
 /// Why the letters of a job are not cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +22,7 @@ pub enum CancelLettersError {
     /// It sends no letters.
     #[error("this is not a letter job")]
     NotLetters,
-    /// Not all of its letters are made.
+    /// Not all of its letters are made, or a worker has one in hand.
     #[error("its letters are still being made")]
     StillProcessing,
     /// Printing has started, or a letter is past where it could be cancelled.
@@ -39,6 +46,13 @@ const NOT_PRINTED: [NotificationStatus; 6] = [
     NotificationStatus::PendingVirusCheck,
 ];
 
+/// When the first of a job's letters was made, which may be days after the job was.
+async fn made_at(app: &App, job: &Job) -> Result<Timestamp, store::Error> {
+    let (service, first) = (job.service_id, job.origin().row(0));
+    let found = store::notifications::find(&mut app.read().await?, service, first).await?;
+    Ok(found.map_or(job.due, |letter| letter.created_at))
+}
+
 /// Cancels the letters of a job and the job; how many letters were cancelled now. Those that have failed stay as they
 /// are: no outcome is overwritten, and nobody pays for them.
 pub async fn cancel_letters(
@@ -56,10 +70,12 @@ pub async fn cancel_letters(
         return Err(CancelLettersError::StillProcessing);
     }
     let now = app.clock.now();
-    if letters::printing_started(job.created_at, now).is_some() {
+    if letters::printing_started(made_at(app, &job).await?, now).is_some() {
         return Err(CancelLettersError::TooLate);
     }
-    let mut tx = app.write().await?;
+    let Some(mut tx) = letters::hold(app, &Letters::OfJob(job.origin())).await? else {
+        return Err(why_not_now(app, &job).await?);
+    };
     let today = now.utc_day();
     let (cancelled, of_today) =
         store::notifications::cancel_rows(&mut tx, &job.origin(), today.start(), now).await?;
@@ -68,7 +84,7 @@ pub async fn cancel_letters(
     if statuses.values().sum::<u32>() != job.notification_count {
         return Err(CancelLettersError::StillProcessing);
     }
-    if statuses.keys().any(|status| !NOT_PRINTED.contains(status)) {
+    if has_printed(&statuses) {
         return Err(CancelLettersError::TooLate);
     }
     let (from, to) = (
@@ -83,4 +99,19 @@ pub async fn cancel_letters(
     }
     tx.commit().await?;
     Ok(cancelled)
+}
+
+fn has_printed(statuses: &BTreeMap<NotificationStatus, u32>) -> bool {
+    statuses.keys().any(|status| !NOT_PRINTED.contains(status))
+}
+
+/// A worker is handing letters of the job over: whether others of them were taken already decides what to say.
+async fn why_not_now(app: &App, job: &Job) -> Result<CancelLettersError, store::Error> {
+    let origin = job.origin();
+    let statuses = store::notifications::count_by_status(&mut app.read().await?, &origin).await?;
+    Ok(if has_printed(&statuses) {
+        CancelLettersError::TooLate
+    } else {
+        CancelLettersError::StillProcessing
+    })
 }

@@ -6,9 +6,12 @@ use content::{
     email_addresses::{self, EmailAddress},
     phone_numbers::PhoneNumber,
     placeholders::NameSet,
+    postal_addresses::PostalAddress,
     spreadsheets::Row,
 };
-use domain::{Channel, KeyType, NotificationStatus, ReplyToId, SmsSenderId, Timestamp};
+use domain::{
+    Channel, KeyType, NotificationStatus, Permission, Postage, ReplyToId, SmsSenderId, Timestamp,
+};
 use serde_json::{Map, Value};
 use store::{
     jobs::Job,
@@ -16,13 +19,19 @@ use store::{
 };
 use tracing::warn;
 
-use crate::{App, Prepared, Tenant, notifications::accept::sms::shown_sender, spreadsheets};
+use crate::{
+    App, Prepared, Tenant,
+    notifications::accept::{letter, print_reference, sms::shown_sender},
+    spreadsheets,
+};
 
 /// A row made ready.
 pub(super) struct Printed {
     pub(super) sealed: Sealed,
     pub(super) channel: Channel,
     pub(super) is_to_be_sent: bool,
+    /// It counts as handed over, and its receipt is to be made up.
+    pub(super) receipt_is_made_up: bool,
 }
 
 /// Makes rows into notifications.
@@ -38,10 +47,12 @@ pub(super) struct Press<'a> {
 
 /// What a row's recipient turns out to be.
 struct Addressed {
+    recipient: String,
     normalised: String,
     international: bool,
     phone_prefix: Option<String>,
     rate_multiplier: Option<u32>,
+    postage: Option<Postage>,
     problem: Option<String>,
 }
 
@@ -53,7 +64,7 @@ impl<'a> Press<'a> {
         prepared: &'a Prepared,
     ) -> Self {
         let placeholders = prepared.placeholders().clone();
-        let sender = sender(tenant, job, prepared.template.template_type);
+        let sender = sender(tenant, job, prepared);
         Self {
             app,
             tenant,
@@ -70,19 +81,15 @@ impl<'a> Press<'a> {
         let recipient = row.recipient().unwrap_or_default();
         let mut addressed = match channel {
             Channel::Sms => self.address_text(recipient),
-            Channel::Email | Channel::Letter => address_email(recipient),
+            Channel::Email => address_email(recipient),
+            Channel::Letter => self.address_letter(row),
         };
-        if addressed.problem.is_none()
-            && self.tenant.is_confined(self.job.key_type)
-            && !self.tenant.reachable.allows(recipient)
-        {
-            let why = match self.job.key_type {
-                KeyType::Team => "the key is a team key",
-                KeyType::Normal | KeyType::Test => "the service is in trial mode",
-            };
-            addressed.problem = Some(format!("not on the team or guest list, and {why}"));
+        if addressed.problem.is_none() {
+            addressed.problem = self.out_of_reach(channel, recipient);
         }
         let is_to_be_sent = addressed.problem.is_none();
+        let status = self.status(channel, is_to_be_sent);
+        let is_letter = channel == Channel::Letter;
         let notification = NewNotification {
             id: self.job.origin().row(number),
             service_id: self.job.service_id,
@@ -92,13 +99,9 @@ impl<'a> Press<'a> {
             api_key_id: self.job.api_key_id,
             key_type: self.job.key_type,
             channel,
-            status: if is_to_be_sent {
-                NotificationStatus::Created
-            } else {
-                NotificationStatus::ValidationFailed
-            },
+            status,
             contents: Contents {
-                recipient: recipient.to_owned().into(),
+                recipient: addressed.recipient.into(),
                 normalised: addressed.normalised.into(),
                 personalisation: self.personalisation(row).into(),
                 unsubscribe_url: None,
@@ -111,8 +114,8 @@ impl<'a> Press<'a> {
             international: addressed.international,
             phone_prefix: addressed.phone_prefix,
             rate_multiplier: addressed.rate_multiplier,
-            postage: None,
-            reference: None,
+            postage: addressed.postage,
+            reference: is_letter.then(|| print_reference(self.app.entropy())),
             documents: 0,
             created_by: self.job.created_by,
             created_at: self.now,
@@ -122,14 +125,41 @@ impl<'a> Press<'a> {
             sealed: notification.seal(self.app.store.vault()),
             channel,
             is_to_be_sent,
+            receipt_is_made_up: status == NotificationStatus::Sending,
         }
     }
 
-    /// The columns that the template uses (workers §4.7).
+    fn status(&self, channel: Channel, is_to_be_sent: bool) -> NotificationStatus {
+        match channel {
+            _ if !is_to_be_sent => NotificationStatus::ValidationFailed,
+            Channel::Sms | Channel::Email => NotificationStatus::Created,
+            Channel::Letter => letter::first_status(self.app, self.job.key_type),
+        }
+    }
+
+    /// Why the job may not send to this recipient, if it may not. Nobody's guest list opens the post.
+    fn out_of_reach(&self, channel: Channel, recipient: &str) -> Option<String> {
+        if !self.tenant.is_confined(self.job.key_type) {
+            return None;
+        }
+        let why = match self.job.key_type {
+            KeyType::Team => "the key is a team key",
+            KeyType::Normal | KeyType::Test => "the service is in trial mode",
+        };
+        match channel {
+            Channel::Letter => Some(format!("no letter can be sent, for {why}")),
+            Channel::Sms | Channel::Email => (!self.tenant.reachable.allows(recipient))
+                .then(|| format!("not on the team or guest list, and {why}")),
+        }
+    }
+
+    /// The columns that the template uses (workers §4.7); of a letter also those of its address, which is printed from
+    /// them.
     fn personalisation(&self, row: &Row<'_>) -> Map<String, Value> {
+        let is_letter = self.prepared.template.template_type == Channel::Letter;
         row.personalisation(&self.placeholders)
             .iter()
-            .filter(|(name, _)| self.placeholders.contains(name))
+            .filter(|(name, _)| is_letter || self.placeholders.contains(name))
             .map(|(name, value)| (name.to_owned(), value.clone()))
             .collect()
     }
@@ -142,19 +172,40 @@ impl<'a> Press<'a> {
             .and_then(|number| number.check(permissions).map(|()| number))
         {
             Ok(number) => Addressed {
+                recipient: recipient.to_owned(),
                 normalised: number.normalised(),
                 international: number.is_international(),
                 phone_prefix: Some(number.country_prefix()),
                 rate_multiplier: number.rate_multiplier(),
+                postage: None,
                 problem: None,
             },
             Err(error) => Addressed {
+                recipient: recipient.to_owned(),
                 normalised: recipient.to_owned(),
                 international: false,
                 phone_prefix: Some("44".to_owned()),
                 rate_multiplier: Some(0),
+                postage: None,
                 problem: Some(error.message().to_owned()),
             },
+        }
+    }
+
+    /// The whole address, a line each, as it is printed (letters §4.1, §6.2). One that is not valid any more – the
+    /// service may not write abroad since, say – is kept as far as it was understood.
+    fn address_letter(&self, row: &Row<'_>) -> Addressed {
+        let abroad = self.tenant.may(Permission::InternationalLetters);
+        let address = PostalAddress::from_personalisation(&row.address(), abroad);
+        let recipient = address.normalised();
+        Addressed {
+            normalised: letter::for_comparing(&recipient),
+            recipient,
+            international: address.is_international(),
+            phone_prefix: None,
+            rate_multiplier: None,
+            postage: Some(letter::postage(&address, self.prepared.template.postage)),
+            problem: address.error().map(|error| error.to_string()),
         }
     }
 }
@@ -168,17 +219,21 @@ fn address_email(recipient: &str) -> Addressed {
         ),
     };
     Addressed {
+        recipient: recipient.to_owned(),
         normalised,
         international: false,
         phone_prefix: None,
         rate_multiplier: None,
+        postage: None,
         problem,
     }
 }
 
-/// The chosen sender; one that was archived since the upload falls back to the default (workers §4.8 Build).
-fn sender(tenant: &Tenant, job: &Job, channel: Channel) -> Option<String> {
-    match channel {
+/// The chosen sender; one that was archived since the upload falls back to the default (workers §4.8 Build). Of letters it
+/// is the contact block at their head, as it is now.
+fn sender(tenant: &Tenant, job: &Job, prepared: &Prepared) -> Option<String> {
+    match prepared.template.template_type {
+        Channel::Letter => prepared.template.letter_contact_block.clone(),
         Channel::Sms => {
             let chosen = job
                 .sender_id
@@ -188,7 +243,7 @@ fn sender(tenant: &Tenant, job: &Job, channel: Channel) -> Option<String> {
                 .or(tenant.default_sms_sender())
                 .map(|sender| shown_sender(&sender.sms_sender))
         }
-        Channel::Email | Channel::Letter => {
+        Channel::Email => {
             let chosen = job
                 .sender_id
                 .and_then(|id| tenant.reply_to(ReplyToId::from(id)));

@@ -1,6 +1,8 @@
 //! Writing the rows of a job: a batch at a time, while the next is made ready. A batch is one transaction: its rows, their
 //! delivery tasks, and the cursor on the job.
 
+use std::collections::BTreeSet;
+
 use domain::{Channel, Lane, NotificationId, TaskId};
 use queue::{Enqueue as _, NewTask, Task};
 use store::{Tx, jobs::Job};
@@ -94,44 +96,50 @@ async fn write(
         return Ok(Written::CursorElsewhere);
     }
     let count = rows.len() as u64;
-    let (put, pool) = put(&app, &mut tx, &job, lane, rows).await?;
+    let (put, pools) = put(&app, &mut tx, &job, lane, rows).await?;
     if put != count {
         return Ok(Written::IdsTaken(count - put));
     }
-    app.commit_and_wake(tx, &[pool]).await?;
+    app.commit_and_wake(tx, &pools).await?;
     metrics::counter!("pillarbox_notifications_kept_total").increment(put);
     Ok(Written::All)
 }
 
-/// Puts rows, and the tasks that deliver them; how many were not there before, and the pool that has work now.
+/// Puts rows, and the tasks that deliver them; how many were not there before, and the pools that have work now.
 pub(super) async fn put(
     app: &App,
     tx: &mut Tx,
     job: &Job,
     lane: Lane,
     rows: Vec<Printed>,
-) -> Result<(u64, &'static str), store::Error> {
+) -> Result<(u64, Vec<&'static str>), store::Error> {
     let now = app.clock.now();
     let mut ids = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
+    let mut made_up = Vec::new();
     let mut channel = Channel::Email;
     for row in rows {
         channel = row.channel;
         if row.is_to_be_sent {
             ids.push(row.sealed.id);
         }
+        if row.receipt_is_made_up {
+            made_up.push(row.sealed.id);
+        }
         sealed.push(row.sealed);
     }
     let put = store::notifications::insert_many(tx, &sealed).await?;
-    let tasks: Vec<NewTask> = ids
-        .chunks(BATCH)
-        .map(|ids: &[NotificationId]| {
-            let id = TaskId::mint(now, app.entropy());
-            tasks::deliver(id, job.service_id, channel, lane, ids, now)
-        })
+    let mint = || TaskId::mint(now, app.entropy());
+    let deliver =
+        |ids: &[NotificationId]| tasks::deliver(mint(), job.service_id, channel, lane, ids, now);
+    let report = |ids: &[NotificationId]| tasks::made_up_receipts(mint(), job.service_id, ids, now);
+    let deliveries = ids.chunks(BATCH).map(deliver);
+    let tasks: Vec<NewTask> = deliveries
+        .chain(made_up.chunks(BATCH).map(report))
         .collect();
+    let pools: BTreeSet<_> = tasks.iter().map(|task| task.pool).collect();
     tx.enqueue(tasks).await?;
-    Ok((put, tasks::delivery_pool(channel)))
+    Ok((put, pools.into_iter().collect()))
 }
 
 /// Where the rows of a job wait: with the priority messages if their template is one, else behind what is sent one by

@@ -11,6 +11,7 @@ use jiff::{
 };
 use store::notifications::{Notification, Outcome};
 
+use super::in_hand::{Letters, hold};
 use crate::App;
 
 /// From then on, local time, the day's letters are printed. A letter of this very moment is tomorrow's.
@@ -31,7 +32,7 @@ pub enum CancelLetterError {
     /// It was cancelled before.
     #[error("it is cancelled already")]
     AlreadyCancelled,
-    /// It is past where it could be cancelled.
+    /// It is past where it could be cancelled, or a worker has it in hand.
     #[error("a letter that is {} cannot be cancelled", .0.status)]
     OtherStatus(Box<Notification>),
     /// The store failed.
@@ -85,8 +86,7 @@ pub async fn cancel(
     id: NotificationId,
 ) -> Result<Notification, CancelLetterError> {
     let now = app.clock.now();
-    let mut tx = app.write().await?;
-    let found = store::notifications::find(&mut tx, service, id).await?;
+    let found = store::notifications::find(&mut app.read().await?, service, id).await?;
     let letter = found.ok_or(CancelLetterError::NoSuch)?;
     if letter.channel != Channel::Letter {
         return Err(CancelLetterError::NotALetter);
@@ -97,6 +97,9 @@ pub async fn cancel(
     if letter.status == NotificationStatus::Cancelled {
         return Err(CancelLetterError::AlreadyCancelled);
     }
+    let Some(mut tx) = hold(app, &Letters::One(service, id)).await? else {
+        return Err(CancelLetterError::OtherStatus(Box::new(letter)));
+    };
     let outcome = Outcome {
         id,
         status: NotificationStatus::Cancelled,
@@ -107,7 +110,13 @@ pub async fn cancel(
         problem: None,
     };
     if store::notifications::record(&mut tx, &[outcome], now).await? == 0 {
-        return Err(CancelLetterError::OtherStatus(Box::new(letter)));
+        let found = store::notifications::find(&mut tx, service, id).await?;
+        return Err(match found.ok_or(CancelLetterError::NoSuch)? {
+            found if found.status == NotificationStatus::Cancelled => {
+                CancelLetterError::AlreadyCancelled
+            }
+            found => CancelLetterError::OtherStatus(Box::new(found)),
+        });
     }
     let day = now.utc_day();
     if letter.created_at.utc_day() == day && letter.key_type != KeyType::Test {

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod estimated_delivery;
+mod in_hand;
 mod pages;
 mod precompiled_template;
 pub(crate) mod returned;
@@ -13,6 +14,7 @@ pub use pages::{find_pages, keep_pages};
 pub use returned::report as report_returned;
 
 pub(crate) use cancel::printing_started;
+pub(crate) use in_hand::{Letters, hold};
 pub(crate) use pages::forget_pages;
 pub(crate) use precompiled_template::find_or_make as precompiled_template;
 pub(crate) use typeset::{NoPages, make_pages};

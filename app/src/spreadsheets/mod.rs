@@ -78,6 +78,13 @@ pub(crate) fn problems(report: &Report, key_type: KeyType) -> Vec<String> {
         ),
     );
     say(
+        report.layout.channel() == content::spreadsheets::Channel::Letter
+            && !report.has_recipient_columns,
+        "there are not enough columns for an address: it needs at least three of `address line 1` to \
+         `address line 7`, or of `address line 1` to `address line 6` and `postcode`"
+            .to_owned(),
+    );
+    say(
         !report.duplicate_recipient_column_headers.is_empty(),
         format!(
             "these columns are there more than once: {}",
@@ -124,9 +131,11 @@ pub enum UploadError {
     /// The template is archived.
     #[error("the template is archived: nothing can be sent with it")]
     TemplateArchived,
-    /// Letters cannot be sent yet.
-    #[error("letters cannot be sent by this version")]
-    LettersNotYet,
+    /// Contact lists are not of postal addresses.
+    #[error(
+        "a contact list is of phone numbers or e-mail addresses: send letters from a spreadsheet"
+    )]
+    NoListsOfAddresses,
     /// It does not read as a spreadsheet.
     #[error(transparent)]
     Unreadable(#[from] ReadError),
@@ -273,7 +282,6 @@ fn check_template(prepared: &Prepared) -> Result<(), UploadError> {
     match &prepared.template {
         template if template.hidden => Err(UploadError::NoSuch("template")),
         template if template.archived => Err(UploadError::TemplateArchived),
-        template if template.template_type == Channel::Letter => Err(UploadError::LettersNotYet),
         _ => Ok(()),
     }
 }
@@ -291,6 +299,7 @@ fn check_sender(
         Channel::Email if tenant.reply_to(ReplyToId::from(id)).is_none() => {
             Err(UploadError::NoSuch("reply-to address of this service"))
         }
+        Channel::Letter => Err(UploadError::NoSuch("sender: letters have none to choose")),
         _ => Ok(()),
     }
 }
@@ -316,10 +325,15 @@ pub(crate) async fn settings(
     let channel = template.template_type;
     let text = match channel {
         Channel::Sms => Template::text_message(&template.content, tenant.sms_prefix()),
-        Channel::Email | Channel::Letter => Template::email(
+        Channel::Email => Template::email(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
         ),
+        Channel::Letter => Template::letter(
+            template.subject.as_deref().unwrap_or_default(),
+            &template.content,
+        )
+        .with_placeholders(prepared.placeholders()),
     };
     let service = &tenant.service;
     let is_today = sending.day == app.clock.now().utc_day();
@@ -343,6 +357,7 @@ pub(crate) async fn settings(
             Channel::Email | Channel::Letter => None,
         },
         phone_permissions: phone_permissions(tenant),
+        allow_international_letters: tenant.may(Permission::InternationalLetters),
         ..Settings::new(text)
     })
 }

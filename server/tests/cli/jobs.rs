@@ -54,6 +54,41 @@ fn the_examples_go_from_file_to_sink_and_every_row_is_accounted_for() {
 }
 
 #[test]
+fn letters_go_from_file_to_sink_too() {
+    let platform = Platform::up();
+    platform.answer(&[
+        "template",
+        "create",
+        "Bin letter",
+        "--type",
+        "letter",
+        "--subject",
+        "Your bins",
+        "--content",
+        "Dear ((name))",
+    ]);
+    let mut file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
+    let header = "address line 1,address line 2,postcode,name";
+    writeln!(
+        file,
+        "{header}\nAda,1 Mill Lane,SW1A 1AA,Ada\nBo,2 Mill Lane,nowhere,Bo"
+    )
+    .unwrap();
+    let path = file.path().to_str().unwrap().to_owned();
+    let checked = platform.run(&["job", "check", &path, "--template", "Bin letter"]);
+    let said = stdout(&checked);
+    assert_eq!(checked.status.code(), Some(1), "{}", stderr(&checked));
+    assert!(said.contains("real UK postcode"), "{said}");
+    assert!(said.contains("2 rows, 1 of them with errors"), "{said}");
+
+    std::fs::write(&path, format!("{header}\nAda,1 Mill Lane,SW1A 1AA,Ada\n")).unwrap();
+    let told = platform.answer(&["job", "send", &path, "--template", "Bin letter", "--follow"]);
+    let last = told.last().unwrap();
+    assert_eq!(last["statistics"], json!({"delivered": 1}), "{last}");
+    assert_eq!(sink_counts(&platform)["letter"], 1);
+}
+
+#[test]
 fn a_check_names_each_bad_cell_and_sends_nothing() {
     let platform = Platform::up();
     let file = example("bin-days-with-errors.csv");

@@ -17,7 +17,7 @@ const PERIODIC: queue::Pool = queue::Pool {
 };
 
 /// Takes the tasks of a pool out of the queue without working on them: what a lost message would look like.
-async fn lose_tasks(world: &World, pool: &str) -> usize {
+pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
     let entropy = Arc::new(stories::SeededEntropy::new(11));
     let source =
         queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
@@ -39,7 +39,7 @@ async fn lose_tasks(world: &World, pool: &str) -> usize {
 }
 
 /// Takes messages out of the database behind the platform's back.
-async fn lose_rows(world: &World, ids: &[NotificationId]) {
+pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
     let (statement, address) = (
         "DELETE FROM notifications WHERE id = $1",
         world.database_address(),

@@ -19,6 +19,7 @@ mod internal;
 mod jobs;
 mod json_schema;
 mod letter_delivery;
+mod letter_jobs;
 mod letters;
 mod limits;
 mod openapi;

@@ -121,7 +121,7 @@ fn render(
 }
 
 /// A team key sends no letters, and in trial mode only test keys do (public-api §10.1).
-pub(super) fn check_may_send_letters(caller: &Caller) -> Result<(), AcceptError> {
+pub(crate) fn check_may_send_letters(caller: &Caller) -> Result<(), AcceptError> {
     match caller.key_type {
         KeyType::Team => Err(AcceptError::LetterWithTeamKey),
         KeyType::Normal if caller.tenant.service.restricted => Err(AcceptError::LetterInTrial),
@@ -146,7 +146,7 @@ fn find_address(
 }
 
 /// The address decides for letters that go abroad, the template for all others (letters §2).
-fn postage(address: &PostalAddress, of_template: Option<Postage>) -> Postage {
+pub(crate) fn postage(address: &PostalAddress, of_template: Option<Postage>) -> Postage {
     match address.postage() {
         PostageZone::UnitedKingdom => of_template.unwrap_or(Postage::Second),
         PostageZone::Europe => Postage::Europe,
@@ -156,7 +156,7 @@ fn postage(address: &PostalAddress, of_template: Option<Postage>) -> Postage {
 
 /// A letter with a test key is not printed: it counts as delivered at once, unless its receipt is to be made up
 /// (public-api §10.3).
-fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
+pub(crate) fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
     match key_type {
         KeyType::Test if app.settings.test_letters_fake_delivery => NotificationStatus::Sending,
         KeyType::Test => NotificationStatus::Delivered,
@@ -165,7 +165,7 @@ fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
 }
 
 /// An address as it is compared: without white space, in lower case (letters §6.2).
-pub(super) fn for_comparing(address: &str) -> String {
+pub(crate) fn for_comparing(address: &str) -> String {
     address
         .split_whitespace()
         .collect::<String>()

@@ -4,7 +4,7 @@
 mod email;
 mod files;
 mod lenient_base64;
-mod letter;
+pub(crate) mod letter;
 mod precompiled;
 pub(crate) mod sms;
 
@@ -370,7 +370,7 @@ async fn keep(
 }
 
 /// What is printed on a letter, and what the print provider knows it by: sixteen random characters (letters §1).
-fn print_reference(entropy: &dyn Entropy) -> String {
+pub(crate) fn print_reference(entropy: &dyn Entropy) -> String {
     const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     const LENGTH: usize = 16;
     /// The bytes that fall evenly on the characters.
