@@ -22,7 +22,7 @@ pub enum Error {
     #[error("there is no file {0}")]
     Missing(Key),
     /// The storage did not answer, is full, or refused.
-    #[error("the file storage failed at {key}")]
+    #[error("the file storage failed at {key}{}", because(.source))]
     Storage {
         /// The file.
         key: Key,
@@ -105,6 +105,20 @@ impl Files {
             Err(source) => Err(storage(key, source)),
         }
     }
+}
+
+/// What an operator can do something about, in words.
+fn because(error: &object_store::Error) -> &'static str {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::StorageFull
+        {
+            return ": its disk is full";
+        }
+        cause = error.source();
+    }
+    ""
 }
 
 fn storage(key: &Key, source: object_store::Error) -> Error {

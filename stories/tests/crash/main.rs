@@ -12,6 +12,8 @@
 mod auditors;
 mod behind;
 mod count;
+mod disk;
+mod faulty_disk;
 mod job;
 mod load;
 mod platform;
@@ -53,7 +55,8 @@ async fn nothing_accepted_is_lost_and_no_row_is_there_twice_however_often_the_pr
         // The moment of the kill is the fault itself; nothing is waited for.
         let delay = Duration::from_millis(random.random_range(20..900));
         tokio::time::sleep(delay).await;
-        moments.push(now());
+        let at = now();
+        moments.push((at, at));
         process.kill().await;
         process = platform.start().await;
     }
