@@ -211,7 +211,9 @@ impl Problem {
         if app::is_passing(&cause) {
             return Self {
                 retry_after_seconds: Some(PASSING_SECONDS),
-                ..Self::try_again("Nothing can be stored or read just now, try again in a few seconds")
+                ..Self::try_again(
+                    "Nothing can be stored or read just now, try again in a few seconds",
+                )
             };
         }
         Self::internal()

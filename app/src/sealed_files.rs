@@ -10,6 +10,8 @@ use futures::{Stream, StreamExt as _};
 use store::Vault;
 use uuid::Uuid;
 
+use crate::Rewriting;
+
 const FRAME_BYTES: usize = 64 << 10;
 const LENGTH_BYTES: usize = 4;
 /// No frame of ours is longer; a length beyond it is damage.
@@ -66,6 +68,8 @@ pub(crate) enum SealedAnew {
     NotNecessary,
     /// It is not there.
     Missing,
+    /// Another may write files anew by now: it was left as it is.
+    NotOurs,
 }
 
 /// Seals a file with the newest key if an older one sealed any of it: read and written a frame at a time, and replaced
@@ -75,6 +79,7 @@ pub(crate) async fn seal_anew(
     vault: &Vault,
     key: &Key,
     owner: Uuid,
+    rewriting: &Rewriting,
 ) -> Result<SealedAnew, OpenError> {
     let source = match files.read(key).await {
         Ok(source) => source,
@@ -102,6 +107,10 @@ pub(crate) async fn seal_anew(
             }
         };
         sealer.write(&piece).await?;
+    }
+    if !rewriting.is_ours() {
+        sealer.give_up().await;
+        return Ok(SealedAnew::NotOurs);
     }
     sealer.finish().await?;
     Ok(SealedAnew::Yes)

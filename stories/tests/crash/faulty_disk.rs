@@ -32,12 +32,22 @@ impl FaultyDisk {
         let source = directory.path().join("faulty_disk.c");
         std::fs::write(&source, SOURCE).unwrap();
         let built = Command::new("cc")
-            .args(["-std=gnu11", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o"])
+            .args([
+                "-std=gnu11",
+                "-O2",
+                "-Wall",
+                "-Werror",
+                "-shared",
+                "-fPIC",
+                "-o",
+            ])
             .arg(directory.path().join("faulty_disk.so"))
             .arg(&source)
             .args(["-ldl", "-lpthread"])
             .output()
-            .expect("the stories of a faulty disk need a C compiler, `cc`, as the whole project does");
+            .expect(
+                "the stories of a faulty disk need a C compiler, `cc`, as the whole project does",
+            );
         assert!(
             built.status.success(),
             "the faulty disk cannot be built: {}",
@@ -45,7 +55,11 @@ impl FaultyDisk {
         );
         let control = directory.path().join("control");
         std::fs::write(&control, [0; 20]).unwrap();
-        let control = File::options().read(true).write(true).open(control).unwrap();
+        let control = File::options()
+            .read(true)
+            .write(true)
+            .open(control)
+            .unwrap();
         Self { directory, control }
     }
 

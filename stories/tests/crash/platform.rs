@@ -135,23 +135,34 @@ impl Platform {
     /// Starts a process and waits until it says that it is at work.
     async fn run(&self, arguments: &[&str]) -> Process {
         let mut child = self.prepare(arguments).spawn().expect("the binary starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line())
-            .await
-            .expect("it serves in time");
-        line.expect("its output is text")
-            .expect("it prints a line before it ends");
+        assert!(
+            says_a_line(&mut child).await,
+            "it prints a line before it ends"
+        );
         Process { child }
     }
 
-    /// Starts all in one process, which is expected to end by itself and not well; what it said.
-    pub(crate) async fn start_in_vain(&self) -> String {
+    /// Starts all in one process, on a disk; what it said, if it ended by itself before it served.
+    pub(crate) async fn try_to_start(&self) -> Result<Process, String> {
+        let before = self.log().len();
         let mut command = self.prepare(&["up", "--listen", &self.listen()]);
-        let ended = tokio::time::timeout(PATIENCE, command.stderr(Stdio::piped()).output()).await;
-        let output = ended.expect("it ends").expect("the binary starts");
-        let said = String::from_utf8(output.stderr).expect("it says text");
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        said
+        let mut child = command.spawn().expect("the binary starts");
+        if says_a_line(&mut child).await {
+            return Ok(Process { child });
+        }
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        let said = self.log().split_off(before);
+        let status = ended.expect("it ends").expect("it ran");
+        assert_eq!(status.code(), Some(1), "{said}");
+        Err(said)
+    }
+
+    /// The same, where it cannot serve.
+    pub(crate) async fn start_in_vain(&self) -> String {
+        match self.try_to_start().await {
+            Ok(_) => panic!("it serves"),
+            Err(said) => said,
+        }
     }
 
     fn prepare(&self, arguments: &[&str]) -> Command {
@@ -305,6 +316,15 @@ impl Process {
     pub(crate) async fn stop(self) {
         self.kill().await;
     }
+}
+
+/// Whether it says that it is at work, before it ends.
+async fn says_a_line(child: &mut Child) -> bool {
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line())
+        .await
+        .expect("it serves in time");
+    line.expect("its output is text").is_some()
 }
 
 /// The binary lies beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/pillarbox`.
