@@ -3,7 +3,8 @@
 //! back somebody who was erased.
 //!
 //! The right to it lies in the database and has to be renewed. A process that was killed loses it after a minute; one
-//! that stood still for longer finds out before it puts a file in its place.
+//! that stood still for longer finds out before it puts a file in its place. What remains is a process that stands still
+//! for a minute exactly between that look and the renaming of the file: no storage that we use can compare and set.
 
 use std::{
     sync::{

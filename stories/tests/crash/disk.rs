@@ -124,15 +124,16 @@ async fn a_commit_that_cannot_be_made_durable_is_refused_and_takes_nothing_with_
     let load = Load::begin(&platform);
     more_is_accepted(&load, 50).await;
     let (disk, mut disturbed) = (platform.disk(), Vec::new());
-    // Until one of them was a job's: it says so, for as long as it waits.
-    until("a job says that the disk fails", async || {
+    // Until a caller was refused for it, and a job: that one says so, for as long as it waits.
+    let mut a_job_says_so = false;
+    until("a caller and a job hear of it", async || {
         let from = now();
         disk.fail_syncs(2);
         until("a commit fails", async || disk.syncs_to_fail() == 0).await;
         disturbed.push((from, now()));
-        let jobs = platform.jobs().await;
-        jobs.iter()
-            .any(|job| problem_of(job).contains("its disk fails"))
+        let says_so = |job: &Value| problem_of(job).contains("its disk fails");
+        a_job_says_so = a_job_says_so || platform.jobs().await.iter().any(says_so);
+        a_job_says_so && load.heard().1 > 0
     })
     .await;
     more_is_accepted(&load, 50).await;

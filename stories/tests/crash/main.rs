@@ -2,6 +2,8 @@
 //! promises 1 to 3): nothing that was accepted is lost, no row is there twice, and a message is handed over twice only if
 //! it was in flight at a kill.
 //!
+//! And the same binary on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does.
+//!
 //! `PILLARBOX_KILLS` says how often (default 8), `PILLARBOX_CRASH_SEED` at which moments, and
 //! `PILLARBOX_TEST_DATABASE` on which PostgreSQL server; without it, on the embedded default.
 //! `PILLARBOX_STORM_ROWS` says how many rows the job of the storm has (default 3,000), and `PILLARBOX_STORM_KILLS` how
