@@ -3,8 +3,8 @@
 //! back somebody who was erased.
 //!
 //! The right to it lies in the database and has to be renewed. A process that was killed loses it after a minute; one
-//! that stood still for longer finds out before it puts a file in its place. What remains is a process that stands still
-//! for a minute exactly between that look and the renaming of the file: no storage that we use can compare and set.
+//! that stood still for longer finds out before it puts a file in its place; and if it stood still exactly there, its draft
+//! was taken away by whoever came after it.
 
 use std::{
     sync::{
@@ -20,7 +20,7 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::App;
+use crate::{App, sealed_files::Sealer};
 
 const NAME: &str = "writing files anew";
 const LEASE: Duration = Duration::from_mins(1);
@@ -102,9 +102,22 @@ impl Rewriting {
         }
     }
 
-    /// Whether it still holds: to be asked right before a file is put in the place of another.
-    pub(crate) fn is_ours(&self) -> bool {
+    /// Whether it still holds.
+    fn is_ours(&self) -> bool {
         self.app.clock.now().unix_micros() < self.until.load(Ordering::Relaxed)
+    }
+
+    /// Puts a file in the place of the one that was read; false if the right is lost, and the file is left as it is.
+    pub(crate) async fn finish(&self, sealer: Sealer) -> Result<bool, files::Error> {
+        if !self.is_ours() {
+            sealer.give_up().await;
+            return Ok(false);
+        }
+        match sealer.finish().await {
+            Ok(()) => Ok(true),
+            Err(_) if !self.is_ours() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets the next begin.

@@ -96,7 +96,7 @@ pub(crate) async fn seal_anew(
         }
     }
     let mut opener = Opener::new(files.read(key).await?, vault.clone(), owner);
-    let mut sealer = Sealer::new(files.begin(key).await?, vault.clone(), owner);
+    let mut sealer = Sealer::new(files.begin_alone(key).await?, vault.clone(), owner);
     loop {
         let piece = match opener.next().await {
             Ok(Some(piece)) => piece,
@@ -108,12 +108,11 @@ pub(crate) async fn seal_anew(
         };
         sealer.write(&piece).await?;
     }
-    if !rewriting.is_ours() {
-        sealer.give_up().await;
-        return Ok(SealedAnew::NotOurs);
-    }
-    sealer.finish().await?;
-    Ok(SealedAnew::Yes)
+    Ok(if rewriting.finish(sealer).await? {
+        SealedAnew::Yes
+    } else {
+        SealedAnew::NotOurs
+    })
 }
 
 /// Writes a sealed file.

@@ -54,14 +54,20 @@ pub(super) async fn overwrite(
     recipient: &Recipient,
     rewriting: &Rewriting,
 ) -> Result<(), OverwriteError> {
-    let upload = app.files.begin(&file.key).await.map_err(OpenError::from)?;
+    let upload = app
+        .files
+        .begin_alone(&file.key)
+        .await
+        .map_err(OpenError::from)?;
     let mut sealer = Sealer::new(upload, app.store.vault().clone(), file.owner);
     let written = write_all(app, file, recipient, &mut sealer).await;
     match written {
-        Ok(()) if rewriting.is_ours() => Ok(sealer.finish().await.map_err(OpenError::from)?),
         Ok(()) => {
-            sealer.give_up().await;
-            Err(RewritingError::Lost.into())
+            if rewriting.finish(sealer).await.map_err(OpenError::from)? {
+                Ok(())
+            } else {
+                Err(RewritingError::Lost.into())
+            }
         }
         Err(error) => {
             sealer.give_up().await;

@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const FULL: &str = "its disk is full";
 
 /// An installation on a disk that works, for now, with its process. Nothing where the database has a server.
+#[expect(clippy::print_stdout, reason = "a story that is not told says so")]
 async fn begun() -> Option<(Platform, Process)> {
     if is_distributed() {
         println!("the disk of this database is its server's: nothing is told of it here");
