@@ -39,7 +39,7 @@ story: ## One story by a part of its name: make story name=cannot_be_delivered
 test-distributed: ## The same stories on PostgreSQL and a real SMTP server, both started privately
 	scripts/test-distributed.sh
 
-test-crash: ## Kill the real binary at random moments, kills=60 times, and all through a job of rows=100000, and count
+test-crash: ## Kill the real binary at random moments, kills=60 times, all through a job of rows=100000, and on a failing disk
 	$(CARGO) build --workspace --tests --bins
 	PILLARBOX_KILLS=$(or $(kills),60) PILLARBOX_STORM_ROWS=$(or $(rows),100000) PILLARBOX_STORM_KILLS=100000 \
 	$(CARGO) test --workspace --test crash -- --nocapture --test-threads=1

@@ -204,9 +204,18 @@ impl Problem {
         Self::old(StatusCode::NOT_FOUND, "No result found")
     }
 
-    /// A fault of ours: the client is told nothing, the log everything.
+    /// A fault of ours: the client is told nothing, the log everything. If it passes – a full disk, a database that
+    /// starts anew – the client is asked to come back.
     pub(crate) fn fault(cause: impl std::error::Error + 'static) -> Self {
         log(&cause);
+        if app::is_passing(&cause) {
+            return Self {
+                retry_after_seconds: Some(PASSING_SECONDS),
+                ..Self::try_again(
+                    "Nothing can be stored or read just now, try again in a few seconds",
+                )
+            };
+        }
         Self::internal()
     }
 
@@ -221,8 +230,7 @@ impl Problem {
 
     /// The same in the old shape.
     pub(crate) fn fault_old(cause: impl std::error::Error + 'static) -> Self {
-        log(&cause);
-        Self::internal().in_old_shape()
+        Self::fault(cause).in_old_shape()
     }
 
     /// The same problem in the old shape, for endpoints that share a check with v2.
@@ -320,6 +328,9 @@ impl Problem {
         }
     }
 }
+
+/// When to come back after a fault that passes.
+const PASSING_SECONDS: u32 = 5;
 
 fn log(cause: &(dyn std::error::Error + 'static)) {
     error!(error = cause, "a request failed: {cause}");

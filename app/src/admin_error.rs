@@ -14,7 +14,7 @@ pub enum AdminError {
     #[error("{0}")]
     Taken(String),
     /// The store failed.
-    #[error(transparent)]
+    #[error("the store failed")]
     Store(#[from] store::Error),
 }
 

@@ -64,7 +64,7 @@ pub enum DemoError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// The store.
-    #[error(transparent)]
+    #[error("the store failed")]
     Store(#[from] store::Error),
 }
 

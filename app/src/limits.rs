@@ -37,7 +37,7 @@ pub enum DoorError {
         wait_seconds: u32,
     },
     /// The store failed.
-    #[error(transparent)]
+    #[error("the store failed")]
     Store(#[from] store::Error),
 }
 

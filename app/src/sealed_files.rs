@@ -10,6 +10,8 @@ use futures::{Stream, StreamExt as _};
 use store::Vault;
 use uuid::Uuid;
 
+use crate::Rewriting;
+
 const FRAME_BYTES: usize = 64 << 10;
 const LENGTH_BYTES: usize = 4;
 /// No frame of ours is longer; a length beyond it is damage.
@@ -66,6 +68,8 @@ pub(crate) enum SealedAnew {
     NotNecessary,
     /// It is not there.
     Missing,
+    /// Another may write files anew by now: it was left as it is.
+    NotOurs,
 }
 
 /// Seals a file with the newest key if an older one sealed any of it: read and written a frame at a time, and replaced
@@ -75,6 +79,7 @@ pub(crate) async fn seal_anew(
     vault: &Vault,
     key: &Key,
     owner: Uuid,
+    rewriting: &Rewriting,
 ) -> Result<SealedAnew, OpenError> {
     let source = match files.read(key).await {
         Ok(source) => source,
@@ -91,7 +96,7 @@ pub(crate) async fn seal_anew(
         }
     }
     let mut opener = Opener::new(files.read(key).await?, vault.clone(), owner);
-    let mut sealer = Sealer::new(files.begin(key).await?, vault.clone(), owner);
+    let mut sealer = Sealer::new(files.begin_alone(key).await?, vault.clone(), owner);
     loop {
         let piece = match opener.next().await {
             Ok(Some(piece)) => piece,
@@ -103,8 +108,11 @@ pub(crate) async fn seal_anew(
         };
         sealer.write(&piece).await?;
     }
-    sealer.finish().await?;
-    Ok(SealedAnew::Yes)
+    Ok(if rewriting.finish(sealer).await? {
+        SealedAnew::Yes
+    } else {
+        SealedAnew::NotOurs
+    })
 }
 
 /// Writes a sealed file.

@@ -237,7 +237,7 @@ pub enum TemplateError {
     #[error("somebody else changed the template at the same moment: look at it and try again")]
     Overtaken,
     /// The store failed.
-    #[error(transparent)]
+    #[error("the store failed")]
     Store(#[from] store::Error),
 }
 

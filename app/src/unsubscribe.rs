@@ -27,7 +27,7 @@ pub enum UnsubscribeError {
     #[error("the message of the link is gone")]
     NoSuchMessage,
     /// The store failed.
-    #[error(transparent)]
+    #[error("the store failed")]
     Store(#[from] store::Error),
 }
 

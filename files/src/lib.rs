@@ -5,7 +5,10 @@
 
 pub mod keys;
 
-use std::{path::Path as FsPath, sync::Arc};
+use std::{
+    path::{Path as FsPath, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
@@ -22,7 +25,7 @@ pub enum Error {
     #[error("there is no file {0}")]
     Missing(Key),
     /// The storage did not answer, is full, or refused.
-    #[error("the file storage failed at {key}")]
+    #[error("the file storage failed at {key}{}", because(.source))]
     Storage {
         /// The file.
         key: Key,
@@ -42,7 +45,14 @@ pub enum Error {
 
 /// Where files are kept. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Files(Arc<dyn ObjectStore>);
+pub struct Files {
+    storage: Arc<dyn ObjectStore>,
+    /// Where it lies, if it is a directory.
+    directory: Option<Arc<FsPath>>,
+}
+
+/// So many drafts of one file are looked for; each is of a process that stands still or was killed.
+const DRAFTS: usize = 8;
 
 /// Parts of a file are written at this size, and at most so many are on their way.
 const PART_BYTES: usize = 5 << 20;
@@ -56,7 +66,10 @@ impl Files {
             why,
         };
         if address == "memory:" {
-            return Ok(Self(Arc::new(InMemory::new())));
+            return Ok(Self {
+                storage: Arc::new(InMemory::new()),
+                directory: None,
+            });
         }
         let Some(directory) = address.strip_prefix("file:") else {
             return Err(failed("it is of no known kind".to_owned()));
@@ -65,13 +78,16 @@ impl Files {
             .map_err(|error| failed(error.to_string()))?;
         let storage = LocalFileSystem::new_with_prefix(directory)
             .map_err(|error| failed(error.to_string()))?;
-        Ok(Self(Arc::new(storage.with_fsync(true))))
+        Ok(Self {
+            storage: Arc::new(storage.with_fsync(true)),
+            directory: Some(FsPath::new(directory).into()),
+        })
     }
 
     /// Begins a file; it is there once the upload is finished.
     pub async fn begin(&self, key: &Key) -> Result<Upload, Error> {
         let parts = self
-            .0
+            .storage
             .put_multipart(&key.path())
             .await
             .map_err(|source| storage(key, source))?;
@@ -81,13 +97,38 @@ impl Files {
         })
     }
 
+    /// Begins a file that nobody else may write now: what somebody began who stands still will never be finished.
+    pub async fn begin_alone(&self, key: &Key) -> Result<Upload, Error> {
+        // The storage gives a new draft the first name that is free, so these are of others.
+        let others: Vec<_> = self.drafts(key).filter(|draft| draft.exists()).collect();
+        let upload = self.begin(key).await?;
+        for draft in others {
+            // What has gone meanwhile is in nobody's way.
+            let _ = std::fs::remove_file(draft);
+        }
+        Ok(upload)
+    }
+
+    /// Where drafts of a file lie, as the storage names them.
+    fn drafts(&self, key: &Key) -> impl Iterator<Item = PathBuf> + use<> {
+        let file = self
+            .directory
+            .as_ref()
+            .map(|directory| directory.join(key.as_str()));
+        (1..=DRAFTS).filter_map(move |number| {
+            let mut draft = file.clone()?.into_os_string();
+            draft.push(format!("#{number}"));
+            Some(draft.into())
+        })
+    }
+
     /// Reads a file as it comes.
     pub async fn read(
         &self,
         key: &Key,
     ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + Unpin + use<>, Error> {
         let found = self
-            .0
+            .storage
             .get(&key.path())
             .await
             .map_err(|source| storage(key, source))?;
@@ -100,11 +141,25 @@ impl Files {
 
     /// Removes a file; harmless if it is not there.
     pub async fn remove(&self, key: &Key) -> Result<(), Error> {
-        match self.0.delete(&key.path()).await {
+        match self.storage.delete(&key.path()).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(source) => Err(storage(key, source)),
         }
     }
+}
+
+/// What an operator can do something about, in words.
+fn because(error: &object_store::Error) -> &'static str {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::StorageFull
+        {
+            return ": its disk is full";
+        }
+        cause = error.source();
+    }
+    ""
 }
 
 fn storage(key: &Key, source: object_store::Error) -> Error {
@@ -200,6 +255,21 @@ mod tests {
             read_all(&files, &key).await,
             Err(Error::Missing(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn a_draft_that_another_has_left_is_never_finished_once_somebody_writes_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::open(&format!("file:{}", directory.path().display())).unwrap();
+        let key = Key::spreadsheet(uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+        let mut left = files.begin(&key).await.unwrap();
+        left.write(b"old").await.unwrap();
+        let mut alone = files.begin_alone(&key).await.unwrap();
+        assert!(left.finish().await.is_err());
+        alone.write(b"new").await.unwrap();
+        alone.finish().await.unwrap();
+        assert_eq!(read_all(&files, &key).await.unwrap(), b"new");
+        assert_eq!(files.drafts(&key).filter(|draft| draft.exists()).count(), 0);
     }
 
     #[tokio::test]

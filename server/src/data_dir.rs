@@ -128,6 +128,19 @@ impl DataDir {
         read.map(Some)
     }
 
+    /// What keeps anybody from writing in it, found out by trying; nothing if nothing does.
+    pub fn what_is_in_the_way(&self) -> Option<io::Error> {
+        const A_BLOCK: &str = "is there room?";
+        let path = self.file("room");
+        let tried = put(&path, &A_BLOCK.repeat(1000));
+        // What cannot be removed was not written.
+        let _ = (
+            fs::remove_file(&path),
+            fs::remove_file(path.with_extension("new")),
+        );
+        tried.err()
+    }
+
     /// Where the platform answers, or did when it was last heard of.
     pub fn running(&self) -> anyhow::Result<Option<Running>> {
         self.read_json("running.json")

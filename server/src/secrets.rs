@@ -81,7 +81,8 @@ pub(crate) async fn connect(settings: &Settings, vault: Vault) -> anyhow::Result
     })
 }
 
-/// Adds a key to the key file, which is made if it is not there; durable when this returns.
+/// Adds a key to the key file, which is made if it is not there; durable when this returns. A disk that is full leaves
+/// the file as it was: half a key would be in the way of every later start.
 pub(crate) fn append_key(path: &Path, line: &str) -> anyhow::Result<()> {
     let added = || {
         let mut file = OpenOptions::new()
@@ -89,8 +90,18 @@ pub(crate) fn append_key(path: &Path, line: &str) -> anyhow::Result<()> {
             .append(true)
             .mode(0o600)
             .open(path)?;
-        file.write_all(line.as_bytes())?;
-        file.sync_all()
+        let before = file.metadata()?.len();
+        let written = file
+            .write_all(line.as_bytes())
+            .and_then(|()| file.sync_all());
+        if written.is_err() {
+            if before == 0 {
+                std::fs::remove_file(path)?;
+            } else {
+                file.set_len(before)?;
+            }
+        }
+        written
     };
     added().with_context(|| format!("cannot write the key file {}", path.display()))
 }

@@ -163,8 +163,9 @@ impl Db {
     }
 }
 
-/// A full disk ends a transaction without anybody asking, and then the driver's own rollback fails: the connection
-/// believes for ever that it is in a transaction. It is closed, and another takes its place.
+/// A full disk ends a transaction without anybody asking, and so does a commit that cannot be made durable; then the
+/// driver's own rollback fails, and the connection believes for ever that it is in a transaction. It is closed, and
+/// another takes its place (docs/decisions/after-a-failed-fsync.md).
 fn is_stuck(connection: &SqliteConnection) -> bool {
     connection.is_in_transaction()
 }

@@ -2,7 +2,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database did not answer, refused, or went away. Trying again later may help.
-    #[error("the database is not available")]
+    #[error("the database is not available{}", because(.0))]
     Unavailable(#[source] sqlx::Error),
     /// The database said no to the statement itself: a fault of ours, or a broken promise about the data.
     #[error("the database refused a statement")]
@@ -67,13 +67,32 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// What an operator can do something about, in words: a full disk, a disk that fails.
+fn because(error: &sqlx::Error) -> &'static str {
+    let sqlx::Error::Database(refusal) = error else {
+        return "";
+    };
+    let code = refusal.code();
+    match (code.as_deref(), number_of(code.as_deref())) {
+        (Some("53100"), _) | (_, Some(13)) => ": its disk is full",
+        (Some("58030"), _) | (_, Some(10)) => ": its disk fails",
+        _ => "",
+    }
+}
+
+/// SQLite's number, without what extends it; PostgreSQL's codes have five characters.
+fn number_of(code: Option<&str>) -> Option<u32> {
+    let code = code.filter(|code| code.len() < 5)?;
+    code.parse::<u32>().ok().map(|number| number & 0xff)
+}
+
 /// Codes of faults that pass: SQLite's busy, locked, I/O error, full disk and cannot-open; PostgreSQL's classes for
 /// connection trouble, lost transactions, exhausted resources and operator intervention.
 fn is_passing(code: Option<&str>) -> bool {
-    let Some(code) = code else { return false };
-    if let (true, Ok(number)) = (code.len() < 5, code.parse::<u32>()) {
-        return matches!(number & 0xff, 5 | 6 | 10 | 13 | 14);
+    if let Some(number) = number_of(code) {
+        return matches!(number, 5 | 6 | 10 | 13 | 14);
     }
+    let Some(code) = code else { return false };
     ["08", "40", "53", "57", "58"]
         .iter()
         .any(|class| code.starts_with(class))

@@ -258,6 +258,21 @@ pub async fn note_problem(
     Ok(())
 }
 
+/// Takes back why a job is paused: from now on it is because somebody wants it to be.
+pub async fn forget_why_paused(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: JobId,
+    at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE jobs SET problem = NULL, updated_at = $3 WHERE service_id = $1 AND id = $2 AND status = 'paused'",
+        args![service, id, at],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The scheduled jobs whose time has come, oldest first, at most `count`.
 pub async fn list_due(
     session: &mut Session,

@@ -15,6 +15,7 @@ pub mod despatches;
 mod dialect;
 pub mod documents;
 mod error;
+pub mod exclusive_work;
 pub mod folders;
 pub mod guests;
 pub mod history;

@@ -10,6 +10,9 @@
 //! is not sent to nobody – unless a worker has it in hand just now: then it is erased once the worker has said what became
 //! of it. What has to wait is asked for again with [`Erasure::go_on`].
 //!
+//! Why a job is paused stands in the job, so that an erasure that takes up what another left halfway lets it go on; who
+//! writes files anew stands in the database, so that no two do at once ([`Rewriting`]).
+//!
 //! Not erased: people of the teams, who are reported; letters, whose recipient is an address of several lines; what other
 //! people's messages say about the recipient; files by e-mail whose message is forgotten, which nobody but who has the
 //! link can open or connect with an address; and what providers, backups and the development sink have.
@@ -20,16 +23,14 @@ mod others;
 mod rows;
 mod sheets;
 
-use std::collections::BTreeSet;
-
 use content::{
     email_addresses::EmailAddress, guest_lists::formatted_recipient, phone_numbers::PhoneNumber,
 };
-use domain::{Channel, JobId, Private, ServiceId};
+use domain::{Channel, Private, ServiceId};
 use store::{Tx, notifications::Notification, spreadsheets::Spreadsheet};
 use tracing::info;
 
-use crate::{App, OpenError, jobs::PauseError};
+use crate::{App, OpenError, Rewriting, RewritingError, jobs::PauseError};
 
 /// How many rows are looked at between two looks.
 const AT_ONCE: u32 = 500;
@@ -80,6 +81,9 @@ pub enum EraseError {
     /// A file by e-mail cannot be removed.
     #[error("a file by e-mail cannot be removed")]
     Document(#[from] crate::documents::Fault),
+    /// Another writes files anew, or may by now.
+    #[error(transparent)]
+    Rewriting(#[from] RewritingError),
     /// A job that was paused for it does not go on.
     #[error("a job that was paused does not go on")]
     Job(#[from] PauseError),
@@ -127,7 +131,8 @@ pub struct Erasure<'a> {
     has_walked: bool,
     busy_sheets: Vec<Spreadsheet>,
     in_hand: Vec<Notification>,
-    paused: BTreeSet<(ServiceId, JobId)>,
+    /// Once it has begun.
+    rewriting: Option<Rewriting>,
 }
 
 impl<'a> Erasure<'a> {
@@ -156,12 +161,28 @@ impl<'a> Erasure<'a> {
             has_walked: false,
             busy_sheets: Vec::new(),
             in_hand: Vec::new(),
-            paused: BTreeSet::new(),
+            rewriting: None,
         }
     }
 
     /// Erases what can be erased now; whether that was everything. Ask again, a moment later, until it was.
+    ///
+    /// Nobody else writes files anew until it was, or for a minute after this is dropped.
     pub async fn go_on(&mut self) -> Result<bool, EraseError> {
+        match &self.rewriting {
+            Some(rewriting) => rewriting.renew().await?,
+            None => self.rewriting = Some(Rewriting::begin(self.app, "an erasure").await?),
+        }
+        let outcome = self.erase_what_can_be().await;
+        if !matches!(outcome, Ok(false))
+            && let Some(rewriting) = self.rewriting.take()
+        {
+            rewriting.end().await?;
+        }
+        outcome
+    }
+
+    async fn erase_what_can_be(&mut self) -> Result<bool, EraseError> {
         if self.has_begun {
             let busy = std::mem::take(&mut self.busy_sheets);
             self.erase_from_sheets(busy).await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Recipient;
 use crate::{
-    App, OpenError,
+    App, OpenError, Rewriting, RewritingError,
     sealed_files::{Opener, Sealer},
 };
 
@@ -37,21 +37,41 @@ pub(super) async fn count(
     Ok(found)
 }
 
+/// Why a file is not written anew.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OverwriteError {
+    #[error(transparent)]
+    File(#[from] OpenError),
+    #[error(transparent)]
+    Rewriting(#[from] RewritingError),
+}
+
 /// Writes a file anew, each row of the recipient overwritten. Whole or not at all: who reads it meanwhile reads the old
 /// one to its end.
 pub(super) async fn overwrite(
     app: &App,
     file: &SheetFile,
     recipient: &Recipient,
-) -> Result<(), OpenError> {
-    let upload = app.files.begin(&file.key).await?;
+    rewriting: &Rewriting,
+) -> Result<(), OverwriteError> {
+    let upload = app
+        .files
+        .begin_alone(&file.key)
+        .await
+        .map_err(OpenError::from)?;
     let mut sealer = Sealer::new(upload, app.store.vault().clone(), file.owner);
     let written = write_all(app, file, recipient, &mut sealer).await;
     match written {
-        Ok(()) => Ok(sealer.finish().await?),
+        Ok(()) => {
+            if rewriting.finish(sealer).await.map_err(OpenError::from)? {
+                Ok(())
+            } else {
+                Err(RewritingError::Lost.into())
+            }
+        }
         Err(error) => {
             sealer.give_up().await;
-            Err(error)
+            Err(error.into())
         }
     }
 }

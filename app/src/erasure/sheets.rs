@@ -1,13 +1,13 @@
 //! The files of jobs, of uploads and of contact lists.
 
 use domain::{JobStatus, ServiceId};
-use store::spreadsheets::Spreadsheet;
+use store::{contact_lists::ContactList, spreadsheets::Spreadsheet};
 use tracing::info;
 use uuid::Uuid;
 
 use super::{
     AT_ONCE, EraseError, Erasure,
-    rows::{self, SheetFile},
+    rows::{self, OverwriteError, SheetFile},
 };
 use crate::{contact_lists, jobs, spreadsheets};
 
@@ -53,8 +53,8 @@ impl Erasure<'_> {
                 self.busy_sheets.push(sheet);
                 return Ok(());
             }
-            if let Err(error) = rows::overwrite(app, &file, &self.recipient).await {
-                return self.note_unreadable(&file.key, error);
+            if !self.overwrite(&file).await? {
+                return Ok(());
             }
             self.report.spreadsheets += 1;
             self.report.rows += found;
@@ -64,11 +64,11 @@ impl Erasure<'_> {
                 self.busy_sheets.push(sheet);
                 return Ok(());
             }
-        } else if self.paused.contains(&(service, id)) && !self.may_write(&sheet).await? {
+        } else if self.is_paused_for_it(&sheet).await? && !self.may_write(&sheet).await? {
             self.busy_sheets.push(sheet);
             return Ok(());
         }
-        if self.paused.remove(&(service, id)) {
+        if self.is_paused_for_it(&sheet).await? {
             match jobs::resume(app, service, id).await {
                 Ok(_) => info!(job.id = %id, "job {id} goes on"),
                 // Somebody has stopped it for good meanwhile.
@@ -79,21 +79,36 @@ impl Erasure<'_> {
         Ok(())
     }
 
+    /// Writes the file anew without the recipient; whether it could be read.
+    async fn overwrite(&mut self, file: &SheetFile) -> Result<bool, EraseError> {
+        let rewriting = self.rewriting.as_ref().expect("it was begun with this");
+        match rows::overwrite(self.app, file, &self.recipient, rewriting).await {
+            Ok(()) => Ok(true),
+            Err(OverwriteError::Rewriting(error)) => Err(error.into()),
+            Err(OverwriteError::File(error)) => {
+                self.note_unreadable(&file.key, error)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether its job is paused so that the file can be written anew, by this erasure or by one that was stopped.
+    async fn is_paused_for_it(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
+        let mut session = self.app.read().await?;
+        let job = store::jobs::find(&mut session, sheet.service_id, sheet.id).await?;
+        Ok(job.is_some_and(|job| jobs::is_paused_to_rewrite(&job)))
+    }
+
     /// Whether no worker reads the file. A job that is under way is paused first; it keeps no more rows from then on.
-    async fn may_write(&mut self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
+    async fn may_write(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
         let (app, service, id) = (self.app, sheet.service_id, sheet.id);
         let job = store::jobs::find(&mut app.read().await?, service, id).await?;
         let is_under_way = |status| matches!(status, JobStatus::Pending | JobStatus::InProgress);
-        if job.is_some_and(|job| is_under_way(job.status)) {
-            match jobs::pause(app, service, id).await {
-                Ok(_) => {
-                    info!(job.id = %id, "job {id} is paused while its file is written anew");
-                    self.paused.insert((service, id));
-                }
-                // It came to its end meanwhile.
-                Err(jobs::PauseError::NotUnderWay(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
+        if job.is_some_and(|job| is_under_way(job.status))
+            // If not, it came to its end meanwhile.
+            && jobs::pause_to_rewrite(app, service, id).await?
+        {
+            info!(job.id = %id, "job {id} is paused while its file is written anew");
         }
         Ok(!self.is_in_hand(service, id.as_uuid()).await?)
     }
@@ -133,33 +148,31 @@ impl Erasure<'_> {
             };
             after = last.id.as_uuid();
             for list in &page {
-                let file = SheetFile {
-                    key: contact_lists::key(list.service_id, list.id),
-                    owner: list.id.as_uuid(),
-                    layout: list.layout.clone(),
-                };
-                let erased = async {
-                    let found = rows::count(app, &file, &self.recipient).await?;
-                    if found > 0 {
-                        rows::overwrite(app, &file, &self.recipient).await?;
-                    }
-                    Ok(found)
-                };
-                match erased.await {
-                    Ok(0) => {}
-                    Ok(found) => {
-                        self.report.contact_lists += 1;
-                        self.report.rows += found;
-                        let mut session = app.read().await?;
-                        let (service, id) = (list.service_id, list.id);
-                        let now = store::contact_lists::find(&mut session, service, id).await?;
-                        if now.is_none_or(|list| list.archived) {
-                            app.files.remove(&file.key).await?;
-                        }
-                    }
-                    Err(error) => self.note_unreadable(&file.key, error)?,
-                }
+                self.erase_from_contact_list(list).await?;
             }
         }
+    }
+
+    async fn erase_from_contact_list(&mut self, list: &ContactList) -> Result<(), EraseError> {
+        let (app, service, id) = (self.app, list.service_id, list.id);
+        let file = SheetFile {
+            key: contact_lists::key(service, id),
+            owner: id.as_uuid(),
+            layout: list.layout.clone(),
+        };
+        let found = match rows::count(app, &file, &self.recipient).await {
+            Ok(found) => found,
+            Err(error) => return self.note_unreadable(&file.key, error),
+        };
+        if found == 0 || !self.overwrite(&file).await? {
+            return Ok(());
+        }
+        self.report.contact_lists += 1;
+        self.report.rows += found;
+        let now = store::contact_lists::find(&mut app.read().await?, service, id).await?;
+        if now.is_none_or(|list| list.archived) {
+            app.files.remove(&file.key).await?;
+        }
+        Ok(())
     }
 }

@@ -22,6 +22,7 @@ pub use cancel::{CancelError, cancel};
 pub use cancel_letters::{CancelLettersError, cancel_letters};
 pub use create::{CreateError, NewJob, create};
 pub use pause::{PauseError, pause, resume};
+pub(crate) use pause::{is_paused_to_rewrite, pause_to_rewrite};
 pub(crate) use process::process;
 pub use read::{Progress, find, list, list_older};
 pub(crate) use schedule::run_scheduled;

@@ -28,20 +28,46 @@ pub enum PauseError {
     Store(#[from] store::Error),
 }
 
-/// Pauses a job; twice is harmless.
+/// Why a job is paused while its file is written anew. It stands in the job, so that whoever goes on with an erasure that
+/// was stopped halfway lets go on what that one paused.
+const REWRITTEN: &str = "paused while its file is written anew without somebody who is erased: it goes on by itself, or, \
+                         if `pillarbox erase` was stopped, when that is run again";
+
+/// Pauses a job; twice is harmless. One that is paused for a while only is paused until somebody lets it go on.
 pub async fn pause(app: &App, service: ServiceId, id: JobId) -> Result<Job, PauseError> {
     let now = app.clock.now();
     let mut tx = app.write().await?;
     let paused = JobStatus::Paused;
-    let changed = store::jobs::set_status(&mut tx, service, id, paused, None, now).await?;
+    if !store::jobs::set_status(&mut tx, service, id, paused, None, now).await? {
+        store::jobs::forget_why_paused(&mut tx, service, id, now).await?;
+    }
     let job = store::jobs::find(&mut tx, service, id)
         .await?
         .ok_or(PauseError::NoSuch)?;
-    if !changed && job.status != JobStatus::Paused {
+    if job.status != JobStatus::Paused {
         return Err(PauseError::NotUnderWay(job.status));
     }
     tx.commit().await?;
     Ok(job)
+}
+
+/// Pauses a job that is under way while its file is written anew; whether it was under way.
+pub(crate) async fn pause_to_rewrite(
+    app: &App,
+    service: ServiceId,
+    id: JobId,
+) -> Result<bool, store::Error> {
+    let (paused, now) = (JobStatus::Paused, app.clock.now());
+    let mut tx = app.write().await?;
+    let changed =
+        store::jobs::set_status(&mut tx, service, id, paused, Some(REWRITTEN), now).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Whether a job is paused because its file is, or was to be, written anew.
+pub(crate) fn is_paused_to_rewrite(job: &Job) -> bool {
+    job.status == JobStatus::Paused && job.problem.as_deref() == Some(REWRITTEN)
 }
 
 /// Lets a paused job, or one that stopped with an error that is mended, go on from its cursor; twice is harmless.

@@ -1,5 +1,5 @@
 //! Sealing files anew. A file that retention removes while it is written anew is removed again: no file stays that no
-//! row names. Not to be run at the same moment as an erasure, which writes files anew too: of two writers the last wins.
+//! row names. An erasure writes files anew too: one waits for the other ([`Rewriting`]).
 //!
 //! Files by e-mail are not among them: each is sealed with the key in its link.
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::AT_ONCE;
 use crate::{
-    App, contact_lists,
+    App, Rewriting, RewritingError, contact_lists,
     sealed_files::{self, SealedAnew},
     spreadsheets,
 };
@@ -30,26 +30,37 @@ pub struct FilesResealed {
     pub unreadable: Vec<String>,
 }
 
-pub(super) async fn reseal(app: &App) -> Result<FilesResealed, store::Error> {
+pub(super) async fn reseal(
+    app: &App,
+    rewriting: &Rewriting,
+) -> Result<FilesResealed, RewritingError> {
     let mut done = FilesResealed::default();
-    reseal_spreadsheets(app, &mut done).await?;
-    reseal_contact_lists(app, &mut done).await?;
-    reseal_letters(app, &mut done).await?;
-    reseal_template_files(app, &mut done).await?;
+    reseal_spreadsheets(app, rewriting, &mut done).await?;
+    reseal_contact_lists(app, rewriting, &mut done).await?;
+    reseal_letters(app, rewriting, &mut done).await?;
+    reseal_template_files(app, rewriting, &mut done).await?;
     Ok(done)
 }
 
 /// Whether the file was sealed anew. One that cannot be is named, and holds up no other.
-async fn seal_anew(app: &App, done: &mut FilesResealed, key: &Key, owner: Uuid) -> bool {
-    match sealed_files::seal_anew(&app.files, app.store.vault(), key, owner).await {
-        Ok(outcome) => outcome == SealedAnew::Yes,
+async fn seal_anew(
+    app: &App,
+    rewriting: &Rewriting,
+    done: &mut FilesResealed,
+    key: &Key,
+    owner: Uuid,
+) -> Result<bool, RewritingError> {
+    let vault = app.store.vault();
+    match sealed_files::seal_anew(&app.files, vault, key, owner, rewriting).await {
+        Ok(SealedAnew::NotOurs) => Err(RewritingError::Lost),
+        Ok(outcome) => Ok(outcome == SealedAnew::Yes),
         Err(error) => {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "the file {key} cannot be sealed anew"
             );
             done.unreadable.push(key.as_str().to_owned());
-            false
+            Ok(false)
         }
     }
 }
@@ -61,7 +72,11 @@ async fn take_back(app: &App, done: &mut FilesResealed, key: &Key) {
     }
 }
 
-async fn reseal_spreadsheets(app: &App, done: &mut FilesResealed) -> Result<(), store::Error> {
+async fn reseal_spreadsheets(
+    app: &App,
+    rewriting: &Rewriting,
+    done: &mut FilesResealed,
+) -> Result<(), RewritingError> {
     let mut after = Uuid::nil();
     loop {
         let mut session = app.read().await?;
@@ -74,7 +89,7 @@ async fn reseal_spreadsheets(app: &App, done: &mut FilesResealed) -> Result<(), 
         for sheet in page {
             let (service, id) = (sheet.service_id, sheet.id);
             let key = spreadsheets::key(service, id);
-            if !seal_anew(app, done, &key, id.as_uuid()).await {
+            if !seal_anew(app, rewriting, done, &key, id.as_uuid()).await? {
                 continue;
             }
             done.spreadsheets += 1;
@@ -89,7 +104,11 @@ async fn reseal_spreadsheets(app: &App, done: &mut FilesResealed) -> Result<(), 
     }
 }
 
-async fn reseal_contact_lists(app: &App, done: &mut FilesResealed) -> Result<(), store::Error> {
+async fn reseal_contact_lists(
+    app: &App,
+    rewriting: &Rewriting,
+    done: &mut FilesResealed,
+) -> Result<(), RewritingError> {
     let mut after = Uuid::nil();
     loop {
         let mut session = app.read().await?;
@@ -102,7 +121,7 @@ async fn reseal_contact_lists(app: &App, done: &mut FilesResealed) -> Result<(),
         for list in page {
             let (service, id) = (list.service_id, list.id);
             let key = contact_lists::key(service, id);
-            if !seal_anew(app, done, &key, id.as_uuid()).await {
+            if !seal_anew(app, rewriting, done, &key, id.as_uuid()).await? {
                 continue;
             }
             done.contact_lists += 1;
@@ -114,7 +133,11 @@ async fn reseal_contact_lists(app: &App, done: &mut FilesResealed) -> Result<(),
     }
 }
 
-async fn reseal_letters(app: &App, done: &mut FilesResealed) -> Result<(), store::Error> {
+async fn reseal_letters(
+    app: &App,
+    rewriting: &Rewriting,
+    done: &mut FilesResealed,
+) -> Result<(), RewritingError> {
     let mut after = None::<NotificationId>;
     loop {
         let mut session = app.read().await?;
@@ -126,7 +149,7 @@ async fn reseal_letters(app: &App, done: &mut FilesResealed) -> Result<(), store
         after = Some(*last);
         for (service, id) in page {
             let key = Key::letter_pdf(service.as_uuid(), id.as_uuid());
-            if !seal_anew(app, done, &key, id.as_uuid()).await {
+            if !seal_anew(app, rewriting, done, &key, id.as_uuid()).await? {
                 continue;
             }
             done.letters += 1;
@@ -139,7 +162,11 @@ async fn reseal_letters(app: &App, done: &mut FilesResealed) -> Result<(), store
 }
 
 /// A template's file is never removed.
-async fn reseal_template_files(app: &App, done: &mut FilesResealed) -> Result<(), store::Error> {
+async fn reseal_template_files(
+    app: &App,
+    rewriting: &Rewriting,
+    done: &mut FilesResealed,
+) -> Result<(), RewritingError> {
     let mut after = Uuid::nil();
     loop {
         let mut session = app.read().await?;
@@ -151,7 +178,8 @@ async fn reseal_template_files(app: &App, done: &mut FilesResealed) -> Result<()
         after = last.as_uuid();
         for (service, id) in page {
             let key = Key::template_file(service.as_uuid(), id.as_uuid());
-            done.template_files += u64::from(seal_anew(app, done, &key, id.as_uuid()).await);
+            let is_done = seal_anew(app, rewriting, done, &key, id.as_uuid()).await?;
+            done.template_files += u64::from(is_done);
         }
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub use files::FilesResealed;
 
-use crate::{App, idempotency};
+use crate::{App, Rewriting, RewritingError, idempotency};
 
 const AT_ONCE: u32 = 500;
 
@@ -34,9 +34,22 @@ pub struct Resealed {
     pub files: FilesResealed,
 }
 
+/// Takes the right to change keys: neither another change nor an erasure runs beside it.
+pub async fn begin(app: &App) -> Result<Rewriting, RewritingError> {
+    Rewriting::begin(app, "a change of keys").await
+}
+
 /// Seals with the newest key what is sealed with an older one. May be stopped and run again, and beside a running
 /// platform: each value is replaced only if it is still the one that was read.
-pub async fn reseal(app: &App) -> Result<Resealed, store::Error> {
+pub async fn reseal(app: &App) -> Result<Resealed, RewritingError> {
+    let rewriting = begin(app).await?;
+    let done = reseal_all(app, &rewriting).await;
+    rewriting.end().await?;
+    done
+}
+
+/// The same for whoever has the right to it already.
+pub async fn reseal_all(app: &App, rewriting: &Rewriting) -> Result<Resealed, RewritingError> {
     let notifications = reseal_notifications(app).await?;
     let (api_keys, callbacks) = reseal_services(app).await?;
     Ok(Resealed {
@@ -46,7 +59,7 @@ pub async fn reseal(app: &App) -> Result<Resealed, store::Error> {
         received_texts: reseal_received_texts(app).await?,
         unsubscribe_requests: reseal_unsubscribe_requests(app).await?,
         answers: reseal_answers(app).await?,
-        files: files::reseal(app).await?,
+        files: files::reseal(app, rewriting).await?,
     })
 }
 

@@ -220,8 +220,12 @@ async fn upload_as(
     }
     let report = intake.finish(true).await?;
     let is_valid = report.is_valid();
-    if upload.keep {
-        remember(app, &upload, id, &report).await?;
+    if upload.keep
+        && let Err(error) = remember(app, &upload, id, &report).await
+    {
+        // Nobody has heard of it, so that no job can be made from it.
+        take_back(app, upload.service, id).await;
+        return Err(error);
     }
     Ok(Checked {
         id: upload.keep.then_some(id),

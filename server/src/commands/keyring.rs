@@ -1,7 +1,7 @@
 //! `pillarbox keyring`: the keys that seal personal data are changed.
 
 use anyhow::bail;
-use app::keyring::Resealed;
+use app::{Rewriting, keyring::Resealed};
 use clap::Subcommand;
 use serde_json::json;
 use store::Vault;
@@ -10,9 +10,9 @@ use super::Place;
 use crate::{
     outside::SystemEntropy,
     screen::{count, say, say_json},
-    secrets::{append_key, keyring_path, open_vault},
+    secrets::{append_key, keyring_path},
     settings::Settings,
-    wiring,
+    wiring::{self, Platform},
 };
 
 #[derive(Debug, Subcommand)]
@@ -26,12 +26,12 @@ pub(super) enum Keyring {
 impl Keyring {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
         let (settings, _) = place.settings(None)?;
-        if matches!(self, Self::Rotate) {
-            add_key(&settings).await?;
-        }
         let platform = wiring::open(settings).await?;
+        let rewriting = app::keyring::begin(&platform.app).await?;
+        let done = self.change(&platform, &rewriting).await;
+        rewriting.end().await?;
+        let done = done?;
         let key = platform.app.store().vault().newest_key();
-        let done = app::keyring::reseal(&platform.app).await?;
         platform.app.store().close().await;
         print(place, key, &done);
         if !done.files.unreadable.is_empty() {
@@ -42,19 +42,29 @@ impl Keyring {
         }
         Ok(())
     }
+
+    async fn change(&self, platform: &Platform, rewriting: &Rewriting) -> anyhow::Result<Resealed> {
+        if matches!(self, Self::Rotate) {
+            add_key(&platform.settings, platform.app.store().vault())?;
+        }
+        Ok(app::keyring::reseal_all(&platform.app, rewriting).await?)
+    }
 }
 
-async fn add_key(settings: &Settings) -> anyhow::Result<()> {
+/// Adds a key after those that are in the file by now, and begins to seal with it.
+fn add_key(settings: &Settings, vault: &Vault) -> anyhow::Result<()> {
     if settings.keyring.is_some() {
         bail!(
             "the keys are given as a setting: add a line to it, start the platform anew, then run `pillarbox keyring reseal`"
         );
     }
-    let next = open_vault(settings).await?.newest_key() + 1;
+    vault.reload()?;
+    let next = vault.newest_key() + 1;
     append_key(
         &keyring_path(settings),
         &Vault::new_key_line(next, &SystemEntropy),
-    )
+    )?;
+    Ok(vault.reload()?)
 }
 
 fn print(place: &Place, key: u32, done: &Resealed) {

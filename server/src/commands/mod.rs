@@ -29,6 +29,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     client::Client,
+    data_dir::DataDir,
     screen::say,
     settings::{self, Flags, Settings},
 };
@@ -172,10 +173,37 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), failed),
     };
+    let place = arguments.place.clone();
     let outcome = runtime.block_on(dispatch(arguments));
     // What was not finished when the stop ran out of time must not hold the process.
     runtime.shutdown_background();
-    outcome.unwrap_or_else(|error| complain(&error, failed))
+    outcome.unwrap_or_else(|error| {
+        let code = complain(&error, failed);
+        advise(&error, &place);
+        code
+    })
+}
+
+/// Says what to do if the disk is what failed.
+fn advise(error: &anyhow::Error, place: &Place) {
+    let is_full = |cause: &(dyn std::error::Error + 'static)| {
+        let cause = cause.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
+    };
+    if !app::is_passing(error.as_ref()) && !error.chain().any(is_full) {
+        return;
+    }
+    let Ok((settings, _)) = place.settings(None) else {
+        return;
+    };
+    let directory = DataDir::new(&settings.data_dir);
+    if let Some(why) = directory.what_is_in_the_way() {
+        eprintln!(
+            "pillarbox: nothing can be written in {} ({why}): make room or mend the disk, then do it again; nothing \
+             that was answered with 201 is lost",
+            directory.path().display()
+        );
+    }
 }
 
 fn complain(error: &anyhow::Error, code: u8) -> ExitCode {

@@ -234,3 +234,13 @@ CREATE TABLE data_retention (
     updated_at timestamptz,
     UNIQUE (service_id, notification_type)
 );
+
+-- Work that only one process may be at, wherever it runs: who has it, and until when if nothing more is heard of them.
+CREATE TABLE exclusive_work (
+    name text NOT NULL PRIMARY KEY,
+    holder uuid NOT NULL,
+    -- What the holder does, for whoever has to wait.
+    what text NOT NULL,
+    since timestamptz NOT NULL,
+    until timestamptz NOT NULL
+);

@@ -234,3 +234,13 @@ CREATE TABLE data_retention (
     updated_at INTEGER,
     UNIQUE (service_id, notification_type)
 );
+
+-- Work that only one process may be at, wherever it runs: who has it, and until when if nothing more is heard of them.
+CREATE TABLE exclusive_work (
+    name TEXT NOT NULL PRIMARY KEY,
+    holder BLOB NOT NULL,
+    -- What the holder does, for whoever has to wait.
+    what TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL
+);

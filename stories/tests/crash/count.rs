@@ -86,7 +86,12 @@ pub(crate) struct Kept {
     pub(crate) text: String,
 }
 
-pub(crate) async fn count(platform: &Platform, sent: &Sent, kills: &[SystemTime]) -> Counted {
+/// Counts what callers sent, with the times from and to which something was disturbed: at a kill, one moment.
+pub(crate) async fn count(
+    platform: &Platform,
+    sent: &Sent,
+    disturbances: &[(SystemTime, SystemTime)],
+) -> Counted {
     let kept = read_sink(&platform.sink().join("sms"));
     let mut counted = Counted {
         accepted: sent.accepted.len(),
@@ -122,10 +127,9 @@ pub(crate) async fn count(platform: &Platform, sent: &Sent, kills: &[SystemTime]
     count_rows(&mut counted, &kept, &jobs_of_file);
     for (id, message) in &kept {
         if message.copies > 1 {
-            if kills
-                .iter()
-                .any(|kill| was_in_flight(message.first_at, *kill))
-            {
+            let near =
+                |moment: &(SystemTime, SystemTime)| may_come_twice(message.first_at, *moment);
+            if disturbances.iter().any(near) {
                 counted.handed_over_twice += 1;
             } else {
                 counted.twice_without_a_kill.push(id.clone());
@@ -133,10 +137,6 @@ pub(crate) async fn count(platform: &Platform, sent: &Sent, kills: &[SystemTime]
         }
     }
     counted
-}
-
-fn was_in_flight(first_at: SystemTime, kill: SystemTime) -> bool {
-    may_come_twice(first_at, (kill, kill))
 }
 
 /// Whether a message that was handed over at this time was in flight when a process was disturbed: from the moment of

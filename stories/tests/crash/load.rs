@@ -1,7 +1,7 @@
 //! What callers do while the process dies and comes back: they post, and they send spreadsheets, and try again.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::{
         Arc, Mutex,
@@ -23,6 +23,8 @@ const ROWS: usize = 2000;
 pub(crate) struct Sent {
     /// The ids of every message that was answered with 201.
     pub(crate) accepted: BTreeSet<String>,
+    /// The answers to messages that were none of these, and how often each: `503, Retry-After: 5`.
+    pub(crate) refusals: BTreeMap<String, usize>,
     /// For each spreadsheet, how often its job was created. An answer that got lost may hide one more.
     pub(crate) files: Vec<String>,
 }
@@ -30,10 +32,18 @@ pub(crate) struct Sent {
 /// Rows of each spreadsheet.
 pub(crate) const ROWS_OF_A_FILE: usize = ROWS;
 
+/// What the callers were answered.
+#[derive(Default)]
+struct Heard {
+    accepted: BTreeSet<String>,
+    refusals: BTreeMap<String, usize>,
+}
+
 /// The callers.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
-    accepted: Arc<Mutex<BTreeSet<String>>>,
+    heard: Arc<Mutex<Heard>>,
+    asker: Poster,
     posters: Vec<tokio::task::JoinHandle<()>>,
     sender: tokio::task::JoinHandle<Vec<String>>,
 }
@@ -41,9 +51,9 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn begin(platform: &Platform) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let accepted = Arc::new(Mutex::new(BTreeSet::new()));
+        let heard = Arc::new(Mutex::new(Heard::default()));
         let poster = |number| {
-            let poster = Poster::new(platform, number, accepted.clone());
+            let poster = Poster::new(platform, number, heard.clone());
             tokio::spawn(poster.run(stop.clone()))
         };
         let sender = Sender {
@@ -51,11 +61,27 @@ impl Load {
             stop: stop.clone(),
         };
         Self {
+            asker: Poster::new(platform, POSTERS, heard.clone()),
             posters: (0..POSTERS).map(poster).collect(),
             sender: tokio::spawn(sender.run()),
             stop,
-            accepted,
+            heard,
         }
+    }
+
+    /// How many messages were accepted until now, and how many refused.
+    pub(crate) fn heard(&self) -> (usize, usize) {
+        let heard = self.heard.lock().expect("nobody panicked");
+        (heard.accepted.len(), heard.refusals.values().sum())
+    }
+
+    /// Asks for one of those that were accepted; the status of the answer.
+    pub(crate) async fn look_at_one_that_was_accepted(&self) -> u16 {
+        let id = {
+            let heard = self.heard.lock().expect("nobody panicked");
+            heard.accepted.first().expect("some were").clone()
+        };
+        self.asker.get(&id).await
     }
 
     /// Lets everybody finish what they are at.
@@ -65,8 +91,12 @@ impl Load {
             poster.await.expect("a caller does not panic");
         }
         let files = self.sender.await.expect("a caller does not panic");
-        let accepted = std::mem::take(&mut *self.accepted.lock().expect("nobody panicked"));
-        Sent { accepted, files }
+        let heard = std::mem::take(&mut *self.heard.lock().expect("nobody panicked"));
+        Sent {
+            accepted: heard.accepted,
+            refusals: heard.refusals,
+            files,
+        }
     }
 }
 
@@ -77,7 +107,7 @@ struct Poster {
     service: String,
     secret: String,
     number: usize,
-    accepted: Arc<Mutex<BTreeSet<String>>>,
+    heard: Arc<Mutex<Heard>>,
 }
 
 impl Poster {
@@ -85,7 +115,7 @@ impl Poster {
         clippy::disallowed_methods,
         reason = "a caller's own client, on this machine"
     )]
-    fn new(platform: &Platform, number: usize, accepted: Arc<Mutex<BTreeSet<String>>>) -> Self {
+    fn new(platform: &Platform, number: usize, heard: Arc<Mutex<Heard>>) -> Self {
         let given = platform.given();
         let (rest, secret) = given.api_key.split_at(given.api_key.len() - 36);
         let service = &rest[rest.len() - 37..rest.len() - 1];
@@ -99,7 +129,7 @@ impl Poster {
             service: service.to_owned(),
             secret: secret.to_owned(),
             number,
-            accepted,
+            heard,
         }
     }
 
@@ -107,14 +137,18 @@ impl Poster {
         let mut count = 0;
         while !stop.load(Ordering::Relaxed) {
             count += 1;
-            if let Some(id) = self.post(count).await {
-                self.accepted.lock().expect("nobody panicked").insert(id);
+            let answer = self.post(count).await;
+            let mut heard = self.heard.lock().expect("nobody panicked");
+            match answer {
+                Some(Ok(id)) => drop(heard.accepted.insert(id)),
+                Some(Err(refusal)) => *heard.refusals.entry(refusal).or_default() += 1,
+                None => {}
             }
         }
     }
 
-    /// The id, if the answer was 201. Anything else promises nothing.
-    async fn post(&self, count: usize) -> Option<String> {
+    /// The id, if the answer was 201; any other promises nothing. Nothing if there was none.
+    async fn post(&self, count: usize) -> Option<Result<String, String>> {
         let body = json!({
             "phone_number": "07700900123",
             "template_id": self.template,
@@ -129,11 +163,23 @@ impl Poster {
             .await
             .ok()?;
         if answer.status() != 201 {
-            tokio::task::yield_now().await;
-            return None;
+            let status = answer.status().as_u16();
+            let after = answer.headers().get("retry-after");
+            let after = after.and_then(|after| after.to_str().ok());
+            return Some(Err(after.map_or_else(
+                || status.to_string(),
+                |after| format!("{status}, Retry-After: {after}"),
+            )));
         }
         let body: Value = answer.json().await.ok()?;
-        body["id"].as_str().map(str::to_owned)
+        body["id"].as_str().map(|id| Ok(id.to_owned()))
+    }
+
+    async fn get(&self, id: &str) -> u16 {
+        let (base, _) = self.url.rsplit_once('/').expect("a path");
+        let answer = self.client.get(format!("{base}/{id}"));
+        let answer = answer.bearer_auth(self.token()).send().await;
+        answer.expect("it is answered").status().as_u16()
     }
 
     fn token(&self) -> String {

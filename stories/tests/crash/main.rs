@@ -2,6 +2,8 @@
 //! promises 1 to 3): nothing that was accepted is lost, no row is there twice, and a message is handed over twice only if
 //! it was in flight at a kill.
 //!
+//! And the same binary on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does.
+//!
 //! `PILLARBOX_KILLS` says how often (default 8), `PILLARBOX_CRASH_SEED` at which moments, and
 //! `PILLARBOX_TEST_DATABASE` on which PostgreSQL server; without it, on the embedded default.
 //! `PILLARBOX_STORM_ROWS` says how many rows the job of the storm has (default 3,000), and `PILLARBOX_STORM_KILLS` how
@@ -12,6 +14,8 @@
 mod auditors;
 mod behind;
 mod count;
+mod disk;
+mod faulty_disk;
 mod job;
 mod load;
 mod platform;
@@ -53,7 +57,8 @@ async fn nothing_accepted_is_lost_and_no_row_is_there_twice_however_often_the_pr
         // The moment of the kill is the fault itself; nothing is waited for.
         let delay = Duration::from_millis(random.random_range(20..900));
         tokio::time::sleep(delay).await;
-        moments.push(now());
+        let at = now();
+        moments.push((at, at));
         process.kill().await;
         process = platform.start().await;
     }

@@ -1,6 +1,6 @@
 //! The real binary in a data directory of its own, started and killed.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{fs::File, path::PathBuf, process::Stdio, time::Duration};
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -9,6 +9,8 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
 };
+
+use crate::faulty_disk::FaultyDisk;
 
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -32,6 +34,8 @@ pub(crate) struct Platform {
     directory: TempDir,
     port: u16,
     database: Option<String>,
+    /// What its files lie on, if not simply on the disk.
+    disk: Option<FaultyDisk>,
 }
 
 /// A running process.
@@ -57,7 +61,26 @@ impl Platform {
             directory: tempfile::tempdir().unwrap(),
             port,
             database,
+            disk: None,
         }
+    }
+
+    /// One whose files lie on a disk that fails when it is told to.
+    pub(crate) async fn on(disk: FaultyDisk) -> Self {
+        Self {
+            disk: Some(disk),
+            ..Self::new().await
+        }
+    }
+
+    /// The disk of an installation that was made on one.
+    pub(crate) fn disk(&self) -> &FaultyDisk {
+        self.disk.as_ref().expect("it was made on one")
+    }
+
+    /// What its processes said, if it was made on a disk.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.disk().log()).unwrap_or_default()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -111,6 +134,38 @@ impl Platform {
 
     /// Starts a process and waits until it says that it is at work.
     async fn run(&self, arguments: &[&str]) -> Process {
+        let mut child = self.prepare(arguments).spawn().expect("the binary starts");
+        assert!(
+            says_a_line(&mut child).await,
+            "it prints a line before it ends"
+        );
+        Process { child }
+    }
+
+    /// Starts all in one process, on a disk; what it said, if it ended by itself before it served.
+    pub(crate) async fn try_to_start(&self) -> Result<Process, String> {
+        let before = self.log().len();
+        let mut command = self.prepare(&["up", "--listen", &self.listen()]);
+        let mut child = command.spawn().expect("the binary starts");
+        if says_a_line(&mut child).await {
+            return Ok(Process { child });
+        }
+        let ended = tokio::time::timeout(PATIENCE, child.wait()).await;
+        let said = self.log().split_off(before);
+        let status = ended.expect("it ends").expect("it ran");
+        assert_eq!(status.code(), Some(1), "{said}");
+        Err(said)
+    }
+
+    /// The same, where it cannot serve.
+    pub(crate) async fn start_in_vain(&self) -> String {
+        match self.try_to_start().await {
+            Ok(_) => panic!("it serves"),
+            Err(said) => said,
+        }
+    }
+
+    fn prepare(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
             .args(arguments)
@@ -125,14 +180,14 @@ impl Platform {
         if let Some(database) = &self.database {
             command.env("PILLARBOX_DATABASE", database);
         }
-        let mut child = command.spawn().expect("the binary starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line())
-            .await
-            .expect("it serves in time");
-        line.expect("its output is text")
-            .expect("it prints a line before it ends");
-        Process { child }
+        if let Some(disk) = &self.disk {
+            let log = File::options().create(true).append(true).open(disk.log());
+            command
+                .envs(disk.environment(self.directory.path()))
+                .env("PILLARBOX_LOG__LEVEL", "warn")
+                .stderr(log.expect("there is room for a log"));
+        }
+        command
     }
 
     /// What the first start gave the developer.
@@ -162,6 +217,21 @@ impl Platform {
             .status
             .success()
             .then(|| String::from_utf8(output.stdout).expect("it prints text"))
+    }
+
+    /// Runs one of the binary's own commands, which is expected to fail; what it said.
+    pub(crate) async fn command_in_vain(&self, arguments: &[&str]) -> String {
+        let output = Command::new(binary())
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .expect("the binary starts");
+        let said = String::from_utf8(output.stderr).expect("it says text");
+        assert!(!output.status.success(), "{said}");
+        said
     }
 
     /// Waits until no task waits and every job is over.
@@ -246,6 +316,15 @@ impl Process {
     pub(crate) async fn stop(self) {
         self.kill().await;
     }
+}
+
+/// Whether it says that it is at work, before it ends.
+async fn says_a_line(child: &mut Child) -> bool {
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line())
+        .await
+        .expect("it serves in time");
+    line.expect("its output is text").is_some()
 }
 
 /// The binary lies beside the tests: `target/<profile>/deps/<this>` and `target/<profile>/pillarbox`.

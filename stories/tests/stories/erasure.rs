@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::{inbound_sms::InboundSms, unsubscribe_requests::UnsubscribeRequest};
 use stories::{Council, Gate, Mood, World};
 
-async fn erase(world: &World, recipient: &str) -> Report {
+pub(crate) async fn erase(world: &World, recipient: &str) -> Report {
     let recipient = Recipient::parse(recipient).unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
     assert!(erasure.go_on().await.unwrap(), "nothing has to wait");
@@ -22,7 +22,7 @@ async fn shown(world: &World, council: &Council, id: &str) -> Value {
     answer.json
 }
 
-async fn text(world: &World, council: &Council, to: &str) -> String {
+pub(crate) async fn text(world: &World, council: &Council, to: &str) -> String {
     let answer = world.send_sms(council, &council.normal, to).await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
@@ -108,7 +108,7 @@ async fn only_what_the_named_service_has_is_erased() {
     world.end().await;
 }
 
-const PEOPLE: &str = "phone number,name,day\n07700900001,\"Ada \"\"A\"\"\",Friday\n07700900123,Grace,Friday\n\
+pub(crate) const PEOPLE: &str = "phone number,name,day\n07700900001,\"Ada \"\"A\"\"\",Friday\n07700900123,Grace,Friday\n\
                       07700900002,Bo,Friday\n+44 7700 900123,Grace,Monday\n";
 
 #[tokio::test]

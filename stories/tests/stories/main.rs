@@ -12,6 +12,7 @@ mod bulk;
 mod contract;
 mod delivery;
 mod erasure;
+mod erasure_halfway;
 mod files;
 mod guards;
 mod idempotency;

@@ -1,0 +1,130 @@
+//! A disk that fails when it is told to: a small library in C between the real process and the real disk, built here and
+//! given by `LD_PRELOAD`. What it can do is said in `faulty_disk.c`.
+
+use std::{
+    fs::File,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+const SOURCE: &str = include_str!("faulty_disk.c");
+
+/// The numbers that are shared with the process, by their place.
+const FULL: u64 = 0;
+const SYNCS_TO_FAIL: u64 = 1;
+const ATTACHED: u64 = 2;
+const WRITES_REFUSED: u64 = 3;
+const SYNCS_REFUSED: u64 = 4;
+
+/// The disk of an installation.
+pub(crate) struct FaultyDisk {
+    directory: TempDir,
+    control: File,
+}
+
+impl FaultyDisk {
+    /// One that has room, and does what it is asked to.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("faulty_disk.c");
+        std::fs::write(&source, SOURCE).unwrap();
+        let built = Command::new("cc")
+            .args([
+                "-std=gnu11",
+                "-O2",
+                "-Wall",
+                "-Werror",
+                "-shared",
+                "-fPIC",
+                "-o",
+            ])
+            .arg(directory.path().join("faulty_disk.so"))
+            .arg(&source)
+            .args(["-ldl", "-lpthread"])
+            .output()
+            .expect(
+                "the stories of a faulty disk need a C compiler, `cc`, as the whole project does",
+            );
+        assert!(
+            built.status.success(),
+            "the faulty disk cannot be built: {}",
+            String::from_utf8_lossy(&built.stderr)
+        );
+        let control = directory.path().join("control");
+        std::fs::write(&control, [0; 20]).unwrap();
+        let control = File::options()
+            .read(true)
+            .write(true)
+            .open(control)
+            .unwrap();
+        Self { directory, control }
+    }
+
+    /// What a process is to find in its environment, so that its files below this directory lie on this disk.
+    pub(crate) fn environment(&self, under: &Path) -> [(&'static str, PathBuf); 3] {
+        [
+            ("LD_PRELOAD", self.directory.path().join("faulty_disk.so")),
+            ("FAULTY_DISK_CONTROL", self.directory.path().join("control")),
+            ("FAULTY_DISK_UNDER", under.canonicalize().unwrap()),
+        ]
+    }
+
+    fn get(&self, place: u64) -> i32 {
+        let mut bytes = [0; 4];
+        self.control.read_exact_at(&mut bytes, place * 4).unwrap();
+        i32::from_ne_bytes(bytes)
+    }
+
+    fn set(&self, place: u64, number: i32) {
+        let bytes = number.to_ne_bytes();
+        self.control.write_all_at(&bytes, place * 4).unwrap();
+    }
+
+    /// From now on no file grows.
+    pub(crate) fn fill(&self) {
+        self.set(FULL, 1);
+    }
+
+    /// So many more writes find room, and then no file grows.
+    pub(crate) fn make_room_for(&self, writes: i32) {
+        self.set(FULL, writes + 1);
+    }
+
+    /// There is room again.
+    pub(crate) fn make_room(&self) {
+        self.set(FULL, 0);
+    }
+
+    /// So many of the next commits of the database cannot be made durable, and what was written for them is thrown away.
+    pub(crate) fn fail_syncs(&self, count: i32) {
+        self.set(SYNCS_TO_FAIL, count);
+    }
+
+    /// How many of these are still to come.
+    pub(crate) fn syncs_to_fail(&self) -> i32 {
+        self.get(SYNCS_TO_FAIL)
+    }
+
+    /// How many processes have had it.
+    pub(crate) fn attached(&self) -> i32 {
+        self.get(ATTACHED)
+    }
+
+    /// How many writes found no room.
+    pub(crate) fn writes_refused(&self) -> i32 {
+        self.get(WRITES_REFUSED)
+    }
+
+    /// How often durability was refused.
+    pub(crate) fn syncs_refused(&self) -> i32 {
+        self.get(SYNCS_REFUSED)
+    }
+
+    /// Where what the processes say is kept: on another disk.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+}

@@ -1,0 +1,336 @@
+//! An erasure that dies anywhere is ended by the next; and nobody else writes files anew meanwhile, for of two at it the
+//! last would bring back whom the first erased (design §1, promise 6).
+
+use std::{
+    future::poll_fn,
+    path::Path,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use app::{
+    RewritingError,
+    erasure::{EraseError, Erasure, Recipient, Report},
+    keyring,
+};
+use serde_json::{Value, json};
+use store::Vault;
+use stories::{Council, SeededEntropy, World};
+
+use crate::erasure::{PEOPLE, erase, text};
+
+/// Longer than a process that was killed keeps the right to write files anew.
+const LEASE: Duration = Duration::from_secs(61);
+/// In how many places an erasure dies.
+const DEATHS: usize = 16;
+
+fn erasure(world: &World) -> Erasure<'_> {
+    let recipient = Recipient::parse("07700900123").unwrap();
+    Erasure::new(&world.app, recipient, None)
+}
+
+/// Polls a future until it has waited so many times, and drops it: a process that was killed at that await.
+async fn dies_after<T>(waits: usize, work: impl Future<Output = T>) -> Option<T> {
+    let (mut work, mut left) = (pin!(work), waits);
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+/// How often it waits.
+async fn count_waits<T>(work: impl Future<Output = T>) -> (usize, T) {
+    let (mut work, mut waits) = (pin!(work), 0);
+    poll_fn(|context| {
+        waits += 1;
+        work.as_mut().poll(context).map(|done| (waits, done))
+    })
+    .await
+}
+
+/// Polls a future until it has begun to write a file, and leaves it there: a process that stands still.
+async fn until_it_writes<T>(world: &World, mut work: Pin<&mut impl Future<Output = T>>) {
+    poll_fn(|context| {
+        if has_drafts(&world.files()) {
+            return Poll::Ready(());
+        }
+        work.as_mut()
+            .poll(context)
+            .map(|_| panic!("it has ended and wrote nothing"))
+    })
+    .await;
+}
+
+/// The same people and many others: a file that takes many reads, so that whoever writes it anew is met in the middle.
+fn many() -> String {
+    let others =
+        (0..OTHERS).map(|row| format!("07700900{:03},{},Friday\n", 200 + row, "x".repeat(500)));
+    std::iter::once(PEOPLE.to_owned()).chain(others).collect()
+}
+
+/// How many others, of whom none is erased.
+const OTHERS: usize = 500;
+
+/// Whether a file is being written.
+fn has_drafts(directory: &Path) -> bool {
+    std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| {
+            let path = entry.path();
+            path.to_string_lossy().contains('#') || has_drafts(&path)
+        })
+}
+
+/// Of everything that can hold the recipient, one.
+struct Held {
+    council: Council,
+    jobs: [String; 2],
+}
+
+async fn hold_the_recipient_everywhere(world: &World) -> Held {
+    let council = world.service("Riverside Council").await;
+    let done = world.job(council.id, council.sms, PEOPLE).await;
+    text(world, &council, "07700900123").await;
+    ask_once(world, &council).await;
+    world.run_tasks().await;
+    let path = format!("/service/{}/contact-list?template_type=sms", council.id);
+    let list = world.ask_internally("POST", &path, PEOPLE).await;
+    assert_eq!(list.status, 201, "{}", list.text);
+    app::guests::add(&world.app, council.id, "07700900123")
+        .await
+        .unwrap();
+    text(world, &council, "07700900123").await;
+    let waits = world.job(council.id, council.sms, PEOPLE).await;
+    Held {
+        council,
+        jobs: [done, waits],
+    }
+}
+
+/// A message with an idempotency key; what is answered.
+async fn ask_once(world: &World, council: &Council) -> stories::Answer {
+    let body = json!({
+        "phone_number": "07700900123", "template_id": council.sms,
+        "personalisation": {"name": "Grace", "day": "Friday"},
+    });
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let headers = [
+        ("authorization", token.as_str()),
+        ("idempotency-key", "k-1"),
+    ];
+    let path = "/v2/notifications/sms";
+    world
+        .ask_with("POST", path, &headers, body.to_string())
+        .await
+}
+
+/// The messages that still say to whom they are, and it is the recipient.
+async fn left(world: &World, council: &Council) -> usize {
+    let path = "/v2/notifications?include_jobs=true";
+    let list = world.get(&council.normal, path).await;
+    let all = list.json["notifications"].as_array().unwrap().clone();
+    assert!(all.len() > 4, "{}", list.text);
+    let is_theirs = |message: &&Value| {
+        let number = message["phone_number"].as_str().unwrap_or_default();
+        number.replace(' ', "").ends_with("7700900123")
+    };
+    all.iter().filter(is_theirs).count()
+}
+
+async fn assert_nobody_is_left(world: &World, held: &Held) {
+    world.run_tasks().await;
+    for job in &held.jobs {
+        let status = world.job_status(held.council.id, job).await;
+        assert_eq!(status["job_status"], "finished", "{status}");
+        assert_eq!(status["rows_kept"], 4, "{status}");
+        let counts = status["statistics"].as_array().unwrap().iter();
+        let counted: u64 = counts.map(|one| one["count"].as_u64().unwrap()).sum();
+        assert_eq!(counted, 4, "{status}");
+        assert_eq!(status["problem"], Value::Null, "{status}");
+    }
+    assert_eq!(left(world, &held.council).await, 0);
+    let again = ask_once(world, &held.council).await;
+    assert_eq!(again.headers["idempotent-replay"], "true");
+    assert!(!again.text.contains("Grace"), "{}", again.text);
+    assert_eq!(erase(world, "07700900123").await, Report::default());
+}
+
+#[tokio::test]
+async fn an_erasure_that_dies_at_any_of_its_steps_is_ended_by_the_next_one() {
+    let world = World::new().await;
+    let held = hold_the_recipient_everywhere(&world).await;
+    let (waits, done) = count_waits(async { erasure(&world).go_on().await.unwrap() }).await;
+    assert!(done && waits > DEATHS, "{waits}");
+    assert_nobody_is_left(&world, &held).await;
+    world.end().await;
+
+    for death in 0..DEATHS {
+        let world = World::new().await;
+        let held = hold_the_recipient_everywhere(&world).await;
+        let sent_before = world.sms.taken().len();
+        let dying = async { erasure(&world).go_on().await.unwrap() };
+        dies_after(1 + death * waits / DEATHS, dying).await;
+        // Whoever was killed leaves nothing behind that goes on writing.
+        while has_drafts(&world.files()) {
+            tokio::task::yield_now().await;
+        }
+        world.advance(LEASE);
+        // The platform goes on beside it, or was killed with it.
+        let goes_on = death % 2 == 0;
+        if goes_on {
+            world.run_tasks().await;
+        }
+        let before = left(&world, &held.council).await;
+        let report = erase(&world, "07700900123").await;
+        assert_eq!(
+            usize::try_from(report.notifications).unwrap(),
+            before,
+            "death {death}: it says what it did itself"
+        );
+        assert_nobody_is_left(&world, &held).await;
+        if !goes_on {
+            // Of the job that waited the two others, and nobody else.
+            assert_eq!(world.sms.taken().len(), sent_before + 2, "death {death}");
+        }
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_somebody_pauses_while_it_is_paused_for_an_erasure_stays_paused() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, many()).await;
+    let mut at_work = Box::pin(async { erasure(&world).go_on().await });
+    until_it_writes(&world, at_work.as_mut()).await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "paused");
+    let why = status["problem"].as_str().unwrap();
+    assert!(why.contains("`pillarbox erase`"), "{why}");
+    let id = job.parse().unwrap();
+    app::jobs::pause(&world.app, council.id, id).await.unwrap();
+    assert!(at_work.await.unwrap());
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["problem"]),
+        (&json!("paused"), &Value::Null)
+    );
+    assert_eq!(world.sms.taken().len(), 0);
+    app::jobs::resume(&world.app, council.id, id).await.unwrap();
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 2 + OTHERS);
+    world.end().await;
+}
+
+fn add_a_key(world: &World) {
+    let line = Vault::new_key_line(2, &SeededEntropy::new(99));
+    let both = std::fs::read_to_string(world.keyring()).unwrap() + &line;
+    std::fs::write(world.keyring(), both).unwrap();
+    world.app.store().vault().reload().unwrap();
+}
+
+fn says_who_is_at_it(error: &RewritingError, what: &str) {
+    let said = error.to_string();
+    assert!(
+        said.starts_with(what) && said.contains("run this again"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn while_one_erases_neither_keys_are_changed_nor_others_erased_and_a_killed_one_holds_them_up_for_a_minute()
+ {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.job(council.id, council.sms, many()).await;
+    add_a_key(&world);
+    let mut at_work = Box::pin(async { erasure(&world).go_on().await });
+    until_it_writes(&world, at_work.as_mut()).await;
+    let elsewhere = world.another_process();
+    let refused = keyring::reseal(&elsewhere).await.unwrap_err();
+    says_who_is_at_it(&refused, "an erasure is at work since ");
+    let other = Recipient::parse("07700900001").unwrap();
+    let mut other = Erasure::new(&elsewhere, other, None);
+    let Err(EraseError::Rewriting(refused)) = other.go_on().await else {
+        panic!("the other waits");
+    };
+    says_who_is_at_it(&refused, "an erasure is at work since ");
+
+    drop(at_work);
+    assert!(keyring::reseal(&elsewhere).await.is_err(), "for a minute");
+    world.advance(LEASE);
+    let done = keyring::reseal(&elsewhere).await.unwrap().files;
+    assert_eq!(done.spreadsheets, 1);
+    assert!(other.go_on().await.unwrap(), "nobody is at it any more");
+    assert_eq!(erase(&world, "07700900123").await.rows, 2);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1 + OTHERS);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_change_of_keys_that_stood_still_past_its_minute_does_not_bring_back_who_was_erased_since()
+ {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.job(council.id, council.sms, many()).await;
+    add_a_key(&world);
+    let elsewhere = world.another_process();
+    let mut at_work = Box::pin(keyring::reseal(&elsewhere));
+    until_it_writes(&world, at_work.as_mut()).await;
+    let mut early = erasure(&world);
+    let Err(EraseError::Rewriting(refused)) = early.go_on().await else {
+        panic!("the erasure waits");
+    };
+    says_who_is_at_it(&refused, "a change of keys is at work since ");
+
+    world.advance(LEASE);
+    assert_eq!(erase(&world, "07700900123").await.rows, 2);
+    let late = at_work.await;
+    assert!(matches!(late, Err(RewritingError::Lost)), "{late:?}");
+    assert_eq!(erase(&world, "07700900123").await, Report::default());
+    keyring::reseal(&elsewhere).await.unwrap();
+    assert_eq!(erase(&world, "07700900123").await, Report::default());
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 2 + OTHERS);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_stood_still_past_its_minute_writes_nothing_over_what_was_sealed_since() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, many()).await;
+    add_a_key(&world);
+    let mut at_work = Box::pin(async { erasure(&world).go_on().await });
+    until_it_writes(&world, at_work.as_mut()).await;
+    world.advance(LEASE);
+    let elsewhere = world.another_process();
+    keyring::reseal(&elsewhere).await.unwrap();
+    let late = at_work.await;
+    assert!(
+        matches!(late, Err(EraseError::Rewriting(RewritingError::Lost))),
+        "{late:?}"
+    );
+    let again = keyring::reseal(&elsewhere).await.unwrap();
+    assert_eq!(
+        again,
+        keyring::Resealed::default(),
+        "all is sealed with the new key"
+    );
+
+    assert_eq!(erase(&world, "07700900123").await.rows, 2);
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "finished", "{status}");
+    assert_eq!(world.sms.taken().len(), 2 + OTHERS);
+    world.end().await;
+}
