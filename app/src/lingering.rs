@@ -10,6 +10,7 @@ use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, TaskI
 use queue::{Enqueue as _, Task, Verdict};
 use store::notifications::Outcome;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use crate::{App, audit, group_commit::BATCH, tasks};
 
@@ -41,9 +42,7 @@ async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
     let between = (now.minus(window), now.minus(REPLAY_AFTER));
     let mut replayed = 0;
     for service in store::services::list_ids(&mut app.read().await?).await? {
-        for channel in [Channel::Email, Channel::Sms] {
-            replayed += replay_those_of(app, service, channel, between).await?;
-        }
+        replayed += replay_those_of(app, service, between).await?;
     }
     Ok(replayed)
 }
@@ -51,25 +50,51 @@ async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
 async fn replay_those_of(
     app: &App,
     service: ServiceId,
-    channel: Channel,
-    between: (Timestamp, Timestamp),
+    (after, before): (Timestamp, Timestamp),
 ) -> Result<u64, store::Error> {
-    let pool = tasks::delivery_pool(channel);
+    let mut waiting = Lingering::new(service, &[NotificationStatus::Created], after, before);
+    let mut idle = None;
+    let mut replayed = 0;
+    loop {
+        let found = waiting.next_page(app).await?;
+        if found.is_empty() {
+            return Ok(replayed);
+        }
+        let idle = match &idle {
+            Some(idle) => idle,
+            None => idle.insert(idle_channels(app, service).await?),
+        };
+        for channel in idle {
+            let of_it = found.iter().filter(|(_, travels)| travels == channel);
+            let ids: Vec<NotificationId> = of_it.map(|(id, _)| *id).collect();
+            replayed += put_back(app, service, *channel, &ids).await?;
+        }
+    }
+}
+
+/// While a service has anything in the queue its messages wait for their turn or their next try; of these channels it
+/// has nothing there.
+async fn idle_channels(app: &App, service: ServiceId) -> Result<Vec<Channel>, store::Error> {
     let mut session = app.read().await?;
-    let waiting = [NotificationStatus::Created];
-    let found =
-        store::notifications::list_lingering(&mut session, service, &waiting, between, AT_ONCE)
-            .await?;
-    let ids: Vec<NotificationId> = found
-        .into_iter()
-        .filter(|(_, travels)| *travels == channel)
-        .map(|(id, _)| id)
-        .collect();
-    // While the service has anything in the queue its messages wait for their turn or their next try.
-    if ids.is_empty() || store::tasks::has_any(&mut session, pool, service).await? {
+    let mut idle = Vec::new();
+    for channel in [Channel::Email, Channel::Sms] {
+        let pool = tasks::delivery_pool(channel);
+        if !store::tasks::has_any(&mut session, pool, service).await? {
+            idle.push(channel);
+        }
+    }
+    Ok(idle)
+}
+
+async fn put_back(
+    app: &App,
+    service: ServiceId,
+    channel: Channel,
+    ids: &[NotificationId],
+) -> Result<u64, store::Error> {
+    if ids.is_empty() {
         return Ok(0);
     }
-    drop(session);
     let now = app.clock.now();
     let deliver = |ids: &[NotificationId]| {
         let id = TaskId::mint(now, app.entropy());
@@ -77,9 +102,56 @@ async fn replay_those_of(
     };
     let mut tx = app.write().await?;
     tx.enqueue(ids.chunks(BATCH).map(deliver).collect()).await?;
-    app.commit_and_wake(tx, &[pool]).await?;
+    app.commit_and_wake(tx, &[tasks::delivery_pool(channel)])
+        .await?;
     warn!(service.id = %service, "{} {channel} messages waited without a task and were put back in the queue", ids.len());
     Ok(ids.len() as u64)
+}
+
+/// A walk through the messages of a service that are still in one of these statuses, a page at a time, oldest first: no
+/// message is looked at twice, however many there are.
+struct Lingering<'a> {
+    service: ServiceId,
+    statuses: &'a [NotificationStatus],
+    after: (Timestamp, NotificationId),
+    before: Timestamp,
+}
+
+impl<'a> Lingering<'a> {
+    fn new(
+        service: ServiceId,
+        statuses: &'a [NotificationStatus],
+        after: Timestamp,
+        before: Timestamp,
+    ) -> Self {
+        Self {
+            service,
+            statuses,
+            after: (after, Uuid::nil().into()),
+            before,
+        }
+    }
+
+    async fn next_page(
+        &mut self,
+        app: &App,
+    ) -> Result<Vec<(NotificationId, Channel)>, store::Error> {
+        let found = store::notifications::list_lingering(
+            &mut app.read().await?,
+            self.service,
+            self.statuses,
+            (self.after, self.before),
+            AT_ONCE,
+        )
+        .await?;
+        if let Some((id, _, created_at)) = found.last() {
+            self.after = (*created_at, *id);
+        }
+        Ok(found
+            .into_iter()
+            .map(|(id, channel, _)| (id, channel))
+            .collect())
+    }
 }
 
 /// Gives up waiting for reports, and on messages that were never handed over: after three days.
@@ -127,29 +199,17 @@ async fn fail_lingering(
     before: Timestamp,
     next: NotificationStatus,
 ) -> Result<u64, store::Error> {
+    let mut lingering = Lingering::new(service, statuses, Timestamp::default(), before);
     let mut failed = 0;
     loop {
-        let all_time = (Timestamp::default(), before);
-        let found = store::notifications::list_lingering(
-            &mut app.read().await?,
-            service,
-            statuses,
-            all_time,
-            AT_ONCE,
-        )
-        .await?;
+        let found = lingering.next_page(app).await?;
         if found.is_empty() {
             return Ok(failed);
         }
         let outcomes: Vec<Outcome> = found.iter().map(|(id, _)| timed_out(*id, next)).collect();
         let mut tx = app.write().await?;
-        let changed = store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
+        failed += store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
         tx.commit().await?;
-        failed += changed;
-        // Somebody else was faster with all of them, and will be with the rest.
-        if changed == 0 {
-            return Ok(failed);
-        }
     }
 }
 

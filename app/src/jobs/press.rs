@@ -23,6 +23,8 @@ pub(super) struct Printed {
     pub(super) sealed: Sealed,
     pub(super) channel: Channel,
     pub(super) is_to_be_sent: bool,
+    /// Counts against the limit of texts that go abroad.
+    pub(super) is_abroad: bool,
 }
 
 /// Makes rows into notifications.
@@ -42,6 +44,7 @@ struct Addressed {
     international: bool,
     phone_prefix: Option<String>,
     rate_multiplier: Option<u32>,
+    is_abroad: bool,
     problem: Option<String>,
 }
 
@@ -122,6 +125,7 @@ impl<'a> Press<'a> {
             sealed: notification.seal(self.app.store.vault()),
             channel,
             is_to_be_sent,
+            is_abroad: is_to_be_sent && addressed.is_abroad,
         }
     }
 
@@ -146,6 +150,7 @@ impl<'a> Press<'a> {
                 international: number.is_international(),
                 phone_prefix: Some(number.country_prefix()),
                 rate_multiplier: number.rate_multiplier(),
+                is_abroad: !number.is_uk(),
                 problem: None,
             },
             Err(error) => Addressed {
@@ -153,6 +158,7 @@ impl<'a> Press<'a> {
                 international: false,
                 phone_prefix: Some("44".to_owned()),
                 rate_multiplier: Some(0),
+                is_abroad: false,
                 problem: Some(error.message().to_owned()),
             },
         }
@@ -172,6 +178,7 @@ fn address_email(recipient: &str) -> Addressed {
         international: false,
         phone_prefix: None,
         rate_multiplier: None,
+        is_abroad: false,
         problem,
     }
 }

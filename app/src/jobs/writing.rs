@@ -1,7 +1,7 @@
 //! Writing the rows of a job: a batch at a time, while the next is made ready. A batch is one transaction: its rows, their
 //! delivery tasks, and the cursor on the job.
 
-use domain::{Channel, Lane, NotificationId, TaskId};
+use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
 use queue::{Enqueue as _, NewTask, Task};
 use store::{Tx, jobs::Job};
 
@@ -114,9 +114,10 @@ pub(super) async fn put(
     let now = app.clock.now();
     let mut ids = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
-    let mut channel = Channel::Email;
+    let (mut channel, mut abroad) = (Channel::Email, 0);
     for row in rows {
         channel = row.channel;
+        abroad += u32::from(row.is_abroad);
         if row.is_to_be_sent {
             ids.push(row.sealed.id);
         }
@@ -131,6 +132,11 @@ pub(super) async fn put(
         })
         .collect();
     tx.enqueue(tasks).await?;
+    if abroad > 0 && job.key_type != KeyType::Test {
+        // Counted, not refused: what a job may send was decided when it began (workers §5.3).
+        let (day, allowance) = (now.utc_day(), Allowance::InternationalSms);
+        store::counters::spend(tx, job.service_id, allowance, day, abroad, i64::MAX).await?;
+    }
     Ok((put, tasks::delivery_pool(channel)))
 }
 
