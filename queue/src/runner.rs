@@ -361,7 +361,9 @@ impl Runner {
 /// What the operators of the forks know a task by: its kind without its version.
 fn name(task: &Task) -> String {
     let kind = &task.taken.kind;
-    kind.split_once(".v").map_or(&**kind, |(name, _)| name).to_owned()
+    kind.split_once(".v")
+        .map_or(&**kind, |(name, _)| name)
+        .to_owned()
 }
 
 /// The tasks that a pool is working on.

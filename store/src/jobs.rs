@@ -179,9 +179,8 @@ pub async fn list_older(
     count: u32,
 ) -> Result<Vec<Job>, Error> {
     let mut args = args![service, key_type, count];
-    let mut sql = format!(
-        "SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND key_type = $2 AND {LISTED}"
-    );
+    let mut sql =
+        format!("SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND key_type = $2 AND {LISTED}");
     if let Some((created_at, id)) = older_than {
         sql.push_str(" AND (created_at, id) < ($4, $5)");
         args.extend(args![created_at, id]);

@@ -2,11 +2,7 @@
 
 use domain::{Timestamp, UtcDay, day_bounds};
 
-use crate::{
-    Error, Session, Tx,
-    db::args,
-    history::COLUMNS,
-};
+use crate::{Error, Session, Tx, db::args, history::COLUMNS};
 
 /// Makes the partitions of `from` and the `days` after it that are not there yet; how many it made.
 /// Twice at once is harmless: the name is taken under a lock. On `SQLite` there is nothing to make.

@@ -323,8 +323,7 @@ pub async fn bury(
     Ok(buried == 1)
 }
 
-const DEAD: &str =
-    "id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at FROM dead_letters";
+const DEAD: &str = "id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at FROM dead_letters";
 
 /// The dead letters, newest first, at most `count`.
 pub async fn list_dead(session: &mut Session, count: u32) -> Result<Vec<DeadLetter>, Error> {

@@ -41,10 +41,7 @@ pub(crate) async fn list_dead_letters(
     let found = queue_view::list_dead(&api.app, MOST)
         .await
         .map_err(Problem::fault_old)?;
-    let data: Vec<Value> = found
-        .iter()
-        .map(shown)
-        .collect();
+    let data: Vec<Value> = found.iter().map(shown).collect();
     Ok(answer::json(StatusCode::OK, &json!({"data": data})))
 }
 

@@ -76,12 +76,11 @@ pub async fn redo_row(
 /// Whether a row is kept, or was and is a line of history now.
 async fn is_there(app: &App, job: &Job, row: u32) -> Result<bool, store::Error> {
     let mut session = app.read().await?;
-    let kept: BTreeSet<u32> =
-        store::notifications::list_row_numbers(&mut session, &job.origin())
-            .await?
-            .into_iter()
-            .chain(store::history::list_row_numbers(&mut session, &job.origin()).await?)
-            .collect();
+    let kept: BTreeSet<u32> = store::notifications::list_row_numbers(&mut session, &job.origin())
+        .await?
+        .into_iter()
+        .chain(store::history::list_row_numbers(&mut session, &job.origin()).await?)
+        .collect();
     Ok(kept.contains(&row))
 }
 

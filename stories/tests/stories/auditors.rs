@@ -203,9 +203,17 @@ async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
         .get(&council.normal, &format!("/v2/notifications/{}", lost[1]))
         .await;
     assert_eq!(shown.json["reference"], "ref-700");
-    let senders: std::collections::BTreeSet<String> =
-        world.sms.taken().into_iter().map(|sms| sms.sender).collect();
-    assert_eq!(senders, ["Planner".to_owned()].into(), "those that were done again too");
+    let senders: std::collections::BTreeSet<String> = world
+        .sms
+        .taken()
+        .into_iter()
+        .map(|sms| sms.sender)
+        .collect();
+    assert_eq!(
+        senders,
+        ["Planner".to_owned()].into(),
+        "those that were done again too"
+    );
     world.end().await;
 }
 
@@ -217,11 +225,16 @@ async fn job_from_the_planner(world: &World, council: &Council, file: String) ->
     assert_eq!(made.status, 201, "{}", made.text);
     let path = format!(
         "/service/{}/spreadsheet?template_id={}&file_name=people.csv&sender_id={}",
-        council.id, council.sms, made.data()["id"].as_str().unwrap()
+        council.id,
+        council.sms,
+        made.data()["id"].as_str().unwrap()
     );
     let uploaded = world.ask_internally("POST", &path, file).await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
-    assert_eq!(world.make_job(council.id, &json!({"id": id})).await.status, 201);
+    assert_eq!(
+        world.make_job(council.id, &json!({"id": id})).await.status,
+        201
+    );
     id
 }
 
@@ -247,7 +260,11 @@ async fn rows_that_were_forgotten_while_their_job_was_paused_are_not_missing() {
         world.advance(Duration::from_mins(10));
         world.run_the_clock().await;
     }
-    assert_eq!(world.sms.taken().len(), 2500, "nobody is sent the same a second time");
+    assert_eq!(
+        world.sms.taken().len(),
+        2500,
+        "nobody is sent the same a second time"
+    );
     let found = status(&world, &council, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),

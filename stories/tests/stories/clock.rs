@@ -215,7 +215,9 @@ async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
     world.run_tasks().await;
     until(&world, "2026-03-28T22:00:00Z");
     let silent = sent(&world, &council, &council.normal).await;
-    let lost = world.send_email(&council, &council.normal, "ada@example.com").await;
+    let lost = world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
     let lost = lost.json["id"].as_str().unwrap().to_owned();
     assert_eq!(lose_tasks(&world, "send-email-tasks").await, 1);
     let finished = world.job(council.id, council.sms, people(5)).await;
@@ -239,17 +241,34 @@ async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
 
     // A week of retention is over for one of them, and three days without a report for the other two.
     assert!(!is_there(&world, &council, &old).await);
-    assert_eq!(world.status_of(&council, &silent).await, NotificationStatus::TemporaryFailure.as_str());
-    assert_eq!(world.status_of(&council, &lost).await, NotificationStatus::TechnicalFailure.as_str());
+    assert_eq!(
+        world.status_of(&council, &silent).await,
+        NotificationStatus::TemporaryFailure.as_str()
+    );
+    assert_eq!(
+        world.status_of(&council, &lost).await,
+        NotificationStatus::TechnicalFailure.as_str()
+    );
     for (job, rows) in [(&due[0], 3), (&due[1], 3), (&stuck, 6)] {
         let status = world.job_status(council.id, job).await;
-        assert_eq!((&status["job_status"], count(&status, "sending")), (&json!("finished"), rows), "{status}");
+        assert_eq!(
+            (&status["job_status"], count(&status, "sending")),
+            (&json!("finished"), rows),
+            "{status}"
+        );
     }
     let archived = world.job_status(council.id, &old_job).await;
-    assert_eq!((&archived["archived"], count(&archived, "temporary-failure")), (&json!(true), 4), "{archived}");
+    assert_eq!(
+        (&archived["archived"], count(&archived, "temporary-failure")),
+        (&json!(true), 4),
+        "{archived}"
+    );
     let whole = "finished all notifications created";
     let was_counted = world.job_status(council.id, &finished).await;
-    assert_eq!((&was_counted["job_status"], &archived["job_status"]), (&json!(whole), &json!(whole)));
+    assert_eq!(
+        (&was_counted["job_status"], &archived["job_status"]),
+        (&json!(whole), &json!(whole))
+    );
     let waits = world.job_status(council.id, &later).await;
     assert_eq!(waits["job_status"], "scheduled");
     let handed_over = 1 + 4 + 1 + 5 + 3 + 3 + 6;
@@ -257,7 +276,9 @@ async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
 
     until(&world, "2026-04-04T22:00:00Z");
     world.run_the_clock().await;
-    let ids: BTreeSet<JobId> = [&due[0], &due[1], &later].map(|id| id.parse().unwrap()).into();
+    let ids: BTreeSet<JobId> = [&due[0], &due[1], &later]
+        .map(|id| id.parse().unwrap())
+        .into();
     assert_eq!(ids.len(), 3);
     assert_eq!(world.sms.taken().len(), handed_over + 3);
     world.end().await;

@@ -186,7 +186,9 @@ async fn a_job_whose_service_is_switched_off_in_the_middle_is_cancelled_and_give
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    app::services::suspend(&world.app, council.id).await.unwrap();
+    app::services::suspend(&world.app, council.id)
+        .await
+        .unwrap();
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
@@ -232,9 +234,7 @@ async fn jobs_that_are_tests_or_reports_are_left_out_of_lists() {
     let council = world.service("Riverside Council").await;
     let mut ids = Vec::new();
     for name in ["Test%20message", "people.csv", "Report"] {
-        let uploaded = world
-            .upload(council.id, council.sms, name, people(1))
-            .await;
+        let uploaded = world.upload(council.id, council.sms, name, people(1)).await;
         let id = uploaded.data()["id"].as_str().unwrap().to_owned();
         let made = world.make_job(council.id, &json!({"id": id})).await;
         assert_eq!(made.status, 201, "{}", made.text);
@@ -243,10 +243,19 @@ async fn jobs_that_are_tests_or_reports_are_left_out_of_lists() {
     world.run_tasks().await;
     let path = format!("/service/{}/job", council.id);
     let listed = world.ask_internally("GET", &path, "").await;
-    let listed: Vec<&str> = listed.data().as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
+    let listed: Vec<&str> = listed
+        .data()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["id"].as_str().unwrap())
+        .collect();
     assert_eq!(listed, [&ids[1]]);
     for id in &ids {
-        assert_eq!(world.job_status(council.id, id).await["job_status"], "finished");
+        assert_eq!(
+            world.job_status(council.id, id).await["job_status"],
+            "finished"
+        );
     }
     world.end().await;
 }

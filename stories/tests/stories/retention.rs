@@ -312,7 +312,10 @@ async fn the_file_of_a_job_goes_when_its_messages_do() {
         for ((service, job), is_archived) in jobs.iter().zip(archived) {
             let folder = format!("spreadsheets/service-{service}-notify/{job}.csv");
             assert_eq!(world.files().join(folder).exists(), !is_archived, "{time}");
-            assert_eq!(world.job_status(*service, job).await["archived"], is_archived);
+            assert_eq!(
+                world.job_status(*service, job).await["archived"],
+                is_archived
+            );
         }
     }
     world.end().await;
@@ -325,12 +328,20 @@ async fn what_became_of_a_job_is_still_told_when_its_messages_are_forgotten() {
     let job = world.job(council.id, council.sms, people(30)).await;
     world.run_tasks().await;
     let before = world.job_status(council.id, &job).await["statistics"].clone();
-    assert_eq!(before, serde_json::json!([{"status": "sending", "count": 30}]));
+    assert_eq!(
+        before,
+        serde_json::json!([{"status": "sending", "count": 30}])
+    );
     until(&world, "2026-03-10T03:00:00Z");
     world.run_the_clock().await;
     assert_eq!(count(&world, "notifications").await, 0);
-    assert_eq!(world.job_status(council.id, &job).await["statistics"], before);
-    let listed = world.ask_internally("GET", &format!("/service/{}/job", council.id), "").await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["statistics"],
+        before
+    );
+    let listed = world
+        .ask_internally("GET", &format!("/service/{}/job", council.id), "")
+        .await;
     assert_eq!(listed.data()[0]["statistics"], before);
     world.end().await;
 }
@@ -352,11 +363,16 @@ async fn the_pages_of_a_test_letter_go_with_it() {
         lane: None,
         created_by: None,
     };
-    let template = app::templates::create(&world.app, council.id, template).await.unwrap().id;
+    let template = app::templates::create(&world.app, council.id, template)
+        .await
+        .unwrap()
+        .id;
     let body = serde_json::json!({"template_id": template, "personalisation": {
         "address_line_1": "Ada", "address_line_2": "1 Mill Lane", "postcode": "sw1a1aa", "name": "Ada",
     }});
-    let posted = world.post(&council.test, "/v2/notifications/letter", &body).await;
+    let posted = world
+        .post(&council.test, "/v2/notifications/letter", &body)
+        .await;
     assert_eq!(posted.status, 201, "{}", posted.text);
     world.run_tasks().await;
     let id: NotificationId = posted.json["id"].as_str().unwrap().parse().unwrap();
