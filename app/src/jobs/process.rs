@@ -36,8 +36,8 @@ pub(super) enum ProcessError {
     /// Waiting helps, unless the file is gone.
     #[error("the spreadsheet cannot be read")]
     File(#[from] OpenError),
-    /// Another worker has the job: it is looked at again from where that one is.
-    #[error("another worker has moved its cursor")]
+    /// Another worker has the job, or somebody has stopped it: it is looked at again from where it is.
+    #[error("somebody has paused it, or another worker has moved its cursor")]
     Overtaken,
     /// Only a person helps.
     #[error("{0}")]

@@ -516,3 +516,46 @@ async fn more_messages_than_one_look_takes_are_all_put_back_and_all_given_up() {
     assert_eq!(world.status_of(&council, mail).await, "temporary-failure");
     world.end().await;
 }
+
+/// What an auditor has found so far, as `/metrics` says it.
+fn found_by(auditor: &str) -> u64 {
+    let name = format!("pillarbox_audit_findings_total{{auditor=\"{auditor}\"}} ");
+    let measures = server::measures::render();
+    let line = measures.lines().find_map(|line| line.strip_prefix(&name));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_over_after_four_hours_is_told_of_every_hour_until_it_is() {
+    const TELLER: &str = "tell-of-overdue-jobs";
+    server::measures::start();
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(5)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    let (path, away) = (world.files().join(&file), world.files().join("away"));
+    std::fs::rename(&path, &away).unwrap();
+    world.expect_dead_letters();
+    world.run_tasks().await;
+    let before = found_by(TELLER);
+    for (hour, told) in [(3, 0), (4, 0), (5, 1), (6, 2)] {
+        crate::retention::until(&world, &format!("2026-03-02T{:02}:00:00Z", 9 + hour));
+        world.run_the_clock().await;
+        // Four hours after it was due it is told of for the first time.
+        assert_eq!(found_by(TELLER) - before, told, "{hour} hours later");
+    }
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    world.run_tasks().await;
+    // Finished, but a row of it is lost for good.
+    let origin = origin(&world, &council, &job).await;
+    lose_rows(&world, &[origin.row(2)]).await;
+    std::fs::remove_file(&path).unwrap();
+    crate::retention::until(&world, "2026-03-03T14:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(found_by(TELLER) - before, 2, "a day is not over");
+    crate::retention::until(&world, "2026-03-03T16:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(found_by(TELLER) - before, 3);
+    world.end().await;
+}
