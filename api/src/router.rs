@@ -393,8 +393,14 @@ pub const ROUTES: &[Route] = &[
         "/service/{service}/job/{job}/resume",
         Callers::Internal,
     ),
+    (
+        "POST",
+        "/service/{service}/job/{job}/row/{row}",
+        Callers::Internal,
+    ),
     ("GET", "/queue", Callers::Internal),
     ("GET", "/queue/dead", Callers::Internal),
+    ("GET", "/queue/dead/{task}", Callers::Internal),
     ("POST", "/queue/dead/{task}/replay", Callers::Internal),
     ("GET", "/sink", Callers::Internal),
 ];
@@ -701,8 +707,13 @@ pub fn router(api: Api) -> Router {
             "/service/{service}/job/{job}/resume",
             post(internal::jobs::resume_job),
         )
+        .route(
+            "/service/{service}/job/{job}/row/{row}",
+            post(internal::jobs::redo_row),
+        )
         .route("/queue", get(internal::queue::get_queue))
         .route("/queue/dead", get(internal::queue::list_dead_letters))
+        .route("/queue/dead/{task}", get(internal::queue::get_dead_letter))
         .route(
             "/queue/dead/{task}/replay",
             post(internal::queue::replay_dead_letter),

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp};
 use files::Key;
 use queue::{Enqueue as _, Task, Verdict};
-use store::partitions::Forgotten;
+use store::{jobs::Whose, partitions::Forgotten};
 use tracing::{info, warn};
 
 use crate::{App, local_days, spreadsheets, tasks};
@@ -274,9 +274,28 @@ pub(crate) async fn remove_job_files(app: &App, task: &Task) -> Verdict {
 
 async fn remove_files(app: &App, task: &Task) -> Result<(), RetentionError> {
     let before = local_days::midnight_days_ago(app, STANDARD_DAYS);
+    for ((service, channel), days) in Rules::read(app).await?.0 {
+        let before = local_days::midnight_days_ago(app, days);
+        remove_files_of(app, task, Whose::Of(service, channel), before).await?;
+    }
+    remove_files_of(app, task, Whose::Others, before).await?;
+    remove_unused_files(app, task, before).await?;
+    forget_counters(app).await?;
+    Ok(())
+}
+
+/// Removes the spreadsheets of these jobs from before `before`.
+async fn remove_files_of(
+    app: &App,
+    task: &Task,
+    whose: Whose,
+    before: Timestamp,
+) -> Result<(), RetentionError> {
     while !task.is_asked_to_stop() {
+        let mut session = app.read().await?;
         let jobs =
-            store::jobs::list_with_old_files(&mut app.read().await?, before, FILES_AT_ONCE).await?;
+            store::jobs::list_with_old_files(&mut session, whose, before, FILES_AT_ONCE).await?;
+        drop(session);
         if jobs.is_empty() {
             break;
         }
@@ -292,6 +311,15 @@ async fn remove_files(app: &App, task: &Task) -> Result<(), RetentionError> {
         }
         tx.commit().await?;
     }
+    Ok(())
+}
+
+/// Removes the spreadsheets of uploads of which no job was made.
+async fn remove_unused_files(
+    app: &App,
+    task: &Task,
+    before: Timestamp,
+) -> Result<(), RetentionError> {
     while !task.is_asked_to_stop() {
         let unused =
             store::spreadsheets::list_unused(&mut app.read().await?, before, FILES_AT_ONCE).await?;
@@ -307,7 +335,6 @@ async fn remove_files(app: &App, task: &Task) -> Result<(), RetentionError> {
         }
         tx.commit().await?;
     }
-    forget_counters(app).await?;
     Ok(())
 }
 

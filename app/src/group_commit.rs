@@ -18,7 +18,7 @@ use store::{
     idempotency_keys::{self, NewKey},
     notifications::Sealed,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::error;
 
 use crate::{
@@ -29,6 +29,8 @@ use crate::{
 
 /// How many messages may wait for a commit.
 const WAITING_ROOM: usize = 4096;
+/// And how much of them, in bytes: a few large ones fill the room as well as many small ones.
+const WAITING_BYTES: usize = 64 << 20;
 /// How many messages share a commit at most.
 const AT_ONCE: usize = 512;
 /// How many messages share a delivery task at most.
@@ -82,11 +84,16 @@ pub(crate) struct Parcel {
 struct Waiting {
     parcel: Parcel,
     answer: oneshot::Sender<Result<(), KeepError>>,
+    share: OwnedSemaphorePermit,
 }
 
 /// Where messages wait for the next commit.
 #[derive(Debug)]
-pub(crate) struct Keeper(mpsc::Sender<Waiting>);
+pub(crate) struct Keeper {
+    line: mpsc::Sender<Waiting>,
+    /// A permit for each byte that may wait.
+    room: Arc<Semaphore>,
+}
 
 impl Keeper {
     /// Begins to keep. `SQLite` has one writer; on PostgreSQL two commits run at once.
@@ -100,16 +107,31 @@ impl Keeper {
         for _ in 0..writers {
             tokio::spawn(writer.clone().run(receiver.clone()));
         }
-        Self(sender)
+        Self {
+            line: sender,
+            room: Arc::new(Semaphore::new(WAITING_BYTES)),
+        }
     }
 
     /// Keeps a message: when this returns, it is durable.
     pub(crate) async fn keep(&self, parcel: Parcel) -> Result<(), KeepError> {
         let (answer, answered) = oneshot::channel();
-        self.0
-            .try_send(Waiting { parcel, answer })
-            .map_err(|_| KeepError::Busy)?;
+        let size = parcel.sealed.size_bytes().min(WAITING_BYTES);
+        let size = u32::try_from(size).expect("the room is smaller");
+        let share = self.room.clone().try_acquire_many_owned(size);
+        let share = share.map_err(|_| Self::full())?;
+        let waiting = Waiting {
+            parcel,
+            answer,
+            share,
+        };
+        self.line.try_send(waiting).map_err(|_| Self::full())?;
         answered.await.unwrap_or(Err(KeepError::Busy))
+    }
+
+    fn full() -> KeepError {
+        metrics::counter!("pillarbox_busy_refusals_total").increment(1);
+        KeepError::Busy
     }
 }
 
@@ -139,9 +161,17 @@ impl Writer {
     async fn keep_all(&self, waiting: Vec<Waiting>) {
         let mut answers = Vec::with_capacity(waiting.len());
         let mut parcels = Vec::with_capacity(waiting.len());
-        for Waiting { parcel, answer } in waiting {
+        // Room is made when the commit is over, not when it begins.
+        let mut shares = Vec::with_capacity(waiting.len());
+        for Waiting {
+            parcel,
+            answer,
+            share,
+        } in waiting
+        {
             parcels.push(parcel);
             answers.push(answer);
+            shares.push(share);
         }
         match self.write(parcels).await {
             Ok(refusals) => {

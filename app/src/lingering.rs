@@ -10,6 +10,7 @@ use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, TaskI
 use queue::{Enqueue as _, Task, Verdict};
 use store::notifications::Outcome;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 use crate::{App, audit, group_commit::BATCH, tasks};
 
@@ -22,6 +23,14 @@ const A_WEEK: Duration = Duration::from_hours(7 * 24);
 const TIMEOUT: Duration = Duration::from_hours(3 * 24);
 /// How many messages share a transaction.
 const AT_ONCE: u32 = 1000;
+
+/// What waits for a worker. Letters given as PDF first wait for a scan, which is a step of the same task.
+const WAITING: &[NotificationStatus] = &[
+    NotificationStatus::Created,
+    NotificationStatus::PendingVirusCheck,
+];
+/// Letters have no timeout (letters §1).
+const TIMED: &[Channel] = &[Channel::Email, Channel::Sms];
 
 /// Puts messages that wait without a task back in the queue.
 pub(crate) async fn replay_created(app: &App) -> Verdict {
@@ -41,9 +50,7 @@ async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
     let between = (now.minus(window), now.minus(REPLAY_AFTER));
     let mut replayed = 0;
     for service in store::services::list_ids(&mut app.read().await?).await? {
-        for channel in Channel::ALL.iter().copied() {
-            replayed += replay_those_of(app, service, channel, between).await?;
-        }
+        replayed += replay_those_of(app, service, between).await?;
     }
     Ok(replayed)
 }
@@ -51,29 +58,51 @@ async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
 async fn replay_those_of(
     app: &App,
     service: ServiceId,
-    channel: Channel,
-    between: (Timestamp, Timestamp),
+    (after, before): (Timestamp, Timestamp),
 ) -> Result<u64, store::Error> {
-    let pool = tasks::delivery_pool(channel);
+    let mut waiting = Lingering::new(service, Channel::ALL, WAITING, after, before);
+    let mut idle = None;
+    let mut replayed = 0;
+    loop {
+        let found = waiting.next_page(app).await?;
+        if found.is_empty() {
+            return Ok(replayed);
+        }
+        let idle = match &idle {
+            Some(idle) => idle,
+            None => idle.insert(idle_channels(app, service).await?),
+        };
+        for channel in idle {
+            let of_it = found.iter().filter(|(_, travels)| travels == channel);
+            let ids: Vec<NotificationId> = of_it.map(|(id, _)| *id).collect();
+            replayed += put_back(app, service, *channel, &ids).await?;
+        }
+    }
+}
+
+/// While a service has anything in the queue its messages wait for their turn or their next try; of these channels it
+/// has nothing there.
+async fn idle_channels(app: &App, service: ServiceId) -> Result<Vec<Channel>, store::Error> {
     let mut session = app.read().await?;
-    let waiting = [
-        NotificationStatus::Created,
-        NotificationStatus::PendingVirusCheck,
-    ];
-    let ids = store::notifications::list_lingering(
-        &mut session,
-        service,
-        &[channel],
-        &waiting,
-        between,
-        AT_ONCE,
-    )
-    .await?;
-    // While the service has anything in the queue its messages wait for their turn or their next try.
-    if ids.is_empty() || store::tasks::has_any(&mut session, pool, service).await? {
+    let mut idle = Vec::new();
+    for channel in Channel::ALL.iter().copied() {
+        let pool = tasks::delivery_pool(channel);
+        if !store::tasks::has_any(&mut session, pool, service).await? {
+            idle.push(channel);
+        }
+    }
+    Ok(idle)
+}
+
+async fn put_back(
+    app: &App,
+    service: ServiceId,
+    channel: Channel,
+    ids: &[NotificationId],
+) -> Result<u64, store::Error> {
+    if ids.is_empty() {
         return Ok(0);
     }
-    drop(session);
     let now = app.clock.now();
     let deliver = |ids: &[NotificationId]| {
         let id = TaskId::mint(now, app.entropy());
@@ -81,9 +110,60 @@ async fn replay_those_of(
     };
     let mut tx = app.write().await?;
     tx.enqueue(ids.chunks(BATCH).map(deliver).collect()).await?;
-    app.commit_and_wake(tx, &[pool]).await?;
+    app.commit_and_wake(tx, &[tasks::delivery_pool(channel)])
+        .await?;
     warn!(service.id = %service, "{} {channel} messages waited without a task and were put back in the queue", ids.len());
     Ok(ids.len() as u64)
+}
+
+/// A walk through the messages of a service that are still in one of these statuses, a page at a time, oldest first: no
+/// message is looked at twice, however many there are.
+struct Lingering<'a> {
+    service: ServiceId,
+    channels: &'a [Channel],
+    statuses: &'a [NotificationStatus],
+    after: (Timestamp, NotificationId),
+    before: Timestamp,
+}
+
+impl<'a> Lingering<'a> {
+    fn new(
+        service: ServiceId,
+        channels: &'a [Channel],
+        statuses: &'a [NotificationStatus],
+        after: Timestamp,
+        before: Timestamp,
+    ) -> Self {
+        Self {
+            service,
+            channels,
+            statuses,
+            after: (after, Uuid::nil().into()),
+            before,
+        }
+    }
+
+    async fn next_page(
+        &mut self,
+        app: &App,
+    ) -> Result<Vec<(NotificationId, Channel)>, store::Error> {
+        let found = store::notifications::list_lingering(
+            &mut app.read().await?,
+            self.service,
+            self.channels,
+            self.statuses,
+            (self.after, self.before),
+            AT_ONCE,
+        )
+        .await?;
+        if let Some((id, _, created_at)) = found.last() {
+            self.after = (*created_at, *id);
+        }
+        Ok(found
+            .into_iter()
+            .map(|(id, channel, _)| (id, channel))
+            .collect())
+    }
 }
 
 /// Gives up waiting for reports, and on messages that were never handed over: after three days.
@@ -131,31 +211,17 @@ async fn fail_lingering(
     before: Timestamp,
     next: NotificationStatus,
 ) -> Result<u64, store::Error> {
+    let mut lingering = Lingering::new(service, TIMED, statuses, Timestamp::default(), before);
     let mut failed = 0;
     loop {
-        let all_time = (Timestamp::default(), before);
-        let found = store::notifications::list_lingering(
-            &mut app.read().await?,
-            service,
-            // Letters have no timeout (letters §1).
-            &[Channel::Email, Channel::Sms],
-            statuses,
-            all_time,
-            AT_ONCE,
-        )
-        .await?;
+        let found = lingering.next_page(app).await?;
         if found.is_empty() {
             return Ok(failed);
         }
-        let outcomes: Vec<Outcome> = found.iter().map(|id| timed_out(*id, next)).collect();
+        let outcomes: Vec<Outcome> = found.iter().map(|(id, _)| timed_out(*id, next)).collect();
         let mut tx = app.write().await?;
-        let changed = store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
+        failed += store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
         tx.commit().await?;
-        failed += changed;
-        // Somebody else was faster with all of them, and will be with the rest.
-        if changed == 0 {
-            return Ok(failed);
-        }
     }
 }
 

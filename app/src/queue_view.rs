@@ -1,7 +1,7 @@
 //! What an operator sees of the queue.
 
 use domain::TaskId;
-use store::tasks::{DeadLetter, Depth};
+pub use store::tasks::{DeadLetter, Depth};
 
 use crate::{App, tasks};
 
@@ -26,6 +26,11 @@ pub async fn look(app: &App) -> Result<View, store::Error> {
 /// The dead letters, newest first, at most `count`.
 pub async fn list_dead(app: &App, count: u32) -> Result<Vec<DeadLetter>, store::Error> {
     store::tasks::list_dead(&mut app.read().await?, count).await
+}
+
+/// A dead letter, to be looked at.
+pub async fn find_dead(app: &App, id: TaskId) -> Result<Option<DeadLetter>, store::Error> {
+    store::tasks::find_dead(&mut app.read().await?, id).await
 }
 
 /// Puts a dead letter back in the queue; whether there was one.

@@ -5,7 +5,8 @@ pub use store::retention::Retention;
 
 use crate::{AdminError, App, services};
 
-const FEWEST_DAYS: u32 = 3;
+/// The fewest days that anything is kept.
+pub(crate) const FEWEST_DAYS: u32 = 3;
 const MOST_DAYS: u32 = 90;
 
 /// A service's own retentions, by type.

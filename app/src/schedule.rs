@@ -67,6 +67,7 @@ const TABLE: &[Entry] = &[
     // A file is not shown a moment longer than it may be; how soon after that its bytes go is less urgent.
     every(10, tasks::REMOVE_EXPIRED_DOCUMENTS),
     every(15, tasks::REMOVE_IDEMPOTENCY_KEYS),
+    every(60, tasks::TELL_OF_OVERDUE_JOBS),
     every(60, tasks::PREPARE_PARTITIONS),
     daily(0, 5, tasks::TIMEOUT_SENDING),
     daily(0, 5, tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS),

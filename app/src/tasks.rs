@@ -28,6 +28,8 @@ pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
 /// Fired by the clock.
 pub(crate) const CHECK_JOB_STATUS: &str = "check-job-status.v1";
 /// Fired by the clock.
+pub(crate) const TELL_OF_OVERDUE_JOBS: &str = "tell-of-overdue-jobs.v1";
+/// Fired by the clock.
 pub(crate) const CHECK_FOR_MISSING_ROWS: &str = "check-for-missing-rows-in-completed-jobs.v1";
 /// Fired by the clock.
 pub(crate) const UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS: &str =
@@ -389,6 +391,7 @@ impl Work for App {
             RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
             CHECK_JOB_STATUS => jobs::check_job_status(self).await,
             CHECK_FOR_MISSING_ROWS => jobs::check_for_missing_rows(self).await,
+            TELL_OF_OVERDUE_JOBS => jobs::tell_of_overdue(self).await,
             UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS => {
                 jobs::update_status_of_fully_processed(self).await
             }

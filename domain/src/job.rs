@@ -47,7 +47,7 @@ impl JobStatus {
                     Finished | Cancelled | SendingLimitsExceeded | Error | Paused
                 )
                 | (Paused, Pending)
-                | (Error, InProgress)
+                | (Error, InProgress | Cancelled)
                 | (Finished, FinishedAllNotificationsCreated)
                 | (FinishedAllNotificationsCreated, Cancelled)
         )

@@ -15,7 +15,7 @@ use futures::FutureExt as _;
 use store::{Tx, tasks::Taken};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, error, info, info_span, warn};
+use tracing::{Instrument as _, debug, error, info_span, warn};
 
 use crate::{Room, Signals, TaskSource, lanes};
 
@@ -74,6 +74,13 @@ impl Task {
     pub async fn end(&self, tx: &mut Tx) -> Result<bool, store::Error> {
         self.ended.store(true, Ordering::Relaxed);
         store::tasks::finish(tx, self.taken.id, self.taken.lease).await
+    }
+
+    /// Gives the task up as part of the transaction that says so elsewhere; false if the lease was lost. The verdict
+    /// must be the same.
+    pub async fn bury(&self, tx: &mut Tx, why: &str, at: Timestamp) -> Result<bool, store::Error> {
+        self.ended.store(true, Ordering::Relaxed);
+        store::tasks::bury(tx, self.taken.id, self.taken.lease, why, at).await
     }
 }
 
@@ -173,7 +180,8 @@ impl Runner {
                     return done;
                 };
                 for task in taken {
-                    self.work_on(task, CancellationToken::new()).await;
+                    self.work_on(pool.name, task, CancellationToken::new())
+                        .await;
                     done += 1;
                 }
             }
@@ -193,7 +201,7 @@ impl Runner {
         let Some(task) = taken.ok().and_then(|taken| taken.into_iter().next()) else {
             return false;
         };
-        self.work_on(task, CancellationToken::new()).await;
+        self.work_on(pool, task, CancellationToken::new()).await;
         true
     }
 
@@ -245,19 +253,21 @@ impl Runner {
         };
         let some = !taken.is_empty();
         for task in taken {
-            let (runner, stop) = (self.clone(), stop.clone());
+            let (runner, stop, pool) = (self.clone(), stop.clone(), pool.name);
             in_hand.spawn(task.lane, task.service_id, async move {
-                runner.work_on(task, stop).await;
+                runner.work_on(pool, task, stop).await;
             });
         }
         some
     }
 
-    async fn work_on(&self, taken: Taken, stop: CancellationToken) {
+    async fn work_on(&self, pool: &str, taken: Taken, stop: CancellationToken) {
         let span = info_span!("task", task.id = %taken.id, task.kind = %taken.kind, service.id = %taken.service_id);
         let task = Task::new(taken, stop);
         let started = self.clock.now();
         let verdict = async {
+            let (name, attempt) = (name(&task), task.taken.attempt);
+            debug!(attempt, "Celery task {name} (queue: {pool}) started, retry {attempt}");
             tokio::select! {
                 verdict = std::panic::AssertUnwindSafe(self.work.work(&task)).catch_unwind() => {
                     verdict.unwrap_or_else(|_| Verdict::GiveUp("the program failed while working on it".to_owned()))
@@ -268,7 +278,7 @@ impl Runner {
         .instrument(span.clone())
         .await;
         let took = self.clock.now().since(started);
-        self.obey(&task, verdict, took).instrument(span).await;
+        self.obey(pool, &task, verdict, took).instrument(span).await;
     }
 
     /// Renews the lease for as long as the work runs. A lease that is lost is not renewed; the work finds out.
@@ -290,8 +300,11 @@ impl Runner {
         }
     }
 
-    async fn obey(&self, task: &Task, verdict: Verdict, took: Duration) {
-        let taken = &task.taken;
+    async fn obey(&self, pool: &str, task: &Task, verdict: Verdict, took: Duration) {
+        let (taken, name, seconds) = (&task.taken, name(task), took.as_secs_f64());
+        if verdict == Verdict::Done {
+            debug!("Celery task {name} (queue: {pool}) took {seconds:.4}");
+        }
         let outcome = match &verdict {
             Verdict::Done => "done",
             Verdict::Retry(_) | Verdict::RetryAt(_) => "retry",
@@ -306,10 +319,9 @@ impl Runner {
             Verdict::Done => self.source.finish(taken).await,
             Verdict::Retry(delay) => {
                 let attempt = taken.attempt + 1;
-                info!(
+                warn!(
                     attempt,
-                    "will try {} again in {} s",
-                    taken.kind,
+                    "Celery task {name} (queue: {pool}) failed for retry after {seconds:.4}, will be tried again in {} s",
                     delay.as_secs()
                 );
                 self.source
@@ -319,13 +331,17 @@ impl Runner {
             Verdict::RetryAt(at) => self.source.put_back(taken, at, taken.attempt).await,
             Verdict::GiveUp(why) => {
                 error!(
-                    "gave up {} after {} tries: {why}; look at it with `pillarbox queue dead`, replay it once mended",
-                    taken.kind,
-                    taken.attempt + 1
+                    "Celery task {name} (queue: {pool}) failed after {seconds:.4}: {why}; it is not tried again: look at \
+                     it with `pillarbox queue look {id}`, and once it is mended `pillarbox queue replay {id}`",
+                    id = taken.id
                 );
                 metrics::counter!("pillarbox_dead_letters_total", "kind" => taken.kind.clone())
                     .increment(1);
-                self.source.bury(taken, &why).await
+                if task.ended.load(Ordering::Relaxed) {
+                    Ok(true)
+                } else {
+                    self.source.bury(taken, &why).await
+                }
             }
         };
         match obeyed {
@@ -340,6 +356,14 @@ impl Runner {
             ),
         }
     }
+}
+
+/// What the operators of the forks know a task by: its kind without its version.
+fn name(task: &Task) -> String {
+    let kind = &task.taken.kind;
+    kind.split_once(".v")
+        .map_or(&**kind, |(name, _)| name)
+        .to_owned()
 }
 
 /// The tasks that a pool is working on.

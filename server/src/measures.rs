@@ -79,6 +79,14 @@ fn describe() {
         "pillarbox_commit_batch_size",
         "How many accepted messages shared a commit."
     );
+    describe_counter!(
+        "pillarbox_busy_refusals_total",
+        "Messages that were answered with 503 because too many waited to be stored: the database does not keep up."
+    );
+    describe_counter!(
+        "pillarbox_audit_findings_total",
+        "What the auditors found that should never be there, by auditor."
+    );
     describe_gauge!(
         "pillarbox_tasks",
         "Tasks that wait or are worked on, by pool and lane."

@@ -517,6 +517,17 @@ pub(crate) enum Arg {
     Time(Option<Timestamp>),
 }
 
+impl Arg {
+    /// How much memory it takes beside its own size.
+    pub(crate) fn size_bytes(&self) -> usize {
+        match self {
+            Self::Text(Some(text)) => text.len(),
+            Self::Bytes(Some(bytes)) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
 macro_rules! args_from {
     ($($from:ty => |$value:ident| $arg:expr;)+) => {
         $(impl From<$from> for Arg {

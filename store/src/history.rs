@@ -1,7 +1,11 @@
 //! What is left of a message once its time is over: who sent what kind of message when, and what became of it, for
 //! counting and billing. Nothing personal, and not what test keys sent (workers §14.1).
 
-use domain::{Channel, KeyType, NotificationId, ServiceId, Timestamp};
+use std::collections::BTreeMap;
+
+use domain::{
+    Channel, JobOrigin, KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp,
+};
 
 use crate::{
     Error, Session, Tx,
@@ -15,7 +19,7 @@ pub(crate) const COLUMNS: &str = "id, service_id, job_id, job_row_number, templa
                                   updated_at, sent_by, reference";
 
 /// Letters in these statuses are still to be printed, whatever their age.
-pub(crate) const UNPRINTED: &str = "('pending-virus-check', 'created', 'sending')";
+const UNPRINTED: &str = "('pending-virus-check', 'created', 'sending')";
 
 /// For how many days messages are kept, where a service has said so.
 pub async fn list_retentions(
@@ -78,6 +82,45 @@ pub async fn remove(tx: &mut Tx, service: ServiceId, ids: &[NotificationId]) -> 
     let (chosen, args) = chosen(tx, service, ids);
     tx.execute(format!("DELETE FROM notifications WHERE {chosen}"), args)
         .await
+}
+
+/// How many rows of a job are lines of history, by their last status.
+pub async fn count_by_status(
+    session: &mut Session,
+    origin: &JobOrigin,
+) -> Result<BTreeMap<NotificationStatus, u32>, Error> {
+    let rows = origin.rows();
+    session
+        .fetch_all(
+            "SELECT status, count(*) AS number FROM notification_history \
+             WHERE id BETWEEN $1 AND $2 AND job_id = $3 GROUP BY status",
+            args![*rows.start(), *rows.end(), origin.job],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            let status = row.word("notification_history", "status")?;
+            Ok((status, row.count("notification_history", "number")?))
+        })
+        .collect()
+}
+
+/// The numbers of the rows of a job that are lines of history, in order.
+pub async fn list_row_numbers(
+    session: &mut Session,
+    origin: &JobOrigin,
+) -> Result<Vec<u32>, Error> {
+    let rows = origin.rows();
+    session
+        .fetch_all(
+            "SELECT job_row_number FROM notification_history \
+             WHERE id BETWEEN $1 AND $2 AND job_id = $3 ORDER BY id",
+            args![*rows.start(), *rows.end(), origin.job],
+        )
+        .await?
+        .iter()
+        .map(|row| row.count("notification_history", "job_row_number"))
+        .collect()
 }
 
 fn chosen(tx: &Tx, service: ServiceId, ids: &[NotificationId]) -> (String, Vec<Arg>) {

@@ -2,7 +2,7 @@
 //! rows before it, so a job that stopped anywhere goes on where it was, with every row once.
 
 use domain::{
-    ApiKeyId, ContactListId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId,
+    ApiKeyId, Channel, ContactListId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId,
     Timestamp, UserId,
 };
 use uuid::Uuid;
@@ -131,6 +131,24 @@ pub async fn find(
     row.as_ref().map(job).transpose()
 }
 
+/// How far a job is, from now on until the transaction ends: nobody changes it meanwhile.
+pub async fn lock_status(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: JobId,
+) -> Result<Option<JobStatus>, Error> {
+    let sql = format!(
+        "SELECT status FROM jobs WHERE service_id = $1 AND id = $2 {}",
+        tx.kind().for_update()
+    );
+    let row = tx.fetch_optional(sql, args![service, id]).await?;
+    row.map(|row| row.word("jobs", "status")).transpose()
+}
+
+/// What jobs are called that are none to those who look at lists: messages that somebody sent to try a template, and
+/// reports (workers §4.1).
+const LISTED: &str = "original_file_name NOT IN ('Test message', 'Report')";
+
 /// The jobs of a service, newest first: `count` of them after the first `skip`.
 pub async fn list(
     session: &mut Session,
@@ -141,7 +159,8 @@ pub async fn list(
     session
         .fetch_all(
             format!(
-                "SELECT {COLUMNS} FROM jobs WHERE service_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3"
+                "SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND {LISTED} \
+                 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3"
             ),
             args![service, count, skip],
         )
@@ -160,7 +179,8 @@ pub async fn list_older(
     count: u32,
 ) -> Result<Vec<Job>, Error> {
     let mut args = args![service, key_type, count];
-    let mut sql = format!("SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND key_type = $2");
+    let mut sql =
+        format!("SELECT {COLUMNS} FROM jobs WHERE service_id = $1 AND key_type = $2 AND {LISTED}");
     if let Some((created_at, id)) = older_than {
         sql.push_str(" AND (created_at, id) < ($4, $5)");
         args.extend(args![created_at, id]);
@@ -360,23 +380,52 @@ pub async fn forget_resumptions(tx: &mut Tx, service: ServiceId, id: JobId) -> R
     Ok(())
 }
 
+/// Of whose jobs the files are meant.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose {
+    /// Those of a service that keeps messages of this type for days of its own.
+    Of(ServiceId, Channel),
+    /// Everybody else's.
+    Others,
+}
+
 /// Jobs whose file is still there although they were due before `before`, oldest first, at most `count`.
 pub async fn list_with_old_files(
+    session: &mut Session,
+    whose: Whose,
+    before: Timestamp,
+    count: u32,
+) -> Result<Vec<Job>, Error> {
+    let mut args = args![before, count];
+    let whose = match whose {
+        Whose::Of(service, channel) => {
+            args.extend(args![service, channel]);
+            "service_id = $3 AND (SELECT t.template_type FROM templates t WHERE t.id = jobs.template_id) = $4"
+        }
+        Whose::Others => {
+            "NOT EXISTS (SELECT 1 FROM templates t JOIN data_retention r \
+             ON r.service_id = t.service_id AND r.notification_type = t.template_type WHERE t.id = jobs.template_id)"
+        }
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM jobs WHERE NOT archived AND due < $1 AND {whose} ORDER BY due LIMIT $2"
+    );
+    let found = session.fetch_all(sql, args).await?;
+    found.iter().map(job).collect()
+}
+
+/// The jobs that were due before `before` and are not over, longest first, at most `count`. For the auditors.
+pub async fn list_overdue(
     session: &mut Session,
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
-    session
-        .fetch_all(
-            format!(
-                "SELECT {COLUMNS} FROM jobs WHERE NOT archived AND due < $1 ORDER BY due LIMIT $2"
-            ),
-            args![before, count],
-        )
-        .await?
-        .iter()
-        .map(job)
-        .collect()
+    let sql = format!(
+        "SELECT {COLUMNS} FROM jobs WHERE status IN ('pending', 'in progress', 'error') AND due < $1 \
+         ORDER BY due LIMIT $2"
+    );
+    let found = session.fetch_all(sql, args![before, count]).await?;
+    found.iter().map(job).collect()
 }
 
 /// Marks that the file of a job has been removed.

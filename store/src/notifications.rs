@@ -120,6 +120,13 @@ pub struct Sealed {
     row: Vec<Arg>,
 }
 
+impl Sealed {
+    /// How much memory its contents take, about.
+    pub fn size_bytes(&self) -> usize {
+        self.row.iter().map(Arg::size_bytes).sum()
+    }
+}
+
 impl std::fmt::Debug for Sealed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sealed")
@@ -574,19 +581,21 @@ pub async fn list_row_numbers(
 }
 
 /// Messages of a service that travel so, were accepted between the two moments and are still in one of these statuses,
-/// oldest first, at most `count`.
+/// oldest first, at most `count`; with how each travels and when it was accepted. The first moment may be that of a
+/// message that was found before, with its id: then those after it.
 pub async fn list_lingering(
     session: &mut Session,
     service: ServiceId,
     channels: &[Channel],
     statuses: &[NotificationStatus],
-    (after, before): (Timestamp, Timestamp),
+    ((after, last), before): ((Timestamp, NotificationId), Timestamp),
     count: u32,
-) -> Result<Vec<NotificationId>, Error> {
-    let mut args = args![service, after, before, count];
+) -> Result<Vec<(NotificationId, Channel, Timestamp)>, Error> {
+    let mut args = args![service, after, before, count, last];
     let sql = format!(
-        "SELECT id FROM notifications WHERE service_id = $1 AND created_at >= $2 \
-         AND created_at < $3 AND notification_type IN ({}) AND status IN ({}) ORDER BY created_at, id LIMIT $4",
+        "SELECT id, notification_type, created_at FROM notifications WHERE service_id = $1 AND created_at >= $2 \
+         AND (created_at, id) > ($2, $5) AND created_at < $3 AND notification_type IN ({}) AND status IN ({}) \
+         ORDER BY created_at, id LIMIT $4",
         parameters(args.len() + 1, channels.len()),
         parameters(args.len() + 1 + channels.len(), statuses.len())
     );
@@ -596,7 +605,10 @@ pub async fn list_lingering(
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(|row| row.get("id"))
+        .map(|row| {
+            let channel = row.word("notifications", "notification_type")?;
+            Ok((row.get("id")?, channel, row.get("created_at")?))
+        })
         .collect()
 }
 

@@ -344,31 +344,35 @@ pub async fn bury(
     Ok(buried == 1)
 }
 
+const DEAD: &str = "id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at FROM dead_letters";
+
 /// The dead letters, newest first, at most `count`.
 pub async fn list_dead(session: &mut Session, count: u32) -> Result<Vec<DeadLetter>, Error> {
-    session
-        .fetch_all(
-            "SELECT id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at FROM dead_letters \
-             ORDER BY died_at DESC, id DESC LIMIT $1",
-            args![count],
-        )
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(DeadLetter {
-                id: row.get("id")?,
-                pool: row.get("pool")?,
-                lane: row.word("dead_letters", "lane")?,
-                service_id: row.get("service_id")?,
-                kind: row.get("kind")?,
-                payload: row.get("payload")?,
-                attempt: row.count("dead_letters", "attempt")?,
-                why: row.get("why")?,
-                created_at: row.get("created_at")?,
-                died_at: row.get("died_at")?,
-            })
-        })
-        .collect()
+    let sql = format!("SELECT {DEAD} ORDER BY died_at DESC, id DESC LIMIT $1");
+    let found = session.fetch_all(sql, args![count]).await?;
+    found.iter().map(dead_letter).collect()
+}
+
+/// A dead letter.
+pub async fn find_dead(session: &mut Session, id: TaskId) -> Result<Option<DeadLetter>, Error> {
+    let sql = format!("SELECT {DEAD} WHERE id = $1");
+    let found = session.fetch_optional(sql, args![id]).await?;
+    found.as_ref().map(dead_letter).transpose()
+}
+
+fn dead_letter(row: &Row) -> Result<DeadLetter, Error> {
+    Ok(DeadLetter {
+        id: row.get("id")?,
+        pool: row.get("pool")?,
+        lane: row.word("dead_letters", "lane")?,
+        service_id: row.get("service_id")?,
+        kind: row.get("kind")?,
+        payload: row.get("payload")?,
+        attempt: row.count("dead_letters", "attempt")?,
+        why: row.get("why")?,
+        created_at: row.get("created_at")?,
+        died_at: row.get("died_at")?,
+    })
 }
 
 /// Puts a dead letter back in the queue as new work; whether there was one.

@@ -1,4 +1,6 @@
-use app::jobs::{self, CancelError, CancelLettersError, CreateError, NewJob, PauseError, Progress};
+use app::jobs::{
+    self, CancelError, CancelLettersError, CreateError, NewJob, PauseError, Progress, RedoError,
+};
 use axum::{
     body::Body,
     extract::{Path, Query, State},
@@ -216,6 +218,35 @@ pub(crate) async fn resume_job(
     Path((service, job)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     after_a_change(jobs::resume(&api.app, id(&service)?, id(&job)?).await)
+}
+
+/// `POST /service/<id>/job/<job>/row/<number>`: does one row again, if it was lost (workers §4.14).
+pub(crate) async fn redo_row(
+    State(api): State<Api>,
+    _: Internal,
+    Path((service, job, row)): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    let (service, job, row) = (id(&service)?, id(&job)?, id(&row)?);
+    match jobs::redo_row(&api.app, service, job, row).await {
+        Ok(redone) => {
+            let status = if redone.was_missing {
+                StatusCode::CREATED
+            } else {
+                StatusCode::OK
+            };
+            let data = json!({
+                "notification_id": redone.notification, "row_number": row, "was_missing": redone.was_missing,
+            });
+            Ok(answer::json(status, &json!({"data": data})))
+        }
+        Err(error @ RedoError::NoSuch(_)) => {
+            Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
+        }
+        Err(error @ (RedoError::NotKeptYet { .. } | RedoError::Impossible(_))) => {
+            Err(Problem::old(StatusCode::CONFLICT, error.to_string()))
+        }
+        Err(RedoError::Store(error)) => Err(Problem::fault_old(error)),
+    }
 }
 
 fn after_a_change(changed: Result<app::Job, PauseError>) -> Result<Response, Problem> {

@@ -1,4 +1,4 @@
-use app::queue_view;
+use app::queue_view::{self, DeadLetter};
 use axum::{
     extract::{Path, State},
     response::Response,
@@ -41,16 +41,29 @@ pub(crate) async fn list_dead_letters(
     let found = queue_view::list_dead(&api.app, MOST)
         .await
         .map_err(Problem::fault_old)?;
-    let data: Vec<Value> = found
-        .iter()
-        .map(|dead| {
-            json!({
-                "id": dead.id, "pool": dead.pool, "lane": dead.lane, "service": dead.service_id, "kind": dead.kind,
-                "attempts": dead.attempt + 1, "why": dead.why, "created_at": dead.created_at,
-                "died_at": dead.died_at,
-            })
-        })
-        .collect();
+    let data: Vec<Value> = found.iter().map(shown).collect();
+    Ok(answer::json(StatusCode::OK, &json!({"data": data})))
+}
+
+fn shown(dead: &DeadLetter) -> Value {
+    json!({
+        "id": dead.id, "pool": dead.pool, "lane": dead.lane, "service": dead.service_id, "kind": dead.kind,
+        "attempts": dead.attempt + 1, "why": dead.why, "created_at": dead.created_at, "died_at": dead.died_at,
+    })
+}
+
+/// `GET /queue/dead/<task>`: one, with what it is about – ids, nothing personal.
+pub(crate) async fn get_dead_letter(
+    State(api): State<Api>,
+    _: Internal,
+    Path(task): Path<String>,
+) -> Result<Response, Problem> {
+    let found = queue_view::find_dead(&api.app, id(&task)?)
+        .await
+        .map_err(Problem::fault_old)?;
+    let dead = found.ok_or_else(Problem::old_not_found)?;
+    let mut data = shown(&dead);
+    data["payload"] = serde_json::from_str(&dead.payload).unwrap_or_else(|_| json!(dead.payload));
     Ok(answer::json(StatusCode::OK, &json!({"data": data})))
 }
 

@@ -218,8 +218,8 @@ impl Batch<'_> {
             Step::Again { id, why, .. } if attempt >= MAX_RETRIES => {
                 error!(
                     notification.id = %id,
-                    "RETRY FAILED: Max retries reached. The task {} failed for notification {id}. \
-                     Notification has been updated to technical-failure", self.task.taken().kind
+                    "RETRY FAILED: Max retries reached. The task send_{}_to_provider failed for notification {id}. \
+                     Notification has been updated to technical-failure", self.channel
                 );
                 Step::Settled(failed(id, NotificationStatus::TechnicalFailure, why))
             }

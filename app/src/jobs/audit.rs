@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use domain::{JobId, JobStatus, Lane};
+use domain::{JobId, JobStatus, KeyType, Lane, ServiceId, Timestamp};
 use queue::{Enqueue as _, Task, Verdict};
 use store::jobs::Job;
 use tracing::{error, info, warn};
@@ -12,10 +12,11 @@ use tracing::{error, info, warn};
 use super::{
     press::{Press, Printed},
     process::{self, ProcessError},
+    read,
     rows::Rows,
     writing,
 };
-use crate::{App, audit, tasks, templates, tenants};
+use crate::{App, audit, local_days, retention::FEWEST_DAYS, tasks, templates, tenants};
 
 /// How many jobs are looked at in one run.
 const AT_ONCE: u32 = 500;
@@ -29,6 +30,11 @@ const SETTLING: Duration = Duration::from_mins(1);
 const LOOK_AFTER: Duration = Duration::from_mins(20);
 /// A job that is still not complete after this long needs a person.
 const A_DAY: Duration = Duration::from_hours(24);
+/// And so does one that is not over this long after it was due.
+const CEILING: Duration = Duration::from_hours(4);
+/// What a test key sent leaves no line of history: from this age on nobody can tell a row that was lost from one that
+/// was forgotten in time.
+const TEST_ROWS_ARE_THERE_DAYS: u32 = FEWEST_DAYS;
 
 /// Finds jobs that stopped without anybody knowing: no change for half an hour, and no task.
 pub(crate) async fn check_job_status(app: &App) -> Verdict {
@@ -104,11 +110,12 @@ pub(crate) async fn update_status_of_fully_processed(app: &App) -> Verdict {
     audit::verdict("update-status-of-fully-processed-jobs", counted.await)
 }
 
-/// Whether every row of a job is there; if so, the job says so.
+/// Whether every row of a job is there, or was and is a line of history now; if so, the job says so.
 async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
-    let by_status =
-        store::notifications::count_by_status(&mut app.read().await?, &job.origin()).await?;
-    if by_status.values().sum::<u32>() < job.notification_count {
+    let by_status = read::outcomes(&mut app.read().await?, job).await?;
+    let is_beyond_knowing = job.key_type == KeyType::Test
+        && job.due < local_days::midnight_days_ago(app, TEST_ROWS_ARE_THERE_DAYS);
+    if by_status.values().sum::<u32>() < job.notification_count && !is_beyond_knowing {
         return Ok(false);
     }
     let (finished, complete) = (
@@ -132,39 +139,74 @@ pub(crate) async fn check_for_missing_rows(app: &App) -> Verdict {
 
 async fn find_missing(app: &App) -> Result<u64, store::Error> {
     let now = app.clock.now();
-    // Seven days, not one: a job that is not complete after a day is told of until it is.
-    let jobs = store::jobs::list_finished(
-        &mut app.read().await?,
-        now.minus(7 * A_DAY),
-        now.minus(LOOK_AFTER),
-        AT_ONCE,
-    )
-    .await?;
+    let (after, before) = (now.minus(A_DAY), now.minus(LOOK_AFTER));
+    let jobs = store::jobs::list_finished(&mut app.read().await?, after, before, AT_ONCE).await?;
     let mut found = 0;
     for job in jobs {
-        if mark_if_complete(app, &job).await? {
-            continue;
+        if !mark_if_complete(app, &job).await? && look_for_rows(app, &job).await? {
+            found += 1;
         }
-        let finished = job.processing_finished.unwrap_or(job.created_at);
-        if now.since(finished) > A_DAY {
-            error!(
-                job.id = %job.id, service.id = %job.service_id,
-                "job {} lacks rows a day after it finished; look at it with `pillarbox job status {}`", job.id, job.id
-            );
-            continue;
-        }
-        found += 1;
-        let mut tx = app.write().await?;
-        let task = tasks::process_missing_rows(job.service_id, job.id, now);
-        tx.enqueue(vec![task]).await?;
-        app.commit_and_wake(tx, &[tasks::JOBS]).await?;
     }
     Ok(found)
 }
 
+/// Has the rows looked for that a finished job lacks, a few times; whether they were not looked for already.
+async fn look_for_rows(app: &App, job: &Job) -> Result<bool, store::Error> {
+    let (service, id) = (job.service_id, job.id);
+    let task = tasks::process_missing_rows(service, id, app.clock.now());
+    let mut tx = app.write().await?;
+    if store::tasks::exists(&mut tx, task.id).await? {
+        return Ok(false);
+    }
+    if store::jobs::note_resumption(&mut tx, service, id).await? > MOST_RESUMPTIONS {
+        return Ok(false);
+    }
+    tx.enqueue(vec![task]).await?;
+    app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    Ok(true)
+}
+
+/// Tells, every hour, of the jobs that need a person: not over long after they were due, or still without all their rows
+/// a day after they finished. Whatever the other auditors do about them, it has not helped.
+pub(crate) async fn tell_of_overdue(app: &App) -> Verdict {
+    audit::verdict("tell-of-overdue-jobs", find_overdue(app).await)
+}
+
+async fn find_overdue(app: &App) -> Result<u64, store::Error> {
+    let now = app.clock.now();
+    let mut session = app.read().await?;
+    let overdue = store::jobs::list_overdue(&mut session, now.minus(CEILING), AT_ONCE).await?;
+    let (ever, before) = (Timestamp::default(), now.minus(A_DAY));
+    let finished = store::jobs::list_finished(&mut session, ever, before, AT_ONCE).await?;
+    drop(session);
+    let mut told = 0;
+    for job in overdue {
+        told += 1;
+        error!(
+            job.id = %job.id, service.id = %job.service_id,
+            "job {} was due at {} and is {} with {} of {} rows kept; see why with `pillarbox job status {}` and \
+             `pillarbox queue dead`, mend it, then `pillarbox job resume {}`",
+            job.id, job.due, job.status, job.rows_kept, job.notification_count, job.id, job.id
+        );
+    }
+    for job in finished {
+        // After a while without a clock nobody has counted them yet.
+        if mark_if_complete(app, &job).await? {
+            continue;
+        }
+        told += 1;
+        error!(
+            job.id = %job.id, service.id = %job.service_id,
+            "job {} lacks rows a day after it finished; look at it with `pillarbox job status {}`, mend what \
+             `pillarbox queue dead` says, then `pillarbox job redo {} --row N` for each row it lacks", job.id, job.id, job.id
+        );
+    }
+    Ok(told)
+}
+
 /// Keeps the rows that a finished job lacks: exactly those, with the ids they would have had.
 pub(crate) async fn process_missing_rows(app: &App, task: &Task, id: JobId) -> Verdict {
-    match keep_missing(app, task, id).await {
+    match keep_missing(app, task.taken().service_id, id).await {
         Ok(()) => Verdict::Done,
         Err(error) if error.needs_a_person() => {
             Verdict::GiveUp(format!("job {id} lacks rows that cannot be kept: {error}"))
@@ -176,17 +218,34 @@ pub(crate) async fn process_missing_rows(app: &App, task: &Task, id: JobId) -> V
     }
 }
 
-async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessError> {
-    let service = task.taken().service_id;
-    let broken = |what: &str| ProcessError::Broken(what.to_owned());
+async fn keep_missing(app: &App, service: ServiceId, id: JobId) -> Result<(), ProcessError> {
+    let job = store::jobs::find(&mut app.read().await?, service, id).await?;
+    let job = job.ok_or_else(|| ProcessError::Broken("there is no such job".to_owned()))?;
+    // Meanwhile it may have been found whole.
+    if job.status != JobStatus::Finished || mark_if_complete(app, &job).await? {
+        return Ok(());
+    }
     let mut session = app.read().await?;
-    let job = store::jobs::find(&mut session, service, id).await?;
-    let job = job.ok_or_else(|| broken("there is no such job"))?;
-    let kept = store::notifications::list_row_numbers(&mut session, &job.origin()).await?;
-    let sheet = store::spreadsheets::find(&mut session, service, id).await?;
+    let mut kept: BTreeSet<u32> = BTreeSet::new();
+    kept.extend(store::notifications::list_row_numbers(&mut session, &job.origin()).await?);
+    // What was forgotten in time was kept, and is not to be sent again.
+    kept.extend(store::history::list_row_numbers(&mut session, &job.origin()).await?);
     drop(session);
+    keep_rows(app, &job, |number| !kept.contains(&number)).await?;
+    mark_if_complete(app, &job).await?;
+    Ok(())
+}
+
+/// Keeps those rows of a job that are wanted, on the path that every row takes; how many were not there before.
+pub(super) async fn keep_rows(
+    app: &App,
+    job: &Job,
+    is_wanted: impl Fn(u32) -> bool,
+) -> Result<u64, ProcessError> {
+    let (service, id) = (job.service_id, job.id);
+    let broken = |what: &str| ProcessError::Broken(what.to_owned());
+    let sheet = store::spreadsheets::find(&mut app.read().await?, service, id).await?;
     let sheet = sheet.ok_or_else(|| broken("its spreadsheet is not known any more"))?;
-    let kept: BTreeSet<u32> = kept.into_iter().collect();
     let tenant = tenants::find(app, service).await?;
     let tenant = tenant.ok_or_else(|| broken("there is no such service"))?;
     let prepared =
@@ -194,14 +253,15 @@ async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessEr
     let prepared = prepared.ok_or_else(|| broken("its template is gone"))?;
 
     let (press, lane) = (
-        Press::new(app, &tenant, &job, &prepared),
+        Press::new(app, &tenant, job, &prepared),
         writing::lane(&prepared),
     );
-    let mut rows = Rows::open(app, &job, &sheet).await?;
+    let mut rows = Rows::open(app, job, &sheet).await?;
     let (mut missing, rows_at_once) = (Vec::new(), app.settings.job_rows_at_once);
+    let mut put_back = 0;
     while rows
         .next_piece(|number, row| {
-            if number < job.notification_count && !kept.contains(&number) {
+            if number < job.notification_count && is_wanted(number) {
                 info!(job.id = %id, "Processing missing row {number} for job {id}");
                 missing.push(press.print(&row, number));
             }
@@ -211,20 +271,18 @@ async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessEr
         while missing.len() >= rows_at_once {
             let later = missing.split_off(rows_at_once);
             let now_full = std::mem::replace(&mut missing, later);
-            put(app, &job, lane, now_full).await?;
+            put_back += put(app, job, lane, now_full).await?;
         }
     }
-    put(app, &job, lane, missing).await?;
-    mark_if_complete(app, &job).await?;
-    Ok(())
+    Ok(put_back + put(app, job, lane, missing).await?)
 }
 
-async fn put(app: &App, job: &Job, lane: Lane, rows: Vec<Printed>) -> Result<(), ProcessError> {
+async fn put(app: &App, job: &Job, lane: Lane, rows: Vec<Printed>) -> Result<u64, ProcessError> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let mut tx = app.write().await?;
-    let (_, pools) = writing::put(app, &mut tx, job, lane, rows).await?;
+    let (count, pools) = writing::put(app, &mut tx, job, lane, rows).await?;
     app.commit_and_wake(tx, &pools).await?;
-    Ok(())
+    Ok(count)
 }

@@ -9,13 +9,14 @@ mod pause;
 mod press;
 mod process;
 mod read;
+mod redo;
 mod rows;
 mod schedule;
 mod writing;
 
 pub(crate) use audit::{
     check_for_missing_rows, check_job_status, process_incomplete, process_missing_rows,
-    update_status_of_fully_processed,
+    tell_of_overdue, update_status_of_fully_processed,
 };
 pub use bulk::{BulkError, BulkOrder, Sender, bulk};
 pub use cancel::{CancelError, cancel};
@@ -25,4 +26,5 @@ pub use pause::{PauseError, pause, resume};
 pub(crate) use pause::{is_paused_to_rewrite, pause_to_rewrite};
 pub(crate) use process::process;
 pub use read::{Progress, find, list, list_older};
+pub use redo::{RedoError, Redone, redo_row};
 pub(crate) use schedule::run_scheduled;

@@ -32,6 +32,8 @@ pub(super) struct Printed {
     pub(super) is_to_be_sent: bool,
     /// It counts as handed over, and its receipt is to be made up.
     pub(super) receipt_is_made_up: bool,
+    /// Counts against the limit of texts that go abroad.
+    pub(super) is_abroad: bool,
 }
 
 /// Makes rows into notifications.
@@ -53,6 +55,7 @@ struct Addressed {
     phone_prefix: Option<String>,
     rate_multiplier: Option<u32>,
     postage: Option<Postage>,
+    is_abroad: bool,
     problem: Option<String>,
 }
 
@@ -126,6 +129,7 @@ impl<'a> Press<'a> {
             channel,
             is_to_be_sent,
             receipt_is_made_up: status == NotificationStatus::Sending,
+            is_abroad: is_to_be_sent && addressed.is_abroad,
         }
     }
 
@@ -178,6 +182,7 @@ impl<'a> Press<'a> {
                 phone_prefix: Some(number.country_prefix()),
                 rate_multiplier: number.rate_multiplier(),
                 postage: None,
+                is_abroad: !number.is_uk(),
                 problem: None,
             },
             Err(error) => Addressed {
@@ -187,6 +192,7 @@ impl<'a> Press<'a> {
                 phone_prefix: Some("44".to_owned()),
                 rate_multiplier: Some(0),
                 postage: None,
+                is_abroad: false,
                 problem: Some(error.message().to_owned()),
             },
         }
@@ -205,6 +211,7 @@ impl<'a> Press<'a> {
             phone_prefix: None,
             rate_multiplier: None,
             postage: Some(letter::postage(&address, self.prepared.template.postage)),
+            is_abroad: false,
             problem: address.error().map(|error| error.to_string()),
         }
     }
@@ -225,6 +232,7 @@ fn address_email(recipient: &str) -> Addressed {
         phone_prefix: None,
         rate_multiplier: None,
         postage: None,
+        is_abroad: false,
         problem,
     }
 }

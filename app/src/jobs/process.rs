@@ -36,8 +36,8 @@ pub(super) enum ProcessError {
     /// Waiting helps, unless the file is gone.
     #[error("the spreadsheet cannot be read")]
     File(#[from] OpenError),
-    /// Another worker has the job: it is looked at again from where that one is.
-    #[error("another worker has moved its cursor")]
+    /// Another worker has the job, or somebody has stopped it: it is looked at again from where it is.
+    #[error("somebody has paused it, or another worker has moved its cursor")]
     Overtaken,
     /// Only a person helps.
     #[error("{0}")]
@@ -52,7 +52,7 @@ impl From<ReadError> for ProcessError {
 
 impl ProcessError {
     /// What went wrong and why, for the job to say.
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         std::error::Error::source(self)
             .map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
     }
@@ -109,17 +109,20 @@ async fn note(app: &App, task: &Task, id: JobId, why: &ProcessError) {
 /// on from the cursor.
 async fn stop(app: &App, task: &Task, id: JobId, why: &ProcessError) -> Verdict {
     let why = why.in_words();
+    let given_up = format!("job {id} cannot go on: {why}");
     let stopped = async {
         let mut tx = app.write().await?;
         let (service, now) = (task.taken().service_id, app.clock.now());
         store::jobs::set_status(&mut tx, service, id, JobStatus::Error, Some(&why), now).await?;
+        // Whoever lets the job go on from here finds no task, and makes one.
+        task.bury(&mut tx, &given_up, now).await?;
         tx.commit().await
     };
     if let Err(fault) = stopped.await {
         warn!(job.id = %id, error = &fault as &dyn std::error::Error, "job {id} cannot be marked, will try again");
         return Verdict::RetryAt(app.clock.now().plus(DELAY));
     }
-    Verdict::GiveUp(format!("job {id} cannot go on: {why}"))
+    Verdict::GiveUp(given_up)
 }
 
 async fn try_process(app: &App, task: &Task, id: JobId) -> Result<Progress, ProcessError> {
@@ -131,15 +134,17 @@ async fn try_process(app: &App, task: &Task, id: JobId) -> Result<Progress, Proc
     let tenant =
         tenant.ok_or_else(|| ProcessError::Broken("there is no such service".to_owned()))?;
     info!(job.id = %id, job.status = %job.status, "processing job {id}, from row {}", job.rows_kept);
-    if matches!(job.status, JobStatus::Pending | JobStatus::Error) {
+    if !is_to_go_on(job.status) {
+        return leave(app, task, &job).await;
+    }
+    if !tenant.service.active {
+        return cancel(app, task, &job).await;
+    }
+    if job.status != JobStatus::InProgress {
         if !begin(app, &tenant, &job).await? {
             return Ok(Progress::Done);
         }
         job.status = JobStatus::InProgress;
-    }
-    if job.status != JobStatus::InProgress {
-        info!(job.id = %id, "job {id} is {}: nothing to do", job.status);
-        return Ok(Progress::Done);
     }
     let sheet = store::spreadsheets::find(&mut app.read().await?, service, id).await?;
     let sheet = sheet
@@ -147,18 +152,69 @@ async fn try_process(app: &App, task: &Task, id: JobId) -> Result<Progress, Proc
     keep_rows(app, task, &tenant, &job, &sheet).await
 }
 
+const fn is_to_go_on(status: JobStatus) -> bool {
+    matches!(
+        status,
+        JobStatus::Pending | JobStatus::InProgress | JobStatus::Error
+    )
+}
+
+/// There is nothing to do. The task ends while the job is held: somebody who lets it go on at this moment comes before,
+/// and then it does, or after, and then finds no task and makes one.
+async fn leave(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessError> {
+    let mut tx = app.write().await?;
+    let status = store::jobs::lock_status(&mut tx, job.service_id, job.id).await?;
+    if status.is_some_and(is_to_go_on) {
+        return Ok(Progress::Paused);
+    }
+    task.end(&mut tx).await?;
+    tx.commit().await?;
+    info!(job.id = %job.id, "job {} is {}: nothing to do", job.id, job.status);
+    Ok(Progress::Done)
+}
+
+/// A service that was switched off sends nothing more; what it has not used of its day it is given back.
+async fn cancel(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessError> {
+    let (service, now) = (job.service_id, app.clock.now());
+    let allowance = allowance(app, job).await?;
+    let mut tx = app.write().await?;
+    // The cursor stays where it is from here on.
+    let status = store::jobs::lock_status(&mut tx, service, job.id).await?;
+    let rows_kept = store::jobs::find(&mut tx, service, job.id).await?;
+    let rows_kept = rows_kept.map_or(job.rows_kept, |job| job.rows_kept);
+    let why = Some("its service is inactive");
+    let cancelled = JobStatus::Cancelled;
+    if status.is_none_or(|status| !is_to_go_on(status))
+        || !store::jobs::set_status(&mut tx, service, job.id, cancelled, why, now).await?
+    {
+        return Ok(Progress::Paused);
+    }
+    // It was all spent on the day on which it began.
+    let spent_today = job.processing_started.is_some() && job.due.utc_day() == now.utc_day();
+    if spent_today && job.key_type != KeyType::Test {
+        let rest = i64::from(job.notification_count.saturating_sub(rows_kept));
+        store::counters::give_back(&mut tx, service, allowance, now.utc_day(), rest).await?;
+    }
+    task.end(&mut tx).await?;
+    tx.commit().await?;
+    warn!(job.id = %job.id, "Job {} has been cancelled, service {service} is inactive", job.id);
+    Ok(Progress::Done)
+}
+
+/// What the rows of a job are counted as.
+async fn allowance(app: &App, job: &Job) -> Result<Allowance, ProcessError> {
+    let prepared =
+        templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
+    let channel = prepared.map_or(Channel::Email, |prepared| prepared.template.template_type);
+    Ok(channel.into())
+}
+
 /// From pending to in progress, with the whole job's count spent at once: all or nothing (workers §5.3 Build). Whether
 /// the job goes on.
 async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessError> {
     let (service, now) = (&tenant.service, app.clock.now());
+    let allowance = allowance(app, job).await?;
     let mut tx = app.write().await?;
-    if !service.active {
-        warn!(job.id = %job.id, "Job {} has been cancelled, service {} is inactive", job.id, service.id);
-        store::jobs::set_status(&mut tx, service.id, job.id, JobStatus::Cancelled, None, now)
-            .await?;
-        tx.commit().await?;
-        return Ok(false);
-    }
     if !store::jobs::set_status(
         &mut tx,
         service.id,
@@ -174,10 +230,6 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
     }
     // A job that is taken up again has spent its count before. What a test key sends is not counted.
     if job.processing_started.is_none() && job.key_type != KeyType::Test {
-        let prepared =
-            templates::find_version(app, service.id, job.template_id, job.template_version).await?;
-        let channel = prepared.map_or(Channel::Email, |prepared| prepared.template.template_type);
-        let allowance = Allowance::from(channel);
         let limit = service.daily_limit(allowance);
         let count = job.notification_count;
         if !store::counters::spend_all(&mut tx, service.id, allowance, now.utc_day(), count, limit)
@@ -258,7 +310,8 @@ async fn finish(app: &App, task: &Task, job: &Job, rows: u32) -> Result<Progress
     tx.commit().await?;
     info!(
         job.id = %job.id, service.id = %job.service_id,
-        "Job {} created at {} finished at {now}, all {rows} rows kept", job.id, job.created_at
+        "Job {} created at {} started at {} finished at {now}, all {rows} rows kept",
+        job.id, job.created_at, job.processing_started.unwrap_or(now)
     );
     Ok(Progress::Done)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{JobId, KeyType, NotificationStatus, ServiceId};
-use store::jobs::Job;
+use store::{Session, jobs::Job};
 
 use crate::App;
 
@@ -45,8 +45,22 @@ pub async fn find(
     let Some(job) = store::jobs::find(&mut session, service, id).await? else {
         return Ok(None);
     };
-    let statistics = store::notifications::count_by_status(&mut session, &job.origin()).await?;
+    let statistics = outcomes(&mut session, &job).await?;
     Ok(Some(Progress { job, statistics }))
+}
+
+/// How many rows of a job are in which status (workers §4.13). Rows whose time is over have left a line of history.
+pub(super) async fn outcomes(
+    session: &mut Session,
+    job: &Job,
+) -> Result<BTreeMap<NotificationStatus, u32>, store::Error> {
+    let mut found = store::notifications::count_by_status(session, &job.origin()).await?;
+    if found.values().sum::<u32>() < job.rows_kept {
+        for (status, count) in store::history::count_by_status(session, &job.origin()).await? {
+            *found.entry(status).or_default() += count;
+        }
+    }
+    Ok(found)
 }
 
 /// The jobs of a service, newest first: page `page` (from 1) of `count` each.
@@ -60,7 +74,7 @@ pub async fn list(
     let skip = page.saturating_sub(1).saturating_mul(count);
     let mut found = Vec::new();
     for job in store::jobs::list(&mut session, service, skip, count).await? {
-        let statistics = store::notifications::count_by_status(&mut session, &job.origin()).await?;
+        let statistics = outcomes(&mut session, &job).await?;
         found.push(Progress { job, statistics });
     }
     Ok(found)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Channel, Lane, NotificationId, TaskId};
+use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
 use queue::{Enqueue as _, NewTask, Task};
 use store::{Tx, jobs::Job};
 
@@ -117,9 +117,10 @@ pub(super) async fn put(
     let mut ids = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
     let mut made_up = Vec::new();
-    let mut channel = Channel::Email;
+    let (mut channel, mut abroad) = (Channel::Email, 0);
     for row in rows {
         channel = row.channel;
+        abroad += u32::from(row.is_abroad);
         if row.is_to_be_sent {
             ids.push(row.sealed.id);
         }
@@ -139,6 +140,11 @@ pub(super) async fn put(
         .collect();
     let pools: BTreeSet<_> = tasks.iter().map(|task| task.pool).collect();
     tx.enqueue(tasks).await?;
+    if abroad > 0 && job.key_type != KeyType::Test {
+        // Counted, not refused: what a job may send was decided when it began (workers §5.3).
+        let (day, allowance) = (now.utc_day(), Allowance::InternationalSms);
+        store::counters::spend(tx, job.service_id, allowance, day, abroad, i64::MAX).await?;
+    }
     Ok((put, pools.into_iter().collect()))
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Place, answers::print_list, target::id_of};
 use crate::{
     client::Client,
-    screen::{count, say, say_json},
+    screen::{count, say, say_json, text_of},
 };
 
 #[derive(Debug, Subcommand)]
@@ -17,6 +17,11 @@ pub(super) enum Queue {
     Show,
     /// The tasks that were given up, newest first
     Dead,
+    /// One task that was given up, with what it is about
+    Look {
+        /// Its id, as `queue dead` shows it
+        id: Uuid,
+    },
     /// Put a task that was given up back in the queue
     Replay {
         /// Its id, as `queue dead` shows it
@@ -49,19 +54,26 @@ impl Queue {
                 );
                 Ok(())
             }
+            Self::Look { id } => look(place, &client, id).await,
             Self::Replay { id: Some(id), .. } => replay(place, &client, &[id]).await,
             Self::Replay {
                 id: None,
                 all: true,
             } => {
-                let dead = client.get("/queue/dead", &[]).await?;
-                let ids = dead
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(id_of)
-                    .collect::<Result<Vec<_>, _>>()?;
-                replay(place, &client, &ids).await
+                // As many as there are now: what dies again meanwhile is left alone.
+                let view = client.get("/queue", &[]).await?;
+                let mut left = usize::try_from(view["dead_letters"].as_u64().unwrap_or(0))?;
+                loop {
+                    let dead = client.get("/queue/dead", &[]).await?;
+                    let ids = dead.as_array().into_iter().flatten().map(id_of);
+                    let mut ids = ids.collect::<Result<Vec<_>, _>>()?;
+                    ids.truncate(left);
+                    left -= ids.len();
+                    replay(place, &client, &ids).await?;
+                    if left == 0 || ids.is_empty() {
+                        return Ok(());
+                    }
+                }
             }
             Self::Replay {
                 id: None,
@@ -69,6 +81,26 @@ impl Queue {
             } => bail!("say which task with its id, or --all"),
         }
     }
+}
+
+async fn look(place: &Place, client: &Client, id: Uuid) -> anyhow::Result<()> {
+    let dead = client.get(&format!("/queue/dead/{id}"), &[]).await?;
+    if place.json {
+        say_json(&dead);
+        return Ok(());
+    }
+    for (title, member) in [
+        ("What", "kind"),
+        ("Service", "service"),
+        ("Made", "created_at"),
+        ("Given up", "died_at"),
+        ("Why", "why"),
+    ] {
+        say(format!("{title}: {}", text_of(&dead, member)));
+    }
+    say(format!("Tries: {}", dead["attempts"]));
+    say(format!("About: {}", dead["payload"]));
+    Ok(())
 }
 
 async fn show(place: &Place, client: &Client) -> anyhow::Result<()> {

@@ -186,7 +186,7 @@ async fn a_job_that_stops_again_and_again_is_left_to_a_person_and_goes_on_once_m
 async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(1200)).await;
+    let job = job_from_the_planner(&world, &council, people(1200)).await;
     world.run_tasks().await;
     let origin = origin(&world, &council, &job).await;
     let lost = [origin.row(0), origin.row(700), origin.row(1199)];
@@ -203,6 +203,96 @@ async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
         .get(&council.normal, &format!("/v2/notifications/{}", lost[1]))
         .await;
     assert_eq!(shown.json["reference"], "ref-700");
+    let senders: std::collections::BTreeSet<String> = world
+        .sms
+        .taken()
+        .into_iter()
+        .map(|sms| sms.sender)
+        .collect();
+    assert_eq!(
+        senders,
+        ["Planner".to_owned()].into(),
+        "those that were done again too"
+    );
+    world.end().await;
+}
+
+/// A job whose texts come from a sender that was chosen.
+async fn job_from_the_planner(world: &World, council: &Council, file: String) -> String {
+    let path = format!("/service/{}/sms-sender", council.id);
+    let body = json!({"sms_sender": "Planner", "is_default": false}).to_string();
+    let made = world.ask_internally("POST", &path, body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let path = format!(
+        "/service/{}/spreadsheet?template_id={}&file_name=people.csv&sender_id={}",
+        council.id,
+        council.sms,
+        made.data()["id"].as_str().unwrap()
+    );
+    let uploaded = world.ask_internally("POST", &path, file).await;
+    let id = uploaded.data()["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        world.make_job(council.id, &json!({"id": id})).await.status,
+        201
+    );
+    id
+}
+
+/// Found by reading: what was forgotten in time looked like what was lost.
+#[tokio::test]
+async fn rows_that_were_forgotten_while_their_job_was_paused_are_not_missing() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    crate::retention::keep_for(&world, &council, 3).await;
+    let job = world.job(council.id, council.sms, people(2500)).await;
+    interrupt_after(&world, &council, &job, 1000).await;
+    assert_eq!(change(&world, &council, &job, "pause").await.status, 200);
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 1000);
+
+    crate::retention::until(&world, "2026-03-07T03:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 2500);
+    for _ in 0..6 {
+        world.advance(Duration::from_mins(10));
+        world.run_the_clock().await;
+    }
+    assert_eq!(
+        world.sms.taken().len(),
+        2500,
+        "nobody is sent the same a second time"
+    );
+    let found = status(&world, &council, &job).await;
+    assert_eq!(
+        (&found["job_status"], count(&found, "sending")),
+        (&json!("finished all notifications created"), 2500)
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_found_again_are_looked_for_three_times_and_then_told_of() {
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(5)).await;
+    world.run_tasks().await;
+    let origin = origin(&world, &council, &job).await;
+    lose_rows(&world, &[origin.row(3)]).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    std::fs::remove_file(world.files().join(file)).unwrap();
+    world.expect_dead_letters();
+    let mut tries = 0;
+    for _ in 0..9 {
+        world.advance(Duration::from_mins(30));
+        let minute = app::schedule::this_minute(world.clock.now());
+        app::schedule::fire(&world.app, minute).await.unwrap();
+        world.runner().drain(&[PERIODIC]).await;
+        tries += world.runner().drain(&[JOBS]).await;
+    }
+    assert_eq!(tries, 3);
     world.end().await;
 }
 
@@ -401,5 +491,70 @@ async fn what_nobody_reports_for_three_days_has_failed_for_now() {
     );
     let young = young.json["id"].as_str().unwrap();
     assert_eq!(world.status_of(&council, young).await, "sending");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn more_messages_than_one_look_takes_are_all_put_back_and_all_given_up() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    world.job(council.id, council.sms, people(2300)).await;
+    world.runner().drain(&[JOBS]).await;
+    let mail = world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
+    assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 23);
+    assert_eq!(lose_tasks(&world, "send-email-tasks").await, 1);
+    world.advance(Duration::from_mins(75));
+    world.run_the_clock().await;
+    assert_eq!(world.sms.taken().len(), 2300, "in one look");
+    assert_eq!(world.email.taken().len(), 1);
+    let mail = mail.json["id"].as_str().unwrap();
+    let time: domain::Timestamp = "2026-03-06T00:05:00Z".parse().unwrap();
+    world.advance(time.since(world.clock.now()));
+    world.run_the_clock().await;
+    assert_eq!(world.status_of(&council, mail).await, "temporary-failure");
+    world.end().await;
+}
+
+/// What an auditor has found so far, as `/metrics` says it.
+fn found_by(auditor: &str) -> u64 {
+    let name = format!("pillarbox_audit_findings_total{{auditor=\"{auditor}\"}} ");
+    let measures = server::measures::render();
+    let line = measures.lines().find_map(|line| line.strip_prefix(&name));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_over_after_four_hours_is_told_of_every_hour_until_it_is() {
+    const TELLER: &str = "tell-of-overdue-jobs";
+    server::measures::start();
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(5)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    let (path, away) = (world.files().join(&file), world.files().join("away"));
+    std::fs::rename(&path, &away).unwrap();
+    world.expect_dead_letters();
+    world.run_tasks().await;
+    let before = found_by(TELLER);
+    for (hour, told) in [(3, 0), (4, 1), (5, 2), (6, 3)] {
+        crate::retention::until(&world, &format!("2026-03-02T{:02}:00:00Z", 9 + hour));
+        world.run_the_clock().await;
+        assert_eq!(found_by(TELLER) - before, told, "{hour} hours later");
+    }
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    world.run_tasks().await;
+    // Finished, but a row of it is lost for good.
+    let origin = origin(&world, &council, &job).await;
+    lose_rows(&world, &[origin.row(2)]).await;
+    std::fs::remove_file(&path).unwrap();
+    crate::retention::until(&world, "2026-03-03T14:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(found_by(TELLER) - before, 3, "a day is not over");
+    crate::retention::until(&world, "2026-03-03T16:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(found_by(TELLER) - before, 4);
     world.end().await;
 }

@@ -8,7 +8,7 @@ use stories::{Council, World};
 
 use crate::jobs::people;
 
-fn until(world: &World, time: &str) {
+pub(crate) fn until(world: &World, time: &str) {
     let time: Timestamp = time.parse().unwrap();
     world.advance(time.since(world.clock.now()));
 }
@@ -35,14 +35,14 @@ async fn count(world: &World, table: &'static str) -> i64 {
     }
 }
 
-async fn is_there(world: &World, council: &Council, id: &str) -> bool {
+pub(crate) async fn is_there(world: &World, council: &Council, id: &str) -> bool {
     let path = format!("/v2/notifications/{id}");
     let status = world.get(&council.normal, &path).await.status;
     assert!([200, 404].contains(&status.as_u16()), "{status}");
     status == 200
 }
 
-async fn sent(world: &World, council: &Council, key: &stories::Key) -> String {
+pub(crate) async fn sent(world: &World, council: &Council, key: &stories::Key) -> String {
     let answer = world.send_sms(council, key, "07700900123").await;
     world.run_tasks().await;
     answer.json["id"].as_str().unwrap().to_owned()
@@ -129,7 +129,7 @@ async fn a_service_keeps_its_messages_for_as_long_as_it_said() {
 }
 
 /// Sets the retention of texts behind the platform's back.
-async fn keep_for(world: &World, council: &Council, days: i64) {
+pub(crate) async fn keep_for(world: &World, council: &Council, days: i64) {
     let address = world.database_address();
     let statement = "INSERT INTO data_retention (id, service_id, notification_type, days_of_retention, created_at) \
                      SELECT id, id, 'sms', $2, created_at FROM services WHERE id = $1";
@@ -283,5 +283,105 @@ async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
         );
         assert_eq!(found, (texts, history, wishes), "{time}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_file_of_a_job_goes_when_its_messages_do() {
+    let world = World::new().await;
+    let (short, long) = (world.service("Short").await, world.service("Long").await);
+    keep_for(&world, &short, 3).await;
+    keep_for(&world, &long, 30).await;
+    let mails = "email address,name,day\nada@example.com,Ada,Friday\n";
+    let jobs = [
+        (short.id, world.job(short.id, short.sms, people(2)).await),
+        (short.id, world.job(short.id, short.email, mails).await),
+        (long.id, world.job(long.id, long.sms, people(2)).await),
+    ];
+    world.run_tasks().await;
+    for (time, archived) in [
+        ("2026-03-05T04:00:00Z", [false, false, false]),
+        ("2026-03-06T04:00:00Z", [true, false, false]),
+        ("2026-03-09T04:00:00Z", [true, false, false]),
+        ("2026-03-10T04:00:00Z", [true, true, false]),
+        ("2026-04-01T04:00:00Z", [true, true, false]),
+        ("2026-04-02T04:00:00Z", [true, true, true]),
+    ] {
+        until(&world, time);
+        world.run_the_clock().await;
+        for ((service, job), is_archived) in jobs.iter().zip(archived) {
+            let folder = format!("spreadsheets/service-{service}-notify/{job}.csv");
+            assert_eq!(world.files().join(folder).exists(), !is_archived, "{time}");
+            assert_eq!(
+                world.job_status(*service, job).await["archived"],
+                is_archived
+            );
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_became_of_a_job_is_still_told_when_its_messages_are_forgotten() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(30)).await;
+    world.run_tasks().await;
+    let before = world.job_status(council.id, &job).await["statistics"].clone();
+    assert_eq!(
+        before,
+        serde_json::json!([{"status": "sending", "count": 30}])
+    );
+    until(&world, "2026-03-10T03:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(count(&world, "notifications").await, 0);
+    assert_eq!(
+        world.job_status(council.id, &job).await["statistics"],
+        before
+    );
+    let listed = world
+        .ask_internally("GET", &format!("/service/{}/job", council.id), "")
+        .await;
+    assert_eq!(listed.data()[0]["statistics"], before);
+    world.end().await;
+}
+
+/// A day that may go as a whole must not go before the pages of its letters.
+#[tokio::test]
+async fn the_pages_of_a_test_letter_go_with_it() {
+    let world = World::new().await;
+    let new = app::services::NewService {
+        permissions: [domain::Permission::Letter].into(),
+        ..app::services::NewService::named("Riverside Council")
+    };
+    let council = world.service_like(new).await;
+    let template = app::templates::NewTemplate {
+        template_type: domain::Channel::Letter,
+        name: "A letter".to_owned(),
+        subject: Some("Your bins".to_owned()),
+        content: "Dear ((name))".to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    let template = app::templates::create(&world.app, council.id, template)
+        .await
+        .unwrap()
+        .id;
+    let body = serde_json::json!({"template_id": template, "personalisation": {
+        "address_line_1": "Ada", "address_line_2": "1 Mill Lane", "postcode": "sw1a1aa", "name": "Ada",
+    }});
+    let posted = world
+        .post(&council.test, "/v2/notifications/letter", &body)
+        .await;
+    assert_eq!(posted.status, 201, "{}", posted.text);
+    world.run_tasks().await;
+    let id: NotificationId = posted.json["id"].as_str().unwrap().parse().unwrap();
+    let key = files::Key::letter_pdf(council.id.as_uuid(), id.as_uuid());
+    let pages = world.files().join(key.as_str());
+    assert!(pages.exists(), "{}", pages.display());
+    until(&world, "2026-03-10T03:00:00Z");
+    world.run_the_clock().await;
+    assert!(!pages.exists());
+    assert_eq!(count(&world, "notifications").await, 0);
     world.end().await;
 }

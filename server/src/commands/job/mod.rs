@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod follow;
 mod list;
+mod redo;
 mod report;
 mod send;
 mod sheet;
@@ -38,6 +39,8 @@ pub(super) enum Job {
     Pause(change::Change),
     /// Let a job that is paused, or that stopped with an error, go on
     Resume(change::Change),
+    /// Do one row of a job again, if it was lost
+    Redo(redo::Redo),
 }
 
 impl Job {
@@ -49,6 +52,7 @@ impl Job {
             Self::List(list) => list.run(place).await,
             Self::Cancel(change) => change.run(place, "cancel", "cancelled job").await,
             Self::Pause(change) => change.run(place, "pause", "paused job").await,
+            Self::Redo(redo) => redo.run(place).await,
             Self::Resume(change) => change.run(place, "resume", "job goes on").await,
         }
     }

@@ -1,0 +1,285 @@
+//! The clock through the year: through both nights on which the clocks change, and after a week in which nobody fired
+//! anything. What ran is counted by local day, as people count days.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use app::App;
+use async_trait::async_trait;
+use domain::{Clock, JobId, NotificationStatus, Timestamp};
+use queue::{DatabaseSource, Runner, Task, Verdict, Work};
+use serde_json::json;
+use stories::{Council, ManualClock, World};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    auditors::lose_tasks,
+    jobs::{count, people},
+    retention::{is_there, sent, until},
+};
+
+/// What the clock fires once a day.
+const DAILY: [&str; 6] = [
+    "timeout-sending-notifications.v1",
+    "archive-unsubscribe-requests.v1",
+    "delete-inbound-sms.v1",
+    "replay-created-notifications-this-week.v1",
+    "delete-notifications-older-than-retention.v1",
+    "remove_sms_email_jobs.v1",
+];
+/// And of the rest, each of these every so many minutes.
+const OFTEN: [(&str, u32); 4] = [
+    ("run-scheduled-jobs.v1", 1),
+    ("check-job-status.v1", 1),
+    ("check-for-missing-rows-in-completed-jobs.v1", 10),
+    ("replay-created-notifications.v1", 15),
+];
+
+/// Does what the platform does, and writes down what that was and when.
+struct Diary {
+    app: App,
+    clock: Arc<ManualClock>,
+    ran: Mutex<Vec<(String, Timestamp)>>,
+}
+
+#[async_trait]
+impl Work for Diary {
+    async fn work(&self, task: &Task) -> Verdict {
+        let entry = (task.taken().kind.clone(), self.clock.now());
+        self.ran.lock().unwrap().push(entry);
+        self.app.work(task).await
+    }
+}
+
+impl Diary {
+    fn begin(world: &World) -> (Arc<Self>, Runner) {
+        let diary = Arc::new(Self {
+            app: world.app.clone(),
+            clock: world.clock.clone(),
+            ran: Mutex::default(),
+        });
+        let clock: Arc<dyn Clock> = world.clock.clone();
+        let source = DatabaseSource::new(
+            world.app.store().clone(),
+            clock.clone(),
+            Arc::new(stories::SeededEntropy::new(23)),
+        );
+        let pools = app::tasks::POOLS.iter().map(|pool| pool.name);
+        let runner = Runner::new(
+            Arc::new(source),
+            diary.clone(),
+            clock,
+            queue::Signals::new(pools),
+            queue::Settings::default(),
+        );
+        (diary, runner)
+    }
+
+    /// How often each thing was done on each local day.
+    fn by_local_day(&self) -> BTreeMap<(String, String), u32> {
+        let mut found = BTreeMap::new();
+        for (kind, at) in self.ran.lock().unwrap().iter() {
+            *found.entry((kind.clone(), local_day(*at))).or_default() += 1;
+        }
+        found
+    }
+
+    fn times(&self, kind: &str) -> u32 {
+        let ran = self.ran.lock().unwrap();
+        u32::try_from(ran.iter().filter(|(one, _)| one == kind).count()).unwrap()
+    }
+}
+
+fn local_day(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_microsecond(at.unix_micros()).unwrap();
+    at.in_tz("Europe/London").unwrap().date().to_string()
+}
+
+/// Minute by minute, with two clocks that fire at once, and every task done as it comes.
+async fn live_through(world: &World, runner: &Runner, end: Timestamp) {
+    while world.clock.now() < end {
+        let minute = app::schedule::this_minute(world.clock.now());
+        let fire = || app::schedule::fire(&world.app, minute);
+        let (one, other) = futures::future::join(fire(), fire()).await;
+        one.and(other).unwrap();
+        runner.drain(app::tasks::POOLS).await;
+        world.advance(Duration::from_mins(1));
+    }
+}
+
+async fn scheduled_job(world: &World, council: &Council, at: &str) -> String {
+    let uploaded = world
+        .upload(council.id, council.sms, "people.csv", people(3))
+        .await;
+    let id = uploaded.data()["id"].as_str().unwrap().to_owned();
+    let body = json!({"id": id, "scheduled_for": at});
+    let made = world.make_job(council.id, &body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    id
+}
+
+/// One night on which the clocks change: minute by minute from before the local day begins until it is over.
+async fn night(day: &str, from: &str, over: &str, hours: u32, forgotten_in: &str) {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    until(&world, from);
+    // In and around the local hour that is not there, or is there twice.
+    let jobs = [
+        scheduled_job(&world, &council, &format!("{day}T00:30:00")).await,
+        scheduled_job(&world, &council, &format!("{day}T01:00:00")).await,
+        scheduled_job(&world, &council, &format!("{day}T01:30:00")).await,
+    ];
+    let (diary, runner) = Diary::begin(&world);
+    let over: Timestamp = over.parse().unwrap();
+    live_through(&world, &runner, over.minus(Duration::from_mins(1))).await;
+    let yesterday = sent(&world, &council, &council.normal).await;
+    live_through(&world, &runner, over).await;
+    let today = sent(&world, &council, &council.normal).await;
+
+    // What happens by day happened once, and what happens often as often as the local day has minutes for.
+    let ran = diary.by_local_day();
+    let on = |kind: &str| ran.get(&(kind.to_owned(), day.to_owned())).copied();
+    for kind in DAILY {
+        assert_eq!(on(kind), Some(1), "{kind} on {day}");
+    }
+    for (kind, minutes) in OFTEN {
+        assert_eq!(on(kind), Some(hours * 60 / minutes), "{kind} on {day}");
+    }
+    for job in &jobs {
+        let status = world.job_status(council.id, job).await;
+        assert_eq!(count(&status, "sending"), 3, "{status}");
+        let minute = |of: &str| status[of].as_str().unwrap()[..16].to_owned();
+        assert_eq!(
+            minute("scheduled_for"),
+            minute("processing_started"),
+            "in the minute that it asked for"
+        );
+    }
+
+    // What was sent in the last minute of a local day and in the first of the next is forgotten a night apart.
+    until(&world, forgotten_in);
+    world.run_the_clock().await;
+    assert!(!is_there(&world, &council, &yesterday).await);
+    assert!(is_there(&world, &council, &today).await);
+    world.advance(Duration::from_hours(24));
+    world.run_the_clock().await;
+    assert!(!is_there(&world, &council, &today).await);
+    let handed_over = 3 * jobs.len() + 2;
+    assert_eq!(world.sms.taken().len(), handed_over, "nothing ran twice");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn when_summer_time_begins_the_local_day_has_what_belongs_to_it_once() {
+    // The 29th has 23 hours, and ends at 23:00 in UTC.
+    let (from, over) = ("2026-03-28T23:50:00Z", "2026-03-29T23:00:00Z");
+    night("2026-03-29", from, over, 23, "2026-04-06T03:00:00Z").await;
+}
+
+#[tokio::test]
+async fn when_summer_time_ends_the_local_day_has_what_belongs_to_it_once() {
+    // The 25th has 25 hours, and begins at 23:00 in UTC.
+    let (from, over) = ("2026-10-24T22:50:00Z", "2026-10-26T00:00:00Z");
+    night("2026-10-25", from, over, 25, "2026-11-02T03:00:00Z").await;
+}
+
+/// What a clock does that begins to run: it fires what was due while none ran.
+async fn start_the_clock(world: &World) {
+    let (stop, app) = (CancellationToken::new(), world.app.clone());
+    let clock = tokio::spawn({
+        let stop = stop.clone();
+        async move { app::schedule::run(&app, stop).await }
+    });
+    loop {
+        let view = app::queue_view::look(&world.app).await.unwrap();
+        if view.lanes.iter().any(|lane| lane.pool == "periodic-tasks") {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    clock.await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    // Over the night on which the clocks go forward.
+    until(&world, "2026-03-26T09:00:00Z");
+    let old = sent(&world, &council, &council.normal).await;
+    let old_job = world.job(council.id, council.sms, people(4)).await;
+    world.run_tasks().await;
+    until(&world, "2026-03-28T22:00:00Z");
+    let silent = sent(&world, &council, &council.normal).await;
+    let lost = world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
+    let lost = lost.json["id"].as_str().unwrap().to_owned();
+    assert_eq!(lose_tasks(&world, "send-email-tasks").await, 1);
+    let finished = world.job(council.id, council.sms, people(5)).await;
+    world.run_tasks().await;
+    let due = [
+        scheduled_job(&world, &council, "2026-03-29T01:30:00").await,
+        scheduled_job(&world, &council, "2026-04-02T09:00:00").await,
+    ];
+    let later = scheduled_job(&world, &council, "2026-04-04T22:00:00").await;
+    let stuck = world.job(council.id, council.sms, people(6)).await;
+    assert_eq!(lose_tasks(&world, "job-tasks").await, 1);
+
+    until(&world, "2026-04-04T21:30:20Z");
+    let (diary, runner) = Diary::begin(&world);
+    // Two clocks begin to run at once.
+    futures::future::join(start_the_clock(&world), start_the_clock(&world)).await;
+    runner.drain(app::tasks::POOLS).await;
+    for kind in DAILY.into_iter().chain(OFTEN.map(|(kind, _)| kind)) {
+        assert_eq!(diary.times(kind), 1, "{kind}");
+    }
+
+    // A week of retention is over for one of them, and three days without a report for the other two.
+    assert!(!is_there(&world, &council, &old).await);
+    assert_eq!(
+        world.status_of(&council, &silent).await,
+        NotificationStatus::TemporaryFailure.as_str()
+    );
+    assert_eq!(
+        world.status_of(&council, &lost).await,
+        NotificationStatus::TechnicalFailure.as_str()
+    );
+    for (job, rows) in [(&due[0], 3), (&due[1], 3), (&stuck, 6)] {
+        let status = world.job_status(council.id, job).await;
+        assert_eq!(
+            (&status["job_status"], count(&status, "sending")),
+            (&json!("finished"), rows),
+            "{status}"
+        );
+    }
+    let archived = world.job_status(council.id, &old_job).await;
+    assert_eq!(
+        (&archived["archived"], count(&archived, "temporary-failure")),
+        (&json!(true), 4),
+        "{archived}"
+    );
+    let whole = "finished all notifications created";
+    let was_counted = world.job_status(council.id, &finished).await;
+    assert_eq!(
+        (&was_counted["job_status"], &archived["job_status"]),
+        (&json!(whole), &json!(whole))
+    );
+    let waits = world.job_status(council.id, &later).await;
+    assert_eq!(waits["job_status"], "scheduled");
+    let handed_over = 1 + 4 + 1 + 5 + 3 + 3 + 6;
+    assert_eq!(world.sms.taken().len(), handed_over);
+
+    until(&world, "2026-04-04T22:00:00Z");
+    world.run_the_clock().await;
+    let ids: BTreeSet<JobId> = [&due[0], &due[1], &later]
+        .map(|id| id.parse().unwrap())
+        .into();
+    assert_eq!(ids.len(), 3);
+    assert_eq!(world.sms.taken().len(), handed_over + 3);
+    world.end().await;
+}

@@ -1,0 +1,261 @@
+//! What an operator does by hand: one row again, a look at what was given up, a job let go on at an awkward moment.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Allowance, Clock as _, JobId, JobOrigin, NotificationId};
+use queue::{DatabaseSource, Room, Task, TaskSource as _, Verdict, Work as _};
+use serde_json::{Value, json};
+use stories::{Answer, Council, World};
+
+use crate::{
+    auditors::lose_rows,
+    jobs::{count, interrupt_after, people},
+};
+
+async fn post(world: &World, path: &str) -> Answer {
+    world.ask_internally("POST", path, "").await
+}
+
+fn row_of(world: &World, council: &Council, job: &str, status: &Value, row: u32) -> NotificationId {
+    let _ = world;
+    let origin = JobOrigin {
+        job: job.parse::<JobId>().unwrap(),
+        service: council.id,
+        due: status["created_at"].as_str().unwrap().parse().unwrap(),
+    };
+    origin.row(row)
+}
+
+#[tokio::test]
+async fn one_row_of_a_job_is_done_again_with_the_id_it_had_and_never_twice() {
+    let world = World::new().await;
+    let (council, other) = (
+        world.service("Riverside Council").await,
+        world.service("Other").await,
+    );
+    let job = world.job(council.id, council.sms, people(1200)).await;
+    let redo = |service, row: &str| format!("/service/{service}/job/{job}/row/{row}");
+    let early = post(&world, &redo(council.id, "7")).await;
+    assert_eq!(early.status, 409, "its turn will come: {}", early.text);
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    let lost = row_of(&world, &council, &job, &status, 700);
+    lose_rows(&world, &[lost]).await;
+
+    let done = post(&world, &redo(council.id, "700")).await;
+    let expected = json!({"notification_id": lost, "row_number": 700, "was_missing": true});
+    assert_eq!((done.status.as_u16(), done.data()), (201, &expected));
+    let again = post(&world, &redo(council.id, "700")).await;
+    let expected = json!({"notification_id": lost, "row_number": 700, "was_missing": false});
+    assert_eq!((again.status.as_u16(), again.data()), (200, &expected));
+    world.run_tasks().await;
+    let of_it: Vec<_> = world.sms.taken();
+    let of_it = of_it.iter().filter(|sms| sms.id == lost.as_uuid()).count();
+    assert_eq!(
+        (world.sms.taken().len(), of_it),
+        (1201, 2),
+        "it alone was handed over again, for nobody knew that it had been"
+    );
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(count(&status, "sending"), 1200);
+
+    for (service, row, refusal) in [
+        (council.id, "1200", 404),
+        (council.id, "-1", 404),
+        (council.id, "x", 404),
+        (other.id, "700", 404),
+    ] {
+        let refused = post(&world, &redo(service, row)).await;
+        assert_eq!(refused.status, refusal, "row {row}: {}", refused.text);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_row_that_was_forgotten_in_time_is_not_done_again() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let path = format!("/service/{}/data-retention", council.id);
+    let short = json!({"notification_type": "sms", "days_of_retention": 3}).to_string();
+    assert_eq!(world.ask_internally("POST", &path, short).await.status, 201);
+    let job = world.job(council.id, council.sms, people(3)).await;
+    world.run_tasks().await;
+    let time: domain::Timestamp = "2026-03-06T03:00:00Z".parse().unwrap();
+    world.advance(time.since(world.clock.now()));
+    world.run_the_clock().await;
+    let redo = format!("/service/{}/job/{job}/row/1", council.id);
+    let again = post(&world, &redo).await;
+    assert_eq!(again.data()["was_missing"], false, "{}", again.text);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 3);
+    world.end().await;
+}
+
+/// A worker with the job's task in hand, which does as it is told and is obeyed when the story wants.
+async fn take(world: &World) -> (DatabaseSource, Task) {
+    let entropy = Arc::new(stories::SeededEntropy::new(5));
+    let source = DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
+    let taken = source
+        .take("job-tasks", 1, &Room::of(1), Duration::from_secs(30))
+        .await
+        .unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    (source, Task::new(taken[0].clone(), stop))
+}
+
+#[tokio::test]
+async fn a_job_that_goes_on_while_its_worker_lets_go_of_it_is_not_left_behind() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(10)).await;
+    let (source, task) = take(&world).await;
+    let change = |how: &str| format!("/service/{}/job/{job}/{how}", council.id);
+    assert_eq!(post(&world, &change("pause")).await.status, 200);
+    // The worker finds it paused; before it has ended its task, somebody lets the job go on.
+    assert_eq!(world.app.work(&task).await, Verdict::Done);
+    assert_eq!(post(&world, &change("resume")).await.status, 200);
+    source.finish(task.taken()).await.unwrap();
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 10)
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_goes_on_while_its_worker_gives_it_up_is_not_left_behind() {
+    let mut world = World::new().await;
+    world.expect_dead_letters();
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(10)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    let (path, away) = (world.files().join(&file), world.files().join("away"));
+    std::fs::rename(&path, &away).unwrap();
+    let (source, task) = take(&world).await;
+    let Verdict::GiveUp(why) = world.app.work(&task).await else {
+        panic!("a job without a file is given up")
+    };
+    std::fs::rename(&away, &path).unwrap();
+    let resume = format!("/service/{}/job/{job}/resume", council.id);
+    assert_eq!(post(&world, &resume).await.status, 200);
+    source.bury(task.taken(), &why).await.unwrap();
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 10)
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_looked_at_before_it_is_replayed() {
+    let mut world = World::new().await;
+    world.expect_dead_letters();
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(10)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    std::fs::remove_file(world.files().join(&file)).unwrap();
+    world.run_tasks().await;
+    let dead = world.ask_internally("GET", "/queue/dead", "").await;
+    let id = dead.data()[0]["id"].as_str().unwrap().to_owned();
+    let one = world
+        .ask_internally("GET", &format!("/queue/dead/{id}"), "")
+        .await;
+    assert_eq!(one.status, 200, "{}", one.text);
+    assert_eq!(one.data()["payload"], json!({"job": job}));
+    assert_eq!(one.data()["kind"], "process-job.v1");
+    assert!(one.data()["why"].as_str().unwrap().contains("no file"));
+    let none = "/queue/dead/99999999-0000-4000-8000-000000000001";
+    assert_eq!(world.ask_internally("GET", none, "").await.status, 404);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_whose_service_is_switched_off_in_the_middle_is_cancelled_and_gives_back_the_rest() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(2500)).await;
+    interrupt_after(&world, &council, &job, 1000).await;
+    spent_is(&world, &council, Allowance::Sms, 0).await;
+    let mut tx = world.app.store().write().await.unwrap();
+    let today = world.clock.now().utc_day();
+    store::counters::spend(&mut tx, council.id, Allowance::Sms, today, 2500, 1_000_000)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    app::services::suspend(&world.app, council.id)
+        .await
+        .unwrap();
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["rows_kept"]),
+        (&json!("cancelled"), &json!(1000))
+    );
+    assert_eq!(count(&status, "technical-failure"), 1000);
+    assert_eq!(world.sms.taken().len(), 0);
+    spent_is(&world, &council, Allowance::Sms, 1000).await;
+    world.end().await;
+}
+
+async fn spent_is(world: &World, council: &Council, allowance: Allowance, expected: i64) {
+    let today = world.clock.now().utc_day();
+    let mut session = world.app.read().await.unwrap();
+    let spent = store::counters::find_spent(&mut session, council.id, allowance, today)
+        .await
+        .unwrap();
+    assert_eq!(spent, expected, "{allowance}");
+}
+
+#[tokio::test]
+async fn rows_that_go_abroad_count_against_the_limit_of_what_goes_abroad() {
+    let world = World::new().await;
+    let mut new = app::services::NewService::named("Abroad");
+    new.permissions.insert(domain::Permission::InternationalSms);
+    let council = world.service_like(new).await;
+    let file = "phone number,name,day\n+1 202-555-0104,Ada,Friday\n07700900123,Bo,Friday\n\
+                +1 202-555-0105,Cy,Friday\n";
+    let job = world.job(council.id, council.sms, file).await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(count(&status, "sent"), 2, "{status}");
+    spent_is(&world, &council, Allowance::Sms, 3).await;
+    spent_is(&world, &council, Allowance::InternationalSms, 2).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn jobs_that_are_tests_or_reports_are_left_out_of_lists() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let mut ids = Vec::new();
+    for name in ["Test%20message", "people.csv", "Report"] {
+        let uploaded = world.upload(council.id, council.sms, name, people(1)).await;
+        let id = uploaded.data()["id"].as_str().unwrap().to_owned();
+        let made = world.make_job(council.id, &json!({"id": id})).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        ids.push(id);
+    }
+    world.run_tasks().await;
+    let path = format!("/service/{}/job", council.id);
+    let listed = world.ask_internally("GET", &path, "").await;
+    let listed: Vec<&str> = listed
+        .data()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(listed, [&ids[1]]);
+    for id in &ids {
+        assert_eq!(
+            world.job_status(council.id, id).await["job_status"],
+            "finished"
+        );
+    }
+    world.end().await;
+}

@@ -1,0 +1,163 @@
+//! Keeping messages while the database does not get on: they wait in bounded memory, past the bound the door says so at
+//! once, and whoever was told yes is kept.
+//!
+//! What stands still is the database's own: a lock that somebody else holds.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use stories::{Answer, Council, World};
+
+/// Somebody else's transaction, in the way of every message.
+enum Lock {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Lock {
+    async fn take(world: &World) -> Self {
+        let address = world.database_address();
+        if address.starts_with("sqlite") {
+            let mut connection = SqliteConnection::connect(&address).await.unwrap();
+            let begin = sqlx::query("BEGIN IMMEDIATE");
+            begin.execute(&mut connection).await.unwrap();
+            Self::Sqlite(connection)
+        } else {
+            let mut connection = PgConnection::connect(&address).await.unwrap();
+            for statement in ["BEGIN", "LOCK TABLE notifications IN ACCESS EXCLUSIVE MODE"] {
+                let query = sqlx::query(AssertSqlSafe(statement));
+                query.execute(&mut connection).await.unwrap();
+            }
+            Self::Postgres(connection)
+        }
+    }
+
+    async fn let_go(self) {
+        match self {
+            Self::Sqlite(mut connection) => {
+                let commit = sqlx::query("COMMIT");
+                commit.execute(&mut connection).await.unwrap();
+            }
+            Self::Postgres(mut connection) => {
+                let commit = sqlx::query("COMMIT");
+                commit.execute(&mut connection).await.unwrap();
+            }
+        }
+    }
+}
+
+/// Whoever is in a hurry fills the rate of one service with this many.
+const EACH: usize = 850;
+
+async fn councils(world: &World, count: usize) -> Vec<Council> {
+    let mut councils = Vec::new();
+    for number in 0..count {
+        councils.push(world.service(&format!("Council {number}")).await);
+    }
+    councils
+}
+
+fn is_told_to_come_back(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(
+        answer.message(),
+        "Too many messages wait to be stored, try again in a moment"
+    );
+}
+
+#[tokio::test]
+async fn past_the_bound_the_door_says_so_at_once_and_every_201_is_kept_and_handed_over_once() {
+    let world = World::new().await;
+    // What is taken for a commit, and what waits behind it: 4,096 and twice 512 at most.
+    let councils = councils(&world, 7).await;
+    let lock = Lock::take(&world).await;
+    let mut asked = FuturesUnordered::new();
+    for council in &councils {
+        for number in 0..EACH {
+            // Half of them of each channel.
+            let ask = async move |world: &World| {
+                if number % 2 == 0 {
+                    world
+                        .send_sms(council, &council.normal, "07700900123")
+                        .await
+                } else {
+                    world
+                        .send_email(council, &council.normal, "ada@example.com")
+                        .await
+                }
+            };
+            let world = &world;
+            asked.push(async move { ask(world).await });
+        }
+    }
+    // Nothing can be kept now, so what is answered is refused, and is so without waiting for anybody.
+    let mut refused = 0;
+    while refused < councils.len() * EACH - 4096 - 1024 {
+        is_told_to_come_back(&asked.next().await.unwrap());
+        refused += 1;
+    }
+    lock.let_go().await;
+    let mut kept = BTreeSet::new();
+    while let Some(answer) = asked.next().await {
+        if answer.status == 201 {
+            kept.insert(answer.json["id"].as_str().unwrap().to_owned());
+        } else {
+            is_told_to_come_back(&answer);
+        }
+    }
+    drop(asked);
+    assert!(
+        (4096..=4096 + 1024).contains(&kept.len()),
+        "{} were kept",
+        kept.len()
+    );
+
+    let after = world
+        .send_sms(&councils[0], &councils[0].test, "07700900123")
+        .await;
+    assert_eq!(after.status, 201, "then there is room again");
+    world.run_tasks().await;
+    let texts = world.sms.taken().into_iter().map(|sms| sms.id.to_string());
+    let mails = world
+        .email
+        .taken()
+        .into_iter()
+        .map(|mail| mail.id.to_string());
+    let reached: Vec<String> = texts.chain(mails).collect();
+    assert_eq!(reached.len(), kept.len(), "each once");
+    assert_eq!(reached.into_iter().collect::<BTreeSet<_>>(), kept);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn few_large_messages_fill_the_room_as_many_small_ones_do() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let lock = Lock::take(&world).await;
+    // Values are kept as they were given, those that nobody asked for too.
+    let body = json!({
+        "phone_number": "07700900123", "template_id": council.sms,
+        "personalisation": {"name": "Ada", "day": "Friday", "more": "x".repeat(2_200_000)},
+    });
+    let mut asked: FuturesUnordered<_> = (0..40)
+        .map(|_| world.post(&council.normal, "/v2/notifications/sms", &body))
+        .collect();
+    // Thirty of them are 64 MB.
+    for _ in 0..10 {
+        is_told_to_come_back(&asked.next().await.unwrap());
+    }
+    lock.let_go().await;
+    let mut kept = 0;
+    while let Some(answer) = asked.next().await {
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        kept += 1;
+    }
+    drop(asked);
+    assert_eq!(kept, 30);
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), kept);
+    world.end().await;
+}
