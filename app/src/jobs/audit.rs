@@ -197,7 +197,7 @@ async fn keep_missing(app: &App, task: &Task, id: JobId) -> Result<(), ProcessEr
         Press::new(app, &tenant, &job, &prepared),
         writing::lane(&prepared),
     );
-    let mut rows = Rows::open(app, &job, &sheet).await?;
+    let mut rows = Rows::open(app, &job, &sheet, prepared.placeholders()).await?;
     let (mut missing, rows_at_once) = (Vec::new(), app.settings.job_rows_at_once);
     while rows
         .next_piece(|number, row| {
