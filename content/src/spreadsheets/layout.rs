@@ -161,7 +161,7 @@ mod tests {
             let (all, row) = (layout.row(0, &record), few.row(0, &record));
             assert_eq!(row.recipient(), all.recipient());
             assert_eq!(row.client_reference(), all.client_reference());
-            let extra = |row: &Row<'_>| row.extra_cells().map(|cells| cells.count());
+            let extra = |row: &Row<'_>| row.extra_cells().map(Iterator::count);
             assert_eq!(extra(&row), extra(&all));
             let (all, row) = (all.personalisation(&used), row.personalisation(&used));
             assert!(row.iter().eq(all.iter()));
