@@ -1,6 +1,8 @@
 //! What kind of character this is (`templates.md` §1): the classes that templates know beside those of [`crate::text`].
 
-use unicode_general_category::{GeneralCategory, get_general_category};
+use unicode_general_category::GeneralCategory;
+
+use crate::unicode_15_1::general_category;
 
 /// A letter, any character with a numeric value, or `_`. Combining marks are none; `½` and `²` are.
 pub fn is_word(character: char) -> bool {
@@ -15,7 +17,7 @@ pub fn is_digit(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_digit();
     }
-    get_general_category(character) == GeneralCategory::DecimalNumber
+    general_category(character) == GeneralCategory::DecimalNumber
 }
 
 /// A letter of any script, with or without case.
@@ -24,7 +26,7 @@ pub fn is_letter(character: char) -> bool {
         LowercaseLetter, ModifierLetter, OtherLetter, TitlecaseLetter, UppercaseLetter,
     };
     matches!(
-        get_general_category(character),
+        general_category(character),
         UppercaseLetter | LowercaseLetter | TitlecaseLetter | ModifierLetter | OtherLetter
     )
 }
@@ -33,7 +35,7 @@ pub fn is_letter(character: char) -> bool {
 pub fn is_numeric(character: char) -> bool {
     use GeneralCategory::{DecimalNumber, LetterNumber, OtherNumber};
     matches!(
-        get_general_category(character),
+        general_category(character),
         DecimalNumber | LetterNumber | OtherNumber
     )
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::text;
+use crate::{text, unicode_15_1::lower_character};
 
 /// The canonical name of the country that letters are posted in.
 pub const UNITED_KINGDOM: &str = "United Kingdom";
@@ -65,7 +65,7 @@ fn country_key(name: &str) -> String {
             '&' | '+' => key.push_str("and"),
             ' ' | '_' | '-' | '\'' | '\u{2019}' | ',' | '.' | '(' | ')' => {}
             // Character by character: a final sigma is not told from another.
-            _ => key.extend(character.to_lowercase()),
+            _ => key.extend(lower_character(character)),
         }
     }
     let ascii = text::ascii(&key);

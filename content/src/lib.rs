@@ -22,3 +22,4 @@ pub mod spreadsheets;
 pub mod text;
 pub mod text_messages;
 pub mod typography;
+pub mod unicode_15_1;

@@ -4,11 +4,11 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
-use crate::text;
+use crate::{text, unicode_15_1::upper};
 
 /// The text without known spaces, in capitals.
 pub fn normalised(postcode: &str) -> String {
-    text::squash(postcode).to_uppercase()
+    upper(&text::squash(postcode))
 }
 
 /// Whether the text has the shape of a UK postcode.

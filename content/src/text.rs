@@ -6,6 +6,8 @@ use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 use serde::Deserialize;
 
+use crate::unicode_15_1::lower;
+
 /// Tab, the line ends below U+000E, and the space.
 pub fn is_plain_space(character: char) -> bool {
     matches!(character, '\u{9}'..='\u{D}' | ' ')
@@ -128,7 +130,9 @@ pub fn sms(text: &str) -> Cow<'_, str> {
 
 /// What a spreadsheet's column or a placeholder is called once case, spaces, `_` and `-` are looked past.
 pub fn column_key(name: &str) -> String {
-    without(name, |character| matches!(character, ' ' | '_' | '-')).to_lowercase()
+    lower(&without(name, |character| {
+        matches!(character, ' ' | '_' | '-')
+    }))
 }
 
 /// The length in UTF-16 code units.

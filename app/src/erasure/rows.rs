@@ -1,7 +1,10 @@
 //! A file of rows, read and written anew without one recipient. Rows keep their numbers: what is overwritten stays a row,
 //! with words in place of the recipient that no message can be sent to.
 
-use content::spreadsheets::{Layout, Record, Records};
+use content::{
+    placeholders::NameSet,
+    spreadsheets::{Layout, Record, Records},
+};
 use files::Key;
 use uuid::Uuid;
 
@@ -143,12 +146,13 @@ impl Reader<()> {
         >,
         OpenError,
     > {
-        let layout = serde_json::from_str(&file.layout).map_err(|_| OpenError::Damaged)?;
+        let layout: Layout = serde_json::from_str(&file.layout).map_err(|_| OpenError::Damaged)?;
         let source = app.files.read(&file.key).await?;
         Ok(Reader {
             file: Opener::new(source, app.store.vault().clone(), file.owner),
             records: Records::new(),
-            layout,
+            // Nothing else is asked of a row than whose it is.
+            layout: layout.only_for(&NameSet::new()),
             ended: false,
         })
     }

@@ -256,7 +256,7 @@ pub(super) async fn keep_rows(
         Press::new(app, &tenant, job, &prepared),
         writing::lane(&prepared),
     );
-    let mut rows = Rows::open(app, job, &sheet).await?;
+    let mut rows = Rows::open(app, job, &sheet, prepared.placeholders()).await?;
     let (mut missing, rows_at_once) = (Vec::new(), app.settings.job_rows_at_once);
     let mut put_back = 0;
     while rows

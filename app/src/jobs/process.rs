@@ -259,7 +259,7 @@ async fn keep_rows(
     let prepared = found.ok_or_else(|| ProcessError::Broken("its template is gone".to_owned()))?;
     let press = Press::new(app, tenant, job, &prepared);
 
-    let mut rows = Rows::open(app, job, sheet).await?;
+    let mut rows = Rows::open(app, job, sheet, prepared.placeholders()).await?;
     let started = app.clock.now();
     let mut writing = Writing::new(app, task, job, lane(&prepared));
     let rows_at_once = app.settings.job_rows_at_once;

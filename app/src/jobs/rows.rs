@@ -1,7 +1,10 @@
 //! The rows of a job's file, as it streams from the storage.
 
 use bytes::Bytes;
-use content::spreadsheets::{Layout, Records, Row};
+use content::{
+    placeholders::NameSet,
+    spreadsheets::{Layout, Records, Row},
+};
 use futures::Stream;
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 
@@ -23,16 +26,18 @@ pub(super) struct Rows<S> {
 }
 
 impl Rows<()> {
-    /// Opens the file of a job, to be read from its start.
+    /// Opens the file of a job, to be read from its start. Of the rows there is what fills these placeholders, the
+    /// recipient and the reference, and no other column.
     pub(super) async fn open(
         app: &App,
         job: &Job,
         sheet: &Spreadsheet,
+        placeholders: &NameSet,
     ) -> Result<
         Rows<impl Stream<Item = Result<Bytes, files::Error>> + Send + Unpin + use<>>,
         ProcessError,
     > {
-        let layout = serde_json::from_str(&sheet.layout).map_err(|error| {
+        let layout: Layout = serde_json::from_str(&sheet.layout).map_err(|error| {
             ProcessError::Broken(format!("what its check learnt does not read: {error}"))
         })?;
         let key = spreadsheets::key(job.service_id, job.id);
@@ -40,7 +45,7 @@ impl Rows<()> {
         Ok(Rows {
             file: Opener::new(file, app.store.vault().clone(), job.id.as_uuid()),
             records: Records::new(),
-            layout,
+            layout: layout.only_for(placeholders),
             header_seen: false,
             count: 0,
             ended: false,

@@ -9,7 +9,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::text;
+use crate::{text, unicode_15_1::lower};
 
 /// The most characters that an address may have.
 const MOST_CHARACTERS: usize = 320;
@@ -31,7 +31,7 @@ pub struct NotAnEmailAddress;
 
 /// The address in lower case and tidied, where nothing is checked.
 pub fn formatted_only(address: &str) -> String {
-    text::tidy(&address.to_lowercase()).into_owned()
+    text::tidy(&lower(address)).into_owned()
 }
 
 impl EmailAddress {
@@ -73,7 +73,7 @@ impl EmailAddress {
 
     /// The address in lower case, as addresses are compared.
     pub fn normalised(&self) -> String {
-        self.validated.to_lowercase()
+        lower(&self.validated)
     }
 
     /// What stands before the `@`, in ASCII.

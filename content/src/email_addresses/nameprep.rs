@@ -6,6 +6,7 @@
 use stringprep::tables;
 
 use super::unicode_3_2;
+use crate::unicode_15_1::lower_character;
 
 /// The label folded and normalised; nothing if it has what labels must not have.
 pub(super) fn nameprep(label: &str) -> Option<String> {
@@ -21,7 +22,7 @@ pub(super) fn nameprep(label: &str) -> Option<String> {
 /// A character by table B.2. Letters that came to have a lower case since then take the way through that.
 fn folded(character: char) -> impl Iterator<Item = char> {
     tables::case_fold_for_nfkc(character)
-        .flat_map(char::to_lowercase)
+        .flat_map(lower_character)
         .flat_map(tables::case_fold_for_nfkc)
 }
 

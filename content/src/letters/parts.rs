@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::Language;
+use crate::unicode_15_1::lower;
 
 const ENGLISH_MONTHS: [&str; 12] = [
     "January",
@@ -47,7 +48,7 @@ pub fn long_date(day: Date, language: Language) -> String {
 
 /// The kind of a logo, by the last three characters of its file's name; none without a file.
 pub fn logo_class(file_name: &str) -> Option<String> {
-    let name = file_name.to_lowercase();
+    let name = lower(file_name);
     let start = name
         .char_indices()
         .nth_back(2)

@@ -3,11 +3,15 @@
 //! A document can ask again and again whether some part of it is a key, and the parts can be long. So each beginning of a
 //! text gets a hash once, from which that of any part follows; only a part whose hash is that of a key is compared.
 
-use crate::{characters::is_word, text::is_any_space};
+use crate::{
+    characters::is_word,
+    text::is_any_space,
+    unicode_15_1::{lower, lower_character},
+};
 
 /// A key as it is compared: in lower case, escaped, whitespace made even (§7.5).
 pub(super) fn normalised(key: &str) -> String {
-    let lower = key.to_lowercase();
+    let lower = lower(key);
     let mut normalised = String::with_capacity(lower.len());
     for piece in KeyPieces::of(&lower) {
         normalised.push_str(piece.as_str(&mut [0; 4]));
@@ -190,7 +194,7 @@ impl<'text> KeyHashes<'text> {
             self.push(if stays { "&" } else { "&amp;" });
             return;
         }
-        for lower in character.to_lowercase() {
+        for lower in lower_character(character) {
             for piece in KeyPieces::of(lower.encode_utf8(&mut [0; 4])) {
                 self.push(piece.as_str(&mut [0; 4]));
             }

@@ -4,7 +4,9 @@
 use std::fmt::Write;
 
 use serde_json::{Number, Value};
-use unicode_general_category::{GeneralCategory, get_general_category};
+use unicode_general_category::GeneralCategory;
+
+use crate::unicode_15_1::general_category;
 
 /// A value as Python shows it: texts quoted and escaped, `None`, `True`, fractions always with point or exponent,
 /// `[a, b]` and `{'k': 1}` recursively and in the order given.
@@ -111,7 +113,7 @@ fn is_printable(character: char) -> bool {
         return matches!(character, ' '..='~');
     }
     !matches!(
-        get_general_category(character),
+        general_category(character),
         Control
             | Format
             | LineSeparator

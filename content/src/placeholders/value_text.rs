@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Lists, python_repr, python_repr::number_text};
-use crate::text::tidy;
+use crate::{text::tidy, unicode_15_1::lower};
 
 /// The words that show a conditional placeholder's text.
 const TRUE_WORDS: [&str; 7] = ["yes", "y", "true", "t", "1", "include", "show"];
@@ -52,7 +52,7 @@ fn sentence(items: &[String]) -> String {
 /// Whether a value as text shows a conditional placeholder's text. Case does not matter; nothing is trimmed.
 pub(super) fn is_true_word(text: &str) -> bool {
     // The longest word has seven characters, and lower-casing can turn one of up to three bytes into one of one.
-    text.len() <= 3 * 7 && TRUE_WORDS.contains(&text.to_lowercase().as_str())
+    text.len() <= 3 * 7 && TRUE_WORDS.contains(&lower(text).as_str())
 }
 
 /// Whether a bare value counts as true. Lists and objects never do: they have no such word for a notation.

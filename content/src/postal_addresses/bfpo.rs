@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use unicode_general_category::{GeneralCategory, get_general_category};
+use crate::characters::is_digit;
 
 /// The number in a line such as `BFPO 12`. Displayed, it is in plain decimal without leading zeros.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,20 +52,16 @@ fn plain_digit(character: char) -> Option<char> {
     if character.is_ascii() {
         return character.is_ascii_digit().then_some(character);
     }
-    if !is_decimal_digit(character) {
+    if !is_digit(character) {
         return None;
     }
     // Unicode lays down the digits of a script in order, ten by ten, so their place in an unbroken run tells.
     let before = (0..u32::from(character))
         .rev()
         .map_while(char::from_u32)
-        .take_while(|&earlier| is_decimal_digit(earlier))
+        .take_while(|&earlier| is_digit(earlier))
         .count();
     char::from_digit(u32::try_from(before % 10).ok()?, 10)
-}
-
-fn is_decimal_digit(character: char) -> bool {
-    get_general_category(character) == GeneralCategory::DecimalNumber
 }
 
 #[cfg(test)]

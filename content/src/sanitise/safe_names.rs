@@ -1,11 +1,12 @@
 //! Names that are safe in addresses and identifiers (`templates.md` §11.2).
 
-use unicode_general_category::{GeneralCategory, get_general_category};
+use unicode_general_category::GeneralCategory;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     characters::{is_letter, is_numeric},
     text::is_any_space,
+    unicode_15_1::{general_category, is_assigned, lower_character},
 };
 
 /// A name as the local part of an email address: `Ünï Ço_de` becomes `uni.code`.
@@ -21,8 +22,13 @@ pub fn safe_id(name: &str) -> String {
 /// Letters without their marks and numbers, in lower case, with a separator for whitespace.
 fn safe(name: &str, separator: char) -> String {
     let is_mark =
-        |character: &char| get_general_category(*character) == GeneralCategory::NonspacingMark;
-    let bare: String = name.nfd().filter(|character| !is_mark(character)).collect();
+        |character: &char| general_category(*character) == GeneralCategory::NonspacingMark;
+    let bare: String = name
+        .chars()
+        .map(known_or_replaced)
+        .nfd()
+        .filter(|character| !is_mark(character))
+        .collect();
     let mut safe = String::with_capacity(bare.len());
     let mut words = bare.split(is_any_space).filter(|word| !word.is_empty());
     if let Some(first) = words.next() {
@@ -35,12 +41,21 @@ fn safe(name: &str, separator: char) -> String {
     safe.trim_matches('.').to_owned()
 }
 
+/// What came after Unicode 15.1 is no letter, and is made of none.
+fn known_or_replaced(character: char) -> char {
+    if is_assigned(character) {
+        character
+    } else {
+        char::REPLACEMENT_CHARACTER
+    }
+}
+
 fn push_safe(out: &mut String, word: &str, separator: char) {
     for character in word.chars() {
         if character == separator {
             push_unless_second_stop(out, character);
         } else if is_letter(character) || is_numeric(character) {
-            out.extend(character.to_lowercase());
+            out.extend(lower_character(character));
         }
     }
 }

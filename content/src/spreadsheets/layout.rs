@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, Record, Row, columns::Columns, header::Header};
+use super::{Channel, Record, Row, columns::Columns, header::Header, row::REFERENCE_KEY};
+use crate::placeholders::NameSet;
 
 /// What the second pass over a file must know of the first. It is small, and can be stored between the two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,22 @@ impl Layout {
         )
     }
 
+    /// The same for one who asks a row for no more than its recipient, its reference and what fills these placeholders.
+    /// It touches no other column: a file can have as many of them as rows, and each row has a value in each.
+    #[must_use]
+    pub fn only_for(self, placeholders: &NameSet) -> Self {
+        let channel = self.stored.channel;
+        let is_wanted = |key: &str| {
+            key == REFERENCE_KEY
+                || channel.recipient_keys().contains(&key)
+                || placeholders.contains_key(key)
+        };
+        Self {
+            columns: Columns::new(&self.stored.headers.clone().into(), channel, is_wanted),
+            ..self
+        }
+    }
+
     /// The number that a spreadsheet program shows beside the row with this index. Data begins in the second.
     pub fn spreadsheet_row_number(&self, index: usize) -> usize {
         index + self.stored.lines_before_header + 2
@@ -96,7 +113,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::placeholders::NameSet;
 
     #[test]
     fn a_layout_that_was_stored_makes_the_same_rows() {
@@ -125,5 +141,30 @@ mod tests {
             json!([["phonenumber", "07900 900123"], ["name", ["Ada", null]]])
         );
         assert_eq!((row.index(), again.spreadsheet_row_number(7)), (7, 9));
+    }
+
+    #[test]
+    fn who_asks_for_little_is_told_the_same() {
+        let header: Vec<String> = ["x", "Phone Number", "name", "reference", "NAME", "name", ""]
+            .map(str::to_owned)
+            .to_vec();
+        let layout = Layout::new(Channel::Sms, &header.into(), 6, 1, 0);
+        let used: NameSet = ["Name"].iter().collect();
+        let few = layout.clone().only_for(&used);
+        assert_eq!(few.columns().slots().len(), 3);
+        for cells in [
+            &["1", "07900 900123", "Ada", "R1", "", "Bo", "c", "d"][..],
+            &["1", "07900 900123"],
+            &[],
+        ] {
+            let record: Record = cells.iter().copied().collect();
+            let (all, row) = (layout.row(0, &record), few.row(0, &record));
+            assert_eq!(row.recipient(), all.recipient());
+            assert_eq!(row.client_reference(), all.client_reference());
+            let extra = |row: &Row<'_>| row.extra_cells().map(Iterator::count);
+            assert_eq!(extra(&row), extra(&all));
+            let (all, row) = (all.personalisation(&used), row.personalisation(&used));
+            assert!(row.iter().eq(all.iter()));
+        }
     }
 }

@@ -16,6 +16,9 @@ use crate::{
 /// Under this key templates can reach the cells past the header. An accident of old, and used.
 const EXTRA_CELLS_KEY: &str = "none";
 
+/// The column with the service's own reference for a message.
+pub(super) const REFERENCE_KEY: &str = "reference";
+
 /// What a row has under one key. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CellValue<'row> {
@@ -153,7 +156,7 @@ impl<'row> Row<'row> {
 
     /// The service's own reference for the message: the column `reference`, where it has one cell with something in it.
     pub fn client_reference(&self) -> Option<&str> {
-        self.value("reference").and_then(CellValue::text)
+        self.value(REFERENCE_KEY).and_then(CellValue::text)
     }
 
     /// The cells past the header, as they are in the file. Nothing if the row has none, or only such as no row fills.

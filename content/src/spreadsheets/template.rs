@@ -8,7 +8,7 @@ use super::{Channel, row::CellValue, row::Row};
 use crate::{
     markdown::find_too_large_qr_code,
     placeholders::{Field, NameSet, Text, Values, effective_for_html},
-    text::is_any_space,
+    text::{is_any_space, sms},
     text_messages::{self, TextMessageTemplate},
 };
 
@@ -163,15 +163,16 @@ impl TextMessage {
             .iter()
             .map(|name| (name, Value::from("")))
             .collect();
+        let is_blank = !text
+            .fill_plain(&blanks)
+            .bytes()
+            .any(|byte| byte.is_ascii_alphanumeric());
         Self {
             template: TextMessageTemplate::parse(content),
             prefix: prefix.map(str::to_owned),
             source_bytes: content.len(),
             openings: content.matches("((").count(),
-            says_something: text
-                .fill_plain(&blanks)
-                .bytes()
-                .any(|byte| byte.is_ascii_alphanumeric()),
+            says_something: !is_blank && is_shown_whole(prefix),
         }
     }
 
@@ -209,6 +210,15 @@ impl TextMessage {
     }
 }
 
+/// Whether a message's length is less by no more than what is shown of its prefix. One that is written with spaces too
+/// many counts with them all, and what it takes away may be more than a short message has.
+fn is_shown_whole(prefix: Option<&str>) -> bool {
+    prefix.is_none_or(|prefix| {
+        let nothing_else = TextMessageTemplate::parse("").fill(&Values::new(), Some(prefix));
+        nothing_else.text().strip_suffix(':') == Some(&*sms(prefix)) || prefix.is_empty()
+    })
+}
+
 /// The longest of what stands between the items of a list.
 const AND: &str = " and ";
 
@@ -221,5 +231,29 @@ fn most_bytes(value: &CellValue<'_>) -> usize {
             .flatten()
             .map(|cell| cell.len() + AND.len())
             .sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spreadsheets::{Settings, Sheet, Verdict};
+
+    #[test]
+    fn the_spaces_round_a_prefix_count_against_a_short_message() {
+        let empty = |prefix| {
+            let settings = Settings::new(Template::text_message("Hi", Some(prefix)));
+            let sheet = Sheet::read(b"phone number\n07900900123", &settings);
+            sheet
+                .expect("a sheet")
+                .rows_with(Verdict::message_empty)
+                .len()
+        };
+        assert_eq!(empty(" S "), 1);
+        assert_eq!(empty("S  T"), 0);
+        assert_eq!(empty("S   T"), 1);
+        for tidy in ["", "S", "S T", "S\u{a0}\u{200b}…€"] {
+            assert_eq!(empty(tidy), 0, "{tidy:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Each line of a file is a case with its whole answer. A file's check returns the answer that we give, shaped as the
 //! file's `expect`; the runner compares the two as JSON, whole. It prints `NAME passed/total` for each file and its
 //! first ten differences, names the files that nobody runs, and fails on any difference. What needs a whole platform
-//! is run by the stories (`stories/tests/stories/contract`).
+//! is run by the stories (`stories/tests/stories/contract` and `receipts.rs`).
 
 #![expect(clippy::print_stdout, reason = "the runner's answer is what it prints")]
 
@@ -38,7 +38,7 @@ const CHECKS: &[(&str, Answer)] = &[
 ];
 
 /// The files that the stories run.
-const RUN_BY_THE_STORIES: &[&str] = &["api_contract"];
+const RUN_BY_THE_STORIES: &[&str] = &["api_contract", "provider_receipts"];
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {

@@ -235,13 +235,13 @@ fn answer_timings(input: &Value, expect: &Value) -> Result<Value, String> {
             let london = to_london(moment(input, "utc")?);
             let mut answer = json!({ "london_aware": with_offset(&london) });
             if expect.get("london_naive").is_some() {
-                answer["london_naive"] = london.datetime().to_string().into();
+                answer["london_naive"] = without_offset(&london).into();
             }
             answer
         }
         "london_to_utc" => {
             let shown = text(input, "london").parse().map_err(|_| "no time")?;
-            json!({ "utc": TimeZone::UTC.to_datetime(from_london(shown)).to_string() })
+            json!({ "utc": without_offset(&from_london(shown).to_zoned_datetime(TimeZone::UTC)) })
         }
         "set_hour" => {
             let hour = input["hour"]
@@ -312,11 +312,15 @@ fn postage(input: &Value) -> Result<Postage, String> {
 }
 
 fn with_offset(time: &ZonedDateTime) -> String {
-    // Fractions have six digits in the files.
+    without_offset(time) + &time.strftime("%:z").to_string()
+}
+
+/// Fractions of a second have six digits in the files, or there is none.
+fn without_offset(time: &ZonedDateTime) -> String {
     let format = if time.subsec_nanosecond() == 0 {
-        "%Y-%m-%dT%H:%M:%S%:z"
+        "%Y-%m-%dT%H:%M:%S"
     } else {
-        "%Y-%m-%dT%H:%M:%S%.6f%:z"
+        "%Y-%m-%dT%H:%M:%S%.6f"
     };
     time.strftime(format).to_string()
 }

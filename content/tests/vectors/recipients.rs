@@ -115,9 +115,10 @@ pub(crate) fn postal_address(input: &Value, expect: &Value) -> Value {
         PostalAddress::text_of_personalisation,
     );
     let address = PostalAddress::from_text(&raw, flag(input, "allow_international_letters"));
-    let bfpo_number = address
+    // Written out, a number may be longer than those that JSON is read into.
+    let bfpo_number: Option<Value> = address
         .bfpo_number()
-        .map(|number| number.to_string().parse::<u64>().expect("a small number"));
+        .map(|number| serde_json::from_str(&number.to_string()).expect("a number"));
     json!({
         "raw_address": raw,
         "normalised": address.normalised(),

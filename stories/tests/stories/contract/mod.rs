@@ -68,15 +68,24 @@ struct Then {
     expect: Expected,
 }
 
-fn vectors() -> PathBuf {
-    std::env::var_os("PILLARBOX_VECTORS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors")),
-        PathBuf::from,
-    )
+/// The vectors in this repository.
+const COPY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors");
+
+/// A vector file: that of the directory named by `PILLARBOX_VECTORS`, which need not have it, or the copy here.
+pub(crate) fn vector_file(name: &str) -> Option<PathBuf> {
+    let Some(directory) = std::env::var_os("PILLARBOX_VECTORS") else {
+        return Some(PathBuf::from(COPY).join(name));
+    };
+    let path = PathBuf::from(directory).join(name);
+    path.exists().then_some(path)
 }
 
+#[expect(clippy::print_stdout, reason = "`make vectors` shows what this prints")]
 fn cases() -> Vec<Case> {
-    let path = vectors().join("api_contract.jsonl");
+    let Some(path) = vector_file("api_contract.jsonl") else {
+        println!("api_contract is not among these vectors");
+        return Vec::new();
+    };
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -91,6 +100,9 @@ const SHOWN: usize = 10;
 /// Asks all these cases of one platform, in this order; prints how many are kept, and fails if one is not as it should be.
 #[expect(clippy::print_stdout, reason = "`make vectors` shows what this prints")]
 async fn run(cases: Vec<Case>, order: &str) {
+    if cases.is_empty() {
+        return;
+    }
     let fixtures = fixtures();
     let shared = Platform::new(&fixtures).await;
     let (total, mut wrong) = (cases.len(), Vec::new());
@@ -120,9 +132,11 @@ async fn run(cases: Vec<Case>, order: &str) {
     shared.end().await;
 }
 
-/// The fixtures lie beside the cases.
+/// The fixtures lie beside the cases, or are those here.
 fn fixtures() -> Fixtures {
-    Fixtures::read(&vectors().join("api_contract_fixtures.json")).unwrap()
+    const NAME: &str = "api_contract_fixtures.json";
+    let path = vector_file(NAME).unwrap_or_else(|| PathBuf::from(COPY).join(NAME));
+    Fixtures::read(&path).unwrap()
 }
 
 #[tokio::test]
