@@ -74,6 +74,14 @@ impl Prepared {
         }
     }
 
+    /// Those of them without which nothing is sent: a letter goes without what only its Welsh texts want (public-api §6).
+    pub(crate) fn missing_to_send(&self, values: &Values) -> Vec<String> {
+        match &self.text {
+            Text::Letter(text) => text.missing_outside_welsh(values),
+            Text::Sms(_) | Text::Email(_) => self.missing(values),
+        }
+    }
+
     /// The body as answers show it (public-api §13): a text as it is sent but without the service's name; of e-mails and
     /// letters the source with its values.
     pub fn body(&self, values: &Values) -> String {

@@ -67,7 +67,7 @@ pub(crate) async fn create_job(
     let create: Create = read(body).await?;
     let new = NewJob {
         service: id(&service)?,
-        id: create.id.ok_or_else(|| missing("id"))?,
+        id: create.id,
         created_by: create.created_by,
         scheduled_for: create.scheduled_for,
         contact_list_id: create.contact_list_id,
@@ -82,6 +82,7 @@ pub(crate) async fn create_job(
 /// The texts of workers §4.4, trailing spaces included.
 fn refusal(error: CreateError) -> Problem {
     let (status, message) = match error {
+        CreateError::NoId => return missing("id"),
         CreateError::ServiceInactive => (
             StatusCode::FORBIDDEN,
             json!("Create job is not allowed: service is inactive "),

@@ -253,7 +253,7 @@ pub(super) async fn keep_rows(
     let prepared = prepared.ok_or_else(|| broken("its template is gone"))?;
 
     let (press, lane) = (
-        Press::new(app, &tenant, job, &prepared),
+        Press::new(app, &tenant, job, &sheet, &prepared),
         writing::lane(&prepared),
     );
     let mut rows = Rows::open(app, job, &sheet, prepared.placeholders()).await?;

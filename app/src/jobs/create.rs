@@ -20,8 +20,9 @@ const FURTHEST: Duration = Duration::from_hours(7 * 24);
 pub struct NewJob {
     /// Whose.
     pub service: ServiceId,
-    /// The id of the uploaded spreadsheet; becomes the job's.
-    pub id: JobId,
+    /// The id of the uploaded spreadsheet; becomes the job's. Without one there is no job: it is asked for after the
+    /// service was looked at (workers §4.4).
+    pub id: Option<JobId>,
     /// Who asks.
     pub created_by: Option<UserId>,
     /// When it is to start, if not now.
@@ -36,6 +37,9 @@ pub enum CreateError {
     /// The service is inactive.
     #[error("the service is inactive")]
     ServiceInactive,
+    /// No id was given.
+    #[error("the id of a spreadsheet is needed")]
+    NoId,
     /// There is no such service or spreadsheet.
     #[error("there is no such {0}")]
     NoSuch(&'static str),
@@ -98,7 +102,8 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
     if !tenant.service.active {
         return Err(CreateError::ServiceInactive);
     }
-    let sheet = store::spreadsheets::find(&mut app.read().await?, new.service, new.id)
+    let id = new.id.ok_or(CreateError::NoId)?;
+    let sheet = store::spreadsheets::find(&mut app.read().await?, new.service, id)
         .await?
         .ok_or(CreateError::NoSuch("spreadsheet"))?;
     let found = templates::find(app, new.service, sheet.template_id).await?;
@@ -119,7 +124,7 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
     check_time(new.scheduled_for, now)?;
 
     let job = Job {
-        id: new.id,
+        id,
         service_id: new.service,
         template_id: sheet.template_id,
         template_version: prepared.template.version,

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use store::{
     jobs::Job,
     notifications::{Contents, NewNotification, Sealed},
+    spreadsheets::Spreadsheet,
 };
 use tracing::warn;
 
@@ -44,6 +45,8 @@ pub(super) struct Press<'a> {
     prepared: &'a Prepared,
     placeholders: NameSet,
     sender: Option<String>,
+    /// Its template was written anew after its file was checked.
+    template_is_newer: bool,
     now: Timestamp,
 }
 
@@ -64,8 +67,10 @@ impl<'a> Press<'a> {
         app: &'a App,
         tenant: &'a Tenant,
         job: &'a Job,
+        sheet: &Spreadsheet,
         prepared: &'a Prepared,
     ) -> Self {
+        let written = prepared.template.updated_at;
         let placeholders = prepared.placeholders().clone();
         let sender = sender(tenant, job, prepared);
         Self {
@@ -75,6 +80,7 @@ impl<'a> Press<'a> {
             prepared,
             placeholders,
             sender,
+            template_is_newer: written.is_some_and(|written| written > sheet.created_at),
             now: app.clock.now(),
         }
     }
@@ -89,6 +95,9 @@ impl<'a> Press<'a> {
         };
         if addressed.problem.is_none() {
             addressed.problem = self.out_of_reach(channel, recipient);
+        }
+        if addressed.problem.is_none() && self.template_is_newer {
+            addressed.problem = self.unfilled(row);
         }
         let is_to_be_sent = addressed.problem.is_none();
         let status = self.status(channel, is_to_be_sent);
@@ -155,6 +164,13 @@ impl<'a> Press<'a> {
             Channel::Sms | Channel::Email => (!self.tenant.reachable.allows(recipient))
                 .then(|| format!("not on the team or guest list, and {why}")),
         }
+    }
+
+    /// What the template wants and the row does not have: of a template as it was when the file was checked, nothing.
+    fn unfilled(&self, row: &Row<'_>) -> Option<String> {
+        let values = row.personalisation(&self.placeholders);
+        let missing = self.prepared.missing_to_send(&values);
+        (!missing.is_empty()).then(|| format!("Missing personalisation: {}", missing.join(", ")))
     }
 
     /// The columns that the template uses (workers §4.7); of a letter also those of its address, which is printed from

@@ -537,3 +537,46 @@ async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
     );
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_seen() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let file =
+        "phone number,name,day,colour\n07700900123,Ada,Friday,green\n07700900124,Bo,Monday,\n";
+    let uploaded = world
+        .upload(council.id, council.sms, "people.csv", file)
+        .await;
+    world.clock.advance(Duration::from_mins(1));
+    let new = app::templates::NewTemplate {
+        template_type: domain::Channel::Sms,
+        name: "Changed".into(),
+        subject: None,
+        content: "Put out the ((colour)) bin, ((name))".into(),
+        lane: None,
+        created_by: None,
+    };
+    app::templates::update(&world.app, council.id, council.sms, new)
+        .await
+        .unwrap();
+    let id = uploaded.data()["id"].as_str().unwrap();
+    let made = world.make_job(council.id, &json!({"id": id})).await;
+    assert_eq!(made.status, 201, "{}", made.json);
+    world.run_tasks().await;
+
+    let texts: Vec<String> = world
+        .sms
+        .taken()
+        .iter()
+        .map(|sms| sms.content.clone())
+        .collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(
+        texts[0].ends_with("Put out the green bin, Ada"),
+        "{texts:?}"
+    );
+    let job = world.job_status(council.id, id).await;
+    assert_eq!(count(&job, "validation-failed"), 1, "{job}");
+    assert_eq!(count(&job, "sending"), 1, "{job}");
+    world.end().await;
+}

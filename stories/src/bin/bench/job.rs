@@ -188,7 +188,7 @@ pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Tim
         app,
         NewJob {
             service,
-            id,
+            id: Some(id),
             created_by: None,
             scheduled_for: None,
             contact_list_id: None,
