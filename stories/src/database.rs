@@ -29,20 +29,18 @@ impl Database {
         }
     }
 
-    /// An embedded one that holds what this file holds. In memory where the machine has a place for that.
-    pub(crate) fn copy_of(migrated: &std::path::Path) -> Self {
+    /// An embedded one, in memory where the machine has a place for that.
+    pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let directory = if memory.is_dir() {
             tempfile::tempdir_in(memory)
         } else {
             tempfile::tempdir()
         };
-        let database = Self {
+        Self {
             directory: directory.expect("a directory can be made"),
             postgres: None,
-        };
-        std::fs::copy(migrated, database.file()).expect("a file can be copied");
-        database
+        }
     }
 
     pub(crate) fn address(&self) -> String {

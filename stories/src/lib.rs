@@ -6,6 +6,7 @@
 
 mod database;
 mod file_outside;
+mod ground;
 mod outside;
 mod providers;
 mod recipient;
@@ -13,6 +14,7 @@ mod service;
 mod world;
 
 pub use file_outside::FakeFileService;
+pub use ground::Ground;
 pub use outside::{ManualClock, SeededEntropy};
 pub use providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, Mood};
 pub use recipient::{Page, Recipient};

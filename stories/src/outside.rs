@@ -42,6 +42,11 @@ impl SeededEntropy {
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new(StdRng::seed_from_u64(seed)))
     }
+
+    /// From now on it is the sequence that this seed gives.
+    pub fn begin_again(&self, seed: u64) {
+        *self.0.lock().expect("nobody panics holding it") = StdRng::seed_from_u64(seed);
+    }
 }
 
 impl Entropy for SeededEntropy {

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     database::Database,
+    ground::Ground,
     outside::{ManualClock, SeededEntropy},
     providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms},
 };
@@ -49,7 +50,8 @@ pub struct World {
     pub scanner: Arc<FakeScanner>,
     door: Door,
     runner: Runner,
-    database: Database,
+    database: Arc<Database>,
+    kept: Files,
     expects_dead_letters: bool,
 }
 
@@ -103,7 +105,7 @@ impl World {
         let entropy = Arc::new(SeededEntropy::new(rand::rng().random_seed()));
         let mut random = [0; 16];
         entropy.fill(&mut random);
-        let database = Database::fresh(uuid::Uuid::from_bytes(random)).await;
+        let database = Arc::new(Database::fresh(uuid::Uuid::from_bytes(random)).await);
         let keyring = database.directory().join("keyring");
         std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
             .expect("a key file can be written");
@@ -111,23 +113,28 @@ impl World {
         Self::over(database, entropy, change, clock).await
     }
 
-    /// A world in which everything that is drawn comes from a seed, over a copy of an embedded database that was migrated
-    /// before, and in which jobs keep few rows at a time: for simulations, which need very many worlds.
-    pub async fn seeded(seed: u64, migrated: &std::path::Path) -> Self {
-        let entropy = Arc::new(SeededEntropy::new(seed));
-        let database = Database::copy_of(migrated);
-        let keyring = database.directory().join("keyring");
-        std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
-            .expect("a key file can be written");
-        let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
+    /// A world in which everything that is drawn comes from a seed, over ground on which another may have been before, and
+    /// in which jobs keep few rows at a time: for simulations, which need very many worlds.
+    pub async fn seeded(seed: u64, ground: &Ground) -> Self {
+        ground.is_clean_again().await;
+        ground.entropy.begin_again(seed);
         let few_rows = |settings: &mut app::Settings, _: &mut Providers| {
             settings.job_rows_at_once = 3;
         };
-        Self::over(database, entropy, few_rows, clock).await
+        let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
+        Self::put_together(
+            ground.database.clone(),
+            ground.store.clone(),
+            Files::open("memory:").expect("there is memory"),
+            ground.entropy.clone(),
+            few_rows,
+            clock,
+        )
+        .await
     }
 
     async fn over(
-        database: Database,
+        database: Arc<Database>,
         entropy: Arc<SeededEntropy>,
         change: impl FnOnce(&mut app::Settings, &mut Providers),
         clock: Arc<ManualClock>,
@@ -139,6 +146,18 @@ impl World {
             .expect("the database answers");
         store.migrate().await.expect("the database can be migrated");
         let files = database.directory().join("files");
+        let files = Files::open(&format!("file:{}", files.display())).expect("a directory");
+        Self::put_together(database, store, files, entropy, change, clock).await
+    }
+
+    async fn put_together(
+        database: Arc<Database>,
+        store: Store,
+        files: Files,
+        entropy: Arc<SeededEntropy>,
+        change: impl FnOnce(&mut app::Settings, &mut Providers),
+        clock: Arc<ManualClock>,
+    ) -> Self {
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
         let letter = Arc::new(FakeLetter::default());
         let scanner = Arc::new(FakeScanner::default());
@@ -164,7 +183,7 @@ impl World {
             settings,
             Foundations {
                 store,
-                files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
+                files: files.clone(),
                 providers,
                 clock: clock.clone(),
                 entropy,
@@ -183,6 +202,7 @@ impl World {
             door,
             runner,
             database,
+            kept: files,
             expects_dead_letters: false,
         }
     }
@@ -286,17 +306,23 @@ impl World {
 
     /// The front door of another process over the same database, with caches of its own.
     pub fn another_door(&self) -> Door {
-        Door::of(&self.another_process())
+        Self::door_of(&self.another_process())
+    }
+
+    /// The front door of this process.
+    pub fn door_of(process: &App) -> Door {
+        Door::of(process)
     }
 
     /// Another process over the same database, files and providers, with a memory of its own.
     pub fn another_process(&self) -> App {
-        let files = self.files();
+        let mut random = [0; 8];
+        self.app.entropy().fill(&mut random);
         App::new(
             self.app.settings.clone(),
             Foundations {
                 store: self.app.store().clone(),
-                files: Files::open(&format!("file:{}", files.display())).expect("a directory"),
+                files: self.kept.clone(),
                 providers: Providers {
                     email: vec![Weighted {
                         provider: self.email.clone(),
@@ -314,7 +340,7 @@ impl World {
                     ..Providers::default()
                 },
                 clock: self.clock.clone(),
-                entropy: Arc::new(SeededEntropy::new(rand::rng().random_seed())),
+                entropy: Arc::new(SeededEntropy::new(u64::from_be_bytes(random))),
             },
         )
     }

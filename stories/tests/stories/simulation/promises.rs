@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Allowance, Channel, Clock as _, JobOrigin, NotificationId};
-use sqlx::{Connection as _, SqliteConnection};
-use stories::World;
+use stories::{Ground, World};
 
 use super::storm::{Storm, Sums};
 use crate::jobs;
@@ -20,29 +19,17 @@ pub(super) fn hand_overs(world: &World) -> BTreeMap<NotificationId, usize> {
     handed
 }
 
-async fn rows(world: &World, statement: &'static str) -> Vec<uuid::Uuid> {
-    let mut connection = SqliteConnection::connect(&world.database_address())
-        .await
-        .unwrap();
-    sqlx::query_scalar(statement)
-        .fetch_all(&mut connection)
-        .await
-        .unwrap()
-}
-
 /// The messages of which nothing is recorded yet.
-pub(super) async fn unrecorded(world: &World) -> BTreeSet<NotificationId> {
-    let found = rows(
-        world,
-        "SELECT id FROM notifications WHERE status = 'created'",
-    )
-    .await;
+pub(super) async fn unrecorded(ground: &Ground) -> BTreeSet<NotificationId> {
+    let found = ground
+        .ids("SELECT id FROM notifications WHERE status = 'created'")
+        .await;
     found.into_iter().map(NotificationId::from).collect()
 }
 
 /// Those of the messages that travel so.
 pub(super) async fn of_channel(
-    world: &World,
+    ground: &Ground,
     ids: &[NotificationId],
     channel: Channel,
 ) -> Vec<NotificationId> {
@@ -51,7 +38,7 @@ pub(super) async fn of_channel(
         Channel::Email => "SELECT id FROM notifications WHERE notification_type = 'email'",
         Channel::Letter => "SELECT id FROM notifications WHERE notification_type = 'letter'",
     };
-    let found: BTreeSet<_> = rows(world, statement).await.into_iter().collect();
+    let found: BTreeSet<_> = ground.ids(statement).await.into_iter().collect();
     ids.iter()
         .copied()
         .filter(|id| found.contains(&id.as_uuid()))
@@ -59,16 +46,17 @@ pub(super) async fn of_channel(
 }
 
 /// How many tasks are in the queue.
-pub(super) async fn tasks_left(world: &World) -> usize {
-    rows(world, "SELECT id FROM tasks").await.len()
+pub(super) async fn tasks_left(ground: &Ground) -> usize {
+    ground.ids("SELECT id FROM tasks").await.len()
 }
 
 /// Counts all promises; the first that is broken, in words.
-pub(super) async fn count(storm: &Storm, sum: &mut Sums) -> Result<Sums, String> {
-    let world = &storm.world;
+pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, String> {
+    let (world, ground) = (&storm.world, storm.ground);
     let handed = hand_overs(world);
-    let unfinished = unrecorded(world).await;
-    let kept: BTreeSet<NotificationId> = rows(world, "SELECT id FROM notifications")
+    let unfinished = unrecorded(ground).await;
+    let kept: BTreeSet<NotificationId> = ground
+        .ids("SELECT id FROM notifications")
         .await
         .into_iter()
         .map(NotificationId::from)
@@ -99,15 +87,15 @@ pub(super) async fn count(storm: &Storm, sum: &mut Sums) -> Result<Sums, String>
         }
         sum.twice += (*times - 1) as u64;
     }
-    let dead = rows(world, "SELECT id FROM dead_letters").await;
+    let dead = ground.ids("SELECT id FROM dead_letters").await;
     if !dead.is_empty() {
         return Err(format!("{} tasks were given up", dead.len()));
     }
+    count_once(storm).await?;
     count_rows(storm, &kept, sum).await?;
     count_spent(storm).await?;
     sum.messages += storm.accepted.borrow().len() as u64;
     sum.handed += handed.values().sum::<usize>() as u64;
-    world.app.store().close().await;
     Ok(*sum)
 }
 
@@ -120,24 +108,60 @@ fn unanswered(world: &World, id: NotificationId) -> usize {
         .count()
 }
 
+/// What was asked for with one `Idempotency-Key` is one message, however often it was asked for.
+async fn count_once(storm: &Storm<'_>) -> Result<(), String> {
+    for (key, ids) in storm.once.borrow().iter() {
+        if ids.len() != 1 {
+            return Err(format!(
+                "{} messages were accepted for key {key}",
+                ids.len()
+            ));
+        }
+    }
+    let twice = storm
+        .ground
+        .ids(
+            "SELECT max(id) FROM notifications WHERE client_reference LIKE 'once %'
+              GROUP BY client_reference HAVING count(*) > 1",
+        )
+        .await;
+    match twice.first() {
+        Some(id) => Err(format!("{id} was kept twice for one key")),
+        None => Ok(()),
+    }
+}
+
 /// Every row of every job is kept once, under its own id.
 async fn count_rows(
-    storm: &Storm,
+    storm: &Storm<'_>,
     kept: &BTreeSet<NotificationId>,
     sum: &mut Sums,
 ) -> Result<(), String> {
     for (job, rows) in &storm.jobs {
         let status = storm.world.job_status(storm.council.id, job).await;
-        if status["job_status"] != "finished" {
-            return Err(format!("job {job} is {}", status["job_status"]));
-        }
         let origin = JobOrigin {
             job: job.parse().unwrap(),
             service: storm.council.id,
-            due: status["created_at"].as_str().unwrap().parse().unwrap(),
+            due: status["scheduled_for"]
+                .as_str()
+                .or(status["created_at"].as_str())
+                .unwrap()
+                .parse()
+                .unwrap(),
         };
-        if let Some(row) = (0..*rows).find(|row| !kept.contains(&origin.row(*row))) {
-            return Err(format!("row {row} of job {job} is not kept"));
+        let are_kept = (0..*rows).filter(|row| kept.contains(&origin.row(*row)));
+        let (are_kept, is_over) = (are_kept.count(), status["job_status"].as_str());
+        let was_cancelled = storm.cancelled.borrow().contains(job);
+        match is_over {
+            Some("cancelled") if are_kept == 0 => continue,
+            Some("finished" | "finished all notifications created")
+                if are_kept == *rows as usize && !was_cancelled => {}
+            _ => {
+                return Err(format!(
+                    "job {job} is {is_over:?} (somebody was told it is cancelled: {was_cancelled}), \
+                     and {are_kept} of its {rows} rows are kept"
+                ));
+            }
         }
         let counted: u64 = status["statistics"]
             .as_array()
@@ -155,7 +179,7 @@ async fn count_rows(
 }
 
 /// The day's counters say what was kept, not more and not less.
-async fn count_spent(storm: &Storm) -> Result<(), String> {
+async fn count_spent(storm: &Storm<'_>) -> Result<(), String> {
     let world = &storm.world;
     let mut session = world.app.read().await.map_err(|fault| fault.to_string())?;
     let today = world.clock.now().utc_day();
@@ -169,7 +193,7 @@ async fn count_spent(storm: &Storm) -> Result<(), String> {
             "SELECT id FROM notifications WHERE notification_type = 'email' AND key_type <> 'test'",
         ),
     ] {
-        let kept = rows(world, statement).await.len();
+        let kept = storm.ground.ids(statement).await.len();
         let spent = store::counters::find_spent(&mut session, storm.council.id, allowance, today)
             .await
             .map_err(|fault| fault.to_string())?;

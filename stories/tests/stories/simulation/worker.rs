@@ -7,19 +7,18 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::Duration,
 };
 
-use tokio::sync::Notify;
-
-/// Longer than the database takes for anything that a story asks of it: whoever has not been woken by then waits for
-/// another worker.
-const PATIENCE: Duration = Duration::from_millis(20);
+use super::asked::{Asked, Asker};
 
 /// Something that is done step by step.
 pub(super) struct Worker {
     /// What it works on, for the story.
     pub(super) name: &'static str,
+    /// In which process, if it works on tasks.
+    pub(super) process: Option<usize>,
+    /// As whom it asks the database.
+    pub(super) asker: Asker,
     work: Pin<Box<dyn Future<Output = ()>>>,
     woken: Arc<Woken>,
 }
@@ -35,41 +34,66 @@ pub(super) enum Step {
     Done,
 }
 
-#[derive(Default)]
 struct Woken {
     is: AtomicBool,
-    told: Notify,
+    /// It came in one piece, and not as rows do, of which there may be more.
+    in_one_piece: AtomicBool,
+    asked: Arc<Asked>,
 }
 
+impl Woken {
+    fn wake(&self, in_one_piece: bool) {
+        self.in_one_piece.store(in_one_piece, Ordering::SeqCst);
+        self.is.store(true, Ordering::SeqCst);
+        self.asked.tell();
+    }
+}
+
+/// The driver's channel of rows keeps its waker and wakes by reference; what sends a single answer gives its waker away.
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
-        self.is.store(true, Ordering::SeqCst);
-        self.told.notify_one();
+        Self::wake(&self, true);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Self::wake(self, false);
     }
 }
 
 impl Worker {
-    pub(super) fn new(name: &'static str, work: impl Future<Output = ()> + 'static) -> Self {
-        let woken = Arc::new(Woken::default());
-        woken.is.store(true, Ordering::SeqCst);
+    pub(super) fn new(
+        name: &'static str,
+        asker: Asker,
+        at: &Arc<Asked>,
+        work: impl Future<Output = ()> + 'static,
+    ) -> Self {
         Self {
             name,
+            process: None,
+            asker,
             work: Box::pin(work),
-            woken,
+            woken: Arc::new(Woken {
+                is: AtomicBool::new(true),
+                in_one_piece: AtomicBool::default(),
+                asked: at.clone(),
+            }),
         }
     }
 
-    /// Goes on to the next await, once what it awaits has come.
-    pub(super) async fn step(&mut self) -> Step {
-        if !self.woken.is.load(Ordering::SeqCst) {
-            let told = tokio::time::timeout(PATIENCE, self.woken.told.notified());
-            if told.await.is_err() && !self.woken.is.load(Ordering::SeqCst) {
-                return Step::Waits;
-            }
+    /// Whether the beginning or the end of a transaction has come, for which the database waits to hear that it was taken.
+    pub(super) fn holds_the_database(&self) -> bool {
+        self.woken.is.load(Ordering::SeqCst) && self.woken.in_one_piece.load(Ordering::SeqCst)
+    }
+
+    /// Goes on to the next await, if what it awaits has come.
+    pub(super) fn step(&mut self) -> Step {
+        if !self.woken.is.swap(false, Ordering::SeqCst) {
+            return Step::Waits;
         }
-        self.woken.is.store(false, Ordering::SeqCst);
         let waker = Waker::from(self.woken.clone());
-        match self.work.as_mut().poll(&mut Context::from_waker(&waker)) {
+        let mut context = Context::from_waker(&waker);
+        let work = self.work.as_mut();
+        match self.woken.asked.by(self.asker, || work.poll(&mut context)) {
             Poll::Ready(()) => Step::Done,
             Poll::Pending => Step::Went,
         }

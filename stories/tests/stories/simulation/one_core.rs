@@ -1,0 +1,23 @@
+//! A storm and the threads of its database take turns, always one of them: on one core a turn passes several times faster
+//! than from core to core.
+
+/// This thread, and all that it starts, stays on one core: the first share on the first, and so on.
+#[cfg(target_os = "linux")]
+pub(super) fn stay_on(share: usize) {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    // Where it may not choose, a storm is only slower.
+    let Ok(ours) = sched_getaffinity(None) else {
+        return;
+    };
+    let cores = (0..CpuSet::MAX_CPU).filter(|core| ours.is_set(*core));
+    if let Some(core) = cores.cycle().nth(share) {
+        let mut one = CpuSet::new();
+        one.set(core);
+        let _ = sched_setaffinity(None, &one);
+    }
+}
+
+/// Elsewhere it stays where it is put.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn stay_on(_: usize) {}
