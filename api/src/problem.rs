@@ -4,8 +4,8 @@
 use std::any::Any;
 
 use app::{
-    DoorError, idempotency::LookError, jobs::BulkError, notifications::accept::AcceptError,
-    spreadsheets::UploadError,
+    DoorError, documents::Fault, idempotency::LookError, jobs::BulkError,
+    notifications::accept::AcceptError, spreadsheets::UploadError,
 };
 use axum::response::{IntoResponse, Response};
 use content::{markdown::QrCodeTooLarge, phone_numbers::PhoneError};
@@ -216,6 +216,13 @@ impl Problem {
                 )
             };
         }
+        Self::internal()
+    }
+
+    /// Files or the pages of a letter could not be put in their store: the contract has 500 for that, whether it passes or
+    /// not (public-api §9.2, §11).
+    fn unkept(cause: impl std::error::Error + 'static) -> Self {
+        log(&cause);
         Self::internal()
     }
 
@@ -467,7 +474,8 @@ pub(crate) fn accepting(
             return Problem::validation(file_values::faults(&faults));
         }
         AcceptError::FileRefused(refused) => file_values::refused(refused),
-        AcceptError::Files(fault) => return Problem::fault(fault),
+        AcceptError::Files(Fault::Store(error)) => return Problem::fault(error),
+        AcceptError::Files(fault) => return Problem::unkept(fault),
         AcceptError::FilesNotSetUp => format!(
             "Send files by email has not been set up - add contact details for your service at \
              {admin_base_url}/services/{service}/service-settings/send-files-by-email"
@@ -508,7 +516,7 @@ pub(crate) fn accepting(
         AcceptError::NotBase64 => {
             "Cannot decode letter content (invalid base64 encoding)".to_owned()
         }
-        AcceptError::Pages(error) => return Problem::fault(error),
+        AcceptError::Pages(error) => return Problem::unkept(error),
         AcceptError::DailyLimit {
             allowance,
             limit,
