@@ -1,9 +1,11 @@
 //! The rows of a job's file, as it streams from the storage.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use content::{
-    placeholders::NameSet,
-    spreadsheets::{Layout, Records, Row},
+    placeholders::{NameSet, name_key},
+    spreadsheets::{Channel, Layout, Records, Row},
 };
 use futures::Stream;
 use store::{jobs::Job, spreadsheets::Spreadsheet};
@@ -40,6 +42,12 @@ impl Rows<()> {
         let layout: Layout = serde_json::from_str(&sheet.layout).map_err(|error| {
             ProcessError::Broken(format!("what its check learnt does not read: {error}"))
         })?;
+        if let Some(name) = lacks(&layout, placeholders) {
+            return Err(ProcessError::Broken(format!(
+                "its spreadsheet has no column {name}: if a file of its template had this name, add it again, then let \
+                 the job go on"
+            )));
+        }
         let key = spreadsheets::key(job.service_id, job.id);
         let file = app.files.read(&key).await.map_err(OpenError::from)?;
         Ok(Rows {
@@ -51,6 +59,19 @@ impl Rows<()> {
             ended: false,
         })
     }
+}
+
+/// The first placeholder of an e-mail that neither a column nor, since a file was taken from the template after the
+/// check, a file gives a value.
+fn lacks<'a>(layout: &Layout, placeholders: &'a NameSet) -> Option<&'a str> {
+    if layout.channel() != Channel::Email {
+        return None;
+    }
+    let keys: HashSet<String> = layout.headers().iter().map(|name| name_key(name)).collect();
+    placeholders
+        .entries()
+        .find(|(key, _)| !keys.contains(*key))
+        .map(|(_, name)| name)
 }
 
 impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Rows<S> {

@@ -332,7 +332,8 @@ pub(crate) async fn settings(
         Channel::Email => Template::email(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
-        ),
+        )
+        .without_placeholders(&prepared.file_names()),
         Channel::Letter => Template::letter(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
