@@ -139,17 +139,19 @@ pub(crate) async fn order(app: &App, file: &TemplateFile, recipient: &str) -> Re
 }
 
 /// The same for a row of a job, of bytes that were read for many rows. Whoever makes the row again – another worker,
-/// after a crash, the auditor – makes the same link and writes the same file, so that nothing is left over. The
-/// recipient has a part in the key: our keyring alone still opens no file.
+/// after a crash, the auditor – makes the same link and writes the same file, so that nothing is left over. The key is
+/// made of the job's secret, which goes with the job's rows: from then on our keyring opens no file.
 pub(crate) fn order_for_row(
     app: &App,
     file: &TemplateFile,
     bytes: Private<bytes::Bytes>,
+    secret: &[u8],
     (row, recipient): (NotificationId, &str),
 ) -> Order {
     let (vault, row_uuid, file_uuid) = (app.store.vault(), row.as_uuid(), file.id.as_uuid());
     let key_parts = [
-        row_uuid.as_bytes().as_slice(),
+        secret,
+        row_uuid.as_bytes(),
         file_uuid.as_bytes(),
         recipient.as_bytes(),
     ];

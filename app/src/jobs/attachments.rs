@@ -4,7 +4,10 @@
 use content::placeholders::NameSet;
 use domain::{Channel, NotificationStatus, Private};
 use serde_json::Map;
-use store::{jobs::Job, notifications::NewNotification, template_files::TemplateFile};
+use store::{
+    jobs::Job, notifications::NewNotification, spreadsheets::Spreadsheet,
+    template_files::TemplateFile,
+};
 
 use crate::{
     App,
@@ -14,33 +17,45 @@ use crate::{
 };
 
 /// The files that go with every row of a job.
-pub(super) struct Attachments(Vec<(TemplateFile, Private<bytes::Bytes>)>);
+pub(super) struct Attachments {
+    files: Vec<(TemplateFile, Private<bytes::Bytes>)>,
+    /// What their links are made of.
+    secret: Vec<u8>,
+}
 
 impl Attachments {
     /// The files of a job's template, as they are now; only e-mails have any.
-    pub(super) async fn read(app: &App, job: &Job, channel: Channel) -> Result<Self, Fault> {
+    pub(super) async fn read(
+        app: &App,
+        job: &Job,
+        sheet: &Spreadsheet,
+        channel: Channel,
+    ) -> Result<Self, Fault> {
+        let mut all = Self {
+            files: Vec::new(),
+            secret: sheet.link_secret.clone(),
+        };
         if channel != Channel::Email {
-            return Ok(Self(Vec::new()));
+            return Ok(all);
         }
         let mut session = app.read().await?;
         let files =
             store::template_files::list(&mut session, job.service_id, job.template_id).await?;
         drop(session);
-        let mut all = Vec::with_capacity(files.len());
         for file in files {
             let bytes = template_files::read(app, &file).await?;
-            all.push((file, bytes));
+            all.files.push((file, bytes));
         }
-        Ok(Self(all))
+        Ok(all)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.files.is_empty()
     }
 
     /// The placeholders that they give values to.
     pub(super) fn names(&self) -> NameSet {
-        templates::file_names(self.0.iter().map(|(file, _)| file))
+        templates::file_names(self.files.iter().map(|(file, _)| file))
     }
 
     /// Puts the links of a row into it; the files behind them are to be kept before it is. Where a file service
@@ -50,13 +65,13 @@ impl Attachments {
         app: &App,
         row: &mut NewNotification,
     ) -> Result<Vec<Draft>, Fault> {
-        let mut drafts = Vec::with_capacity(self.0.len());
+        let mut drafts = Vec::with_capacity(self.files.len());
         let mut values = Map::new();
-        for (file, bytes) in &self.0 {
+        for (file, bytes) in &self.files {
             let recipient = row.contents.normalised.reveal();
             let of = (row.id, recipient.as_str());
             let bytes = bytes.reveal().clone().into();
-            let order = template_files::order_for_row(app, file, bytes, of);
+            let order = template_files::order_for_row(app, file, bytes, &self.secret, of);
             let draft = match documents::prepare(app, row.service_id, order).await {
                 Ok(draft) => draft,
                 Err(PrepareError::Fault(fault)) => return Err(fault),

@@ -253,7 +253,7 @@ pub(super) async fn keep_rows(
     let prepared = prepared.ok_or_else(|| broken("its template is gone"))?;
 
     let (press, lane) = (
-        Press::open(app, &tenant, job, &prepared).await?,
+        Press::open(app, &tenant, job, &sheet, &prepared).await?,
         writing::lane(&prepared),
     );
     let mut rows = Rows::open(app, job, &sheet, press.placeholders()).await?;

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use store::{
     jobs::Job,
     notifications::{Contents, NewNotification, Sealed},
+    spreadsheets::Spreadsheet,
 };
 use tracing::warn;
 
@@ -91,9 +92,11 @@ impl<'a> Press<'a> {
         app: &'a App,
         tenant: &'a Tenant,
         job: &'a Job,
+        sheet: &Spreadsheet,
         prepared: &'a Prepared,
     ) -> Result<Self, Fault> {
-        let attachments = Attachments::read(app, job, prepared.template.template_type).await?;
+        let channel = prepared.template.template_type;
+        let attachments = Attachments::read(app, job, sheet, channel).await?;
         let placeholders = prepared.placeholders().difference(&attachments.names());
         let sender = sender(tenant, job, prepared);
         Ok(Self {

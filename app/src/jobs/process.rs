@@ -267,7 +267,7 @@ async fn keep_rows(
     let found =
         templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
     let prepared = found.ok_or_else(|| ProcessError::Broken("its template is gone".to_owned()))?;
-    let press = Press::open(app, tenant, job, &prepared).await?;
+    let press = Press::open(app, tenant, job, sheet, &prepared).await?;
 
     let mut rows = Rows::open(app, job, sheet, press.placeholders()).await?;
     let started = app.clock.now();
