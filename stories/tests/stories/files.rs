@@ -599,14 +599,15 @@ async fn when_the_message_cannot_be_kept_its_files_are_taken_back() {
 }
 
 #[tokio::test]
-async fn when_the_file_storage_fails_the_answer_is_500_and_nothing_is_kept() {
+async fn when_the_file_storage_fails_the_answer_is_503_and_nothing_is_kept() {
     let world = World::new().await;
     let council = council(&world).await;
     let place = world.files().join("documents");
     std::fs::write(&place, "a file where the folder should be").unwrap();
     let answer = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
-    assert_eq!(answer.status, 500);
-    assert_eq!(answer.message(), "Internal server error");
+    assert_eq!(answer.status, 503);
+    let why = "Nothing can be stored or read just now, try again in a few seconds";
+    assert_eq!(answer.message(), why);
     world.run_tasks().await;
     assert_eq!(world.email.taken().len(), 0);
     std::fs::remove_file(&place).unwrap();

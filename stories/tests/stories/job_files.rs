@@ -13,6 +13,7 @@ use crate::{
     erasure::erase,
     files::{PDF, WEEK, council, kept, rows, template},
     jobs::{JOBS, count},
+    retention::until,
 };
 
 /// A service whose template has a file, and the path of the template's files.
@@ -110,6 +111,13 @@ async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
     world.advance(WEEK * 2);
     world.run_the_clock().await;
     assert_files(&world, 0).await;
+    until(&world, "2026-03-17T04:00:00Z");
+    world.run_the_clock().await;
+    let mut session = world.app.read().await.unwrap();
+    let sheet = store::spreadsheets::find(&mut session, council.id, job.parse().unwrap());
+    let secret = sheet.await.unwrap().unwrap().link_secret;
+    assert!(secret.is_empty(), "it goes with the rows");
+    drop(session);
     world.end().await;
 }
 
