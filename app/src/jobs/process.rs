@@ -66,13 +66,14 @@ impl ProcessError {
             | Self::Cached(_)
             | Self::Overtaken
             | Self::File(OpenError::Files(files::Error::Storage { .. })) => false,
-            Self::Attachments(fault) => match fault {
-                Fault::Template(OpenError::Files(files::Error::Storage { .. })) => false,
-                Fault::Template(_) | Fault::Gone(_) => true,
-                Fault::Scanner(_) | Fault::Elsewhere(_) | Fault::Files(_) | Fault::Store(_) => {
-                    false
-                }
-            },
+            Self::Attachments(fault) => !matches!(
+                fault,
+                Fault::Template(OpenError::Files(files::Error::Storage { .. }))
+                    | Fault::Scanner(_)
+                    | Fault::Elsewhere(_)
+                    | Fault::Files(_)
+                    | Fault::Store(_)
+            ),
             Self::Broken(_) | Self::File(_) => true,
         }
     }
