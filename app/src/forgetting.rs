@@ -307,6 +307,7 @@ async fn remove_files_of(
         let mut tx = app.write().await?;
         for job in &jobs {
             store::jobs::archive(&mut tx, job.service_id, job.id).await?;
+            store::spreadsheets::forget_link_secret(&mut tx, job.service_id, job.id).await?;
             info!(job.id = %job.id, "Job ID {} has been removed from s3.", job.id);
         }
         tx.commit().await?;

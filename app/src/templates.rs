@@ -65,6 +65,11 @@ impl Prepared {
         }
     }
 
+    /// The names that its files give values to, whatever is sent.
+    pub(crate) fn file_names(&self) -> NameSet {
+        file_names(self.files.iter())
+    }
+
     /// The placeholders without a value, in order.
     pub fn missing(&self, values: &Values) -> Vec<String> {
         match &self.text {
@@ -100,6 +105,15 @@ impl Prepared {
             Text::Letter(text) => Some(text.subject(values)),
         }
     }
+}
+
+/// The names that these files give values to.
+pub(crate) fn file_names<'a>(files: impl Iterator<Item = &'a TemplateFile>) -> NameSet {
+    let mut names = NameSet::new();
+    for file in files {
+        names.insert(&file.file_name);
+    }
+    names
 }
 
 fn parse_letter(template: &Template) -> LetterTemplate {

@@ -55,8 +55,9 @@ pub fn mint(now: Timestamp, entropy: &dyn Entropy) -> Uuid {
     )
 }
 
-/// The time, and the low 74 bits of `tail` around the version and variant bits.
-fn shaped(time: Timestamp, tail: u128) -> Uuid {
+/// The id of the shape of version 7 that these make: the time, and the low 74 bits of `tail` around the version and
+/// variant bits.
+pub fn shaped(time: Timestamp, tail: u128) -> Uuid {
     let millis = u128::from(time.unix_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
     let high = (tail >> 62) & 0xfff;
     let low = tail & ((1 << 62) - 1);

@@ -31,12 +31,30 @@ pub struct Document {
     pub expires_at: Timestamp,
 }
 
+const INSERT: &str = "INSERT INTO documents \
+    (id, service_id, sealed, mime_type, size_bytes, scan, created_at, expires_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const PUT: &str = "INSERT INTO documents \
+    (id, service_id, sealed, mime_type, size_bytes, scan, created_at, expires_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+    ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at \
+    WHERE documents.service_id = excluded.service_id";
+
 /// Keeps what is known of files.
 pub async fn insert_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
+    put(tx, INSERT, documents).await
+}
+
+/// The same for files that may be there already: they are kept for as long as they are now to be.
+pub async fn put_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
+    put(tx, PUT, documents).await
+}
+
+async fn put(tx: &mut Tx, statement: &'static str, documents: &[Document]) -> Result<(), Error> {
     for document in documents {
         tx.execute(
-            "INSERT INTO documents (id, service_id, sealed, mime_type, size_bytes, scan, created_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            statement,
             args![
                 document.id,
                 document.service_id,

@@ -27,6 +27,8 @@ pub struct Spreadsheet {
     pub sender_id: Option<Uuid>,
     /// What reading its rows needs to know of the whole file, as JSON.
     pub layout: String,
+    /// What the links to files of its rows are made of, together with the keyring; empty once its rows are removed.
+    pub link_secret: Vec<u8>,
     /// When it was uploaded.
     pub created_at: Timestamp,
 }
@@ -35,7 +37,7 @@ pub struct Spreadsheet {
 pub async fn insert(tx: &mut Tx, sheet: &Spreadsheet) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO spreadsheets (id, service_id, template_id, original_file_name, notification_count, valid, \
-         sender_id, layout, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         sender_id, layout, link_secret, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         args![
             sheet.id,
             sheet.service_id,
@@ -45,6 +47,7 @@ pub async fn insert(tx: &mut Tx, sheet: &Spreadsheet) -> Result<(), Error> {
             sheet.valid,
             sheet.sender_id,
             &*sheet.layout,
+            sheet.link_secret.clone(),
             sheet.created_at,
         ],
     )
@@ -61,7 +64,7 @@ pub async fn find(
     let row = session
         .fetch_optional(
             "SELECT id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
-             created_at FROM spreadsheets WHERE service_id = $1 AND id = $2",
+             link_secret, created_at FROM spreadsheets WHERE service_id = $1 AND id = $2",
             args![service, id],
         )
         .await?;
@@ -78,6 +81,7 @@ fn spreadsheet(row: &Row) -> Result<Spreadsheet, Error> {
         valid: row.get("valid")?,
         sender_id: row.get("sender_id")?,
         layout: row.get("layout")?,
+        link_secret: row.get("link_secret")?,
         created_at: row.get("created_at")?,
     })
 }
@@ -96,7 +100,7 @@ pub async fn list_kept(
     });
     let sql = format!(
         "SELECT id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
-         created_at FROM spreadsheets WHERE id > $1{of_one} \
+         link_secret, created_at FROM spreadsheets WHERE id > $1{of_one} \
          AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = spreadsheets.id AND archived) ORDER BY id LIMIT $2"
     );
     session
@@ -123,6 +127,16 @@ pub async fn list_unused(
         .iter()
         .map(|row| Ok((row.get("service_id")?, row.get("id")?)))
         .collect()
+}
+
+/// Forgets what the links to files of its rows were made of: no row is made of it any more.
+pub async fn forget_link_secret(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE spreadsheets SET link_secret = $3 WHERE service_id = $1 AND id = $2",
+        args![service, id, Vec::<u8>::new()],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Forgets an uploaded file.

@@ -3,6 +3,7 @@
 //! The row comes first and with its real end, then the bytes: whatever stops us in between, nothing lies in the storage
 //! that no row will have removed. A file without a message is opened by nobody, for its link was never sent.
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::warn;
 
 use super::{Draft, Fault, prepare::Ours};
@@ -24,6 +25,32 @@ pub(crate) async fn keep(app: &App, drafts: &[Draft]) -> Result<(), Fault> {
             return Err(fault.into());
         }
     }
+    Ok(())
+}
+
+/// How many files of rows are written at the same time.
+const AT_ONCE: usize = 8;
+
+/// Keeps the files of rows of a job; they are durable when this returns. Their links are a function of the row, so who
+/// makes the rows again writes the same files: what is there is written again, and nothing is taken back, for another
+/// worker may have kept the rows by now.
+pub(crate) async fn keep_for_rows(app: &App, drafts: &[Draft]) -> Result<(), Fault> {
+    let ours: Vec<&Ours> = drafts
+        .iter()
+        .filter_map(|draft| draft.ours.as_ref())
+        .collect();
+    let rows: Vec<_> = ours.iter().map(|one| one.row.clone()).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut tx = app.write().await?;
+    store::documents::put_many(&mut tx, &rows).await?;
+    tx.commit().await?;
+    let writes: Vec<_> = ours.into_iter().map(|one| write(app, one)).collect();
+    stream::iter(writes)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     Ok(())
 }
 

@@ -26,6 +26,11 @@ impl LinkKey {
         Self(bytes)
     }
 
+    /// The key that these secret bytes are.
+    pub(crate) const fn of(bytes: [u8; BYTES]) -> Self {
+        Self(bytes)
+    }
+
     /// As it stands in a link.
     pub(crate) fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

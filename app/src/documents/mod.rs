@@ -6,7 +6,7 @@
 //! keyring opens a file (`docs/decisions/files-by-email.md`). The link is known before anything is written, so a message
 //! that is refused writes nothing.
 //!
-//! `prepare` checks a file and makes its link, `keep` writes, `remove` takes back; [`open()`], [`confirm()`] and
+//! `prepare` checks a file and makes its link, `keep` and `keep_for_rows` write, `remove` takes back; [`open()`], [`confirm()`] and
 //! [`read()`] are for whoever comes with a link; `remove_expired` is the clock's.
 
 mod erase;
@@ -20,10 +20,10 @@ pub mod template_files;
 mod tries;
 
 pub(crate) use erase::{links_in, remove_behind};
-pub(crate) use keep::{keep, remove};
+pub(crate) use keep::{keep, keep_for_rows, remove};
 pub use kinds::SUPPORTED;
 pub use open::{Confirmed, Opened, PASS_SECONDS, confirm, open, read};
-pub(crate) use prepare::{Bytes, Draft, Order, PrepareError, prepare};
+pub(crate) use prepare::{Bytes, Draft, Identity, Order, PrepareError, prepare};
 pub use prepare::{Fault, Refused};
 pub(crate) use remove_expired::remove_expired;
 pub(crate) use tries::Tries;

@@ -35,6 +35,15 @@ pub(crate) struct Order {
     /// The same in the sender's words.
     pub(crate) retention_period: Option<String>,
     pub(crate) file_name: Option<Private<String>>,
+    /// What its link is made of; without it, of chance.
+    pub(crate) identity: Option<Identity>,
+}
+
+/// What a link is made of.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) id: DocumentId,
+    pub(crate) key: LinkKey,
 }
 
 /// The bytes of a file.
@@ -43,7 +52,7 @@ pub(crate) enum Bytes {
     /// As a message brings them; not looked at yet.
     Base64(Private<String>),
     /// Of a template's file: looked at when it was added.
-    Known(Private<Vec<u8>>),
+    Known(Private<bytes::Bytes>),
 }
 
 /// A file that may be kept: its link is known, nothing is written yet.
@@ -55,7 +64,7 @@ pub(crate) struct Draft {
 /// What is to be written into our own store.
 pub(super) struct Ours {
     pub(super) row: Document,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: bytes::Bytes,
     pub(super) vault: Vault,
 }
 
@@ -197,15 +206,17 @@ async fn draft(app: &App, service: ServiceId, order: Order) -> Result<Draft, Pre
             let bytes = decode(text.reveal(), app.settings.max_file_bytes)?;
             kind_of(&bytes, given_name, order.is_csv)?;
             let scan = scan(app, &bytes).await?;
-            (bytes, scan)
+            (bytes.into(), scan)
         }
         Bytes::Known(bytes) => (bytes.into_inner(), "clean"),
     };
     let kind = kind_of(&bytes, given_name, order.is_csv)?;
     let name = safe_name(given_name, kind.extension);
     let now = app.clock.now();
-    let id = DocumentId::mint(now, app.entropy());
-    let key = LinkKey::mint(app.entropy());
+    let Identity { id, key } = order.identity.unwrap_or_else(|| Identity {
+        id: DocumentId::mint(now, app.entropy()),
+        key: LinkKey::mint(app.entropy()),
+    });
     let vault = key.vault(&app.entropy);
     let facts = Facts {
         name,

@@ -1,12 +1,13 @@
 //! Files that belong to an e-mail template: each message made from it carries a link of its own to each of them
 //! (public-api §9.3).
 
-use domain::{Channel, Private, ServiceId, TemplateFileId, TemplateId};
+use domain::{Channel, DocumentId, NotificationId, Private, ServiceId, TemplateFileId, TemplateId};
 use files::Key;
 pub use store::template_files::TemplateFile;
 
 use super::{
-    Bytes, Fault, MAX_WEEKS, Order, Refused,
+    Bytes, Fault, Identity, MAX_WEEKS, Order, Refused,
+    key::LinkKey,
     prepare::{PrepareError, kind_of, scan},
 };
 use crate::{App, sealed_files};
@@ -134,19 +135,71 @@ pub async fn archive(
 
 /// A template's file, to be kept for one recipient.
 pub(crate) async fn order(app: &App, file: &TemplateFile, recipient: &str) -> Result<Order, Fault> {
-    let (vault, owner) = (app.store.vault(), file.id.as_uuid());
-    let bytes = sealed_files::find(&app.files, vault, &key_of(file), owner)
-        .await
-        .map_err(Fault::Template)?
-        .ok_or(Fault::Gone(file.id))?;
-    Ok(Order {
-        bytes: Bytes::Known(bytes.to_vec().into()),
+    Ok(order_of(file, read(app, file).await?, recipient, None))
+}
+
+/// The same for a row of a job, of bytes that were read for many rows. Whoever makes the row again – another worker,
+/// after a crash, the auditor – makes the same link and writes the same file, so that nothing is left over. The key is
+/// made of the job's secret, which goes with the job's rows: from then on our keyring opens no file.
+pub(crate) fn order_for_row(
+    app: &App,
+    file: &TemplateFile,
+    bytes: Private<bytes::Bytes>,
+    secret: &[u8],
+    (row, recipient): (NotificationId, &str),
+) -> Order {
+    let (vault, row_uuid, file_uuid) = (app.store.vault(), row.as_uuid(), file.id.as_uuid());
+    let key_parts = [
+        secret,
+        row_uuid.as_bytes(),
+        file_uuid.as_bytes(),
+        recipient.as_bytes(),
+    ];
+    let key = vault.fingerprint("the key in the link to a row's file", &key_parts);
+    let identity = Identity {
+        id: document_of_row(app, row, file.id),
+        key: LinkKey::of(key),
+    };
+    order_of(file, bytes, recipient, Some(identity))
+}
+
+/// Which document a file is for a row. It sorts by the time of its row.
+fn document_of_row(app: &App, row: NotificationId, file: TemplateFileId) -> DocumentId {
+    let (row, file) = (row.as_uuid(), file.as_uuid());
+    let parts = [row.as_bytes().as_slice(), file.as_bytes()];
+    let hash = app.store.vault().fingerprint("a row's file", &parts);
+    let (tail, _) = hash
+        .split_first_chunk::<16>()
+        .expect("SHA-256 has 32 bytes");
+    let due = domain::minted_at(row).unwrap_or_default();
+    DocumentId::from_uuid(domain::shaped(due, u128::from_be_bytes(*tail)))
+}
+
+fn order_of(
+    file: &TemplateFile,
+    bytes: Private<bytes::Bytes>,
+    recipient: &str,
+    identity: Option<Identity>,
+) -> Order {
+    Order {
+        bytes: Bytes::Known(bytes),
         is_csv: false,
         confirm: file.confirm_email.then(|| recipient.to_owned().into()),
         weeks: file.retention_weeks,
         retention_period: Some(format!("{} weeks", file.retention_weeks)),
         file_name: Some(file.file_name.clone().into()),
-    })
+        identity,
+    }
+}
+
+/// The bytes of a template's file.
+pub(crate) async fn read(app: &App, file: &TemplateFile) -> Result<Private<bytes::Bytes>, Fault> {
+    let (vault, owner) = (app.store.vault(), file.id.as_uuid());
+    let bytes = sealed_files::find(&app.files, vault, &key_of(file), owner)
+        .await
+        .map_err(Fault::Template)?
+        .ok_or(Fault::Gone(file.id))?;
+    Ok(bytes.into())
 }
 
 fn key_of(file: &TemplateFile) -> Key {

@@ -14,8 +14,9 @@
 //! writes files anew stands in the database, so that no two do at once ([`Rewriting`]).
 //!
 //! Not erased: people of the teams, who are reported; letters, whose recipient is an address of several lines; what other
-//! people's messages say about the recipient; files by e-mail whose message is forgotten, which nobody but who has the
-//! link can open or connect with an address; and what providers, backups and the development sink have.
+//! people's messages say about the recipient; files by e-mail whose message is forgotten, or whose row of a job was never
+//! kept, which nobody but who has the link can open or connect with an address (`docs/decisions/files-by-email.md`); and
+//! what providers, backups and the development sink have.
 
 mod answers;
 mod messages;

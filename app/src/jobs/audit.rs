@@ -10,7 +10,7 @@ use store::jobs::Job;
 use tracing::{error, info, warn};
 
 use super::{
-    press::{Press, Printed},
+    press::{Press, Proof},
     process::{self, ProcessError},
     read,
     rows::Rows,
@@ -253,11 +253,11 @@ pub(super) async fn keep_rows(
     let prepared = prepared.ok_or_else(|| broken("its template is gone"))?;
 
     let (press, lane) = (
-        Press::new(app, &tenant, job, &sheet, &prepared),
+        Press::open(app, &tenant, job, &sheet, &prepared).await?,
         writing::lane(&prepared),
     );
-    let mut rows = Rows::open(app, job, &sheet, prepared.placeholders()).await?;
-    let (mut missing, rows_at_once) = (Vec::new(), app.settings.job_rows_at_once);
+    let mut rows = Rows::open(app, job, &sheet, &press).await?;
+    let (mut missing, rows_at_once) = (Vec::new(), press.rows_at_once());
     let mut put_back = 0;
     while rows
         .next_piece(|number, row| {
@@ -271,16 +271,23 @@ pub(super) async fn keep_rows(
         while missing.len() >= rows_at_once {
             let later = missing.split_off(rows_at_once);
             let now_full = std::mem::replace(&mut missing, later);
-            put_back += put(app, job, lane, now_full).await?;
+            put_back += put(app, job, lane, &press, now_full).await?;
         }
     }
-    Ok(put_back + put(app, job, lane, missing).await?)
+    Ok(put_back + put(app, job, lane, &press, missing).await?)
 }
 
-async fn put(app: &App, job: &Job, lane: Lane, rows: Vec<Printed>) -> Result<u64, ProcessError> {
+async fn put(
+    app: &App,
+    job: &Job,
+    lane: Lane,
+    press: &Press<'_>,
+    rows: Vec<Proof>,
+) -> Result<u64, ProcessError> {
     if rows.is_empty() {
         return Ok(0);
     }
+    let rows = press.attach(rows).await?;
     let mut tx = app.write().await?;
     let (count, pools) = writing::put(app, &mut tx, job, lane, rows).await?;
     app.commit_and_wake(tx, &pools).await?;

@@ -162,6 +162,7 @@ pub async fn bulk(
         valid: true,
         sender_id,
         layout: serde_json::to_string(&report.layout).expect("a layout is writable as JSON"),
+        link_secret: spreadsheets::link_secret(app),
         created_at: now,
     };
     let job = Job {

@@ -1,5 +1,6 @@
 //! Jobs: one template to every row of a spreadsheet.
 
+mod attachments;
 mod audit;
 mod bulk;
 mod cancel;

@@ -2,16 +2,19 @@
 //! tightened since the upload, a recipient outside the team in trial mode – is kept all the same, as `validation-failed`
 //! with the reason in words, so that the job adds up.
 
+use std::collections::HashSet;
+
 use content::{
     email_addresses::{self, EmailAddress},
     phone_numbers::PhoneNumber,
-    placeholders::NameSet,
+    placeholders::{NameSet, name_key},
     postal_addresses::PostalAddress,
-    spreadsheets::Row,
+    spreadsheets::{Layout, Row},
 };
 use domain::{
     Channel, KeyType, NotificationStatus, Permission, Postage, ReplyToId, SmsSenderId, Timestamp,
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Map, Value};
 use store::{
     jobs::Job,
@@ -20,11 +23,18 @@ use store::{
 };
 use tracing::warn;
 
+use super::attachments::Attachments;
 use crate::{
     App, Prepared, Tenant,
+    documents::{self, Draft, Fault},
     notifications::accept::{letter, print_reference, sms::shown_sender},
     spreadsheets,
 };
+
+/// How many rows with files make a batch: their files are written one by one before it.
+const ROWS_WITH_FILES_AT_ONCE: usize = 100;
+/// How many rows are given their links at the same time, where a file service makes them.
+const ROWS_ATTACHED_AT_ONCE: usize = 8;
 
 /// A row made ready.
 pub(super) struct Printed {
@@ -37,17 +47,36 @@ pub(super) struct Printed {
     pub(super) is_abroad: bool,
 }
 
+/// A row as it comes from the press.
+pub(super) enum Proof {
+    /// It is ready.
+    Ready(Printed),
+    /// It waits for the links to the files of its template.
+    WithoutFiles(Box<NewNotification>),
+}
+
 /// Makes rows into notifications.
 pub(super) struct Press<'a> {
     app: &'a App,
     tenant: &'a Tenant,
     job: &'a Job,
     prepared: &'a Prepared,
+    /// Those that a column gives a value.
     placeholders: NameSet,
+    attachments: Attachments,
     sender: Option<String>,
     /// Its template was written anew after its file was checked.
     template_is_newer: bool,
     now: Timestamp,
+}
+
+impl Proof {
+    fn ready(self) -> Printed {
+        match self {
+            Self::Ready(printed) => printed,
+            Self::WithoutFiles(_) => unreachable!("no row waits where there are no files"),
+        }
+    }
 }
 
 /// What a row's recipient turns out to be.
@@ -63,29 +92,60 @@ struct Addressed {
 }
 
 impl<'a> Press<'a> {
-    pub(super) fn new(
+    pub(super) async fn open(
         app: &'a App,
         tenant: &'a Tenant,
         job: &'a Job,
         sheet: &Spreadsheet,
         prepared: &'a Prepared,
-    ) -> Self {
-        let written = prepared.template.updated_at;
-        let placeholders = prepared.placeholders().clone();
+    ) -> Result<Self, Fault> {
+        let channel = prepared.template.template_type;
+        let attachments = Attachments::read(app, job, sheet, channel).await?;
+        let placeholders = prepared.placeholders().difference(&attachments.names());
         let sender = sender(tenant, job, prepared);
-        Self {
+        let written = prepared.template.updated_at;
+        Ok(Self {
             app,
             tenant,
             job,
             prepared,
             placeholders,
+            attachments,
             sender,
             template_is_newer: written.is_some_and(|written| written > sheet.created_at),
             now: app.clock.now(),
+        })
+    }
+
+    /// The names that columns give values to.
+    pub(super) const fn placeholders(&self) -> &NameSet {
+        &self.placeholders
+    }
+
+    /// The first placeholder of an e-mail that neither a column nor, since a file was taken from its template after the
+    /// check, a file gives a value. Where the template itself is newer than the check, each row says what it lacks.
+    pub(super) fn lacks(&self, layout: &Layout) -> Option<&str> {
+        if layout.channel() != content::spreadsheets::Channel::Email || self.template_is_newer {
+            return None;
+        }
+        let keys: HashSet<String> = layout.headers().iter().map(|name| name_key(name)).collect();
+        self.placeholders
+            .entries()
+            .find(|(key, _)| !keys.contains(*key))
+            .map(|(_, name)| name)
+    }
+
+    /// How many rows make a batch. Each file of a row is written before its row, so with files there are fewer.
+    pub(super) fn rows_at_once(&self) -> usize {
+        let rows = self.app.settings.job_rows_at_once;
+        if self.attachments.is_empty() {
+            rows
+        } else {
+            rows.min(ROWS_WITH_FILES_AT_ONCE)
         }
     }
 
-    pub(super) fn print(&self, row: &Row<'_>, number: u32) -> Printed {
+    pub(super) fn print(&self, row: &Row<'_>, number: u32) -> Proof {
         let channel = self.prepared.template.template_type;
         let recipient = row.recipient().unwrap_or_default();
         let mut addressed = match channel {
@@ -133,13 +193,51 @@ impl<'a> Press<'a> {
             created_at: self.now,
             problem: addressed.problem,
         };
+        if is_to_be_sent && !self.attachments.is_empty() {
+            return Proof::WithoutFiles(Box::new(notification));
+        }
+        Proof::Ready(self.seal(notification, is_to_be_sent && addressed.is_abroad))
+    }
+
+    fn seal(&self, notification: NewNotification, is_abroad: bool) -> Printed {
+        let (status, channel) = (notification.status, notification.channel);
         Printed {
             sealed: notification.seal(self.app.store.vault()),
             channel,
-            is_to_be_sent,
+            is_to_be_sent: status != NotificationStatus::ValidationFailed,
             receipt_is_made_up: status == NotificationStatus::Sending,
-            is_abroad: is_to_be_sent && addressed.is_abroad,
+            is_abroad,
         }
+    }
+
+    /// Gives each row that waits for them its own links to the files of the template. The files are durable when this
+    /// returns, before any of the rows is kept; nothing is held meanwhile.
+    pub(super) async fn attach(&self, proofs: Vec<Proof>) -> Result<Vec<Printed>, Fault> {
+        if self.attachments.is_empty() {
+            return Ok(proofs.into_iter().map(Proof::ready).collect());
+        }
+        let attached: Vec<(Printed, Vec<Draft>)> = stream::iter(proofs)
+            .map(|proof| self.attach_one(proof))
+            .buffered(ROWS_ATTACHED_AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut drafts = Vec::new();
+        let mut printed = Vec::with_capacity(attached.len());
+        for (row, files) in attached {
+            printed.push(row);
+            drafts.extend(files);
+        }
+        documents::keep_for_rows(self.app, &drafts).await?;
+        Ok(printed)
+    }
+
+    async fn attach_one(&self, proof: Proof) -> Result<(Printed, Vec<Draft>), Fault> {
+        let mut notification = match proof {
+            Proof::Ready(printed) => return Ok((printed, Vec::new())),
+            Proof::WithoutFiles(notification) => notification,
+        };
+        let drafts = self.attachments.attach(self.app, &mut notification).await?;
+        Ok((self.seal(*notification, false), drafts))
     }
 
     fn status(&self, channel: Channel, is_to_be_sent: bool) -> NotificationStatus {
@@ -169,7 +267,9 @@ impl<'a> Press<'a> {
     /// What the template wants and the row does not have: of a template as it was when the file was checked, nothing.
     fn unfilled(&self, row: &Row<'_>) -> Option<String> {
         let values = row.personalisation(&self.placeholders);
-        let missing = self.prepared.missing_to_send(&values);
+        let mut missing = self.prepared.missing_to_send(&values);
+        // The rest are links to files, which no row has yet.
+        missing.retain(|name| self.placeholders.contains(name));
         (!missing.is_empty()).then(|| format!("Missing personalisation: {}", missing.join(", ")))
     }
 

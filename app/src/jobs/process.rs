@@ -18,7 +18,7 @@ use super::{
     rows::Rows,
     writing::{Writing, lane},
 };
-use crate::{App, Tenant, sealed_files::OpenError, templates, tenants};
+use crate::{App, Tenant, documents::Fault, sealed_files::OpenError, templates, tenants};
 
 /// How long a job holds its worker before others get their turn.
 const SLICE: Duration = Duration::from_secs(20);
@@ -36,6 +36,9 @@ pub(super) enum ProcessError {
     /// Waiting helps, unless the file is gone.
     #[error("the spreadsheet cannot be read")]
     File(#[from] OpenError),
+    /// Waiting helps, unless a file of the template is gone.
+    #[error("the files of its template cannot be given to its rows")]
+    Attachments(#[from] Fault),
     /// Another worker has the job, or somebody has stopped it: it is looked at again from where it is.
     #[error("somebody has paused it, or another worker has moved its cursor")]
     Overtaken,
@@ -63,6 +66,14 @@ impl ProcessError {
             | Self::Cached(_)
             | Self::Overtaken
             | Self::File(OpenError::Files(files::Error::Storage { .. })) => false,
+            Self::Attachments(fault) => !matches!(
+                fault,
+                Fault::Template(OpenError::Files(files::Error::Storage { .. }))
+                    | Fault::Scanner(_)
+                    | Fault::Elsewhere(_)
+                    | Fault::Files(_)
+                    | Fault::Store(_)
+            ),
             Self::Broken(_) | Self::File(_) => true,
         }
     }
@@ -257,12 +268,12 @@ async fn keep_rows(
     let found =
         templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
     let prepared = found.ok_or_else(|| ProcessError::Broken("its template is gone".to_owned()))?;
-    let press = Press::new(app, tenant, job, sheet, &prepared);
+    let press = Press::open(app, tenant, job, sheet, &prepared).await?;
 
-    let mut rows = Rows::open(app, job, sheet, prepared.placeholders()).await?;
+    let mut rows = Rows::open(app, job, sheet, &press).await?;
     let started = app.clock.now();
     let mut writing = Writing::new(app, task, job, lane(&prepared));
-    let rows_at_once = app.settings.job_rows_at_once;
+    let rows_at_once = press.rows_at_once();
     let mut batch = Vec::with_capacity(2 * rows_at_once);
     while rows
         .next_piece(|number, row| {
@@ -275,14 +286,15 @@ async fn keep_rows(
     {
         while batch.len() >= rows_at_once {
             let later = batch.split_off(rows_at_once);
-            writing.begin(std::mem::replace(&mut batch, later)).await?;
+            let full = std::mem::replace(&mut batch, later);
+            writing.begin(press.attach(full).await?).await?;
             if app.clock.now().since(started) > SLICE || task.is_asked_to_stop() {
                 writing.settle().await?;
                 return Ok(Progress::Paused);
             }
         }
     }
-    writing.begin(batch).await?;
+    writing.begin(press.attach(batch).await?).await?;
     writing.settle().await?;
     finish(app, task, job, rows.count().min(job.notification_count)).await
 }

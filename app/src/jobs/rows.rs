@@ -1,14 +1,11 @@
 //! The rows of a job's file, as it streams from the storage.
 
 use bytes::Bytes;
-use content::{
-    placeholders::NameSet,
-    spreadsheets::{Layout, Records, Row},
-};
+use content::spreadsheets::{Layout, Records, Row};
 use futures::Stream;
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 
-use super::process::ProcessError;
+use super::{press::Press, process::ProcessError};
 use crate::{
     App,
     sealed_files::{OpenError, Opener},
@@ -26,13 +23,13 @@ pub(super) struct Rows<S> {
 }
 
 impl Rows<()> {
-    /// Opens the file of a job, to be read from its start. Of the rows there is what fills these placeholders, the
-    /// recipient and the reference, and no other column.
+    /// Opens the file of a job, to be read from its start. Of the rows there is what the press fills its
+    /// template with, the recipient and the reference, and no other column.
     pub(super) async fn open(
         app: &App,
         job: &Job,
         sheet: &Spreadsheet,
-        placeholders: &NameSet,
+        press: &Press<'_>,
     ) -> Result<
         Rows<impl Stream<Item = Result<Bytes, files::Error>> + Send + Unpin + use<>>,
         ProcessError,
@@ -40,12 +37,18 @@ impl Rows<()> {
         let layout: Layout = serde_json::from_str(&sheet.layout).map_err(|error| {
             ProcessError::Broken(format!("what its check learnt does not read: {error}"))
         })?;
+        if let Some(name) = press.lacks(&layout) {
+            return Err(ProcessError::Broken(format!(
+                "its spreadsheet has no column {name}: if a file of its template had this name, add it again, then let \
+                 the job go on"
+            )));
+        }
         let key = spreadsheets::key(job.service_id, job.id);
         let file = app.files.read(&key).await.map_err(OpenError::from)?;
         Ok(Rows {
             file: Opener::new(file, app.store.vault().clone(), job.id.as_uuid()),
             records: Records::new(),
-            layout: layout.only_for(placeholders),
+            layout: layout.only_for(press.placeholders()),
             header_seen: false,
             count: 0,
             ended: false,

@@ -332,7 +332,8 @@ pub(crate) async fn settings(
         Channel::Email => Template::email(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
-        ),
+        )
+        .without_placeholders(&prepared.file_names()),
         Channel::Letter => Template::letter(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
@@ -402,12 +403,20 @@ async fn remember(
         valid: report.is_valid(),
         sender_id: upload.sender_id,
         layout: serde_json::to_string(&report.layout).expect("a layout is writable as JSON"),
+        link_secret: link_secret(app),
         created_at: app.clock.now(),
     };
     let mut tx = app.write().await?;
     store::spreadsheets::insert(&mut tx, &sheet).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// What the links to files of a job's rows are to be made of.
+pub(crate) fn link_secret(app: &App) -> Vec<u8> {
+    let mut secret = vec![0; 32];
+    app.entropy().fill(&mut secret);
+    secret
 }
 
 /// How much of a file is looked at to tell what it is.

@@ -78,6 +78,15 @@ impl Template {
         }
     }
 
+    /// The same without these placeholders: somebody else gives them their values, and no column does.
+    #[must_use]
+    pub fn without_placeholders(self, others: &NameSet) -> Self {
+        Self {
+            placeholders: self.placeholders.difference(others),
+            ..self
+        }
+    }
+
     /// How its messages leave.
     pub fn channel(&self) -> Channel {
         match self.content {

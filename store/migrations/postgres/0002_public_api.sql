@@ -208,6 +208,9 @@ ALTER TABLE jobs ADD COLUMN api_key_id uuid REFERENCES api_keys (id);
 ALTER TABLE jobs ADD COLUMN key_type text NOT NULL DEFAULT 'normal';
 ALTER TABLE jobs ADD COLUMN client_reference text;
 
+-- What the links to the files of a job's rows are made of, together with the keyring; gone when the file of rows is.
+ALTER TABLE spreadsheets ADD COLUMN link_secret bytea NOT NULL DEFAULT '';
+
 -- Requests that carried an Idempotency-Key, for a day: what was asked, and what was answered.
 CREATE TABLE idempotency_keys (
     service_id uuid NOT NULL,

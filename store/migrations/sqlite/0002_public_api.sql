@@ -208,6 +208,9 @@ ALTER TABLE jobs ADD COLUMN api_key_id BLOB REFERENCES api_keys (id);
 ALTER TABLE jobs ADD COLUMN key_type TEXT NOT NULL DEFAULT 'normal';
 ALTER TABLE jobs ADD COLUMN client_reference TEXT;
 
+-- What the links to the files of a job's rows are made of, together with the keyring; gone when the file of rows is.
+ALTER TABLE spreadsheets ADD COLUMN link_secret BLOB NOT NULL DEFAULT x'';
+
 -- Requests that carried an Idempotency-Key, for a day: what was asked, and what was answered.
 CREATE TABLE idempotency_keys (
     service_id BLOB NOT NULL,

@@ -311,7 +311,7 @@ async fn a_job_all_of_whose_rows_were_lost_is_found_too() {
     world.end().await;
 }
 
-async fn origin(world: &World, council: &Council, job: &str) -> domain::JobOrigin {
+pub(crate) async fn origin(world: &World, council: &Council, job: &str) -> domain::JobOrigin {
     let found = status(world, council, job).await;
     domain::JobOrigin {
         job: job.parse().unwrap(),

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use stories::{Answer, Council, FakeFileService, FakeScanner, World};
 
 const ADA: &str = "ada@example.com";
-const PDF: &[u8] = b"%PDF-1.7 your decision";
-const WEEK: Duration = Duration::from_hours(24 * 7);
+pub(crate) const PDF: &[u8] = b"%PDF-1.7 your decision";
+pub(crate) const WEEK: Duration = Duration::from_hours(24 * 7);
 
 /// A service that may send files, with a template for them.
-async fn council(world: &World) -> Council {
+pub(crate) async fn council(world: &World) -> Council {
     council_of(world, "Riverside Council").await
 }
 
@@ -48,7 +48,11 @@ async fn set_up(world: &World, council: &Council) {
     with_contact(world, council.id, contact).await.unwrap();
 }
 
-async fn template(world: &World, council: &Council, content: &str) -> domain::TemplateId {
+pub(crate) async fn template(
+    world: &World,
+    council: &Council,
+    content: &str,
+) -> domain::TemplateId {
     let new = app::templates::NewTemplate {
         template_type: Channel::Email,
         name: "A file".to_owned(),
@@ -114,14 +118,14 @@ fn stored(directory: &Path) -> usize {
         .sum()
 }
 
-fn kept(world: &World) -> usize {
+pub(crate) fn kept(world: &World) -> usize {
     stored(&world.files().join("documents"))
 }
 
-async fn rows(world: &World) -> usize {
+pub(crate) async fn rows(world: &World) -> usize {
     let far = world.clock.now().plus(WEEK * 1000);
     let mut session = world.app.read().await.unwrap();
-    store::documents::list_expired(&mut session, far, 1000)
+    store::documents::list_expired(&mut session, far, 10_000)
         .await
         .unwrap()
         .len()

@@ -580,3 +580,35 @@ async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_
     assert_eq!(count(&job, "sending"), 1, "{job}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn rows_of_e_mails_too_say_which_value_a_template_written_anew_wants() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let file = "email address,name,day\nada@example.org,Ada,Friday\n";
+    let uploaded = world
+        .upload(council.id, council.email, "people.csv", file)
+        .await;
+    assert_eq!(uploaded.data()["valid"], true, "{}", uploaded.json);
+    world.clock.advance(Duration::from_mins(1));
+    let new = app::templates::NewTemplate {
+        template_type: domain::Channel::Email,
+        name: "Changed".into(),
+        subject: Some("Bins".into()),
+        content: "Put out the ((colour)) bin, ((name))".into(),
+        lane: None,
+        created_by: None,
+    };
+    app::templates::update(&world.app, council.id, council.email, new)
+        .await
+        .unwrap();
+    let id = uploaded.data()["id"].as_str().unwrap();
+    let made = world.make_job(council.id, &json!({"id": id})).await;
+    assert_eq!(made.status, 201, "{}", made.json);
+    world.run_tasks().await;
+    assert_eq!(world.email.taken().len(), 0);
+    let job = world.job_status(council.id, id).await;
+    assert_eq!(job["job_status"], "finished", "{job}");
+    assert_eq!(count(&job, "validation-failed"), 1, "{job}");
+    world.end().await;
+}

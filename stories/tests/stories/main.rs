@@ -18,6 +18,7 @@ mod files;
 mod guards;
 mod idempotency;
 mod internal;
+mod job_files;
 mod jobs;
 mod json_schema;
 mod letter_delivery;

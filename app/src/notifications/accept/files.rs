@@ -100,7 +100,7 @@ pub(super) async fn take_up(
             drafts.push(draft);
             link
         };
-        put(personalisation, file, shown(file, link));
+        put_link(personalisation, file, link);
     }
     Ok(Some(drafts))
 }
@@ -110,6 +110,15 @@ fn test_document(app: &App, caller: &Caller) -> String {
         "{}/services/{}/documents/test-document",
         app.settings.files_root, caller.tenant.service.id
     )
+}
+
+/// Puts the link to a template's file where its template wants it.
+pub(crate) fn put_link(
+    personalisation: &mut Map<String, Value>,
+    file: &TemplateFile,
+    link: String,
+) {
+    put(personalisation, file, shown(file, link));
 }
 
 /// The link, or a link that says what its template wants it to.
@@ -140,6 +149,7 @@ impl Sent {
             weeks: self.weeks,
             retention_period: self.retention_period,
             file_name: self.file_name,
+            identity: None,
         }
     }
 }

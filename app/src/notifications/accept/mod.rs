@@ -2,7 +2,7 @@
 //! failure answers.
 
 mod email;
-mod files;
+pub(crate) mod files;
 mod lenient_base64;
 pub(crate) mod letter;
 mod precompiled;

@@ -1,0 +1,106 @@
+//! The files of a template that go with the rows of a job (workers §4.8, public-api §9.3): read once for all rows, kept
+//! for each row behind a link of its own.
+
+use content::placeholders::NameSet;
+use domain::{Channel, NotificationStatus, Private};
+use serde_json::Map;
+use store::{
+    jobs::Job, notifications::NewNotification, spreadsheets::Spreadsheet,
+    template_files::TemplateFile,
+};
+
+use crate::{
+    App,
+    documents::{self, Draft, Fault, PrepareError, Refused, template_files},
+    notifications::accept::files::put_link,
+    templates,
+};
+
+/// The files that go with every row of a job.
+pub(super) struct Attachments {
+    files: Vec<(TemplateFile, Private<bytes::Bytes>)>,
+    /// What their links are made of.
+    secret: Vec<u8>,
+}
+
+impl Attachments {
+    /// The files of a job's template, as they are now; only e-mails have any.
+    pub(super) async fn read(
+        app: &App,
+        job: &Job,
+        sheet: &Spreadsheet,
+        channel: Channel,
+    ) -> Result<Self, Fault> {
+        let mut all = Self {
+            files: Vec::new(),
+            secret: sheet.link_secret.clone(),
+        };
+        if channel != Channel::Email {
+            return Ok(all);
+        }
+        let mut session = app.read().await?;
+        let files =
+            store::template_files::list(&mut session, job.service_id, job.template_id).await?;
+        drop(session);
+        for file in files {
+            let bytes = template_files::read(app, &file).await?;
+            all.files.push((file, bytes));
+        }
+        Ok(all)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The placeholders that they give values to.
+    pub(super) fn names(&self) -> NameSet {
+        templates::file_names(self.files.iter().map(|(file, _)| file))
+    }
+
+    /// Puts the links of a row into it; the files behind them are to be kept before it is. Where a file service
+    /// refuses a file, the row is not sent, and says why.
+    pub(super) async fn attach(
+        &self,
+        app: &App,
+        row: &mut NewNotification,
+    ) -> Result<Vec<Draft>, Fault> {
+        let mut drafts = Vec::with_capacity(self.files.len());
+        let mut values = Map::new();
+        for (file, bytes) in &self.files {
+            let recipient = row.contents.normalised.reveal();
+            let of = (row.id, recipient.as_str());
+            let bytes = bytes.reveal().clone().into();
+            let order = template_files::order_for_row(app, file, bytes, &self.secret, of);
+            let draft = match documents::prepare(app, row.service_id, order).await {
+                Ok(draft) => draft,
+                Err(PrepareError::Fault(fault)) => return Err(fault),
+                Err(PrepareError::Refused(refused)) => {
+                    row.status = NotificationStatus::ValidationFailed;
+                    row.problem = Some(format!(
+                        "the file {} of the template was refused: {}",
+                        file.file_name,
+                        in_words(refused)
+                    ));
+                    return Ok(Vec::new());
+                }
+            };
+            put_link(&mut values, file, draft.link.reveal().clone());
+            drafts.push(draft);
+        }
+        let columns = std::mem::replace(&mut row.contents.personalisation, Map::new().into());
+        // No column has the name of a file, so neither overwrites the other.
+        let values = columns.into_inner().into_iter().chain(values).collect();
+        row.contents.personalisation = Map::into(values);
+        row.documents = u32::try_from(drafts.len()).unwrap_or(u32::MAX);
+        Ok(drafts)
+    }
+}
+
+fn in_words(refused: Refused) -> String {
+    match refused {
+        Refused::Elsewhere(why) => why,
+        // It was looked at when it was added to the template.
+        _ => "it is not taken any more".to_owned(),
+    }
+}

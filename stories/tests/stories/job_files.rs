@@ -1,0 +1,365 @@
+//! Rows of a job whose template has files: each row carries links of its own, however often it is taken (workers §4.8).
+
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
+
+use domain::{NotificationId, TemplateId};
+
+use providers::UploadError;
+use serde_json::json;
+use stories::{Council, FakeFileService, World};
+
+use crate::{
+    auditors::{lose_rows, origin},
+    erasure::erase,
+    files::{PDF, WEEK, council, kept, rows, template},
+    jobs::{JOBS, count},
+    retention::until,
+};
+
+/// A service whose template has a file, and the path of the template's files.
+async fn with_file(world: &World) -> (Council, String) {
+    let mut council = council(world).await;
+    council.email = template(world, &council, "((name)): ((Guide.pdf))").await;
+    let files = path_of_files(&council, council.email);
+    add_guide(world, &files).await;
+    (council, files)
+}
+
+fn path_of_files(council: &Council, template: TemplateId) -> String {
+    format!("/service/{}/template/{template}/file", council.id)
+}
+
+/// Puts the guide to the template; its id.
+async fn add_guide(world: &World, files: &str) -> String {
+    let path = format!("{files}?confirm_email=false&file_name=Guide.pdf&retention_weeks=2");
+    let added = world.ask_internally("POST", &path, PDF.to_vec()).await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    added.data()["id"].as_str().unwrap().to_owned()
+}
+
+fn people(count: usize) -> String {
+    let mut csv = "email address,name\n".to_owned();
+    for row in 0..count {
+        writeln!(csv, "person-{row}@example.com,Person {row}").unwrap();
+    }
+    csv
+}
+
+/// Who was sent which link.
+fn links(world: &World) -> BTreeSet<(String, String)> {
+    let taken = world.email.taken();
+    let all: BTreeSet<_> = taken
+        .iter()
+        .map(|email| {
+            let link = email
+                .plain_body
+                .split_whitespace()
+                .find(|word| word.starts_with("http"));
+            (
+                email.to.clone(),
+                link.unwrap_or_else(|| panic!("{}", email.plain_body))
+                    .to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(all.len(), taken.len(), "each was sent once");
+    all
+}
+
+async fn assert_all_open(world: &World, links: &BTreeSet<(String, String)>) {
+    let distinct: BTreeSet<_> = links.iter().map(|(_, link)| link).collect();
+    assert_eq!(distinct.len(), links.len(), "each has its own");
+    for (_, link) in links {
+        let file = world.recipient().open(&format!("{link}/file")).await;
+        assert_eq!((file.status.as_u16(), &file.body[..]), (200, PDF));
+    }
+}
+
+async fn assert_files(world: &World, count: usize) {
+    assert_eq!((kept(world), rows(world).await), (count, count));
+}
+
+async fn find(
+    world: &World,
+    council: &Council,
+    id: NotificationId,
+) -> store::notifications::Notification {
+    let mut session = world.app.read().await.unwrap();
+    let found = store::notifications::find(&mut session, council.id, id).await;
+    found.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
+    let world = World::new().await;
+    let (council, _) = with_file(&world).await;
+    let job = world.job(council.id, council.email, people(230)).await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 230)
+    );
+    let links = links(&world);
+    assert_eq!(links.len(), 230);
+    assert_all_open(&world, &links).await;
+    assert_files(&world, 230).await;
+    let first = origin(&world, &council, &job).await.row(0);
+    let found = find(&world, &council, first).await;
+    assert_eq!(found.documents, 1, "is counted");
+
+    world.advance(WEEK * 2);
+    world.run_the_clock().await;
+    assert_files(&world, 0).await;
+    until(&world, "2026-03-17T04:00:00Z");
+    world.run_the_clock().await;
+    let mut session = world.app.read().await.unwrap();
+    let sheet = store::spreadsheets::find(&mut session, council.id, job.parse().unwrap());
+    let secret = sheet.await.unwrap().unwrap().link_secret;
+    assert!(secret.is_empty(), "it goes with the rows");
+    drop(session);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_column_that_has_the_name_of_a_file_does_not_count() {
+    let world = World::new().await;
+    let (council, _) = with_file(&world).await;
+    let csv = "email address,name,guide.PDF\nada@example.com,Ada,https://elsewhere.example\n";
+    world.job(council.id, council.email, csv).await;
+    world.run_tasks().await;
+    let links = links(&world);
+    assert_all_open(&world, &links).await;
+    let missing = world
+        .upload(
+            council.id,
+            council.email,
+            "people.csv",
+            "email address\nada@example.com\n",
+        )
+        .await;
+    assert_eq!(missing.data()["valid"], false);
+    assert_eq!(
+        missing.data()["problems"],
+        json!(["these columns are missing: name"])
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rows_in_one_request_carry_files_too() {
+    let world = World::new().await;
+    let (council, _) = with_file(&world).await;
+    let rows = json!([
+        ["email address", "name"],
+        ["ada@example.com", "Ada"],
+        ["bo@example.com", "Bo"]
+    ]);
+    let order = json!({"name": "Guides", "template_id": council.email, "rows": rows});
+    let made = world
+        .post(&council.normal, "/v2/notifications/bulk", &order)
+        .await;
+    assert_eq!(made.status, 201, "{}", made.json);
+    world.run_tasks().await;
+    let links = links(&world);
+    assert_eq!(links.len(), 2);
+    assert_all_open(&world, &links).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rows_that_are_not_sent_have_no_files() {
+    let world = World::new().await;
+    let (council, _) = with_file(&world).await;
+    let job = world.job(council.id, council.email, people(3)).await;
+    let to_trial = app::services::ServiceChange {
+        restricted: Some(true),
+        ..app::services::ServiceChange::default()
+    };
+    app::services::update(&world.app, council.id, to_trial)
+        .await
+        .unwrap();
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(count(&status, "validation-failed"), 3, "{status}");
+    assert_files(&world, 0).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn rows_wait_while_the_file_storage_fails_and_then_leave_nothing_over() {
+    let world = World::new().await;
+    let (council, _) = with_file(&world).await;
+    let job = world.job(council.id, council.email, people(130)).await;
+    let place = world.files().join("documents");
+    std::fs::write(&place, "a file where the folder should be").unwrap();
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["rows_kept"]),
+        (&json!("in progress"), &json!(0)),
+        "no row is kept before its file"
+    );
+    assert!(
+        status["problem"]
+            .as_str()
+            .unwrap()
+            .contains("files of its template"),
+        "{status}"
+    );
+    std::fs::remove_file(&place).unwrap();
+    world.advance(Duration::from_secs(10));
+    world.run_tasks().await;
+    let links = links(&world);
+    assert_eq!(links.len(), 130);
+    assert_all_open(&world, &links).await;
+    assert_files(&world, 130).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn two_workers_at_once_leave_one_message_and_one_file_for_each_row() {
+    let world = Arc::new(World::new().await);
+    let (council, _) = with_file(&world).await;
+    let job = world.job(council.id, council.email, people(250)).await;
+    let mut tx = world.app.store().write().await.unwrap();
+    let now = domain::Clock::now(&*world.clock);
+    for _ in 0..3 {
+        let task = queue::NewTask {
+            id: domain::TaskId::mint(now, world.app.entropy()),
+            pool: "job-tasks",
+            lane: domain::Lane::Normal,
+            service_id: council.id,
+            kind: "process-job.v1",
+            payload: json!({"job": job}).to_string(),
+            attempt: 0,
+            ready_at: now,
+            created_at: now,
+        };
+        queue::Enqueue::enqueue(&mut tx, vec![task]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let workers = (0..4).map(|_| {
+        let world = world.clone();
+        tokio::spawn(async move { world.runner().drain(&[JOBS]).await })
+    });
+    for worker in workers.collect::<Vec<_>>() {
+        worker.await.unwrap();
+    }
+    world.advance(Duration::from_secs(10));
+    world.run_tasks().await;
+    let links = links(&world);
+    assert_eq!(links.len(), 250);
+    assert_all_open(&world, &links).await;
+    assert_files(&world, 250).await;
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test]
+async fn a_row_that_was_lost_is_made_again_with_the_link_it_had() {
+    let world = World::new().await;
+    let (council, _) = with_file(&world).await;
+    let job = world.job(council.id, council.email, people(5)).await;
+    world.run_tasks().await;
+    let before = links(&world);
+    let row = origin(&world, &council, &job).await.row(3);
+    lose_rows(&world, &[row]).await;
+    world.advance(Duration::from_mins(30));
+    world.run_the_clock().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "finished all notifications created");
+    let taken = world.email.taken();
+    assert_eq!(taken.len(), 6, "what nobody knows of is sent again");
+    let again: BTreeSet<_> = taken.iter().map(|email| &email.plain_body).collect();
+    assert_eq!(again.len(), 5, "and word for word the same");
+    assert_all_open(&world, &before).await;
+    assert_files(&world, 5).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_whose_file_was_taken_from_the_template_stops_in_words_until_it_is_back() {
+    let world = {
+        let mut world = World::new().await;
+        world.expect_dead_letters();
+        world
+    };
+    let (council, files) = with_file(&world).await;
+    let job = world.job(council.id, council.email, people(2)).await;
+    let listed = world.ask_internally("GET", &files, "").await;
+    let guide = listed.data()[0]["id"].as_str().unwrap().to_owned();
+    let archived = world
+        .ask_internally("POST", &format!("{files}/{guide}/archive"), "")
+        .await;
+    assert_eq!(archived.status, 200);
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "error");
+    assert!(
+        status["problem"]
+            .as_str()
+            .unwrap()
+            .contains("no column Guide.pdf"),
+        "{status}"
+    );
+    assert_eq!(world.email.taken().len(), 0);
+
+    add_guide(&world, &files).await;
+    let resumed = world
+        .ask_internally(
+            "POST",
+            &format!("/service/{}/job/{job}/resume", council.id),
+            "",
+        )
+        .await;
+    assert_eq!(resumed.status, 200, "{}", resumed.text);
+    world.run_tasks().await;
+    assert_all_open(&world, &links(&world)).await;
+    assert_files(&world, 2).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_erased_recipients_row_loses_its_file_and_the_others_keep_theirs() {
+    let world = World::new().await;
+    let (council, _) = with_file(&world).await;
+    world.job(council.id, council.email, people(3)).await;
+    world.run_tasks().await;
+    let report = erase(&world, "person-1@example.com").await;
+    assert_eq!((report.documents, report.notifications), (1, 1));
+    assert_files(&world, 2).await;
+    let others: BTreeSet<_> = links(&world)
+        .into_iter()
+        .filter(|(to, _)| to != "person-1@example.com")
+        .collect();
+    assert_all_open(&world, &others).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_service_elsewhere_is_waited_for_and_what_it_refuses_is_said_of_the_row() {
+    let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
+    let with = elsewhere.clone();
+    let world = World::like(|_, providers| providers.file_service = Some(with)).await;
+    let (council, _) = with_file(&world).await;
+    elsewhere.refuses(UploadError::Failed("it is away".into()));
+    let job = world.job(council.id, council.email, people(2)).await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["rows_kept"], 0, "{status}");
+
+    elsewhere.refuses(UploadError::Refused("it holds a virus".to_owned()));
+    world.advance(Duration::from_secs(10));
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(count(&status, "validation-failed"), 2, "{status}");
+    let first = origin(&world, &council, &job).await.row(0);
+    let found = find(&world, &council, first).await;
+    let problem = found.problem.unwrap();
+    assert_eq!(
+        problem,
+        "the file Guide.pdf of the template was refused: it holds a virus"
+    );
+    assert_files(&world, 0).await;
+    world.end().await;
+}
