@@ -6,7 +6,10 @@
 //! twice. Files go before the rows that name them: no row disappears while its file remains. On PostgreSQL a day whose
 //! messages may all go is dropped whole.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp};
 use files::Key;
@@ -267,7 +270,7 @@ async fn forget_unsubscribe_requests(app: &App, task: &Task) -> Result<(), Reten
     Ok(())
 }
 
-/// Removes the spreadsheets of old jobs, and of uploads of which no job was made.
+/// Removes the spreadsheets of old jobs, of uploads of which no job was made, and what was never written to its end.
 pub(crate) async fn remove_job_files(app: &App, task: &Task) -> Verdict {
     verdict("remove_sms_email_jobs", remove_files(app, task).await)
 }
@@ -280,7 +283,22 @@ async fn remove_files(app: &App, task: &Task) -> Result<(), RetentionError> {
     }
     remove_files_of(app, task, Whose::Others, before).await?;
     remove_unused_files(app, task, before).await?;
+    remove_drafts(app).await?;
     forget_counters(app).await?;
+    Ok(())
+}
+
+/// Removes what processes that were killed have left half-written in the file storage. Nobody writes a file for a day.
+async fn remove_drafts(app: &App) -> Result<(), RetentionError> {
+    let a_day_ago = app.clock.now().minus(Duration::from_hours(24));
+    let since_1970 = Duration::from_secs(a_day_ago.unix_seconds().unsigned_abs());
+    let removed = app
+        .files
+        .remove_drafts(SystemTime::UNIX_EPOCH + since_1970)
+        .await?;
+    if removed > 0 {
+        info!("removed {removed} files that were never written to their end");
+    }
     Ok(())
 }
 

@@ -3,11 +3,13 @@
 //! What is put is durable once [`Upload::finish`] returns, and is there whole or not at all. Nothing here knows what the
 //! bytes mean; what is personal is sealed by whoever puts it.
 
+mod drafts;
 pub mod keys;
 
 use std::{
     path::{Path as FsPath, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -122,6 +124,28 @@ impl Files {
         })
     }
 
+    /// Removes what was begun and never finished, and not written to since `before`; how many it was. Object storage does
+    /// that by a rule of its own, and memory forgets it.
+    pub async fn remove_drafts(&self, before: SystemTime) -> Result<u64, Error> {
+        let Some(directory) = self.directory.clone() else {
+            return Ok(0);
+        };
+        let failed = |why: String| Error::Address {
+            address: format!(
+                "file:{}",
+                self.directory
+                    .as_deref()
+                    .unwrap_or(FsPath::new(""))
+                    .display()
+            ),
+            why,
+        };
+        tokio::task::spawn_blocking(move || drafts::remove(&directory, before))
+            .await
+            .map_err(|panic| failed(panic.to_string()))?
+            .map_err(|error| failed(error.to_string()))
+    }
+
     /// Reads a file as it comes.
     pub async fn read(
         &self,
@@ -208,6 +232,8 @@ impl Upload {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     async fn read_all(files: &Files, key: &Key) -> Result<Vec<u8>, Error> {
@@ -270,6 +296,37 @@ mod tests {
         alone.finish().await.unwrap();
         assert_eq!(read_all(&files, &key).await.unwrap(), b"new");
         assert_eq!(files.drafts(&key).filter(|draft| draft.exists()).count(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_finished_is_removed_once_it_is_old() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = Files::open(&format!("file:{}", directory.path().display())).unwrap();
+        let begun = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365);
+        let key = |number| Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::from_u128(number));
+        let mut whole = files.begin(&key(1)).await.unwrap();
+        whole.write(b"whole").await.unwrap();
+        whole.finish().await.unwrap();
+        for number in [2, 3] {
+            // As if its process had been killed.
+            let left = files.begin(&key(number)).await.unwrap();
+            std::mem::forget(left);
+        }
+        for (number, age) in [(1, 48), (2, 48), (3, 1)] {
+            let kept = directory.path().join(key(number).as_str());
+            let draft = files.drafts(&key(number)).next().unwrap();
+            let file = std::fs::File::open(if draft.exists() { draft } else { kept }).unwrap();
+            file.set_modified(begun - Duration::from_hours(age))
+                .unwrap();
+        }
+        let a_day_ago = begun - Duration::from_hours(24);
+        assert_eq!(files.remove_drafts(a_day_ago).await.unwrap(), 1);
+        assert_eq!(read_all(&files, &key(1)).await.unwrap(), b"whole");
+        assert!(
+            files.drafts(&key(3)).next().unwrap().exists(),
+            "somebody may still write it"
+        );
+        assert_eq!(files.remove_drafts(begun).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -175,9 +175,17 @@ async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
         .join(format!("spreadsheets/service-{}-notify", council.id));
     let files = || std::fs::read_dir(&folder).unwrap().count();
     assert_eq!((unused.status.as_u16(), files()), (201, 2));
+    // A process was killed while it wrote another.
+    let draft = std::fs::File::create(folder.join(format!("{}.csv#1", council.id))).unwrap();
+    draft
+        .set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_772_442_000))
+        .unwrap();
+    until(&world, "2026-03-03T04:00:00Z");
+    world.run_the_clock().await;
+    assert_eq!(files(), 3, "somebody may still write it");
     until(&world, "2026-03-09T04:00:00Z");
     world.run_the_clock().await;
-    assert_eq!(files(), 2, "a week is not over");
+    assert_eq!(files(), 2, "a week is not over for what was finished");
     until(&world, "2026-03-10T04:00:00Z");
     world.run_the_clock().await;
     assert_eq!(files(), 0);
