@@ -1,4 +1,4 @@
-//! The only room that knows SQL. One text serves `SQLite` and PostgreSQL; `db.rs` is the only file that names a
+//! The only room that knows SQL. One text serves `SQLite` and PostgreSQL; `db` is the only module that names a
 //! driver and `dialect.rs` names the few differences.
 //!
 //! A query is a free function named for what comes back. It takes a [`Session`] to read and a [`Tx`] to write; what
