@@ -66,8 +66,9 @@ pub(crate) fn people_write_no_tags_in_emails(subject: &str, content: &str, value
     // The mark of a missing placeholder may be cut in two at its end; the page leaves such a tag out.
     let whole_tags = preheader.rfind('>').map_or(0, |end| end + 1);
     only_these_tags_are_in(&preheader[..whole_tags], &["span"]);
-    // The name of a missing placeholder may hold an empty line, and end a paragraph within its mark.
-    if template.missing(values).is_empty() && !body.contains("<span") {
+    // The name of a missing placeholder may hold an empty line, and end a paragraph within its mark, or begin where the
+    // definition of a link does and leave only the mark's end.
+    if template.missing(values).is_empty() && !has_marks(&body) {
         tags_are_closed_in_turn(&body);
     }
     assert!(email.html_page(&Branding::default()).contains(&body));
@@ -86,12 +87,17 @@ pub(crate) fn people_write_no_tags_in_letters(subject: &str, content: &str, valu
         only_these_tags_are_in(&letter.subject(), &["span"]);
         only_these_tags_are_in(&body, LETTER_TAGS);
         only_these_tags_are_in(&letter.contact_block(), &["span", "br"]);
-        if letter.missing().is_empty() && !body.contains("<span") {
+        if letter.missing().is_empty() && !has_marks(&body) {
             tags_are_closed_in_turn(&body);
         }
         letter.qr_code_error();
         letter.address_lines();
     }
+}
+
+/// The marks of missing placeholders, as much of them as is left.
+fn has_marks(html: &str) -> bool {
+    html.contains("<span") || html.contains("</span")
 }
 
 fn only_these_tags_are_in(html: &str, tags: &[&str]) {
@@ -142,5 +148,19 @@ mod tests {
             super::people_write_no_tags_in_emails(&subject, &content, &values);
             super::people_write_no_tags_in_letters(&subject, &content, &values);
         }
+    }
+
+    /// Found by fuzzing; the reference says the same.
+    #[test]
+    fn the_mark_of_a_placeholder_may_lose_its_beginning_to_the_definition_of_a_link() {
+        let content = "[P(( - 7\n :Pay[a]: b5\n       -   - 7\n            - 7Me&#41;&#41;";
+        let values = super::Values::default();
+        super::people_write_no_tags_in_emails("", content, &values);
+        let email = super::EmailTemplate::parse("", content);
+        let body = email.fill(&values).html_body();
+        assert!(
+            body.contains("</span>") && !body.contains("<span"),
+            "{body}"
+        );
     }
 }
