@@ -1,5 +1,8 @@
 //! What happens in a storm, drawn from its seed.
 
+mod people;
+mod trouble;
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -10,19 +13,16 @@ use std::{
     time::Duration,
 };
 
-use domain::{Channel, Clock as _, Lane, NotificationId, TaskId};
-use queue::{Enqueue as _, NewTask, Runner};
+use domain::NotificationId;
+use queue::Runner;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use serde_json::json;
-use stories::{Answer, Council, Door, Ground, Mood, World};
+use stories::{Council, Door, Ground, World};
 
 use super::{
     asked::{Asked, Asker},
-    faults::FAULTS,
     promises,
     worker::{Step, Worker},
 };
-use crate::jobs::people;
 
 /// How many things happen before the storm is over.
 const EVENTS: u32 = 60;
@@ -192,110 +192,6 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// A request comes in; its caller may go away at any await, like a worker that dies.
-    fn somebody_asks(&mut self) {
-        if self.rng.random_bool(0.2) {
-            return self.somebody_asks_again();
-        }
-        let (world, council) = (self.world.clone(), self.council.clone());
-        let accepted = self.accepted.clone();
-        let number = self.requests;
-        self.requests += 1;
-        let by_email = self.rng.random_bool(0.4);
-        let key = if self.rng.random_bool(0.15) {
-            council.test.clone()
-        } else {
-            council.normal.clone()
-        };
-        self.begins("a request", async move {
-            let answer = if by_email {
-                let to = format!("ada{number}@example.com");
-                world.send_email(&council, &key, &to).await
-            } else {
-                world.send_sms(&council, &key, "07700900123").await
-            };
-            accepted.borrow_mut().extend(id_of(&answer));
-        });
-    }
-
-    /// One of few things is asked for, with its `Idempotency-Key`: perhaps for the first time, perhaps once more.
-    fn somebody_asks_again(&mut self) {
-        let (world, council) = (self.world.clone(), self.council.clone());
-        let (accepted, once) = (self.accepted.clone(), self.once.clone());
-        let number = self.rng.random_range(0..3);
-        let elsewhere = self.rng.random_bool(0.5).then(|| self.door.clone());
-        self.begins("a request with a key", async move {
-            let door = elsewhere.as_deref().unwrap_or(world.door());
-            let token = world.token(&council.normal.service.to_string(), &council.normal.secret);
-            let key = format!("once {number}");
-            let headers = [("authorization", token.as_str()), ("idempotency-key", &key)];
-            let body = json!({
-                "phone_number": "07700900123",
-                "template_id": council.sms,
-                "personalisation": {"name": "Ada", "day": "Friday"},
-                "reference": key,
-            });
-            let asked = door.ask("POST", "/v2/notifications/sms", &headers, body.to_string());
-            if let Some(id) = id_of(&asked.await) {
-                accepted.borrow_mut().insert(id);
-                once.borrow_mut().entry(number).or_default().insert(id);
-            }
-        });
-    }
-
-    async fn somebody_uploads(&mut self) {
-        if self.is_broken || self.jobs.len() == 2 {
-            return;
-        }
-        let rows = self.rng.random_range(1..14);
-        // A worker that holds the store would keep the upload waiting for ever.
-        self.let_all_go().await;
-        let council = self.council.clone();
-        let uploaded = self
-            .world
-            .upload(council.id, council.sms, "people.csv", people(rows as usize))
-            .await;
-        let id = uploaded.data()["id"].as_str().expect("it is kept");
-        let mut body = json!({"id": id});
-        if self.rng.random_bool(0.3) {
-            let soon = self.world.clock.now().plus(Duration::from_mins(5));
-            body["scheduled_for"] = json!(soon.to_string());
-        }
-        let made = self.world.make_job(council.id, &body).await;
-        assert_eq!(made.status, 201, "{}", made.json);
-        self.tell(format_args!("job {id} of {rows} rows"));
-        self.jobs.push((id.to_owned(), rows));
-    }
-
-    /// Somebody pauses a job, lets it go on, or cancels it, and may go away before it is answered.
-    fn somebody_minds_a_job(&mut self) {
-        let verb = ["pause", "resume", "cancel"][self.rng.random_range(0..3)];
-        if self.jobs.is_empty() {
-            return;
-        }
-        let job = self.jobs[self.rng.random_range(0..self.jobs.len())]
-            .0
-            .clone();
-        let (world, service) = (self.world.clone(), self.council.id);
-        let cancelled = self.cancelled.clone();
-        self.begins("somebody minds a job", async move {
-            let path = format!("/service/{service}/job/{job}/{verb}");
-            let answer = world.ask_internally("POST", &path, "").await;
-            if verb == "cancel" && answer.status.is_success() {
-                cancelled.borrow_mut().insert(job);
-            }
-        });
-    }
-
-    /// What is due this minute: jobs that were scheduled, and everybody who looks after the others.
-    fn the_clock_fires(&mut self) {
-        let world = self.world.clone();
-        self.begins("the clock", async move {
-            let minute = app::schedule::this_minute(world.clock.now());
-            let _ = app::schedule::fire(&world.app, minute).await;
-        });
-    }
-
     fn a_worker_begins(&mut self) {
         if self.workers.len() >= 5 {
             return;
@@ -383,149 +279,6 @@ impl<'a> Storm<'a> {
         }
     }
 
-    async fn a_worker_dies(&mut self) {
-        if self.workers.is_empty() {
-            return;
-        }
-        let chosen = self.rng.random_range(0..self.workers.len());
-        let dead = self.workers.swap_remove(chosen);
-        self.tell(format_args!("dies: {}", dead.name));
-        drop(dead);
-        self.settle().await;
-        self.sum.kills += 1;
-        self.excuse_what_is_in_the_window().await;
-    }
-
-    /// All workers of a process die with all that it remembers, and it is started again.
-    async fn a_process_dies(&mut self) {
-        let dead = self.rng.random_range(0..self.runners.len());
-        self.tell(format_args!("dies: process {dead}"));
-        self.workers.retain(|worker| worker.process != Some(dead));
-        self.settle().await;
-        self.runners[dead] = self
-            .world
-            .another_process()
-            .runner(queue::Settings::default());
-        self.sum.kills += 1;
-        self.excuse_what_is_in_the_window().await;
-    }
-
-    /// Whoever holds a lease has lost it, and does not know.
-    async fn the_clock_jumps(&mut self, by: Duration) {
-        self.tell(format_args!("the clock jumps by {} s", by.as_secs()));
-        self.world.advance(by);
-        self.sum.jumps += 1;
-        self.excuse_what_is_in_the_window().await;
-    }
-
-    /// Whoever holds a lease loses it, and another takes over and is done before the first goes on.
-    async fn somebody_is_overtaken(&mut self) {
-        self.the_clock_jumps(PAST_THE_LEASE).await;
-        let at_work = |worker: &Worker| Some((worker.name, worker.process?));
-        let at_work: Vec<_> = self.workers.iter().filter_map(at_work).collect();
-        if at_work.is_empty() {
-            return;
-        }
-        let (pool, process) = at_work[self.rng.random_range(0..at_work.len())];
-        self.a_worker_begins_at(pool, (process + 1) % self.runners.len());
-        self.goes_on(self.workers.len() - 1, A_WHOLE_TASK).await;
-    }
-
-    /// A message that was handed over and is not recorded yet may be handed over once more.
-    async fn excuse_what_is_in_the_window(&mut self) {
-        let unrecorded = promises::unrecorded(self.ground).await;
-        for (id, handed) in promises::hand_overs(&self.world) {
-            if unrecorded.contains(&id) {
-                let excused = self.excused.entry(id).or_default();
-                *excused = (*excused).max(handed);
-            }
-        }
-    }
-
-    /// The same job or the same messages in a second task. Our own queue never has a message in two tasks at once; a
-    /// process knows what it has in hand, but two of them would both hand it over, so only one is tried with that.
-    async fn a_task_is_doubled(&mut self) {
-        if self.is_broken {
-            return;
-        }
-        self.let_all_go().await;
-        let sms = ("send-sms-tasks", "deliver_sms.v1", Channel::Sms);
-        let email = ("send-email-tasks", "deliver_email.v1", Channel::Email);
-        let (pool, kind, payload) = match self.rng.random_range(0..3) {
-            0 if self.runners.len() == 1 => self.delivery(sms).await,
-            1 if self.runners.len() == 1 => self.delivery(email).await,
-            _ => match self.jobs.first() {
-                Some((job, _)) => ("job-tasks", "process-job.v1", json!({"job": job})),
-                None => return,
-            },
-        };
-        let now = self.world.clock.now();
-        let task = NewTask {
-            id: TaskId::mint(now, self.world.app.entropy()),
-            pool,
-            lane: Lane::Bulk,
-            service_id: self.council.id,
-            kind,
-            payload: payload.to_string(),
-            attempt: 0,
-            ready_at: now.plus(Duration::from_secs(self.rng.random_range(0..40))),
-            created_at: now,
-        };
-        self.tell(format_args!("{kind} comes once more"));
-        let mut tx = self.world.app.store().write().await.unwrap();
-        tx.enqueue(vec![task]).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    /// All messages that were accepted and travel so.
-    async fn delivery(
-        &self,
-        (pool, kind, channel): (&'static str, &'static str, Channel),
-    ) -> (&'static str, &'static str, serde_json::Value) {
-        let ids: Vec<NotificationId> = self.accepted.borrow().iter().copied().collect();
-        let ids = promises::of_channel(self.ground, &ids, channel).await;
-        (pool, kind, json!({"ids": ids}))
-    }
-
-    async fn the_store_breaks_or_is_mended(&mut self) {
-        self.let_all_go().await;
-        if self.is_broken {
-            self.mend().await;
-            return;
-        }
-        let fault = FAULTS[self.rng.random_range(0..FAULTS.len())];
-        let spared = self.rng.random_range(0..4);
-        self.tell(format_args!("the store refuses {fault} but for {spared}"));
-        self.ground
-            .run(format!("INSERT INTO refused VALUES ('{fault}', {spared})"))
-            .await;
-        self.is_broken = true;
-        self.sum.faults += 1;
-    }
-
-    async fn mend(&mut self) {
-        self.tell("the store is mended");
-        self.ground.run("DELETE FROM refused").await;
-        self.is_broken = false;
-        self.excuse_what_is_in_the_window().await;
-    }
-
-    fn a_provider_misbehaves(&mut self) {
-        let mood = match self.rng.random_range(0..4) {
-            0 => Mood::IsAway,
-            1 => Mood::RefusesRecipient,
-            _ => Mood::FallsSilent,
-        };
-        let times = self.rng.random_range(1..4);
-        self.tell(format_args!("a provider {mood:?} {times} times"));
-        let moods = std::iter::repeat_n(mood, times);
-        if self.rng.random_bool(0.5) {
-            self.world.sms.will_be(moods);
-        } else {
-            self.world.email.will_be(moods);
-        }
-    }
-
     /// Every worker goes on until it is done: nobody holds anything then.
     async fn let_all_go(&mut self) {
         let mut waited = 0;
@@ -588,12 +341,4 @@ impl<'a> Storm<'a> {
         }
         true
     }
-}
-
-/// The message that this answer accepts.
-fn id_of(answer: &Answer) -> Option<NotificationId> {
-    if answer.status != 201 {
-        return None;
-    }
-    answer.json["id"].as_str()?.parse().ok()
 }

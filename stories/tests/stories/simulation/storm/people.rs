@@ -1,0 +1,125 @@
+//! What people do in a storm, and the clock with them.
+
+use std::time::Duration;
+
+use domain::{Clock as _, NotificationId};
+use rand::RngExt as _;
+use serde_json::json;
+use stories::Answer;
+
+use super::Storm;
+use crate::jobs::people;
+
+impl Storm<'_> {
+    /// A request comes in; its caller may go away at any await, like a worker that dies.
+    pub(super) fn somebody_asks(&mut self) {
+        if self.rng.random_bool(0.2) {
+            return self.somebody_asks_again();
+        }
+        let (world, council) = (self.world.clone(), self.council.clone());
+        let accepted = self.accepted.clone();
+        let number = self.requests;
+        self.requests += 1;
+        let by_email = self.rng.random_bool(0.4);
+        let key = if self.rng.random_bool(0.15) {
+            council.test.clone()
+        } else {
+            council.normal.clone()
+        };
+        self.begins("a request", async move {
+            let answer = if by_email {
+                let to = format!("ada{number}@example.com");
+                world.send_email(&council, &key, &to).await
+            } else {
+                world.send_sms(&council, &key, "07700900123").await
+            };
+            accepted.borrow_mut().extend(id_of(&answer));
+        });
+    }
+
+    /// One of few things is asked for, with its `Idempotency-Key`: perhaps for the first time, perhaps once more.
+    pub(super) fn somebody_asks_again(&mut self) {
+        let (world, council) = (self.world.clone(), self.council.clone());
+        let (accepted, once) = (self.accepted.clone(), self.once.clone());
+        let number = self.rng.random_range(0..3);
+        let elsewhere = self.rng.random_bool(0.5).then(|| self.door.clone());
+        self.begins("a request with a key", async move {
+            let door = elsewhere.as_deref().unwrap_or(world.door());
+            let token = world.token(&council.normal.service.to_string(), &council.normal.secret);
+            let key = format!("once {number}");
+            let headers = [("authorization", token.as_str()), ("idempotency-key", &key)];
+            let body = json!({
+                "phone_number": "07700900123",
+                "template_id": council.sms,
+                "personalisation": {"name": "Ada", "day": "Friday"},
+                "reference": key,
+            });
+            let asked = door.ask("POST", "/v2/notifications/sms", &headers, body.to_string());
+            if let Some(id) = id_of(&asked.await) {
+                accepted.borrow_mut().insert(id);
+                once.borrow_mut().entry(number).or_default().insert(id);
+            }
+        });
+    }
+
+    pub(super) async fn somebody_uploads(&mut self) {
+        if self.is_broken || self.jobs.len() == 2 {
+            return;
+        }
+        let rows = self.rng.random_range(1..14);
+        // A worker that holds the store would keep the upload waiting for ever.
+        self.let_all_go().await;
+        let council = self.council.clone();
+        let uploaded = self
+            .world
+            .upload(council.id, council.sms, "people.csv", people(rows as usize))
+            .await;
+        let id = uploaded.data()["id"].as_str().expect("it is kept");
+        let mut body = json!({"id": id});
+        if self.rng.random_bool(0.3) {
+            let soon = self.world.clock.now().plus(Duration::from_mins(5));
+            body["scheduled_for"] = json!(soon.to_string());
+        }
+        let made = self.world.make_job(council.id, &body).await;
+        assert_eq!(made.status, 201, "{}", made.json);
+        self.tell(format_args!("job {id} of {rows} rows"));
+        self.jobs.push((id.to_owned(), rows));
+    }
+
+    /// Somebody pauses a job, lets it go on, or cancels it, and may go away before it is answered.
+    pub(super) fn somebody_minds_a_job(&mut self) {
+        let verb = ["pause", "resume", "cancel"][self.rng.random_range(0..3)];
+        if self.jobs.is_empty() {
+            return;
+        }
+        let job = self.jobs[self.rng.random_range(0..self.jobs.len())]
+            .0
+            .clone();
+        let (world, service) = (self.world.clone(), self.council.id);
+        let cancelled = self.cancelled.clone();
+        self.begins("somebody minds a job", async move {
+            let path = format!("/service/{service}/job/{job}/{verb}");
+            let answer = world.ask_internally("POST", &path, "").await;
+            if verb == "cancel" && answer.status.is_success() {
+                cancelled.borrow_mut().insert(job);
+            }
+        });
+    }
+
+    /// What is due this minute: jobs that were scheduled, and everybody who looks after the others.
+    pub(super) fn the_clock_fires(&mut self) {
+        let world = self.world.clone();
+        self.begins("the clock", async move {
+            let minute = app::schedule::this_minute(world.clock.now());
+            let _ = app::schedule::fire(&world.app, minute).await;
+        });
+    }
+}
+
+/// The message that this answer accepts.
+fn id_of(answer: &Answer) -> Option<NotificationId> {
+    if answer.status != 201 {
+        return None;
+    }
+    answer.json["id"].as_str()?.parse().ok()
+}
