@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, TaskId, Timestamp};
+use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use queue::{Enqueue as _, Task, Verdict};
 use store::notifications::Outcome;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::{App, audit, group_commit::BATCH, tasks};
+use crate::{App, audit, tasks};
 
 /// A message that waits longer than this without a task is replayed.
 const REPLAY_AFTER: Duration = Duration::from_hours(1);
@@ -104,12 +104,10 @@ async fn put_back(
         return Ok(0);
     }
     let now = app.clock.now();
-    let deliver = |ids: &[NotificationId]| {
-        let id = TaskId::mint(now, app.entropy());
-        tasks::deliver(id, service, channel, Lane::Normal, ids, now)
-    };
+    let deliver =
+        |id: &NotificationId| tasks::deliver_again(service, channel, Lane::Normal, *id, now);
     let mut tx = app.write().await?;
-    tx.enqueue(ids.chunks(BATCH).map(deliver).collect()).await?;
+    tx.enqueue(ids.iter().map(deliver).collect()).await?;
     app.commit_and_wake(tx, &[tasks::delivery_pool(channel)])
         .await?;
     warn!(service.id = %service, "{} {channel} messages waited without a task and were put back in the queue", ids.len());

@@ -165,6 +165,19 @@ pub(crate) fn deliver(
     )
 }
 
+/// Hand over a message that no task names. The task's id is a function of the message: of two who miss it at the same
+/// moment one enqueues it, for two tasks that name one message might hand it over twice.
+pub(crate) fn deliver_again(
+    service: ServiceId,
+    channel: Channel,
+    lane: Lane,
+    id: NotificationId,
+    now: Timestamp,
+) -> NewTask {
+    let name = Uuid::new_v5(&Uuid::nil(), format!("deliver {id} again").as_bytes());
+    deliver(name.into(), service, channel, lane, &[id], now)
+}
+
 /// Make up the receipts of these messages.
 pub(crate) fn made_up_receipts(
     id: TaskId,
@@ -424,5 +437,21 @@ async fn with<P: DeserializeOwned>(task: &Task, work: impl AsyncFnOnce(P) -> Ver
     match serde_json::from_str(&task.taken().payload) {
         Ok(payload) => work(payload).await,
         Err(error) => Verdict::GiveUp(format!("the payload does not read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_who_miss_a_message_make_one_task_of_it() {
+        let again = |message: u128, at: i64| {
+            let message = NotificationId::from_uuid(Uuid::from_u128(message));
+            let (service, now) = (Uuid::nil().into(), Timestamp::from_unix_seconds(at));
+            deliver_again(service, Channel::Sms, Lane::Normal, message, now).id
+        };
+        assert_eq!(again(1, 0), again(1, 5));
+        assert_ne!(again(1, 0), again(2, 0));
     }
 }
