@@ -102,28 +102,7 @@ macro_rules! args_from_ids {
     };
 }
 
-args_from_ids!(
-    ApiKeyId
-    CallbackId
-    ContactListId
-    DocumentId
-    FolderId
-    InboundNumberId
-    InboundSmsId
-    JobId
-    LetterContactId
-    NotificationId
-    OrganisationId
-    ReplyToId
-    RetentionId
-    ServiceId
-    SmsSenderId
-    TaskId
-    TemplateFileId
-    TemplateId
-    UnsubscribeRequestId
-    UserId
-);
+for_every_id!(args_from_ids);
 
 macro_rules! args_from_words {
     ($($word:ident)+) => {

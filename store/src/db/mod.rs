@@ -3,6 +3,34 @@
 //!
 //! Both take `$1`-style parameters. An argument knows its type even when it is null, because PostgreSQL asks.
 
+/// Names every kind of id to a macro: each is an argument and can be read.
+macro_rules! for_every_id {
+    ($each:ident) => {
+        $each!(
+            ApiKeyId
+            CallbackId
+            ContactListId
+            DocumentId
+            FolderId
+            InboundNumberId
+            InboundSmsId
+            JobId
+            LetterContactId
+            NotificationId
+            OrganisationId
+            ReplyToId
+            RetentionId
+            ServiceId
+            SmsSenderId
+            TaskId
+            TemplateFileId
+            TemplateId
+            UnsubscribeRequestId
+            UserId
+        );
+    };
+}
+
 mod args;
 mod row;
 mod table;

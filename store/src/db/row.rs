@@ -136,25 +136,4 @@ macro_rules! stored_ids {
     };
 }
 
-stored_ids!(
-    ApiKeyId
-    CallbackId
-    ContactListId
-    DocumentId
-    FolderId
-    InboundNumberId
-    InboundSmsId
-    JobId
-    LetterContactId
-    NotificationId
-    OrganisationId
-    ReplyToId
-    RetentionId
-    ServiceId
-    SmsSenderId
-    TaskId
-    TemplateFileId
-    TemplateId
-    UnsubscribeRequestId
-    UserId
-);
+for_every_id!(stored_ids);
