@@ -24,11 +24,18 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(2);
 const FULL: &str = "its disk is full";
 
-/// An installation on a disk that works, for now, with its process. Nothing where the database has a server.
+/// Whether the story is not told, and says so: the disk of a database with a server is that server's.
 #[expect(clippy::print_stdout, reason = "a story that is not told says so")]
-async fn begun() -> Option<(Platform, Process)> {
+fn is_of_a_server() -> bool {
     if is_distributed() {
         println!("the disk of this database is its server's: nothing is told of it here");
+    }
+    is_distributed()
+}
+
+/// An installation on a disk that works, for now, with its process. Nothing where the database has a server.
+async fn begun() -> Option<(Platform, Process)> {
+    if is_of_a_server() {
         return None;
     }
     let platform = Platform::on(FaultyDisk::new()).await;
@@ -187,7 +194,7 @@ async fn an_upload_that_finds_no_room_is_refused_and_leaves_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_start_on_a_full_disk_says_so_and_is_in_nobodys_way_later() {
-    if is_distributed() {
+    if is_of_a_server() {
         return;
     }
     let platform = Platform::on(FaultyDisk::new()).await;
@@ -247,7 +254,7 @@ async fn killed_on_a_full_disk_it_says_what_to_do_at_the_next_start_and_goes_on_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_vanished_or_was_changed_after_its_check_stops_its_job_in_words_and_can_be_put_back()
  {
-    if is_distributed() {
+    if is_of_a_server() {
         return;
     }
     let platform = Platform::new().await;
