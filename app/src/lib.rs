@@ -74,6 +74,9 @@ pub use store::{jobs::Job, schema_version, services::Service};
 pub use templates::Prepared;
 pub use tenants::{Caller, Tenant};
 
+/// How often a task whose worker died is ready again at once, if the work never got on with it.
+const MOST_DEATHS_AT_ONCE: u32 = 2;
+
 /// The platform. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
 pub struct App(Arc<Parts>);
@@ -196,6 +199,17 @@ impl App {
             self.signals.clone(),
             settings,
         )
+    }
+
+    /// Makes ready at once what the workers of dead processes had in hand, so that nobody waits for the end of their
+    /// leases; how many tasks. Only for who knows that no worker lives, in whatever process: one who does would hand the
+    /// same over too.
+    pub async fn take_back_tasks(&self) -> Result<u64, store::Error> {
+        let mut tx = self.write().await?;
+        let taken_back =
+            store::tasks::take_back(&mut tx, self.clock.now(), MOST_DEATHS_AT_ONCE).await?;
+        tx.commit().await?;
+        Ok(taken_back)
     }
 
     /// Makes what must be there before the first message comes: the days ahead, on a database that keeps days apart.

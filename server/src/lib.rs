@@ -17,3 +17,4 @@ pub mod settings;
 pub mod signals;
 pub mod telemetry;
 pub mod wiring;
+pub mod worker_lock;

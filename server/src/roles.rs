@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{doorway, measures, wiring::Platform};
+use crate::{doorway, measures, wiring::Platform, worker_lock::WorkerLock};
 
 /// A part of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,15 +66,22 @@ pub struct AtWork {
     platform: Platform,
     stop: CancellationToken,
     parts: JoinSet<anyhow::Result<()>>,
+    /// Held for as long as any part may hand something over.
+    _worker_lock: Option<WorkerLock>,
 }
 
 /// Begins: answers on `listener` if there is one, works on tasks and fires the clock as `roles` say.
-pub fn start(
+pub async fn start(
     platform: Platform,
     roles: &[Role],
     listener: Option<TcpListener>,
     stop: CancellationToken,
-) -> AtWork {
+) -> anyhow::Result<AtWork> {
+    let worker_lock = if roles.contains(&Role::Worker) {
+        WorkerLock::take(&platform.app).await?
+    } else {
+        None
+    };
     let mut parts = JoinSet::new();
     if let Some(listener) = listener {
         let patience = Duration::from_secs(platform.settings.http_header_timeout_seconds);
@@ -104,11 +111,12 @@ pub fn start(
         measures::watch(&app, &watching).await;
         Ok(())
     });
-    AtWork {
+    Ok(AtWork {
         platform,
         stop,
         parts,
-    }
+        _worker_lock: worker_lock,
+    })
 }
 
 impl AtWork {
@@ -135,6 +143,7 @@ impl AtWork {
                 "not all was finished in {} seconds; the rest is taken up at the next start",
                 patience.as_secs()
             );
+            self.parts.shutdown().await;
         }
         outcome
     }

@@ -42,6 +42,8 @@ pub mod unsubscribe_requests;
 pub mod users;
 mod vault;
 
+use std::path::PathBuf;
+
 pub use db::{Kind, Session, Tx};
 pub use error::Error;
 pub use vault::{Vault, VaultError};
@@ -94,6 +96,11 @@ impl Store {
     /// Which database it is.
     pub const fn kind(&self) -> Kind {
         self.db.kind()
+    }
+
+    /// The file of an embedded database.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.db.file()
     }
 
     /// Leaves nothing of what was erased in a log beside the database; whether nobody was in the way. On PostgreSQL the

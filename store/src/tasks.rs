@@ -263,11 +263,33 @@ pub async fn hold(
 pub async fn renew(tx: &mut Tx, id: TaskId, lease: Uuid, until: Timestamp) -> Result<bool, Error> {
     let touched = tx
         .execute(
-            "UPDATE tasks SET ready_at = $3 WHERE id = $1 AND lease = $2",
+            "UPDATE tasks SET ready_at = $3, deaths = 0 WHERE id = $1 AND lease = $2",
             args![id, lease, until],
         )
         .await?;
     Ok(touched == 1)
+}
+
+/// Notes that the work on a task gets on: it is not what its workers die of.
+pub async fn note_progress(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE tasks SET deaths = 0 WHERE id = $1 AND lease = $2 AND deaths > 0",
+        args![id, lease],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Makes ready at once what dead workers had in hand; how many tasks. Only for who knows that no worker lives. A task
+/// that got on in none of `most_deaths` hands may be what they die of: it waits for the end of its lease as ever, and who
+/// starts meanwhile has time for the others.
+pub async fn take_back(tx: &mut Tx, now: Timestamp, most_deaths: u32) -> Result<u64, Error> {
+    tx.execute(
+        "UPDATE tasks SET lease = NULL, ready_at = $1, deaths = deaths + 1 \
+         WHERE lease IS NOT NULL AND ready_at > $1 AND deaths < $2",
+        args![now, most_deaths],
+    )
+    .await
 }
 
 /// Takes a finished task out of the queue; false if the lease was lost.
@@ -291,7 +313,7 @@ pub async fn put_back(
 ) -> Result<bool, Error> {
     let touched = tx
         .execute(
-            "UPDATE tasks SET lease = NULL, ready_at = $3, attempt = $4 WHERE id = $1 AND lease = $2",
+            "UPDATE tasks SET lease = NULL, ready_at = $3, attempt = $4, deaths = 0 WHERE id = $1 AND lease = $2",
             args![id, lease, ready_at, attempt],
         )
         .await?;

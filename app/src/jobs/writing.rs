@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
 use queue::{Enqueue as _, NewTask, Task};
-use store::{Tx, jobs::Job};
+use store::{Tx, jobs::Job, tasks::Taken};
 
 use super::{press::Printed, process::ProcessError};
 use crate::{App, Prepared, group_commit::BATCH, tasks};
@@ -44,6 +44,7 @@ impl<'a> Writing<'a> {
         self.cursor += u32::try_from(rows.len()).expect("a batch is small");
         self.under_way = Some(tokio::spawn(write(
             self.app.clone(),
+            self.task.taken().clone(),
             self.job.clone(),
             self.lane,
             rows,
@@ -84,6 +85,7 @@ enum Written {
 /// One transaction: rows, their delivery tasks, and the cursor.
 async fn write(
     app: App,
+    task: Taken,
     job: Job,
     lane: Lane,
     rows: Vec<Printed>,
@@ -100,6 +102,7 @@ async fn write(
     if put != count {
         return Ok(Written::IdsTaken(count - put));
     }
+    store::tasks::note_progress(&mut tx, task.id, task.lease).await?;
     app.commit_and_wake(tx, &pools).await?;
     metrics::counter!("pillarbox_notifications_kept_total").increment(put);
     Ok(Written::All)

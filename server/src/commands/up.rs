@@ -117,7 +117,8 @@ pub(super) async fn start(
         &[Role::Api, Role::Worker, Role::Clock],
         Some(listener),
         stop,
-    );
+    )
+    .await?;
     let announcement = directory.announce(&Running {
         url: url.clone(),
         pid: std::process::id(),

@@ -37,7 +37,7 @@ mod table;
 
 use std::{
     ops::{Deref, DerefMut},
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr as _,
     time::Duration,
 };
@@ -131,6 +131,13 @@ impl Db {
             .connect_with(options)
             .await?;
         Ok(Self::Postgres(pool))
+    }
+
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite { writer, .. } => Some(writer.connect_options().get_filename().to_owned()),
+            Self::Postgres(_) => None,
+        }
     }
 
     pub(crate) const fn kind(&self) -> Kind {

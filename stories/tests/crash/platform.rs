@@ -15,7 +15,8 @@ use crate::faulty_disk::FaultyDisk;
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// How long a worker that fell silent keeps its task, instead of the half minute of the default.
+/// How long a worker that fell silent keeps its task, instead of the half minute of the default: a dead worker's tasks
+/// are taken over soon, so that a test ends soon.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 
 /// The PostgreSQL server of this run, if there is one.
@@ -36,6 +37,8 @@ pub(crate) struct Platform {
     database: Option<String>,
     /// What its files lie on, if not simply on the disk.
     disk: Option<FaultyDisk>,
+    /// How long a worker that fell silent keeps its task, if not as long as by default.
+    lease: Option<Duration>,
 }
 
 /// A running process.
@@ -62,6 +65,15 @@ impl Platform {
             port,
             database,
             disk: None,
+            lease: Some(LEASE),
+        }
+    }
+
+    /// One whose leases last as long as by default: longer than a test may wait for them.
+    pub(crate) async fn with_long_leases() -> Self {
+        Self {
+            lease: None,
+            ..Self::new().await
         }
     }
 
@@ -172,11 +184,12 @@ impl Platform {
             .arg("--json")
             .arg("--data-dir")
             .arg(self.data_dir())
-            // A dead worker's tasks are taken over soon, so that the test ends soon.
-            .env("PILLARBOX_LEASE_SECONDS", LEASE.as_secs().to_string())
             .env("PILLARBOX_LOG__LEVEL", "error")
             .stdout(Stdio::piped())
             .kill_on_drop(true);
+        if let Some(lease) = self.lease {
+            command.env("PILLARBOX_LEASE_SECONDS", lease.as_secs().to_string());
+        }
         if let Some(database) = &self.database {
             command.env("PILLARBOX_DATABASE", database);
         }

@@ -61,7 +61,9 @@ impl Door {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let at_work = roles::start(platform, &[Role::Api], Some(listener), stop.clone());
+        let at_work = roles::start(platform, &[Role::Api], Some(listener), stop.clone())
+            .await
+            .unwrap();
         Self {
             world,
             council,

@@ -11,6 +11,7 @@ mod bad_input;
 mod bulk;
 mod clock;
 mod contract;
+mod dead_workers;
 mod delivery;
 mod erasure;
 mod erasure_halfway;

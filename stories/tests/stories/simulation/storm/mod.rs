@@ -78,6 +78,7 @@ pub(super) struct Sums {
     pub(super) handed: u64,
     pub(super) twice: u64,
     kills: u64,
+    taken_back: u64,
     jumps: u64,
     faults: u64,
     /// The same for the same seeds, as long as nothing changes.
@@ -91,6 +92,7 @@ impl Sums {
         self.handed += other.handed;
         self.twice += other.twice;
         self.kills += other.kills;
+        self.taken_back += other.taken_back;
         self.jumps += other.jumps;
         self.faults += other.faults;
         self.trail ^= other.trail;
@@ -102,12 +104,13 @@ impl fmt::Display for Sums {
         write!(
             f,
             "{} messages and {} rows kept, {} hand-overs, {} of them a second time inside the window; \
-             {} deaths, {} lost leases, {} faults of the store; its trail is {:016x}",
+             {} deaths, {} tasks taken back from the dead, {} lost leases, {} faults of the store; its trail is {:016x}",
             self.messages,
             self.rows,
             self.handed,
             self.twice,
             self.kills,
+            self.taken_back,
             self.jumps,
             self.faults,
             self.trail
