@@ -56,7 +56,7 @@ pub mod users;
 
 use std::{ops::Deref, sync::Arc};
 
-use domain::{Clock, Entropy};
+use domain::{Clock, Entropy, WorkerId};
 use files::Files;
 use queue::{DatabaseSource, Runner, Signals};
 use store::{Session, Store, Tx};
@@ -201,14 +201,16 @@ impl App {
         )
     }
 
-    /// Makes ready at once what the workers of dead processes had in hand, so that nobody waits for the end of their
-    /// leases; how many tasks. Only for who knows that no worker lives, in whatever process: one who does would hand the
-    /// same over too.
-    pub async fn take_back_tasks(&self) -> Result<u64, store::Error> {
+    /// Makes ready at once what a dead worker had in hand, so that nobody waits for the ends of its leases; how many tasks.
+    /// Only for who knows that it is dead: one that lives would hand the same over too.
+    pub async fn take_back_from(&self, dead: WorkerId) -> Result<u64, store::Error> {
         let mut tx = self.write().await?;
-        let taken_back =
-            store::tasks::take_back(&mut tx, self.clock.now(), MOST_DEATHS_AT_ONCE).await?;
+        let now = self.clock.now();
+        let taken_back = store::tasks::take_back(&mut tx, dead, now, MOST_DEATHS_AT_ONCE).await?;
         tx.commit().await?;
+        if taken_back > 0 {
+            self.signals.wake_all();
+        }
         Ok(taken_back)
     }
 

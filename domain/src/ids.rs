@@ -190,6 +190,10 @@ id!(
     TaskId
 );
 id!(
+    /// Who takes tasks: the workers of one process, from its start to its end.
+    WorkerId
+);
+id!(
     /// An organisation.
     OrganisationId
 );

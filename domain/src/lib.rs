@@ -23,7 +23,7 @@ pub use ids::{
     ApiKeyId, CallbackId, ContactListId, DocumentId, FolderId, InboundNumberId, InboundSmsId,
     JobId, JobOrigin, LetterContactId, NotAnId, NotificationId, OrganisationId, ReplyToId,
     RetentionId, ServiceId, SmsSenderId, TaskId, TemplateFileId, TemplateId, UnsubscribeRequestId,
-    UserId, day_bounds, mint, minted_at, parse_uuid, shaped,
+    UserId, WorkerId, day_bounds, mint, minted_at, parse_uuid, shaped,
 };
 pub use job::JobStatus;
 pub use lane::Lane;

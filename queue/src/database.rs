@@ -10,10 +10,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Clock, Entropy, Lane, ServiceId, Timestamp, mint};
+use domain::{Clock, Entropy, Lane, ServiceId, Timestamp, WorkerId, mint};
 use store::{
     Store,
-    tasks::{self, Taken},
+    tasks::{self, Lease, Taken},
 };
 use uuid::Uuid;
 
@@ -25,15 +25,17 @@ pub struct DatabaseSource {
     store: Store,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    worker: WorkerId,
     /// The service whose turn is next, by pool and lane. Each process goes round by itself.
     next: Mutex<BTreeMap<(String, Lane), ServiceId>>,
     round: AtomicU32,
 }
 
 impl DatabaseSource {
-    /// A source over this store.
+    /// A source over this store, of a worker that was not there before.
     pub fn new(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
+            worker: WorkerId::mint(clock.now(), &*entropy),
             store,
             clock,
             entropy,
@@ -96,9 +98,12 @@ impl DatabaseSource {
             }
             if count > 0 {
                 let now = self.clock.now();
-                let lease = mint(now, &*self.entropy);
-                let more = tasks::take(&mut tx, pool, lane, service, lease, now, lease_time, count)
-                    .await?;
+                let lease = Lease {
+                    token: mint(now, &*self.entropy),
+                    worker: self.worker,
+                    until: now.plus(lease_time),
+                };
+                let more = tasks::take(&mut tx, pool, lane, service, &lease, now, count).await?;
                 *in_hand.entry(service).or_default() += u32::try_from(more.len()).unwrap_or(count);
                 taken.extend(more);
             }
@@ -124,6 +129,10 @@ impl DatabaseSource {
 
 #[async_trait]
 impl TaskSource for DatabaseSource {
+    fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
     async fn take(
         &self,
         pool: &str,

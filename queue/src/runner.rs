@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Clock, Lane, ServiceId, Timestamp};
+use domain::{Clock, Lane, ServiceId, Timestamp, WorkerId};
 use futures::FutureExt as _;
 use store::{Tx, tasks::Taken};
 use tokio::task::JoinSet;
@@ -153,6 +153,11 @@ impl Runner {
             signals,
             settings,
         }
+    }
+
+    /// Who its leases name.
+    pub fn worker(&self) -> WorkerId {
+        self.source.worker()
     }
 
     /// Works until `stop`: then takes nothing new, finishes what is in hand, and returns.

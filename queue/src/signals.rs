@@ -25,6 +25,11 @@ impl Signals {
         }
     }
 
+    /// There may be something for every pool.
+    pub fn wake_all(&self) {
+        self.0.values().for_each(Notify::notify_one);
+    }
+
     /// Waits until there may be something for this pool.
     pub(crate) async fn woken(&self, pool: &str) {
         match self.0.get(pool) {

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use domain::{Lane, ServiceId, Timestamp};
+use domain::{Lane, ServiceId, Timestamp, WorkerId};
 use store::tasks::Taken;
 
 /// The queue could not be reached or refused.
@@ -40,6 +40,9 @@ impl Room {
 /// Where tasks come from. An adapter is defined by the conformance suite, not by this trait.
 #[async_trait]
 pub trait TaskSource: Send + Sync + std::fmt::Debug {
+    /// Who takes tasks here: each lease names it, so that the tasks of a dead one are known.
+    fn worker(&self) -> WorkerId;
+
     /// Takes tasks that are ready in `pool`, at most `count` and no more than `room` allows, each under a lease of its
     /// own. Services take turns.
     async fn take(

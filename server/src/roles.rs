@@ -8,7 +8,12 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::{doorway, measures, wiring::Platform, worker_lock::WorkerLock};
+use crate::{
+    data_dir::DataDir,
+    doorway, measures,
+    presence::{self, Presence},
+    wiring::Platform,
+};
 
 /// A part of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,8 +71,8 @@ pub struct AtWork {
     platform: Platform,
     stop: CancellationToken,
     parts: JoinSet<anyhow::Result<()>>,
-    /// Held for as long as any part may hand something over.
-    _worker_lock: Option<WorkerLock>,
+    /// Kept for as long as any part may hand something over.
+    _presence: Option<Presence>,
 }
 
 /// Begins: answers on `listener` if there is one, works on tasks and fires the clock as `roles` say.
@@ -77,11 +82,6 @@ pub async fn start(
     listener: Option<TcpListener>,
     stop: CancellationToken,
 ) -> anyhow::Result<AtWork> {
-    let worker_lock = if roles.contains(&Role::Worker) {
-        WorkerLock::take(&platform.app).await?
-    } else {
-        None
-    };
     let mut parts = JoinSet::new();
     if let Some(listener) = listener {
         let patience = Duration::from_secs(platform.settings.http_header_timeout_seconds);
@@ -91,13 +91,9 @@ pub async fn start(
             Ok(())
         });
     }
+    let mut presence = None;
     if roles.contains(&Role::Worker) {
-        let runner = platform.app.runner(platform.queue_settings());
-        let (pools, stop) = (platform.settings.workers.pools(), stop.clone());
-        parts.spawn(async move {
-            runner.run(pools, stop).await;
-            Ok(())
-        });
+        presence = start_workers(&platform, &mut parts, &stop).await;
     }
     if roles.contains(&Role::Clock) {
         let (app, stop) = (platform.app.clone(), stop.clone());
@@ -115,8 +111,34 @@ pub async fn start(
         platform,
         stop,
         parts,
-        _worker_lock: worker_lock,
+        _presence: presence,
     })
+}
+
+/// Begins to work on tasks, with what dead workers left first.
+async fn start_workers(
+    platform: &Platform,
+    parts: &mut JoinSet<anyhow::Result<()>>,
+    stop: &CancellationToken,
+) -> Option<Presence> {
+    let data_dir = DataDir::new(&platform.settings.data_dir);
+    let runner = platform.app.runner(platform.queue_settings());
+    let presence = Presence::announce(&data_dir, runner.worker());
+    if let Err(error) = &presence {
+        warn!("if this process is killed, what it has in hand waits for half a minute: {error:#}");
+    }
+    presence::take_back_from_the_dead(&platform.app, &data_dir).await;
+    let (pools, stopping) = (platform.settings.workers.pools(), stop.clone());
+    parts.spawn(async move {
+        runner.run(pools, stopping).await;
+        Ok(())
+    });
+    let (app, stopping) = (platform.app.clone(), stop.clone());
+    parts.spawn(async move {
+        presence::watch(&app, &data_dir, &stopping).await;
+        Ok(())
+    });
+    presence.ok()
 }
 
 impl AtWork {

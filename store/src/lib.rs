@@ -42,8 +42,6 @@ pub mod unsubscribe_requests;
 pub mod users;
 mod vault;
 
-use std::path::PathBuf;
-
 pub use db::{Kind, Session, Tx};
 pub use error::Error;
 pub use vault::{Vault, VaultError};
@@ -96,11 +94,6 @@ impl Store {
     /// Which database it is.
     pub const fn kind(&self) -> Kind {
         self.db.kind()
-    }
-
-    /// The file of an embedded database.
-    pub fn file(&self) -> Option<PathBuf> {
-        self.db.file()
     }
 
     /// Leaves nothing of what was erased in a log beside the database; whether nobody was in the way. On PostgreSQL the

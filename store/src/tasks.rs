@@ -4,9 +4,7 @@
 //! nothing to give back. Whoever ends, delays or buries a task names the lease, so that a lease that was lost changes
 //! nothing.
 
-use std::time::Duration;
-
-use domain::{JobOrigin, Lane, ServiceId, TaskId, Timestamp};
+use domain::{JobOrigin, Lane, ServiceId, TaskId, Timestamp, WorkerId};
 use uuid::Uuid;
 
 use crate::{
@@ -35,6 +33,17 @@ pub struct NewTask {
     pub ready_at: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What a worker takes a task under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Of this lease alone.
+    pub token: Uuid,
+    /// Who takes it.
+    pub worker: WorkerId,
+    /// When it ends unless it is renewed.
+    pub until: Timestamp,
 }
 
 /// A task that somebody has taken.
@@ -153,44 +162,42 @@ pub async fn list_turns(
 }
 
 /// Takes up to `count` ready tasks of one service, those that have waited longest first.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a place in the queue (pool, lane, service) and a lease (token, now, how long)"
-)]
 pub async fn take(
     tx: &mut Tx,
     pool: &str,
     lane: Lane,
     service: ServiceId,
-    lease: Uuid,
+    lease: &Lease,
     now: Timestamp,
-    lease_time: Duration,
     count: u32,
 ) -> Result<Vec<Taken>, Error> {
-    let until = now.plus(lease_time);
     let sql = format!(
-        "UPDATE tasks SET lease = $5, ready_at = $6 WHERE id IN \
+        "UPDATE tasks SET lease = $5, worker = $6, ready_at = $7 WHERE id IN \
            (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at <= $4 \
-            ORDER BY ready_at LIMIT $7 {}) \
+            ORDER BY ready_at LIMIT $8 {}) \
          RETURNING id, lane, service_id, kind, payload, attempt, created_at",
         tx.kind().skip_locked()
     );
-    let rows = tx
-        .fetch_all(sql, args![pool, lane, service, now, lease, until, count])
-        .await?;
+    let Lease {
+        token,
+        worker,
+        until,
+    } = *lease;
+    let place_and_lease = args![pool, lane, service, now, token, worker, until, count];
+    let rows = tx.fetch_all(sql, place_and_lease).await?;
     let mut taken = rows
         .iter()
-        .map(|row| taken(row, lease, until))
+        .map(|row| taken(row, lease))
         .collect::<Result<Vec<_>, _>>()?;
     taken.sort_by_key(|task| (task.created_at, task.id));
     Ok(taken)
 }
 
-fn taken(row: &Row, lease: Uuid, until: Timestamp) -> Result<Taken, Error> {
+fn taken(row: &Row, lease: &Lease) -> Result<Taken, Error> {
     Ok(Taken {
         id: row.get("id")?,
-        lease,
-        until,
+        lease: lease.token,
+        until: lease.until,
         lane: row.word("tasks", "lane")?,
         service_id: row.get("service_id")?,
         kind: row.get("kind")?,
@@ -280,14 +287,19 @@ pub async fn note_progress(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<(), E
     Ok(())
 }
 
-/// Makes ready at once what dead workers had in hand; how many tasks. Only for who knows that no worker lives. A task
-/// that got on in none of `most_deaths` hands may be what they die of: it waits for the end of its lease as ever, and who
-/// starts meanwhile has time for the others.
-pub async fn take_back(tx: &mut Tx, now: Timestamp, most_deaths: u32) -> Result<u64, Error> {
+/// Makes ready at once what a dead worker had in hand; how many tasks. Only for who knows that it is dead. A task that got
+/// on in none of `most_deaths` hands may be what they die of: it waits for the end of its lease as ever, and who starts
+/// meanwhile has time for the others.
+pub async fn take_back(
+    tx: &mut Tx,
+    dead: WorkerId,
+    now: Timestamp,
+    most_deaths: u32,
+) -> Result<u64, Error> {
     tx.execute(
-        "UPDATE tasks SET lease = NULL, ready_at = $1, deaths = deaths + 1 \
-         WHERE lease IS NOT NULL AND ready_at > $1 AND deaths < $2",
-        args![now, most_deaths],
+        "UPDATE tasks SET lease = NULL, worker = NULL, ready_at = $2, deaths = deaths + 1 \
+         WHERE worker = $1 AND lease IS NOT NULL AND ready_at > $2 AND deaths < $3",
+        args![dead, now, most_deaths],
     )
     .await
 }
@@ -313,7 +325,8 @@ pub async fn put_back(
 ) -> Result<bool, Error> {
     let touched = tx
         .execute(
-            "UPDATE tasks SET lease = NULL, ready_at = $3, attempt = $4, deaths = 0 WHERE id = $1 AND lease = $2",
+            "UPDATE tasks SET lease = NULL, worker = NULL, ready_at = $3, attempt = $4, deaths = 0 \
+             WHERE id = $1 AND lease = $2",
             args![id, lease, ready_at, attempt],
         )
         .await?;

@@ -27,6 +27,7 @@ macro_rules! for_every_id {
             TemplateId
             UnsubscribeRequestId
             UserId
+            WorkerId
         );
     };
 }
@@ -37,7 +38,7 @@ mod table;
 
 use std::{
     ops::{Deref, DerefMut},
-    path::{Path, PathBuf},
+    path::Path,
     str::FromStr as _,
     time::Duration,
 };
@@ -131,13 +132,6 @@ impl Db {
             .connect_with(options)
             .await?;
         Ok(Self::Postgres(pool))
-    }
-
-    pub(crate) fn file(&self) -> Option<PathBuf> {
-        match self {
-            Self::Sqlite { writer, .. } => Some(writer.connect_options().get_filename().to_owned()),
-            Self::Postgres(_) => None,
-        }
     }
 
     pub(crate) const fn kind(&self) -> Kind {

@@ -39,14 +39,12 @@ pub(crate) async fn start_worker(platform: &Platform) -> Process {
 }
 
 impl Job {
-    /// An installation with a job of so many rows and processes that work on it.
-    pub(crate) async fn send(rows: usize, one_process: bool) -> (Self, Vec<Process>) {
-        let platform = if one_process {
-            // Nobody is to wait for its lease.
-            Platform::with_long_leases().await
-        } else {
-            Platform::new().await
-        };
+    /// A job of so many rows in an installation, and processes that work on it.
+    pub(crate) async fn send(
+        platform: Platform,
+        rows: usize,
+        one_process: bool,
+    ) -> (Self, Vec<Process>) {
         // The first start makes the demo service, for which the job is.
         let first = platform.start().await;
         let behind = Behind::of(&platform).await;

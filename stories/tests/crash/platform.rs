@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(150);
 /// are taken over soon, so that a test ends soon.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 
+/// How long it keeps it by default.
+pub(crate) const LONG_LEASE: Duration = Duration::from_secs(30);
+
 /// The PostgreSQL server of this run, if there is one.
 fn server() -> Option<String> {
     let server = std::env::var("PILLARBOX_TEST_DATABASE").ok();
@@ -69,7 +72,7 @@ impl Platform {
         }
     }
 
-    /// One whose leases last as long as by default: longer than a test may wait for them.
+    /// One whose leases last as long as by default: [`LONG_LEASE`].
     pub(crate) async fn with_long_leases() -> Self {
         Self {
             lease: None,

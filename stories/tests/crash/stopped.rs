@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::{from_environment, job::Job, now, platform::LEASE};
+use crate::{
+    from_environment,
+    job::Job,
+    now,
+    platform::{LEASE, Platform},
+};
 
 /// Twice each of the two workers, however large the storm is.
 const STOPS: usize = 4;
@@ -15,7 +20,7 @@ const ROWS: usize = 4000;
 async fn a_worker_that_stood_still_past_its_lease_commits_nothing_twice_and_loses_nothing() {
     let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_125);
     let mut random = StdRng::seed_from_u64(seed);
-    let (job, workers) = Job::send(ROWS, false).await;
+    let (job, workers) = Job::send(Platform::new().await, ROWS, false).await;
     let mut stops = Vec::new();
     for worker in workers.iter().cycle().take(STOPS) {
         let delay = Duration::from_millis(random.random_range(50..600));

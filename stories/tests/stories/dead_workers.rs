@@ -1,10 +1,13 @@
-//! What dead workers had in hand is ready at once for whoever starts alone on an embedded database, and for nobody else.
+//! What a dead worker had in hand is ready at once for whoever knows that it is dead.
 
 use std::time::Duration;
 
 use domain::{Clock as _, Lane, TaskId};
 use queue::{DatabaseSource, Enqueue as _, NewTask, Room, TaskSource as _};
-use server::worker_lock::WorkerLock;
+use server::{
+    data_dir::DataDir,
+    presence::{self, Presence},
+};
 use store::tasks::{self, Taken};
 use stories::World;
 
@@ -36,12 +39,12 @@ impl Queue {
         let mut tx = world.app.store().write().await.unwrap();
         tx.enqueue((0..count).map(task).collect()).await.unwrap();
         tx.commit().await.unwrap();
-        let source = DatabaseSource::new(
-            world.app.store().clone(),
-            world.clock.clone(),
-            std::sync::Arc::new(stories::SeededEntropy::new(7)),
-        );
+        let source = worker(&world, 7);
         Self { world, source }
+    }
+
+    fn another_worker(&self) -> DatabaseSource {
+        worker(&self.world, 8)
     }
 
     async fn take(&self) -> Vec<Taken> {
@@ -56,9 +59,10 @@ impl Queue {
         taken.remove(0)
     }
 
-    /// Every process is killed, and one starts.
-    async fn all_die(&self) -> u64 {
-        self.world.app.take_back_tasks().await.unwrap()
+    /// The worker is killed and somebody sees it; how many tasks are ready again.
+    async fn it_dies(&self) -> u64 {
+        let dead = self.source.worker();
+        self.world.app.take_back_from(dead).await.unwrap()
     }
 
     async fn end(self) {
@@ -71,12 +75,17 @@ impl Queue {
     }
 }
 
+fn worker(world: &World, seed: u64) -> DatabaseSource {
+    let entropy = std::sync::Arc::new(stories::SeededEntropy::new(seed));
+    DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy)
+}
+
 #[tokio::test]
 async fn what_dead_workers_had_in_hand_is_ready_at_once_and_their_leases_change_nothing() {
     let queue = Queue::with_tasks(1).await;
     let dead = queue.take_one().await;
     assert!(queue.take().await.is_empty(), "somebody has it");
-    assert_eq!(queue.all_die().await, 1);
+    assert_eq!(queue.it_dies().await, 1);
     let taken = queue.take_one().await;
     assert_eq!(
         (taken.id, taken.attempt),
@@ -96,7 +105,7 @@ async fn what_waits_for_its_time_goes_on_waiting_when_workers_die() {
     let (taken, now) = (queue.take_one().await, queue.world.clock.now());
     let later = now.plus(Duration::from_mins(5));
     assert!(queue.source.put_back(&taken, later, 1).await.unwrap());
-    assert_eq!(queue.all_die().await, 0);
+    assert_eq!(queue.it_dies().await, 0);
     assert!(queue.take().await.is_empty(), "its delay is not over");
     queue.world.clock.advance(Duration::from_mins(5));
     assert_eq!(queue.take_one().await.attempt, 1);
@@ -108,10 +117,10 @@ async fn a_task_that_its_workers_may_die_of_does_not_kill_the_next_at_once_again
     let queue = Queue::with_tasks(1).await;
     for _ in 0..2 {
         queue.take_one().await;
-        assert_eq!(queue.all_die().await, 1);
+        assert_eq!(queue.it_dies().await, 1);
     }
     queue.take_one().await;
-    assert_eq!(queue.all_die().await, 0, "the third death may be its doing");
+    assert_eq!(queue.it_dies().await, 0, "the third death may be its doing");
     assert!(queue.take().await.is_empty());
     queue.world.clock.advance(LEASE);
     let taken = queue.take_one().await;
@@ -120,40 +129,52 @@ async fn a_task_that_its_workers_may_die_of_does_not_kill_the_next_at_once_again
     queue.world.clock.advance(LEASE / 3);
     let renewed = queue.source.renew(&taken, LEASE).await.unwrap();
     assert!(renewed.is_some());
-    assert_eq!(queue.all_die().await, 1);
+    assert_eq!(queue.it_dies().await, 1);
     queue.take_one().await;
-    assert_eq!(queue.all_die().await, 1);
+    assert_eq!(queue.it_dies().await, 1);
     let taken = queue.take_one().await;
-    assert_eq!(queue.all_die().await, 0);
+    assert_eq!(queue.it_dies().await, 0);
 
     // Nor is it if it says so in the transaction that gets on with it.
     let mut tx = queue.world.app.store().write().await.unwrap();
     let progress = tasks::note_progress(&mut tx, taken.id, taken.lease);
     progress.await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(queue.all_die().await, 1);
+    assert_eq!(queue.it_dies().await, 1);
     queue.end().await;
 }
 
 #[tokio::test]
-async fn only_who_works_alone_on_an_embedded_database_takes_back_what_is_in_hand() {
-    let queue = Queue::with_tasks(1).await;
-    let app = &queue.world.app;
-    let is_embedded = app.store().file().is_some();
-    let take_lock = async || WorkerLock::take(app).await.unwrap();
+async fn what_others_have_in_hand_is_theirs_when_a_worker_dies() {
+    let queue = Queue::with_tasks(2).await;
+    let another = queue.another_worker();
+    let theirs = another.take(POOL, 1, &Room::of(1), LEASE).await.unwrap();
+    let ours = queue.take_one().await;
+    assert_eq!(queue.it_dies().await, 1);
+    assert_eq!(queue.take_one().await.id, ours.id);
+    assert!(another.finish(&theirs[0]).await.unwrap());
+    queue.end().await;
+}
 
-    let first = take_lock().await;
-    assert_eq!(first.is_some(), is_embedded);
+#[tokio::test]
+async fn a_process_that_starts_finds_who_died_and_takes_back_what_they_had() {
+    let queue = Queue::with_tasks(1).await;
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::new(directory.path());
+    let look = async || presence::take_back_from_the_dead(&queue.world.app, &data_dir).await;
+
+    let lives = Presence::announce(&data_dir, queue.source.worker()).unwrap();
     queue.take_one().await;
-    let second = take_lock().await;
-    assert!(queue.take().await.is_empty(), "the first lives");
-    drop(first);
-    let third = take_lock().await;
-    assert!(queue.take().await.is_empty(), "the second lives");
-    drop((second, third));
-    let alone = take_lock().await;
-    let left = queue.take().await.len();
-    assert_eq!(left, usize::from(is_embedded), "all before it are dead");
-    drop(alone);
+    look().await;
+    assert!(queue.take().await.is_empty(), "its worker lives");
+    drop(lives);
+    // A worker that is killed leaves its file, and its lock is free.
+    let file = data_dir
+        .file("workers")
+        .join(queue.source.worker().to_string());
+    std::fs::File::create(&file).unwrap();
+    look().await;
+    queue.take_one().await;
+    assert!(!file.exists(), "it is forgotten");
     queue.end().await;
 }

@@ -294,9 +294,13 @@ async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
     // A worker has the job in hand.
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
-    let (pool, lane, lease) = ("job-tasks", domain::Lane::Normal, council.id.as_uuid());
-    let time = std::time::Duration::from_mins(1);
-    let taken = store::tasks::take(&mut tx, pool, lane, council.id, lease, now, time, 1)
+    let (pool, lane) = ("job-tasks", domain::Lane::Normal);
+    let lease = store::tasks::Lease {
+        token: council.id.as_uuid(),
+        worker: council.id.as_uuid().into(),
+        until: now.plus(std::time::Duration::from_mins(1)),
+    };
+    let taken = store::tasks::take(&mut tx, pool, lane, council.id, &lease, now, 1)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -310,7 +314,7 @@ async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
     assert!(!erasure.go_on().await.unwrap(), "it is still there");
     let mut tx = world.app.store().write().await.unwrap();
     assert!(
-        store::tasks::finish(&mut tx, taken[0].id, lease)
+        store::tasks::finish(&mut tx, taken[0].id, lease.token)
             .await
             .unwrap()
     );

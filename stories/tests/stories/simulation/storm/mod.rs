@@ -4,7 +4,7 @@ mod people;
 mod trouble;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     fmt,
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -63,6 +63,7 @@ pub(super) struct Storm<'a> {
     next_asker: Asker,
     requests: u32,
     rng: StdRng,
+    taken_back: Rc<Cell<u64>>,
     is_broken: bool,
     tells: bool,
     /// Of all that happened.
@@ -149,6 +150,7 @@ impl<'a> Storm<'a> {
             next_asker: 1,
             requests: 0,
             rng,
+            taken_back: Rc::default(),
             is_broken: false,
             tells,
             trail: DefaultHasher::new(),
@@ -163,6 +165,7 @@ impl<'a> Storm<'a> {
         }
         self.calm_down().await?;
         let mut sum = self.sum;
+        sum.taken_back = self.taken_back.get();
         sum.trail = self.trail.finish();
         promises::count(&self, &mut sum).await
     }

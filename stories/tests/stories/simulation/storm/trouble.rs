@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{Channel, Clock as _, Lane, NotificationId, TaskId};
-use queue::{Enqueue as _, NewTask, Runner};
+use queue::{Enqueue as _, NewTask};
 use rand::RngExt as _;
 use serde_json::json;
 use stories::Mood;
@@ -27,40 +27,23 @@ impl Storm<'_> {
         self.excuse_what_is_in_the_window().await;
     }
 
-    /// All workers of a process die with all that it remembers, and it is started again. One beside which nobody lives
-    /// takes back what the dead had in hand.
+    /// All workers of a process die with all that it remembers, and it is started again. Who sees that it is dead takes
+    /// back what it had in hand.
     pub(super) async fn a_process_dies(&mut self) {
         let dead = self.rng.random_range(0..self.runners.len());
-        if self.runners.len() == 1 || self.rng.random_bool(0.3) {
-            return self.all_processes_die().await;
-        }
         self.tell(format_args!("dies: process {dead}"));
         self.workers.retain(|worker| worker.process != Some(dead));
         self.settle().await;
-        self.runners[dead] = self.started();
-        self.sum.kills += 1;
-        self.excuse_what_is_in_the_window().await;
-    }
-
-    async fn all_processes_die(&mut self) {
-        self.tell("dies: everything");
-        self.workers.clear();
-        self.settle().await;
-        self.sum.kills += 1;
-        self.excuse_what_is_in_the_window().await;
-        // A store that is broken says so, and what was in hand waits for the end of its lease.
-        let taken_back = self.world.app.take_back_tasks().await;
-        self.tell(format_args!("taken back: {taken_back:?}"));
-        self.sum.taken_back += taken_back.unwrap_or(0);
-        for runner in 0..self.runners.len() {
-            self.runners[runner] = self.started();
-        }
-    }
-
-    /// A process that remembers nothing.
-    fn started(&self) -> Runner {
         let process = self.world.another_process();
-        process.runner(queue::Settings::default())
+        let started = process.runner(queue::Settings::default());
+        let dead = std::mem::replace(&mut self.runners[dead], started).worker();
+        self.sum.kills += 1;
+        self.excuse_what_is_in_the_window().await;
+        let sum = self.taken_back.clone();
+        self.begins("takes back", async move {
+            // Of a broken store nothing is taken back: it waits for the ends of its leases.
+            sum.set(sum.get() + process.take_back_from(dead).await.unwrap_or(0));
+        });
     }
 
     /// Whoever holds a lease has lost it, and does not know.
