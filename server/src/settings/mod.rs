@@ -43,7 +43,8 @@ described! {
         /// Where tasks wait: `database`. There is no other kind yet.
         pub queue: String = "database".to_owned(),
         /// How long, in seconds, a worker that fell silent keeps its task before another takes it over. Shorter means
-        /// that work goes on sooner after a crash; it must not be shorter than a provider takes to answer.
+        /// that work goes on sooner after a machine is lost; it must not be shorter than a provider takes to answer. A
+        /// process that is killed is not waited for: others with its data directory see at once that it is dead.
         pub lease_seconds: u64 = 30,
         /// Where uploaded files are kept: `file:<directory>`, or `memory:` for tests. Without it, the directory
         /// `files` in the data directory. Processes that share a database must share it.
