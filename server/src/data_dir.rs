@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lock             held by the process that `up` runs in; shared by those of `serve`
-//! workers/         a file for each process that works on tasks, locked while it lives
+//! workers/         by machine, a file for each process that works on tasks, locked while it lives
 //! running.json     where the platform answers, while it does
 //! keyring          the keys that seal personal data
 //! internal-secret  what internal clients sign with

@@ -1,9 +1,10 @@
 //! Which workers on this machine live. Each process that works on tasks holds the lock of a file of its worker's name in
-//! `workers/` of the data directory. The kernel lets go of a lock when its process dies and not before: not when the
-//! process is stopped for a while, not when the database restarts. So a file whose lock is free is a dead worker's, and
-//! what it had in hand is taken back at once instead of at the ends of its leases.
+//! `workers/<machine>/` of the data directory. The kernel lets go of a lock when its process dies and not before: not when
+//! the process is stopped for a while, not when the database restarts. So a file whose lock is free is a dead worker's,
+//! and what it had in hand is taken back at once instead of at the ends of its leases.
 //!
-//! Of workers with another data directory nobody here knows anything: their leases run out.
+//! Of workers on other machines, or with another data directory, nobody here knows anything: their leases run out. A data
+//! directory on a network may be shared by machines that do not see each other's locks.
 
 use std::{
     ffi::OsStr,
@@ -25,10 +26,9 @@ use crate::data_dir::DataDir;
 /// How often the living look for the dead.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// That a worker lives, until it is dropped.
+/// That a worker lives, until it is dropped. Its file stays: who stops in a hurry leaves tasks behind, as the dead do.
 #[derive(Debug)]
 pub struct Presence {
-    path: PathBuf,
     _locked: File,
 }
 
@@ -38,17 +38,7 @@ impl Presence {
         let path = directory(data_dir).join(worker.to_string());
         let locked = make_locked(&path);
         let locked = locked.with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self {
-            path,
-            _locked: locked,
-        })
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        // What stays behind says only that this worker is dead.
-        let _ = fs::remove_file(&self.path);
+        Ok(Self { _locked: locked })
     }
 }
 
@@ -63,10 +53,10 @@ pub async fn take_back_from_the_dead(app: &App, data_dir: &DataDir) {
     for dead in dead {
         match app.take_back_from(dead.worker).await {
             Ok(tasks) => {
-                info!(
-                    worker.id = %dead.worker,
-                    "worker {} is dead: {tasks} tasks that it had in hand are ready again", dead.worker
-                );
+                if tasks > 0 {
+                    let worker = dead.worker;
+                    info!(worker.id = %worker, "worker {worker} is dead: {tasks} tasks that it had in hand are ready again");
+                }
                 dead.forget();
             }
             Err(error) => warn!(
@@ -89,7 +79,26 @@ pub async fn watch(app: &App, data_dir: &DataDir, stop: &CancellationToken) {
 }
 
 fn directory(data_dir: &DataDir) -> PathBuf {
-    data_dir.file("workers")
+    data_dir.file("workers").join(this_machine())
+}
+
+/// Its name, as the name of a directory.
+fn this_machine() -> String {
+    let name = hostname::get().unwrap_or_default();
+    let harmless = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    format!(
+        "machine-{}",
+        name.to_string_lossy()
+            .chars()
+            .map(harmless)
+            .collect::<String>()
+    )
 }
 
 /// The file has its name only once it is locked: nobody takes one who is about to live for dead.
@@ -177,30 +186,28 @@ mod tests {
         let lives = Presence::announce(&data_dir, one).unwrap();
         let killed = Presence::announce(&data_dir, other).unwrap();
         assert_eq!(dead_in(&data_dir), []);
-        // A kill lets go of the lock and leaves the file.
-        let left = killed.path.clone();
         drop(killed);
-        File::create(&left).unwrap();
         assert_eq!(dead_in(&data_dir), [other]);
         drop(lives);
-        assert_eq!(dead_in(&data_dir), [other], "who ends well leaves nothing");
+        assert_eq!(dead_in(&data_dir).len(), 2);
     }
 
     #[test]
-    fn the_dead_are_forgotten_once_and_by_one_at_a_time() {
+    fn the_dead_are_seen_to_by_one_at_a_time_and_forgotten() {
         let directory = tempfile::tempdir().unwrap();
         let data_dir = DataDir::new(directory.path());
-        let path = Presence::announce(&data_dir, worker())
-            .unwrap()
-            .path
-            .clone();
-        File::create(&path).unwrap();
-        fs::write(path.with_file_name("a note of somebody"), "").unwrap();
+        drop(Presence::announce(&data_dir, worker()).unwrap());
         let workers = super::directory(&data_dir);
+        fs::write(workers.join("a note of somebody"), "").unwrap();
         let first = dead_workers(&workers).unwrap();
         assert_eq!(first.len(), 1);
         assert_eq!(dead_in(&data_dir), [], "somebody else sees to it");
         drop(first);
+        assert_eq!(
+            dead_in(&data_dir).len(),
+            1,
+            "who did not end with it forgot nothing"
+        );
         for dead in dead_workers(&workers).unwrap() {
             dead.forget();
         }
