@@ -38,7 +38,7 @@ impl JobStatus {
         };
         matches!(
             (self, next),
-            (Scheduled, Cancelled | Pending)
+            (Scheduled | Paused, Cancelled | Pending)
                 | (
                     Pending,
                     InProgress | Cancelled | SendingLimitsExceeded | Error | Paused
@@ -47,7 +47,6 @@ impl JobStatus {
                     InProgress,
                     Finished | Cancelled | SendingLimitsExceeded | Error | Paused
                 )
-                | (Paused, Pending | Cancelled)
                 | (Error, InProgress | Cancelled)
                 | (Finished, FinishedAllNotificationsCreated)
                 | (FinishedAllNotificationsCreated, Cancelled)

@@ -154,7 +154,7 @@ async fn count_rows(
         let was_cancelled = storm.cancelled.borrow().contains(job);
         match is_over {
             // What was kept before somebody paused and cancelled it is sent; nothing more is.
-            Some("cancelled") if are_kept == status["rows_kept"].as_u64().unwrap_or(0) as usize => {
+            Some("cancelled") if status["rows_kept"] == are_kept => {
                 continue;
             }
             Some("finished" | "finished all notifications created")
