@@ -656,12 +656,14 @@ pub(crate) fn job_of_another_key_type() -> Problem {
     )
 }
 
-/// A job that does not wait for its time.
-pub(crate) fn job_not_scheduled(status: JobStatus) -> Problem {
+/// A job that does not wait: for its time, or for a person.
+pub(crate) fn job_not_waiting(status: JobStatus) -> Problem {
     Problem::v2(
         StatusCode::CONFLICT,
         "ConflictError",
-        format!("Only a scheduled job can be cancelled, and this one is {status}"),
+        format!(
+            "Only a job that is scheduled, paused or stopped with an error can be cancelled, and this one is {status}"
+        ),
     )
 }
 

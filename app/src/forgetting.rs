@@ -51,6 +51,14 @@ fn verdict(what: &'static str, done: Result<(), RetentionError>) -> Verdict {
     }
 }
 
+/// The same of a walk that ends early when its process stops: whoever takes it up goes on.
+fn walked(app: &App, task: &Task, what: &'static str, done: Result<(), RetentionError>) -> Verdict {
+    match done {
+        Ok(()) if task.is_asked_to_stop() => Verdict::RetryAt(app.clock.now()),
+        done => verdict(what, done),
+    }
+}
+
 /// For how many days which messages of which service are kept.
 struct Rules(BTreeMap<(ServiceId, Channel), u32>);
 
@@ -208,7 +216,8 @@ async fn remove_pages(
 
 /// Forgets received texts whose time is over (workers §14.2): who wrote them and what they say; a line of history stays.
 pub(crate) async fn delete_received_texts(app: &App, task: &Task) -> Verdict {
-    verdict("delete-inbound-sms", forget_received_texts(app, task).await)
+    let done = forget_received_texts(app, task).await;
+    walked(app, task, "delete-inbound-sms", done)
 }
 
 async fn forget_received_texts(app: &App, task: &Task) -> Result<(), RetentionError> {
@@ -248,10 +257,8 @@ async fn forget_received_texts(app: &App, task: &Task) -> Result<(), RetentionEr
 /// Forgets recipients' wishes to hear no more (workers §16): those that their service has seen to after a week, the
 /// others after ninety days.
 pub(crate) async fn delete_unsubscribe_requests(app: &App, task: &Task) -> Verdict {
-    verdict(
-        "archive-unsubscribe-requests",
-        forget_unsubscribe_requests(app, task).await,
-    )
+    let done = forget_unsubscribe_requests(app, task).await;
+    walked(app, task, "archive-unsubscribe-requests", done)
 }
 
 async fn forget_unsubscribe_requests(app: &App, task: &Task) -> Result<(), RetentionError> {
@@ -272,7 +279,8 @@ async fn forget_unsubscribe_requests(app: &App, task: &Task) -> Result<(), Reten
 
 /// Removes the spreadsheets of old jobs, of uploads of which no job was made, and what was never written to its end.
 pub(crate) async fn remove_job_files(app: &App, task: &Task) -> Verdict {
-    verdict("remove_sms_email_jobs", remove_files(app, task).await)
+    let done = remove_files(app, task).await;
+    walked(app, task, "remove_sms_email_jobs", done)
 }
 
 async fn remove_files(app: &App, task: &Task) -> Result<(), RetentionError> {

@@ -174,6 +174,9 @@ pub(crate) async fn time_out(app: &App, task: &Task) -> Verdict {
                     "{unsent} messages were not handed over for three days and have failed; see the log for why"
                 );
             }
+            if task.is_asked_to_stop() {
+                return Verdict::RetryAt(app.clock.now());
+            }
             Verdict::Done
         }
         Err(fault) => {

@@ -76,9 +76,16 @@ impl Providers {
         choose(self.email.iter(), entropy)
     }
 
-    /// The provider that takes the next letter.
-    pub(crate) fn choose_letter(&self, entropy: &dyn Entropy) -> Option<Arc<dyn LetterProvider>> {
-        choose(self.letter.iter(), entropy)
+    /// The provider that takes a letter: the one of this name, who may have it already, if he is still in use.
+    pub(crate) fn choose_letter(
+        &self,
+        before: Option<&str>,
+        entropy: &dyn Entropy,
+    ) -> Option<Arc<dyn LetterProvider>> {
+        let mut all = self.letter.iter();
+        let same = all.find(|one| Some(one.provider.name()) == before);
+        same.map(|one| one.provider.clone())
+            .or_else(|| choose(self.letter.iter(), entropy))
     }
 
     /// The provider that takes the next text; for one that goes abroad, only of those that can.

@@ -15,7 +15,8 @@ words! {
         SendingLimitsExceeded = "sending limits exceeded",
         /// Waits for its time.
         Scheduled = "scheduled",
-        /// Stopped before any row was kept; or its letters were all cancelled.
+        /// Stopped for good: before its time, while it was paused, or because its service is inactive; or its letters were
+        /// all cancelled. Rows that were kept before are sent.
         Cancelled = "cancelled",
         /// Never written any more.
         ReadyToSend = "ready to send",
@@ -37,7 +38,7 @@ impl JobStatus {
         };
         matches!(
             (self, next),
-            (Scheduled, Cancelled | Pending)
+            (Scheduled | Paused, Cancelled | Pending)
                 | (
                     Pending,
                     InProgress | Cancelled | SendingLimitsExceeded | Error | Paused
@@ -46,7 +47,6 @@ impl JobStatus {
                     InProgress,
                     Finished | Cancelled | SendingLimitsExceeded | Error | Paused
                 )
-                | (Paused, Pending)
                 | (Error, InProgress | Cancelled)
                 | (Finished, FinishedAllNotificationsCreated)
                 | (FinishedAllNotificationsCreated, Cancelled)
@@ -75,8 +75,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_scheduled_job_can_be_cancelled_by_a_person_before_it_starts() {
+    fn a_job_that_waits_can_be_cancelled_and_one_whose_rows_are_all_kept_cannot() {
         assert!(JobStatus::Scheduled.may_become(JobStatus::Cancelled));
+        assert!(JobStatus::Paused.may_become(JobStatus::Cancelled));
         assert!(!JobStatus::Finished.may_become(JobStatus::Cancelled));
     }
 

@@ -49,7 +49,8 @@ pub async fn spend_all(
     Ok(granted == wanted)
 }
 
-/// Gives back what was granted and not used.
+/// Gives back what was granted and not used. A day is never left with less than nothing spent: a letter of a job that began
+/// before midnight was counted yesterday.
 pub async fn give_back(
     tx: &mut Tx,
     service: ServiceId,
@@ -58,7 +59,8 @@ pub async fn give_back(
     excess: i64,
 ) -> Result<(), Error> {
     tx.execute(
-        "UPDATE daily_counters SET spent = spent - $4 WHERE service_id = $1 AND allowance = $2 AND day = $3",
+        "UPDATE daily_counters SET spent = CASE WHEN spent > $4 THEN spent - $4 ELSE 0 END \
+         WHERE service_id = $1 AND allowance = $2 AND day = $3",
         args![service, allowance, day, excess],
     )
     .await?;

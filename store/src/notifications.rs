@@ -263,7 +263,7 @@ pub struct Notification {
     pub sent_at: Option<Timestamp>,
     /// When its status last changed.
     pub updated_at: Option<Timestamp>,
-    /// The provider that took it.
+    /// The provider that took it; of a letter that waits, one who may have it without having said so.
     pub sent_by: Option<String>,
     /// Why it failed, in words, if we know.
     pub problem: Option<String>,
@@ -494,6 +494,11 @@ async fn record_alike(
             outcome.problem.as_deref(),
         ]);
     }
+    // What somebody may have already is not cancelled any more.
+    let condition = match next {
+        NotificationStatus::Cancelled => "AND notifications.sent_by IS NULL",
+        _ => "",
+    };
     let sql = format!(
         "WITH learnt (id, sent_at, sent_by, reference, billable_units, problem) AS (VALUES {}) \
          UPDATE notifications SET status = $1, updated_at = $2, \
@@ -502,7 +507,7 @@ async fn record_alike(
          reference = COALESCE(learnt.reference, notifications.reference), \
          billable_units = COALESCE(learnt.billable_units, notifications.billable_units), \
          problem = learnt.problem \
-         FROM learnt WHERE notifications.id = learnt.id AND notifications.status IN ({allowed}){pruned}",
+         FROM learnt WHERE notifications.id = learnt.id AND notifications.status IN ({allowed}){pruned} {condition}",
         values.join(", ")
     );
     tx.execute(sql, args).await
@@ -531,6 +536,37 @@ pub async fn count_by_status(
         .collect()
 }
 
+/// Notes who is about to be given a message that waits, before he is: from now on he may have it, whatever becomes of us,
+/// and nobody cancels it. False if it does not wait any more.
+pub async fn note_hand_over(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: NotificationId,
+    to: &str,
+) -> Result<bool, Error> {
+    let touched = tx
+        .execute(
+            "UPDATE notifications SET sent_by = $3 WHERE service_id = $1 AND id = $2 AND status = 'created'",
+            args![service, id, to],
+        )
+        .await?;
+    Ok(touched == 1)
+}
+
+/// Takes back what was noted before a hand-over: he has said that he does not have it.
+pub async fn forget_hand_over(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: NotificationId,
+) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE notifications SET sent_by = NULL WHERE service_id = $1 AND id = $2 AND status = 'created'",
+        args![service, id],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Cancels those rows of a job that may be, so that nobody pays for them; how many, and how many of them were accepted
 /// from `today` on.
 pub async fn cancel_rows(
@@ -547,7 +583,7 @@ pub async fn cancel_rows(
     let mut args = args![*rows.start(), *rows.end(), origin.job, cancelled, at];
     let sql = format!(
         "UPDATE notifications SET status = $4, updated_at = $5, billable_units = 0 \
-         WHERE id BETWEEN $1 AND $2 AND job_id = $3 AND status IN ({})",
+         WHERE id BETWEEN $1 AND $2 AND job_id = $3 AND sent_by IS NULL AND status IN ({})",
         parameters(args.len() + 1, from.len())
     );
     args.extend(from.into_iter().map(Arg::from));

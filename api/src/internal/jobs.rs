@@ -157,7 +157,7 @@ pub(crate) async fn get_job(
     ))
 }
 
-/// `POST /service/<id>/job/<job>/cancel`
+/// `POST /service/<id>/job/<job>/cancel`: a job that is scheduled, paused or stopped with an error (workers §4.4).
 pub(crate) async fn cancel_job(
     State(api): State<Api>,
     _: Internal,
@@ -168,10 +168,11 @@ pub(crate) async fn cancel_job(
             StatusCode::OK,
             &json!({"data": shown(&job, &[])}),
         )),
-        Err(error @ CancelError::NotScheduled) => {
+        Err(error @ CancelError::NotWaiting) => {
             Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
         }
         Err(CancelError::Store(error)) => Err(Problem::fault_old(error)),
+        Err(CancelError::Cached(error)) => Err(Problem::fault_old(error)),
     }
 }
 

@@ -137,13 +137,16 @@ fn get_job() -> Operation {
 }
 
 fn cancel_job() -> Operation {
-    Operation::new("DELETE", "/v2/jobs/{id}", "cancel_job", TAG, "Cancel a scheduled job")
-        .about("Only what waits for its time can be cancelled, with a key of the type that it was made with.")
+    Operation::new("DELETE", "/v2/jobs/{id}", "cancel_job", TAG, "Cancel a job that waits")
+        .about(
+            "A job that is scheduled, paused or stopped with an error, with a key of the type that it was made with. Rows that \
+             were kept before are sent.",
+        )
         .path("id", "The job", id(), JOB)
         .answers(200, "The job, cancelled", "Job", job(JobStatus::Cancelled))
         .refuses([
             ("another_key_type", problem::job_of_another_key_type()),
-            ("not_scheduled", problem::job_not_scheduled(JobStatus::Finished)),
+            ("not_waiting", problem::job_not_waiting(JobStatus::Finished)),
         ])
         .refuses(refusals::of_ids("job_id"))
         .refuses(refusals::of_services())

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use app::jobs::{self, CancelError};
 use axum::{
     extract::{Path, State},
@@ -10,8 +8,9 @@ use http::{HeaderMap, StatusCode};
 use super::{get_job::job_id, show_job::Job};
 use crate::{Api, answer, callers::ServiceKey, problem, problem::Problem};
 
-/// `DELETE /v2/jobs/<id>`: cancels a job that waits for its time. Any other has started, or is over. A key cancels what
-/// keys of its own type have made: nobody trying things out with a test key stops what is meant.
+/// `DELETE /v2/jobs/<id>`: cancels a job that waits for its time, is paused or has stopped with an error. Any other is at
+/// work, or is over. A key cancels what keys of its own type have made: nobody trying things out with a test key stops
+/// what is meant.
 pub(crate) async fn cancel_job(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
@@ -27,13 +26,17 @@ pub(crate) async fn cancel_job(
         return Err(problem::job_of_another_key_type());
     }
     match jobs::cancel(&api.app, service, id).await {
-        Ok(job) => {
+        Ok(_) => {
+            let found = jobs::find(&api.app, service, id)
+                .await
+                .map_err(Problem::fault)?;
+            let after = found.ok_or_else(Problem::not_found)?;
             let root = answer::url_root(&api, &headers);
-            let none = BTreeMap::new();
-            let shown = Job::new(&job, Some(&none), &root);
+            let shown = Job::new(&after.job, Some(&after.statistics), &root);
             Ok(answer::raw_json(StatusCode::OK, &shown))
         }
-        Err(CancelError::NotScheduled) => Err(problem::job_not_scheduled(job.status)),
+        Err(CancelError::NotWaiting) => Err(problem::job_not_waiting(job.status)),
         Err(CancelError::Store(error)) => Err(Problem::fault(error)),
+        Err(CancelError::Cached(error)) => Err(Problem::fault(error)),
     }
 }

@@ -257,7 +257,9 @@ async fn send(
         let why = "the letter has no reference to be printed under".to_owned();
         return Err(Fault::Final(NotificationStatus::TechnicalFailure, why));
     };
-    let Some(provider) = app.providers.choose_letter(app.entropy()) else {
+    // One who fell silent may have it: he knows it again by its reference, and another would print it too.
+    let before = message.sent_by.as_deref();
+    let Some(provider) = app.providers.choose_letter(before, app.entropy()) else {
         return Err(Fault::Again(
             "letter notification failed as no active providers".to_owned(),
         ));
@@ -277,10 +279,17 @@ async fn send(
         postage: postage(message.postage),
         pdf: pages.pdf,
     };
+    if !may_be_printed(app, message, provider.name()).await? {
+        return Ok(Step::Over);
+    }
     if !batch.is_ours() {
         return Ok(Step::Abandoned);
     }
-    match provider.send(&letter).await {
+    let sent = provider.send(&letter).await;
+    if before.is_none() && sent.as_ref().is_err_and(is_not_there) {
+        is_not_printed(app, message).await?;
+    }
+    match sent {
         Ok(_) => Ok(Step::Settled(Outcome {
             id: message.id,
             status: if provider.reports_delivery() {
@@ -301,6 +310,37 @@ async fn send(
             detail.to_string(),
         )),
         Err(error) => Ok(refused(message, &error, RETRY_DELAY)),
+    }
+}
+
+/// Keeps, before the printer is spoken to, that from now on he may have the letter: whoever cancels sees it, even if this
+/// process dies before it hears an answer. False if the letter does not wait any more.
+async fn may_be_printed(
+    app: &App,
+    message: &Notification,
+    printer: &str,
+) -> Result<bool, store::Error> {
+    let mut tx = app.write().await?;
+    let (service, id) = (message.service_id, message.id);
+    let waits = store::notifications::note_hand_over(&mut tx, service, id, printer).await?;
+    tx.commit().await?;
+    Ok(waits)
+}
+
+/// The printer has said that he does not have it, and nobody else may: it can be cancelled again.
+async fn is_not_printed(app: &App, message: &Notification) -> Result<(), store::Error> {
+    let mut tx = app.write().await?;
+    store::notifications::forget_hand_over(&mut tx, message.service_id, message.id).await?;
+    tx.commit().await
+}
+
+/// Whether by this answer the printer does not have the letter.
+const fn is_not_there(error: &SendError) -> bool {
+    match error {
+        SendError::Unknown { .. } => false,
+        SendError::Throttled { .. }
+        | SendError::Unavailable { .. }
+        | SendError::Rejected { .. } => true,
     }
 }
 

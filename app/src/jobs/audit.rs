@@ -90,9 +90,15 @@ pub(crate) async fn process_incomplete(app: &App, task: &Task, id: JobId) -> Ver
     let found =
         async { store::jobs::find(&mut app.read().await?, task.taken().service_id, id).await };
     if let Ok(Some(job)) = found.await {
-        info!(job.id = %id, "Resuming job {id} from row {}", job.rows_kept);
+        // The last row that is there, as the reference says it: -1 if none is.
+        let last = i64::from(job.rows_kept) - 1;
+        info!(job.id = %id, "Resuming job {id} from row {last}");
     }
-    process::process(app, task, id).await
+    let verdict = process::process(app, task, id).await;
+    if matches!(verdict, Verdict::Done) {
+        info!(job.id = %id, "Resumed Job {id} completed at {}", app.clock.now());
+    }
+    verdict
 }
 
 /// Marks the jobs all of whose rows are there.

@@ -1,45 +1,72 @@
-//! Cancelling a job that is still scheduled (workers §4.4). The compare-and-set makes it exclusive with the clock that
-//! starts it: exactly one of them wins.
+//! Cancelling a job that waits: for its time (workers §4.4), or, once it has begun, for a person who paused it or who is
+//! to mend it. Whoever has the job locked first wins against the clock that starts it and the person who lets it go on:
+//! exactly one of them does. A worker that has it in hand keeps no more rows, for it keeps them of a job in progress only.
+//!
+//! What is kept stays kept and is handed over; the rest is never sent, and is given back to the day that it was spent of.
+
+use std::sync::Arc;
 
 use domain::{JobId, JobStatus, ServiceId};
 use store::jobs::Job;
+use tracing::info;
 
+use super::spending::{allowance, give_back_rest};
 use crate::App;
 
 /// Why a job is not cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
-    /// There is no such job, or it has started, or is over.
-    #[error("there is no scheduled job with this id: it may have started already")]
-    NotScheduled,
+    /// There is no such job, or it is at work, or is over.
+    #[error(
+        "there is no job with this id that is scheduled, paused or stopped with an error: one that is at work can be \
+         cancelled once it is paused"
+    )]
+    NotWaiting,
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
+    /// The store failed.
+    #[error("the store failed")]
+    Cached(#[from] Arc<store::Error>),
 }
 
-/// Cancels a scheduled job.
+/// Cancels a job that waits.
 pub async fn cancel(app: &App, service: ServiceId, id: JobId) -> Result<Job, CancelError> {
-    let mut tx = app.write().await?;
-    let job = store::jobs::find(&mut tx, service, id).await?;
-    if job.is_none_or(|job| job.status != JobStatus::Scheduled) {
-        return Err(CancelError::NotScheduled);
-    }
+    let found = store::jobs::find(&mut app.read().await?, service, id).await?;
+    let allowance = allowance(app, &found.ok_or(CancelError::NotWaiting)?).await?;
     let now = app.clock.now();
-    if !store::jobs::set_status_from(
-        &mut tx,
-        service,
-        id,
-        JobStatus::Scheduled,
-        JobStatus::Cancelled,
-        now,
-    )
-    .await?
-    {
-        return Err(CancelError::NotScheduled);
-    }
-    let job = store::jobs::find(&mut tx, service, id)
-        .await?
-        .ok_or(CancelError::NotScheduled)?;
+    let mut tx = app.write().await?;
+    // From here on neither its status nor its cursor moves.
+    store::jobs::lock_status(&mut tx, service, id).await?;
+    let job = store::jobs::find(&mut tx, service, id).await?;
+    let job = job
+        .filter(|job| waits(job.status))
+        .ok_or(CancelError::NotWaiting)?;
+    let (cancelled, why) = (JobStatus::Cancelled, in_words(&job));
+    store::jobs::set_status(&mut tx, service, id, cancelled, why.as_deref(), now).await?;
+    give_back_rest(&mut tx, &job, allowance, now).await?;
+    let job = store::jobs::find(&mut tx, service, id).await?;
     tx.commit().await?;
-    Ok(job)
+    info!(job.id = %id, service.id = %service, "job {id} has been cancelled");
+    job.ok_or(CancelError::NotWaiting)
+}
+
+const fn waits(status: JobStatus) -> bool {
+    matches!(
+        status,
+        JobStatus::Scheduled | JobStatus::Paused | JobStatus::Error
+    )
+}
+
+/// What became of the rows of a job that had begun.
+fn in_words(job: &Job) -> Option<String> {
+    let (kept, all) = (job.rows_kept, job.notification_count);
+    match job.status {
+        JobStatus::Scheduled => None,
+        _ if kept == 0 => Some(format!("none of its {all} rows was kept: nothing is sent")),
+        _ => Some(format!(
+            "{kept} of its {all} rows were kept, and are sent; the other {} are not",
+            all.saturating_sub(kept)
+        )),
+    }
 }

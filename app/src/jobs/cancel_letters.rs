@@ -22,7 +22,7 @@ pub enum CancelLettersError {
     /// It sends no letters.
     #[error("this is not a letter job")]
     NotLetters,
-    /// Not all of its letters are made, or a worker has one in hand.
+    /// Not all of its letters are made, or a worker has one in hand, or a printer may have one without having said so.
     #[error("its letters are still being made")]
     StillProcessing,
     /// Printing has started, or a letter is past where it could be cancelled.
@@ -43,6 +43,12 @@ const NOT_PRINTED: [NotificationStatus; 6] = [
     NotificationStatus::VirusScanFailed,
     NotificationStatus::ValidationFailed,
     NotificationStatus::TechnicalFailure,
+    NotificationStatus::PendingVirusCheck,
+];
+
+/// Letters that were not cancelled though they are in these statuses were given to a printer who has not answered.
+const WAITS: [NotificationStatus; 2] = [
+    NotificationStatus::Created,
     NotificationStatus::PendingVirusCheck,
 ];
 
@@ -86,6 +92,9 @@ pub async fn cancel_letters(
     }
     if has_printed(&statuses) {
         return Err(CancelLettersError::TooLate);
+    }
+    if statuses.keys().any(|status| WAITS.contains(status)) {
+        return Err(CancelLettersError::StillProcessing);
     }
     let (from, to) = (
         JobStatus::FinishedAllNotificationsCreated,

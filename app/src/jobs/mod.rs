@@ -13,6 +13,7 @@ mod read;
 mod redo;
 mod rows;
 mod schedule;
+mod spending;
 mod writing;
 
 pub(crate) use audit::{

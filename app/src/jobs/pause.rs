@@ -74,6 +74,8 @@ pub(crate) fn is_paused_to_rewrite(job: &Job) -> bool {
 pub async fn resume(app: &App, service: ServiceId, id: JobId) -> Result<Job, PauseError> {
     let now = app.clock.now();
     let mut tx = app.write().await?;
+    // Somebody may be cancelling it: one of the two comes first.
+    store::jobs::lock_status(&mut tx, service, id).await?;
     let job = store::jobs::find(&mut tx, service, id)
         .await?
         .ok_or(PauseError::NoSuch)?;

@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use content::spreadsheets::ReadError;
-use domain::{Allowance, Channel, JobId, JobStatus, KeyType};
+use domain::{JobId, JobStatus, KeyType};
 use queue::{Task, Verdict};
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 use tracing::{info, warn};
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use super::{
     press::Press,
     rows::Rows,
+    spending::{allowance, give_back_rest},
     writing::{Writing, lane},
 };
 use crate::{App, Tenant, documents::Fault, sealed_files::OpenError, templates, tenants};
@@ -191,8 +192,9 @@ async fn cancel(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessEr
     let mut tx = app.write().await?;
     // The cursor stays where it is from here on.
     let status = store::jobs::lock_status(&mut tx, service, job.id).await?;
-    let rows_kept = store::jobs::find(&mut tx, service, job.id).await?;
-    let rows_kept = rows_kept.map_or(job.rows_kept, |job| job.rows_kept);
+    let job = &store::jobs::find(&mut tx, service, job.id)
+        .await?
+        .unwrap_or_else(|| job.clone());
     let why = Some("its service is inactive");
     let cancelled = JobStatus::Cancelled;
     if status.is_none_or(|status| !is_to_go_on(status))
@@ -200,24 +202,11 @@ async fn cancel(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessEr
     {
         return Ok(Progress::Paused);
     }
-    // It was all spent on the day on which it began.
-    let spent_today = job.processing_started.is_some() && job.due.utc_day() == now.utc_day();
-    if spent_today && job.key_type != KeyType::Test {
-        let rest = i64::from(job.notification_count.saturating_sub(rows_kept));
-        store::counters::give_back(&mut tx, service, allowance, now.utc_day(), rest).await?;
-    }
+    give_back_rest(&mut tx, job, allowance, now).await?;
     task.end(&mut tx).await?;
     tx.commit().await?;
     warn!(job.id = %job.id, "Job {} has been cancelled, service {service} is inactive", job.id);
     Ok(Progress::Done)
-}
-
-/// What the rows of a job are counted as.
-async fn allowance(app: &App, job: &Job) -> Result<Allowance, ProcessError> {
-    let prepared =
-        templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
-    let channel = prepared.map_or(Channel::Email, |prepared| prepared.template.template_type);
-    Ok(channel.into())
 }
 
 /// From pending to in progress, with the whole job's count spent at once: all or nothing (workers §5.3 Build). Whether

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
 use queue::{Enqueue as _, NewTask, Task};
 use store::{Tx, jobs::Job, tasks::Taken};
+use tracing::warn;
 
 use super::{press::Printed, process::ProcessError};
 use crate::{App, Prepared, group_commit::BATCH, tasks};
@@ -120,8 +121,9 @@ pub(super) async fn put(
     let mut ids = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
     let mut made_up = Vec::new();
-    let (mut channel, mut abroad) = (Channel::Email, 0);
+    let (mut channel, mut abroad, mut refused) = (Channel::Email, 0, 0);
     for row in rows {
+        refused += u32::from(!row.is_to_be_sent);
         channel = row.channel;
         abroad += u32::from(row.is_abroad);
         if row.is_to_be_sent {
@@ -131,6 +133,10 @@ pub(super) async fn put(
             made_up.push(row.sealed.id);
         }
         sealed.push(row.sealed);
+    }
+    if refused > 0 {
+        let id = job.id;
+        warn!(job.id = %id, "{refused} rows of job {id} have failed validation and will not be sent: each says why");
     }
     let put = store::notifications::insert_many(tx, &sealed).await?;
     let mint = || TaskId::mint(now, app.entropy());

@@ -32,7 +32,7 @@ pub enum CancelLetterError {
     /// It was cancelled before.
     #[error("it is cancelled already")]
     AlreadyCancelled,
-    /// It is past where it could be cancelled, or a worker has it in hand.
+    /// It is past where it could be cancelled, or a worker has it in hand, or a printer may have it without having said so.
     #[error("a letter that is {} cannot be cancelled", .0.status)]
     OtherStatus(Box<Notification>),
     /// The store failed.

@@ -218,7 +218,7 @@ async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
 }
 
 /// A job whose texts come from a sender that was chosen.
-async fn job_from_the_planner(world: &World, council: &Council, file: String) -> String {
+pub(crate) async fn job_from_the_planner(world: &World, council: &Council, file: String) -> String {
     let path = format!("/service/{}/sms-sender", council.id);
     let body = json!({"sms_sender": "Planner", "is_default": false}).to_string();
     let made = world.ask_internally("POST", &path, body).await;

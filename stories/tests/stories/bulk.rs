@@ -251,7 +251,7 @@ async fn a_scheduled_job_can_be_cancelled_and_no_other() {
         (again.status.as_u16(), again.message()),
         (
             409,
-            "Only a scheduled job can be cancelled, and this one is cancelled"
+            "Only a job that is scheduled, paused or stopped with an error can be cancelled, and this one is cancelled"
         )
     );
     let kept = bulk(&world, &council.normal, &order).await;
@@ -261,7 +261,7 @@ async fn a_scheduled_job_can_be_cancelled_and_no_other() {
     let late = ask(&world, &council.normal, "DELETE", &path_of(&kept)).await;
     assert_eq!(
         late.message(),
-        "Only a scheduled job can be cancelled, and this one is finished"
+        "Only a job that is scheduled, paused or stopped with an error can be cancelled, and this one is finished"
     );
     let wrong = ask(&world, &council.normal, "GET", "/v2/jobs/nonsense").await;
     assert_eq!(wrong.message(), "job_id is not a valid UUID");

@@ -283,3 +283,49 @@ async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
     assert_eq!(world.sms.taken().len(), handed_over + 3);
     world.end().await;
 }
+
+#[tokio::test]
+async fn what_is_asked_to_stop_in_the_middle_of_the_night_is_gone_on_with_and_not_left_for_the_next()
+ {
+    let world = World::new().await;
+    world.service("Riverside Council").await;
+    for time in [
+        "2026-03-29T00:05:00Z",
+        "2026-03-29T01:40:00Z",
+        "2026-03-29T04:00:00Z",
+    ] {
+        app::schedule::fire(&world.app, time.parse().unwrap())
+            .await
+            .unwrap();
+    }
+    until(&world, "2026-03-29T04:00:00Z");
+    let walks = [
+        "timeout-sending-notifications.v1",
+        "archive-unsubscribe-requests.v1",
+        "delete-inbound-sms.v1",
+        "remove_sms_email_jobs.v1",
+    ];
+    let (store, clock) = (world.app.store().clone(), world.clock.clone());
+    let entropy = Arc::new(stories::SeededEntropy::new(5));
+    let source = DatabaseSource::new(store, clock, entropy);
+    let (room, lease) = (queue::Room::of(64), Duration::from_secs(30));
+    let taken = queue::TaskSource::take(&source, "periodic-tasks", 64, &room, lease)
+        .await
+        .unwrap();
+    let mut found = 0;
+    for task in taken.iter().filter(|task| walks.contains(&&*task.kind)) {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let verdict = world.app.work(&Task::new(task.clone(), stop)).await;
+        assert!(
+            matches!(verdict, Verdict::RetryAt(_)),
+            "{}: {verdict:?}",
+            task.kind
+        );
+        found += 1;
+    }
+    assert_eq!(found, walks.len());
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    world.end().await;
+}

@@ -202,6 +202,10 @@ async fn two_workers_with_one_job_keep_each_row_once() {
         (&json!("finished"), 3000)
     );
     assert_eq!(world.sms.taken().len(), 3000, "each was handed over once");
+    let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
+    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, day);
+    assert_eq!(spent.await.unwrap(), 3000, "each was counted once");
+    drop(session);
     Arc::into_inner(world).unwrap().end().await;
 }
 
@@ -418,6 +422,18 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
         "another service does not find it"
     );
     world.run_tasks().await;
+
+    let late = upload("phone number,name,day\n07700900123,Ada,Friday\n").await;
+    app::templates::archive(&world.app, council.id, council.sms)
+        .await
+        .unwrap();
+    let why = r#"{"template":["Template has been deleted"]}"#;
+    refuse(council.id, json!({"id": late}), 400, why).await;
+    app::services::suspend(&world.app, council.id)
+        .await
+        .unwrap();
+    let why = r#""Create job is not allowed: service is inactive ""#;
+    refuse(council.id, json!({}), 403, why).await;
     world.end().await;
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::services::NewService;
-use domain::Allowance;
+use domain::{Allowance, Clock as _};
 use serde_json::json;
 use stories::World;
 
@@ -168,5 +168,25 @@ async fn texts_abroad_have_a_limit_of_their_own_and_give_back_what_they_did_not_
         .unwrap();
     assert_eq!(spent, 2, "the refused ones spent nothing");
     drop(session);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_never_leaves_a_day_with_less_than_nothing() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (day, allowance) = (world.clock.now().utc_day(), Allowance::Letter);
+    let mut tx = world.app.store().write().await.unwrap();
+    store::counters::spend(&mut tx, council.id, allowance, day, 2, 10)
+        .await
+        .unwrap();
+    for (excess, left) in [(1, 1), (5, 0), (1, 0)] {
+        store::counters::give_back(&mut tx, council.id, allowance, day, excess)
+            .await
+            .unwrap();
+        let spent = store::counters::find_spent(&mut tx, council.id, allowance, day);
+        assert_eq!(spent.await.unwrap(), left);
+    }
+    tx.commit().await.unwrap();
     world.end().await;
 }

@@ -7,7 +7,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::answers::print_done;
-use crate::commands::{Place, target::ServiceArg};
+use crate::{
+    commands::{Place, target::ServiceArg},
+    screen::say,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Change {
@@ -34,6 +37,9 @@ impl Change {
             )
             .await?;
         print_done(place, &job, done);
+        if let (Some(problem), false) = (job["problem"].as_str(), place.json) {
+            say(problem);
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

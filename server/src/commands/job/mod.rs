@@ -33,7 +33,7 @@ pub(super) enum Job {
     Status(status::Status),
     /// The jobs of a service, newest first
     List(list::List),
-    /// Cancel a job that waits for its time
+    /// Cancel a job that is scheduled, paused or stopped with an error; what is kept is handed over, the rest is never sent
     Cancel(change::Change),
     /// Stop a job where it is; what is kept is handed over, the rest waits
     Pause(change::Change),

@@ -153,7 +153,10 @@ async fn count_rows(
         let (are_kept, is_over) = (are_kept.count(), status["job_status"].as_str());
         let was_cancelled = storm.cancelled.borrow().contains(job);
         match is_over {
-            Some("cancelled") if are_kept == 0 => continue,
+            // What was kept before somebody paused and cancelled it is sent; nothing more is.
+            Some("cancelled") if status["rows_kept"] == are_kept => {
+                continue;
+            }
             Some("finished" | "finished all notifications created")
                 if are_kept == *rows as usize && !was_cancelled => {}
             _ => {

@@ -1,0 +1,410 @@
+//! Stopping for good: a job that somebody paused because it is wrong, and letters of which nobody knows whether the
+//! printer has them (workers §4.4, letters §12). What is kept of a job is sent, the rest never is; no letter that may be
+//! printed is called cancelled.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use app::services::NewService;
+use domain::{Allowance, Channel, Clock as _, NotificationId, Permission};
+use queue::{DatabaseSource, Pool, Room, Task, TaskSource as _, Work as _};
+use serde_json::{Value, json};
+use stories::{Answer, Council, Gate, Mood, SeededEntropy, World};
+
+use crate::jobs::{JOBS, count, people};
+
+const LETTERS: Pool = Pool {
+    name: "send-letter-tasks",
+    workers: 1,
+};
+/// When a letter that was not taken is tried again.
+const RETRY: Duration = Duration::from_secs(301);
+const STILL_PROCESSING: &str =
+    "We are still processing these letters, please try again in 5 minutes.";
+
+async fn change(world: &World, council: &Council, job: &str, how: &str) -> Answer {
+    let path = format!("/service/{}/job/{job}/{how}", council.id);
+    world.ask_internally("POST", &path, "").await
+}
+
+async fn spent(world: &World, council: &Council, allowance: Allowance) -> i64 {
+    let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
+    let spent = store::counters::find_spent(&mut session, council.id, allowance, day);
+    spent.await.unwrap()
+}
+
+/// Somebody takes a task; what is done with it is up to the story. Asked to stop, the work on a job ends after a batch.
+async fn take(world: &World, pool: &str, is_asked_to_stop: bool) -> Task {
+    let (store, clock) = (world.app.store().clone(), world.clock.clone());
+    let source = DatabaseSource::new(store, clock, Arc::new(SeededEntropy::new(23)));
+    let lease = Duration::from_secs(30);
+    let taken = source.take(pool, 1, &Room::of(1), lease).await.unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    if is_asked_to_stop {
+        stop.cancel();
+    }
+    Task::new(taken[0].clone(), stop)
+}
+
+/// A job of 2500 rows that is paused with a thousand of them kept, and its worker, which has begun and not ended.
+async fn paused_job(world: &World, council: &Council) -> (String, Task) {
+    let job = world.job(council.id, council.sms, people(2500)).await;
+    let task = take(world, JOBS.name, true).await;
+    world.app.work(&task).await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["rows_kept"], 1000);
+    assert_eq!(spent(world, council, Allowance::Sms).await, 2500);
+    assert_eq!(change(world, council, &job, "pause").await.status, 200);
+    (job, task)
+}
+
+async fn assert_cancelled_after_a_thousand(world: &World, council: &Council, job: &str) {
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    world.advance(Duration::from_mins(40));
+    world.run_the_clock().await;
+    let status = world.job_status(council.id, job).await;
+    let expected = "1000 of its 2500 rows were kept, and are sent; the other 1500 are not";
+    assert_eq!(
+        (&status["job_status"], &status["problem"]),
+        (&json!("cancelled"), &json!(expected))
+    );
+    assert_eq!(
+        (&status["rows_kept"], count(&status, "sending")),
+        (&json!(1000), 1000)
+    );
+    assert_eq!(world.sms.taken().len(), 1000);
+    assert_eq!(spent(world, council, Allowance::Sms).await, 1000);
+}
+
+#[tokio::test]
+async fn a_paused_job_is_cancelled_what_is_kept_is_sent_and_the_rest_is_given_back() {
+    let world = World::new().await;
+    let (council, other) = (world.service("Ours").await, world.service("Other").await);
+    let (job, _worker) = paused_job(&world, &council).await;
+    let theirs = change(&world, &other, &job, "cancel").await;
+    assert_eq!(theirs.status, 404, "another service's");
+
+    let cancelled = change(&world, &council, &job, "cancel").await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+    assert_eq!(cancelled.data()["job_status"], "cancelled");
+    assert!(cancelled.data()["processing_finished"].is_string());
+    let again = change(&world, &council, &job, "cancel").await;
+    assert_eq!((again.status.as_u16(), again.data()), (404, &Value::Null));
+    for how in ["pause", "resume"] {
+        let refused = change(&world, &council, &job, how).await;
+        assert_eq!(refused.status, 409, "{how}: {}", refused.text);
+    }
+    let redo = change(&world, &council, &job, "row/2000").await;
+    assert!(redo.message().contains("cancelled"), "{}", redo.text);
+    assert_cancelled_after_a_thousand(&world, &council, &job).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_was_paused_before_its_first_row_is_cancelled_and_had_spent_nothing() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(3)).await;
+    let at_work = change(&world, &council, &job, "cancel").await;
+    assert_eq!(at_work.status, 404);
+    assert!(at_work.message().contains("once it is paused"));
+    change(&world, &council, &job, "pause").await;
+    let cancelled = change(&world, &council, &job, "cancel").await;
+    assert_eq!(
+        cancelled.data()["problem"],
+        "none of its 3 rows was kept: nothing is sent"
+    );
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 0);
+    assert_eq!(spent(&world, &council, Allowance::Sms).await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_on_another_day_gives_back_nothing_of_this_one() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (job, _worker) = paused_job(&world, &council).await;
+    world.advance(Duration::from_hours(24));
+    world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    let cancelled = change(&world, &council, &job, "cancel").await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+    assert_eq!(spent(&world, &council, Allowance::Sms).await, 1);
+    world.run_tasks().await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_with_a_test_key_gives_back_nothing_for_it_spent_nothing() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let rows = json!([
+        ["phone number", "name", "day"],
+        ["07700900123", "Ada", "Friday"]
+    ]);
+    let order = json!({"name": "Bins", "template_id": council.sms, "rows": rows});
+    let made = world
+        .post(&council.test, "/v2/notifications/bulk", &order)
+        .await;
+    let job = made.json["id"].as_str().unwrap().to_owned();
+    change(&world, &council, &job, "pause").await;
+    let path = format!("/v2/jobs/{job}");
+    let token = world.token(&council.id.to_string(), &council.test.secret);
+    let cancelled = world.ask("DELETE", &path, Some(&token), "").await;
+    assert_eq!(
+        (cancelled.status.as_u16(), &cancelled.json["status"]),
+        (200, &json!("cancelled"))
+    );
+    world.run_tasks().await;
+    assert_eq!(spent(&world, &council, Allowance::Sms).await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn of_two_who_cancel_a_paused_job_at_once_one_does_and_its_rest_is_given_back_once() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let (job, _worker) = paused_job(&world, &council).await;
+    let answers = tokio::join!(
+        change(&world, &council, &job, "cancel"),
+        change(&world, &council, &job, "cancel"),
+        change(&world, &council, &job, "cancel")
+    );
+    let mut statuses = [&answers.0, &answers.1, &answers.2].map(|one| one.status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 404, 404]);
+    assert_cancelled_after_a_thousand(&world, &council, &job).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn of_somebody_who_cancels_and_somebody_who_lets_go_on_exactly_one_wins() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    for round in 0..6 {
+        let job = world.job(council.id, council.sms, people(3)).await;
+        change(&world, &council, &job, "pause").await;
+        let cancel = change(&world, &council, &job, "cancel");
+        let resume = change(&world, &council, &job, "resume");
+        let (cancelled, resumed) = if round % 2 == 0 {
+            futures::future::join(cancel, resume).await
+        } else {
+            let (resumed, cancelled) = futures::future::join(resume, cancel).await;
+            (cancelled, resumed)
+        };
+        let answers = (cancelled.status.as_u16(), resumed.status.as_u16());
+        world.run_tasks().await;
+        let status = world.job_status(council.id, &job).await;
+        let ends = (status["job_status"].as_str().unwrap(), answers);
+        assert!(
+            matches!(ends, ("cancelled", (200, 409)) | ("finished", (404, 200))),
+            "round {round}: {ends:?}"
+        );
+    }
+    let kept = i64::try_from(world.sms.taken().len()).unwrap();
+    assert_eq!(spent(&world, &council, Allowance::Sms).await, kept);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_has_a_job_in_hand_while_it_is_cancelled_keeps_no_more_of_it() {
+    let world = Arc::new(World::new().await);
+    let council = world.service("Riverside Council").await;
+    for _ in 0..4 {
+        let job = world.job(council.id, council.sms, people(2500)).await;
+        let worker = tokio::spawn({
+            let world = world.clone();
+            async move { world.runner().drain(&[JOBS]).await }
+        });
+        let cancelled = loop {
+            change(&world, &council, &job, "pause").await;
+            let cancelled = change(&world, &council, &job, "cancel").await;
+            let status = world.job_status(council.id, &job).await;
+            if cancelled.status == 200 || status["job_status"] == "finished" {
+                break cancelled;
+            }
+        };
+        let then = world.job_status(council.id, &job).await["rows_kept"].clone();
+        worker.await.unwrap();
+        world.advance(Duration::from_secs(10));
+        world.run_tasks().await;
+        let status = world.job_status(council.id, &job).await;
+        assert_eq!(status["rows_kept"], then, "{status}");
+        if cancelled.status == 200 {
+            assert_eq!(status["job_status"], "cancelled");
+        }
+    }
+    let kept = i64::try_from(world.sms.taken().len()).unwrap();
+    assert_eq!(spent(&world, &council, Allowance::Sms).await, kept);
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_can_mend_is_cancelled_and_nobody_tries_it_again() {
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(5)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    std::fs::remove_file(world.files().join(&file)).unwrap();
+    world.expect_dead_letters();
+    world.run_tasks().await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "error"
+    );
+    let cancelled = change(&world, &council, &job, "cancel").await;
+    assert_eq!(cancelled.data()["job_status"], "cancelled");
+    assert_eq!(spent(&world, &council, Allowance::Sms).await, 0);
+    let dead = world.ask_internally("GET", "/queue/dead", "").await;
+    let task = dead.data()[0]["id"].as_str().unwrap().to_owned();
+    let replay = format!("/queue/dead/{task}/replay");
+    assert_eq!(
+        world.ask_internally("POST", &replay, "").await.status,
+        202,
+        "replayed, it finds nothing to do"
+    );
+    world.advance(Duration::from_hours(5));
+    world.run_the_clock().await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "cancelled"
+    );
+    world.end().await;
+}
+
+async fn council_with_letters(world: &World) -> (Council, domain::TemplateId) {
+    let new = NewService {
+        rate_limit: 100_000,
+        permissions: [Permission::Letter].into(),
+        ..NewService::named("Riverside Council")
+    };
+    let council = world.service_like(new).await;
+    let new = app::templates::NewTemplate {
+        template_type: Channel::Letter,
+        name: "A letter".to_owned(),
+        subject: Some("Your bins".to_owned()),
+        content: "Dear ((name))".to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    let made = app::templates::create(&world.app, council.id, new).await;
+    (council, made.unwrap().id)
+}
+
+async fn post_letter(world: &World, council: &Council, letter: domain::TemplateId) -> String {
+    let body = json!({"template_id": letter, "personalisation": {
+        "address_line_1": "Ada", "address_line_2": "1 Mill Lane", "postcode": "sw1a1aa", "name": "Ada",
+    }});
+    let made = world
+        .post(&council.normal, "/v2/notifications/letter", &body)
+        .await;
+    made.json["id"].as_str().unwrap().to_owned()
+}
+
+async fn cancel_letter(world: &World, council: &Council, id: &str) -> Answer {
+    let path = format!("/service/{}/notifications/{id}/cancel", council.id);
+    world.ask_internally("POST", &path, "").await
+}
+
+async fn assert_cannot_be_cancelled(world: &World, council: &Council, id: &str) {
+    let refused = cancel_letter(world, council, id).await;
+    let why = "We could not cancel this letter. Letter status: created";
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(refused.message().starts_with(why), "{}", refused.text);
+}
+
+async fn kept_status(world: &World, council: &Council, id: &str) -> String {
+    let id: NotificationId = id.parse().unwrap();
+    let mut session = world.app.read().await.unwrap();
+    let found = store::notifications::find(&mut session, council.id, id).await;
+    found.unwrap().unwrap().status.to_string()
+}
+
+#[tokio::test]
+async fn a_letter_whose_printer_fell_silent_is_not_cancelled_for_it_may_be_printed() {
+    let world = World::new().await;
+    let (council, letter) = council_with_letters(&world).await;
+    // He falls silent, then is away: he may have it all the same.
+    world.letter.will_be([Mood::FallsSilent, Mood::IsAway]);
+    let id = post_letter(&world, &council, letter).await;
+    world.run_tasks().await;
+    for _ in 0..2 {
+        assert_cannot_be_cancelled(&world, &council, &id).await;
+        assert_eq!(spent(&world, &council, Allowance::Letter).await, 1);
+        world.advance(RETRY);
+        world.run_tasks().await;
+    }
+    assert_eq!(kept_status(&world, &council, &id).await, "sending");
+    let handed = world.letter.taken();
+    assert_eq!(handed.len(), 2);
+    assert_eq!(handed[0].reference, handed[1].reference);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_whose_printer_was_away_can_still_be_cancelled() {
+    let world = World::new().await;
+    let (council, letter) = council_with_letters(&world).await;
+    world.letter.will_be([Mood::IsAway]);
+    let id = post_letter(&world, &council, letter).await;
+    world.run_tasks().await;
+    assert_eq!(cancel_letter(&world, &council, &id).await.status, 200);
+    assert_eq!(spent(&world, &council, Allowance::Letter).await, 0);
+    world.advance(RETRY);
+    world.run_tasks().await;
+    assert_eq!(world.letter.taken().len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_whose_worker_died_while_it_handed_it_over_is_not_cancelled() {
+    let world = World::new().await;
+    let (council, letter) = council_with_letters(&world).await;
+    let gate = Arc::new(Gate::default());
+    world.letter.is(Mood::WaitsAt(gate.clone()));
+    let id = post_letter(&world, &council, letter).await;
+    let task = take(&world, LETTERS.name, false).await;
+    tokio::select! {
+        _ = world.app.work(&task) => panic!("the printer has not answered"),
+        () = gate.arrived.notified() => {}
+    }
+    // The worker is dead: its lease runs out, and nobody has taken its task yet.
+    world.advance(Duration::from_secs(31));
+    assert_cannot_be_cancelled(&world, &council, &id).await;
+    world.letter.calms_down();
+    world.run_tasks().await;
+    assert_eq!(kept_status(&world, &council, &id).await, "sending");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_job_of_which_a_printer_may_have_one_letter_is_not_cancelled_and_none_of_it_is() {
+    let world = World::new().await;
+    let (council, letter) = council_with_letters(&world).await;
+    world.letter.is(Mood::IsAway);
+    world.letter.will_be([Mood::FallsSilent]);
+    let mut file = "address line 1,address line 2,postcode,name\n".to_owned();
+    for row in 0..3 {
+        let _ = writeln!(file, "Ada,{row} Mill Lane,sw1a1aa,Ada");
+    }
+    let job = world.job(council.id, letter, file).await;
+    world.run_tasks().await;
+    world.advance(Duration::from_secs(61));
+    world.run_the_clock().await;
+    let refused = change(&world, &council, &job, "cancel-letter-job").await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.message()),
+        (400, STILL_PROCESSING)
+    );
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(count(&status, "created"), 3, "none is cancelled");
+    assert_eq!(spent(&world, &council, Allowance::Letter).await, 3);
+    world.letter.calms_down();
+    world.advance(RETRY);
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(count(&status, "sending"), 3);
+    world.end().await;
+}

@@ -1,0 +1,224 @@
+//! Faults of the reference that no other file of stories shows us to be without (workers §17, by number).
+
+use std::{sync::Arc, time::Duration};
+
+use app::services::NewService;
+use domain::{Allowance, Clock as _, JobId, JobStatus};
+use serde_json::json;
+use sqlx::Connection as _;
+use stories::{Council, World};
+
+use crate::{
+    auditors::{job_from_the_planner, lose_rows, lose_tasks, origin},
+    jobs::{JOBS, count, people},
+};
+
+async fn spent(world: &World, council: &Council) -> i64 {
+    let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
+    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, day);
+    spent.await.unwrap()
+}
+
+/// Changes the database behind the platform's back.
+async fn meddle(world: &World, statement: &'static str) {
+    let address = world.database_address();
+    if address.starts_with("sqlite") {
+        let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    } else {
+        let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+}
+
+/// F2: in the reference a job that was marked and not queued stays in `error` for ever.
+#[tokio::test]
+async fn a_job_that_is_in_error_and_has_no_task_is_taken_up_however_late() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(20)).await;
+    assert_eq!(lose_tasks(&world, JOBS.name).await, 1);
+    let id: JobId = job.parse().unwrap();
+    let (error, now) = (JobStatus::Error, world.clock.now());
+    let mut tx = world.app.store().write().await.unwrap();
+    assert!(
+        store::jobs::set_status(&mut tx, council.id, id, error, None, now)
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+
+    // F1: no window closes while nobody looks.
+    world.advance(Duration::from_hours(9));
+    world.run_the_clock().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 20)
+    );
+    assert_eq!(spent(&world, &council).await, 20, "and is counted once");
+    world.end().await;
+}
+
+/// F4 and F18: in the reference two at once both begin the job, and two jobs both pass a day that has room for one.
+#[tokio::test]
+async fn of_two_jobs_that_begin_at_once_one_has_the_day_and_is_counted_once() {
+    for _ in 0..4 {
+        let world = Arc::new(World::new().await);
+        let new = NewService {
+            limits: [(Allowance::Sms, 10)].into(),
+            ..NewService::named("Capped")
+        };
+        let council = world.service_like(new).await;
+        let jobs = [
+            world.job(council.id, council.sms, people(6)).await,
+            world.job(council.id, council.sms, people(6)).await,
+        ];
+        // A task more for each, as a queue may bring one twice.
+        let now = world.clock.now();
+        let mut tx = world.app.store().write().await.unwrap();
+        let twice = jobs.iter().map(|job| queue::NewTask {
+            id: domain::TaskId::mint(now, world.app.entropy()),
+            pool: JOBS.name,
+            lane: domain::Lane::Normal,
+            service_id: council.id,
+            kind: "process-job.v1",
+            payload: json!({"job": job}).to_string(),
+            attempt: 0,
+            ready_at: now,
+            created_at: now,
+        });
+        queue::Enqueue::enqueue(&mut tx, twice.collect())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let workers: Vec<_> = (0..4)
+            .map(|_| {
+                let world = world.clone();
+                tokio::spawn(async move { world.runner().drain(&[JOBS]).await })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        world.advance(Duration::from_secs(10));
+        world.run_tasks().await;
+        let mut ends = Vec::new();
+        for job in &jobs {
+            let status = world.job_status(council.id, job).await;
+            ends.push(status["job_status"].as_str().unwrap().to_owned());
+        }
+        ends.sort();
+        assert_eq!(ends, ["finished", "sending limits exceeded"]);
+        assert_eq!(world.sms.taken().len(), 6);
+        assert_eq!(spent(&world, &council).await, 6);
+        Arc::into_inner(world).unwrap().end().await;
+    }
+}
+
+/// F5: in the reference refused rows are not kept, so that the job never adds up and is looked through again and again.
+#[tokio::test]
+async fn a_job_with_rows_that_may_not_be_sent_adds_up_and_is_left_alone() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(4)).await;
+    app::services::set_mode(&world.app, council.id, true, true)
+        .await
+        .unwrap();
+    world.run_tasks().await;
+    world.advance(Duration::from_mins(2));
+    world.run_the_clock().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], count(&status, "validation-failed")),
+        (&json!("finished all notifications created"), 4)
+    );
+    world.end().await;
+}
+
+/// F6: in the reference the rows of a job whose sender was archived all fail. And a row that is done again has the sender
+/// that was chosen, as all others (incident 25).
+#[tokio::test]
+async fn the_chosen_sender_goes_with_every_row_until_it_is_archived_and_then_the_default_does() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = job_from_the_planner(&world, &council, people(3)).await;
+    world.run_tasks().await;
+    let lost = origin(&world, &council, &job).await.row(1);
+    lose_rows(&world, &[lost]).await;
+    let redo = format!("/service/{}/job/{job}/row/1", council.id);
+    assert_eq!(world.ask_internally("POST", &redo, "").await.status, 201);
+    world.run_tasks().await;
+    let senders = |from: usize| -> Vec<String> {
+        let taken = world.sms.taken();
+        taken[from..].iter().map(|sms| sms.sender.clone()).collect()
+    };
+    assert_eq!(senders(0), ["Planner"; 4]);
+
+    let late = job_from_the_planner(&world, &council, people(2)).await;
+    for sender in app::sms_senders::list(&world.app, council.id)
+        .await
+        .unwrap()
+        .iter()
+        .filter(|sender| sender.sms_sender == "Planner")
+    {
+        app::sms_senders::archive(&world.app, council.id, sender.id)
+            .await
+            .unwrap();
+    }
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &late).await;
+    assert_eq!(
+        (&status["job_status"], count(&status, "sending")),
+        (&json!("finished"), 2)
+    );
+    let defaults = senders(4);
+    assert!(
+        defaults.len() == 2 && !defaults.contains(&"Planner".to_owned()),
+        "{defaults:?}"
+    );
+    world.end().await;
+}
+
+/// F7: in the reference rows past those that were counted crash the job, which is resumed for ever.
+#[tokio::test]
+async fn rows_past_those_that_were_counted_are_the_end_of_the_file() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(5)).await;
+    meddle(&world, "UPDATE jobs SET notification_count = 3").await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["rows_kept"]),
+        (&json!("finished"), &json!(3))
+    );
+    assert_eq!(world.sms.taken().len(), 3);
+    world.end().await;
+}
+
+/// The other way round: a file that has lost rows is not called finished.
+#[tokio::test]
+async fn a_file_with_fewer_rows_than_were_counted_stops_its_job_in_words() {
+    let mut world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(5)).await;
+    meddle(&world, "UPDATE jobs SET notification_count = 7").await;
+    world.expect_dead_letters();
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(
+        (&status["job_status"], &status["problem"]),
+        (
+            &json!("error"),
+            &json!("its spreadsheet has 5 rows now, and had 7 when it was checked")
+        )
+    );
+    world.end().await;
+}
