@@ -2,7 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
 };
 
 use async_trait::async_trait;
@@ -11,6 +15,7 @@ use providers::{
     SendError, Sms, SmsProvider,
 };
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 /// What a provider does with the next message.
 #[derive(Debug, Clone)]
@@ -42,6 +47,10 @@ pub struct Gate {
 struct State<M> {
     taken: Vec<M>,
     unanswered: Vec<M>,
+    /// Whether each comes late; its sender holds it for as long as it lives and waits.
+    on_their_way: Vec<Weak<AtomicBool>>,
+    late: Vec<Uuid>,
+    takes_its_time: bool,
     moods: VecDeque<Mood>,
     mood: Mood,
     reports: bool,
@@ -52,11 +61,27 @@ impl<M> Default for State<M> {
         Self {
             taken: Vec::new(),
             unanswered: Vec::new(),
+            on_their_way: Vec::new(),
+            late: Vec::new(),
+            takes_its_time: false,
             moods: VecDeque::new(),
             mood: Mood::Takes,
             reports: true,
         }
     }
+}
+
+/// Others have their turn.
+async fn a_moment() {
+    let mut is_over = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 macro_rules! fake {
@@ -74,6 +99,30 @@ macro_rules! fake {
             /// What it has taken without saying so.
             pub fn unanswered(&self) -> Vec<$message> {
                 self.state().unanswered.clone()
+            }
+
+            /// From now on whoever asks it waits: on the way there, and for the answer.
+            pub fn takes_its_time(&self) {
+                self.state().takes_its_time = true;
+            }
+
+            /// How much is on its way to it.
+            pub fn on_their_way(&self) -> usize {
+                let mut state = self.state();
+                state.on_their_way.retain(|one| one.strong_count() > 0);
+                state.on_their_way.len()
+            }
+
+            /// What is on its way comes late, if it comes.
+            pub fn is_late(&self) {
+                for one in self.state().on_their_way.iter().filter_map(Weak::upgrade) {
+                    one.store(true, Ordering::Relaxed);
+                }
+            }
+
+            /// What it has taken and answered although it came late.
+            pub fn late(&self) -> Vec<Uuid> {
+                self.state().late.clone()
             }
 
             /// From now on it is in this mood.
@@ -103,6 +152,24 @@ macro_rules! fake {
             }
 
             async fn take(&self, message: &$message) -> Result<Handed, SendError> {
+                if !self.state().takes_its_time {
+                    return self.answer(message).await;
+                }
+                // It does not arrive if its sender dies.
+                let is_late = Arc::new(AtomicBool::default());
+                self.state().on_their_way.push(Arc::downgrade(&is_late));
+                a_moment().await;
+                a_moment().await;
+                let answer = self.answer(message).await;
+                if answer.is_ok() && is_late.load(Ordering::Relaxed) {
+                    self.state().late.push(message.id);
+                }
+                drop(is_late);
+                a_moment().await;
+                answer
+            }
+
+            async fn answer(&self, message: &$message) -> Result<Handed, SendError> {
                 let mood = {
                     let mut state = self.state();
                     state.moods.pop_front().unwrap_or_else(|| state.mood.clone())

@@ -19,6 +19,15 @@ pub(super) fn hand_overs(world: &World) -> BTreeMap<NotificationId, usize> {
     handed
 }
 
+/// How often each message came although the lease under which it was sent was lost on its way.
+pub(super) fn late(world: &World) -> BTreeMap<NotificationId, usize> {
+    let mut late = BTreeMap::new();
+    for id in world.sms.late().into_iter().chain(world.email.late()) {
+        *late.entry(NotificationId::from(id)).or_default() += 1;
+    }
+    late
+}
+
 /// The messages of which nothing is recorded yet.
 pub(super) async fn unrecorded(ground: &Ground) -> BTreeSet<NotificationId> {
     let found = ground
@@ -77,9 +86,11 @@ pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, Str
     if let Some(id) = handed.keys().find(|id| !kept.contains(id)) {
         return Err(format!("{id} was handed over and is not kept"));
     }
+    let late = late(world);
     for (id, times) in &handed {
         let silent = unanswered(world, *id);
-        let allowed = 1 + storm.excused.get(id).copied().unwrap_or(0) + silent;
+        let of = |excuses: &BTreeMap<_, usize>| excuses.get(id).copied().unwrap_or(0);
+        let allowed = 1 + of(&storm.excused) + of(&late) + silent;
         if *times > allowed {
             return Err(format!(
                 "{id} was handed over {times} times, and {allowed} times are excused"

@@ -15,7 +15,7 @@ use std::{
 
 use domain::NotificationId;
 use queue::Runner;
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use stories::{Council, Door, Ground, World};
 
 use super::{
@@ -32,13 +32,15 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const A_WHOLE_TASK: u32 = 60;
 /// How long a lease lasts, and a little.
 const PAST_THE_LEASE: Duration = Duration::from_secs(31);
-const POOLS: [&str; 5] = [
-    "send-sms-tasks",
-    "send-email-tasks",
-    "job-tasks",
-    "research-mode-tasks",
-    "periodic-tasks",
+/// With how much each has to do: a worker that finds nothing tells nothing.
+const POOLS: [(&str, u32); 5] = [
+    ("send-sms-tasks", 5),
+    ("send-email-tasks", 2),
+    ("job-tasks", 3),
+    ("research-mode-tasks", 1),
+    ("periodic-tasks", 1),
 ];
+
 /// A platform in a storm.
 pub(super) struct Storm<'a> {
     pub(super) ground: &'a Ground,
@@ -128,6 +130,8 @@ impl<'a> Storm<'a> {
     ) -> Self {
         let world = World::seeded(seed, ground).await;
         let council = world.service("Riverside Council").await;
+        world.sms.takes_its_time();
+        world.email.takes_its_time();
         let another = world.another_process();
         let mut rng = StdRng::seed_from_u64(seed);
         let mut runners = vec![world.runner().clone()];
@@ -186,14 +190,14 @@ impl<'a> Storm<'a> {
             15..18 => self.somebody_minds_a_job(),
             18..20 => self.the_clock_fires(),
             20..37 => self.a_worker_begins(),
-            37..75 => self.a_worker_goes_on().await,
-            75..79 => self.a_worker_dies().await,
-            79..81 => self.a_process_dies().await,
-            81..83 => self.the_clock_jumps(PAST_THE_LEASE).await,
-            83..85 => self.somebody_is_overtaken().await,
-            85..88 => self.the_clock_jumps(Duration::from_mins(6)).await,
-            88..92 => self.a_task_is_doubled().await,
-            92..96 => self.the_store_breaks_or_is_mended().await,
+            37..69 => self.a_worker_goes_on().await,
+            69..73 => self.a_worker_dies().await,
+            73..77 => self.a_process_dies().await,
+            77..79 => self.the_clock_jumps(PAST_THE_LEASE).await,
+            79..83 => self.somebody_is_overtaken().await,
+            83..86 => self.the_clock_jumps(Duration::from_mins(6)).await,
+            86..90 => self.a_task_is_doubled().await,
+            90..94 => self.the_store_breaks_or_is_mended().await,
             _ => self.a_provider_misbehaves(),
         }
     }
@@ -202,9 +206,26 @@ impl<'a> Storm<'a> {
         if self.workers.len() >= 5 {
             return;
         }
-        let pool = POOLS[self.rng.random_range(0..POOLS.len())];
+        let (pool, _) = POOLS
+            .choose_weighted(&mut self.rng, |(_, weight)| *weight)
+            .expect("some have something to do");
         let process = self.rng.random_range(0..self.runners.len());
+        if self.rng.random_bool(0.3) {
+            self.is_started_anew(process);
+        }
         self.a_worker_begins_at(pool, process);
+    }
+
+    /// A process that has nothing in hand is stopped and started, and remembers nothing: only in such a one does a worker
+    /// await something between its look at a message and its hand-over.
+    fn is_started_anew(&mut self, process: usize) {
+        let is_at_work = |worker: &Worker| worker.process == Some(process);
+        if self.workers.iter().any(is_at_work) {
+            return;
+        }
+        self.tell(format_args!("process {process} is started anew"));
+        let anew = self.world.another_process();
+        self.runners[process] = anew.runner(queue::Settings::default());
     }
 
     fn a_worker_begins_at(&mut self, pool: &'static str, process: usize) {

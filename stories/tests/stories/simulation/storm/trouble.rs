@@ -9,7 +9,7 @@ use serde_json::json;
 use stories::Mood;
 
 use super::{
-    super::{faults::FAULTS, promises, worker::Worker},
+    super::{asked::Asker, faults::FAULTS, promises, worker::Worker},
     A_WHOLE_TASK, PAST_THE_LEASE, Storm,
 };
 
@@ -28,15 +28,18 @@ impl Storm<'_> {
     }
 
     /// All workers of a process die with all that it remembers, and it is started again. Who sees that it is dead takes
-    /// back what it had in hand.
+    /// back what it had in hand, at some time or at once.
     pub(super) async fn a_process_dies(&mut self) {
-        let dead = self.rng.random_range(0..self.runners.len());
+        let dead = match self.somebody_at_work() {
+            Some((_, _, process)) => process,
+            None => self.rng.random_range(0..self.runners.len()),
+        };
         self.tell(format_args!("dies: process {dead}"));
         self.workers.retain(|worker| worker.process != Some(dead));
         self.settle().await;
-        let process = self.world.another_process();
+        let (slot, process) = (dead, self.world.another_process());
         let started = process.runner(queue::Settings::default());
-        let dead = std::mem::replace(&mut self.runners[dead], started).worker();
+        let dead = std::mem::replace(&mut self.runners[slot], started).worker();
         self.sum.kills += 1;
         self.excuse_what_is_in_the_window().await;
         let sum = self.taken_back.clone();
@@ -44,6 +47,25 @@ impl Storm<'_> {
             // Of a broken store nothing is taken back: it waits for the ends of its leases.
             sum.set(sum.get() + process.take_back_from(dead).await.unwrap_or(0));
         });
+        if self.rng.random_bool(0.5) {
+            self.goes_on(self.workers.len() - 1, A_WHOLE_TASK).await;
+            self.looks_where_others_are_at_work(slot).await;
+        }
+    }
+
+    /// What the living have in hand is not for a process that has just started.
+    async fn looks_where_others_are_at_work(&mut self, process: usize) {
+        if let Some((_, pool, _)) = self.somebody_at_work() {
+            self.a_worker_begins_at(pool, process);
+            self.goes_on(self.workers.len() - 1, A_WHOLE_TASK).await;
+        }
+    }
+
+    /// One of those that work on tasks: as whom it asks, and where it works in which process.
+    fn somebody_at_work(&mut self) -> Option<(Asker, &'static str, usize)> {
+        let at_work = |worker: &Worker| Some((worker.asker, worker.name, worker.process?));
+        let at_work: Vec<_> = self.workers.iter().filter_map(at_work).collect();
+        (!at_work.is_empty()).then(|| at_work[self.rng.random_range(0..at_work.len())])
     }
 
     /// Whoever holds a lease has lost it, and does not know.
@@ -52,28 +74,53 @@ impl Storm<'_> {
         self.world.advance(by);
         self.sum.jumps += 1;
         self.excuse_what_is_in_the_window().await;
+        // What was sent under a lease that is lost now arrives all the same, and one more may follow it.
+        self.world.sms.is_late();
+        self.world.email.is_late();
     }
 
-    /// Whoever holds a lease loses it, and another takes over and is done before the first goes on.
+    /// Whoever holds a lease loses it, and another takes over. It is done before the first goes on, or it is in the middle
+    /// when the first comes to its end, and a third looks what that has left.
     pub(super) async fn somebody_is_overtaken(&mut self) {
         self.the_clock_jumps(PAST_THE_LEASE).await;
-        let at_work = |worker: &Worker| Some((worker.name, worker.process?));
-        let at_work: Vec<_> = self.workers.iter().filter_map(at_work).collect();
-        if at_work.is_empty() {
+        let Some((first, pool, process)) = self.somebody_at_work() else {
             return;
+        };
+        let other = (process + 1) % self.runners.len();
+        self.is_started_anew(other);
+        self.a_worker_begins_at(pool, other);
+        if self.rng.random_bool(0.3) {
+            return self.goes_on(self.workers.len() - 1, A_WHOLE_TASK).await;
         }
-        let (pool, process) = at_work[self.rng.random_range(0..at_work.len())];
-        self.a_worker_begins_at(pool, (process + 1) % self.runners.len());
+        self.goes_on_until_it_has_sent().await;
+        let is_first = |worker: &Worker| worker.asker == first;
+        if let Some(first) = self.workers.iter().position(is_first) {
+            self.goes_on(first, A_WHOLE_TASK).await;
+        }
+        self.a_worker_begins_at(pool, process);
         self.goes_on(self.workers.len() - 1, A_WHOLE_TASK).await;
+    }
+
+    /// The last that began goes on until something is on its way to a provider.
+    async fn goes_on_until_it_has_sent(&mut self) {
+        let sent = |storm: &Self| storm.world.sms.on_their_way() + storm.world.email.on_their_way();
+        let (before, workers) = (sent(self), self.workers.len());
+        for _ in 0..A_WHOLE_TASK {
+            if self.workers.len() < workers || sent(self) > before {
+                return;
+            }
+            self.goes_on(workers - 1, 1).await;
+        }
     }
 
     /// A message that was handed over and is not recorded yet may be handed over once more.
     pub(super) async fn excuse_what_is_in_the_window(&mut self) {
         let unrecorded = promises::unrecorded(self.ground).await;
+        let late = promises::late(&self.world);
         for (id, handed) in promises::hand_overs(&self.world) {
             if unrecorded.contains(&id) {
                 let excused = self.excused.entry(id).or_default();
-                *excused = (*excused).max(handed);
+                *excused = (*excused).max(handed - late.get(&id).copied().unwrap_or(0));
             }
         }
     }
@@ -147,9 +194,9 @@ impl Storm<'_> {
     }
 
     pub(super) fn a_provider_misbehaves(&mut self) {
-        let mood = match self.rng.random_range(0..4) {
-            0 => Mood::IsAway,
-            1 => Mood::RefusesRecipient,
+        let mood = match self.rng.random_range(0..5) {
+            0..2 => Mood::IsAway,
+            2 => Mood::RefusesRecipient,
             _ => Mood::FallsSilent,
         };
         let times = self.rng.random_range(1..4);
