@@ -277,7 +277,7 @@ async fn send(
         postage: postage(message.postage),
         pdf: pages.pdf,
     };
-    if !batch.is_ours() {
+    if !batch.may_ask(message.id) {
         return Ok(Step::Abandoned);
     }
     match provider.send(&letter).await {

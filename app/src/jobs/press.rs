@@ -2,7 +2,10 @@
 //! tightened since the upload, a recipient outside the team in trial mode – is kept all the same, as `validation-failed`
 //! with the reason in words, so that the job adds up.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use content::{
     email_addresses::{self, EmailAddress},
@@ -23,7 +26,7 @@ use store::{
 };
 use tracing::warn;
 
-use super::attachments::Attachments;
+use super::{attachments::Attachments, process::ProcessError};
 use crate::{
     App, Prepared, Tenant,
     documents::{self, Draft, Fault},
@@ -145,7 +148,16 @@ impl<'a> Press<'a> {
         }
     }
 
-    pub(super) fn print(&self, row: &Row<'_>, number: u32) -> Proof {
+    /// A row that makes the program fail stops its job in words, so that the row can be found.
+    pub(super) fn print(&self, row: &Row<'_>, number: u32) -> Result<Proof, ProcessError> {
+        catch_unwind(AssertUnwindSafe(|| self.set(row, number))).map_err(|_| {
+            ProcessError::Broken(format!(
+                "the program failed on row {number} (the first is 0); the rows before it are kept"
+            ))
+        })
+    }
+
+    fn set(&self, row: &Row<'_>, number: u32) -> Proof {
         let channel = self.prepared.template.template_type;
         let recipient = row.recipient().unwrap_or_default();
         let mut addressed = match channel {
