@@ -109,7 +109,11 @@ async fn put_back(
     let mut tx = app.write().await?;
     // What made the program fail waits for a person.
     let aside = list_aside(&mut tx, ids.iter().copied()).await?;
-    let ids: Vec<NotificationId> = ids.iter().copied().filter(|id| !aside.contains(id)).collect();
+    let ids: Vec<NotificationId> = ids
+        .iter()
+        .copied()
+        .filter(|id| !aside.contains(id))
+        .collect();
     if ids.is_empty() {
         return Ok(0);
     }

@@ -118,7 +118,12 @@ async fn try_process(
 /// A receipt that cannot be considered, as a dead letter of its own. Its id is a function of what it says: heard twice,
 /// it is there once.
 fn aside(app: &App, task: &Task, receipt: TextReceipt, why: &str) -> Aside {
-    let name = format!("receipt {} {} {:?}", receipt.by.as_str(), receipt.status, receipt.code);
+    let name = format!(
+        "receipt {} {} {:?}",
+        receipt.by.as_str(),
+        receipt.status,
+        receipt.code
+    );
     let id = uuid::Uuid::new_v5(&receipt.id.as_uuid(), name.as_bytes());
     let why = format!(
         "the receipt of {} about message {} cannot be recorded: {why}",

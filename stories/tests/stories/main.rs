@@ -29,6 +29,7 @@ mod limits;
 mod openapi;
 mod operators;
 mod outages;
+mod poison;
 mod pressure;
 mod priority;
 mod queue;
