@@ -32,11 +32,12 @@ impl Aside {
     /// Says so, once that is committed.
     pub fn tell(&self) {
         let Self { task, why } = self;
+        let (name, _) = task.kind.split_once(".v").unwrap_or((task.kind, ""));
         error!(
             service.id = %task.service_id,
-            "a piece of a task {} was set aside, the rest goes on: {why}. Look at it with `pillarbox queue look {id}`, and \
-             once it is mended `pillarbox queue replay {id}`",
-            task.kind,
+            "Celery task {name} (queue: {}) failed on a piece of its batch: {why}. The rest goes on; look at the piece with \
+             `pillarbox queue look {id}`, and once it is mended `pillarbox queue replay {id}`",
+            task.pool,
             id = task.id
         );
         count_dead_letter(task.kind);

@@ -39,6 +39,8 @@ use crate::{App, Tenant, receipts, tasks, tenants};
 const MAX_RETRIES: u32 = 48;
 /// How long between two tries.
 const RETRY_DELAY: Duration = Duration::from_mins(5);
+/// How long a provider may make a message wait at most, whatever it asks for.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// How long a batch holds its worker: what is left then waits for its service's next turn.
 const SLICE: Duration = Duration::from_secs(1);
 /// When to look again at messages that another worker has in hand.
@@ -538,7 +540,7 @@ fn refused(message: &Notification, error: &providers::SendError, first_delay: Du
         )),
         SendError::Throttled { retry_after, .. } => Step::Again {
             id,
-            after: retry_after.unwrap_or(RETRY_DELAY),
+            after: wait_as_asked(*retry_after),
             why: error.to_string(),
         },
         SendError::Unavailable { .. } => Step::Again {
@@ -555,7 +557,24 @@ fn refused(message: &Notification, error: &providers::SendError, first_delay: Du
     }
 }
 
+fn wait_as_asked(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or(RETRY_DELAY).min(LONGEST_WAIT)
+}
+
 /// A moment as the providers take it.
 fn moment(now: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_microsecond(now.unix_micros()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_that_asks_for_an_absurd_wait_does_not_get_it() {
+        let for_ever = Duration::from_secs(u64::MAX);
+        assert_eq!(wait_as_asked(Some(for_ever)), LONGEST_WAIT);
+        assert_eq!(wait_as_asked(Some(Duration::from_secs(7))).as_secs(), 7);
+        assert_eq!(wait_as_asked(None), RETRY_DELAY);
+    }
 }
