@@ -10,8 +10,9 @@ use tracing::error;
 
 /// Does one piece of a batch; nothing if the program failed in it. What the failure said is not kept: it may quote what
 /// was worked on.
-pub async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(work).catch_unwind().await.ok()
+pub fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+    let work = AssertUnwindSafe(Box::pin(work)).catch_unwind();
+    async { work.await.ok() }
 }
 
 /// A piece of a task that cannot be worked on, as a task of its own.
