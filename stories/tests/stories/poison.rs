@@ -294,13 +294,13 @@ async fn a_message_that_cannot_be_read_leaves_its_batch_and_the_others_are_sent(
 }
 
 /// Writes what an older or newer program might have left.
-async fn damage(world: &World, column: &str, word: &str, id: &str) {
+async fn damage(world: &World, column: &str, holds: &str, id: &str) {
     let id = if world.database_address().starts_with("sqlite") {
         format!("x'{}'", id.replace('-', ""))
     } else {
         format!("'{id}'")
     };
-    let change = format!("UPDATE notifications SET {column} = '{word}' WHERE id = {id}");
+    let change = format!("UPDATE notifications SET {column} = '{holds}' WHERE id = {id}");
     run(world, change).await;
 }
 
