@@ -708,16 +708,14 @@ pub(crate) fn wrong_method() -> Response {
     response
 }
 
-/// A handler panicked: a fault of ours.
+/// A handler panicked: a fault of ours. Where, is in the log already; its words may quote the request, and only those
+/// that are the program's own are logged.
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let what = cause
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| cause.downcast_ref::<&str>().copied());
+    let what = cause.downcast_ref::<&'static str>().copied();
     error!(
         "a request handler panicked: {}",
-        what.unwrap_or("(no words)")
+        what.unwrap_or("(its words may quote the request)")
     );
     Problem::old(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error").into_response()
 }

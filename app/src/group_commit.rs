@@ -12,7 +12,7 @@ use std::{
 use domain::{
     Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp,
 };
-use queue::{Enqueue as _, NewTask, Signals};
+use queue::{Enqueue as _, NewTask, Signals, caught};
 use store::{
     Store, Tx,
     idempotency_keys::{self, NewKey},
@@ -154,7 +154,13 @@ impl Writer {
             }
             #[expect(clippy::cast_precision_loss, reason = "at most AT_ONCE")]
             metrics::histogram!("pillarbox_commit_batch_size").record(waiting.len() as f64);
-            self.keep_all(waiting).await;
+            let count = waiting.len();
+            // The callers of what waited find that nobody answers, and are told to try again; the next are kept.
+            if caught(self.keep_all(waiting)).await.is_none() {
+                error!(
+                    "the program failed while it kept {count} messages; their callers are told to try again"
+                );
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use store::notifications::Outcome;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use crate::{App, audit, tasks};
+use crate::{App, audit, deliver::aside::list_aside, tasks};
 
 /// A message that waits longer than this without a task is replayed.
 const REPLAY_AFTER: Duration = Duration::from_hours(1);
@@ -107,6 +107,16 @@ async fn put_back(
     let deliver =
         |id: &NotificationId| tasks::deliver_again(service, channel, Lane::Normal, *id, now);
     let mut tx = app.write().await?;
+    // What made the program fail waits for a person.
+    let aside = list_aside(&mut tx, ids.iter().copied()).await?;
+    let ids: Vec<NotificationId> = ids
+        .iter()
+        .copied()
+        .filter(|id| !aside.contains(id))
+        .collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
     tx.enqueue(ids.iter().map(deliver).collect()).await?;
     app.commit_and_wake(tx, &[tasks::delivery_pool(channel)])
         .await?;

@@ -14,7 +14,7 @@ impl Money {
     #[must_use]
     pub const fn times(self, count: u32) -> Self {
         Self {
-            micropounds: self.micropounds * count as i64,
+            micropounds: self.micropounds.saturating_mul(count as i64),
         }
     }
 

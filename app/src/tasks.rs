@@ -174,8 +174,13 @@ pub(crate) fn deliver_again(
     id: NotificationId,
     now: Timestamp,
 ) -> NewTask {
-    let name = Uuid::new_v5(&Uuid::nil(), format!("deliver {id} again").as_bytes());
-    deliver(name.into(), service, channel, lane, &[id], now)
+    let name = deliver_again_id(id);
+    deliver(name, service, channel, lane, &[id], now)
+}
+
+/// The id of the one task that hands over this message alone.
+pub(crate) fn deliver_again_id(id: NotificationId) -> TaskId {
+    Uuid::new_v5(&Uuid::nil(), format!("deliver {id} again").as_bytes()).into()
 }
 
 /// Make up the receipts of these messages.

@@ -89,8 +89,14 @@ fn in_utc(local: jiff::civil::DateTime) -> Result<jiff::Timestamp, jiff::Error> 
 }
 
 impl fmt::Display for Timestamp {
+    /// A moment beyond the ends of the calendar is written as its end: writing one must never fail.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        let end = if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        };
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(end);
         let civil = jiff::tz::Offset::UTC.to_datetime(moment);
         write!(
             f,
@@ -101,7 +107,7 @@ impl fmt::Display for Timestamp {
             civil.hour(),
             civil.minute(),
             civil.second(),
-            self.0.rem_euclid(MICROS_PER_SECOND)
+            moment.as_microsecond().rem_euclid(MICROS_PER_SECOND)
         )
     }
 }
@@ -143,13 +149,13 @@ impl UtcDay {
 
     /// The first moment of the day.
     pub const fn start(self) -> Timestamp {
-        Timestamp(self.0 * MICROS_PER_DAY)
+        Timestamp(self.0.saturating_mul(MICROS_PER_DAY))
     }
 
     /// The day after `days` more; negative goes back.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
-        Self(self.0 + days)
+        Self(self.0.saturating_add(days))
     }
 }
 
@@ -194,6 +200,19 @@ mod tests {
             "2026-03-02T00:00:00.000000Z"
         );
         assert!("tomorrow".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn a_moment_beyond_the_calendar_is_written_as_its_end() {
+        let ever = Timestamp::from_unix_micros(i64::MAX);
+        assert_eq!(ever.to_string(), "9999-12-30T22:00:00.999999Z");
+        let never = Timestamp::from_unix_micros(i64::MIN);
+        assert!(never.to_string().starts_with("-9999-"), "{never}");
+        assert_eq!(UtcDay::from_number(i64::MAX).start(), ever);
+        assert_eq!(
+            UtcDay::from_number(i64::MAX).plus_days(1).number(),
+            i64::MAX
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! 5. Lanes go priority, normal, bulk, and none starves; within a lane the services take turns, so a million tasks of
 //!    one service are one place in the line.
 
+mod aside;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod database;
@@ -18,6 +19,7 @@ mod runner;
 mod signals;
 mod source;
 
+pub use aside::{Aside, caught};
 pub use database::DatabaseSource;
 pub use runner::{Pool, Runner, Settings, Task, Verdict, Work};
 pub use signals::Signals;

@@ -11,13 +11,16 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{Clock, Lane, ServiceId, Timestamp, WorkerId};
-use futures::FutureExt as _;
 use store::{Tx, tasks::Taken};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
-use crate::{Room, Signals, TaskSource, lanes};
+use crate::{
+    Room, Signals, TaskSource,
+    aside::{caught, count_dead_letter},
+    lanes,
+};
 
 /// What is to become of a task that was worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,8 +277,8 @@ impl Runner {
             let (name, attempt) = (name(&task), task.taken.attempt);
             debug!(attempt, "Celery task {name} (queue: {pool}) started, retry {attempt}");
             tokio::select! {
-                verdict = std::panic::AssertUnwindSafe(self.work.work(&task)).catch_unwind() => {
-                    verdict.unwrap_or_else(|_| Verdict::GiveUp("the program failed while working on it".to_owned()))
+                verdict = caught(self.work.work(&task)) => {
+                    verdict.unwrap_or_else(|| Verdict::GiveUp("the program failed while working on it".to_owned()))
                 }
                 () = self.keep_lease(&task) => unreachable!("the lease is kept for as long as the work runs"),
             }
@@ -340,8 +343,7 @@ impl Runner {
                      it with `pillarbox queue look {id}`, and once it is mended `pillarbox queue replay {id}`",
                     id = taken.id
                 );
-                metrics::counter!("pillarbox_dead_letters_total", "kind" => taken.kind.clone())
-                    .increment(1);
+                count_dead_letter(&taken.kind);
                 if task.ended.load(Ordering::Relaxed) {
                     Ok(true)
                 } else {

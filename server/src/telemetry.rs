@@ -1,8 +1,13 @@
 //! Log lines: on standard error, for people or for machines.
 
-use std::io::IsTerminal as _;
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::IsTerminal as _,
+    panic::{self, PanicHookInfo},
+};
 
 use anyhow::Context as _;
+use tracing::error;
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
 
 use crate::settings::{Log, LogFormat};
@@ -32,11 +37,28 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(filter);
-    let _ = match log.format {
+    let begun = match log.format {
         LogFormat::Text => lines.finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
     };
+    if begun.is_ok() {
+        panic::set_hook(Box::new(tell_where_it_failed));
+    }
     Ok(())
+}
+
+/// Says where the program failed, and not in which words: they may quote what it was working on, which is never logged.
+fn tell_where_it_failed(failure: &PanicHookInfo<'_>) {
+    let place = failure.location().map_or_else(
+        || "an unknown place".to_owned(),
+        |place| format!("{}:{}", place.file(), place.line()),
+    );
+    let backtrace = Backtrace::capture();
+    let path = match backtrace.status() {
+        BacktraceStatus::Captured => backtrace.to_string(),
+        _ => "RUST_BACKTRACE=1 shows how it came there".to_owned(),
+    };
+    error!("the program failed at {place}, which is a fault of its own: report it. {path}");
 }
 
 fn directives(level: &str) -> String {

@@ -47,6 +47,16 @@ impl Error {
     pub const fn is_passing(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
+
+    /// It is one row that cannot be read: without that row the same statement succeeds.
+    pub const fn is_of_one_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Corrupt { .. }
+                | Self::Vault(_)
+                | Self::Refused(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        )
+    }
 }
 
 impl From<sqlx::Error> for Error {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
-    db::{ColumnType, Row, Table, args},
+    db::{Arg, ColumnType, Row, Table, args, parameters},
 };
 
 /// A task to put in the queue.
@@ -377,6 +377,51 @@ pub async fn bury(
         .await?;
     finish(tx, id, lease).await?;
     Ok(buried == 1)
+}
+
+/// Puts a task among the dead letters that was never in the queue: a piece of one that was. Twice is once.
+pub async fn insert_dead(
+    tx: &mut Tx,
+    task: &NewTask,
+    why: &str,
+    at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO dead_letters (id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         ON CONFLICT (id) DO UPDATE SET why = excluded.why, attempt = excluded.attempt, died_at = excluded.died_at",
+        args![
+            task.id,
+            task.pool,
+            task.lane,
+            task.service_id,
+            task.kind,
+            task.payload.clone(),
+            task.attempt,
+            why,
+            task.created_at,
+            at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Those of these ids that are dead letters.
+pub async fn list_dead_among(session: &mut Session, ids: &[TaskId]) -> Result<Vec<TaskId>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT id FROM dead_letters WHERE id IN ({})",
+        parameters(1, ids.len())
+    );
+    session
+        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect()
 }
 
 const DEAD: &str = "id, pool, lane, service_id, kind, payload, attempt, why, created_at, died_at FROM dead_letters";

@@ -10,6 +10,7 @@ use providers::{FileService, Upload, UploadError};
 pub struct FakeFileService {
     link: String,
     refusal: Mutex<Option<UploadError>>,
+    is_dreaded: Mutex<bool>,
     uploads: Mutex<Vec<Upload>>,
 }
 
@@ -19,6 +20,7 @@ impl FakeFileService {
         Self {
             link: link.into(),
             refusal: Mutex::default(),
+            is_dreaded: Mutex::default(),
             uploads: Mutex::default(),
         }
     }
@@ -26,6 +28,11 @@ impl FakeFileService {
     /// From now on it answers with this.
     pub fn refuses(&self, error: UploadError) {
         *self.refusal.lock().expect("nobody panics holding it") = Some(error);
+    }
+
+    /// Whether its client makes the program fail from now on.
+    pub fn is_dreaded(&self, is_dreaded: bool) {
+        *self.is_dreaded.lock().expect("nobody panics holding it") = is_dreaded;
     }
 
     /// Everything that it has taken.
@@ -40,6 +47,11 @@ impl FakeFileService {
 #[async_trait]
 impl FileService for FakeFileService {
     async fn upload(&self, upload: &Upload) -> Result<domain::Private<String>, UploadError> {
+        let is_dreaded = *self.is_dreaded.lock().expect("nobody panics holding it");
+        assert!(
+            !is_dreaded,
+            "the client of a file service fails, as the story wants"
+        );
         if let Some(error) = &*self.refusal.lock().expect("nobody panics holding it") {
             return Err(error.clone());
         }

@@ -16,7 +16,7 @@ mod world;
 pub use file_outside::FakeFileService;
 pub use ground::Ground;
 pub use outside::{ManualClock, SeededEntropy};
-pub use providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, Mood};
+pub use providers::{Failing, FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, Mood};
 pub use recipient::{Page, Recipient};
 pub use service::{Council, Key};
 pub use world::{

@@ -54,6 +54,39 @@ struct State<M> {
     moods: VecDeque<Mood>,
     mood: Mood,
     reports: bool,
+    dreaded: Vec<(String, Failing)>,
+}
+
+/// When a client of a provider makes the program fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    /// Before the provider has the message.
+    Before,
+    /// After it has taken it.
+    After,
+}
+
+/// A message that goes to somebody.
+trait Addressed {
+    fn is_to(&self, recipient: &str) -> bool;
+}
+
+impl Addressed for Email {
+    fn is_to(&self, recipient: &str) -> bool {
+        self.to == recipient
+    }
+}
+
+impl Addressed for Sms {
+    fn is_to(&self, recipient: &str) -> bool {
+        self.to == recipient
+    }
+}
+
+impl Addressed for Letter {
+    fn is_to(&self, recipient: &str) -> bool {
+        self.address.first().is_some_and(|name| name == recipient)
+    }
 }
 
 impl<M> Default for State<M> {
@@ -67,6 +100,7 @@ impl<M> Default for State<M> {
             moods: VecDeque::new(),
             mood: Mood::Takes,
             reports: true,
+            dreaded: Vec::new(),
         }
     }
 }
@@ -135,10 +169,16 @@ macro_rules! fake {
                 self.state().moods.extend(moods);
             }
 
+            /// From now on its client makes the program fail on messages to this recipient.
+            pub fn dreads(&self, recipient: &str, when: Failing) {
+                self.state().dreaded.push((recipient.to_owned(), when));
+            }
+
             /// It does what it should from now on, whatever it was told before.
             pub fn calms_down(&self) {
                 let mut state = self.state();
                 state.moods.clear();
+                state.dreaded.clear();
                 state.mood = Mood::Takes;
             }
 
@@ -149,6 +189,12 @@ macro_rules! fake {
 
             fn state(&self) -> std::sync::MutexGuard<'_, State<$message>> {
                 self.0.lock().expect("nobody panics holding it")
+            }
+
+            fn failing(&self, message: &$message) -> Option<Failing> {
+                let state = self.state();
+                let mut dreaded = state.dreaded.iter();
+                dreaded.find(|(recipient, _)| message.is_to(recipient)).map(|(_, when)| *when)
             }
 
             async fn take(&self, message: &$message) -> Result<Handed, SendError> {
@@ -170,6 +216,8 @@ macro_rules! fake {
             }
 
             async fn answer(&self, message: &$message) -> Result<Handed, SendError> {
+                let failing = self.failing(message);
+                assert_ne!(failing, Some(Failing::Before), "the client of a provider fails, as the story wants");
                 let mood = {
                     let mut state = self.state();
                     state.moods.pop_front().unwrap_or_else(|| state.mood.clone())
@@ -191,6 +239,7 @@ macro_rules! fake {
                     }
                 }
                 self.state().taken.push(message.clone());
+                assert_ne!(failing, Some(Failing::After), "the client of a provider fails, as the story wants");
                 Ok(Handed::default())
             }
         }
@@ -218,6 +267,8 @@ pub struct FakeScanner(Mutex<(usize, bool)>);
 impl FakeScanner {
     /// What it takes for a virus.
     pub const VIRUS: &str = "virus";
+    /// What makes the program fail when it is to be looked at.
+    pub const DREADED: &str = "dreaded";
 
     /// How many files it has looked at.
     pub fn scanned(&self) -> usize {
@@ -238,9 +289,17 @@ impl Scanner for FakeScanner {
             return Err(ScanError::new("nobody answers"));
         }
         state.0 += 1;
-        let virus = Self::VIRUS.as_bytes();
-        let found = bytes.windows(virus.len()).any(|window| window == virus);
-        Ok(if found {
+        drop(state);
+        let holds = |what: &str| {
+            bytes
+                .windows(what.len())
+                .any(|window| window == what.as_bytes())
+        };
+        assert!(
+            !holds(Self::DREADED),
+            "the client of a scanner fails, as the story wants"
+        );
+        Ok(if holds(Self::VIRUS) {
             Finding::Virus
         } else {
             Finding::Clean

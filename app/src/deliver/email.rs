@@ -40,7 +40,7 @@ pub(super) async fn hand_over(batch: &Batch<'_>, message: &Notification, now: Ti
     let Some(provider) = app.providers.choose_email(app.entropy()) else {
         return again("email notification failed as no active providers".to_owned());
     };
-    if !batch.is_ours() {
+    if !batch.may_ask(message.id) {
         return Step::Abandoned;
     }
     match provider.send(&email).await {

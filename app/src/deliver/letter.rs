@@ -282,7 +282,7 @@ async fn send(
     if !may_be_printed(app, message, provider.name()).await? {
         return Ok(Step::Over);
     }
-    if !batch.is_ours() {
+    if !batch.may_ask(message.id) {
         return Ok(Step::Abandoned);
     }
     let sent = provider.send(&letter).await;

@@ -5,17 +5,24 @@
 //! answered since the last commit began: the one honest window (design §1, promise 3). The last of them are committed
 //! together with the end of the task and the smaller tasks that carry on: what must be retried, with its delay, and
 //! what a slow provider left over when the batch had used its time.
+//!
+//! A message that makes the program fail takes no other with it: it is set aside by itself.
 
+pub(crate) mod aside;
 mod email;
 mod in_hand;
 mod letter;
 pub(crate) mod sms;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use futures::StreamExt as _;
-use queue::{Enqueue as _, NewTask, Task, Verdict};
+use queue::{Aside, Enqueue as _, NewTask, Task, Verdict, caught};
 use store::{
     Tx,
     notifications::{Notification, Outcome},
@@ -23,6 +30,7 @@ use store::{
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
+use aside::Doing;
 pub(crate) use in_hand::InHand;
 
 use crate::{App, Tenant, receipts, tasks, tenants};
@@ -31,6 +39,8 @@ use crate::{App, Tenant, receipts, tasks, tenants};
 const MAX_RETRIES: u32 = 48;
 /// How long between two tries.
 const RETRY_DELAY: Duration = Duration::from_mins(5);
+/// How long a provider may make a message wait at most, whatever it asks for.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// How long a batch holds its worker: what is left then waits for its service's next turn.
 const SLICE: Duration = Duration::from_secs(1);
 /// When to look again at messages that another worker has in hand.
@@ -55,6 +65,8 @@ enum Step {
     Left(NotificationId),
     /// It was not tried: the lease is lost, and another worker has the batch.
     Abandoned,
+    /// The program failed.
+    Failed(NotificationId, Doing),
 }
 
 /// Hands over those messages of a batch that still wait.
@@ -94,7 +106,12 @@ async fn try_deliver(
 ) -> Result<End, DeliverError> {
     // In this order: what another worker has settled meanwhile does not wait any more.
     let (claim, elsewhere) = app.in_hand.claim(ids);
-    let waiting = still_waiting(app, channel, &claim.ids).await?;
+    let waiting = match caught(still_waiting(app, channel, &claim.ids)).await {
+        Some(Ok(waiting)) => waiting,
+        Some(Err(fault)) if !fault.is_of_one_row() => return Err(fault.into()),
+        Some(Err(fault)) => return take_apart(app, task, channel, ids, &fault.to_string()).await,
+        None => return take_apart(app, task, channel, ids, "the program failed").await,
+    };
     if waiting.is_empty() && elsewhere.is_empty() {
         return Ok(End::Reached);
     }
@@ -112,6 +129,7 @@ async fn try_deliver(
         channel,
         started: app.clock.now(),
         elsewhere,
+        asked: Mutex::default(),
     };
     let (steps, taken) = mpsc::unbounded_channel();
     let (recorded, ()) = futures::join!(batch.record(taken), batch.hand_over_all(waiting, steps));
@@ -124,12 +142,48 @@ async fn still_waiting(
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, store::Error> {
     let mut session = app.read().await?;
-    match channel {
-        Channel::Letter => store::notifications::list_letters_waiting(&mut session, ids).await,
+    let mut waiting = match channel {
+        Channel::Letter => store::notifications::list_letters_waiting(&mut session, ids).await?,
         Channel::Email | Channel::Sms => {
-            store::notifications::list_waiting(&mut session, ids).await
+            store::notifications::list_waiting(&mut session, ids).await?
         }
+    };
+    let aside = aside::list_aside(&mut session, waiting.iter().map(|message| message.id)).await?;
+    waiting.retain(|message| !aside.contains(&message.id));
+    Ok(waiting)
+}
+
+/// One message cannot be read, and which is not known: each gets a task of its own. Of a task with one message it is
+/// known.
+async fn take_apart(
+    app: &App,
+    task: &Task,
+    channel: Channel,
+    ids: &[NotificationId],
+    why: &str,
+) -> Result<End, DeliverError> {
+    let now = app.clock.now();
+    let mut tx = app.write().await?;
+    if let [id] = ids {
+        let aside = aside::aside(task, channel, *id, &Doing::Reading(why.to_owned()), now);
+        // It goes first: the task may be the one that the dead letter is about.
+        task.end(&mut tx).await?;
+        aside.bury(&mut tx, now).await?;
+        tx.commit().await?;
+        aside.tell();
+        return Ok(End::Reached);
     }
+    warn!(
+        "one of {} messages cannot be read: each is looked at alone ({why})",
+        ids.len()
+    );
+    if task.end(&mut tx).await? {
+        let each = ids.iter().map(|id| aside::alone(task, channel, *id, now));
+        tx.enqueue(each.collect()).await?;
+    }
+    app.commit_and_wake(tx, &[tasks::delivery_pool(channel)])
+        .await?;
+    Ok(End::Reached)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -179,6 +233,8 @@ struct Batch<'a> {
     started: Timestamp,
     /// Messages of the batch that another worker has in hand.
     elsewhere: Vec<NotificationId>,
+    /// Messages that a provider was asked to take.
+    asked: Mutex<BTreeSet<NotificationId>>,
 }
 
 impl Batch<'_> {
@@ -190,7 +246,7 @@ impl Batch<'_> {
             Channel::Letter => letter::at_once(self.app),
         };
         futures::stream::iter(waiting)
-            .map(|message| self.hand_over(message))
+            .map(|message| self.hand_over_safely(message))
             .buffer_unordered(at_once.max(1))
             .for_each(|step| {
                 // The other end goes away only when it could not record; then nothing more is to be said.
@@ -198,6 +254,23 @@ impl Batch<'_> {
                 std::future::ready(())
             })
             .await;
+    }
+
+    /// A message that makes the program fail is set aside, and the others go on.
+    async fn hand_over_safely(&self, message: Notification) -> Step {
+        let id = message.id;
+        let step = caught(self.hand_over(message)).await;
+        step.unwrap_or_else(|| {
+            let asked = self.asked.lock().expect("no one panics holding it");
+            Step::Failed(
+                id,
+                if asked.contains(&id) {
+                    Doing::HandingOver
+                } else {
+                    Doing::Preparing
+                },
+            )
+        })
     }
 
     async fn hand_over(&self, message: Notification) -> Step {
@@ -227,51 +300,66 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether the batch is still ours: asked right before the provider is, for making a message ready may have taken
-    /// longer than the lease.
-    fn is_ours(&self) -> bool {
-        self.task.is_held(self.app.clock.now())
+    /// Whether the batch is still ours, so that a provider may be asked to take this message: said right before it is,
+    /// for making a message ready may have taken longer than the lease.
+    fn may_ask(&self, id: NotificationId) -> bool {
+        let is_ours = self.task.is_held(self.app.clock.now());
+        if is_ours {
+            let mut asked = self.asked.lock().expect("no one panics holding it");
+            asked.insert(id);
+        }
+        is_ours
     }
 
     /// Commits outcomes as they come; the last with the end of the task and the tasks that carry on.
     async fn record(&self, mut steps: mpsc::UnboundedReceiver<Step>) -> Result<End, DeliverError> {
-        let (mut outcomes, mut rest) = (Vec::new(), Rest::default());
+        let (mut news, mut rest) = (News::default(), Rest::default());
         rest.elsewhere.clone_from(&self.elsewhere);
         loop {
             let mut came = Vec::new();
             let none_left = steps.recv_many(&mut came, 256).await == 0;
             for step in came {
                 match step {
-                    Step::Settled(outcome) => outcomes.push(outcome),
+                    Step::Settled(outcome) => news.outcomes.push(outcome),
                     Step::Again { id, after, why } => rest.again(id, after, why),
                     Step::Over => {}
                     Step::Left(id) => rest.left.push(id),
                     Step::Abandoned => rest.abandoned = true,
+                    Step::Failed(id, doing) => news.asides.push(aside::aside(
+                        self.task,
+                        self.channel,
+                        id,
+                        &doing,
+                        self.app.clock.now(),
+                    )),
                 }
             }
             if none_left || (steps.is_closed() && steps.is_empty()) {
                 break;
             }
-            if !outcomes.is_empty() {
-                let mut tx = self.app.write().await?;
-                let pools = self.write_outcomes(&mut tx, &outcomes).await?;
-                self.app.commit_and_wake(tx, &pools).await?;
-                count(self.channel, &outcomes);
-                outcomes.clear();
+            if !news.is_empty() {
+                self.commit(std::mem::take(&mut news)).await?;
             }
         }
-        self.end(&outcomes, rest).await
+        self.end(news, rest).await
     }
 
-    /// Outcomes, with the tasks that they make necessary; the pools that take these.
-    async fn write_outcomes(
-        &self,
-        tx: &mut Tx,
-        outcomes: &[Outcome],
-    ) -> Result<Vec<&'static str>, store::Error> {
+    async fn commit(&self, news: News) -> Result<(), store::Error> {
+        let mut tx = self.app.write().await?;
+        let pools = self.write(&mut tx, &news).await?;
+        self.app.commit_and_wake(tx, &pools).await?;
+        news.tell(self.channel);
+        Ok(())
+    }
+
+    /// News, with the tasks that they make necessary; the pools that take these.
+    async fn write(&self, tx: &mut Tx, news: &News) -> Result<Vec<&'static str>, store::Error> {
         let now = self.app.clock.now();
-        store::notifications::record(tx, outcomes, now).await?;
-        let pretended: Vec<NotificationId> = receipts::to_come(outcomes).collect();
+        for aside in &news.asides {
+            aside.bury(tx, now).await?;
+        }
+        store::notifications::record(tx, &news.outcomes, now).await?;
+        let pretended: Vec<NotificationId> = receipts::to_come(&news.outcomes).collect();
         if pretended.is_empty() {
             return Ok(Vec::new());
         }
@@ -282,31 +370,44 @@ impl Batch<'_> {
         Ok(vec![pool])
     }
 
-    async fn end(&self, outcomes: &[Outcome], rest: Rest) -> Result<End, DeliverError> {
+    async fn end(&self, news: News, rest: Rest) -> Result<End, DeliverError> {
         rest.tell();
         if rest.abandoned {
-            return self.leave(outcomes).await;
+            // The task is not ended, even if nobody has taken it over yet: what was not tried is in it and nowhere else.
+            self.commit(news).await?;
+            return Ok(End::Abandoned);
         }
         let carry_on = rest.tasks(self.app, self.task, self.channel, self.app.clock.now());
         let mut tx = self.app.write().await?;
-        let mut pools = self.write_outcomes(&mut tx, outcomes).await?;
+        let mut pools = self.write(&mut tx, &news).await?;
         // Where the lease was lost the other worker carries the batch on; these tasks would only do it again.
         if self.task.end(&mut tx).await? {
             pools.extend(carry_on.iter().map(|task| task.pool));
             tx.enqueue(carry_on).await?;
         }
         self.app.commit_and_wake(tx, &pools).await?;
-        count(self.channel, outcomes);
+        news.tell(self.channel);
         Ok(End::Reached)
     }
+}
 
-    /// The task is not ended, even if nobody has taken it over yet: what was not tried is in it and nowhere else.
-    async fn leave(&self, outcomes: &[Outcome]) -> Result<End, DeliverError> {
-        let mut tx = self.app.write().await?;
-        let pools = self.write_outcomes(&mut tx, outcomes).await?;
-        self.app.commit_and_wake(tx, &pools).await?;
-        count(self.channel, outcomes);
-        Ok(End::Abandoned)
+/// What is to be recorded with the next commit.
+#[derive(Debug, Default)]
+struct News {
+    outcomes: Vec<Outcome>,
+    /// Messages that made the program fail.
+    asides: Vec<Aside>,
+}
+
+impl News {
+    const fn is_empty(&self) -> bool {
+        self.outcomes.is_empty() && self.asides.is_empty()
+    }
+
+    /// Counts it, and says what somebody must look at.
+    fn tell(&self, channel: Channel) {
+        count(channel, &self.outcomes);
+        self.asides.iter().for_each(Aside::tell);
     }
 }
 
@@ -439,7 +540,7 @@ fn refused(message: &Notification, error: &providers::SendError, first_delay: Du
         )),
         SendError::Throttled { retry_after, .. } => Step::Again {
             id,
-            after: retry_after.unwrap_or(RETRY_DELAY),
+            after: wait_as_asked(*retry_after),
             why: error.to_string(),
         },
         SendError::Unavailable { .. } => Step::Again {
@@ -456,7 +557,24 @@ fn refused(message: &Notification, error: &providers::SendError, first_delay: Du
     }
 }
 
+fn wait_as_asked(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or(RETRY_DELAY).min(LONGEST_WAIT)
+}
+
 /// A moment as the providers take it.
 fn moment(now: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_microsecond(now.unix_micros()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_that_asks_for_an_absurd_wait_does_not_get_it() {
+        let for_ever = Duration::from_secs(u64::MAX);
+        assert_eq!(wait_as_asked(Some(for_ever)), LONGEST_WAIT);
+        assert_eq!(wait_as_asked(Some(Duration::from_secs(7))).as_secs(), 7);
+        assert_eq!(wait_as_asked(None), RETRY_DELAY);
+    }
 }

@@ -56,7 +56,7 @@ pub(super) async fn hand_over(
     else {
         return again("sms notification failed as no active providers".to_owned());
     };
-    if !batch.is_ours() {
+    if !batch.may_ask(message.id) {
         return Step::Abandoned;
     }
     match provider.send(&rendered.sms).await {

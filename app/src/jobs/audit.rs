@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use domain::{JobId, JobStatus, KeyType, Lane, ServiceId, Timestamp};
-use queue::{Enqueue as _, Task, Verdict};
+use queue::{Enqueue as _, Task, Verdict, caught};
 use store::jobs::Job;
 use tracing::{error, info, warn};
 
@@ -212,7 +212,11 @@ async fn find_overdue(app: &App) -> Result<u64, store::Error> {
 
 /// Keeps the rows that a finished job lacks: exactly those, with the ids they would have had.
 pub(crate) async fn process_missing_rows(app: &App, task: &Task, id: JobId) -> Verdict {
-    match keep_missing(app, task.taken().service_id, id).await {
+    let failed = || Err(ProcessError::Broken("the program failed on it".to_owned()));
+    match caught(keep_missing(app, task.taken().service_id, id))
+        .await
+        .unwrap_or_else(failed)
+    {
         Ok(()) => Verdict::Done,
         Err(error) if error.needs_a_person() => {
             Verdict::GiveUp(format!("job {id} lacks rows that cannot be kept: {error}"))
@@ -264,12 +268,16 @@ pub(super) async fn keep_rows(
     );
     let mut rows = Rows::open(app, job, &sheet, &press).await?;
     let (mut missing, rows_at_once) = (Vec::new(), press.rows_at_once());
-    let mut put_back = 0;
+    let (mut put_back, mut all_print) = (0, Ok(()));
     while rows
         .next_piece(|number, row| {
             if number < job.notification_count && is_wanted(number) {
                 info!(job.id = %id, "Processing missing row {number} for job {id}");
-                missing.push(press.print(&row, number));
+                match press.print(&row, number) {
+                    Ok(proof) => missing.push(proof),
+                    // The others are kept all the same.
+                    Err(error) => all_print = Err(error),
+                }
             }
         })
         .await?
@@ -280,7 +288,8 @@ pub(super) async fn keep_rows(
             put_back += put(app, job, lane, &press, now_full).await?;
         }
     }
-    Ok(put_back + put(app, job, lane, &press, missing).await?)
+    put_back += put(app, job, lane, &press, missing).await?;
+    all_print.map(|()| put_back)
 }
 
 async fn put(

@@ -2,7 +2,10 @@
 //! tightened since the upload, a recipient outside the team in trial mode – is kept all the same, as `validation-failed`
 //! with the reason in words, so that the job adds up.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use content::{
     email_addresses::{self, EmailAddress},
@@ -23,7 +26,7 @@ use store::{
 };
 use tracing::warn;
 
-use super::attachments::Attachments;
+use super::{attachments::Attachments, process::ProcessError};
 use crate::{
     App, Prepared, Tenant,
     documents::{self, Draft, Fault},
@@ -145,7 +148,12 @@ impl<'a> Press<'a> {
         }
     }
 
-    pub(super) fn print(&self, row: &Row<'_>, number: u32) -> Proof {
+    /// A row that makes the program fail stops its job in words, so that the row can be found.
+    pub(super) fn print(&self, row: &Row<'_>, number: u32) -> Result<Proof, ProcessError> {
+        of_row(number, || self.set(row, number))
+    }
+
+    fn set(&self, row: &Row<'_>, number: u32) -> Proof {
         let channel = self.prepared.template.template_type;
         let recipient = row.recipient().unwrap_or_default();
         let mut addressed = match channel {
@@ -379,8 +387,29 @@ fn sender(tenant: &Tenant, job: &Job, prepared: &Prepared) -> Option<String> {
     }
 }
 
+fn of_row<T>(number: u32, print: impl FnOnce() -> T) -> Result<T, ProcessError> {
+    catch_unwind(AssertUnwindSafe(print)).map_err(|_| {
+        ProcessError::Broken(format!(
+            "the program failed on row {number} (the first is 0); the rows before it are kept"
+        ))
+    })
+}
+
 fn warn_if_gone(job: &Job, is_gone: bool) {
     if let (Some(sender), true) = (job.sender_id, is_gone) {
         warn!(job.id = %job.id, "the sender {sender} of job {} is archived: the default is used", job.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_makes_the_program_fail_says_which_it_is() {
+        assert!(matches!(of_row(0, || 7), Ok(7)));
+        let failed = of_row::<()>(41, || panic!("as this test wants"));
+        let why = failed.expect_err("it fails").in_words();
+        assert!(why.starts_with("the program failed on row 41"), "{why}");
     }
 }

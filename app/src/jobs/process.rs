@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use content::spreadsheets::ReadError;
 use domain::{JobId, JobStatus, KeyType};
-use queue::{Task, Verdict};
+use queue::{Task, Verdict, caught};
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 use tracing::{info, warn};
 
@@ -88,7 +88,11 @@ enum Progress {
 
 /// Keeps the rows of a job that are not kept yet.
 pub(crate) async fn process(app: &App, task: &Task, id: JobId) -> Verdict {
-    match try_process(app, task, id).await {
+    let failed = || Err(ProcessError::Broken("the program failed on it".to_owned()));
+    match caught(try_process(app, task, id))
+        .await
+        .unwrap_or_else(failed)
+    {
         Ok(Progress::Done) => Verdict::Done,
         Ok(Progress::Paused) => Verdict::RetryAt(app.clock.now()),
         Err(error) if error.needs_a_person() => stop(app, task, id, &error).await,
@@ -264,14 +268,16 @@ async fn keep_rows(
     let mut writing = Writing::new(app, task, job, lane(&prepared));
     let rows_at_once = press.rows_at_once();
     let mut batch = Vec::with_capacity(2 * rows_at_once);
-    while rows
-        .next_piece(|number, row| {
-            // Rows past the count that was checked are not sent: the file ends there.
-            if (job.rows_kept..job.notification_count).contains(&number) {
-                batch.push(press.print(&row, number));
-            }
-        })
-        .await?
+    let mut all_print = Ok(());
+    while all_print.is_ok()
+        && rows
+            .next_piece(|number, row| {
+                // Rows past the count that was checked are not sent: the file ends there.
+                if all_print.is_ok() && (job.rows_kept..job.notification_count).contains(&number) {
+                    all_print = press.print(&row, number).map(|proof| batch.push(proof));
+                }
+            })
+            .await?
     {
         while batch.len() >= rows_at_once {
             let later = batch.split_off(rows_at_once);
@@ -285,6 +291,8 @@ async fn keep_rows(
     }
     writing.begin(press.attach(batch).await?).await?;
     writing.settle().await?;
+    // The rows before one that does not print are kept.
+    all_print?;
     finish(app, task, job, rows.count().min(job.notification_count)).await
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::{Clock, Entropy, TaskId};
-use queue::{Enqueue as _, Signals};
+use queue::{Enqueue as _, Signals, caught};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
@@ -86,7 +86,14 @@ impl Writer {
                 .into_iter()
                 .map(|one| (one.receipt, one.answer))
                 .unzip();
-            let outcome = self.write(&receipts).await.map_err(|fault| {
+            let Some(written) = caught(self.write(&receipts)).await else {
+                error!(
+                    "the program failed while it kept {} receipts; their providers are told to bring them again",
+                    receipts.len()
+                );
+                continue;
+            };
+            let outcome = written.map_err(|fault| {
                 error!(
                     error = &fault as &dyn std::error::Error,
                     "cannot keep {} receipts, their providers are told to bring them again; look at the database",

@@ -5,12 +5,12 @@ pub(crate) mod door;
 mod letters;
 mod texts;
 
-use domain::{KeyType, NotificationId, NotificationStatus, Timestamp};
-use queue::{Task, Verdict};
+use domain::{KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp};
+use queue::{Aside, NewTask, Task, Verdict, caught};
 use store::notifications::{Notification, Outcome};
 use tracing::warn;
 
-use crate::App;
+use crate::{App, tasks};
 
 pub use door::HearError;
 pub(crate) use letters::process as process_letter;
@@ -97,30 +97,60 @@ pub(crate) async fn make_up(app: &App, task: &Task, ids: &[NotificationId]) -> V
 }
 
 async fn try_make_up(app: &App, task: &Task, ids: &[NotificationId]) -> Result<(), store::Error> {
-    let mut outcomes = Vec::with_capacity(ids.len());
-    let mut session = app.read().await?;
+    let (mut outcomes, mut asides) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in ids {
-        let Some(message) =
-            store::notifications::find(&mut session, task.taken().service_id, *id).await?
-        else {
-            continue;
-        };
-        let contents = message.open(app.store.vault())?;
-        outcomes.push(Outcome {
-            id: *id,
-            status: made_up_outcome(contents.normalised.reveal()),
-            sent_at: None,
-            sent_by: None,
-            reference: None,
-            billable_units: None,
-            problem: None,
-        });
+        match caught(make_up_one(app, task.taken().service_id, *id)).await {
+            Some(Ok(outcome)) => outcomes.extend(outcome),
+            Some(Err(fault)) if !fault.is_of_one_row() => return Err(fault),
+            Some(Err(fault)) => asides.push(aside(app, task, *id, &fault.to_string())),
+            None => asides.push(aside(app, task, *id, "the program failed")),
+        }
     }
-    drop(session);
+    let now = app.clock.now();
     let mut tx = app.write().await?;
-    store::notifications::record(&mut tx, &outcomes, app.clock.now()).await?;
+    store::notifications::record(&mut tx, &outcomes, now).await?;
     task.end(&mut tx).await?;
-    tx.commit().await
+    for aside in &asides {
+        aside.bury(&mut tx, now).await?;
+    }
+    tx.commit().await?;
+    asides.iter().for_each(Aside::tell);
+    Ok(())
+}
+
+/// Nothing if the message is not there any more.
+async fn make_up_one(
+    app: &App,
+    service: ServiceId,
+    id: NotificationId,
+) -> Result<Option<Outcome>, store::Error> {
+    let found = store::notifications::find(&mut app.read().await?, service, id).await?;
+    let Some(message) = found else {
+        return Ok(None);
+    };
+    let contents = message.open(app.store.vault())?;
+    Ok(Some(Outcome {
+        id,
+        status: made_up_outcome(contents.normalised.reveal()),
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: None,
+    }))
+}
+
+/// A message whose receipt cannot be made up, as a dead letter of its own.
+fn aside(app: &App, task: &Task, message: NotificationId, why: &str) -> Aside {
+    let id = uuid::Uuid::new_v5(&message.as_uuid(), b"made-up receipt").into();
+    let service = task.taken().service_id;
+    Aside {
+        task: NewTask {
+            attempt: task.taken().attempt,
+            ..tasks::made_up_receipts(id, service, &[message], app.clock.now())
+        },
+        why: format!("the receipt of message {message} cannot be made up: {why}"),
+    }
 }
 
 /// What becomes of a message with a test key (public-api §12.5).

@@ -2,13 +2,13 @@
 //!
 //! A receipt never overwrites an outcome. One that comes before the hand-over itself is recorded is taken at its word –
 //! the provider must have had the message – and the hand-over then changes nothing. One whose message is not there yet,
-//! though its id is young, is kept and looked at again.
+//! though its id is young, is kept and looked at again. One that cannot be considered is set aside by itself.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use content::phone_numbers;
 use domain::{Channel, NotificationId, NotificationStatus, Reporter, TaskId, Timestamp};
-use queue::{Enqueue as _, NewTask, Task, Verdict};
+use queue::{Aside, Enqueue as _, NewTask, Task, Verdict, caught};
 use serde::{Deserialize, Serialize};
 use store::notifications::{Notification, Outcome};
 use tracing::{error, info, warn};
@@ -83,12 +83,15 @@ async fn try_process(
     loop {
         let round;
         (round, rest) = one_of_each(rest);
-        let mut outcomes = Vec::with_capacity(round.len());
+        let (mut outcomes, mut asides) = (Vec::with_capacity(round.len()), Vec::new());
         for receipt in round {
-            match consider(app, task, &receipt).await? {
-                Heard::Changes(outcome) => outcomes.push(outcome),
-                Heard::ComesLater => later.push(receipt),
-                Heard::Nothing => {}
+            match caught(consider(app, task, &receipt)).await {
+                Some(Ok(Heard::Changes(outcome))) => outcomes.push(outcome),
+                Some(Ok(Heard::ComesLater)) => later.push(receipt),
+                Some(Ok(Heard::Nothing)) => {}
+                Some(Err(fault)) if !fault.is_of_one_row() => return Err(fault),
+                Some(Err(fault)) => asides.push(aside(app, task, receipt, &fault.to_string())),
+                None => asides.push(aside(app, task, receipt, "the program failed")),
             }
         }
         let now = app.clock.now();
@@ -96,13 +99,43 @@ async fn try_process(
         // Telling the service is enqueued here, in this transaction, for every outcome but `pending`, once services
         // have callbacks (roadmap, part 5).
         store::notifications::record(&mut tx, &outcomes, now).await?;
-        if rest.is_empty() {
-            if task.end(&mut tx).await? && !later.is_empty() {
-                tx.enqueue(vec![look_again(app, task, later, now)]).await?;
-            }
-            return Ok(tx.commit().await?);
+        for aside in &asides {
+            aside.bury(&mut tx, now).await?;
+        }
+        let is_last = rest.is_empty();
+        if is_last && task.end(&mut tx).await? && !later.is_empty() {
+            let later = std::mem::take(&mut later);
+            tx.enqueue(vec![look_again(app, task, later, now)]).await?;
         }
         tx.commit().await?;
+        asides.iter().for_each(Aside::tell);
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// A receipt that cannot be considered, as a dead letter of its own. Its id is a function of what it says: heard twice,
+/// it is there once.
+fn aside(app: &App, task: &Task, receipt: TextReceipt, why: &str) -> Aside {
+    let name = format!(
+        "receipt {} {} {:?}",
+        receipt.by.as_str(),
+        receipt.status,
+        receipt.code
+    );
+    let id = uuid::Uuid::new_v5(&receipt.id.as_uuid(), name.as_bytes());
+    let why = format!(
+        "the receipt of {} about message {} cannot be recorded: {why}",
+        receipt.by.title(),
+        receipt.id
+    );
+    Aside {
+        task: NewTask {
+            attempt: task.taken().attempt,
+            ..tasks::sms_receipts(id.into(), vec![receipt], app.clock.now())
+        },
+        why,
     }
 }
 

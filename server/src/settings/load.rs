@@ -21,6 +21,8 @@ pub struct Flags {
     pub listen: Option<String>,
 }
 
+const A_DAY_SECONDS: u64 = 86_400;
+
 /// Variables of the environment that are ours and no settings.
 const NOT_SETTINGS: &[&str] = &[
     "PILLARBOX_CONFIG",
@@ -175,6 +177,31 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.database_connections == 0 {
         bail!("the setting database_connections must be at least 1");
     }
+    check_waits(settings)
+}
+
+/// No clock reaches a moment that is as far away as a number of seconds can be large.
+fn check_waits(settings: &Settings) -> anyhow::Result<()> {
+    for (name, seconds) in [
+        ("lease_seconds", settings.lease_seconds),
+        (
+            "http_serve_timeout_seconds",
+            settings.http_serve_timeout_seconds,
+        ),
+        (
+            "http_header_timeout_seconds",
+            settings.http_header_timeout_seconds,
+        ),
+        ("stop_seconds", settings.stop_seconds),
+        (
+            "file_downloads.service_timeout_seconds",
+            settings.file_downloads.service_timeout_seconds,
+        ),
+    ] {
+        if seconds > A_DAY_SECONDS {
+            bail!("the setting {name} must be at most {A_DAY_SECONDS}, which is a day");
+        }
+    }
     Ok(())
 }
 
@@ -200,6 +227,23 @@ mod tests {
             ..Flags::default()
         };
         load_from(&flags, &environment)
+    }
+
+    #[test]
+    fn nobody_is_waited_for_longer_than_a_day() {
+        for name in [
+            "LEASE_SECONDS",
+            "HTTP_SERVE_TIMEOUT_SECONDS",
+            "HTTP_HEADER_TIMEOUT_SECONDS",
+            "STOP_SECONDS",
+            "FILE_DOWNLOADS__SERVICE_TIMEOUT_SECONDS",
+        ] {
+            let name = format!("PILLARBOX_{name}");
+            assert!(loaded("", &[(&name, "86400")], None).is_ok(), "{name}");
+            let refused = loaded("", &[(&name, "9223372036854775807")], None);
+            let why = refused.unwrap_err().to_string();
+            assert!(why.contains("must be at most 86400"), "{why}");
+        }
     }
 
     #[test]

@@ -59,6 +59,15 @@ impl Arg {
     }
 }
 
+/// PostgreSQL keeps no NUL in a text. Whatever door it came through – a spreadsheet, a query, a form – one that got as far
+/// as here is dropped, on either database, so that no row that goes in on one is refused by the other.
+fn without_nul(mut text: String) -> String {
+    if text.as_bytes().contains(&0) {
+        text.retain(|character| character != '\0');
+    }
+    text
+}
+
 macro_rules! args_from {
     ($($from:ty => |$value:ident| $arg:expr;)+) => {
         $(impl From<$from> for Arg {
@@ -75,10 +84,10 @@ args_from! {
     Option<i64> => |value| Self::Int(value);
     u32 => |value| Self::Int(Some(i64::from(value)));
     Option<u32> => |value| Self::Int(value.map(i64::from));
-    &str => |value| Self::Text(Some(value.to_owned()));
-    String => |value| Self::Text(Some(value));
-    Option<String> => |value| Self::Text(value);
-    Option<&str> => |value| Self::Text(value.map(str::to_owned));
+    &str => |value| Self::Text(Some(without_nul(value.to_owned())));
+    String => |value| Self::Text(Some(without_nul(value)));
+    Option<String> => |value| Self::Text(value.map(without_nul));
+    Option<&str> => |value| Self::Text(value.map(str::to_owned).map(without_nul));
     Vec<u8> => |value| Self::Bytes(Some(value));
     Uuid => |value| Self::Id(Some(value));
     Option<Uuid> => |value| Self::Id(value);
@@ -223,7 +232,13 @@ impl Encode<'_, Postgres> for Moment {
         &self,
         buffer: &mut sqlx::postgres::PgArgumentBuffer,
     ) -> Result<IsNull, BoxDynError> {
-        buffer.extend_from_slice(&(self.0.unix_micros() - MICROS_FROM_1970_TO_2000).to_be_bytes());
+        buffer.extend_from_slice(
+            &self
+                .0
+                .unix_micros()
+                .saturating_sub(MICROS_FROM_1970_TO_2000)
+                .to_be_bytes(),
+        );
         Ok(IsNull::No)
     }
 }
@@ -232,7 +247,27 @@ impl Decode<'_, Postgres> for Moment {
     fn decode(value: sqlx::postgres::PgValueRef<'_>) -> Result<Self, BoxDynError> {
         let micros = i64::from_be_bytes(value.as_bytes()?.try_into()?);
         Ok(Self(Timestamp::from_unix_micros(
-            micros + MICROS_FROM_1970_TO_2000,
+            micros.saturating_add(MICROS_FROM_1970_TO_2000),
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_that_goes_into_a_database_has_a_nul() {
+        for (arg, kept) in [
+            (Arg::from("a\0b"), "ab"),
+            (Arg::from("\0".to_owned()), ""),
+            (Arg::from(Some("a\0")), "a"),
+            (Arg::from(Some("plain".to_owned())), "plain"),
+        ] {
+            assert!(
+                matches!(arg, Arg::Text(Some(text)) if text == kept),
+                "{kept}"
+            );
+        }
     }
 }

@@ -11,7 +11,7 @@ use stories::{Answer, Council, FakeScanner, Key, Mood, World};
 
 const RETRY: Duration = Duration::from_secs(301);
 
-async fn council(world: &World) -> Council {
+pub(crate) async fn council(world: &World) -> Council {
     let new = NewService {
         rate_limit: 100_000,
         permissions: [Permission::Letter].into(),
@@ -46,12 +46,12 @@ async fn post_letter(world: &World, key: &Key, template: TemplateId) -> Notifica
     post(world, key, &body).await
 }
 
-async fn post_pdf(world: &World, key: &Key, pdf: &[u8]) -> NotificationId {
+pub(crate) async fn post_pdf(world: &World, key: &Key, pdf: &[u8]) -> NotificationId {
     let body = json!({"reference": "x", "content": STANDARD.encode(pdf), "postage": "first"});
     post(world, key, &body).await
 }
 
-async fn kept(world: &World, council: &Council, id: NotificationId) -> Notification {
+pub(crate) async fn kept(world: &World, council: &Council, id: NotificationId) -> Notification {
     let mut session = world.app.read().await.unwrap();
     let found = store::notifications::find(&mut session, council.id, id).await;
     found.unwrap().unwrap()
@@ -63,7 +63,7 @@ async fn pages(world: &World, council: &Council, id: NotificationId) -> Answer {
 }
 
 /// A PDF with so many A4 pages.
-fn pdf(pages: usize, note: &str) -> Vec<u8> {
+pub(crate) fn pdf(pages: usize, note: &str) -> Vec<u8> {
     let kids: Vec<String> = (0..pages).map(|page| format!("{} 0 R", page + 3)).collect();
     let mut objects = vec![
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),

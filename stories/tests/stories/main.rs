@@ -31,6 +31,7 @@ mod limits;
 mod openapi;
 mod operators;
 mod outages;
+mod poison;
 mod pressure;
 mod priority;
 mod queue;

@@ -86,7 +86,8 @@ impl<'a> Fault<'a> {
     }
 }
 
-async fn run(world: &World, statement: String) {
+/// Runs a statement beside the platform.
+pub(crate) async fn run(world: &World, statement: String) {
     let address = world.database_address();
     if address.starts_with("sqlite") {
         let mut connection = SqliteConnection::connect(&address).await.unwrap();

@@ -1,0 +1,432 @@
+//! A message that makes the program fail: it is set aside by itself, in words that name it, and takes no other with it.
+//! What a provider may have is not handed over again until a person says so.
+
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
+
+use domain::{Lane, NotificationStatus, TaskId};
+use queue::Enqueue as _;
+use serde_json::{Value, json};
+use stories::{Council, Failing, FakeFileService, FakeScanner, Mood, World};
+
+use crate::{files, letter_delivery, outages::run};
+
+const DREADED: &str = "447700910005";
+
+async fn world() -> World {
+    let mut world = World::new().await;
+    world.expect_dead_letters();
+    world
+}
+
+/// Sends so many texts at once, so that they share their task; their ids by recipient.
+async fn sent(world: &World, council: &Council, count: usize) -> BTreeMap<String, String> {
+    let sends = (0..count).map(|number| async move {
+        let to = format!("0770091{number:04}");
+        let answer = world.send_sms(council, &council.normal, &to).await;
+        let id = answer.json["id"].as_str().unwrap().to_owned();
+        (format!("44{}", &to[1..]), id)
+    });
+    futures::future::join_all(sends).await.into_iter().collect()
+}
+
+/// The dead letters, each with what it is about.
+async fn dead(world: &World) -> Vec<Value> {
+    let listed = world.ask_internally("GET", "/queue/dead", "").await;
+    let mut all = Vec::new();
+    for one in listed.data().as_array().unwrap() {
+        let path = format!("/queue/dead/{}", one["id"].as_str().unwrap());
+        all.push(world.ask_internally("GET", &path, "").await.data().clone());
+    }
+    all
+}
+
+async fn the_only_dead_letter(world: &World) -> Value {
+    let mut dead = dead(world).await;
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    dead.remove(0)
+}
+
+async fn replay(world: &World, dead: &Value) {
+    let path = format!("/queue/dead/{}/replay", dead["id"].as_str().unwrap());
+    assert!(
+        world
+            .ask_internally("POST", &path, "")
+            .await
+            .status
+            .is_success()
+    );
+    world.run_tasks().await;
+}
+
+/// Another task that names this message, as a doubled or late one would.
+async fn name_again(world: &World, council: &Council, kind: &'static str, id: &str) {
+    let now = domain::Clock::now(&*world.clock);
+    let task = queue::NewTask {
+        id: TaskId::mint(now, world.app.entropy()),
+        pool: if kind == "deliver_sms.v1" {
+            "send-sms-tasks"
+        } else {
+            "send-email-tasks"
+        },
+        lane: Lane::Normal,
+        service_id: council.id,
+        kind,
+        payload: json!({"ids": [id]}).to_string(),
+        attempt: 0,
+        ready_at: now,
+        created_at: now,
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    tx.enqueue(vec![task]).await.unwrap();
+    tx.commit().await.unwrap();
+    world.run_tasks().await;
+}
+
+#[tokio::test]
+async fn a_message_that_makes_the_program_fail_leaves_its_batch_and_the_others_are_sent() {
+    let world = world().await;
+    let council = world.service("Riverside Council").await;
+    world.sms.dreads(DREADED, Failing::Before);
+    let ids = sent(&world, &council, 30).await;
+    world.run_tasks().await;
+    for (to, id) in &ids {
+        let expected = if to == DREADED { "created" } else { "sending" };
+        assert_eq!(world.status_of(&council, id).await, expected, "{to}");
+    }
+    assert_eq!(world.sms.taken().len(), 29);
+    let letter = the_only_dead_letter(&world).await;
+    assert_eq!(letter["payload"], json!({"ids": [ids[DREADED]]}));
+    let why = letter["why"].as_str().unwrap();
+    assert!(why.contains(&ids[DREADED]), "it names the message: {why}");
+    assert!(!why.contains(DREADED), "and nobody: {why}");
+
+    world.sms.calms_down();
+    replay(&world, &letter).await;
+    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "sending");
+    assert_eq!(world.sms.taken().len(), 30, "each was handed over once");
+    assert_eq!(dead(&world).await.len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_that_fails_again_when_it_is_replayed_is_one_dead_letter() {
+    let world = world().await;
+    let council = world.service("Riverside Council").await;
+    world.sms.dreads(DREADED, Failing::Before);
+    let ids = sent(&world, &council, 10).await;
+    world.run_tasks().await;
+    let first = the_only_dead_letter(&world).await;
+    for _ in 0..3 {
+        replay(&world, &first).await;
+        let again = the_only_dead_letter(&world).await;
+        assert_eq!(
+            (&again["id"], &again["payload"]),
+            (&first["id"], &first["payload"])
+        );
+    }
+    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "created");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_a_provider_may_have_is_not_handed_over_again_until_a_person_says_so() {
+    let world = world().await;
+    let council = world.service("Riverside Council").await;
+    world.email.dreads("ada@example.com", Failing::After);
+    let answer = world
+        .send_email(&council, &council.normal, "ada@example.com")
+        .await;
+    let id = answer.json["id"].as_str().unwrap().to_owned();
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &id).await, "created");
+    let letter = the_only_dead_letter(&world).await;
+    assert!(
+        letter["why"]
+            .as_str()
+            .unwrap()
+            .contains("the provider may have it"),
+        "{letter}"
+    );
+
+    // Neither by the auditor of what waits, nor by another task.
+    world.email.calms_down();
+    for _ in 0..8 {
+        world.advance(Duration::from_mins(30));
+        world.run_the_clock().await;
+    }
+    name_again(&world, &council, "deliver_email.v1", &id).await;
+    assert_eq!(world.email.taken().len(), 1);
+
+    replay(&world, &letter).await;
+    assert_eq!(world.email.taken().len(), 2);
+    assert_eq!(world.status_of(&council, &id).await, "sending");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_receipt_says_that_the_provider_had_it_and_then_a_replay_does_nothing() {
+    let world = world().await;
+    let council = world.service("Riverside Council").await;
+    world.sms.dreads(DREADED, Failing::After);
+    let ids = sent(&world, &council, 6).await;
+    world.run_tasks().await;
+    let letter = the_only_dead_letter(&world).await;
+    let receipt = format!("reference={}&status=0", ids[DREADED]);
+    let heard = world
+        .ask("POST", "/notifications/sms/firetext", None, receipt)
+        .await;
+    assert_eq!(heard.status, 200);
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "delivered");
+    world.sms.calms_down();
+    replay(&world, &letter).await;
+    assert_eq!(world.sms.taken().len(), 6, "each was handed over once");
+    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "delivered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_after_it_has_set_one_aside_hands_nothing_over_twice() {
+    const EARLY: &str = "447700910001";
+    let world = Arc::new(world().await);
+    let council = world.service("Riverside Council").await;
+    let ids = sent(&world, &council, 6).await;
+    let gate = Arc::default();
+    // The last waits, while all the others are taken.
+    let moods = (0..6).map(|place| match place {
+        5 => Mood::WaitsAt(Arc::clone(&gate)),
+        _ => Mood::Takes,
+    });
+    world.sms.will_be(moods);
+    world.sms.dreads(EARLY, Failing::After);
+    let slow = tokio::spawn({
+        let world = world.clone();
+        async move { world.run_tasks().await }
+    });
+    gate.arrived.notified().await;
+    while dead(&world).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    slow.abort();
+    assert!(slow.await.is_err(), "the worker died");
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    let handed = world.sms.taken();
+    assert_eq!(handed.iter().filter(|sms| sms.to == EARLY).count(), 1);
+    assert_eq!(dead(&world).await.len(), 1);
+    for (to, id) in &ids {
+        let expected = if to == EARLY { "created" } else { "sending" };
+        assert_eq!(world.status_of(&council, id).await, expected, "{to}");
+    }
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_sets_the_same_message_aside_once() {
+    let world = Arc::new(world().await);
+    let council = world.service("Riverside Council").await;
+    world.sms.dreads("447700910000", Failing::After);
+    let ids = sent(&world, &council, 1).await;
+    let gate = Arc::default();
+    world.sms.will_be([Mood::WaitsAt(Arc::clone(&gate))]);
+    let slow = tokio::spawn({
+        let world = world.clone();
+        async move { world.run_tasks().await }
+    });
+    gate.arrived.notified().await;
+    world.advance(Duration::from_secs(31));
+    let other = world.another_process();
+    other
+        .runner(queue::Settings::default())
+        .drain(app::tasks::POOLS)
+        .await;
+    gate.open.notify_one();
+    slow.await.unwrap();
+    let letter = the_only_dead_letter(&world).await;
+    assert_eq!(letter["payload"], json!({"ids": [ids["447700910000"]]}));
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test]
+async fn a_letter_whose_scan_makes_the_program_fail_waits_and_says_that_it_was_not_handed_over() {
+    let world = world().await;
+    let council = letter_delivery::council(&world).await;
+    let post = async |note: &str| {
+        letter_delivery::post_pdf(&world, &council.normal, &letter_delivery::pdf(1, note)).await
+    };
+    let good = [post("one").await, post("two").await];
+    let bad = post(FakeScanner::DREADED).await;
+    world.run_tasks().await;
+    for id in good {
+        let letter = letter_delivery::kept(&world, &council, id).await;
+        assert_eq!(letter.status, NotificationStatus::Sending);
+    }
+    let letter = letter_delivery::kept(&world, &council, bad).await;
+    assert_eq!(letter.status, NotificationStatus::PendingVirusCheck);
+    let dead = the_only_dead_letter(&world).await;
+    assert!(
+        dead["why"]
+            .as_str()
+            .unwrap()
+            .contains("was not handed over"),
+        "{dead}"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_leaves_its_batch_and_the_others_are_sent() {
+    let world = world().await;
+    let council = world.service("Riverside Council").await;
+    let ids = sent(&world, &council, 12).await;
+    damage(&world, "key_type", "from-the-future", &ids[DREADED]).await;
+    world.run_tasks().await;
+    assert_eq!(world.sms.taken().len(), 11);
+    let letter = the_only_dead_letter(&world).await;
+    assert_eq!(letter["payload"], json!({"ids": [ids[DREADED]]}));
+    let why = letter["why"].as_str().unwrap();
+    assert!(why.contains("notifications.key_type"), "{why}");
+
+    damage(&world, "key_type", "normal", &ids[DREADED]).await;
+    replay(&world, &letter).await;
+    assert_eq!(world.sms.taken().len(), 12);
+    world.end().await;
+}
+
+/// Writes what an older or newer program might have left.
+async fn damage(world: &World, column: &str, holds: &str, id: &str) {
+    let id = if world.database_address().starts_with("sqlite") {
+        format!("x'{}'", id.replace('-', ""))
+    } else {
+        format!("'{id}'")
+    };
+    let change = format!("UPDATE notifications SET {column} = '{holds}' WHERE id = {id}");
+    run(world, change).await;
+}
+
+#[tokio::test]
+async fn a_receipt_about_a_message_that_cannot_be_read_leaves_the_others_to_be_heard() {
+    let world = world().await;
+    let council = world.service("Riverside Council").await;
+    let ids = sent(&world, &council, 8).await;
+    world.run_tasks().await;
+    damage(&world, "key_type", "from-the-future", &ids[DREADED]).await;
+    let hear = ids.values().map(|id| {
+        let receipt = format!("reference={id}&status=0");
+        world.ask("POST", "/notifications/sms/firetext", None, receipt)
+    });
+    futures::future::join_all(hear).await;
+    world.run_tasks().await;
+    for id in ids.values().filter(|id| **id != ids[DREADED]) {
+        assert_eq!(world.status_of(&council, id).await, "delivered");
+    }
+    let letter = the_only_dead_letter(&world).await;
+    assert_eq!(letter["kind"], "process-sms-client-response.v1");
+    assert!(
+        letter["why"].as_str().unwrap().contains(&ids[DREADED]),
+        "{letter}"
+    );
+
+    damage(&world, "key_type", "normal", &ids[DREADED]).await;
+    replay(&world, &letter).await;
+    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "delivered");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_made_up_receipt_of_a_message_that_cannot_be_read_leaves_the_others_to_be_heard() {
+    let world = world().await;
+    let council = world.service("Riverside Council").await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let answer = world.send_sms(&council, &council.test, "07700900123").await;
+        ids.push(answer.json["id"].as_str().unwrap().to_owned());
+    }
+    damage(&world, "key_type", "from-the-future", &ids[1]).await;
+    world.run_tasks().await;
+    for id in [&ids[0], &ids[2]] {
+        assert_eq!(world.status_of(&council, id).await, "delivered");
+    }
+    let dead = dead(&world).await;
+    assert!(!dead.is_empty());
+    for letter in dead {
+        assert!(
+            letter["why"].as_str().unwrap().contains(&ids[1]),
+            "{letter}"
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_makes_the_program_fail_stops_in_words_and_goes_on_once_it_is_mended() {
+    let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
+    let service = elsewhere.clone();
+    let mut world = World::like(|_, providers| providers.file_service = Some(service)).await;
+    world.expect_dead_letters();
+    let mut council = files::council(&world).await;
+    council.email = files::template(&world, &council, "((name)): ((Guide.pdf))").await;
+    let path = format!("/service/{}/template/{}/file", council.id, council.email);
+    let guide = format!("{path}?confirm_email=false&file_name=Guide.pdf&retention_weeks=2");
+    let added = world
+        .ask_internally("POST", &guide, files::PDF.to_vec())
+        .await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    let mut people = "email address,name\n".to_owned();
+    for row in 0..5 {
+        writeln!(people, "person-{row}@example.com,Person {row}").unwrap();
+    }
+
+    elsewhere.is_dreaded(true);
+    let job = world.job(council.id, council.email, people).await;
+    world.run_tasks().await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "error");
+    assert!(
+        status["problem"]
+            .as_str()
+            .unwrap()
+            .contains("the program failed"),
+        "{status}"
+    );
+    let letter = the_only_dead_letter(&world).await;
+    assert!(letter["why"].as_str().unwrap().contains(&job), "{letter}");
+
+    elsewhere.is_dreaded(false);
+    replay(&world, &letter).await;
+    let status = world.job_status(council.id, &job).await;
+    assert_eq!(status["job_status"], "finished", "{status}");
+    assert_eq!(world.email.taken().len(), 5);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_nul_in_a_spreadsheet_or_a_query_is_dropped_and_holds_nothing_up() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let file = "phone number,name,day,reference\n07700900123,A\0da,Friday,a\0b\n";
+    let job = world.job(council.id, council.sms, file.to_owned()).await;
+    world.run_tasks().await;
+    assert_eq!(
+        world.job_status(council.id, &job).await["job_status"],
+        "finished"
+    );
+    for query in ["ab", "a%00b"] {
+        let path = format!("/v2/notifications?include_jobs=true&reference={query}");
+        let found = world.get(&council.normal, &path).await;
+        assert_eq!(
+            found.json["notifications"][0]["reference"], "ab",
+            "{}",
+            found.text
+        );
+    }
+    let name = format!(
+        "/service/{}/contact-list?template_type=sms&file_name=a%00b.csv",
+        council.id
+    );
+    let kept = world
+        .ask_internally("POST", &name, "phone number\n07700900123\n")
+        .await;
+    assert!(kept.status.is_success(), "{}", kept.text);
+    world.end().await;
+}
