@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 
 use app::jobs::{self, CancelError};
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::Response,
 };
 use http::{HeaderMap, StatusCode};
 
-use super::{get_job::job_id, show_job::Job};
+use super::{IdInPath, get_job::job_id, show_job::Job};
 use crate::{Api, answer, callers::ServiceKey, problem, problem::Problem};
 
 /// `DELETE /v2/jobs/<id>`: cancels a job that waits for its time. Any other has started, or is over. A key cancels what
@@ -15,7 +15,7 @@ use crate::{Api, answer, callers::ServiceKey, problem, problem::Problem};
 pub(crate) async fn cancel_job(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (service, id) = (caller.tenant.service.id, job_id(&id)?);
