@@ -1,10 +1,7 @@
 use std::collections::BTreeMap;
 
 use app::jobs::{self, CancelError};
-use axum::{
-    extract::State,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 
 use super::{IdInPath, get_job::job_id, show_job::Job};

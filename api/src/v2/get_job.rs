@@ -1,7 +1,4 @@
-use axum::{
-    extract::State,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::JobId;
 use http::{HeaderMap, StatusCode};
 

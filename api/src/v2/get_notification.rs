@@ -1,7 +1,4 @@
-use axum::{
-    extract::State,
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 
 use super::{IdInPath, show::Notification};

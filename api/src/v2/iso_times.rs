@@ -28,7 +28,11 @@ fn date(text: &str) -> Option<(Timestamp, &str)> {
         return week_date(year, rest, has_dashes);
     }
     let (month, rest) = digits(rest, 2)?;
-    let rest = if has_dashes { rest.strip_prefix('-')? } else { rest };
+    let rest = if has_dashes {
+        rest.strip_prefix('-')?
+    } else {
+        rest
+    };
     let (day, rest) = digits(rest, 2)?;
     let date = format!("{year:04}-{month:02}-{day:02}").parse().ok()?;
     Some((date, rest))
@@ -37,7 +41,11 @@ fn date(text: &str) -> Option<(Timestamp, &str)> {
 /// A week of a year, and one of its days or else its Monday.
 fn week_date(year: u32, rest: &str, has_dashes: bool) -> Option<(Timestamp, &str)> {
     let (week, rest) = digits(rest, 2)?;
-    let named = if has_dashes { rest.strip_prefix('-') } else { Some(rest) };
+    let named = if has_dashes {
+        rest.strip_prefix('-')
+    } else {
+        Some(rest)
+    };
     let (day, rest) = named.and_then(|rest| digits(rest, 1)).unwrap_or((1, rest));
     if !(1..=53).contains(&week) || !(1..=7).contains(&day) {
         return None;
@@ -47,7 +55,9 @@ fn week_date(year: u32, rest: &str, has_dashes: bool) -> Option<(Timestamp, &str
     let fourth = fourth.unix_seconds() / SECONDS_A_DAY;
     let monday = fourth - (fourth + 3).rem_euclid(7) + 7 * (i64::from(week) - 1);
     let at = |day: i64| Timestamp::from_unix_seconds(day * SECONDS_A_DAY);
-    let is_of_year = at(monday + 3).to_string().starts_with(&format!("{year:04}-"));
+    let is_of_year = at(monday + 3)
+        .to_string()
+        .starts_with(&format!("{year:04}-"));
     is_of_year.then(|| (at(monday + i64::from(day) - 1), rest))
 }
 
@@ -118,7 +128,10 @@ mod tests {
             ("2026-03-02 10:05", "2026-03-02T10:05:00.000000Z"),
             ("2026-03-02x10:05:06", "2026-03-02T10:05:06.000000Z"),
             ("20260302é100506,5", "2026-03-02T10:05:06.500000Z"),
-            ("2026-03-02T10:05:06.1234567Z", "2026-03-02T10:05:06.123456Z"),
+            (
+                "2026-03-02T10:05:06.1234567Z",
+                "2026-03-02T10:05:06.123456Z",
+            ),
             ("2026-03-02T10:05.25", "2026-03-02T10:05:00.250000Z"),
             ("2026-03-02T10:05+05:30", "2026-03-02T10:05:00.000000Z"),
             ("2026-03-02T1005-23:59:59.9", "2026-03-02T10:05:00.000000Z"),

@@ -70,7 +70,9 @@ impl FromRequestParts<Api> for IdInPath {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let id = Path::<String>::from_request_parts(parts, api).await;
-        Ok(Self(id.map_or_else(|_| String::from("\u{fffd}"), |Path(id)| id)))
+        Ok(Self(
+            id.map_or_else(|_| String::from("\u{fffd}"), |Path(id)| id),
+        ))
     }
 }
 

@@ -1,9 +1,5 @@
 use app::template_previews::{self, Preview, PreviewError};
-use axum::{
-    body::Body,
-    extract::State,
-    response::Response,
-};
+use axum::{body::Body, extract::State, response::Response};
 use content::placeholders::exact_number_of;
 use domain::{Channel, Postage, TemplateId};
 use http::StatusCode;

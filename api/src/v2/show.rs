@@ -78,7 +78,11 @@ impl Serialize for Written<'_> {
             Value::Array(items) => serializer.collect_seq(items.iter().map(Written)),
             Value::Object(members) => {
                 let sorted: BTreeMap<_, _> = members.iter().collect();
-                serializer.collect_map(sorted.into_iter().map(|(name, value)| (name, Written(value))))
+                serializer.collect_map(
+                    sorted
+                        .into_iter()
+                        .map(|(name, value)| (name, Written(value))),
+                )
             }
             other => other.serialize(serializer),
         }
@@ -186,7 +190,10 @@ mod tests {
             (r#""10 Downing Street""#, r#""10 Downing Street""#),
             ("7", "7"),
             ("100000000000000000000", "100000000000000000000"),
-            (r#"{"b":[-100000000000000000000],"a":1.0}"#, r#"{"a":1.0,"b":[-100000000000000000000]}"#),
+            (
+                r#"{"b":[-100000000000000000000],"a":1.0}"#,
+                r#"{"a":1.0,"b":[-100000000000000000000]}"#,
+            ),
             ("1e400", r#""inf""#),
         ] {
             let value = serde_json::from_slice(&keep_numbers(sent.as_bytes()).unwrap()).unwrap();

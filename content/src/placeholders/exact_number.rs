@@ -45,7 +45,10 @@ pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
         match json[at] {
             b'"' => at = end_of_text(json, at + 1),
             b'-' | b'0'..=b'9' => {
-                let length = json[at..].iter().take_while(|byte| is_of_number(**byte)).count();
+                let length = json[at..]
+                    .iter()
+                    .take_while(|byte| is_of_number(**byte))
+                    .count();
                 if let Some(other) = other_form(&json[at..at + length])? {
                     kept.extend_from_slice(&json[copied..at]);
                     kept.extend_from_slice(other.as_bytes());
@@ -65,7 +68,10 @@ pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
 
 /// Where a text that has begun is over.
 fn end_of_text(json: &[u8], mut at: usize) -> usize {
-    while let Some(found) = json.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+    while let Some(found) = json
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
+    {
         at += found;
         if json[at] == b'"' {
             return at + 1;
@@ -108,7 +114,8 @@ fn beyond_the_largest(number: &[u8]) -> Option<String> {
         return None;
     }
     let read: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
-    read.is_infinite().then(|| standing_for(if read > 0.0 { "inf" } else { "-inf" }))
+    read.is_infinite()
+        .then(|| standing_for(if read > 0.0 { "inf" } else { "-inf" }))
 }
 
 /// Whether JSON has such a number: Rust reads more.
@@ -118,7 +125,8 @@ fn is_fraction(number: &[u8]) -> bool {
 
 fn standing_for(number: &str) -> String {
     let mut object = String::with_capacity(number.len() + 24);
-    write!(object, r#"{{"\u0000{}":"{number}"}}"#, &NAME[1..]).expect("a String takes all that is written");
+    write!(object, r#"{{"\u0000{}":"{number}"}}"#, &NAME[1..])
+        .expect("a String takes all that is written");
     object
 }
 
@@ -147,7 +155,10 @@ mod tests {
             let kept = serde_json::to_vec(&value).unwrap();
             assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), value);
         }
-        assert_eq!(keep_numbers(format!("[{long}7]").as_bytes()), Err(TooManyDigits));
+        assert_eq!(
+            keep_numbers(format!("[{long}7]").as_bytes()),
+            Err(TooManyDigits)
+        );
     }
 
     #[test]
@@ -166,7 +177,10 @@ mod tests {
             "[1e20, 1e308, -0.0, 1e-400, 0, -7, 0e999]",
             r#"{"18446744073709551616": "1e400 -0 \"18446744073709551616\\"}"#,
         ] {
-            assert!(matches!(keep_numbers(json.as_bytes()), Ok(Cow::Borrowed(_))), "{json}");
+            assert!(
+                matches!(keep_numbers(json.as_bytes()), Ok(Cow::Borrowed(_))),
+                "{json}"
+            );
         }
         assert_eq!(read("-0").unwrap(), 0);
     }
@@ -195,7 +209,8 @@ mod tests {
 
     #[test]
     fn numbers_are_found_wherever_they_stand() {
-        let value = read(r#"{"a\"": [18446744073709551616, {"b": -0}], "c": "é", "d":1e400}"#).unwrap();
+        let value =
+            read(r#"{"a\"": [18446744073709551616, {"b": -0}], "c": "é", "d":1e400}"#).unwrap();
         assert_eq!(
             python_repr(&value),
             r#"{'a"': [18446744073709551616, {'b': 0}], 'c': 'é', 'd': inf}"#

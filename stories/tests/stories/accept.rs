@@ -123,10 +123,7 @@ async fn what_is_to_be_sanitised_is_named_by_text_and_is_text() {
         ),
     ] {
         let refused = send(names, name).await;
-        assert_eq!(
-            (refused.status.as_u16(), refused.message()),
-            (400, message)
-        );
+        assert_eq!((refused.status.as_u16(), refused.message()), (400, message));
         assert_eq!(refused.json["errors"][0]["error"], "ValidationError");
     }
     world.end().await;
