@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::BytesMut;
+use content::placeholders::keep_numbers;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
@@ -228,8 +229,9 @@ pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
 /// A v2 body (public-api §5.1): JSON whatever its type; what is empty in any way counts as an empty object.
 pub(crate) fn parse_v2(body: &[u8]) -> Result<Value, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let value: Value =
-        serde_json::from_slice(&without_nul(body)).map_err(|_| Problem::invalid_json())?;
+    let without_nul = without_nul(body);
+    let body = keep_numbers(&without_nul).map_err(|_| Problem::invalid_json())?;
+    let value: Value = serde_json::from_slice(&body).map_err(|_| Problem::invalid_json())?;
     Ok(if is_empty(&value) {
         Value::Object(Map::new())
     } else {

@@ -457,6 +457,11 @@ pub(crate) fn accepting(
             };
             format!("Service is not allowed to send {messages}")
         }
+        AcceptError::NoNameToSanitise => {
+            return Problem::validation(vec![
+                "sanitise_content_for must have nothing but text and null in it".to_owned(),
+            ]);
+        }
         AcceptError::NothingToSanitise => {
             return Problem::validation(vec![
                 "sanitise_content_for names a value that is not text".to_owned(),

@@ -1,7 +1,11 @@
 //! JSON Web Tokens as the clients make them (public-api §3.2, §3.3). What a token says is read first, unverified; the
 //! signature is tried against each key later, so that the answers come in the order of the contract.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use domain::Timestamp;
 use http::{HeaderMap, StatusCode, header};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -14,6 +18,11 @@ const GENERAL: &str = "Invalid token: make sure your API token matches the examp
                        https://docs.notifications.service.gov.uk/rest-api.html#authorisation-header";
 /// How far clocks may be apart, in seconds.
 const LEEWAY: f64 = 30.0;
+/// Base64 as tokens have it: usually without padding, but some makers of tokens pad.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What a request's token says, not yet believed.
 pub(crate) struct Token<'a> {
@@ -66,12 +75,17 @@ impl<'a> Token<'a> {
         if claims.contains('.') {
             return None;
         }
-        URL_SAFE_NO_PAD.decode(signature).ok()?;
+        BASE64.decode(signature).ok()?;
+        let (header, claims) = (object(header)?, object(claims)?);
+        // We have no use for the id of a key, but what is no text is none.
+        if header.get("kid").is_some_and(|kid| !kid.is_string()) {
+            return None;
+        }
         Some(Self {
-            header: object(header)?,
-            claims: object(claims)?,
+            header,
+            claims,
             signed,
-            signature,
+            signature: signature.trim_end_matches('='),
         })
     }
 
@@ -98,12 +112,13 @@ impl<'a> Token<'a> {
         self.check_claims(now)
     }
 
+    /// Clients write whole seconds, so ours is one too: what was signed 30 seconds ago counts until the second is over.
     fn check_claims(&self, now: Timestamp) -> Verdict {
         #[expect(
             clippy::cast_precision_loss,
             reason = "seconds since 1970 are far below 2^53"
         )]
-        let now = now.unix_micros() as f64 / 1e6;
+        let now = now.unix_seconds() as f64;
         let claim = |name: &str| self.claims.get(name);
         let iat = match claim("iat").map(number) {
             Some(None) => return refused(CLOCK),
@@ -111,13 +126,15 @@ impl<'a> Token<'a> {
             Some(Some(iat)) => Some(iat),
             None => None,
         };
-        if claim("nbf").is_some_and(|nbf| number(nbf).is_none_or(|nbf| nbf > now + LEEWAY)) {
+        let nbf = claim("nbf").map(number);
+        if nbf.flatten().is_some_and(|nbf| nbf > now + LEEWAY) {
             return refused(CLOCK);
         }
         let expired =
             claim("exp").is_some_and(|exp| number(exp).is_none_or(|exp| exp < now - LEEWAY));
         let no_text = |name| claim(name).is_some_and(|value| !value.is_string());
         if expired
+            || nbf == Some(None)
             || claim("aud").is_some_and(|aud| !aud.is_null())
             || no_text("sub")
             || no_text("jti")
@@ -140,10 +157,11 @@ fn refused(text: &str) -> Verdict {
     Verdict::Refused(auth(StatusCode::FORBIDDEN, text))
 }
 
-/// A number, or a text that reads as one; whole seconds are what counts.
+/// A number, or a text that reads as one – and to Python truth is one; whole seconds are what counts.
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64().map(f64::trunc),
+        Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
         Value::String(text) => text.trim().parse::<i64>().ok().map(
             #[expect(
                 clippy::cast_precision_loss,
@@ -156,7 +174,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 fn object(part: &str) -> Option<Map<String, Value>> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+    let bytes = BASE64.decode(part).ok()?;
     match serde_json::from_slice(&bytes).ok()? {
         Value::Object(members) => Some(members),
         _ => None,

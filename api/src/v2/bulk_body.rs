@@ -4,9 +4,13 @@
 use std::fmt;
 
 use bytes::Bytes;
+use content::placeholders::{exact_number_of, keep_numbers};
 use serde::{
     Deserialize,
-    de::{Deserializer, MapAccess, SeqAccess, Visitor},
+    de::{
+        Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor,
+        value::MapAccessDeserializer,
+    },
 };
 use serde_json::{Map, Value, error::Category};
 
@@ -24,8 +28,9 @@ impl BulkBody {
     /// Reads it. What does not fit is said with its place.
     pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        let body = keep_numbers(body).map_err(|_| Problem::invalid_json())?;
         let parts: Parts =
-            serde_json::from_slice(body).map_err(|error| match error.classify() {
+            serde_json::from_slice(&body).map_err(|error| match error.classify() {
                 Category::Data => Problem::validation(vec![error.to_string()]),
                 Category::Syntax | Category::Eof | Category::Io => Problem::invalid_json(),
             })?;
@@ -178,6 +183,15 @@ impl<'de> Deserialize<'de> for Cell<'de> {
                 Ok(Cell(number.to_string().into()))
             }
 
+            /// A number that has no other form: every digit of it counts.
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cell<'de>, A::Error> {
+                let members = Map::deserialize(MapAccessDeserializer::new(map))?;
+                match exact_number_of(&members) {
+                    Some(number) => Ok(Cell(number.to_owned().into())),
+                    None => Err(A::Error::invalid_type(Unexpected::Map, &self)),
+                }
+            }
+
             fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Cell<'de>, E> {
                 let number = serde_json::Number::from_f64(number);
                 let number = number.ok_or_else(|| E::custom("a cell is no finite number"))?;
@@ -210,6 +224,11 @@ mod tests {
         assert_eq!(
             csv(body),
             "\"phone number\",\"na\"\"me\"\n\"7\",\"\"\n\"1.5\",\"a,\nb\"\n\n"
+        );
+        let large = r#"{"rows": [["a"], [123456789012345678901234567890, -0, 1e400]]}"#;
+        assert_eq!(
+            csv(large),
+            "\"a\"\n\"123456789012345678901234567890\",\"0\",\"inf\"\n"
         );
         assert_eq!(csv("\u{feff}{\"csv\": \"a,b\\n1,2\"}"), "a,b\n1,2");
     }

@@ -1,11 +1,8 @@
 use app::jobs::{self, CancelError};
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 
-use super::{get_job::job_id, show_job::Job};
+use super::{IdInPath, get_job::job_id, show_job::Job};
 use crate::{Api, answer, callers::ServiceKey, problem, problem::Problem};
 
 /// `DELETE /v2/jobs/<id>`: cancels a job that waits for its time, is paused or has stopped with an error. Any other is at
@@ -14,7 +11,7 @@ use crate::{Api, answer, callers::ServiceKey, problem, problem::Problem};
 pub(crate) async fn cancel_job(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (service, id) = (caller.tenant.service.id, job_id(&id)?);

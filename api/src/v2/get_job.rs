@@ -1,18 +1,15 @@
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::JobId;
 use http::{HeaderMap, StatusCode};
 
-use super::show_job::Job;
+use super::{IdInPath, show_job::Job};
 use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
 /// `GET /v2/jobs/<id>`: any of the service's, whatever key or person made it, with what has become of its rows.
 pub(crate) async fn get_job(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = app::jobs::find(&api.app, caller.tenant.service.id, job_id(&id)?)

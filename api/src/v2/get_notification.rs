@@ -1,17 +1,14 @@
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 
-use super::show::Notification;
+use super::{IdInPath, show::Notification};
 use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
 /// `GET /v2/notifications/<id>` (public-api §14): any of the service's, whatever key, job or person sent it.
 pub(crate) async fn get_notification(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = id

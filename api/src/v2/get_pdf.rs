@@ -1,6 +1,6 @@
 use app::{letters, notifications::Shown};
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
@@ -8,6 +8,7 @@ use domain::{Channel, NotificationStatus};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tracing::error;
 
+use super::IdInPath;
 use crate::{
     Api,
     callers::ServiceKey,
@@ -18,7 +19,7 @@ use crate::{
 pub(crate) async fn get_pdf(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = id

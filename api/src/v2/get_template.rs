@@ -7,6 +7,7 @@ use domain::TemplateId;
 use http::{StatusCode, request::Parts};
 use serde_json::{Map, Value, json};
 
+use super::IdInPath;
 use crate::{
     Api, answer,
     callers::ServiceKey,
@@ -17,7 +18,7 @@ use crate::{
 pub(crate) async fn get_template(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
 ) -> Result<Response, Problem> {
     answer_with(&api, &caller, &id, None).await
 }

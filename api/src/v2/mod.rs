@@ -7,6 +7,8 @@ mod get_job;
 mod get_notification;
 mod get_pdf;
 mod get_template;
+mod https_urls;
+mod iso_times;
 mod list_jobs;
 mod list_notifications;
 mod list_received_texts;
@@ -35,9 +37,13 @@ pub(crate) mod bodies {
     };
 }
 
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
 use serde::Serialize;
 
-use crate::problem::Problem;
+use crate::{Api, problem::Problem};
 
 pub(crate) use cancel_job::cancel_job;
 pub(crate) use get_job::get_job;
@@ -55,6 +61,20 @@ pub(crate) use send_bulk::send_bulk;
 pub(crate) use send_email::send_email;
 pub(crate) use send_letter::send_letter;
 pub(crate) use send_sms::send_sms;
+
+/// The id in a path, as it came. One whose percent signs make no text is told that it is none, like any other.
+pub(crate) struct IdInPath(pub(crate) String);
+
+impl FromRequestParts<Api> for IdInPath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        let id = Path::<String>::from_request_parts(parts, api).await;
+        Ok(Self(
+            id.map_or_else(|_| String::from("\u{fffd}"), |Path(id)| id),
+        ))
+    }
+}
 
 /// What is said of an id in a path that is none.
 pub(crate) fn not_an_id(name: &str) -> Problem {

@@ -1,15 +1,15 @@
 use app::template_previews::{self, Preview, PreviewError};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{body::Body, extract::State, response::Response};
+use content::placeholders::exact_number_of;
 use domain::{Channel, Postage, TemplateId};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::schema::{Members, Schema, Shape};
+use super::{
+    IdInPath,
+    schema::{Members, Schema, Shape},
+};
 use crate::{
     Api, answer,
     callers::ServiceKey,
@@ -38,7 +38,7 @@ struct Shown {
 pub(crate) async fn preview_template(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
-    Path(id): Path<String>,
+    IdInPath(id): IdInPath,
     body: Body,
 ) -> Result<Response, Problem> {
     let asked = with_id_of_path(read(body).await?, id);
@@ -63,8 +63,9 @@ async fn read(body: Body) -> Result<Value, Problem> {
 
 /// The path's id takes the place of any other, and other keys are ignored.
 fn with_id_of_path(body: Value, id: String) -> Value {
-    let Value::Object(mut members) = body else {
-        return body;
+    let mut members = match body {
+        Value::Object(members) if exact_number_of(&members).is_none() => members,
+        other => return other,
     };
     let mut asked = Map::from_iter([("id".to_owned(), Value::String(id))]);
     if let Some(personalisation) = members.remove("personalisation") {

@@ -93,7 +93,7 @@ fn order(members: &mut Members) -> EmailOrder {
         reference: members.text("reference"),
         email_reply_to_id: members.id("email_reply_to_id"),
         one_click_unsubscribe_url: members.text("one_click_unsubscribe_url"),
-        sanitise_content_for: members.texts("sanitise_content_for"),
+        sanitise_content_for: members.items("sanitise_content_for"),
     }
 }
 

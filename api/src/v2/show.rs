@@ -1,12 +1,15 @@
 //! A message as GET shows it (public-api §14).
 
+use std::collections::BTreeMap;
+
 use app::{
     App,
     notifications::{Cost, Shown},
 };
+use content::placeholders::exact_number;
 use domain::{Channel, NotificationId, Postage, TemplateId, Timestamp};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json, value::RawValue};
 
 /// Every key, always; in alphabetical order, as they are written.
 #[derive(Debug, Serialize)]
@@ -23,16 +26,16 @@ pub(super) struct Notification {
     estimated_delivery: Option<Timestamp>,
     id: NotificationId,
     is_cost_data_ready: bool,
-    line_1: Value,
-    line_2: Value,
-    line_3: Value,
-    line_4: Value,
-    line_5: Value,
-    line_6: Value,
+    line_1: AsSent,
+    line_2: AsSent,
+    line_3: AsSent,
+    line_4: AsSent,
+    line_5: AsSent,
+    line_6: AsSent,
     one_click_unsubscribe_url: Option<String>,
     phone_number: Option<String>,
     postage: Option<Postage>,
-    postcode: Value,
+    postcode: AsSent,
     reference: Option<String>,
     scheduled_for: (),
     sent_at: Option<Timestamp>,
@@ -50,6 +53,42 @@ struct Template {
     version: u32,
 }
 
+/// A value as it was sent, whatever it is: numbers with all their digits, members in alphabetical order.
+#[derive(Debug)]
+struct AsSent(Value);
+
+impl Serialize for AsSent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written(&self.0).serialize(serializer)
+    }
+}
+
+struct Written<'a>(&'a Value);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(number) = exact_number(self.0) {
+            return match RawValue::from_string(number.to_owned()) {
+                Ok(digits) => digits.serialize(serializer),
+                // JSON has no infinity.
+                Err(_) => number.serialize(serializer),
+            };
+        }
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Written)),
+            Value::Object(members) => {
+                let sorted: BTreeMap<_, _> = members.iter().collect();
+                serializer.collect_map(
+                    sorted
+                        .into_iter()
+                        .map(|(name, value)| (name, Written(value))),
+                )
+            }
+            other => other.serialize(serializer),
+        }
+    }
+}
+
 impl Notification {
     pub(super) fn new(app: &App, shown: &Shown, root: &str) -> Self {
         let notification = &shown.notification;
@@ -59,7 +98,7 @@ impl Notification {
         // As they were sent, of whatever type.
         let line = |name: &str| {
             let value = values.as_ref().and_then(|values| values.get(name));
-            value.cloned().unwrap_or_default()
+            AsSent(value.cloned().unwrap_or_default())
         };
         let (id, version) = (notification.template_id, notification.template_version);
         let (is_cost_data_ready, cost_in_pounds, cost_details) = cost(shown.cost());
@@ -136,5 +175,29 @@ fn cost(cost: Cost) -> (bool, Option<f64>, Value) {
             Some(cost.pounds()),
             json!({"billable_sheets_of_paper": sheets, "postage": postage}),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use content::placeholders::keep_numbers;
+
+    use super::*;
+
+    #[test]
+    fn what_was_sent_comes_back_with_every_digit_and_in_order() {
+        for (sent, written) in [
+            (r#""10 Downing Street""#, r#""10 Downing Street""#),
+            ("7", "7"),
+            ("100000000000000000000", "100000000000000000000"),
+            (
+                r#"{"b":[-100000000000000000000],"a":1.0}"#,
+                r#"{"a":1.0,"b":[-100000000000000000000]}"#,
+            ),
+            ("1e400", r#""inf""#),
+        ] {
+            let value = serde_json::from_slice(&keep_numbers(sent.as_bytes()).unwrap()).unwrap();
+            assert_eq!(serde_json::to_string(&AsSent(value)).unwrap(), written);
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! A [`Text`] is parsed once and filled many times. What fills it are [`Values`], found by name without regard to
 //! case, spaces, `_` and `-`; how they are put in is a [`Field`].
 
+mod exact_number;
 mod field;
 mod names;
 mod placeholder;
@@ -14,6 +15,7 @@ mod values;
 
 use std::borrow::Cow;
 
+pub use exact_number::{TooManyDigits, exact_number, exact_number_of, keep_numbers};
 pub use field::{Field, Html, Lists, Missing, Target};
 pub use names::{NameSet, name_key};
 pub use placeholder::Placeholder;

@@ -3,9 +3,10 @@
 
 use std::fmt::Write;
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 use unicode_general_category::GeneralCategory;
 
+use super::exact_number_of;
 use crate::unicode_15_1::general_category;
 
 /// A value as Python shows it: texts quoted and escaped, `None`, `True`, fractions always with point or exponent,
@@ -31,17 +32,23 @@ fn write_value(out: &mut String, value: &Value) {
             }
             out.push(']');
         }
-        Value::Object(members) => {
-            out.push('{');
-            for (place, (name, member)) in members.iter().enumerate() {
-                separate(out, place);
-                write_text(out, name);
-                out.push_str(": ");
-                write_value(out, member);
-            }
-            out.push('}');
-        }
+        Value::Object(members) => write_object(out, members),
     }
+}
+
+fn write_object(out: &mut String, members: &Map<String, Value>) {
+    if let Some(number) = exact_number_of(members) {
+        out.push_str(number);
+        return;
+    }
+    out.push('{');
+    for (place, (name, member)) in members.iter().enumerate() {
+        separate(out, place);
+        write_text(out, name);
+        out.push_str(": ");
+        write_value(out, member);
+    }
+    out.push('}');
 }
 
 fn separate(out: &mut String, place: usize) {

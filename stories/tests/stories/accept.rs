@@ -97,6 +97,39 @@ async fn an_accepted_email_is_answered_kept_and_shown() {
 }
 
 #[tokio::test]
+async fn what_is_to_be_sanitised_is_named_by_text_and_is_text() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let send = async |names: Value, name: Value| {
+        let body = json!({
+            "email_address": "ada@example.com", "template_id": council.email, "sanitise_content_for": names,
+            "personalisation": {"name": name, "day": "Friday"},
+        });
+        let path = "/v2/notifications/email";
+        world.post(&council.normal, path, &body).await
+    };
+    let taken = send(json!([null, "day", null]), json!("x")).await;
+    assert_eq!(taken.status, 201, "{}", taken.json);
+    for (names, name, message) in [
+        (
+            json!(["day", 5]),
+            json!("x"),
+            "sanitise_content_for must have nothing but text and null in it",
+        ),
+        (
+            json!(["name"]),
+            json!(5),
+            "sanitise_content_for names a value that is not text",
+        ),
+    ] {
+        let refused = send(names, name).await;
+        assert_eq!((refused.status.as_u16(), refused.message()), (400, message));
+        assert_eq!(refused.json["errors"][0]["error"], "ValidationError");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn another_service_does_not_find_a_message() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);

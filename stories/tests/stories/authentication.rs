@@ -46,6 +46,11 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
         (Some("Bearer not-a-token".into()), 403, GENERAL),
         (Some(unsigned(&hs256, &json!([]))), 403, GENERAL),
         (
+            Some(unsigned(&json!({"alg": "HS256", "kid": 5}), &json!({}))),
+            403,
+            GENERAL,
+        ),
+        (
             Some(unsigned(&hs256, &json!({}))),
             403,
             "Invalid token: iss field not provided",
@@ -114,6 +119,16 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
             CLOCK,
         ),
         (
+            Some(signed(json!({"iss": service, "iat": now, "nbf": "x"}))),
+            403,
+            GENERAL,
+        ),
+        (
+            Some(signed(json!({"iss": service, "iat": true}))),
+            403,
+            CLOCK,
+        ),
+        (
             Some(signed(json!({"iss": service, "iat": now, "exp": now - 60}))),
             403,
             GENERAL,
@@ -155,6 +170,50 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
             )
             .await;
         assert_eq!(answer.status, 200, "{claims}: {}", answer.json);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn thirty_seconds_are_whole_ones_and_end_when_the_second_does() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let at_noon = domain::Clock::now(&*world.clock).unix_seconds();
+    // Late in its second: clients sign with whole ones.
+    world.clock.advance(std::time::Duration::from_millis(900));
+    let claims = |more: Value| {
+        let mut claims = json!({"iss": council.id, "iat": at_noon});
+        let more = more.as_object().unwrap().clone();
+        claims.as_object_mut().unwrap().extend(more);
+        claims
+    };
+    for (claims, status) in [
+        (claims(json!({"iat": at_noon - 31})), 403),
+        (claims(json!({"iat": at_noon - 30})), 200),
+        (claims(json!({"iat": at_noon + 30})), 200),
+        (claims(json!({"iat": at_noon + 31})), 403),
+        (claims(json!({"nbf": at_noon + 30})), 200),
+        (claims(json!({"nbf": at_noon + 31})), 403),
+        (claims(json!({"exp": at_noon - 30})), 200),
+        (claims(json!({"exp": at_noon - 31})), 403),
+        (claims(json!({"nbf": true})), 200),
+    ] {
+        let token = world.signed(&claims, &council.normal.secret);
+        let answer = world.ask("GET", "/v2/templates", Some(&token), "").await;
+        assert_eq!(answer.status, status, "{claims}: {}", answer.json);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_may_be_padded() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    for (pad, status) in [("=", 200), ("==", 403)] {
+        let padded = format!("{token}{pad}");
+        let answer = world.ask("GET", "/v2/templates", Some(&padded), "").await;
+        assert_eq!(answer.status, status, "{}", answer.json);
     }
     world.end().await;
 }

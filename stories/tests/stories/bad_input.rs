@@ -340,6 +340,105 @@ async fn a_nul_is_dropped_wherever_it_stands() {
 }
 
 #[tokio::test]
+async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let send = async |name: &str| {
+        let body = format!(
+            r#"{{"phone_number": "07700900123", "template_id": "{}",
+                "personalisation": {{"name": {name}, "day": "Friday"}}}}"#,
+            council.sms
+        );
+        world.ask("POST", SMS, Some(&token), body).await
+    };
+    let longest = "7".repeat(800);
+    for (number, written) in [
+        ("100000000000000000000", "100000000000000000000"),
+        ("-9223372036854775809", "-9223372036854775809"),
+        (&longest, &longest),
+        (
+            "[-1, {\"n\": 18446744073709551616}]",
+            "-1 and {'n': 18446744073709551616}",
+        ),
+        ("1e20", "1e+20"),
+        ("1e16", "1e+16"),
+        ("1e-7", "1e-07"),
+        ("1.0", "1.0"),
+        ("-0", "0"),
+        ("-0.0", "-0.0"),
+        ("0.9654801388982029", "0.9654801388982029"),
+        ("350332E+25", "3.50332e+30"),
+        ("1e400", "inf"),
+    ] {
+        let answer = send(number).await;
+        assert_eq!(answer.status, 201, "{number}: {}", answer.json);
+        let body = format!("{written}, your bin day is Friday");
+        assert_eq!(answer.json["content"]["body"], body);
+        let id = answer.json["id"].as_str().unwrap();
+        let path = format!("/v2/notifications/{id}");
+        let shown = world.get(&council.normal, &path).await;
+        assert_eq!(shown.json["body"], body, "as it was kept");
+    }
+    let too_long = send(&"7".repeat(4301)).await;
+    assert_eq!(
+        (too_long.status.as_u16(), too_long.message()),
+        (400, INVALID_JSON)
+    );
+    for (body, message) in [
+        (
+            "100000000000000000000".to_owned(),
+            "100000000000000000000 is not of type object",
+        ),
+        (
+            format!(
+                r#"{{"phone_number": "07700900123", "template_id": "{}", "personalisation": -1e400}}"#,
+                council.sms
+            ),
+            "personalisation -inf is not of type object",
+        ),
+    ] {
+        let answer = world.ask("POST", SMS, Some(&token), body).await;
+        assert_eq!(answer.message(), message);
+    }
+    let path = format!("/v2/template/{}/preview", council.sms);
+    let preview = world
+        .ask("POST", &path, Some(&token), "18446744073709551616")
+        .await;
+    assert_eq!(
+        preview.message(),
+        "18446744073709551616 is not of type object"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_id_whose_percent_signs_make_no_text_is_no_id() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    for (path, name) in [
+        ("/v2/notifications/%ff", "notification_id"),
+        ("/v2/notifications/%E2%82/pdf", "notification_id"),
+        ("/v2/template/%ff", "id"),
+        ("/v2/jobs/%ff", "job_id"),
+    ] {
+        let answer = world.get(&council.normal, path).await;
+        let message = format!("{name} is not a valid UUID");
+        assert_eq!(
+            (answer.status.as_u16(), answer.message()),
+            (400, message.as_str()),
+            "{path}"
+        );
+        let stranger = world.ask("GET", path, None, "").await;
+        assert_eq!(stranger.status, 401, "{path}");
+    }
+    let preview = "/v2/template/%ff/preview";
+    let answer = world.post(&council.normal, preview, &json!({})).await;
+    assert_eq!(answer.message(), "id is not a valid UUID");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn of_equal_keys_the_last_counts() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;

@@ -75,6 +75,36 @@ async fn post_pdf(world: &World, key: &Key, reference: &str) -> Answer {
     post(world, key, &body).await
 }
 
+#[tokio::test]
+async fn a_line_that_is_a_number_is_shown_with_every_digit() {
+    let world = World::new().await;
+    let council = council(&world, "Riverside Council").await;
+    let template = template(&world, council.id).await;
+    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let body = format!(
+        r#"{{"template_id": "{template}", "personalisation": {{
+            "address_line_1": "Ada", "address_line_2": 123456789012345678901234567890, "postcode": "SW1A 1AA",
+            "name": 100000000000000000000, "thing": [1e20, -0]}}}}"#
+    );
+    let answer = world
+        .ask("POST", "/v2/notifications/letter", Some(&token), body)
+        .await;
+    let id = id_of(&answer);
+    assert_eq!(
+        answer.json["content"],
+        json!({"body": "Dear 100000000000000000000", "subject": "About 1e+20 and 0"})
+    );
+    let path = format!("/v2/notifications/{id}");
+    let shown = world.get(&council.normal, &path).await;
+    assert_eq!(shown.json["body"], "Dear 100000000000000000000");
+    assert_eq!(
+        shown.json["line_2"],
+        serde_json::from_str::<Value>("123456789012345678901234567890").unwrap(),
+        "a number stays one"
+    );
+    world.end().await;
+}
+
 fn id_of(answer: &Answer) -> NotificationId {
     assert_eq!(answer.status, 201, "{}", answer.json);
     answer.json["id"].as_str().unwrap().parse().unwrap()

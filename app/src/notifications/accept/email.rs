@@ -34,8 +34,8 @@ pub struct EmailOrder {
     pub email_reply_to_id: Option<(ReplyToId, String)>,
     /// Where one click unsubscribes.
     pub one_click_unsubscribe_url: Option<String>,
-    /// The names of the values that are the public's own words (public-api §8.2).
-    pub sanitise_content_for: Vec<String>,
+    /// The names of the values that are the public's own words, as they were given (public-api §8.2).
+    pub sanitise_content_for: Vec<Value>,
 }
 
 /// An e-mail that was accepted.
@@ -145,7 +145,11 @@ fn sanitise(order: &mut EmailOrder) -> Result<Vec<Sanitised>, AcceptError> {
     }
     let mut names = NameSet::new();
     for name in &order.sanitise_content_for {
-        names.insert(name);
+        match name {
+            Value::String(name) => names.insert(name),
+            Value::Null => {}
+            _ => return Err(AcceptError::NoNameToSanitise),
+        }
     }
     sanitise_content_for(&mut order.personalisation, &names)
         .map_err(|_| AcceptError::NothingToSanitise)

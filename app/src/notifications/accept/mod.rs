@@ -43,6 +43,9 @@ pub enum AcceptError {
     /// The service may not use this channel.
     #[error("the service may not send this type of message")]
     ChannelNotAllowed(Channel),
+    /// What is given as the name of a value to be sanitised is no text.
+    #[error("the name of a value to be sanitised is not text")]
+    NoNameToSanitise,
     /// A value that is to be sanitised is no text.
     #[error("a value to be sanitised is not text")]
     NothingToSanitise,
