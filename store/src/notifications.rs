@@ -392,21 +392,7 @@ pub async fn list_waiting(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT {COLUMNS} FROM notifications WHERE id IN ({}) AND status = 'created'",
-        parameters(1, ids.len())
-    );
-    let rows = session
-        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
-        .await?;
-    let mut found: BTreeMap<NotificationId, Notification> = rows
-        .iter()
-        .map(|row| notification(row).map(|one| (one.id, one)))
-        .collect::<Result<_, _>>()?;
-    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    list_those(session, ids, "AND status = 'created'").await
 }
 
 /// Those of `ids` – letters – with which there may be something to do: those that wait to be checked or handed over, and
@@ -415,12 +401,30 @@ pub async fn list_letters_waiting(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
+    let with_work = "AND (status IN ('created', 'pending-virus-check') \
+                     OR (status IN ('sending', 'delivered') AND key_type = 'test'))";
+    list_those(session, ids, with_work).await
+}
+
+/// Those of `ids` that are there, whosever they are. In the order of `ids`.
+pub async fn list_by_id(
+    session: &mut Session,
+    ids: &[NotificationId],
+) -> Result<Vec<Notification>, Error> {
+    list_those(session, ids, "").await
+}
+
+/// Those of `ids` that meet the condition, in the order of `ids`.
+async fn list_those(
+    session: &mut Session,
+    ids: &[NotificationId],
+    condition: &str,
+) -> Result<Vec<Notification>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT {COLUMNS} FROM notifications WHERE id IN ({}) AND (status IN ('created', 'pending-virus-check') \
-         OR (status IN ('sending', 'delivered') AND key_type = 'test'))",
+        "SELECT {COLUMNS} FROM notifications WHERE id IN ({}) {condition}",
         parameters(1, ids.len())
     );
     let rows = session
@@ -689,26 +693,6 @@ pub async fn list_letters(
         .await?
         .iter()
         .map(|row| Ok((row.get("service_id")?, row.get("id")?)))
-        .collect()
-}
-
-/// Those of `ids` that are there, whosever they are.
-pub async fn list_by_id(
-    session: &mut Session,
-    ids: &[NotificationId],
-) -> Result<Vec<Notification>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT {COLUMNS} FROM notifications WHERE id IN ({})",
-        parameters(1, ids.len())
-    );
-    session
-        .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
-        .await?
-        .iter()
-        .map(notification)
         .collect()
 }
 
