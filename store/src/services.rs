@@ -142,8 +142,7 @@ pub async fn lock(tx: &mut Tx, id: ServiceId) -> Result<Option<Service>, Error> 
     }
 }
 
-/// Sets how many of these a service may send a day.
-pub async fn set_limit(
+async fn set_limit(
     tx: &mut Tx,
     service: ServiceId,
     allowance: Allowance,
@@ -169,21 +168,6 @@ pub async fn set_mode(
         .execute(
             "UPDATE services SET active = $2, restricted = $3 WHERE id = $1",
             args![service, active, restricted],
-        )
-        .await?;
-    Ok(touched == 1)
-}
-
-/// Sets how recipients of files reach a service; false if there is no such service.
-pub async fn set_contact_link(
-    tx: &mut Tx,
-    id: ServiceId,
-    contact_link: Option<&str>,
-) -> Result<bool, Error> {
-    let touched = tx
-        .execute(
-            "UPDATE services SET contact_link = $2 WHERE id = $1",
-            args![id, contact_link],
         )
         .await?;
     Ok(touched == 1)
