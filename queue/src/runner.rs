@@ -310,15 +310,7 @@ impl Runner {
         if verdict == Verdict::Done {
             debug!("Celery task {name} (queue: {pool}) took {seconds:.4}");
         }
-        let outcome = match &verdict {
-            Verdict::Done => "done",
-            Verdict::Retry(_) | Verdict::RetryAt(_) => "retry",
-            Verdict::GiveUp(_) => "given up",
-        };
-        metrics::counter!("pillarbox_task_attempts_total", "kind" => taken.kind.clone(), "outcome" => outcome)
-            .increment(1);
-        metrics::histogram!("pillarbox_task_seconds", "kind" => taken.kind.clone())
-            .record(took.as_secs_f64());
+        measure(&taken.kind, &verdict, took);
         let obeyed = match verdict {
             Verdict::Done if task.ended.load(Ordering::Relaxed) => Ok(true),
             Verdict::Done => self.source.finish(taken).await,
@@ -340,8 +332,6 @@ impl Runner {
                      it with `pillarbox queue look {id}`, and once it is mended `pillarbox queue replay {id}`",
                     id = taken.id
                 );
-                metrics::counter!("pillarbox_dead_letters_total", "kind" => taken.kind.clone())
-                    .increment(1);
                 if task.ended.load(Ordering::Relaxed) {
                     Ok(true)
                 } else {
@@ -361,6 +351,22 @@ impl Runner {
             ),
         }
     }
+}
+
+fn measure(kind: &str, verdict: &Verdict, took: Duration) {
+    let outcome = match verdict {
+        Verdict::Done => "done",
+        Verdict::Retry(_) | Verdict::RetryAt(_) => "retry",
+        Verdict::GiveUp(_) => "given up",
+    };
+    let kind = kind.to_owned();
+    metrics::histogram!("pillarbox_task_seconds", "kind" => kind.clone())
+        .record(took.as_secs_f64());
+    if outcome == "given up" {
+        metrics::counter!("pillarbox_dead_letters_total", "kind" => kind.clone()).increment(1);
+    }
+    metrics::counter!("pillarbox_task_attempts_total", "kind" => kind, "outcome" => outcome)
+        .increment(1);
 }
 
 /// What the operators of the forks know a task by: its kind without its version.
