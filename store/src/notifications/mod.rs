@@ -142,6 +142,40 @@ pub struct Filter {
     pub older_than: Option<(Timestamp, NotificationId)>,
 }
 
+impl Filter {
+    /// Its conditions, each after an `AND`; what they compare with comes behind the arguments that are there.
+    fn conditions(&self, args: &mut Vec<Arg>) -> String {
+        let mut sql = String::new();
+        if !self.include_jobs {
+            sql.push_str(" AND job_id IS NULL");
+        }
+        if let Some(key_type) = self.key_type {
+            args.push(key_type.into());
+            let _ = write!(sql, " AND key_type = ${}", args.len());
+        }
+        if !self.statuses.is_empty() {
+            let statuses = parameters(args.len() + 1, self.statuses.len());
+            let _ = write!(sql, " AND status IN ({statuses})");
+            args.extend(self.statuses.iter().copied().map(Arg::from));
+        }
+        if !self.channels.is_empty() {
+            let channels = parameters(args.len() + 1, self.channels.len());
+            let _ = write!(sql, " AND notification_type IN ({channels})");
+            args.extend(self.channels.iter().copied().map(Arg::from));
+        }
+        if let Some(reference) = &self.client_reference {
+            args.push(reference.as_str().into());
+            let _ = write!(sql, " AND client_reference = ${}", args.len());
+        }
+        if let Some((created_at, id)) = self.older_than {
+            let first = args.len() + 1;
+            let _ = write!(sql, " AND (created_at, id) < (${first}, ${})", first + 1);
+            args.extend(args![created_at, id]);
+        }
+        sql
+    }
+}
+
 /// The messages of a service that pass the filter, newest first, at most `count`.
 pub async fn list(
     session: &mut Session,
@@ -149,45 +183,11 @@ pub async fn list(
     filter: &Filter,
     count: u32,
 ) -> Result<Vec<Notification>, Error> {
-    let mut sql = format!("SELECT {COLUMNS} FROM notifications WHERE service_id = $1");
-    let mut args = args![service];
-    if !filter.include_jobs {
-        sql.push_str(" AND job_id IS NULL");
-    }
-    if let Some(key_type) = filter.key_type {
-        args.push(key_type.into());
-        let _ = write!(sql, " AND key_type = ${}", args.len());
-    }
-    if !filter.statuses.is_empty() {
-        let _ = write!(
-            sql,
-            " AND status IN ({})",
-            parameters(args.len() + 1, filter.statuses.len())
-        );
-        args.extend(filter.statuses.iter().copied().map(Arg::from));
-    }
-    if !filter.channels.is_empty() {
-        let _ = write!(
-            sql,
-            " AND notification_type IN ({})",
-            parameters(args.len() + 1, filter.channels.len())
-        );
-        args.extend(filter.channels.iter().copied().map(Arg::from));
-    }
-    if let Some(reference) = &filter.client_reference {
-        args.push(reference.as_str().into());
-        let _ = write!(sql, " AND client_reference = ${}", args.len());
-    }
-    if let Some((created_at, id)) = filter.older_than {
-        let first = args.len() + 1;
-        let _ = write!(sql, " AND (created_at, id) < (${first}, ${})", first + 1);
-        args.extend(args![created_at, id]);
-    }
-    args.push(count.into());
-    let _ = write!(
-        sql,
-        " ORDER BY created_at DESC, id DESC LIMIT ${}",
-        args.len()
+    let mut args = args![service, count];
+    let conditions = filter.conditions(&mut args);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notifications WHERE service_id = $1{conditions} \
+         ORDER BY created_at DESC, id DESC LIMIT $2"
     );
     session
         .fetch_all(sql, args)
