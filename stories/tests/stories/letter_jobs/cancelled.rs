@@ -199,3 +199,16 @@ async fn what_counts_for_cancelling_a_scheduled_job_is_when_its_letters_were_mad
     assert_eq!(world.letter.taken(), []);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_job_of_texts_is_not_cancelled_as_one_of_letters() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let file = "phone number,name,day\n07700900001,Ada,Friday\n";
+    let texts = world.job(council.id, council.sms, file).await;
+    let refused = cancel(&world, &council, &texts).await;
+    let why = "Only letter jobs can be cancelled through this endpoint. This is not a letter job.";
+    assert_eq!((refused.status.as_u16(), refused.message()), (400, why));
+    world.run_tasks().await;
+    world.end().await;
+}
