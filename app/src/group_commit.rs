@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{
-    Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp,
+    Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp, UtcDay,
 };
 use queue::{Enqueue as _, NewTask, Signals, caught};
 use store::{
@@ -396,6 +396,28 @@ struct Outlay {
     counters: BTreeMap<(ServiceId, Allowance), i64>,
 }
 
+impl Outlay {
+    /// Gives back what messages were granted of a counter that another counter refused.
+    async fn give_back_of_refused(
+        &mut self,
+        tx: &mut Tx,
+        (service, allowance, day): (ServiceId, Allowance, UtcDay),
+        served: &[usize],
+    ) -> Result<(), store::Error> {
+        let refused = served
+            .iter()
+            .filter(|index| self.refusals.contains_key(index));
+        let unused = i64::try_from(refused.count()).expect("a commit is far smaller");
+        if unused > 0 {
+            store::counters::give_back(tx, service, allowance, day, unused).await?;
+            self.counters
+                .entry((service, allowance))
+                .and_modify(|spent| *spent -= unused);
+        }
+        Ok(())
+    }
+}
+
 impl Spending {
     fn of(parcels: &[Parcel]) -> Self {
         let mut wanted: BTreeMap<_, Vec<usize>> = BTreeMap::new();
@@ -452,18 +474,9 @@ impl Spending {
             granted_to.push((*service, *allowance, served.to_vec()));
         }
         for (service, allowance, served) in granted_to {
-            let unused = served
-                .iter()
-                .filter(|index| outlay.refusals.contains_key(index))
-                .count();
-            if unused > 0 {
-                let unused = i64::try_from(unused).expect("a commit is far smaller");
-                store::counters::give_back(tx, service, allowance, day, unused).await?;
-                outlay
-                    .counters
-                    .entry((service, allowance))
-                    .and_modify(|spent| *spent -= unused);
-            }
+            outlay
+                .give_back_of_refused(tx, (service, allowance, day), &served)
+                .await?;
         }
         Ok(outlay)
     }

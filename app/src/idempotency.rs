@@ -29,7 +29,7 @@ use tracing::{error, info};
 use crate::{App, Caller};
 
 /// For how long a key is remembered.
-pub const REMEMBERED_FOR: Duration = Duration::from_hours(24);
+const REMEMBERED_FOR: Duration = Duration::from_hours(24);
 /// How many forgotten keys are removed at once.
 const REMOVED_AT_ONCE: u32 = 1000;
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Allowance, Channel, KeyType, ServiceId, Timestamp, UtcDay};
+use domain::{Allowance, KeyType, ServiceId, Timestamp, UtcDay};
 
 use crate::{App, Caller};
 
@@ -39,12 +39,6 @@ pub enum DoorError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
-}
-
-/// Lets a request to send through, or not.
-pub async fn pass(app: &App, caller: &Caller, channel: Channel) -> Result<(), DoorError> {
-    check_rate(app, caller)?;
-    check_day(app, caller, channel.into()).await
 }
 
 /// Refuses if requests come too fast.

@@ -55,7 +55,7 @@ pub async fn receive(app: &App, text: NewText) -> Result<Received, Arc<store::Er
     };
     let mut tx = app.write().await?;
     let is_new = store::inbound_sms::insert(&mut tx, app.store.vault(), &kept).await?;
-    // Telling the service is enqueued here, in this transaction, once services have callbacks (roadmap, part 5).
+    // Telling the service is enqueued here, in this transaction, once services are told of texts.
     tx.commit().await?;
     let (id, provider) = (kept.id, text.provider.title());
     if is_new {

@@ -139,7 +139,7 @@ pub fn this_minute(now: Timestamp) -> Timestamp {
 }
 
 /// Makes the days that messages will fall into, on a database that keeps days apart.
-pub async fn prepare_partitions(app: &App) -> Verdict {
+pub(crate) async fn prepare_partitions(app: &App) -> Verdict {
     match make_days(app).await {
         Ok(()) => Verdict::Done,
         Err(fault) => {

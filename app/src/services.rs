@@ -104,22 +104,36 @@ pub(crate) async fn create_in(
     store::services::insert(tx, &service)
         .await
         .map_err(AdminError::if_taken(|| name_exists(&service.name)))?;
+    let sms_sender = new.sms_sender.unwrap_or_else(|| sender_of(&service.name));
+    give_defaults(app, tx, &service, sms_sender, new.reply_to).await?;
+    Ok(service)
+}
+
+/// Gives a new service its default sender of texts and, if it has one, its default reply-to address.
+async fn give_defaults(
+    app: &App,
+    tx: &mut Tx,
+    service: &Service,
+    sms_sender: String,
+    reply_to: Option<String>,
+) -> Result<(), AdminError> {
+    let now = service.created_at;
     let sender = SmsSender {
         id: SmsSenderId::mint(now, app.entropy()),
-        sms_sender: new.sms_sender.unwrap_or_else(|| sender_of(&service.name)),
+        sms_sender,
         is_default: true,
         inbound_number_id: None,
     };
-    store::senders::insert_sms_sender(tx, id, &sender, now).await?;
-    if let Some(email_address) = new.reply_to {
+    store::senders::insert_sms_sender(tx, service.id, &sender, now).await?;
+    if let Some(email_address) = reply_to {
         let reply_to = ReplyTo {
             id: ReplyToId::mint(now, app.entropy()),
             email_address,
             is_default: true,
         };
-        store::senders::insert_reply_to(tx, id, &reply_to, now).await?;
+        store::senders::insert_reply_to(tx, service.id, &reply_to, now).await?;
     }
-    Ok(service)
+    Ok(())
 }
 
 /// A name that fits where the sender of a text is shown: letters and digits, eleven at most.

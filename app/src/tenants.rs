@@ -45,7 +45,7 @@ impl Tenant {
     }
 
     /// The sender of texts for which none is named.
-    pub fn default_sms_sender(&self) -> Option<&SmsSender> {
+    pub(crate) fn default_sms_sender(&self) -> Option<&SmsSender> {
         self.sms_senders.iter().find(|sender| sender.is_default)
     }
 
@@ -55,19 +55,19 @@ impl Tenant {
     }
 
     /// The reply-to address of e-mails for which none is named.
-    pub fn default_reply_to(&self) -> Option<&ReplyTo> {
+    pub(crate) fn default_reply_to(&self) -> Option<&ReplyTo> {
         self.reply_tos.iter().find(|reply_to| reply_to.is_default)
     }
 
     /// What goes before its texts.
-    pub fn sms_prefix(&self) -> Option<&str> {
+    pub(crate) fn sms_prefix(&self) -> Option<&str> {
         self.service
             .prefix_sms
             .then_some(self.service.name.as_str())
     }
 
     /// Whether messages of this kind may only go to the team and the guest list.
-    pub fn is_confined(&self, key_type: KeyType) -> bool {
+    pub(crate) fn is_confined(&self, key_type: KeyType) -> bool {
         match key_type {
             KeyType::Test => false,
             KeyType::Team => true,

@@ -1,4 +1,4 @@
-//! One [`Files`] over a directory, object storage or memory. [`keys`] lists every path that we ever write.
+//! One [`Files`] over a directory or memory. [`keys`] lists every path that we ever write.
 //!
 //! What is put is durable once [`Upload::finish`] returns, and is there whole or not at all. Nothing here knows what the
 //! bytes mean; what is personal is sealed by whoever puts it.

@@ -313,15 +313,7 @@ impl Runner {
         if verdict == Verdict::Done {
             debug!("Celery task {name} (queue: {pool}) took {seconds:.4}");
         }
-        let outcome = match &verdict {
-            Verdict::Done => "done",
-            Verdict::Retry(_) | Verdict::RetryAt(_) => "retry",
-            Verdict::GiveUp(_) => "given up",
-        };
-        metrics::counter!("pillarbox_task_attempts_total", "kind" => taken.kind.clone(), "outcome" => outcome)
-            .increment(1);
-        metrics::histogram!("pillarbox_task_seconds", "kind" => taken.kind.clone())
-            .record(took.as_secs_f64());
+        measure(&taken.kind, &verdict, took);
         let obeyed = match verdict {
             Verdict::Done if task.ended.load(Ordering::Relaxed) => Ok(true),
             Verdict::Done => self.source.finish(taken).await,
@@ -343,7 +335,6 @@ impl Runner {
                      it with `pillarbox queue look {id}`, and once it is mended `pillarbox queue replay {id}`",
                     id = taken.id
                 );
-                count_dead_letter(&taken.kind);
                 if task.ended.load(Ordering::Relaxed) {
                     Ok(true)
                 } else {
@@ -363,6 +354,22 @@ impl Runner {
             ),
         }
     }
+}
+
+fn measure(kind: &str, verdict: &Verdict, took: Duration) {
+    let outcome = match verdict {
+        Verdict::Done => "done",
+        Verdict::Retry(_) | Verdict::RetryAt(_) => "retry",
+        Verdict::GiveUp(_) => "given up",
+    };
+    if matches!(verdict, Verdict::GiveUp(_)) {
+        count_dead_letter(kind);
+    }
+    let kind = kind.to_owned();
+    metrics::histogram!("pillarbox_task_seconds", "kind" => kind.clone())
+        .record(took.as_secs_f64());
+    metrics::counter!("pillarbox_task_attempts_total", "kind" => kind, "outcome" => outcome)
+        .increment(1);
 }
 
 /// What the operators of the forks know a task by: its kind without its version.

@@ -29,12 +29,6 @@ impl Room {
             in_hand: BTreeMap::new(),
         }
     }
-
-    /// How many more tasks of `service` may be taken.
-    pub fn for_service(&self, service: ServiceId) -> u32 {
-        self.each_service
-            .saturating_sub(self.in_hand.get(&service).copied().unwrap_or(0))
-    }
 }
 
 /// Where tasks come from. An adapter is defined by the conformance suite, not by this trait.

@@ -5,6 +5,7 @@ use domain::{ApiKeyId, KeyType, Private, ServiceId, Timestamp, UserId};
 use crate::{
     Error, Session, Tx, Vault,
     db::{Row, args},
+    sealed_rows,
 };
 
 /// A key of a service.
@@ -110,28 +111,8 @@ pub async fn revoke(
 
 /// Seals with the newest key of the vault those secrets of a service that an older one sealed; how many it was.
 pub async fn reseal(tx: &mut Tx, vault: &Vault, service: ServiceId) -> Result<u64, Error> {
-    let rows = tx
-        .fetch_all(
-            "SELECT id, sealed_secret FROM api_keys WHERE service_id = $1",
-            args![service],
-        )
-        .await?;
-    let mut resealed = 0;
-    for row in rows {
-        let (id, before): (ApiKeyId, Vec<u8>) = (row.get("id")?, row.get("sealed_secret")?);
-        if Vault::key_of(&before) == Some(vault.newest_key()) {
-            continue;
-        }
-        let owner = id.as_uuid();
-        let after = vault.seal(owner.as_bytes(), &vault.open(owner.as_bytes(), &before)?);
-        resealed += tx
-            .execute(
-                "UPDATE api_keys SET sealed_secret = $2 WHERE id = $1",
-                args![id, after],
-            )
-            .await?;
-    }
-    Ok(resealed)
+    let secrets = ("api_keys", "sealed_secret");
+    sealed_rows::reseal_of_service(tx, vault, secrets, service).await
 }
 
 fn key(vault: &Vault, row: &Row) -> Result<ApiKey, Error> {

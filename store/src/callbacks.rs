@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Session, Tx, Vault,
     db::{Row, args},
+    sealed_rows,
 };
 
 /// A URL at which a service wants to be told.
@@ -111,28 +112,8 @@ pub async fn find(
 
 /// Seals with the newest key of the vault those callbacks of a service that an older one sealed; how many it was.
 pub async fn reseal(tx: &mut Tx, vault: &Vault, service: ServiceId) -> Result<u64, Error> {
-    let rows = tx
-        .fetch_all(
-            "SELECT id, sealed FROM service_callbacks WHERE service_id = $1",
-            args![service],
-        )
-        .await?;
-    let mut resealed = 0;
-    for row in rows {
-        let (id, before): (CallbackId, Vec<u8>) = (row.get("id")?, row.get("sealed")?);
-        if Vault::key_of(&before) == Some(vault.newest_key()) {
-            continue;
-        }
-        let owner = id.as_uuid();
-        let after = vault.seal(owner.as_bytes(), &vault.open(owner.as_bytes(), &before)?);
-        resealed += tx
-            .execute(
-                "UPDATE service_callbacks SET sealed = $2 WHERE id = $1 AND sealed = $3",
-                args![id, after, before],
-            )
-            .await?;
-    }
-    Ok(resealed)
+    let secrets = ("service_callbacks", "sealed");
+    sealed_rows::reseal_of_service(tx, vault, secrets, service).await
 }
 
 fn seal(vault: &Vault, callback: &Callback) -> Vec<u8> {

@@ -1,8 +1,12 @@
 //! Sealing rows anew with the newest key, for tables whose sealed value belongs to the id of its row.
 
+use domain::ServiceId;
 use uuid::Uuid;
 
-use crate::{Error, Tx, Vault, db::args};
+use crate::{
+    Error, Tx, Vault,
+    db::{Row, args},
+};
 
 /// Seals anew up to `count` rows of `table` after `after`, those sealed with an older key; how many it was, and the
 /// last row that was looked at, if there was one.
@@ -19,20 +23,45 @@ pub(crate) async fn reseal(
             args![after, count],
         )
         .await?;
-    let (mut done, mut last) = (0, None);
+    let last = rows.last().map(|row| row.get("id")).transpose()?;
+    Ok((seal_anew(tx, vault, (table, "sealed"), &rows).await?, last))
+}
+
+/// Seals anew those rows of a service that were sealed with an older key; how many it was. For what a service has few of.
+pub(crate) async fn reseal_of_service(
+    tx: &mut Tx,
+    vault: &Vault,
+    (table, column): (&'static str, &'static str),
+    service: ServiceId,
+) -> Result<u64, Error> {
+    let rows = tx
+        .fetch_all(
+            format!("SELECT id, {column} FROM {table} WHERE service_id = $1"),
+            args![service],
+        )
+        .await?;
+    seal_anew(tx, vault, (table, column), &rows).await
+}
+
+async fn seal_anew(
+    tx: &mut Tx,
+    vault: &Vault,
+    (table, column): (&'static str, &'static str),
+    rows: &[Row],
+) -> Result<u64, Error> {
+    let mut done = 0;
     for row in rows {
-        let (id, before): (Uuid, Vec<u8>) = (row.get("id")?, row.get("sealed")?);
-        last = Some(id);
+        let (id, before): (Uuid, Vec<u8>) = (row.get("id")?, row.get(column)?);
         if Vault::key_of(&before) == Some(vault.newest_key()) {
             continue;
         }
         let sealed = vault.seal(id.as_bytes(), &vault.open(id.as_bytes(), &before)?);
         done += tx
             .execute(
-                format!("UPDATE {table} SET sealed = $3 WHERE id = $1 AND sealed = $2"),
+                format!("UPDATE {table} SET {column} = $3 WHERE id = $1 AND {column} = $2"),
                 args![id, before, sealed],
             )
             .await?;
     }
-    Ok((done, last))
+    Ok(done)
 }

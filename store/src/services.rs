@@ -59,30 +59,16 @@ const COLUMNS: &str = "id, name, active, restricted, email_sender_local_part, pr
 
 /// Keeps a new service with its permissions and limits; `Exists` if another has its name.
 pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
+    let mut args = columns(service);
+    args.push(service.created_at.into());
     tx.execute(
         format!(
             "INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         ),
-        args![
-            service.id,
-            &*service.name,
-            service.active,
-            service.restricted,
-            &*service.email_sender_local_part,
-            service.prefix_sms,
-            service.contact_link.as_deref(),
-            service.rate_limit,
-            service.organisation_id,
-            service.count_as_live,
-            service.created_at,
-        ],
+        args,
     )
     .await?;
-    set_permissions(tx, service.id, &service.permissions).await?;
-    for (allowance, limit) in &service.limits {
-        set_limit(tx, service.id, *allowance, *limit).await?;
-    }
-    Ok(())
+    set_permissions_and_limits(tx, service).await
 }
 
 /// Writes a service anew with its permissions and limits; `Exists` if another has its name.
@@ -90,20 +76,29 @@ pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     tx.execute(
         "UPDATE services SET name = $2, active = $3, restricted = $4, email_sender_local_part = $5, prefix_sms = $6, \
          contact_link = $7, rate_limit = $8, organisation_id = $9, count_as_live = $10 WHERE id = $1",
-        args![
-            service.id,
-            &*service.name,
-            service.active,
-            service.restricted,
-            &*service.email_sender_local_part,
-            service.prefix_sms,
-            service.contact_link.as_deref(),
-            service.rate_limit,
-            service.organisation_id,
-            service.count_as_live,
-        ],
+        columns(service),
     )
     .await?;
+    set_permissions_and_limits(tx, service).await
+}
+
+/// What may change of a service's row, after its id, in the order of `COLUMNS`.
+fn columns(service: &Service) -> Vec<Arg> {
+    args![
+        service.id,
+        &*service.name,
+        service.active,
+        service.restricted,
+        &*service.email_sender_local_part,
+        service.prefix_sms,
+        service.contact_link.as_deref(),
+        service.rate_limit,
+        service.organisation_id,
+        service.count_as_live,
+    ]
+}
+
+async fn set_permissions_and_limits(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     set_permissions(tx, service.id, &service.permissions).await?;
     for (allowance, limit) in &service.limits {
         set_limit(tx, service.id, *allowance, *limit).await?;
@@ -147,8 +142,7 @@ pub async fn lock(tx: &mut Tx, id: ServiceId) -> Result<Option<Service>, Error> 
     }
 }
 
-/// Sets how many of these a service may send a day.
-pub async fn set_limit(
+async fn set_limit(
     tx: &mut Tx,
     service: ServiceId,
     allowance: Allowance,
@@ -174,21 +168,6 @@ pub async fn set_mode(
         .execute(
             "UPDATE services SET active = $2, restricted = $3 WHERE id = $1",
             args![service, active, restricted],
-        )
-        .await?;
-    Ok(touched == 1)
-}
-
-/// Sets how recipients of files reach a service; false if there is no such service.
-pub async fn set_contact_link(
-    tx: &mut Tx,
-    id: ServiceId,
-    contact_link: Option<&str>,
-) -> Result<bool, Error> {
-    let touched = tx
-        .execute(
-            "UPDATE services SET contact_link = $2 WHERE id = $1",
-            args![id, contact_link],
         )
         .await?;
     Ok(touched == 1)

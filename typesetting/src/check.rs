@@ -1,5 +1,5 @@
 //! Looks at a PDF that a service gave us: whether it can be read, how many pages it has, whether they are A4
-//! (letters, section 5.3; what stands where on the pages comes with part 6 of the roadmap).
+//! (letters, section 5.3). What stands where on the pages is not looked at yet.
 
 use std::{collections::BTreeSet, panic::catch_unwind};
 

@@ -31,4 +31,4 @@ pub(crate) use tries::Tries;
 /// For how many weeks a file is kept when its sender does not say (public-api §9.1).
 pub const STANDARD_WEEKS: u32 = 26;
 /// The most that a sender may ask for.
-pub const MAX_WEEKS: u32 = 78;
+pub(crate) const MAX_WEEKS: u32 = 78;

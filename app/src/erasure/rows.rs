@@ -31,9 +31,9 @@ pub(super) async fn count(
     recipient: &Recipient,
 ) -> Result<u64, OpenError> {
     let mut found = 0;
-    walk(app, file, async |row, layout| {
-        found +=
-            u64::from(row.is_some_and(|(index, record)| is_of(layout, index, record, recipient)));
+    walk(app, file, async |index, record, layout| {
+        let is_theirs = index.is_some_and(|index| is_of(layout, index, record, recipient));
+        found += u64::from(is_theirs);
         Ok(())
     })
     .await?;
@@ -86,33 +86,25 @@ async fn write_all(
     sealer: &mut Sealer,
 ) -> Result<(), OpenError> {
     let mut line = String::new();
-    let mut reader = Reader::open(app, file).await?;
-    let mut index = None;
-    while reader.fill().await? {
-        while let Some(record) = reader
-            .records
-            .next_record()
-            .map_err(|_| OpenError::Damaged)?
-        {
-            line.clear();
-            match index {
-                Some(number) if is_of(&reader.layout, number, record, recipient) => {
-                    put_erased(&mut line, record, recipient);
-                }
-                _ => put(&mut line, record.fields()),
+    walk(app, file, async |index, record, layout| {
+        line.clear();
+        match index {
+            Some(index) if is_of(layout, index, record, recipient) => {
+                put_erased(&mut line, record, recipient);
             }
-            index = Some(index.map_or(0, |number| number + 1));
-            sealer.write(line.as_bytes()).await?;
+            _ => put(&mut line, record.fields()),
         }
-    }
-    Ok(())
+        sealer.write(line.as_bytes()).await?;
+        Ok(())
+    })
+    .await
 }
 
-/// Calls `each` with every record: with its number if it is a row, with nothing if it is the header.
+/// Calls `each` with every record, and with its number if it is a row; the header has none.
 async fn walk(
     app: &App,
     file: &SheetFile,
-    mut each: impl AsyncFnMut(Option<(usize, &Record)>, &Layout) -> Result<(), OpenError>,
+    mut each: impl AsyncFnMut(Option<usize>, &Record, &Layout) -> Result<(), OpenError>,
 ) -> Result<(), OpenError> {
     let mut reader = Reader::open(app, file).await?;
     let mut index = None;
@@ -122,7 +114,7 @@ async fn walk(
             .next_record()
             .map_err(|_| OpenError::Damaged)?
         {
-            each(index.map(|number| (number, record)), &reader.layout).await?;
+            each(index, record, &reader.layout).await?;
             index = Some(index.map_or(0, |number| number + 1));
         }
     }

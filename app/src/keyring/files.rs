@@ -3,7 +3,7 @@
 //!
 //! Files by e-mail are not among them: each is sealed with the key in its link.
 
-use domain::NotificationId;
+use domain::{ContactListId, JobId, NotificationId, ServiceId};
 use files::Key;
 use tracing::warn;
 use uuid::Uuid;
@@ -30,25 +30,131 @@ pub struct FilesResealed {
     pub unreadable: Vec<String>,
 }
 
+/// The files that are sealed with the keys of the vault; each lies beside a row, whose id it is sealed to.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Spreadsheet,
+    ContactList,
+    Letter,
+    TemplateFile,
+}
+
 pub(super) async fn reseal(
     app: &App,
     rewriting: &Rewriting,
 ) -> Result<FilesResealed, RewritingError> {
     let mut done = FilesResealed::default();
-    reseal_spreadsheets(app, rewriting, &mut done).await?;
-    reseal_contact_lists(app, rewriting, &mut done).await?;
-    reseal_letters(app, rewriting, &mut done).await?;
-    reseal_template_files(app, rewriting, &mut done).await?;
+    done.spreadsheets = reseal_all(app, rewriting, Kind::Spreadsheet, &mut done.unreadable).await?;
+    done.contact_lists =
+        reseal_all(app, rewriting, Kind::ContactList, &mut done.unreadable).await?;
+    done.letters = reseal_all(app, rewriting, Kind::Letter, &mut done.unreadable).await?;
+    done.template_files =
+        reseal_all(app, rewriting, Kind::TemplateFile, &mut done.unreadable).await?;
     Ok(done)
+}
+
+/// Seals anew what there is of a kind; how many it was.
+async fn reseal_all(
+    app: &App,
+    rewriting: &Rewriting,
+    kind: Kind,
+    unreadable: &mut Vec<String>,
+) -> Result<u64, RewritingError> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let page = kind.list(app, after).await?;
+        let Some((_, last)) = page.last() else {
+            return Ok(done);
+        };
+        after = *last;
+        for (service, id) in page {
+            let key = kind.key(service, id);
+            if !seal_anew(app, rewriting, &key, id, unreadable).await? {
+                continue;
+            }
+            done += 1;
+            let is_gone = !kind.is_kept(app, service, id).await?;
+            if is_gone && app.files.remove(&key).await.is_err() {
+                unreadable.push(key.as_str().to_owned());
+            }
+        }
+    }
+}
+
+impl Kind {
+    /// Whose each is, in the order of ids after `after`.
+    async fn list(self, app: &App, after: Uuid) -> Result<Vec<(ServiceId, Uuid)>, store::Error> {
+        let mut session = app.read().await?;
+        Ok(match self {
+            Self::Spreadsheet => store::spreadsheets::list_kept(&mut session, None, after, AT_ONCE)
+                .await?
+                .into_iter()
+                .map(|sheet| (sheet.service_id, sheet.id.as_uuid()))
+                .collect(),
+            Self::ContactList => {
+                store::contact_lists::list_kept(&mut session, None, after, AT_ONCE)
+                    .await?
+                    .into_iter()
+                    .map(|list| (list.service_id, list.id.as_uuid()))
+                    .collect()
+            }
+            Self::Letter => {
+                let after = Some(NotificationId::from_uuid(after));
+                store::notifications::list_letters(&mut session, after, AT_ONCE)
+                    .await?
+                    .into_iter()
+                    .map(|(service, id)| (service, id.as_uuid()))
+                    .collect()
+            }
+            Self::TemplateFile => store::template_files::list_kept(&mut session, after, AT_ONCE)
+                .await?
+                .into_iter()
+                .map(|(service, id)| (service, id.as_uuid()))
+                .collect(),
+        })
+    }
+
+    fn key(self, service: ServiceId, id: Uuid) -> Key {
+        match self {
+            Self::Spreadsheet => spreadsheets::key(service, JobId::from_uuid(id)),
+            Self::ContactList => contact_lists::key(service, ContactListId::from_uuid(id)),
+            Self::Letter => Key::letter_pdf(service.as_uuid(), id),
+            Self::TemplateFile => Key::template_file(service.as_uuid(), id),
+        }
+    }
+
+    /// Whether a row still names the file. A template's file is never removed.
+    async fn is_kept(self, app: &App, service: ServiceId, id: Uuid) -> Result<bool, store::Error> {
+        let mut session = app.read().await?;
+        Ok(match self {
+            Self::Spreadsheet => {
+                let id = JobId::from_uuid(id);
+                let kept = store::spreadsheets::find(&mut session, service, id).await?;
+                let job = store::jobs::find(&mut session, service, id).await?;
+                kept.is_some() && job.is_none_or(|job| !job.archived)
+            }
+            Self::ContactList => {
+                let id = ContactListId::from_uuid(id);
+                let kept = store::contact_lists::find(&mut session, service, id).await?;
+                kept.is_some_and(|list| !list.archived)
+            }
+            Self::Letter => {
+                let id = NotificationId::from_uuid(id);
+                let kept = store::notifications::find(&mut session, service, id).await?;
+                kept.is_some()
+            }
+            Self::TemplateFile => true,
+        })
+    }
 }
 
 /// Whether the file was sealed anew. One that cannot be is named, and holds up no other.
 async fn seal_anew(
     app: &App,
     rewriting: &Rewriting,
-    done: &mut FilesResealed,
     key: &Key,
     owner: Uuid,
+    unreadable: &mut Vec<String>,
 ) -> Result<bool, RewritingError> {
     let vault = app.store.vault();
     match sealed_files::seal_anew(&app.files, vault, key, owner, rewriting).await {
@@ -59,127 +165,8 @@ async fn seal_anew(
                 error = &error as &dyn std::error::Error,
                 "the file {key} cannot be sealed anew"
             );
-            done.unreadable.push(key.as_str().to_owned());
+            unreadable.push(key.as_str().to_owned());
             Ok(false)
-        }
-    }
-}
-
-/// Removes a file whose row is gone.
-async fn take_back(app: &App, done: &mut FilesResealed, key: &Key) {
-    if app.files.remove(key).await.is_err() {
-        done.unreadable.push(key.as_str().to_owned());
-    }
-}
-
-async fn reseal_spreadsheets(
-    app: &App,
-    rewriting: &Rewriting,
-    done: &mut FilesResealed,
-) -> Result<(), RewritingError> {
-    let mut after = Uuid::nil();
-    loop {
-        let mut session = app.read().await?;
-        let page = store::spreadsheets::list_kept(&mut session, None, after, AT_ONCE).await?;
-        drop(session);
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = last.id.as_uuid();
-        for sheet in page {
-            let (service, id) = (sheet.service_id, sheet.id);
-            let key = spreadsheets::key(service, id);
-            if !seal_anew(app, rewriting, done, &key, id.as_uuid()).await? {
-                continue;
-            }
-            done.spreadsheets += 1;
-            let mut session = app.read().await?;
-            let kept = store::spreadsheets::find(&mut session, service, id).await?;
-            let job = store::jobs::find(&mut session, service, id).await?;
-            drop(session);
-            if kept.is_none() || job.is_some_and(|job| job.archived) {
-                take_back(app, done, &key).await;
-            }
-        }
-    }
-}
-
-async fn reseal_contact_lists(
-    app: &App,
-    rewriting: &Rewriting,
-    done: &mut FilesResealed,
-) -> Result<(), RewritingError> {
-    let mut after = Uuid::nil();
-    loop {
-        let mut session = app.read().await?;
-        let page = store::contact_lists::list_kept(&mut session, None, after, AT_ONCE).await?;
-        drop(session);
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = last.id.as_uuid();
-        for list in page {
-            let (service, id) = (list.service_id, list.id);
-            let key = contact_lists::key(service, id);
-            if !seal_anew(app, rewriting, done, &key, id.as_uuid()).await? {
-                continue;
-            }
-            done.contact_lists += 1;
-            let now = store::contact_lists::find(&mut app.read().await?, service, id).await?;
-            if now.is_none_or(|list| list.archived) {
-                take_back(app, done, &key).await;
-            }
-        }
-    }
-}
-
-async fn reseal_letters(
-    app: &App,
-    rewriting: &Rewriting,
-    done: &mut FilesResealed,
-) -> Result<(), RewritingError> {
-    let mut after = None::<NotificationId>;
-    loop {
-        let mut session = app.read().await?;
-        let page = store::notifications::list_letters(&mut session, after, AT_ONCE).await?;
-        drop(session);
-        let Some((_, last)) = page.last() else {
-            return Ok(());
-        };
-        after = Some(*last);
-        for (service, id) in page {
-            let key = Key::letter_pdf(service.as_uuid(), id.as_uuid());
-            if !seal_anew(app, rewriting, done, &key, id.as_uuid()).await? {
-                continue;
-            }
-            done.letters += 1;
-            let now = store::notifications::find(&mut app.read().await?, service, id).await?;
-            if now.is_none() {
-                take_back(app, done, &key).await;
-            }
-        }
-    }
-}
-
-/// A template's file is never removed.
-async fn reseal_template_files(
-    app: &App,
-    rewriting: &Rewriting,
-    done: &mut FilesResealed,
-) -> Result<(), RewritingError> {
-    let mut after = Uuid::nil();
-    loop {
-        let mut session = app.read().await?;
-        let page = store::template_files::list_kept(&mut session, after, AT_ONCE).await?;
-        drop(session);
-        let Some((_, last)) = page.last() else {
-            return Ok(());
-        };
-        after = last.as_uuid();
-        for (service, id) in page {
-            let key = Key::template_file(service.as_uuid(), id.as_uuid());
-            let is_done = seal_anew(app, rewriting, done, &key, id.as_uuid()).await?;
-            done.template_files += u64::from(is_done);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod files;
 
-use domain::{NotificationId, ServiceId};
+use domain::NotificationId;
 use store::{
     Vault,
     idempotency_keys::{self, KeptAnswer},
@@ -90,12 +90,7 @@ async fn reseal_notifications(app: &App) -> Result<u64, store::Error> {
 /// The secrets of every service: its keys, its callbacks.
 async fn reseal_services(app: &App) -> Result<(u64, u64), store::Error> {
     let (mut keys, mut callbacks) = (0, 0);
-    let services: Vec<ServiceId> = store::services::list(&mut app.read().await?)
-        .await?
-        .into_iter()
-        .map(|service| service.id)
-        .collect();
-    for service in services {
+    for service in store::services::list_ids(&mut app.read().await?).await? {
         let mut tx = app.write().await?;
         keys += store::api_keys::reseal(&mut tx, app.store.vault(), service).await?;
         callbacks += store::callbacks::reseal(&mut tx, app.store.vault(), service).await?;

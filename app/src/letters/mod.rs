@@ -9,7 +9,7 @@ pub(crate) mod returned;
 mod typeset;
 
 pub use cancel::{CancelLetterError, PrintDay, cancel};
-pub use estimated_delivery::estimated_delivery;
+pub(crate) use estimated_delivery::estimated_delivery;
 pub use pages::{find_pages, keep_pages};
 pub use returned::report as report_returned;
 

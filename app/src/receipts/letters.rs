@@ -98,15 +98,6 @@ pub fn letter_status_token(app: &App, letter: NotificationId) -> String {
     links::token(app, PURPOSE, letter.as_uuid().as_bytes())
 }
 
-/// Where a print provider tells us of this letter.
-pub fn letter_status_url(app: &App, letter: NotificationId) -> String {
-    format!(
-        "{}/notifications/letter/status?token={}",
-        app.settings.api_base_url,
-        letter_status_token(app, letter)
-    )
-}
-
 /// The letter that a token is about, if we made it.
 pub fn read_letter_status_token(app: &App, token: &str) -> Option<NotificationId> {
     let value = links::read(app, PURPOSE, token)?;

@@ -15,7 +15,7 @@ use crate::{App, tasks};
 pub use door::HearError;
 pub(crate) use letters::process as process_letter;
 pub use letters::{
-    CostThreshold, LetterReceipt, LetterWord, hear_letter, letter_status_token, letter_status_url,
+    CostThreshold, LetterReceipt, LetterWord, hear_letter, letter_status_token,
     read_letter_status_token,
 };
 pub(crate) use texts::process as process_texts;

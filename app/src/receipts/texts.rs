@@ -97,7 +97,7 @@ async fn try_process(
         let now = app.clock.now();
         let mut tx = app.write().await?;
         // Telling the service is enqueued here, in this transaction, for every outcome but `pending`, once services
-        // have callbacks (roadmap, part 5).
+        // are told of outcomes.
         store::notifications::record(&mut tx, &outcomes, now).await?;
         for aside in &asides {
             aside.bury(&mut tx, now).await?;

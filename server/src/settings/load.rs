@@ -91,13 +91,17 @@ fn load_from(
                 )
             })?;
     check(&settings)?;
-    let strangers = environment.iter().map(|(name, _)| name.clone());
-    let strangers = strangers
-        .filter(|name| {
-            !NOT_SETTINGS.contains(&name.as_str()) && !known.iter().any(|(one, _)| one == name)
-        })
-        .collect();
-    Ok((settings, strangers))
+    Ok((settings, strangers(environment, &known)))
+}
+
+/// The variables that look like settings and are none.
+fn strangers(environment: &[(String, String)], known: &[(String, String)]) -> Vec<String> {
+    let names = environment.iter().map(|(name, _)| name);
+    names
+        .filter(|name| !NOT_SETTINGS.contains(&name.as_str()))
+        .filter(|name| !known.iter().any(|(one, _)| one == *name))
+        .cloned()
+        .collect()
 }
 
 /// The variable of a setting: `PILLARBOX_LOG__LEVEL` of `log.level`.

@@ -158,6 +158,21 @@ async fn another_service_does_not_find_a_message() {
 }
 
 #[tokio::test]
+async fn there_are_no_other_channels_and_only_those_who_may_ask_are_told_so() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    for path in ["/v2/notifications/fax", "/v2/notifications/SMS"] {
+        assert_eq!(world.ask("POST", path, None, "{}").await.status, 401);
+        let answer = world.post(&council.normal, path, &json!({})).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json["result"]),
+            (404, &json!("error"))
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn lists_are_newest_first_and_go_on_where_they_stopped() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;

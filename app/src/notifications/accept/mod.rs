@@ -306,17 +306,42 @@ async fn keep(
             _ => Ok(()),
         };
     }
-    let service = &caller.tenant.service;
-    let template = &message.prepared.template;
-    let mut spends = Vec::new();
-    if caller.key_type != KeyType::Test {
-        let mut spend =
-            |allowance: Allowance| spends.push((allowance, service.daily_limit(allowance)));
-        spend(message.channel.into());
-        if message.phone.as_ref().is_some_and(|phone| phone.abroad) {
-            spend(Allowance::InternationalSms);
-        }
+    let channel = message.channel;
+    let spends = spends(caller, &message);
+    let lane = message.prepared.template.lane.unwrap_or(Lane::Normal);
+    let notification = compose(app, caller, message);
+    let parcel = Parcel {
+        place: Place {
+            service: notification.service_id,
+            channel,
+            lane,
+            // A test letter that counts as handed over waits for a receipt, and nobody will send one.
+            receipt_is_made_up: notification.status == NotificationStatus::Sending,
+        },
+        sealed: notification.seal(app.store.vault()),
+        spends,
+        key,
+    };
+    app.keeper.keep(parcel).await?;
+    metrics::counter!("pillarbox_notifications_accepted_total", "channel" => channel.as_str())
+        .increment(1);
+    Ok(())
+}
+
+/// What the message spends of the day's limits: nothing with a test key.
+fn spends(caller: &Caller, message: &Keep) -> Vec<(Allowance, i64)> {
+    if caller.key_type == KeyType::Test {
+        return Vec::new();
     }
+    let goes_abroad = message.phone.as_ref().is_some_and(|phone| phone.abroad);
+    std::iter::once(message.channel.into())
+        .chain(goes_abroad.then_some(Allowance::InternationalSms))
+        .map(|allowance| (allowance, caller.tenant.service.daily_limit(allowance)))
+        .collect()
+}
+
+fn compose(app: &App, caller: &Caller, message: Keep) -> NewNotification {
+    let template = &message.prepared.template;
     let (international, phone_prefix, rate_multiplier) =
         message.phone.map_or((false, None, None), |phone| {
             (
@@ -326,17 +351,16 @@ async fn keep(
             )
         });
     let letter = message.letter.as_ref();
-    let status = letter.map_or(NotificationStatus::Created, |letter| letter.status);
-    let notification = NewNotification {
+    NewNotification {
         id: message.id,
-        service_id: service.id,
+        service_id: caller.tenant.service.id,
         job_row: None,
         template_id: template.id,
         template_version: template.version,
         api_key_id: Some(caller.key_id),
         key_type: caller.key_type,
         channel: message.channel,
-        status,
+        status: letter.map_or(NotificationStatus::Created, |letter| letter.status),
         contents: Contents {
             recipient: message.recipient.into(),
             normalised: message.normalised.into(),
@@ -354,22 +378,7 @@ async fn keep(
         created_by: None,
         created_at: message.at,
         problem: None,
-    };
-    let parcel = Parcel {
-        sealed: notification.seal(app.store.vault()),
-        place: Place {
-            service: service.id,
-            channel: message.channel,
-            lane: template.lane.unwrap_or(Lane::Normal),
-            // A test letter that counts as handed over waits for a receipt, and nobody will send one.
-            receipt_is_made_up: status == NotificationStatus::Sending,
-        },
-        spends,
-        key,
-    };
-    app.keeper.keep(parcel).await?;
-    metrics::counter!("pillarbox_notifications_accepted_total", "channel" => message.channel.as_str()).increment(1);
-    Ok(())
+    }
 }
 
 /// What is printed on a letter, and what the print provider knows it by: sixteen random characters (letters §1).

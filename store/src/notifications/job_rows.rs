@@ -1,0 +1,82 @@
+//! The messages of a job. Their ids lie between two that are a function of the job, so it takes no index on the job.
+
+use std::collections::BTreeMap;
+
+use domain::{JobOrigin, NotificationStatus, Timestamp};
+
+use crate::{
+    Error, Session, Tx,
+    db::{Arg, args, parameters},
+};
+
+/// How many rows of a job there are in each status.
+pub async fn count_by_status(
+    session: &mut Session,
+    origin: &JobOrigin,
+) -> Result<BTreeMap<NotificationStatus, u32>, Error> {
+    let rows = origin.rows();
+    session
+        .fetch_all(
+            "SELECT status, count(*) AS number FROM notifications \
+             WHERE id BETWEEN $1 AND $2 AND job_id = $3 GROUP BY status",
+            args![*rows.start(), *rows.end(), origin.job],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            Ok((
+                row.word("notifications", "status")?,
+                row.count("notifications", "number")?,
+            ))
+        })
+        .collect()
+}
+
+/// Cancels those rows of a job that may be, so that nobody pays for them; how many, and how many of them were accepted
+/// from `today` on.
+pub async fn cancel_rows(
+    tx: &mut Tx,
+    origin: &JobOrigin,
+    today: Timestamp,
+    at: Timestamp,
+) -> Result<(u64, i64), Error> {
+    let rows = origin.rows();
+    let cancelled = NotificationStatus::Cancelled;
+    let from: Vec<&str> = NotificationStatus::that_may_become(cancelled)
+        .map(NotificationStatus::as_str)
+        .collect();
+    let mut args = args![*rows.start(), *rows.end(), origin.job, cancelled, at];
+    let sql = format!(
+        "UPDATE notifications SET status = $4, updated_at = $5, billable_units = 0 \
+         WHERE id BETWEEN $1 AND $2 AND job_id = $3 AND sent_by IS NULL AND status IN ({})",
+        parameters(args.len() + 1, from.len())
+    );
+    args.extend(from.into_iter().map(Arg::from));
+    let changed = tx.execute(sql, args).await?;
+    let row = tx
+        .fetch_optional(
+            "SELECT count(*) AS number FROM notifications WHERE id BETWEEN $1 AND $2 AND job_id = $3 \
+             AND status = $4 AND updated_at = $5 AND created_at >= $6",
+            args![*rows.start(), *rows.end(), origin.job, cancelled, at, today],
+        )
+        .await?;
+    let of_today: i64 = row.map_or(Ok(0), |row| row.get("number"))?;
+    Ok((changed, of_today))
+}
+
+/// The numbers of the rows of a job that are kept, in order.
+pub async fn list_row_numbers(
+    session: &mut Session,
+    origin: &JobOrigin,
+) -> Result<Vec<u32>, Error> {
+    let rows = origin.rows();
+    session
+        .fetch_all(
+            "SELECT job_row_number FROM notifications WHERE id BETWEEN $1 AND $2 AND job_id = $3 ORDER BY id",
+            args![*rows.start(), *rows.end(), origin.job],
+        )
+        .await?
+        .iter()
+        .map(|row| row.count("notifications", "job_row_number"))
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! Files by e-mail: what the door takes, what a recipient sees, and when a file is gone (public-api §9).
+
+mod keeping;
+mod of_templates;
+mod recipients;
+mod sending;
+
+use std::{path::Path, time::Duration};
+
+use app::services::NewService;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use domain::{Channel, Clock as _};
+use serde_json::{Value, json};
+use stories::{Answer, Council, World};
+
+const ADA: &str = "ada@example.com";
+pub(crate) const PDF: &[u8] = b"%PDF-1.7 your decision";
+pub(crate) const WEEK: Duration = Duration::from_hours(24 * 7);
+
+/// A service that may send files, with a template for them.
+pub(crate) async fn council(world: &World) -> Council {
+    council_of(world, "Riverside Council").await
+}
+
+async fn council_of(world: &World, name: &str) -> Council {
+    let new = NewService {
+        rate_limit: 100_000,
+        ..NewService::named(name)
+    };
+    let mut council = world.service_like(new).await;
+    set_up(world, &council).await;
+    council.email = template(world, &council, "Download your file: ((link))").await;
+    council
+}
+
+async fn with_contact(
+    world: &World,
+    service: domain::ServiceId,
+    contact: Option<&str>,
+) -> Result<(), app::AdminError> {
+    let change = app::services::ServiceChange {
+        contact_link: Some(contact.map(str::to_owned)),
+        ..app::services::ServiceChange::default()
+    };
+    app::services::update(&world.app, service, change)
+        .await
+        .map(drop)
+}
+
+async fn set_up(world: &World, council: &Council) {
+    let contact = Some("https://riverside.example/help");
+    with_contact(world, council.id, contact).await.unwrap();
+}
+
+pub(crate) async fn template(
+    world: &World,
+    council: &Council,
+    content: &str,
+) -> domain::TemplateId {
+    let new = app::templates::NewTemplate {
+        template_type: Channel::Email,
+        name: "A file".to_owned(),
+        subject: Some("Your file".to_owned()),
+        content: content.to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    app::templates::create(&world.app, council.id, new)
+        .await
+        .unwrap()
+        .id
+}
+
+fn file(bytes: &[u8], more: &Value) -> Value {
+    let mut file = json!({"file": STANDARD.encode(bytes)});
+    for (key, value) in more.as_object().unwrap() {
+        file[key] = value.clone();
+    }
+    file
+}
+
+async fn send(world: &World, council: &Council, personalisation: Value) -> Answer {
+    send_to(world, council, ADA, personalisation).await
+}
+
+async fn send_to(world: &World, council: &Council, to: &str, personalisation: Value) -> Answer {
+    let body = json!({
+        "email_address": to, "template_id": council.email, "personalisation": personalisation,
+    });
+    world
+        .post(&council.normal, "/v2/notifications/email", &body)
+        .await
+}
+
+/// The link in an answer.
+fn link(answer: &Answer) -> String {
+    assert_eq!(answer.status, 201, "{}", answer.json);
+    let body = answer.json["content"]["body"].as_str().unwrap();
+    body.trim_start_matches("Download your file: ").to_owned()
+}
+
+async fn send_one(world: &World, council: &Council, bytes: &[u8], more: Value) -> String {
+    link(&send(world, council, json!({"link": file(bytes, &more)})).await)
+}
+
+/// How many files lie in the storage under this folder.
+fn stored(directory: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return 0;
+    };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| if path.is_dir() { stored(&path) } else { 1 })
+        .sum()
+}
+
+pub(crate) fn kept(world: &World) -> usize {
+    stored(&world.files().join("documents"))
+}
+
+pub(crate) async fn rows(world: &World) -> usize {
+    let far = world.clock.now().plus(WEEK * 1000);
+    let mut session = world.app.read().await.unwrap();
+    store::documents::list_expired(&mut session, far, 10_000)
+        .await
+        .unwrap()
+        .len()
+}

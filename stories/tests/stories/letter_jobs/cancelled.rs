@@ -1,0 +1,214 @@
+//! A letter job is cancelled whole, between the making of its letters and the printing of the first.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use domain::{Clock as _, NotificationStatus, TemplateId, Timestamp};
+use serde_json::json;
+use stories::{Council, Gate, Mood, World};
+
+use super::{
+    RETRY, STILL_PROCESSING, cancel, council, count_rows, kept, letters_spent, origin, people,
+    print_the_rest, standing, stands, template,
+};
+
+const TOO_LATE: &str = "It’s too late to cancel sending, these letters have already been sent.";
+
+/// A job all of whose letters wait for a printer who is away, counted.
+async fn waiting_job(world: &World, council: &Council, letter: TemplateId, file: String) -> String {
+    world.letter.is(Mood::IsAway);
+    let job = world.job(council.id, letter, file).await;
+    world.run_tasks().await;
+    count_rows(world).await;
+    job
+}
+
+#[tokio::test]
+async fn the_letters_of_a_job_can_be_cancelled_once_all_are_made_and_not_twice() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let other = world.service("Other").await;
+    let letter = template(&world, &council, "\n\n((story))").await;
+    world.letter.is(Mood::IsAway);
+    let mut file = "address line 1,address line 2,postcode,name,story\n".to_owned();
+    for story in ["short", "short", &"Line upon line. ".repeat(3_000), "short"] {
+        let _ = writeln!(file, "Ada,1 Mill Lane,sw1a1aa,Ada,{story}");
+    }
+    let job = world.job(council.id, letter, file).await;
+    let refused = cancel(&world, &council, &job).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.message()),
+        (400, STILL_PROCESSING)
+    );
+    world.run_tasks().await;
+    let expected = [("created", 3), ("validation-failed", 1)];
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished", &expected)
+    );
+    assert_eq!(
+        cancel(&world, &council, &job).await.message(),
+        STILL_PROCESSING
+    );
+    count_rows(&world).await;
+    assert_eq!(cancel(&world, &other, &job).await.status, 404);
+
+    // One of them alone, then the rest.
+    let alone = origin(&world, &council, &job).await.row(3);
+    let path = format!("/service/{}/notifications/{alone}/cancel", council.id);
+    assert_eq!(world.ask_internally("POST", &path, "").await.status, 200);
+    assert_eq!(letters_spent(&world, &council).await, 3);
+    let done = cancel(&world, &council, &job).await;
+    assert_eq!((done.status.as_u16(), &done.json), (200, &json!(2)));
+    let expected = [("cancelled", 3), ("validation-failed", 1)];
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("cancelled", &expected)
+    );
+    assert_eq!(
+        letters_spent(&world, &council).await,
+        1,
+        "they are given back"
+    );
+
+    let again = cancel(&world, &council, &job).await;
+    assert_eq!(
+        (again.status.as_u16(), again.message()),
+        (400, STILL_PROCESSING)
+    );
+    assert_eq!(letters_spent(&world, &council).await, 1, "once");
+    print_the_rest(&world).await;
+    assert_eq!(
+        world.letter.taken(),
+        [],
+        "a cancelled letter is not printed"
+    );
+    let first = origin(&world, &council, &job).await.row(0);
+    let row = kept(&world, &council, first).await;
+    assert_eq!(
+        (row.status, row.billable_units),
+        (NotificationStatus::Cancelled, 0)
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_job_is_not_cancelled_any_more_once_a_letter_is_printed_or_its_day_is_over() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    world.letter.will_be([Mood::Takes]);
+    let one_is_printed = waiting_job(&world, &council, letter, people(3)).await;
+    let evening = waiting_job(&world, &council, letter, people(2)).await;
+    let refused = cancel(&world, &council, &one_is_printed).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.message()),
+        (400, TOO_LATE)
+    );
+    assert_eq!(
+        standing(&world, &council, &one_is_printed).await.1,
+        stands("", &[("created", 2), ("sending", 1)]).1,
+        "none is cancelled"
+    );
+    let half_past_five: Timestamp = "2026-03-02T17:30:00Z".parse().unwrap();
+    world.advance(half_past_five.since(world.clock.now()));
+    let refused = cancel(&world, &council, &evening).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.message()),
+        (400, TOO_LATE)
+    );
+    print_the_rest(&world).await;
+    assert_eq!(world.letter.taken().len(), 5);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn of_two_who_cancel_a_letter_job_at_once_one_does() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = waiting_job(&world, &council, letter, people(12)).await;
+    let answers = tokio::join!(
+        cancel(&world, &council, &job),
+        cancel(&world, &council, &job),
+        cancel(&world, &council, &job)
+    );
+    let mut statuses = [&answers.0, &answers.1, &answers.2].map(|one| one.status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400, 400]);
+    assert_eq!(letters_spent(&world, &council).await, 0);
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("cancelled", &[("cancelled", 12)])
+    );
+    print_the_rest(&world).await;
+    assert_eq!(world.letter.taken(), []);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_one_is_not_printed()
+{
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = waiting_job(&world, &council, letter, people(1)).await;
+    let gate = Arc::new(Gate::default());
+    world.letter.is(Mood::WaitsAt(gate.clone()));
+    world.advance(RETRY);
+    let id = origin(&world, &council, &job).await.row(0);
+    let meanwhile = async {
+        gate.arrived.notified().await;
+        let refused = cancel(&world, &council, &job).await;
+        assert_eq!(refused.message(), STILL_PROCESSING);
+        let path = format!("/service/{}/notifications/{id}/cancel", council.id);
+        let refused = world.ask_internally("POST", &path, "").await;
+        let why = "We could not cancel this letter. Letter status: created";
+        assert!(refused.message().starts_with(why), "{}", refused.json);
+        gate.open.notify_one();
+    };
+    tokio::join!(world.run_tasks(), meanwhile);
+    assert_eq!(cancel(&world, &council, &job).await.message(), TOO_LATE);
+    assert_eq!(
+        standing(&world, &council, &job).await.1,
+        stands("", &[("sending", 1)]).1
+    );
+    assert_eq!(letters_spent(&world, &council).await, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_counts_for_cancelling_a_scheduled_job_is_when_its_letters_were_made() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    world.letter.is(Mood::IsAway);
+    let uploaded = world
+        .upload(council.id, letter, "people.csv", people(2))
+        .await;
+    let id = uploaded.data()["id"].as_str().unwrap().to_owned();
+    let asked = json!({"id": id, "scheduled_for": "2026-03-05T10:00:00"});
+    assert_eq!(world.make_job(council.id, &asked).await.status, 201);
+    let then: Timestamp = "2026-03-05T10:00:00Z".parse().unwrap();
+    world.advance(then.since(world.clock.now()));
+    world.run_the_clock().await;
+    count_rows(&world).await;
+    let done = cancel(&world, &council, &id).await;
+    assert_eq!((done.status.as_u16(), &done.json), (200, &json!(2)));
+    assert_eq!(letters_spent(&world, &council).await, 0);
+    print_the_rest(&world).await;
+    assert_eq!(world.letter.taken(), []);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_of_texts_is_not_cancelled_as_one_of_letters() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let file = "phone number,name,day\n07700900001,Ada,Friday\n";
+    let texts = world.job(council.id, council.sms, file).await;
+    let refused = cancel(&world, &council, &texts).await;
+    let why = "Only letter jobs can be cancelled through this endpoint. This is not a letter job.";
+    assert_eq!((refused.status.as_u16(), refused.message()), (400, why));
+    world.run_tasks().await;
+    world.end().await;
+}

@@ -1,0 +1,184 @@
+//! What goes wrong on the way: workers that stop or meet, letters that cannot be printed, tasks and rows that are lost.
+
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
+
+use domain::{Clock as _, NotificationStatus};
+use serde_json::json;
+use stories::World;
+
+use super::{
+    STILL_PROCESSING, cancel, council, count_rows, kept, letters_spent, origin, people, standing,
+    stands, template,
+};
+use crate::{
+    auditors::{lose_rows, lose_tasks},
+    jobs::{JOBS, count, interrupt_after},
+};
+
+#[tokio::test]
+async fn a_letter_job_that_was_interrupted_goes_on_where_it_was() {
+    let world = World::like(|settings, _| settings.job_rows_at_once = 5).await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = world.job(council.id, letter, people(23)).await;
+    // Two batches.
+    interrupt_after(&world, &council, &job, 2000).await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("in progress", &[("created", 10)])
+    );
+    assert_eq!(
+        cancel(&world, &council, &job).await.message(),
+        STILL_PROCESSING
+    );
+
+    let world = world.restarted().await;
+    world.advance(Duration::from_secs(31));
+    world.run_tasks().await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished", &[("sending", 23)])
+    );
+    assert_eq!(world.letter.taken().len(), 23);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn two_workers_with_one_letter_job_make_and_print_each_letter_once() {
+    let world = World::like(|settings, _| settings.job_rows_at_once = 3).await;
+    let world = Arc::new(world);
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = world.job(council.id, letter, people(20)).await;
+    let mut tx = world.app.store().write().await.unwrap();
+    let now = world.clock.now();
+    for _ in 0..3 {
+        let again = queue::NewTask {
+            id: domain::TaskId::mint(now, world.app.entropy()),
+            pool: "job-tasks",
+            lane: domain::Lane::Normal,
+            service_id: council.id,
+            kind: "process-job.v1",
+            payload: json!({"job": job}).to_string(),
+            attempt: 0,
+            ready_at: now,
+            created_at: now,
+        };
+        queue::Enqueue::enqueue(&mut tx, vec![again]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move { world.runner().drain(&[JOBS]).await })
+        })
+        .collect();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    world.advance(Duration::from_secs(10));
+    world.run_tasks().await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished", &[("sending", 20)])
+    );
+    assert_eq!(letters_spent(&world, &council).await, 20, "counted once");
+    let handed: BTreeSet<_> = world.letter.taken().iter().map(|one| one.id).collect();
+    assert_eq!((world.letter.taken().len(), handed.len()), (20, 20));
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_printed_fails_alone() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "\n\n((story))").await;
+    let (short, middling, long) = (
+        "One line.".to_owned(),
+        "Line upon line. ".repeat(700),
+        "Line upon line. ".repeat(3_000),
+    );
+    let very_wide = "Very ".repeat(300);
+    let rows = [
+        ("1 Mill Lane", &short),
+        ("2 Mill Lane", &long),
+        (&very_wide, &short),
+        ("4 Mill Lane", &middling),
+    ];
+    let mut file = "address line 1,address line 2,postcode,name,story\n".to_owned();
+    for (street, story) in rows {
+        let _ = writeln!(file, "Ada,{street},sw1a1aa,Ada,{story}");
+    }
+    let job = world.job(council.id, letter, file).await;
+    world.run_tasks().await;
+    let expected = [
+        ("sending", 2),
+        ("technical-failure", 1),
+        ("validation-failed", 1),
+    ];
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished", &expected)
+    );
+    let origin = origin(&world, &council, &job).await;
+    let too_long = kept(&world, &council, origin.row(1)).await;
+    assert_eq!(
+        (too_long.status, too_long.billable_units),
+        (NotificationStatus::ValidationFailed, 0)
+    );
+    let problem = too_long.problem.unwrap();
+    assert!(problem.contains("at most 10 can be sent"), "{problem}");
+    assert_eq!(
+        kept(&world, &council, origin.row(0)).await.billable_units,
+        1
+    );
+    let sheets = kept(&world, &council, origin.row(3)).await.billable_units;
+    assert!(
+        (2..=5).contains(&sheets),
+        "{sheets} sheets of several pages"
+    );
+    count_rows(&world).await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished all notifications created", &expected),
+        "it adds up"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn letters_that_wait_without_a_task_are_put_back_in_the_queue_after_an_hour() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = world.job(council.id, letter, people(3)).await;
+    world.runner().drain(&[JOBS]).await;
+    assert_eq!(lose_tasks(&world, "send-letter-tasks").await, 1);
+    world.advance(Duration::from_mins(75));
+    world.run_the_clock().await;
+    let found = world.job_status(council.id, &job).await;
+    assert_eq!(count(&found, "sending"), 3);
+    assert_eq!(world.letter.taken().len(), 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_a_job_lacks_is_made_again_under_its_own_id() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let job = world.job(council.id, letter, people(4)).await;
+    world.run_tasks().await;
+    let lost = origin(&world, &council, &job).await.row(2);
+    lose_rows(&world, &[lost]).await;
+    world.advance(Duration::from_mins(30));
+    world.run_the_clock().await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished all notifications created", &[("sending", 4)])
+    );
+    let row = kept(&world, &council, lost).await;
+    assert_eq!(row.job_row_number, Some(2));
+    assert!(row.reference.is_some_and(|reference| reference.len() == 16));
+    world.end().await;
+}

@@ -1,0 +1,161 @@
+//! Letters by spreadsheet and in bulk: every row once, with its address, postage and reference; pages come later, one
+//! by one, and a whole job can be cancelled until it is printed (letters §4.1, §12; workers §4).
+
+mod bulk;
+mod cancelled;
+mod faults;
+mod rows;
+
+use std::{fmt::Write as _, time::Duration};
+
+use app::services::NewService;
+use domain::{
+    Allowance, Channel, Clock as _, JobOrigin, LetterContactId, NotificationId, Permission,
+    Postage, TemplateId,
+};
+use store::{letter_contacts::LetterContact, notifications::Notification};
+use stories::{Answer, Council, World};
+
+/// When a letter that was not taken is tried again.
+const RETRY: Duration = Duration::from_secs(301);
+const STILL_PROCESSING: &str =
+    "We are still processing these letters, please try again in 5 minutes.";
+
+fn that_sends_letters() -> NewService {
+    NewService {
+        rate_limit: 100_000,
+        permissions: [Permission::Email, Permission::Sms, Permission::Letter].into(),
+        ..NewService::named("Riverside Council")
+    }
+}
+
+async fn council(world: &World) -> Council {
+    world.service_like(that_sends_letters()).await
+}
+
+async fn council_that_writes_abroad(world: &World) -> Council {
+    let mut new = that_sends_letters();
+    new.permissions.insert(Permission::InternationalLetters);
+    world.service_like(new).await
+}
+
+/// A letter `Dear ((name))`, and what more it says.
+async fn template(world: &World, council: &Council, more: &str) -> TemplateId {
+    let new = app::templates::NewTemplate {
+        template_type: Channel::Letter,
+        name: "A letter".to_owned(),
+        subject: Some("Your bins".to_owned()),
+        content: format!("Dear ((name)){more}"),
+        lane: None,
+        created_by: None,
+    };
+    let made = app::templates::create(&world.app, council.id, new).await;
+    made.unwrap().id
+}
+
+/// The letter with a contact block, a Welsh side and first class postage.
+async fn dress_up(world: &World, council: &Council, id: TemplateId) {
+    let contact = LetterContact {
+        id: LetterContactId::mint(world.clock.now(), world.app.entropy()),
+        contact_block: "((office))\n2 Town Square".to_owned(),
+        is_default: false,
+    };
+    let mut tx = world.app.store().write().await.unwrap();
+    let now = world.clock.now();
+    store::letter_contacts::insert(&mut tx, council.id, &contact, now)
+        .await
+        .unwrap();
+    let found = store::templates::find(&mut tx, council.id, id).await;
+    let mut next = found.unwrap().unwrap();
+    next.version += 1;
+    next.letter_contact_id = Some(contact.id);
+    next.welsh_subject = Some("Eich biniau".to_owned());
+    next.welsh_content = Some("Annwyl ((enw))".to_owned());
+    next.postage = Some(Postage::First);
+    assert!(store::templates::update(&mut tx, &next).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+/// People who live at these last lines.
+fn people_in(last_lines: &[&str]) -> String {
+    let mut file = "Address Line 1,address_line_2,POSTCODE,name,unused,reference\n".to_owned();
+    for (row, last_line) in last_lines.iter().enumerate() {
+        let _ = writeln!(
+            file,
+            "Ada {row},{row} Mill Lane,{last_line},\"Ada, {row}\",x,ref-{row}"
+        );
+    }
+    file
+}
+
+fn people(rows: usize) -> String {
+    people_in(&vec![" sw1a1aa"; rows])
+}
+
+async fn origin(world: &World, council: &Council, job: &str) -> JobOrigin {
+    let status = world.job_status(council.id, job).await;
+    let due = status["scheduled_for"].as_str();
+    let due = due.or(status["created_at"].as_str()).unwrap();
+    JobOrigin {
+        job: job.parse().unwrap(),
+        service: council.id,
+        due: due.parse().unwrap(),
+    }
+}
+
+async fn kept(world: &World, council: &Council, id: NotificationId) -> Notification {
+    let mut session = world.app.read().await.unwrap();
+    let found = store::notifications::find(&mut session, council.id, id).await;
+    found.unwrap().unwrap()
+}
+
+async fn letters_spent(world: &World, council: &Council) -> i64 {
+    let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
+    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Letter, day);
+    spent.await.unwrap()
+}
+
+async fn pages(world: &World, key: &stories::Key, id: NotificationId) -> Answer {
+    world.get(key, &format!("/v2/notifications/{id}/pdf")).await
+}
+
+async fn cancel(world: &World, council: &Council, job: &str) -> Answer {
+    let path = format!("/service/{}/job/{job}/cancel-letter-job", council.id);
+    world.ask_internally("POST", &path, "").await
+}
+
+/// The status of a job, and of how many of its rows which is known.
+async fn standing(world: &World, council: &Council, job: &str) -> (String, Vec<(String, u64)>) {
+    let status = world.job_status(council.id, job).await;
+    let statistics = status["statistics"].as_array().unwrap().iter();
+    let statistics = statistics.map(|one| {
+        let status = one["status"].as_str().unwrap().to_owned();
+        (status, one["count"].as_u64().unwrap())
+    });
+    let mut statistics: Vec<_> = statistics.collect();
+    statistics.sort();
+    (
+        status["job_status"].as_str().unwrap().to_owned(),
+        statistics,
+    )
+}
+
+fn stands(status: &str, statistics: &[(&str, u64)]) -> (String, Vec<(String, u64)>) {
+    let statistics = statistics
+        .iter()
+        .map(|(status, count)| ((*status).to_owned(), *count));
+    (status.to_owned(), statistics.collect())
+}
+
+/// The clock counts the rows of jobs that finished a minute ago.
+async fn count_rows(world: &World) {
+    world.advance(Duration::from_secs(61));
+    world.run_the_clock().await;
+}
+
+/// The printer is there again; what is left is taken.
+async fn print_the_rest(world: &World) {
+    world.letter.calms_down();
+    world.advance(RETRY);
+    world.run_tasks().await;
+}

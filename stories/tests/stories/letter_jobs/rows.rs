@@ -1,0 +1,314 @@
+//! From the row of a file to its letter, and to its end.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use app::{
+    erasure::{Erasure, Recipient},
+    services::ServiceChange,
+};
+use domain::{Allowance, Clock as _, KeyType, NotificationStatus, Permission, Postage, Timestamp};
+use serde_json::{Value, json};
+use stories::World;
+
+use super::{
+    council, council_that_writes_abroad, count_rows, dress_up, kept, letters_spent, origin, pages,
+    people, people_in, standing, stands, template, that_sends_letters,
+};
+
+#[tokio::test]
+async fn every_row_of_a_file_becomes_a_letter_with_all_that_one_from_the_api_has() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    dress_up(&world, &council, letter).await;
+    let mut file = "address line 1,address line 2,postcode,name,Office,enw,reference\n".to_owned();
+    for row in 0..12 {
+        let _ = writeln!(
+            file,
+            "Ada {row},\"{row}  Mill Lane,\",sw1a1aa,Ada,Bins,Ada,ref-{row}"
+        );
+    }
+    let job = world.job(council.id, letter, file).await;
+    world.run_tasks().await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished", &[("sending", 12)])
+    );
+    assert_eq!(letters_spent(&world, &council).await, 12);
+    let handed = world.letter.taken();
+    let references: BTreeSet<_> = handed.iter().map(|one| one.reference.clone()).collect();
+    assert_eq!((handed.len(), references.len()), (12, 12));
+
+    let id = origin(&world, &council, &job).await.row(7);
+    let row = kept(&world, &council, id).await;
+    let of_it = handed.iter().find(|one| one.id == id.as_uuid()).unwrap();
+    assert_eq!(of_it.address, ["Ada 7", "7 Mill Lane", "SW1A 1AA"]);
+    assert_eq!(of_it.postage.as_str(), "first");
+    let reference = row.reference.clone().unwrap();
+    assert_eq!((&of_it.reference, reference.len()), (&reference, 16));
+    let is_fitting = |one: u8| one.is_ascii_uppercase() || one.is_ascii_digit();
+    assert!(reference.bytes().all(is_fitting), "{reference}");
+    let contents = row.open(world.app.store().vault()).unwrap();
+    assert_eq!(
+        contents.recipient.reveal(),
+        "Ada 7\n7 Mill Lane\nSW1A 1AA",
+        "the whole address"
+    );
+    assert_eq!(contents.normalised.reveal(), "ada77milllanesw1a1aa");
+    assert_eq!(
+        row.reply_to_text.as_deref(),
+        Some("((office))\n2 Town Square"),
+        "as it is at this moment"
+    );
+    assert_eq!(
+        (row.postage, row.international, row.billable_units),
+        (Some(Postage::First), false, 1)
+    );
+    assert_eq!(
+        (row.key_type, row.job_row_number),
+        (KeyType::Normal, Some(7))
+    );
+
+    let path = format!("/v2/notifications/{id}");
+    let shown = world.get(&council.normal, &path).await.json;
+    for (key, value) in [
+        ("line_1", "Ada 7"),
+        ("line_2", "7  Mill Lane,"),
+        ("postcode", "sw1a1aa"),
+        ("reference", "ref-7"),
+        ("postage", "first"),
+        ("status", "accepted"),
+        ("body", "Dear Ada"),
+    ] {
+        assert_eq!(shown[key], value, "{key}");
+    }
+    let pdf = pages(&world, &council.normal, id).await;
+    assert_eq!((pdf.status.as_u16(), &pdf.bytes), (200, &of_it.pdf));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
+    let world = World::new().await;
+    let council = council_that_writes_abroad(&world).await;
+    let letter = template(&world, &council, "").await;
+    let last_lines = ["France", "japan", "sw1a1aa", "bfpo 61", "JE2 3AB"];
+    let job = world.job(council.id, letter, people_in(&last_lines)).await;
+    world.run_tasks().await;
+    let origin = origin(&world, &council, &job).await;
+    for (row, (postage, last_line)) in (0..).zip([
+        (Postage::Europe, "France"),
+        (Postage::RestOfWorld, "Japan"),
+        (Postage::Second, "SW1A 1AA"),
+        (Postage::Second, "BFPO 61"),
+        (Postage::Second, "JE2 3AB"),
+    ]) {
+        let found = kept(&world, &council, origin.row(row)).await;
+        assert_eq!(found.postage, Some(postage), "{last_line}");
+        assert_eq!(found.international, postage != Postage::Second);
+        assert_eq!(found.status, NotificationStatus::Sending);
+        let contents = found.open(world.app.store().vault()).unwrap();
+        assert_eq!(
+            contents.recipient.reveal(),
+            &format!("Ada {row}\n{row} Mill Lane\n{last_line}")
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_of_letters_is_said_by_row() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    dress_up(&world, &council, letter).await;
+    let check = async |file: &str| {
+        let answer = world.upload(council.id, letter, "people.csv", file).await;
+        assert_eq!(answer.data()["valid"], false, "{}", answer.json);
+        answer.data().clone()
+    };
+    let bad = check(
+        "address line 1,address line 2,postcode,name,office,enw\nAda,1 Mill Lane,France,Ada,Bins,Ada\n\
+         Ada,,sw1a1aa,Ada,Bins,Ada\nAda,1 Mill Lane,sw1a1aa,,Bins,Ada\nnfa,1 Mill Lane,sw1a1aa,Ada,Bins,Ada\n",
+    )
+    .await;
+    let errors: Vec<_> = bad["errors"].as_array().unwrap().iter().collect();
+    let named: Vec<_> = errors
+        .iter()
+        .map(|one| {
+            (
+                one["spreadsheet_row_number"].as_u64().unwrap(),
+                &one["column_header"],
+            )
+        })
+        .collect();
+    let name = json!("name");
+    assert_eq!(
+        named,
+        [
+            (2, &Value::Null),
+            (3, &Value::Null),
+            (4, &name),
+            (5, &Value::Null)
+        ]
+    );
+    for (error, words) in errors
+        .iter()
+        .zip(["postcode", "3 lines", "Missing", "real address"])
+    {
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(words), "{message}");
+    }
+    let bare = check("address line 1,postcode,name\nAda,sw1a1aa,Ada\n").await;
+    assert_eq!(bare["missing_column_headers"], json!(["office", "enw"]));
+    let problems = bare["problems"].to_string();
+    assert!(
+        problems.contains("not enough columns for an address"),
+        "{problems}"
+    );
+
+    let path = format!(
+        "/service/{0}/spreadsheet?template_id={letter}&sender_id={0}",
+        council.id
+    );
+    let refused = world.ask_internally("POST", &path, people(1)).await;
+    assert_eq!(refused.status, 404);
+    assert!(
+        refused.message().contains("letters have none"),
+        "{}",
+        refused.json
+    );
+
+    let made = world.make_job(council.id, &json!({"id": bad["id"]})).await;
+    assert_eq!(made.message(), "File is not valid, can't create job");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_row_whose_address_is_not_valid_any_more_is_kept_and_counted_and_costs_nothing() {
+    let world = World::new().await;
+    let council = council_that_writes_abroad(&world).await;
+    let letter = template(&world, &council, "").await;
+    let file = people_in(&["France", "sw1a1aa", "Japan"]);
+    let job = world.job(council.id, letter, file).await;
+    let change = ServiceChange {
+        permissions: Some([Permission::Letter].into()),
+        ..ServiceChange::default()
+    };
+    app::services::update(&world.app, council.id, change)
+        .await
+        .unwrap();
+    world.run_tasks().await;
+    let expected = [("sending", 1), ("validation-failed", 2)];
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished", &expected)
+    );
+    let first = origin(&world, &council, &job).await.row(0);
+    let row = kept(&world, &council, first).await;
+    assert_eq!((row.billable_units, row.sent_by.as_deref()), (0, None));
+    let problem = row.problem.as_deref().unwrap();
+    assert!(problem.contains("postcode"), "{problem}");
+    let contents = row.open(world.app.store().vault()).unwrap();
+    assert_eq!(contents.recipient.reveal(), "Ada 0\n0 Mill Lane\nFrance");
+    assert_eq!(world.letter.taken().len(), 1);
+    count_rows(&world).await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished all notifications created", &expected)
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn no_letter_is_sent_in_trial_mode_whenever_it_begins() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, "").await;
+    let before = world.job(council.id, letter, people(2)).await;
+    let uploaded = world
+        .upload(council.id, letter, "people.csv", people(2))
+        .await;
+    app::services::set_mode(&world.app, council.id, true, true)
+        .await
+        .unwrap();
+    let refused = world
+        .make_job(council.id, &json!({"id": uploaded.data()["id"]}))
+        .await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.message()),
+        (
+            403,
+            "Create letter job is not allowed for service in trial mode "
+        )
+    );
+    world.run_tasks().await;
+    assert_eq!(
+        standing(&world, &council, &before).await,
+        stands("finished", &[("validation-failed", 2)])
+    );
+    assert_eq!(world.letter.taken(), []);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_letter_job_that_would_pass_the_days_limit_makes_no_letter_at_all() {
+    let world = World::new().await;
+    let mut new = that_sends_letters();
+    new.limits = [(Allowance::Letter, 5)].into();
+    let council = world.service_like(new).await;
+    let letter = template(&world, &council, "").await;
+    let first = world.job(council.id, letter, people(3)).await;
+    let second = world.job(council.id, letter, people(3)).await;
+    world.run_tasks().await;
+    assert_eq!(
+        standing(&world, &council, &first).await,
+        stands("finished", &[("sending", 3)])
+    );
+    assert_eq!(
+        standing(&world, &council, &second).await,
+        stands("sending limits exceeded", &[])
+    );
+    assert_eq!(letters_spent(&world, &council).await, 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn erasing_somebody_passes_over_letters_and_retention_forgets_them_with_their_pages() {
+    let world = World::new().await;
+    let council = council(&world).await;
+    let letter = template(&world, &council, " at ((phone number))").await;
+    world.letter.reports(false);
+    let mut file = "address line 1,address line 2,postcode,name,phone number\n".to_owned();
+    for row in 0..3 {
+        let _ = writeln!(file, "Ada,{row} Mill Lane,sw1a1aa,Ada,07700900123");
+    }
+    let job = world.job(council.id, letter, file).await;
+    let recipient = Recipient::parse("07700900123").unwrap();
+    let mut erasure = Erasure::new(&world.app, recipient, None);
+    assert!(erasure.go_on().await.unwrap());
+    assert_eq!(
+        erasure.report().rows,
+        0,
+        "what a letter says is no recipient"
+    );
+    world.run_tasks().await;
+    assert_eq!(
+        standing(&world, &council, &job).await,
+        stands("finished", &[("delivered", 3)])
+    );
+    let id = origin(&world, &council, &job).await.row(1);
+    assert_eq!(pages(&world, &council.normal, id).await.status, 200);
+
+    for night in ["2026-03-10T03:00:00Z", "2026-03-10T04:00:00Z"] {
+        let night: Timestamp = night.parse().unwrap();
+        world.advance(night.since(world.clock.now()));
+        world.run_the_clock().await;
+    }
+    let path = format!("/v2/notifications/{id}");
+    assert_eq!(world.get(&council.normal, &path).await.status, 404);
+    let found = app::letters::find_pages(&world.app, council.id, id).await;
+    assert!(found.unwrap().is_none(), "the pages go with the letter");
+    assert_eq!(world.job_status(council.id, &job).await["archived"], true);
+    world.end().await;
+}

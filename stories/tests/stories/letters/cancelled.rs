@@ -1,0 +1,68 @@
+//! A letter is cancelled before it is printed; a whole job of them is in `letter_jobs`.
+
+use domain::{Allowance, NotificationStatus};
+use serde_json::json;
+use stories::{Answer, Council, World};
+
+use super::{becomes, council, id_of, post, template, to_ada};
+
+async fn cancel(world: &World, council: &Council, id: &str) -> Answer {
+    let path = format!("/service/{}/notifications/{id}/cancel", council.id);
+    world.ask_internally("POST", &path, "").await
+}
+
+async fn letters_spent(world: &World, council: &Council) -> i64 {
+    let (mut session, day) = (
+        world.app.read().await.unwrap(),
+        domain::Clock::now(&*world.clock).utc_day(),
+    );
+    store::counters::find_spent(&mut session, council.id, Allowance::Letter, day)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_letter_is_cancelled_until_it_is_printed_and_gives_back_what_it_spent() {
+    let world = World::new().await;
+    let council = council(&world, "Riverside Council").await;
+    let other = world.service("Other").await;
+    let letter = template(&world, council.id).await;
+    let early = id_of(&post(&world, &council.normal, &to_ada(letter)).await).to_string();
+    let late = id_of(&post(&world, &council.normal, &to_ada(letter)).await).to_string();
+    let gone = id_of(&post(&world, &council.normal, &to_ada(letter)).await);
+    assert_eq!(letters_spent(&world, &council).await, 3);
+
+    assert_eq!(cancel(&world, &other, &early).await.status, 404);
+    let done = cancel(&world, &council, &early).await;
+    assert_eq!(
+        (done.status.as_u16(), &done.data()["status"]),
+        (200, &json!("cancelled"))
+    );
+    assert_eq!(letters_spent(&world, &council).await, 2);
+    let again = cancel(&world, &council, &early).await;
+    assert_eq!(again.message(), "This letter has already been cancelled.");
+    assert_eq!(letters_spent(&world, &council).await, 2, "once");
+    becomes(&world, gone, &[NotificationStatus::Sending]).await;
+    let taken = cancel(&world, &council, &gone.to_string()).await;
+    assert!(
+        taken
+            .message()
+            .starts_with("We could not cancel this letter. Letter status: sending"),
+        "{}",
+        taken.json
+    );
+    let text = world
+        .send_sms(&council, &council.normal, "07700900123")
+        .await;
+    let text = cancel(&world, &council, text.json["id"].as_str().unwrap()).await;
+    let why = "Notification cannot be cancelled - only letters can be cancelled";
+    assert_eq!((text.status.as_u16(), text.message()), (400, why));
+
+    world.advance(std::time::Duration::from_mins(510));
+    let too_late = cancel(&world, &council, &late).await;
+    let why = "It’s too late to cancel this letter. Printing started today at 5.30pm";
+    assert_eq!((too_late.status.as_u16(), too_late.message()), (400, why));
+    assert_eq!(letters_spent(&world, &council).await, 2);
+    world.run_tasks().await;
+    world.end().await;
+}

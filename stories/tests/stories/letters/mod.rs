@@ -1,0 +1,120 @@
+//! Letters: accepted from a template or as PDF, shown, fetched, brought back by the post.
+
+mod cancelled;
+mod precompiled;
+mod returned;
+mod templated;
+
+use app::services::NewService;
+use domain::{Channel, NotificationId, NotificationStatus, Permission, ServiceId, TemplateId};
+use serde_json::{Value, json};
+use store::{notifications::Outcome, templates::Template};
+use stories::{Answer, Council, Key, World};
+
+/// `%PDF-1.4 for the eyes of Ada alone`, in lines as some programs write them.
+const PDF: &str = "JVBERi0xLjQgZm9yIHRoZSBl\r\neWVzIG9mIEFkYSBhbG9uZQ==";
+const PLAIN_PDF: &str = "%PDF-1.4 for the eyes of Ada alone";
+
+fn service_that_sends_letters(name: &str) -> NewService {
+    NewService {
+        rate_limit: 100_000,
+        permissions: [Permission::Email, Permission::Sms, Permission::Letter].into(),
+        ..NewService::named(name)
+    }
+}
+
+async fn council(world: &World, name: &str) -> Council {
+    world.service_like(service_that_sends_letters(name)).await
+}
+
+/// A letter `Dear ((name))` about `((thing))`.
+async fn template(world: &World, service: ServiceId) -> TemplateId {
+    let new = app::templates::NewTemplate {
+        template_type: Channel::Letter,
+        name: "A letter".to_owned(),
+        subject: Some("About ((thing))".to_owned()),
+        content: "Dear ((name))".to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    let made = app::templates::create(&world.app, service, new).await;
+    made.unwrap().id
+}
+
+/// The next version of a letter, changed as the story wants.
+async fn rewrite(world: &World, service: ServiceId, id: TemplateId, change: fn(&mut Template)) {
+    let mut tx = world.app.store().write().await.unwrap();
+    let mut template = store::templates::find(&mut tx, service, id)
+        .await
+        .unwrap()
+        .unwrap();
+    template.version += 1;
+    change(&mut template);
+    assert!(store::templates::update(&mut tx, &template).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+fn to_ada(template: TemplateId) -> Value {
+    json!({
+        "template_id": template,
+        "personalisation": {
+            "address_line_1": "Ada", "address_line_2": "1 Mill Lane", "postcode": " sw1a1aa ",
+            "name": "Ada", "thing": "bins",
+        },
+    })
+}
+
+async fn post(world: &World, key: &Key, body: &Value) -> Answer {
+    world.post(key, "/v2/notifications/letter", body).await
+}
+
+async fn post_pdf(world: &World, key: &Key, reference: &str) -> Answer {
+    let body = json!({"reference": reference, "content": PDF});
+    post(world, key, &body).await
+}
+
+fn id_of(answer: &Answer) -> NotificationId {
+    assert_eq!(answer.status, 201, "{}", answer.json);
+    answer.json["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn kept(
+    world: &World,
+    council: &Council,
+    id: NotificationId,
+) -> store::notifications::Notification {
+    let mut session = world.app.read().await.unwrap();
+    store::notifications::find(&mut session, council.id, id)
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+/// What a print provider would make known.
+async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStatus]) {
+    let mut tx = world.app.store().write().await.unwrap();
+    for status in statuses {
+        let outcome = Outcome {
+            id,
+            status: *status,
+            sent_at: None,
+            sent_by: None,
+            reference: None,
+            billable_units: Some(2),
+            problem: None,
+        };
+        let at = domain::Clock::now(&*world.clock);
+        let changed = store::notifications::record(&mut tx, &[outcome], at).await;
+        assert_eq!(changed.unwrap(), 1, "it becomes {status}");
+    }
+    tx.commit().await.unwrap();
+}
+
+/// How many files there are.
+fn count_files(directory: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| if path.is_dir() { count_files(&path) } else { 1 })
+        .sum()
+}

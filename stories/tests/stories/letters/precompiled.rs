@@ -1,0 +1,172 @@
+//! Letters given as PDF: their pages are kept sealed before their row, and are for their service alone.
+
+use app::services::NewService;
+use domain::{Allowance, NotificationStatus};
+use serde_json::{Value, json};
+use stories::World;
+
+use super::{
+    PLAIN_PDF, becomes, council, count_files, id_of, kept, post, post_pdf,
+    service_that_sends_letters, template, to_ada,
+};
+
+#[tokio::test]
+async fn a_letter_given_as_pdf_is_kept_sealed_before_its_row() {
+    let world = World::new().await;
+    let council = council(&world, "Riverside Council").await;
+    let answer = post_pdf(&world, &council.normal, "pdf-1").await;
+    let id = id_of(&answer);
+    assert_eq!(
+        answer.json,
+        json!({"id": id, "postage": "second", "reference": "pdf-1"})
+    );
+    let pages = app::letters::find_pages(&world.app, council.id, id).await;
+    assert_eq!(pages.unwrap().unwrap(), PLAIN_PDF.as_bytes());
+    let path = world
+        .files()
+        .join(format!("letters/service-{}/{id}.pdf", council.id));
+    let stored = std::fs::read(path).unwrap();
+    assert!(!String::from_utf8_lossy(&stored).contains("Ada"));
+
+    let path = format!("/v2/notifications/{id}");
+    let shown = world.get(&council.normal, &path).await;
+    for (key, value) in [
+        ("status", json!("pending-virus-check")),
+        ("line_1", json!("Provided as PDF")),
+        ("postcode", Value::Null),
+        ("subject", json!("Pre-compiled PDF")),
+        ("body", json!("")),
+        ("completed_at", Value::Null),
+        ("is_cost_data_ready", json!(false)),
+    ] {
+        assert_eq!(shown.json[key], value, "{key}");
+    }
+    let pdf = world.get(&council.normal, &format!("{path}/pdf")).await;
+    assert_eq!(pdf.json["errors"][0]["error"], "PDFNotReadyError");
+    for (key, status) in [(&council.team, 403), (&council.test, 201)] {
+        assert_eq!(post_pdf(&world, key, "x").await.status, status);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_template_of_precompiled_letters_is_made_once_though_many_want_it_at_once() {
+    let world = World::new().await;
+    let council = council(&world, "Riverside Council").await;
+    let posts = (0..8).map(|number| {
+        let (world, council) = (&world, &council);
+        async move { id_of(&post_pdf(world, &council.normal, &number.to_string()).await) }
+    });
+    let mut templates = Vec::new();
+    for id in futures::future::join_all(posts).await {
+        templates.push(kept(&world, &council, id).await.template_id);
+    }
+    templates.dedup();
+    assert_eq!(templates.len(), 1);
+
+    let hidden = templates[0];
+    let listed = world.get(&council.normal, "/v2/templates").await;
+    assert_eq!(
+        listed.json["templates"].as_array().unwrap().len(),
+        2,
+        "it is not shown"
+    );
+    let path = format!("/v2/template/{hidden}");
+    assert_eq!(world.get(&council.normal, &path).await.status, 404);
+    let answer = post(&world, &council.normal, &to_ada(hidden)).await;
+    assert_eq!(answer.message(), "Template not found");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn when_pages_cannot_be_kept_there_is_no_letter() {
+    let world = World::new().await;
+    let council = council(&world, "Riverside Council").await;
+    // Where the directory was there is a file, so nothing can be put.
+    let _ = std::fs::remove_dir_all(world.files());
+    std::fs::write(world.files(), "in the way").unwrap();
+    let answer = post_pdf(&world, &council.normal, "pdf-1").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.message()),
+        (500, "Internal server error")
+    );
+    let listed = world.get(&council.normal, "/v2/notifications").await;
+    assert_eq!(listed.json["notifications"], json!([]));
+
+    std::fs::remove_file(world.files()).unwrap();
+    std::fs::create_dir(world.files()).unwrap();
+    id_of(&post_pdf(&world, &council.normal, "pdf-1").await);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_pages_of_a_letter_that_the_day_has_no_room_for_are_not_kept() {
+    let world = World::new().await;
+    let council = world
+        .service_like(NewService {
+            limits: [(Allowance::Letter, 3)].into(),
+            ..service_that_sends_letters("Capped")
+        })
+        .await;
+    let posts = (0..10).map(|_| post_pdf(&world, &council.normal, "pdf"));
+    let answers = futures::future::join_all(posts).await;
+    let passed = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(passed, 3);
+    for refused in answers.iter().filter(|answer| answer.status != 201) {
+        assert_eq!(
+            refused.message(),
+            "Exceeded send limits (letter: 3) for today"
+        );
+    }
+    assert_eq!(count_files(&world.files()), 3);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
+    let world = World::new().await;
+    let (ours, theirs) = (
+        council(&world, "Ours").await,
+        council(&world, "Theirs").await,
+    );
+    let template = template(&world, ours.id).await;
+    let id = id_of(&post(&world, &ours.normal, &to_ada(template)).await);
+    let path = format!("/v2/notifications/{id}/pdf");
+    let early = world.get(&ours.normal, &path).await;
+    assert_eq!(early.message(), "PDF not available yet, try again later");
+    app::letters::keep_pages(&world.app, ours.id, id, PLAIN_PDF.as_bytes())
+        .await
+        .unwrap();
+
+    let whole = world.get(&ours.team, &path).await;
+    assert_eq!(
+        (whole.status.as_u16(), &whole.bytes[..]),
+        (200, PLAIN_PDF.as_bytes())
+    );
+    assert_eq!(whole.headers["content-type"], "application/pdf");
+    assert_eq!(world.get(&theirs.normal, &path).await.status, 404);
+
+    let token = world.token(&ours.id.to_string(), &ours.normal.secret);
+    let ask = async |range: &str| {
+        let headers = [("authorization", token.as_str()), ("range", range)];
+        world.ask_with("GET", &path, &headers, "").await
+    };
+    let part = ask("bytes=0-7").await;
+    assert_eq!(
+        (part.status.as_u16(), &part.bytes[..]),
+        (206, &b"%PDF-1.4"[..])
+    );
+    let length = PLAIN_PDF.len();
+    assert_eq!(part.headers["content-range"], format!("bytes 0-7/{length}"));
+    let beyond = ask("bytes=1000-").await;
+    assert_eq!(beyond.status, 416);
+    assert_eq!(beyond.headers["content-range"], format!("bytes */{length}"));
+    assert_eq!(ask("bytes=0-1,4-5").await.status, 200);
+
+    becomes(&world, id, &[NotificationStatus::TechnicalFailure]).await;
+    assert_eq!(
+        world.get(&ours.normal, &path).await.message(),
+        "PDF not available for letters in status technical-failure"
+    );
+    world.end().await;
+}
