@@ -132,28 +132,30 @@ impl Font {
             reason = "an advance is some thousand units"
         )]
         let part = |length: i32| length as f32 / units;
-        infos
+        // A cluster – say, a letter with a mark – may have several glyphs, which share its text: up to the next cluster.
+        let (mut next, mut here) = (text.len(), text.len());
+        let mut glyphs: Vec<KrillaGlyph> = infos
             .iter()
             .zip(positions)
-            .enumerate()
-            .map(|(place, (info, position))| {
-                // A cluster – say, a letter with a mark – may have several glyphs, which share its text.
-                let end = infos[place..]
-                    .iter()
-                    .map(|later| later.cluster)
-                    .find(|cluster| *cluster > info.cluster)
-                    .map_or(text.len(), |cluster| cluster as usize);
+            .rev()
+            .map(|(info, position)| {
+                let start = info.cluster as usize;
+                if start != here {
+                    (next, here) = (here, start);
+                }
                 KrillaGlyph::new(
                     GlyphId::new(info.glyph_id),
                     part(position.x_advance),
                     part(position.x_offset),
                     part(position.y_offset),
                     part(position.y_advance),
-                    info.cluster as usize..end,
+                    start..next,
                     None,
                 )
             })
-            .collect()
+            .collect();
+        glyphs.reverse();
+        glyphs
     }
 }
 

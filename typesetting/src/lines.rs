@@ -51,13 +51,11 @@ impl Breaker {
         self.broken.unprintable += unprintable;
         for part in text.split_inclusive([' ', '\n']) {
             let words = part.strip_suffix('\n').unwrap_or(part);
-            if !words.is_empty() {
-                self.word.push(Run {
-                    bold,
-                    text: words.to_owned(),
-                    glyphs: font.glyphs(words),
-                });
-            }
+            self.word.extend(stretches(words).map(|stretch| Run {
+                bold,
+                text: stretch.to_owned(),
+                glyphs: font.glyphs(stretch),
+            }));
             if part.ends_with(' ') {
                 self.end_word();
             } else if part.ends_with('\n') {
@@ -132,6 +130,23 @@ impl Breaker {
     }
 }
 
+/// A word in stretches that are each shaped by themselves: what is left of one is shaped anew for every line that it goes
+/// over, so a word of any length must not be one. They part before a character that stands by itself.
+fn stretches(word: &str) -> impl Iterator<Item = &str> {
+    const LONG: usize = 1000;
+    let stands_alone = |c: char| c.is_ascii() || c.is_lowercase() || c.is_uppercase();
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let mut later = rest.char_indices().skip(LONG);
+        let end = later
+            .find(|(_, c)| stands_alone(*c))
+            .map_or(rest.len(), |(place, _)| place);
+        let (stretch, after) = rest.split_at(end);
+        rest = after;
+        (!stretch.is_empty()).then_some(stretch)
+    })
+}
+
 /// The width without the spaces at the end, which may stand out over the margin unseen.
 fn seen_width(word: &[Run]) -> f32 {
     let all: f32 = word.iter().map(Run::width).sum();
@@ -171,6 +186,21 @@ mod tests {
     fn a_word_longer_than_a_line_is_parted() {
         assert_eq!(lines("x aaaaaaaaaa b", 3.0), ["x ", "aaaaa", "aaaaa ", "b"]);
         assert_eq!(lines("aaa", 0.1), ["a", "a", "a"]);
+    }
+
+    #[test]
+    fn a_word_of_any_length_fills_its_lines() {
+        let long = "a".repeat(2500);
+        let parted = lines(&long, 3.0);
+        assert!(parted.iter().all(|line| line == "aaaaa"), "{parted:?}");
+        assert_eq!(parted.concat(), long);
+        let marked = "x\u{301}".repeat(1500);
+        assert_eq!(lines(&marked, 3.0).concat(), marked);
+        assert_eq!(
+            stretches(&marked).map(str::len).sum::<usize>(),
+            marked.len()
+        );
+        assert!(stretches(&marked).all(|stretch| stretch.starts_with('x')));
     }
 
     #[test]
