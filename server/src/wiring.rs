@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use app::{App, Foundations, Providers, Sink, Weighted};
 use domain::{Clock, Entropy, Private};
 use files::Files;
@@ -49,6 +49,7 @@ pub async fn open_with(
     let vault = secrets::open_vault(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
     let store = open_store(&settings, vault).await?;
+    see_that_connections_suffice(&settings, &store).await?;
     let files = Files::open(&settings.files_address())?;
     let sink = Sink::new(settings.sink_directory());
     let providers = providers(&settings, &sink)?;
@@ -78,6 +79,23 @@ pub async fn open_store(settings: &Settings, vault: Vault) -> anyhow::Result<Sto
         store.migrate().await?;
     }
     Ok(store)
+}
+
+async fn see_that_connections_suffice(settings: &Settings, store: &Store) -> anyhow::Result<()> {
+    let wanted = settings.database_connections;
+    let Some(found) = store::connections::find(&mut store.read().await?).await? else {
+        return Ok(());
+    };
+    if wanted > found.granted.saturating_sub(found.spoken_for) {
+        bail!(
+            "this process may hold {wanted} connections (database_connections), others hold or may hold {}, and the \
+             database's server grants {} in all: lower database_connections, here or there, or raise the server's \
+             max_connections",
+            found.spoken_for,
+            found.granted
+        );
+    }
+    Ok(())
 }
 
 /// The providers that the settings name; the sink for a channel that has none.

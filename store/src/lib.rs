@@ -7,6 +7,7 @@
 
 pub mod api_keys;
 pub mod callbacks;
+pub mod connections;
 pub mod contact_lists;
 pub mod counters;
 mod db;

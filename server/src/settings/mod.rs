@@ -35,8 +35,8 @@ described! {
         /// The database: `sqlite:<path>` or `postgres://user:password@host/name` (PostgreSQL 15 or later). Without it,
         /// the file `pillarbox.db` in the data directory. Change it to run on more than one machine.
         pub database: Option<Secret> = None,
-        /// How many connections to PostgreSQL this process may hold. Has no effect on SQLite. The sum over all
-        /// processes must stay below the server's own limit.
+        /// How many connections to PostgreSQL this process may hold. Has no effect on SQLite. A process for which the
+        /// server has too few, beside what others hold and other processes of Pillarbox may hold, does not start.
         pub database_connections: u32 = 16,
         /// Whether to bring the tables up to date at the start. Turn it off to run `pillarbox migrate` by hand.
         pub migrate_on_start: bool = true,

@@ -122,7 +122,7 @@ impl Db {
     async fn connect_server(address: &str, connections: u32) -> Result<Self, Error> {
         let options = sqlx::postgres::PgConnectOptions::from_str(address)
             .map_err(|_| Error::Address(redacted(address)))?
-            .application_name("pillarbox")
+            .application_name(&crate::connections::introduction(connections))
             .options([("statement_timeout", "1200000"), ("timezone", "UTC")])
             .statement_cache_capacity(200);
         let pool = PgPoolOptions::new()

@@ -11,6 +11,7 @@ mod bad_input;
 mod bulk;
 mod cancelling;
 mod clock;
+mod connections;
 mod contract;
 mod dead_workers;
 mod delivery;

@@ -1,0 +1,42 @@
+//! A process for which the database's server has too few connections says so when it starts (workers §17, F24).
+
+use std::sync::Arc;
+
+use server::{
+    outside::SystemEntropy,
+    settings::Settings,
+    wiring::{self, Platform},
+};
+use stories::World;
+
+async fn start(world: &World, connections: u32) -> anyhow::Result<Platform> {
+    let settings = Settings {
+        data_dir: world.keyring().parent().unwrap().to_owned(),
+        database: Some(world.database_address().into()),
+        database_connections: connections,
+        keyring_file: Some(world.keyring()),
+        internal_secret: Some(stories::INTERNAL_SECRET.into()),
+        ..Settings::default()
+    };
+    wiring::open_with(settings, world.clock.clone(), Arc::new(SystemEntropy)).await
+}
+
+#[tokio::test]
+async fn a_process_that_the_database_has_no_room_for_does_not_start() {
+    let world = World::new().await;
+    let has_server = world.database_address().starts_with("postgres");
+    let starts = start(&world, 2).await.expect("there is room for two");
+    starts.app.store().close().await;
+
+    let refused = start(&world, 1_000_000).await;
+    assert_eq!(refused.is_err(), has_server);
+    if let Err(why) = refused {
+        let why = why.to_string();
+        assert!(
+            why.contains("may hold 1000000 connections (database_connections)"),
+            "{why}"
+        );
+        assert!(why.contains("raise the server's max_connections"), "{why}");
+    }
+    world.end().await;
+}
