@@ -81,7 +81,7 @@ pub async fn start(
     roles: &[Role],
     listener: Option<TcpListener>,
     stop: CancellationToken,
-) -> anyhow::Result<AtWork> {
+) -> AtWork {
     let mut parts = JoinSet::new();
     if let Some(listener) = listener {
         let patience = Duration::from_secs(platform.settings.http_header_timeout_seconds);
@@ -107,12 +107,12 @@ pub async fn start(
         measures::watch(&app, &watching).await;
         Ok(())
     });
-    Ok(AtWork {
+    AtWork {
         platform,
         stop,
         parts,
         _presence: presence,
-    })
+    }
 }
 
 /// Begins to work on tasks, with what dead workers left first.

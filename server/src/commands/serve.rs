@@ -49,7 +49,7 @@ impl Serve {
         let url = listener.as_ref().map(roles::url_of).transpose()?;
         measures::start();
         let platform = wiring::open(settings).await?;
-        let at_work = roles::start(platform, &self.roles, listener, stop).await?;
+        let at_work = roles::start(platform, &self.roles, listener, stop).await;
         let running = url.map(|url| Running {
             url,
             pid: std::process::id(),

@@ -118,7 +118,7 @@ pub(super) async fn start(
         Some(listener),
         stop,
     )
-    .await?;
+    .await;
     let announcement = directory.announce(&Running {
         url: url.clone(),
         pid: std::process::id(),

@@ -61,9 +61,7 @@ impl Door {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let at_work = roles::start(platform, &[Role::Api], Some(listener), stop.clone())
-            .await
-            .unwrap();
+        let at_work = roles::start(platform, &[Role::Api], Some(listener), stop.clone()).await;
         Self {
             world,
             council,
