@@ -12,7 +12,7 @@ use crate::{
     auditors::{lose_rows, origin},
     erasure::erase,
     files::{PDF, WEEK, council, kept, rows, template},
-    jobs::{JOBS, count},
+    jobs::{count, four_workers_meet},
     retention::until,
 };
 
@@ -222,32 +222,7 @@ async fn two_workers_at_once_leave_one_message_and_one_file_for_each_row() {
     let world = Arc::new(World::new().await);
     let (council, _) = with_file(&world).await;
     let job = world.job(council.id, council.email, people(250)).await;
-    let mut tx = world.app.store().write().await.unwrap();
-    let now = domain::Clock::now(&*world.clock);
-    for _ in 0..3 {
-        let task = queue::NewTask {
-            id: domain::TaskId::mint(now, world.app.entropy()),
-            pool: "job-tasks",
-            lane: domain::Lane::Normal,
-            service_id: council.id,
-            kind: "process-job.v1",
-            payload: json!({"job": job}).to_string(),
-            attempt: 0,
-            ready_at: now,
-            created_at: now,
-        };
-        queue::Enqueue::enqueue(&mut tx, vec![task]).await.unwrap();
-    }
-    tx.commit().await.unwrap();
-    let workers = (0..4).map(|_| {
-        let world = world.clone();
-        tokio::spawn(async move { world.runner().drain(&[JOBS]).await })
-    });
-    for worker in workers.collect::<Vec<_>>() {
-        worker.await.unwrap();
-    }
-    world.advance(Duration::from_secs(10));
-    world.run_tasks().await;
+    four_workers_meet(&world, &council, std::slice::from_ref(&job)).await;
     let links = links(&world);
     assert_eq!(links.len(), 250);
     assert_all_open(&world, &links).await;

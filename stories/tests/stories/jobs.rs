@@ -164,28 +164,25 @@ pub(crate) async fn interrupt_after(world: &World, council: &Council, job: &str,
     }
 }
 
-#[tokio::test]
-async fn two_workers_with_one_job_keep_each_row_once() {
-    let world = Arc::new(World::new().await);
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3000)).await;
-    let again = json!({"job": job}).to_string();
-    let mut tx = world.app.store().write().await.unwrap();
+/// Each of these jobs comes three times more, as a queue may bring it, and four workers take all that at once.
+pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &Council, jobs: &[String]) {
     let now = world.clock.now();
-    for _ in 0..3 {
-        let task = queue::NewTask {
-            id: domain::TaskId::mint(now, world.app.entropy()),
-            pool: "job-tasks",
-            lane: domain::Lane::Normal,
-            service_id: council.id,
-            kind: "process-job.v1",
-            payload: again.clone(),
-            attempt: 0,
-            ready_at: now,
-            created_at: now,
-        };
-        queue::Enqueue::enqueue(&mut tx, vec![task]).await.unwrap();
-    }
+    let mut tx = world.app.store().write().await.unwrap();
+    let again = jobs.iter().flat_map(|job| [job; 3]);
+    let again = again.map(|job| queue::NewTask {
+        id: domain::TaskId::mint(now, world.app.entropy()),
+        pool: JOBS.name,
+        lane: domain::Lane::Normal,
+        service_id: council.id,
+        kind: "process-job.v1",
+        payload: json!({"job": job}).to_string(),
+        attempt: 0,
+        ready_at: now,
+        created_at: now,
+    });
+    queue::Enqueue::enqueue(&mut tx, again.collect())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let workers = (0..4).map(|_| {
         let world = world.clone();
@@ -196,6 +193,14 @@ async fn two_workers_with_one_job_keep_each_row_once() {
     }
     world.advance(Duration::from_secs(10));
     world.run_tasks().await;
+}
+
+#[tokio::test]
+async fn two_workers_with_one_job_keep_each_row_once() {
+    let world = Arc::new(World::new().await);
+    let council = world.service("Riverside Council").await;
+    let job = world.job(council.id, council.sms, people(3000)).await;
+    four_workers_meet(&world, &council, std::slice::from_ref(&job)).await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),

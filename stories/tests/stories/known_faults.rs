@@ -10,7 +10,7 @@ use stories::{Council, World};
 
 use crate::{
     auditors::{job_from_the_planner, lose_rows, lose_tasks, origin},
-    jobs::{JOBS, count, people},
+    jobs::{JOBS, count, four_workers_meet, people},
 };
 
 async fn spent(world: &World, council: &Council) -> i64 {
@@ -80,35 +80,7 @@ async fn of_two_jobs_that_begin_at_once_one_has_the_day_and_is_counted_once() {
             world.job(council.id, council.sms, people(6)).await,
             world.job(council.id, council.sms, people(6)).await,
         ];
-        // A task more for each, as a queue may bring one twice.
-        let now = world.clock.now();
-        let mut tx = world.app.store().write().await.unwrap();
-        let twice = jobs.iter().map(|job| queue::NewTask {
-            id: domain::TaskId::mint(now, world.app.entropy()),
-            pool: JOBS.name,
-            lane: domain::Lane::Normal,
-            service_id: council.id,
-            kind: "process-job.v1",
-            payload: json!({"job": job}).to_string(),
-            attempt: 0,
-            ready_at: now,
-            created_at: now,
-        });
-        queue::Enqueue::enqueue(&mut tx, twice.collect())
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-        let workers: Vec<_> = (0..4)
-            .map(|_| {
-                let world = world.clone();
-                tokio::spawn(async move { world.runner().drain(&[JOBS]).await })
-            })
-            .collect();
-        for worker in workers {
-            worker.await.unwrap();
-        }
-        world.advance(Duration::from_secs(10));
-        world.run_tasks().await;
+        four_workers_meet(&world, &council, &jobs).await;
         let mut ends = Vec::new();
         for job in &jobs {
             let status = world.job_status(council.id, job).await;

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
-use domain::{Clock as _, NotificationStatus};
-use serde_json::json;
+use domain::NotificationStatus;
 use stories::World;
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::{
     auditors::{lose_rows, lose_tasks},
-    jobs::{JOBS, count, interrupt_after},
+    jobs::{JOBS, count, four_workers_meet, interrupt_after},
 };
 
 #[tokio::test]
@@ -50,34 +49,7 @@ async fn two_workers_with_one_letter_job_make_and_print_each_letter_once() {
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
     let job = world.job(council.id, letter, people(20)).await;
-    let mut tx = world.app.store().write().await.unwrap();
-    let now = world.clock.now();
-    for _ in 0..3 {
-        let again = queue::NewTask {
-            id: domain::TaskId::mint(now, world.app.entropy()),
-            pool: "job-tasks",
-            lane: domain::Lane::Normal,
-            service_id: council.id,
-            kind: "process-job.v1",
-            payload: json!({"job": job}).to_string(),
-            attempt: 0,
-            ready_at: now,
-            created_at: now,
-        };
-        queue::Enqueue::enqueue(&mut tx, vec![again]).await.unwrap();
-    }
-    tx.commit().await.unwrap();
-    let workers: Vec<_> = (0..4)
-        .map(|_| {
-            let world = world.clone();
-            tokio::spawn(async move { world.runner().drain(&[JOBS]).await })
-        })
-        .collect();
-    for worker in workers {
-        worker.await.unwrap();
-    }
-    world.advance(Duration::from_secs(10));
-    world.run_tasks().await;
+    four_workers_meet(&world, &council, std::slice::from_ref(&job)).await;
     assert_eq!(
         standing(&world, &council, &job).await,
         stands("finished", &[("sending", 20)])
