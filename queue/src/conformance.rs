@@ -44,6 +44,7 @@ pub async fn run(harness: &dyn Harness) {
     services_take_turns(harness).await;
     room_limits_lanes_and_services(harness).await;
     pools_are_apart(harness).await;
+    each_source_is_a_worker_of_its_own(harness).await;
 }
 
 fn task(harness: &dyn Harness, number: u128, service: u128, lane: Lane) -> NewTask {
@@ -352,4 +353,14 @@ async fn pools_are_apart(harness: &dyn Harness) {
         .await
         .expect("the queue answers");
     assert_eq!(taken.len(), 1);
+}
+
+async fn each_source_is_a_worker_of_its_own(harness: &dyn Harness) {
+    let (one, other) = (harness.empty().await, harness.another().await);
+    assert_ne!(
+        one.worker(),
+        other.worker(),
+        "what a dead worker had in hand would be taken from a living one"
+    );
+    assert_eq!(one.worker(), one.worker());
 }

@@ -125,7 +125,9 @@ async fn start_workers(
     let runner = platform.app.runner(platform.queue_settings());
     let presence = Presence::announce(&data_dir, runner.worker());
     if let Err(error) = &presence {
-        warn!("if this process is killed, what it has in hand waits for half a minute: {error:#}");
+        warn!(
+            "if this process is killed, what it has in hand waits for the ends of its leases: {error:#}"
+        );
     }
     presence::take_back_from_the_dead(&platform.app, &data_dir).await;
     let (pools, stopping) = (platform.settings.workers.pools(), stop.clone());

@@ -1,19 +1,24 @@
 //! The queue in the database's own tables is what the suite says an adapter is.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use domain::{Clock as _, Timestamp};
 use queue::{DatabaseSource, Enqueue as _, NewTask, Room, TaskSource, conformance::Harness};
 use stories::{SeededEntropy, World};
 
-struct Database(World);
+/// A world, and how many sources it has had: each has randomness of its own.
+struct Database(World, AtomicU64);
 
 impl Database {
     fn source(&self) -> Arc<dyn TaskSource> {
-        let entropy = Arc::new(SeededEntropy::new(
-            self.0.clock.now().unix_micros().unsigned_abs(),
-        ));
+        let entropy = Arc::new(SeededEntropy::new(self.1.fetch_add(1, Ordering::Relaxed)));
         Arc::new(DatabaseSource::new(
             self.0.app.store().clone(),
             self.0.clock.clone(),
@@ -72,7 +77,7 @@ impl Harness for Database {
 
 #[tokio::test]
 async fn the_database_is_a_queue() {
-    queue::conformance::run(&Database(World::new().await)).await;
+    queue::conformance::run(&Database(World::new().await, AtomicU64::default())).await;
 }
 
 #[tokio::test]
