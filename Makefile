@@ -6,7 +6,7 @@ CARGO ?= cargo
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 ifdef NEXTEST
 RUN_TESTS = $(CARGO) nextest run --no-fail-fast
-FILTER = -E 'package(stories) and test($(name))'
+FILTER = -E 'package(pillarbox-stories) and test($(name))'
 else
 RUN_TESTS = $(CARGO) test --no-fail-fast
 FILTER = --test stories $(name)
@@ -67,5 +67,5 @@ bench-growth: ## What a message costs with kept=10000,10000000 in the table, on 
 	scripts/bench.sh --part growth --kept $(or $(kept),10000$(comma)10000000)
 
 fresh: ## Make again what is generated: the settings reference, the description of the API
-	$(CARGO) run --quiet -p server --bin pillarbox -- settings > docs/settings.md
-	$(CARGO) run --quiet -p server --bin pillarbox -- openapi > docs/openapi.json
+	$(CARGO) run --quiet -p pillarbox-server --bin pillarbox -- settings > docs/settings.md
+	$(CARGO) run --quiet -p pillarbox-server --bin pillarbox -- openapi > docs/openapi.json

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/postgres.sh
 
-cargo build --release -p server -p stories --bin pillarbox --bin bench
+cargo build --release -p pillarbox-server -p pillarbox-stories --bin pillarbox --bin bench
 
 if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
     trap stop_postgres EXIT

@@ -19,7 +19,7 @@ export PILLARBOX_TEST_SMTP="$mail_server" PILLARBOX_TEST_SMTP_KEEPS="$mail_keeps
 
 # The whole workspace, as `make test` builds it: a part of it alone would have other features and be built again.
 if command -v cargo-nextest >/dev/null; then
-    cargo nextest run --workspace -E 'package(stories)' "$@"
+    cargo nextest run --workspace -E 'package(pillarbox-stories)' "$@"
 else
     # Named tests alone would not build the binary that the crash stories start.
     cargo build --workspace --bins

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use server::commands::Arguments;
+use pillarbox_server::commands::Arguments;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    server::commands::run(Arguments::parse())
+    pillarbox_server::commands::run(Arguments::parse())
 }

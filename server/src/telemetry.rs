@@ -12,24 +12,11 @@ use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
 
 use crate::settings::{Log, LogFormat};
 
-/// The rooms whose lines the plain levels speak of; libraries beneath them are heard from `warn` on.
-const ROOMS: &[&str] = &[
-    "api",
-    "app",
-    "content",
-    "domain",
-    "files",
-    "providers",
-    "queue",
-    "server",
-    "store",
-];
-
 /// Begins to log. Harmless when something logs already.
 pub fn start(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(directives(&log.level)).with_context(|| {
         format!(
-            "the setting log.level is `{}`: use info, or a filter such as warn,app=debug",
+            "the setting log.level is `{}`: use info, or a filter such as warn,pillarbox_app=debug",
             log.level
         )
     })?;
@@ -61,6 +48,7 @@ fn tell_where_it_failed(failure: &PanicHookInfo<'_>) {
     error!("the program failed at {place}, which is a fault of its own: report it. {path}");
 }
 
+/// Returns the filter for a setting: a plain level is that of our own packages, and other crates stay at `warn`.
 fn directives(level: &str) -> String {
     if !["error", "warn", "info", "debug", "trace", "off"].contains(&level) {
         return level.to_owned();
@@ -70,9 +58,8 @@ fn directives(level: &str) -> String {
     } else {
         "warn"
     };
-    ROOMS.iter().fold(others.to_owned(), |all, room| {
-        format!("{all},{room}={level}")
-    })
+    // A target in a filter is a prefix: this one matches `pillarbox_app`, `pillarbox_queue` and all others of ours.
+    format!("{others},pillarbox={level}")
 }
 
 #[cfg(test)]
@@ -80,8 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_level_is_that_of_our_rooms() {
-        assert!(directives("debug").starts_with("warn,api=debug,app=debug"));
-        assert_eq!(directives("warn,app=trace"), "warn,app=trace");
+    fn a_plain_level_is_that_of_our_packages() {
+        assert_eq!(directives("debug"), "warn,pillarbox=debug");
+        assert_eq!(
+            directives("warn,pillarbox_app=trace"),
+            "warn,pillarbox_app=trace"
+        );
     }
 }

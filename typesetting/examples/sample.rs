@@ -97,11 +97,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&directory)?;
     for (file, template, name) in letters {
         let values = values(name);
-        let made = typesetting::typeset(&template, &values, date(2026, 3, 2))?;
+        let made = pillarbox_typesetting::typeset(&template, &values, date(2026, 3, 2))?;
         std::fs::write(directory.join(format!("{file}.pdf")), &made.pdf)?;
         let (begun, mut count) = (Instant::now(), 0u32);
         while begun.elapsed().as_secs() < 1 {
-            typesetting::typeset(&template, &values, date(2026, 3, 2))?;
+            pillarbox_typesetting::typeset(&template, &values, date(2026, 3, 2))?;
             count += 1;
         }
         let rate = f64::from(count) / begun.elapsed().as_secs_f64();

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
 use lopdf::{Dictionary, Document, Object, dictionary};
-use typesetting::{Checked, Limits, PdfProblem, check};
+use pillarbox_typesetting::{Checked, Limits, PdfProblem, check};
 
 const A4: [f32; 4] = [0.0, 0.0, 595.276, 841.89];
 

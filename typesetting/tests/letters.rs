@@ -3,8 +3,8 @@
 use content::{letters::LetterTemplate, placeholders::Values};
 use jiff::civil::{Date, date};
 use lopdf::Document;
+use pillarbox_typesetting::{LetterProblem, Typeset, typeset};
 use serde_json::json;
-use typesetting::{LetterProblem, Typeset, typeset};
 
 const DAY: Date = Date::constant(2026, 3, 2);
 

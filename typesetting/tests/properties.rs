@@ -2,8 +2,8 @@
 
 use content::{letters::LetterTemplate, placeholders::Values};
 use jiff::civil::date;
+use pillarbox_typesetting::{LetterProblem, Limits, PdfProblem, check, typeset};
 use proptest::prelude::*;
-use typesetting::{LetterProblem, Limits, PdfProblem, check, typeset};
 
 fn one_letter() -> Vec<u8> {
     let template = LetterTemplate::parse("Bins", "# Your bins\n\nOn Friday.\n\n* one\n* two");

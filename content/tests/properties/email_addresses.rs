@@ -1,6 +1,6 @@
 //! An e-mail address that was accepted is accepted again, as it is (`recipients.md` §3).
 
-use content::email_addresses::{EmailAddress, formatted_only};
+use pillarbox_content::email_addresses::{EmailAddress, formatted_only};
 
 /// The longest address there is.
 const MOST_CHARACTERS: usize = 320;

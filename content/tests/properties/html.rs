@@ -1,6 +1,6 @@
 //! Escaping is done once, and web addresses stand in anchors as they should (`templates.md` §4, §11).
 
-use content::{html_escape, links, sanitise, text, typography};
+use pillarbox_content::{html_escape, links, sanitise, text, typography};
 
 /// Sends any text through every function that takes one.
 pub(crate) fn promises_hold(given: &str) {

@@ -1,6 +1,6 @@
 //! What people fill in is text, and stays text in the HTML of e-mails and letters (`templates.md` §7–§10).
 
-use content::{
+use pillarbox_content::{
     emails::{Branding, EmailTemplate},
     letters::{Language, LetterTemplate},
     markdown,

@@ -1,6 +1,6 @@
 //! What is written of a phone number reads as that number (`recipients.md` §2).
 
-use content::phone_numbers::{NumberType, Permissions, PhoneNumber};
+use pillarbox_content::phone_numbers::{NumberType, Permissions, PhoneNumber};
 
 /// Reads any text, asks all there is to know of a number, and reads back what was written of it.
 pub(crate) fn promises_hold(text: &str) {

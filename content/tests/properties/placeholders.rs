@@ -1,6 +1,6 @@
 //! Filling a text changes its placeholders and nothing else (`templates.md` §2).
 
-use content::{
+use pillarbox_content::{
     html_escape,
     placeholders::{
         Field, Html, Lists, Missing, Placeholder, Target, Text, Values, effective, missing,

@@ -1,6 +1,6 @@
 //! Postal addresses, postcodes and countries stay as they are once they are normalised (`recipients.md` §4–§6).
 
-use content::{countries, postal_addresses::PostalAddress, postcodes};
+use pillarbox_content::{countries, postal_addresses::PostalAddress, postcodes};
 
 /// Reads any text as an address, a postcode and a country.
 pub(crate) fn promises_hold(text: &str) {
@@ -92,7 +92,7 @@ mod tests {
             super::promises_hold(name);
             // The table knows these islands by two names.
             if name != "South Georgia and the South Sandwich Islands" {
-                assert_eq!(content::countries::find(name), Some(name));
+                assert_eq!(pillarbox_content::countries::find(name), Some(name));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A spreadsheet says the same wherever it is cut, read at once or row by row (`recipients.md` §8).
 
-use content::spreadsheets::{
+use pillarbox_content::spreadsheets::{
     Checker, ReadError, Records, Report, Settings, Sheet, Utf8Stream, Verdict, to_csv,
 };
 
@@ -88,7 +88,7 @@ fn decoding_is_the_same_in_pieces(bytes: &[u8], chunk: usize) {
 
 #[cfg(test)]
 mod tests {
-    use content::spreadsheets::{Settings, Template};
+    use pillarbox_content::spreadsheets::{Settings, Template};
     use proptest::prelude::*;
 
     proptest! {

@@ -1,6 +1,6 @@
 //! A longer text is never cheaper, and what is counted is what is sent (`templates.md` §5).
 
-use content::{
+use pillarbox_content::{
     placeholders::Values,
     text_messages::{Preview, TextMessage, TextMessageTemplate, not_encodable},
 };

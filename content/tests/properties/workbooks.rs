@@ -1,6 +1,6 @@
 //! Whatever is uploaded becomes text that can be read, or is refused with a sentence (`spreadsheets::to_csv`).
 
-use content::spreadsheets::{Kind, ReadError, Records, to_csv};
+use pillarbox_content::spreadsheets::{Kind, ReadError, Records, to_csv};
 
 /// Turns any bytes into CSV. What comes of it is UTF-8, and what was no CSV before can be read.
 pub(crate) fn promises_hold(file: &[u8], name: &str) {

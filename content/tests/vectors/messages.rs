@@ -2,7 +2,8 @@
 
 use std::num::NonZeroI32;
 
-use content::{
+use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
+use pillarbox_content::{
     emails::{Email, EmailTemplate},
     letter_timings::{
         Calendar, Delivery, Division, Postage, Timings, can_be_cancelled, from_london,
@@ -13,7 +14,6 @@ use content::{
     placeholders::Values,
     typography,
 };
-use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 
 pub(crate) fn email_plain(input: &Value, expect: &Value) -> Value {

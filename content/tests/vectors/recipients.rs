@@ -1,6 +1,6 @@
 //! Phone numbers, e-mail addresses, postcodes, countries, postal addresses and guest lists.
 
-use content::{
+use pillarbox_content::{
     countries,
     email_addresses::{self, EmailAddress},
     guest_lists::{GuestList, formatted_recipient},

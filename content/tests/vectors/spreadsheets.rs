@@ -1,6 +1,6 @@
 //! `recipient_csv`: whole answers about recipient spreadsheets.
 
-use content::{
+use pillarbox_content::{
     guest_lists::GuestList,
     phone_numbers::Permissions,
     postal_addresses::PostalAddress,
@@ -189,7 +189,7 @@ fn about_row(sheet: &Sheet, row: &Row<'_>, settings: &Settings) -> Value {
 }
 
 fn about_cells(sheet: &Sheet, row: &Row<'_>) -> Map<String, Value> {
-    let about = |cell: content::spreadsheets::Cell<'_>| {
+    let about = |cell: pillarbox_content::spreadsheets::Cell<'_>| {
         json!({
             "data": cell.value.to_json(),
             "ignore": cell.is_ignored,

@@ -1,6 +1,6 @@
 //! `placeholders.jsonl`, `sms.jsonl` and `sanitise.jsonl` (`templates.md` §13).
 
-use content::{
+use pillarbox_content::{
     html_escape, links,
     placeholders::{
         self, Field, Html, Lists, Missing, NameSet, Placeholder, Target, Text, Values, is_true,

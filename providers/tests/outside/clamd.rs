@@ -1,6 +1,6 @@
 //! The daemon of `ClamAV`, against a small server that speaks its protocol on a real socket.
 
-use providers::{Finding, ScanError, Scanner, scan::Clamd};
+use pillarbox_providers::{Finding, ScanError, Scanner, scan::Clamd};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, UnixListener},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use providers::{
+use pillarbox_providers::{
     FileService, Upload, UploadError,
     documents::{HttpFileService, HttpFileServiceSettings},
 };

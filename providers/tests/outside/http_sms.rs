@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use providers::{
+use pillarbox_providers::{
     Refusal, Secret, SendError, Sms, SmsProvider,
     sms::http::{Expected, HttpAuth, HttpBody, HttpSms, HttpSmsSettings},
 };

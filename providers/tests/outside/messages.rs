@@ -1,7 +1,7 @@
 //! Messages to hand over.
 
 use bytes::Bytes;
-use providers::{Email, Letter, Postage, Sms};
+use pillarbox_providers::{Email, Letter, Postage, Sms};
 use uuid::Uuid;
 
 pub(crate) fn email(number: u128) -> Email {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use providers::{
+use pillarbox_providers::{
     Email, EmailProvider, Handed, LetterProvider, SendError, Sink, Sms, SmsProvider,
     sink::{Channel, Counts, Kept},
 };

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, sync::Arc};
 
-use providers::{
+use pillarbox_providers::{
     Email, EmailProvider, Refusal, SendError, Sink,
     email::smtp::{SmtpRelay, SmtpSettings, SmtpTls},
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use providers::{
+use pillarbox_providers::{
     Refusal, SendError, SmsProvider,
     sms::twilio::{Twilio, TwilioSettings},
 };

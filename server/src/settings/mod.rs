@@ -116,7 +116,7 @@ described! {
     pub struct Log {
         /// `text` for people, `json` for machines.
         pub format: LogFormat = LogFormat::Text,
-        /// `error`, `warn`, `info`, `debug` or `trace`; or a filter such as `warn,app=debug`. Raise it to see more of
+        /// `error`, `warn`, `info`, `debug` or `trace`; or a filter such as `warn,pillarbox_app=debug`. Raise it to see more of
         /// what happens; recipients and contents are logged at no level.
         pub level: String = "info".to_owned(),
     }

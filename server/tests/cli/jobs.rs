@@ -1,8 +1,8 @@
 use std::{io::Write as _, time::Duration};
 
 use domain::Clock as _;
+use pillarbox_server::outside::SystemClock;
 use serde_json::{Value, json};
-use server::outside::SystemClock;
 
 use crate::platform::{Platform, example, lines, stderr, stdout};
 

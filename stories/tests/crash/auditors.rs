@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use domain::{Clock as _, Timestamp};
+use pillarbox_stories::ManualClock;
 use server::{
     measures,
     outside::{SystemClock, SystemEntropy},
     settings::Settings,
     wiring,
 };
-use stories::ManualClock;
 
 use crate::platform::Platform;
 

@@ -353,7 +353,7 @@ fn binary() -> PathBuf {
         .join("pillarbox");
     assert!(
         binary.exists(),
-        "{} is not built: cargo build -p server --bin pillarbox",
+        "{} is not built: cargo build -p pillarbox-server --bin pillarbox",
         binary.display()
     );
     binary

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{KeyType, Permission};
+use pillarbox_stories::World;
 use serde_json::{Value, json};
-use stories::World;
 
 #[tokio::test]
 async fn an_accepted_text_is_answered_kept_and_shown() {

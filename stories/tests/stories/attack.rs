@@ -6,8 +6,8 @@ use api::router::{Callers, ROUTES};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Clock as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use pillarbox_stories::{Council, INTERNAL_CLIENT, INTERNAL_SECRET, World};
 use serde_json::{Value, json};
-use stories::{Council, INTERNAL_CLIENT, INTERNAL_SECRET, World};
 
 /// A path with an id for each of its parts that want one.
 fn filled(path: &str, fill: impl Fn(&str) -> String) -> String {
@@ -189,7 +189,7 @@ async fn a_service_finds_nothing_that_is_another_ones() {
     for (method, path, _) in public {
         let asked = filled(path, |part| own_id(&ours, message, job, path, part));
         let body = json!({"personalisation": {"name": "Ada", "day": "Friday"}}).to_string();
-        let ask = async |council: &Council, key: &stories::Key| {
+        let ask = async |council: &Council, key: &pillarbox_stories::Key| {
             let token = world.token(&council.id.to_string(), &key.secret);
             world.ask(method, &asked, Some(&token), body.clone()).await
         };

@@ -4,9 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Clock as _, NotificationId};
+use pillarbox_stories::{Council, World};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
-use stories::{Council, World};
 
 use crate::jobs::{JOBS, count, interrupt_after, people};
 
@@ -18,7 +18,7 @@ const PERIODIC: queue::Pool = queue::Pool {
 
 /// Takes the tasks of a pool out of the queue without working on them: what a lost message would look like.
 pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
-    let entropy = Arc::new(stories::SeededEntropy::new(11));
+    let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(11));
     let source =
         queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let lease = Duration::from_secs(30);
@@ -66,7 +66,12 @@ pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
     }
 }
 
-async fn change(world: &World, council: &Council, job: &str, how: &str) -> stories::Answer {
+async fn change(
+    world: &World,
+    council: &Council,
+    job: &str,
+    how: &str,
+) -> pillarbox_stories::Answer {
     let path = format!("/service/{}/job/{job}/{how}", council.id);
     world.ask_internally("POST", &path, "").await
 }

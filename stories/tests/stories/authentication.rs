@@ -1,8 +1,8 @@
 //! Who may call, and what the others are told (public-api §3).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, World};
 use serde_json::{Value, json};
-use stories::{INTERNAL_CLIENT, INTERNAL_SECRET, World};
 
 const GENERAL: &str = "Invalid token: make sure your API token matches the example at \
                        https://docs.notifications.service.gov.uk/rest-api.html#authorisation-header";

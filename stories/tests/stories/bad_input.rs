@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use app::services::NewService;
 use domain::KeyType;
+use pillarbox_stories::{Council, World};
 use serde_json::{Value, json};
 use server::{
     outside::SystemEntropy,
@@ -12,7 +13,6 @@ use server::{
     settings::Settings,
     wiring,
 };
-use stories::{Council, World};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -48,7 +48,7 @@ impl Door {
             database: Some(world.database_address().into()),
             database_connections: 4,
             keyring_file: Some(world.keyring()),
-            internal_secret: Some(stories::INTERNAL_SECRET.into()),
+            internal_secret: Some(pillarbox_stories::INTERNAL_SECRET.into()),
             ..Settings::default()
         };
         let platform = wiring::open_with(

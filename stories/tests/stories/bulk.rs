@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use app::services::NewService;
 use domain::Allowance;
+use pillarbox_stories::{Answer, Council, Key, World};
 use serde_json::{Value, json};
-use stories::{Answer, Council, Key, World};
 
 fn rows(count: usize) -> Vec<Value> {
     let mut rows = vec![json!(["phone number", "name", "day"])];

@@ -6,9 +6,9 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Allowance, Channel, Clock as _, NotificationId, Permission};
+use pillarbox_stories::{Answer, Council, Gate, Mood, SeededEntropy, World};
 use queue::{DatabaseSource, Pool, Room, Task, TaskSource as _, Work as _};
 use serde_json::{Value, json};
-use stories::{Answer, Council, Gate, Mood, SeededEntropy, World};
 
 use crate::jobs::{JOBS, count, people};
 

@@ -10,9 +10,9 @@ use std::{
 use app::App;
 use async_trait::async_trait;
 use domain::{Clock, JobId, NotificationStatus, Timestamp};
+use pillarbox_stories::{Council, ManualClock, World};
 use queue::{DatabaseSource, Runner, Task, Verdict, Work};
 use serde_json::json;
-use stories::{Council, ManualClock, World};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -65,7 +65,7 @@ impl Diary {
         let source = DatabaseSource::new(
             world.app.store().clone(),
             clock.clone(),
-            Arc::new(stories::SeededEntropy::new(23)),
+            Arc::new(pillarbox_stories::SeededEntropy::new(23)),
         );
         let pools = app::tasks::POOLS.iter().map(|pool| pool.name);
         let runner = Runner::new(
@@ -306,7 +306,7 @@ async fn what_is_asked_to_stop_in_the_middle_of_the_night_is_gone_on_with_and_no
         "remove_sms_email_jobs.v1",
     ];
     let (store, clock) = (world.app.store().clone(), world.clock.clone());
-    let entropy = Arc::new(stories::SeededEntropy::new(5));
+    let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(5));
     let source = DatabaseSource::new(store, clock, entropy);
     let (room, lease) = (queue::Room::of(64), Duration::from_secs(30));
     let taken = queue::TaskSource::take(&source, "periodic-tasks", 64, &room, lease)

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use pillarbox_stories::World;
 use server::{
     outside::SystemEntropy,
     settings::Settings,
     wiring::{self, Platform},
 };
-use stories::World;
 
 async fn start(world: &World, connections: u32) -> anyhow::Result<Platform> {
     let settings = Settings {
@@ -15,7 +15,7 @@ async fn start(world: &World, connections: u32) -> anyhow::Result<Platform> {
         database: Some(world.database_address().into()),
         database_connections: connections,
         keyring_file: Some(world.keyring()),
-        internal_secret: Some(stories::INTERNAL_SECRET.into()),
+        internal_secret: Some(pillarbox_stories::INTERNAL_SECRET.into()),
         ..Settings::default()
     };
     wiring::open_with(settings, world.clock.clone(), Arc::new(SystemEntropy)).await

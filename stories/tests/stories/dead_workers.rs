@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::{Clock as _, Lane, TaskId};
+use pillarbox_stories::World;
 use queue::{DatabaseSource, Enqueue as _, NewTask, Room, TaskSource as _};
 use server::{
     data_dir::DataDir,
     presence::{self, Presence},
 };
 use store::tasks::{self, Taken};
-use stories::World;
 
 const POOL: &str = "nobody-works-here";
 const LEASE: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ impl Queue {
 }
 
 fn worker(world: &World, seed: u64) -> DatabaseSource {
-    let entropy = std::sync::Arc::new(stories::SeededEntropy::new(seed));
+    let entropy = std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(seed));
     DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy)
 }
 

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Lane, TaskId};
-use stories::{Council, Gate, Mood, World};
+use pillarbox_stories::{Council, Gate, Mood, World};
 
 const RETRY: Duration = Duration::from_secs(301);
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use app::erasure::{Erasure, Recipient, Report};
 use domain::{Clock as _, InboundSmsId, NotificationId, UnsubscribeRequestId};
+use pillarbox_stories::{Council, Gate, Mood, World};
 use serde_json::{Value, json};
 use store::{inbound_sms::InboundSms, unsubscribe_requests::UnsubscribeRequest};
-use stories::{Council, Gate, Mood, World};
 
 pub(crate) async fn erase(world: &World, recipient: &str) -> Report {
     let recipient = Recipient::parse(recipient).unwrap();

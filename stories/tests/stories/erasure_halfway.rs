@@ -14,9 +14,9 @@ use app::{
     erasure::{EraseError, Erasure, Recipient, Report},
     keyring,
 };
+use pillarbox_stories::{Council, SeededEntropy, World};
 use serde_json::{Value, json};
 use store::Vault;
-use stories::{Council, SeededEntropy, World};
 
 use crate::erasure::{PEOPLE, erase, text};
 
@@ -115,7 +115,7 @@ async fn hold_the_recipient_everywhere(world: &World) -> Held {
 }
 
 /// A message with an idempotency key; what is answered.
-async fn ask_once(world: &World, council: &Council) -> stories::Answer {
+async fn ask_once(world: &World, council: &Council) -> pillarbox_stories::Answer {
     let body = json!({
         "phone_number": "07700900123", "template_id": council.sms,
         "personalisation": {"name": "Grace", "day": "Friday"},

@@ -9,8 +9,8 @@ use axum::{
     http::Request,
 };
 use files::Files;
+use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, SeededEntropy, World};
 use serde_json::{Value, json};
-use stories::{INTERNAL_CLIENT, INTERNAL_SECRET, SeededEntropy, World};
 use tower::ServiceExt as _;
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::{pin::pin, time::Duration};
 use app::services::NewService;
 use domain::{Allowance, Clock as _};
 use futures::future::{join_all, select};
+use pillarbox_stories::{Answer, Council, Door, Key, World};
 use serde_json::{Value, json};
-use stories::{Answer, Council, Door, Key, World};
 
 /// Sends a text about bins with an idempotency key.
 async fn send(

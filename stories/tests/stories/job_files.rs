@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use domain::{NotificationId, TemplateId};
 
+use pillarbox_stories::{Council, FakeFileService, World};
 use providers::UploadError;
 use serde_json::json;
-use stories::{Council, FakeFileService, World};
 
 use crate::{
     auditors::{lose_rows, origin},

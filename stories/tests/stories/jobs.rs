@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Allowance, Clock as _, JobId, JobOrigin};
+use pillarbox_stories::{Council, World};
 use serde_json::{Value, json};
-use stories::{Council, World};
 
 pub(crate) const JOBS: queue::Pool = queue::Pool {
     name: "job-tasks",
@@ -144,7 +144,7 @@ pub(crate) async fn interrupt_after(world: &World, council: &Council, job: &str,
     let source = queue::DatabaseSource::new(
         world.app.store().clone(),
         world.clock.clone(),
-        Arc::new(stories::SeededEntropy::new(7)),
+        Arc::new(pillarbox_stories::SeededEntropy::new(7)),
     );
     let taken = queue::TaskSource::take(
         &source,

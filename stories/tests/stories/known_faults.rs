@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Allowance, Clock as _, JobId, JobStatus};
+use pillarbox_stories::{Council, World};
 use serde_json::json;
 use sqlx::Connection as _;
-use stories::{Council, World};
 
 use crate::{
     auditors::{job_from_the_planner, lose_rows, lose_tasks, origin},

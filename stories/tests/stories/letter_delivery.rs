@@ -5,9 +5,9 @@ use std::{fmt::Write as _, time::Duration};
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Channel, NotificationId, NotificationStatus, Permission, TemplateId};
+use pillarbox_stories::{Answer, Council, FakeScanner, Key, Mood, World};
 use serde_json::{Value, json};
 use store::notifications::Notification;
-use stories::{Answer, Council, FakeScanner, Key, Mood, World};
 
 const RETRY: Duration = Duration::from_secs(301);
 

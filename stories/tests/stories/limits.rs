@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use app::services::NewService;
 use domain::{Allowance, Clock as _};
+use pillarbox_stories::World;
 use serde_json::json;
-use stories::World;
 
 fn limited(name: &str, limit: i64) -> NewService {
     NewService {

@@ -4,8 +4,10 @@
 use app::{fixtures, receipts::letter_status_token, unsubscribe};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Clock as _;
+use pillarbox_stories::{
+    Answer, BRINGER_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, World,
+};
 use serde_json::Value;
-use stories::{Answer, BRINGER_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, World};
 
 use crate::json_schema::faults;
 

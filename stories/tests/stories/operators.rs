@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Allowance, Clock as _, JobId, JobOrigin, NotificationId};
+use pillarbox_stories::{Answer, Council, World};
 use queue::{DatabaseSource, Room, Task, TaskSource as _, Verdict, Work as _};
 use serde_json::{Value, json};
-use stories::{Answer, Council, World};
 
 use crate::{
     auditors::lose_rows,
@@ -93,7 +93,7 @@ async fn a_row_that_was_forgotten_in_time_is_not_done_again() {
 
 /// A worker with the job's task in hand, which does as it is told and is obeyed when the story wants.
 async fn take(world: &World) -> (DatabaseSource, Task) {
-    let entropy = Arc::new(stories::SeededEntropy::new(5));
+    let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(5));
     let source = DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let taken = source
         .take("job-tasks", 1, &Room::of(1), Duration::from_secs(30))

@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use pillarbox_stories::{Council, World};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
-use stories::{Council, World};
 
 /// A fault that is there until it is mended.
 struct Fault<'a> {
@@ -104,7 +104,7 @@ pub(crate) async fn run(world: &World, statement: String) {
     }
 }
 
-async fn post(world: &World, council: &Council, reference: &str) -> stories::Answer {
+async fn post(world: &World, council: &Council, reference: &str) -> pillarbox_stories::Answer {
     let body = json!({
         "phone_number": "07700900123", "template_id": council.sms, "reference": reference,
         "personalisation": {"name": "Ada", "day": "Friday"},
@@ -197,7 +197,12 @@ async fn a_batch_of_rows_that_is_refused_delays_its_job_and_no_row_is_missing_or
 }
 
 /// A few seconds after the mend, the job says nothing of it any more, and each of its rows was handed over once.
-async fn goes_on_and_ends_whole(world: &World, council: &stories::Council, job: &str, rows: usize) {
+async fn goes_on_and_ends_whole(
+    world: &World,
+    council: &pillarbox_stories::Council,
+    job: &str,
+    rows: usize,
+) {
     world.advance(std::time::Duration::from_secs(6));
     world.run_tasks().await;
     let status = world.job_status(council.id, job).await;
@@ -340,7 +345,7 @@ async fn a_job_that_is_stopped_after_every_single_batch_keeps_each_row_once() {
 
 /// A worker that is asked to stop ends after the batch that it is at, and then dies before it can give its task back.
 async fn work_on_one_batch(world: &World) {
-    let entropy = std::sync::Arc::new(stories::SeededEntropy::new(3));
+    let entropy = std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(3));
     let source =
         queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let lease = std::time::Duration::from_secs(30);

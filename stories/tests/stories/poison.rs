@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use domain::{Lane, NotificationStatus, TaskId};
+use pillarbox_stories::{Council, Failing, FakeFileService, FakeScanner, Mood, World};
 use queue::Enqueue as _;
 use serde_json::{Value, json};
-use stories::{Council, Failing, FakeFileService, FakeScanner, Mood, World};
 
 use crate::{files, letter_delivery, outages::run};
 

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
+use pillarbox_stories::{Answer, Council, World};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
-use stories::{Answer, Council, World};
 
 /// Somebody else's transaction, in the way of every message.
 enum Lock {

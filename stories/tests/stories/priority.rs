@@ -1,8 +1,8 @@
 //! Messages of a priority template overtake those that wait.
 
 use domain::TemplateId;
+use pillarbox_stories::{Council, World};
 use serde_json::json;
-use stories::{Council, World};
 
 const TEXTS: queue::Pool = queue::Pool {
     name: "send-sms-tasks",

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{Clock as _, Timestamp};
+use pillarbox_stories::{SeededEntropy, World};
 use queue::{DatabaseSource, Enqueue as _, NewTask, Room, TaskSource, conformance::Harness};
-use stories::{SeededEntropy, World};
 
 /// A world, and how many sources it has had: each has randomness of its own.
 struct Database(World, AtomicU64);

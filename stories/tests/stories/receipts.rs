@@ -10,9 +10,9 @@ use domain::{
     Channel, Clock as _, KeyType, NotificationId, NotificationStatus, Reporter, ServiceId,
     TemplateId, Timestamp,
 };
+use pillarbox_stories::{Answer, Council, Mood, World};
 use serde_json::{Value, json};
 use store::notifications::{Contents, NewNotification, Notification, Outcome};
-use stories::{Answer, Council, Mood, World};
 
 use crate::contract::vector_file;
 

@@ -3,9 +3,9 @@
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Clock as _, InboundNumberId, Permission, ServiceId};
+use pillarbox_stories::{Answer, BRINGER_PASSWORD, Council, MMG_USER, World};
 use serde_json::{Value, json};
 use store::inbound_numbers::InboundNumber;
-use stories::{Answer, BRINGER_PASSWORD, Council, MMG_USER, World};
 
 const NUMBER: &str = "07700900600";
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{Clock as _, NotificationId, Timestamp};
+use pillarbox_stories::{Council, World};
 use sqlx::Connection as _;
-use stories::{Council, World};
 
 use crate::jobs::people;
 
@@ -42,7 +42,7 @@ pub(crate) async fn is_there(world: &World, council: &Council, id: &str) -> bool
     status == 200
 }
 
-pub(crate) async fn sent(world: &World, council: &Council, key: &stories::Key) -> String {
+pub(crate) async fn sent(world: &World, council: &Council, key: &pillarbox_stories::Key) -> String {
     let answer = world.send_sms(council, key, "07700900123").await;
     world.run_tasks().await;
     answer.json["id"].as_str().unwrap().to_owned()

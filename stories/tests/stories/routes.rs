@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use api::router::{Callers, ROUTES};
+use pillarbox_stories::World;
 use serde_json::json;
-use stories::World;
 
 fn filled(path: &str) -> String {
     let id = "22222222-0000-4000-8000-000000000001";
@@ -23,7 +23,10 @@ async fn no_route_answers_a_caller_it_is_not_for() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let service = world.token(&council.id.to_string(), &council.normal.secret);
-    let internal = world.token(stories::INTERNAL_CLIENT, stories::INTERNAL_SECRET);
+    let internal = world.token(
+        pillarbox_stories::INTERNAL_CLIENT,
+        pillarbox_stories::INTERNAL_SECRET,
+    );
     for (method, path, callers) in ROUTES {
         let path = filled(path);
         let status = async |authorization: Option<&str>| {
@@ -196,7 +199,10 @@ async fn every_route_says_how_it_may_be_asked_to_those_who_may_ask_it() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let service = world.token(&council.id.to_string(), &council.normal.secret);
-    let internal = world.token(stories::INTERNAL_CLIENT, stories::INTERNAL_SECRET);
+    let internal = world.token(
+        pillarbox_stories::INTERNAL_CLIENT,
+        pillarbox_stories::INTERNAL_SECRET,
+    );
     for (method, path, callers) in ROUTES {
         let url = filled(path);
         let authorization = match callers {

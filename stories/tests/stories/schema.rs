@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use pillarbox_stories::World;
 use sqlx::Connection as _;
 use store::{Store, Vault};
-use stories::World;
 
 /// Tables with their columns: name, and whether it must be there.
 type Tables = BTreeMap<String, Vec<(String, bool, Kind)>>;
@@ -113,7 +113,7 @@ async fn migrating_twice_and_with_data_in_it_is_harmless() {
 async fn a_database_of_a_newer_version_is_refused_in_words() {
     let world = World::new().await;
     pretend_to_be_newer(&world.database_address()).await;
-    let entropy = std::sync::Arc::new(stories::SeededEntropy::new(1));
+    let entropy = std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(1));
     let vault = Vault::open_file(&world.keyring(), entropy).unwrap();
     let store = Store::connect(&world.database_address(), 2, vault)
         .await

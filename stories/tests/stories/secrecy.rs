@@ -3,9 +3,9 @@
 use std::{io::Write as _, path::Path, sync::Arc};
 
 use domain::{Clock as _, InboundSmsId};
+use pillarbox_stories::{SeededEntropy, World};
 use serde_json::json;
 use store::Vault;
-use stories::{SeededEntropy, World};
 
 pub(crate) fn contains(path: &Path, needle: &str) -> bool {
     if path.is_dir() {

@@ -3,8 +3,8 @@
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
+use pillarbox_stories::World;
 use providers::email::smtp::{SmtpRelay, SmtpSettings};
-use stories::World;
 
 const ROWS: usize = 10_000;
 

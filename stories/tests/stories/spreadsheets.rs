@@ -1,7 +1,7 @@
 //! What is wrong with a file, said by row and column.
 
+use pillarbox_stories::World;
 use serde_json::json;
-use stories::World;
 
 #[tokio::test]
 async fn each_bad_cell_is_named_by_row_and_column() {

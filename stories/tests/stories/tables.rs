@@ -6,9 +6,9 @@ use std::{
     sync::Arc,
 };
 
+use pillarbox_stories::{SeededEntropy, World};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use store::{Store, Vault};
-use stories::{SeededEntropy, World};
 
 /// A table as its database describes it, in words that both have.
 #[derive(Debug, Default, PartialEq, Eq)]

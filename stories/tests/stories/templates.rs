@@ -1,8 +1,8 @@
 //! Templates as services see them, and previews.
 
 use domain::{Channel, TemplateId};
+use pillarbox_stories::{Council, World};
 use serde_json::{Value, json};
-use stories::{Council, World};
 
 async fn write(world: &World, council: &Council, template: TemplateId, content: &str) {
     let new = app::templates::NewTemplate {

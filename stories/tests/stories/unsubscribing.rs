@@ -4,9 +4,9 @@ use std::{io::Write as _, time::Duration};
 
 use app::unsubscribe;
 use domain::{Clock as _, TemplateId};
+use pillarbox_stories::{Council, World};
 use serde_json::{Value, json};
 use store::Vault;
-use stories::{Council, World};
 
 const ADA: &str = "ada@example.com";
 

@@ -11,8 +11,8 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Clock as _;
+use pillarbox_stories::{FakeFileService, World};
 use serde_json::Value;
-use stories::{FakeFileService, World};
 use tower::ServiceExt as _;
 
 use super::{Case, Expected, Request, matching, tokens::Tokens};

@@ -1,8 +1,8 @@
 //! How files are kept, and when they are gone.
 
 use domain::Clock as _;
+use pillarbox_stories::World;
 use serde_json::{Value, json};
-use stories::World;
 
 use super::{PDF, WEEK, council, file, kept, link, rows, send, send_one, send_to};
 

@@ -10,8 +10,8 @@ use std::{path::Path, time::Duration};
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Channel, Clock as _};
+use pillarbox_stories::{Answer, Council, World};
 use serde_json::{Value, json};
-use stories::{Answer, Council, World};
 
 const ADA: &str = "ada@example.com";
 pub(crate) const PDF: &[u8] = b"%PDF-1.7 your decision";

@@ -1,7 +1,7 @@
 //! Files that belong to a template and go with every message.
 
+use pillarbox_stories::{Answer, World};
 use serde_json::json;
-use stories::{Answer, World};
 
 use super::{PDF, council, kept, send, template};
 

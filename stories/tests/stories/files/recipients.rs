@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use app::services::NewService;
+use pillarbox_stories::World;
 use serde_json::json;
-use stories::World;
 
 use super::{ADA, PDF, council, council_of, send_one, template, with_contact};
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use pillarbox_stories::{Answer, FakeFileService, FakeScanner, World};
 use providers::UploadError;
 use serde_json::json;
-use stories::{Answer, FakeFileService, FakeScanner, World};
 
 use super::{ADA, council, file, kept, link, rows, send, send_to, set_up, template};
 

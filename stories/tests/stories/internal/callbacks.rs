@@ -1,9 +1,9 @@
 use std::io::Write as _;
 
 use domain::CallbackKind;
+use pillarbox_stories::World;
 use serde_json::{Value, json};
 use store::Vault;
-use stories::World;
 
 use super::{NOBODY, get, is_unknown, post, refused, service};
 

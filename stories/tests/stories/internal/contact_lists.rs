@@ -1,5 +1,5 @@
+use pillarbox_stories::{Answer, World};
 use serde_json::json;
-use stories::{Answer, World};
 
 use super::{get, id, is_unknown};
 

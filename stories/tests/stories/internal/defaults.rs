@@ -1,7 +1,7 @@
 //! Text message senders, reply-to addresses and contact blocks: three lists under one rule. One is the default, always.
 
+use pillarbox_stories::World;
 use serde_json::{Value, json};
-use stories::World;
 
 use super::{NOBODY, get, id, is_unknown, made, post, refused, service};
 

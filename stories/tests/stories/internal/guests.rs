@@ -1,5 +1,5 @@
+use pillarbox_stories::World;
 use serde_json::json;
-use stories::World;
 
 use super::{NOBODY, get, is_unknown, post, service};
 

@@ -14,8 +14,8 @@ mod templates;
 mod users;
 
 use domain::ServiceId;
+use pillarbox_stories::{Answer, World};
 use serde_json::{Value, json};
-use stories::{Answer, World};
 
 async fn get(world: &World, path: &str) -> Answer {
     world.ask_internally("GET", path, "").await

@@ -1,6 +1,6 @@
 use app::services::NewService;
+use pillarbox_stories::World;
 use serde_json::{Value, json};
-use stories::World;
 
 use super::{NOBODY, get, is_unknown, made, post, refused, service};
 

@@ -1,5 +1,5 @@
+use pillarbox_stories::World;
 use serde_json::{Value, json};
-use stories::World;
 
 use super::{NOBODY, get, id, is_unknown, made, post, refused, service};
 

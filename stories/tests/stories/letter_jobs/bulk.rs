@@ -1,8 +1,8 @@
 //! Letters whose rows come in one request.
 
 use domain::{KeyType, TemplateId};
+use pillarbox_stories::{Answer, World};
 use serde_json::{Value, json};
-use stories::{Answer, World};
 
 use super::{council, kept, letters_spent, origin, pages, standing, stands, template};
 use crate::jobs::{JOBS, count};
@@ -18,7 +18,7 @@ fn order(letter: TemplateId, rows: usize) -> Value {
     json!({"name": "Bins", "template_id": letter, "rows": all, "reference": "spring"})
 }
 
-async fn bulk(world: &World, key: &stories::Key, order: &Value) -> Answer {
+async fn bulk(world: &World, key: &pillarbox_stories::Key, order: &Value) -> Answer {
     world.post(key, "/v2/notifications/bulk", order).await
 }
 

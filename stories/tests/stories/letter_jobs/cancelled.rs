@@ -3,8 +3,8 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use domain::{Clock as _, NotificationStatus, TemplateId, Timestamp};
+use pillarbox_stories::{Council, Gate, Mood, World};
 use serde_json::json;
-use stories::{Council, Gate, Mood, World};
 
 use super::{
     RETRY, STILL_PROCESSING, cancel, council, count_rows, kept, letters_spent, origin, people,

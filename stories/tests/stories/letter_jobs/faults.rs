@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use domain::NotificationStatus;
-use stories::World;
+use pillarbox_stories::World;
 
 use super::{
     STILL_PROCESSING, cancel, council, count_rows, kept, letters_spent, origin, people, standing,

@@ -13,8 +13,8 @@ use domain::{
     Allowance, Channel, Clock as _, JobOrigin, LetterContactId, NotificationId, Permission,
     Postage, TemplateId,
 };
+use pillarbox_stories::{Answer, Council, World};
 use store::{letter_contacts::LetterContact, notifications::Notification};
-use stories::{Answer, Council, World};
 
 /// When a letter that was not taken is tried again.
 const RETRY: Duration = Duration::from_secs(301);
@@ -115,7 +115,7 @@ async fn letters_spent(world: &World, council: &Council) -> i64 {
     spent.await.unwrap()
 }
 
-async fn pages(world: &World, key: &stories::Key, id: NotificationId) -> Answer {
+async fn pages(world: &World, key: &pillarbox_stories::Key, id: NotificationId) -> Answer {
     world.get(key, &format!("/v2/notifications/{id}/pdf")).await
 }
 

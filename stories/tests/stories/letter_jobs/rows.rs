@@ -7,8 +7,8 @@ use app::{
     services::ServiceChange,
 };
 use domain::{Allowance, Clock as _, KeyType, NotificationStatus, Permission, Postage, Timestamp};
+use pillarbox_stories::World;
 use serde_json::{Value, json};
-use stories::World;
 
 use super::{
     council, council_that_writes_abroad, count_rows, dress_up, kept, letters_spent, origin, pages,

@@ -1,8 +1,8 @@
 //! A letter is cancelled before it is printed; a whole job of them is in `letter_jobs`.
 
 use domain::{Allowance, NotificationStatus};
+use pillarbox_stories::{Answer, Council, World};
 use serde_json::json;
-use stories::{Answer, Council, World};
 
 use super::{becomes, council, id_of, post, template, to_ada};
 

@@ -7,9 +7,9 @@ mod templated;
 
 use app::services::NewService;
 use domain::{Channel, NotificationId, NotificationStatus, Permission, ServiceId, TemplateId};
+use pillarbox_stories::{Answer, Council, Key, World};
 use serde_json::{Value, json};
 use store::{notifications::Outcome, templates::Template};
-use stories::{Answer, Council, Key, World};
 
 /// `%PDF-1.4 for the eyes of Ada alone`, in lines as some programs write them.
 const PDF: &str = "JVBERi0xLjQgZm9yIHRoZSBl\r\neWVzIG9mIEFkYSBhbG9uZQ==";

@@ -2,8 +2,8 @@
 
 use app::services::NewService;
 use domain::{Allowance, NotificationStatus};
+use pillarbox_stories::World;
 use serde_json::{Value, json};
-use stories::World;
 
 use super::{
     PLAIN_PDF, becomes, council, count_files, id_of, kept, post, post_pdf,

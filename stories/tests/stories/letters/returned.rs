@@ -1,8 +1,8 @@
 //! Letters that the post brings back.
 
 use domain::NotificationStatus;
+use pillarbox_stories::World;
 use serde_json::json;
-use stories::World;
 
 use super::{becomes, council, id_of, kept, post, template, to_ada};
 

@@ -6,9 +6,9 @@ use app::{
     services::NewService,
 };
 use domain::{Allowance, KeyType, LetterContactId, NotificationStatus, Permission, Postage};
+use pillarbox_stories::World;
 use serde_json::{Value, json};
 use store::letter_contacts::LetterContact;
-use stories::World;
 
 use super::{
     becomes, council, id_of, kept, post, rewrite, service_that_sends_letters, template, to_ada,
@@ -307,7 +307,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
                 ..app::Providers::default()
             },
             clock: world.clock.clone(),
-            entropy: std::sync::Arc::new(stories::SeededEntropy::new(5)),
+            entropy: std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(5)),
         },
     );
     let tenant = app.tenant(council.id).await.unwrap().unwrap();

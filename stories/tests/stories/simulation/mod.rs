@@ -20,7 +20,7 @@ mod worker;
 
 use std::{sync::Arc, time::Instant};
 
-use stories::Ground;
+use pillarbox_stories::Ground;
 use tracing_core::Dispatch;
 
 use asked::{Asked, Spans};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Allowance, Channel, Clock as _, JobOrigin, NotificationId};
-use stories::{Ground, World};
+use pillarbox_stories::{Ground, World};
 
 use super::storm::{Storm, Sums};
 use crate::jobs;

@@ -14,9 +14,9 @@ use std::{
 };
 
 use domain::NotificationId;
+use pillarbox_stories::{Council, Door, Ground, World};
 use queue::Runner;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
-use stories::{Council, Door, Ground, World};
 
 use super::{
     asked::{Asked, Asker},

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::{Clock as _, NotificationId};
+use pillarbox_stories::Answer;
 use rand::RngExt as _;
 use serde_json::json;
-use stories::Answer;
 
 use super::Storm;
 use crate::jobs::people;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use domain::{Channel, Clock as _, Lane, NotificationId, TaskId};
+use pillarbox_stories::Mood;
 use queue::{Enqueue as _, NewTask};
 use rand::RngExt as _;
 use serde_json::json;
-use stories::Mood;
 
 use super::{
     super::{asked::Asker, faults::FAULTS, promises, worker::Worker},
