@@ -1,4 +1,4 @@
-//! Reading bodies and writing answers (public-api §2.3, §5.1).
+//! Reading bodies and writing answers (`docs/spec/public-api.md` §2.3, §5.1).
 
 use std::{
     borrow::Cow,
@@ -21,7 +21,7 @@ use crate::{Api, problem::Problem};
 
 /// The largest JSON body: files travel inside, as base64.
 pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
-/// The largest body that a provider may send us (public-api §2.5).
+/// The largest body that a provider may send us (`docs/spec/public-api.md` §2.5).
 const MAX_FORM_BYTES: usize = 500_000;
 /// How much of all bodies together may be in memory while they are read.
 const MAX_BYTES_IN_HAND: usize = 512 << 20;
@@ -202,8 +202,8 @@ impl Deref for InHand {
     }
 }
 
-/// JSON without its NULs, which no database of ours keeps in a text (public-api §25). As such they cannot stand in a
-/// JSON text: what is dropped is their escape.
+/// JSON without its NULs, which no database of ours keeps in a text (`docs/spec/public-api.md` §25). As such they
+/// cannot stand in a JSON text: what is dropped is their escape.
 pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
     const NUL: &[u8] = b"\\u0000";
     if memchr::memmem::find(json, NUL).is_none() {
@@ -226,7 +226,8 @@ pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
     kept.into()
 }
 
-/// A v2 body (public-api §5.1): JSON whatever its type; what is empty in any way counts as an empty object.
+/// A v2 body (`docs/spec/public-api.md` §5.1): JSON whatever its type; what is empty in any way counts as an empty
+/// object.
 pub(crate) fn parse_v2(body: &[u8]) -> Result<Value, Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let without_nul = without_nul(body);
@@ -250,7 +251,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The URL that links begin with: scheme, the request's host, and `/` (public-api §2.3).
+/// The URL that links begin with: scheme, the request's host, and `/` (`docs/spec/public-api.md` §2.3).
 pub(crate) fn url_root(api: &Api, headers: &HeaderMap) -> String {
     let forwarded = headers
         .get("x-forwarded-proto")

@@ -1,4 +1,4 @@
-//! The headers that every answer carries, errors included (public-api §2.3).
+//! The headers that every answer carries, errors included (`docs/spec/public-api.md` §2.3).
 
 use axum::{
     extract::{Request, State},

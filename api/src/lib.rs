@@ -30,7 +30,7 @@ pub use router::router;
 /// What the HTTP side needs to know beside the platform itself.
 #[derive(Clone)]
 pub struct Settings {
-    /// The name that internal clients sign with (public-api §3.4).
+    /// The name that internal clients sign with (`docs/spec/public-api.md` §3.4).
     pub internal_client_id: String,
     /// The secrets that internal clients may sign with.
     pub internal_secrets: Vec<Private<String>>,
@@ -50,7 +50,8 @@ pub struct Settings {
     pub sink: Option<app::Sink>,
 }
 
-/// What providers sign in with when they bring us texts; nobody can while there is nothing here (public-api §22.2).
+/// What providers sign in with when they bring us texts; nobody can while there is nothing here
+/// (`docs/spec/public-api.md` §22.2).
 #[derive(Debug, Clone, Default)]
 pub struct TextBringers {
     /// The names that MMG may use.

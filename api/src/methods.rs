@@ -1,5 +1,6 @@
-//! A route that is asked in another way than it answers: `OPTIONS` says how it may be asked (public-api §2.2), any other
-//! method is told that it is the wrong one. Which methods a route has is what the caller table says.
+//! A route that is asked in another way than it answers: `OPTIONS` says how it may be asked
+//! (`docs/spec/public-api.md` §2.2), any other method is told that it is the wrong one. Which methods a route has is
+//! what the caller table says.
 
 use axum::{
     body::Body,

@@ -1,4 +1,4 @@
-//! How much of a request is read, and how long its answer may take (public-api §2.4, §2.5).
+//! How much of a request is read, and how long its answer may take (`docs/spec/public-api.md` §2.4, §2.5).
 
 use axum::{
     extract::{MatchedPath, Request, State},

@@ -1,5 +1,6 @@
-//! Everything that a client can be told is wrong: the only place that holds public wording (public-api §2.4, §3, §4, §6,
-//! appendix B). The texts are interface facts; clients show them and switch on them.
+//! Everything that a client can be told is wrong: the only place that holds public wording
+//! (`docs/spec/public-api.md` §2.4, §3, §4, §6, appendix B). The texts are interface facts; clients show them and
+//! switch on them.
 
 use std::any::Any;
 
@@ -219,8 +220,8 @@ impl Problem {
         Self::internal()
     }
 
-    /// Files or the pages of a letter could not be put in their store: the contract has 500 for that, whether it passes or
-    /// not (public-api §9.2, §11).
+    /// Files or the pages of a letter could not be put in their store: the contract has 500 for that, whether it passes
+    /// or not (`docs/spec/public-api.md` §9.2, §11).
     fn unkept(cause: impl std::error::Error + 'static) -> Self {
         log(&cause);
         Self::internal()
@@ -307,7 +308,7 @@ impl Problem {
         }
     }
 
-    /// The answer took too long (public-api §2.4).
+    /// The answer took too long (`docs/spec/public-api.md` §2.4).
     pub(crate) fn timeout() -> Self {
         Self::v2(
             StatusCode::GATEWAY_TIMEOUT,
@@ -543,7 +544,7 @@ fn forbidden(message: &str) -> Problem {
     Problem::v2(StatusCode::FORBIDDEN, "BadRequestError", message)
 }
 
-/// The entry of this error has three more members (public-api §10.2).
+/// The entry of this error has three more members (`docs/spec/public-api.md` §10.2).
 fn qr_code_too_large(code: &QrCodeTooLarge) -> Problem {
     let details = Map::from_iter([
         ("data".to_owned(), Value::from(code.data.as_str())),
@@ -562,22 +563,22 @@ fn qr_code_too_large(code: &QrCodeTooLarge) -> Problem {
     problem
 }
 
-/// Only letters have pages (public-api §15).
+/// Only letters have pages (`docs/spec/public-api.md` §15).
 pub(crate) fn not_a_letter() -> Problem {
     Problem::bad_request("Notification is not a letter")
 }
 
-/// The pages of a letter hold a virus (public-api §15).
+/// The pages of a letter hold a virus (`docs/spec/public-api.md` §15).
 pub(crate) fn pdf_with_virus() -> Problem {
     Problem::bad_request("File did not pass the virus scan")
 }
 
-/// A letter that failed for technical reasons may have no pages (public-api §15).
+/// A letter that failed for technical reasons may have no pages (`docs/spec/public-api.md` §15).
 pub(crate) fn pdf_of_failed_letter() -> Problem {
     Problem::bad_request("PDF not available for letters in status technical-failure")
 }
 
-/// The pages of a letter are not there yet (public-api §15).
+/// The pages of a letter are not there yet (`docs/spec/public-api.md` §15).
 pub(crate) fn pdf_not_ready() -> Problem {
     Problem::v2(
         StatusCode::BAD_REQUEST,
@@ -680,7 +681,7 @@ fn phone(error: PhoneError) -> Problem {
     )
 }
 
-/// Authentication failed (public-api §3.2, §3.3).
+/// Authentication failed (`docs/spec/public-api.md` §3.2, §3.3).
 pub(crate) fn auth(status: StatusCode, message: impl Into<String>) -> Problem {
     Problem::v2(status, "AuthError", message)
 }

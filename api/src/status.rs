@@ -1,4 +1,4 @@
-//! Is it there (public-api §20), and the metrics.
+//! Is it there (`docs/spec/public-api.md` §20), and the metrics.
 
 use axum::{
     extract::{RawQuery, State},

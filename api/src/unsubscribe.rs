@@ -13,7 +13,8 @@ use crate::{
     problem::{self, Problem},
 };
 
-/// `POST /unsubscribe/<notification id>/<token>` (public-api §21): a mail program does it; the body is ignored.
+/// `POST /unsubscribe/<notification id>/<token>` (`docs/spec/public-api.md` §21): a mail program does it; the body is
+/// ignored.
 pub(crate) async fn unsubscribe(
     State(api): State<Api>,
     path: Result<Path<(String, String)>, PathRejection>,

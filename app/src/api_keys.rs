@@ -13,7 +13,7 @@ pub struct MadeKey {
     pub id: ApiKeyId,
     /// What it may do.
     pub key_type: KeyType,
-    /// What is handed to a developer: `<name>-<service id>-<secret>` (public-api §3.1).
+    /// What is handed to a developer: `<name>-<service id>-<secret>` (`docs/spec/public-api.md` §3.1).
     pub key: Private<String>,
 }
 

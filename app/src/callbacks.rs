@@ -1,5 +1,5 @@
-//! Where a service wants to be told what happened (public-api §24.1). What is checked here is the form of a URL; where
-//! its host is may change, so that is looked at before each call.
+//! Where a service wants to be told what happened (`docs/spec/public-api.md` §24.1). What is checked here is the form
+//! of a URL; where its host is may change, so that is looked at before each call.
 
 use domain::{CallbackId, CallbackKind, ServiceId, UserId};
 pub use store::callbacks::Callback;

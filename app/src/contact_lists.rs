@@ -1,6 +1,6 @@
-//! Contact lists: spreadsheets that a service keeps to send to again (workers §4.1). One is checked as a job's file is, but
-//! for its recipients alone – which template it will fill is not known yet – and kept sealed until it is archived. A job
-//! from one has a copy of its own: archiving the list takes nothing from the job.
+//! Contact lists: spreadsheets that a service keeps to send to again (`docs/spec/workers.md` §4.1). One is checked as a
+//! job's file is, but for its recipients alone – which template it will fill is not known yet – and kept sealed until
+//! it is archived. A job from one has a copy of its own: archiving the list takes nothing from the job.
 
 use bytes::Bytes;
 use content::spreadsheets::{Settings, Template};

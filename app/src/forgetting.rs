@@ -1,10 +1,10 @@
-//! Forgetting in time (workers §14): messages become a line of history without anything personal; files of old jobs and
-//! of uploads that became no job, received texts, wishes to hear no more and old counters go. A service may keep its
-//! messages for longer or shorter than the standard seven days, by channel.
+//! Forgetting in time (`docs/spec/workers.md` §14): messages become a line of history without anything personal; files
+//! of old jobs and of uploads that became no job, received texts, wishes to hear no more and old counters go. A service
+//! may keep its messages for longer or shorter than the standard seven days, by channel.
 //!
-//! Everything is done in small transactions and by looking at what is there, so that a run may stop anywhere and be done
-//! twice. Files go before the rows that name them: no row disappears while its file remains. On PostgreSQL a day whose
-//! messages may all go is dropped whole.
+//! Everything is done in small transactions and by looking at what is there, so that a run may stop anywhere and be
+//! done twice. Files go before the rows that name them: no row disappears while its file remains. On PostgreSQL a day
+//! whose messages may all go is dropped whole.
 
 use std::{
     collections::BTreeMap,
@@ -214,7 +214,8 @@ async fn remove_pages(
     Ok(())
 }
 
-/// Forgets received texts whose time is over (workers §14.2): who wrote them and what they say; a line of history stays.
+/// Forgets received texts whose time is over (`docs/spec/workers.md` §14.2): who wrote them and what they say; a line
+/// of history stays.
 pub(crate) async fn delete_received_texts(app: &App, task: &Task) -> Verdict {
     let done = forget_received_texts(app, task).await;
     walked(app, task, "delete-inbound-sms", done)
@@ -254,8 +255,8 @@ async fn forget_received_texts(app: &App, task: &Task) -> Result<(), RetentionEr
     Ok(())
 }
 
-/// Forgets recipients' wishes to hear no more (workers §16): those that their service has seen to after a week, the
-/// others after ninety days.
+/// Forgets recipients' wishes to hear no more (`docs/spec/workers.md` §16): those that their service has seen to after
+/// a week, the others after ninety days.
 pub(crate) async fn delete_unsubscribe_requests(app: &App, task: &Task) -> Verdict {
     let done = forget_unsubscribe_requests(app, task).await;
     walked(app, task, "archive-unsubscribe-requests", done)

@@ -1,4 +1,4 @@
-//! Group commit: everything that arrives while the last commit runs shares the next one (design §5). There is no timer:
+//! Group commit: everything that arrives while the last commit runs shares the next one. There is no timer:
 //! take all that waits, commit, answer, repeat.
 //!
 //! A commit holds the rows, the day's counters and the delivery tasks together, so an accepted message is never without

@@ -1,4 +1,4 @@
-//! Asking twice, done once (design §1, promise 2). A service puts an `Idempotency-Key` on a request to send; whoever
+//! Asking twice, done once. A service puts an `Idempotency-Key` on a request to send; whoever
 //! asks again with the same key and the same body within a day is given the first answer, and nothing is sent again.
 //!
 //! The key is kept in the transaction that keeps what was asked for, and the primary key of its table decides: of two

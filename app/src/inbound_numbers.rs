@@ -116,8 +116,8 @@ pub async fn free(app: &App, service: ServiceId, use_no_more: bool) -> Result<()
     services::commit(app, tx, service).await
 }
 
-/// The form in which dialled numbers are compared (public-api §22.2): at home with a leading zero. Short numbers have
-/// only that.
+/// The form in which dialled numbers are compared (`docs/spec/public-api.md` §22.2): at home with a leading zero. Short
+/// numbers have only that.
 fn number_of(text: &str) -> Result<String, AdminError> {
     let bare: String = text.chars().filter(|one| !one.is_whitespace()).collect();
     if (3..=6).contains(&bare.len()) && bare.bytes().all(|one| one.is_ascii_digit()) {

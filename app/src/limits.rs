@@ -1,4 +1,5 @@
-//! The guards at the door: how fast, and how many today (public-api §4). Both are looked at before a body is read.
+//! The guards at the door: how fast, and how many today (`docs/spec/public-api.md` §4). Both are looked at before a
+//! body is read.
 //!
 //! The day's count here is a quick look, at most a second old; the exact one is spent in the transaction that keeps the
 //! message (`group_commit`).

@@ -1,8 +1,8 @@
-//! Messages that linger (workers §13): those that wait although no task knows of them, and those whose provider has not
-//! reported for three days.
+//! Messages that linger (`docs/spec/workers.md` §13): those that wait although no task knows of them, and those whose
+//! provider has not reported for three days.
 //!
-//! A message and its delivery task are one transaction, so the first kind should never be there; it is looked for all the
-//! same, by an auditor. It costs a walk through the messages of the last hours, by service and time.
+//! A message and its delivery task are one transaction, so the first kind should never be there; it is looked for all
+//! the same, by an auditor. It costs a walk through the messages of the last hours, by service and time.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ const WAITING: &[NotificationStatus] = &[
     NotificationStatus::Created,
     NotificationStatus::PendingVirusCheck,
 ];
-/// Letters have no timeout (letters §1).
+/// Letters have no timeout (`docs/spec/letters.md` §1).
 const TIMED: &[Channel] = &[Channel::Email, Channel::Sms];
 
 /// Puts messages that wait without a task back in the queue.

@@ -1,5 +1,5 @@
 //! Days as people count them: for retention, billing and statistics a day is a local day, Europe/London unless a setting
-//! says otherwise (design §4). Nothing else computes one.
+//! says otherwise. Nothing else computes one.
 
 use domain::Timestamp;
 use jiff::ToSpan as _;

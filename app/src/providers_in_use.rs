@@ -1,4 +1,4 @@
-//! Who takes messages from us, and which of them takes the next (workers §7.2).
+//! Who takes messages from us, and which of them takes the next (`docs/spec/workers.md` §7.2).
 
 use std::{fmt, sync::Arc};
 

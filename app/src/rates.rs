@@ -1,5 +1,5 @@
-//! What messages cost (public-api §14.2, letters §11.2). Rates are kept in the store, each from a moment on; where the
-//! store has none, the standard ones apply.
+//! What messages cost (`docs/spec/public-api.md` §14.2, `docs/spec/letters.md` §11.2). Rates are kept in the store,
+//! each from a moment on; where the store has none, the standard ones apply.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! For how many days a service's messages are kept, where it is not the standard number (workers §14).
+//! For how many days a service's messages are kept, where it is not the standard number (`docs/spec/workers.md` §14).
 
 use domain::{Channel, RetentionId, ServiceId};
 pub use store::retention::Retention;

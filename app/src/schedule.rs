@@ -23,8 +23,8 @@ struct Entry {
 enum When {
     /// Every so many minutes, counted from midnight.
     Every(i64),
-    /// Every day at this hour and minute. Nothing happens from 23:00 to 24:00: its local date differs between summer and
-    /// winter (workers §3).
+    /// Every day at this hour and minute. Nothing happens from 23:00 to 24:00: its local date differs between summer
+    /// and winter (`docs/spec/workers.md` §3).
     Daily(i64, i64),
 }
 
@@ -56,7 +56,7 @@ const fn daily(hour: i64, minute: i64, kind: &'static str) -> Entry {
     }
 }
 
-/// The schedule (workers §3).
+/// The schedule (`docs/spec/workers.md` §3).
 const TABLE: &[Entry] = &[
     // The reference looks every quarter of an hour; a job here starts in the minute it asks for.
     every(1, tasks::RUN_SCHEDULED_JOBS),

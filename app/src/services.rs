@@ -20,7 +20,7 @@ pub use crate::{
     guests::add as add_guest,
 };
 
-/// The rate limit of a new service, in requests a minute (public-api §1.1).
+/// The rate limit of a new service, in requests a minute (`docs/spec/public-api.md` §1.1).
 pub const STANDARD_RATE_LIMIT: u32 = 3000;
 
 /// A service as it is asked for.

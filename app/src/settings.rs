@@ -54,11 +54,11 @@ pub struct Settings {
     pub max_file_bytes: u64,
     /// Where programs find this platform, for links in messages and for print providers. No slash at the end.
     pub api_base_url: String,
-    /// What a text fragment costs at home (public-api §14.2).
+    /// What a text fragment costs at home (`docs/spec/public-api.md` §14.2).
     pub sms_rate: Money,
     /// Whether letters with a test key wait for a receipt that is made up, instead of being delivered at once.
     pub test_letters_fake_delivery: bool,
-    /// The most rows of a spreadsheet (workers §4.3).
+    /// The most rows of a spreadsheet (`docs/spec/workers.md` §4.3).
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,

@@ -1,4 +1,4 @@
-//! What monitors may know (public-api §20).
+//! What monitors may know (`docs/spec/public-api.md` §20).
 
 use crate::App;
 

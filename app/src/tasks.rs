@@ -69,7 +69,8 @@ const RESEARCH_MODE: &str = "research-mode-tasks";
 /// What the clock fires, and what is the platform's own.
 pub(crate) const PERIODIC: &str = "periodic-tasks";
 
-/// The pools of workers, by the names of the queues of workers §2, with how many tasks each works on at once.
+/// The pools of workers, by the names of the queues of `docs/spec/workers.md` §2, with how many tasks each works on at
+/// once.
 pub const POOLS: &[Pool] = &[
     Pool {
         name: SEND_EMAIL,

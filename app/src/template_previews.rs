@@ -1,4 +1,5 @@
-//! Templates as services see them: with who wrote them, and filled with values for a look (public-api §17, §18).
+//! Templates as services see them: with who wrote them, and filled with values for a look
+//! (`docs/spec/public-api.md` §17, §18).
 
 use std::{
     collections::{HashMap, hash_map::Entry},

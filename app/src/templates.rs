@@ -79,7 +79,8 @@ impl Prepared {
         }
     }
 
-    /// Those of them without which nothing is sent: a letter goes without what only its Welsh texts want (public-api §6).
+    /// Those of them without which nothing is sent: a letter goes without what only its Welsh texts want
+    /// (`docs/spec/public-api.md` §6).
     pub(crate) fn missing_to_send(&self, values: &Values) -> Vec<String> {
         match &self.text {
             Text::Letter(text) => text.missing_outside_welsh(values),
@@ -87,8 +88,8 @@ impl Prepared {
         }
     }
 
-    /// The body as answers show it (public-api §13): a text as it is sent but without the service's name; of e-mails and
-    /// letters the source with its values.
+    /// The body as answers show it (`docs/spec/public-api.md` §13): a text as it is sent but without the service's
+    /// name; of e-mails and letters the source with its values.
     pub fn body(&self, values: &Values) -> String {
         match &self.text {
             Text::Sms(text) => text.fill(values, None).into_text(),

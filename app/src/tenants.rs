@@ -1,5 +1,5 @@
 //! What a request needs to know of its service, looked up once and kept for two seconds – the longest a revoked key
-//! may work (workers §6). Writes of this process drop what they change at once.
+//! may work (`docs/spec/workers.md` §6). Writes of this process drop what they change at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use store::{
 use crate::App;
 
 const FRESH: Duration = Duration::from_secs(2);
-/// Keys revoked longer ago than this do not exist (public-api §3.3).
+/// Keys revoked longer ago than this do not exist (`docs/spec/public-api.md` §3.3).
 const REVOKED_KEYS_COUNT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// A service with all that belongs to it and is needed for every message.
@@ -23,7 +23,7 @@ const REVOKED_KEYS_COUNT_FOR: Duration = Duration::from_hours(7 * 24);
 pub struct Tenant {
     /// The service itself.
     pub service: Service,
-    /// Its keys that count (public-api §3.3).
+    /// Its keys that count (`docs/spec/public-api.md` §3.3).
     pub keys: Vec<ApiKey>,
     /// Its text message senders.
     pub sms_senders: Vec<SmsSender>,

@@ -1,4 +1,5 @@
-//! One-click unsubscribing: the link that an e-mail carries, and what happens when it is used (public-api §14, §21).
+//! One-click unsubscribing: the link that an e-mail carries, and what happens when it is used
+//! (`docs/spec/public-api.md` §14, §21).
 //!
 //! A link's token holds the recipient's address and when it was made, so that the wish can be kept although the message
 //! is read without opening what is sealed in it. Whoever has a link can use it once: a message has one open request.

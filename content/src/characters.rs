@@ -1,4 +1,5 @@
-//! What kind of character this is (`templates.md` §1): the classes that templates know beside those of [`crate::text`].
+//! What kind of character this is (`docs/spec/templates.md` §1): the classes that templates know beside those of
+//! [`crate::text`].
 
 use unicode_general_category::GeneralCategory;
 

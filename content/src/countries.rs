@@ -1,4 +1,4 @@
-//! Countries as people write them, and what it takes to post a letter there (`recipients.md` §5).
+//! Countries as people write them, and what it takes to post a letter there (`docs/spec/recipients.md` §5).
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,4 +1,4 @@
-//! Guest lists: to whom a service in trial mode, or with a team key, may send (`recipients.md` §7).
+//! Guest lists: to whom a service in trial mode, or with a team key, may send (`docs/spec/recipients.md` §7).
 
 use std::collections::HashSet;
 

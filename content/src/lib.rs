@@ -1,6 +1,6 @@
 //! What a message says and to whom: pure rules, no I/O, no clock.
 //!
-//! Each module is one section of the specifications `recipients.md` and `templates.md` and bears its name.
+//! Each module is one section of the specifications `docs/spec/recipients.md` and `docs/spec/templates.md` and bears its name.
 //! Tables (numbering plans, countries, character sets) are data under `content/data`, never code.
 
 pub mod characters;

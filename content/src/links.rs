@@ -1,4 +1,4 @@
-//! Web addresses in plain text, and the anchors made of them (`templates.md` §11.1).
+//! Web addresses in plain text, and the anchors made of them (`docs/spec/templates.md` §11.1).
 
 use std::{fmt::Write, ops::Range};
 

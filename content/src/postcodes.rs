@@ -1,4 +1,4 @@
-//! UK postcodes: whether a text has the shape of one, and how it is printed (`recipients.md` §4).
+//! UK postcodes: whether a text has the shape of one, and how it is printed (`docs/spec/recipients.md` §4).
 //!
 //! Nothing is looked up beyond the list of areas, so a postcode of the right shape need not be in use.
 

@@ -1,4 +1,4 @@
-//! The text operations on which every other rule stands (`recipients.md` §1).
+//! The text operations on which every other rule stands (`docs/spec/recipients.md` §1).
 //!
 //! Their names are those of the specification. Operations that seldom change anything borrow what they were given.
 

@@ -1,7 +1,8 @@
-//! Unicode as it was in version 15.1, on which templates and recipients stand (`templates.md` §1).
+//! Unicode as it was in version 15.1, on which templates and recipients stand (`docs/spec/templates.md` §1).
 //!
-//! The compiler and the libraries know the characters of later versions too, and more of them with every release; what a
-//! message says must not change with those. A character that version 15.1 did not have is of no kind here and has no case.
+//! The compiler and the libraries know the characters of later versions too, and more of them with every release; what
+//! a message says must not change with those. A character that version 15.1 did not have is of no kind here and has no
+//! case.
 
 use std::sync::LazyLock;
 

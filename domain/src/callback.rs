@@ -1,7 +1,7 @@
 use crate::words::words;
 
 words! {
-    /// What a service may want to be told at a URL of its own (public-api §24.1).
+    /// What a service may want to be told at a URL of its own (`docs/spec/public-api.md` §24.1).
     CallbackKind, "kind of callback" {
         /// How a message ended.
         DeliveryStatus = "delivery_status",

@@ -1,5 +1,5 @@
 //! Ids. All are UUIDs; those that we make are shaped like version 7, so that they sort by time and keep the indexes
-//! local (design §4).
+//! local (`docs/decisions/row-ids.md`).
 //!
 //! The id of a job's row is a *function* of the job and the row number: redelivery, resume and repair mint the same
 //! id, so the primary key is the duplicate check and a job's rows are one range of ids.
@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use crate::{Entropy, Timestamp, UtcDay};
 
-/// A text that is no UUID in any accepted spelling (public-api §5.4).
+/// A text that is no UUID in any accepted spelling (`docs/spec/public-api.md` §5.4).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("badly formed hexadecimal UUID string")]
 pub struct NotAnId;
 
-/// Reads a UUID as the API does (public-api §5.4): 32 hexadecimal digits once every `urn:` and `uuid:`, then braces
-/// at the ends, then every hyphen are gone. Letter case does not count.
+/// Reads a UUID as the API does (`docs/spec/public-api.md` §5.4): 32 hexadecimal digits once every `urn:` and `uuid:`,
+/// then braces at the ends, then every hyphen are gone. Letter case does not count.
 pub fn parse_uuid(text: &str) -> Result<Uuid, NotAnId> {
     if let Ok(id) = canonical(text) {
         return Ok(id);

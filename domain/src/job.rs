@@ -1,7 +1,7 @@
 use crate::words::words;
 
 words! {
-    /// How far a job has come (workers §1.1, §4.2).
+    /// How far a job has come (`docs/spec/workers.md` §1.1, §4.2).
     JobStatus, "job status" {
         /// Accepted; its task waits.
         Pending = "pending",
@@ -30,7 +30,7 @@ words! {
 }
 
 impl JobStatus {
-    /// Whether a job in this status may change to `next` (workers §4.2). Staying as it is, is no change.
+    /// Whether a job in this status may change to `next` (`docs/spec/workers.md` §4.2). Staying as it is, is no change.
     pub const fn may_become(self, next: Self) -> bool {
         use JobStatus::{
             Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Paused,

@@ -13,7 +13,7 @@ words! {
 }
 
 words! {
-    /// What is paid for a letter's way (letters §2, public-api §14).
+    /// What is paid for a letter's way (`docs/spec/letters.md` §2, `docs/spec/public-api.md` §14).
     Postage, "postage" {
         /// First class in the United Kingdom.
         First = "first",
@@ -29,7 +29,7 @@ words! {
 }
 
 words! {
-    /// What kind of API key a message was sent with (public-api §3.1).
+    /// What kind of API key a message was sent with (`docs/spec/public-api.md` §3.1).
     KeyType, "key type" {
         /// Sends to anybody; people call it "live".
         Normal = "normal",
@@ -41,7 +41,7 @@ words! {
 }
 
 words! {
-    /// What has become of a message (workers §1.1, in the order in which the API lists them).
+    /// What has become of a message (`docs/spec/workers.md` §1.1, in the order in which the API lists them).
     NotificationStatus, "notification status" {
         /// Stopped before it was handed over.
         Cancelled = "cancelled",
@@ -76,7 +76,8 @@ words! {
 
 impl NotificationStatus {
     /// Whether a message in this status may change to `next`. This is the only place that knows; the store turns it
-    /// into the condition of a compare-and-set, so that nothing overwrites an outcome (workers §7 Build, F13).
+    /// into the condition of a compare-and-set, so that nothing overwrites an outcome (`docs/spec/workers.md` §7 Build,
+    /// F13).
     pub const fn may_become(self, next: Self) -> bool {
         use NotificationStatus as S;
         match self {
@@ -112,7 +113,7 @@ impl NotificationStatus {
     }
 
     /// Whether a letter in this status becomes `delivered` when the printer says that it has left: he is believed also
-    /// where we had given it up, for it is on its way (letters §9 Build).
+    /// where we had given it up, for it is on its way (`docs/spec/letters.md` §9 Build).
     pub const fn may_be_despatched(self) -> bool {
         matches!(self, Self::TechnicalFailure) || self.may_become(Self::Delivered)
     }
@@ -125,7 +126,7 @@ impl NotificationStatus {
             .filter(move |status| status.may_become(next))
     }
 
-    /// How the API shows the status of a letter (public-api §14.1).
+    /// How the API shows the status of a letter (`docs/spec/public-api.md` §14.1).
     pub const fn of_letter_as_shown(self) -> &'static str {
         match self {
             Self::Created | Self::Sending => "accepted",
@@ -134,7 +135,7 @@ impl NotificationStatus {
         }
     }
 
-    /// The API gives such a message a `completed_at` (public-api §14).
+    /// The API gives such a message a `completed_at` (`docs/spec/public-api.md` §14).
     pub const fn is_completed(self) -> bool {
         matches!(
             self,
@@ -150,7 +151,7 @@ impl NotificationStatus {
         )
     }
 
-    /// The group "failed" (workers §1.1).
+    /// The group "failed" (`docs/spec/workers.md` §1.1).
     pub const fn is_failure(self) -> bool {
         matches!(
             self,
@@ -163,8 +164,8 @@ impl NotificationStatus {
         )
     }
 
-    /// The statuses that a query for `word` finds (public-api §16): each by its name, and the groups `failed`,
-    /// `accepted` and `received`. `None`: no such word.
+    /// The statuses that a query for `word` finds (`docs/spec/public-api.md` §16): each by its name, and the groups
+    /// `failed`, `accepted` and `received`. `None`: no such word.
     pub fn matching(word: &str) -> Option<Vec<Self>> {
         match word {
             "failed" => Some(

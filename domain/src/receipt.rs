@@ -1,4 +1,4 @@
-//! What the receipts of text message providers mean (workers §9.1).
+//! What the receipts of text message providers mean (`docs/spec/workers.md` §9.1).
 
 use crate::{NotificationStatus as S, words::words};
 

@@ -1,7 +1,7 @@
 use crate::{Channel, words::words};
 
 words! {
-    /// What a service may do (public-api §1.1).
+    /// What a service may do (`docs/spec/public-api.md` §1.1).
     Permission, "permission" {
         /// Send e-mails.
         Email = "email",
@@ -31,7 +31,7 @@ impl From<Channel> for Permission {
 }
 
 words! {
-    /// What is counted by the day: a channel, or the texts among them that go abroad (public-api §4).
+    /// What is counted by the day: a channel, or the texts among them that go abroad (`docs/spec/public-api.md` §4).
     Allowance, "daily allowance" {
         /// E-mails.
         Email = "email",
@@ -55,7 +55,7 @@ impl From<Channel> for Allowance {
 }
 
 impl Allowance {
-    /// How many a day a live service may send unless it was changed (public-api §4).
+    /// How many a day a live service may send unless it was changed (`docs/spec/public-api.md` §4).
     pub const fn standard_limit(self) -> i64 {
         match self {
             Self::Email | Self::Sms => 250_000,

@@ -7,7 +7,7 @@ const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 /// A moment in UTC with microseconds: what PostgreSQL keeps, what SQLite is given, what the API writes.
 ///
-/// Text form: `2026-03-02T10:00:00.000000Z` (workers §1.2).
+/// Text form: `2026-03-02T10:00:00.000000Z` (`docs/spec/workers.md` §1.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
@@ -132,7 +132,8 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A day in UTC: what partitions and the limits of the API go by (public-api §4). Days for billing are local.
+/// A day in UTC: what partitions and the limits of the API go by (`docs/spec/public-api.md` §4). Days for billing are
+/// local.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcDay(i64);
 

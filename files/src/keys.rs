@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub struct Key(String);
 
 impl Key {
-    /// An uploaded spreadsheet as CSV, sealed (workers §4.3).
+    /// An uploaded spreadsheet as CSV, sealed (`docs/spec/workers.md` §4.3).
     pub fn spreadsheet(service: Uuid, job: Uuid) -> Self {
         Self(format!("spreadsheets/service-{service}-notify/{job}.csv"))
     }
@@ -25,12 +25,12 @@ impl Key {
         Self(format!("letters/service-{service}/{notification}.pdf"))
     }
 
-    /// A file that a recipient downloads, sealed with the key in the link (public-api §9).
+    /// A file that a recipient downloads, sealed with the key in the link (`docs/spec/public-api.md` §9).
     pub fn document(service: Uuid, document: Uuid) -> Self {
         Self(format!("documents/service-{service}/{document}"))
     }
 
-    /// A file that belongs to an e-mail template; sealed (public-api §9.3).
+    /// A file that belongs to an e-mail template; sealed (`docs/spec/public-api.md` §9.3).
     pub fn template_file(service: Uuid, file: Uuid) -> Self {
         Self(format!("template-files/service-{service}/{file}"))
     }

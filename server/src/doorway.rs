@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-/// The most headers that a request may have (public-api §2.5).
+/// The most headers that a request may have (`docs/spec/public-api.md` §2.5).
 const MAX_HEADERS: usize = 100;
 /// How long to wait when no connection can be taken, as when the process has no file handle left.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -1,5 +1,5 @@
-//! Whether the server of a database has the connections that its processes may want (workers §17, F24): a pool that cannot
-//! grow fails at the busiest moment, so a process that would be one too many says so when it starts.
+//! Whether the server of a database has the connections that its processes may want (`docs/spec/workers.md` §17, F24):
+//! a pool that cannot grow fails at the busiest moment, so a process that would be one too many says so when it starts.
 
 use crate::{
     Error, Session,

@@ -1,5 +1,5 @@
 //! How much of its daily allowance a service has spent. Counters are checked and spent in one statement, never counted
-//! from rows (design §4). Days are UTC (public-api §4).
+//! from rows. Days are UTC (`docs/spec/public-api.md` §4).
 
 use domain::{Allowance, ServiceId, UtcDay};
 

@@ -1,4 +1,4 @@
-//! Letters that have left the printer, who is paid by that day (letters §9).
+//! Letters that have left the printer, who is paid by that day (`docs/spec/letters.md` §9).
 
 use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
 

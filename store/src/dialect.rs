@@ -21,7 +21,7 @@ impl Kind {
         }
     }
 
-    /// Days are kept apart, so that look-ups prune and retention drops them whole (design §4).
+    /// Days are kept apart, so that look-ups prune and retention drops them whole.
     pub(crate) const fn has_partitions(self) -> bool {
         matches!(self, Self::Postgres)
     }

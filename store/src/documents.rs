@@ -1,4 +1,4 @@
-//! Files that recipients download: what is known of each (public-api §9). The bytes lie in `files`.
+//! Files that recipients download: what is known of each (`docs/spec/public-api.md` §9). The bytes lie in `files`.
 //!
 //! A recipient comes with a link and belongs to no service, so [`find`] takes the id alone; what is sealed in the row
 //! opens only with the key in the link.

@@ -1,5 +1,5 @@
 //! What is left of a message once its time is over: who sent what kind of message when, and what became of it, for
-//! counting and billing. Nothing personal, and not what test keys sent (workers §14.1).
+//! counting and billing. Nothing personal, and not what test keys sent (`docs/spec/workers.md` §14.1).
 
 use std::collections::BTreeMap;
 

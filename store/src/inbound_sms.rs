@@ -139,7 +139,7 @@ pub async fn list_expired(
 }
 
 /// Leaves of these texts a line of history, without who wrote them and what they say; how many there were. The same
-/// ids are copied and removed (workers §17, F15).
+/// ids are copied and removed (`docs/spec/workers.md` §17, F15).
 pub async fn forget(tx: &mut Tx, service: ServiceId, ids: &[InboundSmsId]) -> Result<u64, Error> {
     const KEPT: &str =
         "id, service_id, notify_number, provider, provider_reference, provider_date, created_at";

@@ -146,7 +146,7 @@ pub async fn lock_status(
 }
 
 /// What jobs are called that are none to those who look at lists: messages that somebody sent to try a template, and
-/// reports (workers §4.1).
+/// reports (`docs/spec/workers.md` §4.1).
 const LISTED: &str = "original_file_name NOT IN ('Test message', 'Report')";
 
 /// The jobs of a service, newest first: `count` of them after the first `skip`.

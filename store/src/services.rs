@@ -299,7 +299,7 @@ fn service(
     })
 }
 
-/// How many services are live and count as such, and how many organisations have one (public-api §20).
+/// How many services are live and count as such, and how many organisations have one (`docs/spec/public-api.md` §20).
 pub async fn count_live(session: &mut Session) -> Result<(u32, u32), Error> {
     let row = session
         .fetch_optional(

@@ -1,4 +1,5 @@
-//! Uploaded spreadsheets: what the check learnt about each file (workers §4.3). The file itself lies in `files`.
+//! Uploaded spreadsheets: what the check learnt about each file (`docs/spec/workers.md` §4.3). The file itself lies in
+//! `files`.
 
 use domain::{JobId, ServiceId, TemplateId, Timestamp};
 use uuid::Uuid;

@@ -1,5 +1,5 @@
-//! Files that belong to an e-mail template and go with every message made from it (public-api §9.3). The bytes lie in
-//! `files`.
+//! Files that belong to an e-mail template and go with every message made from it (`docs/spec/public-api.md` §9.3). The
+//! bytes lie in `files`.
 
 use domain::{ServiceId, TemplateFileId, TemplateId, Timestamp};
 

@@ -1,4 +1,4 @@
-//! Sealing what is personal or secret before it reaches a table, a queue or a file (design §1, promise 6).
+//! Sealing what is personal or secret before it reaches a table, a queue or a file (`docs/decisions/sealed-contents.md`).
 //!
 //! A sealed value is `version (1) | key id (4) | nonce (12) | ciphertext and tag`, AES-256-GCM-SIV with random nonces:
 //! it stays safe even should a nonce repeat, which plain GCM does not, and a nonce a message is a great many. What the

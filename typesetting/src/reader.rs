@@ -1,5 +1,5 @@
-//! Reads the HTML of a letter's body (`templates.md` §8.4, §10.3). It knows the tags that `content` writes; everything
-//! else is words.
+//! Reads the HTML of a letter's body (`docs/spec/templates.md` §8.4, §10.3). It knows the tags that `content` writes;
+//! everything else is words.
 
 use content::html_escape::decode_strict;
 
@@ -213,8 +213,8 @@ fn end_of_tag(attributes: &str) -> Option<usize> {
     None
 }
 
-/// The symbol of a QR code (`templates.md` §10.4): `viewBox="0 0 N N"`, and a path of horizontal runs – `M4 0.5h7` the
-/// first, `m2 1h3` from the end of the one before.
+/// The symbol of a QR code (`docs/spec/templates.md` §10.4): `viewBox="0 0 N N"`, and a path of horizontal runs – `M4
+/// 0.5h7` the first, `m2 1h3` from the end of the one before.
 fn symbol(attributes: &str, inside: &str) -> Option<Symbol> {
     let side: u16 = attribute(attributes, "viewBox=")?
         .rsplit(' ')

@@ -1,5 +1,5 @@
-//! An internal client: the console, the commands, the admin application (public-api §3.4). Old error shape, and there
-//! the message is an object.
+//! An internal client: the console, the commands, the admin application (`docs/spec/public-api.md` §3.4). Old error
+//! shape, and there the message is an object.
 
 use axum::extract::FromRequestParts;
 use http::{StatusCode, request::Parts};

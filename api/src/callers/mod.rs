@@ -1,5 +1,5 @@
 //! Who calls: a service with one of its keys, an internal client, or a provider that brings
-//! us texts (public-api §3, §22.2).
+//! us texts (`docs/spec/public-api.md` §3, §22.2).
 
 mod internal;
 mod provider;

@@ -1,5 +1,5 @@
-//! A provider that brings us texts, by Basic authentication (public-api §22.2). Names and passwords are compared in
-//! constant time, each with all that are configured.
+//! A provider that brings us texts, by Basic authentication (`docs/spec/public-api.md` §22.2). Names and passwords are
+//! compared in constant time, each with all that are configured.
 
 use aws_lc_rs::{constant_time, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};

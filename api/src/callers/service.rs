@@ -1,4 +1,4 @@
-//! A service, authenticated by one of its keys (public-api §3.2).
+//! A service, authenticated by one of its keys (`docs/spec/public-api.md` §3.2).
 
 use app::{Caller, Tenant};
 use axum::extract::FromRequestParts;
@@ -48,7 +48,7 @@ fn issuer(token: &Token<'_>) -> Result<ServiceId, Problem> {
     id.ok_or_else(|| forbidden("Invalid token: service id is not the right data type"))
 }
 
-/// The key that made the token (§3.3).
+/// The key that made the token (`docs/spec/public-api.md` §3.3).
 fn try_keys(
     token: &Token<'_>,
     tenant: &Tenant,

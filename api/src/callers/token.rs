@@ -1,5 +1,5 @@
-//! JSON Web Tokens as the clients make them (public-api §3.2, §3.3). What a token says is read first, unverified; the
-//! signature is tried against each key later, so that the answers come in the order of the contract.
+//! JSON Web Tokens as the clients make them (`docs/spec/public-api.md` §3.2, §3.3). What a token says is read first,
+//! unverified; the signature is tried against each key later, so that the answers come in the order of the contract.
 
 use base64::{
     Engine as _,
@@ -94,7 +94,7 @@ impl<'a> Token<'a> {
         self.claims.get("iss")
     }
 
-    /// Tries a secret (§3.3, steps 1 to 3).
+    /// Tries a secret (`docs/spec/public-api.md` §3.3, steps 1 to 3).
     pub(crate) fn verify(&self, secret: &str, now: Timestamp) -> Verdict {
         if self.header.get("alg").and_then(Value::as_str) != Some("HS256") {
             return refused("Invalid token: algorithm used is not HS256");

@@ -1,4 +1,5 @@
-//! What a recipient sees who follows the link to a file: pages without scripts, and the file itself (public-api §9).
+//! What a recipient sees who follows the link to a file: pages without scripts, and the file itself
+//! (`docs/spec/public-api.md` §9).
 //!
 //! An unknown file, an expired one and a wrong key are answered alike. A name is shown, and a file handed out, only to
 //! whoever has confirmed the address, where the sender wants that.

@@ -57,7 +57,7 @@ struct Create {
     contact_list_id: Option<ContactListId>,
 }
 
-/// `POST /service/<id>/job` (workers §4.4): the spreadsheet with this id is uploaded already.
+/// `POST /service/<id>/job` (`docs/spec/workers.md` §4.4): the spreadsheet with this id is uploaded already.
 pub(crate) async fn create_job(
     State(api): State<Api>,
     _: Internal,
@@ -79,7 +79,7 @@ pub(crate) async fn create_job(
     ))
 }
 
-/// The texts of workers §4.4, trailing spaces included.
+/// The texts of `docs/spec/workers.md` §4.4, trailing spaces included.
 fn refusal(error: CreateError) -> Problem {
     let (status, message) = match error {
         CreateError::NoId => return missing("id"),
@@ -157,7 +157,8 @@ pub(crate) async fn get_job(
     ))
 }
 
-/// `POST /service/<id>/job/<job>/cancel`: a job that is scheduled, paused or stopped with an error (workers §4.4).
+/// `POST /service/<id>/job/<job>/cancel`: a job that is scheduled, paused or stopped with an error
+/// (`docs/spec/workers.md` §4.4).
 pub(crate) async fn cancel_job(
     State(api): State<Api>,
     _: Internal,
@@ -176,7 +177,8 @@ pub(crate) async fn cancel_job(
     }
 }
 
-/// `POST /service/<id>/job/<job>/cancel-letter-job`: all its letters, until they are printed (letters §12).
+/// `POST /service/<id>/job/<job>/cancel-letter-job`: all its letters, until they are printed
+/// (`docs/spec/letters.md` §12).
 pub(crate) async fn cancel_letter_job(
     State(api): State<Api>,
     _: Internal,
@@ -222,7 +224,7 @@ pub(crate) async fn resume_job(
     after_a_change(jobs::resume(&api.app, id(&service)?, id(&job)?).await)
 }
 
-/// `POST /service/<id>/job/<job>/row/<number>`: does one row again, if it was lost (workers §4.14).
+/// `POST /service/<id>/job/<job>/row/<number>`: does one row again, if it was lost (`docs/spec/workers.md` §4.14).
 pub(crate) async fn redo_row(
     State(api): State<Api>,
     _: Internal,

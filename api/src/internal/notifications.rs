@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{id, invalid, ok};
 use crate::{Api, callers::Internal, problem::Problem};
 
-/// `POST /service/<id>/notifications/<notification>/cancel` (letters §12).
+/// `POST /service/<id>/notifications/<notification>/cancel` (`docs/spec/letters.md` §12).
 pub(crate) async fn cancel_letter(
     State(api): State<Api>,
     _: Internal,
@@ -37,7 +37,7 @@ pub(crate) async fn cancel_letter(
     })))
 }
 
-/// The texts of letters §12.
+/// The texts of `docs/spec/letters.md` §12.
 fn refusal(error: CancelLetterError) -> Problem {
     let why = match error {
         CancelLetterError::NoSuch => {

@@ -1,4 +1,4 @@
-//! Files that belong to an e-mail template (public-api §9.3).
+//! Files that belong to an e-mail template (`docs/spec/public-api.md` §9.3).
 
 use app::documents::{
     STANDARD_WEEKS,

@@ -14,7 +14,7 @@ struct Shown {
     start_date: Timestamp,
 }
 
-/// `GET /letter-rates/` (public-api §23): those that hold now, by sheets, then rate, then class.
+/// `GET /letter-rates/` (`docs/spec/public-api.md` §23): those that hold now, by sheets, then rate, then class.
 pub(crate) async fn list_rates(State(api): State<Api>, _: InternalV2) -> Result<Response, Problem> {
     let rates = rates::find(&api.app).await.map_err(Problem::fault)?;
     let shown: Vec<Shown> = rates

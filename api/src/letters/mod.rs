@@ -1,4 +1,5 @@
-//! What internal clients say and ask about letters. The shape of errors is that of v2 (public-api §3.4, §23).
+//! What internal clients say and ask about letters. The shape of errors is that of v2 (`docs/spec/public-api.md` §3.4,
+//! §23).
 
 mod list_rates;
 mod report_returned;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{Api, answer, callers::InternalV2, problem::Problem, v2::shown};
 
-/// `POST /letters/returned` (public-api §23): what came back is marked later, in portions.
+/// `POST /letters/returned` (`docs/spec/public-api.md` §23): what came back is marked later, in portions.
 pub(crate) async fn report_returned(
     State(api): State<Api>,
     _: InternalV2,

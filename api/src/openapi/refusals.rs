@@ -28,7 +28,7 @@ pub(super) fn anywhere_old() -> [Named; 2] {
     anywhere().map(|(name, problem)| (name, problem.in_old_shape()))
 }
 
-/// A token that says nothing good (public-api §3.2).
+/// A token that says nothing good (`docs/spec/public-api.md` §3.2).
 pub(super) fn of_tokens() -> [Named; 6] {
     let of = |authorization: &'static str| {
         let value = HeaderValue::from_static(authorization);

@@ -1,5 +1,5 @@
-//! `POST /notifications/letter/status` (public-api §22.3): what the print provider says of a letter, by the URL that it
-//! was given with it.
+//! `POST /notifications/letter/status` (`docs/spec/public-api.md` §22.3): what the print provider says of a letter, by
+//! the URL that it was given with it.
 
 use app::receipts::{self, LetterReceipt, LetterWord};
 use axum::{

@@ -1,4 +1,5 @@
-//! How MMG writes a text: form-encoded, and in it backslash escapes as in a Python literal (workers §12).
+//! How MMG writes a text: form-encoded, and in it backslash escapes as in a Python literal
+//! (`docs/spec/workers.md` §12).
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! What providers tell us: receipts of what we gave them, and texts that people wrote to our services (public-api §22).
-//! What happens then is `app`'s.
+//! What providers tell us: receipts of what we gave them, and texts that people wrote to our services
+//! (`docs/spec/public-api.md` §22). What happens then is `app`'s.
 
 mod letter;
 mod mmg_text;
@@ -56,7 +56,8 @@ fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
-/// A value of a JSON receipt as text. Numbers are as good as texts, and null counts as there (§22.1).
+/// A value of a JSON receipt as text. Numbers are as good as texts, and null counts as there
+/// (`docs/spec/public-api.md` §22.1).
 fn text_of<'a>(members: &'a Map<String, Value>, name: &str) -> Option<Cow<'a, str>> {
     Some(match members.get(name)? {
         Value::String(text) => Cow::Borrowed(text),

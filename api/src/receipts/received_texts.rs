@@ -18,7 +18,8 @@ use crate::{Api, answer, callers::sign_in, problem::Problem};
 /// The name that Firetext signs in with.
 const FIRETEXT_USER: &str = "notify";
 
-/// `POST /notifications/sms/receive/mmg` (public-api §22.2): the body is read before the caller is known.
+/// `POST /notifications/sms/receive/mmg` (`docs/spec/public-api.md` §22.2): the body is read before the caller is
+/// known.
 pub(crate) async fn receive_mmg(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -37,7 +38,7 @@ pub(crate) async fn receive_mmg(
     }
 }
 
-/// `POST /notifications/sms/receive/firetext` (public-api §22.2)
+/// `POST /notifications/sms/receive/firetext` (`docs/spec/public-api.md` §22.2)
 pub(crate) async fn receive_firetext(
     State(api): State<Api>,
     headers: HeaderMap,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{field, read_form, read_object, text_of};
 use crate::{Api, answer, problem::Problem};
 
-/// `POST /notifications/sms/mmg` (public-api §22.1)
+/// `POST /notifications/sms/mmg` (`docs/spec/public-api.md` §22.1)
 pub(crate) async fn hear_mmg(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let members = read_object(body).await?;
     let get = |name| text_of(&members, name);
@@ -22,7 +22,7 @@ pub(crate) async fn hear_mmg(State(api): State<Api>, body: Body) -> Result<Respo
     receipt.hear(&api, "CID").await
 }
 
-/// `POST /notifications/sms/firetext` (public-api §22.1)
+/// `POST /notifications/sms/firetext` (`docs/spec/public-api.md` §22.1)
 pub(crate) async fn hear_firetext(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let form = read_form(body).await?;
     let receipt = Receipt {

@@ -1,4 +1,4 @@
-//! What is said about files by e-mail (public-api §9).
+//! What is said about files by e-mail (`docs/spec/public-api.md` §9).
 
 use app::{
     documents::{Refused, SUPPORTED},
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::schema::{shown, unexpected};
 
-/// What is wrong with a file value, each fault in the words of the contract (§9.1).
+/// What is wrong with a file value, each fault in the words of the contract (`docs/spec/public-api.md` §9.1).
 pub(crate) fn faults(faults: &[FileFault]) -> Vec<String> {
     faults.iter().map(fault).collect()
 }

@@ -4,7 +4,8 @@ use http::{HeaderMap, StatusCode};
 use super::{IdInPath, show::Notification};
 use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
-/// `GET /v2/notifications/<id>` (public-api §14): any of the service's, whatever key, job or person sent it.
+/// `GET /v2/notifications/<id>` (`docs/spec/public-api.md` §14): any of the service's, whatever key, job or person sent
+/// it.
 pub(crate) async fn get_notification(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,

@@ -15,7 +15,7 @@ use crate::{
     problem::{self, Problem},
 };
 
-/// `GET /v2/notifications/<id>/pdf` (public-api §15)
+/// `GET /v2/notifications/<id>/pdf` (`docs/spec/public-api.md` §15)
 pub(crate) async fn get_pdf(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,

@@ -14,7 +14,7 @@ use crate::{
     problem::{self, Problem},
 };
 
-/// `GET /v2/template/<id>` (public-api §17): archived ones too.
+/// `GET /v2/template/<id>` (`docs/spec/public-api.md` §17): archived ones too.
 pub(crate) async fn get_template(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
@@ -23,7 +23,7 @@ pub(crate) async fn get_template(
     answer_with(&api, &caller, &id, None).await
 }
 
-/// `GET /v2/template/<id>/version/<n>` (public-api §17): version 0 means the current one.
+/// `GET /v2/template/<id>/version/<n>` (`docs/spec/public-api.md` §17): version 0 means the current one.
 pub(crate) async fn get_template_version(
     State(api): State<Api>,
     AtVersion { id, version }: AtVersion,

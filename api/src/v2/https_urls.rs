@@ -1,4 +1,4 @@
-//! Whether a text is an https URL (public-api §5.6): the grammar of RFC 3986, ASCII only.
+//! Whether a text is an https URL (`docs/spec/public-api.md` §5.6): the grammar of RFC 3986, ASCII only.
 
 use std::net::Ipv6Addr;
 

@@ -1,4 +1,5 @@
-//! Times as Python reads ISO 8601 (public-api §5.6): more forms than RFC 3339 has, and an offset that is read and dropped.
+//! Times as Python reads ISO 8601 (`docs/spec/public-api.md` §5.6): more forms than RFC 3339 has, and an offset that is
+//! read and dropped.
 
 use std::time::Duration;
 

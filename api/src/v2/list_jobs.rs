@@ -30,7 +30,7 @@ struct Links {
 }
 
 /// `GET /v2/jobs?older_than=<id>`: newest first, those made with the caller's type of key (jobs that people make count
-/// as made with a normal one). Pages and links are as those of notifications (public-api §16).
+/// as made with a normal one). Pages and links are as those of notifications (`docs/spec/public-api.md` §16).
 pub(crate) async fn list_jobs(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,

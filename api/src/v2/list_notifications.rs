@@ -40,7 +40,7 @@ struct Links {
     next: Option<String>,
 }
 
-/// `GET /v2/notifications` (public-api §16)
+/// `GET /v2/notifications` (`docs/spec/public-api.md` §16)
 pub(crate) async fn list_notifications(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
@@ -209,7 +209,7 @@ impl Query {
     }
 }
 
-/// Form encoding in which more characters stay than usual (public-api §16).
+/// Form encoding in which more characters stay than usual (`docs/spec/public-api.md` §16).
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

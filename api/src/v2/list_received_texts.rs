@@ -46,7 +46,7 @@ impl std::fmt::Debug for ReceivedText {
     }
 }
 
-/// `GET /v2/received-text-messages` (public-api §19)
+/// `GET /v2/received-text-messages` (`docs/spec/public-api.md` §19)
 pub(crate) async fn list_received_texts(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
-/// `GET /v2/templates` (public-api §17): without archived and hidden ones.
+/// `GET /v2/templates` (`docs/spec/public-api.md` §17): without archived and hidden ones.
 pub(crate) async fn list_templates(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,

@@ -81,7 +81,8 @@ pub(crate) fn not_an_id(name: &str) -> Problem {
     Problem::validation(vec![format!("{name} is not a valid UUID")])
 }
 
-/// The answer to a message that was accepted (public-api §6.1). Fields in alphabetical order, as they are written.
+/// The answer to a message that was accepted (`docs/spec/public-api.md` §6.1). Fields in alphabetical order, as they
+/// are written.
 #[derive(Debug, Serialize)]
 struct Accepted<'a, C> {
     content: C,

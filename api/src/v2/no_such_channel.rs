@@ -1,4 +1,4 @@
-//! Paths that look like one endpoint and are another (public-api §25).
+//! Paths that look like one endpoint and are another (`docs/spec/public-api.md` §25).
 
 use crate::{
     callers::ServiceKey,

@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: a request to send that carries one is done once, however often it is made; whoever repeats it is
 //! given the first answer, marked `Idempotent-Replay: true` (the promise is told in `app::idempotency`).
 //!
-//! A request without the header goes through the guards in the order of the contract (public-api §6). One with it is
-//! recognised before the day's limit is looked at: the answer to the last message of the day is still its answer.
+//! A request without the header goes through the guards in the order of the contract (`docs/spec/public-api.md` §6).
+//! One with it is recognised before the day's limit is looked at: the answer to the last message of the day is still
+//! its answer.
 
 use app::{
     idempotency::{self, Asked, Key, Look, LookError, Once},

@@ -34,7 +34,7 @@ struct Shown {
     version: u32,
 }
 
-/// `POST /v2/template/<id>/preview` (public-api §18)
+/// `POST /v2/template/<id>/preview` (`docs/spec/public-api.md` §18)
 pub(crate) async fn preview_template(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,

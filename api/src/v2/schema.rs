@@ -1,5 +1,5 @@
 //! Checking the shape of a request and saying what is wrong with it, in the words and the order of the contract
-//! (public-api §5.2, §5.3).
+//! (`docs/spec/public-api.md` §5.2, §5.3).
 
 use content::{
     email_addresses::EmailAddress,
@@ -174,7 +174,7 @@ fn phone_fault(text: &str) -> Option<String> {
 const NOT_A_TIME: &str = "datetime format is invalid. It must be a valid ISO8601 date time format, \
                           https://en.wikipedia.org/wiki/ISO_8601";
 
-/// The offset is dropped, not converted; the rest is compared with UTC (public-api §5.6).
+/// The offset is dropped, not converted; the rest is compared with UTC (`docs/spec/public-api.md` §5.6).
 fn scheduled_fault(text: &str, now: Timestamp) -> Option<&'static str> {
     let Some(time) = civil_time(text) else {
         return Some(NOT_A_TIME);

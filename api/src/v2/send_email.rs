@@ -35,7 +35,7 @@ struct Content<'a> {
     subject: &'a str,
 }
 
-/// `POST /v2/notifications/email` (public-api §6, §8)
+/// `POST /v2/notifications/email` (`docs/spec/public-api.md` §6, §8)
 pub(crate) async fn send_email(
     State(api): State<Api>,
     caller: ServiceKey,
@@ -97,7 +97,7 @@ fn order(members: &mut Members) -> EmailOrder {
     }
 }
 
-/// An entry for each value that was changed, by its name as sent (public-api §8.2).
+/// An entry for each value that was changed, by its name as sent (`docs/spec/public-api.md` §8.2).
 fn sanitised_content(changed: &[Sanitised]) -> Value {
     let mut entries: Map<String, Value> = changed
         .iter()

@@ -45,7 +45,8 @@ struct AcceptedPages<'a> {
     reference: &'a str,
 }
 
-/// `POST /v2/notifications/letter` (public-api §6, §10): from a template, or as PDF if the body has the key `content`.
+/// `POST /v2/notifications/letter` (`docs/spec/public-api.md` §6, §10): from a template, or as PDF if the body has the
+/// key `content`.
 pub(crate) async fn send_letter(
     State(api): State<Api>,
     caller: ServiceKey,
@@ -96,7 +97,7 @@ fn shown<'a>(accepted: &'a AcceptedLetter, root: &str) -> Accepted<'a, Content<'
     }
 }
 
-/// A letter as PDF (public-api §11).
+/// A letter as PDF (`docs/spec/public-api.md` §11).
 async fn send_precompiled(
     api: &Api,
     caller: &ServiceKey,

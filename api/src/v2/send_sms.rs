@@ -30,7 +30,7 @@ struct Content<'a> {
     from_number: Option<&'a str>,
 }
 
-/// `POST /v2/notifications/sms` (public-api §6, §7)
+/// `POST /v2/notifications/sms` (`docs/spec/public-api.md` §6, §7)
 pub(crate) async fn send_sms(
     State(api): State<Api>,
     caller: ServiceKey,

@@ -1,4 +1,4 @@
-//! A message as GET shows it (public-api §14).
+//! A message as GET shows it (`docs/spec/public-api.md` §14).
 
 use std::collections::BTreeMap;
 
@@ -148,7 +148,7 @@ impl Notification {
     }
 }
 
-/// Whether the cost is known, what it is, and what it is made of (public-api §14.2).
+/// Whether the cost is known, what it is, and what it is made of (`docs/spec/public-api.md` §14.2).
 fn cost(cost: Cost) -> (bool, Option<f64>, Value) {
     match cost {
         Cost::Unknown => (false, None, json!({})),

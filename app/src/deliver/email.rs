@@ -1,4 +1,4 @@
-//! Handing over an e-mail (workers §7.1).
+//! Handing over an e-mail (`docs/spec/workers.md` §7.1).
 
 use content::{
     emails::{Brand, Branding},

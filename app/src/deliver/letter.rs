@@ -1,9 +1,9 @@
-//! Handing over a letter (letters §4.3, §5.2, §5.3, §7.2).
+//! Handing over a letter (`docs/spec/letters.md` §4.3, §5.2, §5.3, §7.2).
 //!
 //! A letter made from a template gets its pages here, once: they are kept before the letter is handed over, and a
 //! second try finds them. A letter given as PDF is scanned and checked, and becomes `created` – that is committed –
-//! before it is handed over like the others. Its pages stay the bytes that were given. A letter with a test key gets its
-//! pages or its check, and goes nowhere.
+//! before it is handed over like the others. Its pages stay the bytes that were given. A letter with a test key gets
+//! its pages or its check, and goes nowhere.
 
 use std::sync::Arc;
 
@@ -304,7 +304,7 @@ async fn send(
             billable_units: Some(units(pages.count)),
             problem: None,
         })),
-        // There is no recipient who could be at fault: a person must look (letters §7.2).
+        // There is no recipient who could be at fault: a person must look (`docs/spec/letters.md` §7.2).
         Err(SendError::Rejected { detail, .. }) => Err(Fault::Final(
             NotificationStatus::TechnicalFailure,
             detail.to_string(),

@@ -2,8 +2,8 @@
 //! what became of it. Nothing is held open while the provider is spoken to.
 //!
 //! Outcomes are committed as they come, all that wait in one commit, so that what a crash can repeat is only what was
-//! answered since the last commit began: the one honest window (design §1, promise 3). The last of them are committed
-//! together with the end of the task and the smaller tasks that carry on: what must be retried, with its delay, and
+//! answered since the last commit began: the one honest window (`ARCHITECTURE.md` "Invariants", 6). The last of them are
+//! committed together with the end of the task and the smaller tasks that carry on: what must be retried, with its delay, and
 //! what a slow provider left over when the batch had used its time.
 //!
 //! A message that makes the program fail takes no other with it: it is set aside by itself.
@@ -35,7 +35,7 @@ pub(crate) use in_hand::InHand;
 
 use crate::{App, Tenant, receipts, tasks, tenants};
 
-/// How often a message is tried again (workers §7.1): four hours in all.
+/// How often a message is tried again (`docs/spec/workers.md` §7.1): four hours in all.
 const MAX_RETRIES: u32 = 48;
 /// How long between two tries.
 const RETRY_DELAY: Duration = Duration::from_mins(5);
@@ -196,7 +196,7 @@ enum DeliverError {
     NoService,
 }
 
-/// A service that was switched off sends nothing more, and is not tried again (workers §7.1 Build, F12).
+/// A service that was switched off sends nothing more, and is not tried again (`docs/spec/workers.md` §7.1 Build, F12).
 async fn refuse_all(
     app: &App,
     task: &Task,

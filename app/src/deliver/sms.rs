@@ -1,4 +1,4 @@
-//! Handing over a text message (workers §7.1).
+//! Handing over a text message (`docs/spec/workers.md` §7.1).
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Files that belong to an e-mail template: each message made from it carries a link of its own to each of them
-//! (public-api §9.3).
+//! (`docs/spec/public-api.md` §9.3).
 
 use domain::{Channel, DocumentId, NotificationId, Private, ServiceId, TemplateFileId, TemplateId};
 use files::Key;

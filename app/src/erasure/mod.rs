@@ -1,4 +1,4 @@
-//! Erasing one recipient everywhere (design §1, promise 6): who they are, what was sent to them, what they wrote.
+//! Erasing one recipient everywhere: who they are, what was sent to them, what they wrote.
 //!
 //! Recipients are sealed, so they cannot be looked for: whatever may hold one is walked through by id, a page at a time,
 //! opened and compared. What is found is replaced by compare-and-set with nothing; rows stay, so that counts and bills

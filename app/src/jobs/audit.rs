@@ -1,6 +1,6 @@
-//! The auditors of jobs (workers §4.9 to §4.12). A job and its task are one transaction and a row's place is kept by a
-//! cursor, so they should never find anything; should they, they mend it on the path that every job takes, and what they
-//! found is counted in `pillarbox_audit_findings_total`, which should stay 0.
+//! The auditors of jobs (`docs/spec/workers.md` §4.9 to §4.12). A job and its task are one transaction and a row's
+//! place is kept by a cursor, so they should never find anything; should they, they mend it on the path that every job
+//! takes, and what they found is counted in `pillarbox_audit_findings_total`, which should stay 0.
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,9 +1,10 @@
-//! A job that a service asks for with one of its keys: template and rows in one request (workers §4, by another door).
+//! A job that a service asks for with one of its keys: template and rows in one request (`docs/spec/workers.md` §4, by
+//! another door).
 //!
-//! The rows are checked and kept exactly as an uploaded spreadsheet's are; then the file's record, the job, its task and
-//! the request's `Idempotency-Key` are one transaction. All or nothing: one bad row and nothing is sent. The job carries
-//! its key's type, so a team key reaches the team and the guests, and what a test key asks for runs the whole way
-//! without being counted or leaving the platform.
+//! The rows are checked and kept exactly as an uploaded spreadsheet's are; then the file's record, the job, its task
+//! and the request's `Idempotency-Key` are one transaction. All or nothing: one bad row and nothing is sent. The job
+//! carries its key's type, so a team key reaches the team and the guests, and what a test key asks for runs the whole
+//! way without being counted or leaving the platform.
 
 use bytes::Bytes;
 use content::spreadsheets::{ReadError, Report};

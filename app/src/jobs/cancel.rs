@@ -1,8 +1,10 @@
-//! Cancelling a job that waits: for its time (workers §4.4), or, once it has begun, for a person who paused it or who is
-//! to mend it. Whoever has the job locked first wins against the clock that starts it and the person who lets it go on:
-//! exactly one of them does. A worker that has it in hand keeps no more rows, for it keeps them of a job in progress only.
+//! Cancelling a job that waits: for its time (`docs/spec/workers.md` §4.4), or, once it has begun, for a person who
+//! paused it or who is to mend it. Whoever has the job locked first wins against the clock that starts it and the
+//! person who lets it go on: exactly one of them does. A worker that has it in hand keeps no more rows, for it keeps
+//! them of a job in progress only.
 //!
-//! What is kept stays kept and is handed over; the rest is never sent, and is given back to the day that it was spent of.
+//! What is kept stays kept and is handed over; the rest is never sent, and is given back to the day that it was spent
+//! of.
 
 use std::sync::Arc;
 

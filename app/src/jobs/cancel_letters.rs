@@ -1,4 +1,4 @@
-//! Cancelling all letters of a job until they are printed (letters §12).
+//! Cancelling all letters of a job until they are printed (`docs/spec/letters.md` §12).
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Creating a job (workers §4.4). The row and its task are one transaction: a job cannot be kept without being queued.
+//! Creating a job (`docs/spec/workers.md` §4.4). The row and its task are one transaction: a job cannot be kept without
+//! being queued.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +22,7 @@ pub struct NewJob {
     /// Whose.
     pub service: ServiceId,
     /// The id of the uploaded spreadsheet; becomes the job's. Without one there is no job: it is asked for after the
-    /// service was looked at (workers §4.4).
+    /// service was looked at (`docs/spec/workers.md` §4.4).
     pub id: Option<JobId>,
     /// Who asks.
     pub created_by: Option<UserId>,

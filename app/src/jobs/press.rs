@@ -1,6 +1,6 @@
-//! Making the rows of a spreadsheet into notifications (workers §4.7, §4.8). A row that cannot be sent any more – rules
-//! tightened since the upload, a recipient outside the team in trial mode – is kept all the same, as `validation-failed`
-//! with the reason in words, so that the job adds up.
+//! Making the rows of a spreadsheet into notifications (`docs/spec/workers.md` §4.7, §4.8). A row that cannot be sent
+//! any more – rules tightened since the upload, a recipient outside the team in trial mode – is kept all the same, as
+//! `validation-failed` with the reason in words, so that the job adds up.
 
 use std::{
     collections::HashSet,
@@ -281,8 +281,8 @@ impl<'a> Press<'a> {
         (!missing.is_empty()).then(|| format!("Missing personalisation: {}", missing.join(", ")))
     }
 
-    /// The columns that the template uses (workers §4.7); of a letter also those of its address, which is printed from
-    /// them.
+    /// The columns that the template uses (`docs/spec/workers.md` §4.7); of a letter also those of its address, which
+    /// is printed from them.
     fn personalisation(&self, row: &Row<'_>) -> Map<String, Value> {
         let is_letter = self.prepared.template.template_type == Channel::Letter;
         row.personalisation(&self.placeholders)
@@ -293,7 +293,7 @@ impl<'a> Press<'a> {
     }
 
     /// Rules may have tightened since the file was checked: a number that cannot be sent to any more is kept, and not
-    /// sent (workers §4.8).
+    /// sent (`docs/spec/workers.md` §4.8).
     fn address_text(&self, recipient: &str) -> Addressed {
         let permissions = spreadsheets::phone_permissions(self.tenant);
         match PhoneNumber::parse(recipient)
@@ -322,8 +322,8 @@ impl<'a> Press<'a> {
         }
     }
 
-    /// The whole address, a line each, as it is printed (letters §4.1, §6.2). One that is not valid any more – the
-    /// service may not write abroad since, say – is kept as far as it was understood.
+    /// The whole address, a line each, as it is printed (`docs/spec/letters.md` §4.1, §6.2). One that is not valid any
+    /// more – the service may not write abroad since, say – is kept as far as it was understood.
     fn address_letter(&self, row: &Row<'_>) -> Addressed {
         let abroad = self.tenant.may(Permission::InternationalLetters);
         let address = PostalAddress::from_personalisation(&row.address(), abroad);
@@ -361,8 +361,8 @@ fn address_email(recipient: &str) -> Addressed {
     }
 }
 
-/// The chosen sender; one that was archived since the upload falls back to the default (workers §4.8 Build). Of letters it
-/// is the contact block at their head, as it is now.
+/// The chosen sender; one that was archived since the upload falls back to the default (`docs/spec/workers.md` §4.8
+/// Build). Of letters it is the contact block at their head, as it is now.
 fn sender(tenant: &Tenant, job: &Job, prepared: &Prepared) -> Option<String> {
     match prepared.template.template_type {
         Channel::Letter => prepared.template.letter_contact_block.clone(),

@@ -1,9 +1,10 @@
-//! Keeping the rows of a job (workers §4.6 to §4.8): the file streams, a batch of rows is one transaction – the rows,
-//! their delivery tasks and the cursor on the job – and the next batch is made ready while the last is written.
+//! Keeping the rows of a job (`docs/spec/workers.md` §4.6 to §4.8): the file streams, a batch of rows is one
+//! transaction – the rows, their delivery tasks and the cursor on the job – and the next batch is made ready while the
+//! last is written.
 //!
-//! A row's id is a function of the job and its number, and the cursor moves by compare-and-set: whoever resumes, however
-//! often, keeps each row once. A job that takes long gives its worker up from time to time, so that other services get
-//! their turn.
+//! A row's id is a function of the job and its number, and the cursor moves by compare-and-set: whoever resumes,
+//! however often, keeps each row once. A job that takes long gives its worker up from time to time, so that other
+//! services get their turn.
 
 use std::{sync::Arc, time::Duration};
 
@@ -213,8 +214,8 @@ async fn cancel(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessEr
     Ok(Progress::Done)
 }
 
-/// From pending to in progress, with the whole job's count spent at once: all or nothing (workers §5.3 Build). Whether
-/// the job goes on.
+/// From pending to in progress, with the whole job's count spent at once: all or nothing (`docs/spec/workers.md` §5.3
+/// Build). Whether the job goes on.
 async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessError> {
     let (service, now) = (&tenant.service, app.clock.now());
     let allowance = allowance(app, job).await?;

@@ -49,7 +49,8 @@ pub async fn find(
     Ok(Some(Progress { job, statistics }))
 }
 
-/// How many rows of a job are in which status (workers §4.13). Rows whose time is over have left a line of history.
+/// How many rows of a job are in which status (`docs/spec/workers.md` §4.13). Rows whose time is over have left a line
+/// of history.
 pub(super) async fn outcomes(
     session: &mut Session,
     job: &Job,

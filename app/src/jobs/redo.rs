@@ -1,5 +1,5 @@
-//! Doing one row of a job again, by hand (workers §4.14): on the path that every row takes, with the id it always has. A
-//! row that is there, or whose time is over, is not sent again.
+//! Doing one row of a job again, by hand (`docs/spec/workers.md` §4.14): on the path that every row takes, with the id
+//! it always has. A row that is there, or whose time is over, is not sent again.
 
 use std::collections::BTreeSet;
 

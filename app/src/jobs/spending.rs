@@ -1,5 +1,5 @@
-//! What a job spends of its service's day: all its rows at once when it begins (workers §5.3 Build), and what it has not
-//! used is given back when it is stopped for good.
+//! What a job spends of its service's day: all its rows at once when it begins (`docs/spec/workers.md` §5.3 Build), and
+//! what it has not used is given back when it is stopped for good.
 
 use std::sync::Arc;
 

@@ -150,7 +150,7 @@ pub(super) async fn put(
     let pools: BTreeSet<_> = tasks.iter().map(|task| task.pool).collect();
     tx.enqueue(tasks).await?;
     if abroad > 0 && job.key_type != KeyType::Test {
-        // Counted, not refused: what a job may send was decided when it began (workers §5.3).
+        // Counted, not refused: what a job may send was decided when it began (`docs/spec/workers.md` §5.3).
         let (day, allowance) = (now.utc_day(), Allowance::InternationalSms);
         store::counters::spend(tx, job.service_id, allowance, day, abroad, i64::MAX).await?;
     }

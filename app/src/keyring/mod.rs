@@ -1,4 +1,4 @@
-//! Sealing everything anew with the newest key, after a rotation (design §1, promise 6).
+//! Sealing everything anew with the newest key, after a rotation (`docs/decisions/sealed-contents.md`).
 
 mod files;
 

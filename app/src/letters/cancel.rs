@@ -1,5 +1,5 @@
-//! Cancelling a letter until it is printed (letters §12). The change is conditional on the letter's status: a letter that
-//! the print run has taken cannot be cancelled, and a cancelled one cannot be printed.
+//! Cancelling a letter until it is printed (`docs/spec/letters.md` §12). The change is conditional on the letter's
+//! status: a letter that the print run has taken cannot be cancelled, and a cancelled one cannot be printed.
 
 use content::letter_timings::{from_london, to_london};
 use domain::{

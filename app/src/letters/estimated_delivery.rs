@@ -1,7 +1,7 @@
 use content::letter_timings::Timings;
 use domain::{Postage, Timestamp};
 
-/// The latest moment at which a letter of this time arrives (public-api §14).
+/// The latest moment at which a letter of this time arrives (`docs/spec/public-api.md` §14).
 pub(crate) fn estimated_delivery(created_at: Timestamp, postage: Postage) -> Timestamp {
     let created = jiff::Timestamp::from_microsecond(created_at.unix_micros()).unwrap_or_default();
     let postage = postage

@@ -1,6 +1,7 @@
-//! Letters that a worker may be handing over just now. One that is cancelled meanwhile would be printed all the same, so
-//! who cancels holds the tasks that name it first (letters §12 Build). One whose hand-over nobody knows the end of – its
-//! printer fell silent, its worker died – has its printer noted, and the store does not cancel it.
+//! Letters that a worker may be handing over just now. One that is cancelled meanwhile would be printed all the same,
+//! so who cancels holds the tasks that name it first (`docs/spec/letters.md` §12 Build). One whose hand-over nobody
+//! knows the end of – its printer fell silent, its worker died – has its printer noted, and the store does not cancel
+//! it.
 
 use domain::{JobOrigin, NotificationId, ServiceId, TaskId};
 use store::{Session, Tx};

@@ -1,5 +1,5 @@
-//! The hidden template of letters that are given as PDF (public-api §11). It is made on first use; its id is a function
-//! of the service, so that two who make it at once make one.
+//! The hidden template of letters that are given as PDF (`docs/spec/public-api.md` §11). It is made on first use; its
+//! id is a function of the service, so that two who make it at once make one.
 
 use std::sync::Arc;
 

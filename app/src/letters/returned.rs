@@ -1,5 +1,5 @@
-//! Letters that the post brought back (public-api §23, letters §10). They are told by the reference that is printed on
-//! them, whosever they are; a reference that nobody knows is passed over.
+//! Letters that the post brought back (`docs/spec/public-api.md` §23, `docs/spec/letters.md` §10). They are told by the
+//! reference that is printed on them, whosever they are; a reference that nobody knows is passed over.
 //!
 //! A letter becomes `returned-letter` only if it was handed over, and is in the report of one day, whatever is told
 //! again: a report that a service has read does not change.

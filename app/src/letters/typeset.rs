@@ -24,7 +24,8 @@ pub(crate) enum NoPages {
     Broken,
 }
 
-/// Makes the pages of a letter. The date on them is the London day on which it was accepted (letters §4.3).
+/// Makes the pages of a letter. The date on them is the London day on which it was accepted
+/// (`docs/spec/letters.md` §4.3).
 pub(crate) async fn make_pages(
     message: &Notification,
     prepared: Option<Arc<Prepared>>,

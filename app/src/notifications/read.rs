@@ -1,4 +1,5 @@
-//! Showing messages: what was kept, with its text rendered now from the version it was made from (public-api §14).
+//! Showing messages: what was kept, with its text rendered now from the version it was made from
+//! (`docs/spec/public-api.md` §14).
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -33,7 +34,7 @@ impl Shown {
         self.template.subject(&self.values())
     }
 
-    /// Where one click unsubscribes its recipient, if anywhere (public-api §14).
+    /// Where one click unsubscribes its recipient, if anywhere (`docs/spec/public-api.md` §14).
     pub fn one_click_unsubscribe_url(&self, app: &App) -> Option<String> {
         unsubscribe::url(app, &self.notification, &self.contents, &self.template)
     }
@@ -55,7 +56,7 @@ impl Shown {
             .map(|postage| letters::estimated_delivery(self.notification.created_at, postage))
     }
 
-    /// What it cost, once that is known (public-api §14.2).
+    /// What it cost, once that is known (`docs/spec/public-api.md` §14.2).
     pub fn cost(&self) -> Cost {
         let notification = &self.notification;
         match notification.channel {

@@ -1,5 +1,5 @@
 //! Recipients that are never sent to, whatever the key: all checks run and the answer is a normal one, but nothing is
-//! kept, counted or sent (public-api §12.3).
+//! kept, counted or sent (`docs/spec/public-api.md` §12.3).
 
 /// In the form for comparing: digits without a plus, lower case.
 const SIMULATED: [&str; 6] = [

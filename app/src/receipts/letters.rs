@@ -1,5 +1,5 @@
-//! Receipts of the print provider (public-api §22.3, letters §9). What it says of a letter and that it has left are
-//! recorded in one transaction.
+//! Receipts of the print provider (`docs/spec/public-api.md` §22.3, `docs/spec/letters.md` §9). What it says of a
+//! letter and that it has left are recorded in one transaction.
 
 use content::letter_timings::to_london;
 use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};

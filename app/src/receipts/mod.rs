@@ -1,5 +1,5 @@
 //! Hearing back: receipts of providers (texts, letters), and here those that are made up for messages sent with
-//! a test key, so that they show every later state while nothing leaves the system (public-api §12.5).
+//! a test key, so that they show every later state while nothing leaves the system (`docs/spec/public-api.md` §12.5).
 
 pub(crate) mod door;
 mod letters;
@@ -26,7 +26,7 @@ pub use texts::{TextReceipt, hear_text};
 const OVERTAKES_BY: std::time::Duration = std::time::Duration::from_mins(5);
 /// How long between two looks.
 const LOOK_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_mins(1);
-/// How often a receipt is tried again when it is itself what fails (workers §9.1).
+/// How often a receipt is tried again when it is itself what fails (`docs/spec/workers.md` §9.1).
 const MAX_RETRIES: u32 = 5;
 const RETRY_DELAY: std::time::Duration = std::time::Duration::from_mins(5);
 const STORE_DELAY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -153,7 +153,7 @@ fn aside(app: &App, task: &Task, message: NotificationId, why: &str) -> Aside {
     }
 }
 
-/// What becomes of a message with a test key (public-api §12.5).
+/// What becomes of a message with a test key (`docs/spec/public-api.md` §12.5).
 fn made_up_outcome(recipient: &str) -> NotificationStatus {
     match recipient {
         "temp-fail@simulator.notify" => NotificationStatus::TemporaryFailure,

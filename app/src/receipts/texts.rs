@@ -1,4 +1,4 @@
-//! Receipts of text message providers (workers §9.1): kept when they come, recorded by a task.
+//! Receipts of text message providers (`docs/spec/workers.md` §9.1): kept when they come, recorded by a task.
 //!
 //! A receipt never overwrites an outcome. One that comes before the hand-over itself is recorded is taken at its word –
 //! the provider must have had the message – and the hand-over then changes nothing. One whose message is not there yet,

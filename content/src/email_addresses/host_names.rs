@@ -1,4 +1,5 @@
-//! Hosts: their form in ASCII by IDNA 2003 (RFC 3490), and which of them mail is sent to (`recipients.md` §3).
+//! Hosts: their form in ASCII by IDNA 2003 (RFC 3490), and which of them mail is sent to
+//! (`docs/spec/recipients.md` §3).
 
 use super::{nameprep::nameprep, punycode};
 

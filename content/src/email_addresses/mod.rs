@@ -1,4 +1,4 @@
-//! E-mail addresses: which are accepted, and the forms they are kept in (`recipients.md` §3).
+//! E-mail addresses: which are accepted, and the forms they are kept in (`docs/spec/recipients.md` §3).
 
 mod host_names;
 mod nameprep;

@@ -1,4 +1,4 @@
-//! E-mails: a subject and a body in Markdown, as plain text and as HTML (`templates.md` §9).
+//! E-mails: a subject and a body in Markdown, as plain text and as HTML (`docs/spec/templates.md` §9).
 
 mod colour;
 mod page;
@@ -16,10 +16,10 @@ use crate::{
 
 pub use page::{Brand, BrandBar, Branding};
 
-/// The most bytes of UTF-8 that [`Email::content`] may have (§9.4).
+/// The most bytes of UTF-8 that [`Email::content`] may have (`docs/spec/templates.md` §9.4).
 pub const LIMIT_BYTES: usize = 2_000_000;
 
-/// How many characters a mail program is given to show beside the subject (§9.3).
+/// How many characters a mail program is given to show beside the subject (`docs/spec/templates.md` §9.3).
 const PREHEADER_CHARACTERS: usize = 256;
 
 /// An e-mail with placeholders, parsed once and filled many times.
@@ -132,12 +132,13 @@ impl<'email> Email<'email> {
         }
     }
 
-    /// The subject in plain text, as the API answers it and the mail carries it (§9.1, `public-api.md` §13.2).
+    /// The subject in plain text, as the API answers it and the mail carries it (`docs/spec/templates.md` §9.1,
+    /// `docs/spec/public-api.md` §13.2).
     pub fn subject(&self) -> String {
         self.subject_as(Field::UNESCAPED_HTML)
     }
 
-    /// The subject as HTML (§9.1).
+    /// The subject as HTML (`docs/spec/templates.md` §9.1).
     pub fn html_subject(&self) -> String {
         self.subject_as(Field::HTML)
     }
@@ -150,7 +151,7 @@ impl<'email> Email<'email> {
         level(&typography::nice(&filled))
     }
 
-    /// The content as it was written, with the values in their places, trimmed (§3,
+    /// The content as it was written, with the values in their places, trimmed (`docs/spec/templates.md` §3,
     /// `content_with_placeholders_filled_in`).
     pub fn content(&self) -> String {
         let field = Field::UNESCAPED_HTML.with_markdown_lists();
@@ -161,25 +162,25 @@ impl<'email> Email<'email> {
         filled.trim_matches(is_any_space).to_owned()
     }
 
-    /// The length of [`Email::content`] in bytes of UTF-8 (§9.4).
+    /// The length of [`Email::content`] in bytes of UTF-8 (`docs/spec/templates.md` §9.4).
     pub fn size_bytes(&self) -> usize {
         self.content().len()
     }
 
-    /// Whether there are more than [`LIMIT_BYTES`] (§9.4).
+    /// Whether there are more than [`LIMIT_BYTES`] (`docs/spec/templates.md` §9.4).
     pub fn is_message_too_long(&self) -> bool {
         self.size_bytes() > LIMIT_BYTES
     }
 
-    /// Whether there is nothing to send (§3): no content at all, or placeholders alone that came to nothing. Content of
-    /// spaces is not empty.
+    /// Whether there is nothing to send (`docs/spec/templates.md` §3): no content at all, or placeholders alone that
+    /// came to nothing. Content of spaces is not empty.
     pub fn is_message_empty(&self) -> bool {
         let source = self.template.content.source();
         source.is_empty()
             || (source.starts_with("((") && source.ends_with("))") && self.content().is_empty())
     }
 
-    /// The body in plain text (§9.2).
+    /// The body in plain text (`docs/spec/templates.md` §9.2).
     pub fn plain_body(&self) -> String {
         let nice = typography::nice(&self.plain_markdown());
         let decoded = crate::html_escape::decode_lenient(&nice);
@@ -194,7 +195,7 @@ impl<'email> Email<'email> {
         markdown::to_plain_text(&self.body_source(field))
     }
 
-    /// The body in HTML, to stand between a page's tags (§9.3).
+    /// The body in HTML, to stand between a page's tags (`docs/spec/templates.md` §9.3).
     pub fn html_body(&self) -> String {
         typography::nice(&self.html_markdown())
     }
@@ -220,8 +221,8 @@ impl<'email> Email<'email> {
         fit_for_mail_programs(source)
     }
 
-    /// The beginning of the message as a mail program shows it beside the subject: at most 256 characters of HTML text in
-    /// one line (§9.3).
+    /// The beginning of the message as a mail program shows it beside the subject: at most 256 characters of HTML text
+    /// in one line (`docs/spec/templates.md` §9.3).
     pub fn preheader(&self) -> String {
         let field = Field::HTML.with_markdown_lists();
         let source = fit_for_mail_programs(self.template.content.fill(&self.values, field));
@@ -234,7 +235,8 @@ impl<'email> Email<'email> {
         line.trim_matches(is_any_space).to_owned()
     }
 
-    /// The whole HTML document: our layout around the body, with the preheader hidden before it (§9.3).
+    /// The whole HTML document: our layout around the body, with the preheader hidden before it
+    /// (`docs/spec/templates.md` §9.3).
     pub fn html_page(&self, branding: &Branding) -> String {
         page::page(
             &self.html_subject(),

@@ -1,8 +1,8 @@
-//! The HTML document around an e-mail's body (`templates.md` §9.3): our own layout.
+//! The HTML document around an e-mail's body (`docs/spec/templates.md` §9.3): our own layout.
 //!
-//! One column of at most 580 pixels, made of tables as mail programs want it, all of them marked as layout for people who
-//! hear the page. Without a brand it is plain. Colours are few and none is said twice, so that mail programs can turn them
-//! in dark mode; those that ask do it by the media query in the head.
+//! One column of at most 580 pixels, made of tables as mail programs want it, all of them marked as layout for people
+//! who hear the page. Without a brand it is plain. Colours are few and none is said twice, so that mail programs can
+//! turn them in dark mode; those that ask do it by the media query in the head.
 
 use std::borrow::Cow;
 

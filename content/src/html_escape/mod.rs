@@ -1,4 +1,4 @@
-//! HTML: what may stand in it as text, and what a character reference stands for (`templates.md` §4).
+//! HTML: what may stand in it as text, and what a character reference stands for (`docs/spec/templates.md` §4).
 
 mod references;
 

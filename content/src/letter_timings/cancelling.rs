@@ -1,4 +1,4 @@
-//! Until when a letter can be cancelled (`templates.md` §12.3).
+//! Until when a letter can be cancelled (`docs/spec/templates.md` §12.3).
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! London time (`templates.md` §12.5).
+//! London time (`docs/spec/templates.md` §12.5).
 
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
-//! When a letter is printed, when it arrives, until when it can be cancelled (`templates.md` §12).
+//! When a letter is printed, when it arrives, until when it can be cancelled (`docs/spec/templates.md` §12).
 //!
-//! All of it happens on London's clocks, and comes out in UTC. The seconds of the upload stay in every answer, as they do
-//! at the model of this service.
+//! All of it happens on London's clocks, and comes out in UTC. The seconds of the upload stay in every answer, as they
+//! do at the model of this service.
 
 mod cancelling;
 mod london;
@@ -109,7 +109,7 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// Those of a letter that was uploaded at this moment (§12.2).
+    /// Those of a letter that was uploaded at this moment (`docs/spec/templates.md` §12.2).
     pub fn of(upload: Timestamp, postage: Postage) -> Self {
         let uploaded = to_london(upload).datetime();
         // The shift is one of the clock's hands: that the clocks change meanwhile does not count.
@@ -143,7 +143,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Those of a letter that is printed on this day (§12.2, step 4).
+    /// Those of a letter that is printed on this day (`docs/spec/templates.md` §12.2, step 4).
     pub fn of(print_day: Date, postage: Postage) -> Self {
         let (fewest, most) = postage.days_in_transit();
         let after = |days| Calendar::RoyalMail(postage).days_after(print_day, 1 + days);

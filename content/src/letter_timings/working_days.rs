@@ -1,4 +1,4 @@
-//! Working days of printers and post (`templates.md` §12.1).
+//! Working days of printers and post (`docs/spec/templates.md` §12.1).
 
 use std::{
     collections::{HashMap, HashSet},

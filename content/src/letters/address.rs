@@ -1,4 +1,4 @@
-//! The address of a letter (`templates.md` §10.2).
+//! The address of a letter (`docs/spec/templates.md` §10.2).
 
 use std::sync::LazyLock;
 

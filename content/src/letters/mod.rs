@@ -1,4 +1,4 @@
-//! Letters: subject, body and contact block as HTML, address, date (`templates.md` §10).
+//! Letters: subject, body and contact block as HTML, address, date (`docs/spec/templates.md` §10).
 
 mod address;
 mod parts;
@@ -101,8 +101,8 @@ impl LetterTemplate {
         self.welsh.is_some()
     }
 
-    /// The names of the placeholders: those of the contact block, the Welsh subject and content, the English subject and
-    /// content (§3).
+    /// The names of the placeholders: those of the contact block, the Welsh subject and content, the English subject
+    /// and content (`docs/spec/templates.md` §3).
     pub fn placeholders(&self) -> &NameSet {
         &self.placeholders
     }
@@ -123,7 +123,7 @@ impl LetterTemplate {
     }
 
     /// The same, but for those that only the Welsh texts have: what is asked of a letter that is to be sent
-    /// (`public-api.md` §6).
+    /// (`docs/spec/public-api.md` §6).
     pub fn missing_outside_welsh(&self, values: &Values) -> Vec<String> {
         let names = self
             .contact_block
@@ -215,7 +215,8 @@ impl Letter<'_> {
         }
     }
 
-    /// The names of the placeholders of this language: for English those of the whole template (§10.1).
+    /// The names of the placeholders of this language: for English those of the whole template
+    /// (`docs/spec/templates.md` §10.1).
     pub fn placeholders(&self) -> NameSet {
         match self.language {
             Language::English => self.template.placeholders.clone(),
@@ -241,14 +242,14 @@ impl Letter<'_> {
             .unwrap_or_default()
     }
 
-    /// The subject as HTML (§10.2).
+    /// The subject as HTML (`docs/spec/templates.md` §10.2).
     pub fn subject(&self) -> String {
         let field = Field::HTML.redacting_if(self.is_redacted);
         let filled = self.fill(|side| &side.subject, field);
         level(&typography::nice(&filled))
     }
 
-    /// The content as it was written, with the values in their places, trimmed (§3,
+    /// The content as it was written, with the values in their places, trimmed (`docs/spec/templates.md` §3,
     /// `content_with_placeholders_filled_in`).
     pub fn content(&self) -> String {
         let field = Field::UNESCAPED_HTML.with_markdown_lists();
@@ -256,15 +257,15 @@ impl Letter<'_> {
         filled.trim_matches(is_any_space).to_owned()
     }
 
-    /// Whether there is nothing to print (§3): no content at all, or placeholders alone that came to nothing. Content of
-    /// spaces is not empty.
+    /// Whether there is nothing to print (`docs/spec/templates.md` §3): no content at all, or placeholders alone that
+    /// came to nothing. Content of spaces is not empty.
     pub fn is_message_empty(&self) -> bool {
         let source = self.side().map_or("", |side| side.content.source());
         source.is_empty()
             || (source.starts_with("((") && source.ends_with("))") && self.content().is_empty())
     }
 
-    /// The body as HTML, QR codes drawn (§10.2, §10.3).
+    /// The body as HTML, QR codes drawn (`docs/spec/templates.md` §10.2, §10.3).
     pub fn html_body(&self) -> String {
         let nice = typography::nice(&self.html_markdown());
         typography::restore_hyphens(&typography::replace_hyphens_with_non_breaking_hyphens(
@@ -280,8 +281,8 @@ impl Letter<'_> {
         )
     }
 
-    /// The first QR code with too much data to be read from paper, if there is one (§10.3). Without values the content is
-    /// looked at as it was written.
+    /// The first QR code with too much data to be read from paper, if there is one (`docs/spec/templates.md` §10.3).
+    /// Without values the content is looked at as it was written.
     pub fn qr_code_error(&self) -> Option<QrCodeTooLarge> {
         if self.values.is_empty() {
             let source = self.side().map_or("", |side| side.content.source());
@@ -296,15 +297,15 @@ impl Letter<'_> {
             .redacting_if(self.is_redacted)
     }
 
-    /// The contact block as HTML, its lines parted by `<br>` (§10.2).
+    /// The contact block as HTML, its lines parted by `<br>` (`docs/spec/templates.md` §10.2).
     pub fn contact_block(&self) -> String {
         let lines = &self.template.contact_block.lines;
         let filled = lines.fill(&self.values, Field::HTML.redacting_if(self.is_redacted));
         newlines_to_breaks(&typography::remove_whitespace_before_punctuation(&filled))
     }
 
-    /// The lines of the address: those that are printed, if there are three to seven; else those of the seven placeholders
-    /// for one (§10.2).
+    /// The lines of the address: those that are printed, if there are three to seven; else those of the seven
+    /// placeholders for one (`docs/spec/templates.md` §10.2).
     pub fn address_lines(&self) -> AddressLines {
         address::lines(&self.template.placeholders, &self.values)
     }

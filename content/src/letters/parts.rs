@@ -1,4 +1,4 @@
-//! The small parts of a letter: date and logo (`templates.md` §10.2).
+//! The small parts of a letter: date and logo (`docs/spec/templates.md` §10.2).
 
 use std::sync::LazyLock;
 

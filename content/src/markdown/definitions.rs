@@ -1,4 +1,5 @@
-//! What a document defines for its links and footnotes, wherever in it that stands (`templates.md` §7.2, §7.5).
+//! What a document defines for its links and footnotes, wherever in it that stands (`docs/spec/templates.md` §7.2,
+//! §7.5).
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,7 +1,7 @@
-//! Keys of links and footnotes, and how they are compared (`templates.md` §7.5).
+//! Keys of links and footnotes, and how they are compared (`docs/spec/templates.md` §7.5).
 //!
-//! A document can ask again and again whether some part of it is a key, and the parts can be long. So each beginning of a
-//! text gets a hash once, from which that of any part follows; only a part whose hash is that of a key is compared.
+//! A document can ask again and again whether some part of it is a key, and the parts can be long. So each beginning of
+//! a text gets a hash once, from which that of any part follows; only a part whose hash is that of a key is compared.
 
 use crate::{
     characters::is_word,
@@ -9,7 +9,7 @@ use crate::{
     unicode_15_1::{lower, lower_character},
 };
 
-/// A key as it is compared: in lower case, escaped, whitespace made even (§7.5).
+/// A key as it is compared: in lower case, escaped, whitespace made even (`docs/spec/templates.md` §7.5).
 pub(super) fn normalised(key: &str) -> String {
     let lower = lower(key);
     let mut normalised = String::with_capacity(lower.len());
@@ -73,7 +73,8 @@ impl Iterator for KeyPieces<'_> {
     }
 }
 
-/// Whether `#` or not, word characters and `;` follow an ampersand, so that it is not escaped (§7.4).
+/// Whether `#` or not, word characters and `;` follow an ampersand, so that it is not escaped
+/// (`docs/spec/templates.md` §7.4).
 pub(super) fn is_reference_after_ampersand(rest: &str, with_underscores: bool) -> bool {
     let rest = rest.strip_prefix('#').unwrap_or(rest);
     let belongs = |character| is_word(character) && (with_underscores || character != '_');

@@ -1,4 +1,4 @@
-//! What happens to a text before its blocks are looked for (`templates.md` §7.1).
+//! What happens to a text before its blocks are looked for (`docs/spec/templates.md` §7.1).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! HTML tags inside Markdown (`templates.md` §7.4, NAME and ATTRS).
+//! HTML tags inside Markdown (`docs/spec/templates.md` §7.4, NAME and ATTRS).
 
 use std::{
     cell::{OnceCell, RefCell},

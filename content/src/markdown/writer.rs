@@ -1,4 +1,4 @@
-//! From blocks to output (`templates.md` §7.3).
+//! From blocks to output (`docs/spec/templates.md` §7.3).
 
 use std::ops::Range;
 
@@ -227,7 +227,7 @@ impl<M: Medium> Writer<M> {
         self.out.truncate(end);
     }
 
-    /// Writes a text as inline text (§7.4).
+    /// Writes a text as inline text (`docs/spec/templates.md` §7.4).
     pub(super) fn inline(&mut self, text: &str) {
         if !self.is_collecting {
             self.write_inline(text);

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-/// Why a text is not a phone number that a message may be sent to (`recipients.md` §2.9).
+/// Why a text is not a phone number that a message may be sent to (`docs/spec/recipients.md` §2.9).
 ///
 /// Displayed, it is the message for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]

@@ -1,4 +1,4 @@
-//! How a number is written for people (`recipients.md` §2.7, "Formats").
+//! How a number is written for people (`docs/spec/recipients.md` §2.7, "Formats").
 
 use serde::Deserialize;
 

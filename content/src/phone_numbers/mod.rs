@@ -1,4 +1,4 @@
-//! Phone numbers: reading them, what a service may send to, what is known about them (`recipients.md` §2).
+//! Phone numbers: reading them, what a service may send to, what is known about them (`docs/spec/recipients.md` §2).
 //!
 //! The matcher and the reading are our own rather than a port of a library: the plans that ship as data settle every
 //! answer, a number touches two or three small patterns, and nothing but those is ever translated.
@@ -52,24 +52,25 @@ impl Permissions {
 }
 
 /// Whether receipts are to be believed for messages abroad that were billed under this dialling prefix: only where the
-/// table says that somebody there reports delivery (workers §9.1).
+/// table says that somebody there reports delivery (`docs/spec/workers.md` §9.1).
 pub fn reports_delivery(prefix: &str) -> bool {
     let rate = prefix.parse().ok().and_then(rates::rate_of);
     rate.is_some_and(|rate| rate.reports_delivery)
 }
 
 impl PhoneNumber {
-    /// Reads a number that a message is to be sent to (§2.2), whoever may send to it.
+    /// Reads a number that a message is to be sent to (`docs/spec/recipients.md` §2.2), whoever may send to it.
     pub fn parse(text: &str) -> Result<Self, PhoneError> {
         parsing::parse(text, Purpose::Sending)
     }
 
-    /// Reads a number that a service shows to its users (§2.8): short codes are read too, emergency numbers refused.
+    /// Reads a number that a service shows to its users (`docs/spec/recipients.md` §2.8): short codes are read too,
+    /// emergency numbers refused.
     pub fn parse_service_contact(text: &str) -> Result<Self, PhoneError> {
         parsing::parse(text, Purpose::ServiceContact)
     }
 
-    /// Whether a service with these permissions may send to the number (§2.6).
+    /// Whether a service with these permissions may send to the number (`docs/spec/recipients.md` §2.6).
     pub fn check(&self, permissions: Permissions) -> Result<(), PhoneError> {
         if !permissions.international && !self.is_uk() {
             return Err(PhoneError::NotAUkMobile);
@@ -194,7 +195,7 @@ impl PhoneNumber {
     }
 }
 
-/// Where a number is, and what it is there (§2.5).
+/// Where a number is, and what it is there (`docs/spec/recipients.md` §2.5).
 fn region_and_type(number: &ReadNumber) -> (Option<&'static Region>, NumberType) {
     let digits = number.national.as_bytes();
     let regions = regions_of(number.calling_code);

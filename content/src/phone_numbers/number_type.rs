@@ -1,6 +1,6 @@
 use serde::Deserialize;
 
-/// What a number is for, by its numbering plan (`recipients.md` §2.5).
+/// What a number is for, by its numbering plan (`docs/spec/recipients.md` §2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberType {
@@ -63,7 +63,7 @@ impl NumberType {
         }
     }
 
-    /// Whether messages may be sent to numbers of this type (§2.3, step 6).
+    /// Whether messages may be sent to numbers of this type (`docs/spec/recipients.md` §2.3, step 6).
     pub(super) fn may_be_sent_to(self) -> bool {
         matches!(
             self,
@@ -75,7 +75,8 @@ impl NumberType {
         )
     }
 
-    /// Whether a British number of this type is a landline to the permissions of a service (§2.6).
+    /// Whether a British number of this type is a landline to the permissions of a service
+    /// (`docs/spec/recipients.md` §2.6).
     pub(super) fn is_landline(self) -> bool {
         matches!(self, Self::FixedLine | Self::FixedLineOrMobile | Self::Uan)
     }

@@ -1,4 +1,4 @@
-//! The world's numbering plans, from `phone_metadata.json` (`recipients.md` §2.4–2.5).
+//! The world's numbering plans, from `phone_metadata.json` (`docs/spec/recipients.md` §2.4–§2.5).
 //!
 //! The table is taken in at the first number that is read, which costs a few milliseconds; its patterns are translated
 //! one by one as they are met.
@@ -71,7 +71,7 @@ impl Region {
         &*self.id == "GB"
     }
 
-    /// What a number is in this region (§2.5).
+    /// What a number is in this region (`docs/spec/recipients.md` §2.5).
     pub(super) fn type_of(&self, digits: &[u8]) -> NumberType {
         if !self.general.has(digits) {
             return NumberType::Unknown;

@@ -1,4 +1,4 @@
-//! From a text to a number that may be sent to (`recipients.md` §2.2, §2.3 and §2.8).
+//! From a text to a number that may be sent to (`docs/spec/recipients.md` §2.2, §2.3 and §2.8).
 
 use super::{
     PhoneError, PhoneNumber,

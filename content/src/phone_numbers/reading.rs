@@ -1,4 +1,4 @@
-//! Reading a text as a calling code and national digits (`recipients.md` §2.4).
+//! Reading a text as a calling code and national digits (`docs/spec/recipients.md` §2.4).
 
 use std::borrow::Cow;
 

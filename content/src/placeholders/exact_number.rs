@@ -1,16 +1,16 @@
-//! Numbers that JSON can write and a [`Value`] cannot hold. Python keeps every digit of a whole number, however long, and
-//! takes a fraction beyond the largest for infinity (`public-api.md` §5.1, §5.3 and §13.5); a `Value` has 64 bits for the
-//! former and refuses the latter.
+//! Numbers that JSON can write and a [`Value`] cannot hold. Python keeps every digit of a whole number, however long,
+//! and takes a fraction beyond the largest for infinity (`docs/spec/public-api.md` §5.1, §5.3 and §13.5); a `Value` has
+//! 64 bits for the former and refuses the latter.
 //!
 //! Such a number becomes an object of one member before its JSON is read, and is taken for a number again wherever a
-//! value is shown or its type looked at. So it is kept, stored and read back like any other value, and all else that reads
-//! JSON is as it was – which it would not be if every number of the program were kept as its text.
+//! value is shown or its type looked at. So it is kept, stored and read back like any other value, and all else that
+//! reads JSON is as it was – which it would not be if every number of the program were kept as its text.
 
 use std::{borrow::Cow, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
-/// The name of the one member. Nobody can send it: a NUL is dropped from every request (`public-api.md` §25).
+/// The name of the one member. Nobody can send it: a NUL is dropped from every request (`docs/spec/public-api.md` §25).
 const NAME: &str = "\0number";
 /// The most digits that Python reads as a whole number.
 const MAX_DIGITS: usize = 4300;

@@ -1,4 +1,4 @@
-//! How placeholders are filled (`templates.md` §2.3 and §2.4).
+//! How placeholders are filled (`docs/spec/templates.md` §2.3 and §2.4).
 
 /// The manner of filling a text. Begin with one of the constants and change what differs:
 /// `Field::HTML.redacting()`.

@@ -1,5 +1,5 @@
 //! Placeholders: `((name))` and `((condition??text))` in a text, and the values that take their place
-//! (`templates.md` §2 and §3).
+//! (`docs/spec/templates.md` §2 and §3).
 //!
 //! A [`Text`] is parsed once and filled many times. What fills it are [`Values`], found by name without regard to
 //! case, spaces, `_` and `-`; how they are put in is a [`Field`].

@@ -1,4 +1,4 @@
-//! Names of placeholders and the keys by which they are the same (`templates.md` §2.2).
+//! Names of placeholders and the keys by which they are the same (`docs/spec/templates.md` §2.2).
 
 use indexmap::IndexMap;
 

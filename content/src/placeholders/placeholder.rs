@@ -1,4 +1,4 @@
-//! What a placeholder is and where a text has them (`templates.md` §2.1).
+//! What a placeholder is and where a text has them (`docs/spec/templates.md` §2.1).
 
 use std::ops::Range;
 

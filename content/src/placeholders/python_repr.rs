@@ -1,5 +1,5 @@
 //! How Python shows a value: the notation in which error messages and objects among values are written
-//! (`public-api.md` §5.3 and §13.5).
+//! (`docs/spec/public-api.md` §5.3 and §13.5).
 
 use std::fmt::Write;
 

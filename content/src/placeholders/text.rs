@@ -1,4 +1,4 @@
-//! A text with placeholders, parsed once and filled many times (`templates.md` §2.3–2.5).
+//! A text with placeholders, parsed once and filled many times (`docs/spec/templates.md` §2.3–§2.5).
 
 use std::{borrow::Cow, collections::HashMap, ops::Range, sync::OnceLock};
 
@@ -69,8 +69,8 @@ impl Text {
         }
     }
 
-    /// The source with its placeholders filled, trimmed: what an answer of the API shows of an e-mail or a letter, and what
-    /// their length counts (`templates.md` §3). Those without a value are spans even here.
+    /// The source with its placeholders filled, trimmed: what an answer of the API shows of an e-mail or a letter, and
+    /// what their length counts (`docs/spec/templates.md` §3). Those without a value are spans even here.
     pub fn filled_source(&self, values: &Values, redact: bool) -> String {
         let filled = self.fill(
             values,

@@ -1,4 +1,4 @@
-//! A value as the text that is put in, and whether it is true (`templates.md` §2.5 and §2.6).
+//! A value as the text that is put in, and whether it is true (`docs/spec/templates.md` §2.5 and §2.6).
 
 use std::borrow::Cow;
 

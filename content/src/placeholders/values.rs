@@ -1,4 +1,4 @@
-//! What a caller gives for a template's placeholders (`templates.md` §2.2, "name map").
+//! What a caller gives for a template's placeholders (`docs/spec/templates.md` §2.2, "name map").
 
 use indexmap::{IndexMap, map::Entry};
 use serde_json::{Map, Value};

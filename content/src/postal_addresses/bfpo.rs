@@ -1,4 +1,4 @@
-//! The numbers of the British Forces Post Office (`recipients.md` §6.1, step 2).
+//! The numbers of the British Forces Post Office (`docs/spec/recipients.md` §6.1, step 2).
 
 use std::fmt;
 

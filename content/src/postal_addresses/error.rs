@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-/// What is wrong with an address, in the words of the API (`recipients.md` §6.4).
+/// What is wrong with an address, in the words of the API (`docs/spec/recipients.md` §6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum AddressError {
     /// It has one or two lines, or none.

@@ -1,4 +1,5 @@
-//! Postal addresses: how they are cleaned up, what is known about them, what is wrong with them (`recipients.md` §6).
+//! Postal addresses: how they are cleaned up, what is known about them, what is wrong with them
+//! (`docs/spec/recipients.md` §6).
 
 mod bfpo;
 mod error;
@@ -29,12 +30,12 @@ pub struct PostalAddress {
 }
 
 impl PostalAddress {
-    /// An address from its text, a line for each line (§6.1).
+    /// An address from its text, a line for each line (`docs/spec/recipients.md` §6.1).
     pub fn from_text(text: &str, international_letters_allowed: bool) -> Self {
         reading::read(text, international_letters_allowed)
     }
 
-    /// An address from the data that a template is filled in with (§6.3).
+    /// An address from the data that a template is filled in with (`docs/spec/recipients.md` §6.3).
     pub fn from_personalisation(
         values: &Map<String, Value>,
         international_letters_allowed: bool,
@@ -45,7 +46,8 @@ impl PostalAddress {
         )
     }
 
-    /// The text of the address in the data that a template is filled in with (§6.3): seven lines.
+    /// The text of the address in the data that a template is filled in with (`docs/spec/recipients.md` §6.3): seven
+    /// lines.
     pub fn text_of_personalisation(values: &Map<String, Value>) -> String {
         personalisation::text_of(values)
     }
@@ -176,7 +178,8 @@ impl PostalAddress {
         self.error().is_none()
     }
 
-    /// The first thing that is wrong with the address, in the order in which the API looks (§6.4).
+    /// The first thing that is wrong with the address, in the order in which the API looks
+    /// (`docs/spec/recipients.md` §6.4).
     pub fn error(&self) -> Option<AddressError> {
         let found = [
             (!self.has_enough_lines(), AddressError::TooFewLines),

@@ -1,4 +1,4 @@
-//! Addresses in the data that templates are filled in with (`recipients.md` §6.2 and §6.3).
+//! Addresses in the data that templates are filled in with (`docs/spec/recipients.md` §6.2 and §6.3).
 
 use serde_json::{Map, Number, Value};
 

@@ -1,4 +1,4 @@
-//! From a text to an address (`recipients.md` §6.1).
+//! From a text to an address (`docs/spec/recipients.md` §6.1).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! File sizes for people (`templates.md` §11.2).
+//! File sizes for people (`docs/spec/templates.md` §11.2).
 
 /// A size in KB or MB with at most one decimal.
 ///

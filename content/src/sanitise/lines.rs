@@ -1,4 +1,4 @@
-//! Whitespace and lines (`templates.md` §11.2). What one line needs is in [`crate::text`].
+//! Whitespace and lines (`docs/spec/templates.md` §11.2). What one line needs is in [`crate::text`].
 
 use std::borrow::Cow;
 

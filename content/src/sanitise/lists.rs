@@ -1,4 +1,4 @@
-//! Lists for people: `‘a’, ‘b’ and ‘c’` (`templates.md` §11.2).
+//! Lists for people: `‘a’, ‘b’ and ‘c’` (`docs/spec/templates.md` §11.2).
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
 //! Texts made safe: what the public wrote, for an e-mail; lines, lists, names and sizes for people
-//! (`public-api.md` §8.2, `templates.md` §11.2).
+//! (`docs/spec/public-api.md` §8.2, `docs/spec/templates.md` §11.2).
 
 mod file_size;
 mod lines;

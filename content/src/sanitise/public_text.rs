@@ -1,4 +1,4 @@
-//! What the public wrote, made harmless before it goes into an e-mail (`public-api.md` §8.2).
+//! What the public wrote, made harmless before it goes into an e-mail (`docs/spec/public-api.md` §8.2).
 
 use serde_json::{Map, Value};
 

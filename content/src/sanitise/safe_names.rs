@@ -1,4 +1,4 @@
-//! Names that are safe in addresses and identifiers (`templates.md` §11.2).
+//! Names that are safe in addresses and identifiers (`docs/spec/templates.md` §11.2).
 
 use unicode_general_category::GeneralCategory;
 use unicode_normalization::UnicodeNormalization;

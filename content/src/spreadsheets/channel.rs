@@ -18,7 +18,7 @@ const POSTCODE: &str = "postcode";
 const LINE_7: &str = "addressline7";
 
 impl Channel {
-    /// The columns that say to whom a message goes, in order (`recipients.md` §8.1).
+    /// The columns that say to whom a message goes, in order (`docs/spec/recipients.md` §8.1).
     pub fn recipient_columns(self) -> &'static [&'static str] {
         match self {
             Self::Sms => &["phone number"],

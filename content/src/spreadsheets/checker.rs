@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{html_escape::may_need_escaping, text::column_key};
 
-/// Checks a file in one pass, as it comes in (`recipients.md` §8).
+/// Checks a file in one pass, as it comes in (`docs/spec/recipients.md` §8).
 ///
 /// [`push`](Self::push) the chunks, then [`finish`](Self::finish). Memory is bounded by a chunk, the longest record and
 /// the errors that will be shown.

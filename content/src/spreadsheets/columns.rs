@@ -1,4 +1,4 @@
-//! Which cells of a record make which values (`recipients.md` §8.4).
+//! Which cells of a record make which values (`docs/spec/recipients.md` §8.4).
 //!
 //! Headers that are the same as written make one value; of different headers with one key only the last counts. So the
 //! columns are worked out once from the header, and a row touches no cell that cannot count. What a repeated header

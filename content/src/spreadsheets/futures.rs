@@ -1,11 +1,11 @@
 //! What a row means before the width of the file is known.
 //!
 //! The width is the last column in which *any* row has something, so it is known only at the end; and it decides which
-//! repeats of a header are there at all: an empty cell under a repeat makes a list of a value (`recipients.md` §8.4), or
-//! takes a recipient's place. But a row's own cells past the width so far are all empty, and for each header only the
-//! next repeat can still change what is said about the row; a further one would do to it nothing new. So there are as
-//! many futures as headers that repeat further right, plus one, and each keeps a tally of its own until the width rules it
-//! out. Most files have one future from the first full row on.
+//! repeats of a header are there at all: an empty cell under a repeat makes a list of a value
+//! (`docs/spec/recipients.md` §8.4), or takes a recipient's place. But a row's own cells past the width so far are all
+//! empty, and for each header only the next repeat can still change what is said about the row; a further one would do
+//! to it nothing new. So there are as many futures as headers that repeat further right, plus one, and each keeps a
+//! tally of its own until the width rules it out. Most files have one future from the first full row on.
 
 use super::{columns::Columns, tally::Tally};
 

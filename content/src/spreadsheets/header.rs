@@ -1,4 +1,4 @@
-//! The first record: what the columns are called (`recipients.md` §8.3).
+//! The first record: what the columns are called (`docs/spec/recipients.md` §8.3).
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! From characters to fields: the table of states of `recipients.md` §8.2.
+//! From characters to fields: the table of states of `docs/spec/recipients.md` §8.2.
 
 use super::{ReadError, Record};
 

@@ -1,4 +1,4 @@
-//! Recipient spreadsheets: from bytes to rows, and what is wrong with them (`recipients.md` §8).
+//! Recipient spreadsheets: from bytes to rows, and what is wrong with them (`docs/spec/recipients.md` §8).
 //!
 //! A file is read twice. The [`Checker`] sees it once, a chunk at a time, and says everything that is wrong with it;
 //! what it learnt about the columns is the [`Layout`], which is small and kept with the file. When the messages are

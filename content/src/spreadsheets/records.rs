@@ -6,7 +6,7 @@ use super::{
     trimming::{Front, KeptBack, Segment},
 };
 
-/// Reads records from CSV that comes in chunks, cut anywhere (`recipients.md` §8.2).
+/// Reads records from CSV that comes in chunks, cut anywhere (`docs/spec/recipients.md` §8.2).
 ///
 /// [`push`](Self::push) a chunk, then take every record that [`next_record`](Self::next_record) has; after the last
 /// chunk call [`finish`](Self::finish) and take the rest. The first record is the header. Memory is bounded by a chunk,

@@ -1,4 +1,4 @@
-//! What is said about a file (`recipients.md` §8.7).
+//! What is said about a file (`docs/spec/recipients.md` §8.7).
 
 use std::fmt;
 

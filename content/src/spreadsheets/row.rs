@@ -1,4 +1,4 @@
-//! One row of a spreadsheet: its values by column (`recipients.md` §8.4).
+//! One row of a spreadsheet: its values by column (`docs/spec/recipients.md` §8.4).
 
 use std::{borrow::Cow, fmt};
 

@@ -1,7 +1,7 @@
 use super::Template;
 use crate::{guest_lists::GuestList, phone_numbers::Permissions};
 
-/// What a file is checked against (`recipients.md` §8.1).
+/// What a file is checked against (`docs/spec/recipients.md` §8.1).
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What the rows are to fill.

@@ -1,4 +1,4 @@
-//! What is counted over the rows of a file, and the first errors in them (`recipients.md` §8.7).
+//! What is counted over the rows of a file, and the first errors in them (`docs/spec/recipients.md` §8.7).
 
 use super::{
     Channel, Settings,

@@ -1,4 +1,4 @@
-//! What a spreadsheet is for: the template that its rows fill (`recipients.md` §8.3 and §8.6).
+//! What a spreadsheet is for: the template that its rows fill (`docs/spec/recipients.md` §8.3 and §8.6).
 
 use std::borrow::Cow;
 
@@ -117,8 +117,8 @@ impl Template {
         }
     }
 
-    /// The size of the first QR code in a letter that holds too much (§8.8). A row without any values shows its
-    /// placeholders as they were typed.
+    /// The size of the first QR code in a letter that holds too much (`docs/spec/recipients.md` §8.8). A row without
+    /// any values shows its placeholders as they were typed.
     fn qr_code_too_long(&self, content: &Text, row: &Row<'_>) -> Option<usize> {
         let values = row.filling();
         let filled = if values.is_empty() {

@@ -1,4 +1,4 @@
-//! What is left out at the ends of the text before records are read (`recipients.md` §8.2).
+//! What is left out at the ends of the text before records are read (`docs/spec/recipients.md` §8.2).
 //!
 //! Known space goes from the front, known space *and commas* from the end, then any space from both ends. Whether blank
 //! cells and lines are the end of the text shows only when it ends, so a run of them is kept back until something else

@@ -1,4 +1,4 @@
-//! What is wrong with a row (`recipients.md` §8.5 and §8.6).
+//! What is wrong with a row (`docs/spec/recipients.md` §8.5 and §8.6).
 
 use std::fmt;
 
@@ -110,7 +110,7 @@ impl Verdict {
     }
 }
 
-/// What the recipient of a row is to the counts of the whole file (`recipients.md` §8.7).
+/// What the recipient of a row is to the counts of the whole file (`docs/spec/recipients.md` §8.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recipient {
     /// There is none.

@@ -1,4 +1,4 @@
-//! The characters of text messages (`templates.md` §5.2 and §5.3).
+//! The characters of text messages (`docs/spec/templates.md` §5.2 and §5.3).
 
 use std::{collections::BTreeSet, sync::LazyLock};
 

@@ -1,4 +1,4 @@
-//! A finished text message and what it counts (`templates.md` §5.3 and §5.4).
+//! A finished text message and what it counts (`docs/spec/templates.md` §5.3 and §5.4).
 
 use super::{
     LIMIT,

@@ -1,4 +1,4 @@
-//! Text messages: what is sent, what it counts, and how it is previewed (`templates.md` §5).
+//! Text messages: what is sent, what it counts, and how it is previewed (`docs/spec/templates.md` §5).
 
 mod alphabet;
 mod message;

@@ -1,4 +1,4 @@
-//! Text messages as people see them before they are sent (`templates.md` §5.5).
+//! Text messages as people see them before they are sent (`docs/spec/templates.md` §5.5).
 
 use super::{TextMessageTemplate, normalise_lines, normalise_multiple_newlines};
 use crate::{

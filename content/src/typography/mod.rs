@@ -1,4 +1,4 @@
-//! Typography: quotes that curl, dashes with room, stops that stand close (`templates.md` §6).
+//! Typography: quotes that curl, dashes with room, stops that stand close (`docs/spec/templates.md` §6).
 
 mod quote_rules;
 mod quotes;
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 pub use quotes::make_quotes_smart;
 
-/// Without the spaces and tabs directly before a comma or a full stop (§6.1).
+/// Without the spaces and tabs directly before a comma or a full stop (`docs/spec/templates.md` §6.1).
 pub use crate::text::close_up as remove_whitespace_before_punctuation;
 use crate::text::is_any_space;
 
@@ -30,7 +30,7 @@ fn then(text: Cow<'_, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'_, str>
     }
 }
 
-/// Makes curly single quotes straight in what looks like an email address (§6.3).
+/// Makes curly single quotes straight in what looks like an email address (`docs/spec/templates.md` §6.3).
 ///
 /// Of two addresses with one space between them only the first is seen; across a line feed both are.
 pub fn straighten_quotes_in_email_addresses(text: &str) -> Cow<'_, str> {
@@ -103,8 +103,9 @@ fn is_email_like(word: &str) -> bool {
     inner.as_str().contains('@')
 }
 
-/// One to three hyphens or dashes between whitespace become an en dash between two spaces (§6.4). Line feeds are
-/// whitespace; what follows a dash is used up, so the next one needs whitespace of its own.
+/// One to three hyphens or dashes between whitespace become an en dash between two spaces
+/// (`docs/spec/templates.md` §6.4). Line feeds are whitespace; what follows a dash is used up, so the next one needs
+/// whitespace of its own.
 pub fn replace_hyphens_with_en_dashes(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut replaced = String::new();
@@ -149,8 +150,9 @@ fn after_dash(text: &str) -> Option<&str> {
     (after.len() < after_dash.len()).then_some(after)
 }
 
-/// Puts a zero-width space after the dot of `GOV.UK`, lest mail programs make a link of it (§6.5). Where it stands at the
-/// start or after whitespace, perhaps behind one `#`, `*` or `^`, and no address goes on after it.
+/// Puts a zero-width space after the dot of `GOV.UK`, lest mail programs make a link of it
+/// (`docs/spec/templates.md` §6.5). Where it stands at the start or after whitespace, perhaps behind one `#`, `*` or
+/// `^`, and no address goes on after it.
 pub fn unlink_govuk(text: &str) -> Cow<'_, str> {
     let mut unlinked = String::new();
     let mut done = 0;
@@ -181,7 +183,7 @@ fn places_of_govuk(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Without U+2028 and U+3164, which some mail programs cannot show (§6.6).
+/// Without U+2028 and U+3164, which some mail programs cannot show (`docs/spec/templates.md` §6.6).
 pub fn strip_unsupported_characters(text: &str) -> Cow<'_, str> {
     let is_unsupported = ['\u{2028}', '\u{3164}'];
     if text.contains(is_unsupported) {
@@ -191,15 +193,15 @@ pub fn strip_unsupported_characters(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What stands for a hyphen that is to stay one (§11.2).
+/// What stands for a hyphen that is to stay one (`docs/spec/templates.md` §11.2).
 const HYPHEN_MARK: &str = "🛳️🐦🥴";
 
-/// With hyphens at which no line breaks, as letters have them (§11.2).
+/// With hyphens at which no line breaks, as letters have them (`docs/spec/templates.md` §11.2).
 pub fn replace_hyphens_with_non_breaking_hyphens(text: &str) -> String {
     text.replace('-', "\u{2011}")
 }
 
-/// With a mark for each hyphen, which [`restore_hyphens`] turns back (§11.2).
+/// With a mark for each hyphen, which [`restore_hyphens`] turns back (`docs/spec/templates.md` §11.2).
 pub fn protect_hyphens(text: &str) -> String {
     text.replace('-', HYPHEN_MARK)
 }

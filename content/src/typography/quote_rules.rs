@@ -1,7 +1,7 @@
-//! How the quotes of one piece of text curl (§6.2, steps 1 to 12).
+//! How the quotes of one piece of text curl (`docs/spec/templates.md` §6.2, steps 1 to 12).
 //!
-//! The steps follow each other over the whole piece, as later ones look at what earlier ones put in. Within a step what it
-//! matches shares no characters.
+//! The steps follow each other over the whole piece, as later ones look at what earlier ones put in. Within a step what
+//! it matches shares no characters.
 
 use crate::{
     characters::{is_digit, is_word},

@@ -1,4 +1,5 @@
-//! Which parts of a text have their quotes curled: what stands between tags, outside code and scripts (§6.2).
+//! Which parts of a text have their quotes curled: what stands between tags, outside code and scripts
+//! (`docs/spec/templates.md` §6.2).
 
 use std::{borrow::Cow, ops::Range};
 

@@ -1,4 +1,4 @@
-//! An e-mail address that was accepted is accepted again, as it is (`recipients.md` §3).
+//! An e-mail address that was accepted is accepted again, as it is (`docs/spec/recipients.md` §3).
 
 use pillarbox_content::email_addresses::{EmailAddress, formatted_only};
 

@@ -1,4 +1,4 @@
-//! Escaping is done once, and web addresses stand in anchors as they should (`templates.md` §4, §11).
+//! Escaping is done once, and web addresses stand in anchors as they should (`docs/spec/templates.md` §4, §11).
 
 use pillarbox_content::{html_escape, links, sanitise, text, typography};
 

@@ -1,4 +1,4 @@
-//! What people fill in is text, and stays text in the HTML of e-mails and letters (`templates.md` §7–§10).
+//! What people fill in is text, and stays text in the HTML of e-mails and letters (`docs/spec/templates.md` §7–§10).
 
 use pillarbox_content::{
     emails::{Branding, EmailTemplate},

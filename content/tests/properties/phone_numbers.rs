@@ -1,4 +1,4 @@
-//! What is written of a phone number reads as that number (`recipients.md` §2).
+//! What is written of a phone number reads as that number (`docs/spec/recipients.md` §2).
 
 use pillarbox_content::phone_numbers::{NumberType, Permissions, PhoneNumber};
 
@@ -12,7 +12,8 @@ pub(crate) fn promises_hold(text: &str) {
     number.should_use_numeric_sender();
     number.country_prefix();
     let written = number.human_readable();
-    // A number that only begins as those kept for drama do may be of any length, and have zeros before it (§2.3).
+    // A number that only begins as those kept for drama do may be of any length, and have zeros before it
+    // (`docs/spec/recipients.md` §2.3).
     let is_only_for_drama = number.number_type() == NumberType::Unknown;
     if number.check(ANYWHERE).is_ok() && !is_only_for_drama {
         let normalised = number.normalised();

@@ -1,4 +1,4 @@
-//! Filling a text changes its placeholders and nothing else (`templates.md` §2).
+//! Filling a text changes its placeholders and nothing else (`docs/spec/templates.md` §2).
 
 use pillarbox_content::{
     html_escape,

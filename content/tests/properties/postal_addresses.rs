@@ -1,4 +1,5 @@
-//! Postal addresses, postcodes and countries stay as they are once they are normalised (`recipients.md` §4–§6).
+//! Postal addresses, postcodes and countries stay as they are once they are normalised
+//! (`docs/spec/recipients.md` §4–§6).
 
 use pillarbox_content::{countries, postal_addresses::PostalAddress, postcodes};
 

@@ -1,4 +1,4 @@
-//! A spreadsheet says the same wherever it is cut, read at once or row by row (`recipients.md` §8).
+//! A spreadsheet says the same wherever it is cut, read at once or row by row (`docs/spec/recipients.md` §8).
 
 use pillarbox_content::spreadsheets::{
     Checker, ReadError, Records, Report, Settings, Sheet, Utf8Stream, Verdict, to_csv,

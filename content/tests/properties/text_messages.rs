@@ -1,4 +1,4 @@
-//! A longer text is never cheaper, and what is counted is what is sent (`templates.md` §5).
+//! A longer text is never cheaper, and what is counted is what is sent (`docs/spec/templates.md` §5).
 
 use pillarbox_content::{
     placeholders::Values,

@@ -1,4 +1,4 @@
-//! E-mails, letters and the Markdown in them, and letter timings (`templates.md` §7–§10, §12).
+//! E-mails, letters and the Markdown in them, and letter timings (`docs/spec/templates.md` §7–§10, §12).
 
 use std::num::NonZeroI32;
 

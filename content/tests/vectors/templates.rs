@@ -1,4 +1,4 @@
-//! `placeholders.jsonl`, `sms.jsonl` and `sanitise.jsonl` (`templates.md` §13).
+//! `placeholders.jsonl`, `sms.jsonl` and `sanitise.jsonl` (`docs/spec/templates.md` §13).
 
 use pillarbox_content::{
     html_escape, links,

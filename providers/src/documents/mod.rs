@@ -1,4 +1,4 @@
-//! A file service of somebody else's, to which files go instead of into our own store (public-api §9.2).
+//! A file service of somebody else's, to which files go instead of into our own store (`docs/spec/public-api.md` §9.2).
 
 mod http;
 

@@ -8,7 +8,7 @@ use crate::Vault;
 /// What is personal in a notification; sealed as one piece.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contents {
-    /// The recipient as it was given (public-api §12.4).
+    /// The recipient as it was given (`docs/spec/public-api.md` §12.4).
     #[serde(rename = "to", with = "private")]
     pub recipient: Private<String>,
     /// The recipient for sending and comparing.

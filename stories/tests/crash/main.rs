@@ -1,6 +1,6 @@
-//! The real binary, killed at random moments of accept, job and delivery, started again, and counted (design §1,
-//! promises 1 to 3): nothing that was accepted is lost, no row is there twice, and a message is handed over twice only if
-//! it was in flight at a kill.
+//! The real binary, killed at random moments of accept, job and delivery, started again, and counted
+//! (`ARCHITECTURE.md` "Invariants", 1, 6 and 7): nothing that was accepted is lost, no row is there twice, and a message
+//! is handed over twice only if it was in flight at a kill.
 //!
 //! And the same binary on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does.
 //!

@@ -1,5 +1,6 @@
-//! The auditors (workers §4.9 to §4.12, §13): what they look for should never be there, so each story breaks something
-//! first – by hand, in the database or the file storage – and sees it mended on the ordinary path. Pausing is here too.
+//! The auditors (`docs/spec/workers.md` §4.9 to §4.12, §13): what they look for should never be there, so each story
+//! breaks something first – by hand, in the database or the file storage – and sees it mended on the ordinary path.
+//! Pausing is here too.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Who may call, and what the others are told (public-api §3).
+//! Who may call, and what the others are told (`docs/spec/public-api.md` §3).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, World};

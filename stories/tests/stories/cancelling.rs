@@ -1,6 +1,6 @@
 //! Stopping for good: a job that somebody paused because it is wrong, and letters of which nobody knows whether the
-//! printer has them (workers §4.4, letters §12). What is kept of a job is sent, the rest never is; no letter that may be
-//! printed is called cancelled.
+//! printer has them (`docs/spec/workers.md` §4.4, `docs/spec/letters.md` §12). What is kept of a job is sent, the rest
+//! never is; no letter that may be printed is called cancelled.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 

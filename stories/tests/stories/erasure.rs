@@ -1,4 +1,4 @@
-//! One recipient is erased everywhere (design §1, promise 6).
+//! One recipient is erased everywhere.
 
 use std::sync::Arc;
 

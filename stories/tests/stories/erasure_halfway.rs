@@ -1,5 +1,5 @@
 //! An erasure that dies anywhere is ended by the next; and nobody else writes files anew meanwhile, for of two at it the
-//! last would bring back whom the first erased (design §1, promise 6).
+//! last would bring back whom the first erased.
 
 use std::{
     future::poll_fn,

@@ -1,4 +1,5 @@
-//! Rows of a job whose template has files: each row carries links of its own, however often it is taken (workers §4.8).
+//! Rows of a job whose template has files: each row carries links of its own, however often it is taken
+//! (`docs/spec/workers.md` §4.8).
 
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Jobs: every row once, in whatever way they are interrupted (workers §4).
+//! Jobs: every row once, in whatever way they are interrupted (`docs/spec/workers.md` §4).
 
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 

@@ -1,4 +1,5 @@
-//! Faults of the reference that no other file of stories shows us to be without (workers §17, by number).
+//! Faults of the reference that no other file of stories shows us to be without (`docs/spec/workers.md` §17, by
+//! number).
 
 use std::{sync::Arc, time::Duration};
 

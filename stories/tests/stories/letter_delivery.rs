@@ -1,4 +1,4 @@
-//! Letters on their way: pages made, given PDFs checked, both handed over once (letters §4.3, §5, §7.2).
+//! Letters on their way: pages made, given PDFs checked, both handed over once (`docs/spec/letters.md` §4.3, §5, §7.2).
 
 use std::{fmt::Write as _, time::Duration};
 

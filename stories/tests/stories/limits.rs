@@ -1,4 +1,4 @@
-//! How fast, and how many a day (public-api §4).
+//! How fast, and how many a day (`docs/spec/public-api.md` §4).
 
 use std::time::Duration;
 

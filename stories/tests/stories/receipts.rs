@@ -1,4 +1,4 @@
-//! Hearing back from providers (workers §9, public-api §22).
+//! Hearing back from providers (`docs/spec/workers.md` §9, `docs/spec/public-api.md` §22).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Texts that people write to a service's number (public-api §19, §22.2; workers §12).
+//! Texts that people write to a service's number (`docs/spec/public-api.md` §19, §22.2; `docs/spec/workers.md` §12).
 
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};

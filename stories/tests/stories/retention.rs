@@ -1,4 +1,5 @@
-//! What is forgotten, and when (workers §14): by local days, service by service, with nothing personal left.
+//! What is forgotten, and when (`docs/spec/workers.md` §14): by local days, service by service, with nothing personal
+//! left.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is personal is closed (design §1, promise 6).
+//! What is personal is closed (`ARCHITECTURE.md` "Invariants", 8).
 
 use std::{io::Write as _, path::Path, sync::Arc};
 

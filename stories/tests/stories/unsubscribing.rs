@@ -1,4 +1,4 @@
-//! One click, and a recipient hears no more (public-api §14, §21).
+//! One click, and a recipient hears no more (`docs/spec/public-api.md` §14, §21).
 
 use std::{io::Write as _, time::Duration};
 

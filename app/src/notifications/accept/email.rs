@@ -1,4 +1,4 @@
-//! Accepting an e-mail (public-api §6, §8, §12).
+//! Accepting an e-mail (`docs/spec/public-api.md` §6, §8, §12).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{AcceptError, Keep, check_channel, check_reach, files, find_template, keep, mint};
 use crate::{App, Caller, Prepared, Tenant, documents, idempotency::Once, templates::Text};
 
-/// The most bytes of an e-mail's body (public-api §13.3).
+/// The most bytes of an e-mail's body (`docs/spec/public-api.md` §13.3).
 const MAX_BODY_BYTES: usize = 2_000_000;
 
 /// An e-mail as it was asked for; the shape was checked by the API.
@@ -34,7 +34,7 @@ pub struct EmailOrder {
     pub email_reply_to_id: Option<(ReplyToId, String)>,
     /// Where one click unsubscribes.
     pub one_click_unsubscribe_url: Option<String>,
-    /// The names of the values that are the public's own words, as they were given (public-api §8.2).
+    /// The names of the values that are the public's own words, as they were given (`docs/spec/public-api.md` §8.2).
     pub sanitise_content_for: Vec<Value>,
 }
 

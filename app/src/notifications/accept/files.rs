@@ -1,4 +1,4 @@
-//! Files among the values of an e-mail, and those of its template (public-api §9).
+//! Files among the values of an e-mail, and those of its template (`docs/spec/public-api.md` §9).
 
 use content::placeholders::name_key;
 use domain::Private;
@@ -154,8 +154,8 @@ impl Sent {
     }
 }
 
-/// Everything that is wrong with a file value, in the order of the contract (public-api §9.1); else the file, which is
-/// taken out.
+/// Everything that is wrong with a file value, in the order of the contract (`docs/spec/public-api.md` §9.1); else the
+/// file, which is taken out.
 fn check(value: &mut Value) -> Result<Sent, Vec<FileFault>> {
     let members = value.as_object_mut().expect("a file value is an object");
     let mut faults = Vec::new();

@@ -1,5 +1,5 @@
-//! Base64 as the contract reads it (public-api §11): what is no character of it is passed over, padding must be right,
-//! and the first right padding is the end.
+//! Base64 as the contract reads it (`docs/spec/public-api.md` §11): what is no character of it is passed over, padding
+//! must be right, and the first right padding is the end.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

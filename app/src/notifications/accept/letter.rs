@@ -1,4 +1,4 @@
-//! Accepting a letter from a template (public-api §6, §10).
+//! Accepting a letter from a template (`docs/spec/public-api.md` §6, §10).
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{AcceptError, Keep, LetterFacts, check_channel, find_template, is_file, keep, mint};
 use crate::{App, Caller, Prepared, idempotency::Once, templates::Text};
 
-/// The values that are the address: these very names, unlike all others (public-api §10.1).
+/// The values that are the address: these very names, unlike all others (`docs/spec/public-api.md` §10.1).
 const ADDRESS: [&str; 8] = [
     "address_line_1",
     "address_line_2",
@@ -120,7 +120,7 @@ fn render(
     Ok((letter.subject(), letter.content()))
 }
 
-/// A team key sends no letters, and in trial mode only test keys do (public-api §10.1).
+/// A team key sends no letters, and in trial mode only test keys do (`docs/spec/public-api.md` §10.1).
 pub(crate) fn check_may_send_letters(caller: &Caller) -> Result<(), AcceptError> {
     match caller.key_type {
         KeyType::Team => Err(AcceptError::LetterWithTeamKey),
@@ -145,7 +145,7 @@ fn find_address(
     }
 }
 
-/// The address decides for letters that go abroad, the template for all others (letters §2).
+/// The address decides for letters that go abroad, the template for all others (`docs/spec/letters.md` §2).
 pub(crate) fn postage(address: &PostalAddress, of_template: Option<Postage>) -> Postage {
     match address.postage() {
         PostageZone::UnitedKingdom => of_template.unwrap_or(Postage::Second),
@@ -155,7 +155,7 @@ pub(crate) fn postage(address: &PostalAddress, of_template: Option<Postage>) -> 
 }
 
 /// A letter with a test key is not printed: it counts as delivered at once, unless its receipt is to be made up
-/// (public-api §10.3).
+/// (`docs/spec/public-api.md` §10.3).
 pub(crate) fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
     match key_type {
         KeyType::Test if app.settings.test_letters_fake_delivery => NotificationStatus::Sending,
@@ -164,7 +164,7 @@ pub(crate) fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
     }
 }
 
-/// An address as it is compared: without white space, in lower case (letters §6.2).
+/// An address as it is compared: without white space, in lower case (`docs/spec/letters.md` §6.2).
 pub(crate) fn for_comparing(address: &str) -> String {
     address
         .split_whitespace()

@@ -1,5 +1,5 @@
-//! Accepting one message from the API. The order of the checks is part of the contract (public-api §6): the first
-//! failure answers.
+//! Accepting one message from the API. The order of the checks is part of the contract (`docs/spec/public-api.md` §6):
+//! the first failure answers.
 
 mod email;
 pub(crate) mod files;
@@ -237,14 +237,14 @@ async fn find_template(
     Ok(prepared)
 }
 
-/// A value that is a file (public-api §9.1).
+/// A value that is a file (`docs/spec/public-api.md` §9.1).
 fn is_file(value: &Value) -> bool {
     value
         .as_object()
         .is_some_and(|object| object.contains_key("file"))
 }
 
-/// Step 10: whom this caller may reach (public-api §12.1).
+/// Step 10: whom this caller may reach (`docs/spec/public-api.md` §12.1).
 fn check_reach(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
     if !caller.tenant.is_confined(caller.key_type) || caller.tenant.reachable.allows(recipient) {
         return Ok(());
@@ -381,7 +381,8 @@ fn compose(app: &App, caller: &Caller, message: Keep) -> NewNotification {
     }
 }
 
-/// What is printed on a letter, and what the print provider knows it by: sixteen random characters (letters §1).
+/// What is printed on a letter, and what the print provider knows it by: sixteen random characters
+/// (`docs/spec/letters.md` §1).
 pub(crate) fn print_reference(entropy: &dyn Entropy) -> String {
     const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     const LENGTH: usize = 16;

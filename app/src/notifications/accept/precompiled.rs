@@ -1,5 +1,5 @@
-//! Accepting a letter that is given as PDF (public-api §11). Its pages are in the file storage before its row is
-//! committed, so that no letter is without them.
+//! Accepting a letter that is given as PDF (`docs/spec/public-api.md` §11). Its pages are in the file storage before
+//! its row is committed, so that no letter is without them.
 
 use domain::{Channel, NotificationId, NotificationStatus, Postage};
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! Accepting a text message (public-api §6, §7, §12).
+//! Accepting a text message (`docs/spec/public-api.md` §6, §7, §12).
 
 use std::sync::Arc;
 
@@ -112,7 +112,7 @@ pub async fn sms(
     Ok(accepted)
 }
 
-/// Step 9. A sender that reads as a number is shown, and used, in its normalised form (public-api §7).
+/// Step 9. A sender that reads as a number is shown, and used, in its normalised form (`docs/spec/public-api.md` §7).
 fn find_sender(
     tenant: &Tenant,
     id: Option<(SmsSenderId, String)>,
@@ -132,7 +132,7 @@ pub(crate) fn shown_sender(sender: &str) -> String {
     PhoneNumber::parse(sender).map_or_else(|_| sender.to_owned(), |number| number.normalised())
 }
 
-/// Step 10: whom this caller may reach, then what this service may send to (public-api §12.1, §12.2).
+/// Step 10: whom this caller may reach, then what this service may send to (`docs/spec/public-api.md` §12.1, §12.2).
 async fn check_recipient(
     app: &App,
     caller: &Caller,

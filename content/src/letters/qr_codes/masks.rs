@@ -1,4 +1,4 @@
-//! Which mask a symbol gets (`templates.md` §10.4).
+//! Which mask a symbol gets (`docs/spec/templates.md` §10.4).
 
 use super::grid::Grid;
 

@@ -1,7 +1,8 @@
-//! QR codes as letters have them (`templates.md` §10.4): the smallest symbol for a text, as strong as it can be at its size.
+//! QR codes as letters have them (`docs/spec/templates.md` §10.4): the smallest symbol for a text, as strong as it can
+//! be at its size.
 //!
-//! The symbols are those of ISO/IEC 18004. Which of the eight masks is taken follows the rules of our model, which judges
-//! them a little differently from the standard; every reader can read the outcome.
+//! The symbols are those of ISO/IEC 18004. Which of the eight masks is taken follows the rules of our model, which
+//! judges them a little differently from the standard; every reader can read the outcome.
 
 mod bits;
 mod capacity;

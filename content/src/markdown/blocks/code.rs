@@ -1,4 +1,4 @@
-//! Code, indented or fenced (`templates.md` §7.2). It comes out as it stands.
+//! Code, indented or fenced (`docs/spec/templates.md` §7.2). It comes out as it stands.
 
 use std::{borrow::Cow, cell::OnceCell};
 

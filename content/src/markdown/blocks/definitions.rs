@@ -1,4 +1,4 @@
-//! Definitions of links and footnotes (`templates.md` §7.2).
+//! Definitions of links and footnotes (`docs/spec/templates.md` §7.2).
 
 use super::{Block, Found, Source};
 use crate::{

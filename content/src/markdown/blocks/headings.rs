@@ -1,4 +1,4 @@
-//! Rules and headings (`templates.md` §7.2).
+//! Rules and headings (`docs/spec/templates.md` §7.2).
 
 use super::{Block, Found, Source};
 use crate::markdown::lines::{end_of_line, line_end, skip, skip_line_feeds, skip_spaces};

@@ -1,4 +1,4 @@
-//! HTML that is a block (`templates.md` §7.2): only texts that reach Markdown unescaped have any.
+//! HTML that is a block (`docs/spec/templates.md` §7.2): only texts that reach Markdown unescaped have any.
 
 use std::{borrow::Cow, cell::OnceCell};
 

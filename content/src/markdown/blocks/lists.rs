@@ -1,4 +1,5 @@
-//! Lists (`templates.md` §7.2). A bullet needs no space after it: `*emphasis*` at the start of a block is a list.
+//! Lists (`docs/spec/templates.md` §7.2). A bullet needs no space after it: `*emphasis*` at the start of a block is a
+//! list.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Finding blocks (`templates.md` §7.2): what begins at a place of a text, and where it ends.
+//! Finding blocks (`docs/spec/templates.md` §7.2): what begins at a place of a text, and where it ends.
 
 mod code;
 mod definitions;

@@ -1,4 +1,4 @@
-//! Paragraphs: lines up to one that begins something else (`templates.md` §7.2).
+//! Paragraphs: lines up to one that begins something else (`docs/spec/templates.md` §7.2).
 
 use super::{Block, Found, Source, lists::number_end};
 use crate::markdown::lines::{line_end, skip_line_feeds, skip_spaces};

@@ -1,4 +1,4 @@
-//! Quotations: lines marked with `^` (`templates.md` §7.2).
+//! Quotations: lines marked with `^` (`docs/spec/templates.md` §7.2).
 
 use super::Source;
 use crate::markdown::lines::{line_end, skip_line_feeds, skip_spaces};

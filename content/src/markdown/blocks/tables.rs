@@ -1,4 +1,4 @@
-//! Tables (`templates.md` §7.2). They vanish, but what their cells refer to counts.
+//! Tables (`docs/spec/templates.md` §7.2). They vanish, but what their cells refer to counts.
 
 use super::{Block, Found, Source};
 use crate::{

@@ -1,4 +1,4 @@
-//! Web addresses in running text (`templates.md` §7.4, rule 4).
+//! Web addresses in running text (`docs/spec/templates.md` §7.4, rule 4).
 
 use crate::text::is_any_space;
 

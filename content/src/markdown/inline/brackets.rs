@@ -1,8 +1,10 @@
-//! Links, references and footnote marks: all that begins with a square bracket (`templates.md` §7.4, rules 5–8).
+//! Links, references and footnote marks: all that begins with a square bracket (`docs/spec/templates.md` §7.4, rules
+//! 5–8).
 //!
-//! A link's text can hold brackets of its own, and it is as long as it can be. But from each bracket there is only one way
-//! on: over a whole `[…]` where one opens, over a lone `]` where the next bracket is another one. So the brackets of a
-//! text are gone through once, from the last to the first, and each takes over what is known of the one that comes after.
+//! A link's text can hold brackets of its own, and it is as long as it can be. But from each bracket there is only one
+//! way on: over a whole `[…]` where one opens, over a lone `]` where the next bracket is another one. So the brackets
+//! of a text are gone through once, from the last to the first, and each takes over what is known of the one that comes
+//! after.
 
 use std::ops::Range;
 

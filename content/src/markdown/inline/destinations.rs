@@ -1,4 +1,4 @@
-//! Where links lead: what stands between the parentheses behind a link's text (`templates.md` §7.4, rule 6).
+//! Where links lead: what stands between the parentheses behind a link's text (`docs/spec/templates.md` §7.4, rule 6).
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! HTML and links in angle brackets in running text (`templates.md` §7.4, rules 2 and 3).
+//! HTML and links in angle brackets in running text (`docs/spec/templates.md` §7.4, rules 2 and 3).
 
 use std::cell::Cell;
 

@@ -1,4 +1,5 @@
-//! Reading inline text (`templates.md` §7.4): escapes, HTML, links, references, line breaks. There is no emphasis.
+//! Reading inline text (`docs/spec/templates.md` §7.4): escapes, HTML, links, references, line breaks. There is no
+//! emphasis.
 
 mod addresses;
 mod brackets;

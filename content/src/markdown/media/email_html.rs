@@ -1,6 +1,6 @@
-//! HTML for e-mail (`templates.md` §8.1). Mail programs need styles on each element. That of a paragraph is an interface
-//! fact: previews show it (public-api §18). `Margin` has a capital, so that one mail program that drops the property keeps
-//! it.
+//! HTML for e-mail (`docs/spec/templates.md` §8.1). Mail programs need styles on each element. That of a paragraph is
+//! an interface fact: previews show it (`docs/spec/public-api.md` §18). `Margin` has a capital, so that one mail
+//! program that drops the property keeps it.
 
 use super::{Autolink, Link, Medium, with_span_restored};
 use crate::links::Anchor;

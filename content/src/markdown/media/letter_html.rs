@@ -1,4 +1,4 @@
-//! HTML for letters (`templates.md` §8.4), with the QR codes in it (§10.3).
+//! HTML for letters (`docs/spec/templates.md` §8.4), with the QR codes in it (`docs/spec/templates.md` §10.3).
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What each thing in a document looks like (`templates.md` §8).
+//! What each thing in a document looks like (`docs/spec/templates.md` §8).
 
 mod email_html;
 mod letter_html;

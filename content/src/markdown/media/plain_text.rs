@@ -1,4 +1,4 @@
-//! Plain text (`templates.md` §8.2).
+//! Plain text (`docs/spec/templates.md` §8.2).
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What a mail program shows beside the subject (`templates.md` §8.3): plain text without decoration.
+//! What a mail program shows beside the subject (`docs/spec/templates.md` §8.3): plain text without decoration.
 
 use super::{Autolink, Link, Medium, PlainText, plain_text::write_title};
 

@@ -1,5 +1,5 @@
-//! The contract of the public API, case by case: `vectors/api_contract.jsonl` (public-api §1.2), or the files of the
-//! directory that `PILLARBOX_VECTORS` names.
+//! The contract of the public API, case by case: `vectors/api_contract.jsonl` (`docs/spec/public-api.md` §1.2), or the
+//! files of the directory that `PILLARBOX_VECTORS` names.
 //!
 //! Every case runs, in the order of the file and shuffled.
 
@@ -144,7 +144,7 @@ async fn every_case_of_the_public_contract_is_kept() {
     run(cases(), "in the order of the file").await;
 }
 
-/// Cases may run in any order (public-api §1.1); `PILLARBOX_SEED` repeats one.
+/// Cases may run in any order (`docs/spec/public-api.md` §1.1); `PILLARBOX_SEED` repeats one.
 #[tokio::test]
 async fn the_cases_of_the_public_contract_are_kept_in_any_order() {
     let seed = std::env::var("PILLARBOX_SEED").map_or_else(

@@ -76,7 +76,7 @@ impl<'a> Platform<'a> {
         }
     }
 
-    /// The workers stand still while the cases run (public-api §1.2); now they do what was left to do.
+    /// The workers stand still while the cases run (`docs/spec/public-api.md` §1.2); now they do what was left to do.
     pub(super) async fn end(self) {
         self.world.end().await;
     }

@@ -1,4 +1,4 @@
-//! Files by e-mail: what the door takes, what a recipient sees, and when a file is gone (public-api §9).
+//! Files by e-mail: what the door takes, what a recipient sees, and when a file is gone (`docs/spec/public-api.md` §9).
 
 mod keeping;
 mod of_templates;

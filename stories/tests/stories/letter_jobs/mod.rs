@@ -1,5 +1,6 @@
 //! Letters by spreadsheet and in bulk: every row once, with its address, postage and reference; pages come later, one
-//! by one, and a whole job can be cancelled until it is printed (letters §4.1, §12; workers §4).
+//! by one, and a whole job can be cancelled until it is printed (`docs/spec/letters.md` §4.1, §12;
+//! `docs/spec/workers.md` §4).
 
 mod bulk;
 mod cancelled;

@@ -1,4 +1,4 @@
-//! The promises of the design under a seeded storm: the real platform and its real queue on the embedded database, as two
+//! The invariants of `ARCHITECTURE.md` under a seeded storm: the real platform and its real queue on the embedded database, as two
 //! processes, while a scheduler that draws everything from a seed lets workers go from await to await, kills them anywhere,
 //! jumps past their leases, doubles and delays tasks, repeats requests, pauses, resumes and cancels jobs, fires the clock,
 //! breaks the store in the middle and in the end of transactions, and makes providers refuse, go away and fall silent.

@@ -1,4 +1,4 @@
-//! The promises (design §1), counted after a storm.
+//! The promises (`ARCHITECTURE.md` "Invariants"), counted after a storm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
