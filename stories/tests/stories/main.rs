@@ -10,6 +10,7 @@ mod authentication;
 mod bad_input;
 mod bulk;
 mod cancelling;
+mod citations;
 mod clock;
 mod connections;
 mod contract;
