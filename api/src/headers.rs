@@ -57,7 +57,7 @@ pub(crate) async fn complete(State(api): State<Api>, request: Request, next: Nex
         headers.insert(name, value);
     }
     let mut random = [0; 24];
-    api.app.entropy().fill(&mut random);
+    api.app.random().fill(&mut random);
     let trace = trace.unwrap_or_else(|| hexadecimal("", &random[..16]));
     let span = span.unwrap_or_else(|| hexadecimal("self-", &random[16..]));
     headers.insert("x-b3-traceid", trace);

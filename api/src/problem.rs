@@ -5,7 +5,7 @@
 use std::any::Any;
 
 use app::{
-    DoorError, documents::Fault, idempotency::LookError, jobs::BulkError,
+    LimitError, documents::FileError, idempotency::LookupError, jobs::BulkError,
     notifications::accept::AcceptError, spreadsheets::UploadError,
 };
 use axum::response::{IntoResponse, Response};
@@ -209,7 +209,7 @@ impl Problem {
     /// starts anew – the client is asked to come back.
     pub(crate) fn fault(cause: impl std::error::Error + 'static) -> Self {
         log(&cause);
-        if app::is_passing(&cause) {
+        if app::is_transient(&cause) {
             return Self {
                 retry_after_seconds: Some(PASSING_SECONDS),
                 ..Self::try_again(
@@ -365,10 +365,10 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<DoorError> for Problem {
-    fn from(error: DoorError) -> Self {
+impl From<LimitError> for Problem {
+    fn from(error: LimitError) -> Self {
         match error {
-            DoorError::TooFast {
+            LimitError::RateLimited {
                 key_type,
                 rate,
                 wait_seconds,
@@ -390,12 +390,12 @@ impl From<DoorError> for Problem {
                 };
                 Self::too_many("RateLimitError", text, limit)
             }
-            DoorError::DailyLimit {
+            LimitError::DailyLimit {
                 allowance,
                 limit,
                 wait_seconds,
             } => daily_limit(allowance, limit, 0, wait_seconds),
-            DoorError::Store(error) => Self::fault(error),
+            LimitError::Store(error) => Self::fault(error),
         }
     }
 }
@@ -421,11 +421,11 @@ pub(crate) fn bad_idempotency_key() -> Problem {
     )
 }
 
-impl From<LookError> for Problem {
-    fn from(error: LookError) -> Self {
+impl From<LookupError> for Problem {
+    fn from(error: LookupError) -> Self {
         let class = "IdempotencyError";
         match error {
-            LookError::InFlight => Self {
+            LookupError::InFlight => Self {
                 retry_after_seconds: Some(1),
                 ..Self::v2(
                     StatusCode::CONFLICT,
@@ -433,12 +433,12 @@ impl From<LookError> for Problem {
                     "A request with this Idempotency-Key is being worked on, try again in a moment",
                 )
             },
-            LookError::OtherRequest => Self::v2(
+            LookupError::OtherRequest => Self::v2(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 class,
                 "This Idempotency-Key was used for another request: use a new one for each message",
             ),
-            LookError::Store(error) => Self::fault(error),
+            LookupError::Store(error) => Self::fault(error),
         }
     }
 }
@@ -480,7 +480,7 @@ pub(crate) fn accepting(
             return Problem::validation(file_values::faults(&faults));
         }
         AcceptError::FileRefused(refused) => file_values::refused(refused),
-        AcceptError::Files(Fault::Store(error)) => return Problem::fault(error),
+        AcceptError::Files(FileError::Store(error)) => return Problem::fault(error),
         AcceptError::Files(fault) => return Problem::unkept(fault),
         AcceptError::FilesNotSetUp => format!(
             "Send files by email has not been set up - add contact details for your service at \
@@ -528,7 +528,7 @@ pub(crate) fn accepting(
             limit,
             wait_seconds,
         } => return daily_limit(allowance, limit, 0, wait_seconds),
-        AcceptError::KeyTaken => return LookError::InFlight.into(),
+        AcceptError::KeyTaken => return LookupError::InFlight.into(),
         AcceptError::Busy => return Problem::busy(),
         AcceptError::Store(error) => return Problem::fault(error),
     };

@@ -24,7 +24,7 @@ impl AdminError {
         Self::Fields(vec![(name, why.into())])
     }
 
-    pub(crate) fn refused(why: impl Into<String>) -> Self {
+    pub(crate) fn rejected(why: impl Into<String>) -> Self {
         Self::Refused(why.into())
     }
 
@@ -47,15 +47,15 @@ fn joined(fields: &[(&'static str, String)]) -> String {
 
 /// A name for people: some text, without spaces around it.
 pub(crate) fn name_of(text: &str) -> Result<String, AdminError> {
-    const MOST_CHARACTERS: usize = 255;
+    const MAX_CHARACTERS: usize = 255;
     let name = text.trim();
     if name.is_empty() {
         return Err(AdminError::field("name", "Cannot be blank."));
     }
-    if name.chars().count() > MOST_CHARACTERS {
+    if name.chars().count() > MAX_CHARACTERS {
         return Err(AdminError::field(
             "name",
-            format!("Cannot be longer than {MOST_CHARACTERS} characters."),
+            format!("Cannot be longer than {MAX_CHARACTERS} characters."),
         ));
     }
     if name.chars().any(char::is_control) {

@@ -35,10 +35,10 @@ pub async fn create_for(
     key_type: KeyType,
     created_by: Option<UserId>,
 ) -> Result<MadeKey, AdminError> {
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     users::expect(&mut tx, "created_by", created_by).await?;
     let made = create_in(app, &mut tx, service, name, key_type, created_by).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(made)
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn create_in(
     let now = app.clock.now();
     let secret = random_uuid(app);
     let key = ApiKey {
-        id: ApiKeyId::mint(now, app.entropy()),
+        id: ApiKeyId::generate(now, app.random()),
         service_id: service,
         name: name.clone(),
         key_type,
@@ -70,7 +70,7 @@ pub(crate) async fn create_in(
         created_at: now,
         revoked_at: None,
     };
-    store::api_keys::insert(tx, app.store.vault(), &key).await?;
+    store::api_keys::insert(tx, app.store.keyring(), &key).await?;
     Ok(MadeKey {
         id: key.id,
         key_type,
@@ -81,15 +81,15 @@ pub(crate) async fn create_in(
 /// A UUID of version 4: 122 bits that nobody can foretell.
 fn random_uuid(app: &App) -> Uuid {
     let mut bytes = [0; 16];
-    app.entropy.fill(&mut bytes);
+    app.random.fill(&mut bytes);
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
 /// The keys of a service, revoked ones too; their secrets stay inside.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ApiKey>, AdminError> {
     let since = Timestamp::default();
-    let mut session = services::look(app, service).await?;
-    Ok(store::api_keys::list(&mut session, app.store.vault(), service, since).await?)
+    let mut session = services::read_existing(app, service).await?;
+    Ok(store::api_keys::list(&mut session, app.store.keyring(), service, since).await?)
 }
 
 /// Revokes a key; other processes may take it for two more seconds.

@@ -3,23 +3,23 @@
 
 use std::time::Duration;
 
-use queue::Verdict;
+use queue::TaskOutcome;
 use tracing::error;
 
 /// What becomes of an audit: what it found is counted, and one that failed is done again.
-pub(crate) fn verdict(auditor: &'static str, found: Result<u64, store::Error>) -> Verdict {
+pub(crate) fn verdict(auditor: &'static str, found: Result<u64, store::Error>) -> TaskOutcome {
     let counter = metrics::counter!("pillarbox_audit_findings_total", "auditor" => auditor);
     match found {
         Ok(found) => {
             counter.increment(found);
-            Verdict::Done
+            TaskOutcome::Completed
         }
         Err(fault) => {
             error!(
                 error = &fault as &dyn std::error::Error,
                 "{auditor} failed, will try again; look at the database"
             );
-            Verdict::Retry(Duration::from_mins(1))
+            TaskOutcome::Retry(Duration::from_mins(1))
         }
     }
 }

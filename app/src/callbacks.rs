@@ -6,9 +6,9 @@ pub use store::callbacks::Callback;
 
 use crate::{AdminError, App, services, users};
 
-const SHORTEST_TOKEN: usize = 10;
-const LONGEST_TOKEN: usize = 1000;
-const LONGEST_URL: usize = 2000;
+const MIN_TOKEN_CHARACTERS: usize = 10;
+const MAX_TOKEN_CHARACTERS: usize = 1000;
+const MAX_URL_CHARACTERS: usize = 2000;
 
 /// Where a service wants to be told; what is not given stays as it is.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +27,7 @@ pub async fn find(
     service: ServiceId,
     kind: CallbackKind,
 ) -> Result<Callback, AdminError> {
-    store::callbacks::find(&mut app.read().await?, app.store.vault(), service, kind)
+    store::callbacks::find(&mut app.read().await?, app.store.keyring(), service, kind)
         .await?
         .ok_or(AdminError::NoSuch("callback"))
 }
@@ -40,8 +40,8 @@ pub async fn set(
     change: CallbackChange,
 ) -> Result<(Callback, bool), AdminError> {
     check(&change)?;
-    let (vault, now) = (app.store.vault(), app.clock.now());
-    let mut tx = services::begin(app, service).await?;
+    let (vault, now) = (app.store.keyring(), app.clock.now());
+    let mut tx = services::lock(app, service).await?;
     users::expect(&mut tx, "updated_by_id", change.updated_by).await?;
     let before = store::callbacks::find(&mut tx, vault, service, kind).await?;
     let is_new = before.is_none();
@@ -58,7 +58,7 @@ pub async fn set(
     } else {
         let (url, bearer_token) = both(&change)?;
         let new = Callback {
-            id: CallbackId::mint(now, app.entropy()),
+            id: CallbackId::generate(now, app.random()),
             kind,
             url: url.into(),
             bearer_token: bearer_token.into(),
@@ -69,17 +69,17 @@ pub async fn set(
         store::callbacks::insert(&mut tx, vault, service, &new).await?;
         new
     };
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok((callback, is_new))
 }
 
 /// Forgets where a service wants to be told of this kind of event.
 pub async fn delete(app: &App, service: ServiceId, kind: CallbackKind) -> Result<(), AdminError> {
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     if !store::callbacks::delete(&mut tx, service, kind).await? {
         return Err(AdminError::NoSuch("callback"));
     }
-    services::commit(app, tx, service).await
+    services::commit_and_invalidate(app, tx, service).await
 }
 
 fn both(change: &CallbackChange) -> Result<(String, String), AdminError> {
@@ -105,20 +105,21 @@ fn check(change: &CallbackChange) -> Result<(), AdminError> {
         wrong.push(("url", "is not a valid https url".to_owned()));
     }
     match change.bearer_token.as_deref() {
-        Some(token) if token.chars().count() < SHORTEST_TOKEN => {
+        Some(token) if token.chars().count() < MIN_TOKEN_CHARACTERS => {
             wrong.push((
                 "bearer_token",
-                format!("is too short: it needs at least {SHORTEST_TOKEN} characters"),
+                format!("is too short: it needs at least {MIN_TOKEN_CHARACTERS} characters"),
             ));
         }
         // It travels in a header.
         Some(token)
-            if token.len() > LONGEST_TOKEN || !token.bytes().all(|one| one.is_ascii_graphic()) =>
+            if token.len() > MAX_TOKEN_CHARACTERS
+                || !token.bytes().all(|one| one.is_ascii_graphic()) =>
         {
             wrong.push((
                 "bearer_token",
                 format!(
-                    "must be at most {LONGEST_TOKEN} letters, digits and signs, without spaces"
+                    "must be at most {MAX_TOKEN_CHARACTERS} letters, digits and signs, without spaces"
                 ),
             ));
         }
@@ -139,7 +140,7 @@ fn is_https(text: &str) -> bool {
     let Some(authority) = url.authority() else {
         return false;
     };
-    text.len() <= LONGEST_URL
+    text.len() <= MAX_URL_CHARACTERS
         && url.scheme() == Some(&http::uri::Scheme::HTTPS)
         && !authority.host().is_empty()
         && !authority.as_str().contains('@')

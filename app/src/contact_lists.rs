@@ -89,7 +89,7 @@ pub async fn upload(
         phone_permissions: spreadsheets::phone_permissions(&tenant),
         ..Settings::new(template)
     };
-    let id = ContactListId::mint(app.clock.now(), app.entropy());
+    let id = ContactListId::generate(app.clock.now(), app.random());
     let place = (key(new.service, id), id.as_uuid());
     let report = spreadsheets::take(app, place, settings, &new.file_name, body).await?;
     if !report.is_valid() {
@@ -117,7 +117,7 @@ pub async fn upload(
 
 /// The lists of a service, newest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ContactList>, AdminError> {
-    let mut session = services::look(app, service).await?;
+    let mut session = services::read_existing(app, service).await?;
     Ok(store::contact_lists::list(&mut session, service).await?)
 }
 
@@ -161,7 +161,7 @@ pub async fn read(
 {
     let file = app.files.read(&key(list.service_id, list.id)).await;
     let file = file.map_err(OpenError::from)?;
-    let opener = Opener::new(file, app.store.vault().clone(), list.id.as_uuid());
+    let opener = Opener::new(file, app.store.keyring().clone(), list.id.as_uuid());
     Ok(Box::pin(stream::try_unfold(opener, async |mut opener| {
         let piece = opener.next().await.map_err(UploadError::Kept)?;
         Ok(piece.map(|piece| (piece.into(), opener)))

@@ -103,7 +103,7 @@ pub async fn create(app: &App) -> Result<Option<DemoKeys>, DemoError> {
     store::users::insert(&mut tx, &user).await?;
     store::services::add_member(&mut tx, DEMO_SERVICE, DEMO_USER).await?;
     let reply_to = ReplyTo {
-        id: ReplyToId::mint(now, app.entropy()),
+        id: ReplyToId::generate(now, app.random()),
         email_address: "enquiries@riverside.example".to_owned(),
         is_default: true,
     };

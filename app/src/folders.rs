@@ -12,7 +12,7 @@ const NO_SUCH: AdminError = AdminError::NoSuch("folder");
 
 /// The folders of a service, by name.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Folder>, AdminError> {
-    let mut session = services::look(app, service).await?;
+    let mut session = services::read_existing(app, service).await?;
     Ok(store::folders::list(&mut session, service).await?)
 }
 
@@ -21,7 +21,7 @@ pub async fn list_placed(
     app: &App,
     service: ServiceId,
 ) -> Result<BTreeMap<TemplateId, FolderId>, store::Error> {
-    store::folders::list_placed(&mut app.read().await?, service).await
+    store::folders::list_template_folders(&mut app.read().await?, service).await
 }
 
 /// Makes a folder.
@@ -33,15 +33,15 @@ pub async fn create(
 ) -> Result<Folder, AdminError> {
     let now = app.clock.now();
     let folder = Folder {
-        id: FolderId::mint(now, app.entropy()),
+        id: FolderId::generate(now, app.random()),
         name: name_of(name)?,
         parent_id: parent,
         created_at: now,
     };
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     expect(&mut tx, service, "parent_id", parent).await?;
     store::folders::insert(&mut tx, service, &folder).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(folder)
 }
 
@@ -53,25 +53,25 @@ pub async fn rename(
     name: &str,
 ) -> Result<Folder, AdminError> {
     let name = name_of(name)?;
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     if !store::folders::rename(&mut tx, service, id, &name).await? {
         return Err(NO_SUCH);
     }
     let folders = store::folders::list(&mut tx, service).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     folders.into_iter().find(|one| one.id == id).ok_or(NO_SUCH)
 }
 
 /// Removes a folder that holds nothing.
 pub async fn delete(app: &App, service: ServiceId, id: FolderId) -> Result<(), AdminError> {
-    let mut tx = services::begin(app, service).await?;
-    if store::folders::holds_something(&mut tx, service, id).await? {
-        return Err(AdminError::refused("Folder is not empty"));
+    let mut tx = services::lock(app, service).await?;
+    if store::folders::has_contents(&mut tx, service, id).await? {
+        return Err(AdminError::rejected("Folder is not empty"));
     }
     if !store::folders::delete(&mut tx, service, id).await? {
         return Err(NO_SUCH);
     }
-    services::commit(app, tx, service).await
+    services::commit_and_invalidate(app, tx, service).await
 }
 
 /// What is moved, and where to.
@@ -88,7 +88,7 @@ pub struct Move {
 /// Moves folders and templates, all or none.
 pub async fn move_contents(app: &App, service: ServiceId, order: &Move) -> Result<(), AdminError> {
     // The lock on the service keeps two moves from putting two folders into each other.
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let parents = parents(&mut tx, service).await?;
     if order.into.is_some_and(|into| !parents.contains_key(&into)) {
         return Err(NO_SUCH);
@@ -99,12 +99,12 @@ pub async fn move_contents(app: &App, service: ServiceId, order: &Move) -> Resul
     }
     for template in &order.templates {
         if !store::folders::move_template(&mut tx, service, *template, order.into).await? {
-            return Err(AdminError::refused(format!(
+            return Err(AdminError::rejected(format!(
                 "Could not move to folder: No template found with id {template} for service {service}"
             )));
         }
     }
-    services::commit(app, tx, service).await
+    services::commit_and_invalidate(app, tx, service).await
 }
 
 type Parents = BTreeMap<FolderId, Option<FolderId>>;
@@ -124,17 +124,17 @@ fn check_move(
     into: Option<FolderId>,
 ) -> Result<(), AdminError> {
     if !parents.contains_key(&folder) {
-        return Err(AdminError::refused(format!(
+        return Err(AdminError::rejected(format!(
             "No folder found with id {folder} for service {service}"
         )));
     }
     if into == Some(folder) {
-        return Err(AdminError::refused("You cannot move a folder to itself"));
+        return Err(AdminError::rejected("You cannot move a folder to itself"));
     }
     let mut above = into;
     while let Some(id) = above {
         if id == folder {
-            return Err(AdminError::refused(
+            return Err(AdminError::rejected(
                 "You cannot move a folder to one of its subfolders",
             ));
         }

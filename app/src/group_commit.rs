@@ -10,35 +10,36 @@ use std::{
 };
 
 use domain::{
-    Allowance, Channel, Clock, Entropy, Lane, NotificationId, ServiceId, TaskId, Timestamp, UtcDay,
+    Allowance, Channel, Clock, Lane, NotificationId, RandomSource, ServiceId, TaskId, Timestamp,
+    UtcDay,
 };
-use queue::{Enqueue as _, NewTask, Signals, caught};
+use queue::{Enqueue as _, NewTask, Notifier, catch_panic};
 use store::{
     Store, Tx,
     idempotency_keys::{self, NewKey},
-    notifications::Sealed,
+    notifications::SealedRow,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::error;
 
 use crate::{
-    idempotency::remembered_since,
-    limits::{Spent, seconds_left_today},
+    idempotency::oldest_valid,
+    limits::{QuotaCache, seconds_left_today},
     tasks,
 };
 
 /// How many messages may wait for a commit.
-const WAITING_ROOM: usize = 4096;
+const QUEUE_CAPACITY: usize = 4096;
 /// And how much of them, in bytes: a few large ones fill the room as well as many small ones.
-const WAITING_BYTES: usize = 64 << 20;
+const QUEUE_CAPACITY_BYTES: usize = 64 << 20;
 /// How many messages share a commit at most.
-const AT_ONCE: usize = 512;
+const MAX_COMMIT_ROWS: usize = 512;
 /// How many messages share a delivery task at most.
-pub(crate) const BATCH: usize = 100;
+pub(crate) const MAX_TASK_IDS: usize = 100;
 
 /// Why a message was not kept.
 #[derive(Debug, thiserror::Error)]
-pub enum KeepError {
+pub enum CommitError {
     /// So many messages wait already that this one would wait too long.
     #[error("too many messages wait to be kept")]
     Busy,
@@ -62,7 +63,7 @@ pub enum KeepError {
 
 /// Where a message waits to be handed over: those of one place share tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct BatchKey {
     pub(crate) service: ServiceId,
     pub(crate) channel: Channel,
     pub(crate) lane: Lane,
@@ -72,33 +73,33 @@ pub(crate) struct Place {
 
 /// A message to keep, with what goes with it.
 #[derive(Debug)]
-pub(crate) struct Parcel {
-    pub(crate) sealed: Sealed,
-    pub(crate) place: Place,
+pub(crate) struct PendingNotification {
+    pub(crate) sealed: SealedRow,
+    pub(crate) place: BatchKey,
     /// What it spends, with the limit of each. Nothing for test keys.
     pub(crate) spends: Vec<(Allowance, i64)>,
     /// The `Idempotency-Key` of its request, if it had one.
     pub(crate) key: Option<NewKey>,
 }
 
-struct Waiting {
-    parcel: Parcel,
-    answer: oneshot::Sender<Result<(), KeepError>>,
-    share: OwnedSemaphorePermit,
+struct QueuedWrite {
+    notification: PendingNotification,
+    answer: oneshot::Sender<Result<(), CommitError>>,
+    permit: OwnedSemaphorePermit,
 }
 
 /// Where messages wait for the next commit.
 #[derive(Debug)]
-pub(crate) struct Keeper {
-    line: mpsc::Sender<Waiting>,
+pub(crate) struct GroupCommit {
+    sender: mpsc::Sender<QueuedWrite>,
     /// A permit for each byte that may wait.
-    room: Arc<Semaphore>,
+    byte_budget: Arc<Semaphore>,
 }
 
-impl Keeper {
+impl GroupCommit {
     /// Begins to keep. `SQLite` has one writer; on PostgreSQL two commits run at once.
     pub(crate) fn start(writer: &Writer) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING_ROOM);
+        let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
         let writers = match writer.store.kind() {
             store::Kind::Sqlite => 1,
@@ -108,30 +109,30 @@ impl Keeper {
             tokio::spawn(writer.clone().run(receiver.clone()));
         }
         Self {
-            line: sender,
-            room: Arc::new(Semaphore::new(WAITING_BYTES)),
+            sender,
+            byte_budget: Arc::new(Semaphore::new(QUEUE_CAPACITY_BYTES)),
         }
     }
 
     /// Keeps a message: when this returns, it is durable.
-    pub(crate) async fn keep(&self, parcel: Parcel) -> Result<(), KeepError> {
+    pub(crate) async fn commit(&self, parcel: PendingNotification) -> Result<(), CommitError> {
         let (answer, answered) = oneshot::channel();
-        let size = parcel.sealed.size_bytes().min(WAITING_BYTES);
+        let size = parcel.sealed.size_bytes().min(QUEUE_CAPACITY_BYTES);
         let size = u32::try_from(size).expect("the room is smaller");
-        let share = self.room.clone().try_acquire_many_owned(size);
+        let share = self.byte_budget.clone().try_acquire_many_owned(size);
         let share = share.map_err(|_| Self::full())?;
-        let waiting = Waiting {
-            parcel,
+        let waiting = QueuedWrite {
+            notification: parcel,
             answer,
-            share,
+            permit: share,
         };
-        self.line.try_send(waiting).map_err(|_| Self::full())?;
-        answered.await.unwrap_or(Err(KeepError::Busy))
+        self.sender.try_send(waiting).map_err(|_| Self::full())?;
+        answered.await.unwrap_or(Err(CommitError::Busy))
     }
 
-    fn full() -> KeepError {
+    fn full() -> CommitError {
         metrics::counter!("pillarbox_busy_refusals_total").increment(1);
-        KeepError::Busy
+        CommitError::Busy
     }
 }
 
@@ -140,23 +141,29 @@ impl Keeper {
 pub(crate) struct Writer {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) signals: Signals,
-    pub(crate) spent: Spent,
+    pub(crate) entropy: Arc<dyn RandomSource>,
+    pub(crate) signals: Notifier,
+    pub(crate) spent: QuotaCache,
 }
 
 impl Writer {
-    async fn run(self, receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<Waiting>>>) {
+    async fn run(self, receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<QueuedWrite>>>) {
         loop {
-            let mut waiting = Vec::with_capacity(AT_ONCE);
-            if receiver.lock().await.recv_many(&mut waiting, AT_ONCE).await == 0 {
+            let mut waiting = Vec::with_capacity(MAX_COMMIT_ROWS);
+            if receiver
+                .lock()
+                .await
+                .recv_many(&mut waiting, MAX_COMMIT_ROWS)
+                .await
+                == 0
+            {
                 return;
             }
             #[expect(clippy::cast_precision_loss, reason = "at most AT_ONCE")]
             metrics::histogram!("pillarbox_commit_batch_size").record(waiting.len() as f64);
             let count = waiting.len();
             // The callers of what waited find that nobody answers, and are told to try again; the next are kept.
-            if caught(self.keep_all(waiting)).await.is_none() {
+            if catch_panic(self.commit_all(waiting)).await.is_none() {
                 error!(
                     "the program failed while it kept {count} messages; their callers are told to try again"
                 );
@@ -164,15 +171,15 @@ impl Writer {
         }
     }
 
-    async fn keep_all(&self, waiting: Vec<Waiting>) {
+    async fn commit_all(&self, waiting: Vec<QueuedWrite>) {
         let mut answers = Vec::with_capacity(waiting.len());
         let mut parcels = Vec::with_capacity(waiting.len());
         // Room is made when the commit is over, not when it begins.
         let mut shares = Vec::with_capacity(waiting.len());
-        for Waiting {
-            parcel,
+        for QueuedWrite {
+            notification: parcel,
             answer,
-            share,
+            permit: share,
         } in waiting
         {
             parcels.push(parcel);
@@ -194,7 +201,7 @@ impl Writer {
                 );
                 let fault = Arc::new(fault);
                 for answer in answers {
-                    let _ = answer.send(Err(KeepError::Store(fault.clone())));
+                    let _ = answer.send(Err(CommitError::Store(fault.clone())));
                 }
             }
         }
@@ -206,18 +213,16 @@ impl Writer {
     /// can be; only when one of them refuses somebody is all of it done again in the other order.
     async fn write(
         &self,
-        mut parcels: Vec<Parcel>,
-    ) -> Result<Vec<Option<KeepError>>, store::Error> {
+        mut parcels: Vec<PendingNotification>,
+    ) -> Result<Vec<Option<CommitError>>, store::Error> {
         let now = self.clock.now();
-        let keys = Keys::taken_from(&mut parcels);
-        let spending = Spending::of(&parcels);
+        let keys = IdempotencyClaims::collect(&mut parcels);
+        let spending = QuotaRequests::of(&parcels);
         let (rows, tasks, pools) = self.sort(parcels, now);
         let mut tx = self.store.write().await?;
         if !keys.claim(&mut tx, now).await?.is_empty() {
             tx.roll_back().await?;
-            return self
-                .write_what_is_granted(rows, &keys, &spending, now)
-                .await;
+            return self.insert_granted(rows, &keys, &spending, now).await;
         }
         store::notifications::insert_many(&mut tx, &rows).await?;
         tx.enqueue(tasks).await?;
@@ -227,24 +232,23 @@ impl Writer {
             return Ok((0..rows.len()).map(|_| None).collect());
         }
         tx.roll_back().await?;
-        self.write_what_is_granted(rows, &keys, &spending, now)
-            .await
+        self.insert_granted(rows, &keys, &spending, now).await
     }
 
-    async fn write_what_is_granted(
+    async fn insert_granted(
         &self,
-        parcels: Vec<Sealed>,
-        keys: &Keys,
-        spending: &Spending,
+        parcels: Vec<SealedRow>,
+        keys: &IdempotencyClaims,
+        spending: &QuotaRequests,
         now: Timestamp,
-    ) -> Result<Vec<Option<KeepError>>, store::Error> {
+    ) -> Result<Vec<Option<CommitError>>, store::Error> {
         let mut tx = self.store.write().await?;
         let taken = keys.claim(&mut tx, now).await?;
         let mut spent = spending.spend(&mut tx, now, &taken).await?;
-        keys.let_go(&mut tx, &spent.refusals).await?;
-        let is_taken = |index: &usize| (*index, KeepError::KeyTaken);
+        keys.release(&mut tx, &spent.refusals).await?;
+        let is_taken = |index: &usize| (*index, CommitError::KeyTaken);
         spent.refusals.extend(taken.iter().map(is_taken));
-        let granted: Vec<(usize, Sealed)> = parcels
+        let granted: Vec<(usize, SealedRow)> = parcels
             .into_iter()
             .enumerate()
             .filter(|(index, _)| !spent.refusals.contains_key(index))
@@ -267,9 +271,9 @@ impl Writer {
 
     fn sort(
         &self,
-        parcels: Vec<Parcel>,
+        parcels: Vec<PendingNotification>,
         now: Timestamp,
-    ) -> (Vec<Sealed>, Vec<NewTask>, Vec<&'static str>) {
+    ) -> (Vec<SealedRow>, Vec<NewTask>, Vec<&'static str>) {
         let mut places = Vec::with_capacity(parcels.len());
         let mut rows = Vec::with_capacity(parcels.len());
         for parcel in parcels {
@@ -283,23 +287,23 @@ impl Writer {
     /// The delivery tasks of these messages, and the pools that take them.
     fn tasks(
         &self,
-        messages: Vec<(Place, NotificationId)>,
+        messages: Vec<(BatchKey, NotificationId)>,
         now: Timestamp,
     ) -> (Vec<NewTask>, Vec<&'static str>) {
-        let mut batches: BTreeMap<Place, Vec<NotificationId>> = BTreeMap::new();
+        let mut batches: BTreeMap<BatchKey, Vec<NotificationId>> = BTreeMap::new();
         for (place, id) in messages {
             batches.entry(place).or_default().push(id);
         }
-        let mint = || TaskId::mint(now, &*self.entropy);
-        let deliver = |place: &Place, ids: &[NotificationId]| {
+        let mint = || TaskId::generate(now, &*self.entropy);
+        let deliver = |place: &BatchKey, ids: &[NotificationId]| {
             tasks::deliver(mint(), place.service, place.channel, place.lane, ids, now)
         };
         let mut tasks: Vec<NewTask> = batches
             .iter()
-            .flat_map(|(place, ids)| ids.chunks(BATCH).map(|ids| deliver(place, ids)))
+            .flat_map(|(place, ids)| ids.chunks(MAX_TASK_IDS).map(|ids| deliver(place, ids)))
             .collect();
         for (place, ids) in batches.iter().filter(|(place, _)| place.receipt_is_made_up) {
-            tasks.push(tasks::made_up_receipts(mint(), place.service, ids, now));
+            tasks.push(tasks::simulated_receipts(mint(), place.service, ids, now));
         }
         let pools: BTreeSet<&'static str> = tasks.iter().map(|task| task.pool).collect();
         (tasks, pools.into_iter().collect())
@@ -310,16 +314,16 @@ impl Writer {
         tx: Tx,
         rows: usize,
         pools: &[&str],
-        spent: &Outlay,
+        spent: &QuotaResult,
         now: Timestamp,
     ) -> Result<(), store::Error> {
         tx.commit().await?;
         for ((service, allowance), known) in &spent.counters {
             self.spent
-                .learn(*service, *allowance, now.utc_day(), *known, now);
+                .put(*service, *allowance, now.utc_day(), *known, now);
         }
         for pool in pools {
-            self.signals.wake(pool);
+            self.signals.notify(pool);
         }
         metrics::counter!("pillarbox_notifications_kept_total").increment(rows as u64);
         Ok(())
@@ -327,10 +331,10 @@ impl Writer {
 }
 
 /// The idempotency keys of a commit, each with the place of its message. Most commits have none.
-struct Keys(Vec<(usize, NewKey)>);
+struct IdempotencyClaims(Vec<(usize, NewKey)>);
 
-impl Keys {
-    fn taken_from(parcels: &mut [Parcel]) -> Self {
+impl IdempotencyClaims {
+    fn collect(parcels: &mut [PendingNotification]) -> Self {
         let parcels = parcels.iter_mut().enumerate();
         Self(
             parcels
@@ -356,7 +360,7 @@ impl Keys {
             }
         }
         let (places, keys): (Vec<usize>, Vec<&NewKey>) = first.into_values().unzip();
-        let claimed = idempotency_keys::claim(tx, &keys, now, remembered_since(now)).await?;
+        let claimed = idempotency_keys::claim(tx, &keys, now, oldest_valid(now)).await?;
         let others = places
             .into_iter()
             .zip(claimed)
@@ -366,39 +370,39 @@ impl Keys {
     }
 
     /// Lets the keys go of those that are refused: a refused request keeps nothing.
-    async fn let_go(
+    async fn release(
         &self,
         tx: &mut Tx,
-        refused: &BTreeMap<usize, KeepError>,
+        refused: &BTreeMap<usize, CommitError>,
     ) -> Result<(), store::Error> {
         for (_, key) in self
             .0
             .iter()
             .filter(|(index, _)| refused.contains_key(index))
         {
-            idempotency_keys::let_go(tx, key).await?;
+            idempotency_keys::release(tx, key).await?;
         }
         Ok(())
     }
 }
 
 /// What the messages of a commit spend, and where their tasks go.
-struct Spending {
+struct QuotaRequests {
     /// In the order of the messages.
-    places: Vec<Place>,
+    places: Vec<BatchKey>,
     /// In the order of their keys, so that two writers lock counters in the same order.
     wanted: BTreeMap<(ServiceId, Allowance, i64), Vec<usize>>,
 }
 
 /// What came of it.
-struct Outlay {
-    refusals: BTreeMap<usize, KeepError>,
+struct QuotaResult {
+    refusals: BTreeMap<usize, CommitError>,
     counters: BTreeMap<(ServiceId, Allowance), i64>,
 }
 
-impl Outlay {
+impl QuotaResult {
     /// Gives back what messages were granted of a counter that another counter refused.
-    async fn give_back_of_refused(
+    async fn refund_rejected(
         &mut self,
         tx: &mut Tx,
         (service, allowance, day): (ServiceId, Allowance, UtcDay),
@@ -409,7 +413,7 @@ impl Outlay {
             .filter(|index| self.refusals.contains_key(index));
         let unused = i64::try_from(refused.count()).expect("a commit is far smaller");
         if unused > 0 {
-            store::counters::give_back(tx, service, allowance, day, unused).await?;
+            store::counters::refund(tx, service, allowance, day, unused).await?;
             self.counters
                 .entry((service, allowance))
                 .and_modify(|spent| *spent -= unused);
@@ -418,8 +422,8 @@ impl Outlay {
     }
 }
 
-impl Spending {
-    fn of(parcels: &[Parcel]) -> Self {
+impl QuotaRequests {
+    fn of(parcels: &[PendingNotification]) -> Self {
         let mut wanted: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, parcel) in parcels.iter().enumerate() {
             for (allowance, limit) in &parcel.spends {
@@ -442,9 +446,9 @@ impl Spending {
         tx: &mut Tx,
         now: Timestamp,
         passed_over: &BTreeSet<usize>,
-    ) -> Result<Outlay, store::Error> {
+    ) -> Result<QuotaResult, store::Error> {
         let day = now.utc_day();
-        let mut outlay = Outlay {
+        let mut outlay = QuotaResult {
             refusals: BTreeMap::new(),
             counters: BTreeMap::new(),
         };
@@ -463,7 +467,7 @@ impl Spending {
                 store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
             let (served, refused) = takers.split_at(granted as usize);
             for index in refused {
-                let refusal = KeepError::DailyLimit {
+                let refusal = CommitError::DailyLimit {
                     allowance: *allowance,
                     limit: *limit,
                     wait_seconds: seconds_left_today(now),
@@ -475,7 +479,7 @@ impl Spending {
         }
         for (service, allowance, served) in granted_to {
             outlay
-                .give_back_of_refused(tx, (service, allowance, day), &served)
+                .refund_rejected(tx, (service, allowance, day), &served)
                 .await?;
         }
         Ok(outlay)

@@ -11,14 +11,14 @@ const MOST_GUESTS: usize = 1000;
 
 /// The guests of a service.
 pub async fn list(app: &App, service: ServiceId) -> Result<Guests, AdminError> {
-    let mut session = services::look(app, service).await?;
+    let mut session = services::read_existing(app, service).await?;
     Ok(store::guests::list(&mut session, service).await?)
 }
 
 /// Makes these, and nobody else, the guests of a service.
 pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(), AdminError> {
     if guests.email_addresses.len() + guests.phone_numbers.len() > MOST_GUESTS {
-        return Err(AdminError::refused(format!(
+        return Err(AdminError::rejected(format!(
             "A guest list can have at most {MOST_GUESTS} recipients"
         )));
     }
@@ -37,9 +37,9 @@ pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(
     if !wrong.is_empty() {
         return Err(AdminError::Fields(wrong));
     }
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     store::guests::replace(&mut tx, service, guests).await?;
-    services::commit(app, tx, service).await
+    services::commit_and_invalidate(app, tx, service).await
 }
 
 /// Puts a recipient on a service's guest list.
@@ -54,7 +54,7 @@ pub async fn add(app: &App, service: ServiceId, recipient: &str) -> Result<(), A
             "Not a valid email address or phone number.",
         ));
     };
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     store::services::add_guest(&mut tx, service, kind, recipient).await?;
-    services::commit(app, tx, service).await
+    services::commit_and_invalidate(app, tx, service).await
 }

@@ -19,9 +19,9 @@ use std::{
 };
 
 use domain::{Private, ServiceId, Timestamp};
-use queue::Verdict;
+use queue::TaskOutcome;
 use store::{
-    Vault,
+    Keyring,
     idempotency_keys::{self, Hash, NewKey},
 };
 use tracing::{error, info};
@@ -29,9 +29,9 @@ use tracing::{error, info};
 use crate::{App, Caller};
 
 /// For how long a key is remembered.
-const REMEMBERED_FOR: Duration = Duration::from_hours(24);
+const KEY_LIFETIME: Duration = Duration::from_hours(24);
 /// How many forgotten keys are removed at once.
-const REMOVED_AT_ONCE: u32 = 1000;
+const DELETE_BATCH: u32 = 1000;
 
 /// A key, as it may be: 1 to 255 printable ASCII characters.
 #[derive(Debug, Clone, Copy)]
@@ -48,16 +48,16 @@ impl<'a> Key<'a> {
 
 /// What a request with a key turns out to be.
 #[derive(Debug)]
-pub enum Look {
+pub enum Lookup {
     /// Nobody has asked for it. It is ours to do, and others are told to wait while this is held.
-    New(Asked),
+    New(PendingRequest),
     /// It was done, and this was answered.
     Answered(Private<Vec<u8>>),
 }
 
 /// Why a request with a key is neither done nor answered.
 #[derive(Debug, thiserror::Error)]
-pub enum LookError {
+pub enum LookupError {
     /// The same key is being worked on.
     #[error("a request with this key is being worked on")]
     InFlight,
@@ -71,16 +71,16 @@ pub enum LookError {
 
 /// A request with a key that is ours to do.
 #[derive(Debug)]
-pub struct Asked {
+pub struct PendingRequest {
     service: ServiceId,
     key: Hash,
     request: Hash,
-    _turn: Turn,
+    _turn: InFlightGuard,
 }
 
-impl Asked {
+impl PendingRequest {
     /// The key to keep with what was asked for. What is answered is sealed before a transaction begins.
-    pub(crate) fn answered(&self, vault: &Vault, answer: &[u8]) -> NewKey {
+    pub(crate) fn answered(&self, vault: &Keyring, answer: &[u8]) -> NewKey {
         NewKey {
             service_id: self.service,
             key_hash: self.key,
@@ -90,28 +90,28 @@ impl Asked {
     }
 
     /// The answer that was kept for the key, once somebody else has been faster.
-    pub async fn answer_of_the_first(&self, app: &App) -> Result<Private<Vec<u8>>, LookError> {
+    pub async fn first_response(&self, app: &App) -> Result<Private<Vec<u8>>, LookupError> {
         let kept = find(app, self.service, &self.key, &self.request).await?;
         // Claimed a moment ago and not there: its message was refused in the end. Asking again is right.
-        kept.ok_or(LookError::InFlight)
+        kept.ok_or(LookupError::InFlight)
     }
 }
 
 /// A request with a key, and how its answer is written once it is known what was accepted.
-pub struct Once<'a, A> {
+pub struct IdempotentRequest<'a, A> {
     /// The request.
-    pub asked: &'a Asked,
+    pub asked: &'a PendingRequest,
     /// Writes the answer.
     pub write: &'a (dyn Fn(&A) -> Vec<u8> + Sync),
 }
 
-impl<A> Once<'_, A> {
-    pub(crate) fn answered(&self, vault: &Vault, accepted: &A) -> NewKey {
+impl<A> IdempotentRequest<'_, A> {
+    pub(crate) fn answered(&self, vault: &Keyring, accepted: &A) -> NewKey {
         self.asked.answered(vault, &(self.write)(accepted))
     }
 }
 
-impl<A> std::fmt::Debug for Once<'_, A> {
+impl<A> std::fmt::Debug for IdempotentRequest<'_, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Once")
             .field("asked", self.asked)
@@ -120,26 +120,29 @@ impl<A> std::fmt::Debug for Once<'_, A> {
 }
 
 /// Looks whether this was asked before. `request` is all that must be the same: method, path and body.
-pub async fn look(
+pub async fn look_up(
     app: &App,
     caller: &Caller,
     key: Key<'_>,
     request: &[&[u8]],
-) -> Result<Look, LookError> {
-    let (vault, service) = (app.store.vault(), caller.tenant.service.id);
+) -> Result<Lookup, LookupError> {
+    let (vault, service) = (app.store.keyring(), caller.tenant.service.id);
     let whose = service.as_uuid();
     let key_type = caller.key_type.as_str().as_bytes();
-    let asked = Asked {
+    let asked = PendingRequest {
         service,
         key: vault.fingerprint("idempotency key", &[whose.as_bytes(), key_type, key.0]),
         request: vault.fingerprint("request", request),
-        _turn: Turn::default(),
+        _turn: InFlightGuard::default(),
     };
-    let turn = app.in_flight.begin(asked.key).ok_or(LookError::InFlight)?;
+    let turn = app
+        .in_flight_requests
+        .begin(asked.key)
+        .ok_or(LookupError::InFlight)?;
     let kept = find(app, service, &asked.key, &asked.request).await?;
     Ok(match kept {
-        Some(answer) => Look::Answered(answer),
-        None => Look::New(Asked {
+        Some(answer) => Lookup::Answered(answer),
+        None => Lookup::New(PendingRequest {
             _turn: turn,
             ..asked
         }),
@@ -151,14 +154,14 @@ async fn find(
     service: ServiceId,
     key: &Hash,
     request: &Hash,
-) -> Result<Option<Private<Vec<u8>>>, LookError> {
-    let since = remembered_since(app.clock.now());
+) -> Result<Option<Private<Vec<u8>>>, LookupError> {
+    let since = oldest_valid(app.clock.now());
     let kept = idempotency_keys::find(&mut app.store.read().await?, service, key, since).await?;
     let Some(kept) = kept else { return Ok(None) };
     if kept.request_hash != request {
-        return Err(LookError::OtherRequest);
+        return Err(LookupError::OtherRequest);
     }
-    let answer = app.store.vault().open(&owner(service, key), &kept.sealed);
+    let answer = app.store.keyring().open(&owner(service, key), &kept.sealed);
     Ok(Some(Private::new(answer.map_err(store::Error::from)?)))
 }
 
@@ -168,12 +171,15 @@ pub(crate) fn owner(service: ServiceId, key: &[u8]) -> Vec<u8> {
 }
 
 /// Keys that were last used at this moment or before are forgotten.
-pub(crate) fn remembered_since(now: Timestamp) -> Timestamp {
-    now.minus(REMEMBERED_FOR)
+pub(crate) fn oldest_valid(now: Timestamp) -> Timestamp {
+    now.minus(KEY_LIFETIME)
 }
 
 /// Keeps a key for which nothing else is kept; whether it was free.
-pub(crate) async fn keep_alone(app: &App, key: &NewKey) -> Result<bool, store::Error> {
+pub(crate) async fn store_without_notification(
+    app: &App,
+    key: &NewKey,
+) -> Result<bool, store::Error> {
     let mut tx = app.write().await?;
     let is_ours = claim(&mut tx, key, app.clock.now()).await?;
     tx.commit().await?;
@@ -186,27 +192,27 @@ pub(crate) async fn claim(
     key: &NewKey,
     now: Timestamp,
 ) -> Result<bool, store::Error> {
-    let claimed = idempotency_keys::claim(tx, &[key], now, remembered_since(now)).await?;
+    let claimed = idempotency_keys::claim(tx, &[key], now, oldest_valid(now)).await?;
     Ok(claimed == [true])
 }
 
 /// The keys that this process is working on.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashSet<Hash>>>);
+pub(crate) struct InFlightRequests(Arc<Mutex<HashSet<Hash>>>);
 
-impl InFlight {
+impl InFlightRequests {
     /// A turn with this key, if nobody has it.
-    fn begin(&self, key: Hash) -> Option<Turn> {
+    fn begin(&self, key: Hash) -> Option<InFlightGuard> {
         let is_free = self.0.lock().expect("no one panics holding it").insert(key);
-        is_free.then(|| Turn(Some((self.clone(), key))))
+        is_free.then(|| InFlightGuard(Some((self.clone(), key))))
     }
 }
 
 /// Ends when it is dropped, with the answer or without one.
 #[derive(Debug, Default)]
-struct Turn(Option<(InFlight, Hash)>);
+struct InFlightGuard(Option<(InFlightRequests, Hash)>);
 
-impl Drop for Turn {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         if let Some((in_flight, key)) = self.0.take() {
             let mut keys = in_flight.0.lock().expect("no one panics holding it");
@@ -216,30 +222,30 @@ impl Drop for Turn {
 }
 
 /// Removes the keys that are forgotten, a few at a time: nobody waits long for the table.
-pub(crate) async fn remove_forgotten(app: &App) -> Verdict {
-    match try_remove(app).await {
+pub(crate) async fn delete_expired(app: &App) -> TaskOutcome {
+    match try_delete(app).await {
         Ok(count) => {
             info!("removed {count} idempotency keys that were more than a day old");
-            Verdict::Done
+            TaskOutcome::Completed
         }
         Err(fault) => {
             error!(
                 error = &fault as &dyn std::error::Error,
                 "cannot remove old idempotency keys, will try again"
             );
-            Verdict::Retry(Duration::from_mins(1))
+            TaskOutcome::Retry(Duration::from_mins(1))
         }
     }
 }
 
-async fn try_remove(app: &App) -> Result<u64, store::Error> {
-    let (until, mut count) = (remembered_since(app.clock.now()), 0);
+async fn try_delete(app: &App) -> Result<u64, store::Error> {
+    let (until, mut count) = (oldest_valid(app.clock.now()), 0);
     loop {
         let mut tx = app.write().await?;
-        let removed = idempotency_keys::remove_old(&mut tx, until, REMOVED_AT_ONCE).await?;
+        let removed = idempotency_keys::delete_expired(&mut tx, until, DELETE_BATCH).await?;
         tx.commit().await?;
         count += removed;
-        if removed < u64::from(REMOVED_AT_ONCE) {
+        if removed < u64::from(DELETE_BATCH) {
             return Ok(count);
         }
     }
@@ -263,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_turn_ends_when_it_is_dropped() {
-        let in_flight = InFlight::default();
+        let in_flight = InFlightRequests::default();
         let turn = in_flight.begin([1; 32]).unwrap();
         assert!(in_flight.begin([1; 32]).is_none());
         assert!(in_flight.begin([2; 32]).is_some());

@@ -21,7 +21,7 @@ pub async fn find_of_service(
     app: &App,
     service: ServiceId,
 ) -> Result<Option<InboundNumber>, AdminError> {
-    let mut session = services::look(app, service).await?;
+    let mut session = services::read_existing(app, service).await?;
     Ok(store::inbound_numbers::find_of_service(&mut session, service).await?)
 }
 
@@ -33,7 +33,7 @@ pub async fn create(app: &App, number: &str, provider: &str) -> Result<InboundNu
     }
     let now = app.clock.now();
     let number = InboundNumber {
-        id: InboundNumberId::mint(now, app.entropy()),
+        id: InboundNumberId::generate(now, app.random()),
         number: number_of(number)?,
         provider: provider.to_owned(),
         service_id: None,
@@ -56,7 +56,7 @@ pub async fn assign(
     is_default: Option<bool>,
 ) -> Result<InboundNumber, AdminError> {
     let now = app.clock.now();
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     if let Some(has) = store::inbound_numbers::find_of_service(&mut tx, service).await? {
         return Err(AdminError::Taken(format!(
             "The service has an inbound number already: {}",
@@ -73,13 +73,13 @@ pub async fn assign(
     let senders = store::senders::list_sms_senders(&mut tx, service).await?;
     let is_lonely = !senders.iter().any(|one| one.is_default);
     let sender = SmsSender {
-        id: SmsSenderId::mint(now, app.entropy()),
+        id: SmsSenderId::generate(now, app.random()),
         sms_sender: number.number.clone(),
         is_default: is_lonely || is_default.unwrap_or(false),
         inbound_number_id: Some(number.id),
     };
     store::senders::insert_sms_sender(&mut tx, service, &sender, now).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(InboundNumber {
         service_id: Some(service),
         ..number
@@ -97,7 +97,7 @@ async fn choose(tx: &mut Tx, wanted: Option<InboundNumberId>) -> Result<InboundN
 
 /// Takes its number from a service. It is free again, unless it is to be used no more.
 pub async fn free(app: &App, service: ServiceId, use_no_more: bool) -> Result<(), AdminError> {
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let number = store::inbound_numbers::find_of_service(&mut tx, service)
         .await?
         .ok_or(NO_SUCH)?;
@@ -108,12 +108,12 @@ pub async fn free(app: &App, service: ServiceId, use_no_more: bool) -> Result<()
     if let Some(sender) = its_sender
         && !store::senders::archive_sms_sender(&mut tx, service, sender.id).await?
     {
-        return Err(AdminError::refused(
+        return Err(AdminError::rejected(
             "The inbound number is the default SMS sender: make another the default first",
         ));
     }
     store::inbound_numbers::release(&mut tx, service, !use_no_more, app.clock.now()).await?;
-    services::commit(app, tx, service).await
+    services::commit_and_invalidate(app, tx, service).await
 }
 
 /// The form in which dialled numbers are compared (`docs/spec/public-api.md` §22.2): at home with a leading zero. Short

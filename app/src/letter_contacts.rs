@@ -19,7 +19,7 @@ const NO_SUCH: AdminError = AdminError::NoSuch("contact block");
 
 /// The contact blocks of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<LetterContact>, AdminError> {
-    let mut session = services::look(app, service).await?;
+    let mut session = services::read_existing(app, service).await?;
     Ok(store::letter_contacts::list(&mut session, service).await?)
 }
 
@@ -43,19 +43,19 @@ pub async fn create(
 ) -> Result<LetterContact, AdminError> {
     let contact_block = block_of(contact_block)?;
     let now = app.clock.now();
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let before = store::letter_contacts::list(&mut tx, service).await?;
     let is_lonely = !before.iter().any(|one| one.is_default);
     if is_lonely && is_default == Some(false) {
-        return Err(AdminError::refused(NEEDS_A_DEFAULT));
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
     }
     let contact = LetterContact {
-        id: LetterContactId::mint(now, app.entropy()),
+        id: LetterContactId::generate(now, app.random()),
         contact_block,
         is_default: is_default.unwrap_or(is_lonely),
     };
     store::letter_contacts::insert(&mut tx, service, &contact, now).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(contact)
 }
 
@@ -67,12 +67,12 @@ pub async fn update(
     change: ContactChange,
 ) -> Result<LetterContact, AdminError> {
     let contact_block = change.contact_block.as_deref().map(block_of).transpose()?;
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let before = store::letter_contacts::find(&mut tx, service, id)
         .await?
         .ok_or(NO_SUCH)?;
     if before.is_default && change.is_default == Some(false) {
-        return Err(AdminError::refused(NEEDS_A_DEFAULT));
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
     }
     let after = LetterContact {
         id,
@@ -80,7 +80,7 @@ pub async fn update(
         is_default: change.is_default.unwrap_or(before.is_default),
     };
     store::letter_contacts::update(&mut tx, service, &after).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     app.templates.forget_all();
     Ok(after)
 }
@@ -91,16 +91,16 @@ pub async fn archive(
     service: ServiceId,
     id: LetterContactId,
 ) -> Result<LetterContact, AdminError> {
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let contact = store::letter_contacts::find(&mut tx, service, id)
         .await?
         .ok_or(NO_SUCH)?;
     if !store::letter_contacts::archive(&mut tx, service, id).await? {
-        return Err(AdminError::refused(
+        return Err(AdminError::rejected(
             "You cannot delete a default letter contact",
         ));
     }
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     app.templates.forget_all();
     Ok(contact)
 }

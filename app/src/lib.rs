@@ -9,104 +9,104 @@ pub mod api_keys;
 mod audit;
 pub mod callbacks;
 pub mod contact_lists;
-pub mod deliver;
 pub mod demo;
 pub mod documents;
 pub mod erasure;
 pub mod fixtures;
 pub mod folders;
-mod forgetting;
 mod group_commit;
 pub mod guests;
 pub mod idempotency;
 pub mod inbound_numbers;
+pub mod inbound_sms;
 pub mod jobs;
-pub mod keyring;
 pub mod letter_contacts;
 pub mod letters;
 pub mod limits;
-mod lingering;
-mod links;
 mod local_days;
 pub mod members;
 pub mod notifications;
 pub mod organisations;
-mod passing;
-mod providers_in_use;
-pub mod queue_view;
+mod provider_selection;
+pub mod queue_stats;
 pub mod rates;
 pub mod receipts;
-pub mod received_texts;
-pub mod reply_tos;
+pub mod reencryption;
+pub mod reply_to_addresses;
 pub mod retention;
-mod rewriting;
+mod retention_cleanup;
+mod rewrite_lock;
 pub mod schedule;
 mod sealed_files;
+mod sealed_tokens;
+pub mod send;
 pub mod services;
 mod settings;
 pub mod sms_senders;
 pub mod spreadsheets;
 pub mod status;
+mod stuck_notifications;
 pub mod tasks;
 pub mod template_previews;
 pub mod templates;
 pub mod tenants;
+mod transient;
 pub mod unsubscribe;
 pub mod users;
 
 use std::{ops::Deref, sync::Arc};
 
-use domain::{Clock, Entropy, WorkerId};
+use domain::{Clock, RandomSource, WorkerId};
 use files::Files;
-use queue::{DatabaseSource, Runner, Signals};
+use queue::{DatabaseSource, Notifier, Runner};
 use store::{Session, Store, Tx};
 
 pub use admin_error::AdminError;
-pub use group_commit::KeepError;
-pub use limits::DoorError;
-pub use passing::is_passing;
+pub use group_commit::CommitError;
+pub use limits::LimitError;
+pub use provider_selection::{Providers, Weighted};
 pub use providers::{Sink, sink};
-pub use providers_in_use::{Providers, Weighted};
-pub use rewriting::{Rewriting, RewritingError};
+pub use rewrite_lock::{RewriteLock, RewriteLockError};
 pub use sealed_files::OpenError;
 pub use settings::{Money, Settings, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
-pub use templates::Prepared;
+pub use templates::ParsedTemplate;
 pub use tenants::{Caller, Tenant};
+pub use transient::is_transient;
 
 /// How often a task whose worker died is ready again at once, if the work never got on with it.
-const MOST_DEATHS_AT_ONCE: u32 = 2;
+const MAX_CRASHES: u32 = 2;
 
 /// The platform. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<AppInner>);
 
 /// What the platform is made of.
 #[derive(Debug)]
-pub struct Parts {
+pub struct AppInner {
     /// How it is set.
     pub settings: Settings,
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) providers: Providers,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) signals: Signals,
-    pub(crate) keeper: group_commit::Keeper,
-    pub(crate) receipts: receipts::door::Door,
-    pub(crate) tenants: tenants::Tenants,
-    pub(crate) templates: templates::Templates,
-    pub(crate) rates: rates::Known,
-    pub(crate) buckets: limits::Buckets,
-    pub(crate) in_flight: idempotency::InFlight,
-    pub(crate) in_hand: deliver::InHand,
-    pub(crate) spent: limits::Spent,
-    pub(crate) document_tries: documents::Tries,
+    pub(crate) random: Arc<dyn RandomSource>,
+    pub(crate) notifier: Notifier,
+    pub(crate) group_commit: group_commit::GroupCommit,
+    pub(crate) receipt_writer: receipts::receipt_writer::ReceiptWriter,
+    pub(crate) tenants: tenants::TenantCache,
+    pub(crate) templates: templates::TemplateCache,
+    pub(crate) rates: rates::RateCache,
+    pub(crate) rate_limiter: limits::RateLimiter,
+    pub(crate) in_flight_requests: idempotency::InFlightRequests,
+    pub(crate) in_flight_notifications: send::InFlightNotifications,
+    pub(crate) quota_cache: limits::QuotaCache,
+    pub(crate) document_attempts: documents::AttemptLimiter,
 }
 
 /// What an [`App`] is built over.
 #[derive(Debug)]
-pub struct Foundations {
+pub struct Dependencies {
     /// The database.
     pub store: Store,
     /// The files.
@@ -116,55 +116,56 @@ pub struct Foundations {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
+    pub random: Arc<dyn RandomSource>,
 }
 
 impl Deref for App {
-    type Target = Parts;
+    type Target = AppInner;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &AppInner {
         &self.0
     }
 }
 
 impl App {
     /// Puts the platform together. Must be called inside a runtime: the group commit begins to wait for messages.
-    pub fn new(settings: Settings, foundations: Foundations) -> Self {
-        let Foundations {
+    pub fn new(settings: Settings, foundations: Dependencies) -> Self {
+        let Dependencies {
             store,
             files,
             providers,
             clock,
-            entropy,
+            random: entropy,
         } = foundations;
-        let signals = Signals::new(tasks::POOLS.iter().map(|pool| pool.name));
-        let spent = limits::Spent::default();
-        let keeper = group_commit::Keeper::start(&group_commit::Writer {
+        let signals = Notifier::new(tasks::POOLS.iter().map(|pool| pool.name));
+        let spent = limits::QuotaCache::default();
+        let keeper = group_commit::GroupCommit::start(&group_commit::Writer {
             store: store.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             signals: signals.clone(),
             spent: spent.clone(),
         });
-        let receipts = receipts::door::Door::open(&store, &clock, &entropy, &signals);
-        Self(Arc::new(Parts {
-            receipts,
-            tenants: tenants::Tenants::new(),
-            templates: templates::Templates::new(),
-            rates: rates::Known::new(),
-            buckets: limits::Buckets::default(),
-            in_flight: idempotency::InFlight::default(),
-            in_hand: deliver::InHand::default(),
+        let receipts =
+            receipts::receipt_writer::ReceiptWriter::start(&store, &clock, &entropy, &signals);
+        Self(Arc::new(AppInner {
+            receipt_writer: receipts,
+            tenants: tenants::TenantCache::new(),
+            templates: templates::TemplateCache::new(),
+            rates: rates::RateCache::new(),
+            rate_limiter: limits::RateLimiter::default(),
+            in_flight_requests: idempotency::InFlightRequests::default(),
+            in_flight_notifications: send::InFlightNotifications::default(),
             settings,
             store,
             files,
             providers,
             clock,
-            entropy,
-            signals,
-            keeper,
-            spent,
-            document_tries: documents::Tries::default(),
+            random: entropy,
+            notifier: signals,
+            group_commit: keeper,
+            quota_cache: spent,
+            document_attempts: documents::AttemptLimiter::default(),
         }))
     }
 
@@ -184,39 +185,39 @@ impl App {
     }
 
     /// Randomness.
-    pub fn entropy(&self) -> &dyn Entropy {
-        &*self.entropy
+    pub fn random(&self) -> &dyn RandomSource {
+        &*self.random
     }
 
     /// The workers over the database's own queue, ready to run.
-    pub fn runner(&self, settings: queue::Settings) -> Runner {
+    pub fn runner(&self, settings: queue::RunnerSettings) -> Runner {
         let source =
-            DatabaseSource::new(self.store.clone(), self.clock.clone(), self.entropy.clone());
+            DatabaseSource::new(self.store.clone(), self.clock.clone(), self.random.clone());
         Runner::new(
             Arc::new(source),
             Arc::new(self.clone()),
             self.clock.clone(),
-            self.signals.clone(),
+            self.notifier.clone(),
             settings,
         )
     }
 
     /// Makes ready at once what a dead worker had in hand, so that nobody waits for the ends of its leases; how many tasks.
     /// Only for who knows that it is dead: one that lives would hand the same over too.
-    pub async fn take_back_from(&self, dead: WorkerId) -> Result<u64, store::Error> {
+    pub async fn reclaim_from_worker(&self, dead: WorkerId) -> Result<u64, store::Error> {
         let mut tx = self.write().await?;
         let now = self.clock.now();
-        let taken_back = store::tasks::take_back(&mut tx, dead, now, MOST_DEATHS_AT_ONCE).await?;
+        let taken_back = store::tasks::reclaim(&mut tx, dead, now, MAX_CRASHES).await?;
         tx.commit().await?;
         if taken_back > 0 {
-            self.signals.wake_all();
+            self.notifier.notify_all();
         }
         Ok(taken_back)
     }
 
     /// Makes what must be there before the first message comes: the days ahead, on a database that keeps days apart.
-    pub async fn prepare(&self) -> Result<(), store::Error> {
-        schedule::make_days(self).await
+    pub async fn prepare_partitions(&self) -> Result<(), store::Error> {
+        schedule::create_partitions(self).await
     }
 
     pub(crate) async fn write(&self) -> Result<Tx, store::Error> {
@@ -224,10 +225,14 @@ impl App {
     }
 
     /// Commits, then tells the workers of these pools that there is something for them.
-    pub(crate) async fn commit_and_wake(&self, tx: Tx, pools: &[&str]) -> Result<(), store::Error> {
+    pub(crate) async fn commit_and_notify(
+        &self,
+        tx: Tx,
+        pools: &[&str],
+    ) -> Result<(), store::Error> {
         tx.commit().await?;
         for pool in pools {
-            self.signals.wake(pool);
+            self.notifier.notify(pool);
         }
         Ok(())
     }

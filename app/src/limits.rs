@@ -16,10 +16,10 @@ use crate::{App, Caller};
 
 /// Why a request is refused at the door.
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
+pub enum LimitError {
     /// Too many requests in a short time.
     #[error("too many requests")]
-    TooFast {
+    RateLimited {
         /// The type of the key.
         key_type: KeyType,
         /// How many a minute are allowed.
@@ -43,16 +43,16 @@ pub enum DoorError {
 }
 
 /// Refuses if requests come too fast.
-pub fn check_rate(app: &App, caller: &Caller) -> Result<(), DoorError> {
+pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
     let service = &caller.tenant.service;
-    app.buckets
+    app.rate_limiter
         .take(
             service.id,
             caller.key_type,
             service.rate_limit,
             app.clock.now(),
         )
-        .map_err(|wait_seconds| DoorError::TooFast {
+        .map_err(|wait_seconds| LimitError::RateLimited {
             key_type: caller.key_type,
             rate: service.rate_limit,
             wait_seconds,
@@ -61,13 +61,17 @@ pub fn check_rate(app: &App, caller: &Caller) -> Result<(), DoorError> {
 
 /// How many seconds are left of the UTC day.
 pub(crate) fn seconds_left_today(now: Timestamp) -> u32 {
-    const SECONDS_A_DAY: i64 = 86_400;
-    let passed = now.unix_seconds().rem_euclid(SECONDS_A_DAY);
-    u32::try_from(SECONDS_A_DAY - passed).expect("at most a day")
+    const SECONDS_PER_DAY: i64 = 86_400;
+    let passed = now.unix_seconds().rem_euclid(SECONDS_PER_DAY);
+    u32::try_from(SECONDS_PER_DAY - passed).expect("at most a day")
 }
 
 /// Refuses if one more of these would pass today's limit.
-pub async fn check_day(app: &App, caller: &Caller, allowance: Allowance) -> Result<(), DoorError> {
+pub async fn check_daily_quota(
+    app: &App,
+    caller: &Caller,
+    allowance: Allowance,
+) -> Result<(), LimitError> {
     let service = &caller.tenant.service;
     // Test keys have a counter of their own, which never rises; in trial mode it has the limits of a live service.
     let (spent, limit) = match caller.key_type {
@@ -81,7 +85,7 @@ pub async fn check_day(app: &App, caller: &Caller, allowance: Allowance) -> Resu
     if spent < limit {
         Ok(())
     } else {
-        Err(DoorError::DailyLimit {
+        Err(LimitError::DailyLimit {
             allowance,
             limit,
             wait_seconds: seconds_left_today(app.clock.now()),
@@ -97,18 +101,18 @@ pub(crate) async fn spent_today(
 ) -> Result<i64, store::Error> {
     let now = app.clock.now();
     let day = now.utc_day();
-    if let Some(spent) = app.spent.recall(service, allowance, day, now) {
+    if let Some(spent) = app.quota_cache.get(service, allowance, day, now) {
         return Ok(spent);
     }
     let spent =
         store::counters::find_spent(&mut app.store.read().await?, service, allowance, day).await?;
-    app.spent.learn(service, allowance, day, spent, now);
+    app.quota_cache.put(service, allowance, day, spent, now);
     Ok(spent)
 }
 
 /// Token buckets, one for each service and key type.
 #[derive(Debug, Default)]
-pub(crate) struct Buckets(Mutex<HashMap<(ServiceId, KeyType), Bucket>>);
+pub(crate) struct RateLimiter(Mutex<HashMap<(ServiceId, KeyType), Bucket>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
@@ -116,7 +120,7 @@ struct Bucket {
     filled_at: Timestamp,
 }
 
-impl Buckets {
+impl RateLimiter {
     /// Takes a token, or says after how many seconds there is one. A refused request leaves the count at 0.
     fn take(
         &self,
@@ -131,7 +135,7 @@ impl Buckets {
             tokens: size,
             filled_at: now,
         });
-        bucket.fill(rate, size, now);
+        bucket.refill(rate, size, now);
         bucket.tokens = (bucket.tokens - 1).max(0);
         if bucket.tokens >= 1 {
             Ok(())
@@ -141,25 +145,25 @@ impl Buckets {
     }
 }
 
-const MICROS_A_MINUTE: i64 = 60_000_000;
+const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 impl Bucket {
     /// Adds the whole tokens that time has earned: `rate` a minute.
-    fn fill(&mut self, rate: u32, size: i64, now: Timestamp) {
+    fn refill(&mut self, rate: u32, size: i64, now: Timestamp) {
         let passed = i64::try_from(now.since(self.filled_at).as_micros()).unwrap_or(i64::MAX);
-        let earned = passed.saturating_mul(i64::from(rate)) / MICROS_A_MINUTE;
+        let earned = passed.saturating_mul(i64::from(rate)) / MICROS_PER_MINUTE;
         if self.tokens.saturating_add(earned) >= size {
             (self.tokens, self.filled_at) = (size, now);
         } else if earned > 0 {
             self.tokens += earned;
-            let used = u64::try_from(earned * MICROS_A_MINUTE / i64::from(rate)).unwrap_or(0);
+            let used = u64::try_from(earned * MICROS_PER_MINUTE / i64::from(rate)).unwrap_or(0);
             self.filled_at = self.filled_at.plus(Duration::from_micros(used));
         }
     }
 
     /// After how many seconds, at least one, a request may pass: it takes one token and must leave one.
     fn wait_seconds(&self, rate: u32, now: Timestamp) -> u32 {
-        let wanted = u64::try_from(2 - self.tokens).unwrap_or(0) * MICROS_A_MINUTE.unsigned_abs();
+        let wanted = u64::try_from(2 - self.tokens).unwrap_or(0) * MICROS_PER_MINUTE.unsigned_abs();
         let until = self.filled_at.plus(Duration::from_micros(
             wanted.div_ceil(u64::from(rate.max(1))),
         ));
@@ -168,11 +172,11 @@ impl Bucket {
     }
 }
 
-const A_COUNT_IS_FRESH: Duration = Duration::from_secs(1);
+const COUNT_TTL: Duration = Duration::from_secs(1);
 
 /// What was last known of the day's counters.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Spent(Arc<Mutex<HashMap<(ServiceId, Allowance), Known>>>);
+pub(crate) struct QuotaCache(Arc<Mutex<HashMap<(ServiceId, Allowance), Known>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
@@ -181,8 +185,8 @@ struct Known {
     at: Timestamp,
 }
 
-impl Spent {
-    fn recall(
+impl QuotaCache {
+    fn get(
         &self,
         service: ServiceId,
         allowance: Allowance,
@@ -194,10 +198,10 @@ impl Spent {
             .lock()
             .expect("no one panics holding it")
             .get(&(service, allowance))?;
-        (known.day == day && now.since(known.at) < A_COUNT_IS_FRESH).then_some(known.spent)
+        (known.day == day && now.since(known.at) < COUNT_TTL).then_some(known.spent)
     }
 
-    pub(crate) fn learn(
+    pub(crate) fn put(
         &self,
         service: ServiceId,
         allowance: Allowance,
@@ -217,7 +221,7 @@ mod tests {
     use super::*;
 
     fn passes_at_once(rate: u32) -> u32 {
-        let (buckets, now) = (Buckets::default(), Timestamp::from_unix_seconds(1_000));
+        let (buckets, now) = (RateLimiter::default(), Timestamp::from_unix_seconds(1_000));
         let service = uuid::Uuid::nil().into();
         (0..5000)
             .take_while(|_| buckets.take(service, KeyType::Normal, rate, now).is_ok())
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_empty_bucket_fills_at_the_rate() {
-        let buckets = Buckets::default();
+        let buckets = RateLimiter::default();
         let service = uuid::Uuid::nil().into();
         let start = Timestamp::from_unix_seconds(1_000);
         let take = |millis| {
@@ -249,7 +253,7 @@ mod tests {
     #[test]
     fn who_waits_as_long_as_was_said_may_pass() {
         for rate in [1, 7, 60, 3000, 100_000] {
-            let (buckets, service) = (Buckets::default(), uuid::Uuid::nil().into());
+            let (buckets, service) = (RateLimiter::default(), uuid::Uuid::nil().into());
             let take = |now| buckets.take(service, KeyType::Normal, rate, now);
             let start = Timestamp::from_unix_seconds(1_000);
             let wait = loop {
@@ -264,7 +268,7 @@ mod tests {
 
     #[test]
     fn key_types_have_buckets_of_their_own() {
-        let buckets = Buckets::default();
+        let buckets = RateLimiter::default();
         let (service, now) = (
             uuid::Uuid::nil().into(),
             Timestamp::from_unix_seconds(1_000),

@@ -19,7 +19,7 @@ pub struct OrganisationChange {
 pub async fn create(app: &App, name: &str) -> Result<Organisation, AdminError> {
     let now = app.clock.now();
     let organisation = Organisation {
-        id: OrganisationId::mint(now, app.entropy()),
+        id: OrganisationId::generate(now, app.random()),
         name: name_of(name)?,
         active: true,
         created_at: now,
@@ -80,12 +80,12 @@ pub async fn list_services(app: &App, id: OrganisationId) -> Result<Vec<Service>
 
 /// Makes an organisation the one that runs a service.
 pub async fn adopt(app: &App, id: OrganisationId, service: ServiceId) -> Result<(), AdminError> {
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     if !expect_active(&mut tx, id).await? {
         return Err(AdminError::NoSuch("organisation"));
     }
-    store::organisations::adopt(&mut tx, service, Some(id)).await?;
-    services::commit(app, tx, service).await
+    store::organisations::add_service(&mut tx, service, Some(id)).await?;
+    services::commit_and_invalidate(app, tx, service).await
 }
 
 /// Whether there is such an organisation; one that is not active takes nothing on.
@@ -94,7 +94,7 @@ pub(crate) async fn expect_active(
     id: OrganisationId,
 ) -> Result<bool, AdminError> {
     match store::organisations::find(session, id).await? {
-        Some(one) if !one.active => Err(AdminError::refused(
+        Some(one) if !one.active => Err(AdminError::rejected(
             "The organisation is not active: make it active first",
         )),
         found => Ok(found.is_some()),

@@ -11,7 +11,7 @@ pub use store::rates::{LetterRate, SmsRate};
 use crate::{App, Money};
 
 /// How old rates may be: they change a few times a year.
-const FRESH: Duration = Duration::from_mins(1);
+const CACHE_TTL: Duration = Duration::from_mins(1);
 
 /// The rates of letters of an installation that has set none: pounds without tax, in pence for one to five sheets, from
 /// London midnight of a day on.
@@ -111,11 +111,11 @@ fn standard_letter_rates() -> Vec<LetterRate> {
 
 /// The rates that were read lately.
 #[derive(Debug)]
-pub(crate) struct Known(Cache<(), Arc<Rates>>);
+pub(crate) struct RateCache(Cache<(), Arc<Rates>>);
 
-impl Known {
+impl RateCache {
     pub(crate) fn new() -> Self {
-        Self(Cache::builder().time_to_live(FRESH).build())
+        Self(Cache::builder().time_to_live(CACHE_TTL).build())
     }
 }
 

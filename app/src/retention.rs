@@ -11,7 +11,7 @@ const MOST_DAYS: u32 = 90;
 
 /// A service's own retentions, by type.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Retention>, AdminError> {
-    let mut session = services::look(app, service).await?;
+    let mut session = services::read_existing(app, service).await?;
     Ok(store::retention::list(&mut session, service).await?)
 }
 
@@ -32,22 +32,22 @@ pub async fn create(
     check(days)?;
     let now = app.clock.now();
     let retention = Retention {
-        id: RetentionId::mint(now, app.entropy()),
+        id: RetentionId::generate(now, app.random()),
         notification_type,
         days_of_retention: days,
         created_at: now,
         updated_at: None,
     };
     let is_there = || {
-        AdminError::refused(format!(
+        AdminError::rejected(format!(
             "Service already has data retention for {notification_type} notification type"
         ))
     };
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     store::retention::insert(&mut tx, service, &retention)
         .await
         .map_err(AdminError::if_taken(is_there))?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(retention)
 }
 
@@ -59,11 +59,11 @@ pub async fn update(
     days: u32,
 ) -> Result<Retention, AdminError> {
     check(days)?;
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     store::retention::update(&mut tx, service, id, days, app.clock.now()).await?;
     let after = store::retention::find(&mut tx, service, id).await?;
     let after = after.ok_or(AdminError::NoSuch("data retention"))?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(after)
 }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use domain::Timestamp;
-use queue::{Enqueue as _, Verdict};
+use queue::{Enqueue as _, TaskOutcome};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -63,11 +63,11 @@ const TABLE: &[Entry] = &[
     every(1, tasks::CHECK_JOB_STATUS),
     every(1, tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS),
     every(10, tasks::CHECK_FOR_MISSING_ROWS),
-    every(15, tasks::REPLAY_CREATED),
+    every(15, tasks::REPLAY_CREATED_NOTIFICATIONS),
     // A file is not shown a moment longer than it may be; how soon after that its bytes go is less urgent.
     every(10, tasks::REMOVE_EXPIRED_DOCUMENTS),
     every(15, tasks::REMOVE_IDEMPOTENCY_KEYS),
-    every(60, tasks::TELL_OF_OVERDUE_JOBS),
+    every(60, tasks::REPORT_OVERDUE_JOBS),
     every(60, tasks::PREPARE_PARTITIONS),
     daily(0, 5, tasks::TIMEOUT_SENDING),
     daily(0, 5, tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS),
@@ -116,7 +116,7 @@ async fn fire_since(app: &App, after: i64, minute: i64) -> Result<(), store::Err
         .collect();
     let mut tx = app.write().await?;
     tx.enqueue(tasks).await?;
-    app.commit_and_wake(tx, &[tasks::PERIODIC]).await
+    app.commit_and_notify(tx, &[tasks::PERIODIC]).await
 }
 
 /// What is due after the minute `after` and not after `minute`, each once, at its last time.
@@ -139,23 +139,23 @@ pub fn this_minute(now: Timestamp) -> Timestamp {
 }
 
 /// Makes the days that messages will fall into, on a database that keeps days apart.
-pub(crate) async fn prepare_partitions(app: &App) -> Verdict {
-    match make_days(app).await {
-        Ok(()) => Verdict::Done,
+pub(crate) async fn prepare_partitions(app: &App) -> TaskOutcome {
+    match create_partitions(app).await {
+        Ok(()) => TaskOutcome::Completed,
         Err(fault) => {
             warn!(
                 error = &fault as &dyn std::error::Error,
                 "cannot prepare the days to come, will try again"
             );
-            Verdict::Retry(Duration::from_mins(1))
+            TaskOutcome::Retry(Duration::from_mins(1))
         }
     }
 }
 
-pub(crate) async fn make_days(app: &App) -> Result<(), store::Error> {
+pub(crate) async fn create_partitions(app: &App) -> Result<(), store::Error> {
     let mut tx = app.write().await?;
     let today = app.clock.now().utc_day();
-    store::partitions::prepare(&mut tx, today.plus_days(-1), DAYS_AHEAD + 1).await?;
+    store::partitions::create(&mut tx, today.plus_days(-1), DAYS_AHEAD + 1).await?;
     tx.commit().await
 }
 

@@ -7,10 +7,10 @@
 use bytes::{Bytes, BytesMut};
 use files::{Files, Key, Upload};
 use futures::{Stream, StreamExt as _};
-use store::Vault;
+use store::Keyring;
 use uuid::Uuid;
 
-use crate::Rewriting;
+use crate::RewriteLock;
 
 const FRAME_BYTES: usize = 64 << 10;
 const LENGTH_BYTES: usize = 4;
@@ -27,14 +27,14 @@ fn frame_of(owner: Uuid, number: u64, is_last: bool) -> Vec<u8> {
 }
 
 /// Keeps a file that is in memory whole; it is there, durable, when this returns.
-pub(crate) async fn keep(
+pub(crate) async fn store(
     files: &Files,
-    vault: &Vault,
+    vault: &Keyring,
     key: &Key,
     owner: Uuid,
     bytes: &[u8],
 ) -> Result<(), files::Error> {
-    let mut sealer = Sealer::new(files.begin(key).await?, vault.clone(), owner);
+    let mut sealer = Sealer::new(files.create(key).await?, vault.clone(), owner);
     sealer.write(bytes).await?;
     sealer.finish().await
 }
@@ -42,7 +42,7 @@ pub(crate) async fn keep(
 /// Reads a file into memory; nothing if there is none.
 pub(crate) async fn find(
     files: &Files,
-    vault: &Vault,
+    vault: &Keyring,
     key: &Key,
     owner: Uuid,
 ) -> Result<Option<Bytes>, OpenError> {
@@ -61,7 +61,7 @@ pub(crate) async fn find(
 
 /// What became of sealing a file anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SealedAnew {
+pub(crate) enum Reencrypted {
     /// It was written anew, with the newest key.
     Yes,
     /// The newest key sealed it.
@@ -74,44 +74,44 @@ pub(crate) enum SealedAnew {
 
 /// Seals a file with the newest key if an older one sealed any of it: read and written a frame at a time, and replaced
 /// whole, so that whoever reads it meanwhile reads the old one to its end.
-pub(crate) async fn seal_anew(
+pub(crate) async fn reencrypt(
     files: &Files,
-    vault: &Vault,
+    vault: &Keyring,
     key: &Key,
     owner: Uuid,
-    rewriting: &Rewriting,
-) -> Result<SealedAnew, OpenError> {
+    rewriting: &RewriteLock,
+) -> Result<Reencrypted, OpenError> {
     let source = match files.read(key).await {
         Ok(source) => source,
-        Err(files::Error::Missing(_)) => return Ok(SealedAnew::Missing),
+        Err(files::Error::Missing(_)) => return Ok(Reencrypted::Missing),
         Err(fault) => return Err(fault.into()),
     };
     let mut frames = Opener::new(source, vault.clone(), owner);
-    let newest = Some(vault.newest_key());
+    let newest = Some(vault.primary_key_id());
     loop {
         match frames.next_frame().await? {
-            None => return Ok(SealedAnew::NotNecessary),
-            Some(frame) if Vault::key_of(&frame) != newest => break,
+            None => return Ok(Reencrypted::NotNecessary),
+            Some(frame) if Keyring::key_id_of(&frame) != newest => break,
             Some(_) => {}
         }
     }
     let mut opener = Opener::new(files.read(key).await?, vault.clone(), owner);
-    let mut sealer = Sealer::new(files.begin_alone(key).await?, vault.clone(), owner);
+    let mut sealer = Sealer::new(files.create_exclusive(key).await?, vault.clone(), owner);
     loop {
         let piece = match opener.next().await {
             Ok(Some(piece)) => piece,
             Ok(None) => break,
             Err(error) => {
-                sealer.give_up().await;
+                sealer.abort().await;
                 return Err(error);
             }
         };
         sealer.write(&piece).await?;
     }
     Ok(if rewriting.finish(sealer).await? {
-        SealedAnew::Yes
+        Reencrypted::Yes
     } else {
-        SealedAnew::NotOurs
+        Reencrypted::NotOurs
     })
 }
 
@@ -119,14 +119,14 @@ pub(crate) async fn seal_anew(
 #[derive(Debug)]
 pub(crate) struct Sealer {
     upload: Upload,
-    vault: Vault,
+    vault: Keyring,
     owner: Uuid,
     number: u64,
     buffer: Vec<u8>,
 }
 
 impl Sealer {
-    pub(crate) fn new(upload: Upload, vault: Vault, owner: Uuid) -> Self {
+    pub(crate) fn new(upload: Upload, vault: Keyring, owner: Uuid) -> Self {
         Self {
             upload,
             vault,
@@ -166,8 +166,8 @@ impl Sealer {
         self.upload.finish().await
     }
 
-    pub(crate) async fn give_up(self) {
-        self.upload.give_up().await;
+    pub(crate) async fn abort(self) {
+        self.upload.abort().await;
     }
 }
 
@@ -182,13 +182,13 @@ pub enum OpenError {
     Damaged,
     /// Its key is gone.
     #[error(transparent)]
-    Vault(#[from] store::VaultError),
+    Vault(#[from] store::KeyringError),
 }
 
 /// Reads a sealed file, frame by frame.
 pub(crate) struct Opener<S> {
     source: S,
-    vault: Vault,
+    vault: Keyring,
     owner: Uuid,
     number: u64,
     buffer: BytesMut,
@@ -196,7 +196,7 @@ pub(crate) struct Opener<S> {
 }
 
 impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
-    pub(crate) fn new(source: S, vault: Vault, owner: Uuid) -> Self {
+    pub(crate) fn new(source: S, vault: Keyring, owner: Uuid) -> Self {
         Self {
             source,
             vault,
@@ -226,7 +226,7 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
             .open(&frame_of(self.owner, number, false), &frame)
         {
             Ok(piece) => Ok(Some(piece)),
-            Err(store::VaultError::Tampered) => {
+            Err(store::KeyringError::Tampered) => {
                 self.ended = true;
                 let last = self.vault.open(&frame_of(self.owner, number, true), &frame);
                 last.map(Some).map_err(|_| OpenError::Damaged)

@@ -63,7 +63,7 @@ impl NewService {
 /// Makes a service.
 pub async fn create(app: &App, new: NewService) -> Result<Service, AdminError> {
     let mut tx = app.write().await?;
-    let id = ServiceId::mint(app.clock.now(), app.entropy());
+    let id = ServiceId::generate(app.clock.now(), app.random());
     let service = create_in(app, &mut tx, id, new).await?;
     tx.commit().await?;
     Ok(service)
@@ -119,7 +119,7 @@ async fn give_defaults(
 ) -> Result<(), AdminError> {
     let now = service.created_at;
     let sender = SmsSender {
-        id: SmsSenderId::mint(now, app.entropy()),
+        id: SmsSenderId::generate(now, app.random()),
         sms_sender,
         is_default: true,
         inbound_number_id: None,
@@ -127,7 +127,7 @@ async fn give_defaults(
     store::senders::insert_sms_sender(tx, service.id, &sender, now).await?;
     if let Some(email_address) = reply_to {
         let reply_to = ReplyTo {
-            id: ReplyToId::mint(now, app.entropy()),
+            id: ReplyToId::generate(now, app.random()),
             email_address,
             is_default: true,
         };
@@ -235,9 +235,11 @@ pub async fn update(
     check_limits(change.rate_limit, &change.limits)?;
     let name = change.name.as_deref().map(service_name_of).transpose()?;
     let mut tx = app.write().await?;
-    let before = lock(&mut tx, id).await?;
+    let before = lock_existing(&mut tx, id).await?;
     if is_archived(&before) {
-        return Err(AdminError::refused("An archived service cannot be changed"));
+        return Err(AdminError::rejected(
+            "An archived service cannot be changed",
+        ));
     }
     if let Some(Some(organisation)) = change.organisation
         && before.organisation_id != Some(organisation)
@@ -252,7 +254,7 @@ pub async fn update(
     store::services::update(&mut tx, &after)
         .await
         .map_err(AdminError::if_taken(|| name_exists(&after.name)))?;
-    commit(app, tx, id).await?;
+    commit_and_invalidate(app, tx, id).await?;
     Ok(after)
 }
 
@@ -340,7 +342,7 @@ pub async fn resume(app: &App, id: ServiceId) -> Result<(), AdminError> {
 pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
     let now = app.clock.now();
     let mut tx = app.write().await?;
-    let before = lock(&mut tx, id).await?;
+    let before = lock_existing(&mut tx, id).await?;
     if is_archived(&before) {
         return Ok(());
     }
@@ -352,7 +354,7 @@ pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
     store::services::update(&mut tx, &after).await?;
     store::api_keys::revoke_all(&mut tx, id, now).await?;
     store::templates::archive_all(&mut tx, id).await?;
-    commit(app, tx, id).await?;
+    commit_and_invalidate(app, tx, id).await?;
     app.templates.forget_all();
     Ok(())
 }
@@ -362,28 +364,32 @@ fn is_archived(service: &Service) -> bool {
 }
 
 /// The service, held until the transaction ends.
-async fn lock(tx: &mut Tx, id: ServiceId) -> Result<Service, AdminError> {
+async fn lock_existing(tx: &mut Tx, id: ServiceId) -> Result<Service, AdminError> {
     store::services::lock(tx, id)
         .await?
         .ok_or(AdminError::NoSuch("service"))
 }
 
 /// A transaction in which a service is held.
-pub(crate) async fn begin(app: &App, service: ServiceId) -> Result<Tx, AdminError> {
+pub(crate) async fn lock(app: &App, service: ServiceId) -> Result<Tx, AdminError> {
     let mut tx = app.write().await?;
-    lock(&mut tx, service).await?;
+    lock_existing(&mut tx, service).await?;
     Ok(tx)
 }
 
 /// Ends a transaction that changed something of a service; this process looks the service up anew.
-pub(crate) async fn commit(app: &App, tx: Tx, service: ServiceId) -> Result<(), AdminError> {
+pub(crate) async fn commit_and_invalidate(
+    app: &App,
+    tx: Tx,
+    service: ServiceId,
+) -> Result<(), AdminError> {
     tx.commit().await?;
     app.tenants.forget(service).await;
     Ok(())
 }
 
 /// A session to read what belongs to a service that is there.
-pub(crate) async fn look(app: &App, service: ServiceId) -> Result<Session, AdminError> {
+pub(crate) async fn read_existing(app: &App, service: ServiceId) -> Result<Session, AdminError> {
     let mut session = app.read().await?;
     store::services::find(&mut session, service)
         .await?
@@ -400,7 +406,7 @@ pub async fn add_member(
     mobile_number: Option<&str>,
 ) -> Result<User, AdminError> {
     let user = User {
-        id: UserId::mint(app.clock.now(), app.entropy()),
+        id: UserId::generate(app.clock.now(), app.random()),
         name: name.to_owned(),
         email_address: email_address.to_lowercase(),
         mobile_number: mobile_number.map(str::to_owned),

@@ -19,7 +19,7 @@ const NEEDS_A_DEFAULT: &str = "You must have at least one SMS sender as the defa
 
 /// The senders of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<SmsSender>, AdminError> {
-    let mut session = services::look(app, service).await?;
+    let mut session = services::read_existing(app, service).await?;
     Ok(store::senders::list_sms_senders(&mut session, service).await?)
 }
 
@@ -39,20 +39,20 @@ pub async fn create(
 ) -> Result<SmsSender, AdminError> {
     let sms_sender = sender_of(sms_sender)?;
     let now = app.clock.now();
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let before = store::senders::list_sms_senders(&mut tx, service).await?;
     let is_lonely = !before.iter().any(|one| one.is_default);
     if is_lonely && is_default == Some(false) {
-        return Err(AdminError::refused(NEEDS_A_DEFAULT));
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
     }
     let sender = SmsSender {
-        id: SmsSenderId::mint(now, app.entropy()),
+        id: SmsSenderId::generate(now, app.random()),
         sms_sender,
         is_default: is_default.unwrap_or(is_lonely),
         inbound_number_id: None,
     };
     store::senders::insert_sms_sender(&mut tx, service, &sender, now).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(sender)
 }
 
@@ -64,12 +64,12 @@ pub async fn update(
     change: SenderChange,
 ) -> Result<SmsSender, AdminError> {
     let sms_sender = change.sms_sender.as_deref().map(sender_of).transpose()?;
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let before = store::senders::find_sms_sender(&mut tx, service, id)
         .await?
         .ok_or(AdminError::NoSuch("text message sender"))?;
     if before.is_default && change.is_default == Some(false) {
-        return Err(AdminError::refused(NEEDS_A_DEFAULT));
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
     }
     let after = SmsSender {
         sms_sender: sms_sender.unwrap_or_else(|| before.sms_sender.clone()),
@@ -77,12 +77,12 @@ pub async fn update(
         ..before
     };
     if before.inbound_number_id.is_some() && before.sms_sender != after.sms_sender {
-        return Err(AdminError::refused(format!(
+        return Err(AdminError::rejected(format!(
             "You can not change the inbound number for service {service}"
         )));
     }
     store::senders::update_sms_sender(&mut tx, service, &after).await?;
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(after)
 }
 
@@ -92,19 +92,19 @@ pub async fn archive(
     service: ServiceId,
     id: SmsSenderId,
 ) -> Result<SmsSender, AdminError> {
-    let mut tx = services::begin(app, service).await?;
+    let mut tx = services::lock(app, service).await?;
     let sender = store::senders::find_sms_sender(&mut tx, service, id)
         .await?
         .ok_or(AdminError::NoSuch("text message sender"))?;
     if sender.inbound_number_id.is_some() {
-        return Err(AdminError::refused("You cannot delete an inbound number"));
+        return Err(AdminError::rejected("You cannot delete an inbound number"));
     }
     if !store::senders::archive_sms_sender(&mut tx, service, id).await? {
-        return Err(AdminError::refused(
+        return Err(AdminError::rejected(
             "You cannot delete a default sms sender",
         ));
     }
-    services::commit(app, tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
     Ok(sender)
 }
 

@@ -22,5 +22,5 @@ pub async fn live_counts(app: &App) -> Result<LiveCounts, store::Error> {
 
 /// The newest migration that the database has had; it answers when this does.
 pub async fn database_version(app: &App) -> Result<Option<i64>, store::Error> {
-    store::migrated_to(&mut app.read().await?).await
+    store::applied_schema_version(&mut app.read().await?).await
 }

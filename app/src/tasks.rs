@@ -5,12 +5,13 @@
 
 use async_trait::async_trait;
 use domain::{Channel, JobId, Lane, NotificationId, ServiceId, TaskId, Timestamp};
-use queue::{NewTask, Pool, Task, Verdict, Work};
+use queue::{NewTask, Pool, TaskContext, TaskHandler, TaskOutcome};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
-    App, deliver, documents, forgetting, idempotency, jobs, letters, lingering, receipts, schedule,
+    App, documents, idempotency, jobs, letters, receipts, retention_cleanup, schedule, send,
+    stuck_notifications,
 };
 
 const DELIVER_EMAIL: &str = "deliver_email.v1";
@@ -21,21 +22,21 @@ const PROCESS_INCOMPLETE_JOB: &str = "process-incomplete-jobs.v1";
 const PROCESS_MISSING_ROWS: &str = "process-missing-rows.v1";
 const SMS_RECEIPTS: &str = "process-sms-client-response.v1";
 const LETTER_RECEIPT: &str = "process-letter-callback.v1";
-const MADE_UP_RECEIPTS: &str = "made-up-receipts.v1";
+const SIMULATED_RECEIPTS: &str = "made-up-receipts.v1";
 const RETURNED_LETTERS: &str = "process-returned-letters.v1";
 /// Fired by the clock.
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
 /// Fired by the clock.
 pub(crate) const CHECK_JOB_STATUS: &str = "check-job-status.v1";
 /// Fired by the clock.
-pub(crate) const TELL_OF_OVERDUE_JOBS: &str = "tell-of-overdue-jobs.v1";
+pub(crate) const REPORT_OVERDUE_JOBS: &str = "tell-of-overdue-jobs.v1";
 /// Fired by the clock.
 pub(crate) const CHECK_FOR_MISSING_ROWS: &str = "check-for-missing-rows-in-completed-jobs.v1";
 /// Fired by the clock.
 pub(crate) const UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS: &str =
     "update-status-of-fully-processed-jobs.v1";
 /// Fired by the clock.
-pub(crate) const REPLAY_CREATED: &str = "replay-created-notifications.v1";
+pub(crate) const REPLAY_CREATED_NOTIFICATIONS: &str = "replay-created-notifications.v1";
 /// Fired by the clock: the same for the whole week.
 pub(crate) const REPLAY_CREATED_THIS_WEEK: &str = "replay-created-notifications-this-week.v1";
 /// Fired by the clock.
@@ -129,7 +130,7 @@ struct Expired {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct TextReceipts {
-    receipts: Vec<receipts::TextReceipt>,
+    receipts: Vec<receipts::SmsReceipt>,
 }
 
 /// The workers that hand over messages of this channel.
@@ -168,24 +169,24 @@ pub(crate) fn deliver(
 
 /// Hand over a message that no task names. The task's id is a function of the message: of two who miss it at the same
 /// moment one enqueues it, for two tasks that name one message might hand it over twice.
-pub(crate) fn deliver_again(
+pub(crate) fn redeliver(
     service: ServiceId,
     channel: Channel,
     lane: Lane,
     id: NotificationId,
     now: Timestamp,
 ) -> NewTask {
-    let name = deliver_again_id(id);
+    let name = redelivery_task_id(id);
     deliver(name, service, channel, lane, &[id], now)
 }
 
 /// The id of the one task that hands over this message alone.
-pub(crate) fn deliver_again_id(id: NotificationId) -> TaskId {
+pub(crate) fn redelivery_task_id(id: NotificationId) -> TaskId {
     Uuid::new_v5(&Uuid::nil(), format!("deliver {id} again").as_bytes()).into()
 }
 
 /// Make up the receipts of these messages.
-pub(crate) fn made_up_receipts(
+pub(crate) fn simulated_receipts(
     id: TaskId,
     service: ServiceId,
     ids: &[NotificationId],
@@ -196,7 +197,7 @@ pub(crate) fn made_up_receipts(
         RESEARCH_MODE,
         Lane::Normal,
         service,
-        MADE_UP_RECEIPTS,
+        SIMULATED_RECEIPTS,
         &Ids { ids: ids.to_vec() },
         now,
     )
@@ -205,7 +206,7 @@ pub(crate) fn made_up_receipts(
 /// Record these receipts of texts. Whose texts they are is found out then, so they use nobody's turn.
 pub(crate) fn sms_receipts(
     id: TaskId,
-    receipts: Vec<receipts::TextReceipt>,
+    receipts: Vec<receipts::SmsReceipt>,
     now: Timestamp,
 ) -> NewTask {
     let nobody = Uuid::nil().into();
@@ -344,24 +345,24 @@ fn new(
 }
 
 #[async_trait]
-impl Work for App {
-    async fn work(&self, task: &Task) -> Verdict {
-        match task.taken().kind.as_str() {
+impl TaskHandler for App {
+    async fn handle(&self, task: &TaskContext) -> TaskOutcome {
+        match task.leased().kind.as_str() {
             DELIVER_EMAIL => {
                 with(task, async |Ids { ids }| {
-                    deliver::deliver(self, task, Channel::Email, &ids).await
+                    send::send_batch(self, task, Channel::Email, &ids).await
                 })
                 .await
             }
             DELIVER_SMS => {
                 with(task, async |Ids { ids }| {
-                    deliver::deliver(self, task, Channel::Sms, &ids).await
+                    send::send_batch(self, task, Channel::Sms, &ids).await
                 })
                 .await
             }
             DELIVER_LETTER => {
                 with(task, async |Ids { ids }| {
-                    deliver::deliver(self, task, Channel::Letter, &ids).await
+                    send::send_batch(self, task, Channel::Letter, &ids).await
                 })
                 .await
             }
@@ -395,9 +396,9 @@ impl Work for App {
                 })
                 .await
             }
-            MADE_UP_RECEIPTS => {
+            SIMULATED_RECEIPTS => {
                 with(task, async |Ids { ids }| {
-                    receipts::make_up(self, task, &ids).await
+                    receipts::simulate_receipts(self, task, &ids).await
                 })
                 .await
             }
@@ -410,39 +411,42 @@ impl Work for App {
             RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
             CHECK_JOB_STATUS => jobs::check_job_status(self).await,
             CHECK_FOR_MISSING_ROWS => jobs::check_for_missing_rows(self).await,
-            TELL_OF_OVERDUE_JOBS => jobs::tell_of_overdue(self).await,
+            REPORT_OVERDUE_JOBS => jobs::report_overdue(self).await,
             UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS => {
                 jobs::update_status_of_fully_processed(self).await
             }
-            REPLAY_CREATED => lingering::replay_created(self).await,
-            REPLAY_CREATED_THIS_WEEK => lingering::replay_created_this_week(self).await,
-            TIMEOUT_SENDING => lingering::time_out(self, task).await,
-            DELETE_OLD_NOTIFICATIONS => forgetting::delete_old_notifications(self).await,
+            REPLAY_CREATED_NOTIFICATIONS => stuck_notifications::replay_created(self).await,
+            REPLAY_CREATED_THIS_WEEK => stuck_notifications::replay_created_this_week(self).await,
+            TIMEOUT_SENDING => stuck_notifications::time_out(self, task).await,
+            DELETE_OLD_NOTIFICATIONS => retention_cleanup::delete_old_notifications(self).await,
             DELETE_NOTIFICATIONS => {
                 with(task, async |Expired { channel, before }| {
-                    forgetting::delete_notifications(self, task, channel, before).await
+                    retention_cleanup::delete_notifications(self, task, channel, before).await
                 })
                 .await
             }
-            REMOVE_JOB_FILES => forgetting::remove_job_files(self, task).await,
-            DELETE_INBOUND_SMS => forgetting::delete_received_texts(self, task).await,
+            REMOVE_JOB_FILES => retention_cleanup::remove_job_files(self, task).await,
+            DELETE_INBOUND_SMS => retention_cleanup::delete_inbound_sms(self, task).await,
             ARCHIVE_UNSUBSCRIBE_REQUESTS => {
-                forgetting::delete_unsubscribe_requests(self, task).await
+                retention_cleanup::delete_unsubscribe_requests(self, task).await
             }
             PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
-            REMOVE_IDEMPOTENCY_KEYS => idempotency::remove_forgotten(self).await,
-            other => Verdict::GiveUp(format!(
+            REMOVE_IDEMPOTENCY_KEYS => idempotency::delete_expired(self).await,
+            other => TaskOutcome::Discard(format!(
                 "this program knows no task `{other}`: a newer one may have left it"
             )),
         }
     }
 }
 
-async fn with<P: DeserializeOwned>(task: &Task, work: impl AsyncFnOnce(P) -> Verdict) -> Verdict {
-    match serde_json::from_str(&task.taken().payload) {
+async fn with<P: DeserializeOwned>(
+    task: &TaskContext,
+    work: impl AsyncFnOnce(P) -> TaskOutcome,
+) -> TaskOutcome {
+    match serde_json::from_str(&task.leased().payload) {
         Ok(payload) => work(payload).await,
-        Err(error) => Verdict::GiveUp(format!("the payload does not read: {error}")),
+        Err(error) => TaskOutcome::Discard(format!("the payload does not read: {error}")),
     }
 }
 
@@ -455,7 +459,7 @@ mod tests {
         let again = |message: u128, at: i64| {
             let message = NotificationId::from_uuid(Uuid::from_u128(message));
             let (service, now) = (Uuid::nil().into(), Timestamp::from_unix_seconds(at));
-            deliver_again(service, Channel::Sms, Lane::Normal, message, now).id
+            redeliver(service, Channel::Sms, Lane::Normal, message, now).id
         };
         assert_eq!(again(1, 0), again(1, 5));
         assert_ne!(again(1, 0), again(2, 0));

@@ -11,7 +11,7 @@ use domain::{Channel, Postage, ServiceId, TemplateId, UserId};
 use serde_json::{Map, Value};
 
 use crate::{
-    App, Prepared,
+    App, ParsedTemplate,
     templates::{self, Text},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Described {
     /// The template.
-    pub prepared: Arc<Prepared>,
+    pub prepared: Arc<ParsedTemplate>,
     /// The e-mail address of the author.
     pub author: Option<String>,
 }
@@ -59,7 +59,7 @@ pub async fn list(
         }
         let author = authors.address_of(app, template.created_by).await?;
         described.push(Described {
-            prepared: Arc::new(Prepared::new(template)),
+            prepared: Arc::new(ParsedTemplate::new(template)),
             author,
         });
     }

@@ -14,12 +14,12 @@ pub use store::{template_files::TemplateFile, templates::Template};
 
 use crate::{AdminError, App};
 
-const CURRENT_IS_FRESH: Duration = Duration::from_secs(2);
-const A_VERSION_IS_FRESH: Duration = Duration::from_secs(30);
+const CURRENT_VERSION_TTL: Duration = Duration::from_secs(2);
+const FIXED_VERSION_TTL: Duration = Duration::from_secs(30);
 
 /// A template at one version, parsed.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct ParsedTemplate {
     /// The template as it is kept.
     pub template: Template,
     /// Its text, parsed.
@@ -39,7 +39,7 @@ pub enum Text {
     Letter(Box<LetterTemplate>),
 }
 
-impl Prepared {
+impl ParsedTemplate {
     pub(crate) fn new(template: Template) -> Self {
         let text = match template.template_type {
             Channel::Sms => Text::Sms(TextMessageTemplate::parse(&template.content)),
@@ -134,27 +134,27 @@ fn parse_letter(template: &Template) -> LetterTemplate {
 
 /// The templates that were asked for lately: the current ones, and those at a version.
 #[derive(Debug)]
-pub(crate) struct Templates {
-    current: Cache<(ServiceId, TemplateId), Option<Arc<Prepared>>>,
-    versions: Cache<(ServiceId, TemplateId, u32), Option<Arc<Prepared>>>,
+pub(crate) struct TemplateCache {
+    current: Cache<(ServiceId, TemplateId), Option<Arc<ParsedTemplate>>>,
+    versions: Cache<(ServiceId, TemplateId, u32), Option<Arc<ParsedTemplate>>>,
 }
 
-impl Templates {
+impl TemplateCache {
     pub(crate) fn new() -> Self {
         Self {
             current: Cache::builder()
                 .max_capacity(10_000)
-                .time_to_live(CURRENT_IS_FRESH)
+                .time_to_live(CURRENT_VERSION_TTL)
                 .build(),
             versions: Cache::builder()
                 .max_capacity(10_000)
-                .time_to_live(A_VERSION_IS_FRESH)
+                .time_to_live(FIXED_VERSION_TTL)
                 .build(),
         }
     }
 }
 
-impl Templates {
+impl TemplateCache {
     /// The current version of this template is looked up anew.
     pub(crate) async fn forget(&self, service: ServiceId, id: TemplateId) {
         self.current.invalidate(&(service, id)).await;
@@ -172,13 +172,13 @@ pub async fn find(
     app: &App,
     service: ServiceId,
     id: TemplateId,
-) -> Result<Option<Arc<Prepared>>, Arc<store::Error>> {
+) -> Result<Option<Arc<ParsedTemplate>>, Arc<store::Error>> {
     let load = async {
         let mut session = app.store.read().await?;
         let Some(template) = store::templates::find(&mut session, service, id).await? else {
             return Ok(None);
         };
-        let mut prepared = Prepared::new(template);
+        let mut prepared = ParsedTemplate::new(template);
         if prepared.template.template_type == Channel::Email {
             prepared.files = store::template_files::list(&mut session, service, id).await?;
         }
@@ -196,12 +196,12 @@ pub async fn find_version(
     service: ServiceId,
     id: TemplateId,
     version: u32,
-) -> Result<Option<Arc<Prepared>>, Arc<store::Error>> {
+) -> Result<Option<Arc<ParsedTemplate>>, Arc<store::Error>> {
     let load = async {
         let found =
             store::templates::find_version(&mut app.store.read().await?, service, id, version)
                 .await?;
-        Ok::<_, store::Error>(found.map(|template| Arc::new(Prepared::new(template))))
+        Ok::<_, store::Error>(found.map(|template| Arc::new(ParsedTemplate::new(template))))
     };
     app.templates
         .versions
@@ -281,9 +281,9 @@ pub async fn create_in_folder(
     folder: Option<FolderId>,
 ) -> Result<Template, TemplateError> {
     let now = app.clock.now();
-    let id = TemplateId::mint(now, app.entropy());
+    let id = TemplateId::generate(now, app.random());
     let template = first_version(service, id, new, now)?;
-    let mut tx = crate::services::begin(app, service).await?;
+    let mut tx = crate::services::lock(app, service).await?;
     crate::users::expect(&mut tx, "created_by", template.created_by).await?;
     crate::folders::expect(&mut tx, service, "parent_folder_id", folder).await?;
     store::templates::insert(&mut tx, &template).await?;

@@ -14,9 +14,9 @@ use store::{
 
 use crate::App;
 
-const FRESH: Duration = Duration::from_secs(2);
+const CACHE_TTL: Duration = Duration::from_secs(2);
 /// Keys revoked longer ago than this do not exist (`docs/spec/public-api.md` §3.3).
-const REVOKED_KEYS_COUNT_FOR: Duration = Duration::from_hours(7 * 24);
+const REVOKED_KEY_GRACE: Duration = Duration::from_hours(7 * 24);
 
 /// A service with all that belongs to it and is needed for every message.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Tenant {
     }
 
     /// Whether messages of this kind may only go to the team and the guest list.
-    pub(crate) fn is_confined(&self, key_type: KeyType) -> bool {
+    pub(crate) fn is_restricted(&self, key_type: KeyType) -> bool {
         match key_type {
             KeyType::Test => false,
             KeyType::Team => true,
@@ -89,14 +89,14 @@ pub struct Caller {
 
 /// The services that were asked for lately.
 #[derive(Debug)]
-pub(crate) struct Tenants(Cache<ServiceId, Option<Arc<Tenant>>>);
+pub(crate) struct TenantCache(Cache<ServiceId, Option<Arc<Tenant>>>);
 
-impl Tenants {
+impl TenantCache {
     pub(crate) fn new() -> Self {
         Self(
             Cache::builder()
                 .max_capacity(10_000)
-                .time_to_live(FRESH)
+                .time_to_live(CACHE_TTL)
                 .build(),
         )
     }
@@ -116,13 +116,15 @@ async fn load(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, store::Er
     let Some(service) = store::services::find(&mut session, id).await? else {
         return Ok(None);
     };
-    let keys_since = app.clock.now().minus(REVOKED_KEYS_COUNT_FOR);
+    let keys_since = app.clock.now().minus(REVOKED_KEY_GRACE);
     Ok(Some(Arc::new(Tenant {
         service,
-        keys: store::api_keys::list(&mut session, app.store.vault(), id, keys_since).await?,
+        keys: store::api_keys::list(&mut session, app.store.keyring(), id, keys_since).await?,
         sms_senders: store::senders::list_sms_senders(&mut session, id).await?,
         reply_tos: store::senders::list_reply_tos(&mut session, id).await?,
-        reachable: GuestList::new(store::services::list_reachable(&mut session, id).await?),
+        reachable: GuestList::new(
+            store::services::list_allowed_recipients(&mut session, id).await?,
+        ),
     })))
 }
 

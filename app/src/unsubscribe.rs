@@ -12,7 +12,7 @@ use store::{
     unsubscribe_requests::UnsubscribeRequest,
 };
 
-use crate::{App, Prepared, links};
+use crate::{App, ParsedTemplate, sealed_tokens};
 
 const PURPOSE: &str = "unsubscribe";
 /// How long a link works.
@@ -39,7 +39,7 @@ pub fn token(app: &App, email_address: &str, at: Timestamp) -> String {
         email_address.as_bytes(),
     ]
     .concat();
-    links::token(app, PURPOSE, &value)
+    sealed_tokens::token(app, PURPOSE, &value)
 }
 
 /// Where one click unsubscribes the recipient of an e-mail: what its service said, else a link of ours if its template
@@ -48,7 +48,7 @@ pub(crate) fn url(
     app: &App,
     message: &Notification,
     contents: &Contents,
-    template: &Prepared,
+    template: &ParsedTemplate,
 ) -> Option<String> {
     if contents.is_erased() {
         return None;
@@ -76,13 +76,13 @@ pub async fn unsubscribe(
     if store::unsubscribe_requests::is_open(&mut session, notification).await? {
         return Ok(());
     }
-    let message = store::notifications::find_whosever(&mut session, notification)
+    let message = store::notifications::find_for_any_service(&mut session, notification)
         .await?
         .filter(|message| message.channel == Channel::Email)
         .ok_or(UnsubscribeError::NoSuchMessage)?;
     drop(session);
     let request = UnsubscribeRequest {
-        id: UnsubscribeRequestId::mint(now, app.entropy()),
+        id: UnsubscribeRequestId::generate(now, app.random()),
         notification_id: notification,
         service_id: message.service_id,
         template_id: message.template_id,
@@ -92,14 +92,14 @@ pub async fn unsubscribe(
         processed_at: None,
     };
     let mut tx = app.write().await?;
-    store::unsubscribe_requests::insert(&mut tx, app.store.vault(), &request).await?;
+    store::unsubscribe_requests::insert(&mut tx, app.store.keyring(), &request).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// The address that a token holds, if we made it not too long ago.
 fn read(app: &App, token: &str, now: Timestamp) -> Option<Private<String>> {
-    let value = links::read(app, PURPOSE, token)?;
+    let value = sealed_tokens::read(app, PURPOSE, token)?;
     let (seconds, address) = value.split_first_chunk::<8>()?;
     let made = Timestamp::from_unix_seconds(i64::from_be_bytes(*seconds));
     if now.since(made) > VALID_FOR {
@@ -115,5 +115,5 @@ pub async fn list(
     count: u32,
 ) -> Result<Vec<UnsubscribeRequest>, store::Error> {
     let mut session = app.read().await?;
-    store::unsubscribe_requests::list(&mut session, app.store.vault(), service, count).await
+    store::unsubscribe_requests::list(&mut session, app.store.keyring(), service, count).await
 }

@@ -40,7 +40,7 @@ pub struct UserChange {
 pub async fn create(app: &App, new: NewUser) -> Result<User, AdminError> {
     let now = app.clock.now();
     let user = User {
-        id: UserId::mint(now, app.entropy()),
+        id: UserId::generate(now, app.random()),
         name: name_of(&new.name)?,
         email_address: email_of(&new.email_address)?,
         mobile_number: new.mobile_number.as_deref().map(mobile_of).transpose()?,

@@ -9,45 +9,45 @@ use std::{fmt, ops::RangeInclusive, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::{Entropy, Timestamp, UtcDay};
+use crate::{RandomSource, Timestamp, UtcDay};
 
 /// A text that is no UUID in any accepted spelling (`docs/spec/public-api.md` §5.4).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("badly formed hexadecimal UUID string")]
-pub struct NotAnId;
+pub struct InvalidId;
 
 /// Reads a UUID as the API does (`docs/spec/public-api.md` §5.4): 32 hexadecimal digits once every `urn:` and `uuid:`,
 /// then braces at the ends, then every hyphen are gone. Letter case does not count.
-pub fn parse_uuid(text: &str) -> Result<Uuid, NotAnId> {
+pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
     if let Ok(id) = canonical(text) {
         return Ok(id);
     }
     let bare = text.replace("urn:", "").replace("uuid:", "");
     let bare = bare.trim_matches(['{', '}']).replace('-', "");
     if bare.len() != 32 || !bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(NotAnId);
+        return Err(InvalidId);
     }
     u128::from_str_radix(&bare, 16)
         .map(Uuid::from_u128)
-        .map_err(|_| NotAnId)
+        .map_err(|_| InvalidId)
 }
 
-fn canonical(text: &str) -> Result<Uuid, NotAnId> {
+fn canonical(text: &str) -> Result<Uuid, InvalidId> {
     if text.len() == 36 {
-        Uuid::try_parse(text).map_err(|_| NotAnId)
+        Uuid::try_parse(text).map_err(|_| InvalidId)
     } else {
-        Err(NotAnId)
+        Err(InvalidId)
     }
 }
 
 /// A new id of the shape of version 7: the time in milliseconds, then 74 random bits.
-pub fn mint(now: Timestamp, entropy: &dyn Entropy) -> Uuid {
-    let mut random = [0; 10];
-    entropy.fill(&mut random);
-    shaped(
+pub fn generate(now: Timestamp, random: &dyn RandomSource) -> Uuid {
+    let mut bytes = [0; 10];
+    random.fill(&mut bytes);
+    from_time_and_tail(
         now,
         u128::from_be_bytes(
-            [&[0; 6][..], &random[..]]
+            [&[0; 6][..], &bytes[..]]
                 .concat()
                 .try_into()
                 .expect("six and ten bytes"),
@@ -57,7 +57,7 @@ pub fn mint(now: Timestamp, entropy: &dyn Entropy) -> Uuid {
 
 /// The id of the shape of version 7 that these make: the time, and the low 74 bits of `tail` around the version and
 /// variant bits.
-pub fn shaped(time: Timestamp, tail: u128) -> Uuid {
+pub fn from_time_and_tail(time: Timestamp, tail: u128) -> Uuid {
     let millis = u128::from(time.unix_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
     let high = (tail >> 62) & 0xfff;
     let low = tail & ((1 << 62) - 1);
@@ -65,7 +65,7 @@ pub fn shaped(time: Timestamp, tail: u128) -> Uuid {
 }
 
 /// When an id of the shape of version 7 was made; other ids do not say.
-pub fn minted_at(id: Uuid) -> Option<Timestamp> {
+pub fn generated_at(id: Uuid) -> Option<Timestamp> {
     let millis = i64::try_from(id.as_u128() >> 80).expect("48 bits");
     (id.get_version_num() == 7).then(|| Timestamp::from_unix_micros(millis * 1000))
 }
@@ -102,8 +102,8 @@ macro_rules! id {
             }
 
             /// A new one that sorts by `now`.
-            pub fn mint(now: Timestamp, entropy: &dyn Entropy) -> Self {
-                Self(mint(now, entropy))
+            pub fn generate(now: Timestamp, random: &dyn RandomSource) -> Self {
+                Self(generate(now, random))
             }
         }
 
@@ -132,7 +132,7 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = NotAnId;
+            type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 parse_uuid(text).map(Self)
@@ -259,7 +259,7 @@ impl JobOrigin {
         debug_assert!(row < Self::MAX_ROWS, "a row number has 24 bits");
         let job_bits =
             Uuid::new_v5(&self.service.0, self.job.0.as_bytes()).as_u128() & ((1 << 50) - 1);
-        NotificationId(shaped(
+        NotificationId(from_time_and_tail(
             self.due,
             job_bits << Self::ROW_BITS | u128::from(row),
         ))
@@ -304,11 +304,11 @@ mod tests {
             " 22222222-0000-4000-8000-00000000000a",
             "+",
         ] {
-            assert_eq!(parse_uuid(wrong), Err(NotAnId), "{wrong}");
+            assert_eq!(parse_uuid(wrong), Err(InvalidId), "{wrong}");
         }
         assert_eq!(
             parse_uuid("+2222222000040008000000000000000a"),
-            Err(NotAnId)
+            Err(InvalidId)
         );
     }
 

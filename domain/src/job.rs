@@ -31,7 +31,7 @@ words! {
 
 impl JobStatus {
     /// Whether a job in this status may change to `next` (`docs/spec/workers.md` §4.2). Staying as it is, is no change.
-    pub const fn may_become(self, next: Self) -> bool {
+    pub const fn can_transition_to(self, next: Self) -> bool {
         use JobStatus::{
             Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Paused,
             Pending, Scheduled, SendingLimitsExceeded,
@@ -54,15 +54,15 @@ impl JobStatus {
     }
 
     /// The statuses from which a job may become `next`.
-    pub fn that_may_become(next: Self) -> impl Iterator<Item = Self> {
+    pub fn sources_of(next: Self) -> impl Iterator<Item = Self> {
         Self::ALL
             .iter()
             .copied()
-            .filter(move |status| status.may_become(next))
+            .filter(move |status| status.can_transition_to(next))
     }
 
     /// Nothing more will happen by itself.
-    pub const fn is_settled(self) -> bool {
+    pub const fn is_terminal(self) -> bool {
         !matches!(
             self,
             Self::Pending | Self::InProgress | Self::Scheduled | Self::Paused
@@ -76,16 +76,16 @@ mod tests {
 
     #[test]
     fn a_job_that_waits_can_be_cancelled_and_one_whose_rows_are_all_kept_cannot() {
-        assert!(JobStatus::Scheduled.may_become(JobStatus::Cancelled));
-        assert!(JobStatus::Paused.may_become(JobStatus::Cancelled));
-        assert!(!JobStatus::Finished.may_become(JobStatus::Cancelled));
+        assert!(JobStatus::Scheduled.can_transition_to(JobStatus::Cancelled));
+        assert!(JobStatus::Paused.can_transition_to(JobStatus::Cancelled));
+        assert!(!JobStatus::Finished.can_transition_to(JobStatus::Cancelled));
     }
 
     #[test]
     fn no_job_that_is_settled_goes_back_to_waiting() {
-        for status in JobStatus::ALL.iter().filter(|status| status.is_settled()) {
-            assert!(!status.may_become(JobStatus::Pending), "{status}");
-            assert!(!status.may_become(JobStatus::Scheduled), "{status}");
+        for status in JobStatus::ALL.iter().filter(|status| status.is_terminal()) {
+            assert!(!status.can_transition_to(JobStatus::Pending), "{status}");
+            assert!(!status.can_transition_to(JobStatus::Scheduled), "{status}");
         }
     }
 }

@@ -4,12 +4,12 @@
 
 mod callback;
 mod clock;
-mod entropy;
 mod ids;
 mod job;
 mod lane;
 mod notification;
 mod private;
+mod random_source;
 mod receipt;
 mod service;
 mod team;
@@ -18,19 +18,19 @@ mod words;
 
 pub use callback::CallbackKind;
 pub use clock::Clock;
-pub use entropy::Entropy;
 pub use ids::{
     ApiKeyId, CallbackId, ContactListId, DocumentId, FolderId, InboundNumberId, InboundSmsId,
-    JobId, JobOrigin, LetterContactId, NotAnId, NotificationId, OrganisationId, ReplyToId,
+    InvalidId, JobId, JobOrigin, LetterContactId, NotificationId, OrganisationId, ReplyToId,
     RetentionId, ServiceId, SmsSenderId, TaskId, TemplateFileId, TemplateId, UnsubscribeRequestId,
-    UserId, WorkerId, day_bounds, mint, minted_at, parse_uuid, shaped,
+    UserId, WorkerId, day_bounds, from_time_and_tail, generate, generated_at, parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;
 pub use notification::{Channel, KeyType, NotificationStatus, Postage};
 pub use private::Private;
+pub use random_source::RandomSource;
 pub use receipt::{Reporter, refined};
 pub use service::{Allowance, Permission};
 pub use team::{MemberPermission, UserState};
-pub use timestamp::{NotATimestamp, Timestamp, UtcDay};
+pub use timestamp::{InvalidTimestamp, Timestamp, UtcDay};
 pub use words::UnknownWord;

@@ -78,7 +78,7 @@ impl NotificationStatus {
     /// Whether a message in this status may change to `next`. This is the only place that knows; the store turns it
     /// into the condition of a compare-and-set, so that nothing overwrites an outcome (`docs/spec/workers.md` §7 Build,
     /// F13).
-    pub const fn may_become(self, next: Self) -> bool {
+    pub const fn can_transition_to(self, next: Self) -> bool {
         use NotificationStatus as S;
         match self {
             S::Created => !matches!(next, S::Created | S::Failed | S::ReturnedLetter),
@@ -114,20 +114,20 @@ impl NotificationStatus {
 
     /// Whether a letter in this status becomes `delivered` when the printer says that it has left: he is believed also
     /// where we had given it up, for it is on its way (`docs/spec/letters.md` §9 Build).
-    pub const fn may_be_despatched(self) -> bool {
-        matches!(self, Self::TechnicalFailure) || self.may_become(Self::Delivered)
+    pub const fn can_be_despatched(self) -> bool {
+        matches!(self, Self::TechnicalFailure) || self.can_transition_to(Self::Delivered)
     }
 
     /// The statuses from which a message may become `next`.
-    pub fn that_may_become(next: Self) -> impl Iterator<Item = Self> {
+    pub fn sources_of(next: Self) -> impl Iterator<Item = Self> {
         Self::ALL
             .iter()
             .copied()
-            .filter(move |status| status.may_become(next))
+            .filter(move |status| status.can_transition_to(next))
     }
 
     /// How the API shows the status of a letter (`docs/spec/public-api.md` §14.1).
-    pub const fn of_letter_as_shown(self) -> &'static str {
+    pub const fn public_letter_status(self) -> &'static str {
         match self {
             Self::Created | Self::Sending => "accepted",
             Self::Delivered | Self::ReturnedLetter => "received",
@@ -194,7 +194,7 @@ mod tests {
             .map(|from| {
                 let row: Vec<_> = NotificationStatus::ALL
                     .iter()
-                    .filter(|to| from.may_become(**to))
+                    .filter(|to| from.can_transition_to(**to))
                     .map(|to| to.as_str())
                     .collect();
                 format!("{from}: {}", row.join(" "))
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_handed_over_message_never_goes_back_to_waiting() {
         for status in NotificationStatus::ALL {
-            let may = status.may_become(NotificationStatus::Created);
+            let may = status.can_transition_to(NotificationStatus::Created);
             assert_eq!(
                 may,
                 *status == NotificationStatus::PendingVirusCheck,
@@ -246,7 +246,7 @@ mod tests {
             (S::Cancelled, "cancelled"),
             (S::TechnicalFailure, "technical-failure"),
         ] {
-            assert_eq!(status.of_letter_as_shown(), shown);
+            assert_eq!(status.public_letter_status(), shown);
         }
     }
 

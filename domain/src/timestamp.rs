@@ -69,10 +69,10 @@ impl Timestamp {
 /// A text that is no moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time such as 2026-03-02T10:00:00Z")]
-pub struct NotATimestamp(String);
+pub struct InvalidTimestamp(String);
 
 impl FromStr for Timestamp {
-    type Err = NotATimestamp;
+    type Err = InvalidTimestamp;
 
     /// Reads RFC 3339; a time without a zone is UTC, as everywhere in the interfaces; a date alone is its midnight.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -80,7 +80,7 @@ impl FromStr for Timestamp {
             .parse::<jiff::Timestamp>()
             .or_else(|_| text.parse::<jiff::civil::DateTime>().and_then(in_utc));
         read.map(|moment| Self(moment.as_microsecond()))
-            .map_err(|_| NotATimestamp(text.to_owned()))
+            .map_err(|_| InvalidTimestamp(text.to_owned()))
     }
 }
 

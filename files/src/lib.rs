@@ -3,8 +3,8 @@
 //! What is put is durable once [`Upload::finish`] returns, and is there whole or not at all. Nothing here knows what the
 //! bytes mean; what is personal is sealed by whoever puts it.
 
-mod drafts;
 pub mod keys;
+mod partial_uploads;
 
 use std::{
     path::{Path as FsPath, PathBuf},
@@ -87,7 +87,7 @@ impl Files {
     }
 
     /// Begins a file; it is there once the upload is finished.
-    pub async fn begin(&self, key: &Key) -> Result<Upload, Error> {
+    pub async fn create(&self, key: &Key) -> Result<Upload, Error> {
         let parts = self
             .storage
             .put_multipart(&key.path())
@@ -100,10 +100,10 @@ impl Files {
     }
 
     /// Begins a file that nobody else may write now: what somebody began who stands still will never be finished.
-    pub async fn begin_alone(&self, key: &Key) -> Result<Upload, Error> {
+    pub async fn create_exclusive(&self, key: &Key) -> Result<Upload, Error> {
         // The storage gives a new draft the first name that is free, so these are of others.
         let others: Vec<_> = self.drafts(key).filter(|draft| draft.exists()).collect();
-        let upload = self.begin(key).await?;
+        let upload = self.create(key).await?;
         for draft in others {
             // What has gone meanwhile is in nobody's way.
             let _ = std::fs::remove_file(draft);
@@ -126,7 +126,7 @@ impl Files {
 
     /// Removes what was begun and never finished, and not written to since `before`; how many it was. Object storage does
     /// that by a rule of its own, and memory forgets it.
-    pub async fn remove_drafts(&self, before: SystemTime) -> Result<u64, Error> {
+    pub async fn remove_partial_uploads(&self, before: SystemTime) -> Result<u64, Error> {
         let Some(directory) = self.directory.clone() else {
             return Ok(0);
         };
@@ -140,7 +140,7 @@ impl Files {
             ),
             why,
         };
-        tokio::task::spawn_blocking(move || drafts::remove(&directory, before))
+        tokio::task::spawn_blocking(move || partial_uploads::remove(&directory, before))
             .await
             .map_err(|panic| failed(panic.to_string()))?
             .map_err(|error| failed(error.to_string()))
@@ -224,7 +224,7 @@ impl Upload {
     }
 
     /// Forgets what was written.
-    pub async fn give_up(self) {
+    pub async fn abort(self) {
         // What cannot be removed now is removed by the storage's own rule for unfinished uploads.
         let _ = self.writer.abort().await;
     }
@@ -255,7 +255,7 @@ mod tests {
             Err(Error::Missing(_))
         ));
 
-        let mut upload = files.begin(&key).await.unwrap();
+        let mut upload = files.create(&key).await.unwrap();
         upload.write(b"phone number\n").await.unwrap();
         assert!(
             matches!(read_all(&files, &key).await, Err(Error::Missing(_))),
@@ -269,11 +269,11 @@ mod tests {
         );
 
         let mut dropped = files
-            .begin(&Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::nil()))
+            .create(&Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::nil()))
             .await
             .unwrap();
         dropped.write(b"never").await.unwrap();
-        dropped.give_up().await;
+        dropped.abort().await;
 
         files.remove(&key).await.unwrap();
         files.remove(&key).await.unwrap();
@@ -288,9 +288,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let files = Files::open(&format!("file:{}", directory.path().display())).unwrap();
         let key = Key::spreadsheet(uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
-        let mut left = files.begin(&key).await.unwrap();
+        let mut left = files.create(&key).await.unwrap();
         left.write(b"old").await.unwrap();
-        let mut alone = files.begin_alone(&key).await.unwrap();
+        let mut alone = files.create_exclusive(&key).await.unwrap();
         assert!(left.finish().await.is_err());
         alone.write(b"new").await.unwrap();
         alone.finish().await.unwrap();
@@ -304,12 +304,12 @@ mod tests {
         let files = Files::open(&format!("file:{}", directory.path().display())).unwrap();
         let begun = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365);
         let key = |number| Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::from_u128(number));
-        let mut whole = files.begin(&key(1)).await.unwrap();
+        let mut whole = files.create(&key(1)).await.unwrap();
         whole.write(b"whole").await.unwrap();
         whole.finish().await.unwrap();
         for number in [2, 3] {
             // As if its process had been killed.
-            let left = files.begin(&key(number)).await.unwrap();
+            let left = files.create(&key(number)).await.unwrap();
             std::mem::forget(left);
         }
         for (number, age) in [(1, 48), (2, 48), (3, 1)] {
@@ -320,13 +320,13 @@ mod tests {
                 .unwrap();
         }
         let a_day_ago = begun - Duration::from_hours(24);
-        assert_eq!(files.remove_drafts(a_day_ago).await.unwrap(), 1);
+        assert_eq!(files.remove_partial_uploads(a_day_ago).await.unwrap(), 1);
         assert_eq!(read_all(&files, &key(1)).await.unwrap(), b"whole");
         assert!(
             files.drafts(&key(3)).next().unwrap().exists(),
             "somebody may still write it"
         );
-        assert_eq!(files.remove_drafts(begun).await.unwrap(), 1);
+        assert_eq!(files.remove_partial_uploads(begun).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{Lane, ServiceId, TaskId, Timestamp};
-use store::tasks::{NewTask, Taken};
+use store::tasks::{LeasedTask, NewTask};
 use uuid::Uuid;
 
-use crate::{Room, TaskSource};
+use crate::{ClaimLimits, TaskSource};
 
 /// What the suite needs of an adapter.
 #[async_trait]
@@ -68,9 +68,9 @@ fn normal(harness: &dyn Harness, count: u128, service: u128) -> Vec<NewTask> {
         .collect()
 }
 
-async fn take(source: &dyn TaskSource, count: u32) -> Vec<Taken> {
+async fn take(source: &dyn TaskSource, count: u32) -> Vec<LeasedTask> {
     source
-        .take(POOL, count, &Room::of(count), LEASE)
+        .claim(POOL, count, &ClaimLimits::uniform(count), LEASE)
         .await
         .expect("the queue answers")
 }
@@ -92,7 +92,7 @@ async fn each_task_is_taken_once(harness: &dyn Harness) {
         "the payload arrives as it was: {payload}"
     );
     for task in first.iter().chain(&second) {
-        assert!(source.finish(task).await.expect("the queue answers"));
+        assert!(source.complete(task).await.expect("the queue answers"));
     }
     harness.advance(LEASE * 2);
     assert!(
@@ -182,14 +182,19 @@ async fn a_lost_lease_changes_nothing(harness: &dyn Harness) {
         source.renew(&lost, LEASE).await.expect("the queue answers"),
         None
     );
-    assert!(!source.finish(&lost).await.expect("the queue answers"));
+    assert!(!source.complete(&lost).await.expect("the queue answers"));
     assert!(
         !source
-            .put_back(&lost, harness.now(), 9)
+            .release(&lost, harness.now(), 9)
             .await
             .expect("the queue answers")
     );
-    assert!(!source.bury(&lost, "no").await.expect("the queue answers"));
+    assert!(
+        !source
+            .dead_letter(&lost, "no")
+            .await
+            .expect("the queue answers")
+    );
     assert_eq!(harness.count_dead().await, 0);
     assert!(
         source
@@ -199,7 +204,7 @@ async fn a_lost_lease_changes_nothing(harness: &dyn Harness) {
             .is_some(),
         "the holder does not notice"
     );
-    assert!(source.finish(&held).await.expect("the queue answers"));
+    assert!(source.complete(&held).await.expect("the queue answers"));
 }
 
 async fn a_task_that_is_put_back_comes_again_with_its_delay_and_attempts(harness: &dyn Harness) {
@@ -209,7 +214,7 @@ async fn a_task_that_is_put_back_comes_again_with_its_delay_and_attempts(harness
     let later = harness.now().plus(Duration::from_mins(5));
     assert!(
         source
-            .put_back(&taken, later, taken.attempt + 1)
+            .release(&taken, later, taken.attempt + 1)
             .await
             .expect("the queue answers")
     );
@@ -228,7 +233,7 @@ async fn a_buried_task_is_a_dead_letter(harness: &dyn Harness) {
     let taken = take(&*source, 1).await.remove(0);
     assert!(
         source
-            .bury(&taken, "it cannot be done")
+            .dead_letter(&taken, "it cannot be done")
             .await
             .expect("the queue answers")
     );
@@ -318,13 +323,13 @@ async fn room_limits_lanes_and_services(harness: &dyn Harness) {
                 .collect(),
         )
         .await;
-    let room = Room {
+    let room = ClaimLimits {
         lanes: [(Lane::Priority, 8), (Lane::Normal, 8), (Lane::Bulk, 2)].into(),
-        each_service: 3,
-        in_hand: [(ServiceId::from_uuid(Uuid::from_u128(1)), 1)].into(),
+        per_service: 3,
+        running: [(ServiceId::from_uuid(Uuid::from_u128(1)), 1)].into(),
     };
     let taken = source
-        .take(POOL, 8, &room, LEASE)
+        .claim(POOL, 8, &room, LEASE)
         .await
         .expect("the queue answers");
     let of = |service: u128| {
@@ -349,7 +354,7 @@ async fn pools_are_apart(harness: &dyn Harness) {
     harness.enqueue(vec![elsewhere]).await;
     assert!(take(&*source, 10).await.is_empty());
     let taken = source
-        .take("elsewhere", 10, &Room::of(10), LEASE)
+        .claim("elsewhere", 10, &ClaimLimits::uniform(10), LEASE)
         .await
         .expect("the queue answers");
     assert_eq!(taken.len(), 1);

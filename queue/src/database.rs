@@ -10,21 +10,21 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Clock, Entropy, Lane, ServiceId, Timestamp, WorkerId, mint};
+use domain::{Clock, Lane, RandomSource, ServiceId, Timestamp, WorkerId, generate};
 use store::{
     Store,
-    tasks::{self, Lease, Taken},
+    tasks::{self, Lease, LeasedTask},
 };
 use uuid::Uuid;
 
-use crate::{Room, SourceError, TaskSource, lanes};
+use crate::{ClaimLimits, SourceError, TaskSource, lanes};
 
 /// Takes tasks from the store's tables.
 #[derive(Debug)]
 pub struct DatabaseSource {
     store: Store,
     clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    entropy: Arc<dyn RandomSource>,
     worker: WorkerId,
     /// The service whose turn is next, by pool and lane. Each process goes round by itself.
     next: Mutex<BTreeMap<(String, Lane), ServiceId>>,
@@ -33,9 +33,9 @@ pub struct DatabaseSource {
 
 impl DatabaseSource {
     /// A source over this store, of a worker that was not there before.
-    pub fn new(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn RandomSource>) -> Self {
         Self {
-            worker: WorkerId::mint(clock.now(), &*entropy),
+            worker: WorkerId::generate(clock.now(), &*entropy),
             store,
             clock,
             entropy,
@@ -45,7 +45,7 @@ impl DatabaseSource {
     }
 
     /// The services that have a task ready, from the one whose turn it is on, around the circle once.
-    async fn turns(
+    async fn ready_services(
         &self,
         pool: &str,
         lane: Lane,
@@ -60,12 +60,19 @@ impl DatabaseSource {
         let first = first.unwrap_or_else(|| Uuid::nil().into());
         let now = self.clock.now();
         let mut session = self.store.read().await?;
-        let mut turns = tasks::list_turns(&mut session, pool, lane, first, now, count).await?;
+        let mut turns =
+            tasks::list_ready_services(&mut session, pool, lane, first, now, count).await?;
         let missing = count.saturating_sub(u32::try_from(turns.len()).unwrap_or(count));
         if missing > 0 && first.as_uuid() != Uuid::nil() {
-            let again =
-                tasks::list_turns(&mut session, pool, lane, Uuid::nil().into(), now, missing)
-                    .await?;
+            let again = tasks::list_ready_services(
+                &mut session,
+                pool,
+                lane,
+                Uuid::nil().into(),
+                now,
+                missing,
+            )
+            .await?;
             turns.extend(again.into_iter().filter(|service| *service < first));
         }
         Ok(turns)
@@ -75,12 +82,12 @@ impl DatabaseSource {
         &self,
         place: (&str, Lane),
         wanted: u32,
-        room: &Room,
+        room: &ClaimLimits,
         lease_time: Duration,
         in_hand: &mut BTreeMap<ServiceId, u32>,
-    ) -> Result<Vec<Taken>, SourceError> {
+    ) -> Result<Vec<LeasedTask>, SourceError> {
         let (pool, lane) = place;
-        let turns = self.turns(pool, lane, wanted).await?;
+        let turns = self.ready_services(pool, lane, wanted).await?;
         if turns.is_empty() {
             return Ok(Vec::new());
         }
@@ -92,22 +99,22 @@ impl DatabaseSource {
         for service in turns {
             let left = wanted.saturating_sub(u32::try_from(taken.len()).unwrap_or(wanted));
             let held = in_hand.get(&service).copied().unwrap_or(0);
-            let count = left.min(share).min(room.each_service.saturating_sub(held));
+            let count = left.min(share).min(room.per_service.saturating_sub(held));
             if left == 0 {
                 break;
             }
             if count > 0 {
                 let now = self.clock.now();
                 let lease = Lease {
-                    token: mint(now, &*self.entropy),
+                    token: generate(now, &*self.entropy),
                     worker: self.worker,
                     until: now.plus(lease_time),
                 };
-                let more = tasks::take(&mut tx, pool, lane, service, &lease, now, count).await?;
+                let more = tasks::claim(&mut tx, pool, lane, service, &lease, now, count).await?;
                 *in_hand.entry(service).or_default() += u32::try_from(more.len()).unwrap_or(count);
                 taken.extend(more);
             }
-            self.pass_turn(pool, lane, service);
+            self.advance_round_robin(pool, lane, service);
         }
         if taken.is_empty() {
             tx.roll_back().await?;
@@ -118,7 +125,7 @@ impl DatabaseSource {
     }
 
     /// The turn goes to the service after `served`.
-    fn pass_turn(&self, pool: &str, lane: Lane, served: ServiceId) {
+    fn advance_round_robin(&self, pool: &str, lane: Lane, served: ServiceId) {
         let after = Uuid::from_u128(served.as_uuid().as_u128().wrapping_add(1));
         self.next
             .lock()
@@ -133,15 +140,15 @@ impl TaskSource for DatabaseSource {
         self.worker
     }
 
-    async fn take(
+    async fn claim(
         &self,
         pool: &str,
         count: u32,
-        room: &Room,
+        room: &ClaimLimits,
         lease: Duration,
-    ) -> Result<Vec<Taken>, SourceError> {
+    ) -> Result<Vec<LeasedTask>, SourceError> {
         let round = self.round.fetch_add(1, Ordering::Relaxed);
-        let mut in_hand = room.in_hand.clone();
+        let mut in_hand = room.running.clone();
         let mut taken = Vec::new();
         for lane in lanes::order(round) {
             let left = count.saturating_sub(u32::try_from(taken.len()).unwrap_or(count));
@@ -156,7 +163,11 @@ impl TaskSource for DatabaseSource {
         Ok(taken)
     }
 
-    async fn renew(&self, task: &Taken, lease: Duration) -> Result<Option<Timestamp>, SourceError> {
+    async fn renew(
+        &self,
+        task: &LeasedTask,
+        lease: Duration,
+    ) -> Result<Option<Timestamp>, SourceError> {
         let until = self.clock.now().plus(lease);
         let mut tx = self.store.write().await?;
         let held = tasks::renew(&mut tx, task.id, task.lease, until).await?;
@@ -164,28 +175,28 @@ impl TaskSource for DatabaseSource {
         Ok(held.then_some(until))
     }
 
-    async fn finish(&self, task: &Taken) -> Result<bool, SourceError> {
+    async fn complete(&self, task: &LeasedTask) -> Result<bool, SourceError> {
         let mut tx = self.store.write().await?;
-        let held = tasks::finish(&mut tx, task.id, task.lease).await?;
+        let held = tasks::complete(&mut tx, task.id, task.lease).await?;
         tx.commit().await?;
         Ok(held)
     }
 
-    async fn put_back(
+    async fn release(
         &self,
-        task: &Taken,
+        task: &LeasedTask,
         ready_at: Timestamp,
         attempt: u32,
     ) -> Result<bool, SourceError> {
         let mut tx = self.store.write().await?;
-        let held = tasks::put_back(&mut tx, task.id, task.lease, ready_at, attempt).await?;
+        let held = tasks::release(&mut tx, task.id, task.lease, ready_at, attempt).await?;
         tx.commit().await?;
         Ok(held)
     }
 
-    async fn bury(&self, task: &Taken, why: &str) -> Result<bool, SourceError> {
+    async fn dead_letter(&self, task: &LeasedTask, why: &str) -> Result<bool, SourceError> {
         let mut tx = self.store.write().await?;
-        let held = tasks::bury(&mut tx, task.id, task.lease, why, self.clock.now()).await?;
+        let held = tasks::dead_letter(&mut tx, task.id, task.lease, why, self.clock.now()).await?;
         tx.commit().await?;
         Ok(held)
     }

@@ -10,21 +10,21 @@
 //! 5. Lanes go priority, normal, bulk, and none starves; within a lane the services take turns, so a million tasks of
 //!    one service are one place in the line.
 
-mod aside;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod database;
 mod lanes;
+mod notifier;
+mod poison;
 mod runner;
-mod signals;
 mod source;
 
-pub use aside::{Aside, caught};
 pub use database::DatabaseSource;
-pub use runner::{Pool, Runner, Settings, Task, Verdict, Work};
-pub use signals::Signals;
-pub use source::{Room, SourceError, TaskSource};
-pub use store::tasks::{NewTask, Taken};
+pub use notifier::Notifier;
+pub use poison::{PoisonMessage, catch_panic};
+pub use runner::{Pool, Runner, RunnerSettings, TaskContext, TaskHandler, TaskOutcome};
+pub use source::{ClaimLimits, SourceError, TaskSource};
+pub use store::tasks::{LeasedTask, NewTask};
 
 /// Puts tasks in the queue as part of a transaction: if it commits they are there, if not they never were.
 pub trait Enqueue {

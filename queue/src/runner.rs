@@ -11,46 +11,45 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{Clock, Lane, ServiceId, Timestamp, WorkerId};
-use store::{Tx, tasks::Taken};
+use store::{Tx, tasks::LeasedTask};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
 use crate::{
-    Room, Signals, TaskSource,
-    aside::{caught, count_dead_letter},
-    lanes,
+    ClaimLimits, Notifier, TaskSource, lanes,
+    poison::{catch_panic, count_dead_letter},
 };
 
 /// What is to become of a task that was worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TaskOutcome {
     /// It is done. If the work has not ended it in its own transaction, the runner does.
-    Done,
+    Completed,
     /// Again, after this long.
     Retry(Duration),
     /// Again, at this time; not counted as a try.
-    RetryAt(Timestamp),
+    Snooze(Timestamp),
     /// Never again: a dead letter, which an operator can see and replay.
-    GiveUp(String),
+    Discard(String),
 }
 
 /// A task in the hands of a worker.
 #[derive(Debug)]
-pub struct Task {
-    taken: Taken,
+pub struct TaskContext {
+    leased: LeasedTask,
     /// When the lease ends, in microseconds; moved by the renewals.
     until: AtomicI64,
     ended: AtomicBool,
     stop: CancellationToken,
 }
 
-impl Task {
+impl TaskContext {
     /// A task that was just taken. `stop` asks its work to come to an end soon.
-    pub fn new(taken: Taken, stop: CancellationToken) -> Self {
-        let until = AtomicI64::new(taken.until.unix_micros());
+    pub fn new(leased: LeasedTask, stop: CancellationToken) -> Self {
+        let until = AtomicI64::new(leased.until.unix_micros());
         Self {
-            taken,
+            leased,
             until,
             ended: AtomicBool::new(false),
             stop,
@@ -58,40 +57,45 @@ impl Task {
     }
 
     /// The process is about to end: work that can be carried on later begins nothing new.
-    pub fn is_asked_to_stop(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
     /// What was taken.
-    pub const fn taken(&self) -> &Taken {
-        &self.taken
+    pub const fn leased(&self) -> &LeasedTask {
+        &self.leased
     }
 
     /// Whether the lease still holds at `now`. Work that reaches outside asks before every step: a process that was
     /// stopped for a while must not go on with what another has taken over.
-    pub fn is_held(&self, now: Timestamp) -> bool {
+    pub fn holds_lease(&self, now: Timestamp) -> bool {
         now.unix_micros() < self.until.load(Ordering::Relaxed)
     }
 
     /// Ends the task as part of the transaction that records its outcome; false if the lease was lost.
-    pub async fn end(&self, tx: &mut Tx) -> Result<bool, store::Error> {
+    pub async fn complete(&self, tx: &mut Tx) -> Result<bool, store::Error> {
         self.ended.store(true, Ordering::Relaxed);
-        store::tasks::finish(tx, self.taken.id, self.taken.lease).await
+        store::tasks::complete(tx, self.leased.id, self.leased.lease).await
     }
 
     /// Gives the task up as part of the transaction that says so elsewhere; false if the lease was lost. The verdict
     /// must be the same.
-    pub async fn bury(&self, tx: &mut Tx, why: &str, at: Timestamp) -> Result<bool, store::Error> {
+    pub async fn dead_letter(
+        &self,
+        tx: &mut Tx,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<bool, store::Error> {
         self.ended.store(true, Ordering::Relaxed);
-        store::tasks::bury(tx, self.taken.id, self.taken.lease, why, at).await
+        store::tasks::dead_letter(tx, self.leased.id, self.leased.lease, why, at).await
     }
 }
 
 /// What to do with a task. Looks at the state first: every task may come twice.
 #[async_trait]
-pub trait Work: Send + Sync + 'static {
+pub trait TaskHandler: Send + Sync + 'static {
     /// Works on it.
-    async fn work(&self, task: &Task) -> Verdict;
+    async fn handle(&self, task: &TaskContext) -> TaskOutcome;
 }
 
 /// A set of workers that share a kind of work, so that a flood of one kind delays no other.
@@ -105,18 +109,18 @@ pub struct Pool {
 
 /// How long things take.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct RunnerSettings {
     /// How long a worker that fell silent keeps its task.
     pub lease: Duration,
     /// How often a worker looks for tasks that nobody told it of.
-    pub look: Duration,
+    pub poll_interval: Duration,
 }
 
-impl Default for Settings {
+impl Default for RunnerSettings {
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(30),
-            look: Duration::from_millis(500),
+            poll_interval: Duration::from_millis(500),
         }
     }
 }
@@ -125,10 +129,10 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Runner {
     source: Arc<dyn TaskSource>,
-    work: Arc<dyn Work>,
+    handler: Arc<dyn TaskHandler>,
     clock: Arc<dyn Clock>,
-    signals: Signals,
-    settings: Settings,
+    signals: Notifier,
+    settings: RunnerSettings,
 }
 
 impl std::fmt::Debug for Runner {
@@ -144,14 +148,14 @@ impl Runner {
     /// A runner; nothing runs yet.
     pub fn new(
         source: Arc<dyn TaskSource>,
-        work: Arc<dyn Work>,
+        handler: Arc<dyn TaskHandler>,
         clock: Arc<dyn Clock>,
-        signals: Signals,
-        settings: Settings,
+        signals: Notifier,
+        settings: RunnerSettings,
     ) -> Self {
         Self {
             source,
-            work,
+            handler,
             clock,
             signals,
             settings,
@@ -182,13 +186,18 @@ impl Runner {
             for pool in pools {
                 let Ok(taken) = self
                     .source
-                    .take(pool.name, 16, &Room::of(16), self.settings.lease)
+                    .claim(
+                        pool.name,
+                        16,
+                        &ClaimLimits::uniform(16),
+                        self.settings.lease,
+                    )
                     .await
                 else {
                     return done;
                 };
                 for task in taken {
-                    self.work_on(pool.name, task, CancellationToken::new())
+                    self.run_task(pool.name, task, CancellationToken::new())
                         .await;
                     done += 1;
                 }
@@ -201,50 +210,55 @@ impl Runner {
 
     /// Works on one task of this pool, if one is ready; whether there was one. Dropped before it is done, it is a worker
     /// that died: for simulations.
-    pub async fn work_one(&self, pool: &str) -> bool {
+    pub async fn run_one(&self, pool: &str) -> bool {
         let taken = self
             .source
-            .take(pool, 1, &Room::of(1), self.settings.lease)
+            .claim(pool, 1, &ClaimLimits::uniform(1), self.settings.lease)
             .await;
         let Some(task) = taken.ok().and_then(|taken| taken.into_iter().next()) else {
             return false;
         };
-        self.work_on(pool, task, CancellationToken::new()).await;
+        self.run_task(pool, task, CancellationToken::new()).await;
         true
     }
 
     async fn run_pool(&self, pool: &Pool, stop: &CancellationToken) {
-        let mut in_hand = InHand::default();
+        let mut in_hand = RunningTasks::default();
         while !stop.is_cancelled() {
-            let took = self.take_more(pool, &mut in_hand, stop).await;
+            let took = self.claim_more(pool, &mut in_hand, stop).await;
             if took {
                 continue;
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.signals.woken(pool.name), if in_hand.count() < pool.workers => {}
-                () = in_hand.one_ends() => {}
-                () = tokio::time::sleep(self.settings.look) => {}
+                () = self.signals.notified(pool.name), if in_hand.count() < pool.workers => {}
+                () = in_hand.next_finished() => {}
+                () = tokio::time::sleep(self.settings.poll_interval) => {}
             }
         }
         while in_hand.count() > 0 {
-            in_hand.one_ends().await;
+            in_hand.next_finished().await;
         }
     }
 
     /// Takes as many tasks as there are workers free; whether there were any.
-    async fn take_more(&self, pool: &Pool, in_hand: &mut InHand, stop: &CancellationToken) -> bool {
-        in_hand.forget_ended();
+    async fn claim_more(
+        &self,
+        pool: &Pool,
+        in_hand: &mut RunningTasks,
+        stop: &CancellationToken,
+    ) -> bool {
+        in_hand.remove_finished();
         let free = pool.workers - in_hand.count();
         if free == 0 {
             return false;
         }
         let taken = match self
             .source
-            .take(
+            .claim(
                 pool.name,
                 free,
-                &in_hand.room(pool.workers),
+                &in_hand.claim_limits(pool.workers),
                 self.settings.lease,
             )
             .await
@@ -263,37 +277,39 @@ impl Runner {
         for task in taken {
             let (runner, stop, pool) = (self.clone(), stop.clone(), pool.name);
             in_hand.spawn(task.lane, task.service_id, async move {
-                runner.work_on(pool, task, stop).await;
+                runner.run_task(pool, task, stop).await;
             });
         }
         some
     }
 
-    async fn work_on(&self, pool: &str, taken: Taken, stop: CancellationToken) {
+    async fn run_task(&self, pool: &str, taken: LeasedTask, stop: CancellationToken) {
         let span = info_span!("task", task.id = %taken.id, task.kind = %taken.kind, service.id = %taken.service_id);
-        let task = Task::new(taken, stop);
+        let task = TaskContext::new(taken, stop);
         let started = self.clock.now();
         let verdict = async {
-            let (name, attempt) = (name(&task), task.taken.attempt);
+            let (name, attempt) = (task_name(&task), task.leased.attempt);
             debug!(attempt, "Celery task {name} (queue: {pool}) started, retry {attempt}");
             tokio::select! {
-                verdict = caught(self.work.work(&task)) => {
-                    verdict.unwrap_or_else(|| Verdict::GiveUp("the program failed while working on it".to_owned()))
+                verdict = catch_panic(self.handler.handle(&task)) => {
+                    verdict.unwrap_or_else(|| TaskOutcome::Discard("the program failed while working on it".to_owned()))
                 }
-                () = self.keep_lease(&task) => unreachable!("the lease is kept for as long as the work runs"),
+                () = self.renew_lease(&task) => unreachable!("the lease is kept for as long as the work runs"),
             }
         }
         .instrument(span.clone())
         .await;
         let took = self.clock.now().since(started);
-        self.obey(pool, &task, verdict, took).instrument(span).await;
+        self.apply_outcome(pool, &task, verdict, took)
+            .instrument(span)
+            .await;
     }
 
     /// Renews the lease for as long as the work runs. A lease that is lost is not renewed; the work finds out.
-    async fn keep_lease(&self, task: &Task) {
+    async fn renew_lease(&self, task: &TaskContext) {
         loop {
             tokio::time::sleep(self.settings.lease / 3).await;
-            match self.source.renew(&task.taken, self.settings.lease).await {
+            match self.source.renew(&task.leased, self.settings.lease).await {
                 Ok(Some(until)) => task.until.store(until.unix_micros(), Ordering::Relaxed),
                 Ok(None) => {
                     warn!("the lease was lost: another worker has taken over");
@@ -308,16 +324,22 @@ impl Runner {
         }
     }
 
-    async fn obey(&self, pool: &str, task: &Task, verdict: Verdict, took: Duration) {
-        let (taken, name, seconds) = (&task.taken, name(task), took.as_secs_f64());
-        if verdict == Verdict::Done {
+    async fn apply_outcome(
+        &self,
+        pool: &str,
+        task: &TaskContext,
+        verdict: TaskOutcome,
+        took: Duration,
+    ) {
+        let (taken, name, seconds) = (&task.leased, task_name(task), took.as_secs_f64());
+        if verdict == TaskOutcome::Completed {
             debug!("Celery task {name} (queue: {pool}) took {seconds:.4}");
         }
-        measure(&taken.kind, &verdict, took);
+        record_metrics(&taken.kind, &verdict, took);
         let obeyed = match verdict {
-            Verdict::Done if task.ended.load(Ordering::Relaxed) => Ok(true),
-            Verdict::Done => self.source.finish(taken).await,
-            Verdict::Retry(delay) => {
+            TaskOutcome::Completed if task.ended.load(Ordering::Relaxed) => Ok(true),
+            TaskOutcome::Completed => self.source.complete(taken).await,
+            TaskOutcome::Retry(delay) => {
                 let attempt = taken.attempt + 1;
                 warn!(
                     attempt,
@@ -325,11 +347,11 @@ impl Runner {
                     delay.as_secs()
                 );
                 self.source
-                    .put_back(taken, self.clock.now().plus(delay), attempt)
+                    .release(taken, self.clock.now().plus(delay), attempt)
                     .await
             }
-            Verdict::RetryAt(at) => self.source.put_back(taken, at, taken.attempt).await,
-            Verdict::GiveUp(why) => {
+            TaskOutcome::Snooze(at) => self.source.release(taken, at, taken.attempt).await,
+            TaskOutcome::Discard(why) => {
                 error!(
                     "Celery task {name} (queue: {pool}) failed after {seconds:.4}: {why}; it is not tried again: look at \
                      it with `pillarbox queue look {id}`, and once it is mended `pillarbox queue replay {id}`",
@@ -338,7 +360,7 @@ impl Runner {
                 if task.ended.load(Ordering::Relaxed) {
                     Ok(true)
                 } else {
-                    self.source.bury(taken, &why).await
+                    self.source.dead_letter(taken, &why).await
                 }
             }
         };
@@ -356,13 +378,13 @@ impl Runner {
     }
 }
 
-fn measure(kind: &str, verdict: &Verdict, took: Duration) {
+fn record_metrics(kind: &str, verdict: &TaskOutcome, took: Duration) {
     let outcome = match verdict {
-        Verdict::Done => "done",
-        Verdict::Retry(_) | Verdict::RetryAt(_) => "retry",
-        Verdict::GiveUp(_) => "given up",
+        TaskOutcome::Completed => "done",
+        TaskOutcome::Retry(_) | TaskOutcome::Snooze(_) => "retry",
+        TaskOutcome::Discard(_) => "given up",
     };
-    if matches!(verdict, Verdict::GiveUp(_)) {
+    if matches!(verdict, TaskOutcome::Discard(_)) {
         count_dead_letter(kind);
     }
     let kind = kind.to_owned();
@@ -373,8 +395,8 @@ fn measure(kind: &str, verdict: &Verdict, took: Duration) {
 }
 
 /// What the operators of the forks know a task by: its kind without its version.
-fn name(task: &Task) -> String {
-    let kind = &task.taken.kind;
+fn task_name(task: &TaskContext) -> String {
+    let kind = &task.leased.kind;
     kind.split_once(".v")
         .map_or(&**kind, |(name, _)| name)
         .to_owned()
@@ -382,13 +404,13 @@ fn name(task: &Task) -> String {
 
 /// The tasks that a pool is working on.
 #[derive(Default)]
-struct InHand {
+struct RunningTasks {
     running: JoinSet<(Lane, ServiceId)>,
     lanes: BTreeMap<Lane, u32>,
     services: BTreeMap<ServiceId, u32>,
 }
 
-impl InHand {
+impl RunningTasks {
     fn count(&self) -> u32 {
         self.lanes.values().sum()
     }
@@ -408,32 +430,32 @@ impl InHand {
     }
 
     /// What may be taken: each lane up to its capacity, each service up to all workers but one.
-    fn room(&self, workers: u32) -> Room {
+    fn claim_limits(&self, workers: u32) -> ClaimLimits {
         let left = |lane: Lane| {
             let in_hand = self.lanes.get(&lane).copied().unwrap_or(0);
             lanes::capacity(lane, workers).saturating_sub(in_hand)
         };
-        Room {
+        ClaimLimits {
             lanes: Lane::ALL.iter().map(|lane| (*lane, left(*lane))).collect(),
-            each_service: (workers - 1).max(1),
-            in_hand: self.services.clone(),
+            per_service: (workers - 1).max(1),
+            running: self.services.clone(),
         }
     }
 
-    async fn one_ends(&mut self) {
+    async fn next_finished(&mut self) {
         match self.running.join_next().await {
-            Some(ended) => self.forget(ended.ok()),
+            Some(ended) => self.remove(ended.ok()),
             None => std::future::pending().await,
         }
     }
 
-    fn forget_ended(&mut self) {
+    fn remove_finished(&mut self) {
         while let Some(ended) = self.running.try_join_next() {
-            self.forget(ended.ok());
+            self.remove(ended.ok());
         }
     }
 
-    fn forget(&mut self, ended: Option<(Lane, ServiceId)>) {
+    fn remove(&mut self, ended: Option<(Lane, ServiceId)>) {
         let Some((lane, service)) = ended else { return };
         if let Some(count) = self.lanes.get_mut(&lane) {
             *count -= 1;

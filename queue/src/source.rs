@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use domain::{Lane, ServiceId, Timestamp, WorkerId};
-use store::tasks::Taken;
+use store::tasks::LeasedTask;
 
 /// The queue could not be reached or refused.
 #[derive(Debug, thiserror::Error)]
@@ -11,22 +11,22 @@ pub struct SourceError(#[from] pub store::Error);
 
 /// How much a pool of workers may take, so that no lane and no service can fill it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct ClaimLimits {
     /// How many tasks of each lane may be taken.
     pub lanes: BTreeMap<Lane, u32>,
     /// How many tasks one service may have in hand.
-    pub each_service: u32,
+    pub per_service: u32,
     /// How many it has in hand now.
-    pub in_hand: BTreeMap<ServiceId, u32>,
+    pub running: BTreeMap<ServiceId, u32>,
 }
 
-impl Room {
+impl ClaimLimits {
     /// Room for `count` tasks, whosever and wherever they are.
-    pub fn of(count: u32) -> Self {
+    pub fn uniform(count: u32) -> Self {
         Self {
             lanes: Lane::ALL.iter().map(|lane| (*lane, count)).collect(),
-            each_service: count,
-            in_hand: BTreeMap::new(),
+            per_service: count,
+            running: BTreeMap::new(),
         }
     }
 }
@@ -39,28 +39,32 @@ pub trait TaskSource: Send + Sync + std::fmt::Debug {
 
     /// Takes tasks that are ready in `pool`, at most `count` and no more than `room` allows, each under a lease of its
     /// own. Services take turns.
-    async fn take(
+    async fn claim(
         &self,
         pool: &str,
         count: u32,
-        room: &Room,
+        room: &ClaimLimits,
         lease: Duration,
-    ) -> Result<Vec<Taken>, SourceError>;
+    ) -> Result<Vec<LeasedTask>, SourceError>;
 
     /// Renews a lease; the new end, or nothing if the lease was lost.
-    async fn renew(&self, task: &Taken, lease: Duration) -> Result<Option<Timestamp>, SourceError>;
+    async fn renew(
+        &self,
+        task: &LeasedTask,
+        lease: Duration,
+    ) -> Result<Option<Timestamp>, SourceError>;
 
     /// Takes a finished task out of the queue; false if the lease was lost.
-    async fn finish(&self, task: &Taken) -> Result<bool, SourceError>;
+    async fn complete(&self, task: &LeasedTask) -> Result<bool, SourceError>;
 
     /// Gives a task back, to be taken from `ready_at` on with `attempt` tries behind it; false if the lease was lost.
-    async fn put_back(
+    async fn release(
         &self,
-        task: &Taken,
+        task: &LeasedTask,
         ready_at: Timestamp,
         attempt: u32,
     ) -> Result<bool, SourceError>;
 
     /// Moves a task to the dead letters; false if the lease was lost.
-    async fn bury(&self, task: &Taken, why: &str) -> Result<bool, SourceError>;
+    async fn dead_letter(&self, task: &LeasedTask, why: &str) -> Result<bool, SourceError>;
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use app::{
     App,
-    queue_view::{self, View},
+    queue_stats::{self, QueueStats},
 };
 use domain::Lane;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -104,14 +104,14 @@ fn describe() {
 /// Looks at what waits, again and again, until `stop`; and lets a key that was added to the key file be used.
 pub async fn watch(app: &App, stop: &CancellationToken) {
     loop {
-        match queue_view::look(app).await {
+        match queue_stats::read(app).await {
             Ok(view) => publish(app, &view),
             Err(error) => warn!(
                 error = &error as &dyn std::error::Error,
                 "cannot look at the queue, will look again"
             ),
         }
-        if let Err(error) = app.store().vault().reload() {
+        if let Err(error) = app.store().keyring().reload() {
             warn!(
                 error = &error as &dyn std::error::Error,
                 "the key file does not read, the keys of before are used"
@@ -127,7 +127,7 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
     }
 }
 
-fn publish(app: &App, view: &View) {
+fn publish(app: &App, view: &QueueStats) {
     let now = app.clock().now();
     let lanes: BTreeMap<(&str, Lane), _> = view
         .lanes

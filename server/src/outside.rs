@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use domain::{Clock, Entropy, Timestamp};
+use domain::{Clock, RandomSource, Timestamp};
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,7 +22,7 @@ impl Clock for SystemClock {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 
-impl Entropy for SystemEntropy {
+impl RandomSource for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness once it runs");
     }

@@ -51,7 +51,7 @@ pub async fn take_back_from_the_dead(app: &App, data_dir: &DataDir) {
         Err(error) => return warn!("cannot tell which workers live: {error}"),
     };
     for dead in dead {
-        match app.take_back_from(dead.worker).await {
+        match app.reclaim_from_worker(dead.worker).await {
             Ok(tasks) => {
                 if tasks > 0 {
                     let worker = dead.worker;
@@ -176,7 +176,7 @@ mod tests {
     use crate::outside::SystemEntropy;
 
     fn worker() -> WorkerId {
-        WorkerId::mint(Timestamp::from_unix_micros(1_000_000), &SystemEntropy)
+        WorkerId::generate(Timestamp::from_unix_micros(1_000_000), &SystemEntropy)
     }
 
     fn dead_in(data_dir: &DataDir) -> Vec<WorkerId> {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use domain::{Entropy as _, Private};
-use store::{Store, Vault};
+use domain::{Private, RandomSource as _};
+use store::{Keyring, Store};
 
 use crate::{data_dir::DataDir, outside::SystemEntropy, settings::Settings};
 
@@ -27,17 +27,17 @@ pub fn keyring_path(settings: &Settings) -> PathBuf {
 
 /// The keys that seal personal data. A new installation gets a first one; an installation whose database holds
 /// something already never does, for what is there could not be read with it.
-pub async fn open_vault(settings: &Settings) -> anyhow::Result<Vault> {
+pub async fn open_vault(settings: &Settings) -> anyhow::Result<Keyring> {
     let entropy = Arc::new(SystemEntropy);
     if let Some(text) = &settings.keyring {
-        return Vault::from_text(text.expose(), entropy).context("the setting keyring is wrong");
+        return Keyring::from_text(text.expose(), entropy).context("the setting keyring is wrong");
     }
     let path = keyring_path(settings);
     if !path
         .try_exists()
         .with_context(|| format!("cannot look for {}", path.display()))?
     {
-        let line = Vault::new_key_line(1, &SystemEntropy);
+        let line = Keyring::new_key_line(1, &SystemEntropy);
         if is_in_use(settings, &line).await? {
             bail!(
                 "the key file {} is not there, but the database has been in use: put back the key file that belongs to it",
@@ -46,12 +46,12 @@ pub async fn open_vault(settings: &Settings) -> anyhow::Result<Vault> {
         }
         append_key(&path, &line)?;
     }
-    Ok(Vault::open_file(&path, entropy)?)
+    Ok(Keyring::open_file(&path, entropy)?)
 }
 
 /// Whether the database holds a service, whose keys are sealed.
 async fn is_in_use(settings: &Settings, key_line: &str) -> anyhow::Result<bool> {
-    let vault = Vault::from_text(key_line, Arc::new(SystemEntropy))?;
+    let vault = Keyring::from_text(key_line, Arc::new(SystemEntropy))?;
     let store = connect(settings, vault).await?;
     if settings.migrate_on_start {
         store.migrate().await?;
@@ -64,7 +64,7 @@ async fn is_in_use(settings: &Settings, key_line: &str) -> anyhow::Result<bool> 
 }
 
 /// Opens the database of these settings.
-pub(crate) async fn connect(settings: &Settings, vault: Vault) -> anyhow::Result<Store> {
+pub(crate) async fn connect(settings: &Settings, vault: Keyring) -> anyhow::Result<Store> {
     Store::connect(
         &settings.database_address(),
         settings.database_connections,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use app::{App, Foundations, Providers, Sink, Weighted};
-use domain::{Clock, Entropy, Private};
+use app::{App, Dependencies, Providers, Sink, Weighted};
+use domain::{Clock, Private, RandomSource};
 use files::Files;
 use providers::{
     EmailProvider, FileService, LetterProvider, SmsProvider,
@@ -13,7 +13,7 @@ use providers::{
     scan::Clamd,
     sms::{http::HttpSms, twilio::Twilio},
 };
-use store::{Store, Vault};
+use store::{Keyring, Store};
 
 use crate::{
     measures,
@@ -44,7 +44,7 @@ pub async fn open(settings: Settings) -> anyhow::Result<Platform> {
 pub async fn open_with(
     settings: Settings,
     clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    entropy: Arc<dyn RandomSource>,
 ) -> anyhow::Result<Platform> {
     let vault = secrets::open_vault(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
@@ -55,15 +55,17 @@ pub async fn open_with(
     let providers = providers(&settings, &sink)?;
     let app = App::new(
         settings.rules(),
-        Foundations {
+        Dependencies {
             store,
             files,
             providers,
             clock,
-            entropy,
+            random: entropy,
         },
     );
-    app.prepare().await.context("cannot prepare the database")?;
+    app.prepare_partitions()
+        .await
+        .context("cannot prepare the database")?;
     Ok(Platform {
         app,
         settings,
@@ -73,7 +75,7 @@ pub async fn open_with(
 }
 
 /// Opens the database, up to date.
-pub async fn open_store(settings: &Settings, vault: Vault) -> anyhow::Result<Store> {
+pub async fn open_store(settings: &Settings, vault: Keyring) -> anyhow::Result<Store> {
     let store = secrets::connect(settings, vault).await?;
     if settings.migrate_on_start {
         store.migrate().await?;
@@ -177,10 +179,10 @@ impl Platform {
     }
 
     /// How long the workers keep and look for tasks.
-    pub fn queue_settings(&self) -> queue::Settings {
-        queue::Settings {
+    pub fn queue_settings(&self) -> queue::RunnerSettings {
+        queue::RunnerSettings {
             lease: std::time::Duration::from_secs(self.settings.lease_seconds),
-            ..queue::Settings::default()
+            ..queue::RunnerSettings::default()
         }
     }
 }

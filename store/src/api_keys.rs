@@ -3,9 +3,9 @@
 use domain::{ApiKeyId, KeyType, Private, ServiceId, Timestamp, UserId};
 
 use crate::{
-    Error, Session, Tx, Vault,
+    Error, Keyring, Session, Tx,
     db::{Row, args},
-    sealed_rows,
+    reencryption,
 };
 
 /// A key of a service.
@@ -30,7 +30,7 @@ pub struct ApiKey {
 }
 
 /// Keeps a new key.
-pub async fn insert(tx: &mut Tx, vault: &Vault, key: &ApiKey) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, vault: &Keyring, key: &ApiKey) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO api_keys (id, service_id, name, key_type, sealed_secret, created_by, created_at, revoked_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -52,7 +52,7 @@ pub async fn insert(tx: &mut Tx, vault: &Vault, key: &ApiKey) -> Result<(), Erro
 /// The keys of a service that were not revoked before `since`, oldest first.
 pub async fn list(
     session: &mut Session,
-    vault: &Vault,
+    vault: &Keyring,
     service: ServiceId,
     since: Timestamp,
 ) -> Result<Vec<ApiKey>, Error> {
@@ -110,12 +110,12 @@ pub async fn revoke(
 }
 
 /// Seals with the newest key of the vault those secrets of a service that an older one sealed; how many it was.
-pub async fn reseal(tx: &mut Tx, vault: &Vault, service: ServiceId) -> Result<u64, Error> {
+pub async fn reencrypt(tx: &mut Tx, vault: &Keyring, service: ServiceId) -> Result<u64, Error> {
     let secrets = ("api_keys", "sealed_secret");
-    sealed_rows::reseal_of_service(tx, vault, secrets, service).await
+    reencryption::reencrypt_of_service(tx, vault, secrets, service).await
 }
 
-fn key(vault: &Vault, row: &Row) -> Result<ApiKey, Error> {
+fn key(vault: &Keyring, row: &Row) -> Result<ApiKey, Error> {
     let id: ApiKeyId = row.get("id")?;
     let secret = vault.open(
         id.as_uuid().as_bytes(),

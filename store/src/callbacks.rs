@@ -4,9 +4,9 @@ use domain::{CallbackId, CallbackKind, Private, ServiceId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Session, Tx, Vault,
+    Error, Keyring, Session, Tx,
     db::{Row, args},
-    sealed_rows,
+    reencryption,
 };
 
 /// A URL at which a service wants to be told.
@@ -40,7 +40,7 @@ const COLUMNS: &str = "id, kind, sealed, updated_by, created_at, updated_at";
 /// Keeps a new callback; `Exists` if the service has one of the kind.
 pub async fn insert(
     tx: &mut Tx,
-    vault: &Vault,
+    vault: &Keyring,
     service: ServiceId,
     callback: &Callback,
 ) -> Result<(), Error> {
@@ -63,7 +63,7 @@ pub async fn insert(
 /// Writes a callback anew; whether it is still there.
 pub async fn update(
     tx: &mut Tx,
-    vault: &Vault,
+    vault: &Keyring,
     service: ServiceId,
     callback: &Callback,
 ) -> Result<bool, Error> {
@@ -97,7 +97,7 @@ pub async fn delete(tx: &mut Tx, service: ServiceId, kind: CallbackKind) -> Resu
 /// Where a service wants to be told of this kind of event.
 pub async fn find(
     session: &mut Session,
-    vault: &Vault,
+    vault: &Keyring,
     service: ServiceId,
     kind: CallbackKind,
 ) -> Result<Option<Callback>, Error> {
@@ -111,12 +111,12 @@ pub async fn find(
 }
 
 /// Seals with the newest key of the vault those callbacks of a service that an older one sealed; how many it was.
-pub async fn reseal(tx: &mut Tx, vault: &Vault, service: ServiceId) -> Result<u64, Error> {
+pub async fn reencrypt(tx: &mut Tx, vault: &Keyring, service: ServiceId) -> Result<u64, Error> {
     let secrets = ("service_callbacks", "sealed");
-    sealed_rows::reseal_of_service(tx, vault, secrets, service).await
+    reencryption::reencrypt_of_service(tx, vault, secrets, service).await
 }
 
-fn seal(vault: &Vault, callback: &Callback) -> Vec<u8> {
+fn seal(vault: &Keyring, callback: &Callback) -> Vec<u8> {
     let sealed = Sealed {
         url: callback.url.reveal().clone(),
         bearer_token: callback.bearer_token.reveal().clone(),
@@ -125,7 +125,7 @@ fn seal(vault: &Vault, callback: &Callback) -> Vec<u8> {
     vault.seal(callback.id.as_uuid().as_bytes(), &plain)
 }
 
-fn callback(vault: &Vault, row: &Row) -> Result<Callback, Error> {
+fn callback(vault: &Keyring, row: &Row) -> Result<Callback, Error> {
     let id: CallbackId = row.get("id")?;
     let plain = vault.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed")?)?;
     let sealed: Sealed = serde_json::from_slice(&plain).map_err(|_| Error::Corrupt {

@@ -16,7 +16,7 @@ pub struct Connections {
 }
 
 /// How a process of ours that may hold so many introduces itself to the server.
-pub(crate) fn introduction(connections: u32) -> String {
+pub(crate) fn application_name(connections: u32) -> String {
     format!("pillarbox {connections} {}", std::process::id())
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn who_introduces_itself_says_how_many_connections_it_may_hold() {
-        assert_eq!(introduced(&introduction(16)), 16);
+        assert_eq!(introduced(&application_name(16)), 16);
         assert_eq!(introduced("pillarbox from the future"), 1);
     }
 }

@@ -27,7 +27,7 @@ pub async fn spend(
     let spent: i64 = row.map_or(Ok(0), |row| row.get("spent"))?;
     let excess = (spent - limit).clamp(0, i64::from(wanted));
     if excess > 0 {
-        give_back(tx, service, allowance, day, excess).await?;
+        refund(tx, service, allowance, day, excess).await?;
     }
     let granted = wanted - u32::try_from(excess).expect("between nothing and what was wanted");
     Ok((granted, spent - excess))
@@ -44,14 +44,14 @@ pub async fn spend_all(
 ) -> Result<bool, Error> {
     let (granted, _) = spend(tx, service, allowance, day, wanted, limit).await?;
     if granted < wanted {
-        give_back(tx, service, allowance, day, i64::from(granted)).await?;
+        refund(tx, service, allowance, day, i64::from(granted)).await?;
     }
     Ok(granted == wanted)
 }
 
 /// Gives back what was granted and not used. A day is never left with less than nothing spent: a letter of a job that began
 /// before midnight was counted yesterday.
-pub async fn give_back(
+pub async fn refund(
     tx: &mut Tx,
     service: ServiceId,
     allowance: Allowance,
@@ -84,7 +84,7 @@ pub async fn find_spent(
 }
 
 /// Forgets the counters of the days before `day`.
-pub async fn forget_before(tx: &mut Tx, day: UtcDay) -> Result<u64, Error> {
+pub async fn delete_before(tx: &mut Tx, day: UtcDay) -> Result<u64, Error> {
     tx.execute("DELETE FROM daily_counters WHERE day < $1", args![day])
         .await
 }

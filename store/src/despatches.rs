@@ -46,7 +46,7 @@ pub async fn deliver(
 ) -> Result<bool, Error> {
     let from: Vec<Arg> = NotificationStatus::ALL
         .iter()
-        .filter(|status| status.may_be_despatched())
+        .filter(|status| status.can_be_despatched())
         .map(|status| Arg::from(*status))
         .collect();
     let mut args = args![service, letter, NotificationStatus::Delivered, at];

@@ -47,7 +47,7 @@ pub async fn insert_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Erro
 }
 
 /// The same for files that may be there already: they are kept for as long as they are now to be.
-pub async fn put_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
+pub async fn upsert_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
     put(tx, PUT, documents).await
 }
 
@@ -118,7 +118,7 @@ pub async fn list_expired(
 }
 
 /// Forgets files of a service; those that are not there are passed over.
-pub async fn remove(tx: &mut Tx, service: ServiceId, ids: &[DocumentId]) -> Result<(), Error> {
+pub async fn delete(tx: &mut Tx, service: ServiceId, ids: &[DocumentId]) -> Result<(), Error> {
     for id in ids {
         tx.execute(
             "DELETE FROM documents WHERE service_id = $1 AND id = $2",

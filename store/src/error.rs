@@ -22,7 +22,7 @@ pub enum Error {
     },
     /// Sealed data could not be opened or sealed.
     #[error(transparent)]
-    Vault(#[from] crate::vault::VaultError),
+    Vault(#[from] crate::keyring::KeyringError),
     /// The database was written by a newer version of the program.
     #[error(
         "the database is of a newer version ({found}) than this program knows ({known}): \
@@ -44,12 +44,12 @@ pub enum Error {
 
 impl Error {
     /// Trying again, unchanged, may succeed.
-    pub const fn is_passing(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 
     /// It is one row that cannot be read: without that row the same statement succeeds.
-    pub const fn is_of_one_row(&self) -> bool {
+    pub const fn is_corrupt_row(&self) -> bool {
         matches!(
             self,
             Self::Corrupt { .. }

@@ -97,7 +97,7 @@ pub async fn delete(tx: &mut Tx, service: ServiceId, id: FolderId) -> Result<boo
 }
 
 /// Whether a folder holds another, or a template that is not archived.
-pub async fn holds_something(
+pub async fn has_contents(
     session: &mut Session,
     service: ServiceId,
     id: FolderId,
@@ -126,7 +126,7 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Folde
 }
 
 /// The templates of a service that lie in a folder, with the folder.
-pub async fn list_placed(
+pub async fn list_template_folders(
     session: &mut Session,
     service: ServiceId,
 ) -> Result<BTreeMap<TemplateId, FolderId>, Error> {

@@ -61,7 +61,7 @@ pub async fn list_of_all(
 }
 
 /// Takes a guest, as written, from a service's list; whether they were on it.
-pub async fn remove(
+pub async fn delete(
     tx: &mut Tx,
     service: ServiceId,
     kind: &str,

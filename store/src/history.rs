@@ -68,7 +68,11 @@ pub async fn list_expired(
 }
 
 /// Copies messages into the history, passing over those that are there; how many were copied.
-pub async fn keep(tx: &mut Tx, service: ServiceId, ids: &[NotificationId]) -> Result<u64, Error> {
+pub async fn insert_from_notifications(
+    tx: &mut Tx,
+    service: ServiceId,
+    ids: &[NotificationId],
+) -> Result<u64, Error> {
     let (chosen, args) = chosen(tx, service, ids);
     let sql = format!(
         "INSERT INTO notification_history ({COLUMNS}) SELECT {COLUMNS} FROM notifications WHERE {chosen} \
@@ -78,7 +82,7 @@ pub async fn keep(tx: &mut Tx, service: ServiceId, ids: &[NotificationId]) -> Re
 }
 
 /// Removes messages for good; how many there were.
-pub async fn remove(tx: &mut Tx, service: ServiceId, ids: &[NotificationId]) -> Result<u64, Error> {
+pub async fn delete(tx: &mut Tx, service: ServiceId, ids: &[NotificationId]) -> Result<u64, Error> {
     let (chosen, args) = chosen(tx, service, ids);
     tx.execute(format!("DELETE FROM notifications WHERE {chosen}"), args)
         .await

@@ -28,7 +28,7 @@ pub struct NewKey {
 
 /// A key that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptKey {
+pub struct StoredKey {
     /// What was asked.
     pub request_hash: Vec<u8>,
     /// What was answered, sealed.
@@ -89,7 +89,7 @@ pub async fn claim(
 }
 
 /// Lets a key go that this transaction has claimed: what it was for is not kept.
-pub async fn let_go(tx: &mut Tx, key: &NewKey) -> Result<(), Error> {
+pub async fn release(tx: &mut Tx, key: &NewKey) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM idempotency_keys WHERE service_id = $1 AND key_hash = $2",
         args![key.service_id, key.key_hash.to_vec()],
@@ -104,7 +104,7 @@ pub async fn find(
     service: ServiceId,
     key_hash: &Hash,
     used_since: Timestamp,
-) -> Result<Option<KeptKey>, Error> {
+) -> Result<Option<StoredKey>, Error> {
     let row = session
         .fetch_optional(
             "SELECT request_hash, sealed FROM idempotency_keys \
@@ -113,7 +113,7 @@ pub async fn find(
         )
         .await?;
     row.map(|row| {
-        Ok(KeptKey {
+        Ok(StoredKey {
             request_hash: row.get("request_hash")?,
             sealed: row.get("sealed")?,
         })
@@ -123,7 +123,7 @@ pub async fn find(
 
 /// A kept answer, whosever it is.
 #[derive(Debug, Clone)]
-pub struct KeptAnswer {
+pub struct StoredResponse {
     /// Whose.
     pub service_id: ServiceId,
     /// The key it is kept for.
@@ -133,12 +133,12 @@ pub struct KeptAnswer {
 }
 
 /// Kept answers in the order of services and keys, after `after`, at most `count`; of one service or of all.
-pub async fn list_answers(
+pub async fn list_responses(
     session: &mut Session,
     service: Option<ServiceId>,
-    after: Option<&KeptAnswer>,
+    after: Option<&StoredResponse>,
     count: u32,
-) -> Result<Vec<KeptAnswer>, Error> {
+) -> Result<Vec<StoredResponse>, Error> {
     let nothing = (ServiceId::from(uuid::Uuid::nil()), Vec::new());
     let (after_service, after_key) =
         after.map_or(nothing, |last| (last.service_id, last.key_hash.clone()));
@@ -156,7 +156,7 @@ pub async fn list_answers(
         .await?
         .iter()
         .map(|row| {
-            Ok(KeptAnswer {
+            Ok(StoredResponse {
                 service_id: row.get("service_id")?,
                 key_hash: row.get("key_hash")?,
                 sealed: row.get("sealed")?,
@@ -166,9 +166,9 @@ pub async fn list_answers(
 }
 
 /// Replaces a kept answer, unless it has changed since it was read; whether it had not.
-pub async fn replace_answer(
+pub async fn replace_response(
     tx: &mut Tx,
-    before: &KeptAnswer,
+    before: &StoredResponse,
     sealed: Vec<u8>,
 ) -> Result<bool, Error> {
     let touched = tx
@@ -186,7 +186,7 @@ pub async fn replace_answer(
 }
 
 /// Removes the oldest of those that were last used at `until` or before, at most `count`; how many.
-pub async fn remove_old(tx: &mut Tx, until: Timestamp, count: u32) -> Result<u64, Error> {
+pub async fn delete_expired(tx: &mut Tx, until: Timestamp, count: u32) -> Result<u64, Error> {
     tx.execute(
         "DELETE FROM idempotency_keys WHERE (service_id, key_hash) IN \
          (SELECT service_id, key_hash FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2)",

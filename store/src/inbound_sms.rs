@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Error, Session, Tx, Vault,
+    Error, Keyring, Session, Tx,
     db::{Arg, Row, args, parameters},
 };
 
@@ -41,7 +41,7 @@ struct Contents {
 const COLUMNS: &str = "id, service_id, notify_number, sealed, provider, provider_reference, provider_date, created_at";
 
 /// Keeps a received text, unless it is there already; whether it was new.
-pub async fn insert(tx: &mut Tx, vault: &Vault, text: &InboundSms) -> Result<bool, Error> {
+pub async fn insert(tx: &mut Tx, vault: &Keyring, text: &InboundSms) -> Result<bool, Error> {
     let contents = Contents {
         from: text.user_number.reveal().clone(),
         text: text.content.reveal().clone(),
@@ -86,7 +86,7 @@ pub async fn find_time(
 /// The texts that a service received, newest first, at most `count`; only those before `older_than` if it is given.
 pub async fn list(
     session: &mut Session,
-    vault: &Vault,
+    vault: &Keyring,
     service: ServiceId,
     older_than: Option<(Timestamp, InboundSmsId)>,
     count: u32,
@@ -108,7 +108,7 @@ pub async fn list(
 }
 
 /// The services that have a number, and so a retention of their own for what comes to it.
-pub async fn list_with_number(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
+pub async fn list_services_with_number(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
     session
         .fetch_all(
             "SELECT service_id FROM inbound_numbers WHERE service_id IS NOT NULL",
@@ -140,7 +140,11 @@ pub async fn list_expired(
 
 /// Leaves of these texts a line of history, without who wrote them and what they say; how many there were. The same
 /// ids are copied and removed (`docs/spec/workers.md` §17, F15).
-pub async fn forget(tx: &mut Tx, service: ServiceId, ids: &[InboundSmsId]) -> Result<u64, Error> {
+pub async fn move_to_history(
+    tx: &mut Tx,
+    service: ServiceId,
+    ids: &[InboundSmsId],
+) -> Result<u64, Error> {
     const KEPT: &str =
         "id, service_id, notify_number, provider, provider_reference, provider_date, created_at";
     if ids.is_empty() {
@@ -165,9 +169,9 @@ pub async fn forget(tx: &mut Tx, service: ServiceId, ids: &[InboundSmsId]) -> Re
 
 /// Texts in the order of ids, after `after`, at most `count`, with whose number each came to and who wrote it; of one
 /// service or of all.
-pub async fn list_writers(
+pub async fn list_senders(
     session: &mut Session,
-    vault: &Vault,
+    vault: &Keyring,
     service: Option<ServiceId>,
     after: Uuid,
     count: u32,
@@ -191,16 +195,16 @@ pub async fn list_writers(
 }
 
 /// Seals anew with the newest key up to `count` texts after `after`; how many, and the last that was looked at.
-pub async fn reseal(
+pub async fn reencrypt(
     tx: &mut Tx,
-    vault: &Vault,
+    vault: &Keyring,
     after: Uuid,
     count: u32,
 ) -> Result<(u64, Option<Uuid>), Error> {
-    crate::sealed_rows::reseal(tx, vault, "inbound_sms", after, count).await
+    crate::reencryption::reencrypt(tx, vault, "inbound_sms", after, count).await
 }
 
-fn inbound_sms(row: &Row, vault: &Vault) -> Result<InboundSms, Error> {
+fn inbound_sms(row: &Row, vault: &Keyring) -> Result<InboundSms, Error> {
     let id: InboundSmsId = row.get("id")?;
     let sealed: Vec<u8> = row.get("sealed")?;
     let plain = vault.open(id.as_uuid().as_bytes(), &sealed)?;

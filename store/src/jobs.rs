@@ -199,11 +199,9 @@ pub async fn set_status(
     problem: Option<&str>,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let from: Vec<&str> = JobStatus::that_may_become(next)
-        .map(JobStatus::as_str)
-        .collect();
+    let from: Vec<&str> = JobStatus::sources_of(next).map(JobStatus::as_str).collect();
     let started = (next == JobStatus::InProgress).then_some(at);
-    let finished = next.is_settled().then_some(at);
+    let finished = next.is_terminal().then_some(at);
     let mut args = args![service, id, next, problem, at, started, finished];
     let sql = format!(
         "UPDATE jobs SET status = $3, problem = $4, updated_at = $5, \
@@ -226,10 +224,10 @@ pub async fn set_status_from(
     at: Timestamp,
 ) -> Result<bool, Error> {
     debug_assert!(
-        before.may_become(next),
+        before.can_transition_to(next),
         "domain knows which changes are allowed"
     );
-    let finished = next.is_settled().then_some(at);
+    let finished = next.is_terminal().then_some(at);
     let touched = tx
         .execute(
             "UPDATE jobs SET status = $4, updated_at = $5, \
@@ -243,7 +241,7 @@ pub async fn set_status_from(
 
 /// Moves the cursor from `before` to `after`; false if it was not at `before` or the job is not in progress: somebody
 /// else has kept these rows, and the caller's transaction must not.
-pub async fn advance(
+pub async fn advance_cursor(
     tx: &mut Tx,
     service: ServiceId,
     id: JobId,
@@ -262,7 +260,7 @@ pub async fn advance(
 }
 
 /// Says in words why a job that is in progress does not get on at the moment; forgotten with its next rows.
-pub async fn note_problem(
+pub async fn set_problem(
     tx: &mut Tx,
     service: ServiceId,
     id: JobId,
@@ -279,7 +277,7 @@ pub async fn note_problem(
 }
 
 /// Takes back why a job is paused: from now on it is because somebody wants it to be.
-pub async fn forget_why_paused(
+pub async fn clear_pause_reason(
     tx: &mut Tx,
     service: ServiceId,
     id: JobId,
@@ -359,7 +357,7 @@ pub async fn list_finished(
 }
 
 /// Notes that an auditor takes a job up again; how often it has without one new row in between.
-pub async fn note_resumption(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<u32, Error> {
+pub async fn count_resumption(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<u32, Error> {
     let row = tx
         .fetch_optional(
             "UPDATE jobs SET resumptions = CASE WHEN resumed_at_row = rows_kept THEN resumptions + 1 ELSE 1 END, \
@@ -371,7 +369,7 @@ pub async fn note_resumption(tx: &mut Tx, service: ServiceId, id: JobId) -> Resu
 }
 
 /// Forgets how often a job was taken up again: a person has looked at it.
-pub async fn forget_resumptions(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+pub async fn reset_resumptions(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
     tx.execute(
         "UPDATE jobs SET resumptions = 0, resumed_at_row = NULL WHERE service_id = $1 AND id = $2",
         args![service, id],
@@ -382,7 +380,7 @@ pub async fn forget_resumptions(tx: &mut Tx, service: ServiceId, id: JobId) -> R
 
 /// Of whose jobs the files are meant.
 #[derive(Debug, Clone, Copy)]
-pub enum Whose {
+pub enum RetentionScope {
     /// Those of a service that keeps messages of this type for days of its own.
     Of(ServiceId, Channel),
     /// Everybody else's.
@@ -392,17 +390,17 @@ pub enum Whose {
 /// Jobs whose file is still there although they were due before `before`, oldest first, at most `count`.
 pub async fn list_with_old_files(
     session: &mut Session,
-    whose: Whose,
+    whose: RetentionScope,
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
     let mut args = args![before, count];
     let whose = match whose {
-        Whose::Of(service, channel) => {
+        RetentionScope::Of(service, channel) => {
             args.extend(args![service, channel]);
             "service_id = $3 AND (SELECT t.template_type FROM templates t WHERE t.id = jobs.template_id) = $4"
         }
-        Whose::Others => {
+        RetentionScope::Others => {
             "NOT EXISTS (SELECT 1 FROM templates t JOIN data_retention r \
              ON r.service_id = t.service_id AND r.notification_type = t.template_type WHERE t.id = jobs.template_id)"
         }

@@ -16,7 +16,6 @@ pub mod despatches;
 mod dialect;
 pub mod documents;
 mod error;
-pub mod exclusive_work;
 pub mod folders;
 pub mod guests;
 pub mod history;
@@ -24,15 +23,17 @@ pub mod idempotency_keys;
 pub mod inbound_numbers;
 pub mod inbound_sms;
 pub mod jobs;
+mod keyring;
 pub mod letter_contacts;
 pub mod members;
+pub mod named_locks;
 pub mod notifications;
 pub mod organisations;
 pub mod partitions;
 pub mod rates;
+mod reencryption;
 pub mod retention;
 pub mod returned_letters;
-mod sealed_rows;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;
@@ -41,17 +42,16 @@ pub mod template_files;
 pub mod templates;
 pub mod unsubscribe_requests;
 pub mod users;
-mod vault;
 
 pub use db::{Kind, Session, Tx};
 pub use error::Error;
-pub use vault::{Vault, VaultError};
+pub use keyring::{Keyring, KeyringError};
 
 /// The database of an installation and the keys that seal what is personal in it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     db: db::Db,
-    vault: Vault,
+    vault: Keyring,
 }
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
@@ -60,7 +60,7 @@ static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres")
 impl Store {
     /// Opens `sqlite:<path>` (made if it is not there) or `postgres://…` with at most `connections` connections.
     /// Nothing is migrated yet.
-    pub async fn connect(address: &str, connections: u32, vault: Vault) -> Result<Self, Error> {
+    pub async fn connect(address: &str, connections: u32, vault: Keyring) -> Result<Self, Error> {
         Ok(Self {
             db: db::Db::connect(address, connections).await?,
             vault,
@@ -88,7 +88,7 @@ impl Store {
     }
 
     /// The keys.
-    pub const fn vault(&self) -> &Vault {
+    pub const fn keyring(&self) -> &Keyring {
         &self.vault
     }
 
@@ -99,8 +99,8 @@ impl Store {
 
     /// Leaves nothing of what was erased in a log beside the database; whether nobody was in the way. On PostgreSQL the
     /// log is the server's.
-    pub async fn empty_log(&self) -> Result<bool, Error> {
-        self.db.empty_log().await
+    pub async fn checkpoint_wal(&self) -> Result<bool, Error> {
+        self.db.checkpoint_wal().await
     }
 
     /// Closes every connection, once those in use have come back.
@@ -110,7 +110,7 @@ impl Store {
 }
 
 /// The newest migration that the database has had.
-pub async fn migrated_to(session: &mut Session) -> Result<Option<i64>, Error> {
+pub async fn applied_schema_version(session: &mut Session) -> Result<Option<i64>, Error> {
     let row = session
         .fetch_optional(
             "SELECT max(version) AS version FROM _sqlx_migrations",

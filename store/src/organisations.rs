@@ -87,7 +87,7 @@ pub async fn list(session: &mut Session) -> Result<Vec<Organisation>, Error> {
 }
 
 /// Makes an organisation, or nobody, the one that runs a service. Whether there is the service.
-pub async fn adopt(
+pub async fn add_service(
     tx: &mut Tx,
     service: ServiceId,
     organisation: Option<OrganisationId>,

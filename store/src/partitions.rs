@@ -6,7 +6,7 @@ use crate::{Error, Session, Tx, db::args, history::COLUMNS};
 
 /// Makes the partitions of `from` and the `days` after it that are not there yet; how many it made.
 /// Twice at once is harmless: the name is taken under a lock. On `SQLite` there is nothing to make.
-pub async fn prepare(tx: &mut Tx, from: UtcDay, days: i64) -> Result<u32, Error> {
+pub async fn create(tx: &mut Tx, from: UtcDay, days: i64) -> Result<u32, Error> {
     if !tx.kind().has_partitions() {
         return Ok(0);
     }
@@ -44,7 +44,7 @@ fn name_of(day: UtcDay) -> String {
 
 /// What became of an attempt to forget a whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forgotten {
+pub enum DropResult {
     /// The day is gone; so many of its messages are in the history.
     Day(u64),
     /// Something in it must stay: a message that was accepted later, or a letter, whose pages are a file.
@@ -73,7 +73,7 @@ pub async fn list_before(session: &mut Session, before: UtcDay) -> Result<Vec<Ut
 
 /// Copies the messages of a whole day into the history, except those of test keys, and drops the day: no row is
 /// touched, however many there are. The caller knows that every message accepted before `before` may go.
-pub async fn forget(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<Forgotten, Error> {
+pub async fn drop_day(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<DropResult, Error> {
     let name = name_of(day);
     // Whoever reads or writes must not queue behind us for long: the next night is as good.
     tx.execute("SET LOCAL lock_timeout = '3s'", args![]).await?;
@@ -89,7 +89,7 @@ pub async fn forget(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<Forgo
         )
         .await?;
     if stays.is_some() {
-        return Ok(Forgotten::NotYet);
+        return Ok(DropResult::NotYet);
     }
     let kept = tx
         .execute(
@@ -101,7 +101,7 @@ pub async fn forget(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<Forgo
         )
         .await?;
     tx.execute(format!("DROP TABLE {name}"), args![]).await?;
-    Ok(Forgotten::Day(kept))
+    Ok(DropResult::Day(kept))
 }
 
 /// The day whose partition has this name.

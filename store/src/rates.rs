@@ -66,7 +66,7 @@ pub async fn list_letter(session: &mut Session) -> Result<Vec<LetterRate>, Error
 }
 
 /// Keeps a rate of texts; one that begins at the same moment gives way.
-pub async fn put_sms(tx: &mut Tx, rate: &SmsRate) -> Result<(), Error> {
+pub async fn upsert_sms(tx: &mut Tx, rate: &SmsRate) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO sms_rates (valid_from, rate_micropounds) VALUES ($1, $2) \
          ON CONFLICT (valid_from) DO UPDATE SET rate_micropounds = excluded.rate_micropounds",
@@ -77,7 +77,7 @@ pub async fn put_sms(tx: &mut Tx, rate: &SmsRate) -> Result<(), Error> {
 }
 
 /// Keeps a rate of letters; one of the same kind that begins at the same moment gives way.
-pub async fn put_letter(tx: &mut Tx, rate: &LetterRate) -> Result<(), Error> {
+pub async fn upsert_letter(tx: &mut Tx, rate: &LetterRate) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO letter_rates (start_date, post_class, sheet_count, rate_micropounds) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (post_class, sheet_count, start_date) DO UPDATE SET rate_micropounds = excluded.rate_micropounds",

@@ -9,7 +9,7 @@ use crate::{
 
 /// A letter that was found by the reference printed on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct MatchedLetter {
     /// Which.
     pub id: NotificationId,
     /// Whose.
@@ -31,7 +31,7 @@ static TABLE: Table = Table::new(
 pub async fn list_by_reference(
     session: &mut Session,
     references: &[String],
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<MatchedLetter>, Error> {
     if references.is_empty() {
         return Ok(Vec::new());
     }
@@ -49,7 +49,7 @@ pub async fn list_by_reference(
         .await?
         .iter()
         .map(|row| {
-            Ok(Found {
+            Ok(MatchedLetter {
                 id: row.get("id")?,
                 service_id: row.get("service_id")?,
                 status: row.word("notifications", "status")?,
@@ -60,7 +60,11 @@ pub async fn list_by_reference(
 
 /// Records letters as returned, in the report of that day. One that is in a report stays there, for a service may have
 /// read it. How many are new.
-pub async fn insert_many(tx: &mut Tx, letters: &[Found], day: Timestamp) -> Result<u64, Error> {
+pub async fn insert_many(
+    tx: &mut Tx,
+    letters: &[MatchedLetter],
+    day: Timestamp,
+) -> Result<u64, Error> {
     let rows: Vec<Vec<Arg>> = letters
         .iter()
         .map(|letter| args![letter.id, letter.service_id, day])

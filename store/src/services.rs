@@ -343,7 +343,7 @@ pub async fn add_guest(
 
 /// Whom a service may reach in trial mode or with a team key: the addresses and numbers of its team, then its guests,
 /// as they were given.
-pub async fn list_reachable(
+pub async fn list_allowed_recipients(
     session: &mut Session,
     service: ServiceId,
 ) -> Result<Vec<String>, Error> {

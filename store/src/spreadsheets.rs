@@ -131,7 +131,7 @@ pub async fn list_unused(
 }
 
 /// Forgets what the links to files of its rows were made of: no row is made of it any more.
-pub async fn forget_link_secret(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+pub async fn clear_link_secret(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
     tx.execute(
         "UPDATE spreadsheets SET link_secret = $3 WHERE service_id = $1 AND id = $2",
         args![service, id, Vec::<u8>::new()],
@@ -141,7 +141,7 @@ pub async fn forget_link_secret(tx: &mut Tx, service: ServiceId, id: JobId) -> R
 }
 
 /// Forgets an uploaded file.
-pub async fn remove(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+pub async fn delete(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM spreadsheets WHERE service_id = $1 AND id = $2",
         args![service, id],

@@ -48,7 +48,7 @@ pub struct Lease {
 
 /// A task that somebody has taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct LeasedTask {
     /// Which.
     pub id: TaskId,
     /// The token of this lease.
@@ -133,7 +133,7 @@ pub async fn has_any(session: &mut Session, pool: &str, service: ServiceId) -> R
 
 /// The services that have a task ready in this pool and lane, from `from` on in the order of their ids, at most
 /// `count`. Each step of the walk is one look into the index, however many tasks a service has.
-pub async fn list_turns(
+pub async fn list_ready_services(
     session: &mut Session,
     pool: &str,
     lane: Lane,
@@ -162,7 +162,7 @@ pub async fn list_turns(
 }
 
 /// Takes up to `count` ready tasks of one service, those that have waited longest first.
-pub async fn take(
+pub async fn claim(
     tx: &mut Tx,
     pool: &str,
     lane: Lane,
@@ -170,7 +170,7 @@ pub async fn take(
     lease: &Lease,
     now: Timestamp,
     count: u32,
-) -> Result<Vec<Taken>, Error> {
+) -> Result<Vec<LeasedTask>, Error> {
     let sql = format!(
         "UPDATE tasks SET lease = $5, worker = $6, ready_at = $7 WHERE id IN \
            (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at <= $4 \
@@ -193,8 +193,8 @@ pub async fn take(
     Ok(taken)
 }
 
-fn taken(row: &Row, lease: &Lease) -> Result<Taken, Error> {
-    Ok(Taken {
+fn taken(row: &Row, lease: &Lease) -> Result<LeasedTask, Error> {
+    Ok(LeasedTask {
         id: row.get("id")?,
         lease: lease.token,
         until: lease.until,
@@ -246,7 +246,7 @@ pub async fn list_naming_rows(
 }
 
 /// Keeps these tasks from being taken until the transaction ends; of each that is still there, whether somebody has it.
-pub async fn hold(
+pub async fn lock(
     tx: &mut Tx,
     ids: &[TaskId],
     now: Timestamp,
@@ -278,7 +278,7 @@ pub async fn renew(tx: &mut Tx, id: TaskId, lease: Uuid, until: Timestamp) -> Re
 }
 
 /// Notes that the work on a task gets on: it is not what its workers die of.
-pub async fn note_progress(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<(), Error> {
+pub async fn record_progress(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<(), Error> {
     tx.execute(
         "UPDATE tasks SET deaths = 0 WHERE id = $1 AND lease = $2 AND deaths > 0",
         args![id, lease],
@@ -290,7 +290,7 @@ pub async fn note_progress(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<(), E
 /// Makes ready at once what a dead worker had in hand; how many tasks. Only for who knows that it is dead. A task that got
 /// on in none of `most_deaths` hands may be what they die of: it waits for the end of its lease as ever, and who starts
 /// meanwhile has time for the others.
-pub async fn take_back(
+pub async fn reclaim(
     tx: &mut Tx,
     dead: WorkerId,
     now: Timestamp,
@@ -305,7 +305,7 @@ pub async fn take_back(
 }
 
 /// Takes a finished task out of the queue; false if the lease was lost.
-pub async fn finish(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<bool, Error> {
+pub async fn complete(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<bool, Error> {
     Ok(tx
         .execute(
             "DELETE FROM tasks WHERE id = $1 AND lease = $2",
@@ -316,7 +316,7 @@ pub async fn finish(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<bool, Error>
 }
 
 /// Gives a task back, to be taken again from `ready_at` on, with `attempt` tries behind it; false if the lease was lost.
-pub async fn put_back(
+pub async fn release(
     tx: &mut Tx,
     id: TaskId,
     lease: Uuid,
@@ -359,7 +359,7 @@ pub struct DeadLetter {
 }
 
 /// Moves a task to the dead letters; false if the lease was lost.
-pub async fn bury(
+pub async fn dead_letter(
     tx: &mut Tx,
     id: TaskId,
     lease: Uuid,
@@ -375,7 +375,7 @@ pub async fn bury(
             args![id, lease, why, at],
         )
         .await?;
-    finish(tx, id, lease).await?;
+    complete(tx, id, lease).await?;
     Ok(buried == 1)
 }
 
@@ -430,17 +430,17 @@ const DEAD: &str = "id, pool, lane, service_id, kind, payload, attempt, why, cre
 pub async fn list_dead(session: &mut Session, count: u32) -> Result<Vec<DeadLetter>, Error> {
     let sql = format!("SELECT {DEAD} ORDER BY died_at DESC, id DESC LIMIT $1");
     let found = session.fetch_all(sql, args![count]).await?;
-    found.iter().map(dead_letter).collect()
+    found.iter().map(parse_dead_letter).collect()
 }
 
 /// A dead letter.
 pub async fn find_dead(session: &mut Session, id: TaskId) -> Result<Option<DeadLetter>, Error> {
     let sql = format!("SELECT {DEAD} WHERE id = $1");
     let found = session.fetch_optional(sql, args![id]).await?;
-    found.as_ref().map(dead_letter).transpose()
+    found.as_ref().map(parse_dead_letter).transpose()
 }
 
-fn dead_letter(row: &Row) -> Result<DeadLetter, Error> {
+fn parse_dead_letter(row: &Row) -> Result<DeadLetter, Error> {
     Ok(DeadLetter {
         id: row.get("id")?,
         pool: row.get("pool")?,

@@ -3,7 +3,7 @@
 use domain::{NotificationId, Private, ServiceId, TemplateId, Timestamp, UnsubscribeRequestId};
 use uuid::Uuid;
 
-use crate::{Error, Session, Tx, Vault, db::args};
+use crate::{Error, Keyring, Session, Tx, db::args};
 
 /// A recipient's wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct UnsubscribeRequest {
 /// Keeps a request, unless its message has an open one; whether it was new.
 pub async fn insert(
     tx: &mut Tx,
-    vault: &Vault,
+    vault: &Keyring,
     request: &UnsubscribeRequest,
 ) -> Result<bool, Error> {
     let owner = request.id.as_uuid();
@@ -67,7 +67,7 @@ pub async fn is_open(session: &mut Session, notification: NotificationId) -> Res
 /// The requests to a service, newest first, at most `count`.
 pub async fn list(
     session: &mut Session,
-    vault: &Vault,
+    vault: &Keyring,
     service: ServiceId,
     count: u32,
 ) -> Result<Vec<UnsubscribeRequest>, Error> {
@@ -114,7 +114,7 @@ pub async fn set_processed(
 
 /// Forgets requests that were processed before `processed`, and those that nobody has processed from before `open`, at
 /// most `count` of each; how many.
-pub async fn remove_old(
+pub async fn delete_old(
     tx: &mut Tx,
     processed: Timestamp,
     open: Timestamp,
@@ -133,7 +133,7 @@ pub async fn remove_old(
 /// of all.
 pub async fn list_addresses(
     session: &mut Session,
-    vault: &Vault,
+    vault: &Keyring,
     service: Option<ServiceId>,
     after: Uuid,
     count: u32,
@@ -160,7 +160,7 @@ pub async fn list_addresses(
 }
 
 /// Forgets a request of a service; whether it was there.
-pub async fn remove(
+pub async fn delete(
     tx: &mut Tx,
     service: ServiceId,
     id: UnsubscribeRequestId,
@@ -175,11 +175,11 @@ pub async fn remove(
 }
 
 /// Seals anew with the newest key up to `count` requests after `after`; how many, and the last that was looked at.
-pub async fn reseal(
+pub async fn reencrypt(
     tx: &mut Tx,
-    vault: &Vault,
+    vault: &Keyring,
     after: Uuid,
     count: u32,
 ) -> Result<(u64, Option<Uuid>), Error> {
-    crate::sealed_rows::reseal(tx, vault, "unsubscribe_requests", after, count).await
+    crate::reencryption::reencrypt(tx, vault, "unsubscribe_requests", after, count).await
 }

@@ -8,7 +8,7 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Executor as _, SqliteConnection,
     sqlite::SqliteConnectOptions,
 };
-use store::{Store, Vault};
+use store::{Keyring, Store};
 use tokio::sync::Mutex;
 
 use crate::{database::Database, outside::SeededEntropy};
@@ -28,8 +28,8 @@ impl Ground {
     pub async fn with(more: String) -> Self {
         let database = Arc::new(Database::in_memory());
         let entropy = Arc::new(SeededEntropy::new(0));
-        let key = Vault::new_key_line(1, &*entropy);
-        let vault = Vault::from_text(&key, entropy.clone()).expect("the key is good");
+        let key = Keyring::new_key_line(1, &*entropy);
+        let vault = Keyring::from_text(&key, entropy.clone()).expect("the key is good");
         let store = Store::connect(&database.address(), 8, vault)
             .await
             .expect("a file can be opened");

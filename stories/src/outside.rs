@@ -4,7 +4,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use domain::{Clock, Entropy, Timestamp};
+use domain::{Clock, RandomSource, Timestamp};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 /// A clock that stands still until a story moves it.
@@ -49,7 +49,7 @@ impl SeededEntropy {
     }
 }
 
-impl Entropy for SeededEntropy {
+impl RandomSource for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         self.0
             .lock()

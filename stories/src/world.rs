@@ -2,18 +2,18 @@ use std::{sync::Arc, time::Duration};
 
 use ::providers::EmailProvider;
 use api::Api;
-use app::{App, Foundations, Providers, Weighted};
+use app::{App, Dependencies, Providers, Weighted};
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     http::{HeaderMap, Request, StatusCode},
 };
-use domain::{Clock as _, Entropy as _};
+use domain::{Clock as _, RandomSource as _};
 use files::Files;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use queue::Runner;
 use serde_json::{Value, json};
-use store::{Store, Vault};
+use store::{Keyring, Store};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -107,7 +107,7 @@ impl World {
         entropy.fill(&mut random);
         let database = Arc::new(Database::fresh(uuid::Uuid::from_bytes(random)).await);
         let keyring = database.directory().join("keyring");
-        std::fs::write(&keyring, Vault::new_key_line(1, &*entropy))
+        std::fs::write(&keyring, Keyring::new_key_line(1, &*entropy))
             .expect("a key file can be written");
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
         Self::over(database, entropy, change, clock).await
@@ -140,7 +140,7 @@ impl World {
         clock: Arc<ManualClock>,
     ) -> Self {
         let keyring = database.directory().join("keyring");
-        let vault = Vault::open_file(&keyring, entropy.clone()).expect("the key file is good");
+        let vault = Keyring::open_file(&keyring, entropy.clone()).expect("the key file is good");
         let store = Store::connect(&database.address(), 8, vault)
             .await
             .expect("the database answers");
@@ -181,17 +181,19 @@ impl World {
         change(&mut settings, &mut providers);
         let app = App::new(
             settings,
-            Foundations {
+            Dependencies {
                 store,
                 files: files.clone(),
                 providers,
                 clock: clock.clone(),
-                entropy,
+                random: entropy,
             },
         );
-        app.prepare().await.expect("the days ahead can be made");
+        app.prepare_partitions()
+            .await
+            .expect("the days ahead can be made");
         let door = Door::of(&app);
-        let runner = app.runner(queue::Settings::default());
+        let runner = app.runner(queue::RunnerSettings::default());
         Self {
             app,
             clock,
@@ -211,7 +213,7 @@ impl World {
     #[must_use]
     pub async fn restarted(self) -> Self {
         let mut random = [0; 8];
-        self.app.entropy().fill(&mut random);
+        self.app.random().fill(&mut random);
         self.app.store().close().await;
         let entropy = Arc::new(SeededEntropy::new(u64::from_be_bytes(random)));
         let settings = self.app.settings.clone();
@@ -317,10 +319,10 @@ impl World {
     /// Another process over the same database, files and providers, with a memory of its own.
     pub fn another_process(&self) -> App {
         let mut random = [0; 8];
-        self.app.entropy().fill(&mut random);
+        self.app.random().fill(&mut random);
         App::new(
             self.app.settings.clone(),
-            Foundations {
+            Dependencies {
                 store: self.app.store().clone(),
                 files: self.kept.clone(),
                 providers: Providers {
@@ -340,7 +342,7 @@ impl World {
                     ..Providers::default()
                 },
                 clock: self.clock.clone(),
-                entropy: Arc::new(SeededEntropy::new(u64::from_be_bytes(random))),
+                random: Arc::new(SeededEntropy::new(u64::from_be_bytes(random))),
             },
         )
     }
@@ -368,12 +370,12 @@ impl World {
     /// Ends the story: no task is left and none was given up, unless the story said so.
     pub async fn end(self) {
         self.run_tasks().await;
-        let view = app::queue_view::look(&self.app)
+        let view = app::queue_stats::read(&self.app)
             .await
             .expect("the queue answers");
         assert_eq!(view.lanes, [], "tasks were left behind");
         if !self.expects_dead_letters {
-            let dead = app::queue_view::list_dead(&self.app, 10)
+            let dead = app::queue_stats::list_dead(&self.app, 10)
                 .await
                 .expect("the queue answers");
             assert_eq!(dead, [], "tasks were given up");

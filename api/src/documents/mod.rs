@@ -9,7 +9,7 @@ mod page;
 
 pub(crate) use page::Escaped;
 
-use app::documents::{self, Confirmed, Opened, PASS_SECONDS};
+use app::documents::{self, Confirmed, FileAccess, PASS_SECONDS};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -112,7 +112,7 @@ pub(crate) async fn download_document(
 }
 
 /// The file behind a link, or the answer that there is none.
-async fn open(api: &Api, document: &str, key: &str) -> Result<Opened, Response> {
+async fn open(api: &Api, document: &str, key: &str) -> Result<FileAccess, Response> {
     match documents::open(&api.app, document, key).await {
         Ok(Some(opened)) => Ok(opened),
         Ok(None) => Err(html(StatusCode::NOT_FOUND, page::not_found())),
@@ -172,7 +172,7 @@ fn field(form: &[u8], name: &str) -> String {
 }
 
 /// The file, as something to keep and never as something to run.
-fn file(opened: &Opened, body: Body) -> Response {
+fn file(opened: &FileAccess, body: Body) -> Response {
     let mut answer = Response::new(body);
     let headers = answer.headers_mut();
     headers.insert(

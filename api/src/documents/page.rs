@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::LazyLock};
 
-use app::documents::Opened;
+use app::documents::FileAccess;
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Timestamp;
@@ -66,7 +66,7 @@ impl Mistake {
 }
 
 /// The page of a file that may be downloaded.
-pub(super) fn download(opened: &Opened, link: &str) -> String {
+pub(super) fn download(opened: &FileAccess, link: &str) -> String {
     let service = Escaped(&opened.tenant.service.name);
     let main = format!(
         "<h1>A file for you from {service}</h1>\n\
@@ -83,7 +83,7 @@ pub(super) fn download(opened: &Opened, link: &str) -> String {
 }
 
 /// The page that asks for the address.
-pub(super) fn confirm(opened: &Opened, link: &str, mistake: Option<Mistake>) -> String {
+pub(super) fn confirm(opened: &FileAccess, link: &str, mistake: Option<Mistake>) -> String {
     let service = Escaped(&opened.tenant.service.name);
     let (summary, fault, described_by) = match mistake {
         None => (String::new(), String::new(), "hint"),
@@ -142,7 +142,7 @@ pub(super) fn failed() -> String {
     )
 }
 
-fn layout(title: &str, opened: &Opened, main: &str) -> String {
+fn layout(title: &str, opened: &FileAccess, main: &str) -> String {
     let service = &opened.tenant.service;
     let contact = service
         .contact_link

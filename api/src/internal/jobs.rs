@@ -1,5 +1,5 @@
 use app::jobs::{
-    self, CancelError, CancelLettersError, CreateError, NewJob, PauseError, Progress, RedoError,
+    self, CancelError, CancelLettersError, CreateError, NewJob, PauseError, Progress, RetryRowError,
 };
 use axum::{
     body::Body,
@@ -231,7 +231,7 @@ pub(crate) async fn redo_row(
     Path((service, job, row)): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
     let (service, job, row) = (id(&service)?, id(&job)?, id(&row)?);
-    match jobs::redo_row(&api.app, service, job, row).await {
+    match jobs::retry_row(&api.app, service, job, row).await {
         Ok(redone) => {
             let status = if redone.was_missing {
                 StatusCode::CREATED
@@ -243,13 +243,13 @@ pub(crate) async fn redo_row(
             });
             Ok(answer::json(status, &json!({"data": data})))
         }
-        Err(error @ RedoError::NoSuch(_)) => {
+        Err(error @ RetryRowError::NoSuch(_)) => {
             Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
         }
-        Err(error @ (RedoError::NotKeptYet { .. } | RedoError::Impossible(_))) => {
+        Err(error @ (RetryRowError::NotKeptYet { .. } | RetryRowError::Impossible(_))) => {
             Err(Problem::old(StatusCode::CONFLICT, error.to_string()))
         }
-        Err(RedoError::Store(error)) => Err(Problem::fault_old(error)),
+        Err(RetryRowError::Store(error)) => Err(Problem::fault_old(error)),
     }
 }
 

@@ -1,4 +1,4 @@
-use app::queue_view::{self, DeadLetter};
+use app::queue_stats::{self, DeadLetter};
 use axum::{
     extract::{Path, State},
     response::Response,
@@ -13,7 +13,7 @@ const MOST: u32 = 1000;
 
 /// `GET /queue`: how every lane stands.
 pub(crate) async fn get_queue(State(api): State<Api>, _: Internal) -> Result<Response, Problem> {
-    let view = queue_view::look(&api.app)
+    let view = queue_stats::read(&api.app)
         .await
         .map_err(Problem::fault_old)?;
     let now = api.app.clock().now();
@@ -38,7 +38,7 @@ pub(crate) async fn list_dead_letters(
     State(api): State<Api>,
     _: Internal,
 ) -> Result<Response, Problem> {
-    let found = queue_view::list_dead(&api.app, MOST)
+    let found = queue_stats::list_dead(&api.app, MOST)
         .await
         .map_err(Problem::fault_old)?;
     let data: Vec<Value> = found.iter().map(shown).collect();
@@ -58,7 +58,7 @@ pub(crate) async fn get_dead_letter(
     _: Internal,
     Path(task): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = queue_view::find_dead(&api.app, id(&task)?)
+    let found = queue_stats::find_dead(&api.app, id(&task)?)
         .await
         .map_err(Problem::fault_old)?;
     let dead = found.ok_or_else(Problem::old_not_found)?;
@@ -74,7 +74,7 @@ pub(crate) async fn replay_dead_letter(
     Path(task): Path<String>,
 ) -> Result<Response, Problem> {
     let task = id(&task)?;
-    let replayed = queue_view::replay(&api.app, task)
+    let replayed = queue_stats::replay(&api.app, task)
         .await
         .map_err(Problem::fault_old)?;
     if !replayed {

@@ -1,4 +1,4 @@
-use app::reply_tos::{self, ReplyTo, ReplyToChange};
+use app::reply_to_addresses::{self, ReplyTo, ReplyToChange};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -27,7 +27,9 @@ pub(crate) async fn list_reply_tos(
     Path(service): Path<String>,
 ) -> Result<Response, Problem> {
     let service = id(&service)?;
-    let found = reply_tos::list(&api.app, service).await.map_err(problem)?;
+    let found = reply_to_addresses::list(&api.app, service)
+        .await
+        .map_err(problem)?;
     Ok(listed(&found, |one| shown(service, one)))
 }
 
@@ -43,7 +45,7 @@ pub(crate) async fn create_reply_to(
     let email_address: String = fields.need("email_address");
     let is_default = fields.may("is_default");
     fields.finish()?;
-    let made = reply_tos::create(&api.app, service, &email_address, is_default)
+    let made = reply_to_addresses::create(&api.app, service, &email_address, is_default)
         .await
         .map_err(problem)?;
     Ok(created(&shown(service, &made)))
@@ -56,7 +58,7 @@ pub(crate) async fn get_reply_to(
     Path((service, reply_to)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let service = id(&service)?;
-    let found = reply_tos::find(&api.app, service, id(&reply_to)?)
+    let found = reply_to_addresses::find(&api.app, service, id(&reply_to)?)
         .await
         .map_err(problem)?;
     Ok(ok(&shown(service, &found)))
@@ -76,7 +78,7 @@ pub(crate) async fn update_reply_to(
         is_default: fields.may("is_default"),
     };
     fields.finish()?;
-    let after = reply_tos::update(&api.app, service, reply_to, change)
+    let after = reply_to_addresses::update(&api.app, service, reply_to, change)
         .await
         .map_err(problem)?;
     Ok(ok(&shown(service, &after)))
@@ -89,7 +91,7 @@ pub(crate) async fn archive_reply_to(
     Path((service, reply_to)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let service = id(&service)?;
-    let archived = reply_tos::archive(&api.app, service, id(&reply_to)?)
+    let archived = reply_to_addresses::archive(&api.app, service, id(&reply_to)?)
         .await
         .map_err(problem)?;
     let mut value = shown(service, &archived);

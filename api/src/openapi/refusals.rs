@@ -1,6 +1,6 @@
 //! The errors of operations, each with a name. They are made where the endpoints make them.
 
-use app::{DoorError, idempotency::LookError, notifications::accept::AcceptError};
+use app::{LimitError, idempotency::LookupError, notifications::accept::AcceptError};
 use domain::{Allowance, Channel, KeyType};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
@@ -93,11 +93,11 @@ pub(super) fn of_bodies() -> [Named; 3] {
 pub(super) fn of_sending(channel: Channel) -> Vec<Named> {
     let mut named = vec![
         ("bad_idempotency_key", problem::bad_idempotency_key()),
-        ("being_worked_on", LookError::InFlight.into()),
-        ("another_request", LookError::OtherRequest.into()),
+        ("being_worked_on", LookupError::InFlight.into()),
+        ("another_request", LookupError::OtherRequest.into()),
         (
             "too_fast",
-            DoorError::TooFast {
+            LimitError::RateLimited {
                 key_type: KeyType::Normal,
                 rate: 3000,
                 wait_seconds: 1,

@@ -191,7 +191,9 @@ fn of_emails() -> Vec<Named> {
         ("files_not_set_up", accepting(AcceptError::FilesNotSetUp)),
         (
             "file_with_a_virus",
-            accepting(AcceptError::FileRefused(app::documents::Refused::Virus)),
+            accepting(AcceptError::FileRefused(
+                app::documents::FileRejected::Virus,
+            )),
         ),
         ("team_only", accepting(AcceptError::OutsideTeam)),
         ("trial_mode", accepting(AcceptError::OutsideTrial)),

@@ -1,7 +1,7 @@
 //! `POST /notifications/letter/status` (`docs/spec/public-api.md` §22.3): what the print provider says of a letter, by
 //! the URL that it was given with it.
 
-use app::receipts::{self, LetterReceipt, LetterWord};
+use app::receipts::{self, LetterReceipt, LetterReceiptStatus};
 use axum::{
     body::Body,
     extract::{RawQuery, State},
@@ -38,7 +38,7 @@ pub(crate) async fn hear_letter(
         return Err(another_letter());
     }
     let word = word(data).map_err(|message| Problem::validation(vec![message]))?;
-    receipts::hear_letter(&api.app, &LetterReceipt { id: letter, word })
+    receipts::accept_letter_receipt(&api.app, &LetterReceipt { id: letter, word })
         .await
         .map_err(Problem::fault)?;
     Ok(StatusCode::NO_CONTENT)
@@ -173,10 +173,10 @@ fn is_property(item: &Value) -> bool {
 }
 
 /// What a checked receipt says; or what is missing although the reference's schema does not ask for it.
-fn word(data: &Map<String, Value>) -> Result<LetterWord, String> {
+fn word(data: &Map<String, Value>) -> Result<LetterReceiptStatus, String> {
     let moment = transition(data)?;
     if data["jobStatus"] == "REJECTED" {
-        return Ok(LetterWord::Rejected);
+        return Ok(LetterReceiptStatus::Rejected);
     }
     let property = |name: &str| {
         let items = data["despatchProperties"].as_array().into_iter().flatten();
@@ -189,7 +189,7 @@ fn word(data: &Map<String, Value>) -> Result<LetterWord, String> {
         .trim()
         .parse()
         .map_err(|_| format!("data totalSheets {} is not a number", shown(&sheets.into())))?;
-    Ok(LetterWord::despatched(
+    Ok(LetterReceiptStatus::despatched(
         sheets,
         property("postageClass")?,
         property("mailingProduct")?,

@@ -1,4 +1,4 @@
-use app::received_texts::{self, NewText, Received};
+use app::inbound_sms::{self, NewInboundSms, Received};
 use axum::{
     body::Body,
     extract::State,
@@ -60,20 +60,20 @@ fn ok() -> Response {
     answer::json(StatusCode::OK, &json!({"status": "ok"}))
 }
 
-async fn receive(api: &Api, text: NewText) -> Result<Received, Problem> {
-    received_texts::receive(&api.app, text)
+async fn receive(api: &Api, text: NewInboundSms) -> Result<Received, Problem> {
+    inbound_sms::receive(&api.app, text)
         .await
         .map_err(Problem::fault_old)
 }
 
-fn mmg_text(members: &Map<String, Value>) -> Option<NewText> {
+fn mmg_text(members: &Map<String, Value>) -> Option<NewInboundSms> {
     let text = |name: &str| match members.get(name)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
     let written = text("DateRecieved").map(|time| form_decoded(&time));
-    Some(NewText {
+    Some(NewInboundSms {
         provider: Reporter::Mmg,
         dialled: text("Number")?,
         from: text("MSISDN")?.into(),
@@ -83,8 +83,8 @@ fn mmg_text(members: &Map<String, Value>) -> Option<NewText> {
     })
 }
 
-fn firetext_text(form: &[(String, String)]) -> Option<NewText> {
-    Some(NewText {
+fn firetext_text(form: &[(String, String)]) -> Option<NewInboundSms> {
+    Some(NewInboundSms {
         provider: Reporter::Firetext,
         dialled: field(form, "destination")?.to_owned(),
         from: field(form, "source")?.to_owned().into(),

@@ -1,4 +1,4 @@
-use app::receipts::{self, HearError};
+use app::receipts::{self, ReceiptError};
 use axum::{body::Body, extract::State, response::Response};
 use domain::Reporter;
 use http::StatusCode;
@@ -51,11 +51,11 @@ impl Receipt<'_> {
                 return Err(self.incomplete(&fields));
             }
         };
-        receipts::hear_text(&api.app, self.by, reference, status, there(self.code))
+        receipts::accept_sms_receipt(&api.app, self.by, reference, status, there(self.code))
             .await
             .map_err(|error| match error {
-                HearError::Busy => Problem::busy_old(),
-                HearError::Store(_) => Problem::fault_old(error),
+                ReceiptError::Busy => Problem::busy_old(),
+                ReceiptError::Store(_) => Problem::fault_old(error),
             })?;
         Ok(answer::json(StatusCode::OK, &json!({"result": "success"})))
     }

@@ -1,8 +1,8 @@
 //! What is said about files by e-mail (`docs/spec/public-api.md` §9).
 
 use app::{
-    documents::{Refused, SUPPORTED},
-    notifications::accept::FileFault,
+    documents::{FileRejected, SUPPORTED},
+    notifications::accept::FileFieldError,
 };
 use content::placeholders::python_repr;
 use serde_json::Value;
@@ -10,31 +10,31 @@ use serde_json::Value;
 use super::schema::{shown, unexpected};
 
 /// What is wrong with a file value, each fault in the words of the contract (`docs/spec/public-api.md` §9.1).
-pub(crate) fn faults(faults: &[FileFault]) -> Vec<String> {
+pub(crate) fn faults(faults: &[FileFieldError]) -> Vec<String> {
     faults.iter().map(fault).collect()
 }
 
-fn fault(fault: &FileFault) -> String {
+fn fault(fault: &FileFieldError) -> String {
     match fault {
-        FileFault::Unknown(keys) => {
+        FileFieldError::Unknown(keys) => {
             let keys: Vec<String> = keys
                 .iter()
                 .map(|key| shown(&Value::from(key.as_str())))
                 .collect();
             unexpected(&keys).unwrap_or_default()
         }
-        FileFault::File(value) => format!("file {} is not of type string", plain(value)),
-        FileFault::IsCsv(value) => not_a_truth("is_csv", value),
-        FileFault::Confirm(value) => not_a_truth("confirm_email_before_download", value),
-        FileFault::Retention(value) => format!(
+        FileFieldError::File(value) => format!("file {} is not of type string", plain(value)),
+        FileFieldError::IsCsv(value) => not_a_truth("is_csv", value),
+        FileFieldError::Confirm(value) => not_a_truth("confirm_email_before_download", value),
+        FileFieldError::Retention(value) => format!(
             "retention_period Unsupported value for retention_period: {}. Supported periods are from 1 to 78 weeks.",
             plain(value)
         ),
-        FileFault::FileName => {
+        FileFieldError::FileName => {
             "filename `filename` must end with a file extension. For example, filename.csv"
                 .to_owned()
         }
-        FileFault::IsCsvWithFileName => {
+        FileFieldError::IsCsvWithFileName => {
             "Do not set a value for `is_csv` if `filename` is set.".to_owned()
         }
     }
@@ -56,29 +56,29 @@ fn plain(value: &Value) -> String {
 }
 
 /// Why a file is not taken, in our own words where the contract has none.
-pub(crate) fn refused(refused: Refused) -> String {
+pub(crate) fn refused(refused: FileRejected) -> String {
     match refused {
-        Refused::NotBase64 => "Document is not base64 encoded".to_owned(),
-        Refused::Empty => "File is empty".to_owned(),
-        Refused::TooLarge { limit_bytes } => {
+        FileRejected::NotBase64 => "Document is not base64 encoded".to_owned(),
+        FileRejected::Empty => "File is empty".to_owned(),
+        FileRejected::TooLarge { limit_bytes } => {
             format!("File is larger than {}", shown_limit(limit_bytes))
         }
-        Refused::NameTooLong { limit } => {
+        FileRejected::NameTooLong { limit } => {
             format!("Filename cannot be longer than {limit} characters")
         }
-        Refused::Type {
+        FileRejected::Type {
             extension: Some(extension),
         } => {
             format!("Unsupported file type '{extension}'. Supported types are: {SUPPORTED}")
         }
-        Refused::Type { extension: None } => {
+        FileRejected::Type { extension: None } => {
             format!("Unsupported file type. Supported types are: {SUPPORTED}")
         }
-        Refused::OtherType { extension } => {
+        FileRejected::OtherType { extension } => {
             format!("File type does not match the file: its contents are not {extension}")
         }
-        Refused::Virus => "File did not pass the virus scan".to_owned(),
-        Refused::Elsewhere(why) => why,
+        FileRejected::Virus => "File did not pass the virus scan".to_owned(),
+        FileRejected::Elsewhere(why) => why,
     }
 }
 
@@ -104,11 +104,11 @@ mod tests {
     #[test]
     fn values_are_shown_as_their_text_without_apostrophes() {
         assert_eq!(
-            fault(&FileFault::File(json!({"it's": [1, null]}))),
+            fault(&FileFieldError::File(json!({"it's": [1, null]}))),
             "file {\"its\": [1, None]} is not of type string"
         );
         assert_eq!(
-            fault(&FileFault::Retention(json!("a day's \"rest\""))),
+            fault(&FileFieldError::Retention(json!("a day's \"rest\""))),
             "retention_period Unsupported value for retention_period: a days \"rest\". Supported periods are from 1 \
              to 78 weeks."
         );

@@ -1,4 +1,4 @@
-use app::{letters, notifications::Shown};
+use app::{letters, notifications::NotificationView};
 use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
@@ -46,7 +46,7 @@ pub(crate) async fn get_pdf(
 }
 
 /// Whether there can be pages to show.
-fn check(shown: &Shown) -> Result<(), Problem> {
+fn check(shown: &NotificationView) -> Result<(), Problem> {
     if shown.notification.channel != Channel::Letter {
         return Err(problem::not_a_letter());
     }

@@ -1,4 +1,4 @@
-use app::received_texts;
+use app::inbound_sms;
 use axum::{
     extract::{RawQuery, State},
     response::Response,
@@ -55,7 +55,7 @@ pub(crate) async fn list_received_texts(
 ) -> Result<Response, Problem> {
     let older_than = older_than(query.as_deref().unwrap_or_default())?;
     let service = caller.tenant.service.id;
-    let found = received_texts::list(&api.app, service, older_than, PAGE)
+    let found = inbound_sms::list(&api.app, service, older_than, PAGE)
         .await
         .map_err(Problem::fault)?;
     let root = answer::url_root(&api, &headers);

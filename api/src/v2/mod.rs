@@ -104,7 +104,7 @@ struct AcceptedTemplate {
 }
 
 impl AcceptedTemplate {
-    fn new(template: &app::Prepared, root: &str) -> Self {
+    fn new(template: &app::ParsedTemplate, root: &str) -> Self {
         let template = &template.template;
         Self {
             id: template.id,

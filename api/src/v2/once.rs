@@ -6,7 +6,7 @@
 //! its answer.
 
 use app::{
-    idempotency::{self, Asked, Key, Look, LookError, Once},
+    idempotency::{self, IdempotentRequest, Key, Lookup, LookupError, PendingRequest},
     notifications::accept::AcceptError,
 };
 use axum::{body::Body, response::Response};
@@ -26,7 +26,7 @@ const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 /// A request to send, let through and read.
 pub(super) struct Sending {
     pub(super) body: InHand,
-    asked: Option<Asked>,
+    asked: Option<PendingRequest>,
 }
 
 /// What becomes of a request to send at the door.
@@ -61,9 +61,9 @@ impl Request<'_> {
         };
         let body = answer::read_body_of(body, self.max_body_bytes).await?;
         let request = [self.route.as_bytes(), &body];
-        match idempotency::look(app, caller, key, &request).await? {
-            Look::Answered(first) => Ok(Admitted::Answered(replay(first.into_inner()))),
-            Look::New(asked) => {
+        match idempotency::look_up(app, caller, key, &request).await? {
+            Lookup::Answered(first) => Ok(Admitted::Answered(replay(first.into_inner()))),
+            Lookup::New(asked) => {
                 self.check_day().await?;
                 let asked = Some(asked);
                 Ok(Admitted::New(Sending { body, asked }))
@@ -74,7 +74,7 @@ impl Request<'_> {
     async fn check_day(&self) -> Result<(), Problem> {
         let ServiceKey(caller) = self.caller;
         if let Some(channel) = self.channel {
-            app::limits::check_day(&self.api.app, caller, channel.into()).await?;
+            app::limits::check_daily_quota(&self.api.app, caller, channel.into()).await?;
         }
         Ok(())
     }
@@ -90,9 +90,9 @@ impl Sending {
     pub(super) fn once<'a, A>(
         &'a self,
         write: &'a (dyn Fn(&A) -> Vec<u8> + Sync),
-    ) -> Option<Once<'a, A>> {
+    ) -> Option<IdempotentRequest<'a, A>> {
         let asked = self.asked.as_ref()?;
-        Some(Once { asked, write })
+        Some(IdempotentRequest { asked, write })
     }
 
     /// The answer to one message.
@@ -117,8 +117,8 @@ impl Sending {
 
     /// Somebody was faster with the same key, in another process or a moment ago.
     pub(super) async fn answer_of_the_first(&self, api: &Api) -> Result<Response, Problem> {
-        let asked = self.asked.as_ref().ok_or(LookError::InFlight)?;
-        let first = asked.answer_of_the_first(&api.app).await?;
+        let asked = self.asked.as_ref().ok_or(LookupError::InFlight)?;
+        let first = asked.first_response(&api.app).await?;
         Ok(replay(first.into_inner()))
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use app::jobs::{self, BulkError, BulkOrder, Sender};
+use app::jobs::{self, BulkError, BulkRequest, Sender};
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 
@@ -66,7 +66,7 @@ pub(crate) async fn send_bulk(
     let root = answer::url_root(&api, &headers);
     let none = BTreeMap::new();
     let write = |job: &app::Job| answer::written(&Job::new(job, Some(&none), &root));
-    match jobs::bulk(&api.app, &caller.0, order, sending.once(&write)).await {
+    match jobs::send_bulk(&api.app, &caller.0, order, sending.once(&write)).await {
         Ok(job) => Ok(answer::json_bytes(StatusCode::CREATED, write(&job))),
         Err(BulkError::Refused(refused)) => {
             sending.answer(&api, &caller, Err(refused), write).await
@@ -77,7 +77,7 @@ pub(crate) async fn send_bulk(
 
 /// What is asked for. Reading a large body takes a while, so it is done where nobody waits, and the body is gone
 /// afterwards.
-async fn read(api: &Api, body: InHand) -> Result<BulkOrder, Problem> {
+async fn read(api: &Api, body: InHand) -> Result<BulkRequest, Problem> {
     let read =
         tokio::task::spawn_blocking(move || BulkBody::read(&answer::without_nul(&body))).await;
     let body = read.map_err(Problem::fault)??;
@@ -98,7 +98,7 @@ async fn read(api: &Api, body: InHand) -> Result<BulkOrder, Problem> {
             return Err(says("sms_sender_id and reply_to_id must not both be given"));
         }
     };
-    Ok(BulkOrder {
+    Ok(BulkRequest {
         name,
         template_id: members.id("template_id").expect("the schema requires it").0,
         csv: body.csv,

@@ -1,4 +1,4 @@
-use app::notifications::accept::{self, AcceptedEmail, EmailOrder, Sanitised};
+use app::notifications::accept::{self, AcceptedEmail, EmailRequest, Sanitised};
 use axum::{body::Body, extract::State, response::Response};
 use content::email_addresses::EmailAddress;
 use domain::Channel;
@@ -81,11 +81,11 @@ fn shown<'a>(accepted: &'a AcceptedEmail, root: &str) -> Accepted<'a, Content<'a
     }
 }
 
-fn order(members: &mut Members) -> EmailOrder {
+fn order(members: &mut Members) -> EmailRequest {
     let as_given = members
         .text("email_address")
         .expect("the schema requires it");
-    EmailOrder {
+    EmailRequest {
         email_address: EmailAddress::parse(&as_given).expect("the schema checks it"),
         as_given,
         template_id: members.id("template_id").expect("the schema requires it").0,

@@ -1,5 +1,5 @@
 use app::notifications::accept::{
-    self, AcceptedLetter, AcceptedPrecompiled, LetterOrder, PrecompiledOrder,
+    self, AcceptedLetter, AcceptedPrecompiledLetter, LetterRequest, PrecompiledLetterRequest,
 };
 use axum::{body::Body, extract::State, response::Response};
 use domain::{Channel, NotificationId, Postage};
@@ -70,7 +70,7 @@ pub(crate) async fn send_letter(
         return send_precompiled(&api, &caller, &sending, body).await;
     }
     let mut members = Members(SCHEMA.check(body, api.app.clock().now())?);
-    let order = LetterOrder {
+    let order = LetterRequest {
         template_id: members.id("template_id").expect("the schema requires it").0,
         personalisation: members.object("personalisation"),
         reference: members.text("reference"),
@@ -105,14 +105,14 @@ async fn send_precompiled(
     body: Value,
 ) -> Result<Response, Problem> {
     let mut members = Members(PRECOMPILED.check(body, api.app.clock().now())?);
-    let order = PrecompiledOrder {
+    let order = PrecompiledLetterRequest {
         reference: members.text("reference").expect("the schema requires it"),
         content: members.text("content").expect("the schema requires it"),
         postage: members
             .text("postage")
             .map(|postage| postage.parse().expect("the schema checks it")),
     };
-    let write = |accepted: &AcceptedPrecompiled| {
+    let write = |accepted: &AcceptedPrecompiledLetter| {
         answer::written(&AcceptedPages {
             id: accepted.id,
             postage: accepted.postage,

@@ -1,4 +1,4 @@
-use app::notifications::accept::{self, AcceptedSms, SmsOrder};
+use app::notifications::accept::{self, AcceptedSms, SmsRequest};
 use axum::{body::Body, extract::State, response::Response};
 use content::phone_numbers::PhoneNumber;
 use domain::Channel;
@@ -74,11 +74,11 @@ fn shown<'a>(accepted: &'a AcceptedSms, root: &str) -> Accepted<'a, Content<'a>>
     }
 }
 
-fn order(members: &mut Members) -> SmsOrder {
+fn order(members: &mut Members) -> SmsRequest {
     let as_given = members
         .text("phone_number")
         .expect("the schema requires it");
-    SmsOrder {
+    SmsRequest {
         phone_number: PhoneNumber::parse(&as_given).expect("the schema checks it"),
         as_given,
         template_id: members.id("template_id").expect("the schema requires it").0,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use app::{
     App,
-    notifications::{Cost, Shown},
+    notifications::{Cost, NotificationView},
 };
 use content::placeholders::exact_number;
 use domain::{Channel, NotificationId, Postage, TemplateId, Timestamp};
@@ -90,7 +90,7 @@ impl Serialize for Written<'_> {
 }
 
 impl Notification {
-    pub(super) fn new(app: &App, shown: &Shown, root: &str) -> Self {
+    pub(super) fn new(app: &App, shown: &NotificationView, root: &str) -> Self {
         let notification = &shown.notification;
         let recipient = || Some(shown.contents.recipient.reveal().clone());
         let is_letter = notification.channel == Channel::Letter;
@@ -133,7 +133,7 @@ impl Notification {
             scheduled_for: (),
             sent_at: notification.sent_at,
             status: if is_letter {
-                notification.status.of_letter_as_shown()
+                notification.status.public_letter_status()
             } else {
                 notification.status.as_str()
             },

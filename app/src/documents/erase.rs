@@ -3,9 +3,9 @@
 use domain::{DocumentId, ServiceId};
 use files::Key;
 use serde_json::{Map, Value};
-use store::VaultError;
+use store::KeyringError;
 
-use super::{Fault, key::LinkKey, prepare::facts_of};
+use super::{FileError, key::LinkKey, prepare::file_properties};
 use crate::App;
 
 const ID_CHARACTERS: usize = 36;
@@ -31,24 +31,24 @@ pub(crate) async fn remove_behind(
     service: ServiceId,
     id: DocumentId,
     key: &LinkKey,
-) -> Result<bool, Fault> {
+) -> Result<bool, FileError> {
     let found = store::documents::find(&mut app.read().await?, id, app.clock.now()).await?;
     let Some(document) = found.filter(|document| document.service_id == service) else {
         return Ok(false);
     };
     match key
-        .vault(&app.entropy)
-        .open(&facts_of(id), &document.sealed)
+        .vault(&app.random)
+        .open(&file_properties(id), &document.sealed)
     {
         Ok(_) => {}
-        Err(VaultError::Tampered) => return Ok(false),
+        Err(KeyringError::Tampered) => return Ok(false),
         Err(fault) => return Err(store::Error::from(fault).into()),
     }
     let file = Key::document(service.as_uuid(), id.as_uuid());
     app.files.remove(&file).await?;
     let mut tx = app.write().await?;
-    tx.overwrite_what_goes().await?;
-    store::documents::remove(&mut tx, service, &[id]).await?;
+    tx.enable_secure_delete().await?;
+    store::documents::delete(&mut tx, service, &[id]).await?;
     tx.commit().await?;
     Ok(true)
 }

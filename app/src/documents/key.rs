@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::Entropy;
-use store::Vault;
+use domain::RandomSource;
+use store::Keyring;
 
 const BYTES: usize = 32;
 
@@ -20,9 +20,9 @@ impl fmt::Debug for LinkKey {
 }
 
 impl LinkKey {
-    pub(crate) fn mint(entropy: &dyn Entropy) -> Self {
+    pub(crate) fn generate(random: &dyn RandomSource) -> Self {
         let mut bytes = [0; BYTES];
-        entropy.fill(&mut bytes);
+        random.fill(&mut bytes);
         Self(bytes)
     }
 
@@ -42,10 +42,10 @@ impl LinkKey {
     }
 
     /// What the file and what is known of it are sealed with.
-    pub(crate) fn vault(&self, entropy: &Arc<dyn Entropy>) -> Vault {
+    pub(crate) fn vault(&self, entropy: &Arc<dyn RandomSource>) -> Keyring {
         let key = hmac::sign(&self.derive(b"contents"), b"");
         let key = key.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        Vault::with_key(key, entropy.clone())
+        Keyring::with_key(key, entropy.clone())
     }
 
     /// The mark of an address: with it an address can be recognised, without this key not even by trying them all.

@@ -9,24 +9,24 @@
 //! `prepare` checks a file and makes its link, `keep` and `keep_for_rows` write, `remove` takes back; [`open()`],
 //! [`confirm()`] and [`read()`] are for whoever comes with a link; `remove_expired` is the clock's.
 
+mod attempt_limiter;
 mod erase;
-mod keep;
+mod file_types;
 mod key;
-mod kinds;
 mod open;
 mod prepare;
 mod remove_expired;
+mod store;
 pub mod template_files;
-mod tries;
 
+pub(crate) use attempt_limiter::AttemptLimiter;
 pub(crate) use erase::{links_in, remove_behind};
-pub(crate) use keep::{keep, keep_for_rows, remove};
-pub use kinds::SUPPORTED;
-pub use open::{Confirmed, Opened, PASS_SECONDS, confirm, open, read};
-pub(crate) use prepare::{Bytes, Draft, Identity, Order, PrepareError, prepare};
-pub use prepare::{Fault, Refused};
+pub use file_types::SUPPORTED;
+pub use open::{Confirmed, FileAccess, PASS_SECONDS, confirm, open, read};
+pub(crate) use prepare::{Bytes, FileRequest, Identity, PrepareError, PreparedFile, prepare};
+pub use prepare::{FileError, FileRejected};
 pub(crate) use remove_expired::remove_expired;
-pub(crate) use tries::Tries;
+pub(crate) use store::{remove, store, store_for_rows};
 
 /// For how many weeks a file is kept when its sender does not say (`docs/spec/public-api.md` §9.1).
 pub const STANDARD_WEEKS: u32 = 26;

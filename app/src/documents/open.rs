@@ -8,12 +8,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use content::email_addresses::{self, EmailAddress};
 use domain::{DocumentId, Private, Timestamp};
 use files::Key;
-use store::{Vault, VaultError, documents::Document};
+use store::{Keyring, KeyringError, documents::Document};
 
 use super::{
+    file_types,
     key::LinkKey,
-    kinds,
-    prepare::{Facts, facts_of},
+    prepare::{FileProperties, file_properties},
 };
 use crate::{App, OpenError, Tenant, sealed_files, tenants};
 
@@ -22,7 +22,7 @@ pub const PASS_SECONDS: u64 = 30 * 60;
 
 /// A file whose link was right.
 #[derive(Debug)]
-pub struct Opened {
+pub struct FileAccess {
     document: Document,
     /// Whose file it is.
     pub tenant: Arc<Tenant>,
@@ -30,10 +30,10 @@ pub struct Opened {
     pub name: Private<String>,
     mark: Option<Vec<u8>>,
     key: LinkKey,
-    vault: Vault,
+    vault: Keyring,
 }
 
-impl Opened {
+impl FileAccess {
     /// How large it is.
     pub const fn size_bytes(&self) -> u64 {
         self.document.size_bytes
@@ -46,7 +46,7 @@ impl Opened {
 
     /// What it may be served as: from the table of what we take, whatever the row says.
     pub fn mime_type(&self) -> &'static str {
-        kinds::served_as(&self.document.mime_type)
+        file_types::served_as(&self.document.mime_type)
             .map_or("application/octet-stream", |kind| kind.mime_type)
     }
 
@@ -61,7 +61,7 @@ impl Opened {
             .ok()
             .and_then(|sealed| {
                 app.store
-                    .vault()
+                    .keyring()
                     .open(&pass_of(self.document.id), &sealed)
                     .ok()
             })
@@ -71,7 +71,7 @@ impl Opened {
 }
 
 /// The file behind a link.
-pub async fn open(app: &App, id: &str, key: &str) -> Result<Option<Opened>, Arc<store::Error>> {
+pub async fn open(app: &App, id: &str, key: &str) -> Result<Option<FileAccess>, Arc<store::Error>> {
     let (Ok(id), Some(key)) = (id.parse::<DocumentId>(), LinkKey::parse(key)) else {
         return Ok(None);
     };
@@ -79,21 +79,22 @@ pub async fn open(app: &App, id: &str, key: &str) -> Result<Option<Opened>, Arc<
     let Some(document) = found else {
         return Ok(None);
     };
-    let vault = key.vault(&app.entropy);
-    let facts = match vault.open(&facts_of(id), &document.sealed) {
+    let vault = key.vault(&app.random);
+    let facts = match vault.open(&file_properties(id), &document.sealed) {
         Ok(facts) => facts,
-        Err(VaultError::Tampered) => return Ok(None),
+        Err(KeyringError::Tampered) => return Ok(None),
         Err(other) => return Err(Arc::new(other.into())),
     };
-    let facts: Facts = serde_json::from_slice(&facts).map_err(|error| store::Error::Corrupt {
-        table: "documents",
-        column: "sealed",
-        what: error.to_string(),
-    })?;
+    let facts: FileProperties =
+        serde_json::from_slice(&facts).map_err(|error| store::Error::Corrupt {
+            table: "documents",
+            column: "sealed",
+            what: error.to_string(),
+        })?;
     let Some(tenant) = tenants::find(app, document.service_id).await? else {
         return Ok(None);
     };
-    Ok(Some(Opened {
+    Ok(Some(FileAccess {
         document,
         tenant,
         name: facts.name.into(),
@@ -115,9 +116,9 @@ pub enum Confirmed {
 }
 
 /// Compares an address with the one that the message went to.
-pub fn confirm(app: &App, opened: &Opened, address: &str) -> Confirmed {
+pub fn confirm(app: &App, opened: &FileAccess, address: &str) -> Confirmed {
     let (id, now) = (opened.document.id, app.clock.now());
-    if !app.document_tries.take(id, now) {
+    if !app.document_attempts.try_acquire(id, now) {
         return Confirmed::TooOften;
     }
     let address = EmailAddress::parse(address).map_or_else(
@@ -128,9 +129,9 @@ pub fn confirm(app: &App, opened: &Opened, address: &str) -> Confirmed {
     if !opened.key.recognises(mark, &address) {
         return Confirmed::Wrong;
     }
-    app.document_tries.give_back(id);
+    app.document_attempts.refund(id);
     let until = now.plus(Duration::from_secs(PASS_SECONDS)).unix_seconds();
-    let pass = app.store.vault().seal(&pass_of(id), &until.to_be_bytes());
+    let pass = app.store.keyring().seal(&pass_of(id), &until.to_be_bytes());
     Confirmed::Pass(URL_SAFE_NO_PAD.encode(pass))
 }
 
@@ -141,7 +142,7 @@ fn pass_of(id: DocumentId) -> Vec<u8> {
 }
 
 /// The bytes of a file, whole and as they were uploaded; nothing if they are gone.
-pub async fn read(app: &App, opened: &Opened) -> Result<Option<Vec<u8>>, OpenError> {
+pub async fn read(app: &App, opened: &FileAccess) -> Result<Option<Vec<u8>>, OpenError> {
     let (service, id) = (opened.document.service_id, opened.document.id);
     let key = Key::document(service.as_uuid(), id.as_uuid());
     let found = sealed_files::find(&app.files, &opened.vault, &key, id.as_uuid()).await?;

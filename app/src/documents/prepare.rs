@@ -10,9 +10,9 @@ use domain::{DocumentId, Private, ServiceId};
 use files::Key;
 use providers::{FileService, Finding, Upload, UploadError};
 use serde::{Deserialize, Serialize};
-use store::{Vault, documents::Document};
+use store::{Keyring, documents::Document};
 
-use super::{key::LinkKey, kinds};
+use super::{file_types, key::LinkKey};
 use crate::{App, OpenError};
 
 /// The most characters of a file's name.
@@ -26,7 +26,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// A file as a sender wants it kept.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct FileRequest {
     pub(crate) bytes: Bytes,
     pub(crate) is_csv: bool,
     /// The address, normalised, that the recipient must confirm, if one must be.
@@ -56,7 +56,7 @@ pub(crate) enum Bytes {
 }
 
 /// A file that may be kept: its link is known, nothing is written yet.
-pub(crate) struct Draft {
+pub(crate) struct PreparedFile {
     pub(crate) link: Private<String>,
     pub(super) ours: Option<Ours>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Draft {
 pub(super) struct Ours {
     pub(super) row: Document,
     pub(super) bytes: bytes::Bytes,
-    pub(super) vault: Vault,
+    pub(super) vault: Keyring,
 }
 
 impl Ours {
@@ -76,7 +76,7 @@ impl Ours {
 
 /// Why a file is not taken: the sender's to mend. The public wording is the API's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum FileRejected {
     /// It is not base64.
     NotBase64,
     /// There is nothing in it.
@@ -109,7 +109,7 @@ pub enum Refused {
 
 /// Why a file could not be dealt with: ours to mend.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum FileError {
     /// The virus scanner could not say.
     #[error(transparent)]
     Scanner(#[from] providers::ScanError),
@@ -133,32 +133,32 @@ pub enum Fault {
 /// Why there is no draft.
 #[derive(Debug)]
 pub(crate) enum PrepareError {
-    Refused(Refused),
-    Fault(Fault),
+    Refused(FileRejected),
+    Fault(FileError),
 }
 
-impl<E: Into<Fault>> From<E> for PrepareError {
+impl<E: Into<FileError>> From<E> for PrepareError {
     fn from(fault: E) -> Self {
         Self::Fault(fault.into())
     }
 }
 
-impl From<Refused> for PrepareError {
-    fn from(refused: Refused) -> Self {
+impl From<FileRejected> for PrepareError {
+    fn from(refused: FileRejected) -> Self {
         Self::Refused(refused)
     }
 }
 
 /// What is sealed in a file's row.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct FileProperties {
     pub(super) name: String,
     /// The mark of the address that must be confirmed.
     pub(super) mark: Option<Vec<u8>>,
 }
 
 /// What a file's facts are sealed for; its frames are sealed for more than its id.
-pub(super) fn facts_of(id: DocumentId) -> [u8; 16] {
+pub(super) fn file_properties(id: DocumentId) -> [u8; 16] {
     *id.as_uuid().as_bytes()
 }
 
@@ -166,8 +166,8 @@ pub(super) fn facts_of(id: DocumentId) -> [u8; 16] {
 pub(crate) async fn prepare(
     app: &App,
     service: ServiceId,
-    order: Order,
-) -> Result<Draft, PrepareError> {
+    order: FileRequest,
+) -> Result<PreparedFile, PrepareError> {
     match &app.providers.file_service {
         Some(elsewhere) => upload(&**elsewhere, service, order).await,
         None => draft(app, service, order).await,
@@ -177,8 +177,8 @@ pub(crate) async fn prepare(
 async fn upload(
     elsewhere: &dyn FileService,
     service: ServiceId,
-    order: Order,
-) -> Result<Draft, PrepareError> {
+    order: FileRequest,
+) -> Result<PreparedFile, PrepareError> {
     let document = match order.bytes {
         Bytes::Base64(text) => text,
         Bytes::Known(bytes) => STANDARD.encode(bytes.reveal()).into(),
@@ -192,13 +192,17 @@ async fn upload(
         filename: order.file_name.filter(|name| !name.reveal().is_empty()),
     };
     match elsewhere.upload(&upload).await {
-        Ok(link) => Ok(Draft { link, ours: None }),
-        Err(UploadError::Refused(why)) => Err(Refused::Elsewhere(why).into()),
-        Err(failed) => Err(PrepareError::Fault(Fault::Elsewhere(failed))),
+        Ok(link) => Ok(PreparedFile { link, ours: None }),
+        Err(UploadError::Refused(why)) => Err(FileRejected::Elsewhere(why).into()),
+        Err(failed) => Err(PrepareError::Fault(FileError::Elsewhere(failed))),
     }
 }
 
-async fn draft(app: &App, service: ServiceId, order: Order) -> Result<Draft, PrepareError> {
+async fn draft(
+    app: &App,
+    service: ServiceId,
+    order: FileRequest,
+) -> Result<PreparedFile, PrepareError> {
     let given_name = order.file_name.as_ref().map(|name| name.reveal().as_str());
     let given_name = given_name.filter(|name| !name.is_empty());
     let (bytes, scan) = match order.bytes {
@@ -214,11 +218,11 @@ async fn draft(app: &App, service: ServiceId, order: Order) -> Result<Draft, Pre
     let name = safe_name(given_name, kind.extension);
     let now = app.clock.now();
     let Identity { id, key } = order.identity.unwrap_or_else(|| Identity {
-        id: DocumentId::mint(now, app.entropy()),
-        key: LinkKey::mint(app.entropy()),
+        id: DocumentId::generate(now, app.random()),
+        key: LinkKey::generate(app.random()),
     });
-    let vault = key.vault(&app.entropy);
-    let facts = Facts {
+    let vault = key.vault(&app.random);
+    let facts = FileProperties {
         name,
         mark: order.confirm.map(|address| key.mark(address.reveal())),
     };
@@ -226,21 +230,21 @@ async fn draft(app: &App, service: ServiceId, order: Order) -> Result<Draft, Pre
     let row = Document {
         id,
         service_id: service,
-        sealed: vault.seal(&facts_of(id), &facts),
+        sealed: vault.seal(&file_properties(id), &facts),
         mime_type: kind.mime_type.to_owned(),
         size_bytes: bytes.len() as u64,
         scan: scan.to_owned(),
         created_at: now,
         expires_at: now.plus(WEEK * order.weeks),
     };
-    Ok(Draft {
+    Ok(PreparedFile {
         link: format!("{}/d/{id}/{}", app.settings.files_root, key.text()).into(),
         ours: Some(Ours { row, bytes, vault }),
     })
 }
 
 /// White space between the characters does not count: senders wrap lines.
-fn decode(text: &str, limit_bytes: u64) -> Result<Vec<u8>, Refused> {
+fn decode(text: &str, limit_bytes: u64) -> Result<Vec<u8>, FileRejected> {
     let text = if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         Cow::Owned(text.split_ascii_whitespace().collect::<String>())
     } else {
@@ -248,15 +252,15 @@ fn decode(text: &str, limit_bytes: u64) -> Result<Vec<u8>, Refused> {
     };
     // What is far too large is not decoded to be told so: four characters are three bytes.
     if text.len() as u64 / 4 > limit_bytes / 3 + 1 {
-        return Err(Refused::TooLarge { limit_bytes });
+        return Err(FileRejected::TooLarge { limit_bytes });
     }
     let bytes = BASE64
         .decode(text.as_bytes())
-        .map_err(|_| Refused::NotBase64)?;
+        .map_err(|_| FileRejected::NotBase64)?;
     if bytes.is_empty() {
-        Err(Refused::Empty)
+        Err(FileRejected::Empty)
     } else if bytes.len() as u64 > limit_bytes {
-        Err(Refused::TooLarge { limit_bytes })
+        Err(FileRejected::TooLarge { limit_bytes })
     } else {
         Ok(bytes)
     }
@@ -267,18 +271,18 @@ pub(super) fn kind_of(
     bytes: &[u8],
     name: Option<&str>,
     is_csv: bool,
-) -> Result<&'static kinds::Kind, Refused> {
+) -> Result<&'static file_types::FileType, FileRejected> {
     if name.is_some_and(|name| name.chars().count() > MAX_NAME_CHARACTERS) {
-        return Err(Refused::NameTooLong {
+        return Err(FileRejected::NameTooLong {
             limit: MAX_NAME_CHARACTERS,
         });
     }
-    kinds::find(bytes, name, is_csv).map_err(|not_taken| match not_taken {
-        kinds::NotTaken::Extension(extension) => Refused::Type {
+    file_types::find(bytes, name, is_csv).map_err(|not_taken| match not_taken {
+        file_types::UnsupportedFile::Extension(extension) => FileRejected::Type {
             extension: Some(extension),
         },
-        kinds::NotTaken::Unknown => Refused::Type { extension: None },
-        kinds::NotTaken::Other(extension) => Refused::OtherType { extension },
+        file_types::UnsupportedFile::Unknown => FileRejected::Type { extension: None },
+        file_types::UnsupportedFile::Other(extension) => FileRejected::OtherType { extension },
     })
 }
 
@@ -289,7 +293,7 @@ pub(super) async fn scan(app: &App, bytes: &[u8]) -> Result<&'static str, Prepar
     };
     match scanner.scan(bytes).await? {
         Finding::Clean => Ok("clean"),
-        Finding::Virus => Err(Refused::Virus.into()),
+        Finding::Virus => Err(FileRejected::Virus.into()),
     }
 }
 
@@ -323,9 +327,9 @@ mod tests {
             assert_eq!(decode(text, 10).unwrap(), b"ab", "{text}");
         }
         for text in ["*", "Y", "Zoë", "YWJj!"] {
-            assert_eq!(decode(text, 10), Err(Refused::NotBase64), "{text}");
+            assert_eq!(decode(text, 10), Err(FileRejected::NotBase64), "{text}");
         }
-        assert_eq!(decode(" ", 10), Err(Refused::Empty));
+        assert_eq!(decode(" ", 10), Err(FileRejected::Empty));
     }
 
     #[test]
@@ -336,7 +340,7 @@ mod tests {
             let limit_bytes = 100;
             assert_eq!(
                 decode(&encoded(bytes), limit_bytes),
-                Err(Refused::TooLarge { limit_bytes })
+                Err(FileRejected::TooLarge { limit_bytes })
             );
         }
     }

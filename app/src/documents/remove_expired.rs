@@ -5,31 +5,31 @@ use std::time::Duration;
 
 use domain::{DocumentId, ServiceId};
 use files::Key;
-use queue::{Task, Verdict};
+use queue::{TaskContext, TaskOutcome};
 use tracing::{info, warn};
 
-use super::Fault;
+use super::FileError;
 use crate::App;
 
 const AT_ONCE: u32 = 100;
 
 /// Removes every file whose time is over.
-pub(crate) async fn remove_expired(app: &App, task: &Task) -> Verdict {
+pub(crate) async fn remove_expired(app: &App, task: &TaskContext) -> TaskOutcome {
     let mut removed = 0;
     let outcome = loop {
         match remove_some(app).await {
-            Ok(0) => break Verdict::Done,
+            Ok(0) => break TaskOutcome::Completed,
             Ok(some) => removed += some,
             Err(fault) => {
                 warn!(
                     error = &fault as &dyn std::error::Error,
                     "cannot remove files whose time is over, will try again"
                 );
-                break Verdict::Retry(Duration::from_mins(1));
+                break TaskOutcome::Retry(Duration::from_mins(1));
             }
         }
-        if task.is_asked_to_stop() {
-            break Verdict::Done;
+        if task.is_stopping() {
+            break TaskOutcome::Completed;
         }
     };
     if removed > 0 {
@@ -38,7 +38,7 @@ pub(crate) async fn remove_expired(app: &App, task: &Task) -> Verdict {
     outcome
 }
 
-async fn remove_some(app: &App) -> Result<usize, Fault> {
+async fn remove_some(app: &App) -> Result<usize, FileError> {
     let now = app.clock.now();
     let expired = store::documents::list_expired(&mut app.read().await?, now, AT_ONCE).await?;
     for (service, id) in &expired {
@@ -47,7 +47,7 @@ async fn remove_some(app: &App) -> Result<usize, Fault> {
     if !expired.is_empty() {
         let mut tx = app.write().await?;
         for (service, id) in &expired {
-            store::documents::remove(&mut tx, *service, &[*id]).await?;
+            store::documents::delete(&mut tx, *service, &[*id]).await?;
         }
         tx.commit().await?;
     }

@@ -6,7 +6,7 @@ use files::Key;
 pub use store::template_files::TemplateFile;
 
 use super::{
-    Bytes, Fault, Identity, MAX_WEEKS, Order, Refused,
+    Bytes, FileError, FileRejected, FileRequest, Identity, MAX_WEEKS,
     key::LinkKey,
     prepare::{PrepareError, kind_of, scan},
 };
@@ -38,10 +38,10 @@ pub enum TemplateFileError {
     Invalid(&'static str),
     /// The file is not taken.
     #[error("the file is not taken")]
-    Refused(Refused),
+    Refused(FileRejected),
     /// Ours to mend.
     #[error(transparent)]
-    Fault(#[from] Fault),
+    Fault(#[from] FileError),
 }
 
 impl From<store::Error> for TemplateFileError {
@@ -74,7 +74,7 @@ pub async fn add(
     let bytes = new.bytes.reveal();
     let limit_bytes = app.settings.max_file_bytes;
     if bytes.len() as u64 > limit_bytes {
-        return Err(TemplateFileError::Refused(Refused::TooLarge {
+        return Err(TemplateFileError::Refused(FileRejected::TooLarge {
             limit_bytes,
         }));
     }
@@ -82,7 +82,7 @@ pub async fn add(
     scan(app, bytes).await?;
     let now = app.clock.now();
     let file = TemplateFile {
-        id: TemplateFileId::mint(now, app.entropy()),
+        id: TemplateFileId::generate(now, app.random()),
         service_id: service,
         template_id: template,
         file_name: new.file_name,
@@ -95,10 +95,10 @@ pub async fn add(
     found
         .filter(|found| found.template_type == Channel::Email)
         .ok_or(TemplateFileError::NoSuch("e-mail template"))?;
-    let (vault, owner) = (app.store.vault(), file.id.as_uuid());
-    sealed_files::keep(&app.files, vault, &key_of(&file), owner, bytes)
+    let (vault, owner) = (app.store.keyring(), file.id.as_uuid());
+    sealed_files::store(&app.files, vault, &key_of(&file), owner, bytes)
         .await
-        .map_err(Fault::from)?;
+        .map_err(FileError::from)?;
     let mut tx = app.write().await?;
     store::template_files::insert(&mut tx, &file).await?;
     tx.commit().await?;
@@ -134,7 +134,11 @@ pub async fn archive(
 }
 
 /// A template's file, to be kept for one recipient.
-pub(crate) async fn order(app: &App, file: &TemplateFile, recipient: &str) -> Result<Order, Fault> {
+pub(crate) async fn order(
+    app: &App,
+    file: &TemplateFile,
+    recipient: &str,
+) -> Result<FileRequest, FileError> {
     Ok(order_of(file, read(app, file).await?, recipient, None))
 }
 
@@ -147,8 +151,8 @@ pub(crate) fn order_for_row(
     bytes: Private<bytes::Bytes>,
     secret: &[u8],
     (row, recipient): (NotificationId, &str),
-) -> Order {
-    let (vault, row_uuid, file_uuid) = (app.store.vault(), row.as_uuid(), file.id.as_uuid());
+) -> FileRequest {
+    let (vault, row_uuid, file_uuid) = (app.store.keyring(), row.as_uuid(), file.id.as_uuid());
     let key_parts = [
         secret,
         row_uuid.as_bytes(),
@@ -167,12 +171,12 @@ pub(crate) fn order_for_row(
 fn document_of_row(app: &App, row: NotificationId, file: TemplateFileId) -> DocumentId {
     let (row, file) = (row.as_uuid(), file.as_uuid());
     let parts = [row.as_bytes().as_slice(), file.as_bytes()];
-    let hash = app.store.vault().fingerprint("a row's file", &parts);
+    let hash = app.store.keyring().fingerprint("a row's file", &parts);
     let (tail, _) = hash
         .split_first_chunk::<16>()
         .expect("SHA-256 has 32 bytes");
-    let due = domain::minted_at(row).unwrap_or_default();
-    DocumentId::from_uuid(domain::shaped(due, u128::from_be_bytes(*tail)))
+    let due = domain::generated_at(row).unwrap_or_default();
+    DocumentId::from_uuid(domain::from_time_and_tail(due, u128::from_be_bytes(*tail)))
 }
 
 fn order_of(
@@ -180,8 +184,8 @@ fn order_of(
     bytes: Private<bytes::Bytes>,
     recipient: &str,
     identity: Option<Identity>,
-) -> Order {
-    Order {
+) -> FileRequest {
+    FileRequest {
         bytes: Bytes::Known(bytes),
         is_csv: false,
         confirm: file.confirm_email.then(|| recipient.to_owned().into()),
@@ -193,12 +197,15 @@ fn order_of(
 }
 
 /// The bytes of a template's file.
-pub(crate) async fn read(app: &App, file: &TemplateFile) -> Result<Private<bytes::Bytes>, Fault> {
-    let (vault, owner) = (app.store.vault(), file.id.as_uuid());
+pub(crate) async fn read(
+    app: &App,
+    file: &TemplateFile,
+) -> Result<Private<bytes::Bytes>, FileError> {
+    let (vault, owner) = (app.store.keyring(), file.id.as_uuid());
     let bytes = sealed_files::find(&app.files, vault, &key_of(file), owner)
         .await
-        .map_err(Fault::Template)?
-        .ok_or(Fault::Gone(file.id))?;
+        .map_err(FileError::Template)?
+        .ok_or(FileError::Gone(file.id))?;
     Ok(bytes.into())
 }
 

@@ -1,7 +1,7 @@
 //! Messages to the recipient, and the files that went with them.
 
 use domain::{NotificationId, NotificationStatus};
-use store::notifications::{Contents, Notification, Outcome};
+use store::notifications::{Contents, Notification, StatusUpdate};
 
 use super::{AT_ONCE, EraseError, Erasure};
 use crate::documents;
@@ -28,7 +28,7 @@ impl Erasure<'_> {
             };
             after = Some(last.id);
             for message in page {
-                let contents = message.open(app.store.vault())?;
+                let contents = message.open(app.store.keyring())?;
                 if self.is_to(&contents) {
                     self.erase_message(message, &contents).await?;
                 }
@@ -52,7 +52,7 @@ impl Erasure<'_> {
             let now = store::notifications::find(&mut app.read().await?, service, id).await?;
             // Retention was faster.
             let Some(message) = now else { continue };
-            let contents = message.open(app.store.vault())?;
+            let contents = message.open(app.store.keyring())?;
             if self.is_to(&contents) {
                 self.erase_message(message, &contents).await?;
             }
@@ -77,7 +77,8 @@ impl Erasure<'_> {
             return self.cancel_and_erase(message).await;
         }
         let mut tx = self.write().await?;
-        let erased = store::notifications::erase(&mut tx, self.app.store.vault(), &message).await?;
+        let erased =
+            store::notifications::erase(&mut tx, self.app.store.keyring(), &message).await?;
         tx.commit().await?;
         self.report.notifications += u64::from(erased);
         Ok(())
@@ -93,7 +94,7 @@ impl Erasure<'_> {
             drop(session);
             let now = app.clock.now();
             let mut tx = self.write().await?;
-            let held = store::tasks::hold(&mut tx, &named, now).await?;
+            let held = store::tasks::lock(&mut tx, &named, now).await?;
             if held.len() < named.len() {
                 // One came to its end: what it left over is in another.
                 tx.roll_back().await?;
@@ -104,8 +105,9 @@ impl Erasure<'_> {
                 break;
             }
             let outcome = cancelled(id);
-            let changed = store::notifications::record(&mut tx, &[outcome], now).await?;
-            let erased = store::notifications::erase(&mut tx, app.store.vault(), &message).await?;
+            let changed = store::notifications::apply(&mut tx, &[outcome], now).await?;
+            let erased =
+                store::notifications::erase(&mut tx, app.store.keyring(), &message).await?;
             tx.commit().await?;
             self.report.cancelled += changed;
             self.report.notifications += u64::from(erased);
@@ -116,8 +118,8 @@ impl Erasure<'_> {
     }
 }
 
-const fn cancelled(id: NotificationId) -> Outcome {
-    Outcome {
+const fn cancelled(id: NotificationId) -> StatusUpdate {
+    StatusUpdate {
         id,
         status: NotificationStatus::Cancelled,
         sent_at: None,

@@ -18,11 +18,11 @@
 //! kept, which nobody but who has the link can open or connect with an address (`docs/decisions/files-by-email.md`); and
 //! what providers, backups and the development sink have.
 
-mod answers;
+mod idempotent_responses;
 mod messages;
-mod others;
+mod related_records;
 mod rows;
-mod sheets;
+mod spreadsheets;
 
 use content::{
     email_addresses::EmailAddress, guest_lists::formatted_recipient, phone_numbers::PhoneNumber,
@@ -31,7 +31,7 @@ use domain::{Channel, Private, ServiceId};
 use store::{Tx, notifications::Notification, spreadsheets::Spreadsheet};
 use tracing::info;
 
-use crate::{App, OpenError, Rewriting, RewritingError, jobs::PauseError};
+use crate::{App, OpenError, RewriteLock, RewriteLockError, jobs::PauseError};
 
 /// How many rows are looked at between two looks.
 const AT_ONCE: u32 = 500;
@@ -47,15 +47,15 @@ pub struct Recipient {
 /// What can be erased.
 #[derive(Debug, thiserror::Error)]
 #[error("neither an e-mail address nor a phone number: give one as messages are sent to it")]
-pub struct NotARecipient;
+pub struct InvalidRecipient;
 
 impl Recipient {
     /// Reads a recipient as the door does.
-    pub fn parse(text: &str) -> Result<Self, NotARecipient> {
+    pub fn parse(text: &str) -> Result<Self, InvalidRecipient> {
         let (normalised, channel) = if let Ok(address) = EmailAddress::parse(text) {
             (address.normalised(), Channel::Email)
         } else {
-            let number = PhoneNumber::parse(text).map_err(|_| NotARecipient)?;
+            let number = PhoneNumber::parse(text).map_err(|_| InvalidRecipient)?;
             (number.normalised(), Channel::Sms)
         };
         Ok(Self {
@@ -81,10 +81,10 @@ pub enum EraseError {
     Files(#[from] files::Error),
     /// A file by e-mail cannot be removed.
     #[error("a file by e-mail cannot be removed")]
-    Document(#[from] crate::documents::Fault),
+    Document(#[from] crate::documents::FileError),
     /// Another writes files anew, or may by now.
     #[error(transparent)]
-    Rewriting(#[from] RewritingError),
+    Rewriting(#[from] RewriteLockError),
     /// A job that was paused for it does not go on.
     #[error("a job that was paused does not go on")]
     Job(#[from] PauseError),
@@ -133,7 +133,7 @@ pub struct Erasure<'a> {
     busy_sheets: Vec<Spreadsheet>,
     in_hand: Vec<Notification>,
     /// Once it has begun.
-    rewriting: Option<Rewriting>,
+    rewriting: Option<RewriteLock>,
 }
 
 impl<'a> Erasure<'a> {
@@ -172,7 +172,7 @@ impl<'a> Erasure<'a> {
     pub async fn go_on(&mut self) -> Result<bool, EraseError> {
         match &self.rewriting {
             Some(rewriting) => rewriting.renew().await?,
-            None => self.rewriting = Some(Rewriting::begin(self.app, "an erasure").await?),
+            None => self.rewriting = Some(RewriteLock::acquire(self.app, "an erasure").await?),
         }
         let outcome = self.erase_what_can_be().await;
         if !matches!(outcome, Ok(false))
@@ -199,7 +199,7 @@ impl<'a> Erasure<'a> {
                 self.erase_again(in_hand).await?;
             } else {
                 self.erase_messages().await?;
-                self.erase_others().await?;
+                self.erase_related_records().await?;
                 self.has_walked = true;
             }
         }
@@ -207,8 +207,8 @@ impl<'a> Erasure<'a> {
         if self.report.waiting > 0 {
             return Ok(false);
         }
-        self.erase_answers().await?;
-        self.app.store.empty_log().await?;
+        self.erase_idempotent_responses().await?;
+        self.app.store.checkpoint_wal().await?;
         let Report {
             notifications,
             rows,
@@ -226,7 +226,7 @@ impl<'a> Erasure<'a> {
     /// A transaction that leaves no trace of what it removes in the database's file.
     async fn write(&self) -> Result<Tx, store::Error> {
         let mut tx = self.app.write().await?;
-        tx.overwrite_what_goes().await?;
+        tx.enable_secure_delete().await?;
         Ok(tx)
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Recipient;
 use crate::{
-    App, OpenError, Rewriting, RewritingError,
+    App, OpenError, RewriteLock, RewriteLockError,
     sealed_files::{Opener, Sealer},
 };
 
@@ -46,7 +46,7 @@ pub(super) enum OverwriteError {
     #[error(transparent)]
     File(#[from] OpenError),
     #[error(transparent)]
-    Rewriting(#[from] RewritingError),
+    Rewriting(#[from] RewriteLockError),
 }
 
 /// Writes a file anew, each row of the recipient overwritten. Whole or not at all: who reads it meanwhile reads the old
@@ -55,25 +55,25 @@ pub(super) async fn overwrite(
     app: &App,
     file: &SheetFile,
     recipient: &Recipient,
-    rewriting: &Rewriting,
+    rewriting: &RewriteLock,
 ) -> Result<(), OverwriteError> {
     let upload = app
         .files
-        .begin_alone(&file.key)
+        .create_exclusive(&file.key)
         .await
         .map_err(OpenError::from)?;
-    let mut sealer = Sealer::new(upload, app.store.vault().clone(), file.owner);
+    let mut sealer = Sealer::new(upload, app.store.keyring().clone(), file.owner);
     let written = write_all(app, file, recipient, &mut sealer).await;
     match written {
         Ok(()) => {
             if rewriting.finish(sealer).await.map_err(OpenError::from)? {
                 Ok(())
             } else {
-                Err(RewritingError::Lost.into())
+                Err(RewriteLockError::Lost.into())
             }
         }
         Err(error) => {
-            sealer.give_up().await;
+            sealer.abort().await;
             Err(error.into())
         }
     }
@@ -141,7 +141,7 @@ impl Reader<()> {
         let layout: Layout = serde_json::from_str(&file.layout).map_err(|_| OpenError::Damaged)?;
         let source = app.files.read(&file.key).await?;
         Ok(Reader {
-            file: Opener::new(source, app.store.vault().clone(), file.owner),
+            file: Opener::new(source, app.store.keyring().clone(), file.owner),
             records: Records::new(),
             // Nothing else is asked of a row than whose it is.
             layout: layout.only_for(&NameSet::new()),

@@ -11,7 +11,7 @@ use store::{
 
 use crate::{
     App,
-    documents::{self, Draft, Fault, PrepareError, Refused, template_files},
+    documents::{self, FileError, FileRejected, PrepareError, PreparedFile, template_files},
     notifications::accept::files::put_link,
     templates,
 };
@@ -30,7 +30,7 @@ impl Attachments {
         job: &Job,
         sheet: &Spreadsheet,
         channel: Channel,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, FileError> {
         let mut all = Self {
             files: Vec::new(),
             secret: sheet.link_secret.clone(),
@@ -64,7 +64,7 @@ impl Attachments {
         &self,
         app: &App,
         row: &mut NewNotification,
-    ) -> Result<Vec<Draft>, Fault> {
+    ) -> Result<Vec<PreparedFile>, FileError> {
         let mut drafts = Vec::with_capacity(self.files.len());
         let mut values = Map::new();
         for (file, bytes) in &self.files {
@@ -97,9 +97,9 @@ impl Attachments {
     }
 }
 
-fn in_words(refused: Refused) -> String {
+fn in_words(refused: FileRejected) -> String {
     match refused {
-        Refused::Elsewhere(why) => why,
+        FileRejected::Elsewhere(why) => why,
         // It was looked at when it was added to the template.
         _ => "it is not taken any more".to_owned(),
     }

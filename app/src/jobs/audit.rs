@@ -5,25 +5,25 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use domain::{JobId, JobStatus, KeyType, Lane, ServiceId, Timestamp};
-use queue::{Enqueue as _, Task, Verdict, caught};
+use queue::{Enqueue as _, TaskContext, TaskOutcome, catch_panic};
 use store::jobs::Job;
 use tracing::{error, info, warn};
 
 use super::{
-    press::{Press, Proof},
+    batch_writer,
     process::{self, ProcessError},
     read,
+    row_builder::{BuiltRow, RowBuilder},
     rows::Rows,
-    writing,
 };
 use crate::{App, audit, local_days, retention::FEWEST_DAYS, tasks, templates, tenants};
 
 /// How many jobs are looked at in one run.
 const AT_ONCE: u32 = 500;
 /// A job that has not changed for this long and has no task is stuck.
-const SILENCE: Duration = Duration::from_mins(30);
+const STUCK_AFTER: Duration = Duration::from_mins(30);
 /// How often a job is taken up again without one new row before a person has to look.
-const MOST_RESUMPTIONS: u32 = 3;
+const MAX_RESUMPTIONS: u32 = 3;
 /// A finished job's rows are counted after this long…
 const SETTLING: Duration = Duration::from_mins(1);
 /// …and looked for after this long.
@@ -37,27 +37,27 @@ const CEILING: Duration = Duration::from_hours(4);
 const TEST_ROWS_ARE_THERE_DAYS: u32 = FEWEST_DAYS;
 
 /// Finds jobs that stopped without anybody knowing: no change for half an hour, and no task.
-pub(crate) async fn check_job_status(app: &App) -> Verdict {
+pub(crate) async fn check_job_status(app: &App) -> TaskOutcome {
     audit::verdict("check-job-status", find_stuck(app).await)
 }
 
 async fn find_stuck(app: &App) -> Result<u64, store::Error> {
     let statuses = [JobStatus::Pending, JobStatus::InProgress, JobStatus::Error];
-    let since = app.clock.now().minus(SILENCE);
+    let since = app.clock.now().minus(STUCK_AFTER);
     let mut session = app.read().await?;
     let silent =
-        store::jobs::list_unchanged(&mut session, &statuses, since, MOST_RESUMPTIONS, AT_ONCE)
+        store::jobs::list_unchanged(&mut session, &statuses, since, MAX_RESUMPTIONS, AT_ONCE)
             .await?;
     drop(session);
     let mut found = 0;
     for job in silent {
-        found += u64::from(take_up(app, &job).await?);
+        found += u64::from(resume_stuck(app, &job).await?);
     }
     Ok(found)
 }
 
 /// Queues a stuck job again; whether it was stuck.
-async fn take_up(app: &App, job: &Job) -> Result<bool, store::Error> {
+async fn resume_stuck(app: &App, job: &Job) -> Result<bool, store::Error> {
     let now = app.clock.now();
     let task = tasks::process_incomplete_job(job.service_id, job.id, now);
     let mut tx = app.write().await?;
@@ -66,10 +66,10 @@ async fn take_up(app: &App, job: &Job) -> Result<bool, store::Error> {
         return Ok(false);
     }
     let (service, id) = (job.service_id, job.id);
-    if store::jobs::note_resumption(&mut tx, service, id).await? == MOST_RESUMPTIONS {
+    if store::jobs::count_resumption(&mut tx, service, id).await? == MAX_RESUMPTIONS {
         error!(
             job.id = %id, service.id = %service,
-            "job {id} was taken up {MOST_RESUMPTIONS} times without one new row; see why with `pillarbox job status {id}`, \
+            "job {id} was taken up {MAX_RESUMPTIONS} times without one new row; see why with `pillarbox job status {id}`, \
              mend it, then `pillarbox job resume {id}`"
         );
     }
@@ -79,30 +79,30 @@ async fn take_up(app: &App, job: &Job) -> Result<bool, store::Error> {
     let why = job.problem.as_deref().or(why);
     store::jobs::set_status(&mut tx, service, id, error, why, now).await?;
     tx.enqueue(vec![task]).await?;
-    app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    app.commit_and_notify(tx, &[tasks::JOBS]).await?;
     warn!(job.id = %id, service.id = %service, "Job {id} has not completed");
     // One that stopped with an error has told somebody; it is only tried again.
     Ok(job.status != JobStatus::Error)
 }
 
 /// Takes up a job that an auditor found.
-pub(crate) async fn process_incomplete(app: &App, task: &Task, id: JobId) -> Verdict {
+pub(crate) async fn process_incomplete(app: &App, task: &TaskContext, id: JobId) -> TaskOutcome {
     let found =
-        async { store::jobs::find(&mut app.read().await?, task.taken().service_id, id).await };
+        async { store::jobs::find(&mut app.read().await?, task.leased().service_id, id).await };
     if let Ok(Some(job)) = found.await {
         // The last row that is there, as the reference says it: -1 if none is.
         let last = i64::from(job.rows_kept) - 1;
         info!(job.id = %id, "Resuming job {id} from row {last}");
     }
     let verdict = process::process(app, task, id).await;
-    if matches!(verdict, Verdict::Done) {
+    if matches!(verdict, TaskOutcome::Completed) {
         info!(job.id = %id, "Resumed Job {id} completed at {}", app.clock.now());
     }
     verdict
 }
 
 /// Marks the jobs all of whose rows are there.
-pub(crate) async fn update_status_of_fully_processed(app: &App) -> Verdict {
+pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
     let now = app.clock.now();
     let window = (now.minus(LOOK_AFTER), now.minus(SETTLING));
     let counted = async {
@@ -136,7 +136,7 @@ async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
 }
 
 /// Looks for rows that finished jobs lack, and has them kept.
-pub(crate) async fn check_for_missing_rows(app: &App) -> Verdict {
+pub(crate) async fn check_for_missing_rows(app: &App) -> TaskOutcome {
     audit::verdict(
         "check-for-missing-rows-in-completed-jobs",
         find_missing(app).await,
@@ -164,17 +164,17 @@ async fn look_for_rows(app: &App, job: &Job) -> Result<bool, store::Error> {
     if store::tasks::exists(&mut tx, task.id).await? {
         return Ok(false);
     }
-    if store::jobs::note_resumption(&mut tx, service, id).await? > MOST_RESUMPTIONS {
+    if store::jobs::count_resumption(&mut tx, service, id).await? > MAX_RESUMPTIONS {
         return Ok(false);
     }
     tx.enqueue(vec![task]).await?;
-    app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    app.commit_and_notify(tx, &[tasks::JOBS]).await?;
     Ok(true)
 }
 
 /// Tells, every hour, of the jobs that need a person: not over long after they were due, or still without all their rows
 /// a day after they finished. Whatever the other auditors do about them, it has not helped.
-pub(crate) async fn tell_of_overdue(app: &App) -> Verdict {
+pub(crate) async fn report_overdue(app: &App) -> TaskOutcome {
     audit::verdict("tell-of-overdue-jobs", find_overdue(app).await)
 }
 
@@ -211,24 +211,24 @@ async fn find_overdue(app: &App) -> Result<u64, store::Error> {
 }
 
 /// Keeps the rows that a finished job lacks: exactly those, with the ids they would have had.
-pub(crate) async fn process_missing_rows(app: &App, task: &Task, id: JobId) -> Verdict {
+pub(crate) async fn process_missing_rows(app: &App, task: &TaskContext, id: JobId) -> TaskOutcome {
     let failed = || Err(ProcessError::Broken("the program failed on it".to_owned()));
-    match caught(keep_missing(app, task.taken().service_id, id))
+    match catch_panic(insert_missing(app, task.leased().service_id, id))
         .await
         .unwrap_or_else(failed)
     {
-        Ok(()) => Verdict::Done,
-        Err(error) if error.needs_a_person() => {
-            Verdict::GiveUp(format!("job {id} lacks rows that cannot be kept: {error}"))
+        Ok(()) => TaskOutcome::Completed,
+        Err(error) if error.needs_operator() => {
+            TaskOutcome::Discard(format!("job {id} lacks rows that cannot be kept: {error}"))
         }
         Err(error) => {
             warn!(job.id = %id, error = &error as &dyn std::error::Error, "cannot keep the missing rows of job {id} now");
-            Verdict::RetryAt(app.clock.now().plus(process::DELAY))
+            TaskOutcome::Snooze(app.clock.now().plus(process::DELAY))
         }
     }
 }
 
-async fn keep_missing(app: &App, service: ServiceId, id: JobId) -> Result<(), ProcessError> {
+async fn insert_missing(app: &App, service: ServiceId, id: JobId) -> Result<(), ProcessError> {
     let job = store::jobs::find(&mut app.read().await?, service, id).await?;
     let job = job.ok_or_else(|| ProcessError::Broken("there is no such job".to_owned()))?;
     // Meanwhile it may have been found whole.
@@ -241,13 +241,13 @@ async fn keep_missing(app: &App, service: ServiceId, id: JobId) -> Result<(), Pr
     // What was forgotten in time was kept, and is not to be sent again.
     kept.extend(store::history::list_row_numbers(&mut session, &job.origin()).await?);
     drop(session);
-    keep_rows(app, &job, |number| !kept.contains(&number)).await?;
+    insert_rows(app, &job, |number| !kept.contains(&number)).await?;
     mark_if_complete(app, &job).await?;
     Ok(())
 }
 
 /// Keeps those rows of a job that are wanted, on the path that every row takes; how many were not there before.
-pub(super) async fn keep_rows(
+pub(super) async fn insert_rows(
     app: &App,
     job: &Job,
     is_wanted: impl Fn(u32) -> bool,
@@ -263,8 +263,8 @@ pub(super) async fn keep_rows(
     let prepared = prepared.ok_or_else(|| broken("its template is gone"))?;
 
     let (press, lane) = (
-        Press::open(app, &tenant, job, &sheet, &prepared).await?,
-        writing::lane(&prepared),
+        RowBuilder::open(app, &tenant, job, &sheet, &prepared).await?,
+        batch_writer::lane(&prepared),
     );
     let mut rows = Rows::open(app, job, &sheet, &press).await?;
     let (mut missing, rows_at_once) = (Vec::new(), press.rows_at_once());
@@ -273,7 +273,7 @@ pub(super) async fn keep_rows(
         .next_piece(|number, row| {
             if number < job.notification_count && is_wanted(number) {
                 info!(job.id = %id, "Processing missing row {number} for job {id}");
-                match press.print(&row, number) {
+                match press.build(&row, number) {
                     Ok(proof) => missing.push(proof),
                     // The others are kept all the same.
                     Err(error) => all_print = Err(error),
@@ -296,15 +296,15 @@ async fn put(
     app: &App,
     job: &Job,
     lane: Lane,
-    press: &Press<'_>,
-    rows: Vec<Proof>,
+    press: &RowBuilder<'_>,
+    rows: Vec<BuiltRow>,
 ) -> Result<u64, ProcessError> {
     if rows.is_empty() {
         return Ok(0);
     }
     let rows = press.attach(rows).await?;
     let mut tx = app.write().await?;
-    let (count, pools) = writing::put(app, &mut tx, job, lane, rows).await?;
-    app.commit_and_wake(tx, &pools).await?;
+    let (count, pools) = batch_writer::insert_batch(app, &mut tx, job, lane, rows).await?;
+    app.commit_and_notify(tx, &pools).await?;
     Ok(count)
 }

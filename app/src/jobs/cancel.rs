@@ -12,7 +12,7 @@ use domain::{JobId, JobStatus, ServiceId};
 use store::jobs::Job;
 use tracing::info;
 
-use super::spending::{allowance, give_back_rest};
+use super::quota::{allowance, refund_unused};
 use crate::App;
 
 /// Why a job is not cancelled.
@@ -46,7 +46,7 @@ pub async fn cancel(app: &App, service: ServiceId, id: JobId) -> Result<Job, Can
         .ok_or(CancelError::NotWaiting)?;
     let (cancelled, why) = (JobStatus::Cancelled, in_words(&job));
     store::jobs::set_status(&mut tx, service, id, cancelled, why.as_deref(), now).await?;
-    give_back_rest(&mut tx, &job, allowance, now).await?;
+    refund_unused(&mut tx, &job, allowance, now).await?;
     let job = store::jobs::find(&mut tx, service, id).await?;
     tx.commit().await?;
     info!(job.id = %id, service.id = %service, "job {id} has been cancelled");

@@ -104,7 +104,7 @@ pub async fn cancel_letters(
         return Err(CancelLettersError::StillProcessing);
     }
     if job.key_type != KeyType::Test && of_today > 0 {
-        store::counters::give_back(&mut tx, service, Allowance::Letter, today, of_today).await?;
+        store::counters::refund(&mut tx, service, Allowance::Letter, today, of_today).await?;
     }
     tx.commit().await?;
     Ok(cancelled)

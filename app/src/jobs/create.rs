@@ -151,7 +151,7 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
     };
     let mut tx = app.write().await?;
     insert(&mut tx, &job).await?;
-    app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    app.commit_and_notify(tx, &[tasks::JOBS]).await?;
     Ok(job)
 }
 

@@ -2,25 +2,24 @@
 
 mod attachments;
 mod audit;
-mod bulk;
+mod batch_writer;
 mod cancel;
 mod cancel_letters;
 mod create;
 mod pause;
-mod press;
 mod process;
+mod quota;
 mod read;
-mod redo;
+mod retry_row;
+mod row_builder;
 mod rows;
 mod schedule;
-mod spending;
-mod writing;
+mod send_bulk;
 
 pub(crate) use audit::{
     check_for_missing_rows, check_job_status, process_incomplete, process_missing_rows,
-    tell_of_overdue, update_status_of_fully_processed,
+    report_overdue, update_status_of_fully_processed,
 };
-pub use bulk::{BulkError, BulkOrder, Sender, bulk};
 pub use cancel::{CancelError, cancel};
 pub use cancel_letters::{CancelLettersError, cancel_letters};
 pub use create::{CreateError, NewJob, create};
@@ -28,5 +27,6 @@ pub use pause::{PauseError, pause, resume};
 pub(crate) use pause::{is_paused_to_rewrite, pause_to_rewrite};
 pub(crate) use process::process;
 pub use read::{Progress, find, list, list_older};
-pub use redo::{RedoError, Redone, redo_row};
+pub use retry_row::{RetriedRow, RetryRowError, retry_row};
 pub(crate) use schedule::run_scheduled;
+pub use send_bulk::{BulkError, BulkRequest, Sender, send_bulk};

@@ -39,7 +39,7 @@ pub async fn pause(app: &App, service: ServiceId, id: JobId) -> Result<Job, Paus
     let mut tx = app.write().await?;
     let paused = JobStatus::Paused;
     if !store::jobs::set_status(&mut tx, service, id, paused, None, now).await? {
-        store::jobs::forget_why_paused(&mut tx, service, id, now).await?;
+        store::jobs::clear_pause_reason(&mut tx, service, id, now).await?;
     }
     let job = store::jobs::find(&mut tx, service, id)
         .await?
@@ -87,12 +87,12 @@ pub async fn resume(app: &App, service: ServiceId, id: JobId) -> Result<Job, Pau
         JobStatus::Error | JobStatus::Pending | JobStatus::InProgress => {}
         other => return Err(PauseError::NotStopped(other)),
     }
-    store::jobs::forget_resumptions(&mut tx, service, id).await?;
+    store::jobs::reset_resumptions(&mut tx, service, id).await?;
     tx.enqueue(vec![tasks::process_job(service, id, now)])
         .await?;
     let job = store::jobs::find(&mut tx, service, id)
         .await?
         .ok_or(PauseError::NoSuch)?;
-    app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+    app.commit_and_notify(tx, &[tasks::JOBS]).await?;
     Ok(job)
 }

@@ -10,20 +10,20 @@ use std::{sync::Arc, time::Duration};
 
 use content::spreadsheets::ReadError;
 use domain::{JobId, JobStatus, KeyType};
-use queue::{Task, Verdict, caught};
+use queue::{TaskContext, TaskOutcome, catch_panic};
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 use tracing::{info, warn};
 
 use super::{
-    press::Press,
+    batch_writer::{BatchWriter, lane},
+    quota::{allowance, refund_unused},
+    row_builder::RowBuilder,
     rows::Rows,
-    spending::{allowance, give_back_rest},
-    writing::{Writing, lane},
 };
-use crate::{App, Tenant, documents::Fault, sealed_files::OpenError, templates, tenants};
+use crate::{App, Tenant, documents::FileError, sealed_files::OpenError, templates, tenants};
 
 /// How long a job holds its worker before others get their turn.
-const SLICE: Duration = Duration::from_secs(20);
+const MAX_TURN_TIME: Duration = Duration::from_secs(20);
 /// How long to wait when the store or the file storage does not answer.
 pub(super) const DELAY: Duration = Duration::from_secs(5);
 
@@ -40,7 +40,7 @@ pub(super) enum ProcessError {
     File(#[from] OpenError),
     /// Waiting helps, unless a file of the template is gone.
     #[error("the files of its template cannot be given to its rows")]
-    Attachments(#[from] Fault),
+    Attachments(#[from] FileError),
     /// Another worker has the job, or somebody has stopped it: it is looked at again from where it is.
     #[error("somebody has paused it, or another worker has moved its cursor")]
     Overtaken,
@@ -62,7 +62,7 @@ impl ProcessError {
             .map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
     }
 
-    pub(super) fn needs_a_person(&self) -> bool {
+    pub(super) fn needs_operator(&self) -> bool {
         match self {
             Self::Store(_)
             | Self::Cached(_)
@@ -70,11 +70,11 @@ impl ProcessError {
             | Self::File(OpenError::Files(files::Error::Storage { .. })) => false,
             Self::Attachments(fault) => !matches!(
                 fault,
-                Fault::Template(OpenError::Files(files::Error::Storage { .. }))
-                    | Fault::Scanner(_)
-                    | Fault::Elsewhere(_)
-                    | Fault::Files(_)
-                    | Fault::Store(_)
+                FileError::Template(OpenError::Files(files::Error::Storage { .. }))
+                    | FileError::Scanner(_)
+                    | FileError::Elsewhere(_)
+                    | FileError::Files(_)
+                    | FileError::Store(_)
             ),
             Self::Broken(_) | Self::File(_) => true,
         }
@@ -88,33 +88,33 @@ enum Progress {
 }
 
 /// Keeps the rows of a job that are not kept yet.
-pub(crate) async fn process(app: &App, task: &Task, id: JobId) -> Verdict {
+pub(crate) async fn process(app: &App, task: &TaskContext, id: JobId) -> TaskOutcome {
     let failed = || Err(ProcessError::Broken("the program failed on it".to_owned()));
-    match caught(try_process(app, task, id))
+    match catch_panic(try_process(app, task, id))
         .await
         .unwrap_or_else(failed)
     {
-        Ok(Progress::Done) => Verdict::Done,
-        Ok(Progress::Paused) => Verdict::RetryAt(app.clock.now()),
-        Err(error) if error.needs_a_person() => stop(app, task, id, &error).await,
+        Ok(Progress::Done) => TaskOutcome::Completed,
+        Ok(Progress::Paused) => TaskOutcome::Snooze(app.clock.now()),
+        Err(error) if error.needs_operator() => stop(app, task, id, &error).await,
         Err(error) => {
             warn!(job.id = %id, error = &error as &dyn std::error::Error, "job {id} cannot go on now, will try again");
             if !matches!(error, ProcessError::Overtaken) {
-                note(app, task, id, &error).await;
+                record_problem(app, task, id, &error).await;
             }
-            Verdict::RetryAt(app.clock.now().plus(DELAY))
+            TaskOutcome::Snooze(app.clock.now().plus(DELAY))
         }
     }
 }
 
 /// Says in words on the job why it does not get on, for as long as it does not. If the store cannot keep even that, the
 /// log has said it.
-async fn note(app: &App, task: &Task, id: JobId, why: &ProcessError) {
+async fn record_problem(app: &App, task: &TaskContext, id: JobId, why: &ProcessError) {
     let why = format!("cannot go on now, and is tried again: {}", why.in_words());
     let noted = async {
         let mut tx = app.write().await?;
-        let (service, now) = (task.taken().service_id, app.clock.now());
-        store::jobs::note_problem(&mut tx, service, id, &why, now).await?;
+        let (service, now) = (task.leased().service_id, app.clock.now());
+        store::jobs::set_problem(&mut tx, service, id, &why, now).await?;
         tx.commit().await
     };
     if let Err(fault) = noted.await {
@@ -124,26 +124,26 @@ async fn note(app: &App, task: &Task, id: JobId, why: &ProcessError) {
 
 /// Says in words on the job why it cannot go on. What is kept stays kept; once mended, replaying the dead letter goes
 /// on from the cursor.
-async fn stop(app: &App, task: &Task, id: JobId, why: &ProcessError) -> Verdict {
+async fn stop(app: &App, task: &TaskContext, id: JobId, why: &ProcessError) -> TaskOutcome {
     let why = why.in_words();
     let given_up = format!("job {id} cannot go on: {why}");
     let stopped = async {
         let mut tx = app.write().await?;
-        let (service, now) = (task.taken().service_id, app.clock.now());
+        let (service, now) = (task.leased().service_id, app.clock.now());
         store::jobs::set_status(&mut tx, service, id, JobStatus::Error, Some(&why), now).await?;
         // Whoever lets the job go on from here finds no task, and makes one.
-        task.bury(&mut tx, &given_up, now).await?;
+        task.dead_letter(&mut tx, &given_up, now).await?;
         tx.commit().await
     };
     if let Err(fault) = stopped.await {
         warn!(job.id = %id, error = &fault as &dyn std::error::Error, "job {id} cannot be marked, will try again");
-        return Verdict::RetryAt(app.clock.now().plus(DELAY));
+        return TaskOutcome::Snooze(app.clock.now().plus(DELAY));
     }
-    Verdict::GiveUp(given_up)
+    TaskOutcome::Discard(given_up)
 }
 
-async fn try_process(app: &App, task: &Task, id: JobId) -> Result<Progress, ProcessError> {
-    let service = task.taken().service_id;
+async fn try_process(app: &App, task: &TaskContext, id: JobId) -> Result<Progress, ProcessError> {
+    let service = task.leased().service_id;
     let Some(mut job) = store::jobs::find(&mut app.read().await?, service, id).await? else {
         return Err(ProcessError::Broken("there is no such job".to_owned()));
     };
@@ -152,7 +152,7 @@ async fn try_process(app: &App, task: &Task, id: JobId) -> Result<Progress, Proc
         tenant.ok_or_else(|| ProcessError::Broken("there is no such service".to_owned()))?;
     info!(job.id = %id, job.status = %job.status, "processing job {id}, from row {}", job.rows_kept);
     if !is_to_go_on(job.status) {
-        return leave(app, task, &job).await;
+        return yield_turn(app, task, &job).await;
     }
     if !tenant.service.active {
         return cancel(app, task, &job).await;
@@ -178,20 +178,20 @@ const fn is_to_go_on(status: JobStatus) -> bool {
 
 /// There is nothing to do. The task ends while the job is held: somebody who lets it go on at this moment comes before,
 /// and then it does, or after, and then finds no task and makes one.
-async fn leave(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessError> {
+async fn yield_turn(app: &App, task: &TaskContext, job: &Job) -> Result<Progress, ProcessError> {
     let mut tx = app.write().await?;
     let status = store::jobs::lock_status(&mut tx, job.service_id, job.id).await?;
     if status.is_some_and(is_to_go_on) {
         return Ok(Progress::Paused);
     }
-    task.end(&mut tx).await?;
+    task.complete(&mut tx).await?;
     tx.commit().await?;
     info!(job.id = %job.id, "job {} is {}: nothing to do", job.id, job.status);
     Ok(Progress::Done)
 }
 
 /// A service that was switched off sends nothing more; what it has not used of its day it is given back.
-async fn cancel(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessError> {
+async fn cancel(app: &App, task: &TaskContext, job: &Job) -> Result<Progress, ProcessError> {
     let (service, now) = (job.service_id, app.clock.now());
     let allowance = allowance(app, job).await?;
     let mut tx = app.write().await?;
@@ -207,8 +207,8 @@ async fn cancel(app: &App, task: &Task, job: &Job) -> Result<Progress, ProcessEr
     {
         return Ok(Progress::Paused);
     }
-    give_back_rest(&mut tx, job, allowance, now).await?;
-    task.end(&mut tx).await?;
+    refund_unused(&mut tx, job, allowance, now).await?;
+    task.complete(&mut tx).await?;
     tx.commit().await?;
     warn!(job.id = %job.id, "Job {} has been cancelled, service {service} is inactive", job.id);
     Ok(Progress::Done)
@@ -254,7 +254,7 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
 
 async fn keep_rows(
     app: &App,
-    task: &Task,
+    task: &TaskContext,
     tenant: &Arc<Tenant>,
     job: &Job,
     sheet: &Spreadsheet,
@@ -262,11 +262,11 @@ async fn keep_rows(
     let found =
         templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
     let prepared = found.ok_or_else(|| ProcessError::Broken("its template is gone".to_owned()))?;
-    let press = Press::open(app, tenant, job, sheet, &prepared).await?;
+    let press = RowBuilder::open(app, tenant, job, sheet, &prepared).await?;
 
     let mut rows = Rows::open(app, job, sheet, &press).await?;
     let started = app.clock.now();
-    let mut writing = Writing::new(app, task, job, lane(&prepared));
+    let mut writing = BatchWriter::new(app, task, job, lane(&prepared));
     let rows_at_once = press.rows_at_once();
     let mut batch = Vec::with_capacity(2 * rows_at_once);
     let mut all_print = Ok(());
@@ -275,7 +275,7 @@ async fn keep_rows(
             .next_piece(|number, row| {
                 // Rows past the count that was checked are not sent: the file ends there.
                 if all_print.is_ok() && (job.rows_kept..job.notification_count).contains(&number) {
-                    all_print = press.print(&row, number).map(|proof| batch.push(proof));
+                    all_print = press.build(&row, number).map(|proof| batch.push(proof));
                 }
             })
             .await?
@@ -284,21 +284,26 @@ async fn keep_rows(
             let later = batch.split_off(rows_at_once);
             let full = std::mem::replace(&mut batch, later);
             writing.begin(press.attach(full).await?).await?;
-            if app.clock.now().since(started) > SLICE || task.is_asked_to_stop() {
-                writing.settle().await?;
+            if app.clock.now().since(started) > MAX_TURN_TIME || task.is_stopping() {
+                writing.flush().await?;
                 return Ok(Progress::Paused);
             }
         }
     }
     writing.begin(press.attach(batch).await?).await?;
-    writing.settle().await?;
+    writing.flush().await?;
     // The rows before one that does not print are kept.
     all_print?;
     finish(app, task, job, rows.count().min(job.notification_count)).await
 }
 
 /// Every row of the file is kept.
-async fn finish(app: &App, task: &Task, job: &Job, rows: u32) -> Result<Progress, ProcessError> {
+async fn finish(
+    app: &App,
+    task: &TaskContext,
+    job: &Job,
+    rows: u32,
+) -> Result<Progress, ProcessError> {
     if rows < job.notification_count {
         return Err(ProcessError::Broken(format!(
             "its spreadsheet has {rows} rows now, and had {} when it was checked",
@@ -316,7 +321,7 @@ async fn finish(app: &App, task: &Task, job: &Job, rows: u32) -> Result<Progress
         now,
     )
     .await?;
-    task.end(&mut tx).await?;
+    task.complete(&mut tx).await?;
     tx.commit().await?;
     info!(
         job.id = %job.id, service.id = %job.service_id,

@@ -29,7 +29,7 @@ impl Progress {
 
     /// Nothing more will happen to it or its rows before a provider reports.
     pub fn is_over(&self) -> bool {
-        self.job.status.is_settled()
+        self.job.status.is_terminal()
             && !self.statistics.contains_key(&NotificationStatus::Created)
             && self.statistics.values().sum::<u32>() >= self.job.rows_kept
     }

@@ -5,7 +5,7 @@ use content::spreadsheets::{Layout, Records, Row};
 use futures::Stream;
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 
-use super::{press::Press, process::ProcessError};
+use super::{process::ProcessError, row_builder::RowBuilder};
 use crate::{
     App,
     sealed_files::{OpenError, Opener},
@@ -29,7 +29,7 @@ impl Rows<()> {
         app: &App,
         job: &Job,
         sheet: &Spreadsheet,
-        press: &Press<'_>,
+        press: &RowBuilder<'_>,
     ) -> Result<
         Rows<impl Stream<Item = Result<Bytes, files::Error>> + Send + Unpin + use<>>,
         ProcessError,
@@ -37,7 +37,7 @@ impl Rows<()> {
         let layout: Layout = serde_json::from_str(&sheet.layout).map_err(|error| {
             ProcessError::Broken(format!("what its check learnt does not read: {error}"))
         })?;
-        if let Some(name) = press.lacks(&layout) {
+        if let Some(name) = press.missing_column(&layout) {
             return Err(ProcessError::Broken(format!(
                 "its spreadsheet has no column {name}: if a file of its template had this name, add it again, then let \
                  the job go on"
@@ -46,7 +46,7 @@ impl Rows<()> {
         let key = spreadsheets::key(job.service_id, job.id);
         let file = app.files.read(&key).await.map_err(OpenError::from)?;
         Ok(Rows {
-            file: Opener::new(file, app.store.vault().clone(), job.id.as_uuid()),
+            file: Opener::new(file, app.store.keyring().clone(), job.id.as_uuid()),
             records: Records::new(),
             layout: layout.only_for(press.placeholders()),
             header_seen: false,

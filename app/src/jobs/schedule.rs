@@ -4,22 +4,22 @@
 use std::time::Duration;
 
 use domain::JobStatus;
-use queue::{Enqueue as _, Verdict};
+use queue::{Enqueue as _, TaskOutcome};
 use tracing::{error, info};
 
 use crate::{App, tasks};
 
 const AT_ONCE: u32 = 100;
 
-pub(crate) async fn run_scheduled(app: &App) -> Verdict {
+pub(crate) async fn run_scheduled(app: &App) -> TaskOutcome {
     match start_due(app).await {
-        Ok(()) => Verdict::Done,
+        Ok(()) => TaskOutcome::Completed,
         Err(fault) => {
             error!(
                 error = &fault as &dyn std::error::Error,
                 "Failed to run scheduled jobs, will try again"
             );
-            Verdict::Retry(Duration::from_secs(10))
+            TaskOutcome::Retry(Duration::from_secs(10))
         }
     }
 }
@@ -49,6 +49,6 @@ async fn start_due(app: &App) -> Result<(), store::Error> {
                 info!(job.id = %job.id, service.id = %job.service_id, "Job ID {} added to process job queue", job.id);
             }
         }
-        app.commit_and_wake(tx, &[tasks::JOBS]).await?;
+        app.commit_and_notify(tx, &[tasks::JOBS]).await?;
     }
 }

@@ -9,9 +9,9 @@ use jiff::{
     ToSpan as _,
     civil::{Date, Time},
 };
-use store::notifications::{Notification, Outcome};
+use store::notifications::{Notification, StatusUpdate};
 
-use super::in_hand::{Letters, hold};
+use super::hold::{Letters, hold};
 use crate::App;
 
 /// From then on, local time, the day's letters are printed. A letter of this very moment is tomorrow's.
@@ -100,7 +100,7 @@ pub async fn cancel(
     let Some(mut tx) = hold(app, &Letters::One(service, id)).await? else {
         return Err(CancelLetterError::OtherStatus(Box::new(letter)));
     };
-    let outcome = Outcome {
+    let outcome = StatusUpdate {
         id,
         status: NotificationStatus::Cancelled,
         sent_at: None,
@@ -109,7 +109,7 @@ pub async fn cancel(
         billable_units: Some(0),
         problem: None,
     };
-    if store::notifications::record(&mut tx, &[outcome], now).await? == 0 {
+    if store::notifications::apply(&mut tx, &[outcome], now).await? == 0 {
         let found = store::notifications::find(&mut tx, service, id).await?;
         return Err(match found.ok_or(CancelLetterError::NoSuch)? {
             found if found.status == NotificationStatus::Cancelled => {
@@ -120,7 +120,7 @@ pub async fn cancel(
     }
     let day = now.utc_day();
     if letter.created_at.utc_day() == day && letter.key_type != KeyType::Test {
-        store::counters::give_back(&mut tx, service, Allowance::Letter, day, 1).await?;
+        store::counters::refund(&mut tx, service, Allowance::Letter, day, 1).await?;
     }
     let after = store::notifications::find(&mut tx, service, id).await?;
     tx.commit().await?;

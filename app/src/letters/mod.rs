@@ -2,7 +2,7 @@
 
 mod cancel;
 mod estimated_delivery;
-mod in_hand;
+mod hold;
 mod pages;
 mod precompiled_template;
 pub(crate) mod returned;
@@ -10,11 +10,11 @@ mod typeset;
 
 pub use cancel::{CancelLetterError, PrintDay, cancel};
 pub(crate) use estimated_delivery::estimated_delivery;
-pub use pages::{find_pages, keep_pages};
+pub use pages::{find_pages, store_pages};
 pub use returned::report as report_returned;
 
 pub(crate) use cancel::printing_started;
-pub(crate) use in_hand::{Letters, hold};
-pub(crate) use pages::forget_pages;
+pub(crate) use hold::{Letters, hold};
+pub(crate) use pages::delete_pages;
 pub(crate) use precompiled_template::find_or_make as precompiled_template;
 pub(crate) use typeset::{NoPages, make_pages};

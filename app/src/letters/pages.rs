@@ -9,14 +9,14 @@ use tracing::warn;
 use crate::{App, OpenError, sealed_files};
 
 /// Keeps the pages of a letter; they are durable when this returns.
-pub async fn keep_pages(
+pub async fn store_pages(
     app: &App,
     service: ServiceId,
     letter: NotificationId,
     pdf: &[u8],
 ) -> Result<(), files::Error> {
     let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
-    sealed_files::keep(&app.files, app.store.vault(), &key, letter.as_uuid(), pdf).await
+    sealed_files::store(&app.files, app.store.keyring(), &key, letter.as_uuid(), pdf).await
 }
 
 /// The pages of a letter of a service, once they are there.
@@ -26,12 +26,12 @@ pub async fn find_pages(
     letter: NotificationId,
 ) -> Result<Option<Bytes>, OpenError> {
     let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
-    sealed_files::find(&app.files, app.store.vault(), &key, letter.as_uuid()).await
+    sealed_files::find(&app.files, app.store.keyring(), &key, letter.as_uuid()).await
 }
 
 /// Forgets the pages of a letter that was not kept after all. Pages that cannot be removed now harm nobody: they are
 /// sealed, and nothing leads to them.
-pub(crate) async fn forget_pages(app: &App, service: ServiceId, letter: NotificationId) {
+pub(crate) async fn delete_pages(app: &App, service: ServiceId, letter: NotificationId) {
     let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
     if let Err(fault) = app.files.remove(&key).await {
         warn!(

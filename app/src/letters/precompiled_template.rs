@@ -7,7 +7,7 @@ use domain::{Channel, Postage, ServiceId, TemplateId};
 use store::templates::Template;
 use uuid::Uuid;
 
-use crate::{App, Prepared, templates};
+use crate::{App, ParsedTemplate, templates};
 
 const NAME: &str = "Pre-compiled PDF";
 
@@ -15,7 +15,7 @@ const NAME: &str = "Pre-compiled PDF";
 pub(crate) async fn find_or_make(
     app: &App,
     service: ServiceId,
-) -> Result<Arc<Prepared>, Arc<store::Error>> {
+) -> Result<Arc<ParsedTemplate>, Arc<store::Error>> {
     let id = id_of(service);
     if let Some(found) = templates::find(app, service, id).await? {
         return Ok(found);
@@ -29,7 +29,7 @@ pub(crate) async fn find_or_make(
         Err(fault) => return Err(Arc::new(fault)),
     }
     app.templates.forget(service, id).await;
-    Ok(Arc::new(Prepared::new(template)))
+    Ok(Arc::new(ParsedTemplate::new(template)))
 }
 
 fn id_of(service: ServiceId) -> TemplateId {

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use domain::{NotificationStatus, TaskId};
-use queue::{Enqueue as _, NewTask, Task, Verdict};
-use store::{notifications::Outcome, returned_letters::Found};
+use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
+use store::{notifications::StatusUpdate, returned_letters::MatchedLetter};
 use tracing::{info, warn};
 
 use crate::{App, tasks};
@@ -26,42 +26,45 @@ pub async fn report(app: &App, references: &[String]) -> Result<(), store::Error
     let portions: Vec<NewTask> = references
         .chunks(PORTION)
         .map(|portion| {
-            tasks::returned_letters(TaskId::mint(now, app.entropy()), portion.to_vec(), now)
+            tasks::returned_letters(TaskId::generate(now, app.random()), portion.to_vec(), now)
         })
         .collect();
     let mut tx = app.write().await?;
     tx.enqueue(portions).await?;
-    app.commit_and_wake(tx, &[tasks::PERIODIC]).await
+    app.commit_and_notify(tx, &[tasks::PERIODIC]).await
 }
 
 /// Marks and records the letters with these references.
-pub(crate) async fn record(app: &App, task: &Task, references: &[String]) -> Verdict {
+pub(crate) async fn record(app: &App, task: &TaskContext, references: &[String]) -> TaskOutcome {
     for portion in references.chunks(AT_ONCE) {
-        if !task.is_held(app.clock.now()) {
-            return Verdict::Retry(DELAY);
+        if !task.holds_lease(app.clock.now()) {
+            return TaskOutcome::Retry(DELAY);
         }
         if let Err(fault) = try_record(app, portion).await {
             warn!(
                 error = &fault as &dyn std::error::Error,
                 "cannot record returned letters, will try again"
             );
-            return Verdict::Retry(DELAY);
+            return TaskOutcome::Retry(DELAY);
         }
     }
-    Verdict::Done
+    TaskOutcome::Completed
 }
 
 async fn try_record(app: &App, references: &[String]) -> Result<(), store::Error> {
     let now = app.clock.now();
     let found =
         store::returned_letters::list_by_reference(&mut app.read().await?, references).await?;
-    let (came_back, never_left): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|letter| {
-        letter.status == NotificationStatus::ReturnedLetter
-            || letter.status.may_become(NotificationStatus::ReturnedLetter)
-    });
-    let outcomes: Vec<Outcome> = came_back.iter().map(outcome).collect();
+    let (came_back, never_left): (Vec<MatchedLetter>, Vec<MatchedLetter>) =
+        found.into_iter().partition(|letter| {
+            letter.status == NotificationStatus::ReturnedLetter
+                || letter
+                    .status
+                    .can_transition_to(NotificationStatus::ReturnedLetter)
+        });
+    let outcomes: Vec<StatusUpdate> = came_back.iter().map(outcome).collect();
     let mut tx = app.write().await?;
-    let changed = store::notifications::record(&mut tx, &outcomes, now).await?;
+    let changed = store::notifications::apply(&mut tx, &outcomes, now).await?;
     let recorded =
         store::returned_letters::insert_many(&mut tx, &came_back, now.utc_day().start()).await?;
     tx.commit().await?;
@@ -80,8 +83,8 @@ async fn try_record(app: &App, references: &[String]) -> Result<(), store::Error
     Ok(())
 }
 
-fn outcome(letter: &Found) -> Outcome {
-    Outcome {
+fn outcome(letter: &MatchedLetter) -> StatusUpdate {
+    StatusUpdate {
         id: letter.id,
         status: NotificationStatus::ReturnedLetter,
         sent_at: None,

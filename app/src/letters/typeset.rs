@@ -8,7 +8,7 @@ use store::notifications::{Contents, Notification};
 use tracing::warn;
 use typesetting::{LetterProblem, Typeset};
 
-use crate::{Prepared, templates::Text};
+use crate::{ParsedTemplate, templates::Text};
 
 /// Why a letter has no pages.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub(crate) enum NoPages {
 /// (`docs/spec/letters.md` §4.3).
 pub(crate) async fn make_pages(
     message: &Notification,
-    prepared: Option<Arc<Prepared>>,
+    prepared: Option<Arc<ParsedTemplate>>,
     contents: &Contents,
 ) -> Result<Typeset, NoPages> {
     let no_template = NoPages::NoTemplate(message.template_id);

@@ -4,5 +4,5 @@ pub mod accept;
 mod read;
 mod simulated;
 
-pub use read::{Cost, Shown, find, list};
+pub use read::{Cost, NotificationView, find, list};
 pub use store::notifications::Filter;

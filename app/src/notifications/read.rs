@@ -7,23 +7,23 @@ use content::placeholders::Values;
 use domain::{Channel, NotificationId, NotificationStatus, Postage, ServiceId, Timestamp, UserId};
 use store::notifications::{Contents, Filter, Notification};
 
-use crate::{App, Money, Prepared, letters, rates, rates::Rates, templates, unsubscribe};
+use crate::{App, Money, ParsedTemplate, letters, rates, rates::Rates, templates, unsubscribe};
 
 /// A message as it is shown.
 #[derive(Debug)]
-pub struct Shown {
+pub struct NotificationView {
     /// What was kept.
     pub notification: Notification,
     /// What is personal in it, opened.
     pub contents: Contents,
     /// The template at the version it was made from.
-    pub template: Arc<Prepared>,
+    pub template: Arc<ParsedTemplate>,
     /// The name of who sent it by hand or by job.
     pub created_by_name: Option<String>,
     rates: Arc<Rates>,
 }
 
-impl Shown {
+impl NotificationView {
     /// The body: a text as it is sent but without the service's name; an e-mail's source with its values.
     pub fn body(&self) -> String {
         self.template.body(&self.values())
@@ -129,10 +129,10 @@ pub async fn find(
     app: &App,
     service: ServiceId,
     id: NotificationId,
-) -> Result<Option<Shown>, Arc<store::Error>> {
+) -> Result<Option<NotificationView>, Arc<store::Error>> {
     let found = store::notifications::find(&mut app.read().await?, service, id).await?;
     match found {
-        Some(notification) => Ok(show(app, vec![notification]).await?.pop()),
+        Some(notification) => Ok(view(app, vec![notification]).await?.pop()),
         None => Ok(None),
     }
 }
@@ -145,7 +145,7 @@ pub async fn list(
     mut filter: Filter,
     older_than: Option<NotificationId>,
     count: u32,
-) -> Result<Vec<Shown>, Arc<store::Error>> {
+) -> Result<Vec<NotificationView>, Arc<store::Error>> {
     let mut session = app.read().await?;
     if let Some(id) = older_than {
         match store::notifications::find(&mut session, service, id).await? {
@@ -155,10 +155,13 @@ pub async fn list(
     }
     let found = store::notifications::list(&mut session, service, &filter, count).await?;
     drop(session);
-    show(app, found).await
+    view(app, found).await
 }
 
-async fn show(app: &App, found: Vec<Notification>) -> Result<Vec<Shown>, Arc<store::Error>> {
+async fn view(
+    app: &App,
+    found: Vec<Notification>,
+) -> Result<Vec<NotificationView>, Arc<store::Error>> {
     let rates = rates::find(app).await?;
     let mut names: HashMap<UserId, Option<String>> = HashMap::new();
     let mut shown = Vec::with_capacity(found.len());
@@ -181,8 +184,8 @@ async fn show(app: &App, found: Vec<Notification>) -> Result<Vec<Shown>, Arc<sto
             Some(user) => name_of(app, &mut names, user).await?,
             None => None,
         };
-        let contents = notification.open(app.store.vault())?;
-        shown.push(Shown {
+        let contents = notification.open(app.store.keyring())?;
+        shown.push(NotificationView {
             notification,
             contents,
             template,

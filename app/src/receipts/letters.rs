@@ -3,17 +3,17 @@
 
 use content::letter_timings::to_london;
 use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
-use queue::{Enqueue as _, NewTask, Task, Verdict};
+use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
 use serde::{Deserialize, Serialize};
 use store::{
     Tx,
     despatches::{self, Despatch},
-    notifications::{Notification, Outcome},
+    notifications::{Notification, StatusUpdate},
 };
 use tracing::{error, info, warn};
 
-use super::{LOOK_AGAIN_AFTER, MAX_RETRIES, failed, may_still_come};
-use crate::{App, links, tasks};
+use super::{EARLY_RECEIPT_RETRY, MAX_RETRIES, failed, is_early};
+use crate::{App, sealed_tokens, tasks};
 
 const PURPOSE: &str = "letter-status";
 
@@ -24,13 +24,13 @@ pub struct LetterReceipt {
     pub id: NotificationId,
     /// What it says.
     #[serde(flatten)]
-    pub word: LetterWord,
+    pub word: LetterReceiptStatus,
 }
 
 /// What a print provider says of a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
-pub enum LetterWord {
+pub enum LetterReceiptStatus {
     /// It has left.
     Despatched {
         /// How many sheets it has.
@@ -44,7 +44,7 @@ pub enum LetterWord {
     Rejected,
 }
 
-impl LetterWord {
+impl LetterReceiptStatus {
     /// It has left at this moment, with so many sheets, in this class of postage and this product of the post.
     pub fn despatched(
         sheets: u32,
@@ -95,43 +95,47 @@ impl CostThreshold {
 
 /// The token by which a print provider tells us of this letter, and of no other.
 pub fn letter_status_token(app: &App, letter: NotificationId) -> String {
-    links::token(app, PURPOSE, letter.as_uuid().as_bytes())
+    sealed_tokens::token(app, PURPOSE, letter.as_uuid().as_bytes())
 }
 
 /// The letter that a token is about, if we made it.
 pub fn read_letter_status_token(app: &App, token: &str) -> Option<NotificationId> {
-    let value = links::read(app, PURPOSE, token)?;
+    let value = sealed_tokens::read(app, PURPOSE, token)?;
     uuid::Uuid::from_slice(&value).ok().map(Into::into)
 }
 
 /// Keeps a receipt: when this returns, the task that records it is durable.
-pub async fn hear_letter(app: &App, receipt: &LetterReceipt) -> Result<(), store::Error> {
+pub async fn accept_letter_receipt(app: &App, receipt: &LetterReceipt) -> Result<(), store::Error> {
     let now = app.clock.now();
-    let task = tasks::letter_receipt(TaskId::mint(now, app.entropy()), receipt, now);
+    let task = tasks::letter_receipt(TaskId::generate(now, app.random()), receipt, now);
     let mut tx = app.write().await?;
     tx.enqueue(vec![task]).await?;
-    app.commit_and_wake(tx, &[tasks::LETTER_CALLBACKS]).await
+    app.commit_and_notify(tx, &[tasks::LETTER_CALLBACKS]).await
 }
 
 /// Records a receipt.
-pub(crate) async fn process(app: &App, task: &Task, receipt: LetterReceipt) -> Verdict {
+pub(crate) async fn process(app: &App, task: &TaskContext, receipt: LetterReceipt) -> TaskOutcome {
     match try_process(app, task, &receipt).await {
-        Ok(()) => Verdict::Done,
+        Ok(()) => TaskOutcome::Completed,
         Err(fault) => failed(&fault, task, app.clock.now()),
     }
 }
 
-async fn try_process(app: &App, task: &Task, receipt: &LetterReceipt) -> Result<(), store::Error> {
+async fn try_process(
+    app: &App,
+    task: &TaskContext,
+    receipt: &LetterReceipt,
+) -> Result<(), store::Error> {
     let id = receipt.id;
-    let found = store::notifications::find_whosever(&mut app.read().await?, id).await?;
+    let found = store::notifications::find_for_any_service(&mut app.read().await?, id).await?;
     let letter = found.filter(|message| message.channel == Channel::Letter);
     let mut tx = app.write().await?;
     match (letter, &receipt.word) {
         (None, _) => missing(app, task, receipt, &mut tx).await?,
-        (Some(letter), LetterWord::Rejected) => rejected(app, &letter, &mut tx).await?,
+        (Some(letter), LetterReceiptStatus::Rejected) => rejected(app, &letter, &mut tx).await?,
         (
             Some(letter),
-            LetterWord::Despatched {
+            LetterReceiptStatus::Despatched {
                 sheets,
                 threshold,
                 despatched_on,
@@ -146,23 +150,23 @@ async fn try_process(app: &App, task: &Task, receipt: &LetterReceipt) -> Result<
             despatched(app, &letter, *sheets, &despatch, &mut tx).await?;
         }
     }
-    task.end(&mut tx).await?;
+    task.complete(&mut tx).await?;
     tx.commit().await
 }
 
 async fn missing(
     app: &App,
-    task: &Task,
+    task: &TaskContext,
     receipt: &LetterReceipt,
     tx: &mut Tx,
 ) -> Result<(), store::Error> {
     let (id, now) = (receipt.id, app.clock.now());
-    let attempt = task.taken().attempt;
-    if attempt < MAX_RETRIES && may_still_come(id, now) {
+    let attempt = task.leased().attempt;
+    if attempt < MAX_RETRIES && is_early(id, now) {
         let again = NewTask {
             attempt: attempt + 1,
-            ready_at: now.plus(LOOK_AGAIN_AFTER),
-            ..tasks::letter_receipt(TaskId::mint(now, app.entropy()), receipt, now)
+            ready_at: now.plus(EARLY_RECEIPT_RETRY),
+            ..tasks::letter_receipt(TaskId::generate(now, app.random()), receipt, now)
         };
         return tx.enqueue(vec![again]).await;
     }
@@ -172,7 +176,7 @@ async fn missing(
 
 async fn rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result<(), store::Error> {
     let id = letter.id;
-    let outcome = Outcome {
+    let outcome = StatusUpdate {
         id,
         status: NotificationStatus::TechnicalFailure,
         sent_at: None,
@@ -181,7 +185,7 @@ async fn rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result<(), s
         billable_units: None,
         problem: Some("the print provider rejected it".to_owned()),
     };
-    if store::notifications::record(tx, &[outcome], app.clock.now()).await? == 0 {
+    if store::notifications::apply(tx, &[outcome], app.clock.now()).await? == 0 {
         duplicate(letter);
     } else {
         error!(
@@ -242,9 +246,9 @@ mod tests {
     #[test]
     fn a_letter_leaves_on_a_day_in_london_and_only_sorted_second_class_is_cheap() {
         let word = |class, product, at: &str| {
-            LetterWord::despatched(2, class, product, at.parse().unwrap())
+            LetterReceiptStatus::despatched(2, class, product, at.parse().unwrap())
         };
-        let on = |day: &str, threshold| LetterWord::Despatched {
+        let on = |day: &str, threshold| LetterReceiptStatus::Despatched {
             sheets: 2,
             threshold,
             despatched_on: day.parse::<Timestamp>().unwrap().utc_day().number(),

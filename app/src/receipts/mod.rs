@@ -1,73 +1,73 @@
 //! Hearing back: receipts of providers (texts, letters), and here those that are made up for messages sent with
 //! a test key, so that they show every later state while nothing leaves the system (`docs/spec/public-api.md` §12.5).
 
-pub(crate) mod door;
 mod letters;
-mod texts;
+pub(crate) mod receipt_writer;
+mod sms;
 
 use domain::{KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp};
-use queue::{Aside, NewTask, Task, Verdict, caught};
-use store::notifications::{Notification, Outcome};
+use queue::{NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
+use store::notifications::{Notification, StatusUpdate};
 use tracing::warn;
 
 use crate::{App, tasks};
 
-pub use door::HearError;
 pub(crate) use letters::process as process_letter;
 pub use letters::{
-    CostThreshold, LetterReceipt, LetterWord, hear_letter, letter_status_token,
+    CostThreshold, LetterReceipt, LetterReceiptStatus, accept_letter_receipt, letter_status_token,
     read_letter_status_token,
 };
-pub(crate) use texts::process as process_texts;
-pub use texts::{TextReceipt, hear_text};
+pub use receipt_writer::ReceiptError;
+pub(crate) use sms::process as process_texts;
+pub use sms::{SmsReceipt, accept_sms_receipt};
 
 /// How long a message is looked for that a receipt names and that is not there, if its id says that it is young: a
 /// receipt may overtake what it is about, and is kept until then.
-const OVERTAKES_BY: std::time::Duration = std::time::Duration::from_mins(5);
+const EARLY_RECEIPT_WINDOW: std::time::Duration = std::time::Duration::from_mins(5);
 /// How long between two looks.
-const LOOK_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_mins(1);
+const EARLY_RECEIPT_RETRY: std::time::Duration = std::time::Duration::from_mins(1);
 /// How often a receipt is tried again when it is itself what fails (`docs/spec/workers.md` §9.1).
 const MAX_RETRIES: u32 = 5;
 const RETRY_DELAY: std::time::Duration = std::time::Duration::from_mins(5);
 const STORE_DELAY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Whether a message that is not there may still come: its id carries its time.
-fn may_still_come(id: NotificationId, now: Timestamp) -> bool {
-    domain::minted_at(id.as_uuid())
-        .is_some_and(|minted| minted <= now && now.since(minted) < OVERTAKES_BY)
+fn is_early(id: NotificationId, now: Timestamp) -> bool {
+    domain::generated_at(id.as_uuid())
+        .is_some_and(|minted| minted <= now && now.since(minted) < EARLY_RECEIPT_WINDOW)
 }
 
 /// What to do with a task of receipts that the store failed: a fault that passes is waited for, any other is tried
 /// again a few times.
-fn failed(fault: &store::Error, task: &Task, now: Timestamp) -> Verdict {
+fn failed(fault: &store::Error, task: &TaskContext, now: Timestamp) -> TaskOutcome {
     warn!(
         error = fault as &dyn std::error::Error,
         "cannot record receipts, will try again"
     );
-    if fault.is_passing() {
-        Verdict::RetryAt(now.plus(STORE_DELAY))
-    } else if task.taken().attempt < MAX_RETRIES {
-        Verdict::Retry(RETRY_DELAY)
+    if fault.is_transient() {
+        TaskOutcome::Snooze(now.plus(STORE_DELAY))
+    } else if task.leased().attempt < MAX_RETRIES {
+        TaskOutcome::Retry(RETRY_DELAY)
     } else {
-        Verdict::GiveUp(fault.to_string())
+        TaskOutcome::Discard(fault.to_string())
     }
 }
 
 /// Who takes messages that are only pretended to be sent.
-const PRETENCE: &str = "test";
+const SIMULATED_SENT_BY: &str = "test";
 
 /// The hand-over of a message with a test key: it becomes `sending`, and its receipt will be made up.
-pub(crate) fn pretend_to_send(message: &Notification, now: Timestamp) -> Outcome {
+pub(crate) fn simulate_send(message: &Notification, now: Timestamp) -> StatusUpdate {
     debug_assert_eq!(
         message.key_type,
         KeyType::Test,
         "only test traffic is pretended"
     );
-    Outcome {
+    StatusUpdate {
         id: message.id,
         status: NotificationStatus::Sending,
         sent_at: Some(now),
-        sent_by: Some(PRETENCE.to_owned()),
+        sent_by: Some(SIMULATED_SENT_BY.to_owned()),
         reference: None,
         billable_units: None,
         problem: None,
@@ -75,63 +75,73 @@ pub(crate) fn pretend_to_send(message: &Notification, now: Timestamp) -> Outcome
 }
 
 /// Those of these messages whose receipts have to be made up.
-pub(crate) fn to_come(outcomes: &[Outcome]) -> impl Iterator<Item = NotificationId> {
+pub(crate) fn awaiting_simulated_receipt(
+    outcomes: &[StatusUpdate],
+) -> impl Iterator<Item = NotificationId> {
     outcomes
         .iter()
-        .filter(|outcome| outcome.sent_by.as_deref() == Some(PRETENCE))
+        .filter(|outcome| outcome.sent_by.as_deref() == Some(SIMULATED_SENT_BY))
         .map(|outcome| outcome.id)
 }
 
 /// Makes up the receipts of messages with a test key.
-pub(crate) async fn make_up(app: &App, task: &Task, ids: &[NotificationId]) -> Verdict {
-    match try_make_up(app, task, ids).await {
-        Ok(()) => Verdict::Done,
+pub(crate) async fn simulate_receipts(
+    app: &App,
+    task: &TaskContext,
+    ids: &[NotificationId],
+) -> TaskOutcome {
+    match try_simulate_receipts(app, task, ids).await {
+        Ok(()) => TaskOutcome::Completed,
         Err(fault) => {
             warn!(
                 error = &fault as &dyn std::error::Error,
                 "cannot make up receipts, will try again"
             );
-            Verdict::Retry(std::time::Duration::from_secs(5))
+            TaskOutcome::Retry(std::time::Duration::from_secs(5))
         }
     }
 }
 
-async fn try_make_up(app: &App, task: &Task, ids: &[NotificationId]) -> Result<(), store::Error> {
+async fn try_simulate_receipts(
+    app: &App,
+    task: &TaskContext,
+    ids: &[NotificationId],
+) -> Result<(), store::Error> {
     let (mut outcomes, mut asides) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in ids {
-        match caught(make_up_one(app, task.taken().service_id, *id)).await {
+        match catch_panic(simulate_receipt(app, task.leased().service_id, *id)).await {
             Some(Ok(outcome)) => outcomes.extend(outcome),
-            Some(Err(fault)) if !fault.is_of_one_row() => return Err(fault),
-            Some(Err(fault)) => asides.push(aside(app, task, *id, &fault.to_string())),
-            None => asides.push(aside(app, task, *id, "the program failed")),
+            Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault),
+            Some(Err(fault)) => asides.push(poison_message(app, task, *id, &fault.to_string())),
+            None => asides.push(poison_message(app, task, *id, "the program failed")),
         }
     }
     let now = app.clock.now();
     let mut tx = app.write().await?;
-    store::notifications::record(&mut tx, &outcomes, now).await?;
-    task.end(&mut tx).await?;
+    store::notifications::apply(&mut tx, &outcomes, now).await?;
+    task.complete(&mut tx).await?;
     for aside in &asides {
-        aside.bury(&mut tx, now).await?;
+        aside.dead_letter(&mut tx, now).await?;
     }
     tx.commit().await?;
-    asides.iter().for_each(Aside::tell);
+    asides.iter().for_each(PoisonMessage::log);
     Ok(())
 }
 
 /// Nothing if the message is not there any more.
-async fn make_up_one(
+async fn simulate_receipt(
     app: &App,
     service: ServiceId,
     id: NotificationId,
-) -> Result<Option<Outcome>, store::Error> {
+) -> Result<Option<StatusUpdate>, store::Error> {
     let found = store::notifications::find(&mut app.read().await?, service, id).await?;
     let Some(message) = found else {
         return Ok(None);
     };
-    let contents = message.open(app.store.vault())?;
-    Ok(Some(Outcome {
+    let contents = message.open(app.store.keyring())?;
+    Ok(Some(StatusUpdate {
         id,
-        status: made_up_outcome(contents.normalised.reveal()),
+        status: simulated_outcome(contents.normalised.reveal()),
         sent_at: None,
         sent_by: None,
         reference: None,
@@ -141,20 +151,25 @@ async fn make_up_one(
 }
 
 /// A message whose receipt cannot be made up, as a dead letter of its own.
-fn aside(app: &App, task: &Task, message: NotificationId, why: &str) -> Aside {
+fn poison_message(
+    app: &App,
+    task: &TaskContext,
+    message: NotificationId,
+    why: &str,
+) -> PoisonMessage {
     let id = uuid::Uuid::new_v5(&message.as_uuid(), b"made-up receipt").into();
-    let service = task.taken().service_id;
-    Aside {
+    let service = task.leased().service_id;
+    PoisonMessage {
         task: NewTask {
-            attempt: task.taken().attempt,
-            ..tasks::made_up_receipts(id, service, &[message], app.clock.now())
+            attempt: task.leased().attempt,
+            ..tasks::simulated_receipts(id, service, &[message], app.clock.now())
         },
         why: format!("the receipt of message {message} cannot be made up: {why}"),
     }
 }
 
 /// What becomes of a message with a test key (`docs/spec/public-api.md` §12.5).
-fn made_up_outcome(recipient: &str) -> NotificationStatus {
+fn simulated_outcome(recipient: &str) -> NotificationStatus {
     match recipient {
         "temp-fail@simulator.notify" => NotificationStatus::TemporaryFailure,
         "perm-fail@simulator.notify" => NotificationStatus::PermanentFailure,
@@ -184,7 +199,7 @@ mod tests {
             ),
             ("ada@example.com", NotificationStatus::Delivered),
         ] {
-            assert_eq!(made_up_outcome(recipient), outcome, "{recipient}");
+            assert_eq!(simulated_outcome(recipient), outcome, "{recipient}");
         }
     }
 }

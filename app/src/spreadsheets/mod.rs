@@ -20,7 +20,9 @@ use store::spreadsheets::Spreadsheet;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::{App, OpenError, Prepared, Tenant, limits, sealed_files::Sealer, templates, tenants};
+use crate::{
+    App, OpenError, ParsedTemplate, Tenant, limits, sealed_files::Sealer, templates, tenants,
+};
 
 /// How many bad cells a report names.
 pub(crate) const ERRORS_SHOWN: usize = 10_000;
@@ -198,14 +200,14 @@ async fn upload_as(
     check_template(&prepared)?;
     check_sender(&tenant, prepared.template.template_type, upload.sender_id)?;
     let now = app.clock.now();
-    let sending = Sending {
+    let sending = SendContext {
         key_type: KeyType::Normal,
         day: now.utc_day(),
     };
     let settings = settings(app, &tenant, &prepared, sending).await?;
 
-    let id = JobId::mint(now, app.entropy());
-    let mut intake = Intake::new(
+    let id = JobId::generate(now, app.random());
+    let mut intake = SpreadsheetIntake::new(
         app,
         upload.keep.then(|| place_of(upload.service, id)),
         settings,
@@ -224,7 +226,7 @@ async fn upload_as(
         && let Err(error) = remember(app, &upload, id, &report).await
     {
         // Nobody has heard of it, so that no job can be made from it.
-        take_back(app, upload.service, id).await;
+        discard(app, upload.service, id).await;
         return Err(error);
     }
     Ok(Checked {
@@ -236,7 +238,7 @@ async fn upload_as(
 
 /// Checks text that is CSV already and keeps it, if nothing is wrong with it, as the file of this job. Nothing is
 /// remembered of it: that is for the transaction that makes the job.
-pub(crate) async fn take_in(
+pub(crate) async fn store_and_check(
     app: &App,
     (service, job): (ServiceId, JobId),
     settings: Settings,
@@ -259,7 +261,7 @@ pub(crate) async fn take(
     file_name: &str,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Report, UploadError> {
-    let mut intake = Intake::new(app, Some(place), settings).await?;
+    let mut intake = SpreadsheetIntake::new(app, Some(place), settings).await?;
     if let Err(error) = intake.take(app, file_name, body).await {
         intake.give_up().await;
         return Err(error);
@@ -272,7 +274,7 @@ fn place_of(service: ServiceId, job: JobId) -> (Key, Uuid) {
 }
 
 /// Removes the file of a job that was not made after all.
-pub(crate) async fn take_back(app: &App, service: ServiceId, job: JobId) {
+pub(crate) async fn discard(app: &App, service: ServiceId, job: JobId) {
     if let Err(fault) = app.files.remove(&key(service, job)).await {
         warn!(
             job.id = %job,
@@ -282,7 +284,7 @@ pub(crate) async fn take_back(app: &App, service: ServiceId, job: JobId) {
     }
 }
 
-fn check_template(prepared: &Prepared) -> Result<(), UploadError> {
+fn check_template(prepared: &ParsedTemplate) -> Result<(), UploadError> {
     match &prepared.template {
         template if template.hidden => Err(UploadError::NoSuch("template")),
         template if template.archived => Err(UploadError::TemplateArchived),
@@ -310,7 +312,7 @@ fn check_sender(
 
 /// How rows are to be sent, as far as it matters to their check.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sending {
+pub(crate) struct SendContext {
     /// With this type of key; people send as with a normal one.
     pub(crate) key_type: KeyType,
     /// On this day.
@@ -322,8 +324,8 @@ pub(crate) struct Sending {
 pub(crate) async fn settings(
     app: &App,
     tenant: &Tenant,
-    prepared: &Prepared,
-    sending: Sending,
+    prepared: &ParsedTemplate,
+    sending: SendContext,
 ) -> Result<Settings, store::Error> {
     let template = &prepared.template;
     let channel = template.template_type;
@@ -370,7 +372,7 @@ pub(crate) async fn settings(
 /// With a team key, and in trial mode, only the team and the guests may be sent to. An empty list would mean everybody, so a service that
 /// may reach nobody gets a list with nobody on it.
 fn guest_list(tenant: &Tenant, key_type: KeyType) -> GuestList {
-    if !tenant.is_confined(key_type) {
+    if !tenant.is_restricted(key_type) {
         return GuestList::default();
     }
     if tenant.reachable.is_empty() {
@@ -415,7 +417,7 @@ async fn remember(
 /// What the links to files of a job's rows are to be made of.
 pub(crate) fn link_secret(app: &App) -> Vec<u8> {
     let mut secret = vec![0; 32];
-    app.entropy().fill(&mut secret);
+    app.random().fill(&mut secret);
     secret
 }
 
@@ -431,13 +433,13 @@ fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
 }
 
 /// A file on its way in: each piece is checked and, if the file is kept, sealed and written.
-struct Intake {
+struct SpreadsheetIntake {
     checker: Checker,
     sealed: Option<Sealer>,
     bytes: u64,
 }
 
-impl Intake {
+impl SpreadsheetIntake {
     async fn new(
         app: &App,
         place: Option<(Key, Uuid)>,
@@ -445,8 +447,8 @@ impl Intake {
     ) -> Result<Self, UploadError> {
         let sealed = match place {
             Some((key, owner)) => {
-                let upload = app.files.begin(&key).await?;
-                Some(Sealer::new(upload, app.store.vault().clone(), owner))
+                let upload = app.files.create(&key).await?;
+                Some(Sealer::new(upload, app.store.keyring().clone(), owner))
             }
             None => None,
         };
@@ -521,14 +523,14 @@ impl Intake {
             Ok(report) => report,
             Err(error) => {
                 if let Some(sealed) = self.sealed {
-                    sealed.give_up().await;
+                    sealed.abort().await;
                 }
                 return Err(error.into());
             }
         };
         match self.sealed {
             Some(sealed) if keep_bad || report.is_valid() => sealed.finish().await?,
-            Some(sealed) => sealed.give_up().await,
+            Some(sealed) => sealed.abort().await,
             None => {}
         }
         Ok(report)
@@ -536,7 +538,7 @@ impl Intake {
 
     async fn give_up(self) {
         if let Some(sealed) = self.sealed {
-            sealed.give_up().await;
+            sealed.abort().await;
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use domain::Entropy as _;
+use domain::RandomSource as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;

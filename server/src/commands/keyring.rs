@@ -1,10 +1,10 @@
 //! `pillarbox keyring`: the keys that seal personal data are changed.
 
 use anyhow::bail;
-use app::{Rewriting, keyring::Resealed};
+use app::{RewriteLock, reencryption::ReencryptionReport};
 use clap::Subcommand;
 use serde_json::json;
-use store::Vault;
+use store::Keyring;
 
 use super::Place;
 use crate::{
@@ -16,22 +16,22 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Keyring {
+pub(super) enum KeyringCommand {
     /// Add a new key, and seal with it what is there
     Rotate,
     /// Seal with the newest key what is sealed with an older one
     Reseal,
 }
 
-impl Keyring {
+impl KeyringCommand {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
         let (settings, _) = place.settings(None)?;
         let platform = wiring::open(settings).await?;
-        let rewriting = app::keyring::begin(&platform.app).await?;
+        let rewriting = app::reencryption::begin(&platform.app).await?;
         let done = self.change(&platform, &rewriting).await;
         rewriting.end().await?;
         let done = done?;
-        let key = platform.app.store().vault().newest_key();
+        let key = platform.app.store().keyring().primary_key_id();
         platform.app.store().close().await;
         print(place, key, &done);
         if !done.files.unreadable.is_empty() {
@@ -43,31 +43,35 @@ impl Keyring {
         Ok(())
     }
 
-    async fn change(&self, platform: &Platform, rewriting: &Rewriting) -> anyhow::Result<Resealed> {
+    async fn change(
+        &self,
+        platform: &Platform,
+        rewriting: &RewriteLock,
+    ) -> anyhow::Result<ReencryptionReport> {
         if matches!(self, Self::Rotate) {
-            add_key(&platform.settings, platform.app.store().vault())?;
+            add_key(&platform.settings, platform.app.store().keyring())?;
         }
-        Ok(app::keyring::reseal_all(&platform.app, rewriting).await?)
+        Ok(app::reencryption::reencrypt_all(&platform.app, rewriting).await?)
     }
 }
 
 /// Adds a key after those that are in the file by now, and begins to seal with it.
-fn add_key(settings: &Settings, vault: &Vault) -> anyhow::Result<()> {
+fn add_key(settings: &Settings, vault: &Keyring) -> anyhow::Result<()> {
     if settings.keyring.is_some() {
         bail!(
             "the keys are given as a setting: add a line to it, start the platform anew, then run `pillarbox keyring reseal`"
         );
     }
     vault.reload()?;
-    let next = vault.newest_key() + 1;
+    let next = vault.primary_key_id() + 1;
     append_key(
         &keyring_path(settings),
-        &Vault::new_key_line(next, &SystemEntropy),
+        &Keyring::new_key_line(next, &SystemEntropy),
     )?;
     Ok(vault.reload()?)
 }
 
-fn print(place: &Place, key: u32, done: &Resealed) {
+fn print(place: &Place, key: u32, done: &ReencryptionReport) {
     if place.json {
         return say_json(&json!({
             "key": key,

@@ -144,7 +144,7 @@ enum Command {
     Sink(sink::Sink),
     /// The keys that seal personal data
     #[command(subcommand)]
-    Keyring(keyring::Keyring),
+    Keyring(keyring::KeyringCommand),
     /// Erase a recipient everywhere
     Erase(erase::Erase),
     /// Print a token for the public API; good for half a minute
@@ -190,7 +190,7 @@ fn advise(error: &anyhow::Error, place: &Place) {
         let cause = cause.downcast_ref::<std::io::Error>();
         cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
     };
-    if !app::is_passing(error.as_ref()) && !error.chain().any(is_full) {
+    if !app::is_transient(error.as_ref()) && !error.chain().any(is_full) {
         return;
     }
     let Ok((settings, _)) = place.settings(None) else {

@@ -122,7 +122,7 @@ impl Db {
     async fn connect_server(address: &str, connections: u32) -> Result<Self, Error> {
         let options = sqlx::postgres::PgConnectOptions::from_str(address)
             .map_err(|_| Error::Address(redacted(address)))?
-            .application_name(&crate::connections::introduction(connections))
+            .application_name(&crate::connections::application_name(connections))
             .options([("statement_timeout", "1200000"), ("timezone", "UTC")])
             .statement_cache_capacity(200);
         let pool = PgPoolOptions::new()
@@ -173,7 +173,7 @@ impl Db {
     }
 
     /// Empties `SQLite`'s log into the database; whether nobody was in the way. PostgreSQL sees to its own.
-    pub(crate) async fn empty_log(&self) -> Result<bool, Error> {
+    pub(crate) async fn checkpoint_wal(&self) -> Result<bool, Error> {
         let Self::Sqlite { writer, .. } = self else {
             return Ok(true);
         };
@@ -256,7 +256,7 @@ impl DerefMut for Tx {
 impl Tx {
     /// From now on what this process removes or replaces is overwritten in the database's file. PostgreSQL does so when
     /// it vacuums.
-    pub async fn overwrite_what_goes(&mut self) -> Result<(), Error> {
+    pub async fn enable_secure_delete(&mut self) -> Result<(), Error> {
         if self.kind() == Kind::Sqlite {
             self.fetch_all("PRAGMA secure_delete = ON", vec![]).await?;
         }
@@ -462,7 +462,7 @@ mod tests {
                 )
                 .await;
         }
-        assert!(outcome.unwrap_err().is_passing(), "a full disk passes");
+        assert!(outcome.unwrap_err().is_transient(), "a full disk passes");
         drop(tx);
 
         // The limit went with the connection that met it.

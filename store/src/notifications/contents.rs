@@ -3,7 +3,7 @@
 use domain::{NotificationId, Private};
 use serde::{Deserialize, Serialize};
 
-use crate::Vault;
+use crate::Keyring;
 
 /// What is personal in a notification; sealed as one piece.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ mod private {
     }
 }
 
-pub(super) fn seal(vault: &Vault, id: NotificationId, contents: &Contents) -> Vec<u8> {
+pub(super) fn seal(vault: &Keyring, id: NotificationId, contents: &Contents) -> Vec<u8> {
     let plain = serde_json::to_vec(contents).expect("texts and JSON values are writable");
     vault.seal(id.as_uuid().as_bytes(), &plain)
 }

@@ -42,7 +42,7 @@ pub async fn cancel_rows(
 ) -> Result<(u64, i64), Error> {
     let rows = origin.rows();
     let cancelled = NotificationStatus::Cancelled;
-    let from: Vec<&str> = NotificationStatus::that_may_become(cancelled)
+    let from: Vec<&str> = NotificationStatus::sources_of(cancelled)
         .map(NotificationStatus::as_str)
         .collect();
     let mut args = args![*rows.start(), *rows.end(), origin.job, cancelled, at];

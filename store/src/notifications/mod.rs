@@ -2,10 +2,10 @@
 //! a status changes only by compare-and-set with the condition that `domain` gives.
 
 mod contents;
+mod contents_replacement;
 mod job_rows;
 mod new;
-mod outcome;
-mod rewriting;
+mod status_update;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -15,15 +15,15 @@ use domain::{
 };
 
 use crate::{
-    Error, Session, Vault,
+    Error, Keyring, Session,
     db::{Arg, Row, args, parameters},
 };
 
 pub use contents::Contents;
+pub use contents_replacement::{erase, list_letters, list_of_channel, list_sealed, replace_sealed};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
-pub use new::{NewNotification, Sealed, insert_many};
-pub use outcome::{Outcome, forget_hand_over, note_hand_over, record};
-pub use rewriting::{erase, list_letters, list_of_channel, list_sealed, replace_sealed};
+pub use new::{NewNotification, SealedRow, insert_many};
+pub use status_update::{StatusUpdate, apply, clear_provider, set_provider};
 
 /// A message as it is kept.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub struct Notification {
 
 impl Notification {
     /// Opens what is personal.
-    pub fn open(&self, vault: &Vault) -> Result<Contents, Error> {
+    pub fn open(&self, vault: &Keyring) -> Result<Contents, Error> {
         let plain = vault.open(self.id.as_uuid().as_bytes(), &self.sealed)?;
         serde_json::from_slice(&plain).map_err(|error| Error::Corrupt {
             table: "notifications",
@@ -112,7 +112,7 @@ pub async fn find(
 }
 
 /// A message, whosever it is: for what comes in from outside, which knows the message and not the service.
-pub async fn find_whosever(
+pub async fn find_for_any_service(
     session: &mut Session,
     id: NotificationId,
 ) -> Result<Option<Notification>, Error> {
@@ -198,7 +198,7 @@ pub async fn list(
 }
 
 /// Those of `ids` that still wait to be handed over; the others are dealt with or gone. In the order of `ids`.
-pub async fn list_waiting(
+pub async fn list_created(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
@@ -207,7 +207,7 @@ pub async fn list_waiting(
 
 /// Those of `ids` – letters – with which there may be something to do: those that wait to be checked or handed over, and
 /// those with a test key, which count as delivered before they have pages. In the order of `ids`.
-pub async fn list_letters_waiting(
+pub async fn list_created_letters(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
@@ -250,7 +250,7 @@ async fn list_those(
 /// Messages of a service that travel so, were accepted between the two moments and are still in one of these statuses,
 /// oldest first, at most `count`; with how each travels and when it was accepted. The first moment may be that of a
 /// message that was found before, with its id: then those after it.
-pub async fn list_lingering(
+pub async fn list_stuck(
     session: &mut Session,
     service: ServiceId,
     channels: &[Channel],

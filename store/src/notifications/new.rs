@@ -7,7 +7,7 @@ use domain::{
 
 use super::{Contents, contents::seal};
 use crate::{
-    Error, Tx, Vault,
+    Error, Keyring, Tx,
     db::{Arg, ColumnType, Table, args},
 };
 
@@ -59,20 +59,20 @@ pub struct NewNotification {
 }
 
 /// A message ready to be put: what is personal is sealed, so that no transaction waits for a cipher.
-pub struct Sealed {
+pub struct SealedRow {
     /// Its id.
     pub id: NotificationId,
     row: Vec<Arg>,
 }
 
-impl Sealed {
+impl SealedRow {
     /// How much memory its contents take, about.
     pub fn size_bytes(&self) -> usize {
         self.row.iter().map(Arg::size_bytes).sum()
     }
 }
 
-impl std::fmt::Debug for Sealed {
+impl std::fmt::Debug for SealedRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sealed")
             .field("id", &self.id)
@@ -112,7 +112,7 @@ static TABLE: Table = Table::new(
 
 impl NewNotification {
     /// Seals what is personal.
-    pub fn seal(self, vault: &Vault) -> Sealed {
+    pub fn seal(self, vault: &Keyring) -> SealedRow {
         let sealed = seal(vault, self.id, &self.contents);
         let waits = matches!(
             self.status,
@@ -145,12 +145,12 @@ impl NewNotification {
             updated_at,
             self.problem,
         ];
-        Sealed { id: self.id, row }
+        SealedRow { id: self.id, row }
     }
 }
 
 /// Puts messages into the table, passing over those whose id is there; how many were put.
-pub async fn insert_many(tx: &mut Tx, notifications: &[Sealed]) -> Result<u64, Error> {
+pub async fn insert_many(tx: &mut Tx, notifications: &[SealedRow]) -> Result<u64, Error> {
     tx.insert_rows(&TABLE, notifications.iter().map(|one| one.row.as_slice()))
         .await
 }

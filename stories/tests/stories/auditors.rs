@@ -25,15 +25,15 @@ pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
     let lease = Duration::from_secs(30);
     let mut lost = 0;
     loop {
-        let room = queue::Room::of(16);
-        let taken = queue::TaskSource::take(&source, pool, 16, &room, lease)
+        let room = queue::ClaimLimits::uniform(16);
+        let taken = queue::TaskSource::claim(&source, pool, 16, &room, lease)
             .await
             .unwrap();
         if taken.is_empty() {
             return lost;
         }
         for task in taken {
-            assert!(queue::TaskSource::finish(&source, &task).await.unwrap());
+            assert!(queue::TaskSource::complete(&source, &task).await.unwrap());
             lost += 1;
         }
     }

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use app::services::NewService;
 use domain::{Allowance, Channel, Clock as _, NotificationId, Permission};
 use pillarbox_stories::{Answer, Council, Gate, Mood, SeededEntropy, World};
-use queue::{DatabaseSource, Pool, Room, Task, TaskSource as _, Work as _};
+use queue::{ClaimLimits, DatabaseSource, Pool, TaskContext, TaskHandler as _, TaskSource as _};
 use serde_json::{Value, json};
 
 use crate::jobs::{JOBS, count, people};
@@ -33,23 +33,26 @@ async fn spent(world: &World, council: &Council, allowance: Allowance) -> i64 {
 }
 
 /// Somebody takes a task; what is done with it is up to the story. Asked to stop, the work on a job ends after a batch.
-async fn take(world: &World, pool: &str, is_asked_to_stop: bool) -> Task {
+async fn take(world: &World, pool: &str, is_asked_to_stop: bool) -> TaskContext {
     let (store, clock) = (world.app.store().clone(), world.clock.clone());
     let source = DatabaseSource::new(store, clock, Arc::new(SeededEntropy::new(23)));
     let lease = Duration::from_secs(30);
-    let taken = source.take(pool, 1, &Room::of(1), lease).await.unwrap();
+    let taken = source
+        .claim(pool, 1, &ClaimLimits::uniform(1), lease)
+        .await
+        .unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     if is_asked_to_stop {
         stop.cancel();
     }
-    Task::new(taken[0].clone(), stop)
+    TaskContext::new(taken[0].clone(), stop)
 }
 
 /// A job of 2500 rows that is paused with a thousand of them kept, and its worker, which has begun and not ended.
-async fn paused_job(world: &World, council: &Council) -> (String, Task) {
+async fn paused_job(world: &World, council: &Council) -> (String, TaskContext) {
     let job = world.job(council.id, council.sms, people(2500)).await;
     let task = take(world, JOBS.name, true).await;
-    world.app.work(&task).await;
+    world.app.handle(&task).await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["rows_kept"], 1000);
     assert_eq!(spent(world, council, Allowance::Sms).await, 2500);
@@ -367,7 +370,7 @@ async fn a_letter_whose_worker_died_while_it_handed_it_over_is_not_cancelled() {
     let id = post_letter(&world, &council, letter).await;
     let task = take(&world, LETTERS.name, false).await;
     tokio::select! {
-        _ = world.app.work(&task) => panic!("the printer has not answered"),
+        _ = world.app.handle(&task) => panic!("the printer has not answered"),
         () = gate.arrived.notified() => {}
     }
     // The worker is dead: its lease runs out, and nobody has taken its task yet.

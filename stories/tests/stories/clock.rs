@@ -11,7 +11,7 @@ use app::App;
 use async_trait::async_trait;
 use domain::{Clock, JobId, NotificationStatus, Timestamp};
 use pillarbox_stories::{Council, ManualClock, World};
-use queue::{DatabaseSource, Runner, Task, Verdict, Work};
+use queue::{DatabaseSource, Runner, TaskContext, TaskHandler, TaskOutcome};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -46,11 +46,11 @@ struct Diary {
 }
 
 #[async_trait]
-impl Work for Diary {
-    async fn work(&self, task: &Task) -> Verdict {
-        let entry = (task.taken().kind.clone(), self.clock.now());
+impl TaskHandler for Diary {
+    async fn handle(&self, task: &TaskContext) -> TaskOutcome {
+        let entry = (task.leased().kind.clone(), self.clock.now());
         self.ran.lock().unwrap().push(entry);
-        self.app.work(task).await
+        self.app.handle(task).await
     }
 }
 
@@ -72,8 +72,8 @@ impl Diary {
             Arc::new(source),
             diary.clone(),
             clock,
-            queue::Signals::new(pools),
-            queue::Settings::default(),
+            queue::Notifier::new(pools),
+            queue::RunnerSettings::default(),
         );
         (diary, runner)
     }
@@ -194,7 +194,7 @@ async fn start_the_clock(world: &World) {
         async move { app::schedule::run(&app, stop).await }
     });
     loop {
-        let view = app::queue_view::look(&world.app).await.unwrap();
+        let view = app::queue_stats::read(&world.app).await.unwrap();
         if view.lanes.iter().any(|lane| lane.pool == "periodic-tasks") {
             break;
         }
@@ -308,17 +308,20 @@ async fn what_is_asked_to_stop_in_the_middle_of_the_night_is_gone_on_with_and_no
     let (store, clock) = (world.app.store().clone(), world.clock.clone());
     let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(5));
     let source = DatabaseSource::new(store, clock, entropy);
-    let (room, lease) = (queue::Room::of(64), Duration::from_secs(30));
-    let taken = queue::TaskSource::take(&source, "periodic-tasks", 64, &room, lease)
+    let (room, lease) = (queue::ClaimLimits::uniform(64), Duration::from_secs(30));
+    let taken = queue::TaskSource::claim(&source, "periodic-tasks", 64, &room, lease)
         .await
         .unwrap();
     let mut found = 0;
     for task in taken.iter().filter(|task| walks.contains(&&*task.kind)) {
         let stop = CancellationToken::new();
         stop.cancel();
-        let verdict = world.app.work(&Task::new(task.clone(), stop)).await;
+        let verdict = world
+            .app
+            .handle(&TaskContext::new(task.clone(), stop))
+            .await;
         assert!(
-            matches!(verdict, Verdict::RetryAt(_)),
+            matches!(verdict, TaskOutcome::Snooze(_)),
             "{}: {verdict:?}",
             task.kind
         );

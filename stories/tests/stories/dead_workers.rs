@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use domain::{Clock as _, Lane, TaskId};
 use pillarbox_stories::World;
-use queue::{DatabaseSource, Enqueue as _, NewTask, Room, TaskSource as _};
+use queue::{ClaimLimits, DatabaseSource, Enqueue as _, NewTask, TaskSource as _};
 use server::{
     data_dir::DataDir,
     presence::{self, Presence},
 };
-use store::tasks::{self, Taken};
+use store::tasks::{self, LeasedTask};
 
 const POOL: &str = "nobody-works-here";
 const LEASE: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ impl Queue {
         let council = world.service("Riverside Council").await;
         let now = world.clock.now();
         let task = |_| NewTask {
-            id: TaskId::mint(now, world.app.entropy()),
+            id: TaskId::generate(now, world.app.random()),
             pool: POOL,
             lane: Lane::Normal,
             service_id: council.id,
@@ -47,13 +47,16 @@ impl Queue {
         worker(&self.world, 8)
     }
 
-    async fn take(&self) -> Vec<Taken> {
-        let taken = self.source.take(POOL, 10, &Room::of(10), LEASE).await;
+    async fn take(&self) -> Vec<LeasedTask> {
+        let taken = self
+            .source
+            .claim(POOL, 10, &ClaimLimits::uniform(10), LEASE)
+            .await;
         taken.unwrap()
     }
 
     /// One worker takes the one task.
-    async fn take_one(&self) -> Taken {
+    async fn take_one(&self) -> LeasedTask {
         let mut taken = self.take().await;
         assert_eq!(taken.len(), 1);
         taken.remove(0)
@@ -62,14 +65,14 @@ impl Queue {
     /// The worker is killed and somebody sees it; how many tasks are ready again.
     async fn it_dies(&self) -> u64 {
         let dead = self.source.worker();
-        self.world.app.take_back_from(dead).await.unwrap()
+        self.world.app.reclaim_from_worker(dead).await.unwrap()
     }
 
     async fn end(self) {
         // What a story left in hand is nobody's.
         self.world.clock.advance(2 * LEASE);
         for task in self.take().await {
-            self.source.finish(&task).await.unwrap();
+            self.source.complete(&task).await.unwrap();
         }
         self.world.end().await;
     }
@@ -94,8 +97,8 @@ async fn what_dead_workers_had_in_hand_is_ready_at_once_and_their_leases_change_
     );
     // A worker that was only believed to be dead.
     assert_eq!(queue.source.renew(&dead, LEASE).await.unwrap(), None);
-    assert!(!queue.source.finish(&dead).await.unwrap());
-    assert!(queue.source.finish(&taken).await.unwrap());
+    assert!(!queue.source.complete(&dead).await.unwrap());
+    assert!(queue.source.complete(&taken).await.unwrap());
     queue.end().await;
 }
 
@@ -104,7 +107,7 @@ async fn what_waits_for_its_time_goes_on_waiting_when_workers_die() {
     let queue = Queue::with_tasks(1).await;
     let (taken, now) = (queue.take_one().await, queue.world.clock.now());
     let later = now.plus(Duration::from_mins(5));
-    assert!(queue.source.put_back(&taken, later, 1).await.unwrap());
+    assert!(queue.source.release(&taken, later, 1).await.unwrap());
     assert_eq!(queue.it_dies().await, 0);
     assert!(queue.take().await.is_empty(), "its delay is not over");
     queue.world.clock.advance(Duration::from_mins(5));
@@ -137,7 +140,7 @@ async fn a_task_that_its_workers_may_die_of_does_not_kill_the_next_at_once_again
 
     // Nor is it if it says so in the transaction that gets on with it.
     let mut tx = queue.world.app.store().write().await.unwrap();
-    let progress = tasks::note_progress(&mut tx, taken.id, taken.lease);
+    let progress = tasks::record_progress(&mut tx, taken.id, taken.lease);
     progress.await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(queue.it_dies().await, 1);
@@ -148,11 +151,14 @@ async fn a_task_that_its_workers_may_die_of_does_not_kill_the_next_at_once_again
 async fn what_others_have_in_hand_is_theirs_when_a_worker_dies() {
     let queue = Queue::with_tasks(2).await;
     let another = queue.another_worker();
-    let theirs = another.take(POOL, 1, &Room::of(1), LEASE).await.unwrap();
+    let theirs = another
+        .claim(POOL, 1, &ClaimLimits::uniform(1), LEASE)
+        .await
+        .unwrap();
     let ours = queue.take_one().await;
     assert_eq!(queue.it_dies().await, 1);
     assert_eq!(queue.take_one().await.id, ours.id);
-    assert!(another.finish(&theirs[0]).await.unwrap());
+    assert!(another.complete(&theirs[0]).await.unwrap());
     queue.end().await;
 }
 

@@ -213,7 +213,7 @@ async fn a_delivery_task_that_comes_twice_hands_over_once() {
         let now = domain::Clock::now(&*world.clock);
         let payload = format!("{{\"ids\":[\"{id}\"]}}");
         let task = queue::NewTask {
-            id: TaskId::mint(now, world.app.entropy()),
+            id: TaskId::generate(now, world.app.random()),
             pool: "send-sms-tasks",
             lane: Lane::Normal,
             service_id: council.id,
@@ -243,7 +243,7 @@ async fn of_two_workers_that_reach_for_the_same_task_at_the_same_instant_one_han
             let (world, barrier) = (world.clone(), barrier.clone());
             tokio::spawn(async move {
                 barrier.wait().await;
-                world.runner().work_one("send-sms-tasks").await
+                world.runner().run_one("send-sms-tasks").await
             })
         });
         let worked = futures::future::join_all(workers).await;
@@ -269,7 +269,7 @@ async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_
     gate.arrived.notified().await;
     world.advance(Duration::from_secs(31));
     let other = world.another_process();
-    let runner = other.runner(queue::Settings::default());
+    let runner = other.runner(queue::RunnerSettings::default());
     runner.drain(app::tasks::POOLS).await;
     assert_eq!(
         world.status_of(&council, &id).await,
@@ -346,7 +346,7 @@ async fn a_batch_whose_lease_ran_out_before_anybody_took_it_over_is_not_forgotte
     world.sms.is(Mood::WaitsAt(gate.clone()));
     let worker = {
         let world = world.clone();
-        tokio::spawn(async move { world.runner().work_one("send-sms-tasks").await })
+        tokio::spawn(async move { world.runner().run_one("send-sms-tasks").await })
     };
     gate.arrived.notified().await;
     world.advance(Duration::from_secs(31));
@@ -373,7 +373,7 @@ async fn a_message_that_two_tasks_name_at_the_same_moment_is_handed_over_once() 
     let id = sent_sms(&world, &council, "07700900123").await;
     let now = domain::Clock::now(&*world.clock);
     let doubled = queue::NewTask {
-        id: TaskId::mint(now, world.app.entropy()),
+        id: TaskId::generate(now, world.app.random()),
         pool: "send-sms-tasks",
         lane: Lane::Bulk,
         service_id: council.id,
@@ -393,11 +393,11 @@ async fn a_message_that_two_tasks_name_at_the_same_moment_is_handed_over_once() 
     world.sms.is(Mood::WaitsAt(gate.clone()));
     let first = {
         let world = world.clone();
-        tokio::spawn(async move { world.runner().work_one("send-sms-tasks").await })
+        tokio::spawn(async move { world.runner().run_one("send-sms-tasks").await })
     };
     gate.arrived.notified().await;
     world.sms.is(Mood::Takes);
-    assert!(world.runner().work_one("send-sms-tasks").await);
+    assert!(world.runner().run_one("send-sms-tasks").await);
     assert_eq!(world.sms.taken().len(), 0, "it is in the first one's hands");
     gate.open.notify_one();
     assert!(first.await.unwrap());

@@ -173,9 +173,9 @@ async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
 async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let (now, vault) = (world.clock.now(), world.app.store().vault());
+    let (now, vault) = (world.clock.now(), world.app.store().keyring());
     let received = |from: &str| InboundSms {
-        id: InboundSmsId::mint(now, world.app.entropy()),
+        id: InboundSmsId::generate(now, world.app.random()),
         service_id: council.id,
         notify_number: "07700900600".to_owned(),
         user_number: from.to_owned().into(),
@@ -186,8 +186,8 @@ async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
         created_at: now,
     };
     let wish = UnsubscribeRequest {
-        id: UnsubscribeRequestId::mint(now, world.app.entropy()),
-        notification_id: NotificationId::mint(now, world.app.entropy()),
+        id: UnsubscribeRequestId::generate(now, world.app.random()),
+        notification_id: NotificationId::generate(now, world.app.random()),
         service_id: council.id,
         template_id: council.email,
         template_version: 1,
@@ -300,7 +300,7 @@ async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
         worker: council.id.as_uuid().into(),
         until: now.plus(std::time::Duration::from_mins(1)),
     };
-    let taken = store::tasks::take(&mut tx, pool, lane, council.id, &lease, now, 1)
+    let taken = store::tasks::claim(&mut tx, pool, lane, council.id, &lease, now, 1)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -314,7 +314,7 @@ async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
     assert!(!erasure.go_on().await.unwrap(), "it is still there");
     let mut tx = world.app.store().write().await.unwrap();
     assert!(
-        store::tasks::finish(&mut tx, taken[0].id, lease.token)
+        store::tasks::complete(&mut tx, taken[0].id, lease.token)
             .await
             .unwrap()
     );

@@ -10,13 +10,13 @@ use std::{
 };
 
 use app::{
-    RewritingError,
+    RewriteLockError,
     erasure::{EraseError, Erasure, Recipient, Report},
-    keyring,
+    reencryption,
 };
 use pillarbox_stories::{Council, SeededEntropy, World};
 use serde_json::{Value, json};
-use store::Vault;
+use store::Keyring;
 
 use crate::erasure::{PEOPLE, erase, text};
 
@@ -231,13 +231,13 @@ async fn a_job_that_somebody_pauses_while_it_is_paused_for_an_erasure_stays_paus
 }
 
 fn add_a_key(world: &World) {
-    let line = Vault::new_key_line(2, &SeededEntropy::new(99));
+    let line = Keyring::new_key_line(2, &SeededEntropy::new(99));
     let both = std::fs::read_to_string(world.keyring()).unwrap() + &line;
     std::fs::write(world.keyring(), both).unwrap();
-    world.app.store().vault().reload().unwrap();
+    world.app.store().keyring().reload().unwrap();
 }
 
-fn says_who_is_at_it(error: &RewritingError, what: &str) {
+fn says_who_is_at_it(error: &RewriteLockError, what: &str) {
     let said = error.to_string();
     assert!(
         said.starts_with(what) && said.contains("run this again"),
@@ -255,7 +255,7 @@ async fn while_one_erases_neither_keys_are_changed_nor_others_erased_and_a_kille
     let mut at_work = Box::pin(async { erasure(&world).go_on().await });
     until_it_writes(&world, at_work.as_mut()).await;
     let elsewhere = world.another_process();
-    let refused = keyring::reseal(&elsewhere).await.unwrap_err();
+    let refused = reencryption::reencrypt(&elsewhere).await.unwrap_err();
     says_who_is_at_it(&refused, "an erasure is at work since ");
     let other = Recipient::parse("07700900001").unwrap();
     let mut other = Erasure::new(&elsewhere, other, None);
@@ -265,9 +265,12 @@ async fn while_one_erases_neither_keys_are_changed_nor_others_erased_and_a_kille
     says_who_is_at_it(&refused, "an erasure is at work since ");
 
     drop(at_work);
-    assert!(keyring::reseal(&elsewhere).await.is_err(), "for a minute");
+    assert!(
+        reencryption::reencrypt(&elsewhere).await.is_err(),
+        "for a minute"
+    );
     world.advance(LEASE);
-    let done = keyring::reseal(&elsewhere).await.unwrap().files;
+    let done = reencryption::reencrypt(&elsewhere).await.unwrap().files;
     assert_eq!(done.spreadsheets, 1);
     assert!(other.go_on().await.unwrap(), "nobody is at it any more");
     assert_eq!(erase(&world, "07700900123").await.rows, 2);
@@ -284,7 +287,7 @@ async fn a_change_of_keys_that_stood_still_past_its_minute_does_not_bring_back_w
     world.job(council.id, council.sms, many()).await;
     add_a_key(&world);
     let elsewhere = world.another_process();
-    let mut at_work = Box::pin(keyring::reseal(&elsewhere));
+    let mut at_work = Box::pin(reencryption::reencrypt(&elsewhere));
     until_it_writes(&world, at_work.as_mut()).await;
     let mut early = erasure(&world);
     let Err(EraseError::Rewriting(refused)) = early.go_on().await else {
@@ -295,9 +298,9 @@ async fn a_change_of_keys_that_stood_still_past_its_minute_does_not_bring_back_w
     world.advance(LEASE);
     assert_eq!(erase(&world, "07700900123").await.rows, 2);
     let late = at_work.await;
-    assert!(matches!(late, Err(RewritingError::Lost)), "{late:?}");
+    assert!(matches!(late, Err(RewriteLockError::Lost)), "{late:?}");
     assert_eq!(erase(&world, "07700900123").await, Report::default());
-    keyring::reseal(&elsewhere).await.unwrap();
+    reencryption::reencrypt(&elsewhere).await.unwrap();
     assert_eq!(erase(&world, "07700900123").await, Report::default());
     world.run_tasks().await;
     assert_eq!(world.sms.taken().len(), 2 + OTHERS);
@@ -314,16 +317,16 @@ async fn an_erasure_that_stood_still_past_its_minute_writes_nothing_over_what_wa
     until_it_writes(&world, at_work.as_mut()).await;
     world.advance(LEASE);
     let elsewhere = world.another_process();
-    keyring::reseal(&elsewhere).await.unwrap();
+    reencryption::reencrypt(&elsewhere).await.unwrap();
     let late = at_work.await;
     assert!(
-        matches!(late, Err(EraseError::Rewriting(RewritingError::Lost))),
+        matches!(late, Err(EraseError::Rewriting(RewriteLockError::Lost))),
         "{late:?}"
     );
-    let again = keyring::reseal(&elsewhere).await.unwrap();
+    let again = reencryption::reencrypt(&elsewhere).await.unwrap();
     assert_eq!(
         again,
-        keyring::Resealed::default(),
+        reencryption::ReencryptionReport::default(),
         "all is sealed with the new key"
     );
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use api::{Api, router::ROUTES};
-use app::{App, Foundations, Providers};
+use app::{App, Dependencies, Providers};
 use axum::{
     body::{Body, to_bytes},
     http::Request,
@@ -46,12 +46,12 @@ async fn upload_under(
     path: &str,
     file: String,
 ) -> (u16, Value) {
-    let foundations = Foundations {
+    let foundations = Dependencies {
         store: world.app.store().clone(),
         files: Files::open("memory:").unwrap(),
         providers: Providers::default(),
         clock: world.clock.clone(),
-        entropy: Arc::new(SeededEntropy::new(11)),
+        random: Arc::new(SeededEntropy::new(11)),
     };
     let router = api::router(Api::new(
         App::new(settings, foundations),

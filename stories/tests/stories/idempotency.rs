@@ -272,7 +272,7 @@ async fn a_key_is_forgotten_after_a_day_and_cleared_away() {
     world.advance(Duration::from_mins(14));
     world.run_the_clock().await;
     let mut tx = world.app.store().write().await.unwrap();
-    let left = store::idempotency_keys::remove_old(&mut tx, world.clock.now(), 1000).await;
+    let left = store::idempotency_keys::delete_expired(&mut tx, world.clock.now(), 1000).await;
     assert_eq!(left.unwrap(), 1, "`b` is gone, `a` is not");
     drop(tx);
     world.run_tasks().await;

@@ -146,21 +146,21 @@ pub(crate) async fn interrupt_after(world: &World, council: &Council, job: &str,
         world.clock.clone(),
         Arc::new(pillarbox_stories::SeededEntropy::new(7)),
     );
-    let taken = queue::TaskSource::take(
+    let taken = queue::TaskSource::claim(
         &source,
         "job-tasks",
         1,
-        &queue::Room::of(1),
+        &queue::ClaimLimits::uniform(1),
         Duration::from_secs(30),
     )
     .await
     .unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     stop.cancel();
-    let task = queue::Task::new(taken[0].clone(), stop);
+    let task = queue::TaskContext::new(taken[0].clone(), stop);
     // Asked to stop, the work ends after the batch that it is at: a thousand rows a call.
     for _ in 0..rows / 1000 {
-        queue::Work::work(&world.app, &task).await;
+        queue::TaskHandler::handle(&world.app, &task).await;
     }
 }
 
@@ -170,7 +170,7 @@ pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &Council, job
     let mut tx = world.app.store().write().await.unwrap();
     let again = jobs.iter().flat_map(|job| [job; 3]);
     let again = again.map(|job| queue::NewTask {
-        id: domain::TaskId::mint(now, world.app.entropy()),
+        id: domain::TaskId::generate(now, world.app.random()),
         pool: JOBS.name,
         lane: domain::Lane::Normal,
         service_id: council.id,

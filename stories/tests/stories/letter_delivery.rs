@@ -321,7 +321,7 @@ async fn a_letter_that_was_stopped_meanwhile_is_left_alone() {
     let world = World::new().await;
     let council = council(&world).await;
     let id = post_pdf(&world, &council.normal, &pdf(1, "cancelled")).await;
-    let gone = store::notifications::Outcome {
+    let gone = store::notifications::StatusUpdate {
         id,
         status: NotificationStatus::TechnicalFailure,
         sent_at: None,
@@ -332,7 +332,7 @@ async fn a_letter_that_was_stopped_meanwhile_is_left_alone() {
     };
     let mut tx = world.app.store().write().await.unwrap();
     let now = domain::Clock::now(&*world.clock);
-    store::notifications::record(&mut tx, &[gone], now)
+    store::notifications::apply(&mut tx, &[gone], now)
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -181,7 +181,7 @@ async fn what_is_given_back_never_leaves_a_day_with_less_than_nothing() {
         .await
         .unwrap();
     for (excess, left) in [(1, 1), (5, 0), (1, 0)] {
-        store::counters::give_back(&mut tx, council.id, allowance, day, excess)
+        store::counters::refund(&mut tx, council.id, allowance, day, excess)
             .await
             .unwrap();
         let spent = store::counters::find_spent(&mut tx, council.id, allowance, day);

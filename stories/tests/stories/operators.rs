@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{Allowance, Clock as _, JobId, JobOrigin, NotificationId};
 use pillarbox_stories::{Answer, Council, World};
-use queue::{DatabaseSource, Room, Task, TaskSource as _, Verdict, Work as _};
+use queue::{
+    ClaimLimits, DatabaseSource, TaskContext, TaskHandler as _, TaskOutcome, TaskSource as _,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -92,15 +94,20 @@ async fn a_row_that_was_forgotten_in_time_is_not_done_again() {
 }
 
 /// A worker with the job's task in hand, which does as it is told and is obeyed when the story wants.
-async fn take(world: &World) -> (DatabaseSource, Task) {
+async fn take(world: &World) -> (DatabaseSource, TaskContext) {
     let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(5));
     let source = DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let taken = source
-        .take("job-tasks", 1, &Room::of(1), Duration::from_secs(30))
+        .claim(
+            "job-tasks",
+            1,
+            &ClaimLimits::uniform(1),
+            Duration::from_secs(30),
+        )
         .await
         .unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
-    (source, Task::new(taken[0].clone(), stop))
+    (source, TaskContext::new(taken[0].clone(), stop))
 }
 
 #[tokio::test]
@@ -112,9 +119,9 @@ async fn a_job_that_goes_on_while_its_worker_lets_go_of_it_is_not_left_behind() 
     let change = |how: &str| format!("/service/{}/job/{job}/{how}", council.id);
     assert_eq!(post(&world, &change("pause")).await.status, 200);
     // The worker finds it paused; before it has ended its task, somebody lets the job go on.
-    assert_eq!(world.app.work(&task).await, Verdict::Done);
+    assert_eq!(world.app.handle(&task).await, TaskOutcome::Completed);
     assert_eq!(post(&world, &change("resume")).await.status, 200);
-    source.finish(task.taken()).await.unwrap();
+    source.complete(task.leased()).await.unwrap();
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(
@@ -134,13 +141,13 @@ async fn a_job_that_goes_on_while_its_worker_gives_it_up_is_not_left_behind() {
     let (path, away) = (world.files().join(&file), world.files().join("away"));
     std::fs::rename(&path, &away).unwrap();
     let (source, task) = take(&world).await;
-    let Verdict::GiveUp(why) = world.app.work(&task).await else {
+    let TaskOutcome::Discard(why) = world.app.handle(&task).await else {
         panic!("a job without a file is given up")
     };
     std::fs::rename(&away, &path).unwrap();
     let resume = format!("/service/{}/job/{job}/resume", council.id);
     assert_eq!(post(&world, &resume).await.status, 200);
-    source.bury(task.taken(), &why).await.unwrap();
+    source.dead_letter(task.leased(), &why).await.unwrap();
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(

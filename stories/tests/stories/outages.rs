@@ -349,10 +349,16 @@ async fn work_on_one_batch(world: &World) {
     let source =
         queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let lease = std::time::Duration::from_secs(30);
-    let taken = queue::TaskSource::take(&source, "job-tasks", 1, &queue::Room::of(1), lease)
-        .await
-        .unwrap();
+    let taken = queue::TaskSource::claim(
+        &source,
+        "job-tasks",
+        1,
+        &queue::ClaimLimits::uniform(1),
+        lease,
+    )
+    .await
+    .unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     stop.cancel();
-    queue::Work::work(&world.app, &queue::Task::new(taken[0].clone(), stop)).await;
+    queue::TaskHandler::handle(&world.app, &queue::TaskContext::new(taken[0].clone(), stop)).await;
 }

@@ -62,7 +62,7 @@ async fn replay(world: &World, dead: &Value) {
 async fn name_again(world: &World, council: &Council, kind: &'static str, id: &str) {
     let now = domain::Clock::now(&*world.clock);
     let task = queue::NewTask {
-        id: TaskId::mint(now, world.app.entropy()),
+        id: TaskId::generate(now, world.app.random()),
         pool: if kind == "deliver_sms.v1" {
             "send-sms-tasks"
         } else {
@@ -245,7 +245,7 @@ async fn a_worker_that_lost_its_lease_sets_the_same_message_aside_once() {
     world.advance(Duration::from_secs(31));
     let other = world.another_process();
     other
-        .runner(queue::Settings::default())
+        .runner(queue::RunnerSettings::default())
         .drain(app::tasks::POOLS)
         .await;
     gate.open.notify_one();

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use domain::{Clock as _, Timestamp};
 use pillarbox_stories::{SeededEntropy, World};
-use queue::{DatabaseSource, Enqueue as _, NewTask, Room, TaskSource, conformance::Harness};
+use queue::{ClaimLimits, DatabaseSource, Enqueue as _, NewTask, TaskSource, conformance::Harness};
 
 /// A world, and how many sources it has had: each has randomness of its own.
 struct Database(World, AtomicU64);
@@ -35,14 +35,19 @@ impl Harness for Database {
         for pool in ["conformance", "elsewhere"] {
             loop {
                 let taken = source
-                    .take(pool, 100, &Room::of(100), Duration::from_secs(30))
+                    .claim(
+                        pool,
+                        100,
+                        &ClaimLimits::uniform(100),
+                        Duration::from_secs(30),
+                    )
                     .await
                     .unwrap();
                 if taken.is_empty() {
                     break;
                 }
                 for task in taken {
-                    source.finish(&task).await.unwrap();
+                    source.complete(&task).await.unwrap();
                 }
             }
         }
@@ -68,7 +73,7 @@ impl Harness for Database {
     }
 
     async fn count_dead(&self) -> u32 {
-        app::queue_view::look(&self.0.app)
+        app::queue_stats::read(&self.0.app)
             .await
             .unwrap()
             .dead_letters
@@ -84,11 +89,11 @@ async fn the_database_is_a_queue() {
 async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let before = app::queue_view::look(&world.app).await.unwrap().lanes;
+    let before = app::queue_stats::read(&world.app).await.unwrap().lanes;
     let mut tx = world.app.store().write().await.unwrap();
     let now = world.clock.now();
     let task = NewTask {
-        id: domain::TaskId::mint(now, world.app.entropy()),
+        id: domain::TaskId::generate(now, world.app.random()),
         pool: "periodic-tasks",
         lane: domain::Lane::Priority,
         service_id: council.id,
@@ -101,7 +106,7 @@ async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
     tx.enqueue(vec![task]).await.unwrap();
     drop(tx);
     assert_eq!(
-        app::queue_view::look(&world.app).await.unwrap().lanes,
+        app::queue_stats::read(&world.app).await.unwrap().lanes,
         before
     );
     world.end().await;
@@ -115,7 +120,7 @@ async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
     let task = |kind, payload: &str| NewTask {
-        id: domain::TaskId::mint(now, world.app.entropy()),
+        id: domain::TaskId::generate(now, world.app.random()),
         pool: "periodic-tasks",
         lane: domain::Lane::Priority,
         service_id: council.id,
@@ -133,7 +138,7 @@ async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
     .unwrap();
     tx.commit().await.unwrap();
     world.run_tasks().await;
-    let dead = app::queue_view::list_dead(&world.app, 10).await.unwrap();
+    let dead = app::queue_stats::list_dead(&world.app, 10).await.unwrap();
     assert_eq!(dead.len(), 2);
     assert!(
         dead.iter()
@@ -149,7 +154,7 @@ async fn two_clocks_that_fire_the_same_minute_enqueue_it_once() {
     let minute = app::schedule::this_minute(world.clock.now());
     let waiting = async || {
         app::schedule::fire(&world.app, minute).await.unwrap();
-        let lanes = app::queue_view::look(&world.app).await.unwrap().lanes;
+        let lanes = app::queue_stats::read(&world.app).await.unwrap().lanes;
         lanes.iter().map(|lane| lane.tasks).sum::<u32>()
     };
     let (first, second) = (waiting().await, waiting().await);

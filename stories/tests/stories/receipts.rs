@@ -12,7 +12,7 @@ use domain::{
 };
 use pillarbox_stories::{Answer, Council, Mood, World};
 use serde_json::{Value, json};
-use store::notifications::{Contents, NewNotification, Notification, Outcome};
+use store::notifications::{Contents, NewNotification, Notification, StatusUpdate};
 
 use crate::contract::vector_file;
 
@@ -149,7 +149,7 @@ async fn a_receipt_that_overtakes_the_hand_over_is_the_outcome() {
 async fn a_receipt_whose_message_is_not_there_yet_is_looked_at_again() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let id = NotificationId::mint(world.clock.now(), world.app.entropy());
+    let id = NotificationId::generate(world.clock.now(), world.app.random());
     mmg_says(&world, &id.to_string(), "3").await;
     world.run_tasks().await;
     keep(&world, council.id, council.sms, id, Channel::Sms).await;
@@ -165,7 +165,7 @@ async fn a_receipt_whose_message_is_not_there_yet_is_looked_at_again() {
 #[tokio::test]
 async fn receipts_of_messages_that_never_were_are_dropped() {
     let world = World::new().await;
-    let young = NotificationId::mint(world.clock.now(), world.app.entropy()).to_string();
+    let young = NotificationId::generate(world.clock.now(), world.app.random()).to_string();
     for id in [
         &*young,
         "22222222-0000-4000-8000-000000000001",
@@ -240,7 +240,7 @@ async fn keep(
 ) {
     let new = a_message(world, service, template, id, channel);
     let mut tx = world.app.store().write().await.unwrap();
-    let sealed = new.seal(world.app.store().vault());
+    let sealed = new.seal(world.app.store().keyring());
     store::notifications::insert_many(&mut tx, &[sealed])
         .await
         .unwrap();
@@ -286,7 +286,7 @@ fn a_message(
 }
 
 async fn becomes(world: &World, id: NotificationId, status: NotificationStatus, units: u32) {
-    let outcome = Outcome {
+    let outcome = StatusUpdate {
         id,
         status,
         sent_at: None,
@@ -296,7 +296,7 @@ async fn becomes(world: &World, id: NotificationId, status: NotificationStatus, 
         problem: None,
     };
     let mut tx = world.app.store().write().await.unwrap();
-    let changed = store::notifications::record(&mut tx, &[outcome], world.clock.now()).await;
+    let changed = store::notifications::apply(&mut tx, &[outcome], world.clock.now()).await;
     assert_eq!(changed.unwrap(), 1, "it may become {status}");
     tx.commit().await.unwrap();
 }
@@ -313,7 +313,7 @@ async fn status(world: &World, service: ServiceId, id: NotificationId) -> Notifi
 
 /// A letter that the printer has.
 async fn letter(world: &World, council: &Council) -> NotificationId {
-    let id = NotificationId::mint(world.clock.now(), world.app.entropy());
+    let id = NotificationId::generate(world.clock.now(), world.app.random());
     keep(world, council.id, council.sms, id, Channel::Letter).await;
     becomes(world, id, NotificationStatus::Sending, 2).await;
     id
@@ -565,7 +565,7 @@ async fn set_the_scene(
     let reports = before["country_records_delivery"] != false;
     new.phone_prefix = Some(if reports { REPORTS } else { SILENT }.to_owned());
     let mut tx = world.app.store().write().await.unwrap();
-    let sealed = new.seal(world.app.store().vault());
+    let sealed = new.seal(world.app.store().keyring());
     store::notifications::insert_many(&mut tx, &[sealed])
         .await
         .unwrap();
@@ -581,7 +581,7 @@ async fn set_the_scene(
         {
             continue;
         }
-        let outcome = Outcome {
+        let outcome = StatusUpdate {
             id,
             status,
             sent_at: Some(world.clock.now()),
@@ -590,7 +590,7 @@ async fn set_the_scene(
             billable_units: Some(units),
             problem: None,
         };
-        store::notifications::record(&mut tx, &[outcome], world.clock.now())
+        store::notifications::apply(&mut tx, &[outcome], world.clock.now())
             .await
             .unwrap();
     }

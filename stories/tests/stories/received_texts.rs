@@ -20,7 +20,7 @@ async fn with_a_number(world: &World, name: &str, number: &str) -> Council {
 async fn give(world: &World, service: ServiceId, number: &str) {
     let now = world.clock.now();
     let number = InboundNumber {
-        id: InboundNumberId::mint(now, world.app.entropy()),
+        id: InboundNumberId::generate(now, world.app.random()),
         number: number.to_owned(),
         provider: "mmg".to_owned(),
         service_id: Some(service),
@@ -219,7 +219,7 @@ async fn a_text_without_a_time_has_that_of_its_receipt_and_one_without_words_is_
         assert_eq!(mmg_brings(&world, &text).await.status, 200);
     }
     let mut session = world.app.read().await.unwrap();
-    let vault = world.app.store().vault();
+    let vault = world.app.store().keyring();
     let kept = store::inbound_sms::list(&mut session, vault, council.id, None, 10).await;
     for text in kept.unwrap() {
         assert_eq!(text.provider_date, text.created_at);

@@ -235,9 +235,9 @@ async fn rename(world: &World, from: NotificationId, to: NotificationId) {
 async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let (now, vault) = (world.clock.now(), world.app.store().vault());
+    let (now, vault) = (world.clock.now(), world.app.store().keyring());
     let text = store::inbound_sms::InboundSms {
-        id: domain::InboundSmsId::mint(now, world.app.entropy()),
+        id: domain::InboundSmsId::generate(now, world.app.random()),
         service_id: council.id,
         notify_number: "07700900600".to_owned(),
         user_number: "447700900911".to_owned().into(),
@@ -248,7 +248,7 @@ async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
         created_at: now,
     };
     let wish = |notification_id| store::unsubscribe_requests::UnsubscribeRequest {
-        id: domain::UnsubscribeRequestId::mint(now, world.app.entropy()),
+        id: domain::UnsubscribeRequestId::generate(now, world.app.random()),
         notification_id,
         service_id: council.id,
         template_id: council.email,
@@ -257,7 +257,7 @@ async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
         created_at: now,
         processed_at: None,
     };
-    let [processed, open] = [0, 1].map(|_| wish(NotificationId::mint(now, world.app.entropy())));
+    let [processed, open] = [0, 1].map(|_| wish(NotificationId::generate(now, world.app.random())));
     let mut tx = world.app.store().write().await.unwrap();
     store::inbound_sms::insert(&mut tx, vault, &text)
         .await

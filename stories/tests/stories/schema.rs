@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use pillarbox_stories::World;
 use sqlx::Connection as _;
-use store::{Store, Vault};
+use store::{Keyring, Store};
 
 /// Tables with their columns: name, and whether it must be there.
 type Tables = BTreeMap<String, Vec<(String, bool, Kind)>>;
@@ -103,7 +103,7 @@ async fn migrating_twice_and_with_data_in_it_is_harmless() {
         .unwrap()
         .to_owned();
     world.app.store().migrate().await.unwrap();
-    world.app.prepare().await.unwrap();
+    world.app.prepare_partitions().await.unwrap();
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "sending");
     world.end().await;
@@ -114,7 +114,7 @@ async fn a_database_of_a_newer_version_is_refused_in_words() {
     let world = World::new().await;
     pretend_to_be_newer(&world.database_address()).await;
     let entropy = std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(1));
-    let vault = Vault::open_file(&world.keyring(), entropy).unwrap();
+    let vault = Keyring::open_file(&world.keyring(), entropy).unwrap();
     let store = Store::connect(&world.database_address(), 2, vault)
         .await
         .unwrap();

@@ -5,7 +5,7 @@ use std::{io::Write as _, path::Path, sync::Arc};
 use domain::{Clock as _, InboundSmsId};
 use pillarbox_stories::{SeededEntropy, World};
 use serde_json::json;
-use store::Vault;
+use store::Keyring;
 
 pub(crate) fn contains(path: &Path, needle: &str) -> bool {
     if path.is_dir() {
@@ -43,7 +43,7 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
         .await;
     let now = world.clock.now();
     let text = store::inbound_sms::InboundSms {
-        id: InboundSmsId::mint(now, world.app.entropy()),
+        id: InboundSmsId::generate(now, world.app.random()),
         service_id: council.id,
         notify_number: "07700900600".to_owned(),
         user_number: "447700900911".to_owned().into(),
@@ -54,7 +54,7 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
         created_at: now,
     };
     let mut tx = world.app.store().write().await.unwrap();
-    store::inbound_sms::insert(&mut tx, world.app.store().vault(), &text)
+    store::inbound_sms::insert(&mut tx, world.app.store().keyring(), &text)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -99,14 +99,14 @@ async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_bef
         .open(world.keyring())
         .unwrap();
     keyring
-        .write_all(Vault::new_key_line(2, &entropy).as_bytes())
+        .write_all(Keyring::new_key_line(2, &entropy).as_bytes())
         .unwrap();
-    world.app.store().vault().reload().unwrap();
+    world.app.store().keyring().reload().unwrap();
 
-    let resealed = app::keyring::reseal(&world.app).await.unwrap();
+    let resealed = app::reencryption::reencrypt(&world.app).await.unwrap();
     assert_eq!((resealed.notifications, resealed.api_keys), (1, 3));
     assert_eq!(
-        app::keyring::reseal(&world.app)
+        app::reencryption::reencrypt(&world.app)
             .await
             .unwrap()
             .notifications,
@@ -140,15 +140,15 @@ async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_bef
 async fn a_process_that_meets_a_new_key_reads_the_key_file_again() {
     let world = World::new().await;
     let entropy = Arc::new(SeededEntropy::new(5));
-    let ours = Vault::open_file(&world.keyring(), entropy.clone()).unwrap();
+    let ours = Keyring::open_file(&world.keyring(), entropy.clone()).unwrap();
     let mut keyring = std::fs::OpenOptions::new()
         .append(true)
         .open(world.keyring())
         .unwrap();
     keyring
-        .write_all(Vault::new_key_line(2, &*entropy).as_bytes())
+        .write_all(Keyring::new_key_line(2, &*entropy).as_bytes())
         .unwrap();
-    let theirs = Vault::open_file(&world.keyring(), entropy).unwrap();
+    let theirs = Keyring::open_file(&world.keyring(), entropy).unwrap();
     let sealed = theirs.seal(b"row", b"secret");
     assert_eq!(ours.open(b"row", &sealed).unwrap(), b"secret");
     world.end().await;
@@ -163,16 +163,22 @@ async fn after_a_rotation_the_files_too_are_sealed_with_the_new_key_alone() {
     let path = format!("/service/{}/contact-list?template_type=sms", council.id);
     let list = world.ask_internally("POST", &path, people).await;
     let entropy = SeededEntropy::new(99);
-    let line = Vault::new_key_line(2, &entropy);
+    let line = Keyring::new_key_line(2, &entropy);
     let both = std::fs::read_to_string(world.keyring()).unwrap() + &line;
     std::fs::write(world.keyring(), both).unwrap();
-    world.app.store().vault().reload().unwrap();
-    let done = app::keyring::reseal(&world.app).await.unwrap().files;
+    world.app.store().keyring().reload().unwrap();
+    let done = app::reencryption::reencrypt(&world.app)
+        .await
+        .unwrap()
+        .files;
     assert_eq!((done.spreadsheets, done.contact_lists), (1, 1));
-    let again = app::keyring::reseal(&world.app).await.unwrap().files;
+    let again = app::reencryption::reencrypt(&world.app)
+        .await
+        .unwrap()
+        .files;
     assert_eq!(
         again,
-        app::keyring::FilesResealed::default(),
+        app::reencryption::FilesReencrypted::default(),
         "twice is harmless"
     );
 

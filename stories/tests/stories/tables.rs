@@ -8,7 +8,7 @@ use std::{
 
 use pillarbox_stories::{SeededEntropy, World};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
-use store::{Store, Vault};
+use store::{Keyring, Store};
 
 /// A table as its database describes it, in words that both have.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -141,7 +141,7 @@ async fn both_databases_say_the_same_of_their_tables() {
     let directory = tempfile::tempdir().unwrap();
     let address = format!("sqlite:{}", directory.path().join("beside.db").display());
     let entropy = Arc::new(SeededEntropy::new(1));
-    let vault = Vault::from_text(&Vault::new_key_line(1, &*entropy), entropy.clone()).unwrap();
+    let vault = Keyring::from_text(&Keyring::new_key_line(1, &*entropy), entropy.clone()).unwrap();
     let embedded = Store::connect(&address, 1, vault).await.unwrap();
     embedded.migrate().await.unwrap();
     let (sqlite, postgres) = (

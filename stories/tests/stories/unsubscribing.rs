@@ -6,7 +6,7 @@ use app::unsubscribe;
 use domain::{Clock as _, TemplateId};
 use pillarbox_stories::{Council, World};
 use serde_json::{Value, json};
-use store::Vault;
+use store::Keyring;
 
 const ADA: &str = "ada@example.com";
 
@@ -17,7 +17,7 @@ async fn newsletter(world: &World, council: &Council) -> TemplateId {
         let found = store::templates::find(&mut session, council.id, council.email).await;
         found.unwrap().unwrap()
     };
-    template.id = TemplateId::mint(world.clock.now(), world.app.entropy());
+    template.id = TemplateId::generate(world.clock.now(), world.app.random());
     template.has_unsubscribe_link = true;
     let mut tx = world.app.store().write().await.unwrap();
     store::templates::insert(&mut tx, &template).await.unwrap();
@@ -228,17 +228,17 @@ async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
     let letter = app::receipts::letter_status_token(&world.app, first.parse().unwrap());
     assert_eq!(click(&world, &path).await, done());
 
-    let line = Vault::new_key_line(2, world.app.entropy());
+    let line = Keyring::new_key_line(2, world.app.random());
     let keyring = world.keyring();
     let mut file = std::fs::OpenOptions::new()
         .append(true)
         .open(&keyring)
         .unwrap();
     file.write_all(line.as_bytes()).unwrap();
-    world.app.store().vault().reload().unwrap();
-    let resealed = app::keyring::reseal(&world.app).await.unwrap();
+    world.app.store().keyring().reload().unwrap();
+    let resealed = app::reencryption::reencrypt(&world.app).await.unwrap();
     assert_eq!(resealed.unsubscribe_requests, 1);
-    let again = app::keyring::reseal(&world.app).await.unwrap();
+    let again = app::reencryption::reencrypt(&world.app).await.unwrap();
     assert_eq!(again.unsubscribe_requests, 0, "twice is once");
 
     assert_eq!(click(&world, &path).await, done());
@@ -246,7 +246,7 @@ async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
     assert_eq!(token.map(|id| id.to_string()), Some(first));
     // What is kept needs the older key no more; links that were made with it do.
     std::fs::write(&keyring, line).unwrap();
-    world.app.store().vault().reload().unwrap();
+    world.app.store().keyring().reload().unwrap();
     assert_eq!(requests(&world, &council).await, [ADA]);
     assert_eq!(
         click(&world, &path).await,

@@ -11,15 +11,20 @@ use content::{
 use domain::{Channel, NotificationId, ReplyToId, TemplateId};
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, check_channel, check_reach, files, find_template, keep, mint};
-use crate::{App, Caller, Prepared, Tenant, documents, idempotency::Once, templates::Text};
+use super::{
+    AcceptError, MessageDraft, check_channel, check_recipient_allowed, commit, files,
+    find_template, generate_id,
+};
+use crate::{
+    App, Caller, ParsedTemplate, Tenant, documents, idempotency::IdempotentRequest, templates::Text,
+};
 
 /// The most bytes of an e-mail's body (`docs/spec/public-api.md` §13.3).
 const MAX_BODY_BYTES: usize = 2_000_000;
 
 /// An e-mail as it was asked for; the shape was checked by the API.
 #[derive(Debug)]
-pub struct EmailOrder {
+pub struct EmailRequest {
     /// The recipient as given.
     pub as_given: String,
     /// The recipient as an address.
@@ -46,7 +51,7 @@ pub struct AcceptedEmail {
     /// The service's own reference.
     pub reference: Option<String>,
     /// The template it was made from.
-    pub template: Arc<Prepared>,
+    pub template: Arc<ParsedTemplate>,
     /// Whom it is from.
     pub from_email: String,
     /// The rendered subject.
@@ -63,8 +68,8 @@ pub struct AcceptedEmail {
 pub async fn email(
     app: &App,
     caller: &Caller,
-    mut order: EmailOrder,
-    once: Option<Once<'_, AcceptedEmail>>,
+    mut order: EmailRequest,
+    once: Option<IdempotentRequest<'_, AcceptedEmail>>,
 ) -> Result<AcceptedEmail, AcceptError> {
     check_channel(caller, Channel::Email)?;
     let sanitised = sanitise(&mut order)?;
@@ -72,7 +77,7 @@ pub async fn email(
     let Text::Email(text) = &prepared.text else {
         unreachable!("find_template compares the type");
     };
-    files::stand_in(&mut order.personalisation, &prepared.files);
+    files::insert_placeholder_links(&mut order.personalisation, &prepared.files);
     let mut values = Values::from_json(&order.personalisation);
     let missing = text.missing(&values);
     if !missing.is_empty() {
@@ -82,10 +87,10 @@ pub async fn email(
         return Err(AcceptError::Empty);
     }
     let reply_to = find_reply_to(&caller.tenant, order.email_reply_to_id)?;
-    check_reach(caller, &order.as_given)?;
+    check_recipient_allowed(caller, &order.as_given)?;
     let normalised = order.email_address.normalised();
     let personalisation = &mut order.personalisation;
-    let taken_up = files::take_up(app, caller, &prepared.files, personalisation, &normalised);
+    let taken_up = files::process_files(app, caller, &prepared.files, personalisation, &normalised);
     let drafts = match taken_up.await? {
         Some(drafts) => {
             values = Values::from_json(&order.personalisation);
@@ -98,10 +103,10 @@ pub async fn email(
         return Err(AcceptError::EmailTooLong { bytes: body.len() });
     }
     let subject = text.subject(&values);
-    documents::keep(app, &drafts)
+    documents::store(app, &drafts)
         .await
         .map_err(AcceptError::Files)?;
-    let (id, at) = mint(app);
+    let (id, at) = generate_id(app);
     let accepted = AcceptedEmail {
         id,
         reference: order.reference,
@@ -115,8 +120,8 @@ pub async fn email(
         sanitised,
         template: prepared,
     };
-    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
-    let kept = Keep {
+    let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
+    let kept = MessageDraft {
         id,
         at,
         channel: Channel::Email,
@@ -131,7 +136,7 @@ pub async fn email(
         phone: None,
         letter: None,
     };
-    if let Err(refused) = keep(app, caller, kept, key).await {
+    if let Err(refused) = commit(app, caller, kept, key).await {
         documents::remove(app, &drafts).await;
         return Err(refused);
     }
@@ -139,7 +144,7 @@ pub async fn email(
 }
 
 /// Step 5.
-fn sanitise(order: &mut EmailOrder) -> Result<Vec<Sanitised>, AcceptError> {
+fn sanitise(order: &mut EmailRequest) -> Result<Vec<Sanitised>, AcceptError> {
     if order.sanitise_content_for.is_empty() {
         return Ok(Vec::new());
     }

@@ -8,12 +8,14 @@ use store::template_files::TemplateFile;
 use super::{AcceptError, is_file, is_simulated};
 use crate::{
     App, Caller,
-    documents::{self, Bytes, Draft, MAX_WEEKS, Order, STANDARD_WEEKS, template_files},
+    documents::{
+        self, Bytes, FileRequest, MAX_WEEKS, PreparedFile, STANDARD_WEEKS, template_files,
+    },
 };
 
 /// What is wrong with a file value. The public wording is the API's.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FileFault {
+pub enum FileFieldError {
     /// Keys that a file does not have.
     Unknown(Vec<String>),
     /// The file itself is no text.
@@ -39,7 +41,10 @@ const KEYS: [&str; 5] = [
 ];
 
 /// Step 7. The placeholders of a template's files have a value, whatever was sent; which, is known at step 10.
-pub(super) fn stand_in(personalisation: &mut Map<String, Value>, files: &[TemplateFile]) {
+pub(super) fn insert_placeholder_links(
+    personalisation: &mut Map<String, Value>,
+    files: &[TemplateFile],
+) {
     for file in files {
         put(personalisation, file, "(a link)".to_owned());
     }
@@ -54,13 +59,13 @@ fn put(personalisation: &mut Map<String, Value>, file: &TemplateFile, value: Str
 
 /// Step 10. Checks the files of an e-mail and puts their links where they were. Nothing of ours is written yet. `None`
 /// if there are no files; no drafts if nothing is to be kept.
-pub(super) async fn take_up(
+pub(super) async fn process_files(
     app: &App,
     caller: &Caller,
     own: &[TemplateFile],
     personalisation: &mut Map<String, Value>,
     recipient: &str,
-) -> Result<Option<Vec<Draft>>, AcceptError> {
+) -> Result<Option<Vec<PreparedFile>>, AcceptError> {
     let has_sent = personalisation.values().any(is_file);
     if !has_sent && own.is_empty() {
         return Ok(None);
@@ -141,8 +146,8 @@ struct Sent {
 }
 
 impl Sent {
-    fn order(self, recipient: &str) -> Order {
-        Order {
+    fn order(self, recipient: &str) -> FileRequest {
+        FileRequest {
             bytes: Bytes::Base64(self.file),
             is_csv: self.is_csv,
             confirm: self.confirm.then(|| recipient.to_owned().into()),
@@ -156,7 +161,7 @@ impl Sent {
 
 /// Everything that is wrong with a file value, in the order of the contract (`docs/spec/public-api.md` §9.1); else the
 /// file, which is taken out.
-fn check(value: &mut Value) -> Result<Sent, Vec<FileFault>> {
+fn check(value: &mut Value) -> Result<Sent, Vec<FileFieldError>> {
     let members = value.as_object_mut().expect("a file value is an object");
     let mut faults = Vec::new();
     let mut unknown: Vec<String> = members
@@ -166,13 +171,13 @@ fn check(value: &mut Value) -> Result<Sent, Vec<FileFault>> {
         .collect();
     if !unknown.is_empty() {
         unknown.sort();
-        faults.push(FileFault::Unknown(unknown));
+        faults.push(FileFieldError::Unknown(unknown));
     }
     let member = |key: &str| members.get(key).filter(|value| !value.is_null()).cloned();
     if !members["file"].is_string() {
-        faults.push(FileFault::File(members["file"].clone()));
+        faults.push(FileFieldError::File(members["file"].clone()));
     }
-    let mut truth = |key: &str, fault: fn(Value) -> FileFault| match member(key) {
+    let mut truth = |key: &str, fault: fn(Value) -> FileFieldError| match member(key) {
         None => None,
         Some(Value::Bool(truth)) => Some(truth),
         Some(other) => {
@@ -180,19 +185,19 @@ fn check(value: &mut Value) -> Result<Sent, Vec<FileFault>> {
             None
         }
     };
-    let is_csv = truth("is_csv", FileFault::IsCsv);
-    let confirm = truth("confirm_email_before_download", FileFault::Confirm);
+    let is_csv = truth("is_csv", FileFieldError::IsCsv);
+    let confirm = truth("confirm_email_before_download", FileFieldError::Confirm);
     let retention = member("retention_period");
     let weeks = retention.as_ref().map_or(Some(STANDARD_WEEKS), weeks_of);
     if weeks.is_none() {
-        faults.extend(retention.clone().map(FileFault::Retention));
+        faults.extend(retention.clone().map(FileFieldError::Retention));
     }
     let file_name = member("filename");
     if file_name.as_ref().is_some_and(|name| !has_dot(name)) {
-        faults.push(FileFault::FileName);
+        faults.push(FileFieldError::FileName);
     }
     if members.contains_key("is_csv") && members.contains_key("filename") {
-        faults.push(FileFault::IsCsvWithFileName);
+        faults.push(FileFieldError::IsCsvWithFileName);
     }
     if !faults.is_empty() {
         return Err(faults);
@@ -236,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    fn faults(mut value: Value) -> Vec<FileFault> {
+    fn faults(mut value: Value) -> Vec<FileFieldError> {
         check(&mut value).err().unwrap_or_default()
     }
 
@@ -269,13 +274,13 @@ mod tests {
         assert_eq!(
             faults(value),
             [
-                FileFault::Unknown(vec!["a".to_owned(), "b".to_owned()]),
-                FileFault::File(json!({"a": 1})),
-                FileFault::IsCsv(json!(1)),
-                FileFault::Confirm(json!("maybe")),
-                FileFault::Retention(json!(5)),
-                FileFault::FileName,
-                FileFault::IsCsvWithFileName,
+                FileFieldError::Unknown(vec!["a".to_owned(), "b".to_owned()]),
+                FileFieldError::File(json!({"a": 1})),
+                FileFieldError::IsCsv(json!(1)),
+                FileFieldError::Confirm(json!("maybe")),
+                FileFieldError::Retention(json!(5)),
+                FileFieldError::FileName,
+                FileFieldError::IsCsvWithFileName,
             ]
         );
     }
@@ -288,11 +293,11 @@ mod tests {
         assert_eq!(faults(nothing), []);
         assert_eq!(
             faults(json!({"file": "YWJj", "is_csv": null, "filename": null})),
-            [FileFault::IsCsvWithFileName]
+            [FileFieldError::IsCsvWithFileName]
         );
         assert_eq!(
             faults(json!({"file": null})),
-            [FileFault::File(json!(null))]
+            [FileFieldError::File(json!(null))]
         );
     }
 }

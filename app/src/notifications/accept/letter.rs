@@ -8,8 +8,11 @@ use domain::{
 };
 use serde_json::{Map, Value};
 
-use super::{AcceptError, Keep, LetterFacts, check_channel, find_template, is_file, keep, mint};
-use crate::{App, Caller, Prepared, idempotency::Once, templates::Text};
+use super::{
+    AcceptError, LetterDetails, MessageDraft, check_channel, commit, find_template, generate_id,
+    is_file,
+};
+use crate::{App, Caller, ParsedTemplate, idempotency::IdempotentRequest, templates::Text};
 
 /// The values that are the address: these very names, unlike all others (`docs/spec/public-api.md` §10.1).
 const ADDRESS: [&str; 8] = [
@@ -25,7 +28,7 @@ const ADDRESS: [&str; 8] = [
 
 /// A letter as it was asked for; the shape was checked by the API.
 #[derive(Debug)]
-pub struct LetterOrder {
+pub struct LetterRequest {
     /// What to send.
     pub template_id: TemplateId,
     /// With which values; the address is among them.
@@ -42,7 +45,7 @@ pub struct AcceptedLetter {
     /// The service's own reference.
     pub reference: Option<String>,
     /// The template it was made from.
-    pub template: Arc<Prepared>,
+    pub template: Arc<ParsedTemplate>,
     /// The rendered subject.
     pub subject: String,
     /// The source with its values, trimmed.
@@ -53,8 +56,8 @@ pub struct AcceptedLetter {
 pub async fn letter(
     app: &App,
     caller: &Caller,
-    order: LetterOrder,
-    once: Option<Once<'_, AcceptedLetter>>,
+    order: LetterRequest,
+    once: Option<IdempotentRequest<'_, AcceptedLetter>>,
 ) -> Result<AcceptedLetter, AcceptError> {
     check_channel(caller, Channel::Letter)?;
     let prepared = find_template(app, caller, order.template_id, Channel::Letter).await?;
@@ -64,7 +67,7 @@ pub async fn letter(
     }
     check_may_send_letters(caller)?;
     let address = find_address(caller, &order.personalisation)?;
-    let (id, at) = mint(app);
+    let (id, at) = generate_id(app);
     let accepted = AcceptedLetter {
         id,
         reference: order.reference,
@@ -72,9 +75,9 @@ pub async fn letter(
         subject,
         body,
     };
-    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
+    let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
     let template = &accepted.template.template;
-    let kept = Keep {
+    let kept = MessageDraft {
         id,
         at,
         channel: Channel::Letter,
@@ -87,19 +90,19 @@ pub async fn letter(
         reply_to_text: template.letter_contact_block.clone(),
         documents: 0,
         phone: None,
-        letter: Some(LetterFacts {
+        letter: Some(LetterDetails {
             postage: postage(&address, template.postage),
             international: address.is_international(),
             status: first_status(app, caller.key_type),
         }),
     };
-    keep(app, caller, kept, key).await?;
+    commit(app, caller, kept, key).await?;
     Ok(accepted)
 }
 
 /// Step 7: subject and body as the answer shows them, if they can be made.
 fn render(
-    prepared: &Prepared,
+    prepared: &ParsedTemplate,
     personalisation: &Map<String, Value>,
 ) -> Result<(String, String), AcceptError> {
     let Text::Letter(text) = &prepared.text else {

@@ -15,7 +15,7 @@ use content::{
     markdown::QrCodeTooLarge, phone_numbers::PhoneError, postal_addresses::AddressError,
 };
 use domain::{
-    Allowance, Channel, Entropy, KeyType, Lane, NotificationId, NotificationStatus, Postage,
+    Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, Postage, RandomSource,
     TemplateId, Timestamp,
 };
 use serde_json::{Map, Value};
@@ -24,16 +24,16 @@ use store::{
     notifications::{Contents, NewNotification},
 };
 
-pub use email::{AcceptedEmail, EmailOrder, email};
-pub use files::FileFault;
-pub use letter::{AcceptedLetter, LetterOrder, letter};
-pub use precompiled::{AcceptedPrecompiled, PrecompiledOrder, precompiled};
-pub use sms::{AcceptedSms, SmsOrder, sms};
+pub use email::{AcceptedEmail, EmailRequest, email};
+pub use files::FileFieldError;
+pub use letter::{AcceptedLetter, LetterRequest, letter};
+pub use precompiled::{AcceptedPrecompiledLetter, PrecompiledLetterRequest, precompiled};
+pub use sms::{AcceptedSms, SmsRequest, sms};
 
 use super::simulated::is_simulated;
 use crate::{
-    App, Caller, DoorError, KeepError, Prepared, documents,
-    group_commit::{Parcel, Place},
+    App, Caller, CommitError, LimitError, ParsedTemplate, documents,
+    group_commit::{BatchKey, PendingNotification},
     idempotency, templates,
 };
 
@@ -74,16 +74,16 @@ pub enum AcceptError {
     FileOutsideEmail,
     /// What is wrong with a file among the values: of the first that has anything wrong.
     #[error("a file value is wrong")]
-    FileValue(Vec<FileFault>),
+    FileValue(Vec<FileFieldError>),
     /// Whoever sends files needs a link by which recipients reach them.
     #[error("files by e-mail are not set up")]
     FilesNotSetUp,
     /// A file is not taken.
     #[error("a file is not taken")]
-    FileRefused(documents::Refused),
+    FileRefused(documents::FileRejected),
     /// A file could not be dealt with.
     #[error("a file could not be dealt with")]
-    Files(#[source] documents::Fault),
+    Files(#[source] documents::FileError),
     /// The service has no such text message sender.
     #[error("no such text message sender")]
     NoSuchSmsSender(String),
@@ -168,11 +168,11 @@ impl From<documents::PrepareError> for AcceptError {
     }
 }
 
-impl From<KeepError> for AcceptError {
-    fn from(error: KeepError) -> Self {
+impl From<CommitError> for AcceptError {
+    fn from(error: CommitError) -> Self {
         match error {
-            KeepError::Busy => Self::Busy,
-            KeepError::DailyLimit {
+            CommitError::Busy => Self::Busy,
+            CommitError::DailyLimit {
                 allowance,
                 limit,
                 wait_seconds,
@@ -181,16 +181,16 @@ impl From<KeepError> for AcceptError {
                 limit,
                 wait_seconds,
             },
-            KeepError::KeyTaken => Self::KeyTaken,
-            KeepError::Store(error) => Self::Store(error),
+            CommitError::KeyTaken => Self::KeyTaken,
+            CommitError::Store(error) => Self::Store(error),
         }
     }
 }
 
-impl From<DoorError> for AcceptError {
-    fn from(error: DoorError) -> Self {
+impl From<LimitError> for AcceptError {
+    fn from(error: LimitError) -> Self {
         match error {
-            DoorError::DailyLimit {
+            LimitError::DailyLimit {
                 allowance,
                 limit,
                 wait_seconds,
@@ -199,8 +199,8 @@ impl From<DoorError> for AcceptError {
                 limit,
                 wait_seconds,
             },
-            DoorError::TooFast { .. } => Self::Busy,
-            DoorError::Store(error) => error.into(),
+            LimitError::RateLimited { .. } => Self::Busy,
+            LimitError::Store(error) => error.into(),
         }
     }
 }
@@ -220,7 +220,7 @@ async fn find_template(
     caller: &Caller,
     id: TemplateId,
     wanted: Channel,
-) -> Result<Arc<Prepared>, AcceptError> {
+) -> Result<Arc<ParsedTemplate>, AcceptError> {
     let found = templates::find(app, caller.tenant.service.id, id).await?;
     let prepared = found
         .filter(|found| !found.template.hidden)
@@ -245,8 +245,8 @@ fn is_file(value: &Value) -> bool {
 }
 
 /// Step 10: whom this caller may reach (`docs/spec/public-api.md` §12.1).
-fn check_reach(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
-    if !caller.tenant.is_confined(caller.key_type) || caller.tenant.reachable.allows(recipient) {
+fn check_recipient_allowed(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
+    if !caller.tenant.is_restricted(caller.key_type) || caller.tenant.reachable.allows(recipient) {
         return Ok(());
     }
     Err(match caller.key_type {
@@ -256,11 +256,11 @@ fn check_reach(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
 }
 
 /// What the channels have in common when a message is kept.
-struct Keep {
+struct MessageDraft {
     id: NotificationId,
     at: Timestamp,
     channel: Channel,
-    prepared: Arc<Prepared>,
+    prepared: Arc<ParsedTemplate>,
     recipient: String,
     normalised: String,
     personalisation: Map<String, Value>,
@@ -268,17 +268,17 @@ struct Keep {
     reference: Option<String>,
     reply_to_text: Option<String>,
     documents: u32,
-    phone: Option<PhoneFacts>,
-    letter: Option<LetterFacts>,
+    phone: Option<PhoneDetails>,
+    letter: Option<LetterDetails>,
 }
 
-struct LetterFacts {
+struct LetterDetails {
     postage: Postage,
     international: bool,
     status: NotificationStatus,
 }
 
-struct PhoneFacts {
+struct PhoneDetails {
     international: bool,
     prefix: String,
     rate_multiplier: Option<u32>,
@@ -287,49 +287,51 @@ struct PhoneFacts {
 }
 
 /// The id of a message that is accepted now, and the moment.
-fn mint(app: &App) -> (NotificationId, Timestamp) {
+fn generate_id(app: &App) -> (NotificationId, Timestamp) {
     let now = app.clock.now();
-    (NotificationId::mint(now, app.entropy()), now)
+    (NotificationId::generate(now, app.random()), now)
 }
 
 /// Step 11: keeps the message with its delivery task and, if the request had one, its `Idempotency-Key`; when this
 /// returns, all of it is durable.
-async fn keep(
+async fn commit(
     app: &App,
     caller: &Caller,
-    message: Keep,
+    message: MessageDraft,
     key: Option<NewKey>,
 ) -> Result<(), AcceptError> {
     if is_simulated(&message.normalised) {
         return match key {
-            Some(key) if !idempotency::keep_alone(app, &key).await? => Err(AcceptError::KeyTaken),
+            Some(key) if !idempotency::store_without_notification(app, &key).await? => {
+                Err(AcceptError::KeyTaken)
+            }
             _ => Ok(()),
         };
     }
     let channel = message.channel;
-    let spends = spends(caller, &message);
+    let quotas = spends(caller, &message);
     let lane = message.prepared.template.lane.unwrap_or(Lane::Normal);
     let notification = compose(app, caller, message);
-    let parcel = Parcel {
-        place: Place {
+    let parcel = PendingNotification {
+        place: BatchKey {
             service: notification.service_id,
             channel,
             lane,
             // A test letter that counts as handed over waits for a receipt, and nobody will send one.
             receipt_is_made_up: notification.status == NotificationStatus::Sending,
         },
-        sealed: notification.seal(app.store.vault()),
-        spends,
+        sealed: notification.seal(app.store.keyring()),
+        spends: quotas,
         key,
     };
-    app.keeper.keep(parcel).await?;
+    app.group_commit.commit(parcel).await?;
     metrics::counter!("pillarbox_notifications_accepted_total", "channel" => channel.as_str())
         .increment(1);
     Ok(())
 }
 
 /// What the message spends of the day's limits: nothing with a test key.
-fn spends(caller: &Caller, message: &Keep) -> Vec<(Allowance, i64)> {
+fn spends(caller: &Caller, message: &MessageDraft) -> Vec<(Allowance, i64)> {
     if caller.key_type == KeyType::Test {
         return Vec::new();
     }
@@ -340,7 +342,7 @@ fn spends(caller: &Caller, message: &Keep) -> Vec<(Allowance, i64)> {
         .collect()
 }
 
-fn compose(app: &App, caller: &Caller, message: Keep) -> NewNotification {
+fn compose(app: &App, caller: &Caller, message: MessageDraft) -> NewNotification {
     let template = &message.prepared.template;
     let (international, phone_prefix, rate_multiplier) =
         message.phone.map_or((false, None, None), |phone| {
@@ -373,7 +375,7 @@ fn compose(app: &App, caller: &Caller, message: Keep) -> NewNotification {
         phone_prefix,
         rate_multiplier,
         postage: letter.map(|letter| letter.postage),
-        reference: letter.map(|_| print_reference(app.entropy())),
+        reference: letter.map(|_| print_reference(app.random())),
         documents: message.documents,
         created_by: None,
         created_at: message.at,
@@ -383,7 +385,7 @@ fn compose(app: &App, caller: &Caller, message: Keep) -> NewNotification {
 
 /// What is printed on a letter, and what the print provider knows it by: sixteen random characters
 /// (`docs/spec/letters.md` §1).
-pub(crate) fn print_reference(entropy: &dyn Entropy) -> String {
+pub(crate) fn print_reference(entropy: &dyn RandomSource) -> String {
     const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     const LENGTH: usize = 16;
     /// The bytes that fall evenly on the characters.

@@ -6,17 +6,16 @@ use serde_json::{Map, Value};
 use tracing::error;
 
 use super::{
-    AcceptError, Keep, LetterFacts, check_channel, keep, lenient_base64,
+    AcceptError, LetterDetails, MessageDraft, check_channel, commit, generate_id, lenient_base64,
     letter::{check_may_send_letters, for_comparing},
-    mint,
 };
-use crate::{App, Caller, idempotency::Once, letters};
+use crate::{App, Caller, idempotency::IdempotentRequest, letters};
 
 /// What stands for the recipient until the address is read from the pages, and in what the API shows for good.
 const RECIPIENT: &str = "Provided as PDF";
 
 /// A letter as PDF; the shape was checked by the API.
-pub struct PrecompiledOrder {
+pub struct PrecompiledLetterRequest {
     /// The service's own reference.
     pub reference: String,
     /// The PDF as base64.
@@ -25,7 +24,7 @@ pub struct PrecompiledOrder {
     pub postage: Option<Postage>,
 }
 
-impl std::fmt::Debug for PrecompiledOrder {
+impl std::fmt::Debug for PrecompiledLetterRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PrecompiledOrder")
             .field("postage", &self.postage)
@@ -35,7 +34,7 @@ impl std::fmt::Debug for PrecompiledOrder {
 
 /// A letter that was accepted.
 #[derive(Debug)]
-pub struct AcceptedPrecompiled {
+pub struct AcceptedPrecompiledLetter {
     /// Its id.
     pub id: NotificationId,
     /// The service's own reference.
@@ -48,9 +47,9 @@ pub struct AcceptedPrecompiled {
 pub async fn precompiled(
     app: &App,
     caller: &Caller,
-    order: PrecompiledOrder,
-    once: Option<Once<'_, AcceptedPrecompiled>>,
-) -> Result<AcceptedPrecompiled, AcceptError> {
+    order: PrecompiledLetterRequest,
+    once: Option<IdempotentRequest<'_, AcceptedPrecompiledLetter>>,
+) -> Result<AcceptedPrecompiledLetter, AcceptError> {
     check_channel(caller, Channel::Letter)?;
     check_may_send_letters(caller)?;
     let pdf = lenient_base64::decode(&order.content).ok_or(AcceptError::NotBase64)?;
@@ -59,17 +58,17 @@ pub async fn precompiled(
     let prepared = letters::precompiled_template(app, service).await?;
     let postage = order.postage.unwrap_or(Postage::Second);
 
-    let (id, at) = mint(app);
-    letters::keep_pages(app, service, id, &pdf)
+    let (id, at) = generate_id(app);
+    letters::store_pages(app, service, id, &pdf)
         .await
         .map_err(AcceptError::Pages)?;
-    let accepted = AcceptedPrecompiled {
+    let accepted = AcceptedPrecompiledLetter {
         id,
         reference: order.reference,
         postage,
     };
-    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
-    let message = Keep {
+    let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
+    let message = MessageDraft {
         id,
         at,
         channel: Channel::Letter,
@@ -82,13 +81,13 @@ pub async fn precompiled(
         reply_to_text: None,
         documents: 0,
         phone: None,
-        letter: Some(LetterFacts {
+        letter: Some(LetterDetails {
             postage,
             international: false,
             status: NotificationStatus::PendingVirusCheck,
         }),
     };
-    if let Err(refusal) = keep(app, caller, message, key).await {
+    if let Err(refusal) = commit(app, caller, message, key).await {
         tidy_up(app, caller, id, &refusal).await;
         return Err(refusal);
     }
@@ -103,6 +102,6 @@ async fn tidy_up(app: &App, caller: &Caller, id: NotificationId, refusal: &Accep
             notification.id = %id,
             "letter {id} could not be kept for certain: its pages stay in the file storage"
         ),
-        _ => letters::forget_pages(app, caller.tenant.service.id, id).await,
+        _ => letters::delete_pages(app, caller.tenant.service.id, id).await,
     }
 }

@@ -11,13 +11,16 @@ use domain::{Allowance, Channel, NotificationId, Permission, SmsSenderId, Templa
 use serde_json::{Map, Value};
 
 use super::{
-    AcceptError, Keep, PhoneFacts, check_channel, check_reach, find_template, is_file, keep, mint,
+    AcceptError, MessageDraft, PhoneDetails, check_channel, check_recipient_allowed, commit,
+    find_template, generate_id, is_file,
 };
-use crate::{App, Caller, Prepared, Tenant, idempotency::Once, limits, templates::Text};
+use crate::{
+    App, Caller, ParsedTemplate, Tenant, idempotency::IdempotentRequest, limits, templates::Text,
+};
 
 /// A text message as it was asked for; the shape was checked by the API.
 #[derive(Debug)]
-pub struct SmsOrder {
+pub struct SmsRequest {
     /// The recipient as given.
     pub as_given: String,
     /// The recipient as a number.
@@ -40,7 +43,7 @@ pub struct AcceptedSms {
     /// The service's own reference.
     pub reference: Option<String>,
     /// The template it was made from.
-    pub template: Arc<Prepared>,
+    pub template: Arc<ParsedTemplate>,
     /// Whom it is from, as the answer shows it.
     pub from_number: Option<String>,
     /// The text without the service's name in front.
@@ -51,8 +54,8 @@ pub struct AcceptedSms {
 pub async fn sms(
     app: &App,
     caller: &Caller,
-    order: SmsOrder,
-    once: Option<Once<'_, AcceptedSms>>,
+    order: SmsRequest,
+    once: Option<IdempotentRequest<'_, AcceptedSms>>,
 ) -> Result<AcceptedSms, AcceptError> {
     check_channel(caller, Channel::Sms)?;
     let prepared = find_template(app, caller, order.template_id, Channel::Sms).await?;
@@ -79,7 +82,7 @@ pub async fn sms(
             characters: message.content_count(),
         });
     }
-    let (id, at) = mint(app);
+    let (id, at) = generate_id(app);
     let accepted = AcceptedSms {
         id,
         reference: order.reference,
@@ -87,8 +90,8 @@ pub async fn sms(
         body: message.into_text(),
         template: prepared,
     };
-    let key = once.map(|once| once.answered(app.store.vault(), &accepted));
-    let kept = Keep {
+    let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
+    let kept = MessageDraft {
         id,
         at,
         channel: Channel::Sms,
@@ -101,14 +104,14 @@ pub async fn sms(
         reply_to_text: accepted.from_number.clone(),
         documents: 0,
         letter: None,
-        phone: Some(PhoneFacts {
+        phone: Some(PhoneDetails {
             international: phone.is_international(),
             prefix: phone.country_prefix(),
             rate_multiplier: phone.rate_multiplier(),
             abroad: !phone.is_uk(),
         }),
     };
-    keep(app, caller, kept, key).await?;
+    commit(app, caller, kept, key).await?;
     Ok(accepted)
 }
 
@@ -139,7 +142,7 @@ async fn check_recipient(
     phone: &PhoneNumber,
     as_given: &str,
 ) -> Result<(), AcceptError> {
-    check_reach(caller, as_given)?;
+    check_recipient_allowed(caller, as_given)?;
     let tenant = &caller.tenant;
     let permissions = Permissions {
         international: tenant.may(Permission::InternationalSms),
@@ -150,7 +153,7 @@ async fn check_recipient(
         error => AcceptError::Phone(error),
     })?;
     if !phone.is_uk() {
-        limits::check_day(app, caller, Allowance::InternationalSms).await?;
+        limits::check_daily_quota(app, caller, Allowance::InternationalSms).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use domain::{Clock as _, JobId, JobOrigin, KeyType, NotificationId, NotificationStatus};
 use serde::{Deserialize, Serialize};
-use store::notifications::{Contents, NewNotification, Sealed, insert_many};
+use store::notifications::{Contents, NewNotification, SealedRow, insert_many};
 
 use crate::{
     children::{Order, have_done},
@@ -52,17 +52,17 @@ pub(crate) async fn rate(
 pub(crate) async fn insert(task: &Task) -> Result<Duration> {
     let platform = Platform::open(&task.ground, Taker::Nobody).await?;
     let job = JobOrigin {
-        job: JobId::mint(RealClock.now(), &RealEntropy),
+        job: JobId::generate(RealClock.now(), &RealEntropy),
         service: platform.tenant.service,
         due: RealClock.now(),
     };
-    let mut batches: Vec<Vec<Sealed>> = Vec::new();
+    let mut batches: Vec<Vec<SealedRow>> = Vec::new();
     for number in 0..task.rows {
         if (number as usize).is_multiple_of(ROWS_A_COMMIT) {
             batches.push(Vec::with_capacity(ROWS_A_COMMIT));
         }
         let job = task.of_a_job.then_some(&job);
-        let sealed = row(&platform, task.channel, job, number).seal(platform.app.store().vault());
+        let sealed = row(&platform, task.channel, job, number).seal(platform.app.store().keyring());
         batches.last_mut().expect("one was just begun").push(sealed);
     }
     let started = Instant::now();
@@ -85,7 +85,7 @@ pub(crate) fn row(
     let is_text = channel == Channel::Sms;
     NewNotification {
         id: job.map_or_else(
-            || NotificationId::mint(now, &RealEntropy),
+            || NotificationId::generate(now, &RealEntropy),
             |job| job.row(number),
         ),
         service_id: platform.tenant.service,

@@ -230,7 +230,7 @@ pub(crate) struct Workers {
 impl Workers {
     pub(crate) fn start(app: &App, pools: Vec<Pool>) -> Self {
         let stop = CancellationToken::new();
-        let (runner, until) = (app.runner(queue::Settings::default()), stop.clone());
+        let (runner, until) = (app.runner(queue::RunnerSettings::default()), stop.clone());
         Self {
             stop,
             running: tokio::spawn(async move { runner.run(pools, until).await }),

@@ -9,16 +9,16 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use app::{
-    App, Foundations, Providers, Sink, Weighted, demo::DEMO_SERVICE, services::NewService,
+    App, Dependencies, Providers, Sink, Weighted, demo::DEMO_SERVICE, services::NewService,
     templates::NewTemplate,
 };
 use async_trait::async_trait;
-use domain::{Allowance, ApiKeyId, Clock, Entropy, KeyType, ServiceId, TemplateId, Timestamp};
+use domain::{Allowance, ApiKeyId, Clock, KeyType, RandomSource, ServiceId, TemplateId, Timestamp};
 use files::Files;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use providers::{Email, EmailProvider, Handed, SendError, Sms, SmsProvider};
 use rand::Rng as _;
-use store::{Store, Vault};
+use store::{Keyring, Store};
 
 use crate::{databases::Ground, options::Channel};
 
@@ -67,12 +67,12 @@ impl Platform {
         let metrics = PrometheusBuilder::new()
             .install_recorder()
             .context("metrics cannot be counted")?;
-        let entropy: Arc<dyn Entropy> = Arc::new(RealEntropy);
-        let vault = Vault::from_text(&Vault::new_key_line(1, &*entropy), entropy.clone())?;
+        let entropy: Arc<dyn RandomSource> = Arc::new(RealEntropy);
+        let vault = Keyring::from_text(&Keyring::new_key_line(1, &*entropy), entropy.clone())?;
         let store = Store::connect(&ground.database, CONNECTIONS, vault).await?;
         store.migrate().await?;
         let handed_over = HandedOver::default();
-        let foundations = Foundations {
+        let foundations = Dependencies {
             store,
             files: Files::open(&format!(
                 "file:{}",
@@ -80,10 +80,10 @@ impl Platform {
             ))?,
             providers: takers(ground, taker, &handed_over),
             clock: Arc::new(RealClock),
-            entropy,
+            random: entropy,
         };
         let app = App::new(app::Settings::default(), foundations);
-        app.prepare().await?;
+        app.prepare_partitions().await?;
         app::demo::create(&app).await?;
         let tenant = Tenant::settle(&app, "Bench Council").await?;
         Ok(Self {
@@ -249,7 +249,7 @@ impl Clock for RealClock {
 #[derive(Debug)]
 pub(crate) struct RealEntropy;
 
-impl Entropy for RealEntropy {
+impl RandomSource for RealEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         rand::rng().fill_bytes(bytes);
     }

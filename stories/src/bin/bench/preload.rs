@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use domain::{Clock as _, Lane, NotificationId, NotificationStatus, TaskId};
 use queue::{Enqueue as _, NewTask};
-use store::notifications::{Sealed, insert_many};
+use store::notifications::{SealedRow, insert_many};
 
 use crate::{
     bare::{ROWS_A_COMMIT, row},
@@ -31,7 +31,7 @@ pub(crate) async fn put(platform: &Platform, rows: u32, standing: Standing) -> R
         if matches!(standing, Standing::Settled) {
             message.status = NotificationStatus::Delivered;
         }
-        batch.push(message.seal(platform.app.store().vault()));
+        batch.push(message.seal(platform.app.store().keyring()));
         if batch.len() == ROWS_A_COMMIT || number + 1 == rows {
             keep(platform, &batch, standing).await?;
             batch.clear();
@@ -40,7 +40,7 @@ pub(crate) async fn put(platform: &Platform, rows: u32, standing: Standing) -> R
     Ok(started.elapsed())
 }
 
-async fn keep(platform: &Platform, batch: &[Sealed], standing: Standing) -> Result<()> {
+async fn keep(platform: &Platform, batch: &[SealedRow], standing: Standing) -> Result<()> {
     let mut tx = platform.app.store().write().await?;
     insert_many(&mut tx, batch).await?;
     if let Standing::Queued(a_task) = standing {
@@ -51,11 +51,11 @@ async fn keep(platform: &Platform, batch: &[Sealed], standing: Standing) -> Resu
 }
 
 /// A task as the platform writes it when messages come through its door.
-fn delivery(platform: &Platform, messages: &[Sealed]) -> NewTask {
+fn delivery(platform: &Platform, messages: &[SealedRow]) -> NewTask {
     let ids: Vec<NotificationId> = messages.iter().map(|message| message.id).collect();
     let now = RealClock.now();
     NewTask {
-        id: TaskId::mint(now, &RealEntropy),
+        id: TaskId::generate(now, &RealEntropy),
         pool: "send-sms-tasks",
         lane: Lane::Normal,
         service_id: platform.tenant.service,

@@ -76,7 +76,7 @@ async fn neither_the_database_nor_the_files_nor_our_keys_open_a_file_without_its
         .unwrap()
         .unwrap();
     drop(session);
-    let vault = world.app.store().vault();
+    let vault = world.app.store().keyring();
     assert!(
         vault
             .open(id.as_uuid().as_bytes(), &document.sealed)

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use domain::CallbackKind;
 use pillarbox_stories::World;
 use serde_json::{Value, json};
-use store::Vault;
+use store::Keyring;
 
 use super::{NOBODY, get, is_unknown, post, refused, service};
 
@@ -135,18 +135,24 @@ async fn url_and_token_are_sealed_and_sealed_anew_with_a_new_key() {
             assert!(!found, "{text} lies open");
         }
     }
-    let line = Vault::new_key_line(2, world.app.entropy());
+    let line = Keyring::new_key_line(2, world.app.random());
     let mut keyring = std::fs::OpenOptions::new()
         .append(true)
         .open(world.keyring())
         .unwrap();
     keyring.write_all(line.as_bytes()).unwrap();
-    world.app.store().vault().reload().unwrap();
-    let resealed = app::keyring::reseal(&world.app).await.unwrap();
+    world.app.store().keyring().reload().unwrap();
+    let resealed = app::reencryption::reencrypt(&world.app).await.unwrap();
     assert_eq!(resealed.callbacks, 1);
-    assert_eq!(app::keyring::reseal(&world.app).await.unwrap().callbacks, 0);
+    assert_eq!(
+        app::reencryption::reencrypt(&world.app)
+            .await
+            .unwrap()
+            .callbacks,
+        0
+    );
     std::fs::write(world.keyring(), line).unwrap();
-    world.app.store().vault().reload().unwrap();
+    world.app.store().keyring().reload().unwrap();
     let kind = CallbackKind::DeliveryStatus;
     let kept = app::callbacks::find(&world.app, ours, kind).await.unwrap();
     assert_eq!(kept.bearer_token.reveal(), secret);

@@ -57,7 +57,7 @@ async fn template(world: &World, council: &Council, more: &str) -> TemplateId {
 /// The letter with a contact block, a Welsh side and first class postage.
 async fn dress_up(world: &World, council: &Council, id: TemplateId) {
     let contact = LetterContact {
-        id: LetterContactId::mint(world.clock.now(), world.app.entropy()),
+        id: LetterContactId::generate(world.clock.now(), world.app.random()),
         contact_block: "((office))\n2 Town Square".to_owned(),
         is_default: false,
     };

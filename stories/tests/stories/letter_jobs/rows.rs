@@ -48,7 +48,7 @@ async fn every_row_of_a_file_becomes_a_letter_with_all_that_one_from_the_api_has
     assert_eq!((&of_it.reference, reference.len()), (&reference, 16));
     let is_fitting = |one: u8| one.is_ascii_uppercase() || one.is_ascii_digit();
     assert!(reference.bytes().all(is_fitting), "{reference}");
-    let contents = row.open(world.app.store().vault()).unwrap();
+    let contents = row.open(world.app.store().keyring()).unwrap();
     assert_eq!(
         contents.recipient.reveal(),
         "Ada 7\n7 Mill Lane\nSW1A 1AA",
@@ -107,7 +107,7 @@ async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
         assert_eq!(found.postage, Some(postage), "{last_line}");
         assert_eq!(found.international, postage != Postage::Second);
         assert_eq!(found.status, NotificationStatus::Sending);
-        let contents = found.open(world.app.store().vault()).unwrap();
+        let contents = found.open(world.app.store().keyring()).unwrap();
         assert_eq!(
             contents.recipient.reveal(),
             &format!("Ada {row}\n{row} Mill Lane\n{last_line}")
@@ -209,7 +209,7 @@ async fn a_row_whose_address_is_not_valid_any_more_is_kept_and_counted_and_costs
     assert_eq!((row.billable_units, row.sent_by.as_deref()), (0, None));
     let problem = row.problem.as_deref().unwrap();
     assert!(problem.contains("postcode"), "{problem}");
-    let contents = row.open(world.app.store().vault()).unwrap();
+    let contents = row.open(world.app.store().keyring()).unwrap();
     assert_eq!(contents.recipient.reveal(), "Ada 0\n0 Mill Lane\nFrance");
     assert_eq!(world.letter.taken().len(), 1);
     count_rows(&world).await;

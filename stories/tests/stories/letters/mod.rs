@@ -9,7 +9,7 @@ use app::services::NewService;
 use domain::{Channel, NotificationId, NotificationStatus, Permission, ServiceId, TemplateId};
 use pillarbox_stories::{Answer, Council, Key, World};
 use serde_json::{Value, json};
-use store::{notifications::Outcome, templates::Template};
+use store::{notifications::StatusUpdate, templates::Template};
 
 /// `%PDF-1.4 for the eyes of Ada alone`, in lines as some programs write them.
 const PDF: &str = "JVBERi0xLjQgZm9yIHRoZSBl\r\neWVzIG9mIEFkYSBhbG9uZQ==";
@@ -94,7 +94,7 @@ async fn kept(
 async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStatus]) {
     let mut tx = world.app.store().write().await.unwrap();
     for status in statuses {
-        let outcome = Outcome {
+        let outcome = StatusUpdate {
             id,
             status: *status,
             sent_at: None,
@@ -104,7 +104,7 @@ async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStat
             problem: None,
         };
         let at = domain::Clock::now(&*world.clock);
-        let changed = store::notifications::record(&mut tx, &[outcome], at).await;
+        let changed = store::notifications::apply(&mut tx, &[outcome], at).await;
         assert_eq!(changed.unwrap(), 1, "it becomes {status}");
     }
     tx.commit().await.unwrap();

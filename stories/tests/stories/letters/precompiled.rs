@@ -134,7 +134,7 @@ async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
     let path = format!("/v2/notifications/{id}/pdf");
     let early = world.get(&ours.normal, &path).await;
     assert_eq!(early.message(), "PDF not available yet, try again later");
-    app::letters::keep_pages(&world.app, ours.id, id, PLAIN_PDF.as_bytes())
+    app::letters::store_pages(&world.app, ours.id, id, PLAIN_PDF.as_bytes())
         .await
         .unwrap();
 

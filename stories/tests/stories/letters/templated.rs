@@ -2,7 +2,7 @@
 
 use app::{
     Caller,
-    notifications::accept::{self, LetterOrder},
+    notifications::accept::{self, LetterRequest},
     services::NewService,
 };
 use domain::{Allowance, KeyType, LetterContactId, NotificationStatus, Permission, Postage};
@@ -67,7 +67,7 @@ async fn an_accepted_letter_is_answered_kept_and_shown() {
                 .all(|one| one.is_ascii_uppercase() || one.is_ascii_digit()),
         "{reference}"
     );
-    let contents = kept.open(world.app.store().vault()).unwrap();
+    let contents = kept.open(world.app.store().keyring()).unwrap();
     assert_eq!(
         contents.recipient.reveal(),
         "Ada\n1 Mill Lane\nSW1A 1AA",
@@ -282,7 +282,7 @@ async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
     let spent = store::counters::find_spent(&mut session, council.id, Allowance::Letter, today);
     assert_eq!(spent.await.unwrap(), 0);
     drop(session);
-    let waiting = app::queue_view::look(&world.app).await.unwrap();
+    let waiting = app::queue_stats::read(&world.app).await.unwrap();
     assert_eq!(waiting.lanes.len(), 1, "its pages are made all the same");
     world.end().await;
 }
@@ -297,7 +297,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
             test_letters_fake_delivery: true,
             ..app::Settings::default()
         },
-        app::Foundations {
+        app::Dependencies {
             store: world.app.store().clone(),
             files: files::Files::open("memory:").unwrap(),
             providers: app::Providers {
@@ -307,7 +307,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
                 ..app::Providers::default()
             },
             clock: world.clock.clone(),
-            entropy: std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(5)),
+            random: std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(5)),
         },
     );
     let tenant = app.tenant(council.id).await.unwrap().unwrap();
@@ -321,7 +321,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
         key_type: key.key_type,
         tenant: tenant.clone(),
     };
-    let order = LetterOrder {
+    let order = LetterRequest {
         template_id,
         personalisation: to_ada(template_id)["personalisation"]
             .as_object()
@@ -431,7 +431,7 @@ async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
         sheet_count: 2,
         micropounds: 1_005_000,
     };
-    store::rates::put_letter(&mut tx, &own).await.unwrap();
+    store::rates::upsert_letter(&mut tx, &own).await.unwrap();
     tx.commit().await.unwrap();
     let world = world.restarted().await;
     let shown = world.get(&council.normal, &path).await;

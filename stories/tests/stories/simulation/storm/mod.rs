@@ -136,7 +136,7 @@ impl<'a> Storm<'a> {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut runners = vec![world.runner().clone()];
         if rng.random_bool(0.7) {
-            runners.push(another.runner(queue::Settings::default()));
+            runners.push(another.runner(queue::RunnerSettings::default()));
         }
         Self {
             ground,
@@ -225,13 +225,13 @@ impl<'a> Storm<'a> {
         }
         self.tell(format_args!("process {process} is started anew"));
         let anew = self.world.another_process();
-        self.runners[process] = anew.runner(queue::Settings::default());
+        self.runners[process] = anew.runner(queue::RunnerSettings::default());
     }
 
     fn a_worker_begins_at(&mut self, pool: &'static str, process: usize) {
         let runner = self.runners[process].clone();
         self.begins(pool, async move {
-            runner.work_one(pool).await;
+            runner.run_one(pool).await;
         });
         if let Some(worker) = self.workers.last_mut() {
             worker.process = Some(process);

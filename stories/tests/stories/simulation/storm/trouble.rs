@@ -38,14 +38,14 @@ impl Storm<'_> {
         self.workers.retain(|worker| worker.process != Some(dead));
         self.settle().await;
         let (slot, process) = (dead, self.world.another_process());
-        let started = process.runner(queue::Settings::default());
+        let started = process.runner(queue::RunnerSettings::default());
         let dead = std::mem::replace(&mut self.runners[slot], started).worker();
         self.sum.kills += 1;
         self.excuse_what_is_in_the_window().await;
         let sum = self.taken_back.clone();
         self.begins("takes back", async move {
             // Of a broken store nothing is taken back: it waits for the ends of its leases.
-            sum.set(sum.get() + process.take_back_from(dead).await.unwrap_or(0));
+            sum.set(sum.get() + process.reclaim_from_worker(dead).await.unwrap_or(0));
         });
         if self.rng.random_bool(0.5) {
             self.goes_on(self.workers.len() - 1, A_WHOLE_TASK).await;
@@ -144,7 +144,7 @@ impl Storm<'_> {
         };
         let now = self.world.clock.now();
         let task = NewTask {
-            id: TaskId::mint(now, self.world.app.entropy()),
+            id: TaskId::generate(now, self.world.app.random()),
             pool,
             lane: Lane::Bulk,
             service_id: self.council.id,

@@ -1,0 +1,298 @@
+//! What a file is, by its first bytes and by its name. Only what stands in the table is taken, and a file is served as
+//! nothing but what stands there.
+
+use memchr::memmem;
+
+/// A kind of file that is taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FileType {
+    /// How its name ends.
+    pub(crate) extension: &'static str,
+    /// What it is served as.
+    pub(crate) mime_type: &'static str,
+    family: Family,
+}
+
+/// What its bytes look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Pdf,
+    Png,
+    Jpeg,
+    Rtf,
+    /// Office before 2007; holds this name in UTF-16.
+    CompoundFile(&'static str),
+    /// Office since; holds a folder of this name.
+    OpenXml(&'static str),
+    /// Begins with an entry that says what it is.
+    OpenDocument,
+    Text,
+}
+
+const fn kind(extension: &'static str, mime_type: &'static str, family: Family) -> FileType {
+    FileType {
+        extension,
+        mime_type,
+        family,
+    }
+}
+
+/// Everything that is taken. Where several fit the bytes and there is no name, the first does.
+const KINDS: &[FileType] = &[
+    kind("pdf", "application/pdf", Family::Pdf),
+    kind("png", "image/png", Family::Png),
+    kind("jpg", "image/jpeg", Family::Jpeg),
+    kind("jpeg", "image/jpeg", Family::Jpeg),
+    kind("rtf", "application/rtf", Family::Rtf),
+    kind(
+        "doc",
+        "application/msword",
+        Family::CompoundFile("WordDocument"),
+    ),
+    kind(
+        "xls",
+        "application/vnd.ms-excel",
+        Family::CompoundFile("Workbook"),
+    ),
+    kind(
+        "docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        Family::OpenXml("word/"),
+    ),
+    kind(
+        "xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        Family::OpenXml("xl/"),
+    ),
+    kind(
+        "odt",
+        "application/vnd.oasis.opendocument.text",
+        Family::OpenDocument,
+    ),
+    kind(
+        "ods",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        Family::OpenDocument,
+    ),
+    kind("txt", "text/plain", Family::Text),
+    kind("csv", "text/csv", Family::Text),
+    kind("json", "application/json", Family::Text),
+];
+
+/// The types that are taken, for people.
+pub const SUPPORTED: &str =
+    "csv, doc, docx, jpeg, jpg, json, ods, odt, pdf, png, rtf, txt, xls, xlsx";
+
+/// Why a file is none of them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum UnsupportedFile {
+    /// Its name ends in something else.
+    Extension(String),
+    /// Its bytes are something else than its name, or its sender, says.
+    Other(&'static str),
+    /// It has no name and its bytes are nothing that we know.
+    Unknown,
+}
+
+/// What the file is.
+pub(crate) fn find(
+    bytes: &[u8],
+    name: Option<&str>,
+    is_csv: bool,
+) -> Result<&'static FileType, UnsupportedFile> {
+    let wanted = match name {
+        Some(name) => Some(by_name(name)?),
+        None if is_csv => KINDS.iter().find(|kind| kind.extension == "csv"),
+        None => None,
+    };
+    match wanted {
+        Some(kind) if kind.fits(bytes) => Ok(kind),
+        Some(kind) => Err(UnsupportedFile::Other(kind.extension)),
+        None => by_bytes(bytes).ok_or(UnsupportedFile::Unknown),
+    }
+}
+
+/// The kind that is served as `mime_type`.
+pub(crate) fn served_as(mime_type: &str) -> Option<&'static FileType> {
+    KINDS.iter().find(|kind| kind.mime_type == mime_type)
+}
+
+fn by_name(name: &str) -> Result<&'static FileType, UnsupportedFile> {
+    let extension = name
+        .rsplit_once('.')
+        .map_or("", |(_, extension)| extension)
+        .trim()
+        .to_ascii_lowercase();
+    KINDS
+        .iter()
+        .find(|kind| kind.extension == extension)
+        .ok_or(UnsupportedFile::Extension(extension))
+}
+
+fn by_bytes(bytes: &[u8]) -> Option<&'static FileType> {
+    let found = KINDS.iter().find(|kind| kind.fits(bytes))?;
+    if found.family != Family::Text {
+        return Some(found);
+    }
+    if looks_like_markup(bytes) {
+        // A page or picture with scripts in it is nothing that we take, though it is text.
+        return None;
+    }
+    let extension = if is_json(bytes) { "json" } else { "txt" };
+    KINDS.iter().find(|kind| kind.extension == extension)
+}
+
+impl FileType {
+    fn fits(&self, bytes: &[u8]) -> bool {
+        let holds = |needle: &[u8]| memmem::find(bytes, needle).is_some();
+        match self.family {
+            // Some programs put a few bytes before it, and readers look for it in the first kilobyte.
+            Family::Pdf => memmem::find(&bytes[..bytes.len().min(1024)], b"%PDF-").is_some(),
+            Family::Png => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
+            Family::Jpeg => bytes.starts_with(b"\xff\xd8\xff"),
+            Family::Rtf => bytes.starts_with(b"{\\rtf"),
+            Family::CompoundFile(name) => {
+                let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+                bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") && holds(&name)
+            }
+            Family::OpenXml(folder) => {
+                bytes.starts_with(b"PK\x03\x04")
+                    && holds(b"[Content_Types].xml")
+                    && holds(folder.as_bytes())
+            }
+            // The first entry is called `mimetype`, is not compressed, and holds it.
+            Family::OpenDocument => {
+                bytes.starts_with(b"PK\x03\x04")
+                    && bytes.get(30..).is_some_and(|entry| {
+                        entry.starts_with(
+                            [b"mimetype", self.mime_type.as_bytes()].concat().as_slice(),
+                        )
+                    })
+            }
+            Family::Text => is_text(bytes),
+        }
+    }
+}
+
+/// Text in any encoding that a spreadsheet program writes: no control characters but those of lines and pages; in
+/// UTF-16 it says so.
+fn is_text(bytes: &[u8]) -> bool {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return bytes.len().is_multiple_of(2);
+    }
+    !bytes.iter().any(|byte| {
+        byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c' | b'\x1a')
+    })
+}
+
+fn looks_like_markup(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let start = &bytes.trim_ascii_start();
+    let start = start[..start.len().min(64)].to_ascii_lowercase();
+    let signs: [&[u8]; 8] = [
+        b"<!doctype",
+        b"<html",
+        b"<head",
+        b"<body",
+        b"<script",
+        b"<svg",
+        b"<?xml",
+        b"<!--",
+    ];
+    signs.iter().any(|sign| start.starts_with(sign))
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))
+        && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn docx() -> Vec<u8> {
+        [
+            b"PK\x03\x04".as_slice(),
+            b"....[Content_Types].xml....word/document.xml",
+        ]
+        .concat()
+    }
+
+    fn ods() -> Vec<u8> {
+        let mut bytes = b"PK\x03\x04".to_vec();
+        bytes.resize(30, 0);
+        bytes.extend(b"mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK");
+        bytes
+    }
+
+    #[test]
+    fn without_a_name_the_bytes_say_what_a_file_is() {
+        let cases: [(&[u8], bool, &str); 10] = [
+            (b"%PDF-1.7 ...", false, "pdf"),
+            (b"\x89PNG\r\n\x1a\n...", false, "png"),
+            (b"\xff\xd8\xff\xe0...", false, "jpg"),
+            (b"{\\rtf1 hello}", false, "rtf"),
+            (&docx(), false, "docx"),
+            (&ods(), false, "ods"),
+            (b"abc", false, "txt"),
+            (b"a,b\n1,2\n", true, "csv"),
+            (b"{\"a\": [1]}", false, "json"),
+            ("Zoë".as_bytes(), false, "txt"),
+        ];
+        for (bytes, is_csv, extension) in cases {
+            let found = find(bytes, None, is_csv).unwrap();
+            assert_eq!(found.extension, extension);
+        }
+    }
+
+    #[test]
+    fn a_name_must_be_of_a_kind_that_is_taken_and_the_bytes_must_be_it() {
+        assert_eq!(
+            find(b"%PDF-1.7", Some("A report.v2.PDF"), false)
+                .unwrap()
+                .mime_type,
+            "application/pdf"
+        );
+        assert_eq!(
+            find(b"abc", Some("a.exe"), false),
+            Err(UnsupportedFile::Extension("exe".to_owned()))
+        );
+        assert_eq!(
+            find(b"abc", Some("a."), false),
+            Err(UnsupportedFile::Extension(String::new()))
+        );
+        assert_eq!(
+            find(b"MZ\x90\x00", Some("a.pdf"), false),
+            Err(UnsupportedFile::Other("pdf"))
+        );
+        assert_eq!(
+            find(&docx(), Some("a.xlsx"), false),
+            Err(UnsupportedFile::Other("xlsx"))
+        );
+        assert_eq!(
+            find(b"MZ\x90\x00", None, true),
+            Err(UnsupportedFile::Other("csv"))
+        );
+    }
+
+    #[test]
+    fn programs_and_pages_with_scripts_are_taken_under_no_name() {
+        for bytes in [
+            b"MZ\x90\x00\x03".as_slice(),
+            b"\x7fELF\x02\x01\x01\x00",
+            b"<!DOCTYPE html><script>alert(1)</script>",
+            b"\xef\xbb\xbf  <svg onload=alert(1)>",
+            b"PK\x03\x04 a plain archive",
+        ] {
+            assert_eq!(find(bytes, None, false), Err(UnsupportedFile::Unknown));
+        }
+    }
+
+    #[test]
+    fn what_people_are_told_is_what_is_taken() {
+        let mut extensions: Vec<_> = KINDS.iter().map(|kind| kind.extension).collect();
+        extensions.sort_unstable();
+        assert_eq!(extensions.join(", "), SUPPORTED);
+    }
+}

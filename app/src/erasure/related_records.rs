@@ -1,0 +1,105 @@
+//! What the recipient wrote, wished, and where they are written down.
+
+use std::collections::BTreeSet;
+
+use domain::Channel;
+use uuid::Uuid;
+
+use super::{AT_ONCE, EraseError, Erasure};
+
+impl Erasure<'_> {
+    pub(super) async fn erase_related_records(&mut self) -> Result<(), EraseError> {
+        if self.recipient.channel == Channel::Sms {
+            self.erase_inbound_sms().await?;
+        } else {
+            self.erase_unsubscribe_requests().await?;
+        }
+        self.erase_guests().await?;
+        self.look_for_team_members().await
+    }
+
+    async fn erase_inbound_sms(&mut self) -> Result<(), EraseError> {
+        let (app, mut after) = (self.app, Uuid::nil());
+        loop {
+            let mut session = app.read().await?;
+            let vault = app.store.keyring();
+            let page =
+                store::inbound_sms::list_senders(&mut session, vault, self.service, after, AT_ONCE)
+                    .await?;
+            drop(session);
+            let Some((_, last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = last.as_uuid();
+            for (service, id, from) in page {
+                if self.recipient.is(from.reveal()) {
+                    let mut tx = self.write().await?;
+                    let forgotten =
+                        store::inbound_sms::move_to_history(&mut tx, service, &[id]).await?;
+                    tx.commit().await?;
+                    self.report.received_texts += forgotten;
+                }
+            }
+        }
+    }
+
+    async fn erase_unsubscribe_requests(&mut self) -> Result<(), EraseError> {
+        let (app, mut after) = (self.app, Uuid::nil());
+        loop {
+            let mut session = app.read().await?;
+            let vault = app.store.keyring();
+            let page = store::unsubscribe_requests::list_addresses(
+                &mut session,
+                vault,
+                self.service,
+                after,
+                AT_ONCE,
+            )
+            .await?;
+            drop(session);
+            let Some((_, last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = last.as_uuid();
+            for (service, id, address) in page {
+                if self.recipient.is(address.reveal()) {
+                    let mut tx = self.write().await?;
+                    let removed = store::unsubscribe_requests::delete(&mut tx, service, id).await?;
+                    tx.commit().await?;
+                    self.report.unsubscribe_requests += u64::from(removed);
+                }
+            }
+        }
+    }
+
+    async fn erase_guests(&mut self) -> Result<(), EraseError> {
+        let app = self.app;
+        let guests = store::guests::list_of_all(&mut app.read().await?, self.service).await?;
+        let mut touched = BTreeSet::new();
+        for (service, kind, guest) in guests {
+            if self.recipient.is(&guest) {
+                let mut tx = self.write().await?;
+                let removed = store::guests::delete(&mut tx, service, &kind, &guest).await?;
+                tx.commit().await?;
+                self.report.guests += u64::from(removed);
+                touched.insert(service);
+            }
+        }
+        for service in touched {
+            app.tenants.forget(service).await;
+        }
+        Ok(())
+    }
+
+    /// They are users of the platform, not only recipients: somebody has to decide.
+    async fn look_for_team_members(&mut self) -> Result<(), EraseError> {
+        let users = store::users::list(&mut self.app.read().await?).await?;
+        let is_theirs = |user: &&store::users::User| {
+            let number = user.mobile_number.as_deref();
+            self.recipient.is(&user.email_address)
+                || number.is_some_and(|number| self.recipient.is(number))
+        };
+        self.report.team_members = users.iter().filter(is_theirs).count() as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! Writing the rows of a job: a batch at a time, while the next is made ready. A batch is one transaction: its rows, their
+//! delivery tasks, and the cursor on the job.
+
+use std::collections::BTreeSet;
+
+use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
+use queue::{Enqueue as _, NewTask, TaskContext};
+use store::{Tx, jobs::Job, tasks::LeasedTask};
+use tracing::warn;
+
+use super::{process::ProcessError, row_builder::PreparedRow};
+use crate::{App, ParsedTemplate, group_commit::MAX_TASK_IDS, tasks};
+
+/// Batches on their way into the store, one at a time, while the next is made ready.
+pub(super) struct BatchWriter<'a> {
+    app: &'a App,
+    task: &'a TaskContext,
+    job: &'a Job,
+    lane: Lane,
+    cursor: u32,
+    under_way: Option<tokio::task::JoinHandle<Result<Written, store::Error>>>,
+}
+
+impl<'a> BatchWriter<'a> {
+    pub(super) const fn new(app: &'a App, task: &'a TaskContext, job: &'a Job, lane: Lane) -> Self {
+        Self {
+            app,
+            task,
+            job,
+            lane,
+            cursor: job.rows_kept,
+            under_way: None,
+        }
+    }
+
+    pub(super) async fn begin(&mut self, rows: Vec<PreparedRow>) -> Result<(), ProcessError> {
+        self.flush().await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if !self.task.holds_lease(self.app.clock.now()) {
+            return Err(ProcessError::Overtaken);
+        }
+        let before = self.cursor;
+        self.cursor += u32::try_from(rows.len()).expect("a batch is small");
+        self.under_way = Some(tokio::spawn(write(
+            self.app.clone(),
+            self.task.leased().clone(),
+            self.job.clone(),
+            self.lane,
+            rows,
+            before,
+            self.cursor,
+        )));
+        Ok(())
+    }
+
+    /// Waits for the batch that is being written.
+    pub(super) async fn flush(&mut self) -> Result<(), ProcessError> {
+        let Some(under_way) = self.under_way.take() else {
+            return Ok(());
+        };
+        let written = under_way
+            .await
+            .map_err(|_| ProcessError::Broken("a write panicked".to_owned()))??;
+        match written {
+            Written::All => Ok(()),
+            Written::CursorElsewhere => Err(ProcessError::Overtaken),
+            Written::IdsTaken(count) => Err(ProcessError::Broken(format!(
+                "{count} of the rows before {} have ids that other messages have: the database is damaged",
+                self.cursor
+            ))),
+        }
+    }
+}
+
+/// What became of a batch.
+enum Written {
+    All,
+    /// Somebody else has kept these rows, or stopped the job. Nothing was written.
+    CursorElsewhere,
+    /// The cursor says these rows are not kept, and some are there. Nothing was written.
+    IdsTaken(u64),
+}
+
+/// One transaction: rows, their delivery tasks, and the cursor.
+async fn write(
+    app: App,
+    task: LeasedTask,
+    job: Job,
+    lane: Lane,
+    rows: Vec<PreparedRow>,
+    before: u32,
+    after: u32,
+) -> Result<Written, store::Error> {
+    let now = app.clock.now();
+    let mut tx = app.write().await?;
+    if !store::jobs::advance_cursor(&mut tx, job.service_id, job.id, before, after, now).await? {
+        return Ok(Written::CursorElsewhere);
+    }
+    let count = rows.len() as u64;
+    let (put, pools) = insert_batch(&app, &mut tx, &job, lane, rows).await?;
+    if put != count {
+        return Ok(Written::IdsTaken(count - put));
+    }
+    store::tasks::record_progress(&mut tx, task.id, task.lease).await?;
+    app.commit_and_notify(tx, &pools).await?;
+    metrics::counter!("pillarbox_notifications_kept_total").increment(put);
+    Ok(Written::All)
+}
+
+/// Puts rows, and the tasks that deliver them; how many were not there before, and the pools that have work now.
+pub(super) async fn insert_batch(
+    app: &App,
+    tx: &mut Tx,
+    job: &Job,
+    lane: Lane,
+    rows: Vec<PreparedRow>,
+) -> Result<(u64, Vec<&'static str>), store::Error> {
+    let now = app.clock.now();
+    let mut ids = Vec::with_capacity(rows.len());
+    let mut sealed = Vec::with_capacity(rows.len());
+    let mut made_up = Vec::new();
+    let (mut channel, mut abroad, mut refused) = (Channel::Email, 0, 0);
+    for row in rows {
+        refused += u32::from(!row.is_to_be_sent);
+        channel = row.channel;
+        abroad += u32::from(row.is_abroad);
+        if row.is_to_be_sent {
+            ids.push(row.sealed.id);
+        }
+        if row.receipt_is_made_up {
+            made_up.push(row.sealed.id);
+        }
+        sealed.push(row.sealed);
+    }
+    if refused > 0 {
+        let id = job.id;
+        warn!(job.id = %id, "{refused} rows of job {id} have failed validation and will not be sent: each says why");
+    }
+    let put = store::notifications::insert_many(tx, &sealed).await?;
+    let mint = || TaskId::generate(now, app.random());
+    let deliver =
+        |ids: &[NotificationId]| tasks::deliver(mint(), job.service_id, channel, lane, ids, now);
+    let report =
+        |ids: &[NotificationId]| tasks::simulated_receipts(mint(), job.service_id, ids, now);
+    let deliveries = ids.chunks(MAX_TASK_IDS).map(deliver);
+    let tasks: Vec<NewTask> = deliveries
+        .chain(made_up.chunks(MAX_TASK_IDS).map(report))
+        .collect();
+    let pools: BTreeSet<_> = tasks.iter().map(|task| task.pool).collect();
+    tx.enqueue(tasks).await?;
+    if abroad > 0 && job.key_type != KeyType::Test {
+        // Counted, not refused: what a job may send was decided when it began (`docs/spec/workers.md` §5.3).
+        let (day, allowance) = (now.utc_day(), Allowance::InternationalSms);
+        store::counters::spend(tx, job.service_id, allowance, day, abroad, i64::MAX).await?;
+    }
+    Ok((put, pools.into_iter().collect()))
+}
+
+/// Where the rows of a job wait: with the priority messages if their template is one, else behind what is sent one by
+/// one.
+pub(super) fn lane(prepared: &ParsedTemplate) -> Lane {
+    match prepared.template.lane {
+        Some(Lane::Priority) => Lane::Priority,
+        Some(Lane::Normal | Lane::Bulk) | None => Lane::Bulk,
+    }
+}
