@@ -13,7 +13,7 @@ if ! cargo +nightly --version >/dev/null 2>&1; then
     exit 1
 fi
 if ! cargo fuzz --version >/dev/null 2>&1; then
-    echo "cargo-fuzz is not installed; installing it from crates.io"
+    echo "cargo-fuzz is not installed; installing it"
     cargo install cargo-fuzz --locked ||
         { echo "fuzzing needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
 fi
