@@ -1,5 +1,5 @@
 //! Comments and documents cite the specification by path and section. Each citation must lead somewhere, and a section
-//! number without a document leads nowhere.
+//! number without a document leads nowhere. Links between documents must lead to a file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -65,6 +65,29 @@ fn every_citation_leads_to_a_heading() {
 }
 
 #[test]
+fn every_link_between_documents_leads_to_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    // Links to other sites have a colon; the specification's examples of Markdown have neither a dot nor a slash.
+    let link = Regex::new(r"\]\((?<target>[\w-]*[./][\w./-]*)[)#]").unwrap();
+    let mut links = 0;
+    for (path, text) in texts_below(root)
+        .iter()
+        .filter(|(path, _)| is_markdown(path))
+    {
+        let directory = root.join(path).parent().unwrap().to_owned();
+        for found in link.captures_iter(text) {
+            links += 1;
+            let target = &found["target"];
+            assert!(
+                directory.join(target).exists(),
+                "{path}: there is no {target}"
+            );
+        }
+    }
+    assert!(links > 20, "only {links} links found");
+}
+
+#[test]
 fn a_wrong_citation_is_reported() {
     let specification = "# Workers\n\n## 4 Jobs\n\n### 4.2 Statuses\n\n## Appendix A: tasks\n";
     let documents = documents(&[
@@ -98,7 +121,11 @@ fn a_wrong_citation_is_reported() {
         1,
         "the second is wrong"
     );
-    assert_eq!(problems("// `docs/spec/clerks.md`"), 1, "no such document");
+    assert_eq!(
+        problems(&format!("// `docs/spec/{}.md`", "clerks")),
+        1,
+        "no such document"
+    );
     assert_eq!(problems("// as in $4.2"), 1, "no document");
     assert_eq!(
         problems("// `docs/spec/workers.md`\nfn a() {}\n// $4"),
@@ -184,11 +211,7 @@ fn documents(sources: &[(String, String)]) -> Documents {
     let numbered = Regex::new(r"^(?:Appendix )?([0-9A-Z]+(?:\.[0-9]+)?)\b").unwrap();
     sources
         .iter()
-        .filter(|(path, _)| {
-            Path::new(path)
-                .extension()
-                .is_some_and(|ending| ending == "md")
-        })
+        .filter(|(path, _)| is_markdown(path))
         .map(|(path, text)| {
             let mut headings = Headings::default();
             for line in text.lines().filter(|line| line.starts_with("##")) {
@@ -234,6 +257,12 @@ fn is_generated(directory: &Path) -> bool {
     let name = directory.file_name().unwrap().to_string_lossy();
     // Hidden directories hold git's files; `node_modules` and `corpus` belong to tools.
     name.starts_with('.') || ["target", "vectors", "node_modules", "corpus"].contains(&&*name)
+}
+
+fn is_markdown(path: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|ending| ending == "md")
 }
 
 fn is_text(path: &Path) -> bool {

@@ -48,4 +48,5 @@ mod smtp;
 mod spreadsheets;
 mod tables;
 mod templates;
+mod toolchain;
 mod unsubscribing;
