@@ -16,12 +16,14 @@ mod database;
 mod lanes;
 mod notifier;
 mod poison;
+mod retry;
 mod runner;
 mod source;
 
 pub use database::DatabaseSource;
 pub use notifier::Notifier;
 pub use poison::{PoisonMessage, catch_panic};
+pub use retry::{Delay, RetryPolicy};
 pub use runner::{Pool, Runner, RunnerSettings, TaskContext, TaskHandler, TaskOutcome};
 pub use source::{ClaimLimits, SourceError, TaskSource};
 pub use store::tasks::{LeasedTask, NewTask};
