@@ -53,7 +53,7 @@ test-clients: ## The unmodified official clients (Python, Node) and schemathesis
 
 vectors: ## Every vector file we know, from PILLARBOX_VECTORS or the copy here
 	@bad=0; \
-	$(CARGO) test --quiet --workspace --test vectors || bad=1; \
+	$(CARGO) test --quiet -p pillarbox-recipients -p pillarbox-templates -p pillarbox-spreadsheets --tests -- vectors:: --nocapture || bad=1; \
 	$(CARGO) test --quiet --workspace --test stories -- contract:: of_the_vectors --nocapture --test-threads=1 || bad=1; \
 	exit $$bad
 

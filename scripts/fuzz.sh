@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Tries the promises of `content` on whatever a fuzzer makes up: make fuzz seconds=600. The time is split over the
+# Tries the promises of `recipients`, `templates` and `spreadsheets` on whatever a fuzzer makes up: make fuzz seconds=600. The time is split over the
 # targets, one after another; `targets="phone email"` names some of them.
 #
 # A target starts from fuzz/seeds, which is small and kept, and from fuzz/corpus, which grows here and is not. What breaks
 # a promise is left in fuzz/artifacts; `cargo +nightly fuzz run -s none <target> <file>` tries it again. Mend it in
-# `content` with a unit test.
+# the crate that broke it, with a unit test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -11,11 +11,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::BytesMut;
-use content::placeholders::keep_numbers;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use text::keep_numbers;
 
 use crate::{Api, problem::Problem};
 

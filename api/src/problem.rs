@@ -9,11 +9,12 @@ use app::{
     notifications::accept::AcceptError, spreadsheets::UploadError,
 };
 use axum::response::{IntoResponse, Response};
-use content::{markdown::QrCodeTooLarge, phone_numbers::PhoneError};
 use domain::{Channel, JobStatus, KeyType};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use recipients::phone_numbers::PhoneError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use templates::markdown::QrCodeTooLarge;
 use tracing::error;
 
 use crate::{answer, v2::file_values};

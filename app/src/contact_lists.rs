@@ -2,8 +2,8 @@
 //! job's file is, but for its recipients alone – which template it will fill is not known yet – and kept sealed until
 //! it is archived. A job from one has a copy of its own: archiving the list takes nothing from the job.
 
+use ::spreadsheets::{Settings, Template};
 use bytes::Bytes;
-use content::spreadsheets::{Settings, Template};
 use domain::{Channel, ContactListId, KeyType, ServiceId, UserId};
 use files::Key;
 use futures::{Stream, stream};

@@ -1,7 +1,7 @@
 //! Guest lists: whom a service may reach in trial mode, and with a team key, beside its team.
 
-use content::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
 use domain::ServiceId;
+use recipients::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
 pub use store::guests::Guests;
 
 use crate::{AdminError, App, services};

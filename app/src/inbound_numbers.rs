@@ -1,8 +1,8 @@
 //! Numbers at which texts are received. A service has one at most; it is a text message sender of the service, so that
 //! recipients can answer.
 
-use content::phone_numbers::PhoneNumber;
 use domain::{InboundNumberId, ServiceId, SmsSenderId};
+use recipients::phone_numbers::PhoneNumber;
 use store::Tx;
 pub use store::inbound_numbers::InboundNumber;
 use store::senders::SmsSender;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use content::phone_numbers::PhoneNumber;
 use domain::{InboundSmsId, Permission, Private, Reporter, ServiceId, Timestamp};
+use recipients::phone_numbers::PhoneNumber;
 use store::inbound_sms::InboundSms;
 use tracing::{error, info, warn};
 

@@ -3,10 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use content::letter_timings::{from_london, to_london};
 use domain::{Postage, Timestamp};
 use moka::future::Cache;
 pub use store::rates::{LetterRate, SmsRate};
+use templates::letter_timings::{from_london, to_london};
 
 use crate::{App, Money};
 

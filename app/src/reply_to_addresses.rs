@@ -1,7 +1,7 @@
 //! Where answers to a service's e-mails go. One address is the default at any time: the first, until another is made it.
 
-use content::email_addresses::EmailAddress;
 use domain::{ReplyToId, ServiceId};
+use recipients::email_addresses::EmailAddress;
 pub use store::senders::ReplyTo;
 
 use crate::{AdminError, App, services};

@@ -80,7 +80,7 @@ pub(crate) async fn create_in(
     let now = app.clock.now();
     let service = Service {
         id,
-        email_sender_local_part: content::sanitise::safe_email_local_part(&name),
+        email_sender_local_part: templates::sanitise::safe_email_local_part(&name),
         name,
         active: true,
         restricted: new.restricted,
@@ -266,7 +266,7 @@ fn changed(
     let email_sender_local_part = match (change.email_sender_local_part, &name) {
         (Some(given), _) => local_part_of(&given)?,
         (None, Some(name)) if follows_its_name(&before) => {
-            content::sanitise::safe_email_local_part(name)
+            templates::sanitise::safe_email_local_part(name)
         }
         (None, _) => before.email_sender_local_part,
     };
@@ -290,11 +290,11 @@ fn changed(
 }
 
 fn follows_its_name(service: &Service) -> bool {
-    service.email_sender_local_part == content::sanitise::safe_email_local_part(&service.name)
+    service.email_sender_local_part == templates::sanitise::safe_email_local_part(&service.name)
 }
 
 fn local_part_of(text: &str) -> Result<String, AdminError> {
-    let safe = content::sanitise::safe_email_local_part(text);
+    let safe = templates::sanitise::safe_email_local_part(text);
     if safe.is_empty() || safe != text {
         return Err(AdminError::field(
             "email_sender_local_part",

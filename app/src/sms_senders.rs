@@ -1,7 +1,7 @@
 //! Whom a service's texts come from. One of them is the default at any time: the first, until another is made it.
 
-use content::phone_numbers::PhoneNumber;
 use domain::{ServiceId, SmsSenderId};
+use recipients::phone_numbers::PhoneNumber;
 pub use store::senders::SmsSender;
 
 use crate::{AdminError, App, services};

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use content::placeholders::Values;
+use ::templates::placeholders::Values;
 use domain::{Channel, Postage, ServiceId, TemplateId, UserId};
 use serde_json::{Map, Value};
 

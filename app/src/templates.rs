@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use content::{
+use domain::{Channel, FolderId, Lane, Postage, ServiceId, TemplateId, UserId};
+use moka::future::Cache;
+pub use store::{template_files::TemplateFile, templates::Template};
+use templates::{
     emails::EmailTemplate,
     letters::LetterTemplate,
     placeholders::{NameSet, Values},
     text_messages::TextMessageTemplate,
 };
-use domain::{Channel, FolderId, Lane, Postage, ServiceId, TemplateId, UserId};
-use moka::future::Cache;
-pub use store::{template_files::TemplateFile, templates::Template};
 
 use crate::{AdminError, App};
 

@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use content::guest_lists::GuestList;
 use domain::{ApiKeyId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId};
 use moka::future::Cache;
+use recipients::guest_lists::GuestList;
 use store::{
     api_keys::ApiKey,
     senders::{ReplyTo, SmsSender},

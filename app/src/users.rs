@@ -1,7 +1,7 @@
 //! People. An address belongs to one person, whatever its letter case.
 
-use content::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
 use domain::{UserId, UserState};
+use recipients::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
 pub use store::users::User;
 
 use crate::{AdminError, App, admin_error::name_of};

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &str| content_fuzz::address(input));
+libfuzzer_sys::fuzz_target!(|input: &str| pillarbox_fuzz::address(input));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| content_fuzz::markdown_plain(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| pillarbox_fuzz::markdown_plain(input));

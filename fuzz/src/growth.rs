@@ -2,21 +2,21 @@
 
 use std::{hint::black_box, time::Duration};
 
-use content::{
-    email_addresses::EmailAddress,
+use pillarbox_recipients::{
+    email_addresses::EmailAddress, phone_numbers::PhoneNumber, postal_addresses::PostalAddress,
+};
+use pillarbox_spreadsheets::{Settings, Sheet, Template, to_csv};
+use pillarbox_templates::{
     emails::EmailTemplate,
-    html_escape,
     letters::{Language, LetterTemplate},
     links, markdown,
-    phone_numbers::PhoneNumber,
     placeholders::Values,
-    postal_addresses::PostalAddress,
     sanitise,
-    spreadsheets::{Settings, Sheet, Template, to_csv},
     text_messages::{Preview, TextMessageTemplate},
     typography,
 };
 use rustix::time::{ClockId, clock_gettime};
+use text::html_escape;
 
 /// How long the shorter of the two texts is, in bytes, and how many times longer the other one.
 const SHORT: usize = 3_000;

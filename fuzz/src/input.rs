@@ -1,6 +1,6 @@
 //! How bytes become a template with values.
 
-use content::placeholders::Values;
+use pillarbox_templates::placeholders::Values;
 use serde_json::Value;
 
 /// A template with what fills it, as one run of text with U+0000 between its parts: content, subject (or prefix), then

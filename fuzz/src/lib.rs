@@ -1,32 +1,32 @@
 //! What is tried on whatever bytes a fuzzer makes up.
 //!
-//! The promises are those of `content/tests/properties`, where proptest tries the same functions on what looks like
+//! The promises are those of `recipients/tests/recipients/properties` and its siblings, where proptest tries the same functions on what looks like
 //! real input. Here is what only fuzzing needs: how bytes become a text with values, and whether time grows with length.
 
 pub mod growth;
 pub mod input;
 
-#[path = "../../content/tests/properties/email_addresses.rs"]
+#[path = "../../recipients/tests/recipients/properties/email_addresses.rs"]
 mod email_addresses;
-#[path = "../../content/tests/properties/html.rs"]
+#[path = "../../templates/tests/templates/properties/html.rs"]
 mod html;
-#[path = "../../content/tests/properties/markdown.rs"]
+#[path = "../../templates/tests/templates/properties/markdown.rs"]
 mod markdown;
-#[path = "../../content/tests/properties/phone_numbers.rs"]
+#[path = "../../recipients/tests/recipients/properties/phone_numbers.rs"]
 mod phone_numbers;
-#[path = "../../content/tests/properties/placeholders.rs"]
+#[path = "../../templates/tests/templates/properties/placeholders.rs"]
 mod placeholders;
-#[path = "../../content/tests/properties/postal_addresses.rs"]
+#[path = "../../recipients/tests/recipients/properties/postal_addresses.rs"]
 mod postal_addresses;
-#[path = "../../content/tests/properties/spreadsheets.rs"]
+#[path = "../../spreadsheets/tests/spreadsheets/properties/spreadsheets.rs"]
 mod spreadsheets;
-#[path = "../../content/tests/properties/text_messages.rs"]
+#[path = "../../templates/tests/templates/properties/text_messages.rs"]
 mod text_messages;
-#[path = "../../content/tests/properties/workbooks.rs"]
+#[path = "../../spreadsheets/tests/spreadsheets/properties/workbooks.rs"]
 mod workbooks;
 
-use content::spreadsheets::{Settings, Template};
 use input::Filled;
+use pillarbox_spreadsheets::{Settings, Template};
 
 /// Any text as a phone number.
 pub fn phone(text: &str) {

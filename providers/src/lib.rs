@@ -28,7 +28,7 @@ pub mod sms;
 
 pub use documents::{FileService, Upload, UploadError};
 pub use email::{Email, EmailProvider};
-pub use letter::{Letter, LetterProvider, Postage};
+pub use letter::{Letter, LetterProvider};
 pub use outcome::{Detail, Handed, Refusal, SendError, SettingsError};
 pub use scan::{Finding, ScanError, Scanner};
 pub use secret::Secret;

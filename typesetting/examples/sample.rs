@@ -3,9 +3,9 @@
 
 use std::{error::Error, path::PathBuf, time::Instant};
 
-use content::{letters::LetterTemplate, placeholders::Values};
 use jiff::civil::date;
 use serde_json::json;
+use templates::{letters::LetterTemplate, placeholders::Values};
 
 const CONTACT: &str = "Riverside Council\nCouncil Tax\nTown Hall, Bank Street\nRiverside\nRV1 2AB\n\nTel: 01632 960 001\ncouncil.tax@riverside.example";
 

@@ -1,10 +1,10 @@
 //! A filled letter becomes pages.
 
-use content::{
+use jiff::civil::Date;
+use templates::{
     letters::{AddressLines, Language, Letter, LetterTemplate, long_date},
     placeholders::Values,
 };
-use jiff::civil::Date;
 
 use crate::{
     blocks::Piece,

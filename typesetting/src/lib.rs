@@ -10,7 +10,7 @@
 //!
 //! # What is promised
 //!
-//! * **A value is never more than its text.** The body arrives as the HTML of `content::letters`, where all that was
+//! * **A value is never more than its text.** The body arrives as the HTML of `templates::letters`, where all that was
 //!   typed is escaped; the reader here knows a dozen tags of that HTML and takes everything else for words. There is no
 //!   language below it in which a value could mean something.
 //! * **The same letter, the same bytes.** Nothing here asks for the time or for randomness; the date is given.

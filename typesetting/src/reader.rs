@@ -1,7 +1,7 @@
 //! Reads the HTML of a letter's body (`docs/spec/templates.md` §8.4, §10.3). It knows the tags that `content` writes;
 //! everything else is words.
 
-use content::html_escape::decode_strict;
+use text::html_escape::decode_strict;
 
 use crate::{
     blocks::{Block, Piece, Symbol},
@@ -254,7 +254,7 @@ fn attribute<'html>(attributes: &'html str, name: &str) -> Option<&'html str> {
 
 #[cfg(test)]
 mod tests {
-    use content::{letters::LetterTemplate, placeholders::Values};
+    use templates::{letters::LetterTemplate, placeholders::Values};
 
     use super::*;
 
@@ -328,7 +328,7 @@ mod tests {
         let [Block::QrCode(symbol)] = &read[..] else {
             panic!("a QR code: {read:?}");
         };
-        let code = content::letters::qr_codes::QrCode::of("https://example.org").unwrap();
+        let code = templates::letters::qr_codes::QrCode::of("https://example.org").unwrap();
         let mut drawn = vec![vec![false; usize::from(symbol.side)]; usize::from(symbol.side)];
         for (x, y, length) in &symbol.runs {
             for module in *x..x + length {

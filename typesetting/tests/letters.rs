@@ -1,10 +1,10 @@
 //! What is promised of letters that we typeset.
 
-use content::{letters::LetterTemplate, placeholders::Values};
 use jiff::civil::{Date, date};
 use lopdf::Document;
 use pillarbox_typesetting::{LetterProblem, Typeset, typeset};
 use serde_json::json;
+use templates::{letters::LetterTemplate, placeholders::Values};
 
 const DAY: Date = Date::constant(2026, 3, 2);
 

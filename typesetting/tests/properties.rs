@@ -1,9 +1,9 @@
 //! Whatever is given: an answer.
 
-use content::{letters::LetterTemplate, placeholders::Values};
 use jiff::civil::date;
 use pillarbox_typesetting::{LetterProblem, Limits, PdfProblem, check, typeset};
 use proptest::prelude::*;
+use templates::{letters::LetterTemplate, placeholders::Values};
 
 fn one_letter() -> Vec<u8> {
     let template = LetterTemplate::parse("Bins", "# Your bins\n\nOn Friday.\n\n* one\n* two");

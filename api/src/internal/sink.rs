@@ -28,11 +28,7 @@ pub(crate) async fn list_sink(
         .sink
         .clone()
         .ok_or_else(Problem::old_not_found)?;
-    let channel = asked.channel.map(|channel| match channel {
-        domain::Channel::Sms => app::sink::Channel::Sms,
-        domain::Channel::Email => app::sink::Channel::Email,
-        domain::Channel::Letter => app::sink::Channel::Letter,
-    });
+    let channel = asked.channel;
     let limit = asked.limit.unwrap_or(STANDARD_LIMIT).min(MOST);
     let looked = tokio::task::spawn_blocking(move || {
         Ok::<_, std::io::Error>((sink.count()?, sink.list(channel, limit)?))

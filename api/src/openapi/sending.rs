@@ -1,6 +1,6 @@
 use app::{fixtures::ids, notifications::accept::AcceptError};
-use content::phone_numbers::PhoneError;
 use domain::Channel;
+use recipients::phone_numbers::PhoneError;
 use serde_json::{Value, json};
 
 use super::{

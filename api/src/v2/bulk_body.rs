@@ -4,7 +4,6 @@
 use std::fmt;
 
 use bytes::Bytes;
-use content::placeholders::{exact_number_of, keep_numbers};
 use serde::{
     Deserialize,
     de::{
@@ -13,6 +12,7 @@ use serde::{
     },
 };
 use serde_json::{Map, Value, error::Category};
+use text::{exact_number_of, keep_numbers};
 
 use crate::problem::Problem;
 

@@ -4,8 +4,8 @@ use app::{
     documents::{FileRejected, SUPPORTED},
     notifications::accept::FileFieldError,
 };
-use content::placeholders::python_repr;
 use serde_json::Value;
+use text::python_repr;
 
 use super::schema::{shown, unexpected};
 

@@ -1,10 +1,10 @@
 use app::template_previews::{self, Preview, PreviewError};
 use axum::{body::Body, extract::State, response::Response};
-use content::placeholders::exact_number_of;
 use domain::{Channel, Postage, TemplateId};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use text::exact_number_of;
 
 use super::{
     IdInPath,

@@ -1,13 +1,13 @@
 //! Checking the shape of a request and saying what is wrong with it, in the words and the order of the contract
 //! (`docs/spec/public-api.md` §5.2, §5.3).
 
-use content::{
+use domain::{Timestamp, parse_uuid};
+use recipients::{
     email_addresses::EmailAddress,
     phone_numbers::{Permissions, PhoneNumber},
-    placeholders::{exact_number, exact_number_of, python_repr},
 };
-use domain::{Timestamp, parse_uuid};
 use serde_json::{Map, Value};
+use text::{exact_number, exact_number_of, python_repr};
 
 use super::{https_urls::is_https_url, iso_times::civil_time};
 use crate::problem::Problem;

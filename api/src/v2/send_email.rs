@@ -1,8 +1,8 @@
 use app::notifications::accept::{self, AcceptedEmail, EmailRequest, Sanitised};
 use axum::{body::Body, extract::State, response::Response};
-use content::email_addresses::EmailAddress;
 use domain::Channel;
 use http::HeaderMap;
+use recipients::email_addresses::EmailAddress;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,8 @@
 use app::notifications::accept::{self, AcceptedSms, SmsRequest};
 use axum::{body::Body, extract::State, response::Response};
-use content::phone_numbers::PhoneNumber;
 use domain::Channel;
 use http::HeaderMap;
+use recipients::phone_numbers::PhoneNumber;
 use serde::Serialize;
 
 use super::{

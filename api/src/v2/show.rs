@@ -6,10 +6,10 @@ use app::{
     App,
     notifications::{Cost, NotificationView},
 };
-use content::placeholders::exact_number;
 use domain::{Channel, NotificationId, Postage, TemplateId, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json, value::RawValue};
+use text::exact_number;
 
 /// Every key, always; in alphabetical order, as they are written.
 #[derive(Debug, Serialize)]
@@ -180,7 +180,7 @@ fn cost(cost: Cost) -> (bool, Option<f64>, Value) {
 
 #[cfg(test)]
 mod tests {
-    use content::placeholders::keep_numbers;
+    use text::keep_numbers;
 
     use super::*;
 

@@ -5,9 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use content::email_addresses::{self, EmailAddress};
 use domain::{DocumentId, Private, Timestamp};
 use files::Key;
+use recipients::email_addresses::{self, EmailAddress};
 use store::{Keyring, KeyringError, documents::Document};
 
 use super::{

@@ -24,10 +24,10 @@ mod related_records;
 mod rows;
 mod spreadsheets;
 
-use content::{
+use domain::{Channel, Private, ServiceId};
+use recipients::{
     email_addresses::EmailAddress, guest_lists::formatted_recipient, phone_numbers::PhoneNumber,
 };
-use domain::{Channel, Private, ServiceId};
 use store::{Tx, notifications::Notification, spreadsheets::Spreadsheet};
 use tracing::info;
 

@@ -1,11 +1,9 @@
 //! A file of rows, read and written anew without one recipient. Rows keep their numbers: what is overwritten stays a row,
 //! with words in place of the recipient that no message can be sent to.
 
-use content::{
-    placeholders::NameSet,
-    spreadsheets::{Layout, Record, Records},
-};
 use files::Key;
+use spreadsheets::{Layout, Record, Records};
+use templates::placeholders::NameSet;
 use uuid::Uuid;
 
 use super::Recipient;

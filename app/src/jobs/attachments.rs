@@ -1,7 +1,7 @@
 //! The files of a template that go with the rows of a job (`docs/spec/workers.md` §4.8,
 //! `docs/spec/public-api.md` §9.3): read once for all rows, kept for each row behind a link of its own.
 
-use content::placeholders::NameSet;
+use ::templates::placeholders::NameSet;
 use domain::{Channel, NotificationStatus, Private};
 use serde_json::Map;
 use store::{

@@ -8,7 +8,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use content::spreadsheets::ReadError;
+use ::spreadsheets::ReadError;
 use domain::{JobId, JobStatus, KeyType};
 use queue::{TaskContext, TaskOutcome, catch_panic};
 use store::{jobs::Job, spreadsheets::Spreadsheet};

@@ -7,17 +7,17 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use content::{
-    email_addresses::{self, EmailAddress},
-    phone_numbers::PhoneNumber,
-    placeholders::{NameSet, name_key},
-    postal_addresses::PostalAddress,
-    spreadsheets::{Layout, Row},
-};
+use ::spreadsheets::{Layout, Row};
+use ::templates::placeholders::{NameSet, name_key};
 use domain::{
     Channel, KeyType, NotificationStatus, Permission, Postage, ReplyToId, SmsSenderId, Timestamp,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use recipients::{
+    email_addresses::{self, EmailAddress},
+    phone_numbers::PhoneNumber,
+    postal_addresses::PostalAddress,
+};
 use serde_json::{Map, Value};
 use store::{
     jobs::Job,
@@ -128,7 +128,7 @@ impl<'a> RowBuilder<'a> {
     /// The first placeholder of an e-mail that neither a column nor, since a file was taken from its template after the
     /// check, a file gives a value. Where the template itself is newer than the check, each row says what it lacks.
     pub(super) fn missing_column(&self, layout: &Layout) -> Option<&str> {
-        if layout.channel() != content::spreadsheets::Channel::Email || self.template_is_newer {
+        if layout.channel() != Channel::Email || self.template_is_newer {
             return None;
         }
         let keys: HashSet<String> = layout.headers().iter().map(|name| name_key(name)).collect();

@@ -1,7 +1,7 @@
 //! The rows of a job's file, as it streams from the storage.
 
+use ::spreadsheets::{Layout, Records, Row};
 use bytes::Bytes;
-use content::spreadsheets::{Layout, Records, Row};
 use futures::Stream;
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 

@@ -6,8 +6,8 @@
 //! carries its key's type, so a team key reaches the team and the guests, and what a test key asks for runs the whole
 //! way without being counted or leaving the platform.
 
+use ::spreadsheets::{ReadError, Report};
 use bytes::Bytes;
-use content::spreadsheets::{ReadError, Report};
 use domain::{Allowance, Channel, JobId, ReplyToId, SmsSenderId, TemplateId, Timestamp};
 use store::{idempotency_keys::NewKey, jobs::Job, spreadsheets::Spreadsheet};
 use uuid::Uuid;

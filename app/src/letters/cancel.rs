@@ -1,7 +1,6 @@
 //! Cancelling a letter until it is printed (`docs/spec/letters.md` §12). The change is conditional on the letter's
 //! status: a letter that the print run has taken cannot be cancelled, and a cancelled one cannot be printed.
 
-use content::letter_timings::{from_london, to_london};
 use domain::{
     Allowance, Channel, KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp,
 };
@@ -10,6 +9,7 @@ use jiff::{
     civil::{Date, Time},
 };
 use store::notifications::{Notification, StatusUpdate};
+use templates::letter_timings::{from_london, to_london};
 
 use super::hold::{Letters, hold};
 use crate::App;

@@ -1,13 +1,9 @@
-use content::letter_timings::Timings;
 use domain::{Postage, Timestamp};
+use templates::letter_timings::Timings;
 
 /// The latest moment at which a letter of this time arrives (`docs/spec/public-api.md` §14).
 pub(crate) fn estimated_delivery(created_at: Timestamp, postage: Postage) -> Timestamp {
     let created = jiff::Timestamp::from_microsecond(created_at.unix_micros()).unwrap_or_default();
-    let postage = postage
-        .as_str()
-        .parse()
-        .expect("the timings know every postage");
     let latest = Timings::of(created, postage).latest_delivery;
     Timestamp::from_unix_micros(latest.as_microsecond())
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use content::{letter_timings::to_london, placeholders::Values};
 use store::notifications::{Contents, Notification};
+use templates::{letter_timings::to_london, placeholders::Values};
 use tracing::warn;
 use typesetting::{LetterProblem, Typeset};
 

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use content::placeholders::Values;
+use ::templates::placeholders::Values;
 use domain::{Channel, NotificationId, NotificationStatus, Postage, ServiceId, Timestamp, UserId};
 use store::notifications::{Contents, Filter, Notification};
 

@@ -1,7 +1,6 @@
 //! Receipts of the print provider (`docs/spec/public-api.md` §22.3, `docs/spec/letters.md` §9). What it says of a
 //! letter and that it has left are recorded in one transaction.
 
-use content::letter_timings::to_london;
 use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use store::{
     despatches::{self, Despatch},
     notifications::{Notification, StatusUpdate},
 };
+use templates::letter_timings::to_london;
 use tracing::{error, info, warn};
 
 use super::{EARLY_RECEIPT_RETRY, MAX_RETRIES, failed, is_early};

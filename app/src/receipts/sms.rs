@@ -6,9 +6,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use content::phone_numbers;
 use domain::{Channel, NotificationId, NotificationStatus, Reporter, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
+use recipients::phone_numbers;
 use serde::{Deserialize, Serialize};
 use store::notifications::{Notification, StatusUpdate};
 use tracing::{error, info, warn};

@@ -1,6 +1,6 @@
 //! Handing over an e-mail (`docs/spec/workers.md` §7.1).
 
-use content::{
+use ::templates::{
     emails::{Brand, Branding},
     placeholders::Values,
 };

@@ -276,7 +276,7 @@ async fn send_to_provider(
             .lines()
             .map(str::to_owned)
             .collect(),
-        postage: postage(message.postage),
+        postage: message.postage.unwrap_or(Postage::Second),
         pdf: pages.pdf,
     };
     if !reserve_for_provider(app, message, provider.name()).await? {
@@ -341,16 +341,6 @@ const fn is_not_there(error: &SendError) -> bool {
         SendError::Throttled { .. }
         | SendError::Unavailable { .. }
         | SendError::Rejected { .. } => true,
-    }
-}
-
-fn postage(class: Option<Postage>) -> providers::Postage {
-    match class {
-        Some(Postage::First) => providers::Postage::First,
-        Some(Postage::Second) | None => providers::Postage::Second,
-        Some(Postage::Economy) => providers::Postage::Economy,
-        Some(Postage::Europe) => providers::Postage::Europe,
-        Some(Postage::RestOfWorld) => providers::Postage::RestOfWorld,
     }
 }
 

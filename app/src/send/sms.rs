@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use content::placeholders::Values;
+use ::templates::placeholders::Values;
 use domain::{KeyType, NotificationStatus, Timestamp};
 use providers::Sms;
 use store::notifications::{Notification, StatusUpdate};

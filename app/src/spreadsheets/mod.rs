@@ -4,18 +4,15 @@
 //! kept beside it, so that the job reads in one pass.
 
 use bytes::Bytes;
-pub use content::spreadsheets::Report;
-use content::{
-    guest_lists::GuestList,
-    phone_numbers::Permissions,
-    spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream, to_csv},
-};
 use domain::{
     Allowance, Channel, JobId, KeyType, Permission, ReplyToId, ServiceId, SmsSenderId, TemplateId,
     UtcDay,
 };
 use files::Key;
 use futures::{Stream, StreamExt as _};
+use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
+pub use spreadsheets::Report;
+use spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream, to_csv};
 use store::spreadsheets::Spreadsheet;
 use tracing::warn;
 use uuid::Uuid;
@@ -80,7 +77,7 @@ pub(crate) fn problems(report: &Report, key_type: KeyType) -> Vec<String> {
         ),
     );
     say(
-        report.layout.channel() == content::spreadsheets::Channel::Letter
+        report.layout.channel() == Channel::Letter
             && !report.has_recipient_columns,
         "there are not enough columns for an address: it needs at least three of `address line 1` to \
          `address line 7`, or of `address line 1` to `address line 6` and `postcode`"

@@ -4,6 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::Postage;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -36,34 +37,6 @@ impl fmt::Debug for Letter {
             .field("id", &self.id)
             .field("postage", &self.postage)
             .finish_non_exhaustive()
-    }
-}
-
-/// The classes of post (letters, section 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Postage {
-    /// First class.
-    First,
-    /// Second class.
-    Second,
-    /// Economy.
-    Economy,
-    /// To a country in Europe.
-    Europe,
-    /// To any other country.
-    RestOfWorld,
-}
-
-impl Postage {
-    /// The class as clients and the database name it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Second => "second",
-            Self::Economy => "economy",
-            Self::Europe => "europe",
-            Self::RestOfWorld => "rest-of-world",
-        }
     }
 }
 

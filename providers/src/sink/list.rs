@@ -10,10 +10,11 @@ use std::{
     time::SystemTime,
 };
 
+use domain::Channel;
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
-use super::Channel;
+use super::extension;
 use crate::email::header_text;
 
 /// How much of a file is read to say what it is: our headers come first and are short.
@@ -91,7 +92,7 @@ pub(super) fn newest(
 
 pub(super) fn count(directory: &Path) -> io::Result<Counts> {
     let mut counts = Counts::default();
-    for channel in Channel::ALL {
+    for &channel in Channel::ALL {
         let number = match channel {
             Channel::Email => &mut counts.email,
             Channel::Sms => &mut counts.sms,
@@ -115,7 +116,8 @@ fn days(
 ) -> io::Result<BTreeMap<Date, Vec<(Channel, PathBuf)>>> {
     let mut days: BTreeMap<Date, Vec<_>> = BTreeMap::new();
     for channel in Channel::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|one| channel.is_none_or(|asked| asked == *one))
     {
         for entry in entries(&directory.join(channel.as_str()))? {
@@ -181,7 +183,7 @@ fn parse_name(entry: &DirEntry, channel: Channel) -> Option<(Uuid, u32)> {
     let name = entry.file_name();
     let stem = name
         .to_str()?
-        .strip_suffix(channel.extension())?
+        .strip_suffix(extension(channel))?
         .strip_suffix('.')?;
     match stem.split_once('.') {
         None => Some((stem.parse().ok()?, 1)),

@@ -19,6 +19,7 @@ mod shelf;
 use std::{io, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use domain::Channel;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use uuid::Uuid;
 
@@ -40,36 +41,12 @@ pub struct Sink {
     shelf: Arc<Shelf>,
 }
 
-/// What a kept message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Channel {
-    /// An e-mail, kept as `.eml`.
-    Email,
-    /// A text message, kept as `.txt`.
-    Sms,
-    /// A letter, kept as `.pdf`.
-    Letter,
-}
-
-impl Channel {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Email, Self::Sms, Self::Letter];
-
-    /// The name of its directory, and what the rest of the platform calls it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Sms => "sms",
-            Self::Letter => "letter",
-        }
-    }
-
-    const fn extension(self) -> &'static str {
-        match self {
-            Self::Email => "eml",
-            Self::Sms => "txt",
-            Self::Letter => "pdf",
-        }
+/// Returns the ending of the names of files that hold messages of a channel.
+const fn extension(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Email => "eml",
+        Channel::Sms => "txt",
+        Channel::Letter => "pdf",
     }
 }
 

@@ -18,11 +18,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use domain::Channel;
 use jiff::Timestamp;
 use tokio::{sync::oneshot, task};
 use uuid::Uuid;
 
-use super::{Channel, day_of};
+use super::{day_of, extension};
 
 /// Closures that write at the same time. Two cores write e-mails of 15 KB twice as fast as one, and four no faster.
 const WRITERS: usize = 2;
@@ -188,7 +189,7 @@ fn modification_time(item: &Item) -> SystemTime {
 }
 
 fn file_name(item: &Item, copy: u32) -> String {
-    let (id, extension) = (item.id, item.channel.extension());
+    let (id, extension) = (item.id, extension(item.channel));
     if copy == 1 {
         format!("{id}.{extension}")
     } else {

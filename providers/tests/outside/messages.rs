@@ -1,7 +1,8 @@
 //! Messages to hand over.
 
 use bytes::Bytes;
-use pillarbox_providers::{Email, Letter, Postage, Sms};
+use domain::Postage;
+use pillarbox_providers::{Email, Letter, Sms};
 use uuid::Uuid;
 
 pub(crate) fn email(number: u128) -> Email {

@@ -2,9 +2,10 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use domain::Channel;
 use pillarbox_providers::{
     Email, EmailProvider, Handed, LetterProvider, SendError, Sink, Sms, SmsProvider,
-    sink::{Channel, Counts, Kept},
+    sink::{Counts, Kept},
 };
 use tempfile::tempdir;
 use tokio::task::JoinSet;

@@ -1,8 +1,8 @@
 //! `pillarbox sink`: what would have been sent. Reads the directory itself, so that nothing needs to run; only with
 //! `--url` does it ask a platform.
 
-use app::sink::Channel;
 use clap::Subcommand;
+use domain::Channel;
 use serde_json::{Value, json};
 
 use super::{Place, answers::print_list};
@@ -24,10 +24,8 @@ pub(super) enum Sink {
 }
 
 fn channel(text: &str) -> Result<Channel, String> {
-    Channel::ALL
-        .into_iter()
-        .find(|one| one.as_str() == text)
-        .ok_or_else(|| "use email, sms or letter".to_owned())
+    text.parse()
+        .map_err(|_| "use email, sms or letter".to_owned())
 }
 
 impl Sink {

@@ -7,12 +7,18 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// What each room may know. `stories` may know everything.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("content", &[]),
+    ("text", &[]),
+    ("recipients", &["text"]),
+    ("templates", &["recipients", "text", "domain"]),
+    (
+        "spreadsheets",
+        &["templates", "recipients", "text", "domain"],
+    ),
     ("store", &["domain"]),
     ("queue", &["store", "domain"]),
     ("files", &[]),
     ("providers", &["domain"]),
-    ("typesetting", &["content", "domain"]),
+    ("typesetting", &["templates", "text", "domain"]),
     (
         "app",
         &[
@@ -21,11 +27,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "files",
             "providers",
             "typesetting",
-            "content",
+            "spreadsheets",
+            "templates",
+            "recipients",
+            "text",
             "domain",
         ],
     ),
-    ("api", &["app", "content", "domain"]),
+    ("api", &["app", "templates", "recipients", "text", "domain"]),
     (
         "server",
         &[
@@ -35,10 +44,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
             "files",
             "providers",
-            "content",
             "domain",
         ],
     ),
+    // Used by tests only.
+    ("vector-runner", &[]),
 ];
 
 #[test]

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use content::{
-    email_addresses::EmailAddress,
+use domain::{Channel, NotificationId, ReplyToId, TemplateId};
+use recipients::email_addresses::EmailAddress;
+use serde_json::{Map, Value};
+use templates::{
     placeholders::{NameSet, Values},
     sanitise::{Sanitised, sanitise_content_for},
-    text::tidy,
 };
-use domain::{Channel, NotificationId, ReplyToId, TemplateId};
-use serde_json::{Map, Value};
+use text::tidy;
 
 use super::{
     AcceptError, MessageDraft, check_channel, check_recipient_allowed, commit, files,

@@ -1,9 +1,9 @@
 //! Files among the values of an e-mail, and those of its template (`docs/spec/public-api.md` §9).
 
-use content::placeholders::name_key;
 use domain::Private;
 use serde_json::{Map, Value};
 use store::template_files::TemplateFile;
+use templates::placeholders::name_key;
 
 use super::{AcceptError, is_file, is_simulated};
 use crate::{

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use content::{countries::PostageZone, placeholders::Values, postal_addresses::PostalAddress};
 use domain::{
     Channel, KeyType, NotificationId, NotificationStatus, Permission, Postage, TemplateId,
 };
+use recipients::{countries::PostageZone, postal_addresses::PostalAddress};
 use serde_json::{Map, Value};
+use templates::placeholders::Values;
 
 use super::{
     AcceptError, LetterDetails, MessageDraft, check_channel, commit, find_template, generate_id,

@@ -10,14 +10,13 @@ pub(crate) mod sms;
 
 use std::sync::Arc;
 
-pub use content::sanitise::Sanitised;
-use content::{
-    markdown::QrCodeTooLarge, phone_numbers::PhoneError, postal_addresses::AddressError,
-};
+use ::templates::markdown::QrCodeTooLarge;
+pub use ::templates::sanitise::Sanitised;
 use domain::{
     Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, Postage, RandomSource,
     TemplateId, Timestamp,
 };
+use recipients::{phone_numbers::PhoneError, postal_addresses::AddressError};
 use serde_json::{Map, Value};
 use store::{
     idempotency_keys::NewKey,

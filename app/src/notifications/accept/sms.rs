@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use content::{
-    phone_numbers::{Permissions, PhoneError, PhoneNumber},
-    placeholders::Values,
-    text::tidy,
-};
 use domain::{Allowance, Channel, NotificationId, Permission, SmsSenderId, TemplateId};
+use recipients::phone_numbers::{Permissions, PhoneError, PhoneNumber};
 use serde_json::{Map, Value};
+use templates::placeholders::Values;
+use text::tidy;
 
 use super::{
     AcceptError, MessageDraft, PhoneDetails, check_channel, check_recipient_allowed, commit,

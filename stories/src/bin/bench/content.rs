@@ -10,16 +10,18 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use content::{
+use recipients::{
     email_addresses::EmailAddress,
-    emails::{Branding, EmailTemplate},
     phone_numbers::{Permissions, PhoneNumber},
-    placeholders::Values,
     postal_addresses::PostalAddress,
-    spreadsheets::{Checker, Settings, Template},
-    text_messages::TextMessageTemplate,
 };
 use serde::{Deserialize, Serialize};
+use spreadsheets::{Checker, Settings, Template};
+use templates::{
+    emails::{Branding, EmailTemplate},
+    placeholders::Values,
+    text_messages::TextMessageTemplate,
+};
 
 use crate::{
     children::{Order, have_done},

@@ -1,0 +1,178 @@
+//! E-mail addresses: which are accepted, and the forms they are kept in (`docs/spec/recipients.md` §3).
+
+mod host_names;
+mod nameprep;
+mod punycode;
+mod unicode_3_2;
+
+use std::fmt;
+
+use thiserror::Error;
+
+use text::{self, unicode_15_1::lower};
+
+/// The most characters that an address may have.
+const MOST_CHARACTERS: usize = 320;
+
+/// An address that messages can be sent to. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EmailAddress {
+    validated: Box<str>,
+    /// The byte at which the host begins.
+    host_start: usize,
+    /// The host in ASCII, where that is not what was written.
+    converted_host: Option<Box<str>>,
+}
+
+/// The text is not an e-mail address; why is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("Not a valid email address")]
+pub struct NotAnEmailAddress;
+
+/// The address in lower case and tidied, where nothing is checked.
+pub fn formatted_only(address: &str) -> String {
+    text::tidy(&lower(address)).into_owned()
+}
+
+impl EmailAddress {
+    /// Reads an address, looking past spaces that people paste along with it.
+    pub fn parse(address: &str) -> Result<Self, NotAnEmailAddress> {
+        let address = text::tidy(address);
+        // A character has at most four bytes, so most texts are not counted.
+        if address.len() > MOST_CHARACTERS && address.chars().nth(MOST_CHARACTERS).is_some() {
+            return Err(NotAnEmailAddress);
+        }
+        let (local_part, host) = address.split_once('@').ok_or(NotAnEmailAddress)?;
+        if !is_local_part(local_part) || !may_be_host(host) || address.contains("..") {
+            return Err(NotAnEmailAddress);
+        }
+        let converted_host = if host.is_ascii() {
+            None
+        } else {
+            Some(
+                host_names::in_ascii(host)
+                    .ok_or(NotAnEmailAddress)?
+                    .into_boxed_str(),
+            )
+        };
+        if !host_names::is_acceptable(converted_host.as_deref().unwrap_or(host)) {
+            return Err(NotAnEmailAddress);
+        }
+        let host_start = local_part.len() + 1;
+        Ok(Self {
+            validated: address.into(),
+            host_start,
+            converted_host,
+        })
+    }
+
+    /// The address as it was written, but for pasted spaces. Case is kept and the host is not converted.
+    pub fn validated(&self) -> &str {
+        &self.validated
+    }
+
+    /// The address in lower case, as addresses are compared.
+    pub fn normalised(&self) -> String {
+        lower(&self.validated)
+    }
+
+    /// What stands before the `@`, in ASCII.
+    pub fn local_part(&self) -> &str {
+        &self.validated[..self.host_start - 1]
+    }
+
+    /// The host as mail servers know it, converted by IDNA 2003 if it was not in ASCII.
+    pub fn host_in_ascii(&self) -> &str {
+        self.converted_host
+            .as_deref()
+            .unwrap_or(&self.validated[self.host_start..])
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "EmailAddress({} bytes)", self.validated.len())
+    }
+}
+
+fn is_local_part(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte))
+}
+
+fn may_be_host(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first != '.')
+        && characters.next().is_some()
+        && !text.contains(|character| character == '@' || text::is_any_space(character))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_kept_as_it_was_written() {
+        let address = EmailAddress::parse(" First.O'Last\u{200B}@Example.GOV.uk\n").unwrap();
+        assert_eq!(address.validated(), "First.O'Last@Example.GOV.uk");
+        assert_eq!(address.normalised(), "first.o'last@example.gov.uk");
+        assert_eq!(
+            (address.local_part(), address.host_in_ascii()),
+            ("First.O'Last", "Example.GOV.uk")
+        );
+    }
+
+    #[test]
+    fn a_host_in_other_letters_is_converted() {
+        let host = |address| {
+            EmailAddress::parse(address).map(|address| address.host_in_ascii().to_owned())
+        };
+        assert_eq!(
+            host("u@b\u{fc}cher.example"),
+            Ok("xn--bcher-kva.example".into())
+        );
+        assert_eq!(host("u@stra\u{df}e\u{3002}de"), Ok("strasse.de".into()));
+        assert_eq!(host("u@\u{1F600}.example"), Ok("xn--e28h.example".into()));
+        assert_eq!(host("u@a\u{2026}example"), Err(NotAnEmailAddress));
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_refused() {
+        for text in [
+            "",
+            "@",
+            "u@",
+            "@example.com",
+            "u@example",
+            "u@.com",
+            "u..v@example.com",
+            "u@exa mple.com",
+            "u@v@example.com",
+            "\u{e9}@example.com",
+            "u@example.c",
+            "u@-a.com",
+            "u@a---b.com",
+            "u@example.com.",
+        ] {
+            assert_eq!(EmailAddress::parse(text), Err(NotAnEmailAddress), "{text}");
+        }
+        let long = format!("{}@example.com", "u".repeat(309));
+        assert!(EmailAddress::parse(&long[1..]).is_ok());
+        assert!(EmailAddress::parse(&long).is_err());
+    }
+
+    #[test]
+    fn formatting_alone_checks_nothing() {
+        assert_eq!(formatted_only(" NOT an\u{A0}Address "), "not anaddress");
+    }
+
+    #[test]
+    fn an_address_does_not_show_in_logs() {
+        assert_eq!(
+            format!("{:?}", EmailAddress::parse("u@example.com").unwrap()),
+            "EmailAddress(13 bytes)"
+        );
+    }
+}

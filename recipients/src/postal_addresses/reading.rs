@@ -1,0 +1,86 @@
+//! From a text to an address (`docs/spec/recipients.md` §6.1).
+
+use std::borrow::Cow;
+
+use super::{
+    PostalAddress, UNITED_KINGDOM,
+    bfpo::{BfpoLine, BfpoNumber},
+};
+use crate::{
+    countries::{self, PostageZone},
+    postcodes,
+};
+
+pub(super) fn read(text: &str, international_letters_allowed: bool) -> PostalAddress {
+    let mut lines = tidied_lines(text);
+    let bfpo_number = take_bfpo(&mut lines);
+    let country = take_country(&mut lines);
+    let is_international = countries::postage_zone(country) != PostageZone::UnitedKingdom;
+    let postcode = if is_international {
+        None
+    } else {
+        lines
+            .last()
+            .and_then(|last| postcodes::formatted_or_none(last))
+    };
+
+    if let (Some(last), Some(postcode)) = (lines.last_mut(), &postcode) {
+        last.clone_from(postcode);
+    }
+    lines.extend(bfpo_number.as_ref().map(|number| format!("BFPO {number}")));
+    if is_international {
+        lines.push(country.to_owned());
+    }
+    PostalAddress {
+        international_letters_allowed,
+        lines,
+        country,
+        postcode,
+        bfpo_number,
+    }
+}
+
+fn tidied_lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text::lines(text)
+        .filter_map(|line| {
+            let mut line = text::level(line);
+            line.truncate(line.trim_end_matches([' ', ',']).len());
+            (!line.is_empty()).then(|| match text::close_up(&line) {
+                Cow::Borrowed(_) => line,
+                Cow::Owned(closed) => closed,
+            })
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
+/// The first number on a line that says BFPO; if there is one, every such line goes.
+fn take_bfpo(lines: &mut Vec<String>) -> Option<BfpoNumber> {
+    let number = lines.iter().find_map(|line| match BfpoLine::read(line)? {
+        BfpoLine::WithNumber(number) => Some(number),
+        BfpoLine::WithoutNumber => None,
+    })?;
+    lines.retain(|line| BfpoLine::read(line).is_none());
+    Some(number)
+}
+
+/// The country on the last line, which goes, along with as many lines as there are that name the United Kingdom.
+///
+/// Lines in between that are no countries do not stop the count, so that an "England" near the top takes a line too
+/// many from the bottom. It has always been so.
+fn take_country(lines: &mut Vec<String>) -> &'static str {
+    let Some(country) = lines.last().and_then(|last| countries::find(last)) else {
+        return UNITED_KINGDOM;
+    };
+    let names_of_home = lines
+        .iter()
+        .rev()
+        .filter_map(|line| countries::find(line))
+        .take_while(|&country| country == UNITED_KINGDOM)
+        .count();
+    lines.truncate(lines.len() - names_of_home.max(1));
+    country
+}

@@ -1,0 +1,311 @@
+use super::{
+    Layout, ReadError, Record, Records, Report, Row, Settings, columns::Columns, futures::Futures,
+    header::Header, recipient_columns, verdict::Judge,
+};
+use domain::Channel;
+use text::{column_key, html_escape::may_need_escaping};
+
+/// Checks a file in one pass, as it comes in (`docs/spec/recipients.md` §8).
+///
+/// [`push`](Self::push) the chunks, then [`finish`](Self::finish). Memory is bounded by a chunk, the longest record and
+/// the errors that will be shown.
+#[derive(Debug)]
+pub struct Checker {
+    settings: Settings,
+    records: Records,
+    body: Option<Body>,
+}
+
+impl Checker {
+    /// A check against these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            records: Records::new(),
+            body: None,
+        }
+    }
+
+    /// Checks the next part of the file, cut anywhere. Fails if the file cannot be read; then there is no report.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), ReadError> {
+        let pushed = self.records.push(chunk);
+        self.check_records()?;
+        pushed
+    }
+
+    /// How many rows have been checked so far.
+    pub fn rows(&self) -> usize {
+        self.body.as_ref().map_or(0, |body| body.rows)
+    }
+
+    /// Ends the file. Everything that there is to say about it.
+    pub fn finish(mut self) -> Result<Report, ReadError> {
+        self.records.finish()?;
+        self.check_records()?;
+        let body = self
+            .body
+            .unwrap_or_else(|| Body::new(Header::default(), &self.settings));
+        Ok(body.report(&self.settings, self.records.lines_before_header()))
+    }
+
+    fn check_records(&mut self) -> Result<(), ReadError> {
+        while let Some(record) = self.records.next_record()? {
+            match &mut self.body {
+                None => self.body = Some(Body::new(Header::read(record)?, &self.settings)),
+                Some(body) => body.check(record, &self.settings),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is known once the header has been read.
+#[derive(Debug)]
+struct Body {
+    header: Header,
+    columns: Columns,
+    judge: Judge,
+    width: usize,
+    rows: usize,
+    futures: Futures,
+}
+
+impl Body {
+    fn new(header: Header, settings: &Settings) -> Self {
+        let (channel, placeholders) = (
+            settings.template.channel(),
+            settings.template.placeholders(),
+        );
+        let is_used = |key: &str| {
+            // Once escaped, a name with HTML in it can be that of a placeholder after all.
+            let may_be_meant = channel == Channel::Letter && may_need_escaping(key);
+            may_be_meant
+                || placeholders.contains_key(key)
+                || recipient_columns::keys(channel).contains(&key)
+        };
+        let columns = Columns::new(&header, channel, is_used);
+        let has_duplicates = !header.duplicate_recipient_columns(channel).is_empty();
+        let uses_extra_cells = placeholders.iter().any(|name| column_key(name) == "none");
+        Self {
+            judge: Judge::new(settings, &columns, has_duplicates),
+            futures: Futures::new(&columns, uses_extra_cells),
+            width: 0,
+            rows: 0,
+            header,
+            columns,
+        }
+    }
+
+    fn check(&mut self, record: &Record, settings: &Settings) {
+        let index = self.rows;
+        self.rows += 1;
+        if record.width() > self.width {
+            self.width = record.width();
+            self.futures.reach(self.width);
+        }
+        for future in self.futures.iter_mut() {
+            if index >= settings.max_rows {
+                future.tally.pass_over_row(settings);
+                continue;
+            }
+            let row = Row::read_for_verdict(
+                &self.columns,
+                settings.template.channel(),
+                future.width,
+                index,
+                record,
+            );
+            let (verdict, recipient) = self.judge.judge(&row, settings);
+            future.tally.add(&row, &verdict, recipient, settings);
+        }
+    }
+
+    fn report(self, settings: &Settings, lines_before_header: usize) -> Report {
+        let channel = settings.template.channel();
+        let layout = Layout::new(
+            channel,
+            &self.header,
+            self.width,
+            self.rows,
+            lines_before_header,
+        );
+        Report::new(layout, &self.header, settings, self.futures.settle())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Sheet, Template};
+    use recipients::guest_lists::GuestList;
+
+    fn check(csv: &str, settings: &Settings, chunk: usize) -> Result<Report, ReadError> {
+        let mut checker = Checker::new(settings.clone());
+        for chunk in csv.as_bytes().chunks(chunk) {
+            checker.push(chunk)?;
+        }
+        checker.finish()
+    }
+
+    fn greeting() -> Settings {
+        Settings::new(Template::text_message("Dear ((name))", None))
+    }
+
+    #[test]
+    fn errors_are_told_by_row_and_column() {
+        let csv = "\n\nPhone number,name\n07900900123,Ada\n07900900123,\n0790090,Bea\n";
+        let report = check(csv, &greeting(), 7).unwrap();
+        assert!(!report.is_valid());
+        assert_eq!(report.rows(), 3);
+        let errors: Vec<_> = report
+            .errors
+            .iter()
+            .map(|error| {
+                (
+                    error.row,
+                    error.spreadsheet_row_number,
+                    error.column_header.as_deref().unwrap(),
+                    &*error.value,
+                    &*error.message,
+                )
+            })
+            .collect();
+        assert_eq!(
+            errors,
+            [
+                (1, 5, "name", "", "Missing"),
+                (
+                    2,
+                    6,
+                    "Phone number",
+                    "0790090",
+                    "Mobile number is too short"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn only_the_first_errors_are_kept_and_all_are_counted() {
+        let settings = Settings {
+            max_errors_shown: 3,
+            ..greeting()
+        };
+        let csv = format!("phone number,name\n{}", "x,\n".repeat(1000));
+        let report = check(&csv, &settings, 64).unwrap();
+        // The comma that ends the file goes with its line end, but the row stays.
+        assert_eq!(report.error_counts.rows_with_errors, 1000);
+        assert_eq!(report.errors.len(), 6);
+    }
+
+    #[test]
+    fn a_file_without_rows_is_not_valid_though_nothing_in_it_is_wrong() {
+        let report = check("phone number,name", &greeting(), 5).unwrap();
+        assert!(!report.has_errors() && !report.is_valid());
+        let report = check("", &greeting(), 5).unwrap();
+        assert_eq!(report.missing_column_headers, ["name", "phone number"]);
+    }
+
+    #[test]
+    fn of_two_things_that_cannot_be_read_the_first_is_told_wherever_the_file_is_cut() {
+        let csv = b"phone number,name\n07900900123,A\rB\xD4\xBD\x9A\n";
+        let told = Sheet::read(csv, &greeting()).unwrap_err();
+        assert!(told.to_string().contains("carriage return"), "{told}");
+        for length in 1..csv.len() {
+            let mut checker = Checker::new(greeting());
+            let pushed = csv.chunks(length).try_for_each(|chunk| checker.push(chunk));
+            assert_eq!(pushed, Err(told.clone()), "in pieces of {length}");
+        }
+    }
+
+    #[test]
+    fn a_repeat_that_a_later_row_brings_to_life_counts_for_the_rows_before() {
+        let settings = Settings::new(Template::email("Hi", "((a??x))"));
+        // Alone, `yes` shows the text; as the first of a list it does not.
+        for (csv, rows_with_empty_message) in [
+            ("email address,a,a\na@b.example,yes,\na@b.example,yes", 0),
+            ("email address,a,a\na@b.example,yes,\na@b.example,yes,no", 2),
+        ] {
+            let report = check(csv, &settings, 9).unwrap();
+            assert_eq!(
+                report.error_counts.rows_with_empty_message, rows_with_empty_message,
+                "{csv}"
+            );
+        }
+    }
+
+    fn settings() -> impl Strategy<Value = Settings> {
+        let template = prop_oneof![
+            Just(Template::text_message("((name))((none))", None)),
+            Just(Template::text_message("((a??b)) ((-))", Some("S"))),
+            Just(Template::email("((name))", "((a??b))")),
+            Just(Template::email("", "((none))")),
+            Just(Template::letter("Hi ((a))", "((name))")),
+            Just(Template::letter(
+                "",
+                &format!("qr: {} ((a < b)) ((name)) ((none))", "x".repeat(495))
+            )),
+        ];
+        (
+            template,
+            0_usize..6,
+            0_usize..4,
+            any::<bool>(),
+            any::<bool>(),
+        )
+            .prop_map(|(template, max_rows, shown, is_closed, allow)| Settings {
+                max_rows,
+                max_errors_shown: shown,
+                guest_list: if is_closed {
+                    GuestList::new(["07900900123", ""])
+                } else {
+                    GuestList::default()
+                },
+                remaining_international_sms_messages: Some(0),
+                phone_permissions: recipients::phone_numbers::Permissions {
+                    international: allow,
+                    uk_landline: false,
+                },
+                allow_international_letters: allow,
+                ..Settings::new(template)
+            })
+    }
+
+    fn csv() -> impl Strategy<Value = String> {
+        let header = prop_oneof![
+            "name",
+            "Name",
+            "a",
+            "phone number",
+            "PhoneNumber",
+            "email address",
+            "postcode",
+            "address line 1",
+            "address line 2",
+            "-",
+            "",
+            "a &lt; b",
+            "a < b",
+            "none",
+        ];
+        let cell = prop_oneof![
+            4 => Just(""), 1 => Just("\" \""), 1 => Just("yes"), 1 => Just("\u{2000}"), 1 => Just("07900900123"),
+            1 => Just("+33612345678"), 1 => Just("a@b.example"), 1 => Just("SW1A 1AA"), 1 => Just("\u{200B}"),
+        ];
+        let header = proptest::collection::vec(header, 0..7).prop_map(|cells| cells.join(","));
+        let row = proptest::collection::vec(cell, 0..8).prop_map(|cells| cells.join(","));
+        (header, proptest::collection::vec(row, 0..7))
+            .prop_map(|(header, rows)| format!("{header}\n{}", rows.join("\n")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_pass_and_the_whole_sheet_say_the_same(csv in csv(), settings in settings(), chunk in 1_usize..40) {
+            let whole = Sheet::read(csv.as_bytes(), &settings).map(|sheet| sheet.report().clone());
+            prop_assert_eq!(check(&csv, &settings, chunk), whole);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The first record: what the columns are called (`docs/spec/recipients.md` §8.3).
+
+use std::collections::{HashMap, HashSet};
+
+use super::{ReadError, Record, recipient_columns};
+use domain::Channel;
+use templates::placeholders::NameSet;
+use text::column_key;
+
+/// The most columns that any spreadsheet program has.
+const MOST_COLUMNS: usize = 16_384;
+
+/// The headers as written, and their keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    names: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl Header {
+    /// The header in the first record. Every row has something to do for every column, so their number is limited.
+    pub(super) fn read(record: &Record) -> Result<Self, ReadError> {
+        if record.len() > MOST_COLUMNS {
+            return Err(ReadError::whole_file(format!(
+                "The file has {} columns, and the most that can be read is 16,384.",
+                record.len()
+            )));
+        }
+        Ok(record
+            .fields()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+            .into())
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// For each column its header and key.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names
+            .iter()
+            .map(String::as_str)
+            .zip(self.keys.iter().map(String::as_str))
+    }
+
+    /// The headers without exact repeats.
+    pub(super) fn distinct_names(&self) -> Vec<&str> {
+        without_repeats(self.names.iter().map(String::as_str))
+    }
+
+    /// Their keys without repeats.
+    pub(super) fn distinct_keys(&self) -> Vec<&str> {
+        without_repeats(self.keys.iter().map(String::as_str))
+    }
+
+    /// What the template wants and the file has not. The lines of an address are not among these: any few will do.
+    pub(super) fn missing(&self, channel: Channel, placeholders: &NameSet) -> Vec<String> {
+        let keys: HashSet<&str> = self.keys.iter().map(String::as_str).collect();
+        let wanted = placeholders
+            .iter()
+            .chain(recipient_columns::names(channel).iter().copied());
+        let is_missing = |name: &&str| {
+            let key = column_key(name);
+            let is_address = channel == Channel::Letter
+                && recipient_columns::keys(channel).contains(&key.as_str());
+            !is_address && !keys.contains(key.as_str())
+        };
+        without_repeats(wanted.filter(is_missing))
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The headers of recipient columns that are there more than once, however spelt.
+    pub(super) fn duplicate_recipient_columns(&self, channel: Channel) -> Vec<String> {
+        let mut times: HashMap<&str, usize> = recipient_columns::keys(channel)
+            .iter()
+            .map(|&key| (key, 0))
+            .collect();
+        for key in &self.keys {
+            if let Some(times) = times.get_mut(key.as_str()) {
+                *times += 1;
+            }
+        }
+        let duplicates = self
+            .columns()
+            .filter(|(_, key)| times.get(*key).is_some_and(|&times| times > 1));
+        without_repeats(duplicates.map(|(name, _)| name))
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    pub(super) fn has_recipient_columns(&self, channel: Channel) -> bool {
+        recipient_columns::are_complete(channel, |key| self.keys.iter().any(|there| there == key))
+    }
+}
+
+impl From<Vec<String>> for Header {
+    fn from(names: Vec<String>) -> Self {
+        let keys = names.iter().map(|name| column_key(name)).collect();
+        Self { names, keys }
+    }
+}
+
+fn without_repeats<'name>(names: impl Iterator<Item = &'name str>) -> Vec<&'name str> {
+    let mut met = HashSet::new();
+    names.filter(|name| met.insert(*name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(names: &[&str]) -> Header {
+        Header::read(&names.iter().copied().collect()).expect("few columns")
+    }
+
+    #[test]
+    fn a_column_is_missing_only_if_no_spelling_of_it_is_there() {
+        let placeholders: NameSet = ["First Name", "ref", "Phone Number"].iter().collect();
+        assert_eq!(
+            header(&["first_name", "email address"]).missing(Channel::Sms, &placeholders),
+            ["ref", "Phone Number", "phone number"]
+        );
+        assert_eq!(
+            header(&[]).missing(Channel::Letter, &["Address Line 1"].iter().collect()),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn recipient_columns_are_duplicates_however_they_are_spelt() {
+        let header = header(&[
+            "name",
+            "Phone Number",
+            "name",
+            "phone_number",
+            "Phone Number",
+        ]);
+        assert_eq!(
+            header.duplicate_recipient_columns(Channel::Sms),
+            ["Phone Number", "phone_number"]
+        );
+        assert_eq!(header.duplicate_recipient_columns(Channel::Email), [""; 0]);
+    }
+
+    #[test]
+    fn more_columns_than_any_program_has_are_refused() {
+        let record: Record = std::iter::repeat_n("a", MOST_COLUMNS + 1).collect();
+        assert!(Header::read(&record).is_err());
+    }
+}

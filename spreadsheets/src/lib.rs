@@ -1,0 +1,42 @@
+//! Recipient spreadsheets: from bytes to rows, and what is wrong with them (`docs/spec/recipients.md` §8).
+//!
+//! A file is read twice. The [`Checker`] sees it once, a chunk at a time, and says everything that is wrong with it;
+//! what it learnt about the columns is the [`Layout`], which is small and kept with the file. When the messages are
+//! made, [`Records`] reads the file again and the layout turns each record into a [`Row`]. Neither pass holds more
+//! than a chunk, the longest record and the errors that will be shown. A [`Sheet`] is the same file held in memory
+//! whole, for those who want to look at every row; it stands on the same code.
+//!
+//! Workbooks (XLSX, XLS, ODS) and tab-separated text become CSV first: [`to_csv`].
+
+mod checker;
+mod columns;
+mod futures;
+mod header;
+mod layout;
+mod machine;
+mod read_error;
+pub mod recipient_columns;
+mod record;
+mod records;
+mod report;
+mod row;
+mod settings;
+mod sheet;
+mod tally;
+mod template;
+mod trimming;
+mod verdict;
+mod workbooks;
+
+pub use checker::Checker;
+pub use layout::Layout;
+pub use read_error::ReadError;
+pub use record::Record;
+pub use records::Records;
+pub use report::{CellError, ErrorCounts, Report};
+pub use row::{CellValue, Row};
+pub use settings::{Settings, Validation};
+pub use sheet::{Cell, Sheet};
+pub use template::Template;
+pub use verdict::{CellProblem, Verdict};
+pub use workbooks::{Kind, Utf8Stream, to_csv};

@@ -1,0 +1,57 @@
+use super::Template;
+use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
+
+/// What a file is checked against (`docs/spec/recipients.md` §8.1).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the rows are to fill.
+    pub template: Template,
+    /// Rows past this many are counted and no more. Default: 100,000.
+    pub max_rows: usize,
+    /// How many rows in error are shown. Default: 20.
+    pub max_errors_shown: usize,
+    /// How many of the first rows are shown. Default: 10.
+    pub max_initial_rows_shown: usize,
+    /// Only these may be sent to, unless the list is empty. Default: nobody is kept out. Letters never are.
+    pub guest_list: GuestList,
+    /// How many messages the service may still send today. Default: any number.
+    pub remaining_messages: Option<i64>,
+    /// How many text messages to other countries the service may still send today. Default: any number.
+    pub remaining_international_sms_messages: Option<i64>,
+    /// To which numbers the service may send text messages besides UK mobiles. Default: none.
+    pub phone_permissions: Permissions,
+    /// Whether letters may go to other countries. Default: no.
+    pub allow_international_letters: bool,
+    /// What is checked. Default: everything.
+    pub validation: Validation,
+}
+
+/// How much of a file is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// Every cell and every message.
+    #[default]
+    Everything,
+    /// Everything, but a phone number that is there is taken for good.
+    AllButPhoneNumbers,
+    /// The rows are read and counted; nothing in them is an error.
+    Nothing,
+}
+
+impl Settings {
+    /// The defaults, for this template.
+    pub fn new(template: Template) -> Self {
+        Self {
+            template,
+            max_rows: 100_000,
+            max_errors_shown: 20,
+            max_initial_rows_shown: 10,
+            guest_list: GuestList::default(),
+            remaining_messages: None,
+            remaining_international_sms_messages: None,
+            phone_permissions: Permissions::default(),
+            allow_international_letters: false,
+            validation: Validation::Everything,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+use super::{
+    CellProblem, CellValue, Layout, ReadError, Record, Records, Report, Row, Settings, Verdict,
+    header::Header, recipient_columns, tally::Tally, verdict::Judge,
+};
+use templates::placeholders::NameSet;
+
+/// A file that is held in memory whole, with what is wrong with each row.
+///
+/// For tests and small files; the [`Checker`](super::Checker) says the same of any file in bounded memory.
+#[derive(Debug)]
+pub struct Sheet {
+    header: Header,
+    layout: Layout,
+    records: Vec<Record>,
+    verdicts: Vec<Verdict>,
+    judge: Judge,
+    placeholders: NameSet,
+    report: Report,
+    max_rows: usize,
+    max_errors_shown: usize,
+    max_initial_rows_shown: usize,
+}
+
+/// One value of a row and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell<'row> {
+    /// The column's key.
+    pub key: &'row str,
+    /// What is in it.
+    pub value: &'row CellValue<'row>,
+    /// The template makes no use of it.
+    pub is_ignored: bool,
+    /// What is wrong with it.
+    pub problem: Option<CellProblem>,
+}
+
+impl Sheet {
+    /// Reads and checks a file.
+    pub fn read(bytes: &[u8], settings: &Settings) -> Result<Self, ReadError> {
+        let mut reader = Records::new();
+        // What is wrong with the text before characters that cannot be read comes first, as it does where a file is
+        // checked while it comes in.
+        let read_to_its_end = reader.push(bytes).and_then(|()| reader.finish());
+        let header = match reader.next_record()? {
+            Some(first) => Header::read(first)?,
+            None => Header::default(),
+        };
+        let mut records = Vec::new();
+        while let Some(record) = reader.next_record()? {
+            records.push(record.clone());
+        }
+        read_to_its_end?;
+        let width = records.iter().map(Record::width).max().unwrap_or(0);
+        let channel = settings.template.channel();
+        let layout = Layout::new(
+            channel,
+            &header,
+            width,
+            records.len(),
+            reader.lines_before_header(),
+        );
+        Ok(Self::check(header, layout, records, settings))
+    }
+
+    fn check(header: Header, layout: Layout, records: Vec<Record>, settings: &Settings) -> Self {
+        let has_duplicates = !header
+            .duplicate_recipient_columns(layout.channel())
+            .is_empty();
+        let judge = Judge::new(settings, layout.columns(), has_duplicates);
+        let (mut tally, mut verdicts) = (Tally::new(), Vec::new());
+        for (index, record) in records.iter().enumerate() {
+            if index >= settings.max_rows {
+                tally.pass_over_row(settings);
+                continue;
+            }
+            let row = layout.row(index, record);
+            let (verdict, recipient) = judge.judge(&row, settings);
+            tally.add(&row, &verdict, recipient, settings);
+            verdicts.push(verdict);
+        }
+        Self {
+            report: Report::new(layout.clone(), &header, settings, tally),
+            placeholders: settings.template.placeholders().clone(),
+            max_rows: settings.max_rows,
+            max_errors_shown: settings.max_errors_shown,
+            max_initial_rows_shown: settings.max_initial_rows_shown,
+            header,
+            layout,
+            records,
+            verdicts,
+            judge,
+        }
+    }
+
+    /// What there is to say about the file.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The headers without exact repeats, in order.
+    pub fn column_headers(&self) -> Vec<&str> {
+        self.header.distinct_names()
+    }
+
+    /// Their keys without repeats, in order.
+    pub fn column_headers_as_column_keys(&self) -> Vec<&str> {
+        self.header.distinct_keys()
+    }
+
+    /// What the template wants, then the recipient columns.
+    pub fn placeholders(&self) -> Vec<&str> {
+        self.placeholders
+            .iter()
+            .chain(
+                recipient_columns::names(self.layout.channel())
+                    .iter()
+                    .copied(),
+            )
+            .collect()
+    }
+
+    /// The rows, in order; nothing in the place of those past the limit.
+    pub fn rows(&self) -> impl Iterator<Item = Option<Row<'_>>> {
+        (0..self.records.len()).map(|index| self.row(index))
+    }
+
+    /// The row with this index. Nothing past the limit.
+    pub fn row(&self, index: usize) -> Option<Row<'_>> {
+        let record = self.records.get(index).filter(|_| index < self.max_rows)?;
+        Some(self.layout.row(index, record))
+    }
+
+    /// What is wrong with the row with this index. Nothing past the limit.
+    pub fn verdict(&self, index: usize) -> Option<&Verdict> {
+        self.verdicts.get(index)
+    }
+
+    /// The values of a row of this sheet, and what is wrong with them.
+    pub fn cells<'row>(&'row self, row: &'row Row<'row>) -> impl Iterator<Item = Cell<'row>> {
+        let problems = self
+            .verdict(row.index())
+            .map_or(&[][..], |verdict| &verdict.cells);
+        let slots = self.layout.columns().slots().iter().enumerate();
+        slots.filter_map(move |(slot, column)| {
+            Some(Cell {
+                key: &column.key,
+                value: row.value_in(slot)?,
+                is_ignored: self.judge.ignores(slot),
+                problem: problems
+                    .iter()
+                    .find(|(bad, _)| *bad == slot)
+                    .map(|(_, problem)| *problem),
+            })
+        })
+    }
+
+    /// The indexes of the rows of which this holds, in order. Rows of which there is nothing to say are left out.
+    pub fn rows_with(&self, holds: impl Fn(&Verdict) -> bool) -> Vec<usize> {
+        let is_meant = |&index: &usize| {
+            holds(&self.verdicts[index]) && self.row(index).is_some_and(|row| row.has_anything())
+        };
+        (0..self.verdicts.len()).filter(is_meant).collect()
+    }
+
+    /// The indexes of the first rows.
+    pub fn initial_rows(&self) -> impl Iterator<Item = usize> {
+        0..self.records.len().min(self.max_initial_rows_shown)
+    }
+
+    /// The indexes of the first rows in error.
+    pub fn initial_rows_with_errors(&self) -> Vec<usize> {
+        let mut rows = self.rows_with(Verdict::has_error);
+        rows.truncate(self.max_errors_shown);
+        rows
+    }
+
+    /// The indexes of the rows to show: those in error, unless there are none or whole columns are missing.
+    pub fn displayed_rows(&self) -> Vec<usize> {
+        let shows_errors = self.report.error_counts.rows_with_errors > 0
+            && self.report.missing_column_headers.is_empty();
+        if shows_errors {
+            self.initial_rows_with_errors()
+        } else {
+            self.initial_rows().collect()
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What a spreadsheet is for: the template that its rows fill (`docs/spec/recipients.md` §8.3 and §8.6).
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{row::CellValue, row::Row};
+use domain::Channel;
+use templates::{
+    markdown::find_too_large_qr_code,
+    placeholders::{Field, NameSet, Text, Values, effective_for_html},
+    text_messages::{self, TextMessageTemplate},
+};
+use text::{is_any_space, sms};
+
+/// A template, as far as a spreadsheet's check must know it.
+#[derive(Clone, Debug)]
+pub struct Template {
+    placeholders: NameSet,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    TextMessage(TextMessage),
+    Email(Text),
+    Letter(Text),
+}
+
+/// What is wrong with a message once its template is filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct MessageProblems {
+    pub(super) is_too_long: bool,
+    pub(super) is_empty: bool,
+    /// How many bytes the first QR code has that holds too much.
+    pub(super) qr_code_bytes: Option<usize>,
+}
+
+impl Template {
+    /// A text message. The prefix is the service's name, if it is shown.
+    pub fn text_message(content: &str, prefix: Option<&str>) -> Self {
+        let message = TextMessage::new(content, prefix);
+        Self {
+            placeholders: message.template.placeholders().clone(),
+            content: Content::TextMessage(message),
+        }
+    }
+
+    /// An e-mail.
+    pub fn email(subject: &str, content: &str) -> Self {
+        let content = Text::parse(content);
+        let placeholders = Text::parse(subject)
+            .placeholders()
+            .union(content.placeholders());
+        Self {
+            placeholders,
+            content: Content::Email(content),
+        }
+    }
+
+    /// A letter.
+    pub fn letter(subject: &str, content: &str) -> Self {
+        let content = Text::parse(content);
+        let placeholders = Text::parse(subject)
+            .placeholders()
+            .union(content.placeholders());
+        Self {
+            placeholders,
+            content: Content::Letter(content),
+        }
+    }
+
+    /// The same with more placeholders before its own: those of a letter's contact block and of its Welsh half.
+    #[must_use]
+    pub fn with_placeholders(self, more: &NameSet) -> Self {
+        Self {
+            placeholders: more.union(&self.placeholders),
+            ..self
+        }
+    }
+
+    /// The same without these placeholders: somebody else gives them their values, and no column does.
+    #[must_use]
+    pub fn without_placeholders(self, others: &NameSet) -> Self {
+        Self {
+            placeholders: self.placeholders.difference(others),
+            ..self
+        }
+    }
+
+    /// How its messages leave.
+    pub fn channel(&self) -> Channel {
+        match self.content {
+            Content::TextMessage(_) => Channel::Sms,
+            Content::Email(_) => Channel::Email,
+            Content::Letter(_) => Channel::Letter,
+        }
+    }
+
+    /// The names for which it wants values, in order of first appearance, its subject before its content.
+    pub fn placeholders(&self) -> &NameSet {
+        &self.placeholders
+    }
+
+    /// What is wrong with the message of this row.
+    pub(super) fn problems_with(&self, row: &Row<'_>) -> MessageProblems {
+        match &self.content {
+            Content::TextMessage(message) => message.problems_with(row),
+            Content::Email(content) => MessageProblems {
+                is_empty: is_empty(content, row),
+                ..Default::default()
+            },
+            Content::Letter(content) => MessageProblems {
+                is_empty: is_empty(content, row),
+                qr_code_bytes: self.qr_code_too_long(content, row),
+                is_too_long: false,
+            },
+        }
+    }
+
+    /// The size of the first QR code in a letter that holds too much (`docs/spec/recipients.md` §8.8). A row without
+    /// any values shows its placeholders as they were typed.
+    fn qr_code_too_long(&self, content: &Text, row: &Row<'_>) -> Option<usize> {
+        let values = row.filling();
+        let filled = if values.is_empty() {
+            Cow::Borrowed(content.source())
+        } else {
+            let values = effective_for_html(&self.placeholders, &values);
+            Cow::Owned(content.fill(&values, Field::HTML.with_markdown_lists()))
+        };
+        // What is no text in the outcome and could stand between the two letters begins with a bracket.
+        let may_have_qr_code = filled.contains('[')
+            || filled
+                .as_bytes()
+                .windows(2)
+                .any(|pair| pair.eq_ignore_ascii_case(b"qr"));
+        if may_have_qr_code {
+            find_too_large_qr_code(&filled).map(|code| code.size_bytes())
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether an e-mail or letter says nothing. Only one that is all placeholder is suspected of it.
+fn is_empty(content: &Text, row: &Row<'_>) -> bool {
+    let source = content.source();
+    if !(source.starts_with("((") && source.ends_with("))")) {
+        return source.is_empty();
+    }
+    let filled = content.fill(&row.filling(), Field::UNESCAPED_HTML.with_markdown_lists());
+    filled.trim_matches(is_any_space).is_empty()
+}
+
+/// A text message, and what is known about its length before it is filled: filling it is by far the slowest part of
+/// checking a row, and most messages are plainly neither empty nor too long.
+#[derive(Clone, Debug)]
+struct TextMessage {
+    template: TextMessageTemplate,
+    prefix: Option<String>,
+    source_bytes: usize,
+    /// At least as many as there are placeholders.
+    openings: usize,
+    /// Something is left whatever the values are.
+    says_something: bool,
+}
+
+impl TextMessage {
+    fn new(content: &str, prefix: Option<&str>) -> Self {
+        let text = Text::parse(content);
+        let blanks: Values = text
+            .placeholders()
+            .iter()
+            .map(|name| (name, Value::from("")))
+            .collect();
+        let is_blank = !text
+            .fill_plain(&blanks)
+            .bytes()
+            .any(|byte| byte.is_ascii_alphanumeric());
+        Self {
+            template: TextMessageTemplate::parse(content),
+            prefix: prefix.map(str::to_owned),
+            source_bytes: content.len(),
+            openings: content.matches("((").count(),
+            says_something: !is_blank && is_shown_whole(prefix),
+        }
+    }
+
+    fn problems_with(&self, row: &Row<'_>) -> MessageProblems {
+        if self.says_something && self.surely_fits(row) {
+            return MessageProblems::default();
+        }
+        let message = self.template.fill(&row.filling(), self.prefix.as_deref());
+        MessageProblems {
+            is_too_long: message.is_too_long(),
+            is_empty: message.is_empty(),
+            qr_code_bytes: None,
+        }
+    }
+
+    /// No character counts for more than its bytes, be it as it is or as what it is replaced with. So a message is no
+    /// longer than its template's bytes and, in the place of each placeholder, those of the longest value.
+    fn surely_fits(&self, row: &Row<'_>) -> bool {
+        if self.openings == 0 {
+            return self.source_bytes <= text_messages::LIMIT;
+        }
+        let longest = row
+            .values()
+            .map(|(_, value)| most_bytes(value))
+            .max()
+            .unwrap_or(0);
+        let extra = row
+            .extra_cells()
+            .map_or(0, |cells| cells.map(|cell| cell.len() + AND.len()).sum());
+        let most = self
+            .openings
+            .saturating_mul(longest.max(extra))
+            .saturating_add(self.source_bytes);
+        most <= text_messages::LIMIT
+    }
+}
+
+/// Whether a message's length is less by no more than what is shown of its prefix. One that is written with spaces too
+/// many counts with them all, and what it takes away may be more than a short message has.
+fn is_shown_whole(prefix: Option<&str>) -> bool {
+    prefix.is_none_or(|prefix| {
+        let nothing_else = TextMessageTemplate::parse("").fill(&Values::new(), Some(prefix));
+        nothing_else.text().strip_suffix(':') == Some(&*sms(prefix)) || prefix.is_empty()
+    })
+}
+
+/// The longest of what stands between the items of a list.
+const AND: &str = " and ";
+
+fn most_bytes(value: &CellValue<'_>) -> usize {
+    match value {
+        CellValue::Empty => 0,
+        CellValue::Text(text) => text.len(),
+        CellValue::List(cells) => cells
+            .iter()
+            .flatten()
+            .map(|cell| cell.len() + AND.len())
+            .sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Settings, Sheet, Verdict};
+
+    #[test]
+    fn the_spaces_round_a_prefix_count_against_a_short_message() {
+        let empty = |prefix| {
+            let settings = Settings::new(Template::text_message("Hi", Some(prefix)));
+            let sheet = Sheet::read(b"phone number\n07900900123", &settings);
+            sheet
+                .expect("a sheet")
+                .rows_with(Verdict::message_empty)
+                .len()
+        };
+        assert_eq!(empty(" S "), 1);
+        assert_eq!(empty("S  T"), 0);
+        assert_eq!(empty("S   T"), 1);
+        for tidy in ["", "S", "S T", "S\u{a0}\u{200b}…€"] {
+            assert_eq!(empty(tidy), 0, "{tidy:?}");
+        }
+    }
+}

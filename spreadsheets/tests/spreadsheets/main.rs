@@ -1,0 +1,4 @@
+//! What holds for every input, and the recorded cases of `docs/spec/recipients.md` §8.
+
+mod properties;
+mod vectors;

@@ -1,0 +1,259 @@
+//! E-mails: a subject and a body in Markdown, as plain text and as HTML (`docs/spec/templates.md` §9).
+
+mod colour;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use crate::{
+    markdown,
+    placeholders::{Field, NameSet, Text, Values, effective_for_html, missing},
+    typography,
+};
+use text::{is_any_space, level};
+
+pub use page::{Brand, BrandBar, Branding};
+
+/// The most bytes of UTF-8 that [`Email::content`] may have (`docs/spec/templates.md` §9.4).
+pub const LIMIT_BYTES: usize = 2_000_000;
+
+/// How many characters a mail program is given to show beside the subject (`docs/spec/templates.md` §9.3).
+const PREHEADER_CHARACTERS: usize = 256;
+
+/// An e-mail with placeholders, parsed once and filled many times.
+#[derive(Debug, Clone)]
+pub struct EmailTemplate {
+    subject: Text,
+    content: Text,
+    placeholders: NameSet,
+}
+
+impl EmailTemplate {
+    /// Takes a template apart. Every text is one.
+    pub fn parse(subject: &str, content: &str) -> Self {
+        let (subject, content) = (Text::parse(subject), Text::parse(content));
+        let placeholders = subject.placeholders().union(content.placeholders());
+        Self {
+            subject,
+            content,
+            placeholders,
+        }
+    }
+
+    /// The names of the placeholders: those of the subject, then those of the content.
+    pub fn placeholders(&self) -> &NameSet {
+        &self.placeholders
+    }
+
+    /// The placeholders without a value, in order. An empty text is a value.
+    pub fn missing(&self, values: &Values) -> Vec<String> {
+        missing(&self.placeholders, values)
+    }
+
+    /// The e-mail with these values, from which each of its parts can be had.
+    pub fn fill<'email>(&'email self, values: &'email Values) -> Email<'email> {
+        Email {
+            template: self,
+            values: effective_for_html(&self.placeholders, values),
+            unsubscribe_link: None,
+            is_redacted: false,
+        }
+    }
+
+    /// See [`Email::subject`].
+    pub fn subject(&self, values: &Values) -> String {
+        self.fill(values).subject()
+    }
+
+    /// See [`Email::content`].
+    pub fn content(&self, values: &Values) -> String {
+        self.fill(values).content()
+    }
+
+    /// See [`Email::plain_body`].
+    pub fn plain_body(&self, values: &Values) -> String {
+        self.fill(values).plain_body()
+    }
+
+    /// See [`Email::html_body`].
+    pub fn html_body(&self, values: &Values) -> String {
+        self.fill(values).html_body()
+    }
+
+    /// See [`Email::html_page`].
+    pub fn html_page(&self, values: &Values, branding: &Branding) -> String {
+        self.fill(values).html_page(branding)
+    }
+
+    /// See [`Email::preheader`].
+    pub fn preheader(&self, values: &Values) -> String {
+        self.fill(values).preheader()
+    }
+
+    /// See [`Email::is_message_empty`].
+    pub fn is_message_empty(&self, values: &Values) -> bool {
+        self.fill(values).is_message_empty()
+    }
+
+    /// See [`Email::is_message_too_long`].
+    pub fn is_message_too_long(&self, values: &Values) -> bool {
+        self.fill(values).is_message_too_long()
+    }
+}
+
+/// A template together with what fills it.
+#[derive(Debug, Clone)]
+pub struct Email<'email> {
+    template: &'email EmailTemplate,
+    values: Cow<'email, Values>,
+    unsubscribe_link: Option<&'email str>,
+    is_redacted: bool,
+}
+
+impl<'email> Email<'email> {
+    /// With a link at the foot of both bodies by which the recipient can leave; an empty one is none. It is filled like
+    /// the content, but neither [`Email::content`] nor the preheader has it.
+    #[must_use]
+    pub fn with_unsubscribe_link(self, link: &'email str) -> Self {
+        Self {
+            unsubscribe_link: Some(link).filter(|link| !link.is_empty()),
+            ..self
+        }
+    }
+
+    /// With the names of missing placeholders hidden in subject and HTML, if this is so.
+    #[must_use]
+    pub fn redacting_if(self, is_redacted: bool) -> Self {
+        Self {
+            is_redacted,
+            ..self
+        }
+    }
+
+    /// The subject in plain text, as the API answers it and the mail carries it (`docs/spec/templates.md` §9.1,
+    /// `docs/spec/public-api.md` §13.2).
+    pub fn subject(&self) -> String {
+        self.subject_as(Field::UNESCAPED_HTML)
+    }
+
+    /// The subject as HTML (`docs/spec/templates.md` §9.1).
+    pub fn html_subject(&self) -> String {
+        self.subject_as(Field::HTML)
+    }
+
+    fn subject_as(&self, field: Field) -> String {
+        let filled = self
+            .template
+            .subject
+            .fill(&self.values, field.redacting_if(self.is_redacted));
+        level(&typography::nice(&filled))
+    }
+
+    /// The content as it was written, with the values in their places, trimmed (`docs/spec/templates.md` §3,
+    /// `content_with_placeholders_filled_in`).
+    pub fn content(&self) -> String {
+        let field = Field::UNESCAPED_HTML.with_markdown_lists();
+        let filled = self
+            .template
+            .content
+            .fill(&self.values, field.redacting_if(self.is_redacted));
+        filled.trim_matches(is_any_space).to_owned()
+    }
+
+    /// The length of [`Email::content`] in bytes of UTF-8 (`docs/spec/templates.md` §9.4).
+    pub fn size_bytes(&self) -> usize {
+        self.content().len()
+    }
+
+    /// Whether there are more than [`LIMIT_BYTES`] (`docs/spec/templates.md` §9.4).
+    pub fn is_message_too_long(&self) -> bool {
+        self.size_bytes() > LIMIT_BYTES
+    }
+
+    /// Whether there is nothing to send (`docs/spec/templates.md` §3): no content at all, or placeholders alone that
+    /// came to nothing. Content of spaces is not empty.
+    pub fn is_message_empty(&self) -> bool {
+        let source = self.template.content.source();
+        source.is_empty()
+            || (source.starts_with("((") && source.ends_with("))") && self.content().is_empty())
+    }
+
+    /// The body in plain text (`docs/spec/templates.md` §9.2).
+    pub fn plain_body(&self) -> String {
+        let nice = typography::nice(&self.plain_markdown());
+        let decoded = text::html_escape::decode_lenient(&nice);
+        let mut body = decoded.trim_start_matches(is_any_space).to_owned();
+        body.push('\n');
+        body
+    }
+
+    /// The plain body before typography.
+    pub fn plain_markdown(&self) -> String {
+        let field = Field::UNESCAPED_HTML.with_markdown_lists();
+        markdown::to_plain_text(&self.body_source(field))
+    }
+
+    /// The body in HTML, to stand between a page's tags (`docs/spec/templates.md` §9.3).
+    pub fn html_body(&self) -> String {
+        typography::nice(&self.html_markdown())
+    }
+
+    /// The HTML body before typography.
+    pub fn html_markdown(&self) -> String {
+        markdown::to_email_html(&self.body_source(self.html_field()))
+    }
+
+    fn html_field(&self) -> Field {
+        Field::HTML
+            .with_markdown_lists()
+            .redacting_if(self.is_redacted)
+    }
+
+    /// What Markdown is given for a body: filled, its unsubscribe link behind it, fit for mail programs.
+    fn body_source(&self, field: Field) -> String {
+        let mut source = self.template.content.fill(&self.values, field);
+        if let Some(link) = self.unsubscribe_link {
+            let foot = format!("\n\n---\n\n[Unsubscribe from these emails]({link})");
+            Text::parse(&foot).fill_into(&mut source, &self.values, field);
+        }
+        fit_for_mail_programs(source)
+    }
+
+    /// The beginning of the message as a mail program shows it beside the subject: at most 256 characters of HTML text
+    /// in one line (`docs/spec/templates.md` §9.3).
+    pub fn preheader(&self) -> String {
+        let field = Field::HTML.with_markdown_lists();
+        let source = fit_for_mail_programs(self.template.content.fill(&self.values, field));
+        let nice = typography::nice(&markdown::to_preheader(&source));
+        let words: Vec<&str> = nice
+            .split(is_any_space)
+            .filter(|word| !word.is_empty())
+            .collect();
+        let line: String = words.join(" ").chars().take(PREHEADER_CHARACTERS).collect();
+        line.trim_matches(is_any_space).to_owned()
+    }
+
+    /// The whole HTML document: our layout around the body, with the preheader hidden before it
+    /// (`docs/spec/templates.md` §9.3).
+    pub fn html_page(&self, branding: &Branding) -> String {
+        page::page(
+            &self.html_subject(),
+            &self.preheader(),
+            &self.html_body(),
+            branding,
+        )
+    }
+}
+
+fn fit_for_mail_programs(source: String) -> String {
+    let source = match typography::unlink_govuk(&source) {
+        Cow::Borrowed(_) => source,
+        Cow::Owned(unlinked) => unlinked,
+    };
+    match typography::strip_unsupported_characters(&source) {
+        Cow::Borrowed(_) => source,
+        Cow::Owned(stripped) => stripped,
+    }
+}

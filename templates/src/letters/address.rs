@@ -1,0 +1,59 @@
+//! The address of a letter (`docs/spec/templates.md` §10.2).
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+use crate::placeholders::{Field, NameSet, Text, Values, effective};
+use recipients::postal_addresses::PostalAddress;
+use text::lines as lines_of;
+
+const LAST_LINE: &str = "address line 7";
+const POSTCODE: &str = "postcode";
+
+/// The placeholders of an address, a line each.
+static PLACEHOLDERS: LazyLock<Text> = LazyLock::new(|| {
+    let lines: Vec<String> = (1..=7)
+        .map(|line| format!("((address line {line}))"))
+        .collect();
+    Text::parse(&lines.join("\n"))
+});
+
+/// The lines of a letter's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressLines {
+    /// Those that are printed, in plain text.
+    Address(Vec<String>),
+    /// Those of the placeholders for an address, as HTML: what is missing appears by its name.
+    Placeholders(Vec<String>),
+}
+
+pub(super) fn lines(placeholders: &NameSet, given: &Values) -> AddressLines {
+    let values = effective(placeholders, given);
+    let members: Map<String, Value> = values
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect();
+    let address = PostalAddress::from_personalisation(&members, false);
+    if address.has_enough_lines() && !address.has_too_many_lines() {
+        return AddressLines::Address(address.normalised_lines().to_vec());
+    }
+    let filled = PLACEHOLDERS.fill(
+        &with_postcode_on_the_last_line(values),
+        Field::HTML.without_brackets(),
+    );
+    AddressLines::Placeholders(lines_of(&filled).map(str::to_owned).collect())
+}
+
+/// Only these very spellings count.
+fn with_postcode_on_the_last_line(mut values: Values) -> Values {
+    let named = |wanted: &str| {
+        values
+            .iter()
+            .find_map(|(name, value)| (name == wanted).then(|| value.clone()))
+    };
+    if let (Some(postcode), None) = (named(POSTCODE), named(LAST_LINE)) {
+        values.insert(LAST_LINE, postcode);
+    }
+    values
+}

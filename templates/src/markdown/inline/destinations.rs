@@ -1,0 +1,162 @@
+//! Where links lead: what stands between the parentheses behind a link's text (`docs/spec/templates.md` §7.4, rule 6).
+
+use std::ops::Range;
+
+use crate::markdown::{ahead::Ahead, lines::skip_whitespace};
+use text::is_any_space;
+
+/// Where a link leads, by places in its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) address: Range<usize>,
+    pub(super) title: Option<Range<usize>>,
+    /// After the closing parenthesis.
+    pub(super) end: usize,
+}
+
+/// Finds destinations in one text, which are asked for from its end to its start.
+pub(super) struct Destinations<'text> {
+    text: &'text str,
+    parenthesis: Ahead,
+    /// A quote after whitespace can begin a title.
+    opening_quote: Ahead,
+    /// A quote before a parenthesis, perhaps with whitespace between, ends one.
+    closing_quote: Ahead,
+    /// An angle bracket that a title or the end follows.
+    closing_angle: Ahead,
+}
+
+impl<'text> Destinations<'text> {
+    pub(super) fn new(text: &'text str) -> Self {
+        let nothing_known = || Ahead::new(text.len());
+        Self {
+            text,
+            parenthesis: nothing_known(),
+            opening_quote: nothing_known(),
+            closing_quote: nothing_known(),
+            closing_angle: nothing_known(),
+        }
+    }
+
+    /// The destination whose opening parenthesis is before this place.
+    pub(super) fn at(&self, after_parenthesis: usize) -> Option<Destination> {
+        let start = skip_whitespace(self.text, after_parenthesis);
+        let in_angles = self.text[start..]
+            .starts_with('<')
+            .then(|| self.in_angles(start + 1))
+            .flatten();
+        in_angles.or_else(|| self.bare(start))
+    }
+
+    fn in_angles(&self, start: usize) -> Option<Destination> {
+        let angle = self.next(&self.closing_angle, start, |place| {
+            self.byte(place) == Some(b'>') && self.tail(place + 1).is_some()
+        })?;
+        let (title, end) = self.tail(angle + 1)?;
+        Some(Destination {
+            address: start..angle,
+            title,
+            end,
+        })
+    }
+
+    /// What ends a destination: a title after whitespace, or nothing; then a parenthesis.
+    fn tail(&self, at: usize) -> Option<(Option<Range<usize>>, usize)> {
+        let after = skip_whitespace(self.text, at);
+        match self.byte(after)? {
+            b')' => Some((None, after + 1)),
+            b'"' | b'\'' if after > at => {
+                let (title, end) = self.title(after)?;
+                Some((Some(title), end))
+            }
+            _ => None,
+        }
+    }
+
+    /// The title whose opening quote is here, and the place after the parenthesis behind it.
+    fn title(&self, opening_quote: usize) -> Option<(Range<usize>, usize)> {
+        let start = opening_quote + 1;
+        let closing = self.next(&self.closing_quote, start, |place| self.closes_title(place))?;
+        Some((start..closing, skip_whitespace(self.text, closing + 1) + 1))
+    }
+
+    fn closes_title(&self, place: usize) -> bool {
+        self.is_quote(place) && self.byte(skip_whitespace(self.text, place + 1)) == Some(b')')
+    }
+
+    /// An address without angle brackets ends before the first parenthesis, or before a title.
+    fn bare(&self, start: usize) -> Option<Destination> {
+        let parenthesis = self.next(&self.parenthesis, start, |place| {
+            self.byte(place) == Some(b')')
+        });
+        let title = self
+            .next(&self.opening_quote, start + 1, |place| {
+                self.is_quote(place) && self.text[..place].ends_with(is_any_space)
+            })
+            .filter(|&quote| parenthesis.is_none_or(|parenthesis| quote < parenthesis))
+            .and_then(|quote| Some((quote, self.title(quote)?)));
+        if let Some((quote, (title, end))) = title {
+            return Some(Destination {
+                address: self.address(start, quote),
+                title: Some(title),
+                end,
+            });
+        }
+        let parenthesis = parenthesis?;
+        Some(Destination {
+            address: self.address(start, parenthesis),
+            title: None,
+            end: parenthesis + 1,
+        })
+    }
+
+    /// Without the whitespace at its end.
+    fn address(&self, start: usize, end: usize) -> Range<usize> {
+        start..start + self.text[start..end].trim_end_matches(is_any_space).len()
+    }
+
+    fn is_quote(&self, place: usize) -> bool {
+        matches!(self.byte(place), Some(b'"' | b'\''))
+    }
+
+    fn byte(&self, place: usize) -> Option<u8> {
+        self.text.as_bytes().get(place).copied()
+    }
+
+    fn next(&self, ahead: &Ahead, at: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+        let length = self.text.len();
+        ahead.next(at.min(length), length, |from, to| {
+            (from..to).find(|&place| is_it(place))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_is_an_address_and_perhaps_a_title() {
+        for (text, expected) in [
+            ("u)", Some(("u", None, ""))),
+            (" u v ) )", Some(("u v", None, " )"))),
+            ("u/a_(b))", Some(("u/a_(b", None, ")"))),
+            ("u \"a) b\" ) c", Some(("u", Some("a) b"), " c"))),
+            ("u \"a) b", Some(("u \"a", None, " b"))),
+            ("u '' )", Some(("u", Some(""), ""))),
+            ("\"t\")", Some(("\"t\"", None, ""))),
+            ("<a) b>)", Some(("a) b", None, ""))),
+            ("<a> b> 't')", Some(("a> b", Some("t"), ""))),
+            ("<a b)", Some(("<a b", None, ""))),
+            (")", Some(("", None, ""))),
+            ("u", None),
+            ("", None),
+        ] {
+            let found = Destinations::new(text).at(0).map(|found| {
+                let title = found.title.map(|title| &text[title]);
+                (&text[found.address], title, &text[found.end..])
+            });
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

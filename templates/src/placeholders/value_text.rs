@@ -1,0 +1,135 @@
+//! A value as the text that is put in, and whether it is true (`docs/spec/templates.md` §2.5 and §2.6).
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use text::{number_text, python_repr};
+
+use super::Lists;
+use text::{tidy, unicode_15_1::lower};
+
+/// The words that show a conditional placeholder's text.
+const TRUE_WORDS: [&str; 7] = ["yes", "y", "true", "t", "1", "include", "show"];
+
+/// What a value puts in; `None` if it is null. Nothing is escaped here.
+pub(super) fn value_text(value: &Value, lists: Lists) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Null => None,
+        Value::Array(items) => Some(Cow::Owned(list_text(items, lists))),
+        other => Some(single_text(other)),
+    }
+}
+
+fn single_text(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        Value::Number(number) => Cow::Owned(number_text(number)),
+        other => Cow::Owned(python_repr(other)),
+    }
+}
+
+fn list_text(items: &[Value], lists: Lists) -> String {
+    let items: Vec<String> = items
+        .iter()
+        .filter(|item| !item.is_null())
+        .map(|item| tidy(&single_text(item)).into_owned())
+        .filter(|item| !item.is_empty())
+        .collect();
+    match lists {
+        Lists::Markdown if !items.is_empty() => format!("\n\n* {}", items.join("\n* ")),
+        _ => sentence(&items),
+    }
+}
+
+/// `a, b and c`.
+fn sentence(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Whether a value as text shows a conditional placeholder's text. Case does not matter; nothing is trimmed.
+pub(super) fn is_true_word(text: &str) -> bool {
+    // The longest word has seven characters, and lower-casing can turn one of up to three bytes into one of one.
+    text.len() <= 3 * 7 && TRUE_WORDS.contains(&lower(text).as_str())
+}
+
+/// Whether a bare value counts as true. Lists and objects never do: they have no such word for a notation.
+pub fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) | Value::Array(_) | Value::Object(_) => false,
+        other => is_true_word(&single_text(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn text(value: &Value) -> String {
+        value_text(value, Lists::Sentence)
+            .expect("a value")
+            .into_owned()
+    }
+
+    #[test]
+    fn single_values_are_written_plainly() {
+        assert_eq!(text(&json!(" as it is ")), " as it is ");
+        assert_eq!(text(&json!(7)), "7");
+        assert_eq!(text(&json!(10.0)), "10.0");
+        assert_eq!(text(&json!(true)), "True");
+        assert_eq!(text(&json!({"k": "v"})), "{'k': 'v'}");
+        assert_eq!(value_text(&json!(null), Lists::Sentence), None);
+    }
+
+    #[test]
+    fn a_list_is_a_sentence_or_bullets_without_what_is_blank() {
+        let list = json!(["a", null, " \u{200B}\u{A0}", " b\u{202F}c\n", ["x"], ""]);
+        assert_eq!(text(&list), "a, bc and ['x']");
+        assert_eq!(
+            value_text(&list, Lists::Markdown).expect("a text"),
+            "\n\n* a\n* bc\n* ['x']"
+        );
+        assert_eq!(text(&json!(["one"])), "one");
+        assert_eq!(
+            value_text(&json!([null]), Lists::Markdown).expect("a text"),
+            ""
+        );
+    }
+
+    #[test]
+    fn seven_words_are_true_in_any_case() {
+        for word in TRUE_WORDS {
+            assert!(
+                is_true_word(word) && is_true_word(&word.to_uppercase()),
+                "{word}"
+            );
+        }
+        for word in ["", " yes", "yes ", "on", "1.0", "ｙ", "yess"] {
+            assert!(!is_true_word(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_bare_list_is_never_true() {
+        for value in [json!(true), json!(1), json!("Show")] {
+            assert!(is_true(&value), "{value}");
+        }
+        for value in [
+            json!(null),
+            json!(0),
+            json!(1.0),
+            json!([]),
+            json!(["yes"]),
+            json!({"a": 1}),
+            json!(false),
+        ] {
+            assert!(!is_true(&value), "{value}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The characters of text messages (`docs/spec/templates.md` §5.2 and §5.3).
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use serde::Deserialize;
+
+use text::sms;
+
+/// The characters of a text for which a message has no replacement but `?`, each once, by code point.
+pub fn not_encodable(text: &str) -> Vec<char> {
+    let is_lost =
+        |character: &char| *character != '?' && sms(character.encode_utf8(&mut [0; 4])) == "?";
+    let mut lost: Vec<char> = text.chars().filter(is_lost).collect();
+    lost.sort_unstable();
+    lost.dedup();
+    lost
+}
+
+/// How many characters of a text take two places in a message of 7-bit characters.
+pub(super) fn count_taking_two_places(text: &str) -> usize {
+    let alphabet = &*ALPHABET;
+    text.chars()
+        .filter(|&character| alphabet.takes_two_places(character))
+        .count()
+}
+
+/// The characters of a text that, though they are kept, make the whole message one of 16-bit characters: each once, in
+/// order of first appearance.
+pub(super) fn forcing_wide_characters(text: &str) -> Vec<char> {
+    let mut found = Vec::new();
+    if text.is_ascii() {
+        return found;
+    }
+    let alphabet = &*ALPHABET;
+    for character in text
+        .chars()
+        .filter(|&character| alphabet.forces_wide_characters(character))
+    {
+        // There are but a few dozen such characters.
+        if !found.contains(&character) {
+            found.push(character);
+        }
+    }
+    found
+}
+
+/// `gsm_characters.json`, taken in once.
+static ALPHABET: LazyLock<Alphabet> = LazyLock::new(|| {
+    let table: Table = serde_json::from_str(include_str!("../../data/gsm_characters.json"))
+        .expect("the table of characters has the shape that its README gives");
+    let (ascii, beyond): (Vec<char>, Vec<char>) =
+        table.extended.into_iter().partition(char::is_ascii);
+    Alphabet {
+        extended_ascii: ascii
+            .into_iter()
+            .fold(0, |members, character| members | 1 << u32::from(character)),
+        extended_beyond_ascii: beyond.into_iter().collect(),
+        welsh_non_gsm: table.welsh_non_gsm,
+    }
+});
+
+struct Alphabet {
+    /// One bit for each member below U+0080.
+    extended_ascii: u128,
+    extended_beyond_ascii: BTreeSet<char>,
+    welsh_non_gsm: BTreeSet<char>,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    extended: BTreeSet<char>,
+    welsh_non_gsm: BTreeSet<char>,
+}
+
+impl Alphabet {
+    fn takes_two_places(&self, character: char) -> bool {
+        if character.is_ascii() {
+            self.extended_ascii >> u32::from(character) & 1 == 1
+        } else {
+            self.extended_beyond_ascii.contains(&character)
+        }
+    }
+
+    fn forces_wide_characters(&self, character: char) -> bool {
+        !character.is_ascii() && self.welsh_non_gsm.contains(&character)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_is_listed_once_in_order() {
+        assert_eq!(not_encodable("é? 字½字…`\u{200B}"), ['`', '½', '字']);
+    }
+
+    #[test]
+    fn some_characters_take_two_places_and_some_widen_all() {
+        assert_eq!(count_taking_two_places("€a{é字"), 2);
+        assert_eq!(forcing_wide_characters("aŵé字âŵ"), ['ŵ', 'â']);
+    }
+}

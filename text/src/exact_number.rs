@@ -1,0 +1,219 @@
+//! Numbers that JSON can write and a [`Value`] cannot hold. Python keeps every digit of a whole number, however long,
+//! and takes a fraction beyond the largest for infinity (`docs/spec/public-api.md` §5.1, §5.3 and §13.5); a `Value` has
+//! 64 bits for the former and refuses the latter.
+//!
+//! Such a number becomes an object of one member before its JSON is read, and is taken for a number again wherever a
+//! value is shown or its type looked at. So it is kept, stored and read back like any other value, and all else that
+//! reads JSON is as it was – which it would not be if every number of the program were kept as its text.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use serde_json::{Map, Value};
+
+/// The name of the one member. Nobody can send it: a NUL is dropped from every request (`docs/spec/public-api.md` §25).
+const NAME: &str = "\0number";
+/// The most digits that Python reads as a whole number.
+const MAX_DIGITS: usize = 4300;
+/// Digits that always fit 64 bits.
+const SAFE_DIGITS: usize = 18;
+/// Characters of a number without exponent that is always finite.
+const SAFE_LENGTH: usize = 300;
+
+/// A whole number has more digits than are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a whole number has more than {MAX_DIGITS} digits")]
+pub struct TooManyDigits;
+
+/// How Python writes the number that a value stands for, if it stands for one that a `Value` cannot hold.
+pub fn exact_number(value: &Value) -> Option<&str> {
+    exact_number_of(value.as_object()?)
+}
+
+/// The same for the members of an object.
+pub fn exact_number_of(members: &Map<String, Value>) -> Option<&str> {
+    match members.get(NAME) {
+        Some(Value::String(text)) if members.len() == 1 => Some(text),
+        _ => None,
+    }
+}
+
+/// JSON, in which there is no NUL, with such numbers in the form that a `Value` can hold. What is no JSON stays none.
+pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
+    let (mut kept, mut copied) = (Vec::new(), 0);
+    let mut at = 0;
+    while at < json.len() {
+        match json[at] {
+            b'"' => at = end_of_text(json, at + 1),
+            b'-' | b'0'..=b'9' => {
+                let length = json[at..]
+                    .iter()
+                    .take_while(|byte| is_of_number(**byte))
+                    .count();
+                if let Some(other) = other_form(&json[at..at + length])? {
+                    kept.extend_from_slice(&json[copied..at]);
+                    kept.extend_from_slice(other.as_bytes());
+                    copied = at + length;
+                }
+                at += length;
+            }
+            _ => at += 1,
+        }
+    }
+    if copied == 0 {
+        return Ok(json.into());
+    }
+    kept.extend_from_slice(&json[copied..]);
+    Ok(kept.into())
+}
+
+/// Where a text that has begun is over.
+fn end_of_text(json: &[u8], mut at: usize) -> usize {
+    while let Some(found) = json
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
+    {
+        at += found;
+        if json[at] == b'"' {
+            return at + 1;
+        }
+        // What is escaped ends nothing.
+        at += 2;
+    }
+    json.len()
+}
+
+fn is_of_number(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
+}
+
+/// What takes the place of a number; nothing if it can stay, or is none.
+fn other_form(number: &[u8]) -> Result<Option<String>, TooManyDigits> {
+    let digits = number.strip_prefix(b"-").unwrap_or(number);
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Ok(beyond_the_largest(number));
+    }
+    // Whole numbers have no negative zero.
+    if number == b"-0" {
+        return Ok(Some("0".to_owned()));
+    }
+    if digits.len() <= SAFE_DIGITS || digits[0] == b'0' {
+        return Ok(None);
+    }
+    if digits.len() > MAX_DIGITS {
+        return Err(TooManyDigits);
+    }
+    let text = String::from_utf8_lossy(number);
+    let fits = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
+    Ok((!fits).then(|| standing_for(&text)))
+}
+
+/// Infinity, for a fraction that is larger than all that can be held.
+fn beyond_the_largest(number: &[u8]) -> Option<String> {
+    let has_exponent = number.iter().any(|byte| matches!(byte, b'e' | b'E'));
+    if !has_exponent && number.len() <= SAFE_LENGTH || !is_fraction(number) {
+        return None;
+    }
+    let read: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    read.is_infinite()
+        .then(|| standing_for(if read > 0.0 { "inf" } else { "-inf" }))
+}
+
+/// Whether JSON has such a number: Rust reads more.
+fn is_fraction(number: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(number).is_ok()
+}
+
+fn standing_for(number: &str) -> String {
+    let mut object = String::with_capacity(number.len() + 24);
+    write!(object, r#"{{"\u0000{}":"{number}"}}"#, &NAME[1..])
+        .expect("a String takes all that is written");
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::python_repr;
+
+    fn read(json: &str) -> Option<Value> {
+        serde_json::from_slice(&keep_numbers(json.as_bytes()).ok()?).ok()
+    }
+
+    #[test]
+    fn every_digit_of_a_whole_number_is_kept() {
+        let long = "7".repeat(MAX_DIGITS);
+        for number in [
+            "18446744073709551616",
+            "-9223372036854775809",
+            "100000000000000000000000000000000",
+            &long,
+            &format!("-{long}"),
+        ] {
+            let value = read(number).unwrap();
+            assert_eq!(exact_number(&value), Some(number));
+            assert_eq!(python_repr(&value), number);
+            let kept = serde_json::to_vec(&value).unwrap();
+            assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), value);
+        }
+        assert_eq!(
+            keep_numbers(format!("[{long}7]").as_bytes()),
+            Err(TooManyDigits)
+        );
+    }
+
+    #[test]
+    fn what_is_beyond_the_largest_fraction_is_infinity() {
+        let long = format!("{}.5", "9".repeat(400));
+        for (number, shown) in [("1e400", "inf"), ("-1.5E+999", "-inf"), (&long, "inf")] {
+            assert_eq!(python_repr(&read(number).unwrap()), shown, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_a_value_can_hold_stays_as_it_is() {
+        for json in [
+            "18446744073709551615",
+            "-9223372036854775808",
+            "[1e20, 1e308, -0.0, 1e-400, 0, -7, 0e999]",
+            r#"{"18446744073709551616": "1e400 -0 \"18446744073709551616\\"}"#,
+        ] {
+            assert!(
+                matches!(keep_numbers(json.as_bytes()), Ok(Cow::Borrowed(_))),
+                "{json}"
+            );
+        }
+        assert_eq!(read("-0").unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_no_json_does_not_become_it() {
+        for text in [
+            "018446744073709551616",
+            "-18446744073709551616-",
+            "18446744073709551616.",
+            "+18446744073709551616",
+            "1e400e",
+            ".1e400",
+            "1.e400",
+            "-",
+            "--0",
+            "-00",
+            r"{18446744073709551616: 1}",
+            r#"18446744073709551616"x""#,
+            r#""18446744073709551616"#,
+            r#""\"#,
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_found_wherever_they_stand() {
+        let value =
+            read(r#"{"a\"": [18446744073709551616, {"b": -0}], "c": "é", "d":1e400}"#).unwrap();
+        assert_eq!(
+            python_repr(&value),
+            r#"{'a"': [18446744073709551616, {'b': 0}], 'c': 'é', 'd': inf}"#
+        );
+    }
+}

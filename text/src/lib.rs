@@ -1,0 +1,293 @@
+//! Text operations that `recipients`, `templates` and `spreadsheets` share (`docs/spec/recipients.md` §1). Pure rules, no I/O.
+//!
+//! Operations that seldom change anything borrow what they were given. Tables are data under `text/data`, never code.
+
+pub mod characters;
+mod exact_number;
+pub mod html_escape;
+mod python_repr;
+pub mod unicode_15_1;
+
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+
+use serde::Deserialize;
+
+pub use exact_number::{TooManyDigits, exact_number, exact_number_of, keep_numbers};
+pub use python_repr::{number_text, python_repr};
+
+use crate::unicode_15_1::lower;
+
+/// Tab, the line ends below U+000E, and the space.
+pub fn is_plain_space(character: char) -> bool {
+    matches!(character, '\u{9}'..='\u{D}' | ' ')
+}
+
+/// Characters without a width, which people paste unawares.
+pub fn is_zero_width(character: char) -> bool {
+    matches!(
+        character,
+        '\u{180E}' | '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+/// The two no-break spaces.
+pub fn is_fixed_space(character: char) -> bool {
+    matches!(character, '\u{A0}' | '\u{202F}')
+}
+
+/// Plain, zero width or fixed.
+pub fn is_known_space(character: char) -> bool {
+    is_plain_space(character) || is_zero_width(character) || is_fixed_space(character)
+}
+
+/// White space in the widest sense: Unicode's, and the four information separators besides.
+pub fn is_any_space(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{1C}'..='\u{1F}')
+}
+
+/// A character that ends a line.
+pub fn is_line_end(character: char) -> bool {
+    matches!(
+        character,
+        '\u{A}'..='\u{D}' | '\u{1C}'..='\u{1E}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+/// Without zero width and fixed spaces anywhere, nor plain space at the ends.
+pub fn tidy(text: &str) -> Cow<'_, str> {
+    match without(text, |character| {
+        is_zero_width(character) || is_fixed_space(character)
+    }) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches(is_plain_space)),
+        Cow::Owned(text) => Cow::Owned(text.trim_matches(is_plain_space).to_owned()),
+    }
+}
+
+/// Without any known space.
+pub fn squash(text: &str) -> Cow<'_, str> {
+    without(text, is_known_space)
+}
+
+/// The lines of a text. CR LF ends one line, and a final line end starts no line of its own.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Some((end, line_end)) = rest
+            .char_indices()
+            .find(|&(_, character)| is_line_end(character))
+        else {
+            return Some(std::mem::take(&mut rest));
+        };
+        let (line, after) = rest.split_at(end);
+        rest = after
+            .strip_prefix("\r\n")
+            .unwrap_or(&after[line_end.len_utf8()..]);
+        Some(line)
+    })
+}
+
+/// A line whose words stand one space apart, whatever kinds of space stood there before.
+pub fn level(line: &str) -> String {
+    let mut levelled = String::with_capacity(line.len());
+    let mut word_is_due = false;
+    for character in line.chars().filter(|&character| !is_zero_width(character)) {
+        if is_any_space(character) {
+            word_is_due = !levelled.is_empty();
+        } else {
+            if std::mem::take(&mut word_is_due) {
+                levelled.push(' ');
+            }
+            levelled.push(character);
+        }
+    }
+    levelled
+}
+
+/// Without the spaces and tabs directly before a comma or a full stop.
+pub fn close_up(text: &str) -> Cow<'_, str> {
+    let is_gap = |character| matches!(character, ' ' | '\t');
+    let stops_after_gaps = |text: &str| {
+        let bytes = text.as_bytes();
+        memchr::memchr2_iter(b',', b'.', bytes)
+            .any(|place| place > 0 && matches!(bytes[place - 1], b' ' | b'\t'))
+    };
+    if !stops_after_gaps(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut closed = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, ',' | '.') {
+            closed.truncate(closed.trim_end_matches(is_gap).len());
+        }
+        closed.push(character);
+    }
+    Cow::Owned(closed)
+}
+
+/// In the characters U+0020–U+007E alone: others give way to what stands nearest, or to `?`.
+pub fn ascii(text: &str) -> Cow<'_, str> {
+    DOWNGRADES.ascii.apply(text)
+}
+
+/// In the characters that a text message may keep: others give way to what stands nearest, or to `?`.
+pub fn sms(text: &str) -> Cow<'_, str> {
+    DOWNGRADES.sms.apply(text)
+}
+
+/// What a spreadsheet's column or a placeholder is called once case, spaces, `_` and `-` are looked past.
+pub fn column_key(name: &str) -> String {
+    lower(&without(name, |character| {
+        matches!(character, ' ' | '_' | '-')
+    }))
+}
+
+/// The length in UTF-16 code units.
+pub fn utf16_units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+fn without(text: &str, unwanted: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.contains(&unwanted) {
+        Cow::Owned(
+            text.chars()
+                .filter(|&character| !unwanted(character))
+                .collect(),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// `character_downgrades.json`, taken in once.
+static DOWNGRADES: LazyLock<Downgrades> = LazyLock::new(|| {
+    let table: DowngradeTable =
+        serde_json::from_str(include_str!("../data/character_downgrades.json"))
+            .expect("the table of downgrades has the shape that its README gives");
+    Downgrades {
+        ascii: Repertoire::new((' '..='~').collect(), table.ascii),
+        sms: Repertoire::new(table.sms_allowed.chars().collect(), table.sms),
+    }
+});
+
+struct Downgrades {
+    ascii: Repertoire,
+    sms: Repertoire,
+}
+
+#[derive(Deserialize)]
+struct DowngradeTable {
+    ascii: HashMap<String, (char, String)>,
+    sms: HashMap<String, (char, String)>,
+    sms_allowed: String,
+}
+
+/// A set of characters, and what stands in for some that are not in it.
+struct Repertoire {
+    /// One bit for each member below U+0080, so that plain text is looked at once and borrowed.
+    ascii_members: u128,
+    /// What each other character becomes; a member becomes itself.
+    stand_ins: HashMap<char, Box<str>>,
+}
+
+impl Repertoire {
+    fn new(members: Vec<char>, replacements: HashMap<String, (char, String)>) -> Self {
+        let mut stand_ins: HashMap<char, Box<str>> = replacements
+            .into_values()
+            .map(|(character, replacement)| (character, replacement.into_boxed_str()))
+            .collect();
+        let mut ascii_members = 0;
+        for member in members {
+            if member.is_ascii() {
+                ascii_members |= 1 << u32::from(member);
+            }
+            stand_ins.insert(member, member.to_string().into_boxed_str());
+        }
+        Self {
+            ascii_members,
+            stand_ins,
+        }
+    }
+
+    fn keeps_byte(&self, byte: u8) -> bool {
+        byte.is_ascii() && self.ascii_members >> byte & 1 == 1
+    }
+
+    fn apply<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        let Some(kept) = text.bytes().position(|byte| !self.keeps_byte(byte)) else {
+            return Cow::Borrowed(text);
+        };
+        // Bytes before the first that is not kept are ASCII, so this is the start of a character.
+        let (mut outcome, rest) = (text[..kept].to_owned(), &text[kept..]);
+        outcome.reserve(rest.len());
+        for character in rest.chars() {
+            if u8::try_from(character).is_ok_and(|byte| self.keeps_byte(byte)) {
+                outcome.push(character);
+            } else {
+                outcome.push_str(
+                    self.stand_ins
+                        .get(&character)
+                        .map_or("?", |stand_in| stand_in),
+                );
+            }
+        }
+        Cow::Owned(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tidying_deletes_fixed_spaces_and_strips_plain_ones() {
+        assert_eq!(tidy(" \u{FEFF}\ta\u{A0}b c\u{200B}\r\n"), "ab c");
+        assert!(matches!(tidy(" as it was "), Cow::Borrowed("as it was")));
+    }
+
+    #[test]
+    fn squashing_leaves_spaces_that_are_not_known() {
+        assert_eq!(squash(" a\u{2003}b\u{202F}c\n"), "a\u{2003}bc");
+    }
+
+    #[test]
+    fn a_final_line_end_starts_no_line() {
+        assert_eq!(
+            lines("a\r\nb\n\rc\u{2028}").collect::<Vec<_>>(),
+            ["a", "b", "", "c"]
+        );
+        assert_eq!(lines("").count(), 0);
+        assert_eq!(lines("\n").collect::<Vec<_>>(), [""]);
+    }
+
+    #[test]
+    fn levelling_joins_words_with_single_spaces() {
+        assert_eq!(level("\u{A0} a\u{200B}b \t\u{1F}c\u{3000}"), "ab c");
+        assert_eq!(level(" \u{200B} "), "");
+    }
+
+    #[test]
+    fn closing_up_moves_stops_to_their_word() {
+        assert_eq!(close_up("Flat 2 , 14\t .\n, x ,. "), "Flat 2, 14.\n, x,. ");
+        assert_eq!(close_up(" ,"), ",");
+    }
+
+    #[test]
+    fn downgrading_keeps_replaces_or_asks() {
+        assert_eq!(ascii("caf\u{e9}\u{2026}\u{200B}\t\n\u{4E00}"), "cafe... ??");
+        assert_eq!(sms("caf\u{e9}\n\u{154}`"), "caf\u{e9}\nR?");
+    }
+
+    #[test]
+    fn a_column_key_looks_past_case_and_joiners() {
+        assert_eq!(column_key("Phone_Num-ber "), "phonenumber");
+        assert_eq!(column_key("a\tB"), "a\tb");
+    }
+
+    #[test]
+    fn units_count_surrogates() {
+        assert_eq!(utf16_units("a\u{1F600}"), 3);
+    }
+}
