@@ -1,10 +1,11 @@
-//! A database of its own for every story.
+//! A database of its own for each story.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
-/// A database that goes away with the story.
+/// A database that is dropped with its story.
 #[derive(Debug)]
 pub(crate) struct Database {
     directory: TempDir,
@@ -12,9 +13,9 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// On PostgreSQL if a server is named, else a file.
+    /// Creates a database on the PostgreSQL server that `PILLARBOX_TEST_DATABASE` names, or an `SQLite` file without one.
     pub(crate) async fn fresh(random: Uuid) -> Self {
-        let directory = tempfile::tempdir().expect("a directory can be made");
+        let directory = tempfile::tempdir().expect("a temporary directory can be created");
         let postgres = match std::env::var("PILLARBOX_TEST_DATABASE") {
             Ok(server) if server.starts_with("postgres") => {
                 let name = format!("pillarbox_story_{}", random.simple());
@@ -29,7 +30,7 @@ impl Database {
         }
     }
 
-    /// An embedded one, in memory where the machine has a place for that.
+    /// Creates an `SQLite` database, in memory where the machine has `/dev/shm`.
     pub(crate) fn in_memory() -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let directory = if memory.is_dir() {
@@ -38,7 +39,7 @@ impl Database {
             tempfile::tempdir()
         };
         Self {
-            directory: directory.expect("a directory can be made"),
+            directory: directory.expect("a temporary directory can be created"),
             postgres: None,
         }
     }
@@ -46,14 +47,16 @@ impl Database {
     pub(crate) fn address(&self) -> String {
         match &self.postgres {
             Some((server, name)) => {
-                let (server, _) = server.rsplit_once('/').expect("an address with a database");
+                let (server, _) = server
+                    .rsplit_once('/')
+                    .expect("the address names a database");
                 format!("{server}/{name}")
             }
             None => format!("sqlite:{}", self.file().display()),
         }
     }
 
-    /// Where the file is, on the embedded default.
+    /// Returns the path of the `SQLite` file.
     pub(crate) fn file(&self) -> std::path::PathBuf {
         self.directory.path().join("pillarbox.db")
     }
@@ -70,11 +73,7 @@ impl Drop for Database {
         };
         // A story may end in a panic, so this cannot wait for anything of its runtime.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(run(
+            runtime().block_on(run(
                 &server,
                 format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
             ));
@@ -83,12 +82,20 @@ impl Drop for Database {
     }
 }
 
+/// A runtime for a destructor, which cannot wait on the one of its story.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+}
+
 async fn run(server: &str, statement: String) {
     let mut connection = PgConnection::connect(server)
         .await
-        .expect("the test's PostgreSQL answers");
+        .expect("the PostgreSQL server of the tests can be reached");
     sqlx::query(AssertSqlSafe(statement))
         .execute(&mut connection)
         .await
-        .expect("it does as told");
+        .expect("the statement succeeds");
 }

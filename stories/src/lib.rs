@@ -1,24 +1,26 @@
-//! The promises we keep, told as stories through the front door.
+//! The test library of the stories: a whole platform with fakes around it.
 //!
-//! The [`World`] owns what the outside would: the time, the randomness, the providers, the database. Nothing sleeps; a
-//! story moves the clock and says when the workers work. The fakes remember what they were given and can be told to
+//! The [`World`] owns what lies outside the platform: time, randomness, providers, database and files. Nothing sleeps: a
+//! story advances the clock and says when the workers run. Fakes remember what they were given and can be told to
 //! misbehave. The same stories run on `SQLite` and, where `PILLARBOX_TEST_DATABASE` names a server, on PostgreSQL.
 
+mod browser;
+mod client;
 mod database;
-mod file_outside;
-mod ground;
-mod outside;
+mod deterministic;
+mod file_service;
 mod providers;
-mod recipient;
 mod service;
+mod shared_database;
 mod world;
 
-pub use file_outside::FakeFileService;
-pub use ground::Ground;
-pub use outside::{ManualClock, SeededEntropy};
-pub use providers::{Failing, FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, Mood};
-pub use recipient::{Page, Recipient};
-pub use service::{Council, Key};
-pub use world::{
-    Answer, BRINGER_PASSWORD, Door, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, World,
+pub use browser::{Browser, BrowserResponse};
+pub use client::{
+    INBOUND_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, TestClient, TestResponse,
 };
+pub use deterministic::{ManualClock, SeededRandom};
+pub use file_service::FakeFileService;
+pub use providers::{Behaviour, FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, PanicPoint};
+pub use service::{Key, TestService};
+pub use shared_database::SharedDatabase;
+pub use world::World;

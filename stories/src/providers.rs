@@ -1,4 +1,4 @@
-//! Providers that hold state: they remember what they were given, and misbehave when they are told to.
+//! Fake providers. They hold state rather than expectations: each remembers what it accepted and misbehaves when told to.
 
 use std::{
     collections::VecDeque,
@@ -17,73 +17,74 @@ use providers::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// What a provider does with the next message.
+/// What a fake provider does with a message.
 #[derive(Debug, Clone)]
-pub enum Mood {
-    /// Takes it.
-    Takes,
-    /// Refuses its recipient for good.
-    RefusesRecipient,
-    /// Refuses its content for good.
-    RefusesMessage,
-    /// Is not there.
-    IsAway,
-    /// Takes it, and does not say so.
-    FallsSilent,
-    /// Takes it once the gate is opened, and tells when it has arrived there.
-    WaitsAt(Arc<Gate>),
+pub enum Behaviour {
+    /// Accepts it.
+    Accept,
+    /// Rejects its recipient for good.
+    RejectRecipient,
+    /// Rejects its content for good.
+    RejectMessage,
+    /// Fails as a provider that cannot be reached.
+    BeUnavailable,
+    /// Accepts it, then fails as a provider whose response was lost.
+    AcceptSilently,
+    /// Accepts it once the gate is opened.
+    WaitAt(Arc<Gate>),
 }
 
-/// Where a provider waits until a story lets it go on.
+/// A point at which a provider stops until the story lets it go on.
 #[derive(Debug, Default)]
 pub struct Gate {
-    /// A message has arrived.
+    /// Signals that a message has arrived.
     pub arrived: Notify,
-    /// It may go on.
+    /// Lets one message pass.
     pub open: Notify,
 }
 
 #[derive(Debug)]
 struct State<M> {
-    taken: Vec<M>,
-    unanswered: Vec<M>,
-    /// Whether each comes late; its sender holds it for as long as it lives and waits.
-    on_their_way: Vec<Weak<AtomicBool>>,
+    accepted: Vec<M>,
+    accepted_silently: Vec<M>,
+    /// For each message being sent, whether it has been marked as late. Its sender holds the strong reference, so that an
+    /// entry ends with a sender that dies.
+    in_flight: Vec<Weak<AtomicBool>>,
     late: Vec<Uuid>,
-    takes_its_time: bool,
-    moods: VecDeque<Mood>,
-    mood: Mood,
-    reports: bool,
-    dreaded: Vec<(String, Failing)>,
+    yields_while_sending: bool,
+    queued: VecDeque<Behaviour>,
+    behaviour: Behaviour,
+    reports_delivery: bool,
+    panics: Vec<(String, PanicPoint)>,
 }
 
-/// When a client of a provider makes the program fail.
+/// When the client of a provider panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failing {
+pub enum PanicPoint {
     /// Before the provider has the message.
-    Before,
-    /// After it has taken it.
-    After,
+    BeforeSending,
+    /// After the provider has accepted it.
+    AfterSending,
 }
 
-/// A message that goes to somebody.
-trait Addressed {
+/// A message with a recipient.
+trait HasRecipient {
     fn is_to(&self, recipient: &str) -> bool;
 }
 
-impl Addressed for Email {
+impl HasRecipient for Email {
     fn is_to(&self, recipient: &str) -> bool {
         self.to == recipient
     }
 }
 
-impl Addressed for Sms {
+impl HasRecipient for Sms {
     fn is_to(&self, recipient: &str) -> bool {
         self.to == recipient
     }
 }
 
-impl Addressed for Letter {
+impl HasRecipient for Letter {
     fn is_to(&self, recipient: &str) -> bool {
         self.address.first().is_some_and(|name| name == recipient)
     }
@@ -92,24 +93,24 @@ impl Addressed for Letter {
 impl<M> Default for State<M> {
     fn default() -> Self {
         Self {
-            taken: Vec::new(),
-            unanswered: Vec::new(),
-            on_their_way: Vec::new(),
+            accepted: Vec::new(),
+            accepted_silently: Vec::new(),
+            in_flight: Vec::new(),
             late: Vec::new(),
-            takes_its_time: false,
-            moods: VecDeque::new(),
-            mood: Mood::Takes,
-            reports: true,
-            dreaded: Vec::new(),
+            yields_while_sending: false,
+            queued: VecDeque::new(),
+            behaviour: Behaviour::Accept,
+            reports_delivery: true,
+            panics: Vec::new(),
         }
     }
 }
 
-/// Others have their turn.
-async fn a_moment() {
-    let mut is_over = false;
+/// Yields to the executor once.
+async fn yield_once() {
+    let mut yielded = false;
     std::future::poll_fn(|context| {
-        if std::mem::replace(&mut is_over, true) {
+        if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
@@ -125,121 +126,121 @@ macro_rules! fake {
         pub struct $name(Mutex<State<$message>>);
 
         impl $name {
-            /// Everything it has taken, in order.
-            pub fn taken(&self) -> Vec<$message> {
-                self.state().taken.clone()
+            /// Returns every accepted message in order.
+            pub fn accepted(&self) -> Vec<$message> {
+                self.state().accepted.clone()
             }
 
-            /// What it has taken without saying so.
-            pub fn unanswered(&self) -> Vec<$message> {
-                self.state().unanswered.clone()
+            /// Returns the messages that were accepted without a response.
+            pub fn accepted_silently(&self) -> Vec<$message> {
+                self.state().accepted_silently.clone()
             }
 
-            /// From now on whoever asks it waits: on the way there, and for the answer.
-            pub fn takes_its_time(&self) {
-                self.state().takes_its_time = true;
+            /// Makes every later send yield to the executor before and after the provider accepts the message.
+            pub fn yield_while_sending(&self) {
+                self.state().yields_while_sending = true;
             }
 
-            /// How much is on its way to it.
-            pub fn on_their_way(&self) -> usize {
+            /// Returns how many messages are being sent.
+            pub fn in_flight(&self) -> usize {
                 let mut state = self.state();
-                state.on_their_way.retain(|one| one.strong_count() > 0);
-                state.on_their_way.len()
+                state.in_flight.retain(|one| one.strong_count() > 0);
+                state.in_flight.len()
             }
 
-            /// What is on its way comes late, if it comes.
-            pub fn is_late(&self) {
-                for one in self.state().on_their_way.iter().filter_map(Weak::upgrade) {
+            /// Marks the messages that are being sent as late.
+            pub fn mark_in_flight_late(&self) {
+                for one in self.state().in_flight.iter().filter_map(Weak::upgrade) {
                     one.store(true, Ordering::Relaxed);
                 }
             }
 
-            /// What it has taken and answered although it came late.
+            /// Returns the ids of the late messages that were accepted and answered.
             pub fn late(&self) -> Vec<Uuid> {
                 self.state().late.clone()
             }
 
-            /// From now on it is in this mood.
-            pub fn is(&self, mood: Mood) {
-                self.state().mood = mood;
+            /// Sets the behaviour from now on.
+            pub fn set_behaviour(&self, behaviour: Behaviour) {
+                self.state().behaviour = behaviour;
             }
 
-            /// For the next messages it is in these moods, one each.
-            pub fn will_be(&self, moods: impl IntoIterator<Item = Mood>) {
-                self.state().moods.extend(moods);
+            /// Queues a behaviour for each of the next messages; after those the one that is set applies again.
+            pub fn queue_behaviours(&self, behaviours: impl IntoIterator<Item = Behaviour>) {
+                self.state().queued.extend(behaviours);
             }
 
-            /// From now on its client makes the program fail on messages to this recipient.
-            pub fn dreads(&self, recipient: &str, when: Failing) {
-                self.state().dreaded.push((recipient.to_owned(), when));
+            /// Makes the client panic on every later message to `recipient`.
+            pub fn panic_on(&self, recipient: &str, point: PanicPoint) {
+                self.state().panics.push((recipient.to_owned(), point));
             }
 
-            /// It does what it should from now on, whatever it was told before.
-            pub fn calms_down(&self) {
+            /// Accepts every later message, whatever was set or queued.
+            pub fn reset_behaviour(&self) {
                 let mut state = self.state();
-                state.moods.clear();
-                state.dreaded.clear();
-                state.mood = Mood::Takes;
+                state.queued.clear();
+                state.panics.clear();
+                state.behaviour = Behaviour::Accept;
             }
 
-            /// Whether it reports what becomes of messages. It does unless it is told.
-            pub fn reports(&self, reports: bool) {
-                self.state().reports = reports;
+            /// Sets whether the provider sends delivery receipts; it does by default.
+            pub fn set_reports_delivery(&self, reports_delivery: bool) {
+                self.state().reports_delivery = reports_delivery;
             }
 
             fn state(&self) -> std::sync::MutexGuard<'_, State<$message>> {
-                self.0.lock().expect("nobody panics holding it")
+                self.0.lock().expect("the lock is not poisoned")
             }
 
-            fn failing(&self, message: &$message) -> Option<Failing> {
+            fn panic_point(&self, message: &$message) -> Option<PanicPoint> {
                 let state = self.state();
-                let mut dreaded = state.dreaded.iter();
-                dreaded.find(|(recipient, _)| message.is_to(recipient)).map(|(_, when)| *when)
+                let mut panics = state.panics.iter();
+                panics.find(|(recipient, _)| message.is_to(recipient)).map(|(_, point)| *point)
             }
 
-            async fn take(&self, message: &$message) -> Result<Handed, SendError> {
-                if !self.state().takes_its_time {
-                    return self.answer(message).await;
+            async fn accept(&self, message: &$message) -> Result<Handed, SendError> {
+                if !self.state().yields_while_sending {
+                    return self.respond(message).await;
                 }
-                // It does not arrive if its sender dies.
+                // A sender that is dropped at one of these points stands for a worker that dies there.
                 let is_late = Arc::new(AtomicBool::default());
-                self.state().on_their_way.push(Arc::downgrade(&is_late));
-                a_moment().await;
-                a_moment().await;
-                let answer = self.answer(message).await;
-                if answer.is_ok() && is_late.load(Ordering::Relaxed) {
+                self.state().in_flight.push(Arc::downgrade(&is_late));
+                yield_once().await;
+                yield_once().await;
+                let response = self.respond(message).await;
+                if response.is_ok() && is_late.load(Ordering::Relaxed) {
                     self.state().late.push(message.id);
                 }
                 drop(is_late);
-                a_moment().await;
-                answer
+                yield_once().await;
+                response
             }
 
-            async fn answer(&self, message: &$message) -> Result<Handed, SendError> {
-                let failing = self.failing(message);
-                assert_ne!(failing, Some(Failing::Before), "the client of a provider fails, as the story wants");
-                let mood = {
+            async fn respond(&self, message: &$message) -> Result<Handed, SendError> {
+                let panic_point = self.panic_point(message);
+                assert_ne!(panic_point, Some(PanicPoint::BeforeSending), "the provider's client panics as told");
+                let behaviour = {
                     let mut state = self.state();
-                    state.moods.pop_front().unwrap_or_else(|| state.mood.clone())
+                    state.queued.pop_front().unwrap_or_else(|| state.behaviour.clone())
                 };
-                match mood {
-                    Mood::Takes => {}
-                    Mood::RefusesRecipient => return Err(SendError::rejected(Refusal::Recipient, "no such recipient")),
-                    Mood::RefusesMessage => return Err(SendError::rejected(Refusal::Message, "forbidden content")),
-                    Mood::IsAway => return Err(SendError::unavailable("nobody answers")),
-                    Mood::FallsSilent => {
+                match behaviour {
+                    Behaviour::Accept => {}
+                    Behaviour::RejectRecipient => return Err(SendError::rejected(Refusal::Recipient, "no such recipient")),
+                    Behaviour::RejectMessage => return Err(SendError::rejected(Refusal::Message, "forbidden content")),
+                    Behaviour::BeUnavailable => return Err(SendError::unavailable("nobody answers")),
+                    Behaviour::AcceptSilently => {
                         let mut state = self.state();
-                        state.taken.push(message.clone());
-                        state.unanswered.push(message.clone());
+                        state.accepted.push(message.clone());
+                        state.accepted_silently.push(message.clone());
                         return Err(SendError::unknown("no answer came"));
                     }
-                    Mood::WaitsAt(gate) => {
+                    Behaviour::WaitAt(gate) => {
                         gate.arrived.notify_one();
                         gate.open.notified().await;
                     }
                 }
-                self.state().taken.push(message.clone());
-                assert_ne!(failing, Some(Failing::After), "the client of a provider fails, as the story wants");
+                self.state().accepted.push(message.clone());
+                assert_ne!(panic_point, Some(PanicPoint::AfterSending), "the provider's client panics as told");
                 Ok(Handed::default())
             }
         }
@@ -247,59 +248,70 @@ macro_rules! fake {
 }
 
 fake!(
-    /// An e-mail provider.
+    /// A fake e-mail provider.
     FakeEmail of Email
 );
 fake!(
-    /// A text message provider.
+    /// A fake SMS provider.
     FakeSms of Sms
 );
 
 fake!(
-    /// Somebody who prints and posts.
+    /// A fake print provider.
     FakeLetter of Letter
 );
 
-/// A virus scanner, for which what holds [`FakeScanner::VIRUS`] is a virus.
+/// A virus scanner that finds a virus in every file that contains [`FakeScanner::VIRUS`].
 #[derive(Debug, Default)]
-pub struct FakeScanner(Mutex<(usize, bool)>);
+pub struct FakeScanner(Mutex<ScannerState>);
+
+#[derive(Debug, Default)]
+struct ScannerState {
+    scan_count: usize,
+    is_unavailable: bool,
+}
 
 impl FakeScanner {
-    /// What it takes for a virus.
+    /// Text that counts as a virus.
     pub const VIRUS: &str = "virus";
-    /// What makes the program fail when it is to be looked at.
-    pub const DREADED: &str = "dreaded";
+    /// Text that makes the scanner's client panic.
+    pub const PANIC: &str = "dreaded";
 
-    /// How many files it has looked at.
-    pub fn scanned(&self) -> usize {
-        self.0.lock().expect("nobody panics holding it").0
+    /// Returns how many files were scanned.
+    pub fn scan_count(&self) -> usize {
+        self.state().scan_count
     }
 
-    /// Whether it is away from now on.
-    pub fn is_away(&self, is_away: bool) {
-        self.0.lock().expect("nobody panics holding it").1 = is_away;
+    /// Sets whether the scanner cannot be reached.
+    pub fn set_unavailable(&self, is_unavailable: bool) {
+        self.state().is_unavailable = is_unavailable;
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, ScannerState> {
+        self.0.lock().expect("the lock is not poisoned")
     }
 }
 
 #[async_trait]
 impl Scanner for FakeScanner {
     async fn scan(&self, bytes: &[u8]) -> Result<Finding, ScanError> {
-        let mut state = self.0.lock().expect("nobody panics holding it");
-        if state.1 {
+        let mut state = self.state();
+        if state.is_unavailable {
             return Err(ScanError::new("nobody answers"));
         }
-        state.0 += 1;
+        state.scan_count += 1;
+        // Released first: the panic below would poison it.
         drop(state);
-        let holds = |what: &str| {
+        let contains = |text: &str| {
             bytes
-                .windows(what.len())
-                .any(|window| window == what.as_bytes())
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
         };
         assert!(
-            !holds(Self::DREADED),
-            "the client of a scanner fails, as the story wants"
+            !contains(Self::PANIC),
+            "the scanner's client panics as told"
         );
-        Ok(if holds(Self::VIRUS) {
+        Ok(if contains(Self::VIRUS) {
             Finding::Virus
         } else {
             Finding::Clean
@@ -314,7 +326,7 @@ impl LetterProvider for FakeLetter {
     }
 
     fn reports_delivery(&self) -> bool {
-        self.state().reports
+        self.state().reports_delivery
     }
 
     fn concurrency(&self) -> usize {
@@ -322,7 +334,7 @@ impl LetterProvider for FakeLetter {
     }
 
     async fn send(&self, letter: &Letter) -> Result<Handed, SendError> {
-        self.take(letter).await
+        self.accept(letter).await
     }
 }
 
@@ -333,7 +345,7 @@ impl EmailProvider for FakeEmail {
     }
 
     fn reports_delivery(&self) -> bool {
-        self.state().reports
+        self.state().reports_delivery
     }
 
     fn concurrency(&self) -> usize {
@@ -341,7 +353,7 @@ impl EmailProvider for FakeEmail {
     }
 
     async fn send(&self, email: &Email) -> Result<Handed, SendError> {
-        self.take(email).await
+        self.accept(email).await
     }
 }
 
@@ -352,7 +364,7 @@ impl SmsProvider for FakeSms {
     }
 
     fn reports_delivery(&self) -> bool {
-        self.state().reports
+        self.state().reports_delivery
     }
 
     fn supports_international(&self) -> bool {
@@ -364,6 +376,6 @@ impl SmsProvider for FakeSms {
     }
 
     async fn send(&self, sms: &Sms) -> Result<Handed, SendError> {
-        self.take(sms).await
+        self.accept(sms).await
     }
 }

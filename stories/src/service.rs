@@ -1,52 +1,52 @@
-//! A service, as its developers and senders meet it.
+//! A service with keys and templates, and the requests that its users make.
 
 use app::services::{MadeKey, NewService};
 use domain::{Channel, KeyType, ServiceId, TemplateId};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World};
+use crate::{TestResponse, World};
 
-/// A key, as a developer holds it.
+/// An API key as its owner has it.
 #[derive(Debug, Clone)]
 pub struct Key {
-    /// The service's id, which signs.
+    /// The service's id, which is the issuer of its tokens.
     pub service: ServiceId,
-    /// The secret.
+    /// The secret that signs them.
     pub secret: String,
 }
 
 /// A service with a key of every type and a template of every channel.
 #[derive(Debug, Clone)]
-pub struct Council {
-    /// Which.
+pub struct TestService {
+    /// Its id.
     pub id: ServiceId,
-    /// Sends to anybody.
+    /// Its key of type `normal`.
     pub normal: Key,
-    /// Sends to the team and the guests.
+    /// Its key of type `team`.
     pub team: Key,
-    /// Sends nothing.
+    /// Its key of type `test`.
     pub test: Key,
-    /// `((name)), your bin day is ((day))`
+    /// An SMS template: `((name)), your bin day is ((day))`.
     pub sms: TemplateId,
-    /// Subject `Hello ((name))`.
+    /// An e-mail template with the subject `Hello ((name))`.
     pub email: TemplateId,
 }
 
 impl World {
-    /// A live service that sends e-mails and texts.
-    pub async fn service(&self, name: &str) -> Council {
-        self.service_like(NewService {
+    /// Creates a live service with this name.
+    pub async fn service(&self, name: &str) -> TestService {
+        self.service_with(NewService {
             rate_limit: 100_000,
             ..NewService::named(name)
         })
         .await
     }
 
-    /// A service like this.
-    pub async fn service_like(&self, new: NewService) -> Council {
+    /// Creates a service as described, with its keys and templates.
+    pub async fn service_with(&self, new: NewService) -> TestService {
         let service = app::services::create(&self.app, new)
             .await
-            .expect("a service can be made");
+            .expect("the service can be created");
         let id = service.id;
         let template =
             |template_type, subject: Option<&str>, content: &str| app::templates::NewTemplate {
@@ -63,18 +63,18 @@ impl World {
             Some("Hello ((name))"),
             "Dear ((name))\n\nYour bin day is ((day)).",
         );
-        Council {
+        TestService {
             id,
             normal: self.key(id, KeyType::Normal).await,
             team: self.key(id, KeyType::Team).await,
             test: self.key(id, KeyType::Test).await,
             sms: app::templates::create(&self.app, id, sms)
                 .await
-                .expect("a template can be made")
+                .expect("the template can be created")
                 .id,
             email: app::templates::create(&self.app, id, email)
                 .await
-                .expect("a template can be made")
+                .expect("the template can be created")
                 .id,
         }
     }
@@ -83,7 +83,7 @@ impl World {
         let made: MadeKey =
             app::services::create_key(&self.app, service, key_type.as_str(), key_type)
                 .await
-                .expect("a key can be made");
+                .expect("the key can be created");
         let key = made.key.into_inner();
         Key {
             service,
@@ -91,20 +91,21 @@ impl World {
         }
     }
 
-    /// Posts to the public API with this key.
-    pub async fn post(&self, key: &Key, path: &str, body: &Value) -> Answer {
+    /// Sends a `POST` request to the public API with this key.
+    pub async fn post(&self, key: &Key, path: &str, body: &Value) -> TestResponse {
         let token = self.token(&key.service.to_string(), &key.secret);
-        self.ask("POST", path, Some(&token), body.to_string()).await
+        self.request("POST", path, Some(&token), body.to_string())
+            .await
     }
 
-    /// Gets from the public API with this key.
-    pub async fn get(&self, key: &Key, path: &str) -> Answer {
+    /// Sends a `GET` request to the public API with this key.
+    pub async fn get(&self, key: &Key, path: &str) -> TestResponse {
         let token = self.token(&key.service.to_string(), &key.secret);
-        self.ask("GET", path, Some(&token), "").await
+        self.request("GET", path, Some(&token), "").await
     }
 
-    /// Sends a text about bins.
-    pub async fn send_sms(&self, council: &Council, key: &Key, to: &str) -> Answer {
+    /// Sends an SMS from the service's template.
+    pub async fn send_sms(&self, council: &TestService, key: &Key, to: &str) -> TestResponse {
         let body = json!({
             "phone_number": to,
             "template_id": council.sms,
@@ -113,8 +114,8 @@ impl World {
         self.post(key, "/v2/notifications/sms", &body).await
     }
 
-    /// Sends an e-mail about bins.
-    pub async fn send_email(&self, council: &Council, key: &Key, to: &str) -> Answer {
+    /// Sends an e-mail from the service's template.
+    pub async fn send_email(&self, council: &TestService, key: &Key, to: &str) -> TestResponse {
         let body = json!({
             "email_address": to,
             "template_id": council.email,
@@ -123,8 +124,8 @@ impl World {
         self.post(key, "/v2/notifications/email", &body).await
     }
 
-    /// The status that the API shows for a message.
-    pub async fn status_of(&self, council: &Council, id: &str) -> String {
+    /// Returns the status that the public API shows for a notification; empty if it has none.
+    pub async fn status_of(&self, council: &TestService, id: &str) -> String {
         let answer = self
             .get(&council.normal, &format!("/v2/notifications/{id}"))
             .await;
@@ -141,13 +142,13 @@ impl World {
         template: TemplateId,
         name: &str,
         file: impl Into<Vec<u8>>,
-    ) -> Answer {
+    ) -> TestResponse {
         let path =
             format!("/service/{service}/spreadsheet?template_id={template}&file_name={name}");
-        self.ask_internally("POST", &path, file.into()).await
+        self.internal_request("POST", &path, file.into()).await
     }
 
-    /// Uploads a good spreadsheet and makes a job of it; the job's id.
+    /// Uploads a valid spreadsheet, creates a job from it and returns the job's id.
     pub async fn job(
         &self,
         service: ServiceId,
@@ -158,23 +159,23 @@ impl World {
         assert_eq!(uploaded.data()["valid"], true, "{}", uploaded.json);
         let id = uploaded.data()["id"]
             .as_str()
-            .expect("a kept file has an id")
+            .expect("a stored file has an id")
             .to_owned();
-        let made = self.make_job(service, &json!({"id": id})).await;
+        let made = self.create_job(service, &json!({"id": id})).await;
         assert_eq!(made.status, 201, "{}", made.json);
         id
     }
 
-    /// Makes a job of an uploaded spreadsheet.
-    pub async fn make_job(&self, service: ServiceId, body: &Value) -> Answer {
-        self.ask_internally("POST", &format!("/service/{service}/job"), body.to_string())
+    /// Creates a job from an uploaded spreadsheet.
+    pub async fn create_job(&self, service: ServiceId, body: &Value) -> TestResponse {
+        self.internal_request("POST", &format!("/service/{service}/job"), body.to_string())
             .await
     }
 
-    /// How a job stands.
+    /// Returns a job as the internal API shows it.
     pub async fn job_status(&self, service: ServiceId, job: &str) -> Value {
         let answer = self
-            .ask_internally("GET", &format!("/service/{service}/job/{job}"), "")
+            .internal_request("GET", &format!("/service/{service}/job/{job}"), "")
             .await;
         answer.data().clone()
     }

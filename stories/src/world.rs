@@ -1,160 +1,120 @@
-use std::{sync::Arc, time::Duration};
+use std::{panic::resume_unwind, sync::Arc, thread, time::Duration};
 
 use ::providers::EmailProvider;
-use api::Api;
 use app::{App, Dependencies, Providers, Weighted};
-use axum::{
-    Router,
-    body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Request, StatusCode},
-};
+use axum::body::Body;
 use domain::{Clock as _, RandomSource as _};
 use files::Files;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use queue::Runner;
 use serde_json::{Value, json};
 use store::{Keyring, Store};
-use tower::ServiceExt as _;
 
 use crate::{
-    database::Database,
-    ground::Ground,
-    outside::{ManualClock, SeededEntropy},
+    client::{INTERNAL_CLIENT, INTERNAL_SECRET, TestClient, TestResponse},
+    database::{Database, runtime},
+    deterministic::{ManualClock, SeededRandom},
     providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms},
+    shared_database::SharedDatabase,
 };
 
-/// The name that internal clients sign with.
-pub const INTERNAL_CLIENT: &str = "notify-admin";
-/// Their secret.
-pub const INTERNAL_SECRET: &str = "an internal secret of the stories";
-
-/// The name that MMG signs in with when it brings texts.
-pub const MMG_USER: &str = "mmg of the stories";
-/// The password of those who bring texts.
-pub const BRINGER_PASSWORD: &str = "a password of the stories";
-
-/// Everything around and inside a platform.
+/// A platform with everything around it: clock, randomness, providers, database and files.
 #[derive(Debug)]
 pub struct World {
-    /// The platform.
+    /// The platform under test.
     pub app: App,
-    /// The time.
+    /// Its clock.
     pub clock: Arc<ManualClock>,
-    /// Who takes e-mails.
+    /// Its e-mail provider.
     pub email: Arc<FakeEmail>,
-    /// Who takes texts.
+    /// Its SMS provider.
     pub sms: Arc<FakeSms>,
-    /// Who takes letters.
+    /// Its print provider.
     pub letter: Arc<FakeLetter>,
-    /// Who looks for viruses.
+    /// Its virus scanner.
     pub scanner: Arc<FakeScanner>,
-    door: Door,
+    client: TestClient,
     runner: Runner,
     database: Arc<Database>,
-    kept: Files,
+    files: Files,
+    providers: Providers,
+    checks_queue: bool,
     expects_dead_letters: bool,
 }
 
-/// The front door of a platform.
-#[derive(Debug)]
-pub struct Door(Router);
-
-/// An answer from the front door.
-#[derive(Debug)]
-pub struct Answer {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body as JSON; null if it is none.
-    pub json: Value,
-    /// Its body as it came.
-    pub bytes: Bytes,
-    /// Its body as text.
-    pub text: String,
-}
-
-impl Answer {
-    /// The message of its first error, in either shape.
-    pub fn message(&self) -> &str {
-        self.json["errors"][0]["message"]
-            .as_str()
-            .or(self.json["message"].as_str())
-            .unwrap_or_default()
-    }
-
-    /// The data of an internal answer.
-    pub fn data(&self) -> &Value {
-        &self.json["data"]
-    }
+/// What a story left in the queue.
+struct Leftovers {
+    lanes: Vec<app::queue_stats::Depth>,
+    dead_letters: Vec<app::queue_stats::DeadLetter>,
 }
 
 impl World {
-    /// A new world on a Monday morning.
+    /// Returns a world in which it is 09:00 UTC on Monday, 2 March 2026.
     pub async fn new() -> Self {
-        Self::like(|_, _| {}).await
+        Self::with(|_, _| {}).await
     }
 
-    /// One in which this provider takes the e-mails.
+    /// Returns a world with this e-mail provider.
     pub async fn with_email_provider(provider: Arc<dyn EmailProvider>) -> Self {
-        Self::like(|_, providers| providers.email[0].provider = provider).await
+        Self::with(|_, providers| providers.email[0].provider = provider).await
     }
 
-    /// One that is set up otherwise, or with others outside.
-    pub async fn like(change: impl FnOnce(&mut app::Settings, &mut Providers)) -> Self {
-        let entropy = Arc::new(SeededEntropy::new(rand::rng().random_seed()));
+    /// Returns a world with changed settings or providers.
+    pub async fn with(change: impl FnOnce(&mut app::Settings, &mut Providers)) -> Self {
+        let entropy = Arc::new(SeededRandom::new(rand::rng().random_seed()));
         let mut random = [0; 16];
         entropy.fill(&mut random);
         let database = Arc::new(Database::fresh(uuid::Uuid::from_bytes(random)).await);
         let keyring = database.directory().join("keyring");
         std::fs::write(&keyring, Keyring::new_key_line(1, &*entropy))
-            .expect("a key file can be written");
+            .expect("the key file can be written");
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
-        Self::over(database, entropy, change, clock).await
+        Self::over_database(database, entropy, change, clock).await
     }
 
-    /// A world in which everything that is drawn comes from a seed, over ground on which another may have been before, and
-    /// in which jobs keep few rows at a time: for simulations, which need very many worlds.
-    pub async fn seeded(seed: u64, ground: &Ground) -> Self {
-        ground.is_clean_again().await;
-        ground.entropy.begin_again(seed);
+    /// Returns a world over a shared database, whose randomness comes from `seed` and whose jobs write three rows at a
+    /// time: for simulations, which need very many worlds.
+    pub async fn seeded(seed: u64, shared_database: &SharedDatabase) -> Self {
+        shared_database.reset().await;
+        shared_database.entropy.reseed(seed);
         let few_rows = |settings: &mut app::Settings, _: &mut Providers| {
             settings.job_rows_at_once = 3;
         };
         let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
-        Self::put_together(
-            ground.database.clone(),
-            ground.store.clone(),
-            Files::open("memory:").expect("there is memory"),
-            ground.entropy.clone(),
+        let mut world = Self::assemble(
+            shared_database.database.clone(),
+            shared_database.store.clone(),
+            Files::open("memory:").expect("files in memory always open"),
+            shared_database.entropy.clone(),
             few_rows,
             clock,
         )
-        .await
+        .await;
+        // A simulation counts its promises itself, and opening the database once more for each seed would cost more than
+        // most of them do.
+        world.checks_queue = false;
+        world
     }
 
-    async fn over(
+    async fn over_database(
         database: Arc<Database>,
-        entropy: Arc<SeededEntropy>,
+        entropy: Arc<SeededRandom>,
         change: impl FnOnce(&mut app::Settings, &mut Providers),
         clock: Arc<ManualClock>,
     ) -> Self {
-        let keyring = database.directory().join("keyring");
-        let vault = Keyring::open_file(&keyring, entropy.clone()).expect("the key file is good");
-        let store = Store::connect(&database.address(), 8, vault)
-            .await
-            .expect("the database answers");
+        let store = open_store(&database, &entropy).await;
         store.migrate().await.expect("the database can be migrated");
         let files = database.directory().join("files");
-        let files = Files::open(&format!("file:{}", files.display())).expect("a directory");
-        Self::put_together(database, store, files, entropy, change, clock).await
+        let files =
+            Files::open(&format!("file:{}", files.display())).expect("the directory can be opened");
+        Self::assemble(database, store, files, entropy, change, clock).await
     }
 
-    async fn put_together(
+    async fn assemble(
         database: Arc<Database>,
         store: Store,
         files: Files,
-        entropy: Arc<SeededEntropy>,
+        entropy: Arc<SeededRandom>,
         change: impl FnOnce(&mut app::Settings, &mut Providers),
         clock: Arc<ManualClock>,
     ) -> Self {
@@ -184,15 +144,15 @@ impl World {
             Dependencies {
                 store,
                 files: files.clone(),
-                providers,
+                providers: providers.clone(),
                 clock: clock.clone(),
                 random: entropy,
             },
         );
         app.prepare_partitions()
             .await
-            .expect("the days ahead can be made");
-        let door = Door::of(&app);
+            .expect("partitions can be created");
+        let client = TestClient::of(&app);
         let runner = app.runner(queue::RunnerSettings::default());
         Self {
             app,
@@ -201,257 +161,226 @@ impl World {
             sms,
             letter,
             scanner,
-            door,
+            client,
             runner,
             database,
-            kept: files,
+            files,
+            providers,
+            checks_queue: true,
             expects_dead_letters: false,
         }
     }
 
-    /// The same platform after a restart: other caches, other cursors, the same data.
+    /// Restarts the platform: empty caches, the same data.
     #[must_use]
-    pub async fn restarted(self) -> Self {
-        let mut random = [0; 8];
-        self.app.random().fill(&mut random);
+    pub async fn restarted(mut self) -> Self {
+        // The queue lives on in the new world, which checks it.
+        self.checks_queue = false;
         self.app.store().close().await;
-        let entropy = Arc::new(SeededEntropy::new(u64::from_be_bytes(random)));
         let settings = self.app.settings.clone();
-        Self::over(
-            self.database,
-            entropy,
+        let mut world = Self::over_database(
+            self.database.clone(),
+            Arc::new(SeededRandom::new(self.random_seed())),
             |ours, _| *ours = settings,
-            self.clock,
+            self.clock.clone(),
         )
-        .await
+        .await;
+        world.expects_dead_letters = self.expects_dead_letters;
+        world
     }
 
-    /// Works on all that is ready, and on what that makes ready; how many tasks it was.
+    /// Runs the tasks that are ready, and those that they make ready; returns how many.
     pub async fn run_tasks(&self) -> u32 {
         self.runner.drain(app::tasks::POOLS).await
     }
 
-    /// Fires what the clock has for this minute, then works.
-    pub async fn run_the_clock(&self) {
+    /// Enqueues the scheduled tasks of this minute and runs them.
+    pub async fn run_schedule(&self) {
         let minute = app::schedule::this_minute(self.clock.now());
         app::schedule::fire(&self.app, minute)
             .await
-            .expect("the clock can enqueue");
+            .expect("scheduled tasks can be enqueued");
         self.run_tasks().await;
     }
 
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
-    /// The workers.
+    /// Returns the runner of the workers.
     pub const fn runner(&self) -> &Runner {
         &self.runner
     }
 
-    /// Where the embedded database is.
+    /// Returns the path of the embedded database.
     pub fn database_file(&self) -> std::path::PathBuf {
         self.database.file()
     }
 
-    /// Where the keys are.
+    /// Returns the path of the key file.
     pub fn keyring(&self) -> std::path::PathBuf {
         self.database.directory().join("keyring")
     }
 
-    /// Where the files are.
+    /// Returns the directory of the stored files.
     pub fn files(&self) -> std::path::PathBuf {
         self.database.directory().join("files")
     }
 
-    /// The database's address.
+    /// Returns the address of the database.
     pub fn database_address(&self) -> String {
         self.database.address()
     }
 
-    /// This story gives a task up on purpose.
+    /// Lets the story end with dead letters.
     pub fn expect_dead_letters(&mut self) {
         self.expects_dead_letters = true;
     }
 
-    /// Asks through the front door.
-    pub async fn ask(
+    /// Lets the story end with tasks in the queue, which are then not worked on.
+    pub fn expect_unfinished_tasks(&mut self) {
+        self.checks_queue = false;
+    }
+
+    /// Sends a request and returns the response.
+    pub async fn request(
         &self,
         method: &str,
         path: &str,
         authorization: Option<&str>,
         body: impl Into<Body>,
-    ) -> Answer {
+    ) -> TestResponse {
         let headers: Vec<_> = authorization
             .map(|token| ("authorization", token))
             .into_iter()
             .collect();
-        self.ask_with(method, path, &headers, body).await
+        self.request_with(method, path, &headers, body).await
     }
 
-    /// Asks with these headers.
-    pub async fn ask_with(
+    /// Sends a request with these headers.
+    pub async fn request_with(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
-        self.door.ask(method, path, headers, body).await
+    ) -> TestResponse {
+        self.client.request(method, path, headers, body).await
     }
 
-    /// The front door.
-    pub const fn door(&self) -> &Door {
-        &self.door
+    /// Returns the client of this process.
+    pub const fn client(&self) -> &TestClient {
+        &self.client
     }
 
-    /// The front door of another process over the same database, with caches of its own.
-    pub fn another_door(&self) -> Door {
-        Self::door_of(&self.another_process())
+    /// Returns a client of another process over the same database, with caches of its own.
+    pub fn another_client(&self) -> TestClient {
+        TestClient::of(&self.another_process())
     }
 
-    /// The front door of this process.
-    pub fn door_of(process: &App) -> Door {
-        Door::of(process)
+    /// Returns a client of `process`.
+    pub fn client_of(process: &App) -> TestClient {
+        TestClient::of(process)
     }
 
-    /// Another process over the same database, files and providers, with a memory of its own.
+    /// Returns another process over the same database, files and providers, with caches of its own.
     pub fn another_process(&self) -> App {
-        let mut random = [0; 8];
-        self.app.random().fill(&mut random);
+        self.process_over(self.app.store().clone())
+    }
+
+    fn process_over(&self, store: Store) -> App {
         App::new(
             self.app.settings.clone(),
             Dependencies {
-                store: self.app.store().clone(),
-                files: self.kept.clone(),
-                providers: Providers {
-                    email: vec![Weighted {
-                        provider: self.email.clone(),
-                        priority: 100,
-                    }],
-                    sms: vec![Weighted {
-                        provider: self.sms.clone(),
-                        priority: 100,
-                    }],
-                    letter: vec![Weighted {
-                        provider: self.letter.clone(),
-                        priority: 100,
-                    }],
-                    scanner: Some(self.scanner.clone()),
-                    ..Providers::default()
-                },
+                store,
+                files: self.files.clone(),
+                providers: self.providers.clone(),
                 clock: self.clock.clone(),
-                random: Arc::new(SeededEntropy::new(u64::from_be_bytes(random))),
+                random: Arc::new(SeededRandom::new(self.random_seed())),
             },
         )
     }
 
-    /// Asks as an internal client.
-    pub async fn ask_internally(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
-        let token = self.token(INTERNAL_CLIENT, INTERNAL_SECRET);
-        self.ask(method, path, Some(&token), body).await
+    fn random_seed(&self) -> u64 {
+        let mut random = [0; 8];
+        self.app.random().fill(&mut random);
+        u64::from_be_bytes(random)
     }
 
-    /// An `Authorization` header as the clients make it, at the world's time.
-    pub fn token(&self, issuer: &str, secret: &str) -> String {
-        let claims = json!({"iss": issuer, "iat": self.clock.now().unix_seconds()});
-        self.signed(&claims, secret)
-    }
-
-    /// An `Authorization` header with these claims.
-    pub fn signed(&self, claims: &Value, secret: &str) -> String {
-        let key = EncodingKey::from_secret(secret.as_bytes());
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
-            .expect("it can be signed");
-        format!("Bearer {token}")
-    }
-
-    /// Ends the story: no task is left and none was given up, unless the story said so.
-    pub async fn end(self) {
-        self.run_tasks().await;
-        let view = app::queue_stats::read(&self.app)
-            .await
-            .expect("the queue answers");
-        assert_eq!(view.lanes, [], "tasks were left behind");
-        if !self.expects_dead_letters {
-            let dead = app::queue_stats::list_dead(&self.app, 10)
-                .await
-                .expect("the queue answers");
-            assert_eq!(dead, [], "tasks were given up");
-        }
-        self.app.store().close().await;
-    }
-}
-
-impl Door {
-    fn of(app: &App) -> Self {
-        Self(api::router(Api::new(
-            app.clone(),
-            api::Settings {
-                internal_client_id: INTERNAL_CLIENT.to_owned(),
-                internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
-                trust_forwarded_proto: false,
-                git_commit: None,
-                build_time: None,
-                serve_timeout: Duration::from_secs(30),
-                text_bringers: api::TextBringers {
-                    mmg_users: vec![MMG_USER.to_owned().into()],
-                    mmg_passwords: vec![
-                        "an old password".to_owned().into(),
-                        BRINGER_PASSWORD.to_owned().into(),
-                    ],
-                    firetext_passwords: vec![BRINGER_PASSWORD.to_owned().into()],
-                },
-                metrics: Arc::new(String::new),
-                sink: None,
-            },
-        )))
-    }
-
-    /// Asks with these headers.
-    pub async fn ask(
+    /// Sends a request as an internal client.
+    pub async fn internal_request(
         &self,
         method: &str,
         path: &str,
-        headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "api.example.org");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(body.into()).expect("a story asks well");
-        let response = self
-            .0
-            .clone()
-            .oneshot(request)
-            .await
-            .expect("the router answers everything");
-        let (head, body) = response.into_parts();
-        let bytes = to_bytes(body, 64 << 20)
-            .await
-            .expect("an answer has a body");
-        let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            json,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-            bytes,
-        }
+    ) -> TestResponse {
+        let token = self.token(INTERNAL_CLIENT, INTERNAL_SECRET);
+        self.request(method, path, Some(&token), body).await
     }
 
-    /// The routes behind it.
-    pub(crate) const fn router(&self) -> &Router {
-        &self.0
+    /// Returns an `Authorization` header with a token as the official clients make it.
+    pub fn token(&self, issuer: &str, secret: &str) -> String {
+        let claims = json!({"iss": issuer, "iat": self.clock.now().unix_seconds()});
+        self.token_with_claims(&claims, secret)
+    }
+
+    /// Returns an `Authorization` header with a token of these claims.
+    pub fn token_with_claims(&self, claims: &Value, secret: &str) -> String {
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
+            .expect("the claims can be signed");
+        format!("Bearer {token}")
+    }
+
+    /// Works on the tasks that are ready and returns what is in the queue then.
+    async fn leftovers(&self) -> Leftovers {
+        let entropy = Arc::new(SeededRandom::new(self.random_seed()));
+        let store = open_store(&self.database, &entropy).await;
+        let app = self.process_over(store.clone());
+        let runner = app.runner(queue::RunnerSettings::default());
+        runner.drain(app::tasks::POOLS).await;
+        let view = app::queue_stats::read(&app).await;
+        let dead = app::queue_stats::list_dead(&app, 10).await;
+        store.close().await;
+        Leftovers {
+            lanes: view.expect("the queue answers").lanes,
+            dead_letters: dead.expect("the queue answers"),
+        }
     }
 }
 
-/// A seed of its own for every world, so that ids differ between stories that share a server.
+/// Checks that the story left no task in the queue and no dead letter that it does not expect, so that a forgotten
+/// follow-up task fails it.
+impl Drop for World {
+    fn drop(&mut self) {
+        // A second panic while the first unwinds would abort the other stories too.
+        if !self.checks_queue || thread::panicking() {
+            return;
+        }
+        // The story's runtime stands still while this runs, and its connections may need that runtime: hence a thread, a
+        // runtime and connections of their own.
+        let leftovers = thread::scope(|scope| {
+            let world = &*self;
+            let check = scope.spawn(|| runtime().block_on(world.leftovers()));
+            check.join().unwrap_or_else(|panic| resume_unwind(panic))
+        });
+        assert_eq!(leftovers.lanes, [], "the story left tasks in the queue");
+        if !self.expects_dead_letters {
+            assert_eq!(leftovers.dead_letters, [], "the story left dead letters");
+        }
+    }
+}
+
+async fn open_store(database: &Database, entropy: &Arc<SeededRandom>) -> Store {
+    let keyring = database.directory().join("keyring");
+    let vault = Keyring::open_file(&keyring, entropy.clone()).expect("the key file is good");
+    Store::connect(&database.address(), 8, vault)
+        .await
+        .expect("the database can be reached")
+}
+
+/// Draws a seed for every world, so that ids differ between stories that share a server.
 trait RandomSeed {
     fn random_seed(self) -> u64;
 }

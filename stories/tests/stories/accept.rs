@@ -45,7 +45,6 @@ async fn an_accepted_text_is_answered_kept_and_shown() {
         26,
         "every key, always"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -93,7 +92,6 @@ async fn an_accepted_email_is_answered_kept_and_shown() {
             .unwrap()
             .starts_with("Hello Ada")
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -126,7 +124,6 @@ async fn what_is_to_be_sanitised_is_named_by_text_and_is_text() {
         assert_eq!((refused.status.as_u16(), refused.message()), (400, message));
         assert_eq!(refused.json["errors"][0]["error"], "ValidationError");
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -154,7 +151,6 @@ async fn another_service_does_not_find_a_message() {
         )
         .await;
     assert_eq!(listed.json["notifications"], json!([]));
-    world.end().await;
 }
 
 #[tokio::test]
@@ -162,14 +158,13 @@ async fn there_are_no_other_channels_and_only_those_who_may_ask_are_told_so() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for path in ["/v2/notifications/fax", "/v2/notifications/SMS"] {
-        assert_eq!(world.ask("POST", path, None, "{}").await.status, 401);
+        assert_eq!(world.request("POST", path, None, "{}").await.status, 401);
         let answer = world.post(&council.normal, path, &json!({})).await;
         assert_eq!(
             (answer.status.as_u16(), &answer.json["result"]),
             (404, &json!("error"))
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -205,7 +200,6 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
         Some(next)
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -256,7 +250,6 @@ async fn lists_are_filtered_by_what_is_asked() {
         messages[2],
         "Additional properties are not allowed (page was unexpected)"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -353,11 +346,10 @@ async fn every_refusal_says_what_the_contract_says() {
     let token = world.token(&council.normal.service.to_string(), &council.normal.secret);
     for body in ["", "{", "\u{0}"] {
         let answer = world
-            .ask("POST", "/v2/notifications/sms", Some(&token), body)
+            .request("POST", "/v2/notifications/sms", Some(&token), body)
             .await;
         assert_eq!(answer.message(), "Invalid JSON supplied in POST data");
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -367,7 +359,7 @@ async fn a_service_without_the_permission_sends_nothing() {
         permissions: [Permission::Email].into(),
         ..app::services::NewService::named("Only e-mail")
     };
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let answer = world
         .send_sms(&council, &council.normal, "07700900123")
         .await;
@@ -375,7 +367,6 @@ async fn a_service_without_the_permission_sends_nothing() {
         answer.message(),
         "Service is not allowed to send text messages"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -411,7 +402,6 @@ async fn a_simulated_recipient_is_answered_and_nothing_is_kept() {
         );
     }
     assert_eq!(world.run_tasks().await, 0);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -446,8 +436,7 @@ async fn a_test_key_reaches_no_provider_and_its_recipient_decides_the_outcome() 
             outcome
         );
     }
-    assert!(world.sms.taken().is_empty() && world.email.taken().is_empty());
-    world.end().await;
+    assert!(world.sms.accepted().is_empty() && world.email.accepted().is_empty());
 }
 
 #[tokio::test]
@@ -457,7 +446,7 @@ async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
         restricted: true,
         ..app::services::NewService::named("On trial")
     };
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     app::services::add_member(
         &world.app,
         council.id,
@@ -511,7 +500,6 @@ async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
         201,
         "a test key reaches anybody"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -529,15 +517,14 @@ async fn many_at_once_share_commits_and_none_is_lost() {
     let answers = futures::future::join_all(sends).await;
     assert!(answers.iter().all(|answer| answer.status == 201));
     world.run_tasks().await;
-    let mut reached: Vec<String> = world.sms.taken().into_iter().map(|sms| sms.to).collect();
+    let mut reached: Vec<String> = world.sms.accepted().into_iter().map(|sms| sms.to).collect();
     reached.sort();
     reached.dedup();
     assert_eq!(
-        (reached.len(), world.sms.taken().len()),
+        (reached.len(), world.sms.accepted().len()),
         (200, 200),
         "each was handed over once"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -554,7 +541,6 @@ async fn what_was_accepted_before_a_restart_is_delivered_after_it() {
     let world = world.restarted().await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "sending");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -576,5 +562,4 @@ async fn a_revoked_key_is_refused_at_once_in_the_process_that_revoked_it() {
         .send_sms(&council, &council.normal, "07700900123")
         .await;
     assert_eq!(answer.message(), "Invalid token: API key revoked");
-    world.end().await;
 }

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Clock as _, NotificationId};
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -19,7 +19,7 @@ const PERIODIC: queue::Pool = queue::Pool {
 
 /// Takes the tasks of a pool out of the queue without working on them: what a lost message would look like.
 pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
-    let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(11));
+    let entropy = Arc::new(pillarbox_stories::SeededRandom::new(11));
     let source =
         queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let lease = Duration::from_secs(30);
@@ -69,15 +69,15 @@ pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
 
 async fn change(
     world: &World,
-    council: &Council,
+    council: &TestService,
     job: &str,
     how: &str,
-) -> pillarbox_stories::Answer {
+) -> pillarbox_stories::TestResponse {
     let path = format!("/service/{}/job/{job}/{how}", council.id);
-    world.ask_internally("POST", &path, "").await
+    world.internal_request("POST", &path, "").await
 }
 
-async fn status(world: &World, council: &Council, job: &str) -> Value {
+async fn status(world: &World, council: &TestService, job: &str) -> Value {
     world.job_status(council.id, job).await
 }
 
@@ -88,20 +88,19 @@ async fn a_job_whose_task_was_lost_is_taken_up_after_half_an_hour() {
     let job = world.job(council.id, council.sms, people(20)).await;
     assert_eq!(lose_tasks(&world, JOBS.name).await, 1);
     world.advance(Duration::from_mins(29));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         status(&world, &council, &job).await["job_status"],
         "pending"
     );
 
     world.advance(Duration::from_mins(2));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let found = status(&world, &council, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 20)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -113,18 +112,17 @@ async fn a_job_that_lost_its_task_in_the_middle_goes_on_from_its_cursor() {
     world.advance(Duration::from_secs(31));
     lose_tasks(&world, JOBS.name).await;
     world.advance(HALF_AN_HOUR);
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let found = status(&world, &council, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 2500)
     );
     assert_eq!(
-        world.sms.taken().len(),
+        world.sms.accepted().len(),
         2500,
         "each row was handed over once"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -145,7 +143,6 @@ async fn a_job_that_only_waits_for_its_turn_is_left_alone() {
         status(&world, &council, &job).await["job_status"],
         "finished"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -185,7 +182,6 @@ async fn a_job_that_stops_again_and_again_is_left_to_a_person_and_goes_on_once_m
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 5)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -199,7 +195,7 @@ async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
     lose_rows(&world, &lost).await;
 
     world.advance(Duration::from_mins(30));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let found = status(&world, &council, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
@@ -211,7 +207,7 @@ async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
     assert_eq!(shown.json["reference"], "ref-700");
     let senders: std::collections::BTreeSet<String> = world
         .sms
-        .taken()
+        .accepted()
         .into_iter()
         .map(|sms| sms.sender)
         .collect();
@@ -220,14 +216,17 @@ async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
         ["Planner".to_owned()].into(),
         "those that were done again too"
     );
-    world.end().await;
 }
 
 /// A job whose texts come from a sender that was chosen.
-pub(crate) async fn job_from_the_planner(world: &World, council: &Council, file: String) -> String {
+pub(crate) async fn job_from_the_planner(
+    world: &World,
+    council: &TestService,
+    file: String,
+) -> String {
     let path = format!("/service/{}/sms-sender", council.id);
     let body = json!({"sms_sender": "Planner", "is_default": false}).to_string();
-    let made = world.ask_internally("POST", &path, body).await;
+    let made = world.internal_request("POST", &path, body).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let path = format!(
         "/service/{}/spreadsheet?template_id={}&file_name=people.csv&sender_id={}",
@@ -235,10 +234,13 @@ pub(crate) async fn job_from_the_planner(world: &World, council: &Council, file:
         council.sms,
         made.data()["id"].as_str().unwrap()
     );
-    let uploaded = world.ask_internally("POST", &path, file).await;
+    let uploaded = world.internal_request("POST", &path, file).await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
     assert_eq!(
-        world.make_job(council.id, &json!({"id": id})).await.status,
+        world
+            .create_job(council.id, &json!({"id": id}))
+            .await
+            .status,
         201
     );
     id
@@ -255,19 +257,19 @@ async fn rows_that_were_forgotten_while_their_job_was_paused_are_not_missing() {
     assert_eq!(change(&world, &council, &job, "pause").await.status, 200);
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1000);
+    assert_eq!(world.sms.accepted().len(), 1000);
 
     crate::retention::until(&world, "2026-03-07T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 2500);
+    assert_eq!(world.sms.accepted().len(), 2500);
     for _ in 0..6 {
         world.advance(Duration::from_mins(10));
-        world.run_the_clock().await;
+        world.run_schedule().await;
     }
     assert_eq!(
-        world.sms.taken().len(),
+        world.sms.accepted().len(),
         2500,
         "nobody is sent the same a second time"
     );
@@ -276,7 +278,6 @@ async fn rows_that_were_forgotten_while_their_job_was_paused_are_not_missing() {
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished all notifications created"), 2500)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -299,7 +300,6 @@ async fn rows_that_cannot_be_found_again_are_looked_for_three_times_and_then_tol
         tries += world.runner().drain(&[JOBS]).await;
     }
     assert_eq!(tries, 3);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -311,13 +311,12 @@ async fn a_job_all_of_whose_rows_were_lost_is_found_too() {
     let origin = origin(&world, &council, &job).await;
     lose_rows(&world, &[origin.row(0), origin.row(1), origin.row(2)]).await;
     world.advance(Duration::from_mins(30));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let found = status(&world, &council, &job).await;
     assert_eq!(count(&found, "sending"), 3);
-    world.end().await;
 }
 
-pub(crate) async fn origin(world: &World, council: &Council, job: &str) -> domain::JobOrigin {
+pub(crate) async fn origin(world: &World, council: &TestService, job: &str) -> domain::JobOrigin {
     let found = status(world, council, job).await;
     domain::JobOrigin {
         job: job.parse().unwrap(),
@@ -334,14 +333,13 @@ async fn a_complete_job_says_so_soon_after_it_finished() {
     world.run_tasks().await;
     let finished = status(&world, &council, &job).await["processing_finished"].clone();
     world.advance(Duration::from_mins(2));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let found = status(&world, &council, &job).await;
     assert_eq!(found["job_status"], "finished all notifications created");
     assert_eq!(
         found["processing_finished"], finished,
         "the time at which it finished stays"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -367,7 +365,7 @@ async fn a_paused_job_keeps_no_more_rows_and_goes_on_from_its_cursor() {
     );
 
     world.advance(Duration::from_hours(2));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let found = status(&world, &council, &job).await;
     assert_eq!(
         (&found["job_status"], &found["rows_kept"]),
@@ -390,7 +388,7 @@ async fn a_paused_job_keeps_no_more_rows_and_goes_on_from_its_cursor() {
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 2500)
     );
-    assert_eq!(world.sms.taken().len(), 2500);
+    assert_eq!(world.sms.accepted().len(), 2500);
     for how in ["pause", "resume"] {
         let refused = change(&world, &council, &job, how).await;
         assert_eq!(refused.status, 409, "{}", refused.json);
@@ -400,7 +398,6 @@ async fn a_paused_job_keeps_no_more_rows_and_goes_on_from_its_cursor() {
             refused.message()
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -418,19 +415,21 @@ async fn a_message_that_waits_without_a_task_is_put_back_in_the_queue_after_an_h
     let ids = [&text, &mail].map(|answer| answer.json["id"].as_str().unwrap().to_owned());
 
     world.advance(Duration::from_mins(45));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         world.status_of(&council, &ids[0]).await,
         "created",
         "it is too young"
     );
     world.advance(Duration::from_mins(30));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     for id in &ids {
         assert_eq!(world.status_of(&council, id).await, "sending");
     }
-    assert_eq!((world.sms.taken().len(), world.email.taken().len()), (1, 1));
-    world.end().await;
+    assert_eq!(
+        (world.sms.accepted().len(), world.email.accepted().len()),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
@@ -450,9 +449,8 @@ async fn a_message_that_waits_for_its_turn_is_not_queued_a_second_time() {
         "there is the one task it had"
     );
     world.advance(Duration::from_mins(15));
-    world.run_the_clock().await;
-    assert_eq!(world.sms.taken().len(), 1);
-    world.end().await;
+    world.run_schedule().await;
+    assert_eq!(world.sms.accepted().len(), 1);
 }
 
 #[tokio::test]
@@ -474,7 +472,7 @@ async fn what_nobody_reports_for_three_days_has_failed_for_now() {
         world.advance(time.since(world.clock.now()));
     };
     until("2026-03-05T00:05:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         world.status_of(&council, &ids[0]).await,
         "sending",
@@ -486,7 +484,7 @@ async fn what_nobody_reports_for_three_days_has_failed_for_now() {
         .await;
     world.run_tasks().await;
     until("2026-03-06T00:05:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         world.status_of(&council, &ids[0]).await,
         "temporary-failure"
@@ -497,7 +495,6 @@ async fn what_nobody_reports_for_three_days_has_failed_for_now() {
     );
     let young = young.json["id"].as_str().unwrap();
     assert_eq!(world.status_of(&council, young).await, "sending");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -512,15 +509,14 @@ async fn more_messages_than_one_look_takes_are_all_put_back_and_all_given_up() {
     assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 23);
     assert_eq!(lose_tasks(&world, "send-email-tasks").await, 1);
     world.advance(Duration::from_mins(75));
-    world.run_the_clock().await;
-    assert_eq!(world.sms.taken().len(), 2300, "in one look");
-    assert_eq!(world.email.taken().len(), 1);
+    world.run_schedule().await;
+    assert_eq!(world.sms.accepted().len(), 2300, "in one look");
+    assert_eq!(world.email.accepted().len(), 1);
     let mail = mail.json["id"].as_str().unwrap();
     let time: domain::Timestamp = "2026-03-06T00:05:00Z".parse().unwrap();
     world.advance(time.since(world.clock.now()));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(world.status_of(&council, mail).await, "temporary-failure");
-    world.end().await;
 }
 
 /// What an auditor has found so far, as `/metrics` says it.
@@ -546,7 +542,7 @@ async fn a_job_that_is_not_over_after_four_hours_is_told_of_every_hour_until_it_
     let before = found_by(TELLER);
     for (hour, told) in [(3, 0), (4, 1), (5, 2), (6, 3)] {
         crate::retention::until(&world, &format!("2026-03-02T{:02}:00:00Z", 9 + hour));
-        world.run_the_clock().await;
+        world.run_schedule().await;
         assert_eq!(found_by(TELLER) - before, told, "{hour} hours later");
     }
     std::fs::rename(&away, &path).unwrap();
@@ -557,10 +553,9 @@ async fn a_job_that_is_not_over_after_four_hours_is_told_of_every_hour_until_it_
     lose_rows(&world, &[origin.row(2)]).await;
     std::fs::remove_file(&path).unwrap();
     crate::retention::until(&world, "2026-03-03T14:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(found_by(TELLER) - before, 3, "a day is not over");
     crate::retention::until(&world, "2026-03-03T16:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(found_by(TELLER) - before, 4);
-    world.end().await;
 }

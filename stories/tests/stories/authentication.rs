@@ -19,7 +19,7 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
     let council = world.service("Riverside Council").await;
     let (service, secret) = (council.id.to_string(), council.normal.secret.as_str());
     let now = domain::Clock::now(&*world.clock).unix_seconds();
-    let signed = |claims: Value| world.signed(&claims, secret);
+    let signed = |claims: Value| world.token_with_claims(&claims, secret);
     let hs256 = json!({"typ": "JWT", "alg": "HS256"});
     let table: Vec<(Option<String>, u16, &str)> = vec![
         (
@@ -146,7 +146,7 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
     ];
     for (authorization, status, message) in table {
         let answer = world
-            .ask("GET", "/v2/notifications", authorization.as_deref(), "")
+            .request("GET", "/v2/notifications", authorization.as_deref(), "")
             .await;
         assert_eq!(
             (answer.status.as_u16(), answer.message()),
@@ -162,7 +162,7 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
         json!({"iss": format!("{{{}}}", service.to_uppercase()), "iat": now, "other": [1]}),
     ] {
         let answer = world
-            .ask(
+            .request(
                 "GET",
                 "/v2/notifications",
                 Some(&signed(claims.clone())),
@@ -171,7 +171,6 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
             .await;
         assert_eq!(answer.status, 200, "{claims}: {}", answer.json);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -198,11 +197,12 @@ async fn thirty_seconds_are_whole_ones_and_end_when_the_second_does() {
         (claims(json!({"exp": at_noon - 31})), 403),
         (claims(json!({"nbf": true})), 200),
     ] {
-        let token = world.signed(&claims, &council.normal.secret);
-        let answer = world.ask("GET", "/v2/templates", Some(&token), "").await;
+        let token = world.token_with_claims(&claims, &council.normal.secret);
+        let answer = world
+            .request("GET", "/v2/templates", Some(&token), "")
+            .await;
         assert_eq!(answer.status, status, "{claims}: {}", answer.json);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -212,10 +212,11 @@ async fn a_token_may_be_padded() {
     let token = world.token(&council.id.to_string(), &council.normal.secret);
     for (pad, status) in [("=", 200), ("==", 403)] {
         let padded = format!("{token}{pad}");
-        let answer = world.ask("GET", "/v2/templates", Some(&padded), "").await;
+        let answer = world
+            .request("GET", "/v2/templates", Some(&padded), "")
+            .await;
         assert_eq!(answer.status, status, "{}", answer.json);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -227,10 +228,9 @@ async fn an_archived_service_is_told_so_whatever_the_secret() {
         .unwrap();
     let token = world.token(&council.id.to_string(), "not the secret");
     let answer = world
-        .ask("GET", "/v2/notifications", Some(&token), "")
+        .request("GET", "/v2/notifications", Some(&token), "")
         .await;
     assert_eq!(answer.message(), "Invalid token: service is archived");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn internal_endpoints_take_the_internal_client_and_nobody_else() {
     let council = world.service("Riverside Council").await;
     let ask = async |authorization: Option<String>| {
         world
-            .ask("GET", "/service", authorization.as_deref(), "")
+            .request("GET", "/service", authorization.as_deref(), "")
             .await
     };
 
@@ -271,5 +271,4 @@ async fn internal_endpoints_take_the_internal_client_and_nobody_else() {
         a_service.json["message"]["token"][0],
         "Unauthorized: not allowed to perform this action"
     );
-    world.end().await;
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use app::services::NewService;
 use domain::KeyType;
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 use server::{
     outside::SystemEntropy,
@@ -26,19 +26,19 @@ const INVALID_JSON: &str = "Invalid JSON supplied in POST data";
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The server over the database of a world, at the world's time.
-struct Door {
+struct TestServer {
     world: World,
-    council: Council,
+    council: TestService,
     address: SocketAddr,
     stop: CancellationToken,
     at_work: AtWork,
 }
 
-impl Door {
+impl TestServer {
     async fn open() -> Self {
         let world = World::new().await;
         let council = world
-            .service_like(NewService {
+            .service_with(NewService {
                 rate_limit: 100_000,
                 ..NewService::named("Riverside Council")
             })
@@ -104,18 +104,17 @@ impl Door {
     async fn close(self) {
         self.stop.cancel();
         self.at_work.until_stopped().await.unwrap();
-        self.world.end().await;
     }
 }
 
-fn text(council: &Council, name: &str) -> Value {
+fn text(council: &TestService, name: &str) -> Value {
     json!({
         "phone_number": "07700900123", "template_id": council.sms,
         "personalisation": {"name": name, "day": "Friday"},
     })
 }
 
-fn email(council: &Council, day: &str) -> Value {
+fn email(council: &TestService, day: &str) -> Value {
     json!({
         "email_address": "ada@example.com", "template_id": council.email,
         "personalisation": {"name": "Ada", "day": day},
@@ -123,7 +122,7 @@ fn email(council: &Council, day: &str) -> Value {
 }
 
 /// Twenty megabytes that must be read whole before it is known what is wrong with them.
-fn huge(council: &Council) -> Vec<u8> {
+fn huge(council: &TestService) -> Vec<u8> {
     let mut huge = text(council, &"x".repeat(20_000_000));
     huge["phone_number"] = 5.into();
     huge.to_string().into_bytes()
@@ -154,13 +153,13 @@ fn resident_bytes() -> u64 {
 
 #[tokio::test]
 async fn a_large_body_is_read_whole() {
-    let door = Door::open().await;
-    let long = email(&door.council, &"x".repeat(1_900_000));
-    let (status, answer) = door.post(EMAIL, long.to_string().as_bytes()).await;
+    let server = TestServer::open().await;
+    let long = email(&server.council, &"x".repeat(1_900_000));
+    let (status, answer) = server.post(EMAIL, long.to_string().as_bytes()).await;
     assert_eq!(status, 201, "{}", message(&answer));
 
-    let too_long = email(&door.council, &"x".repeat(2_000_000));
-    let (status, answer) = door.post(EMAIL, too_long.to_string().as_bytes()).await;
+    let too_long = email(&server.council, &"x".repeat(2_000_000));
+    let (status, answer) = server.post(EMAIL, too_long.to_string().as_bytes()).await;
     assert_eq!(
         (status, message(&answer)),
         (
@@ -169,37 +168,37 @@ async fn a_large_body_is_read_whole() {
         )
     );
 
-    let (status, answer) = door.post(SMS, &huge(&door.council)).await;
+    let (status, answer) = server.post(SMS, &huge(&server.council)).await;
     assert_eq!(
         (status, message(&answer)),
         (400, "phone_number 5 is not of type string")
     );
-    door.close().await;
+    server.close().await;
 }
 
 #[tokio::test]
 async fn many_large_bodies_at_once_do_not_pile_up() {
-    let door = Door::open().await;
-    let huge = huge(&door.council);
-    door.works().await;
+    let server = TestServer::open().await;
+    let huge = huge(&server.council);
+    server.works().await;
     let before = resident_bytes();
     for _ in 0..3 {
-        let posts = (0..4).map(|_| door.post(SMS, &huge));
+        let posts = (0..4).map(|_| server.post(SMS, &huge));
         for (status, _) in futures::future::join_all(posts).await {
             assert_eq!(status, 400);
         }
     }
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 600_000_000, "the process grew by {grown} bytes");
-    door.works().await;
-    door.close().await;
+    server.works().await;
+    server.close().await;
 }
 
 #[tokio::test]
 async fn a_body_that_is_larger_than_any_is_refused() {
-    let door = Door::open().await;
-    let mut connection = door.connect().await;
-    let head = door.head(SMS, 40_000_000);
+    let server = TestServer::open().await;
+    let mut connection = server.connect().await;
+    let head = server.head(SMS, 40_000_000);
     connection.write_all(head.as_bytes()).await.unwrap();
     let (mut reading, mut writing) = connection.into_split();
     // It stops reading when it has seen enough: then the rest cannot be written, and need not be.
@@ -216,8 +215,8 @@ async fn a_body_that_is_larger_than_any_is_refused() {
     assert_eq!(bytes, b"HTTP/1.1 413");
     drop(reading);
     sending.await.unwrap();
-    door.works().await;
-    door.close().await;
+    server.works().await;
+    server.close().await;
 }
 
 #[tokio::test]
@@ -238,7 +237,6 @@ async fn a_reference_of_a_hundred_thousand_characters_is_too_long() {
             "the value is repeated whole"
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -292,7 +290,9 @@ async fn what_is_no_json_is_told_so() {
     ];
     for (what, body) in bodies {
         for path in [SMS, EMAIL] {
-            let answer = world.ask("POST", path, Some(&token), body.clone()).await;
+            let answer = world
+                .request("POST", path, Some(&token), body.clone())
+                .await;
             assert_eq!(
                 (answer.status.as_u16(), answer.message()),
                 (400, INVALID_JSON),
@@ -301,7 +301,6 @@ async fn what_is_no_json_is_told_so() {
             assert_eq!(answer.json["errors"][0]["error"], "BadRequestError");
         }
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -314,7 +313,7 @@ async fn a_nul_is_dropped_wherever_it_stands() {
             "personalisation": {{"na\u0000me": "A\u0000da \\u0000", "day": ["\u0000Friday"]}}}}"#,
         council.sms
     );
-    let answer = world.ask("POST", SMS, Some(&token), body).await;
+    let answer = world.request("POST", SMS, Some(&token), body).await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     assert_eq!(
         answer.json["content"]["body"],
@@ -331,10 +330,9 @@ async fn a_nul_is_dropped_wherever_it_stands() {
     );
 
     let made = world
-        .ask_internally("POST", "/service", r#"{"name": "Hill\u0000side"}"#)
+        .internal_request("POST", "/service", r#"{"name": "Hill\u0000side"}"#)
         .await;
     assert_eq!(made.data()["name"], "Hillside", "{}", made.json);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -348,7 +346,7 @@ async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
                 "personalisation": {{"name": {name}, "day": "Friday"}}}}"#,
             council.sms
         );
-        world.ask("POST", SMS, Some(&token), body).await
+        world.request("POST", SMS, Some(&token), body).await
     };
     let longest = "7".repeat(800);
     for (number, written) in [
@@ -396,18 +394,17 @@ async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
             "personalisation -inf is not of type object",
         ),
     ] {
-        let answer = world.ask("POST", SMS, Some(&token), body).await;
+        let answer = world.request("POST", SMS, Some(&token), body).await;
         assert_eq!(answer.message(), message);
     }
     let path = format!("/v2/template/{}/preview", council.sms);
     let preview = world
-        .ask("POST", &path, Some(&token), "18446744073709551616")
+        .request("POST", &path, Some(&token), "18446744073709551616")
         .await;
     assert_eq!(
         preview.message(),
         "18446744073709551616 is not of type object"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -427,13 +424,12 @@ async fn an_id_whose_percent_signs_make_no_text_is_no_id() {
             (400, message.as_str()),
             "{path}"
         );
-        let stranger = world.ask("GET", path, None, "").await;
+        let stranger = world.request("GET", path, None, "").await;
         assert_eq!(stranger.status, 401, "{path}");
     }
     let preview = "/v2/template/%ff/preview";
     let answer = world.post(&council.normal, preview, &json!({})).await;
     assert_eq!(answer.message(), "id is not a valid UUID");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -446,62 +442,61 @@ async fn of_equal_keys_the_last_counts() {
             "personalisation": {{"name": "Ada", "day": 1, "name": "Zoë", "day": 2}}}}"#,
         council.sms
     );
-    let answer = world.ask("POST", SMS, Some(&token), body).await;
+    let answer = world.request("POST", SMS, Some(&token), body).await;
     assert_eq!(answer.json["content"]["body"], "Zoë, your bin day is 2");
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_slow_client_holds_up_nobody_and_is_answered_in_the_end() {
-    let door = Door::open().await;
-    let body = text(&door.council, "Ada").to_string();
+    let server = TestServer::open().await;
+    let body = text(&server.council, "Ada").to_string();
     let (first, rest) = body.as_bytes().split_at(20);
-    let mut slow = door.connect().await;
-    slow.write_all(door.head(SMS, body.len()).as_bytes())
+    let mut slow = server.connect().await;
+    slow.write_all(server.head(SMS, body.len()).as_bytes())
         .await
         .unwrap();
     slow.write_all(first).await.unwrap();
     for _ in 0..20 {
-        door.works().await;
+        server.works().await;
     }
     for byte in rest {
         slow.write_all(&[*byte]).await.unwrap();
     }
     let (status, answer) = answer(slow).await;
     assert_eq!(status, 201, "{answer}");
-    door.close().await;
+    server.close().await;
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
-    let door = Door::open().await;
-    let body = text(&door.council, "Ada").to_string();
+    let server = TestServer::open().await;
+    let body = text(&server.council, "Ada").to_string();
     for length in [0, 1, 20, body.len() - 1] {
-        let mut leaving = door.connect().await;
+        let mut leaving = server.connect().await;
         leaving
-            .write_all(door.head(SMS, body.len()).as_bytes())
+            .write_all(server.head(SMS, body.len()).as_bytes())
             .await
             .unwrap();
         leaving.write_all(&body.as_bytes()[..length]).await.unwrap();
         drop(leaving);
     }
-    door.works().await;
-    let listed = door
+    server.works().await;
+    let listed = server
         .world
-        .get(&door.council.normal, "/v2/notifications")
+        .get(&server.council.normal, "/v2/notifications")
         .await;
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 1);
-    door.close().await;
+    server.close().await;
 }
 
 #[tokio::test]
 async fn a_thousand_idle_connections_are_no_burden() {
-    let door = Door::open().await;
-    door.works().await;
+    let server = TestServer::open().await;
+    server.works().await;
     let before = resident_bytes();
     let mut idle = Vec::new();
     for number in 0..1_000 {
-        let mut connection = door.connect().await;
+        let mut connection = server.connect().await;
         if number % 2 == 0 {
             // Half of them have begun to speak.
             connection.write_all(b"POST /v2/notif").await.unwrap();
@@ -509,18 +504,18 @@ async fn a_thousand_idle_connections_are_no_burden() {
         idle.push(connection);
     }
     for _ in 0..20 {
-        door.works().await;
+        server.works().await;
     }
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 150_000_000, "the process grew by {grown} bytes");
     drop(idle);
-    door.works().await;
-    door.close().await;
+    server.works().await;
+    server.close().await;
 }
 
 #[tokio::test]
 async fn what_is_no_http_is_refused_or_cut_off() {
-    let door = Door::open().await;
+    let server = TestServer::open().await;
     let long_header = format!(
         "GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n",
         "x".repeat(1_000_000)
@@ -544,7 +539,7 @@ async fn what_is_no_http_is_refused_or_cut_off() {
         &many_headers,
         &long_path,
     ] {
-        let mut connection = door.connect().await;
+        let mut connection = server.connect().await;
         // It may have refused before it has heard all.
         let _ = connection.write_all(speech.as_bytes()).await;
         let _ = connection.shutdown().await;
@@ -557,8 +552,8 @@ async fn what_is_no_http_is_refused_or_cut_off() {
             "{said}"
         );
     }
-    door.works().await;
-    door.close().await;
+    server.works().await;
+    server.close().await;
 }
 
 /// Every row of appendix B that is not the contract's own is asked for here.
@@ -579,7 +574,6 @@ async fn what_the_contract_does_not_ask_for_is_said_too() {
             "{number}"
         );
     }
-    world.end().await;
 }
 
 /// Every type of key is told the same about nonsense.
@@ -596,5 +590,4 @@ async fn nonsense_is_the_same_for_every_key() {
         let answer = world.post(key, SMS, &json!([1])).await;
         assert_eq!(answer.message(), "[1] is not of type object");
     }
-    world.end().await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::services::NewService;
 use domain::Allowance;
-use pillarbox_stories::{Answer, Council, Key, World};
+use pillarbox_stories::{Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
 
 fn rows(count: usize) -> Vec<Value> {
@@ -14,24 +14,24 @@ fn rows(count: usize) -> Vec<Value> {
     rows
 }
 
-fn order(council: &Council, rows: &[Value]) -> Value {
+fn order(council: &TestService, rows: &[Value]) -> Value {
     json!({"name": "Bin days", "template_id": council.sms, "rows": rows})
 }
 
-async fn bulk(world: &World, key: &Key, order: &Value) -> Answer {
+async fn bulk(world: &World, key: &Key, order: &Value) -> TestResponse {
     world.post(key, "/v2/notifications/bulk", order).await
 }
 
-async fn ask(world: &World, key: &Key, method: &str, path: &str) -> Answer {
+async fn request(world: &World, key: &Key, method: &str, path: &str) -> TestResponse {
     let token = world.token(&key.service.to_string(), &key.secret);
-    world.ask(method, path, Some(&token), "").await
+    world.request(method, path, Some(&token), "").await
 }
 
-fn path_of(job: &Answer) -> String {
+fn path_of(job: &TestResponse) -> String {
     format!("/v2/jobs/{}", job.json["id"].as_str().unwrap())
 }
 
-fn messages(answer: &Answer) -> Vec<&str> {
+fn messages(answer: &TestResponse) -> Vec<&str> {
     let errors = answer.json["errors"].as_array().unwrap();
     errors
         .iter()
@@ -65,7 +65,7 @@ async fn every_row_of_a_request_becomes_a_message() {
         (&done["status"], &done["rows_kept"], &done["statistics"]),
         (&json!("finished"), &json!(1200), &json!({"sending": 1200}))
     );
-    let taken = world.sms.taken();
+    let taken = world.sms.accepted();
     assert_eq!(taken.len(), 1200);
     assert!(
         taken
@@ -79,7 +79,6 @@ async fn every_row_of_a_request_becomes_a_message() {
         )
         .await;
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 250);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -94,12 +93,11 @@ async fn csv_in_a_request_will_do_too_and_rows_may_have_references_of_their_own(
     });
     assert_eq!(bulk(&world, &council.normal, &order).await.status, 201);
     world.run_tasks().await;
-    assert_eq!(world.email.taken()[0].subject, "Hello Ada “A” L");
+    assert_eq!(world.email.accepted()[0].subject, "Hello Ada “A” L");
     let listed = world
         .get(&council.normal, "/v2/notifications?include_jobs=true")
         .await;
     assert_eq!(listed.json["notifications"][0]["reference"], "mine");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -208,7 +206,6 @@ async fn what_is_wrong_is_said_by_row_and_column_and_nothing_is_sent() {
         .flatten()
         .flat_map(|one| std::fs::read_dir(one.path()));
     assert_eq!(kept.flatten().count(), 0, "no file of refused rows is kept");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -221,7 +218,6 @@ async fn a_hundred_thousand_rows_are_the_most() {
         refused.message(),
         "100001 rows are more than a file may have: split it"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -236,17 +232,17 @@ async fn a_scheduled_job_can_be_cancelled_and_no_other() {
         (&json!("scheduled"), &json!("2026-03-02T12:00:00.000000Z"))
     );
     for method in ["GET", "DELETE"] {
-        let theirs = ask(&world, &other.normal, method, &path_of(&made)).await;
+        let theirs = request(&world, &other.normal, method, &path_of(&made)).await;
         assert_eq!(theirs.status, 404, "{method}");
     }
-    let trying = ask(&world, &council.test, "DELETE", &path_of(&made)).await;
+    let trying = request(&world, &council.test, "DELETE", &path_of(&made)).await;
     assert_eq!(trying.status, 403, "a test key stops nothing that is meant");
-    let cancelled = ask(&world, &council.normal, "DELETE", &path_of(&made)).await;
+    let cancelled = request(&world, &council.normal, "DELETE", &path_of(&made)).await;
     assert_eq!(
         (cancelled.status.as_u16(), &cancelled.json["status"]),
         (200, &json!("cancelled"))
     );
-    let again = ask(&world, &council.normal, "DELETE", &path_of(&made)).await;
+    let again = request(&world, &council.normal, "DELETE", &path_of(&made)).await;
     assert_eq!(
         (again.status.as_u16(), again.message()),
         (
@@ -256,16 +252,19 @@ async fn a_scheduled_job_can_be_cancelled_and_no_other() {
     );
     let kept = bulk(&world, &council.normal, &order).await;
     world.advance(Duration::from_hours(4));
-    world.run_the_clock().await;
-    assert_eq!(world.sms.taken().len(), 1, "the one that was not cancelled");
-    let late = ask(&world, &council.normal, "DELETE", &path_of(&kept)).await;
+    world.run_schedule().await;
+    assert_eq!(
+        world.sms.accepted().len(),
+        1,
+        "the one that was not cancelled"
+    );
+    let late = request(&world, &council.normal, "DELETE", &path_of(&kept)).await;
     assert_eq!(
         late.message(),
         "Only a job that is scheduled, paused or stopped with an error can be cancelled, and this one is finished"
     );
-    let wrong = ask(&world, &council.normal, "GET", "/v2/jobs/nonsense").await;
+    let wrong = request(&world, &council.normal, "GET", "/v2/jobs/nonsense").await;
     assert_eq!(wrong.message(), "job_id is not a valid UUID");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -279,7 +278,7 @@ async fn jobs_are_listed_newest_first_in_pages_and_by_type_of_key() {
         let job = bulk(&world, &council.normal, &order(&council, &rows(1))).await;
         made.insert(0, job.json["id"].clone());
     }
-    let ids = |page: &Answer| -> Vec<Value> {
+    let ids = |page: &TestResponse| -> Vec<Value> {
         let jobs = page.json["jobs"].as_array().unwrap();
         jobs.iter().map(|job| job["id"].clone()).collect()
     };
@@ -317,7 +316,6 @@ async fn jobs_are_listed_newest_first_in_pages_and_by_type_of_key() {
         ]
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -328,7 +326,7 @@ async fn a_day_that_has_room_for_some_rows_takes_none() {
         limits: [(Allowance::Sms, 10)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     assert_eq!(
         bulk(&world, &council.normal, &order(&council, &rows(7)))
             .await
@@ -367,8 +365,7 @@ async fn a_day_that_has_room_for_some_rows_takes_none() {
     let tried = bulk(&world, &council.test, &order(&council, &rows(11))).await;
     assert_eq!(tried.status, 201, "what a test key sends is not counted");
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 7);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 7);
 }
 
 #[tokio::test]
@@ -397,7 +394,7 @@ async fn a_team_key_reaches_the_team_and_a_test_key_reaches_nobody() {
     let tried = bulk(&world, &council.test, &to("07700900002")).await;
     assert_eq!(tried.status, 201);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1, "the guest");
+    assert_eq!(world.sms.accepted().len(), 1, "the guest");
     let tried = world.get(&council.test, &path_of(&tried)).await;
     assert_eq!(tried.json["statistics"], json!({"permanent-failure": 1}));
     for (key, count) in [(&council.team, 1), (&council.test, 1), (&council.normal, 0)] {
@@ -407,23 +404,26 @@ async fn a_team_key_reaches_the_team_and_a_test_key_reaches_nobody() {
             count
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
 async fn rows_that_are_sent_twice_with_one_key_are_one_job() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let (other, body) = (world.another_door(), order(&council, &rows(20)).to_string());
+    let (other, body) = (
+        world.another_client(),
+        order(&council, &rows(20)).to_string(),
+    );
     let token = world.token(&council.id.to_string(), &council.normal.secret);
     let headers = [
         ("authorization", token.as_str()),
         ("idempotency-key", "spring"),
     ];
     let path = "/v2/notifications/bulk";
-    let at_once = [world.door(), &other].map(|door| door.ask("POST", path, &headers, body.clone()));
+    let at_once =
+        [world.client(), &other].map(|door| door.request("POST", path, &headers, body.clone()));
     let answers = futures::future::join_all(at_once).await;
-    let later = world.door().ask("POST", path, &headers, body).await;
+    let later = world.client().request("POST", path, &headers, body).await;
     assert!(
         answers
             .iter()
@@ -431,7 +431,7 @@ async fn rows_that_are_sent_twice_with_one_key_are_one_job() {
     );
     assert_eq!(later.headers["idempotent-replay"], "true");
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 20);
+    assert_eq!(world.sms.accepted().len(), 20);
     assert_eq!(
         world.get(&council.normal, "/v2/jobs").await.json["jobs"]
             .as_array()
@@ -439,5 +439,4 @@ async fn rows_that_are_sent_twice_with_one_key_are_one_job() {
             .len(),
         1
     );
-    world.end().await;
 }

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Allowance, Channel, Clock as _, NotificationId, Permission};
-use pillarbox_stories::{Answer, Council, Gate, Mood, SeededEntropy, World};
+use pillarbox_stories::{Behaviour, Gate, SeededRandom, TestResponse, TestService, World};
 use queue::{ClaimLimits, DatabaseSource, Pool, TaskContext, TaskHandler as _, TaskSource as _};
 use serde_json::{Value, json};
 
@@ -21,12 +21,12 @@ const RETRY: Duration = Duration::from_secs(301);
 const STILL_PROCESSING: &str =
     "We are still processing these letters, please try again in 5 minutes.";
 
-async fn change(world: &World, council: &Council, job: &str, how: &str) -> Answer {
+async fn change(world: &World, council: &TestService, job: &str, how: &str) -> TestResponse {
     let path = format!("/service/{}/job/{job}/{how}", council.id);
-    world.ask_internally("POST", &path, "").await
+    world.internal_request("POST", &path, "").await
 }
 
-async fn spent(world: &World, council: &Council, allowance: Allowance) -> i64 {
+async fn spent(world: &World, council: &TestService, allowance: Allowance) -> i64 {
     let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
     let spent = store::counters::find_spent(&mut session, council.id, allowance, day);
     spent.await.unwrap()
@@ -35,7 +35,7 @@ async fn spent(world: &World, council: &Council, allowance: Allowance) -> i64 {
 /// Somebody takes a task; what is done with it is up to the story. Asked to stop, the work on a job ends after a batch.
 async fn take(world: &World, pool: &str, is_asked_to_stop: bool) -> TaskContext {
     let (store, clock) = (world.app.store().clone(), world.clock.clone());
-    let source = DatabaseSource::new(store, clock, Arc::new(SeededEntropy::new(23)));
+    let source = DatabaseSource::new(store, clock, Arc::new(SeededRandom::new(23)));
     let lease = Duration::from_secs(30);
     let taken = source
         .claim(pool, 1, &ClaimLimits::uniform(1), lease)
@@ -49,7 +49,7 @@ async fn take(world: &World, pool: &str, is_asked_to_stop: bool) -> TaskContext 
 }
 
 /// A job of 2500 rows that is paused with a thousand of them kept, and its worker, which has begun and not ended.
-async fn paused_job(world: &World, council: &Council) -> (String, TaskContext) {
+async fn paused_job(world: &World, council: &TestService) -> (String, TaskContext) {
     let job = world.job(council.id, council.sms, people(2500)).await;
     let task = take(world, JOBS.name, true).await;
     world.app.handle(&task).await;
@@ -60,11 +60,11 @@ async fn paused_job(world: &World, council: &Council) -> (String, TaskContext) {
     (job, task)
 }
 
-async fn assert_cancelled_after_a_thousand(world: &World, council: &Council, job: &str) {
+async fn assert_cancelled_after_a_thousand(world: &World, council: &TestService, job: &str) {
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
     world.advance(Duration::from_mins(40));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let status = world.job_status(council.id, job).await;
     let expected = "1000 of its 2500 rows were kept, and are sent; the other 1500 are not";
     assert_eq!(
@@ -75,7 +75,7 @@ async fn assert_cancelled_after_a_thousand(world: &World, council: &Council, job
         (&status["rows_kept"], count(&status, "sending")),
         (&json!(1000), 1000)
     );
-    assert_eq!(world.sms.taken().len(), 1000);
+    assert_eq!(world.sms.accepted().len(), 1000);
     assert_eq!(spent(world, council, Allowance::Sms).await, 1000);
 }
 
@@ -100,7 +100,6 @@ async fn a_paused_job_is_cancelled_what_is_kept_is_sent_and_the_rest_is_given_ba
     let redo = change(&world, &council, &job, "row/2000").await;
     assert!(redo.message().contains("cancelled"), "{}", redo.text);
     assert_cancelled_after_a_thousand(&world, &council, &job).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -118,9 +117,8 @@ async fn a_job_that_was_paused_before_its_first_row_is_cancelled_and_had_spent_n
         "none of its 3 rows was kept: nothing is sent"
     );
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 0);
+    assert_eq!(world.sms.accepted().len(), 0);
     assert_eq!(spent(&world, &council, Allowance::Sms).await, 0);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -136,7 +134,6 @@ async fn a_job_that_is_cancelled_on_another_day_gives_back_nothing_of_this_one()
     assert_eq!(cancelled.status, 200, "{}", cancelled.text);
     assert_eq!(spent(&world, &council, Allowance::Sms).await, 1);
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -155,14 +152,13 @@ async fn a_job_with_a_test_key_gives_back_nothing_for_it_spent_nothing() {
     change(&world, &council, &job, "pause").await;
     let path = format!("/v2/jobs/{job}");
     let token = world.token(&council.id.to_string(), &council.test.secret);
-    let cancelled = world.ask("DELETE", &path, Some(&token), "").await;
+    let cancelled = world.request("DELETE", &path, Some(&token), "").await;
     assert_eq!(
         (cancelled.status.as_u16(), &cancelled.json["status"]),
         (200, &json!("cancelled"))
     );
     world.run_tasks().await;
     assert_eq!(spent(&world, &council, Allowance::Sms).await, 0);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -179,7 +175,6 @@ async fn of_two_who_cancel_a_paused_job_at_once_one_does_and_its_rest_is_given_b
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 404, 404]);
     assert_cancelled_after_a_thousand(&world, &council, &job).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -206,9 +201,8 @@ async fn of_somebody_who_cancels_and_somebody_who_lets_go_on_exactly_one_wins() 
             "round {round}: {ends:?}"
         );
     }
-    let kept = i64::try_from(world.sms.taken().len()).unwrap();
+    let kept = i64::try_from(world.sms.accepted().len()).unwrap();
     assert_eq!(spent(&world, &council, Allowance::Sms).await, kept);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -239,9 +233,9 @@ async fn a_worker_that_has_a_job_in_hand_while_it_is_cancelled_keeps_no_more_of_
             assert_eq!(status["job_status"], "cancelled");
         }
     }
-    let kept = i64::try_from(world.sms.taken().len()).unwrap();
+    let kept = i64::try_from(world.sms.accepted().len()).unwrap();
     assert_eq!(spent(&world, &council, Allowance::Sms).await, kept);
-    Arc::into_inner(world).unwrap().end().await;
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -260,30 +254,29 @@ async fn a_job_that_nobody_can_mend_is_cancelled_and_nobody_tries_it_again() {
     let cancelled = change(&world, &council, &job, "cancel").await;
     assert_eq!(cancelled.data()["job_status"], "cancelled");
     assert_eq!(spent(&world, &council, Allowance::Sms).await, 0);
-    let dead = world.ask_internally("GET", "/queue/dead", "").await;
+    let dead = world.internal_request("GET", "/queue/dead", "").await;
     let task = dead.data()[0]["id"].as_str().unwrap().to_owned();
     let replay = format!("/queue/dead/{task}/replay");
     assert_eq!(
-        world.ask_internally("POST", &replay, "").await.status,
+        world.internal_request("POST", &replay, "").await.status,
         202,
         "replayed, it finds nothing to do"
     );
     world.advance(Duration::from_hours(5));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         world.job_status(council.id, &job).await["job_status"],
         "cancelled"
     );
-    world.end().await;
 }
 
-async fn council_with_letters(world: &World) -> (Council, domain::TemplateId) {
+async fn council_with_letters(world: &World) -> (TestService, domain::TemplateId) {
     let new = NewService {
         rate_limit: 100_000,
         permissions: [Permission::Letter].into(),
         ..NewService::named("Riverside Council")
     };
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let new = app::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
@@ -296,7 +289,7 @@ async fn council_with_letters(world: &World) -> (Council, domain::TemplateId) {
     (council, made.unwrap().id)
 }
 
-async fn post_letter(world: &World, council: &Council, letter: domain::TemplateId) -> String {
+async fn post_letter(world: &World, council: &TestService, letter: domain::TemplateId) -> String {
     let body = json!({"template_id": letter, "personalisation": {
         "address_line_1": "Ada", "address_line_2": "1 Mill Lane", "postcode": "sw1a1aa", "name": "Ada",
     }});
@@ -306,19 +299,19 @@ async fn post_letter(world: &World, council: &Council, letter: domain::TemplateI
     made.json["id"].as_str().unwrap().to_owned()
 }
 
-async fn cancel_letter(world: &World, council: &Council, id: &str) -> Answer {
+async fn cancel_letter(world: &World, council: &TestService, id: &str) -> TestResponse {
     let path = format!("/service/{}/notifications/{id}/cancel", council.id);
-    world.ask_internally("POST", &path, "").await
+    world.internal_request("POST", &path, "").await
 }
 
-async fn assert_cannot_be_cancelled(world: &World, council: &Council, id: &str) {
+async fn assert_cannot_be_cancelled(world: &World, council: &TestService, id: &str) {
     let refused = cancel_letter(world, council, id).await;
     let why = "We could not cancel this letter. Letter status: created";
     assert_eq!(refused.status, 400, "{}", refused.text);
     assert!(refused.message().starts_with(why), "{}", refused.text);
 }
 
-async fn kept_status(world: &World, council: &Council, id: &str) -> String {
+async fn kept_status(world: &World, council: &TestService, id: &str) -> String {
     let id: NotificationId = id.parse().unwrap();
     let mut session = world.app.read().await.unwrap();
     let found = store::notifications::find(&mut session, council.id, id).await;
@@ -330,7 +323,9 @@ async fn a_letter_whose_printer_fell_silent_is_not_cancelled_for_it_may_be_print
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
     // He falls silent, then is away: he may have it all the same.
-    world.letter.will_be([Mood::FallsSilent, Mood::IsAway]);
+    world
+        .letter
+        .queue_behaviours([Behaviour::AcceptSilently, Behaviour::BeUnavailable]);
     let id = post_letter(&world, &council, letter).await;
     world.run_tasks().await;
     for _ in 0..2 {
@@ -340,25 +335,23 @@ async fn a_letter_whose_printer_fell_silent_is_not_cancelled_for_it_may_be_print
         world.run_tasks().await;
     }
     assert_eq!(kept_status(&world, &council, &id).await, "sending");
-    let handed = world.letter.taken();
+    let handed = world.letter.accepted();
     assert_eq!(handed.len(), 2);
     assert_eq!(handed[0].reference, handed[1].reference);
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_letter_whose_printer_was_away_can_still_be_cancelled() {
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
-    world.letter.will_be([Mood::IsAway]);
+    world.letter.queue_behaviours([Behaviour::BeUnavailable]);
     let id = post_letter(&world, &council, letter).await;
     world.run_tasks().await;
     assert_eq!(cancel_letter(&world, &council, &id).await.status, 200);
     assert_eq!(spent(&world, &council, Allowance::Letter).await, 0);
     world.advance(RETRY);
     world.run_tasks().await;
-    assert_eq!(world.letter.taken().len(), 0);
-    world.end().await;
+    assert_eq!(world.letter.accepted().len(), 0);
 }
 
 #[tokio::test]
@@ -366,7 +359,7 @@ async fn a_letter_whose_worker_died_while_it_handed_it_over_is_not_cancelled() {
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
     let gate = Arc::new(Gate::default());
-    world.letter.is(Mood::WaitsAt(gate.clone()));
+    world.letter.set_behaviour(Behaviour::WaitAt(gate.clone()));
     let id = post_letter(&world, &council, letter).await;
     let task = take(&world, LETTERS.name, false).await;
     tokio::select! {
@@ -376,18 +369,17 @@ async fn a_letter_whose_worker_died_while_it_handed_it_over_is_not_cancelled() {
     // The worker is dead: its lease runs out, and nobody has taken its task yet.
     world.advance(Duration::from_secs(31));
     assert_cannot_be_cancelled(&world, &council, &id).await;
-    world.letter.calms_down();
+    world.letter.reset_behaviour();
     world.run_tasks().await;
     assert_eq!(kept_status(&world, &council, &id).await, "sending");
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_letter_job_of_which_a_printer_may_have_one_letter_is_not_cancelled_and_none_of_it_is() {
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
-    world.letter.is(Mood::IsAway);
-    world.letter.will_be([Mood::FallsSilent]);
+    world.letter.set_behaviour(Behaviour::BeUnavailable);
+    world.letter.queue_behaviours([Behaviour::AcceptSilently]);
     let mut file = "address line 1,address line 2,postcode,name\n".to_owned();
     for row in 0..3 {
         let _ = writeln!(file, "Ada,{row} Mill Lane,sw1a1aa,Ada");
@@ -395,7 +387,7 @@ async fn a_letter_job_of_which_a_printer_may_have_one_letter_is_not_cancelled_an
     let job = world.job(council.id, letter, file).await;
     world.run_tasks().await;
     world.advance(Duration::from_secs(61));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let refused = change(&world, &council, &job, "cancel-letter-job").await;
     assert_eq!(
         (refused.status.as_u16(), refused.message()),
@@ -404,10 +396,9 @@ async fn a_letter_job_of_which_a_printer_may_have_one_letter_is_not_cancelled_an
     let status = world.job_status(council.id, &job).await;
     assert_eq!(count(&status, "created"), 3, "none is cancelled");
     assert_eq!(spent(&world, &council, Allowance::Letter).await, 3);
-    world.letter.calms_down();
+    world.letter.reset_behaviour();
     world.advance(RETRY);
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(count(&status, "sending"), 3);
-    world.end().await;
 }

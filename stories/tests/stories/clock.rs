@@ -10,7 +10,7 @@ use std::{
 use app::App;
 use async_trait::async_trait;
 use domain::{Clock, JobId, NotificationStatus, Timestamp};
-use pillarbox_stories::{Council, ManualClock, World};
+use pillarbox_stories::{ManualClock, TestService, World};
 use queue::{DatabaseSource, Runner, TaskContext, TaskHandler, TaskOutcome};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -65,7 +65,7 @@ impl Diary {
         let source = DatabaseSource::new(
             world.app.store().clone(),
             clock.clone(),
-            Arc::new(pillarbox_stories::SeededEntropy::new(23)),
+            Arc::new(pillarbox_stories::SeededRandom::new(23)),
         );
         let pools = app::tasks::POOLS.iter().map(|pool| pool.name);
         let runner = Runner::new(
@@ -110,13 +110,13 @@ async fn live_through(world: &World, runner: &Runner, end: Timestamp) {
     }
 }
 
-async fn scheduled_job(world: &World, council: &Council, at: &str) -> String {
+async fn scheduled_job(world: &World, council: &TestService, at: &str) -> String {
     let uploaded = world
         .upload(council.id, council.sms, "people.csv", people(3))
         .await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
     let body = json!({"id": id, "scheduled_for": at});
-    let made = world.make_job(council.id, &body).await;
+    let made = world.create_job(council.id, &body).await;
     assert_eq!(made.status, 201, "{}", made.text);
     id
 }
@@ -161,15 +161,14 @@ async fn night(day: &str, from: &str, over: &str, hours: u32, forgotten_in: &str
 
     // What was sent in the last minute of a local day and in the first of the next is forgotten a night apart.
     until(&world, forgotten_in);
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(!is_there(&world, &council, &yesterday).await);
     assert!(is_there(&world, &council, &today).await);
     world.advance(Duration::from_hours(24));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(!is_there(&world, &council, &today).await);
     let handed_over = 3 * jobs.len() + 2;
-    assert_eq!(world.sms.taken().len(), handed_over, "nothing ran twice");
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), handed_over, "nothing ran twice");
 }
 
 #[tokio::test]
@@ -272,16 +271,15 @@ async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
     let waits = world.job_status(council.id, &later).await;
     assert_eq!(waits["job_status"], "scheduled");
     let handed_over = 1 + 4 + 1 + 5 + 3 + 3 + 6;
-    assert_eq!(world.sms.taken().len(), handed_over);
+    assert_eq!(world.sms.accepted().len(), handed_over);
 
     until(&world, "2026-04-04T22:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let ids: BTreeSet<JobId> = [&due[0], &due[1], &later]
         .map(|id| id.parse().unwrap())
         .into();
     assert_eq!(ids.len(), 3);
-    assert_eq!(world.sms.taken().len(), handed_over + 3);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), handed_over + 3);
 }
 
 #[tokio::test]
@@ -306,7 +304,7 @@ async fn what_is_asked_to_stop_in_the_middle_of_the_night_is_gone_on_with_and_no
         "remove_sms_email_jobs.v1",
     ];
     let (store, clock) = (world.app.store().clone(), world.clock.clone());
-    let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(5));
+    let entropy = Arc::new(pillarbox_stories::SeededRandom::new(5));
     let source = DatabaseSource::new(store, clock, entropy);
     let (room, lease) = (queue::ClaimLimits::uniform(64), Duration::from_secs(30));
     let taken = queue::TaskSource::claim(&source, "periodic-tasks", 64, &room, lease)
@@ -330,5 +328,4 @@ async fn what_is_asked_to_stop_in_the_middle_of_the_night_is_gone_on_with_and_no
     assert_eq!(found, walks.len());
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
-    world.end().await;
 }

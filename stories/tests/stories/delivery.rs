@@ -4,16 +4,16 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Lane, TaskId};
-use pillarbox_stories::{Council, Gate, Mood, World};
+use pillarbox_stories::{Behaviour, Gate, TestService, World};
 
 const RETRY: Duration = Duration::from_secs(301);
 
-async fn sent_sms(world: &World, council: &Council, to: &str) -> String {
+async fn sent_sms(world: &World, council: &TestService, to: &str) -> String {
     let answer = world.send_sms(council, &council.normal, to).await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
 
-async fn sent_email(world: &World, council: &Council, to: &str) -> String {
+async fn sent_email(world: &World, council: &TestService, to: &str) -> String {
     let answer = world.send_email(council, &council.normal, to).await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
@@ -26,7 +26,7 @@ async fn a_message_reaches_its_provider_as_it_was_written() {
     let email = sent_email(&world, &council, "Ada@Example.com").await;
     world.run_tasks().await;
 
-    let text = &world.sms.taken()[0];
+    let text = &world.sms.accepted()[0];
     assert_eq!(text.id.to_string(), sms);
     assert_eq!(
         (text.to.as_str(), text.sender.as_str()),
@@ -36,7 +36,7 @@ async fn a_message_reaches_its_provider_as_it_was_written() {
         text.content,
         "Riverside Council: Ada, your bin day is Friday"
     );
-    let mail = &world.email.taken()[0];
+    let mail = &world.email.accepted()[0];
     assert_eq!(mail.id.to_string(), email);
     assert_eq!(
         (mail.to.as_str(), mail.subject.as_str()),
@@ -56,27 +56,27 @@ async fn a_message_reaches_its_provider_as_it_was_written() {
     assert_eq!(shown.json["cost_details"]["billable_sms_fragments"], 1);
     assert_eq!(shown.json["cost_in_pounds"], 0.0233);
     assert!(shown.json["sent_at"].is_string() && shown.json["completed_at"].is_null());
-    world.end().await;
 }
 
 #[tokio::test]
 async fn acceptance_counts_as_delivery_where_nobody_will_report() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.email.reports(false);
+    world.email.set_reports_delivery(false);
     let id = sent_email(&world, &council, "ada@example.com").await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "delivered");
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_text_is_tried_again_at_once_and_then_every_five_minutes() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world
-        .sms
-        .will_be([Mood::IsAway, Mood::IsAway, Mood::IsAway]);
+    world.sms.queue_behaviours([
+        Behaviour::BeUnavailable,
+        Behaviour::BeUnavailable,
+        Behaviour::BeUnavailable,
+    ]);
     let id = sent_sms(&world, &council, "07700900123").await;
     world.run_tasks().await;
     assert_eq!(
@@ -86,21 +86,20 @@ async fn a_text_is_tried_again_at_once_and_then_every_five_minutes() {
     );
     world.advance(RETRY);
     world.run_tasks().await;
-    assert!(world.sms.taken().is_empty(), "the third try failed too");
+    assert!(world.sms.accepted().is_empty(), "the third try failed too");
     world.run_tasks().await;
-    assert!(world.sms.taken().is_empty(), "and the fourth is not due");
+    assert!(world.sms.accepted().is_empty(), "and the fourth is not due");
     world.advance(RETRY);
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "sending");
-    assert_eq!(world.sms.taken().len(), 1);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 1);
 }
 
 #[tokio::test]
 async fn after_forty_eight_retries_a_message_fails_for_good() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.email.is(Mood::IsAway);
+    world.email.set_behaviour(Behaviour::BeUnavailable);
     let id = sent_email(&world, &council, "ada@example.com").await;
     for _ in 0..48 {
         world.run_tasks().await;
@@ -109,41 +108,39 @@ async fn after_forty_eight_retries_a_message_fails_for_good() {
     }
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "technical-failure");
-    world.email.is(Mood::Takes);
+    world.email.set_behaviour(Behaviour::Accept);
     world.advance(RETRY);
     world.run_tasks().await;
-    assert!(world.email.taken().is_empty(), "it is never tried again");
-    world.end().await;
+    assert!(world.email.accepted().is_empty(), "it is never tried again");
 }
 
 #[tokio::test]
 async fn a_provider_that_falls_silent_is_asked_again_later_with_the_same_reference() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.sms.will_be([Mood::FallsSilent]);
+    world.sms.queue_behaviours([Behaviour::AcceptSilently]);
     let id = sent_sms(&world, &council, "07700900123").await;
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1, "not at once: it may have it");
+    assert_eq!(world.sms.accepted().len(), 1, "not at once: it may have it");
     world.advance(RETRY);
     world.run_tasks().await;
     let taken: Vec<String> = world
         .sms
-        .taken()
+        .accepted()
         .iter()
         .map(|sms| sms.id.to_string())
         .collect();
     assert_eq!(taken, [id.clone(), id]);
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_refused_recipient_fails_permanently_and_a_refused_message_technically() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.email.will_be([Mood::RefusesRecipient]);
+    world.email.queue_behaviours([Behaviour::RejectRecipient]);
     let unreachable = sent_email(&world, &council, "gone@example.com").await;
     world.run_tasks().await;
-    world.email.will_be([Mood::RefusesMessage]);
+    world.email.queue_behaviours([Behaviour::RejectMessage]);
     let forbidden = sent_email(&world, &council, "ada@example.com").await;
     world.run_tasks().await;
     assert_eq!(
@@ -154,7 +151,6 @@ async fn a_refused_recipient_fails_permanently_and_a_refused_message_technically
         world.status_of(&council, &forbidden).await,
         "technical-failure"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -170,15 +166,16 @@ async fn a_service_that_was_switched_off_sends_nothing_more_and_is_not_retried()
         .await
         .unwrap();
     assert_eq!(world.status_of(&council, &id).await, "technical-failure");
-    assert!(world.sms.taken().is_empty());
-    world.end().await;
+    assert!(world.sms.accepted().is_empty());
 }
 
 #[tokio::test]
 async fn one_bad_message_does_not_hold_up_the_rest_of_its_batch() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.sms.will_be([Mood::IsAway, Mood::RefusesRecipient]);
+    world
+        .sms
+        .queue_behaviours([Behaviour::BeUnavailable, Behaviour::RejectRecipient]);
     let sends = (0..50).map(|number| {
         let (world, council) = (&world, &council);
         async move { sent_sms(world, council, &format!("0770091{number:04}")).await }
@@ -200,7 +197,6 @@ async fn one_bad_message_does_not_hold_up_the_rest_of_its_batch() {
         expected,
         "the one that failed was tried again at once"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -228,8 +224,7 @@ async fn a_delivery_task_that_comes_twice_hands_over_once() {
     };
     copy.unwrap();
     assert_eq!(world.run_tasks().await, 2);
-    assert_eq!(world.sms.taken().len(), 1);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -249,9 +244,9 @@ async fn of_two_workers_that_reach_for_the_same_task_at_the_same_instant_one_han
         let worked = futures::future::join_all(workers).await;
         let worked: Vec<bool> = worked.into_iter().map(Result::unwrap).collect();
         assert!(worked[0] ^ worked[1], "exactly one has it: {worked:?}");
-        assert_eq!(world.sms.taken().len(), round);
+        assert_eq!(world.sms.accepted().len(), round);
     }
-    Arc::into_inner(world).unwrap().end().await;
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -260,7 +255,9 @@ async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_
     let council = world.service("Riverside Council").await;
     let id = sent_sms(&world, &council, "07700900123").await;
     let gate = Arc::default();
-    world.sms.will_be([Mood::WaitsAt(Arc::clone(&gate))]);
+    world
+        .sms
+        .queue_behaviours([Behaviour::WaitAt(Arc::clone(&gate))]);
 
     let slow = tokio::spawn({
         let world = world.clone();
@@ -285,8 +282,7 @@ async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_
         .get(&council.normal, &format!("/v2/notifications/{id}"))
         .await;
     assert_eq!(before.json, after.json, "the late worker changed nothing");
-    let world = Arc::into_inner(world).expect("the slow worker has ended");
-    world.end().await;
+    drop(Arc::into_inner(world).expect("the slow worker has ended"));
 }
 
 #[tokio::test]
@@ -310,13 +306,12 @@ async fn a_service_with_one_message_does_not_wait_for_one_with_thousands() {
     world.run_tasks().await;
     let place = world
         .sms
-        .taken()
+        .accepted()
         .iter()
         .position(|sms| sms.id.to_string() == id)
         .unwrap();
     assert!(place < 200, "it was handed over as number {place}");
-    assert_eq!(world.sms.taken().len(), 3001);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 3001);
 }
 
 #[tokio::test]
@@ -324,12 +319,11 @@ async fn a_text_abroad_is_sent_and_not_waited_for() {
     let world = World::new().await;
     let mut new = NewService::named("Abroad");
     new.permissions.insert(domain::Permission::InternationalSms);
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let id = sent_sms(&world, &council, "+1 202-555-0104").await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "sent");
-    assert!(world.sms.taken()[0].international);
-    world.end().await;
+    assert!(world.sms.accepted()[0].international);
 }
 
 /// Found by the simulation: the messages that were not tried were in no task any more.
@@ -343,27 +337,27 @@ async fn a_batch_whose_lease_ran_out_before_anybody_took_it_over_is_not_forgotte
         .await;
     world.runner().drain(&[crate::jobs::JOBS]).await;
     let gate = Arc::new(Gate::default());
-    world.sms.is(Mood::WaitsAt(gate.clone()));
+    world.sms.set_behaviour(Behaviour::WaitAt(gate.clone()));
     let worker = {
         let world = world.clone();
         tokio::spawn(async move { world.runner().run_one("send-sms-tasks").await })
     };
     gate.arrived.notified().await;
     world.advance(Duration::from_secs(31));
-    world.sms.is(Mood::Takes);
+    world.sms.set_behaviour(Behaviour::Accept);
     while !worker.is_finished() {
         gate.open.notify_waiters();
         tokio::task::yield_now().await;
     }
     assert!(worker.await.unwrap());
     assert!(
-        world.sms.taken().len() < 20,
+        world.sms.accepted().len() < 20,
         "most of the batch was left alone"
     );
 
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 20);
-    Arc::into_inner(world).unwrap().end().await;
+    assert_eq!(world.sms.accepted().len(), 20);
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -390,20 +384,24 @@ async fn a_message_that_two_tasks_name_at_the_same_moment_is_handed_over_once() 
     tx.commit().await.unwrap();
 
     let gate = Arc::new(Gate::default());
-    world.sms.is(Mood::WaitsAt(gate.clone()));
+    world.sms.set_behaviour(Behaviour::WaitAt(gate.clone()));
     let first = {
         let world = world.clone();
         tokio::spawn(async move { world.runner().run_one("send-sms-tasks").await })
     };
     gate.arrived.notified().await;
-    world.sms.is(Mood::Takes);
+    world.sms.set_behaviour(Behaviour::Accept);
     assert!(world.runner().run_one("send-sms-tasks").await);
-    assert_eq!(world.sms.taken().len(), 0, "it is in the first one's hands");
+    assert_eq!(
+        world.sms.accepted().len(),
+        0,
+        "it is in the first one's hands"
+    );
     gate.open.notify_one();
     assert!(first.await.unwrap());
 
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1);
-    Arc::into_inner(world).unwrap().end().await;
+    assert_eq!(world.sms.accepted().len(), 1);
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }

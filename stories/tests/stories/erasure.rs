@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::erasure::{Erasure, Recipient, Report};
 use domain::{Clock as _, InboundSmsId, NotificationId, UnsubscribeRequestId};
-use pillarbox_stories::{Council, Gate, Mood, World};
+use pillarbox_stories::{Behaviour, Gate, TestService, World};
 use serde_json::{Value, json};
 use store::{inbound_sms::InboundSms, unsubscribe_requests::UnsubscribeRequest};
 
@@ -15,14 +15,14 @@ pub(crate) async fn erase(world: &World, recipient: &str) -> Report {
     erasure.report().clone()
 }
 
-async fn shown(world: &World, council: &Council, id: &str) -> Value {
+async fn shown(world: &World, council: &TestService, id: &str) -> Value {
     let path = format!("/v2/notifications/{id}");
     let answer = world.get(&council.normal, &path).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json
 }
 
-pub(crate) async fn text(world: &World, council: &Council, to: &str) -> String {
+pub(crate) async fn text(world: &World, council: &TestService, to: &str) -> String {
     let answer = world.send_sms(council, &council.normal, to).await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
@@ -53,10 +53,9 @@ async fn what_was_sent_to_a_number_is_erased_and_what_waits_is_cancelled() {
     assert_eq!(list.json["notifications"].as_array().unwrap().len(), 3);
 
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 2, "nothing is sent to nobody");
+    assert_eq!(world.sms.accepted().len(), 2, "nothing is sent to nobody");
     let again = erase(&world, "07700900123").await;
     assert_eq!(again, Report::default(), "twice is harmless");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -65,7 +64,7 @@ async fn a_message_that_a_worker_has_in_hand_is_erased_once_it_is_handed_over() 
     let council = world.service("Riverside Council").await;
     let id = text(&world, &council, "07700900123").await;
     let gate = Arc::new(Gate::default());
-    world.sms.is(Mood::WaitsAt(gate.clone()));
+    world.sms.set_behaviour(Behaviour::WaitAt(gate.clone()));
     let recipient = Recipient::parse("07700900123").unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
     let meanwhile = async {
@@ -82,7 +81,6 @@ async fn a_message_that_a_worker_has_in_hand_is_erased_once_it_is_handed_over() 
         (1, 0)
     );
     assert_eq!(shown(&world, &council, &id).await["phone_number"], "");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -105,7 +103,6 @@ async fn only_what_the_named_service_has_is_erased() {
         shown(&world, &other, &theirs).await["phone_number"],
         "07700900123"
     );
-    world.end().await;
 }
 
 pub(crate) const PEOPLE: &str = "phone number,name,day\n07700900001,\"Ada \"\"A\"\"\",Friday\n07700900123,Grace,Friday\n\
@@ -121,7 +118,7 @@ async fn a_job_that_has_not_begun_adds_up_without_the_erased_rows() {
     world.run_tasks().await;
     let to: Vec<_> = world
         .sms
-        .taken()
+        .accepted()
         .iter()
         .map(|one| one.content.clone())
         .collect();
@@ -135,7 +132,6 @@ async fn a_job_that_has_not_begun_adds_up_without_the_erased_rows() {
         "{status}"
     );
     assert_eq!(erase(&world, "07700900123").await, Report::default());
-    world.end().await;
 }
 
 #[tokio::test]
@@ -143,7 +139,7 @@ async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let path = format!("/service/{}/contact-list?template_type=sms", council.id);
-    let list = world.ask_internally("POST", &path, PEOPLE).await;
+    let list = world.internal_request("POST", &path, PEOPLE).await;
     assert_eq!(list.status, 201, "{}", list.text);
     world.job(council.id, council.sms, PEOPLE).await;
     world.run_tasks().await;
@@ -162,11 +158,10 @@ async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
         "/service/{}/spreadsheet?template_id={}&contact_list_id={list}",
         council.id, council.sms
     );
-    let copy = world.ask_internally("POST", &path, "").await;
+    let copy = world.internal_request("POST", &path, "").await;
     assert_eq!(copy.data()["notification_count"], 4, "{}", copy.text);
     assert_eq!(copy.data()["valid"], false);
     assert_eq!(copy.data()["errors"][0]["spreadsheet_row_number"], 3);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -232,7 +227,6 @@ async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
         .unwrap()
         .clone();
     assert_eq!(texts.len(), 1);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -251,7 +245,9 @@ async fn a_kept_answer_says_nothing_more_and_still_sends_nothing_twice() {
             ("idempotency-key", "k-1"),
         ];
         let path = "/v2/notifications/sms";
-        world.ask_with("POST", path, &headers, body.clone()).await
+        world
+            .request_with("POST", path, &headers, body.clone())
+            .await
     };
     let first = ask().await;
     assert!(first.text.contains("Grace"), "{}", first.text);
@@ -265,30 +261,34 @@ async fn a_kept_answer_says_nothing_more_and_still_sends_nothing_twice() {
     assert_eq!(again.headers["idempotent-replay"], "true");
     assert!(!again.text.contains("Grace"), "{}", again.text);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 1);
 }
 
 #[tokio::test]
 async fn nothing_of_an_erased_guest_is_left_in_the_embedded_database() {
     let world = World::new().await;
     if !world.database_address().starts_with("sqlite") {
-        return world.end().await;
+        return;
     }
     let council = world.service("Riverside Council").await;
     app::guests::add(&world.app, council.id, "grace.hopper@example.com")
         .await
         .unwrap();
     let directory = world.database_file().parent().unwrap().to_owned();
-    assert!(crate::secrecy::contains(&directory, "grace.hopper"));
+    assert!(crate::encryption_at_rest::contains(
+        &directory,
+        "grace.hopper"
+    ));
     assert_eq!(erase(&world, "grace.hopper@example.com").await.guests, 1);
-    assert!(!crate::secrecy::contains(&directory, "grace.hopper"));
-    world.end().await;
+    assert!(!crate::encryption_at_rest::contains(
+        &directory,
+        "grace.hopper"
+    ));
 }
 
 #[tokio::test]
 async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
-    let world = World::like(|settings, _| settings.job_rows_at_once = 1).await;
+    let world = World::with(|settings, _| settings.job_rows_at_once = 1).await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, PEOPLE).await;
     // A worker has the job in hand.
@@ -329,6 +329,5 @@ async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
         world.job_status(council.id, &job).await["job_status"],
         "finished"
     );
-    assert_eq!(world.sms.taken().len(), 2);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 2);
 }

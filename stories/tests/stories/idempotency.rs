@@ -6,18 +6,18 @@ use std::{pin::pin, time::Duration};
 use app::services::NewService;
 use domain::{Allowance, Clock as _};
 use futures::future::{join_all, select};
-use pillarbox_stories::{Answer, Council, Door, Key, World};
+use pillarbox_stories::{Key, TestClient, TestResponse, TestService, World};
 use serde_json::{Value, json};
 
 /// Sends a text about bins with an idempotency key.
 async fn send(
     world: &World,
-    door: &Door,
-    council: &Council,
+    client: &TestClient,
+    council: &TestService,
     key: &Key,
     to: &str,
     once: &str,
-) -> Answer {
+) -> TestResponse {
     let token = world.token(&key.service.to_string(), &key.secret);
     let body = json!({
         "phone_number": to,
@@ -25,18 +25,19 @@ async fn send(
         "personalisation": {"name": "Ada", "day": "Friday"},
     });
     let headers = [("authorization", token.as_str()), ("idempotency-key", once)];
-    door.ask("POST", "/v2/notifications/sms", &headers, body.to_string())
+    client
+        .request("POST", "/v2/notifications/sms", &headers, body.to_string())
         .await
 }
 
-fn is_replay(answer: &Answer) -> bool {
+fn is_replay(answer: &TestResponse) -> bool {
     answer
         .headers
         .get("idempotent-replay")
         .is_some_and(|value| value == "true")
 }
 
-fn class(answer: &Answer) -> &Value {
+fn class(answer: &TestResponse) -> &Value {
     &answer.json["errors"][0]["error"]
 }
 
@@ -45,7 +46,7 @@ async fn who_asks_twice_is_given_the_first_answer_and_one_message_is_sent() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let ask = async |to: &str, once: &str| {
-        send(&world, world.door(), &council, &council.normal, to, once).await
+        send(&world, world.client(), &council, &council.normal, to, once).await
     };
     let first = ask("07700900123", "a").await;
     assert_eq!((first.status.as_u16(), is_replay(&first)), (201, false));
@@ -74,30 +75,32 @@ async fn who_asks_twice_is_given_the_first_answer_and_one_message_is_sent() {
     let post = async || {
         let path = "/v2/notifications/email";
         world
-            .door()
-            .ask("POST", path, &headers, email.to_string())
+            .client()
+            .request("POST", path, &headers, email.to_string())
             .await
     };
     let (first, again) = (post().await, post().await);
     assert_eq!((again.status.as_u16(), is_replay(&again)), (201, true));
     assert_eq!(again.json, first.json);
     world.run_tasks().await;
-    assert_eq!((world.sms.taken().len(), world.email.taken().len()), (2, 1));
-    world.end().await;
+    assert_eq!(
+        (world.sms.accepted().len(), world.email.accepted().len()),
+        (2, 1)
+    );
 }
 
 #[tokio::test]
 async fn of_two_at_once_in_two_processes_one_sends_and_both_hear_the_same() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let other = world.another_door();
+    let other = world.another_client();
     let rounds = 12;
     for round in 0..rounds {
         let once = format!("round {round}");
-        let asks = [world.door(), &other].map(|door| {
+        let asks = [world.client(), &other].map(|client| {
             send(
                 &world,
-                door,
+                client,
                 &council,
                 &council.normal,
                 "07700900123",
@@ -113,8 +116,7 @@ async fn of_two_at_once_in_two_processes_one_sends_and_both_hear_the_same() {
         assert_eq!(answers.iter().filter(|answer| is_replay(answer)).count(), 1);
     }
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), rounds);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), rounds);
 }
 
 #[tokio::test]
@@ -127,7 +129,7 @@ async fn a_caller_who_goes_away_at_any_moment_may_ask_again() {
         let ask = || {
             send(
                 &world,
-                world.door(),
+                world.client(),
                 &council,
                 &council.normal,
                 "07700900123",
@@ -148,8 +150,7 @@ async fn a_caller_who_goes_away_at_any_moment_may_ask_again() {
         assert_eq!(ask().await.json, again.json);
     }
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), moments);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), moments);
 }
 
 #[tokio::test]
@@ -165,7 +166,7 @@ async fn who_asks_while_the_first_is_being_worked_on_is_told_to_come_back() {
     let ask = || {
         send(
             &world,
-            world.door(),
+            world.client(),
             &council,
             &council.normal,
             "07700900123",
@@ -186,8 +187,7 @@ async fn who_asks_while_the_first_is_being_worked_on_is_told_to_come_back() {
     let again = ask().await;
     assert_eq!((is_replay(&again), &again.json), (true, &done.json));
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 1);
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
     let council = world.service("Riverside Council").await;
     let first = send(
         &world,
-        world.door(),
+        world.client(),
         &council,
         &council.normal,
         "07700900123",
@@ -208,7 +208,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
     {
         let unheard = send(
             &world,
-            world.door(),
+            world.client(),
             &council,
             &council.normal,
             "07700900124",
@@ -228,7 +228,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
     let world = world.restarted().await;
     let again = send(
         &world,
-        world.door(),
+        world.client(),
         &council,
         &council.normal,
         "07700900123",
@@ -238,7 +238,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
     assert_eq!((is_replay(&again), &again.json), (true, &first.json));
     let heard = send(
         &world,
-        world.door(),
+        world.client(),
         &council,
         &council.normal,
         "07700900124",
@@ -247,8 +247,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
     .await;
     assert_eq!((heard.status.as_u16(), is_replay(&heard)), (201, true));
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 2);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 2);
 }
 
 #[tokio::test]
@@ -257,12 +256,12 @@ async fn a_key_is_forgotten_after_a_day_and_cleared_away() {
     let council = world.service("Riverside Council").await;
     let ask = async |once: &str| {
         let key = &council.normal;
-        send(&world, world.door(), &council, key, "07700900123", once).await
+        send(&world, world.client(), &council, key, "07700900123", once).await
     };
     let first = ask("a").await;
     ask("b").await;
     world.advance(Duration::from_hours(24) - Duration::from_mins(1));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(is_replay(&ask("a").await), "a minute before");
     world.advance(Duration::from_mins(2));
     let anew = ask("a").await;
@@ -270,14 +269,13 @@ async fn a_key_is_forgotten_after_a_day_and_cleared_away() {
     assert_ne!(anew.json["id"], first.json["id"]);
     assert_eq!(ask("a").await.json, anew.json, "and remembered anew");
     world.advance(Duration::from_mins(14));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let mut tx = world.app.store().write().await.unwrap();
     let left = store::idempotency_keys::delete_expired(&mut tx, world.clock.now(), 1000).await;
     assert_eq!(left.unwrap(), 1, "`b` is gone, `a` is not");
     drop(tx);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 3);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 3);
 }
 
 #[tokio::test]
@@ -290,14 +288,13 @@ async fn a_key_is_its_services_own_and_of_one_type_of_api_key() {
         (&theirs, &theirs.normal),
         (&ours, &ours.test),
     ] {
-        let answer = send(&world, world.door(), council, key, "07700900123", "a").await;
+        let answer = send(&world, world.client(), council, key, "07700900123", "a").await;
         assert_eq!((answer.status.as_u16(), is_replay(&answer)), (201, false));
         ids.push(answer.json["id"].clone());
     }
     assert!(ids[0] != ids[1] && ids[0] != ids[2]);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 2, "the test key sends nothing");
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 2, "the test key sends nothing");
 }
 
 #[tokio::test]
@@ -308,9 +305,9 @@ async fn what_was_refused_may_be_mended_and_asked_again() {
         limits: [(Allowance::Sms, 1)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let ask = async |to: &str, once: &str| {
-        send(&world, world.door(), &council, &council.normal, to, once).await
+        send(&world, world.client(), &council, &council.normal, to, once).await
     };
     assert_eq!(ask("0770", "a").await.status, 400);
     let good = ask("07700900123", "a").await;
@@ -330,7 +327,6 @@ async fn what_was_refused_may_be_mended_and_asked_again() {
         (201, false)
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -341,27 +337,34 @@ async fn of_many_at_once_those_that_the_day_refuses_keep_no_key() {
         limits: [(Allowance::Sms, 10)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_like(new).await;
-    let (first, second) = (world.door(), &world.another_door());
+    let council = world.service_with(new).await;
+    let (first, second) = (world.client(), &world.another_client());
     let all = async || {
         let asks = (0..60).map(|number| {
             let (world, council) = (&world, &council);
             async move {
-                let door = if number % 2 == 0 { first } else { second };
+                let client = if number % 2 == 0 { first } else { second };
                 // Each key is used twice, from two processes.
                 let once = format!("{}", number / 2);
-                send(world, door, council, &council.normal, "07700900123", &once).await
+                send(
+                    world,
+                    client,
+                    council,
+                    &council.normal,
+                    "07700900123",
+                    &once,
+                )
+                .await
             }
         });
         join_all(asks).await
     };
-    let is_new = |answer: &&Answer| answer.status == 201 && !is_replay(answer);
+    let is_new = |answer: &&TestResponse| answer.status == 201 && !is_replay(answer);
     assert_eq!(all().await.iter().filter(is_new).count(), 10);
     world.advance(Duration::from_hours(16));
     assert_eq!(all().await.iter().filter(is_new).count(), 10, "tomorrow");
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 20);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 20);
 }
 
 #[tokio::test]
@@ -371,7 +374,7 @@ async fn simulated_recipients_are_answered_once_too() {
     let ask = || {
         send(
             &world,
-            world.door(),
+            world.client(),
             &council,
             &council.normal,
             "07700900000",
@@ -381,7 +384,6 @@ async fn simulated_recipients_are_answered_once_too() {
     let (first, again) = (ask().await, ask().await);
     assert_eq!((first.status.as_u16(), is_replay(&first)), (201, false));
     assert_eq!((is_replay(&again), &again.json), (true, &first.json));
-    world.end().await;
 }
 
 #[tokio::test]
@@ -391,7 +393,7 @@ async fn a_key_that_cannot_be_one_is_refused_in_words() {
     let too_long = "k".repeat(256);
     for once in ["", "a\tb", too_long.as_str()] {
         let key = &council.normal;
-        let refused = send(&world, world.door(), &council, key, "07700900123", once).await;
+        let refused = send(&world, world.client(), &council, key, "07700900123", once).await;
         assert_eq!(refused.status, 400);
         assert!(
             refused.message().starts_with("Idempotency-Key must be"),
@@ -404,5 +406,4 @@ async fn a_key_that_cannot_be_one_is_refused_in_words() {
         .await;
     assert!(plain.headers.get("idempotent-replay").is_none());
     world.run_tasks().await;
-    world.end().await;
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use domain::{NotificationId, TemplateId};
 
-use pillarbox_stories::{Council, FakeFileService, World};
+use pillarbox_stories::{FakeFileService, TestService, World};
 use providers::UploadError;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A service whose template has a file, and the path of the template's files.
-async fn with_file(world: &World) -> (Council, String) {
+async fn with_file(world: &World) -> (TestService, String) {
     let mut council = council(world).await;
     council.email = template(world, &council, "((name)): ((Guide.pdf))").await;
     let files = path_of_files(&council, council.email);
@@ -26,14 +26,14 @@ async fn with_file(world: &World) -> (Council, String) {
     (council, files)
 }
 
-fn path_of_files(council: &Council, template: TemplateId) -> String {
+fn path_of_files(council: &TestService, template: TemplateId) -> String {
     format!("/service/{}/template/{template}/file", council.id)
 }
 
 /// Puts the guide to the template; its id.
 async fn add_guide(world: &World, files: &str) -> String {
     let path = format!("{files}?confirm_email=false&file_name=Guide.pdf&retention_weeks=2");
-    let added = world.ask_internally("POST", &path, PDF.to_vec()).await;
+    let added = world.internal_request("POST", &path, PDF.to_vec()).await;
     assert_eq!(added.status, 201, "{}", added.text);
     added.data()["id"].as_str().unwrap().to_owned()
 }
@@ -48,7 +48,7 @@ fn people(count: usize) -> String {
 
 /// Who was sent which link.
 fn links(world: &World) -> BTreeSet<(String, String)> {
-    let taken = world.email.taken();
+    let taken = world.email.accepted();
     let all: BTreeSet<_> = taken
         .iter()
         .map(|email| {
@@ -71,7 +71,7 @@ async fn assert_all_open(world: &World, links: &BTreeSet<(String, String)>) {
     let distinct: BTreeSet<_> = links.iter().map(|(_, link)| link).collect();
     assert_eq!(distinct.len(), links.len(), "each has its own");
     for (_, link) in links {
-        let file = world.recipient().open(&format!("{link}/file")).await;
+        let file = world.browser().open(&format!("{link}/file")).await;
         assert_eq!((file.status.as_u16(), &file.body[..]), (200, PDF));
     }
 }
@@ -82,7 +82,7 @@ async fn assert_files(world: &World, count: usize) {
 
 async fn find(
     world: &World,
-    council: &Council,
+    council: &TestService,
     id: NotificationId,
 ) -> store::notifications::Notification {
     let mut session = world.app.read().await.unwrap();
@@ -110,16 +110,15 @@ async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
     assert_eq!(found.documents, 1, "is counted");
 
     world.advance(WEEK * 2);
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_files(&world, 0).await;
     until(&world, "2026-03-17T04:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let mut session = world.app.read().await.unwrap();
     let sheet = store::spreadsheets::find(&mut session, council.id, job.parse().unwrap());
     let secret = sheet.await.unwrap().unwrap().link_secret;
     assert!(secret.is_empty(), "it goes with the rows");
     drop(session);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -144,7 +143,6 @@ async fn a_column_that_has_the_name_of_a_file_does_not_count() {
         missing.data()["problems"],
         json!(["these columns are missing: name"])
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -165,7 +163,6 @@ async fn rows_in_one_request_carry_files_too() {
     let links = links(&world);
     assert_eq!(links.len(), 2);
     assert_all_open(&world, &links).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -184,7 +181,6 @@ async fn rows_that_are_not_sent_have_no_files() {
     let status = world.job_status(council.id, &job).await;
     assert_eq!(count(&status, "validation-failed"), 3, "{status}");
     assert_files(&world, 0).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -215,7 +211,6 @@ async fn rows_wait_while_the_file_storage_fails_and_then_leave_nothing_over() {
     assert_eq!(links.len(), 130);
     assert_all_open(&world, &links).await;
     assert_files(&world, 130).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -228,7 +223,7 @@ async fn two_workers_at_once_leave_one_message_and_one_file_for_each_row() {
     assert_eq!(links.len(), 250);
     assert_all_open(&world, &links).await;
     assert_files(&world, 250).await;
-    Arc::into_inner(world).unwrap().end().await;
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -241,16 +236,15 @@ async fn a_row_that_was_lost_is_made_again_with_the_link_it_had() {
     let row = origin(&world, &council, &job).await.row(3);
     lose_rows(&world, &[row]).await;
     world.advance(Duration::from_mins(30));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "finished all notifications created");
-    let taken = world.email.taken();
+    let taken = world.email.accepted();
     assert_eq!(taken.len(), 6, "what nobody knows of is sent again");
     let again: BTreeSet<_> = taken.iter().map(|email| &email.plain_body).collect();
     assert_eq!(again.len(), 5, "and word for word the same");
     assert_all_open(&world, &before).await;
     assert_files(&world, 5).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -262,10 +256,10 @@ async fn a_job_whose_file_was_taken_from_the_template_stops_in_words_until_it_is
     };
     let (council, files) = with_file(&world).await;
     let job = world.job(council.id, council.email, people(2)).await;
-    let listed = world.ask_internally("GET", &files, "").await;
+    let listed = world.internal_request("GET", &files, "").await;
     let guide = listed.data()[0]["id"].as_str().unwrap().to_owned();
     let archived = world
-        .ask_internally("POST", &format!("{files}/{guide}/archive"), "")
+        .internal_request("POST", &format!("{files}/{guide}/archive"), "")
         .await;
     assert_eq!(archived.status, 200);
     world.run_tasks().await;
@@ -278,11 +272,11 @@ async fn a_job_whose_file_was_taken_from_the_template_stops_in_words_until_it_is
             .contains("no column Guide.pdf"),
         "{status}"
     );
-    assert_eq!(world.email.taken().len(), 0);
+    assert_eq!(world.email.accepted().len(), 0);
 
     add_guide(&world, &files).await;
     let resumed = world
-        .ask_internally(
+        .internal_request(
             "POST",
             &format!("/service/{}/job/{job}/resume", council.id),
             "",
@@ -292,7 +286,6 @@ async fn a_job_whose_file_was_taken_from_the_template_stops_in_words_until_it_is
     world.run_tasks().await;
     assert_all_open(&world, &links(&world)).await;
     assert_files(&world, 2).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -309,22 +302,21 @@ async fn an_erased_recipients_row_loses_its_file_and_the_others_keep_theirs() {
         .filter(|(to, _)| to != "person-1@example.com")
         .collect();
     assert_all_open(&world, &others).await;
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_file_service_elsewhere_is_waited_for_and_what_it_refuses_is_said_of_the_row() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let with = elsewhere.clone();
-    let world = World::like(|_, providers| providers.file_service = Some(with)).await;
+    let world = World::with(|_, providers| providers.file_service = Some(with)).await;
     let (council, _) = with_file(&world).await;
-    elsewhere.refuses(UploadError::Failed("it is away".into()));
+    elsewhere.reject_uploads(UploadError::Failed("it is away".into()));
     let job = world.job(council.id, council.email, people(2)).await;
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["rows_kept"], 0, "{status}");
 
-    elsewhere.refuses(UploadError::Refused("it holds a virus".to_owned()));
+    elsewhere.reject_uploads(UploadError::Refused("it holds a virus".to_owned()));
     world.advance(Duration::from_secs(10));
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
@@ -337,5 +329,4 @@ async fn a_file_service_elsewhere_is_waited_for_and_what_it_refuses_is_said_of_t
         "the file Guide.pdf of the template was refused: it holds a virus"
     );
     assert_files(&world, 0).await;
-    world.end().await;
 }

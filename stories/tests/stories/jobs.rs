@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Allowance, Clock as _, JobId, JobOrigin};
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
 pub(crate) const JOBS: queue::Pool = queue::Pool {
@@ -61,7 +61,7 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
         (&json!("finished"), &json!(2500))
     );
     assert_eq!(count(&status, "sending"), 2500);
-    let taken = world.sms.taken();
+    let taken = world.sms.accepted();
     let ids: BTreeSet<_> = taken.iter().map(|sms| sms.id).collect();
     assert_eq!((taken.len(), ids.len()), (2500, 2500));
     assert!(
@@ -98,7 +98,6 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
         .get(&council.normal, "/v2/notifications?include_jobs=true")
         .await;
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 250);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -121,11 +120,10 @@ async fn a_job_that_was_interrupted_goes_on_where_it_was() {
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 3500)
     );
-    world.end().await;
 }
 
 /// Keeps the first rows as a worker would that dies after them: the job is in progress, its task is taken.
-pub(crate) async fn interrupt_after(world: &World, council: &Council, job: &str, rows: u32) {
+pub(crate) async fn interrupt_after(world: &World, council: &TestService, job: &str, rows: u32) {
     let id: JobId = job.parse().unwrap();
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
@@ -144,7 +142,7 @@ pub(crate) async fn interrupt_after(world: &World, council: &Council, job: &str,
     let source = queue::DatabaseSource::new(
         world.app.store().clone(),
         world.clock.clone(),
-        Arc::new(pillarbox_stories::SeededEntropy::new(7)),
+        Arc::new(pillarbox_stories::SeededRandom::new(7)),
     );
     let taken = queue::TaskSource::claim(
         &source,
@@ -165,7 +163,7 @@ pub(crate) async fn interrupt_after(world: &World, council: &Council, job: &str,
 }
 
 /// Each of these jobs comes three times more, as a queue may bring it, and four workers take all that at once.
-pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &Council, jobs: &[String]) {
+pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &TestService, jobs: &[String]) {
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
     let again = jobs.iter().flat_map(|job| [job; 3]);
@@ -206,12 +204,16 @@ async fn two_workers_with_one_job_keep_each_row_once() {
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 3000)
     );
-    assert_eq!(world.sms.taken().len(), 3000, "each was handed over once");
+    assert_eq!(
+        world.sms.accepted().len(),
+        3000,
+        "each was handed over once"
+    );
     let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
     let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, day);
     assert_eq!(spent.await.unwrap(), 3000, "each was counted once");
     drop(session);
-    Arc::into_inner(world).unwrap().end().await;
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -223,26 +225,25 @@ async fn a_scheduled_job_starts_at_its_time_and_not_before() {
         .await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
     let made = world
-        .make_job(
+        .create_job(
             council.id,
             &json!({"id": id, "scheduled_for": "2026-03-02T12:00:00"}),
         )
         .await;
     assert_eq!(made.data()["job_status"], "scheduled");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         world.job_status(council.id, &id).await["job_status"],
         "scheduled"
     );
     world.advance(Duration::from_hours(3));
-    world.run_the_clock().await;
-    world.run_the_clock().await;
+    world.run_schedule().await;
+    world.run_schedule().await;
     let status = world.job_status(council.id, &id).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 5)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -256,13 +257,13 @@ async fn of_the_clock_and_a_person_who_cancels_exactly_one_wins() {
         let id = uploaded.data()["id"].as_str().unwrap().to_owned();
         let at = world.clock.now().plus(Duration::from_mins(1));
         world
-            .make_job(council.id, &json!({"id": id, "scheduled_for": at}))
+            .create_job(council.id, &json!({"id": id, "scheduled_for": at}))
             .await;
         world.advance(Duration::from_mins(2));
         let path = format!("/service/{}/job/{id}/cancel", council.id);
         let (cancelled, ()) = futures::future::join(
-            world.ask_internally("POST", &path, ""),
-            world.run_the_clock(),
+            world.internal_request("POST", &path, ""),
+            world.run_schedule(),
         )
         .await;
         world.run_tasks().await;
@@ -282,7 +283,6 @@ async fn of_the_clock_and_a_person_who_cancels_exactly_one_wins() {
             if expected == "finished" { 3 } else { 0 }
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn a_job_that_would_pass_the_days_limit_sends_nothing_at_all() {
         limits: [(Allowance::Sms, 10)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let first = world.job(council.id, council.sms, people(6)).await;
     let second = world.job(council.id, council.sms, people(6)).await;
     world.run_tasks().await;
@@ -301,7 +301,7 @@ async fn a_job_that_would_pass_the_days_limit_sends_nothing_at_all() {
         world.job_status(council.id, &second).await["job_status"].clone(),
     ];
     assert_eq!(statuses, ["finished", "sending limits exceeded"]);
-    assert_eq!(world.sms.taken().len(), 6);
+    assert_eq!(world.sms.accepted().len(), 6);
     assert_eq!(
         world
             .send_sms(&council, &council.normal, "07700900123")
@@ -310,7 +310,6 @@ async fn a_job_that_would_pass_the_days_limit_sends_nothing_at_all() {
         201,
         "four are left"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -334,7 +333,6 @@ async fn a_row_that_may_not_be_sent_to_any_more_is_kept_and_seen() {
         ),
         (3, 1)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -350,7 +348,6 @@ async fn a_job_of_a_service_that_was_switched_off_is_cancelled() {
         world.job_status(council.id, &job).await["job_status"],
         "cancelled"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -369,7 +366,7 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
     let good = upload("phone number,name,day\n07700900123,Ada,Friday\n").await;
     let bad = upload("phone number,name,day\n0770,Ada,Friday\n").await;
     let refuse = async |service, body: Value, status: u16, message: &str| {
-        let answer = world.make_job(service, &body).await;
+        let answer = world.create_job(service, &body).await;
         let said = answer.json["message"].to_string();
         assert_eq!(
             (answer.status.as_u16(), said.contains(message)),
@@ -408,7 +405,7 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
     .await;
     assert_eq!(
         world
-            .make_job(council.id, &json!({"id": good}))
+            .create_job(council.id, &json!({"id": good}))
             .await
             .status,
         201
@@ -422,7 +419,7 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
     .await;
     let path = format!("/service/{}/job/{good}", other.id);
     assert_eq!(
-        world.ask_internally("GET", &path, "").await.status,
+        world.internal_request("GET", &path, "").await.status,
         404,
         "another service does not find it"
     );
@@ -439,7 +436,6 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
         .unwrap();
     let why = r#""Create job is not allowed: service is inactive ""#;
     refuse(council.id, json!({}), 403, why).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -468,10 +464,10 @@ async fn a_file_that_was_changed_after_its_check_stops_the_job_in_words_and_lose
     );
 
     std::fs::write(&path, good).unwrap();
-    let dead = world.ask_internally("GET", "/queue/dead", "").await;
+    let dead = world.internal_request("GET", "/queue/dead", "").await;
     let task = dead.data()[0]["id"].as_str().unwrap().to_owned();
     let replayed = world
-        .ask_internally("POST", &format!("/queue/dead/{task}/replay"), "")
+        .internal_request("POST", &format!("/queue/dead/{task}/replay"), "")
         .await;
     assert_eq!(replayed.status, 202);
     world.run_tasks().await;
@@ -481,7 +477,6 @@ async fn a_file_that_was_changed_after_its_check_stops_the_job_in_words_and_lose
         (&json!("finished"), 10),
         "mended, it goes on"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -506,11 +501,15 @@ async fn a_file_that_vanished_in_the_middle_of_its_job_stops_it_in_words_and_put
     );
     let problem = status["problem"].as_str().unwrap();
     assert!(problem.contains("there is no file"), "{problem}");
-    assert_eq!(world.sms.taken().len(), 2000, "what is kept is handed over");
+    assert_eq!(
+        world.sms.accepted().len(),
+        2000,
+        "what is kept is handed over"
+    );
 
     std::fs::write(&path, bytes).unwrap();
     let resume = format!("/service/{}/job/{job}/resume", council.id);
-    let resumed = world.ask_internally("POST", &resume, "").await;
+    let resumed = world.internal_request("POST", &resume, "").await;
     assert_eq!(resumed.status, 200, "{}", resumed.text);
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
@@ -520,12 +519,11 @@ async fn a_file_that_vanished_in_the_middle_of_its_job_stops_it_in_words_and_put
     );
     let texts: BTreeSet<String> = world
         .sms
-        .taken()
+        .accepted()
         .into_iter()
         .map(|sms| sms.content)
         .collect();
-    assert_eq!((world.sms.taken().len(), texts.len()), (3500, 3500));
-    world.end().await;
+    assert_eq!((world.sms.accepted().len(), texts.len()), (3500, 3500));
 }
 
 #[tokio::test]
@@ -548,7 +546,7 @@ async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
     assert!(
         world
             .sms
-            .taken()
+            .accepted()
             .iter()
             .all(|sms| sms.content.contains("your bin day is"))
     );
@@ -556,7 +554,6 @@ async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
         world.job_status(council.id, &job).await["template_version"],
         1
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -581,13 +578,13 @@ async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_
         .await
         .unwrap();
     let id = uploaded.data()["id"].as_str().unwrap();
-    let made = world.make_job(council.id, &json!({"id": id})).await;
+    let made = world.create_job(council.id, &json!({"id": id})).await;
     assert_eq!(made.status, 201, "{}", made.json);
     world.run_tasks().await;
 
     let texts: Vec<String> = world
         .sms
-        .taken()
+        .accepted()
         .iter()
         .map(|sms| sms.content.clone())
         .collect();
@@ -599,7 +596,6 @@ async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_
     let job = world.job_status(council.id, id).await;
     assert_eq!(count(&job, "validation-failed"), 1, "{job}");
     assert_eq!(count(&job, "sending"), 1, "{job}");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -624,12 +620,11 @@ async fn rows_of_e_mails_too_say_which_value_a_template_written_anew_wants() {
         .await
         .unwrap();
     let id = uploaded.data()["id"].as_str().unwrap();
-    let made = world.make_job(council.id, &json!({"id": id})).await;
+    let made = world.create_job(council.id, &json!({"id": id})).await;
     assert_eq!(made.status, 201, "{}", made.json);
     world.run_tasks().await;
-    assert_eq!(world.email.taken().len(), 0);
+    assert_eq!(world.email.accepted().len(), 0);
     let job = world.job_status(council.id, id).await;
     assert_eq!(job["job_status"], "finished", "{job}");
     assert_eq!(count(&job, "validation-failed"), 1, "{job}");
-    world.end().await;
 }

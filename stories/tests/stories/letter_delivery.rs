@@ -5,22 +5,22 @@ use std::{fmt::Write as _, time::Duration};
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Channel, NotificationId, NotificationStatus, Permission, TemplateId};
-use pillarbox_stories::{Answer, Council, FakeScanner, Key, Mood, World};
+use pillarbox_stories::{Behaviour, FakeScanner, Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
 use store::notifications::Notification;
 
 const RETRY: Duration = Duration::from_secs(301);
 
-pub(crate) async fn council(world: &World) -> Council {
+pub(crate) async fn council(world: &World) -> TestService {
     let new = NewService {
         rate_limit: 100_000,
         permissions: [Permission::Letter].into(),
         ..NewService::named("Riverside Council")
     };
-    world.service_like(new).await
+    world.service_with(new).await
 }
 
-async fn template(world: &World, council: &Council, content: &str) -> TemplateId {
+async fn template(world: &World, council: &TestService, content: &str) -> TemplateId {
     let new = app::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
@@ -51,13 +51,13 @@ pub(crate) async fn post_pdf(world: &World, key: &Key, pdf: &[u8]) -> Notificati
     post(world, key, &body).await
 }
 
-pub(crate) async fn kept(world: &World, council: &Council, id: NotificationId) -> Notification {
+pub(crate) async fn kept(world: &World, council: &TestService, id: NotificationId) -> Notification {
     let mut session = world.app.read().await.unwrap();
     let found = store::notifications::find(&mut session, council.id, id).await;
     found.unwrap().unwrap()
 }
 
-async fn pages(world: &World, council: &Council, id: NotificationId) -> Answer {
+async fn pages(world: &World, council: &TestService, id: NotificationId) -> TestResponse {
     let path = format!("/v2/notifications/{id}/pdf");
     world.get(&council.normal, &path).await
 }
@@ -99,7 +99,7 @@ async fn a_letter_gets_its_pages_and_is_handed_over_with_them() {
     world.run_tasks().await;
 
     let row = kept(&world, &council, id).await;
-    let handed = world.letter.taken();
+    let handed = world.letter.accepted();
     assert_eq!(handed.len(), 1);
     assert_eq!(Some(&handed[0].reference), row.reference.as_ref());
     assert_eq!(handed[0].address, ["Ada", "1 Mill Lane", "SW1A 1AA"]);
@@ -113,15 +113,14 @@ async fn a_letter_gets_its_pages_and_is_handed_over_with_them() {
     let shown = pages(&world, &council, id).await;
     assert_eq!((shown.status.as_u16(), &shown.bytes), (200, &handed[0].pdf));
     assert!(shown.bytes.starts_with(b"%PDF-"));
-    assert_eq!(world.scanner.scanned(), 0, "what we made needs no scan");
-    world.end().await;
+    assert_eq!(world.scanner.scan_count(), 0, "what we made needs no scan");
 }
 
 #[tokio::test]
 async fn a_letter_is_delivered_when_its_printer_never_reports() {
     let world = World::new().await;
     let council = council(&world).await;
-    world.letter.reports(false);
+    world.letter.set_reports_delivery(false);
     let template = template(&world, &council, "Dear ((name))").await;
     let id = post_letter(&world, &council.normal, template).await;
     world.run_tasks().await;
@@ -129,7 +128,6 @@ async fn a_letter_is_delivered_when_its_printer_never_reports() {
         kept(&world, &council, id).await.status,
         NotificationStatus::Delivered
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -151,8 +149,7 @@ async fn a_letter_with_a_test_key_gets_its_pages_and_goes_nowhere() {
         kept(&world, &council, bad).await.status,
         NotificationStatus::ValidationFailed
     );
-    assert_eq!(world.letter.taken(), []);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
@@ -167,12 +164,11 @@ async fn a_given_pdf_is_scanned_checked_and_handed_over_byte_for_byte() {
         (row.status, row.billable_units),
         (NotificationStatus::Sending, 2)
     );
-    let handed = world.letter.taken();
+    let handed = world.letter.accepted();
     assert_eq!((handed.len(), &handed[0].pdf[..]), (1, &given[..]));
     assert_eq!(handed[0].postage.as_str(), "first");
     assert_eq!(&pages(&world, &council, id).await.bytes[..], &given[..]);
-    assert_eq!(world.scanner.scanned(), 1);
-    world.end().await;
+    assert_eq!(world.scanner.scan_count(), 1);
 }
 
 #[tokio::test]
@@ -205,29 +201,27 @@ async fn a_given_pdf_that_breaks_a_rule_is_never_printed_and_says_why() {
             assert_eq!(shown.message(), "File did not pass the virus scan");
         }
     }
-    assert_eq!(world.letter.taken(), []);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
 async fn a_given_pdf_waits_for_a_scanner_that_is_away() {
     let world = World::new().await;
     let council = council(&world).await;
-    world.scanner.is_away(true);
+    world.scanner.set_unavailable(true);
     let id = post_pdf(&world, &council.normal, &pdf(1, "waits")).await;
     world.run_tasks().await;
     assert_eq!(
         kept(&world, &council, id).await.status,
         NotificationStatus::PendingVirusCheck
     );
-    world.scanner.is_away(false);
+    world.scanner.set_unavailable(false);
     world.advance(RETRY);
     world.run_tasks().await;
     assert_eq!(
         kept(&world, &council, id).await.status,
         NotificationStatus::Sending
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -235,11 +229,11 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
     let world = World::new().await;
     let council = council(&world).await;
     let template = template(&world, &council, "Dear ((name))").await;
-    world.letter.will_be([
-        Mood::IsAway,
-        Mood::IsAway,
-        Mood::FallsSilent,
-        Mood::FallsSilent,
+    world.letter.queue_behaviours([
+        Behaviour::BeUnavailable,
+        Behaviour::BeUnavailable,
+        Behaviour::AcceptSilently,
+        Behaviour::AcceptSilently,
     ]);
     let made = post_letter(&world, &council.normal, template).await;
     let given = post_pdf(&world, &council.normal, &pdf(1, "again")).await;
@@ -257,7 +251,7 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
         world.advance(RETRY);
         world.run_tasks().await;
     }
-    let handed = world.letter.taken();
+    let handed = world.letter.accepted();
     assert_eq!(handed.len(), 4, "twice each: nobody knew of the first time");
     for id in [made, given] {
         let mut same = handed.iter().filter(|letter| letter.id == id.as_uuid());
@@ -270,8 +264,7 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
         assert_eq!(row.status, NotificationStatus::Sending);
         assert_eq!(row.reference.as_ref(), Some(&first.reference));
     }
-    assert_eq!(world.scanner.scanned(), 1, "a scan is not repeated");
-    world.end().await;
+    assert_eq!(world.scanner.scan_count(), 1, "a scan is not repeated");
 }
 
 #[tokio::test]
@@ -286,7 +279,7 @@ async fn a_letter_that_cannot_be_printed_fails_in_words() {
         "address_line_1": "Ada", "address_line_2": "Very ".repeat(300), "postcode": "SW1A 1AA", "name": "Ada",
     }});
     let wide = post(&world, &council.normal, &body).await;
-    world.letter.will_be([Mood::RefusesRecipient]);
+    world.letter.queue_behaviours([Behaviour::RejectRecipient]);
     let refused = post_letter(&world, &council.normal, short).await;
     world.run_tasks().await;
     for (id, status, words) in [
@@ -312,8 +305,7 @@ async fn a_letter_that_cannot_be_printed_fails_in_words() {
         assert!(problem.contains(words), "{problem}");
     }
     assert_eq!(pages(&world, &council, long).await.status, 200);
-    assert_eq!(world.letter.taken(), []);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
@@ -337,7 +329,6 @@ async fn a_letter_that_was_stopped_meanwhile_is_left_alone() {
         .unwrap();
     tx.commit().await.unwrap();
     world.run_tasks().await;
-    assert_eq!(world.letter.taken(), []);
-    assert_eq!(world.scanner.scanned(), 0);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
+    assert_eq!(world.scanner.scan_count(), 0);
 }

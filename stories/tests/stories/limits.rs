@@ -18,7 +18,7 @@ fn limited(name: &str, limit: i64) -> NewService {
 #[tokio::test]
 async fn of_a_hundred_at_once_exactly_those_pass_that_the_day_has_left() {
     let world = World::new().await;
-    let council = world.service_like(limited("Capped", 10)).await;
+    let council = world.service_with(limited("Capped", 10)).await;
     let sends = (0..100).map(|_| world.send_sms(&council, &council.normal, "07700900123"));
     let answers = futures::future::join_all(sends).await;
     let passed = answers.iter().filter(|answer| answer.status == 201).count();
@@ -42,7 +42,7 @@ async fn of_a_hundred_at_once_exactly_those_pass_that_the_day_has_left() {
         assert!(served.all(|answer| answer.headers.get(name).is_none()));
     }
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 10);
+    assert_eq!(world.sms.accepted().len(), 10);
 
     world.advance(Duration::from_secs(2));
     let nonsense = world
@@ -77,14 +77,13 @@ async fn of_a_hundred_at_once_exactly_those_pass_that_the_day_has_left() {
         201,
         "tomorrow is another day"
     );
-    world.end().await;
 }
 
 #[tokio::test]
 async fn too_many_in_a_short_time_are_refused_until_the_bucket_fills() {
     let world = World::new().await;
     let council = world
-        .service_like(NewService {
+        .service_with(NewService {
             rate_limit: 60,
             ..NewService::named("Slow")
         })
@@ -140,7 +139,6 @@ async fn too_many_in_a_short_time_are_refused_until_the_bucket_fills() {
             .status,
         201
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -149,7 +147,7 @@ async fn texts_abroad_have_a_limit_of_their_own_and_give_back_what_they_did_not_
     let mut new = limited("Abroad", 100);
     new.permissions.insert(domain::Permission::InternationalSms);
     new.limits.insert(Allowance::InternationalSms, 2);
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let sends = (0..10).map(|_| world.send_sms(&council, &council.normal, "+1 202-555-0104"));
     let answers = futures::future::join_all(sends).await;
     assert_eq!(
@@ -168,7 +166,6 @@ async fn texts_abroad_have_a_limit_of_their_own_and_give_back_what_they_did_not_
         .unwrap();
     assert_eq!(spent, 2, "the refused ones spent nothing");
     drop(session);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -188,5 +185,4 @@ async fn what_is_given_back_never_leaves_a_day_with_less_than_nothing() {
         assert_eq!(spent.await.unwrap(), left);
     }
     tx.commit().await.unwrap();
-    world.end().await;
 }

@@ -5,7 +5,7 @@ use app::{fixtures, receipts::letter_status_token, unsubscribe};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Clock as _;
 use pillarbox_stories::{
-    Answer, BRINGER_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, World,
+    INBOUND_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, TestResponse, World,
 };
 use serde_json::Value;
 
@@ -25,7 +25,10 @@ impl Place {
         let world = World::new().await;
         let made = fixtures::prepare_clients(&world.app).await.unwrap();
         let key = made.inbound_sms_query_key.reveal().clone();
-        let document = world.ask("GET", "/v2/openapi.json", None, "").await.json;
+        let document = world
+            .request("GET", "/v2/openapi.json", None, "")
+            .await
+            .json;
         let mut place = Self {
             world,
             document,
@@ -43,7 +46,9 @@ impl Place {
             if example == "rows" {
                 body["scheduled_for"] = "2026-03-03T09:00:00Z".into();
             }
-            let answer = place.ask_as_service("POST", path, body.to_string()).await;
+            let answer = place
+                .request_as_service("POST", path, body.to_string())
+                .await;
             let id = answer.json["id"].as_str().unwrap();
             id.clone_into(&mut place.ids[index]);
         }
@@ -51,9 +56,9 @@ impl Place {
         place
     }
 
-    async fn ask_as_service(&self, method: &str, path: &str, body: String) -> Answer {
+    async fn request_as_service(&self, method: &str, path: &str, body: String) -> TestResponse {
         let token = self.service_token();
-        self.world.ask(method, path, Some(&token), body).await
+        self.world.request(method, path, Some(&token), body).await
     }
 
     fn service_token(&self) -> String {
@@ -66,7 +71,7 @@ impl Place {
     fn authorization(&self, path: &str, operation: &Value) -> Option<String> {
         let scheme = operation["security"][0].as_object()?.keys().next()?;
         let basic = |user: &str| {
-            let pair = STANDARD.encode(format!("{user}:{BRINGER_PASSWORD}"));
+            let pair = STANDARD.encode(format!("{user}:{INBOUND_PASSWORD}"));
             format!("Basic {pair}")
         };
         Some(match scheme.as_str() {
@@ -150,7 +155,7 @@ fn written(media_type: &str, example: &Value) -> String {
 
 /// In what an answer differs from what the document tells: it must have a status, a type and a shape that are told, and
 /// no header of ours that is not.
-fn untold(document: &Value, operation: &Value, answer: &Answer) -> Vec<String> {
+fn untold(document: &Value, operation: &Value, answer: &TestResponse) -> Vec<String> {
     let status = answer.status.as_str();
     let told = &operation["responses"][status];
     if told.is_null() {
@@ -227,7 +232,7 @@ async fn each_example_of_a_request_gets_the_answer_that_the_document_tells() {
             let url = place.filled(path, operation);
             let answer = place
                 .world
-                .ask(&method.to_uppercase(), &url, authorization.as_deref(), body)
+                .request(&method.to_uppercase(), &url, authorization.as_deref(), body)
                 .await;
             if answer.status.as_str() != good {
                 wrong.push(format!("{method} {url}: {}", answer.text));
@@ -239,7 +244,6 @@ async fn each_example_of_a_request_gets_the_answer_that_the_document_tells() {
     }
     assert_eq!(wrong, Vec::<String>::new());
     assert!(sent > 30, "{sent}");
-    place.world.end().await;
 }
 
 #[tokio::test]
@@ -263,7 +267,6 @@ async fn each_example_of_an_answer_has_the_shape_that_the_document_tells() {
             }
         }
     }
-    place.world.end().await;
 }
 
 #[tokio::test]
@@ -285,7 +288,7 @@ async fn errors_have_the_shape_that_the_document_tells() {
         ] {
             let answer = place
                 .world
-                .ask(
+                .request(
                     &method.to_uppercase(),
                     url,
                     authorization.map(String::as_str),
@@ -297,14 +300,13 @@ async fn errors_have_the_shape_that_the_document_tells() {
         }
         if method == "get" && path.starts_with("/v2/") {
             let answer = place
-                .ask_as_service("GET", &format!("{url}?surprise=1"), String::new())
+                .request_as_service("GET", &format!("{url}?surprise=1"), String::new())
                 .await;
             let untold = untold(&place.document, operation, &answer);
             wrong.extend(untold.into_iter().map(|what| format!("{path}: {what}")));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
-    place.world.end().await;
 }
 
 #[tokio::test]
@@ -319,7 +321,7 @@ async fn what_is_done_once_and_what_is_too_much_is_told_in_headers() {
         let headers = [("authorization", &*token), ("idempotency-key", key)];
         let answer = place
             .world
-            .ask_with("POST", path, &headers, body.to_owned())
+            .request_with("POST", path, &headers, body.to_owned())
             .await;
         assert_eq!(
             untold(&place.document, operation, &answer),
@@ -333,7 +335,7 @@ async fn what_is_done_once_and_what_is_too_much_is_told_in_headers() {
     assert_eq!(ask("", &body).await.status, 400);
     let service = format!("/service/{}", fixtures::CLIENTS_SERVICE);
     let slow = r#"{"rate_limit": 1}"#;
-    let changed = place.world.ask_internally("POST", &service, slow).await;
+    let changed = place.world.internal_request("POST", &service, slow).await;
     assert_eq!(changed.status, 200);
     let mut last = ask("two", &body).await;
     for _ in 0..3 {
@@ -343,13 +345,12 @@ async fn what_is_done_once_and_what_is_too_much_is_told_in_headers() {
         (last.status.as_u16(), &last.headers["retry-after"]),
         (429, &"120".parse().unwrap())
     );
-    place.world.end().await;
 }
 
 #[tokio::test]
 async fn the_page_is_one_file_that_runs_nothing_and_asks_nobody() {
     let world = World::new().await;
-    let page = world.ask("GET", "/docs", None, "").await;
+    let page = world.request("GET", "/docs", None, "").await;
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
@@ -358,10 +359,12 @@ async fn the_page_is_one_file_that_runs_nothing_and_asks_nobody() {
     ] {
         assert!(!page.text.contains(part), "{part}");
     }
-    let document = world.ask("GET", "/v2/openapi.json", None, "").await.json;
+    let document = world
+        .request("GET", "/v2/openapi.json", None, "")
+        .await
+        .json;
     for (path, _, operation) in operations(&document) {
         let id = operation["operationId"].as_str().unwrap();
         assert!(page.text.contains(&format!("<h3 id=\"{id}\">")), "{path}");
     }
-    world.end().await;
 }

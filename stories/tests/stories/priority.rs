@@ -1,7 +1,7 @@
 //! Messages of a priority template overtake those that wait.
 
 use domain::TemplateId;
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::json;
 
 const TEXTS: queue::Pool = queue::Pool {
@@ -10,7 +10,7 @@ const TEXTS: queue::Pool = queue::Pool {
 };
 
 /// Marks a template through the internal endpoint; its text afterwards.
-async fn mark(world: &World, council: &Council, template: TemplateId, lane: &str) {
+async fn mark(world: &World, council: &TestService, template: TemplateId, lane: &str) {
     let body = json!({
         "template_type": "sms",
         "name": "Urgent",
@@ -18,14 +18,18 @@ async fn mark(world: &World, council: &Council, template: TemplateId, lane: &str
         "process_type": lane,
     });
     let path = format!("/service/{}/template/{template}", council.id);
-    let marked = world.ask_internally("POST", &path, body.to_string()).await;
+    let marked = world
+        .internal_request("POST", &path, body.to_string())
+        .await;
     assert_eq!(marked.data()["process_type"], lane, "{}", marked.json);
 }
 
-async fn new_template(world: &World, council: &Council) -> TemplateId {
+async fn new_template(world: &World, council: &TestService) -> TemplateId {
     let body = json!({"template_type": "sms", "name": "Plain", "content": "Plain for ((name)) on ((day))"});
     let path = format!("/service/{}/template", council.id);
-    let made = world.ask_internally("POST", &path, body.to_string()).await;
+    let made = world
+        .internal_request("POST", &path, body.to_string())
+        .await;
     made.data()["id"].as_str().unwrap().parse().unwrap()
 }
 
@@ -63,12 +67,11 @@ async fn a_priority_message_and_a_priority_job_overtake_what_waits() {
     let path = "/v2/notifications/sms";
     assert_eq!(world.post(&council.normal, path, &body).await.status, 201);
     world.runner().drain(&[TEXTS]).await;
-    let taken: Vec<String> = world.sms.taken().into_iter().map(|sms| sms.to).collect();
+    let taken: Vec<String> = world.sms.accepted().into_iter().map(|sms| sms.to).collect();
     assert_eq!(taken.len(), 7);
     let mut first: Vec<&str> = taken[..2].iter().map(String::as_str).collect();
     first.sort_unstable();
     assert_eq!(first, ["447700900201", "447700900202"], "{taken:?}");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -78,8 +81,7 @@ async fn a_template_that_is_written_anew_keeps_its_lane_unless_it_says_another()
     mark(&world, &council, council.sms, "priority").await;
     let path = format!("/service/{}/template/{}", council.id, council.sms);
     let body = json!({"template_type": "sms", "name": "Anew", "content": "Anew"}).to_string();
-    let anew = world.ask_internally("POST", &path, body).await;
+    let anew = world.internal_request("POST", &path, body).await;
     assert_eq!(anew.data()["process_type"], "priority");
     mark(&world, &council, council.sms, "normal").await;
-    world.end().await;
 }

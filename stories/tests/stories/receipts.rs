@@ -10,22 +10,22 @@ use domain::{
     Channel, Clock as _, KeyType, NotificationId, NotificationStatus, Reporter, ServiceId,
     TemplateId, Timestamp,
 };
-use pillarbox_stories::{Answer, Council, Mood, World};
+use pillarbox_stories::{Behaviour, TestResponse, TestService, World};
 use serde_json::{Value, json};
 use store::notifications::{Contents, NewNotification, Notification, StatusUpdate};
 
 use crate::contract::vector_file;
 
-async fn sent(world: &World, council: &Council) -> String {
+async fn sent(world: &World, council: &TestService) -> String {
     let answer = world
         .send_sms(council, &council.normal, "07700900123")
         .await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
 
-async fn mmg(world: &World, body: &Value) -> Answer {
+async fn mmg(world: &World, body: &Value) -> TestResponse {
     world
-        .ask("POST", "/notifications/sms/mmg", None, body.to_string())
+        .request("POST", "/notifications/sms/mmg", None, body.to_string())
         .await
 }
 
@@ -37,7 +37,7 @@ async fn mmg_says(world: &World, id: &str, status: &str) {
 async fn firetext_says(world: &World, id: &str, status: &str, code: &str) {
     let body = format!("reference={id}&status={status}&code={code}&mobile=447700900123");
     let answer = world
-        .ask("POST", "/notifications/sms/firetext", None, body)
+        .request("POST", "/notifications/sms/firetext", None, body)
         .await;
     assert_eq!(answer.json, json!({"result": "success"}));
 }
@@ -58,7 +58,6 @@ async fn a_service_sees_what_the_provider_reports() {
         .get(&council.normal, &format!("/v2/notifications/{arrived}"))
         .await;
     assert!(shown.json["completed_at"].is_string());
-    world.end().await;
 }
 
 #[tokio::test]
@@ -76,7 +75,6 @@ async fn the_first_outcome_stays_whatever_comes_after_it() {
     firetext_says(&world, &id, "2", "").await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "delivered");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -99,7 +97,6 @@ async fn what_was_declined_on_its_way_may_get_through_another_time() {
     firetext_says(&world, &pending, "0", "").await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &pending).await, "delivered");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -118,14 +115,13 @@ async fn receipts_that_come_together_are_all_heard() {
     for id in &ids {
         assert_eq!(world.status_of(&council, id).await, "delivered");
     }
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_receipt_that_overtakes_the_hand_over_is_the_outcome() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    world.sms.is(Mood::FallsSilent);
+    world.sms.set_behaviour(Behaviour::AcceptSilently);
     let id = sent(&world, &council).await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "created");
@@ -140,9 +136,8 @@ async fn a_receipt_that_overtakes_the_hand_over_is_the_outcome() {
     // The hand-over would be tried again after five minutes: it finds the outcome, and nobody is written to twice.
     world.advance(Duration::from_mins(6));
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1);
+    assert_eq!(world.sms.accepted().len(), 1);
     assert_eq!(world.status_of(&council, &id).await, "delivered");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -159,7 +154,6 @@ async fn a_receipt_whose_message_is_not_there_yet_is_looked_at_again() {
         status(&world, council.id, id).await,
         NotificationStatus::Delivered
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -179,7 +173,6 @@ async fn receipts_of_messages_that_never_were_are_dropped() {
         world.run_tasks().await;
         world.advance(Duration::from_mins(1));
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -197,7 +190,6 @@ async fn a_receipt_for_another_channel_changes_nothing() {
         world.advance(Duration::from_mins(1));
     }
     assert_eq!(world.status_of(&council, email).await, "sending");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -205,7 +197,7 @@ async fn what_is_no_receipt_is_refused_in_words() {
     let world = World::new().await;
     for body in ["", "[]", "3", "nonsense", "[1"] {
         let answer = world
-            .ask("POST", "/notifications/sms/mmg", None, body)
+            .request("POST", "/notifications/sms/mmg", None, body)
             .await;
         assert_eq!(answer.status, 400, "{body}");
         assert!(answer.message().contains("could not understand"), "{body}");
@@ -220,7 +212,7 @@ async fn what_is_no_receipt_is_refused_in_words() {
     );
     let large = format!("status=0&reference=x&pad={}", "x".repeat(500_000));
     for path in ["/notifications/sms/firetext", "/notifications/sms/mmg"] {
-        let answer = world.ask("POST", path, None, large.clone()).await;
+        let answer = world.request("POST", path, None, large.clone()).await;
         assert_eq!(
             (answer.status.as_u16(), &answer.json["result"]),
             (413, &json!("error"))
@@ -228,7 +220,6 @@ async fn what_is_no_receipt_is_refused_in_words() {
     }
     let null = mmg(&world, &json!({"status": null, "CID": null})).await;
     assert_eq!(null.status, 200, "null counts as there");
-    world.end().await;
 }
 
 async fn keep(
@@ -312,14 +303,14 @@ async fn status(world: &World, service: ServiceId, id: NotificationId) -> Notifi
 }
 
 /// A letter that the printer has.
-async fn letter(world: &World, council: &Council) -> NotificationId {
+async fn letter(world: &World, council: &TestService) -> NotificationId {
     let id = NotificationId::generate(world.clock.now(), world.app.random());
     keep(world, council.id, council.sms, id, Channel::Letter).await;
     becomes(world, id, NotificationStatus::Sending, 2).await;
     id
 }
 
-async fn printer_says(world: &World, token: &str, id: NotificationId, says: &str) -> Answer {
+async fn printer_says(world: &World, token: &str, id: NotificationId, says: &str) -> TestResponse {
     let mut data = json!({
         "jobId": id, "jobStatus": says, "transitionDate": "2026-07-03T23:30:00Z",
     });
@@ -333,7 +324,7 @@ async fn printer_says(world: &World, token: &str, id: NotificationId, says: &str
         "id": "1", "time": "2026-07-03T23:31:00Z", "metadata": {"correlationId": "c"}, "data": data,
     });
     let path = format!("/notifications/letter/status?token={token}");
-    world.ask("POST", &path, None, body.to_string()).await
+    world.request("POST", &path, None, body.to_string()).await
 }
 
 #[tokio::test]
@@ -365,7 +356,6 @@ async fn a_letter_that_has_left_is_delivered_and_its_day_is_kept() {
     let theirs = store::despatches::find(&mut session, other.id, id).await;
     assert_eq!(theirs.unwrap(), None, "another service does not see it");
     drop(session);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -386,7 +376,6 @@ async fn a_letter_that_was_given_up_and_has_left_all_the_same_is_delivered() {
         status(&world, council.id, id).await,
         NotificationStatus::Delivered
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -406,7 +395,6 @@ async fn a_letter_that_came_back_stays_returned_and_its_despatch_is_kept() {
     let despatch = store::despatches::find(&mut session, council.id, id).await;
     assert!(despatch.unwrap().is_some());
     drop(session);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -435,7 +423,7 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
         assert_eq!(answer.json["errors"][0]["error"], "InvalidRequest");
     }
     let path = format!("/notifications/letter/status?token={token}");
-    let nonsense = world.ask("POST", &path, None, "nonsense").await;
+    let nonsense = world.request("POST", &path, None, "nonsense").await;
     assert_eq!(nonsense.status, 400, "a body that is no JSON");
 
     let text = sent(&world, &council).await.parse().unwrap();
@@ -448,7 +436,6 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
         status(&world, council.id, text).await,
         NotificationStatus::Sending
     );
-    world.end().await;
 }
 
 /// `vectors/provider_receipts.jsonl`, as far as it is about texts, through the front door. (E-mail receipts come with
@@ -491,7 +478,6 @@ async fn every_receipt_of_the_vectors_comes_to_what_it_should() {
         "{} receipts do not come to what they should",
         wrong.len()
     );
-    world.end().await;
 }
 
 async fn try_case(
@@ -520,7 +506,7 @@ async fn try_case(
         .collect();
     let (method, path) = (text(&input["method"]), text(&input["path"]));
     let answer = world
-        .ask_with(&method, &path, &headers, text(&input["body"]))
+        .request_with(&method, &path, &headers, text(&input["body"]))
         .await;
     same(
         "the status",

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{Clock as _, NotificationId, Timestamp};
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use sqlx::Connection as _;
 
 use crate::jobs::people;
@@ -36,14 +36,18 @@ async fn count(world: &World, table: &'static str) -> i64 {
     }
 }
 
-pub(crate) async fn is_there(world: &World, council: &Council, id: &str) -> bool {
+pub(crate) async fn is_there(world: &World, council: &TestService, id: &str) -> bool {
     let path = format!("/v2/notifications/{id}");
     let status = world.get(&council.normal, &path).await.status;
     assert!([200, 404].contains(&status.as_u16()), "{status}");
     status == 200
 }
 
-pub(crate) async fn sent(world: &World, council: &Council, key: &pillarbox_stories::Key) -> String {
+pub(crate) async fn sent(
+    world: &World,
+    council: &TestService,
+    key: &pillarbox_stories::Key,
+) -> String {
     let answer = world.send_sms(council, key, "07700900123").await;
     world.run_tasks().await;
     answer.json["id"].as_str().unwrap().to_owned()
@@ -63,13 +67,13 @@ async fn messages_are_forgotten_after_seven_local_days_and_leave_a_line_of_histo
     let next_day = sent(&world, &council, &council.normal).await;
 
     until(&world, "2026-03-09T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(
         is_there(&world, &council, &old).await,
         "seven days are not over"
     );
     until(&world, "2026-03-10T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     for gone in [&old, &tested, &late] {
         assert!(!is_there(&world, &council, gone).await);
     }
@@ -82,13 +86,12 @@ async fn messages_are_forgotten_after_seven_local_days_and_leave_a_line_of_histo
         2,
         "test keys leave nothing"
     );
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         count(&world, "notification_history").await,
         2,
         "twice is harmless"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -100,10 +103,9 @@ async fn in_summer_the_day_begins_an_hour_earlier() {
     until(&world, "2026-06-01T23:01:00Z");
     let tuesday = sent(&world, &council, &council.normal).await;
     until(&world, "2026-06-09T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(!is_there(&world, &council, &monday).await);
     assert!(is_there(&world, &council, &tuesday).await);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -117,20 +119,19 @@ async fn a_service_keeps_its_messages_for_as_long_as_it_said() {
         sent(&world, &long, &long.normal).await,
     );
     until(&world, "2026-03-06T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(!is_there(&world, &short, &gone).await);
     until(&world, "2026-03-20T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(is_there(&world, &long, &kept).await);
     until(&world, "2026-04-02T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(!is_there(&world, &long, &kept).await);
     assert_eq!(count(&world, "notification_history").await, 2);
-    world.end().await;
 }
 
 /// Sets the retention of texts behind the platform's back.
-pub(crate) async fn keep_for(world: &World, council: &Council, days: i64) {
+pub(crate) async fn keep_for(world: &World, council: &TestService, days: i64) {
     let address = world.database_address();
     let statement = "INSERT INTO data_retention (id, service_id, notification_type, days_of_retention, created_at) \
                      SELECT id, id, 'sms', $2, created_at FROM services WHERE id = $1";
@@ -155,11 +156,10 @@ async fn more_messages_than_share_a_transaction_are_all_forgotten() {
     let kept = sent(&world, &other, &other.normal).await;
     keep_for(&world, &other, 90).await;
     until(&world, "2026-03-10T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(count(&world, "notifications").await, 1);
     assert!(is_there(&world, &other, &kept).await);
     assert_eq!(count(&world, "notification_history").await, 4500);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -183,17 +183,16 @@ async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
         .set_modified(std::time::UNIX_EPOCH + since_1970)
         .unwrap();
     until(&world, "2026-03-03T04:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(files(), 3, "somebody may still write it");
     until(&world, "2026-03-09T04:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(files(), 2, "a week is not over for what was finished");
     until(&world, "2026-03-10T04:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(files(), 0);
     assert_eq!(world.job_status(council.id, &job).await["archived"], true);
-    world.run_the_clock().await;
-    world.end().await;
+    world.run_schedule().await;
 }
 
 #[tokio::test]
@@ -204,11 +203,10 @@ async fn ids_that_are_not_ours_are_forgotten_like_the_others() {
     let foreign: NotificationId = "99999999-0000-4000-8000-000000000001".parse().unwrap();
     rename(&world, id.parse().unwrap(), foreign).await;
     until(&world, "2026-03-10T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(count(&world, "notifications").await, 0);
     assert_eq!(count(&world, "notification_history").await, 1);
     world.advance(Duration::from_secs(1));
-    world.end().await;
 }
 
 async fn rename(world: &World, from: NotificationId, to: NotificationId) {
@@ -284,8 +282,8 @@ async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
         ("2026-06-01T00:05:00Z", 0, 1, 0),
     ] {
         until(&world, time);
-        world.run_the_clock().await;
-        world.run_the_clock().await;
+        world.run_schedule().await;
+        world.run_schedule().await;
         let found = (
             count(&world, "inbound_sms").await,
             count(&world, "inbound_sms_history").await,
@@ -293,7 +291,6 @@ async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
         );
         assert_eq!(found, (texts, history, wishes), "{time}");
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -318,7 +315,7 @@ async fn the_file_of_a_job_goes_when_its_messages_do() {
         ("2026-04-02T04:00:00Z", [true, true, true]),
     ] {
         until(&world, time);
-        world.run_the_clock().await;
+        world.run_schedule().await;
         for ((service, job), is_archived) in jobs.iter().zip(archived) {
             let folder = format!("spreadsheets/service-{service}-notify/{job}.csv");
             assert_eq!(world.files().join(folder).exists(), !is_archived, "{time}");
@@ -328,7 +325,6 @@ async fn the_file_of_a_job_goes_when_its_messages_do() {
             );
         }
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -343,17 +339,16 @@ async fn what_became_of_a_job_is_still_told_when_its_messages_are_forgotten() {
         serde_json::json!([{"status": "sending", "count": 30}])
     );
     until(&world, "2026-03-10T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(count(&world, "notifications").await, 0);
     assert_eq!(
         world.job_status(council.id, &job).await["statistics"],
         before
     );
     let listed = world
-        .ask_internally("GET", &format!("/service/{}/job", council.id), "")
+        .internal_request("GET", &format!("/service/{}/job", council.id), "")
         .await;
     assert_eq!(listed.data()[0]["statistics"], before);
-    world.end().await;
 }
 
 /// A day that may go as a whole must not go before the pages of its letters.
@@ -364,7 +359,7 @@ async fn the_pages_of_a_test_letter_go_with_it() {
         permissions: [domain::Permission::Letter].into(),
         ..app::services::NewService::named("Riverside Council")
     };
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let template = app::templates::NewTemplate {
         template_type: domain::Channel::Letter,
         name: "A letter".to_owned(),
@@ -390,8 +385,7 @@ async fn the_pages_of_a_test_letter_go_with_it() {
     let pages = world.files().join(key.as_str());
     assert!(pages.exists(), "{}", pages.display());
     until(&world, "2026-03-10T03:00:00Z");
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert!(!pages.exists());
     assert_eq!(count(&world, "notifications").await, 0);
-    world.end().await;
 }

@@ -31,7 +31,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
         let path = filled(path);
         let status = async |authorization: Option<&str>| {
             world
-                .ask(method, &path, authorization, "{}")
+                .request(method, &path, authorization, "{}")
                 .await
                 .status
                 .as_u16()
@@ -77,7 +77,6 @@ async fn no_route_answers_a_caller_it_is_not_for() {
             }
         }
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -113,11 +112,12 @@ async fn nothing_of_one_service_is_found_under_another() {
             json!({}),
         ),
     ] {
-        let answer = world.ask_internally(method, &path, body.to_string()).await;
+        let answer = world
+            .internal_request(method, &path, body.to_string())
+            .await;
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.json);
     }
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn the_table_and_the_router_name_the_same_paths() {
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_told_so_in_the_old_shape() {
     let world = World::new().await;
-    let unknown = world.ask("GET", "/v2/nothing", None, "").await;
+    let unknown = world.request("GET", "/v2/nothing", None, "").await;
     assert_eq!(
         (unknown.status.as_u16(), &unknown.json["result"]),
         (404, &json!("error"))
@@ -147,7 +147,7 @@ async fn unknown_paths_and_wrong_methods_are_told_so_in_the_old_shape() {
             .message()
             .starts_with("The requested URL was not found on the server.")
     );
-    let wrong = world.ask("DELETE", "/v2/notifications", None, "").await;
+    let wrong = world.request("DELETE", "/v2/notifications", None, "").await;
     assert_eq!(wrong.status, 405);
     assert_eq!(wrong.headers["content-type"], "text/html; charset=utf-8");
     assert!(wrong.headers["allow"].to_str().unwrap().contains("GET"));
@@ -162,7 +162,6 @@ async fn unknown_paths_and_wrong_methods_are_told_so_in_the_old_shape() {
         assert_eq!(wrong.headers[name], value, "errors carry the headers too");
     }
     assert_eq!(wrong.headers["x-b3-traceid"].len(), 32);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -170,7 +169,7 @@ async fn every_answer_carries_the_ids_of_its_request_or_new_ones() {
     let world = World::new().await;
     let ids = async |headers: &[(&str, &str)]| {
         let answer = world
-            .ask_with("GET", "/_status?simple=1", headers, "")
+            .request_with("GET", "/_status?simple=1", headers, "")
             .await;
         let text = |name| answer.headers[name].to_str().unwrap().to_owned();
         (text("x-b3-traceid"), text("x-b3-spanid"))
@@ -191,7 +190,6 @@ async fn every_answer_carries_the_ids_of_its_request_or_new_ones() {
     ];
     assert_eq!(ids(&all).await, ("t".to_owned(), "s".to_owned()));
     assert_eq!(ids(&[("x-b3-traceid", ""), amazon[0]]).await.0, "Root=1");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -211,10 +209,10 @@ async fn every_route_says_how_it_may_be_asked_to_those_who_may_ask_it() {
             _ => None,
         };
         if authorization.is_some() {
-            let nobody = world.ask("OPTIONS", &url, None, "").await;
+            let nobody = world.request("OPTIONS", &url, None, "").await;
             assert_eq!(nobody.status, 401, "OPTIONS {path} answers nobody");
         }
-        let answer = world.ask("OPTIONS", &url, authorization, "").await;
+        let answer = world.request("OPTIONS", &url, authorization, "").await;
         assert_eq!(
             (answer.status.as_u16(), &*answer.text),
             (200, ""),
@@ -231,17 +229,16 @@ async fn every_route_says_how_it_may_be_asked_to_those_who_may_ask_it() {
             allowed.contains("GET"),
             "{path}: {allowed}"
         );
-        let wrong = world.ask("PATCH", &url, None, "").await;
+        let wrong = world.request("PATCH", &url, None, "").await;
         assert_eq!(
             (wrong.status.as_u16(), &wrong.headers["allow"]),
             (405, &answer.headers["allow"])
         );
     }
     let list = world
-        .ask("OPTIONS", "/v2/notifications", Some(&service), "")
+        .request("OPTIONS", "/v2/notifications", Some(&service), "")
         .await;
     assert_eq!(list.headers["allow"], "HEAD, GET, OPTIONS");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -255,8 +252,8 @@ async fn head_is_answered_as_get_is_without_its_body() {
         "/v2/notifications",
         "/v2/received-text-messages",
     ] {
-        let get = world.ask("GET", path, Some(&service), "").await;
-        let head = world.ask("HEAD", path, Some(&service), "").await;
+        let get = world.request("GET", path, Some(&service), "").await;
+        let head = world.request("HEAD", path, Some(&service), "").await;
         assert_eq!((head.status, &*head.text), (get.status, ""), "{path}");
         assert_eq!(
             head.headers["content-type"], get.headers["content-type"],
@@ -265,12 +262,11 @@ async fn head_is_answered_as_get_is_without_its_body() {
     }
     assert_eq!(
         world
-            .ask("HEAD", "/v2/notifications", None, "")
+            .request("HEAD", "/v2/notifications", None, "")
             .await
             .status,
         401
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -285,31 +281,30 @@ async fn a_line_or_a_header_that_is_too_long_is_turned_away() {
             .iter()
             .map(|(name, value)| (*name, &**value))
             .collect();
-        let answer = world.ask_with("GET", path, &headers, "").await;
+        let answer = world.request_with("GET", path, &headers, "").await;
         assert_eq!(answer.status, 400);
         assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
     }
     let fits = format!("/_status?simple={}", "x".repeat(4000));
-    assert_eq!(world.ask("GET", &fits, None, "").await.status, 200);
-    world.end().await;
+    assert_eq!(world.request("GET", &fits, None, "").await.status, 200);
 }
 
 #[tokio::test]
 async fn the_status_says_what_the_database_is_and_how_many_services_are_live() {
     let world = World::new().await;
-    let status = world.ask("GET", "/_status", None, "").await;
+    let status = world.request("GET", "/_status", None, "").await;
     assert_eq!(status.json["db_version"], app::schema_version());
     for key in ["build_time", "git_commit", "db_bulk_version"] {
         assert!(status.json.as_object().unwrap().contains_key(key), "{key}");
     }
     let simple = world
-        .ask("POST", "/_status?simple=1&simple=", None, "")
+        .request("POST", "/_status?simple=1&simple=", None, "")
         .await;
     assert_eq!(simple.json, json!({"status": "ok"}));
 
     let counts = async || {
         let path = "/_status/live-service-and-organisation-counts";
-        world.ask("GET", path, None, "").await.json
+        world.request("GET", path, None, "").await.json
     };
     assert_eq!(counts().await, json!({"organisations": 0, "services": 0}));
     let trial = world.service("Riverside Council").await;
@@ -321,9 +316,8 @@ async fn the_status_says_what_the_database_is_and_how_many_services_are_live() {
     ] {
         let path = format!("/service/{}", council.id);
         world
-            .ask_internally("POST", &path, change.to_string())
+            .internal_request("POST", &path, change.to_string())
             .await;
     }
     assert_eq!(counts().await, json!({"organisations": 0, "services": 0}));
-    world.end().await;
 }

@@ -106,14 +106,13 @@ async fn migrating_twice_and_with_data_in_it_is_harmless() {
     world.app.prepare_partitions().await.unwrap();
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "sending");
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_refused_in_words() {
     let world = World::new().await;
     pretend_to_be_newer(&world.database_address()).await;
-    let entropy = std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(1));
+    let entropy = std::sync::Arc::new(pillarbox_stories::SeededRandom::new(1));
     let vault = Keyring::open_file(&world.keyring(), entropy).unwrap();
     let store = Store::connect(&world.database_address(), 2, vault)
         .await
@@ -124,7 +123,6 @@ async fn a_database_of_a_newer_version_is_refused_in_words() {
         "{error}"
     );
     store.close().await;
-    world.end().await;
 }
 
 async fn pretend_to_be_newer(address: &str) {

@@ -66,5 +66,4 @@ async fn ten_thousand_rows_reach_a_real_mail_server_each_once() {
         (ROWS, ROWS),
         "each reached the server, and once"
     );
-    world.end().await;
 }

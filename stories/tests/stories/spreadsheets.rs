@@ -29,7 +29,6 @@ async fn each_bad_cell_is_named_by_row_and_column() {
         })
         .collect();
     assert_eq!(named, [(3, "phone number"), (4, "name")]);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -49,7 +48,6 @@ async fn a_file_that_is_no_spreadsheet_is_refused_in_one_sentence() {
             answer.json
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -79,7 +77,6 @@ async fn what_is_wrong_with_the_whole_file_is_said_too() {
             .await
             .contains("more than once")
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -90,8 +87,7 @@ async fn a_file_in_the_encoding_of_old_spreadsheet_programs_is_understood() {
     file.extend(b"07700900001,Ren\xe9e,Friday\n");
     world.job(council.id, council.sms, file).await;
     world.run_tasks().await;
-    assert!(world.sms.taken()[0].content.contains("Renée"));
-    world.end().await;
+    assert!(world.sms.accepted()[0].content.contains("Renée"));
 }
 
 #[tokio::test]
@@ -113,8 +109,10 @@ async fn a_template_or_sender_that_is_not_the_services_own_is_refused() {
         "/service/{}/spreadsheet?template_id={}&sender_id=11111111-1111-4111-8111-111111111111",
         council.id, council.sms
     );
-    assert_eq!(world.ask_internally("POST", &path, file).await.status, 404);
-    world.end().await;
+    assert_eq!(
+        world.internal_request("POST", &path, file).await.status,
+        404
+    );
 }
 
 #[tokio::test]
@@ -126,7 +124,7 @@ async fn a_file_that_is_only_checked_is_not_kept() {
         council.id, council.sms
     );
     let answer = world
-        .ask_internally(
+        .internal_request(
             "POST",
             &path,
             "phone number,name,day\n07700900001,Ada,Friday\n",
@@ -141,5 +139,4 @@ async fn a_file_that_is_only_checked_is_not_kept() {
         (200, &json!(true), &json!(null))
     );
     assert!(!world.files().join("spreadsheets").exists());
-    world.end().await;
 }

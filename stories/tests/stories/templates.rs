@@ -1,10 +1,10 @@
 //! Templates as services see them, and previews.
 
 use domain::{Channel, TemplateId};
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
-async fn write(world: &World, council: &Council, template: TemplateId, content: &str) {
+async fn write(world: &World, council: &TestService, template: TemplateId, content: &str) {
     let new = app::templates::NewTemplate {
         template_type: Channel::Sms,
         name: "Bins".to_owned(),
@@ -51,7 +51,7 @@ async fn every_version_of_a_template_is_shown_to_its_service_and_to_no_other() {
     }
     for version in ["x", "-1", "1.0"] {
         let asked = world
-            .ask("GET", &format!("{path}/version/{version}"), None, "")
+            .request("GET", &format!("{path}/version/{version}"), None, "")
             .await;
         assert_eq!(
             (asked.status.as_u16(), &asked.json["result"]),
@@ -70,7 +70,6 @@ async fn every_version_of_a_template_is_shown_to_its_service_and_to_no_other() {
         .post(&theirs.normal, &format!("{path}/preview"), &json!({}))
         .await;
     assert_eq!(preview.status, 404);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -117,7 +116,6 @@ async fn an_archived_template_is_shown_and_previewed_but_not_listed() {
             "Additional properties are not allowed (a, b were unexpected)"
         ]
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -148,7 +146,7 @@ async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
             "id is not a valid UUID",
         ),
     ] {
-        let answer = world.ask("POST", path, Some(&token), body).await;
+        let answer = world.request("POST", path, Some(&token), body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.message()),
             (status, message),
@@ -167,5 +165,4 @@ async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
         html.starts_with("<p style=") && html.contains("Dear &lt;b&gt;Ada"),
         "{html}"
     );
-    world.end().await;
 }

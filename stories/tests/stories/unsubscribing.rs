@@ -4,14 +4,14 @@ use std::{io::Write as _, time::Duration};
 
 use app::unsubscribe;
 use domain::{Clock as _, TemplateId};
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 use store::Keyring;
 
 const ADA: &str = "ada@example.com";
 
 /// A template whose e-mails one can unsubscribe from.
-async fn newsletter(world: &World, council: &Council) -> TemplateId {
+async fn newsletter(world: &World, council: &TestService) -> TemplateId {
     let mut template = {
         let mut session = world.app.read().await.unwrap();
         let found = store::templates::find(&mut session, council.id, council.email).await;
@@ -25,7 +25,7 @@ async fn newsletter(world: &World, council: &Council) -> TemplateId {
     template.id
 }
 
-async fn send(world: &World, council: &Council, template: TemplateId, more: Value) -> String {
+async fn send(world: &World, council: &TestService, template: TemplateId, more: Value) -> String {
     let mut body = json!({
         "email_address": ADA, "template_id": template,
         "personalisation": {"name": "Ada", "day": "Friday"},
@@ -42,7 +42,7 @@ async fn send(world: &World, council: &Council, template: TemplateId, more: Valu
 
 /// The path of the link that the last e-mail carried.
 fn link(world: &World) -> String {
-    let mail = world.email.taken().pop().unwrap();
+    let mail = world.email.accepted().pop().unwrap();
     let url = mail.unsubscribe_url.unwrap();
     let root = &world.app.settings.api_base_url;
     url.strip_prefix(root.as_str()).unwrap().to_owned()
@@ -50,7 +50,7 @@ fn link(world: &World) -> String {
 
 async fn click(world: &World, path: &str) -> (u16, Value) {
     let body = "List-Unsubscribe=One-Click";
-    let answer = world.ask("POST", path, None, body).await;
+    let answer = world.request("POST", path, None, body).await;
     (answer.status.as_u16(), answer.json)
 }
 
@@ -64,7 +64,7 @@ fn refused(text: &str) -> (u16, Value) {
     (404, body)
 }
 
-async fn requests(world: &World, council: &Council) -> Vec<String> {
+async fn requests(world: &World, council: &TestService) -> Vec<String> {
     let found = unsubscribe::list(&world.app, council.id, 10).await.unwrap();
     found
         .into_iter()
@@ -110,7 +110,6 @@ async fn an_email_carries_a_link_that_unsubscribes_its_reader_once() {
         [ADA, ADA],
         "asked again after it was done"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -141,10 +140,9 @@ async fn a_link_of_the_services_own_goes_before_ours_and_most_emails_have_none()
     let root = &world.app.settings.api_base_url;
     let path = first.as_str().unwrap().strip_prefix(root.as_str()).unwrap();
     assert_eq!(click(&world, path).await, done());
-    let mails = world.email.taken();
+    let mails = world.email.accepted();
     assert_eq!(mails[0].unsubscribe_url.as_deref(), Some(url));
     assert_eq!(mails[1].unsubscribe_url, None);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -214,7 +212,6 @@ async fn links_that_we_did_not_make_or_long_ago_do_nothing() {
     assert_eq!(click(&world, &path).await, done());
     world.advance(Duration::from_hours(2));
     assert_eq!(click(&world, &path).await, invalid, "a year is over");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -252,5 +249,4 @@ async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
         click(&world, &path).await,
         refused("This is not a valid unsubscribe link.")
     );
-    world.end().await;
 }

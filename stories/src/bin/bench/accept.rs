@@ -1,17 +1,17 @@
-//! Messages through the HTTP door, each durable when it is answered.
+//! Messages through the HTTP endpoint, each durable when it is answered.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::{
-    bare,
+    baseline,
     children::{Order, Worker},
-    databases::Place,
+    databases::Backend,
     load::{self, Load},
     options::Options,
     results::{Measured, Results, mib},
-    serve::Door,
+    serve::Endpoint,
     usage::Usage,
 };
 
@@ -19,7 +19,11 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// More bare rows say nothing more.
 const MOST_BARE_ROWS: u64 = 200_000;
 
-pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+pub(crate) async fn measure(
+    options: &Options,
+    backend: &Backend,
+    results: &mut Results,
+) -> Result<()> {
     for &channel in &options.channel {
         for &connections in &options.connections {
             let measured = Duration::from_secs(options.seconds);
@@ -29,35 +33,35 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
                 warm_up: WARM_UP,
                 measured,
             };
-            results.add(&measure_one(place, load).await?);
+            results.add(&measure_one(backend, load).await?);
         }
     }
     Ok(())
 }
 
-async fn measure_one(place: &Place, load: Load) -> Result<Measured> {
-    let fresh = place.fresh().await?;
-    let mut server = Worker::start(&Order::Serve(fresh.ground.clone()))?;
-    let door: Door = server.hear().await?;
+async fn measure_one(backend: &Backend, load: Load) -> Result<Measured> {
+    let fresh = backend.fresh().await?;
+    let mut server = Worker::start(&Order::Serve(fresh.location.clone()))?;
+    let endpoint: Endpoint = server.hear().await?;
     eprintln!(
         "{} at {} connections: the server is process {}",
         load.channel.as_str(),
         load.connections,
         server.process()
     );
-    let before: Usage = server.ask().await?;
-    let answered = load::run(&door, load).await?;
-    let after: Usage = server.ask().await?;
+    let before: Usage = server.request().await?;
+    let answered = load::run(&endpoint, load).await?;
+    let after: Usage = server.request().await?;
     server.end().await?;
     // Accepted means kept: the database is asked, not the program.
     fresh.expect_kept(answered.all).await?;
     fresh.remove().await?;
 
     let bare_rows = u32::try_from(answered.counted.clamp(1, MOST_BARE_ROWS))?;
-    let bare = bare::rate(place, load.channel, bare_rows, false).await?;
+    let bare = baseline::rate(backend, load.channel, bare_rows, false).await?;
     let processor_seconds = after.processor_seconds - before.processor_seconds;
     Ok(Measured {
-        database: place.name(),
+        database: backend.name(),
         part: "accept",
         what: format!(
             "{}, {} connections",

@@ -10,7 +10,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{bare, content, databases::Ground, deliver, growth, job, neighbour};
+use crate::{baseline, content, databases::DataLocation, deliver, growth, job, noisy_neighbour};
 
 /// The first argument of a child; nothing that a person would type.
 const MARK: &str = "__child";
@@ -19,9 +19,9 @@ const MARK: &str = "__child";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// Open the HTTP door until the input ends.
-    Serve(Ground),
+    Serve(DataLocation),
     /// Insert rows, and nothing else.
-    Bare(bare::Task),
+    Baseline(baseline::Task),
     /// Keep the rows of a spreadsheet.
     Job(job::Task),
     /// Hand over messages.
@@ -29,7 +29,7 @@ pub(crate) enum Order {
     /// Check recipients or fill templates.
     Content(content::Task),
     /// Work off one service's backlog while another sends.
-    Neighbour(neighbour::Task),
+    NoisyNeighbour(noisy_neighbour::Task),
     /// Hand over and accept with a table that has grown.
     Growth(growth::Task),
 }
@@ -95,7 +95,7 @@ impl Worker {
         Ok(serde_json::from_str(&line)?)
     }
 
-    pub(crate) async fn ask<T: DeserializeOwned>(&mut self) -> Result<T> {
+    pub(crate) async fn request<T: DeserializeOwned>(&mut self) -> Result<T> {
         self.input.write_all(b"\n").await?;
         self.hear().await
     }

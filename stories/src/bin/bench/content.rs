@@ -26,8 +26,8 @@ use templates::{
 use crate::{
     children::{Order, have_done},
     options::Channel,
-    people::{self, Person},
     results::{Compared, Results, mib, per_second},
+    sample_data::{self, Person},
     usage::Usage,
 };
 
@@ -114,7 +114,7 @@ pub(crate) async fn measure(results: &Results) -> Result<()> {
 
 fn spreadsheet(directory: &Path, channel: Channel, rows: u32) -> Result<Task> {
     let file = directory.join(format!("{}-{rows}.csv", channel.as_str()));
-    people::write_wide_spreadsheet(&file, channel, rows)?;
+    sample_data::write_wide_spreadsheet(&file, channel, rows)?;
     Ok(Task::Spreadsheet {
         file,
         channel,
@@ -143,7 +143,7 @@ pub(crate) fn work(task: &Task) -> Result<Went> {
             rows,
         } => check(file, *channel, *rows),
         Task::TextMessages => {
-            let template = TextMessageTemplate::parse(people::TEXT_MESSAGE);
+            let template = TextMessageTemplate::parse(sample_data::TEXT_MESSAGE);
             repeat(&values(Channel::Sms), |values| {
                 template
                     .fill(values, Some("Riverside Council"))
@@ -152,7 +152,7 @@ pub(crate) fn work(task: &Task) -> Result<Went> {
             })
         }
         Task::PlainEmails => {
-            let template = EmailTemplate::parse(people::SUBJECT, people::EMAIL);
+            let template = EmailTemplate::parse(sample_data::SUBJECT, sample_data::EMAIL);
             repeat(&values(Channel::Email), |values| {
                 let email = template.fill(values);
                 !black_box((email.subject(), email.plain_body()))
@@ -161,7 +161,7 @@ pub(crate) fn work(task: &Task) -> Result<Went> {
             })
         }
         Task::HtmlEmails => {
-            let template = EmailTemplate::parse(people::SUBJECT, people::EMAIL);
+            let template = EmailTemplate::parse(sample_data::SUBJECT, sample_data::EMAIL);
             let branding = Branding::default();
             repeat(&values(Channel::Email), |values| {
                 !black_box(template.html_page(values, &branding)).is_empty()
@@ -245,8 +245,10 @@ impl Stopwatch {
 /// Reads a file as an upload is read: in pieces, and no more of it in memory.
 fn check(path: &Path, channel: Channel, rows: u32) -> Result<(u64, Duration, Duration)> {
     let template = match channel {
-        Channel::Sms => Template::text_message(people::TEXT_MESSAGE, Some("Riverside Council")),
-        Channel::Email => Template::email(people::SUBJECT, people::EMAIL),
+        Channel::Sms => {
+            Template::text_message(sample_data::TEXT_MESSAGE, Some("Riverside Council"))
+        }
+        Channel::Email => Template::email(sample_data::SUBJECT, sample_data::EMAIL),
     };
     let mut settings = Settings::new(template);
     let expected_rows = usize::try_from(rows)?;

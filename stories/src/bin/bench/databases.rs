@@ -25,29 +25,29 @@ use crate::{
 
 /// Where fresh databases can be made.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum Backend {
     Sqlite { directory: PathBuf },
     Postgres { server: String, directory: PathBuf },
 }
 
-/// What a child builds its platform on.
+/// Where a child opens its platform.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Ground {
+pub(crate) struct DataLocation {
     /// The address of the database.
     pub(crate) database: String,
     /// For files, the sink and whatever else.
     pub(crate) directory: PathBuf,
 }
 
-/// A ground that is removed in the end.
+/// A fresh database and directory, removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Fresh {
-    pub(crate) ground: Ground,
+    pub(crate) location: DataLocation,
     server: Option<(String, String)>,
     _directory: TempDir,
 }
 
-impl Place {
+impl Backend {
     pub(crate) fn all(options: &Options) -> Result<Vec<Self>> {
         let directory = options.directory.clone().unwrap_or_else(std::env::temp_dir);
         let postgres = options
@@ -87,7 +87,7 @@ impl Place {
         let path = directory.path().to_owned();
         match self {
             Self::Sqlite { .. } => Ok(Fresh {
-                ground: Ground {
+                location: DataLocation {
                     database: format!("sqlite:{}", path.join("pillarbox.db").display()),
                     directory: path,
                 },
@@ -100,7 +100,7 @@ impl Place {
                 // What the last measurement left to be written is not this one's to pay for.
                 administer(server, "CHECKPOINT").await?;
                 Ok(Fresh {
-                    ground: Ground {
+                    location: DataLocation {
                         database: with_name(server, &name)?,
                         directory: path,
                     },
@@ -116,7 +116,7 @@ impl Fresh {
     /// Makes sure that so many messages are kept, asking the database itself.
     pub(crate) async fn expect_kept(&self, expected: u64) -> Result<()> {
         const COUNT: &str = "SELECT count(*) FROM notifications";
-        let address = &self.ground.database;
+        let address = &self.location.database;
         let kept: i64 = match address.strip_prefix("sqlite:") {
             Some(path) => {
                 let mut connection = SqliteConnectOptions::new()
@@ -141,7 +141,7 @@ impl Fresh {
     /// Does now what the database would do by itself in the hours in which so many messages come in, so that it is not
     /// measured.
     pub(crate) async fn settle(&self) -> Result<()> {
-        let address = &self.ground.database;
+        let address = &self.location.database;
         let Some(path) = address.strip_prefix("sqlite:") else {
             administer(address, "VACUUM ANALYZE").await?;
             return administer(address, "CHECKPOINT").await;
@@ -157,7 +157,7 @@ impl Fresh {
     /// The processor time that the database server has used so far, in all its processes; `None` where the database is
     /// part of the process that is measured, or is on another machine.
     pub(crate) async fn server_processor_seconds(&self) -> Result<Option<f64>> {
-        let address = &self.ground.database;
+        let address = &self.location.database;
         if address.starts_with("sqlite:") {
             return Ok(None);
         }

@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     accept::micros_each,
-    bare,
+    baseline,
     children::{Order, have_done},
-    databases::{Ground, Place},
+    databases::{Backend, DataLocation},
     job::{self, Workers},
     options::{Channel, Options},
-    people,
     platform::{Platform, RealClock, Taker},
     results::{Measured, Results, mib},
+    sample_data,
     usage::Usage,
 };
 
 /// Which messages, to whom.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
-    ground: Ground,
+    location: DataLocation,
     channel: Channel,
     messages: u32,
     taker: Taker,
@@ -36,14 +36,18 @@ pub(crate) struct Went {
     usage: Usage,
 }
 
-pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+pub(crate) async fn measure(
+    options: &Options,
+    backend: &Backend,
+    results: &mut Results,
+) -> Result<()> {
     let messages = options.messages;
     for &channel in &options.channel {
-        let bare = bare::rate(place, channel, messages, true).await?;
+        let bare = baseline::rate(backend, channel, messages, true).await?;
         for taker in [Taker::Sink, Taker::Nobody] {
-            let fresh = place.fresh().await?;
+            let fresh = backend.fresh().await?;
             let order = Order::Deliver(Task {
-                ground: fresh.ground.clone(),
+                location: fresh.location.clone(),
                 channel,
                 messages,
                 taker,
@@ -56,7 +60,7 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
                 "to a yes"
             };
             results.add(&Measured {
-                database: place.name(),
+                database: backend.name(),
                 part: "deliver",
                 what: format!("{} {to}", channel.as_str()),
                 resident_mib: Some(mib(went.usage.resident_kib)),
@@ -74,9 +78,9 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
 
 /// What the child does: keeps the messages with a job first, then lets the workers drain them.
 pub(crate) async fn drain(task: &Task) -> Result<Went> {
-    let platform = Platform::open(&task.ground, task.taker).await?;
-    let file = task.ground.directory.join("people.csv");
-    people::write_spreadsheet(&file, task.channel, task.messages)?;
+    let platform = Platform::open(&task.location, task.taker).await?;
+    let file = task.location.directory.join("people.csv");
+    sample_data::write_spreadsheet(&file, task.channel, task.messages)?;
     let keepers = Workers::start(&platform.app, job::job_pools());
     let id = job::upload(&platform, task.channel, &file).await?;
     job::keep(&platform.app, platform.tenant.service, id).await?;

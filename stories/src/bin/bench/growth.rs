@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     accept::micros_each,
     children::{self, Order, Worker},
-    databases::{Fresh, Ground, Place},
+    databases::{Backend, DataLocation, Fresh},
     job::{self, Workers},
     load::{self, Load},
     options::{Channel, Options},
     platform::{Platform, RealClock, Taker},
     preload::{self, Standing},
     results::{Measured, Results, mib},
-    serve::{self, Door},
+    serve::{self, Endpoint},
     usage::Usage,
 };
 
@@ -30,7 +30,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// How large a table, and how many messages more.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
-    ground: Ground,
+    location: DataLocation,
     kept: u32,
     messages: u32,
 }
@@ -64,10 +64,14 @@ impl Cost {
     }
 }
 
-pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+pub(crate) async fn measure(
+    options: &Options,
+    backend: &Backend,
+    results: &mut Results,
+) -> Result<()> {
     let mut first = None;
     for &kept in &options.kept {
-        let fresh = place.fresh().await?;
+        let fresh = backend.fresh().await?;
         let mut grown = Grown::prepare(&fresh, kept, options.messages).await?;
         let (mut delivered, deliver) = grown.deliver(options.messages).await?;
         let (mut accepted, accept) = grown.accept(Duration::from_secs(options.seconds)).await?;
@@ -79,7 +83,7 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
         accepted.note = accept.note(accept_first);
         for (what, measured) in [("deliver", delivered), ("accept", accepted)] {
             results.add(&Measured {
-                database: place.name(),
+                database: backend.name(),
                 part: "growth",
                 what: format!("{what} sms, {kept} rows there"),
                 ..measured
@@ -98,7 +102,7 @@ struct Grown<'a> {
 impl<'a> Grown<'a> {
     async fn prepare(fresh: &'a Fresh, kept: u32, messages: u32) -> Result<Self> {
         let mut worker = Worker::start(&Order::Growth(Task {
-            ground: fresh.ground.clone(),
+            location: fresh.location.clone(),
             kept,
             messages,
         }))?;
@@ -114,7 +118,7 @@ impl<'a> Grown<'a> {
 
     async fn deliver(&mut self, messages: u32) -> Result<(Measured, Cost)> {
         let before = self.fresh.server_processor_seconds().await?;
-        let went: HandedOver = self.worker.ask().await?;
+        let went: HandedOver = self.worker.request().await?;
         let after = self.fresh.server_processor_seconds().await?;
         let cost = cost(went.usage.processor_seconds, before, after, messages.into());
         Ok((
@@ -128,9 +132,9 @@ impl<'a> Grown<'a> {
     }
 
     async fn accept(&mut self, measured: Duration) -> Result<(Measured, Cost)> {
-        let door: Door = self.worker.ask().await?;
+        let endpoint: Endpoint = self.worker.request().await?;
         let (before, server_before) = (
-            self.worker.ask::<Usage>().await?,
+            self.worker.request::<Usage>().await?,
             self.fresh.server_processor_seconds().await?,
         );
         let load = Load {
@@ -139,9 +143,9 @@ impl<'a> Grown<'a> {
             warm_up: WARM_UP,
             measured,
         };
-        let answered = load::run(&door, load).await?;
+        let answered = load::run(&endpoint, load).await?;
         let (after, server_after) = (
-            self.worker.ask::<Usage>().await?,
+            self.worker.request::<Usage>().await?,
             self.fresh.server_processor_seconds().await?,
         );
         let ours = after.processor_seconds - before.processor_seconds;
@@ -166,9 +170,9 @@ fn cost(ours: f64, server_before: Option<f64>, server_after: Option<f64>, messag
     }
 }
 
-/// What the child does: lets the table grow, then hands over what waits, then opens the door; each when it is asked to.
+/// What the child does: lets the table grow, then hands over what waits, then opens the endpoint; each when it is asked to.
 pub(crate) async fn serve(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.ground, Taker::Nobody).await?;
+    let platform = Platform::open(&task.location, Taker::Nobody).await?;
     let grown = preload::put(&platform, task.kept, Standing::Settled).await?;
     preload::put(&platform, task.messages, Standing::Queued(A_TASK)).await?;
     children::reply(&grown)?;

@@ -17,13 +17,13 @@ use tokio_util::{io::ReaderStream, sync::CancellationToken};
 
 use crate::{
     accept::micros_each,
-    bare,
+    baseline,
     children::{Order, have_done},
-    databases::{Ground, Place},
+    databases::{Backend, DataLocation},
     options::{Channel, Options},
-    people,
     platform::{Platform, RealClock, Taker},
     results::{Measured, Results, mib},
+    sample_data,
     usage::Usage,
 };
 
@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Which job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
-    ground: Ground,
+    location: DataLocation,
     channel: Channel,
     rows: u32,
     /// Whether its messages are handed over – to the sink – meanwhile.
@@ -52,12 +52,16 @@ pub(crate) struct Went {
     usage: Usage,
 }
 
-pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+pub(crate) async fn measure(
+    options: &Options,
+    backend: &Backend,
+    results: &mut Results,
+) -> Result<()> {
     for &channel in &options.channel {
         for &rows in &options.rows {
-            let bare = bare::rate(place, channel, rows, true).await?;
+            let bare = baseline::rate(backend, channel, rows, true).await?;
             for everything_on in [false, true] {
-                results.add(&measure_one(place, channel, rows, everything_on, bare).await?);
+                results.add(&measure_one(backend, channel, rows, everything_on, bare).await?);
             }
         }
     }
@@ -65,15 +69,15 @@ pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Resu
 }
 
 async fn measure_one(
-    place: &Place,
+    backend: &Backend,
     channel: Channel,
     rows: u32,
     everything_on: bool,
     bare: f64,
 ) -> Result<Measured> {
-    let fresh = place.fresh().await?;
+    let fresh = backend.fresh().await?;
     let order = Order::Job(Task {
-        ground: fresh.ground.clone(),
+        location: fresh.location.clone(),
         channel,
         rows,
         everything_on,
@@ -91,7 +95,7 @@ async fn measure_one(
         format!(", all handed over in {:.2} s", all.as_secs_f64())
     });
     Ok(Measured {
-        database: place.name(),
+        database: backend.name(),
         part: "job",
         what: format!("{} {rows} rows, {on}", channel.as_str()),
         resident_mib: Some(mib(went.usage.resident_kib)),
@@ -111,9 +115,9 @@ async fn measure_one(
 
 /// What the child does.
 pub(crate) async fn send(task: &Task) -> Result<Went> {
-    let platform = Platform::open(&task.ground, Taker::Sink).await?;
-    let file = task.ground.directory.join("people.csv");
-    people::write_spreadsheet(&file, task.channel, task.rows)?;
+    let platform = Platform::open(&task.location, Taker::Sink).await?;
+    let file = task.location.directory.join("people.csv");
+    sample_data::write_spreadsheet(&file, task.channel, task.rows)?;
     let before = Usage::mine()?;
     let workers = Workers::start(
         &platform.app,

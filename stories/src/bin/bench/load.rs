@@ -15,7 +15,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{options::Channel, people::Person, platform::RealClock, results::Latency, serve::Door};
+use crate::{
+    options::Channel, platform::RealClock, results::Latency, sample_data::Person, serve::Endpoint,
+};
 
 /// So that tokens are made afresh at least once a second, as clients would.
 const A_TOKEN_LASTS: Duration = Duration::from_millis(500);
@@ -41,14 +43,14 @@ pub(crate) struct Answered {
     pub(crate) latency: Option<Latency>,
 }
 
-/// Loads the door.
-pub(crate) async fn run(door: &Door, load: Load) -> Result<Answered> {
-    let (token, tokens) = watch::channel(token(door)?);
+/// Loads the endpoint.
+pub(crate) async fn run(endpoint: &Endpoint, load: Load) -> Result<Answered> {
+    let (token, tokens) = watch::channel(token(endpoint)?);
     let from = Instant::now() + load.warm_up;
     let until = from + load.measured;
     let mut running = JoinSet::new();
     for number in 0..load.connections {
-        let connection = Connection::open(door, load.channel, number, tokens.clone()).await?;
+        let connection = Connection::open(endpoint, load.channel, number, tokens.clone()).await?;
         running.spawn(connection.keep_asking(from, until));
     }
     let (mut latencies, mut all) = (Vec::new(), 0);
@@ -63,7 +65,7 @@ pub(crate) async fn run(door: &Door, load: Load) -> Result<Answered> {
                 None => break,
             },
             () = tokio::time::sleep(A_TOKEN_LASTS) => {
-                token.send_replace(self::token(door)?);
+                token.send_replace(self::token(endpoint)?);
             }
         }
     }
@@ -75,9 +77,10 @@ pub(crate) async fn run(door: &Door, load: Load) -> Result<Answered> {
 }
 
 /// A token as the official clients make it.
-pub(crate) fn token(door: &Door) -> Result<Arc<str>> {
-    let claims = serde_json::json!({"iss": door.service, "iat": RealClock.now().unix_seconds()});
-    let key = jsonwebtoken::EncodingKey::from_secret(door.secret.as_bytes());
+pub(crate) fn token(endpoint: &Endpoint) -> Result<Arc<str>> {
+    let claims =
+        serde_json::json!({"iss": endpoint.service, "iat": RealClock.now().unix_seconds()});
+    let key = jsonwebtoken::EncodingKey::from_secret(endpoint.secret.as_bytes());
     Ok(jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key)?.into())
 }
 
@@ -91,12 +94,12 @@ struct Connection {
 
 impl Connection {
     async fn open(
-        door: &Door,
+        endpoint: &Endpoint,
         channel: Channel,
         number: usize,
         tokens: watch::Receiver<Arc<str>>,
     ) -> Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", door.port)).await?;
+        let stream = TcpStream::connect(("127.0.0.1", endpoint.port)).await?;
         stream.set_nodelay(true)?;
         let path = channel.as_str();
         let first = u32::try_from(number)? * BODIES;
@@ -106,10 +109,10 @@ impl Connection {
             before_token: format!(
                 "POST /v2/notifications/{path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUser-Agent: bench\r\n\
                  Content-Type: application/json\r\nAuthorization: Bearer ",
-                door.port
+                endpoint.port
             ),
             after_token: (first..first + BODIES)
-                .map(|number| rest_of_request(door, channel, Person(number)))
+                .map(|number| rest_of_request(endpoint, channel, Person(number)))
                 .collect(),
             received: Vec::with_capacity(16 << 10),
         })
@@ -172,10 +175,10 @@ impl Connection {
 }
 
 /// From the end of the token on.
-fn rest_of_request(door: &Door, channel: Channel, person: Person) -> Vec<u8> {
+fn rest_of_request(endpoint: &Endpoint, channel: Channel, person: Person) -> Vec<u8> {
     let (member, template) = match channel {
-        Channel::Sms => ("phone_number", door.sms),
-        Channel::Email => ("email_address", door.email),
+        Channel::Sms => ("phone_number", endpoint.sms),
+        Channel::Email => ("email_address", endpoint.email),
     };
     let body = serde_json::json!({
         member: person.recipient(channel),

@@ -5,7 +5,7 @@
 //! many rows of the same columns and sizes, sealed beforehand, a thousand a commit, and nothing else.
 
 mod accept;
-mod bare;
+mod baseline;
 mod children;
 mod content;
 mod databases;
@@ -13,12 +13,12 @@ mod deliver;
 mod growth;
 mod job;
 mod load;
-mod neighbour;
+mod noisy_neighbour;
 mod options;
-mod people;
 mod platform;
 mod preload;
 mod results;
+mod sample_data;
 mod serve;
 mod start;
 mod usage;
@@ -30,7 +30,7 @@ use clap::Parser as _;
 
 use crate::{
     children::Order,
-    databases::Place,
+    databases::Backend,
     options::{Options, Part},
     results::Results,
 };
@@ -62,12 +62,12 @@ fn run() -> Result<()> {
 /// What a child does.
 async fn obey(order: Order) -> Result<()> {
     match order {
-        Order::Serve(place) => serve::serve(&place).await,
-        Order::Bare(task) => children::reply(&bare::insert(&task).await?),
+        Order::Serve(backend) => serve::serve(&backend).await,
+        Order::Baseline(task) => children::reply(&baseline::insert(&task).await?),
         Order::Job(task) => children::reply(&job::send(&task).await?),
         Order::Deliver(task) => children::reply(&deliver::drain(&task).await?),
         Order::Content(task) => children::reply(&content::work(&task)?),
-        Order::Neighbour(task) => neighbour::work_off(&task).await,
+        Order::NoisyNeighbour(task) => noisy_neighbour::work_off(&task).await,
         Order::Growth(task) => growth::serve(&task).await,
     }
 }
@@ -76,14 +76,16 @@ async fn measure(options: Options) -> Result<()> {
     let (load, processors) = usage::load()?;
     eprintln!("load before: {load:.1} on {processors} processors");
     let mut results = Results::new(options.json);
-    for place in Place::all(&options)? {
+    for backend in Backend::all(&options)? {
         for part in options.parts() {
             match part {
-                Part::Accept => accept::measure(&options, &place, &mut results).await?,
-                Part::Job => job::measure(&options, &place, &mut results).await?,
-                Part::Deliver => deliver::measure(&options, &place, &mut results).await?,
-                Part::Neighbour => neighbour::measure(&options, &place, &mut results).await?,
-                Part::Growth => growth::measure(&options, &place, &mut results).await?,
+                Part::Accept => accept::measure(&options, &backend, &mut results).await?,
+                Part::Job => job::measure(&options, &backend, &mut results).await?,
+                Part::Deliver => deliver::measure(&options, &backend, &mut results).await?,
+                Part::NoisyNeighbour => {
+                    noisy_neighbour::measure(&options, &backend, &mut results).await?;
+                }
+                Part::Growth => growth::measure(&options, &backend, &mut results).await?,
                 // No database matters to these.
                 Part::Start | Part::Content => {}
             }

@@ -50,14 +50,14 @@ pub(crate) struct Options {
 /// A part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// Messages through the HTTP door, each durable when it is answered.
+    /// Messages through the HTTP endpoint, each durable when it is answered.
     Accept,
     /// A spreadsheet, from its first byte to its last row kept.
     Job,
     /// Messages that are kept, handed over.
     Deliver,
     /// How long one service's message waits behind a million of another's.
-    Neighbour,
+    NoisyNeighbour,
     /// What a message costs in a table that has grown: `make bench-growth`.
     Growth,
     /// From the start of the program to its first answer.

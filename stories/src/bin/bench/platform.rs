@@ -1,5 +1,5 @@
 //! The platform as the real program wires it – a real clock, real randomness, sealed rows, metrics that are counted –
-//! on a fresh ground, with one service that no limit holds back.
+//! over a fresh database, with one service that no limit holds back.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use providers::{Email, EmailProvider, Handed, SendError, Sms, SmsProvider};
 use rand::Rng as _;
 use store::{Keyring, Store};
 
-use crate::{databases::Ground, options::Channel};
+use crate::{databases::DataLocation, options::Channel};
 
 /// As many as the real program takes by default.
 const CONNECTIONS: u32 = 16;
@@ -63,22 +63,22 @@ pub(crate) enum Taker {
 }
 
 impl Platform {
-    pub(crate) async fn open(ground: &Ground, taker: Taker) -> Result<Self> {
+    pub(crate) async fn open(location: &DataLocation, taker: Taker) -> Result<Self> {
         let metrics = PrometheusBuilder::new()
             .install_recorder()
             .context("metrics cannot be counted")?;
         let entropy: Arc<dyn RandomSource> = Arc::new(RealEntropy);
         let vault = Keyring::from_text(&Keyring::new_key_line(1, &*entropy), entropy.clone())?;
-        let store = Store::connect(&ground.database, CONNECTIONS, vault).await?;
+        let store = Store::connect(&location.database, CONNECTIONS, vault).await?;
         store.migrate().await?;
         let handed_over = HandedOver::default();
         let foundations = Dependencies {
             store,
             files: Files::open(&format!(
                 "file:{}",
-                ground.directory.join("files").display()
+                location.directory.join("files").display()
             ))?,
-            providers: takers(ground, taker, &handed_over),
+            providers: takers(location, taker, &handed_over),
             clock: Arc::new(RealClock),
             random: entropy,
         };
@@ -152,9 +152,9 @@ async fn copy_template(
     Ok(app::templates::create(app, service, new).await?.id)
 }
 
-fn takers(ground: &Ground, taker: Taker, handed_over: &HandedOver) -> Providers {
+fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Providers {
     match taker {
-        Taker::Sink => taken_by(Arc::new(Sink::new(ground.directory.join("sink")))),
+        Taker::Sink => taken_by(Arc::new(Sink::new(location.directory.join("sink")))),
         Taker::Nobody => taken_by(Arc::new(Nobody(handed_over.clone()))),
     }
 }

@@ -8,7 +8,7 @@ use queue::{Enqueue as _, NewTask};
 use store::notifications::{SealedRow, insert_many};
 
 use crate::{
-    bare::{ROWS_A_COMMIT, row},
+    baseline::{ROWS_A_COMMIT, row},
     options::Channel,
     platform::{Platform, RealClock, RealEntropy},
 };
@@ -50,7 +50,7 @@ async fn keep(platform: &Platform, batch: &[SealedRow], standing: Standing) -> R
     Ok(tx.commit().await?)
 }
 
-/// A task as the platform writes it when messages come through its door.
+/// A task as the platform writes it when messages come through its endpoint.
 fn delivery(platform: &Platform, messages: &[SealedRow]) -> NewTask {
     let ids: Vec<NotificationId> = messages.iter().map(|message| message.id).collect();
     let now = RealClock.now();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     children,
-    databases::Ground,
+    databases::DataLocation,
     options::Channel,
     platform::{Platform, Taker, Tenant},
     usage::Usage,
@@ -18,7 +18,7 @@ use crate::{
 
 /// Where the door is, and how to be let in.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Door {
+pub(crate) struct Endpoint {
     pub(crate) port: u16,
     pub(crate) service: ServiceId,
     pub(crate) secret: String,
@@ -27,15 +27,15 @@ pub(crate) struct Door {
 }
 
 /// Serves until the input ends; tells what it uses whenever it is given a line.
-pub(crate) async fn serve(ground: &Ground) -> Result<()> {
-    let platform = Platform::open(ground, Taker::Nobody).await?;
-    let door = open(&platform, &platform.tenant).await?;
-    children::reply(&door)?;
+pub(crate) async fn serve(location: &DataLocation) -> Result<()> {
+    let platform = Platform::open(location, Taker::Nobody).await?;
+    let endpoint = open(&platform, &platform.tenant).await?;
+    children::reply(&endpoint)?;
     until_the_input_ends().await
 }
 
 /// Opens the door for this service; it stays open until the process ends.
-pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Door> {
+pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Endpoint> {
     let metrics = platform.metrics.clone();
     let settings = api::Settings {
         internal_client_id: "bench".to_owned(),
@@ -56,7 +56,7 @@ pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Door> {
     });
     let router = api::router(Api::new(platform.app.clone(), settings));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(Door {
+    Ok(Endpoint {
         port,
         service: tenant.service,
         secret: tenant.secret.clone(),

@@ -112,9 +112,7 @@ async fn run(cases: Vec<Case>, order: &str) {
             shared.try_case(&case).await
         } else {
             let own = Platform::new(&fixtures).await;
-            let outcome = own.try_case(&case).await;
-            own.end().await;
-            outcome
+            own.try_case(&case).await
         };
         if let Err(why) = outcome {
             wrong.push(format!("{}: {why}", case.id));
@@ -129,7 +127,6 @@ async fn run(cases: Vec<Case>, order: &str) {
         "{} cases of the contract are not as they should be, {order}",
         wrong.len()
     );
-    shared.end().await;
 }
 
 /// The fixtures lie beside the cases, or are those here.

@@ -40,7 +40,7 @@ impl<'a> Platform<'a> {
         let stub = &fixtures.document_download_stub["json"]["document"]["url"];
         let stub = stub.as_str().expect("the stub answers with a link");
         let host = fixtures.config["document_download_external_host"].as_str();
-        let world = World::like(|settings, providers| {
+        let world = World::with(|settings, providers| {
             host.expect("the fixtures say it")
                 .clone_into(&mut settings.files_root);
             providers.file_service = Some(Arc::new(FakeFileService::with_link(stub)));
@@ -76,11 +76,6 @@ impl<'a> Platform<'a> {
         }
     }
 
-    /// The workers stand still while the cases run (`docs/spec/public-api.md` §1.2); now they do what was left to do.
-    pub(super) async fn end(self) {
-        self.world.end().await;
-    }
-
     /// Whether the case is kept; if not, the first thing that is wrong.
     pub(super) async fn try_case(&self, case: &Case) -> Result<(), String> {
         let mut tokens = Tokens {
@@ -93,7 +88,7 @@ impl<'a> Platform<'a> {
         };
         self.set_the_scene(case, &tokens).await?;
         let authorization = authorization(case, &tokens)?;
-        self.ask_and_compare(
+        self.request_and_compare(
             &case.request,
             &case.expect,
             authorization.as_deref(),
@@ -101,7 +96,7 @@ impl<'a> Platform<'a> {
         )
         .await?;
         for then in &case.then {
-            let outcome = self.ask_and_compare(
+            let outcome = self.request_and_compare(
                 &then.request,
                 &then.expect,
                 authorization.as_deref(),
@@ -157,7 +152,7 @@ impl<'a> Platform<'a> {
         };
         for _ in 0..MORE_THAN_A_BUCKET {
             let answer = self
-                .ask(
+                .request(
                     &nonsense,
                     Some(&format!("Bearer {jwt}")),
                     &nonsense.path,
@@ -171,7 +166,7 @@ impl<'a> Platform<'a> {
         Err("the bucket does not become empty".to_owned())
     }
 
-    async fn ask_and_compare(
+    async fn request_and_compare(
         &self,
         request: &Request,
         expect: &Expected,
@@ -184,7 +179,7 @@ impl<'a> Platform<'a> {
             (None, Some(raw)) => Body::from(tokens.fill(raw)?),
             (None, None) => Body::empty(),
         };
-        let answer = self.ask(request, authorization, &path, body).await;
+        let answer = self.request(request, authorization, &path, body).await;
         if answer.status != expect.status {
             return Err(format!(
                 "answered {}, not {}: {}",
@@ -213,7 +208,7 @@ impl<'a> Platform<'a> {
         Ok(())
     }
 
-    async fn ask(
+    async fn request(
         &self,
         request: &Request,
         authorization: Option<&str>,

@@ -1,16 +1,16 @@
 //! Files by e-mail: what the door takes, what a recipient sees, and when a file is gone (`docs/spec/public-api.md` §9).
 
-mod keeping;
-mod of_templates;
-mod recipients;
+mod download;
+mod retention;
 mod sending;
+mod template_files;
 
 use std::{path::Path, time::Duration};
 
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Channel, Clock as _};
-use pillarbox_stories::{Answer, Council, World};
+use pillarbox_stories::{TestResponse, TestService, World};
 use serde_json::{Value, json};
 
 const ADA: &str = "ada@example.com";
@@ -18,16 +18,16 @@ pub(crate) const PDF: &[u8] = b"%PDF-1.7 your decision";
 pub(crate) const WEEK: Duration = Duration::from_hours(24 * 7);
 
 /// A service that may send files, with a template for them.
-pub(crate) async fn council(world: &World) -> Council {
+pub(crate) async fn council(world: &World) -> TestService {
     council_of(world, "Riverside Council").await
 }
 
-async fn council_of(world: &World, name: &str) -> Council {
+async fn council_of(world: &World, name: &str) -> TestService {
     let new = NewService {
         rate_limit: 100_000,
         ..NewService::named(name)
     };
-    let mut council = world.service_like(new).await;
+    let mut council = world.service_with(new).await;
     set_up(world, &council).await;
     council.email = template(world, &council, "Download your file: ((link))").await;
     council
@@ -47,14 +47,14 @@ async fn with_contact(
         .map(drop)
 }
 
-async fn set_up(world: &World, council: &Council) {
+async fn set_up(world: &World, council: &TestService) {
     let contact = Some("https://riverside.example/help");
     with_contact(world, council.id, contact).await.unwrap();
 }
 
 pub(crate) async fn template(
     world: &World,
-    council: &Council,
+    council: &TestService,
     content: &str,
 ) -> domain::TemplateId {
     let new = app::templates::NewTemplate {
@@ -79,11 +79,16 @@ fn file(bytes: &[u8], more: &Value) -> Value {
     file
 }
 
-async fn send(world: &World, council: &Council, personalisation: Value) -> Answer {
+async fn send(world: &World, council: &TestService, personalisation: Value) -> TestResponse {
     send_to(world, council, ADA, personalisation).await
 }
 
-async fn send_to(world: &World, council: &Council, to: &str, personalisation: Value) -> Answer {
+async fn send_to(
+    world: &World,
+    council: &TestService,
+    to: &str,
+    personalisation: Value,
+) -> TestResponse {
     let body = json!({
         "email_address": to, "template_id": council.email, "personalisation": personalisation,
     });
@@ -93,13 +98,13 @@ async fn send_to(world: &World, council: &Council, to: &str, personalisation: Va
 }
 
 /// The link in an answer.
-fn link(answer: &Answer) -> String {
+fn link(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 201, "{}", answer.json);
     let body = answer.json["content"]["body"].as_str().unwrap();
     body.trim_start_matches("Download your file: ").to_owned()
 }
 
-async fn send_one(world: &World, council: &Council, bytes: &[u8], more: Value) -> String {
+async fn send_one(world: &World, council: &TestService, bytes: &[u8], more: Value) -> String {
     link(&send(world, council, json!({"link": file(bytes, &more)})).await)
 }
 

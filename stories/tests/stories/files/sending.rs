@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use pillarbox_stories::{Answer, FakeFileService, FakeScanner, World};
+use pillarbox_stories::{FakeFileService, FakeScanner, TestResponse, World};
 use providers::UploadError;
 use serde_json::json;
 
 use super::{ADA, council, file, kept, link, rows, send, send_to, set_up, template};
 
-fn messages(answer: &Answer) -> Vec<&str> {
+fn messages(answer: &TestResponse) -> Vec<&str> {
     let errors = answer.json["errors"].as_array().unwrap();
     errors
         .iter()
@@ -51,14 +51,13 @@ async fn what_is_wrong_with_a_file_value_is_said_before_anything_else_is_done() 
         assert_eq!(answer.json["errors"][0]["error"], "ValidationError");
     }
     assert_eq!((kept(&world), rows(&world).await), (0, 0));
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_taken_is_refused_in_words() {
     let scanner = Arc::new(FakeScanner::default());
     let with = scanner.clone();
-    let world = World::like(|settings, providers| {
+    let world = World::with(|settings, providers| {
         settings.max_file_bytes = 1 << 10;
         providers.scanner = Some(with);
     })
@@ -102,14 +101,13 @@ async fn a_file_that_is_not_taken_is_refused_in_words() {
         assert_eq!(messages(&answer), [said]);
         assert_eq!(answer.json["errors"][0]["error"], "BadRequestError");
     }
-    scanner.is_away(true);
+    scanner.set_unavailable(true);
     let unknown = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(
         unknown.status, 500,
         "what could not be looked at is not taken"
     );
     assert_eq!((kept(&world), rows(&world).await), (0, 0));
-    world.end().await;
 }
 
 #[tokio::test]
@@ -124,7 +122,6 @@ async fn a_simulated_recipient_uploads_nothing() {
     );
     assert_eq!(link(&answer), expected);
     assert_eq!((kept(&world), rows(&world).await), (0, 0));
-    world.end().await;
 }
 
 #[tokio::test]
@@ -139,7 +136,6 @@ async fn a_service_without_a_contact_link_cannot_send_files() {
             .message()
             .starts_with("Send files by email has not been set up - add contact details")
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -160,7 +156,6 @@ async fn a_message_that_is_refused_after_its_files_were_checked_leaves_nothing_b
         (0, 0),
         "nothing was written"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -171,7 +166,7 @@ async fn when_the_message_cannot_be_kept_its_files_are_taken_back() {
         rate_limit: 100_000,
         ..NewService::named("Riverside Council")
     };
-    let mut council = world.service_like(new).await;
+    let mut council = world.service_with(new).await;
     set_up(&world, &council).await;
     council.email = template(&world, &council, "Download your file: ((link))").await;
     // All pass the quick look at the day's count together; the exact one lets three through.
@@ -182,7 +177,6 @@ async fn when_the_message_cannot_be_kept_its_files_are_taken_back() {
     assert_eq!((good, late), (3, 5));
     assert_eq!((kept(&world), rows(&world).await), (3, 3));
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -195,7 +189,7 @@ async fn when_the_file_storage_fails_the_answer_is_500_and_nothing_is_kept() {
     assert_eq!(answer.status, 500);
     assert_eq!(answer.message(), "Internal server error");
     world.run_tasks().await;
-    assert_eq!(world.email.taken().len(), 0);
+    assert_eq!(world.email.accepted().len(), 0);
     std::fs::remove_file(&place).unwrap();
     assert_eq!(
         send(&world, &council, json!({"link": {"file": "YWJj"}}))
@@ -204,8 +198,7 @@ async fn when_the_file_storage_fails_the_answer_is_500_and_nothing_is_kept() {
         201
     );
     world.run_tasks().await;
-    assert_eq!(world.email.taken().len(), 1);
-    world.end().await;
+    assert_eq!(world.email.accepted().len(), 1);
 }
 
 #[tokio::test]
@@ -230,16 +223,15 @@ async fn the_links_are_in_the_message_that_is_sent_and_shown() {
         .await;
     assert_eq!(shown.json["body"], body);
     world.run_tasks().await;
-    let sent = format!("{:?}", world.email.taken()[0].plain_body);
+    let sent = format!("{:?}", world.email.accepted()[0].plain_body);
     assert!(sent.contains(one), "{sent}");
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_file_service_elsewhere_is_given_what_the_sender_said() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let with = elsewhere.clone();
-    let world = World::like(|_, providers| providers.file_service = Some(with)).await;
+    let world = World::with(|_, providers| providers.file_service = Some(with)).await;
     let council = council(&world).await;
     let more = json!({"filename": "a.exe", "retention_period": " 52 WEEKS "});
     let value = file(b"anything", &more);
@@ -264,18 +256,17 @@ async fn a_file_service_elsewhere_is_given_what_the_sender_said() {
         "nothing is kept here"
     );
 
-    elsewhere.refuses(UploadError::Refused(
+    elsewhere.reject_uploads(UploadError::Refused(
         "File did not pass the virus scan".to_owned(),
     ));
     let refused = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(refused.status, 400);
     assert_eq!(messages(&refused), ["File did not pass the virus scan"]);
-    elsewhere.refuses(UploadError::Failed("it is away".into()));
+    elsewhere.reject_uploads(UploadError::Failed("it is away".into()));
     let failed = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(
         (failed.status.as_u16(), failed.message()),
         (500, "Internal server error")
     );
     world.run_tasks().await;
-    world.end().await;
 }

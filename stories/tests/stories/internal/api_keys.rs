@@ -17,7 +17,7 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let ask = async || {
         let token = world.token(&council.to_string(), secret);
         world
-            .ask("GET", "/v2/notifications", Some(&token), "")
+            .request("GET", "/v2/notifications", Some(&token), "")
             .await
     };
     assert_eq!(ask().await.status, 200);
@@ -28,7 +28,6 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let listed = get(&world, &format!("/service/{council}/api-keys")).await;
     assert!(listed.data()[0]["expiry_date"].is_string());
     made(&world, &path, json!({"name": "till", "key_type": "test"})).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -84,5 +83,4 @@ async fn a_key_has_a_name_of_its_own_a_type_and_an_author_who_exists() {
         .map(|key| &key["created_by"])
         .collect();
     assert!(authors.contains(&&user["id"]));
-    world.end().await;
 }

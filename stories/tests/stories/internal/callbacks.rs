@@ -46,12 +46,11 @@ async fn a_service_says_where_it_wants_to_be_told_and_takes_it_back() {
             "what is not given stays"
         );
 
-        let gone = world.ask_internally("DELETE", &path, "").await;
+        let gone = world.internal_request("DELETE", &path, "").await;
         assert_eq!(gone.status, 204);
-        is_unknown(&world.ask_internally("DELETE", &path, "").await);
+        is_unknown(&world.internal_request("DELETE", &path, "").await);
         is_unknown(&get(&world, &path).await);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -91,8 +90,7 @@ async fn a_callback_has_an_https_url_and_a_token_of_ten_characters() {
     let nowhere = format!("/service/{NOBODY}/inbound-api");
     is_unknown(&get(&world, &nowhere).await);
     is_unknown(&post(&world, &nowhere, good()).await);
-    is_unknown(&world.ask_internally("DELETE", &nowhere, "").await);
-    world.end().await;
+    is_unknown(&world.internal_request("DELETE", &nowhere, "").await);
 }
 
 #[tokio::test]
@@ -111,9 +109,8 @@ async fn a_callback_set_twice_at_once_is_one_and_belongs_to_its_service() {
     assert_eq!(first.data()["id"], second.data()["id"]);
     let other = format!("/service/{theirs}/complaint-api");
     is_unknown(&get(&world, &other).await);
-    is_unknown(&world.ask_internally("DELETE", &other, "").await);
+    is_unknown(&world.internal_request("DELETE", &other, "").await);
     assert_eq!(get(&world, &path).await.status, 200);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -156,5 +153,4 @@ async fn url_and_token_are_sealed_and_sealed_anew_with_a_new_key() {
     let kind = CallbackKind::DeliveryStatus;
     let kept = app::callbacks::find(&world.app, ours, kind).await.unwrap();
     assert_eq!(kept.bearer_token.reveal(), secret);
-    world.end().await;
 }

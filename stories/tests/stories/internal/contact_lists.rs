@@ -1,13 +1,18 @@
-use pillarbox_stories::{Answer, World};
+use pillarbox_stories::{TestResponse, World};
 use serde_json::json;
 
 use super::{get, id, is_unknown};
 
 const PEOPLE: &str = "phone number,name,day\n07700900001,Ada,Friday\n07700900002,Bo,Monday\n";
 
-async fn upload(world: &World, service: domain::ServiceId, query: &str, file: &str) -> Answer {
+async fn upload(
+    world: &World,
+    service: domain::ServiceId,
+    query: &str,
+    file: &str,
+) -> TestResponse {
     let path = format!("/service/{service}/contact-list?{query}");
-    world.ask_internally("POST", &path, file.to_owned()).await
+    world.internal_request("POST", &path, file.to_owned()).await
 }
 
 #[tokio::test]
@@ -31,27 +36,29 @@ async fn a_contact_list_is_kept_sent_to_again_and_archived() {
     );
     let mut jobs = Vec::new();
     for _ in 0..2 {
-        let copy = world.ask_internally("POST", &from_it, "").await;
+        let copy = world.internal_request("POST", &from_it, "").await;
         assert_eq!(copy.data()["valid"], true, "{}", copy.json);
         let job = json!({"id": copy.data()["id"], "contact_list_id": list});
-        assert_eq!(world.make_job(council.id, &job).await.status, 201);
+        assert_eq!(world.create_job(council.id, &job).await.status, 201);
         jobs.push(id(copy.data()).to_owned());
     }
-    let unused = world.ask_internally("POST", &from_it, "").await;
+    let unused = world.internal_request("POST", &from_it, "").await;
     for _ in 0..2 {
-        let gone = world.ask_internally("DELETE", &path, "").await;
+        let gone = world.internal_request("DELETE", &path, "").await;
         assert_eq!(gone.status, 204, "twice is harmless");
     }
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 4, "jobs have their own copies");
+    assert_eq!(world.sms.accepted().len(), 4, "jobs have their own copies");
     let status = world.job_status(council.id, &jobs[0]).await;
     assert_eq!(status["contact_list_id"], json!(list));
 
     is_unknown(&get(&world, &path).await);
-    assert_eq!(world.ask_internally("POST", &from_it, "").await.status, 400);
+    assert_eq!(
+        world.internal_request("POST", &from_it, "").await.status,
+        400
+    );
     let job = json!({"id": unused.data()["id"], "contact_list_id": list});
-    assert_eq!(world.make_job(council.id, &job).await.status, 400);
-    world.end().await;
+    assert_eq!(world.create_job(council.id, &job).await.status, 400);
 }
 
 #[tokio::test]
@@ -65,17 +72,20 @@ async fn another_services_list_is_unknown_and_a_bad_one_is_not_kept() {
     let theirs = id(theirs.data()).to_owned();
     let path = format!("/service/{}/contact-list/{theirs}", council.id);
     assert_eq!(get(&world, &path).await.status, 404);
-    assert_eq!(world.ask_internally("DELETE", &path, "").await.status, 404);
+    assert_eq!(
+        world.internal_request("DELETE", &path, "").await.status,
+        404
+    );
     let copy = format!(
         "/service/{}/spreadsheet?template_id={}&contact_list_id={theirs}",
         council.id, council.sms
     );
-    assert_eq!(world.ask_internally("POST", &copy, "").await.status, 404);
+    assert_eq!(world.internal_request("POST", &copy, "").await.status, 404);
     let file = world
         .upload(council.id, council.sms, "people.csv", PEOPLE)
         .await;
     let job = json!({"id": file.data()["id"], "contact_list_id": theirs});
-    assert_eq!(world.make_job(council.id, &job).await.status, 404);
+    assert_eq!(world.create_job(council.id, &job).await.status, 404);
 
     let bad = "phone number\n0770\n";
     let bad = upload(&world, council.id, "template_type=sms", bad).await;
@@ -88,5 +98,4 @@ async fn another_services_list_is_unknown_and_a_bad_one_is_not_kept() {
     assert_eq!(upload(&world, council.id, "", PEOPLE).await.status, 400);
     let lists = get(&world, &format!("/service/{}/contact-list", council.id)).await;
     assert_eq!(lists.data(), &json!([]));
-    world.end().await;
 }

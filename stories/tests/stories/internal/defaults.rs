@@ -103,7 +103,6 @@ async fn the_first_is_the_default_until_another_is_made_it() {
         is_unknown(&post(&world, &format!("{gone}/archive"), json!({})).await);
         assert_eq!(defaults(&world, &path).await, [id(&second)]);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -130,7 +129,6 @@ async fn nothing_of_one_service_is_changed_under_another() {
         is_unknown(&get(&world, &format!("/service/{NOBODY}/{}", list.path)).await);
         is_unknown(&post(&world, &format!("/service/{NOBODY}/{}", list.path), body).await);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -171,7 +169,6 @@ async fn two_defaults_at_once_are_one() {
         assert!(third.status == 200 || third.status == 400, "{}", third.json);
         assert_eq!(defaults(&world, &path).await.len(), 1, "{}", list.path);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -217,7 +214,6 @@ async fn what_cannot_be_a_sender_is_refused_in_words() {
             answer.json
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -243,7 +239,6 @@ async fn a_reply_to_address_is_used_once_in_a_service() {
     )
     .await;
     assert_eq!(same.data()["email_address"], "Parks@example.org");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -262,5 +257,4 @@ async fn the_next_message_comes_from_the_new_default() {
         .await;
     assert_eq!(sent.json["content"]["from_number"], "BINS");
     world.run_tasks().await;
-    world.end().await;
 }

@@ -50,7 +50,7 @@ async fn templates_lie_in_folders_and_folders_in_folders() {
     let delete = |folder: &Value| {
         let path = format!("{path}/{}", id(folder));
         let world = &world;
-        async move { world.ask_internally("DELETE", &path, "").await }
+        async move { world.internal_request("DELETE", &path, "").await }
     };
     let full = delete(&brown).await;
     assert_eq!(
@@ -72,7 +72,6 @@ async fn templates_lie_in_folders_and_folders_in_folders() {
         204,
         "what is archived does not hold it"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -110,7 +109,6 @@ async fn a_folder_never_lies_in_itself() {
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [204, 400], "two into each other at once");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -141,7 +139,7 @@ async fn a_move_is_of_all_or_none_and_of_one_service() {
 
     let not_ours = format!("{path}/{}", id(&other));
     is_unknown(&post(&world, &not_ours, json!({"name": "X"})).await);
-    is_unknown(&world.ask_internally("DELETE", &not_ours, "").await);
+    is_unknown(&world.internal_request("DELETE", &not_ours, "").await);
     is_unknown(
         &post(
             &world,
@@ -171,5 +169,4 @@ async fn a_move_is_of_all_or_none_and_of_one_service() {
         json!({"folders": [missing], "templates": [missing]}),
     )
     .await;
-    world.end().await;
 }

@@ -8,7 +8,7 @@ async fn a_guest_list_is_replaced_as_a_whole() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let path = format!("/service/{}/guest-list", council.id);
-    let put = |body: serde_json::Value| world.ask_internally("PUT", &path, body.to_string());
+    let put = |body: serde_json::Value| world.internal_request("PUT", &path, body.to_string());
     post(&world, &path, json!({"recipient": "old@example.org"})).await;
     let body = json!({"email_addresses": ["ada@example.org", "ada@example.org"], "phone_numbers": ["07700 900123"]});
     for _ in 0..2 {
@@ -49,7 +49,6 @@ async fn a_guest_list_is_replaced_as_a_whole() {
         "nothing changed"
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -74,5 +73,4 @@ async fn a_guest_list_belongs_to_one_service() {
     let nowhere = format!("/service/{NOBODY}/guest-list");
     is_unknown(&get(&world, &nowhere).await);
     is_unknown(&post(&world, &nowhere, json!({"recipient": "ada@example.org"})).await);
-    world.end().await;
 }

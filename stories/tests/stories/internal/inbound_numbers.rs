@@ -72,7 +72,6 @@ async fn a_number_is_added_given_to_a_service_and_freed() {
         (none.status.as_u16(), none.message()),
         (409, "No inbound number is free: add one")
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -128,7 +127,6 @@ async fn a_number_belongs_to_one_service_and_a_service_has_one_number() {
     is_unknown(&get(&world, &format!("/inbound-number/service/{NOBODY}")).await);
     let off = format!("{}/off", path(theirs));
     is_unknown(&post(&world, &off, json!({})).await);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -148,7 +146,6 @@ async fn two_services_that_want_the_last_number_at_once_are_told_apart() {
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409]);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -175,5 +172,4 @@ async fn what_is_no_number_is_refused_in_words() {
             answer.json
         );
     }
-    world.end().await;
 }

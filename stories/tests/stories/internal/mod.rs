@@ -14,15 +14,15 @@ mod templates;
 mod users;
 
 use domain::ServiceId;
-use pillarbox_stories::{Answer, World};
+use pillarbox_stories::{TestResponse, World};
 use serde_json::{Value, json};
 
-async fn get(world: &World, path: &str) -> Answer {
-    world.ask_internally("GET", path, "").await
+async fn get(world: &World, path: &str) -> TestResponse {
+    world.internal_request("GET", path, "").await
 }
 
-async fn post(world: &World, path: &str, body: Value) -> Answer {
-    world.ask_internally("POST", path, body.to_string()).await
+async fn post(world: &World, path: &str, body: Value) -> TestResponse {
+    world.internal_request("POST", path, body.to_string()).await
 }
 
 /// Posts what must be made; its data.
@@ -44,7 +44,7 @@ async fn refused(world: &World, path: &str, body: Value, message: Value) {
 }
 
 /// It is not there, and says so as everything does.
-fn is_unknown(answer: &Answer) {
+fn is_unknown(answer: &TestResponse) {
     assert_eq!(answer.status, 404, "{}", answer.json);
     assert_eq!(
         answer.json,

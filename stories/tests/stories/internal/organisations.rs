@@ -38,7 +38,6 @@ async fn an_organisation_is_made_seen_renamed_and_runs_services() {
     assert_eq!(found.data()[0]["permissions"], json!(["email", "sms"]));
     let shown = get(&world, &format!("/service/{council}")).await;
     assert_eq!(shown.data()["organisation"], made["id"]);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -65,7 +64,6 @@ async fn an_organisation_has_a_name_of_its_own() {
         json!({"name": ["Cannot be blank."]}),
     )
     .await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -76,7 +74,6 @@ async fn two_organisations_of_one_name_at_once_are_one() {
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 400]);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -100,5 +97,4 @@ async fn an_organisation_that_is_not_active_takes_no_service_on() {
     is_unknown(&get(&world, &format!("/organisations/{NOBODY}")).await);
     is_unknown(&get(&world, &format!("/organisations/{NOBODY}/services")).await);
     is_unknown(&get(&world, "/organisations/none").await);
-    world.end().await;
 }

@@ -34,7 +34,6 @@ async fn a_service_keeps_a_type_of_message_for_days_of_its_own() {
     is_unknown(&get(&world, &format!("{path}/{NOBODY}")).await);
     is_unknown(&get(&world, &format!("/service/{NOBODY}/data-retention")).await);
     is_unknown(&post(&world, &format!("/service/{NOBODY}/data-retention"), body).await);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -76,5 +75,4 @@ async fn retention_is_between_three_and_ninety_days() {
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 400], "two at once");
-    world.end().await;
 }

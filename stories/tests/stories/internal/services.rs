@@ -39,7 +39,6 @@ async fn a_service_goes_from_trial_to_live_and_may_more() {
     assert_eq!(get(&world, &path).await.data(), &after);
     let nothing = post(&world, &path, json!({"contact_link": null})).await;
     assert_eq!(nothing.data()["contact_link"], Value::Null);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -66,7 +65,6 @@ async fn changed_limits_count_at_once() {
     post(&world, &path, json!({"permissions": ["email", "sms"]})).await;
     assert_eq!(send().await.status, 201);
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -83,7 +81,6 @@ async fn no_two_services_have_one_name() {
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 400], "two at once");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -115,13 +112,12 @@ async fn every_field_that_is_wrong_is_named() {
     }
     for body in ["[]", "{", "5"] {
         let answer = world
-            .ask_internally("POST", &format!("/service/{id}"), body)
+            .internal_request("POST", &format!("/service/{id}"), body)
             .await;
         assert_eq!(answer.status, 400, "{body}");
     }
     is_unknown(&post(&world, &format!("/service/{NOBODY}"), json!({})).await);
     is_unknown(&get(&world, &format!("/service/{NOBODY}")).await);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -134,7 +130,6 @@ async fn the_address_of_its_e_mails_follows_the_name_until_it_is_given() {
     post(&world, &path, json!({"email_sender_local_part": "bins"})).await;
     let named = post(&world, &path, json!({"name": "Rubbish"})).await;
     assert_eq!(named.data()["email_sender_local_part"], "bins");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -163,7 +158,6 @@ async fn a_suspended_service_is_refused_until_it_is_resumed() {
     for what in ["archive", "suspend", "resume"] {
         is_unknown(&post(&world, &format!("/service/{NOBODY}/{what}"), json!({})).await);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -206,7 +200,6 @@ async fn an_archived_service_is_over_and_leaves_its_name_to_another() {
     )
     .await;
     service(&world, "Riverside Council").await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -223,7 +216,6 @@ async fn a_service_begins_in_its_organisation() {
         json!({"organisation": ["There is no such organisation."]}),
     )
     .await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -244,5 +236,4 @@ async fn two_changes_at_once_both_count() {
         (&after.data()["rate_limit"], &after.data()["prefix_sms"]),
         (&json!(77), &json!(false))
     );
-    world.end().await;
 }

@@ -41,7 +41,6 @@ async fn an_edit_makes_a_version_and_the_versions_stay() {
         )
         .await,
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -63,5 +62,4 @@ async fn a_template_has_an_author_who_exists_and_every_field_it_needs() {
     refused(&world, &format!("{path}/{}", council.sms), body, nobody).await;
     let body = json!({"template_type": "sms", "name": "X", "content": "x"});
     is_unknown(&post(&world, &format!("/service/{NOBODY}/template"), body).await);
-    world.end().await;
 }

@@ -39,7 +39,6 @@ async fn a_person_is_made_known_found_and_changed() {
     );
     assert_eq!(after.data()["email_address"], "ada@example.org");
     assert_eq!(get(&world, "/user").await.data()[0]["name"], "Ada L");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -96,7 +95,6 @@ async fn an_address_belongs_to_one_person_in_any_letter_case() {
     is_unknown(&get(&world, &format!("/user/{NOBODY}")).await);
     is_unknown(&post(&world, &format!("/user/{NOBODY}"), json!({})).await);
     is_unknown(&post(&world, "/user/email", json!({"email": "no@example.org"})).await);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -117,7 +115,7 @@ async fn a_member_may_what_was_said_and_somebody_is_left() {
     let again = format!("User id: {} already part of service id: {ours}", id(&ada));
     refused(&world, &member(&ada), body.clone(), json!(again)).await;
 
-    let alone = world.ask_internally("DELETE", &member(&ada), "").await;
+    let alone = world.internal_request("DELETE", &member(&ada), "").await;
     assert_eq!(
         (alone.status.as_u16(), alone.message()),
         (400, "You cannot remove the only user for a service")
@@ -136,7 +134,7 @@ async fn a_member_may_what_was_said_and_somebody_is_left() {
     let elsewhere = format!("/user/{}/service/{theirs}/permission", id(&ada));
     is_unknown(&post(&world, &elsewhere, json!({"permissions": []})).await);
     let elsewhere = format!("/service/{theirs}/users/{}", id(&ada));
-    is_unknown(&world.ask_internally("DELETE", &elsewhere, "").await);
+    is_unknown(&world.internal_request("DELETE", &elsewhere, "").await);
     is_unknown(
         &post(
             &world,
@@ -157,12 +155,12 @@ async fn a_member_may_what_was_said_and_somebody_is_left() {
 
     assert_eq!(
         world
-            .ask_internally("DELETE", &member(&ada), "")
+            .internal_request("DELETE", &member(&ada), "")
             .await
             .status,
         204
     );
-    is_unknown(&world.ask_internally("DELETE", &member(&ada), "").await);
+    is_unknown(&world.internal_request("DELETE", &member(&ada), "").await);
     let team = get(&world, &format!("/service/{ours}/users")).await;
     assert_eq!(team.data().as_array().unwrap().len(), 1);
     let shown = get(&world, &format!("/user/{}", id(&ada))).await;
@@ -171,7 +169,6 @@ async fn a_member_may_what_was_said_and_somebody_is_left() {
         json!({}),
         "nothing is left behind"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -185,13 +182,12 @@ async fn two_members_who_are_removed_at_once_leave_one() {
         paths.push(path);
     }
     let (first, second) = tokio::join!(
-        world.ask_internally("DELETE", &paths[0], ""),
-        world.ask_internally("DELETE", &paths[1], ""),
+        world.internal_request("DELETE", &paths[0], ""),
+        world.internal_request("DELETE", &paths[1], ""),
     );
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [204, 400]);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -211,5 +207,4 @@ async fn a_team_key_reaches_a_member_where_they_are_now() {
     assert_eq!(send("07700900501").await.status, 400);
     assert_eq!(send("07700900502").await.status, 201);
     world.run_tasks().await;
-    world.end().await;
 }

@@ -1,7 +1,7 @@
 //! Letters whose rows come in one request.
 
 use domain::{KeyType, TemplateId};
-use pillarbox_stories::{Answer, World};
+use pillarbox_stories::{TestResponse, World};
 use serde_json::{Value, json};
 
 use super::{council, kept, letters_spent, origin, pages, standing, stands, template};
@@ -18,7 +18,7 @@ fn order(letter: TemplateId, rows: usize) -> Value {
     json!({"name": "Bins", "template_id": letter, "rows": all, "reference": "spring"})
 }
 
-async fn bulk(world: &World, key: &pillarbox_stories::Key, order: &Value) -> Answer {
+async fn bulk(world: &World, key: &pillarbox_stories::Key, order: &Value) -> TestResponse {
     world.post(key, "/v2/notifications/bulk", order).await
 }
 
@@ -59,7 +59,6 @@ async fn the_rows_of_a_request_become_letters_too() {
         refused.message(),
         "reply_to_id and sms_sender_id can not be given for letters"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -87,15 +86,14 @@ async fn who_may_not_send_one_letter_sends_none_in_bulk() {
     let refused = bulk(&world, &bare.normal, &order(letter, 1)).await;
     assert_eq!(refused.message(), "Service is not allowed to send letters");
     world.run_tasks().await;
-    assert_eq!(world.letter.taken(), []);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
 async fn letters_in_bulk_with_a_test_key_get_pages_and_go_nowhere() {
     for waits_for_a_receipt in [false, true] {
         let world =
-            World::like(|settings, _| settings.test_letters_fake_delivery = waits_for_a_receipt)
+            World::with(|settings, _| settings.test_letters_fake_delivery = waits_for_a_receipt)
                 .await;
         let council = council(&world).await;
         let letter = template(&world, &council, "").await;
@@ -121,8 +119,7 @@ async fn letters_in_bulk_with_a_test_key_get_pages_and_go_nowhere() {
             (KeyType::Test, 0, None)
         );
         assert_eq!(pages(&world, &council.test, id).await.status, 200);
-        assert_eq!(world.letter.taken(), []);
+        assert_eq!(world.letter.accepted(), []);
         assert_eq!(letters_spent(&world, &council).await, 0, "not counted");
-        world.end().await;
     }
 }

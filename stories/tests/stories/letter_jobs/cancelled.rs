@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use domain::{Clock as _, NotificationStatus, TemplateId, Timestamp};
-use pillarbox_stories::{Council, Gate, Mood, World};
+use pillarbox_stories::{Behaviour, Gate, TestService, World};
 use serde_json::json;
 
 use super::{
@@ -14,8 +14,13 @@ use super::{
 const TOO_LATE: &str = "It’s too late to cancel sending, these letters have already been sent.";
 
 /// A job all of whose letters wait for a printer who is away, counted.
-async fn waiting_job(world: &World, council: &Council, letter: TemplateId, file: String) -> String {
-    world.letter.is(Mood::IsAway);
+async fn waiting_job(
+    world: &World,
+    council: &TestService,
+    letter: TemplateId,
+    file: String,
+) -> String {
+    world.letter.set_behaviour(Behaviour::BeUnavailable);
     let job = world.job(council.id, letter, file).await;
     world.run_tasks().await;
     count_rows(world).await;
@@ -28,7 +33,7 @@ async fn the_letters_of_a_job_can_be_cancelled_once_all_are_made_and_not_twice()
     let council = council(&world).await;
     let other = world.service("Other").await;
     let letter = template(&world, &council, "\n\n((story))").await;
-    world.letter.is(Mood::IsAway);
+    world.letter.set_behaviour(Behaviour::BeUnavailable);
     let mut file = "address line 1,address line 2,postcode,name,story\n".to_owned();
     for story in ["short", "short", &"Line upon line. ".repeat(3_000), "short"] {
         let _ = writeln!(file, "Ada,1 Mill Lane,sw1a1aa,Ada,{story}");
@@ -55,7 +60,7 @@ async fn the_letters_of_a_job_can_be_cancelled_once_all_are_made_and_not_twice()
     // One of them alone, then the rest.
     let alone = origin(&world, &council, &job).await.row(3);
     let path = format!("/service/{}/notifications/{alone}/cancel", council.id);
-    assert_eq!(world.ask_internally("POST", &path, "").await.status, 200);
+    assert_eq!(world.internal_request("POST", &path, "").await.status, 200);
     assert_eq!(letters_spent(&world, &council).await, 3);
     let done = cancel(&world, &council, &job).await;
     assert_eq!((done.status.as_u16(), &done.json), (200, &json!(2)));
@@ -78,7 +83,7 @@ async fn the_letters_of_a_job_can_be_cancelled_once_all_are_made_and_not_twice()
     assert_eq!(letters_spent(&world, &council).await, 1, "once");
     print_the_rest(&world).await;
     assert_eq!(
-        world.letter.taken(),
+        world.letter.accepted(),
         [],
         "a cancelled letter is not printed"
     );
@@ -88,7 +93,6 @@ async fn the_letters_of_a_job_can_be_cancelled_once_all_are_made_and_not_twice()
         (row.status, row.billable_units),
         (NotificationStatus::Cancelled, 0)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -96,7 +100,7 @@ async fn a_letter_job_is_not_cancelled_any_more_once_a_letter_is_printed_or_its_
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
-    world.letter.will_be([Mood::Takes]);
+    world.letter.queue_behaviours([Behaviour::Accept]);
     let one_is_printed = waiting_job(&world, &council, letter, people(3)).await;
     let evening = waiting_job(&world, &council, letter, people(2)).await;
     let refused = cancel(&world, &council, &one_is_printed).await;
@@ -117,8 +121,7 @@ async fn a_letter_job_is_not_cancelled_any_more_once_a_letter_is_printed_or_its_
         (400, TOO_LATE)
     );
     print_the_rest(&world).await;
-    assert_eq!(world.letter.taken().len(), 5);
-    world.end().await;
+    assert_eq!(world.letter.accepted().len(), 5);
 }
 
 #[tokio::test]
@@ -141,8 +144,7 @@ async fn of_two_who_cancel_a_letter_job_at_once_one_does() {
         stands("cancelled", &[("cancelled", 12)])
     );
     print_the_rest(&world).await;
-    assert_eq!(world.letter.taken(), []);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
@@ -153,7 +155,7 @@ async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_
     let letter = template(&world, &council, "").await;
     let job = waiting_job(&world, &council, letter, people(1)).await;
     let gate = Arc::new(Gate::default());
-    world.letter.is(Mood::WaitsAt(gate.clone()));
+    world.letter.set_behaviour(Behaviour::WaitAt(gate.clone()));
     world.advance(RETRY);
     let id = origin(&world, &council, &job).await.row(0);
     let meanwhile = async {
@@ -161,7 +163,7 @@ async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_
         let refused = cancel(&world, &council, &job).await;
         assert_eq!(refused.message(), STILL_PROCESSING);
         let path = format!("/service/{}/notifications/{id}/cancel", council.id);
-        let refused = world.ask_internally("POST", &path, "").await;
+        let refused = world.internal_request("POST", &path, "").await;
         let why = "We could not cancel this letter. Letter status: created";
         assert!(refused.message().starts_with(why), "{}", refused.json);
         gate.open.notify_one();
@@ -173,7 +175,6 @@ async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_
         stands("", &[("sending", 1)]).1
     );
     assert_eq!(letters_spent(&world, &council).await, 1);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -181,23 +182,22 @@ async fn what_counts_for_cancelling_a_scheduled_job_is_when_its_letters_were_mad
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
-    world.letter.is(Mood::IsAway);
+    world.letter.set_behaviour(Behaviour::BeUnavailable);
     let uploaded = world
         .upload(council.id, letter, "people.csv", people(2))
         .await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
     let asked = json!({"id": id, "scheduled_for": "2026-03-05T10:00:00"});
-    assert_eq!(world.make_job(council.id, &asked).await.status, 201);
+    assert_eq!(world.create_job(council.id, &asked).await.status, 201);
     let then: Timestamp = "2026-03-05T10:00:00Z".parse().unwrap();
     world.advance(then.since(world.clock.now()));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     count_rows(&world).await;
     let done = cancel(&world, &council, &id).await;
     assert_eq!((done.status.as_u16(), &done.json), (200, &json!(2)));
     assert_eq!(letters_spent(&world, &council).await, 0);
     print_the_rest(&world).await;
-    assert_eq!(world.letter.taken(), []);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
@@ -210,5 +210,4 @@ async fn a_job_of_texts_is_not_cancelled_as_one_of_letters() {
     let why = "Only letter jobs can be cancelled through this endpoint. This is not a letter job.";
     assert_eq!((refused.status.as_u16(), refused.message()), (400, why));
     world.run_tasks().await;
-    world.end().await;
 }

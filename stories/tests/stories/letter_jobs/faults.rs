@@ -16,7 +16,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_letter_job_that_was_interrupted_goes_on_where_it_was() {
-    let world = World::like(|settings, _| settings.job_rows_at_once = 5).await;
+    let world = World::with(|settings, _| settings.job_rows_at_once = 5).await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
     let job = world.job(council.id, letter, people(23)).await;
@@ -38,13 +38,12 @@ async fn a_letter_job_that_was_interrupted_goes_on_where_it_was() {
         standing(&world, &council, &job).await,
         stands("finished", &[("sending", 23)])
     );
-    assert_eq!(world.letter.taken().len(), 23);
-    world.end().await;
+    assert_eq!(world.letter.accepted().len(), 23);
 }
 
 #[tokio::test]
 async fn two_workers_with_one_letter_job_make_and_print_each_letter_once() {
-    let world = World::like(|settings, _| settings.job_rows_at_once = 3).await;
+    let world = World::with(|settings, _| settings.job_rows_at_once = 3).await;
     let world = Arc::new(world);
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -55,9 +54,9 @@ async fn two_workers_with_one_letter_job_make_and_print_each_letter_once() {
         stands("finished", &[("sending", 20)])
     );
     assert_eq!(letters_spent(&world, &council).await, 20, "counted once");
-    let handed: BTreeSet<_> = world.letter.taken().iter().map(|one| one.id).collect();
-    assert_eq!((world.letter.taken().len(), handed.len()), (20, 20));
-    Arc::into_inner(world).unwrap().end().await;
+    let handed: BTreeSet<_> = world.letter.accepted().iter().map(|one| one.id).collect();
+    assert_eq!((world.letter.accepted().len(), handed.len()), (20, 20));
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -115,7 +114,6 @@ async fn a_letter_that_cannot_be_printed_fails_alone() {
         stands("finished all notifications created", &expected),
         "it adds up"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -127,11 +125,10 @@ async fn letters_that_wait_without_a_task_are_put_back_in_the_queue_after_an_hou
     world.runner().drain(&[JOBS]).await;
     assert_eq!(lose_tasks(&world, "send-letter-tasks").await, 1);
     world.advance(Duration::from_mins(75));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let found = world.job_status(council.id, &job).await;
     assert_eq!(count(&found, "sending"), 3);
-    assert_eq!(world.letter.taken().len(), 3);
-    world.end().await;
+    assert_eq!(world.letter.accepted().len(), 3);
 }
 
 #[tokio::test]
@@ -144,7 +141,7 @@ async fn a_letter_that_a_job_lacks_is_made_again_under_its_own_id() {
     let lost = origin(&world, &council, &job).await.row(2);
     lose_rows(&world, &[lost]).await;
     world.advance(Duration::from_mins(30));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(
         standing(&world, &council, &job).await,
         stands("finished all notifications created", &[("sending", 4)])
@@ -152,5 +149,4 @@ async fn a_letter_that_a_job_lacks_is_made_again_under_its_own_id() {
     let row = kept(&world, &council, lost).await;
     assert_eq!(row.job_row_number, Some(2));
     assert!(row.reference.is_some_and(|reference| reference.len() == 16));
-    world.end().await;
 }

@@ -14,7 +14,7 @@ use domain::{
     Allowance, Channel, Clock as _, JobOrigin, LetterContactId, NotificationId, Permission,
     Postage, TemplateId,
 };
-use pillarbox_stories::{Answer, Council, World};
+use pillarbox_stories::{TestResponse, TestService, World};
 use store::{letter_contacts::LetterContact, notifications::Notification};
 
 /// When a letter that was not taken is tried again.
@@ -30,18 +30,18 @@ fn that_sends_letters() -> NewService {
     }
 }
 
-async fn council(world: &World) -> Council {
-    world.service_like(that_sends_letters()).await
+async fn council(world: &World) -> TestService {
+    world.service_with(that_sends_letters()).await
 }
 
-async fn council_that_writes_abroad(world: &World) -> Council {
+async fn council_that_writes_abroad(world: &World) -> TestService {
     let mut new = that_sends_letters();
     new.permissions.insert(Permission::InternationalLetters);
-    world.service_like(new).await
+    world.service_with(new).await
 }
 
 /// A letter `Dear ((name))`, and what more it says.
-async fn template(world: &World, council: &Council, more: &str) -> TemplateId {
+async fn template(world: &World, council: &TestService, more: &str) -> TemplateId {
     let new = app::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
@@ -55,7 +55,7 @@ async fn template(world: &World, council: &Council, more: &str) -> TemplateId {
 }
 
 /// The letter with a contact block, a Welsh side and first class postage.
-async fn dress_up(world: &World, council: &Council, id: TemplateId) {
+async fn dress_up(world: &World, council: &TestService, id: TemplateId) {
     let contact = LetterContact {
         id: LetterContactId::generate(world.clock.now(), world.app.random()),
         contact_block: "((office))\n2 Town Square".to_owned(),
@@ -93,7 +93,7 @@ fn people(rows: usize) -> String {
     people_in(&vec![" sw1a1aa"; rows])
 }
 
-async fn origin(world: &World, council: &Council, job: &str) -> JobOrigin {
+async fn origin(world: &World, council: &TestService, job: &str) -> JobOrigin {
     let status = world.job_status(council.id, job).await;
     let due = status["scheduled_for"].as_str();
     let due = due.or(status["created_at"].as_str()).unwrap();
@@ -104,29 +104,29 @@ async fn origin(world: &World, council: &Council, job: &str) -> JobOrigin {
     }
 }
 
-async fn kept(world: &World, council: &Council, id: NotificationId) -> Notification {
+async fn kept(world: &World, council: &TestService, id: NotificationId) -> Notification {
     let mut session = world.app.read().await.unwrap();
     let found = store::notifications::find(&mut session, council.id, id).await;
     found.unwrap().unwrap()
 }
 
-async fn letters_spent(world: &World, council: &Council) -> i64 {
+async fn letters_spent(world: &World, council: &TestService) -> i64 {
     let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
     let spent = store::counters::find_spent(&mut session, council.id, Allowance::Letter, day);
     spent.await.unwrap()
 }
 
-async fn pages(world: &World, key: &pillarbox_stories::Key, id: NotificationId) -> Answer {
+async fn pages(world: &World, key: &pillarbox_stories::Key, id: NotificationId) -> TestResponse {
     world.get(key, &format!("/v2/notifications/{id}/pdf")).await
 }
 
-async fn cancel(world: &World, council: &Council, job: &str) -> Answer {
+async fn cancel(world: &World, council: &TestService, job: &str) -> TestResponse {
     let path = format!("/service/{}/job/{job}/cancel-letter-job", council.id);
-    world.ask_internally("POST", &path, "").await
+    world.internal_request("POST", &path, "").await
 }
 
 /// The status of a job, and of how many of its rows which is known.
-async fn standing(world: &World, council: &Council, job: &str) -> (String, Vec<(String, u64)>) {
+async fn standing(world: &World, council: &TestService, job: &str) -> (String, Vec<(String, u64)>) {
     let status = world.job_status(council.id, job).await;
     let statistics = status["statistics"].as_array().unwrap().iter();
     let statistics = statistics.map(|one| {
@@ -151,12 +151,12 @@ fn stands(status: &str, statistics: &[(&str, u64)]) -> (String, Vec<(String, u64
 /// The clock counts the rows of jobs that finished a minute ago.
 async fn count_rows(world: &World) {
     world.advance(Duration::from_secs(61));
-    world.run_the_clock().await;
+    world.run_schedule().await;
 }
 
 /// The printer is there again; what is left is taken.
 async fn print_the_rest(world: &World) {
-    world.letter.calms_down();
+    world.letter.reset_behaviour();
     world.advance(RETRY);
     world.run_tasks().await;
 }

@@ -35,7 +35,7 @@ async fn every_row_of_a_file_becomes_a_letter_with_all_that_one_from_the_api_has
         stands("finished", &[("sending", 12)])
     );
     assert_eq!(letters_spent(&world, &council).await, 12);
-    let handed = world.letter.taken();
+    let handed = world.letter.accepted();
     let references: BTreeSet<_> = handed.iter().map(|one| one.reference.clone()).collect();
     assert_eq!((handed.len(), references.len()), (12, 12));
 
@@ -84,7 +84,6 @@ async fn every_row_of_a_file_becomes_a_letter_with_all_that_one_from_the_api_has
     }
     let pdf = pages(&world, &council.normal, id).await;
     assert_eq!((pdf.status.as_u16(), &pdf.bytes), (200, &of_it.pdf));
-    world.end().await;
 }
 
 #[tokio::test]
@@ -113,7 +112,6 @@ async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
             &format!("Ada {row}\n{row} Mill Lane\n{last_line}")
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -171,7 +169,7 @@ async fn what_is_wrong_with_a_file_of_letters_is_said_by_row() {
         "/service/{0}/spreadsheet?template_id={letter}&sender_id={0}",
         council.id
     );
-    let refused = world.ask_internally("POST", &path, people(1)).await;
+    let refused = world.internal_request("POST", &path, people(1)).await;
     assert_eq!(refused.status, 404);
     assert!(
         refused.message().contains("letters have none"),
@@ -179,9 +177,10 @@ async fn what_is_wrong_with_a_file_of_letters_is_said_by_row() {
         refused.json
     );
 
-    let made = world.make_job(council.id, &json!({"id": bad["id"]})).await;
+    let made = world
+        .create_job(council.id, &json!({"id": bad["id"]}))
+        .await;
     assert_eq!(made.message(), "File is not valid, can't create job");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -211,13 +210,12 @@ async fn a_row_whose_address_is_not_valid_any_more_is_kept_and_counted_and_costs
     assert!(problem.contains("postcode"), "{problem}");
     let contents = row.open(world.app.store().keyring()).unwrap();
     assert_eq!(contents.recipient.reveal(), "Ada 0\n0 Mill Lane\nFrance");
-    assert_eq!(world.letter.taken().len(), 1);
+    assert_eq!(world.letter.accepted().len(), 1);
     count_rows(&world).await;
     assert_eq!(
         standing(&world, &council, &job).await,
         stands("finished all notifications created", &expected)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -233,7 +231,7 @@ async fn no_letter_is_sent_in_trial_mode_whenever_it_begins() {
         .await
         .unwrap();
     let refused = world
-        .make_job(council.id, &json!({"id": uploaded.data()["id"]}))
+        .create_job(council.id, &json!({"id": uploaded.data()["id"]}))
         .await;
     assert_eq!(
         (refused.status.as_u16(), refused.message()),
@@ -247,8 +245,7 @@ async fn no_letter_is_sent_in_trial_mode_whenever_it_begins() {
         standing(&world, &council, &before).await,
         stands("finished", &[("validation-failed", 2)])
     );
-    assert_eq!(world.letter.taken(), []);
-    world.end().await;
+    assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
@@ -256,7 +253,7 @@ async fn a_letter_job_that_would_pass_the_days_limit_makes_no_letter_at_all() {
     let world = World::new().await;
     let mut new = that_sends_letters();
     new.limits = [(Allowance::Letter, 5)].into();
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let letter = template(&world, &council, "").await;
     let first = world.job(council.id, letter, people(3)).await;
     let second = world.job(council.id, letter, people(3)).await;
@@ -270,7 +267,6 @@ async fn a_letter_job_that_would_pass_the_days_limit_makes_no_letter_at_all() {
         stands("sending limits exceeded", &[])
     );
     assert_eq!(letters_spent(&world, &council).await, 3);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -278,7 +274,7 @@ async fn erasing_somebody_passes_over_letters_and_retention_forgets_them_with_th
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, " at ((phone number))").await;
-    world.letter.reports(false);
+    world.letter.set_reports_delivery(false);
     let mut file = "address line 1,address line 2,postcode,name,phone number\n".to_owned();
     for row in 0..3 {
         let _ = writeln!(file, "Ada,{row} Mill Lane,sw1a1aa,Ada,07700900123");
@@ -303,12 +299,11 @@ async fn erasing_somebody_passes_over_letters_and_retention_forgets_them_with_th
     for night in ["2026-03-10T03:00:00Z", "2026-03-10T04:00:00Z"] {
         let night: Timestamp = night.parse().unwrap();
         world.advance(night.since(world.clock.now()));
-        world.run_the_clock().await;
+        world.run_schedule().await;
     }
     let path = format!("/v2/notifications/{id}");
     assert_eq!(world.get(&council.normal, &path).await.status, 404);
     let found = app::letters::find_pages(&world.app, council.id, id).await;
     assert!(found.unwrap().is_none(), "the pages go with the letter");
     assert_eq!(world.job_status(council.id, &job).await["archived"], true);
-    world.end().await;
 }

@@ -1,17 +1,17 @@
 //! A letter is cancelled before it is printed; a whole job of them is in `letter_jobs`.
 
 use domain::{Allowance, NotificationStatus};
-use pillarbox_stories::{Answer, Council, World};
+use pillarbox_stories::{TestResponse, TestService, World};
 use serde_json::json;
 
 use super::{becomes, council, id_of, post, template, to_ada};
 
-async fn cancel(world: &World, council: &Council, id: &str) -> Answer {
+async fn cancel(world: &World, council: &TestService, id: &str) -> TestResponse {
     let path = format!("/service/{}/notifications/{id}/cancel", council.id);
-    world.ask_internally("POST", &path, "").await
+    world.internal_request("POST", &path, "").await
 }
 
-async fn letters_spent(world: &World, council: &Council) -> i64 {
+async fn letters_spent(world: &World, council: &TestService) -> i64 {
     let (mut session, day) = (
         world.app.read().await.unwrap(),
         domain::Clock::now(&*world.clock).utc_day(),
@@ -64,5 +64,4 @@ async fn a_letter_is_cancelled_until_it_is_printed_and_gives_back_what_it_spent(
     assert_eq!((too_late.status.as_u16(), too_late.message()), (400, why));
     assert_eq!(letters_spent(&world, &council).await, 2);
     world.run_tasks().await;
-    world.end().await;
 }

@@ -7,7 +7,7 @@ mod templated;
 
 use app::services::NewService;
 use domain::{Channel, NotificationId, NotificationStatus, Permission, ServiceId, TemplateId};
-use pillarbox_stories::{Answer, Council, Key, World};
+use pillarbox_stories::{Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
 use store::{notifications::StatusUpdate, templates::Template};
 
@@ -23,8 +23,8 @@ fn service_that_sends_letters(name: &str) -> NewService {
     }
 }
 
-async fn council(world: &World, name: &str) -> Council {
-    world.service_like(service_that_sends_letters(name)).await
+async fn council(world: &World, name: &str) -> TestService {
+    world.service_with(service_that_sends_letters(name)).await
 }
 
 /// A letter `Dear ((name))` about `((thing))`.
@@ -64,23 +64,23 @@ fn to_ada(template: TemplateId) -> Value {
     })
 }
 
-async fn post(world: &World, key: &Key, body: &Value) -> Answer {
+async fn post(world: &World, key: &Key, body: &Value) -> TestResponse {
     world.post(key, "/v2/notifications/letter", body).await
 }
 
-async fn post_pdf(world: &World, key: &Key, reference: &str) -> Answer {
+async fn post_pdf(world: &World, key: &Key, reference: &str) -> TestResponse {
     let body = json!({"reference": reference, "content": PDF});
     post(world, key, &body).await
 }
 
-fn id_of(answer: &Answer) -> NotificationId {
+fn id_of(answer: &TestResponse) -> NotificationId {
     assert_eq!(answer.status, 201, "{}", answer.json);
     answer.json["id"].as_str().unwrap().parse().unwrap()
 }
 
 async fn kept(
     world: &World,
-    council: &Council,
+    council: &TestService,
     id: NotificationId,
 ) -> store::notifications::Notification {
     let mut session = world.app.read().await.unwrap();

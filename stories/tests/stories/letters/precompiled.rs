@@ -46,7 +46,6 @@ async fn a_letter_given_as_pdf_is_kept_sealed_before_its_row() {
     for (key, status) in [(&council.team, 403), (&council.test, 201)] {
         assert_eq!(post_pdf(&world, key, "x").await.status, status);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -75,7 +74,6 @@ async fn the_template_of_precompiled_letters_is_made_once_though_many_want_it_at
     assert_eq!(world.get(&council.normal, &path).await.status, 404);
     let answer = post(&world, &council.normal, &to_ada(hidden)).await;
     assert_eq!(answer.message(), "Template not found");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -96,14 +94,13 @@ async fn when_pages_cannot_be_kept_there_is_no_letter() {
     std::fs::remove_file(world.files()).unwrap();
     std::fs::create_dir(world.files()).unwrap();
     id_of(&post_pdf(&world, &council.normal, "pdf-1").await);
-    world.end().await;
 }
 
 #[tokio::test]
 async fn the_pages_of_a_letter_that_the_day_has_no_room_for_are_not_kept() {
     let world = World::new().await;
     let council = world
-        .service_like(NewService {
+        .service_with(NewService {
             limits: [(Allowance::Letter, 3)].into(),
             ..service_that_sends_letters("Capped")
         })
@@ -119,7 +116,6 @@ async fn the_pages_of_a_letter_that_the_day_has_no_room_for_are_not_kept() {
         );
     }
     assert_eq!(count_files(&world.files()), 3);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -149,7 +145,7 @@ async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
     let token = world.token(&ours.id.to_string(), &ours.normal.secret);
     let ask = async |range: &str| {
         let headers = [("authorization", token.as_str()), ("range", range)];
-        world.ask_with("GET", &path, &headers, "").await
+        world.request_with("GET", &path, &headers, "").await
     };
     let part = ask("bytes=0-7").await;
     assert_eq!(
@@ -168,5 +164,4 @@ async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
         world.get(&ours.normal, &path).await.message(),
         "PDF not available for letters in status technical-failure"
     );
-    world.end().await;
 }

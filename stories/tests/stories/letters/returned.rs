@@ -31,7 +31,7 @@ async fn letters_that_come_back_are_marked_and_recorded_once_whosever_they_are()
     let body = json!({"references": references});
     for _ in 0..2 {
         let answer = world
-            .ask_internally("POST", "/letters/returned", body.to_string())
+            .internal_request("POST", "/letters/returned", body.to_string())
             .await;
         assert_eq!((answer.status.as_u16(), &answer.json), (200, &body));
         world.run_tasks().await;
@@ -60,7 +60,6 @@ async fn letters_that_come_back_are_marked_and_recorded_once_whosever_they_are()
         world.status_of(&ours, &delivered.to_string()).await,
         "received"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -69,7 +68,7 @@ async fn many_returned_letters_are_many_tasks_and_nonsense_is_none() {
     let references: Vec<String> = (0..5001).map(|number| format!("{number:0>16}")).collect();
     let body = json!({"references": references}).to_string();
     let answer = world
-        .ask_internally("POST", "/letters/returned", body)
+        .internal_request("POST", "/letters/returned", body)
         .await;
     assert_eq!(answer.status, 200);
     let view = app::queue_stats::read(&world.app).await.unwrap();
@@ -96,9 +95,8 @@ async fn many_returned_letters_are_many_tasks_and_nonsense_is_none() {
         ),
     ] {
         let answer = world
-            .ask_internally("POST", "/letters/returned", body.to_string())
+            .internal_request("POST", "/letters/returned", body.to_string())
             .await;
         assert_eq!((answer.status.as_u16(), answer.message()), (400, message));
     }
-    world.end().await;
 }

@@ -26,7 +26,7 @@ async fn a_line_that_is_a_number_is_shown_with_every_digit() {
             "name": 100000000000000000000, "thing": [1e20, -0]}}}}"#
     );
     let answer = world
-        .ask("POST", "/v2/notifications/letter", Some(&token), body)
+        .request("POST", "/v2/notifications/letter", Some(&token), body)
         .await;
     let id = id_of(&answer);
     assert_eq!(
@@ -41,7 +41,6 @@ async fn a_line_that_is_a_number_is_shown_with_every_digit() {
         serde_json::from_str::<Value>("123456789012345678901234567890").unwrap(),
         "a number stays one"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -95,7 +94,6 @@ async fn an_accepted_letter_is_answered_kept_and_shown() {
         27,
         "every key, and the day of delivery"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -132,7 +130,6 @@ async fn a_letter_is_made_only_from_a_letter_template_that_the_service_has() {
         "Service is not allowed to send letters",
         "what it may is looked at before what it has"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -210,12 +207,11 @@ async fn the_first_thing_that_is_wrong_with_a_letter_is_what_is_said() {
     for body in ["5", "true"] {
         let token = world.token(&council.id.to_string(), &council.normal.secret);
         let answer = world
-            .ask("POST", "/v2/notifications/letter", Some(&token), body)
+            .request("POST", "/v2/notifications/letter", Some(&token), body)
             .await;
         assert_eq!(answer.status, 400, "{body}");
         assert!(answer.message().ends_with("is not of type object"));
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -223,7 +219,7 @@ async fn the_address_decides_how_a_letter_goes_abroad() {
     let world = World::new().await;
     let mut new = service_that_sends_letters("Abroad");
     new.permissions.insert(Permission::InternationalLetters);
-    let abroad = world.service_like(new).await;
+    let abroad = world.service_with(new).await;
     let at_home = council(&world, "At home").await;
     for (last_line, postage) in [
         ("France", "europe"),
@@ -247,14 +243,13 @@ async fn the_address_decides_how_a_letter_goes_abroad() {
     body["personalisation"]["postcode"] = json!("France");
     let answer = post(&world, &at_home.normal, &body).await;
     assert_eq!(answer.message(), "Must be a real UK postcode");
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
     let world = World::new().await;
     let council = world
-        .service_like(NewService {
+        .service_with(NewService {
             restricted: true,
             ..service_that_sends_letters("On trial")
         })
@@ -284,7 +279,6 @@ async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
     drop(session);
     let waiting = app::queue_stats::read(&world.app).await.unwrap();
     assert_eq!(waiting.lanes.len(), 1, "its pages are made all the same");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -307,7 +301,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
                 ..app::Providers::default()
             },
             clock: world.clock.clone(),
-            random: std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(5)),
+            random: std::sync::Arc::new(pillarbox_stories::SeededRandom::new(5)),
         },
     );
     let tenant = app.tenant(council.id).await.unwrap().unwrap();
@@ -339,7 +333,6 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
         kept(&world, &council, id).await.status,
         NotificationStatus::Delivered
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -398,14 +391,13 @@ async fn a_letter_wants_the_values_of_its_contact_block_but_not_of_its_welsh_sid
         preview.message(),
         "Missing personalisation: office, peth, name, thing"
     );
-    world.end().await;
 }
 
 #[tokio::test]
 async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
     let world = World::new().await;
     let council = council(&world, "Riverside Council").await;
-    let rates = world.ask_internally("GET", "/letter-rates/", "").await;
+    let rates = world.internal_request("GET", "/letter-rates/", "").await;
     assert_eq!(
         rates.json[0],
         json!({"post_class": "first", "rate": "0.61", "sheet_count": 1, "start_date": "2019-09-30T23:00:00.000000Z"})
@@ -436,8 +428,7 @@ async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
     let world = world.restarted().await;
     let shown = world.get(&council.normal, &path).await;
     assert_eq!(shown.json["cost_in_pounds"], 1.005);
-    let rates = world.ask_internally("GET", "/letter-rates/", "").await;
+    let rates = world.internal_request("GET", "/letter-rates/", "").await;
     assert_eq!(rates.json.as_array().unwrap().len(), 1);
     assert_eq!(rates.json[0]["rate"], "1.005");
-    world.end().await;
 }

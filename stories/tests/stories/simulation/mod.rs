@@ -11,19 +11,19 @@
 //! database file; there is no network to simulate, and the database's thread would have to be replaced to run under
 //! theirs – and then it would not be the database any more.
 
-mod asked;
+mod core_affinity;
 mod faults;
-mod one_core;
-mod promises;
+mod invariants;
+mod requests;
 mod storm;
 mod worker;
 
 use std::{sync::Arc, time::Instant};
 
-use pillarbox_stories::Ground;
+use pillarbox_stories::SharedDatabase;
 use tracing_core::Dispatch;
 
-use asked::{Asked, Spans};
+use requests::{Requests, Spans};
 use storm::Storm;
 
 /// How many seeds are tried when nobody says.
@@ -74,8 +74,8 @@ fn a_seed_repeats_its_storm() {
 }
 
 fn rage_all(share: usize, seeds: impl Iterator<Item = u64>, tells: bool) -> storm::Sums {
-    one_core::stay_on(share);
-    let asked = Arc::new(Asked::new());
+    core_affinity::stay_on(share);
+    let asked = Arc::new(Requests::new());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,11 +85,11 @@ fn rage_all(share: usize, seeds: impl Iterator<Item = u64>, tells: bool) -> stor
     })
 }
 
-async fn rage(seeds: impl Iterator<Item = u64>, asked: &Arc<Asked>, tells: bool) -> storm::Sums {
-    let ground = Ground::with(faults::triggers()).await;
+async fn rage(seeds: impl Iterator<Item = u64>, asked: &Arc<Requests>, tells: bool) -> storm::Sums {
+    let shared_database = SharedDatabase::with(faults::triggers()).await;
     let mut sums = storm::Sums::default();
     for seed in seeds {
-        let storm = Storm::new(seed, &ground, asked, tells).await;
+        let storm = Storm::new(seed, &shared_database, asked, tells).await;
         match storm.rage().await {
             Ok(sum) => sums.add(&sum),
             Err(broken) => {

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::asked::{Asked, Asker};
+use super::requests::{Requester, Requests};
 
 /// Something that is done step by step.
 pub(super) struct Worker {
@@ -18,7 +18,7 @@ pub(super) struct Worker {
     /// In which process, if it works on tasks.
     pub(super) process: Option<usize>,
     /// As whom it asks the database.
-    pub(super) asker: Asker,
+    pub(super) asker: Requester,
     work: Pin<Box<dyn Future<Output = ()>>>,
     woken: Arc<Woken>,
 }
@@ -38,7 +38,7 @@ struct Woken {
     is: AtomicBool,
     /// It came in one piece, and not as rows do, of which there may be more.
     in_one_piece: AtomicBool,
-    asked: Arc<Asked>,
+    asked: Arc<Requests>,
 }
 
 impl Woken {
@@ -63,8 +63,8 @@ impl Wake for Woken {
 impl Worker {
     pub(super) fn new(
         name: &'static str,
-        asker: Asker,
-        at: &Arc<Asked>,
+        asker: Requester,
+        at: &Arc<Requests>,
         work: impl Future<Output = ()> + 'static,
     ) -> Self {
         Self {

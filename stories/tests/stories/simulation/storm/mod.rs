@@ -1,7 +1,7 @@
 //! What happens in a storm, drawn from its seed.
 
-mod people;
-mod trouble;
+mod disturbances;
+mod traffic;
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,13 +14,13 @@ use std::{
 };
 
 use domain::NotificationId;
-use pillarbox_stories::{Council, Door, Ground, World};
+use pillarbox_stories::{SharedDatabase, TestClient, TestService, World};
 use queue::Runner;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 
 use super::{
-    asked::{Asked, Asker},
-    promises,
+    invariants,
+    requests::{Requester, Requests},
     worker::{Step, Worker},
 };
 
@@ -43,9 +43,9 @@ const POOLS: [(&str, u32); 5] = [
 
 /// A platform in a storm.
 pub(super) struct Storm<'a> {
-    pub(super) ground: &'a Ground,
+    pub(super) shared_database: &'a SharedDatabase,
     pub(super) world: Rc<World>,
-    pub(super) council: Council,
+    pub(super) council: TestService,
     /// Messages that somebody was told are accepted.
     pub(super) accepted: Rc<RefCell<BTreeSet<NotificationId>>>,
     /// What was accepted under each `Idempotency-Key`.
@@ -59,10 +59,10 @@ pub(super) struct Storm<'a> {
     /// The workers of one process or of two, which share nothing but the database and the files.
     runners: Vec<Runner>,
     /// The front door of the second.
-    door: Rc<Door>,
+    client: Rc<TestClient>,
     workers: Vec<Worker>,
-    asked: Arc<Asked>,
-    next_asker: Asker,
+    asked: Arc<Requests>,
+    next_asker: Requester,
     requests: u32,
     rng: StdRng,
     taken_back: Rc<Cell<u64>>,
@@ -124,14 +124,14 @@ impl fmt::Display for Sums {
 impl<'a> Storm<'a> {
     pub(super) async fn new(
         seed: u64,
-        ground: &'a Ground,
-        asked: &Arc<Asked>,
+        shared_database: &'a SharedDatabase,
+        asked: &Arc<Requests>,
         tells: bool,
     ) -> Self {
-        let world = World::seeded(seed, ground).await;
+        let world = World::seeded(seed, shared_database).await;
         let council = world.service("Riverside Council").await;
-        world.sms.takes_its_time();
-        world.email.takes_its_time();
+        world.sms.yield_while_sending();
+        world.email.yield_while_sending();
         let another = world.another_process();
         let mut rng = StdRng::seed_from_u64(seed);
         let mut runners = vec![world.runner().clone()];
@@ -139,7 +139,7 @@ impl<'a> Storm<'a> {
             runners.push(another.runner(queue::RunnerSettings::default()));
         }
         Self {
-            ground,
+            shared_database,
             world: Rc::new(world),
             council,
             accepted: Rc::default(),
@@ -148,7 +148,7 @@ impl<'a> Storm<'a> {
             jobs: Vec::new(),
             excused: BTreeMap::new(),
             runners,
-            door: Rc::new(World::door_of(&another)),
+            client: Rc::new(World::client_of(&another)),
             workers: Vec::new(),
             asked: asked.clone(),
             next_asker: 1,
@@ -171,7 +171,7 @@ impl<'a> Storm<'a> {
         let mut sum = self.sum;
         sum.taken_back = self.taken_back.get();
         sum.trail = self.trail.finish();
-        promises::count(&self, &mut sum).await
+        invariants::count(&self, &mut sum).await
     }
 
     fn tell(&mut self, what: impl fmt::Display) {
@@ -333,15 +333,16 @@ impl<'a> Storm<'a> {
         if self.is_broken {
             self.mend().await;
         }
-        self.world.sms.calms_down();
-        self.world.email.calms_down();
+        self.world.sms.reset_behaviour();
+        self.world.email.reset_behaviour();
         // What requests left behind that died on their way shares the next commit, or has had one before it.
         self.somebody_asks();
         self.let_all_go().await;
         for _ in 0..20 {
             self.let_jobs_go_on().await;
-            self.world.run_the_clock().await;
-            if promises::tasks_left(self.ground).await == 0 && self.jobs_are_over().await {
+            self.world.run_schedule().await;
+            if invariants::tasks_left(self.shared_database).await == 0 && self.jobs_are_over().await
+            {
                 return Ok(());
             }
             self.world.advance(Duration::from_mins(6));
@@ -352,7 +353,7 @@ impl<'a> Storm<'a> {
     async fn let_jobs_go_on(&self) {
         for (job, _) in &self.jobs {
             let path = format!("/service/{}/job/{job}/resume", self.council.id);
-            self.world.ask_internally("POST", &path, "").await;
+            self.world.internal_request("POST", &path, "").await;
         }
     }
 

@@ -1,6 +1,6 @@
 //! Files that belong to a template and go with every message.
 
-use pillarbox_stories::{Answer, World};
+use pillarbox_stories::{TestResponse, World};
 use serde_json::json;
 
 use super::{PDF, council, kept, send, template};
@@ -13,7 +13,7 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     let files = format!("/service/{}/template/{}/file", council.id, council.email);
     let add = async |query: &str, bytes: &[u8]| {
         let path = format!("{files}?confirm_email=false&{query}");
-        world.ask_internally("POST", &path, bytes.to_vec()).await
+        world.internal_request("POST", &path, bytes.to_vec()).await
     };
     let guide = add("file_name=Guide.pdf&link_text=the+guide", PDF).await;
     assert_eq!(guide.status, 201, "{}", guide.json);
@@ -23,12 +23,12 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     assert_eq!(add("retention_weeks=1", b"abc").await.status, 400);
     let long = add("file_name=a.txt&retention_weeks=79", b"abc").await;
     assert_eq!(long.message(), "a file is kept for 1 to 78 weeks");
-    let listed = world.ask_internally("GET", &files, "").await;
+    let listed = world.internal_request("GET", &files, "").await;
     assert_eq!(listed.data()[1]["file_name"], "plan.txt");
 
     let first = send(&world, &council, json!({"guide.PDF": "something else"})).await;
     let second = send(&world, &council, json!({})).await;
-    let body = |answer: &Answer| answer.json["content"]["body"].as_str().unwrap().to_owned();
+    let body = |answer: &TestResponse| answer.json["content"]["body"].as_str().unwrap().to_owned();
     let (guide_part, plan) = {
         let body = body(&first);
         let (guide, plan) = body.split_once(" and ").unwrap();
@@ -46,7 +46,7 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     let link = guide_part
         .trim_start_matches("Read [the guide](")
         .trim_end_matches(')');
-    let someone = world.recipient();
+    let someone = world.browser();
     assert_eq!(&someone.open(&format!("{link}/file")).await.body[..], PDF);
     assert_eq!(
         &someone.open(&format!("{plan}/file")).await.body[..],
@@ -57,7 +57,7 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     let archive = async |service: domain::ServiceId| {
         let template = council.email;
         let path = format!("/service/{service}/template/{template}/file/{guide}/archive");
-        world.ask_internally("POST", &path, "").await.status
+        world.internal_request("POST", &path, "").await.status
     };
     let theirs = world.service("Theirs").await;
     assert_eq!(archive(theirs.id).await, 404, "another service's file");
@@ -67,5 +67,4 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     assert_eq!(without.message(), "Missing personalisation: Guide.pdf");
     assert_eq!(someone.open(&format!("{link}/file")).await.status, 200);
     world.run_tasks().await;
-    world.end().await;
 }

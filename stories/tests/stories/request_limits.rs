@@ -9,7 +9,7 @@ use axum::{
     http::Request,
 };
 use files::Files;
-use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, SeededEntropy, World};
+use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, SeededRandom, World};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -29,14 +29,13 @@ async fn a_method_that_is_not_in_the_caller_table_is_not_served() {
             .iter()
             .filter(|method| !listed.contains(method))
         {
-            let answer = world.ask(method, &example, Some(&internal), "{}").await;
+            let answer = world.request(method, &example, Some(&internal), "{}").await;
             assert_eq!(
                 answer.status, 405,
                 "{method} {path} is served, and is not in the table"
             );
         }
     }
-    world.end().await;
 }
 
 /// The same platform under other settings.
@@ -51,7 +50,7 @@ async fn upload_under(
         files: Files::open("memory:").unwrap(),
         providers: Providers::default(),
         clock: world.clock.clone(),
-        random: Arc::new(SeededEntropy::new(11)),
+        random: Arc::new(SeededRandom::new(11)),
     };
     let router = api::router(Api::new(
         App::new(settings, foundations),
@@ -112,7 +111,6 @@ async fn a_file_that_is_too_large_or_has_too_many_rows_is_refused_in_words() {
             .contains("20 rows are more than a file may have"),
         "{answer}"
     );
-    world.end().await;
 }
 
 /// The same platform, which has this patience with a request.
@@ -159,5 +157,4 @@ async fn a_request_that_takes_too_long_is_told_so_in_the_words_of_its_group() {
     assert_eq!(asked("/v2/notifications/sms").await, (504, v2));
     let old = json!({"message": text, "result": "error"});
     assert_eq!(asked("/notifications/sms/mmg").await, (504, old));
-    world.end().await;
 }

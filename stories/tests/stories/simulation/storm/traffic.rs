@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{Clock as _, NotificationId};
-use pillarbox_stories::Answer;
+use pillarbox_stories::TestResponse;
 use rand::RngExt as _;
 use serde_json::json;
 
@@ -42,9 +42,9 @@ impl Storm<'_> {
         let (world, council) = (self.world.clone(), self.council.clone());
         let (accepted, once) = (self.accepted.clone(), self.once.clone());
         let number = self.rng.random_range(0..3);
-        let elsewhere = self.rng.random_bool(0.5).then(|| self.door.clone());
+        let elsewhere = self.rng.random_bool(0.5).then(|| self.client.clone());
         self.begins("a request with a key", async move {
-            let door = elsewhere.as_deref().unwrap_or(world.door());
+            let client = elsewhere.as_deref().unwrap_or(world.client());
             let token = world.token(&council.normal.service.to_string(), &council.normal.secret);
             let key = format!("once {number}");
             let headers = [("authorization", token.as_str()), ("idempotency-key", &key)];
@@ -54,7 +54,7 @@ impl Storm<'_> {
                 "personalisation": {"name": "Ada", "day": "Friday"},
                 "reference": key,
             });
-            let asked = door.ask("POST", "/v2/notifications/sms", &headers, body.to_string());
+            let asked = client.request("POST", "/v2/notifications/sms", &headers, body.to_string());
             if let Some(id) = id_of(&asked.await) {
                 accepted.borrow_mut().insert(id);
                 once.borrow_mut().entry(number).or_default().insert(id);
@@ -80,7 +80,7 @@ impl Storm<'_> {
             let soon = self.world.clock.now().plus(Duration::from_mins(5));
             body["scheduled_for"] = json!(soon.to_string());
         }
-        let made = self.world.make_job(council.id, &body).await;
+        let made = self.world.create_job(council.id, &body).await;
         assert_eq!(made.status, 201, "{}", made.json);
         self.tell(format_args!("job {id} of {rows} rows"));
         self.jobs.push((id.to_owned(), rows));
@@ -99,7 +99,7 @@ impl Storm<'_> {
         let cancelled = self.cancelled.clone();
         self.begins("somebody minds a job", async move {
             let path = format!("/service/{service}/job/{job}/{verb}");
-            let answer = world.ask_internally("POST", &path, "").await;
+            let answer = world.internal_request("POST", &path, "").await;
             if verb == "cancel" && answer.status.is_success() {
                 cancelled.borrow_mut().insert(job);
             }
@@ -117,7 +117,7 @@ impl Storm<'_> {
 }
 
 /// The message that this answer accepts.
-fn id_of(answer: &Answer) -> Option<NotificationId> {
+fn id_of(answer: &TestResponse) -> Option<NotificationId> {
     if answer.status != 201 {
         return None;
     }

@@ -19,7 +19,7 @@ async fn whoever_confirms_the_address_downloads_the_bytes_that_were_sent() {
         json!({"filename": "Decision für Ada.pdf"}),
     )
     .await;
-    let ada = world.recipient();
+    let ada = world.browser();
 
     let page = ada.open(&link).await;
     assert_eq!(page.status, 200);
@@ -75,7 +75,6 @@ async fn whoever_confirms_the_address_downloads_the_bytes_that_were_sent() {
         "a pass does not last"
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -84,12 +83,11 @@ async fn a_pass_opens_no_other_file_and_cannot_be_made_up() {
     let council = council(&world).await;
     let one = send_one(&world, &council, PDF, json!({})).await;
     let other = send_one(&world, &council, PDF, json!({})).await;
-    let ada = world.recipient();
+    let ada = world.browser();
     assert_eq!(ada.confirm(&one, ADA).await.status, 303);
     assert_eq!(ada.open(&format!("{one}/file")).await.status, 200);
     assert_eq!(ada.open(&format!("{other}/file")).await.status, 303);
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -97,7 +95,7 @@ async fn five_wrong_addresses_are_enough_for_ten_minutes() {
     let world = World::new().await;
     let council = council(&world).await;
     let link = send_one(&world, &council, PDF, json!({})).await;
-    let someone = world.recipient();
+    let someone = world.browser();
     let guesses = (0..8).map(|guess| {
         let (link, someone) = (&link, &someone);
         async move {
@@ -123,7 +121,7 @@ async fn five_wrong_addresses_are_enough_for_ten_minutes() {
     world.advance(Duration::from_mins(10));
     assert_eq!(someone.confirm(&link, ADA).await.status, 303);
     for _ in 0..10 {
-        someone.forget();
+        someone.clear_cookies();
         assert_eq!(
             someone.confirm(&link, ADA).await.status,
             303,
@@ -131,7 +129,6 @@ async fn five_wrong_addresses_are_enough_for_ten_minutes() {
         );
     }
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -140,7 +137,7 @@ async fn where_nothing_need_be_confirmed_the_link_alone_is_enough() {
     let council = council(&world).await;
     let more = json!({"confirm_email_before_download": false, "is_csv": true});
     let link = send_one(&world, &council, "name,day\nAda,Friday\n".as_bytes(), more).await;
-    let anyone = world.recipient();
+    let anyone = world.browser();
     let page = anyone.open(&link).await;
     assert!(page.text().contains("document.csv"));
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
@@ -154,7 +151,6 @@ async fn where_nothing_need_be_confirmed_the_link_alone_is_enough() {
     assert_eq!(&file.body[..], b"name,day\nAda,Friday\n");
     assert_eq!(anyone.confirm(&link, "x@example.com").await.status, 303);
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -178,7 +174,7 @@ async fn a_wrong_key_an_unknown_file_and_one_of_another_link_all_look_the_same()
         format!("/d/{unknown}/{key}"),
         "/d/nothing/at-all".to_owned(),
     ] {
-        let someone = world.recipient();
+        let someone = world.browser();
         for page in [
             someone.open(&link).await,
             someone.open(&format!("{link}/file")).await,
@@ -191,7 +187,6 @@ async fn a_wrong_key_an_unknown_file_and_one_of_another_link_all_look_the_same()
     pages.dedup();
     assert_eq!(pages.len(), 1);
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -204,14 +199,13 @@ async fn two_uploads_at_once_are_two_files() {
         send_one(&world, &council, b"other", open),
     );
     assert_ne!(one, other);
-    let someone = world.recipient();
+    let someone = world.browser();
     assert_eq!(&someone.open(&format!("{one}/file")).await.body[..], b"one");
     assert_eq!(
         &someone.open(&format!("{other}/file")).await.body[..],
         b"other"
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -221,7 +215,7 @@ async fn a_page_with_a_script_that_is_called_text_is_served_as_text_to_keep() {
     let script = b"<html><script>alert(document.domain)</script></html>";
     let more = json!({"filename": "<script>alert(1)</script>.txt", "confirm_email_before_download": false});
     let link = send_one(&world, &council, script, more).await;
-    let someone = world.recipient();
+    let someone = world.browser();
     let page = someone.open(&link).await;
     assert!(!page.text().contains("<script"), "{}", page.text());
     let file = someone.open(&format!("{link}/file")).await;
@@ -236,24 +230,22 @@ async fn a_page_with_a_script_that_is_called_text_is_served_as_text_to_keep() {
         "sandbox; default-src 'none'"
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_name_and_a_contact_are_shown_as_text_whatever_is_in_them() {
     let world = World::new().await;
     let new = NewService::named("<img src=x onerror=alert(1)> & Co");
-    let mut council = world.service_like(new).await;
+    let mut council = world.service_with(new).await;
     let contact = Some("https://a.example/\"><script>alert(1)</script>");
     with_contact(&world, council.id, contact).await.unwrap();
     council.email = template(&world, &council, "Download your file: ((link))").await;
     let link = send_one(&world, &council, b"abc", json!({})).await;
-    let page = world.recipient().open(&link).await;
+    let page = world.browser().open(&link).await;
     assert!(
         page.text()
             .contains("&lt;img src=x onerror=alert(1)&gt; &amp; Co")
     );
     assert!(!page.text().contains("<img") && !page.text().contains("<script"));
     world.run_tasks().await;
-    world.end().await;
 }

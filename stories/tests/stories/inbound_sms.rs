@@ -3,16 +3,16 @@
 use app::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Clock as _, InboundNumberId, Permission, ServiceId};
-use pillarbox_stories::{Answer, BRINGER_PASSWORD, Council, MMG_USER, World};
+use pillarbox_stories::{INBOUND_PASSWORD, MMG_USER, TestResponse, TestService, World};
 use serde_json::{Value, json};
 use store::inbound_numbers::InboundNumber;
 
 const NUMBER: &str = "07700900600";
 
-async fn with_a_number(world: &World, name: &str, number: &str) -> Council {
+async fn with_a_number(world: &World, name: &str, number: &str) -> TestService {
     let mut new = NewService::named(name);
     new.permissions.insert(Permission::InboundSms);
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     give(world, council.id, number).await;
     council
 }
@@ -37,19 +37,19 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-async fn mmg_brings(world: &World, text: &Value) -> Answer {
-    let authorization = basic(MMG_USER, BRINGER_PASSWORD);
+async fn mmg_brings(world: &World, text: &Value) -> TestResponse {
+    let authorization = basic(MMG_USER, INBOUND_PASSWORD);
     let path = "/notifications/sms/receive/mmg";
     world
-        .ask("POST", path, Some(&authorization), text.to_string())
+        .request("POST", path, Some(&authorization), text.to_string())
         .await
 }
 
-async fn firetext_brings(world: &World, form: &str) -> Answer {
-    let authorization = basic("notify", BRINGER_PASSWORD);
+async fn firetext_brings(world: &World, form: &str) -> TestResponse {
+    let authorization = basic("notify", INBOUND_PASSWORD);
     let path = "/notifications/sms/receive/firetext";
     world
-        .ask("POST", path, Some(&authorization), form.to_owned())
+        .request("POST", path, Some(&authorization), form.to_owned())
         .await
 }
 
@@ -60,7 +60,7 @@ fn a_text(id: &str) -> Value {
     })
 }
 
-async fn texts_of(world: &World, council: &Council) -> Vec<Value> {
+async fn texts_of(world: &World, council: &TestService) -> Vec<Value> {
     let answer = world
         .get(&council.normal, "/v2/received-text-messages")
         .await;
@@ -114,7 +114,6 @@ async fn a_service_reads_what_people_write_to_its_number_and_nobody_else_does() 
         json!([]),
         "another's text ends no page"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -139,7 +138,6 @@ async fn a_text_that_is_brought_twice_is_kept_once() {
         .await;
     }
     assert_eq!(texts_of(&world, &council).await.len(), 4);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -150,7 +148,7 @@ async fn a_text_to_nobody_is_answered_well_and_not_kept() {
     let closed = with_a_number(&world, "Closed Council", "07700900602").await;
     let path = format!("/service/{}", closed.id);
     world
-        .ask_internally("POST", &path, json!({"active": false}).to_string())
+        .internal_request("POST", &path, json!({"active": false}).to_string())
         .await;
     // A service without the permission, one that is closed, and no service at all.
     for dialled in ["447700900600", "447700900602", "447700900999", ""] {
@@ -170,7 +168,6 @@ async fn a_text_to_nobody_is_answered_well_and_not_kept() {
         );
     }
     assert_eq!(texts_of(&world, &council).await, [] as [Value; 0]);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -183,9 +180,9 @@ async fn only_providers_who_sign_in_bring_texts() {
         (mmg, None, 401),
         (firetext, None, 401),
         (mmg, Some(basic(MMG_USER, "wrong")), 403),
-        (mmg, Some(basic("wrong", BRINGER_PASSWORD)), 403),
-        (mmg, Some(basic("notify", BRINGER_PASSWORD)), 403),
-        (firetext, Some(basic(MMG_USER, BRINGER_PASSWORD)), 403),
+        (mmg, Some(basic("wrong", INBOUND_PASSWORD)), 403),
+        (mmg, Some(basic("notify", INBOUND_PASSWORD)), 403),
+        (firetext, Some(basic(MMG_USER, INBOUND_PASSWORD)), 403),
         (firetext, Some(basic("notify", "an old password")), 403),
         (mmg, Some("Bearer abc".to_owned()), 403),
         (mmg, Some(basic(MMG_USER, "an old password")), 200),
@@ -196,7 +193,7 @@ async fn only_providers_who_sign_in_bring_texts() {
             "source=07700900911&destination=07700900600&message=Hi".to_owned()
         };
         let answer = world
-            .ask("POST", path, authorization.as_deref(), body)
+            .request("POST", path, authorization.as_deref(), body)
             .await;
         assert_eq!(answer.status, status, "{path} {authorization:?}");
         let asked = answer.headers.contains_key("www-authenticate");
@@ -204,9 +201,8 @@ async fn only_providers_who_sign_in_bring_texts() {
     }
     assert_eq!(texts_of(&world, &council).await.len(), 1);
     // MMG's body is read before anybody asks who brings it.
-    let answer = world.ask("POST", mmg, None, "nonsense").await;
+    let answer = world.request("POST", mmg, None, "nonsense").await;
     assert_eq!(answer.status, 400);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -244,5 +240,4 @@ async fn a_text_without_a_time_has_that_of_its_receipt_and_one_without_words_is_
         413
     );
     assert_eq!(texts_of(&world, &council).await.len(), 3);
-    world.end().await;
 }

@@ -9,11 +9,11 @@ use store::notifications::{Contents, NewNotification, SealedRow, insert_many};
 
 use crate::{
     children::{Order, have_done},
-    databases::{Ground, Place},
+    databases::{Backend, DataLocation},
     options::Channel,
-    people::Person,
     platform::{Platform, RealClock, RealEntropy, Taker},
     results::per_second,
+    sample_data::Person,
 };
 
 pub(crate) const ROWS_A_COMMIT: usize = 1000;
@@ -21,7 +21,7 @@ pub(crate) const ROWS_A_COMMIT: usize = 1000;
 /// Which rows.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
-    ground: Ground,
+    location: DataLocation,
     channel: Channel,
     rows: u32,
     /// As a job makes them, or as the API does.
@@ -30,14 +30,14 @@ pub(crate) struct Task {
 
 /// How many bare rows a second go in here, now.
 pub(crate) async fn rate(
-    place: &Place,
+    backend: &Backend,
     channel: Channel,
     rows: u32,
     of_a_job: bool,
 ) -> Result<f64> {
-    let fresh = place.fresh().await?;
-    let took: Duration = have_done(&Order::Bare(Task {
-        ground: fresh.ground.clone(),
+    let fresh = backend.fresh().await?;
+    let took: Duration = have_done(&Order::Baseline(Task {
+        location: fresh.location.clone(),
         channel,
         rows,
         of_a_job,
@@ -50,7 +50,7 @@ pub(crate) async fn rate(
 
 /// Inserts them; how long it took.
 pub(crate) async fn insert(task: &Task) -> Result<Duration> {
-    let platform = Platform::open(&task.ground, Taker::Nobody).await?;
+    let platform = Platform::open(&task.location, Taker::Nobody).await?;
     let job = JobOrigin {
         job: JobId::generate(RealClock.now(), &RealEntropy),
         service: platform.tenant.service,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Allowance, Clock as _, JobId, JobOrigin, NotificationId};
-use pillarbox_stories::{Answer, Council, World};
+use pillarbox_stories::{TestResponse, TestService, World};
 use queue::{
     ClaimLimits, DatabaseSource, TaskContext, TaskHandler as _, TaskOutcome, TaskSource as _,
 };
@@ -14,11 +14,17 @@ use crate::{
     jobs::{count, interrupt_after, people},
 };
 
-async fn post(world: &World, path: &str) -> Answer {
-    world.ask_internally("POST", path, "").await
+async fn post(world: &World, path: &str) -> TestResponse {
+    world.internal_request("POST", path, "").await
 }
 
-fn row_of(world: &World, council: &Council, job: &str, status: &Value, row: u32) -> NotificationId {
+fn row_of(
+    world: &World,
+    council: &TestService,
+    job: &str,
+    status: &Value,
+    row: u32,
+) -> NotificationId {
     let _ = world;
     let origin = JobOrigin {
         job: job.parse::<JobId>().unwrap(),
@@ -51,10 +57,10 @@ async fn one_row_of_a_job_is_done_again_with_the_id_it_had_and_never_twice() {
     let expected = json!({"notification_id": lost, "row_number": 700, "was_missing": false});
     assert_eq!((again.status.as_u16(), again.data()), (200, &expected));
     world.run_tasks().await;
-    let of_it: Vec<_> = world.sms.taken();
+    let of_it: Vec<_> = world.sms.accepted();
     let of_it = of_it.iter().filter(|sms| sms.id == lost.as_uuid()).count();
     assert_eq!(
-        (world.sms.taken().len(), of_it),
+        (world.sms.accepted().len(), of_it),
         (1201, 2),
         "it alone was handed over again, for nobody knew that it had been"
     );
@@ -70,7 +76,6 @@ async fn one_row_of_a_job_is_done_again_with_the_id_it_had_and_never_twice() {
         let refused = post(&world, &redo(service, row)).await;
         assert_eq!(refused.status, refusal, "row {row}: {}", refused.text);
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -79,23 +84,25 @@ async fn a_row_that_was_forgotten_in_time_is_not_done_again() {
     let council = world.service("Riverside Council").await;
     let path = format!("/service/{}/data-retention", council.id);
     let short = json!({"notification_type": "sms", "days_of_retention": 3}).to_string();
-    assert_eq!(world.ask_internally("POST", &path, short).await.status, 201);
+    assert_eq!(
+        world.internal_request("POST", &path, short).await.status,
+        201
+    );
     let job = world.job(council.id, council.sms, people(3)).await;
     world.run_tasks().await;
     let time: domain::Timestamp = "2026-03-06T03:00:00Z".parse().unwrap();
     world.advance(time.since(world.clock.now()));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let redo = format!("/service/{}/job/{job}/row/1", council.id);
     let again = post(&world, &redo).await;
     assert_eq!(again.data()["was_missing"], false, "{}", again.text);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 3);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 3);
 }
 
 /// A worker with the job's task in hand, which does as it is told and is obeyed when the story wants.
 async fn take(world: &World) -> (DatabaseSource, TaskContext) {
-    let entropy = Arc::new(pillarbox_stories::SeededEntropy::new(5));
+    let entropy = Arc::new(pillarbox_stories::SeededRandom::new(5));
     let source = DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let taken = source
         .claim(
@@ -128,7 +135,6 @@ async fn a_job_that_goes_on_while_its_worker_lets_go_of_it_is_not_left_behind() 
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 10)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -154,7 +160,6 @@ async fn a_job_that_goes_on_while_its_worker_gives_it_up_is_not_left_behind() {
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 10)
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -166,18 +171,17 @@ async fn what_was_given_up_is_looked_at_before_it_is_replayed() {
     let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
     std::fs::remove_file(world.files().join(&file)).unwrap();
     world.run_tasks().await;
-    let dead = world.ask_internally("GET", "/queue/dead", "").await;
+    let dead = world.internal_request("GET", "/queue/dead", "").await;
     let id = dead.data()[0]["id"].as_str().unwrap().to_owned();
     let one = world
-        .ask_internally("GET", &format!("/queue/dead/{id}"), "")
+        .internal_request("GET", &format!("/queue/dead/{id}"), "")
         .await;
     assert_eq!(one.status, 200, "{}", one.text);
     assert_eq!(one.data()["payload"], json!({"job": job}));
     assert_eq!(one.data()["kind"], "process-job.v1");
     assert!(one.data()["why"].as_str().unwrap().contains("no file"));
     let none = "/queue/dead/99999999-0000-4000-8000-000000000001";
-    assert_eq!(world.ask_internally("GET", none, "").await.status, 404);
-    world.end().await;
+    assert_eq!(world.internal_request("GET", none, "").await.status, 404);
 }
 
 #[tokio::test]
@@ -204,12 +208,11 @@ async fn a_job_whose_service_is_switched_off_in_the_middle_is_cancelled_and_give
         (&json!("cancelled"), &json!(1000))
     );
     assert_eq!(count(&status, "technical-failure"), 1000);
-    assert_eq!(world.sms.taken().len(), 0);
+    assert_eq!(world.sms.accepted().len(), 0);
     spent_is(&world, &council, Allowance::Sms, 1000).await;
-    world.end().await;
 }
 
-async fn spent_is(world: &World, council: &Council, allowance: Allowance, expected: i64) {
+async fn spent_is(world: &World, council: &TestService, allowance: Allowance, expected: i64) {
     let today = world.clock.now().utc_day();
     let mut session = world.app.read().await.unwrap();
     let spent = store::counters::find_spent(&mut session, council.id, allowance, today)
@@ -223,7 +226,7 @@ async fn rows_that_go_abroad_count_against_the_limit_of_what_goes_abroad() {
     let world = World::new().await;
     let mut new = app::services::NewService::named("Abroad");
     new.permissions.insert(domain::Permission::InternationalSms);
-    let council = world.service_like(new).await;
+    let council = world.service_with(new).await;
     let file = "phone number,name,day\n+1 202-555-0104,Ada,Friday\n07700900123,Bo,Friday\n\
                 +1 202-555-0105,Cy,Friday\n";
     let job = world.job(council.id, council.sms, file).await;
@@ -232,7 +235,6 @@ async fn rows_that_go_abroad_count_against_the_limit_of_what_goes_abroad() {
     assert_eq!(count(&status, "sent"), 2, "{status}");
     spent_is(&world, &council, Allowance::Sms, 3).await;
     spent_is(&world, &council, Allowance::InternationalSms, 2).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -243,13 +245,13 @@ async fn jobs_that_are_tests_or_reports_are_left_out_of_lists() {
     for name in ["Test%20message", "people.csv", "Report"] {
         let uploaded = world.upload(council.id, council.sms, name, people(1)).await;
         let id = uploaded.data()["id"].as_str().unwrap().to_owned();
-        let made = world.make_job(council.id, &json!({"id": id})).await;
+        let made = world.create_job(council.id, &json!({"id": id})).await;
         assert_eq!(made.status, 201, "{}", made.text);
         ids.push(id);
     }
     world.run_tasks().await;
     let path = format!("/service/{}/job", council.id);
-    let listed = world.ask_internally("GET", &path, "").await;
+    let listed = world.internal_request("GET", &path, "").await;
     let listed: Vec<&str> = listed
         .data()
         .as_array()
@@ -264,5 +266,4 @@ async fn jobs_that_are_tests_or_reports_are_left_out_of_lists() {
             "finished"
         );
     }
-    world.end().await;
 }

@@ -39,5 +39,4 @@ async fn a_process_that_the_database_has_no_room_for_does_not_start() {
         );
         assert!(why.contains("raise the server's max_connections"), "{why}");
     }
-    world.end().await;
 }

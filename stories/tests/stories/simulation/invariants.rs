@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Allowance, Channel, Clock as _, JobOrigin, NotificationId};
-use pillarbox_stories::{Ground, World};
+use pillarbox_stories::{SharedDatabase, World};
 
 use super::storm::{Storm, Sums};
 use crate::jobs;
@@ -11,8 +11,8 @@ use crate::jobs;
 /// How often each message was handed over.
 pub(super) fn hand_overs(world: &World) -> BTreeMap<NotificationId, usize> {
     let mut handed = BTreeMap::new();
-    let texts = world.sms.taken().into_iter().map(|sms| sms.id);
-    let mails = world.email.taken().into_iter().map(|email| email.id);
+    let texts = world.sms.accepted().into_iter().map(|sms| sms.id);
+    let mails = world.email.accepted().into_iter().map(|email| email.id);
     for id in texts.chain(mails) {
         *handed.entry(NotificationId::from(id)).or_default() += 1;
     }
@@ -29,8 +29,8 @@ pub(super) fn late(world: &World) -> BTreeMap<NotificationId, usize> {
 }
 
 /// The messages of which nothing is recorded yet.
-pub(super) async fn unrecorded(ground: &Ground) -> BTreeSet<NotificationId> {
-    let found = ground
+pub(super) async fn unrecorded(shared_database: &SharedDatabase) -> BTreeSet<NotificationId> {
+    let found = shared_database
         .ids("SELECT id FROM notifications WHERE status = 'created'")
         .await;
     found.into_iter().map(NotificationId::from).collect()
@@ -38,7 +38,7 @@ pub(super) async fn unrecorded(ground: &Ground) -> BTreeSet<NotificationId> {
 
 /// Those of the messages that travel so.
 pub(super) async fn of_channel(
-    ground: &Ground,
+    shared_database: &SharedDatabase,
     ids: &[NotificationId],
     channel: Channel,
 ) -> Vec<NotificationId> {
@@ -47,7 +47,7 @@ pub(super) async fn of_channel(
         Channel::Email => "SELECT id FROM notifications WHERE notification_type = 'email'",
         Channel::Letter => "SELECT id FROM notifications WHERE notification_type = 'letter'",
     };
-    let found: BTreeSet<_> = ground.ids(statement).await.into_iter().collect();
+    let found: BTreeSet<_> = shared_database.ids(statement).await.into_iter().collect();
     ids.iter()
         .copied()
         .filter(|id| found.contains(&id.as_uuid()))
@@ -55,16 +55,16 @@ pub(super) async fn of_channel(
 }
 
 /// How many tasks are in the queue.
-pub(super) async fn tasks_left(ground: &Ground) -> usize {
-    ground.ids("SELECT id FROM tasks").await.len()
+pub(super) async fn tasks_left(shared_database: &SharedDatabase) -> usize {
+    shared_database.ids("SELECT id FROM tasks").await.len()
 }
 
 /// Counts all promises; the first that is broken, in words.
 pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, String> {
-    let (world, ground) = (&storm.world, storm.ground);
+    let (world, shared_database) = (&storm.world, storm.shared_database);
     let handed = hand_overs(world);
-    let unfinished = unrecorded(ground).await;
-    let kept: BTreeSet<NotificationId> = ground
+    let unfinished = unrecorded(shared_database).await;
+    let kept: BTreeSet<NotificationId> = shared_database
         .ids("SELECT id FROM notifications")
         .await
         .into_iter()
@@ -98,7 +98,7 @@ pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, Str
         }
         sum.twice += (*times - 1) as u64;
     }
-    let dead = ground.ids("SELECT id FROM dead_letters").await;
+    let dead = shared_database.ids("SELECT id FROM dead_letters").await;
     if !dead.is_empty() {
         return Err(format!("{} tasks were given up", dead.len()));
     }
@@ -111,8 +111,12 @@ pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, Str
 }
 
 fn unanswered(world: &World, id: NotificationId) -> usize {
-    let texts = world.sms.unanswered().into_iter().map(|sms| sms.id);
-    let mails = world.email.unanswered().into_iter().map(|email| email.id);
+    let texts = world.sms.accepted_silently().into_iter().map(|sms| sms.id);
+    let mails = world
+        .email
+        .accepted_silently()
+        .into_iter()
+        .map(|email| email.id);
     texts
         .chain(mails)
         .filter(|one| *one == id.as_uuid())
@@ -130,7 +134,7 @@ async fn count_once(storm: &Storm<'_>) -> Result<(), String> {
         }
     }
     let twice = storm
-        .ground
+        .shared_database
         .ids(
             "SELECT max(id) FROM notifications WHERE client_reference LIKE 'once %'
               GROUP BY client_reference HAVING count(*) > 1",
@@ -207,7 +211,7 @@ async fn count_spent(storm: &Storm<'_>) -> Result<(), String> {
             "SELECT id FROM notifications WHERE notification_type = 'email' AND key_type <> 'test'",
         ),
     ] {
-        let kept = storm.ground.ids(statement).await.len();
+        let kept = storm.shared_database.ids(statement).await.len();
         let spent = store::counters::find_spent(&mut session, storm.council.id, allowance, today)
             .await
             .map_err(|fault| fault.to_string())?;

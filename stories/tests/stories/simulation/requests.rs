@@ -25,21 +25,21 @@ use tracing_core::{
 };
 
 /// Who asks: a worker by its number, or what runs beside the workers.
-pub(super) type Asker = u64;
+pub(super) type Requester = u64;
 
 /// The group commit, connections on their way back, the storm itself.
-pub(super) const NOBODY: Asker = u64::MAX;
+pub(super) const NOBODY: Requester = u64::MAX;
 
 thread_local! {
     /// Whether this is the thread that the storm and its workers are on.
     static ON_STAGE: Cell<bool> = const { Cell::new(false) };
-    static WHO: Cell<Asker> = const { Cell::new(NOBODY) };
+    static WHO: Cell<Requester> = const { Cell::new(NOBODY) };
 }
 
 /// How many questions of each asker are open.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
-    open: Mutex<BTreeMap<Asker, usize>>,
+pub(super) struct Requests {
+    open: Mutex<BTreeMap<Requester, usize>>,
     /// How many there ever were.
     ever: AtomicU64,
     something_came: Notify,
@@ -51,14 +51,14 @@ pub(super) struct Asked {
     goes_on: Mutex<()>,
 }
 
-impl Asked {
+impl Requests {
     pub(super) fn new() -> Self {
         ON_STAGE.set(true);
         Self::default()
     }
 
     /// What `work` asks for is asked by this one.
-    pub(super) fn by<T>(&self, asker: Asker, work: impl FnOnce() -> T) -> T {
+    pub(super) fn by<T>(&self, asker: Requester, work: impl FnOnce() -> T) -> T {
         let _goes_on = self.goes_on.lock().expect("nobody panics holding it");
         let before = WHO.replace(asker);
         let done = work();
@@ -67,7 +67,7 @@ impl Asked {
     }
 
     /// Whether all is answered that was asked, but for what the writer has for one of these and cannot end until it is taken.
-    pub(super) fn is_answered(&self, can_take: impl Fn(Asker) -> bool) -> bool {
+    pub(super) fn is_answered(&self, can_take: impl Fn(Requester) -> bool) -> bool {
         let at_writer = self.at_writer.load(Ordering::SeqCst);
         let open = self.open.lock().expect("nobody panics holding it");
         open.keys()
@@ -131,7 +131,7 @@ impl Callsite for Asking {
 
 /// Hands the spans out. Those of the platform itself do not exist in a storm: they would hide who asks.
 #[derive(Debug)]
-pub(super) struct Spans(pub(super) Arc<Asked>);
+pub(super) struct Spans(pub(super) Arc<Requests>);
 
 impl Subscriber for Spans {
     fn enabled(&self, _: &Metadata<'_>) -> bool {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::{Channel, Clock as _, Lane, NotificationId, TaskId};
-use pillarbox_stories::Mood;
+use pillarbox_stories::Behaviour;
 use queue::{Enqueue as _, NewTask};
 use rand::RngExt as _;
 use serde_json::json;
 
 use super::{
-    super::{asked::Asker, faults::FAULTS, promises, worker::Worker},
+    super::{faults::FAULTS, invariants, requests::Requester, worker::Worker},
     A_WHOLE_TASK, PAST_THE_LEASE, Storm,
 };
 
@@ -62,7 +62,7 @@ impl Storm<'_> {
     }
 
     /// One of those that work on tasks: as whom it asks, and where it works in which process.
-    fn somebody_at_work(&mut self) -> Option<(Asker, &'static str, usize)> {
+    fn somebody_at_work(&mut self) -> Option<(Requester, &'static str, usize)> {
         let at_work = |worker: &Worker| Some((worker.asker, worker.name, worker.process?));
         let at_work: Vec<_> = self.workers.iter().filter_map(at_work).collect();
         (!at_work.is_empty()).then(|| at_work[self.rng.random_range(0..at_work.len())])
@@ -75,8 +75,8 @@ impl Storm<'_> {
         self.sum.jumps += 1;
         self.excuse_what_is_in_the_window().await;
         // What was sent under a lease that is lost now arrives all the same, and one more may follow it.
-        self.world.sms.is_late();
-        self.world.email.is_late();
+        self.world.sms.mark_in_flight_late();
+        self.world.email.mark_in_flight_late();
     }
 
     /// Whoever holds a lease loses it, and another takes over. It is done before the first goes on, or it is in the middle
@@ -103,7 +103,7 @@ impl Storm<'_> {
 
     /// The last that began goes on until something is on its way to a provider.
     async fn goes_on_until_it_has_sent(&mut self) {
-        let sent = |storm: &Self| storm.world.sms.on_their_way() + storm.world.email.on_their_way();
+        let sent = |storm: &Self| storm.world.sms.in_flight() + storm.world.email.in_flight();
         let (before, workers) = (sent(self), self.workers.len());
         for _ in 0..A_WHOLE_TASK {
             if self.workers.len() < workers || sent(self) > before {
@@ -115,9 +115,9 @@ impl Storm<'_> {
 
     /// A message that was handed over and is not recorded yet may be handed over once more.
     pub(super) async fn excuse_what_is_in_the_window(&mut self) {
-        let unrecorded = promises::unrecorded(self.ground).await;
-        let late = promises::late(&self.world);
-        for (id, handed) in promises::hand_overs(&self.world) {
+        let unrecorded = invariants::unrecorded(self.shared_database).await;
+        let late = invariants::late(&self.world);
+        for (id, handed) in invariants::hand_overs(&self.world) {
             if unrecorded.contains(&id) {
                 let excused = self.excused.entry(id).or_default();
                 *excused = (*excused).max(handed - late.get(&id).copied().unwrap_or(0));
@@ -166,7 +166,7 @@ impl Storm<'_> {
         (pool, kind, channel): (&'static str, &'static str, Channel),
     ) -> (&'static str, &'static str, serde_json::Value) {
         let ids: Vec<NotificationId> = self.accepted.borrow().iter().copied().collect();
-        let ids = promises::of_channel(self.ground, &ids, channel).await;
+        let ids = invariants::of_channel(self.shared_database, &ids, channel).await;
         (pool, kind, json!({"ids": ids}))
     }
 
@@ -179,7 +179,7 @@ impl Storm<'_> {
         let fault = FAULTS[self.rng.random_range(0..FAULTS.len())];
         let spared = self.rng.random_range(0..4);
         self.tell(format_args!("the store refuses {fault} but for {spared}"));
-        self.ground
+        self.shared_database
             .run(format!("INSERT INTO refused VALUES ('{fault}', {spared})"))
             .await;
         self.is_broken = true;
@@ -188,24 +188,24 @@ impl Storm<'_> {
 
     pub(super) async fn mend(&mut self) {
         self.tell("the store is mended");
-        self.ground.run("DELETE FROM refused").await;
+        self.shared_database.run("DELETE FROM refused").await;
         self.is_broken = false;
         self.excuse_what_is_in_the_window().await;
     }
 
     pub(super) fn a_provider_misbehaves(&mut self) {
         let mood = match self.rng.random_range(0..5) {
-            0..2 => Mood::IsAway,
-            2 => Mood::RefusesRecipient,
-            _ => Mood::FallsSilent,
+            0..2 => Behaviour::BeUnavailable,
+            2 => Behaviour::RejectRecipient,
+            _ => Behaviour::AcceptSilently,
         };
         let times = self.rng.random_range(1..4);
         self.tell(format_args!("a provider {mood:?} {times} times"));
         let moods = std::iter::repeat_n(mood, times);
         if self.rng.random_bool(0.5) {
-            self.world.sms.will_be(moods);
+            self.world.sms.queue_behaviours(moods);
         } else {
-            self.world.email.will_be(moods);
+            self.world.email.queue_behaviours(moods);
         }
     }
 }

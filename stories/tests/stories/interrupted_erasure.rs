@@ -14,7 +14,7 @@ use app::{
     erasure::{EraseError, Erasure, Recipient, Report},
     reencryption,
 };
-use pillarbox_stories::{Council, SeededEntropy, World};
+use pillarbox_stories::{SeededRandom, TestService, World};
 use serde_json::{Value, json};
 use store::Keyring;
 
@@ -90,7 +90,7 @@ fn has_drafts(directory: &Path) -> bool {
 
 /// Of everything that can hold the recipient, one.
 struct Held {
-    council: Council,
+    council: TestService,
     jobs: [String; 2],
 }
 
@@ -101,7 +101,7 @@ async fn hold_the_recipient_everywhere(world: &World) -> Held {
     ask_once(world, &council).await;
     world.run_tasks().await;
     let path = format!("/service/{}/contact-list?template_type=sms", council.id);
-    let list = world.ask_internally("POST", &path, PEOPLE).await;
+    let list = world.internal_request("POST", &path, PEOPLE).await;
     assert_eq!(list.status, 201, "{}", list.text);
     app::guests::add(&world.app, council.id, "07700900123")
         .await
@@ -115,7 +115,7 @@ async fn hold_the_recipient_everywhere(world: &World) -> Held {
 }
 
 /// A message with an idempotency key; what is answered.
-async fn ask_once(world: &World, council: &Council) -> pillarbox_stories::Answer {
+async fn ask_once(world: &World, council: &TestService) -> pillarbox_stories::TestResponse {
     let body = json!({
         "phone_number": "07700900123", "template_id": council.sms,
         "personalisation": {"name": "Grace", "day": "Friday"},
@@ -127,12 +127,12 @@ async fn ask_once(world: &World, council: &Council) -> pillarbox_stories::Answer
     ];
     let path = "/v2/notifications/sms";
     world
-        .ask_with("POST", path, &headers, body.to_string())
+        .request_with("POST", path, &headers, body.to_string())
         .await
 }
 
 /// The messages that still say to whom they are, and it is the recipient.
-async fn left(world: &World, council: &Council) -> usize {
+async fn left(world: &World, council: &TestService) -> usize {
     let path = "/v2/notifications?include_jobs=true";
     let list = world.get(&council.normal, path).await;
     let all = list.json["notifications"].as_array().unwrap().clone();
@@ -169,12 +169,11 @@ async fn an_erasure_that_dies_at_any_of_its_steps_is_ended_by_the_next_one() {
     let (waits, done) = count_waits(async { erasure(&world).go_on().await.unwrap() }).await;
     assert!(done && waits > DEATHS, "{waits}");
     assert_nobody_is_left(&world, &held).await;
-    world.end().await;
 
     for death in 0..DEATHS {
         let world = World::new().await;
         let held = hold_the_recipient_everywhere(&world).await;
-        let sent_before = world.sms.taken().len();
+        let sent_before = world.sms.accepted().len();
         let dying = async { erasure(&world).go_on().await.unwrap() };
         dies_after(1 + death * waits / DEATHS, dying).await;
         // Whoever was killed leaves nothing behind that goes on writing.
@@ -197,9 +196,8 @@ async fn an_erasure_that_dies_at_any_of_its_steps_is_ended_by_the_next_one() {
         assert_nobody_is_left(&world, &held).await;
         if !goes_on {
             // Of the job that waited the two others, and nobody else.
-            assert_eq!(world.sms.taken().len(), sent_before + 2, "death {death}");
+            assert_eq!(world.sms.accepted().len(), sent_before + 2, "death {death}");
         }
-        world.end().await;
     }
 }
 
@@ -223,15 +221,14 @@ async fn a_job_that_somebody_pauses_while_it_is_paused_for_an_erasure_stays_paus
         (&status["job_status"], &status["problem"]),
         (&json!("paused"), &Value::Null)
     );
-    assert_eq!(world.sms.taken().len(), 0);
+    assert_eq!(world.sms.accepted().len(), 0);
     app::jobs::resume(&world.app, council.id, id).await.unwrap();
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 2 + OTHERS);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 2 + OTHERS);
 }
 
 fn add_a_key(world: &World) {
-    let line = Keyring::new_key_line(2, &SeededEntropy::new(99));
+    let line = Keyring::new_key_line(2, &SeededRandom::new(99));
     let both = std::fs::read_to_string(world.keyring()).unwrap() + &line;
     std::fs::write(world.keyring(), both).unwrap();
     world.app.store().keyring().reload().unwrap();
@@ -275,8 +272,7 @@ async fn while_one_erases_neither_keys_are_changed_nor_others_erased_and_a_kille
     assert!(other.go_on().await.unwrap(), "nobody is at it any more");
     assert_eq!(erase(&world, "07700900123").await.rows, 2);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1 + OTHERS);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 1 + OTHERS);
 }
 
 #[tokio::test]
@@ -303,8 +299,7 @@ async fn a_change_of_keys_that_stood_still_past_its_minute_does_not_bring_back_w
     reencryption::reencrypt(&elsewhere).await.unwrap();
     assert_eq!(erase(&world, "07700900123").await, Report::default());
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 2 + OTHERS);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 2 + OTHERS);
 }
 
 #[tokio::test]
@@ -334,6 +329,5 @@ async fn an_erasure_that_stood_still_past_its_minute_writes_nothing_over_what_wa
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "finished", "{status}");
-    assert_eq!(world.sms.taken().len(), 2 + OTHERS);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 2 + OTHERS);
 }

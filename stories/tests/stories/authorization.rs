@@ -6,7 +6,7 @@ use api::router::{Callers, ROUTES};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Clock as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use pillarbox_stories::{Council, INTERNAL_CLIENT, INTERNAL_SECRET, World};
+use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, TestService, World};
 use serde_json::{Value, json};
 
 /// A path with an id for each of its parts that want one.
@@ -62,21 +62,27 @@ fn forged(world: &World, issuer: &str, secret: &str) -> Vec<(&'static str, Strin
         ("an empty secret", world.token(issuer, "")),
         (
             "an old token",
-            world.signed(&json!({"iss": issuer, "iat": now - 31}), secret),
+            world.token_with_claims(&json!({"iss": issuer, "iat": now - 31}), secret),
         ),
         (
             "a token of the future",
-            world.signed(&json!({"iss": issuer, "iat": now + 31}), secret),
+            world.token_with_claims(&json!({"iss": issuer, "iat": now + 31}), secret),
         ),
         (
             "a token that has ended",
-            world.signed(&json!({"iss": issuer, "iat": now, "exp": now - 31}), secret),
+            world.token_with_claims(&json!({"iss": issuer, "iat": now, "exp": now - 31}), secret),
         ),
-        ("no time", world.signed(&json!({"iss": issuer}), secret)),
-        ("no name", world.signed(&json!({"iat": now}), secret)),
+        (
+            "no time",
+            world.token_with_claims(&json!({"iss": issuer}), secret),
+        ),
+        (
+            "no name",
+            world.token_with_claims(&json!({"iat": now}), secret),
+        ),
         (
             "a name that is a list",
-            world.signed(&json!({"iss": [issuer], "iat": now}), secret),
+            world.token_with_claims(&json!({"iss": [issuer], "iat": now}), secret),
         ),
     ]
 }
@@ -145,7 +151,7 @@ async fn no_route_is_opened_by_a_token_that_is_almost_good() {
             }
         });
         for (what, token) in tokens {
-            let answer = world.ask(method, &path, Some(token), "{}").await;
+            let answer = world.request(method, &path, Some(token), "{}").await;
             assert!(
                 [401, 403].contains(&answer.status.as_u16()),
                 "{method} {path} answers {} to {what}: {}",
@@ -154,11 +160,10 @@ async fn no_route_is_opened_by_a_token_that_is_almost_good() {
             );
         }
     }
-    world.end().await;
 }
 
 /// What of a service the parts of public paths stand for.
-fn own_id(council: &Council, message: &str, job: &str, path: &str, part: &str) -> String {
+fn own_id(council: &TestService, message: &str, job: &str, path: &str, part: &str) -> String {
     match part {
         "version" => "1".to_owned(),
         _ if path.contains("/jobs") => job.to_owned(),
@@ -189,9 +194,11 @@ async fn a_service_finds_nothing_that_is_another_ones() {
     for (method, path, _) in public {
         let asked = filled(path, |part| own_id(&ours, message, job, path, part));
         let body = json!({"personalisation": {"name": "Ada", "day": "Friday"}}).to_string();
-        let ask = async |council: &Council, key: &pillarbox_stories::Key| {
+        let ask = async |council: &TestService, key: &pillarbox_stories::Key| {
             let token = world.token(&council.id.to_string(), &key.secret);
-            world.ask(method, &asked, Some(&token), body.clone()).await
+            world
+                .request(method, &asked, Some(&token), body.clone())
+                .await
         };
         assert_ne!(
             ask(&ours, &ours.normal).await.status,
@@ -218,7 +225,6 @@ async fn a_service_finds_nothing_that_is_another_ones() {
         (borrowed.status.as_u16(), borrowed.message()),
         (400, "Template not found")
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -240,11 +246,10 @@ async fn a_path_has_one_spelling() {
         "/SERVICE",
     ] {
         for authorization in [None, Some(token.as_str())] {
-            let answer = world.ask("GET", path, authorization, "").await;
+            let answer = world.request("GET", path, authorization, "").await;
             // The empty id is an id that is none.
             let refused = [400, 401, 404].contains(&answer.status.as_u16());
             assert!(refused, "{path}: {} {}", answer.status, answer.json);
         }
     }
-    world.end().await;
 }

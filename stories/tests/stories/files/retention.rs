@@ -16,7 +16,7 @@ async fn an_expired_file_is_gone_and_its_bytes_follow() {
     let long = send_one(&world, &council, PDF, weeks("2 Weeks")).await;
     world.run_tasks().await;
     world.advance(WEEK);
-    let someone = world.recipient();
+    let someone = world.browser();
     assert_eq!(someone.open(&short).await.status, 404, "at once");
     assert_eq!(someone.open(&format!("{short}/file")).await.status, 404);
     assert_eq!(someone.open(&format!("{long}/file")).await.status, 200);
@@ -26,11 +26,10 @@ async fn an_expired_file_is_gone_and_its_bytes_follow() {
     let id = short.split('/').rev().nth(1).unwrap();
     let path = format!("documents/service-{}/{id}", council.id);
     std::fs::remove_file(world.files().join(path)).unwrap();
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!((kept(&world), rows(&world).await), (1, 1));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!(someone.open(&format!("{long}/file")).await.status, 200);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -51,9 +50,8 @@ async fn more_expired_files_than_one_look_takes_are_all_removed() {
     assert_eq!((kept(&world), rows(&world).await), (120, 120));
     world.run_tasks().await;
     world.advance(WEEK);
-    world.run_the_clock().await;
+    world.run_schedule().await;
     assert_eq!((kept(&world), rows(&world).await), (0, 0));
-    world.end().await;
 }
 
 #[tokio::test]
@@ -88,7 +86,6 @@ async fn neither_the_database_nor_the_files_nor_our_keys_open_a_file_without_its
     let bytes = std::fs::read(path).unwrap();
     assert!(!bytes.windows(8).any(|part| part == b"a secret"));
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -107,11 +104,16 @@ async fn an_erased_recipients_file_goes_row_and_bytes_and_nobody_elses() {
     let report = erasure.report();
     assert_eq!((report.documents, report.notifications), (1, 1));
     let path = |link: &str| link[link.find("/d/").unwrap()..].to_owned();
-    assert_eq!(world.ask("GET", &path(&hers), None, "").await.status, 404);
-    assert_eq!(world.ask("GET", &path(&his), None, "").await.status, 200);
+    assert_eq!(
+        world.request("GET", &path(&hers), None, "").await.status,
+        404
+    );
+    assert_eq!(
+        world.request("GET", &path(&his), None, "").await.status,
+        200
+    );
     let folder = world
         .files()
         .join(format!("documents/service-{}", council.id));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
-    world.end().await;
 }

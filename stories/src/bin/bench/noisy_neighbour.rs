@@ -14,14 +14,14 @@ use serde_json::Value;
 
 use crate::{
     children::{self, Order, Worker},
-    databases::{Ground, Place},
+    databases::{Backend, DataLocation},
     job::Workers,
     load,
     options::Options,
     platform::{Platform, RealClock, Taker, Tenant},
     preload::{self, Standing},
     results::{Latency, Measured, Results, mib},
-    serve::{self, Door},
+    serve::{self, Endpoint},
     usage::Usage,
 };
 
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Which backlog.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
-    ground: Ground,
+    location: DataLocation,
     backlog: u32,
     /// Messages to a task: one, as they come through the door one by one, or a hundred, as a job's do.
     together: usize,
@@ -51,17 +51,21 @@ struct Seen {
     usage: Usage,
 }
 
-pub(crate) async fn measure(options: &Options, place: &Place, results: &mut Results) -> Result<()> {
+pub(crate) async fn measure(
+    options: &Options,
+    backend: &Backend,
+    results: &mut Results,
+) -> Result<()> {
     for together in [1, 100] {
-        results.add(&measure_one(place, options.backlog, together).await?);
+        results.add(&measure_one(backend, options.backlog, together).await?);
     }
     Ok(())
 }
 
-async fn measure_one(place: &Place, backlog: u32, together: usize) -> Result<Measured> {
-    let fresh = place.fresh().await?;
-    let mut worker = Worker::start(&Order::Neighbour(Task {
-        ground: fresh.ground.clone(),
+async fn measure_one(backend: &Backend, backlog: u32, together: usize) -> Result<Measured> {
+    let fresh = backend.fresh().await?;
+    let mut worker = Worker::start(&Order::NoisyNeighbour(Task {
+        location: fresh.location.clone(),
         backlog,
         together,
     }))?;
@@ -72,9 +76,9 @@ async fn measure_one(place: &Place, backlog: u32, together: usize) -> Result<Mea
         worker.process()
     );
     fresh.settle().await?;
-    let door: Door = worker.ask().await?;
+    let endpoint: Endpoint = worker.request().await?;
     let started = Instant::now();
-    let sent = send_all(&door).await?;
+    let sent = send_all(&endpoint).await?;
     let took = started.elapsed();
     let seen = hear_of_all(&mut worker, &sent).await?;
     worker.end().await?;
@@ -85,8 +89,8 @@ async fn measure_one(place: &Place, backlog: u32, together: usize) -> Result<Mea
         .map(|(id, at)| Ok(u32::try_from(seen.handed_over[id] - at.unix_micros())?))
         .collect::<Result<Vec<u32>>>()?;
     Ok(Measured {
-        database: place.name(),
-        part: "neighbour",
+        database: backend.name(),
+        part: "noisy-neighbour",
         what: format!("behind {backlog} texts, {together} to a task"),
         latency: Latency::of(&mut waits),
         peak_mib: Some(mib(seen.usage.peak_kib)),
@@ -96,14 +100,14 @@ async fn measure_one(place: &Place, backlog: u32, together: usize) -> Result<Mea
 }
 
 /// One message after another, whether or not the last was handed over; their ids, and when each was asked for.
-async fn send_all(door: &Door) -> Result<Vec<(String, Timestamp)>> {
+async fn send_all(endpoint: &Endpoint) -> Result<Vec<(String, Timestamp)>> {
     let client = client();
     let mut sent = Vec::with_capacity(MESSAGES);
     let mut ticks = tokio::time::interval(EVERY);
     for _ in 0..MESSAGES {
         ticks.tick().await;
         let at = RealClock.now();
-        sent.push((send(&client, door).await?, at));
+        sent.push((send(&client, endpoint).await?, at));
     }
     Ok(sent)
 }
@@ -116,19 +120,19 @@ fn client() -> reqwest::Client {
     reqwest::Client::new()
 }
 
-async fn send(client: &reqwest::Client, door: &Door) -> Result<String> {
+async fn send(client: &reqwest::Client, endpoint: &Endpoint) -> Result<String> {
     let body = serde_json::json!({
         // The number that is watched, as people write it.
         "phone_number": "07700 900123",
-        "template_id": door.sms,
+        "template_id": endpoint.sms,
         "personalisation": {"name": "Ada", "day": "Friday"},
     });
     let answer = client
         .post(format!(
             "http://127.0.0.1:{}/v2/notifications/sms",
-            door.port
+            endpoint.port
         ))
-        .bearer_auth(load::token(door)?)
+        .bearer_auth(load::token(endpoint)?)
         .json(&body)
         .send()
         .await?;
@@ -141,7 +145,7 @@ async fn send(client: &reqwest::Client, door: &Door) -> Result<String> {
 async fn hear_of_all(worker: &mut Worker, sent: &[(String, Timestamp)]) -> Result<Seen> {
     let started = Instant::now();
     loop {
-        let seen: Seen = worker.ask().await?;
+        let seen: Seen = worker.request().await?;
         if sent.iter().all(|(id, _)| seen.handed_over.contains_key(id)) {
             return Ok(seen);
         }
@@ -153,9 +157,9 @@ async fn hear_of_all(worker: &mut Worker, sent: &[(String, Timestamp)]) -> Resul
     }
 }
 
-/// What the child does: puts the backlog there, then works it off behind an open door.
+/// What the child does: puts the backlog there, then works it off behind an open endpoint.
 pub(crate) async fn work_off(task: &Task) -> Result<()> {
-    let platform = Platform::open(&task.ground, Taker::Nobody).await?;
+    let platform = Platform::open(&task.location, Taker::Nobody).await?;
     let other = Tenant::settle(&platform.app, "Small Council").await?;
     let queued = Standing::Queued(task.together);
     children::reply(&preload::put(&platform, task.backlog, queued).await?)?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -104,7 +104,11 @@ pub(crate) async fn run(world: &World, statement: String) {
     }
 }
 
-async fn post(world: &World, council: &Council, reference: &str) -> pillarbox_stories::Answer {
+async fn post(
+    world: &World,
+    council: &TestService,
+    reference: &str,
+) -> pillarbox_stories::TestResponse {
     let body = json!({
         "phone_number": "07700900123", "template_id": council.sms, "reference": reference,
         "personalisation": {"name": "Ada", "day": "Friday"},
@@ -161,7 +165,7 @@ async fn when_a_shared_commit_is_refused_all_in_it_are_told_and_everybody_else_i
     world.run_tasks().await;
     let reached: BTreeSet<String> = world
         .sms
-        .taken()
+        .accepted()
         .iter()
         .map(|sms| sms.id.to_string())
         .collect();
@@ -169,8 +173,7 @@ async fn when_a_shared_commit_is_refused_all_in_it_are_told_and_everybody_else_i
         reached, kept,
         "handed over is exactly what was answered with 201"
     );
-    assert_eq!(world.sms.taken().len(), kept.len(), "each once");
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), kept.len(), "each once");
 }
 
 #[tokio::test]
@@ -193,13 +196,12 @@ async fn a_batch_of_rows_that_is_refused_delays_its_job_and_no_row_is_missing_or
 
     fault.mend().await;
     goes_on_and_ends_whole(&world, &council, &job, 2300).await;
-    world.end().await;
 }
 
 /// A few seconds after the mend, the job says nothing of it any more, and each of its rows was handed over once.
 async fn goes_on_and_ends_whole(
     world: &World,
-    council: &pillarbox_stories::Council,
+    council: &pillarbox_stories::TestService,
     job: &str,
     rows: usize,
 ) {
@@ -210,7 +212,7 @@ async fn goes_on_and_ends_whole(
         (&status["job_status"], &status["problem"]),
         (&json!("finished"), &Value::Null)
     );
-    let taken = world.sms.taken();
+    let taken = world.sms.accepted();
     let different: BTreeSet<&str> = taken.iter().map(|sms| sms.content.as_str()).collect();
     assert_eq!((taken.len(), different.len()), (rows, rows));
 }
@@ -235,11 +237,14 @@ async fn when_a_commit_itself_fails_its_rows_are_kept_again_and_none_twice() {
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["rows_kept"], 1000);
     says_that_it_is_tried_again(&status, "the store failed");
-    assert_eq!(world.sms.taken().len(), 1000, "what is kept is handed over");
+    assert_eq!(
+        world.sms.accepted().len(),
+        1000,
+        "what is kept is handed over"
+    );
 
     fault.mend().await;
     goes_on_and_ends_whole(&world, &council, &job, 2300).await;
-    world.end().await;
 }
 
 #[tokio::test]
@@ -275,8 +280,7 @@ async fn a_file_storage_that_cannot_be_read_for_a_while_delays_a_job_in_words() 
         (&json!("finished"), &Value::Null),
         "nobody had to do anything"
     );
-    assert_eq!(world.sms.taken().len(), 20);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 20);
 }
 
 #[tokio::test]
@@ -286,7 +290,7 @@ async fn when_an_outcome_cannot_be_kept_the_message_goes_again_under_the_same_re
     let id = post(&world, &council, "bins").await.json["id"].clone();
     let fault = Fault::on(&world, "UPDATE", "NEW.status = 'sending'").await;
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 1, "the provider said yes");
+    assert_eq!(world.sms.accepted().len(), 1, "the provider said yes");
     assert_eq!(
         world.status_of(&council, id.as_str().unwrap()).await,
         "created",
@@ -296,7 +300,12 @@ async fn when_an_outcome_cannot_be_kept_the_message_goes_again_under_the_same_re
     fault.mend().await;
     world.advance(std::time::Duration::from_secs(6));
     world.run_tasks().await;
-    let references: Vec<Value> = world.sms.taken().iter().map(|sms| json!(sms.id)).collect();
+    let references: Vec<Value> = world
+        .sms
+        .accepted()
+        .iter()
+        .map(|sms| json!(sms.id))
+        .collect();
     assert_eq!(
         references,
         [id.clone(), id.clone()],
@@ -306,7 +315,6 @@ async fn when_an_outcome_cannot_be_kept_the_message_goes_again_under_the_same_re
         world.status_of(&council, id.as_str().unwrap()).await,
         "sending"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -335,17 +343,16 @@ async fn a_job_that_is_stopped_after_every_single_batch_keeps_each_row_once() {
     world.run_tasks().await;
     let names: BTreeSet<String> = world
         .sms
-        .taken()
+        .accepted()
         .into_iter()
         .map(|sms| sms.content)
         .collect();
-    assert_eq!((world.sms.taken().len(), names.len()), (4200, 4200));
-    world.end().await;
+    assert_eq!((world.sms.accepted().len(), names.len()), (4200, 4200));
 }
 
 /// A worker that is asked to stop ends after the batch that it is at, and then dies before it can give its task back.
 async fn work_on_one_batch(world: &World) {
-    let entropy = std::sync::Arc::new(pillarbox_stories::SeededEntropy::new(3));
+    let entropy = std::sync::Arc::new(pillarbox_stories::SeededRandom::new(3));
     let source =
         queue::DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);
     let lease = std::time::Duration::from_secs(30);

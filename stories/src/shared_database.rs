@@ -1,6 +1,5 @@
-//! Ground on which one world after another stands, for simulations, which need very many: an embedded database that is
-//! migrated and opened once and holds again, before each world, what it held at first. Opening a database and reading its
-//! tables' definitions on every connection costs more than most storms.
+//! A database for one world after another, for simulations, which need very many. It is migrated and opened once and
+//! reset before each world: opening a database and reading its schema on every connection costs more than most seeds.
 
 use std::sync::Arc;
 
@@ -11,125 +10,127 @@ use sqlx::{
 use store::{Keyring, Store};
 use tokio::sync::Mutex;
 
-use crate::{database::Database, outside::SeededEntropy};
+use crate::{database::Database, deterministic::SeededRandom};
 
-/// An embedded database for one world after another, of which only one stands at a time.
+/// An `SQLite` database for one world at a time.
 #[derive(Debug)]
-pub struct Ground {
+pub struct SharedDatabase {
     pub(crate) database: Arc<Database>,
     pub(crate) store: Store,
-    pub(crate) entropy: Arc<SeededEntropy>,
-    onlooker: Mutex<SqliteConnection>,
-    cleaning: Vec<String>,
+    pub(crate) entropy: Arc<SeededRandom>,
+    observer: Mutex<SqliteConnection>,
+    reset_statements: Vec<String>,
 }
 
-impl Ground {
-    /// Ground with all the platform's tables and every connection open. Beside them it has what `more` makes.
+impl SharedDatabase {
+    /// Opens a migrated database with every connection, then runs the SQL script `more` in it.
     pub async fn with(more: String) -> Self {
         let database = Arc::new(Database::in_memory());
-        let entropy = Arc::new(SeededEntropy::new(0));
+        let entropy = Arc::new(SeededRandom::new(0));
         let key = Keyring::new_key_line(1, &*entropy);
         let vault = Keyring::from_text(&key, entropy.clone()).expect("the key is good");
         let store = Store::connect(&database.address(), 8, vault)
             .await
-            .expect("a file can be opened");
+            .expect("the database can be opened");
         store.migrate().await.expect("the database can be migrated");
-        let mut onlooker = onlooker(&database).await;
-        onlooker
+        let mut observer = observer(&database).await;
+        observer
             .execute(AssertSqlSafe(more))
             .await
-            .expect("it can be made");
-        let cleaning = remember(&mut onlooker, &database).await;
+            .expect("the script succeeds");
+        let reset_statements = save_copy(&mut observer, &database).await;
         open_all(&store).await;
         Self {
             database,
             store,
             entropy,
-            onlooker: Mutex::new(onlooker),
-            cleaning,
+            observer: Mutex::new(observer),
+            reset_statements,
         }
     }
 
-    /// Runs a statement beside the platform.
+    /// Runs a statement on a connection that the platform does not use.
     pub async fn run(&self, statement: impl Into<String>) {
-        let mut onlooker = self.onlooker.lock().await;
+        let mut observer = self.observer.lock().await;
         sqlx::query(AssertSqlSafe(statement.into()))
-            .execute(&mut *onlooker)
+            .execute(&mut *observer)
             .await
-            .expect("it does as told");
+            .expect("the statement succeeds");
     }
 
-    /// The ids that a query beside the platform finds.
+    /// Returns the ids that a query finds, on a connection that the platform does not use.
     pub async fn ids(&self, query: &'static str) -> Vec<uuid::Uuid> {
-        let mut onlooker = self.onlooker.lock().await;
+        let mut observer = self.observer.lock().await;
         sqlx::query_scalar(query)
-            .fetch_all(&mut *onlooker)
+            .fetch_all(&mut *observer)
             .await
-            .expect("it answers")
+            .expect("the query succeeds")
     }
 
-    /// Puts back into every table what it held at first.
-    pub(crate) async fn is_clean_again(&self) {
+    /// Restores the original contents of every table.
+    pub(crate) async fn reset(&self) {
         self.run("BEGIN IMMEDIATE").await;
-        for statement in &self.cleaning {
+        for statement in &self.reset_statements {
             self.run(statement.as_str()).await;
         }
         self.run("COMMIT").await;
     }
 }
 
-async fn onlooker(database: &Database) -> SqliteConnection {
+async fn observer(database: &Database) -> SqliteConnection {
     SqliteConnectOptions::new()
         .filename(database.file())
         .foreign_keys(false)
         .statement_cache_capacity(200)
         .connect()
         .await
-        .expect("a file can be opened")
+        .expect("the database can be opened")
 }
 
-/// Keeps a copy of the database as it is; the statements that bring it back.
-async fn remember(onlooker: &mut SqliteConnection, database: &Database) -> Vec<String> {
+/// Saves a copy of the database and returns the statements that restore it.
+async fn save_copy(observer: &mut SqliteConnection, database: &Database) -> Vec<String> {
     let first = database.directory().join("first.db");
     for statement in [
         format!("VACUUM INTO '{}'", first.display()),
         format!("ATTACH '{}' AS first", first.display()),
     ] {
-        onlooker
+        observer
             .execute(AssertSqlSafe(statement))
             .await
-            .expect("a file can be copied");
+            .expect("the database can be copied");
     }
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
          AND name <> '_sqlx_migrations' ORDER BY name",
     )
-    .fetch_all(&mut *onlooker)
+    .fetch_all(&mut *observer)
     .await
-    .expect("it answers");
-    let mut cleaning = Vec::new();
+    .expect("the query succeeds");
+    let mut reset_statements = Vec::new();
     for table in tables {
-        cleaning.push(format!("DELETE FROM main.{table}"));
+        reset_statements.push(format!("DELETE FROM main.{table}"));
         let held = format!("SELECT count(*) FROM first.{table}");
         let held: i64 = sqlx::query_scalar(AssertSqlSafe(held))
-            .fetch_one(&mut *onlooker)
+            .fetch_one(&mut *observer)
             .await
-            .expect("it answers");
+            .expect("the query succeeds");
         if held > 0 {
-            cleaning.push(format!(
+            reset_statements.push(format!(
                 "INSERT INTO main.{table} SELECT * FROM first.{table}"
             ));
         }
     }
-    cleaning
+    reset_statements
 }
 
-/// Opens as many connections as the store has, so that no world's first steps differ from its later ones.
+/// Opens every connection of the store, so that a seed takes the same steps whichever world comes first.
 async fn open_all(store: &Store) {
     let mut open = Vec::new();
     for _ in 0..4 {
         open.push(store.read().await.expect("a connection can be opened"));
     }
     let tx = store.write().await.expect("a connection can be opened");
-    tx.roll_back().await.expect("nothing was done");
+    tx.roll_back()
+        .await
+        .expect("an empty transaction can be rolled back");
 }

@@ -3,7 +3,7 @@
 use std::{io::Write as _, path::Path, sync::Arc};
 
 use domain::{Clock as _, InboundSmsId};
-use pillarbox_stories::{SeededEntropy, World};
+use pillarbox_stories::{SeededRandom, World};
 use serde_json::json;
 use store::Keyring;
 
@@ -24,7 +24,7 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
     let world = World::new().await;
     if !world.database_address().starts_with("sqlite") {
         // PostgreSQL's files are its own; what is put there is what is put here.
-        return world.end().await;
+        return;
     }
     let council = world.service("Riverside Council").await;
     let body = json!({
@@ -79,7 +79,6 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
             "{personal} is there in clear"
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
@@ -93,7 +92,7 @@ async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_bef
         .as_str()
         .unwrap()
         .to_owned();
-    let entropy = SeededEntropy::new(99);
+    let entropy = SeededRandom::new(99);
     let mut keyring = std::fs::OpenOptions::new()
         .append(true)
         .open(world.keyring())
@@ -133,13 +132,12 @@ async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_bef
         "the old key can go"
     );
     world.run_tasks().await;
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_process_that_meets_a_new_key_reads_the_key_file_again() {
     let world = World::new().await;
-    let entropy = Arc::new(SeededEntropy::new(5));
+    let entropy = Arc::new(SeededRandom::new(5));
     let ours = Keyring::open_file(&world.keyring(), entropy.clone()).unwrap();
     let mut keyring = std::fs::OpenOptions::new()
         .append(true)
@@ -151,7 +149,6 @@ async fn a_process_that_meets_a_new_key_reads_the_key_file_again() {
     let theirs = Keyring::open_file(&world.keyring(), entropy).unwrap();
     let sealed = theirs.seal(b"row", b"secret");
     assert_eq!(ours.open(b"row", &sealed).unwrap(), b"secret");
-    world.end().await;
 }
 
 #[tokio::test]
@@ -161,8 +158,8 @@ async fn after_a_rotation_the_files_too_are_sealed_with_the_new_key_alone() {
     let people = crate::jobs::people(5000);
     let job = world.job(council.id, council.sms, people.clone()).await;
     let path = format!("/service/{}/contact-list?template_type=sms", council.id);
-    let list = world.ask_internally("POST", &path, people).await;
-    let entropy = SeededEntropy::new(99);
+    let list = world.internal_request("POST", &path, people).await;
+    let entropy = SeededRandom::new(99);
     let line = Keyring::new_key_line(2, &entropy);
     let both = std::fs::read_to_string(world.keyring()).unwrap() + &line;
     std::fs::write(world.keyring(), both).unwrap();
@@ -195,7 +192,6 @@ async fn after_a_rotation_the_files_too_are_sealed_with_the_new_key_alone() {
         council.sms,
         list.data()["id"].as_str().unwrap()
     );
-    let copy = world.ask_internally("POST", &copy, "").await;
+    let copy = world.internal_request("POST", &copy, "").await;
     assert_eq!(copy.data()["valid"], true, "{}", copy.json);
-    world.end().await;
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use app::services::NewService;
 use domain::{Allowance, Clock as _, JobId, JobStatus};
-use pillarbox_stories::{Council, World};
+use pillarbox_stories::{TestService, World};
 use serde_json::json;
 use sqlx::Connection as _;
 
@@ -14,7 +14,7 @@ use crate::{
     jobs::{JOBS, count, four_workers_meet, people},
 };
 
-async fn spent(world: &World, council: &Council) -> i64 {
+async fn spent(world: &World, council: &TestService) -> i64 {
     let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
     let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, day);
     spent.await.unwrap()
@@ -57,14 +57,13 @@ async fn a_job_that_is_in_error_and_has_no_task_is_taken_up_however_late() {
 
     // F1: no window closes while nobody looks.
     world.advance(Duration::from_hours(9));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 20)
     );
     assert_eq!(spent(&world, &council).await, 20, "and is counted once");
-    world.end().await;
 }
 
 /// F4 and F18: in the reference two at once both begin the job, and two jobs both pass a day that has room for one.
@@ -76,7 +75,7 @@ async fn of_two_jobs_that_begin_at_once_one_has_the_day_and_is_counted_once() {
             limits: [(Allowance::Sms, 10)].into(),
             ..NewService::named("Capped")
         };
-        let council = world.service_like(new).await;
+        let council = world.service_with(new).await;
         let jobs = [
             world.job(council.id, council.sms, people(6)).await,
             world.job(council.id, council.sms, people(6)).await,
@@ -89,9 +88,9 @@ async fn of_two_jobs_that_begin_at_once_one_has_the_day_and_is_counted_once() {
         }
         ends.sort();
         assert_eq!(ends, ["finished", "sending limits exceeded"]);
-        assert_eq!(world.sms.taken().len(), 6);
+        assert_eq!(world.sms.accepted().len(), 6);
         assert_eq!(spent(&world, &council).await, 6);
-        Arc::into_inner(world).unwrap().end().await;
+        drop(Arc::into_inner(world).expect("no request holds the world any more"));
     }
 }
 
@@ -106,13 +105,12 @@ async fn a_job_with_rows_that_may_not_be_sent_adds_up_and_is_left_alone() {
         .unwrap();
     world.run_tasks().await;
     world.advance(Duration::from_mins(2));
-    world.run_the_clock().await;
+    world.run_schedule().await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "validation-failed")),
         (&json!("finished all notifications created"), 4)
     );
-    world.end().await;
 }
 
 /// F6: in the reference the rows of a job whose sender was archived all fail. And a row that is done again has the sender
@@ -126,10 +124,10 @@ async fn the_chosen_sender_goes_with_every_row_until_it_is_archived_and_then_the
     let lost = origin(&world, &council, &job).await.row(1);
     lose_rows(&world, &[lost]).await;
     let redo = format!("/service/{}/job/{job}/row/1", council.id);
-    assert_eq!(world.ask_internally("POST", &redo, "").await.status, 201);
+    assert_eq!(world.internal_request("POST", &redo, "").await.status, 201);
     world.run_tasks().await;
     let senders = |from: usize| -> Vec<String> {
-        let taken = world.sms.taken();
+        let taken = world.sms.accepted();
         taken[from..].iter().map(|sms| sms.sender.clone()).collect()
     };
     assert_eq!(senders(0), ["Planner"; 4]);
@@ -156,7 +154,6 @@ async fn the_chosen_sender_goes_with_every_row_until_it_is_archived_and_then_the
         defaults.len() == 2 && !defaults.contains(&"Planner".to_owned()),
         "{defaults:?}"
     );
-    world.end().await;
 }
 
 /// F7: in the reference rows past those that were counted crash the job, which is resumed for ever.
@@ -172,8 +169,7 @@ async fn rows_past_those_that_were_counted_are_the_end_of_the_file() {
         (&status["job_status"], &status["rows_kept"]),
         (&json!("finished"), &json!(3))
     );
-    assert_eq!(world.sms.taken().len(), 3);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 3);
 }
 
 /// The other way round: a file that has lost rows is not called finished.
@@ -193,5 +189,4 @@ async fn a_file_with_fewer_rows_than_were_counted_stops_its_job_in_words() {
             &json!("its spreadsheet has 5 rows now, and had 7 when it was checked")
         )
     );
-    world.end().await;
 }

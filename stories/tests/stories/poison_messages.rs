@@ -4,13 +4,13 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use domain::{Lane, NotificationStatus, TaskId};
-use pillarbox_stories::{Council, Failing, FakeFileService, FakeScanner, Mood, World};
+use pillarbox_stories::{Behaviour, FakeFileService, FakeScanner, PanicPoint, TestService, World};
 use queue::Enqueue as _;
 use serde_json::{Value, json};
 
-use crate::{files, letter_delivery, outages::run};
+use crate::{files, letter_delivery, storage_outages::run};
 
-const DREADED: &str = "447700910005";
+const PANIC_RECIPIENT: &str = "447700910005";
 
 async fn world() -> World {
     let mut world = World::new().await;
@@ -19,7 +19,7 @@ async fn world() -> World {
 }
 
 /// Sends so many texts at once, so that they share their task; their ids by recipient.
-async fn sent(world: &World, council: &Council, count: usize) -> BTreeMap<String, String> {
+async fn sent(world: &World, council: &TestService, count: usize) -> BTreeMap<String, String> {
     let sends = (0..count).map(|number| async move {
         let to = format!("0770091{number:04}");
         let answer = world.send_sms(council, &council.normal, &to).await;
@@ -31,11 +31,17 @@ async fn sent(world: &World, council: &Council, count: usize) -> BTreeMap<String
 
 /// The dead letters, each with what it is about.
 async fn dead(world: &World) -> Vec<Value> {
-    let listed = world.ask_internally("GET", "/queue/dead", "").await;
+    let listed = world.internal_request("GET", "/queue/dead", "").await;
     let mut all = Vec::new();
     for one in listed.data().as_array().unwrap() {
         let path = format!("/queue/dead/{}", one["id"].as_str().unwrap());
-        all.push(world.ask_internally("GET", &path, "").await.data().clone());
+        all.push(
+            world
+                .internal_request("GET", &path, "")
+                .await
+                .data()
+                .clone(),
+        );
     }
     all
 }
@@ -50,7 +56,7 @@ async fn replay(world: &World, dead: &Value) {
     let path = format!("/queue/dead/{}/replay", dead["id"].as_str().unwrap());
     assert!(
         world
-            .ask_internally("POST", &path, "")
+            .internal_request("POST", &path, "")
             .await
             .status
             .is_success()
@@ -59,7 +65,7 @@ async fn replay(world: &World, dead: &Value) {
 }
 
 /// Another task that names this message, as a doubled or late one would.
-async fn name_again(world: &World, council: &Council, kind: &'static str, id: &str) {
+async fn name_again(world: &World, council: &TestService, kind: &'static str, id: &str) {
     let now = domain::Clock::now(&*world.clock);
     let task = queue::NewTask {
         id: TaskId::generate(now, world.app.random()),
@@ -86,33 +92,46 @@ async fn name_again(world: &World, council: &Council, kind: &'static str, id: &s
 async fn a_message_that_makes_the_program_fail_leaves_its_batch_and_the_others_are_sent() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
-    world.sms.dreads(DREADED, Failing::Before);
+    world
+        .sms
+        .panic_on(PANIC_RECIPIENT, PanicPoint::BeforeSending);
     let ids = sent(&world, &council, 30).await;
     world.run_tasks().await;
     for (to, id) in &ids {
-        let expected = if to == DREADED { "created" } else { "sending" };
+        let expected = if to == PANIC_RECIPIENT {
+            "created"
+        } else {
+            "sending"
+        };
         assert_eq!(world.status_of(&council, id).await, expected, "{to}");
     }
-    assert_eq!(world.sms.taken().len(), 29);
+    assert_eq!(world.sms.accepted().len(), 29);
     let letter = the_only_dead_letter(&world).await;
-    assert_eq!(letter["payload"], json!({"ids": [ids[DREADED]]}));
+    assert_eq!(letter["payload"], json!({"ids": [ids[PANIC_RECIPIENT]]}));
     let why = letter["why"].as_str().unwrap();
-    assert!(why.contains(&ids[DREADED]), "it names the message: {why}");
-    assert!(!why.contains(DREADED), "and nobody: {why}");
+    assert!(
+        why.contains(&ids[PANIC_RECIPIENT]),
+        "it names the message: {why}"
+    );
+    assert!(!why.contains(PANIC_RECIPIENT), "and nobody: {why}");
 
-    world.sms.calms_down();
+    world.sms.reset_behaviour();
     replay(&world, &letter).await;
-    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "sending");
-    assert_eq!(world.sms.taken().len(), 30, "each was handed over once");
+    assert_eq!(
+        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        "sending"
+    );
+    assert_eq!(world.sms.accepted().len(), 30, "each was handed over once");
     assert_eq!(dead(&world).await.len(), 0);
-    world.end().await;
 }
 
 #[tokio::test]
 async fn one_that_fails_again_when_it_is_replayed_is_one_dead_letter() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
-    world.sms.dreads(DREADED, Failing::Before);
+    world
+        .sms
+        .panic_on(PANIC_RECIPIENT, PanicPoint::BeforeSending);
     let ids = sent(&world, &council, 10).await;
     world.run_tasks().await;
     let first = the_only_dead_letter(&world).await;
@@ -124,15 +143,19 @@ async fn one_that_fails_again_when_it_is_replayed_is_one_dead_letter() {
             (&first["id"], &first["payload"])
         );
     }
-    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "created");
-    world.end().await;
+    assert_eq!(
+        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        "created"
+    );
 }
 
 #[tokio::test]
 async fn what_a_provider_may_have_is_not_handed_over_again_until_a_person_says_so() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
-    world.email.dreads("ada@example.com", Failing::After);
+    world
+        .email
+        .panic_on("ada@example.com", PanicPoint::AfterSending);
     let answer = world
         .send_email(&council, &council.normal, "ada@example.com")
         .await;
@@ -149,61 +172,67 @@ async fn what_a_provider_may_have_is_not_handed_over_again_until_a_person_says_s
     );
 
     // Neither by the auditor of what waits, nor by another task.
-    world.email.calms_down();
+    world.email.reset_behaviour();
     for _ in 0..8 {
         world.advance(Duration::from_mins(30));
-        world.run_the_clock().await;
+        world.run_schedule().await;
     }
     name_again(&world, &council, "deliver_email.v1", &id).await;
-    assert_eq!(world.email.taken().len(), 1);
+    assert_eq!(world.email.accepted().len(), 1);
 
     replay(&world, &letter).await;
-    assert_eq!(world.email.taken().len(), 2);
+    assert_eq!(world.email.accepted().len(), 2);
     assert_eq!(world.status_of(&council, &id).await, "sending");
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_receipt_says_that_the_provider_had_it_and_then_a_replay_does_nothing() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
-    world.sms.dreads(DREADED, Failing::After);
+    world
+        .sms
+        .panic_on(PANIC_RECIPIENT, PanicPoint::AfterSending);
     let ids = sent(&world, &council, 6).await;
     world.run_tasks().await;
     let letter = the_only_dead_letter(&world).await;
-    let receipt = format!("reference={}&status=0", ids[DREADED]);
+    let receipt = format!("reference={}&status=0", ids[PANIC_RECIPIENT]);
     let heard = world
-        .ask("POST", "/notifications/sms/firetext", None, receipt)
+        .request("POST", "/notifications/sms/firetext", None, receipt)
         .await;
     assert_eq!(heard.status, 200);
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "delivered");
-    world.sms.calms_down();
+    assert_eq!(
+        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        "delivered"
+    );
+    world.sms.reset_behaviour();
     replay(&world, &letter).await;
-    assert_eq!(world.sms.taken().len(), 6, "each was handed over once");
-    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "delivered");
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 6, "each was handed over once");
+    assert_eq!(
+        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        "delivered"
+    );
 }
 
 #[tokio::test]
 async fn a_worker_that_dies_after_it_has_set_one_aside_hands_nothing_over_twice() {
     // Whichever message comes last, one of them comes before.
-    const DREADED: [&str; 2] = ["447700910001", "447700910002"];
+    const PANIC_RECIPIENT: [&str; 2] = ["447700910001", "447700910002"];
     let world = Arc::new(world().await);
     let council = world.service("Riverside Council").await;
     let ids = sent(&world, &council, 6).await;
     let gate = Arc::default();
     // The last waits, while all the others are taken.
     let moods = (0..6).map(|place| match place {
-        5 => Mood::WaitsAt(Arc::clone(&gate)),
-        _ => Mood::Takes,
+        5 => Behaviour::WaitAt(Arc::clone(&gate)),
+        _ => Behaviour::Accept,
     });
-    world.sms.will_be(moods);
-    for to in DREADED {
-        world.sms.dreads(to, Failing::After);
+    world.sms.queue_behaviours(moods);
+    for to in PANIC_RECIPIENT {
+        world.sms.panic_on(to, PanicPoint::AfterSending);
     }
     let handed_to = |to: &str| {
-        let taken = world.sms.taken();
+        let taken = world.sms.accepted();
         taken.iter().filter(|sms| sms.to == to).count()
     };
     let slow = tokio::spawn({
@@ -211,7 +240,7 @@ async fn a_worker_that_dies_after_it_has_set_one_aside_hands_nothing_over_twice(
         async move { world.run_tasks().await }
     });
     gate.arrived.notified().await;
-    let early: usize = DREADED.into_iter().map(handed_to).sum();
+    let early: usize = PANIC_RECIPIENT.into_iter().map(handed_to).sum();
     while dead(&world).await.len() < early {
         tokio::task::yield_now().await;
     }
@@ -219,24 +248,26 @@ async fn a_worker_that_dies_after_it_has_set_one_aside_hands_nothing_over_twice(
     assert!(slow.await.is_err(), "the worker died");
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
-    assert_eq!(DREADED.map(handed_to), [1, 1]);
+    assert_eq!(PANIC_RECIPIENT.map(handed_to), [1, 1]);
     assert_eq!(dead(&world).await.len(), 2);
     for (to, id) in &ids {
-        let is_dreaded = DREADED.contains(&to.as_str());
+        let is_dreaded = PANIC_RECIPIENT.contains(&to.as_str());
         let expected = if is_dreaded { "created" } else { "sending" };
         assert_eq!(world.status_of(&council, id).await, expected, "{to}");
     }
-    Arc::into_inner(world).unwrap().end().await;
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
 async fn a_worker_that_lost_its_lease_sets_the_same_message_aside_once() {
     let world = Arc::new(world().await);
     let council = world.service("Riverside Council").await;
-    world.sms.dreads("447700910000", Failing::After);
+    world.sms.panic_on("447700910000", PanicPoint::AfterSending);
     let ids = sent(&world, &council, 1).await;
     let gate = Arc::default();
-    world.sms.will_be([Mood::WaitsAt(Arc::clone(&gate))]);
+    world
+        .sms
+        .queue_behaviours([Behaviour::WaitAt(Arc::clone(&gate))]);
     let slow = tokio::spawn({
         let world = world.clone();
         async move { world.run_tasks().await }
@@ -252,7 +283,7 @@ async fn a_worker_that_lost_its_lease_sets_the_same_message_aside_once() {
     slow.await.unwrap();
     let letter = the_only_dead_letter(&world).await;
     assert_eq!(letter["payload"], json!({"ids": [ids["447700910000"]]}));
-    Arc::into_inner(world).unwrap().end().await;
+    drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
 
 #[tokio::test]
@@ -263,7 +294,7 @@ async fn a_letter_whose_scan_makes_the_program_fail_waits_and_says_that_it_was_n
         letter_delivery::post_pdf(&world, &council.normal, &letter_delivery::pdf(1, note)).await
     };
     let good = [post("one").await, post("two").await];
-    let bad = post(FakeScanner::DREADED).await;
+    let bad = post(FakeScanner::PANIC).await;
     world.run_tasks().await;
     for id in good {
         let letter = letter_delivery::kept(&world, &council, id).await;
@@ -279,7 +310,6 @@ async fn a_letter_whose_scan_makes_the_program_fail_waits_and_says_that_it_was_n
             .contains("was not handed over"),
         "{dead}"
     );
-    world.end().await;
 }
 
 #[tokio::test]
@@ -287,18 +317,17 @@ async fn a_message_that_cannot_be_read_leaves_its_batch_and_the_others_are_sent(
     let world = world().await;
     let council = world.service("Riverside Council").await;
     let ids = sent(&world, &council, 12).await;
-    damage(&world, "key_type", "from-the-future", &ids[DREADED]).await;
+    damage(&world, "key_type", "from-the-future", &ids[PANIC_RECIPIENT]).await;
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), 11);
+    assert_eq!(world.sms.accepted().len(), 11);
     let letter = the_only_dead_letter(&world).await;
-    assert_eq!(letter["payload"], json!({"ids": [ids[DREADED]]}));
+    assert_eq!(letter["payload"], json!({"ids": [ids[PANIC_RECIPIENT]]}));
     let why = letter["why"].as_str().unwrap();
     assert!(why.contains("notifications.key_type"), "{why}");
 
-    damage(&world, "key_type", "normal", &ids[DREADED]).await;
+    damage(&world, "key_type", "normal", &ids[PANIC_RECIPIENT]).await;
     replay(&world, &letter).await;
-    assert_eq!(world.sms.taken().len(), 12);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), 12);
 }
 
 /// Writes what an older or newer program might have left.
@@ -318,27 +347,32 @@ async fn a_receipt_about_a_message_that_cannot_be_read_leaves_the_others_to_be_h
     let council = world.service("Riverside Council").await;
     let ids = sent(&world, &council, 8).await;
     world.run_tasks().await;
-    damage(&world, "key_type", "from-the-future", &ids[DREADED]).await;
+    damage(&world, "key_type", "from-the-future", &ids[PANIC_RECIPIENT]).await;
     let hear = ids.values().map(|id| {
         let receipt = format!("reference={id}&status=0");
-        world.ask("POST", "/notifications/sms/firetext", None, receipt)
+        world.request("POST", "/notifications/sms/firetext", None, receipt)
     });
     futures::future::join_all(hear).await;
     world.run_tasks().await;
-    for id in ids.values().filter(|id| **id != ids[DREADED]) {
+    for id in ids.values().filter(|id| **id != ids[PANIC_RECIPIENT]) {
         assert_eq!(world.status_of(&council, id).await, "delivered");
     }
     let letter = the_only_dead_letter(&world).await;
     assert_eq!(letter["kind"], "process-sms-client-response.v1");
     assert!(
-        letter["why"].as_str().unwrap().contains(&ids[DREADED]),
+        letter["why"]
+            .as_str()
+            .unwrap()
+            .contains(&ids[PANIC_RECIPIENT]),
         "{letter}"
     );
 
-    damage(&world, "key_type", "normal", &ids[DREADED]).await;
+    damage(&world, "key_type", "normal", &ids[PANIC_RECIPIENT]).await;
     replay(&world, &letter).await;
-    assert_eq!(world.status_of(&council, &ids[DREADED]).await, "delivered");
-    world.end().await;
+    assert_eq!(
+        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        "delivered"
+    );
 }
 
 #[tokio::test]
@@ -363,21 +397,20 @@ async fn the_made_up_receipt_of_a_message_that_cannot_be_read_leaves_the_others_
             "{letter}"
         );
     }
-    world.end().await;
 }
 
 #[tokio::test]
 async fn a_job_that_makes_the_program_fail_stops_in_words_and_goes_on_once_it_is_mended() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let service = elsewhere.clone();
-    let mut world = World::like(|_, providers| providers.file_service = Some(service)).await;
+    let mut world = World::with(|_, providers| providers.file_service = Some(service)).await;
     world.expect_dead_letters();
     let mut council = files::council(&world).await;
     council.email = files::template(&world, &council, "((name)): ((Guide.pdf))").await;
     let path = format!("/service/{}/template/{}/file", council.id, council.email);
     let guide = format!("{path}?confirm_email=false&file_name=Guide.pdf&retention_weeks=2");
     let added = world
-        .ask_internally("POST", &guide, files::PDF.to_vec())
+        .internal_request("POST", &guide, files::PDF.to_vec())
         .await;
     assert_eq!(added.status, 201, "{}", added.text);
     let mut people = "email address,name\n".to_owned();
@@ -385,7 +418,7 @@ async fn a_job_that_makes_the_program_fail_stops_in_words_and_goes_on_once_it_is
         writeln!(people, "person-{row}@example.com,Person {row}").unwrap();
     }
 
-    elsewhere.is_dreaded(true);
+    elsewhere.set_panics(true);
     let job = world.job(council.id, council.email, people).await;
     world.run_tasks().await;
     let status = world.job_status(council.id, &job).await;
@@ -400,12 +433,11 @@ async fn a_job_that_makes_the_program_fail_stops_in_words_and_goes_on_once_it_is
     let letter = the_only_dead_letter(&world).await;
     assert!(letter["why"].as_str().unwrap().contains(&job), "{letter}");
 
-    elsewhere.is_dreaded(false);
+    elsewhere.set_panics(false);
     replay(&world, &letter).await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "finished", "{status}");
-    assert_eq!(world.email.taken().len(), 5);
-    world.end().await;
+    assert_eq!(world.email.accepted().len(), 5);
 }
 
 #[tokio::test]
@@ -433,8 +465,7 @@ async fn a_nul_in_a_spreadsheet_or_a_query_is_dropped_and_holds_nothing_up() {
         council.id
     );
     let kept = world
-        .ask_internally("POST", &name, "phone number\n07700900123\n")
+        .internal_request("POST", &name, "phone number\n07700900123\n")
         .await;
     assert!(kept.status.is_success(), "{}", kept.text);
-    world.end().await;
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use pillarbox_stories::{Answer, Council, World};
+use pillarbox_stories::{TestResponse, TestService, World};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -51,15 +51,15 @@ impl Lock {
 /// Whoever is in a hurry fills the rate of one service with this many.
 const EACH: usize = 850;
 
-async fn councils(world: &World, count: usize) -> Vec<Council> {
+async fn councils(world: &World, count: usize) -> Vec<TestService> {
     let mut councils = Vec::new();
     for number in 0..count {
-        councils.push(world.service(&format!("Council {number}")).await);
+        councils.push(world.service(&format!("TestService {number}")).await);
     }
     councils
 }
 
-fn is_told_to_come_back(answer: &Answer) {
+fn is_told_to_come_back(answer: &TestResponse) {
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(
@@ -120,16 +120,19 @@ async fn past_the_bound_the_door_says_so_at_once_and_every_201_is_kept_and_hande
         .await;
     assert_eq!(after.status, 201, "then there is room again");
     world.run_tasks().await;
-    let texts = world.sms.taken().into_iter().map(|sms| sms.id.to_string());
+    let texts = world
+        .sms
+        .accepted()
+        .into_iter()
+        .map(|sms| sms.id.to_string());
     let mails = world
         .email
-        .taken()
+        .accepted()
         .into_iter()
         .map(|mail| mail.id.to_string());
     let reached: Vec<String> = texts.chain(mails).collect();
     assert_eq!(reached.len(), kept.len(), "each once");
     assert_eq!(reached.into_iter().collect::<BTreeSet<_>>(), kept);
-    world.end().await;
 }
 
 #[tokio::test]
@@ -158,6 +161,5 @@ async fn few_large_messages_fill_the_room_as_many_small_ones_do() {
     drop(asked);
     assert_eq!(kept, 30);
     world.run_tasks().await;
-    assert_eq!(world.sms.taken().len(), kept);
-    world.end().await;
+    assert_eq!(world.sms.accepted().len(), kept);
 }
