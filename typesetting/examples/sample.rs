@@ -1,5 +1,5 @@
-//! Typesets one letter of each kind into a directory, to be looked at, and says how many a second one thread makes:
-//! `cargo run --release -p typesetting --example sample -- <directory>`.
+//! Typesets one letter of each kind into a directory, to be inspected, and measures letters a second on one thread:
+//! `cargo run --release -p pillarbox-typesetting --example sample -- <directory>`.
 
 use std::{error::Error, path::PathBuf, time::Instant};
 

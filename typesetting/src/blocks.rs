@@ -1,28 +1,28 @@
-//! What a body is made of.
+//! The structure of a letter's body, between parsing and layout.
 
-/// Words with their weight. A line feed is the end of a line; there is no other space than spaces.
+/// Text of one weight. `\n` ends a line; the only other white space is the space.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct TextSpan {
     pub(crate) text: String,
     pub(crate) bold: bool,
 }
 
-/// Something that stands by itself.
+/// A block-level element.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Block {
-    Heading(Vec<Piece>),
-    Paragraph(Vec<Piece>),
+    Heading(Vec<TextSpan>),
+    Paragraph(Vec<TextSpan>),
     List {
         is_ordered: bool,
         items: Vec<Vec<Block>>,
     },
     PageBreak,
-    QrCode(Symbol),
+    QrCode(QrSymbol),
 }
 
-/// A QR code: its dark modules, as runs.
+/// The dark modules of a QR code, as horizontal runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Symbol {
+pub(crate) struct QrSymbol {
     /// Modules on a side.
     pub(crate) side: u16,
     /// Column, row and length of each run.

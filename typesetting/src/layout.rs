@@ -1,17 +1,17 @@
-//! Places things on pages, and remembers what belongs together.
+//! Places lines and QR codes on pages, and builds the structure tree for tagging.
 
 use crate::{
-    blocks::{Block, Piece, Symbol},
+    blocks::{Block, QrSymbol, TextSpan},
     fonts::font,
     letter::LetterProblem,
-    lines::{Line, broken},
-    paper::{self, Style},
+    line_breaking::{Line, break_lines},
+    page_metrics::{self, Style},
 };
 
-/// What a reader is told that something is.
+/// The role of a node in the tagged structure of the PDF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meaning {
-    /// The part in one language, by its code.
+pub(crate) enum Role {
+    /// All content in one language, given by its BCP 47 tag.
     Part(&'static str),
     Paragraph,
     Subject,
@@ -25,61 +25,61 @@ pub(crate) enum Meaning {
     QrCode,
 }
 
-/// Something and what is in it, in the order in which it is read.
+/// A node of the structure tree, its children in reading order.
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) meaning: Meaning,
+    pub(crate) role: Role,
     pub(crate) children: Vec<Child>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Child {
     Node(Node),
-    /// The number of a mark.
-    Mark(usize),
+    /// Index into [`Layout::placements`].
+    Placement(usize),
 }
 
-/// Something on paper.
+/// A drawing operation and its position.
 #[derive(Debug)]
-pub(crate) struct Mark {
+pub(crate) struct Placement {
     pub(crate) page: usize,
-    /// The left end of the baseline, or the top left corner.
+    /// Left end of a line's baseline, or top left corner of a QR code.
     pub(crate) x: f32,
     pub(crate) y: f32,
-    pub(crate) ink: Ink,
+    pub(crate) op: DrawOp,
 }
 
 #[derive(Debug)]
-pub(crate) enum Ink {
+pub(crate) enum DrawOp {
     Line { line: Line, size: f32 },
-    QrCode(Symbol),
+    QrCode(QrSymbol),
 }
 
-/// An entry of the outline.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct OutlineEntry {
     pub(crate) title: String,
     pub(crate) page: usize,
     pub(crate) y: f32,
 }
 
-/// All that is to be drawn.
+/// A letter laid out on pages, ready to be written as a PDF.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     pub(crate) pages: usize,
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) placements: Vec<Placement>,
     pub(crate) parts: Vec<Node>,
-    pub(crate) outline: Vec<Entry>,
+    pub(crate) outline: Vec<OutlineEntry>,
     pub(crate) unprintable: usize,
+    /// Where the next content goes on the current page.
     y: f32,
 }
 
-type Made<T> = Result<T, LetterProblem>;
+type LayoutResult<T> = Result<T, LetterProblem>;
 
 impl Node {
-    pub(crate) fn new(meaning: Meaning) -> Self {
+    pub(crate) fn new(role: Role) -> Self {
         Self {
-            meaning,
+            role,
             children: Vec::new(),
         }
     }
@@ -92,133 +92,140 @@ impl Node {
 }
 
 impl Layout {
-    /// Goes on at the top of a new page.
-    pub(crate) fn new_page(&mut self) -> Made<()> {
-        if self.pages == paper::MOST_PAGES_MADE {
+    /// Starts a new page.
+    pub(crate) fn new_page(&mut self) -> LayoutResult<()> {
+        if self.pages == page_metrics::MAX_TYPESET_PAGES {
             return Err(LetterProblem::TooLong);
         }
         self.pages += 1;
-        self.y = paper::TOP;
+        self.y = page_metrics::TOP;
         Ok(())
     }
 
-    /// Goes on at this height of the page, or where we are if that is lower.
-    pub(crate) fn go_down_to(&mut self, y: f32) {
+    /// Moves down to `y`, unless the position is already below it.
+    pub(crate) fn move_down_to(&mut self, y: f32) {
         self.y = self.y.max(y);
     }
 
-    fn is_at_the_top(&self) -> bool {
-        self.y <= paper::TOP
+    fn is_at_top(&self) -> bool {
+        self.y <= page_metrics::TOP
     }
 
-    fn make_room(&mut self, height: f32) -> Made<()> {
-        if self.y + height > paper::BOTTOM && !self.is_at_the_top() {
+    /// Starts a new page if `height` does not fit on the current one.
+    fn make_room(&mut self, height: f32) -> LayoutResult<()> {
+        if self.y + height > page_metrics::BOTTOM && !self.is_at_top() {
             self.new_page()?;
         }
         Ok(())
     }
 
-    /// A text that flows over pages.
-    pub(crate) fn text(
+    /// Adds text that flows over pages.
+    pub(crate) fn add_text(
         &mut self,
-        meaning: Meaning,
-        text: &[Piece],
+        role: Role,
+        text: &[TextSpan],
         style: &Style,
         left: f32,
-    ) -> Made<Node> {
-        let mut node = Node::new(meaning);
-        let width = (paper::RIGHT - left) / style.size;
-        let broken = broken(text, width, style.bold);
+    ) -> LayoutResult<Node> {
+        let mut node = Node::new(role);
+        let width = (page_metrics::RIGHT - left) / style.size;
+        let broken = break_lines(text, width, style.bold);
         self.unprintable += broken.unprintable;
-        if !self.is_at_the_top() {
+        if !self.is_at_top() {
             self.y += style.before;
         }
-        // No first line stays alone at the foot of a page.
+        // Prevents an orphan: a first line alone at the bottom of a page.
         let together = broken.lines.len().min(2);
         self.make_room(rows(together, style))?;
         for line in broken.lines {
             self.make_room(style.leading)?;
-            self.line(&mut node, line, style, left);
+            self.add_line(&mut node, line, style, left);
         }
         self.y += style.after;
         Ok(node)
     }
 
-    fn line(&mut self, node: &mut Node, line: Line, style: &Style, left: f32) {
+    fn add_line(&mut self, node: &mut Node, line: Line, style: &Style, left: f32) {
         let baseline = self.y + baseline(style);
         self.y += style.leading;
         if line.runs.is_empty() {
             return;
         }
-        let ink = Ink::Line {
+        let op = DrawOp::Line {
             line,
             size: style.size,
         };
-        self.mark(node, left, baseline, ink);
+        self.place(node, left, baseline, op);
     }
 
-    fn mark(&mut self, node: &mut Node, x: f32, y: f32, ink: Ink) {
-        node.children.push(Child::Mark(self.marks.len()));
+    fn place(&mut self, node: &mut Node, x: f32, y: f32, op: DrawOp) {
+        node.children.push(Child::Placement(self.placements.len()));
         let page = self.pages - 1;
-        self.marks.push(Mark { page, x, y, ink });
+        self.placements.push(Placement { page, x, y, op });
     }
 
-    /// A heading, which never stands at the foot of a page without something under it.
-    pub(crate) fn heading(
+    /// Adds a heading, keeping it on the same page as the two lines after it.
+    pub(crate) fn add_heading(
         &mut self,
-        meaning: Meaning,
-        text: &[Piece],
+        role: Role,
+        text: &[TextSpan],
         style: &Style,
-    ) -> Made<Node> {
-        let width = (paper::RIGHT - paper::LEFT) / style.size;
-        let lines = broken(text, width, style.bold).lines.len();
-        let height = style.before + rows(lines, style) + style.after + rows(2, &paper::BODY);
-        self.make_room(height.min(paper::BOTTOM - paper::TOP))?;
-        self.outline.push(Entry {
-            title: text.iter().map(|piece| piece.text.as_str()).collect(),
+    ) -> LayoutResult<Node> {
+        let width = (page_metrics::RIGHT - page_metrics::LEFT) / style.size;
+        let lines = break_lines(text, width, style.bold).lines.len();
+        let height = style.before + rows(lines, style) + style.after + rows(2, &page_metrics::BODY);
+        self.make_room(height.min(page_metrics::BOTTOM - page_metrics::TOP))?;
+        self.outline.push(OutlineEntry {
+            title: text.iter().map(|span| span.text.as_str()).collect(),
             page: self.pages - 1,
             y: self.y,
         });
-        self.text(meaning, text, style, paper::LEFT)
+        self.add_text(role, text, style, page_metrics::LEFT)
     }
 
-    /// Lines at a place of their own, whatever else is on the page; how far down they reach.
-    pub(crate) fn fixed(
+    /// Adds lines at a fixed position, independently of the flow. Returns also the bottom of the last line.
+    pub(crate) fn add_fixed(
         &mut self,
         lines: Vec<Line>,
         style: &Style,
         left: f32,
         top: f32,
     ) -> (Node, f32) {
-        let back = std::mem::replace(&mut self.y, top);
-        let mut node = Node::new(Meaning::Paragraph);
+        let flow_y = std::mem::replace(&mut self.y, top);
+        let mut node = Node::new(Role::Paragraph);
         for line in lines {
-            self.line(&mut node, line, style, left);
+            self.add_line(&mut node, line, style, left);
         }
-        (node, std::mem::replace(&mut self.y, back))
+        (node, std::mem::replace(&mut self.y, flow_y))
     }
 
-    /// Takes back what [`Layout::fixed`] made last.
-    pub(crate) fn take_back(&mut self, node: &Node) {
-        self.marks.truncate(self.marks.len() - node.children.len());
+    /// Removes what the last [`Layout::add_fixed`] added.
+    pub(crate) fn remove_last_fixed(&mut self, node: &Node) {
+        self.placements
+            .truncate(self.placements.len() - node.children.len());
     }
 
-    /// The blocks of a body, into the part that they belong to.
-    pub(crate) fn blocks(&mut self, part: &mut Node, blocks: &[Block], left: f32) -> Made<()> {
+    /// Adds the blocks of a body to `part`.
+    pub(crate) fn add_blocks(
+        &mut self,
+        part: &mut Node,
+        blocks: &[Block],
+        left: f32,
+    ) -> LayoutResult<()> {
         for block in blocks {
             match block {
                 Block::Heading(text) => {
-                    part.push(self.heading(Meaning::Heading, text, &paper::HEADING)?);
+                    part.push(self.add_heading(Role::Heading, text, &page_metrics::HEADING)?);
                 }
                 Block::Paragraph(text) => {
-                    part.push(self.text(Meaning::Paragraph, text, &paper::BODY, left)?);
+                    part.push(self.add_text(Role::Paragraph, text, &page_metrics::BODY, left)?);
                 }
                 Block::List { is_ordered, items } => {
-                    part.push(self.list(*is_ordered, items, left)?);
+                    part.push(self.add_list(*is_ordered, items, left)?);
                 }
-                Block::QrCode(symbol) => part.push(self.qr_code(symbol, left)?),
+                Block::QrCode(symbol) => part.push(self.add_qr_code(symbol, left)?),
                 Block::PageBreak => {
-                    if !self.is_at_the_top() {
+                    if !self.is_at_top() {
                         self.new_page()?;
                     }
                 }
@@ -227,53 +234,61 @@ impl Layout {
         Ok(())
     }
 
-    fn list(&mut self, is_ordered: bool, items: &[Vec<Block>], left: f32) -> Made<Node> {
-        let mut list = Node::new(Meaning::List { is_ordered });
-        let inside = (left + paper::ITEM_INDENT).min(paper::RIGHT - paper::NARROWEST);
-        for (place, blocks) in items.iter().enumerate() {
+    fn add_list(
+        &mut self,
+        is_ordered: bool,
+        items: &[Vec<Block>],
+        left: f32,
+    ) -> LayoutResult<Node> {
+        let mut list = Node::new(Role::List { is_ordered });
+        let inside = (left + page_metrics::ITEM_INDENT)
+            .min(page_metrics::RIGHT - page_metrics::MIN_TEXT_WIDTH);
+        for (index, blocks) in items.iter().enumerate() {
             let label = if is_ordered {
-                format!("{}.", place + 1)
+                format!("{}.", index + 1)
             } else {
                 "•".to_owned()
             };
-            let mut item = Node::new(Meaning::Item);
-            self.make_room(rows(2, &paper::BODY))?;
-            item.push(self.label(&label, inside));
-            let mut body = Node::new(Meaning::ItemBody);
+            let mut item = Node::new(Role::Item);
+            self.make_room(rows(2, &page_metrics::BODY))?;
+            item.push(self.add_label(&label, inside));
+            let mut body = Node::new(Role::ItemBody);
             let before = (self.pages, self.y);
-            self.blocks(&mut body, blocks, inside)?;
+            self.add_blocks(&mut body, blocks, inside)?;
+            // An empty item still takes a row, for its label.
             if before == (self.pages, self.y) {
-                self.y += paper::BODY.leading + paper::BODY.after;
+                self.y += page_metrics::BODY.leading + page_metrics::BODY.after;
             }
             item.push(body);
             list.push(item);
-            self.y += paper::ITEM_AFTER - paper::BODY.after;
+            self.y += page_metrics::ITEM_AFTER - page_metrics::BODY.after;
         }
-        self.y += paper::BODY.after - paper::ITEM_AFTER;
+        self.y += page_metrics::BODY.after - page_metrics::ITEM_AFTER;
         Ok(list)
     }
 
-    /// The bullet or number of an item; the item stands beside it.
-    fn label(&mut self, label: &str, inside: f32) -> Node {
+    /// Adds the bullet or number of an item, right-aligned in the indent; leaves `y` for the item beside it.
+    fn add_label(&mut self, label: &str, inside: f32) -> Node {
+        /// Between label and item, as a multiple of the font size.
         const GAP: f32 = 0.45;
-        let text = crate::tidy::tidy_line(label, false);
-        let mut lines = broken(&text, f32::INFINITY, false).lines;
-        let mut node = Node::new(Meaning::Label);
+        let text = crate::glyph_cleanup::clean_line(label, false);
+        let mut lines = break_lines(&text, f32::INFINITY, false).lines;
+        let mut node = Node::new(Role::Label);
         if let Some(line) = lines.pop() {
             let width: f32 = line.runs.iter().map(crate::fonts::Run::width).sum();
-            let left = inside - (width + GAP) * paper::BODY.size;
-            let back = self.y;
-            self.line(&mut node, line, &paper::BODY, left);
-            self.y = back;
+            let left = inside - (width + GAP) * page_metrics::BODY.size;
+            let item_y = self.y;
+            self.add_line(&mut node, line, &page_metrics::BODY, left);
+            self.y = item_y;
         }
         node
     }
 
-    fn qr_code(&mut self, symbol: &Symbol, left: f32) -> Made<Node> {
-        self.make_room(paper::QR_SIDE)?;
-        let mut node = Node::new(Meaning::QrCode);
-        self.mark(&mut node, left, self.y, Ink::QrCode(symbol.clone()));
-        self.y += paper::QR_SIDE + paper::BODY.after;
+    fn add_qr_code(&mut self, symbol: &QrSymbol, left: f32) -> LayoutResult<Node> {
+        self.make_room(page_metrics::QR_SIDE)?;
+        let mut node = Node::new(Role::QrCode);
+        self.place(&mut node, left, self.y, DrawOp::QrCode(symbol.clone()));
+        self.y += page_metrics::QR_SIDE + page_metrics::BODY.after;
         Ok(node)
     }
 }
@@ -284,7 +299,7 @@ fn rows(count: usize, style: &Style) -> f32 {
     count * style.leading
 }
 
-/// From the top of a row to its baseline.
+/// The distance from the top of a row to its baseline.
 fn baseline(style: &Style) -> f32 {
     (style.leading - style.size) / 2.0 + font(style.bold).ascent() * style.size
 }

@@ -1,4 +1,4 @@
-//! A filled letter becomes pages.
+//! Lays out a letter: first page, parts by language, subject and body.
 
 use jiff::civil::Date;
 use templates::{
@@ -7,67 +7,67 @@ use templates::{
 };
 
 use crate::{
-    blocks::Piece,
-    draw::draw,
-    layout::{Layout, Meaning, Node},
-    lines::{Line, broken},
-    paper::{self, Style},
-    reader,
-    tidy::tidy_line,
+    blocks::TextSpan,
+    glyph_cleanup::clean_line,
+    html_parser,
+    layout::{Layout, Node, Role},
+    line_breaking::{Line, break_lines},
+    page_metrics::{self, Style},
+    pdf_writer::write_pdf,
 };
 
-/// The largest body, as HTML, of which pages are made. It has room for more pages than a letter may have.
-pub const LARGEST_BODY: usize = 1 << 20;
+/// The largest body in bytes of HTML; more text than [`MAX_TYPESET_PAGES`](crate::MAX_TYPESET_PAGES) pages hold.
+pub const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// Pages, made of a letter.
+/// A letter as pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Typeset {
+pub struct TypesetLetter {
     /// The PDF.
     pub pdf: Vec<u8>,
-    /// How many pages it has; see [`MOST_PAGES`](crate::MOST_PAGES).
+    /// Number of pages. May exceed [`MAX_LETTER_PAGES`](crate::MAX_LETTER_PAGES).
     pub pages: usize,
-    /// How many characters could not be printed; □ stands for each.
+    /// Number of characters that were printed as □ because the font lacks them.
     pub unprintable: usize,
 }
 
-/// Why no pages can be made of a letter.
+/// Why a letter cannot be typeset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LetterProblem {
-    /// It does not end within what is made at most.
+    /// It has more than [`MAX_TYPESET_PAGES`](crate::MAX_TYPESET_PAGES) pages or [`MAX_BODY_BYTES`] bytes.
     #[error(
         "the letter is too long to be printed: it has more than {} pages",
-        paper::MOST_PAGES_MADE
+        page_metrics::MAX_TYPESET_PAGES
     )]
     TooLong,
-    /// Even in the smallest print it does not fit the window of the envelope.
+    /// Even at the smallest font size the address exceeds the envelope's window.
     #[error("the address does not fit the window of the envelope: shorten its lines")]
     AddressDoesNotFit,
-    /// It leaves no room for the letter.
+    /// The contact block leaves no room for the letter.
     #[error("the contact block is too long: at most some thirty lines can be printed")]
     ContactBlockTooLong,
-    /// The library that writes PDFs refused, which it never should.
+    /// The PDF library refused the document: a defect.
     #[error("the pages could not be written as a PDF: {0}")]
     Unwritable(String),
 }
 
-/// Makes the pages of a letter with these values, created on this (local) day. Blocks, for some milliseconds.
+/// Makes the pages of a letter filled with `values`. `day` is the local date to print. Blocks for a few milliseconds.
 pub fn typeset(
     template: &LetterTemplate,
     values: &Values,
     day: Date,
-) -> Result<Typeset, LetterProblem> {
+) -> Result<TypesetLetter, LetterProblem> {
     let english = template.fill(values);
     let mut layout = Layout::default();
     if template.has_welsh() {
         let welsh = template.fill_in(Language::Welsh, values);
-        first_page_on(&mut layout, &welsh, Language::Welsh, day)?;
+        first_page_and_body(&mut layout, &welsh, Language::Welsh, day)?;
         layout.new_page()?;
-        let part = Node::new(Meaning::Part(code(Language::English)));
-        rest(&mut layout, part, &english)?;
+        let part = Node::new(Role::Part(language_tag(Language::English)));
+        subject_and_body(&mut layout, part, &english)?;
     } else {
-        first_page_on(&mut layout, &english, Language::English, day)?;
+        first_page_and_body(&mut layout, &english, Language::English, day)?;
     }
-    let title = plain(&reader_subject(&english));
+    let title = document_title(&subject_spans(&english));
     let pages = layout.pages;
     let unprintable = layout.unprintable;
     let language = if template.has_welsh() {
@@ -75,59 +75,71 @@ pub fn typeset(
     } else {
         Language::English
     };
-    let pdf = draw(layout, title, code(language))?;
-    Ok(Typeset {
+    let pdf = write_pdf(layout, title, language_tag(language))?;
+    Ok(TypesetLetter {
         pdf,
         pages,
         unprintable,
     })
 }
 
-const fn code(language: Language) -> &'static str {
+const fn language_tag(language: Language) -> &'static str {
     match language {
         Language::English => "en-GB",
         Language::Welsh => "cy-GB",
     }
 }
 
-/// Contact block, address, date, and all that follows.
-fn first_page_on(
+fn first_page_and_body(
     layout: &mut Layout,
     letter: &Letter<'_>,
     language: Language,
     day: Date,
 ) -> Result<(), LetterProblem> {
     layout.new_page()?;
-    let mut part = Node::new(Meaning::Part(code(language)));
-    let contact_bottom = contact_block(layout, &mut part, letter)?;
-    address(layout, &mut part, letter)?;
-    layout.go_down_to(paper::DATE_TOP.max(contact_bottom + paper::BODY.leading));
-    let date = tidy_line(&long_date(day, language), false);
-    part.push(layout.text(Meaning::Paragraph, &date, &paper::DATE, paper::LEFT)?);
-    rest(layout, part, letter)
+    let mut part = Node::new(Role::Part(language_tag(language)));
+    let contact_bottom = add_contact_block(layout, &mut part, letter)?;
+    add_address(layout, &mut part, letter)?;
+    layout.move_down_to(page_metrics::DATE_TOP.max(contact_bottom + page_metrics::BODY.leading));
+    let date = clean_line(&long_date(day, language), false);
+    part.push(layout.add_text(
+        Role::Paragraph,
+        &date,
+        &page_metrics::DATE,
+        page_metrics::LEFT,
+    )?);
+    subject_and_body(layout, part, letter)
 }
 
-/// Subject and body.
-fn rest(layout: &mut Layout, mut part: Node, letter: &Letter<'_>) -> Result<(), LetterProblem> {
+fn subject_and_body(
+    layout: &mut Layout,
+    mut part: Node,
+    letter: &Letter<'_>,
+) -> Result<(), LetterProblem> {
     let html = letter.html_body();
-    if html.len() > LARGEST_BODY {
+    if html.len() > MAX_BODY_BYTES {
         return Err(LetterProblem::TooLong);
     }
-    let subject = reader_subject(letter);
+    let subject = subject_spans(letter);
     if !subject.is_empty() {
-        part.push(layout.heading(Meaning::Subject, &subject, &paper::SUBJECT)?);
+        part.push(layout.add_heading(Role::Subject, &subject, &page_metrics::SUBJECT)?);
     }
-    layout.blocks(&mut part, &reader::blocks(&html), paper::LEFT)?;
+    layout.add_blocks(
+        &mut part,
+        &html_parser::parse_blocks(&html),
+        page_metrics::LEFT,
+    )?;
     layout.parts.push(part);
     Ok(())
 }
 
-fn reader_subject(letter: &Letter<'_>) -> Vec<Piece> {
-    reader::lines(&letter.subject()).concat()
+fn subject_spans(letter: &Letter<'_>) -> Vec<TextSpan> {
+    html_parser::parse_lines(&letter.subject()).concat()
 }
 
-fn plain(text: &[Piece]) -> String {
-    let text: String = text.iter().map(|piece| piece.text.as_str()).collect();
+/// The title in the PDF's metadata, which PDF/UA requires.
+fn document_title(text: &[TextSpan]) -> String {
+    let text: String = text.iter().map(|span| span.text.as_str()).collect();
     if text.is_empty() {
         "Letter".to_owned()
     } else {
@@ -135,62 +147,74 @@ fn plain(text: &[Piece]) -> String {
     }
 }
 
-/// How far down it reaches.
-fn contact_block(
+/// Adds the contact block and returns its bottom.
+fn add_contact_block(
     layout: &mut Layout,
     part: &mut Node,
     letter: &Letter<'_>,
 ) -> Result<f32, LetterProblem> {
-    let style = &paper::CONTACT;
-    let width = (paper::RIGHT - paper::CONTACT_LEFT) / style.size;
+    let style = &page_metrics::CONTACT;
+    let width = (page_metrics::RIGHT - page_metrics::CONTACT_LEFT) / style.size;
     let mut lines = Vec::new();
-    for line in reader::lines(&letter.contact_block()) {
-        let broken = broken(&line, width, style.bold);
+    for line in html_parser::parse_lines(&letter.contact_block()) {
+        let broken = break_lines(&line, width, style.bold);
         layout.unprintable += broken.unprintable;
         if broken.lines.is_empty() {
+            // An empty line separates groups of a contact block, so it must take a row.
             lines.push(Line::default());
         }
         lines.extend(broken.lines);
     }
-    let (node, bottom) = layout.fixed(lines, style, paper::CONTACT_LEFT, paper::TOP);
-    if bottom > paper::CONTACT_BOTTOM {
+    let (node, bottom) =
+        layout.add_fixed(lines, style, page_metrics::CONTACT_LEFT, page_metrics::TOP);
+    if bottom > page_metrics::CONTACT_BOTTOM {
         return Err(LetterProblem::ContactBlockTooLong);
     }
     part.push(node);
     Ok(bottom)
 }
 
-fn address(layout: &mut Layout, part: &mut Node, letter: &Letter<'_>) -> Result<(), LetterProblem> {
-    let lines: Vec<Vec<Piece>> = match letter.address_lines() {
-        AddressLines::Address(lines) => lines.iter().map(|line| tidy_line(line, false)).collect(),
+/// Adds the address at the largest font size at which it fits the window.
+fn add_address(
+    layout: &mut Layout,
+    part: &mut Node,
+    letter: &Letter<'_>,
+) -> Result<(), LetterProblem> {
+    let lines: Vec<Vec<TextSpan>> = match letter.address_lines() {
+        AddressLines::Address(lines) => lines.iter().map(|line| clean_line(line, false)).collect(),
         AddressLines::Placeholders(lines) => lines
             .iter()
-            .map(|line| reader::lines(line).concat())
+            .map(|line| html_parser::parse_lines(line).concat())
             .collect(),
     };
-    for size in paper::ADDRESS_SIZES {
+    for size in page_metrics::ADDRESS_SIZES {
         let style = Style {
             size,
-            leading: size * paper::ADDRESS_LEADING,
-            ..paper::CONTACT
+            leading: size * page_metrics::ADDRESS_LEADING,
+            ..page_metrics::CONTACT
         };
-        let (printed, unprintable) = address_in(&lines, &style);
-        let (node, bottom) = layout.fixed(printed, &style, paper::LEFT, paper::ADDRESS_TOP);
-        if bottom <= paper::ADDRESS_TOP + paper::ADDRESS_HEIGHT {
+        let (printed, unprintable) = break_address(&lines, &style);
+        let (node, bottom) = layout.add_fixed(
+            printed,
+            &style,
+            page_metrics::LEFT,
+            page_metrics::ADDRESS_TOP,
+        );
+        if bottom <= page_metrics::ADDRESS_TOP + page_metrics::ADDRESS_HEIGHT {
             layout.unprintable += unprintable;
             part.push(node);
             return Ok(());
         }
-        layout.take_back(&node);
+        layout.remove_last_fixed(&node);
     }
     Err(LetterProblem::AddressDoesNotFit)
 }
 
-fn address_in(lines: &[Vec<Piece>], style: &Style) -> (Vec<Line>, usize) {
+fn break_address(lines: &[Vec<TextSpan>], style: &Style) -> (Vec<Line>, usize) {
     let mut printed = Vec::new();
     let mut unprintable = 0;
     for line in lines {
-        let broken = broken(line, paper::ADDRESS_WIDTH / style.size, false);
+        let broken = break_lines(line, page_metrics::ADDRESS_WIDTH / style.size, false);
         unprintable += broken.unprintable;
         printed.extend(broken.lines);
     }

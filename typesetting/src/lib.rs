@@ -1,47 +1,45 @@
-//! The pages of letters: [`typeset`] makes them, [`check`] looks at those that were given to us.
+//! PDF pages for letters: [`typeset`] makes them from a template, [`check_pdf`] checks PDFs that services upload.
 //!
-//! # What a typeset letter is
+//! # Output
 //!
-//! An A4 PDF with real text – it can be read aloud, searched and copied – whose one font, Liberation Sans, travels with
-//! it. The contact block stands top right, the address where a window envelope shows it, below them the date, the
-//! subject in bold and the body: headings, paragraphs, lists, page breaks, QR codes. A letter in two languages begins
-//! with its Welsh part; its English part begins on a page of its own, without a second address. The PDF is tagged
-//! (headings, lists, language, the alternative text of QR codes) and says that it is PDF/UA-1.
+//! An A4 PDF with real text, which can be read aloud, searched and copied; its only font, Liberation Sans, is embedded. The
+//! contact block is top right, the address where a window envelope shows it, below them the date, the subject in bold
+//! and the body: headings, paragraphs, lists, page breaks, QR codes. A bilingual letter starts with its Welsh part; the
+//! English part starts on a new page, without a second address. The PDF is tagged (headings, lists, languages,
+//! alternative text of QR codes) and declares PDF/UA-1.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! * **A value is never more than its text.** The body arrives as the HTML of `templates::letters`, where all that was
-//!   typed is escaped; the reader here knows a dozen tags of that HTML and takes everything else for words. There is no
-//!   language below it in which a value could mean something.
-//! * **The same letter, the same bytes.** Nothing here asks for the time or for randomness; the date is given.
-//! * **An end.** A letter takes at most [`MOST_PAGES_MADE`] pages and a body of [`LARGEST_BODY`] bytes, a given PDF at
-//!   most [`Limits`]; whatever is beyond is an answer, not a wait.
+//! * **A value is never markup.** The body is the HTML that the template renderer produces, in which all typed text is
+//!   escaped. `html_parser` knows a dozen tags of that HTML and treats everything else as text.
+//! * **Deterministic.** The same letter and date produce the same bytes: no clock, no randomness.
+//! * **Bounded.** A letter has at most [`MAX_TYPESET_PAGES`] pages and [`MAX_BODY_BYTES`] bytes of body; an uploaded PDF is
+//!   limited by [`PdfLimits`]. Anything larger is an error.
 //!
 //! # Limits
 //!
-//! Latin (Welsh ŵ and ŷ with it), Greek and Cyrillic are printed. A character that the font does not have, and those of
-//! scripts that run from right to left, are printed as □ and counted in [`Typeset::unprintable`]. Words are not
-//! hyphenated. There are no logos and no page numbers.
+//! Latin (with Welsh ŵ and ŷ), Greek and Cyrillic are printed. Characters that the font lacks, and right-to-left scripts,
+//! are printed as □ and counted in [`TypesetLetter::unprintable`]. There is no hyphenation, and there are no logos or page numbers.
 
 mod blocks;
-mod check;
-mod draw;
 mod fonts;
+mod glyph_cleanup;
+mod html_parser;
 mod layout;
 mod letter;
-mod lines;
-mod paper;
-mod reader;
-mod tidy;
+mod line_breaking;
+mod page_metrics;
+mod pdf_check;
+mod pdf_writer;
 
-pub use check::{Checked, Limits, PdfProblem, check};
-pub use letter::{LARGEST_BODY, LetterProblem, Typeset, typeset};
-pub use paper::MOST_PAGES_MADE;
+pub use letter::{LetterProblem, MAX_BODY_BYTES, TypesetLetter, typeset};
+pub use page_metrics::MAX_TYPESET_PAGES;
+pub use pdf_check::{PdfLimits, PdfProblem, PdfSummary, check_pdf};
 
-/// The most pages that a letter may have: five sheets, printed on both sides (letters, section 11.1).
-pub const MOST_PAGES: usize = 10;
+/// The most pages a letter may have: five sheets printed on both sides (`docs/spec/letters.md` §11.1).
+pub const MAX_LETTER_PAGES: usize = 10;
 
-/// How many sheets of paper these pages take.
+/// Returns the number of sheets that `pages` take, printed on both sides.
 pub const fn sheets(pages: usize) -> usize {
     pages.div_ceil(2)
 }

@@ -1,8 +1,8 @@
-//! What is promised of letters that we typeset.
+//! The guarantees of typesetting.
 
 use jiff::civil::{Date, date};
 use lopdf::Document;
-use pillarbox_typesetting::{LetterProblem, Typeset, typeset};
+use pillarbox_typesetting::{LetterProblem, TypesetLetter, typeset};
 use serde_json::json;
 use templates::{letters::LetterTemplate, placeholders::Values};
 
@@ -18,19 +18,19 @@ fn to_ada() -> Values {
     .collect()
 }
 
-fn made(template: &LetterTemplate, values: &Values) -> Typeset {
+fn made(template: &LetterTemplate, values: &Values) -> TypesetLetter {
     typeset(template, values, DAY).expect("the letter can be printed")
 }
 
-/// The words on a page, as a reader of the PDF finds them.
-fn words(made: &Typeset, page: u32) -> String {
+/// The text of a page, as a PDF reader extracts it.
+fn words(made: &TypesetLetter, page: u32) -> String {
     let document = Document::load_mem(&made.pdf).expect("a PDF");
     let text = document.extract_text(&[page]).expect("real text");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn a_letter_says_what_it_should_in_the_order_in_which_it_is_read() {
+fn the_text_of_a_letter_is_in_reading_order() {
     let template = LetterTemplate::parse(
         "Your bins",
         "Dear ((name))\n\n# When\n\n* Monday\n* Friday\n\nŴyn, Ŷnys & co",
@@ -48,7 +48,7 @@ fn a_letter_says_what_it_should_in_the_order_in_which_it_is_read() {
 }
 
 #[test]
-fn the_same_letter_is_the_same_bytes_and_another_day_is_another() {
+fn the_same_letter_and_date_give_the_same_bytes() {
     let template = LetterTemplate::parse("Your bins", "qr: https://example.org\n\nx");
     let once = made(&template, &to_ada());
     assert_eq!(once, made(&template, &to_ada()));
@@ -57,7 +57,7 @@ fn the_same_letter_is_the_same_bytes_and_another_day_is_another() {
 }
 
 #[test]
-fn a_value_is_never_more_than_its_text() {
+fn a_value_is_never_markup() {
     let typed = "#let x \\ $y$ *z* <script>a</script> <h2>b</h2> 100% (c) [d] {e} &amp;lt;";
     let template = LetterTemplate::parse("((v))", "It says ((v))");
     let values = [("v", json!(typed))].into_iter().collect();
@@ -67,7 +67,7 @@ fn a_value_is_never_more_than_its_text() {
 }
 
 #[test]
-fn a_letter_in_two_languages_begins_in_welsh_and_has_one_address() {
+fn a_bilingual_letter_starts_in_welsh_and_has_one_address() {
     let template =
         LetterTemplate::parse("Your bins", "In English").with_welsh("Eich biniau", "Yn Gymraeg");
     let made = made(&template, &to_ada());
@@ -80,7 +80,7 @@ fn a_letter_in_two_languages_begins_in_welsh_and_has_one_address() {
 }
 
 #[test]
-fn pages_end_where_they_should_and_somewhere() {
+fn pages_break_and_are_limited() {
     let page_break = LetterTemplate::parse("s", "a\n\n***\n\nb");
     assert_eq!(made(&page_break, &to_ada()).pages, 2);
     let long = LetterTemplate::parse("s", &"Word after word. ".repeat(1_000));
@@ -95,7 +95,7 @@ fn pages_end_where_they_should_and_somewhere() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_in_words() {
+fn an_address_or_contact_block_that_does_not_fit_is_an_error() {
     let template = LetterTemplate::parse("s", "c");
     let mut values = to_ada();
     values.insert(
@@ -116,7 +116,7 @@ fn what_does_not_fit_is_refused_in_words() {
 }
 
 #[test]
-fn what_cannot_be_printed_is_counted() {
+fn unprintable_characters_are_counted() {
     let made = made(&LetterTemplate::parse("s", "日本 😀"), &to_ada());
     assert_eq!(made.unprintable, 3);
     assert!(words(&made, 1).ends_with("□□ □"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use store::notifications::{Contents, Notification};
 use templates::{letter_timings::to_london, placeholders::Values};
 use tracing::warn;
-use typesetting::{LetterProblem, Typeset};
+use typesetting::{LetterProblem, TypesetLetter};
 
 use crate::{ParsedTemplate, templates::Text};
 
@@ -30,7 +30,7 @@ pub(crate) async fn make_pages(
     message: &Notification,
     prepared: Option<Arc<ParsedTemplate>>,
     contents: &Contents,
-) -> Result<Typeset, NoPages> {
+) -> Result<TypesetLetter, NoPages> {
     let no_template = NoPages::NoTemplate(message.template_id);
     let Some(prepared) = prepared else {
         return Err(no_template);

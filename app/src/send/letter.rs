@@ -12,7 +12,7 @@ use domain::{KeyType, NotificationStatus, Postage, Timestamp};
 use providers::{Finding, SendError};
 use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::{error, warn};
-use typesetting::{Checked, Limits, MOST_PAGES, PdfProblem, sheets};
+use typesetting::{MAX_LETTER_PAGES, PdfLimits, PdfProblem, PdfSummary, sheets};
 
 use super::{Batch, RETRY_DELAY, SendResult, error_outcome, failed_outcome, to_jiff};
 use crate::{
@@ -128,7 +128,7 @@ async fn try_send(
     if message.key_type == KeyType::Test {
         return Ok(end_of_test_letter(message));
     }
-    if pages.count > MOST_PAGES {
+    if pages.count > MAX_LETTER_PAGES {
         let why = PdfProblem::TooLong { pages: pages.count }.to_string();
         return Err(Fault::Final(NotificationStatus::ValidationFailed, why));
     }
@@ -149,7 +149,7 @@ impl Pages {
     /// Pages that were kept before, by us or after a check.
     async fn counted(pdf: Bytes) -> Result<Self, Fault> {
         match check(pdf.clone()).await {
-            Ok(Checked { pages }) | Err(PdfProblem::TooLong { pages }) => {
+            Ok(PdfSummary { pages }) | Err(PdfProblem::TooLong { pages }) => {
                 Ok(Self { pdf, count: pages })
             }
             Err(problem) => Err(Fault::Final(
@@ -161,8 +161,8 @@ impl Pages {
 }
 
 /// Looks at a PDF where nobody waits for the same thread.
-async fn check(pdf: Bytes) -> Result<Checked, PdfProblem> {
-    tokio::task::spawn_blocking(move || typesetting::check(&pdf, Limits::default()))
+async fn check(pdf: Bytes) -> Result<PdfSummary, PdfProblem> {
+    tokio::task::spawn_blocking(move || typesetting::check_pdf(&pdf, PdfLimits::default()))
         .await
         .unwrap_or(Err(PdfProblem::Unreadable))
 }
@@ -204,7 +204,7 @@ async fn scan_and_validate(
             Err(fault) => return Err(Fault::Again(fault.to_string())),
         }
     }
-    let Checked { pages } = check(pdf.clone()).await.map_err(|problem| {
+    let PdfSummary { pages } = check(pdf.clone()).await.map_err(|problem| {
         let why = format!("{}: {problem}", problem.reason());
         Fault::Final(NotificationStatus::ValidationFailed, why)
     })?;

@@ -1,68 +1,68 @@
-//! Looks at a PDF that a service gave us: whether it can be read, how many pages it has, whether they are A4
-//! (letters, section 5.3). What stands where on the pages is not looked at yet.
+//! Checks a PDF that a service uploads: that it can be read, the number of its pages, that they are A4
+//! (`docs/spec/letters.md` §5.3). The positions of content on the pages are not checked yet.
 
 use std::{collections::BTreeSet, panic::catch_unwind};
 
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
-use crate::MOST_PAGES;
+use crate::MAX_LETTER_PAGES;
 
-/// How much a PDF may ask of us.
+/// Resource limits of [`check_pdf`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest file that is looked at.
-    pub most_bytes: usize,
-    /// What all its compressed parts that must be opened to find its pages may come to.
-    pub most_unpacked_bytes: usize,
+pub struct PdfLimits {
+    /// The largest file accepted, in bytes.
+    pub max_bytes: usize,
+    /// Bytes that the compressed streams needed to find the pages may decompress to, in total.
+    pub max_unpacked_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for PdfLimits {
     fn default() -> Self {
         Self {
-            most_bytes: 20 << 20,
-            most_unpacked_bytes: 32 << 20,
+            max_bytes: 20 << 20,
+            max_unpacked_bytes: 32 << 20,
         }
     }
 }
 
-/// A PDF that can be printed, as far as is known.
+/// What is known of a PDF that passed [`check_pdf`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checked {
-    /// How many pages it has.
+pub struct PdfSummary {
+    /// Number of pages.
     pub pages: usize,
 }
 
-/// Why a PDF cannot be printed.
+/// Why a PDF is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PdfProblem {
-    /// It is larger than anything that is looked at.
-    #[error("the file is larger than {most_bytes} bytes")]
+    /// The file is too large to be checked.
+    #[error("the file is larger than {max_bytes} bytes")]
     TooLarge {
-        /// What would be looked at.
-        most_bytes: usize,
+        /// The limit that was exceeded.
+        max_bytes: usize,
     },
-    /// It is no PDF, or a broken one.
+    /// It is not a PDF, or a damaged one.
     #[error("the file cannot be read as a PDF")]
     Unreadable,
-    /// It needs a password, or forbids something.
+    /// It needs a password, or restricts what may be done with it.
     #[error("the file is encrypted: save it without a password")]
     Encrypted,
     /// It has more pages than a letter may have.
-    #[error("the letter has {pages} pages; at most {MOST_PAGES} can be sent")]
+    #[error("the letter has {pages} pages; at most {MAX_LETTER_PAGES} can be sent")]
     TooLong {
-        /// How many, if they could be counted.
+        /// Number of pages, as far as they were counted.
         pages: usize,
     },
-    /// Pages are not A4, or lie on their side.
+    /// Some pages are not A4 in portrait orientation.
     #[error("these pages are not A4 in portrait: {pages:?}")]
     NotA4 {
-        /// Which, counted from 1.
+        /// Their numbers, from 1.
         pages: Vec<usize>,
     },
 }
 
 impl PdfProblem {
-    /// The reason as the specification names it.
+    /// Returns the reason code of `docs/spec/letters.md` §5.3.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } | Self::Unreadable | Self::Encrypted => "unable-to-read-the-file",
@@ -72,24 +72,24 @@ impl PdfProblem {
     }
 }
 
-/// Checks a PDF. Any bytes have an answer; it takes time that grows with their number. Blocks.
-pub fn check(pdf: &[u8], limits: Limits) -> Result<Checked, PdfProblem> {
-    if pdf.len() > limits.most_bytes {
+/// Checks a PDF. Safe for arbitrary bytes, in time proportional to their number. Blocks.
+pub fn check_pdf(pdf: &[u8], limits: PdfLimits) -> Result<PdfSummary, PdfProblem> {
+    if pdf.len() > limits.max_bytes {
         return Err(PdfProblem::TooLarge {
-            most_bytes: limits.most_bytes,
+            max_bytes: limits.max_bytes,
         });
     }
-    // The library is meant to answer everything with an error; where it does not, that is our answer.
-    catch_unwind(|| read(pdf, limits)).unwrap_or(Err(PdfProblem::Unreadable))
+    // lopdf should return an error for any damaged file; a panic in it must not take the worker down.
+    catch_unwind(|| parse_and_check(pdf, limits)).unwrap_or(Err(PdfProblem::Unreadable))
 }
 
-fn read(pdf: &[u8], limits: Limits) -> Result<Checked, PdfProblem> {
+fn parse_and_check(pdf: &[u8], limits: PdfLimits) -> Result<PdfSummary, PdfProblem> {
     if !has_header(pdf) {
         return Err(PdfProblem::Unreadable);
     }
-    let room = room_for_each_stream(pdf, limits).ok_or(PdfProblem::Unreadable)?;
+    let stream_budget = bytes_per_stream(pdf, limits).ok_or(PdfProblem::Unreadable)?;
     let options = LoadOptions {
-        max_decompressed_size: Some(room),
+        max_decompressed_size: Some(stream_budget),
         ..LoadOptions::default()
     };
     let document = Document::load_mem_with_options(pdf, options).map_err(|fault| match fault {
@@ -100,15 +100,15 @@ fn read(pdf: &[u8], limits: Limits) -> Result<Checked, PdfProblem> {
         return Err(PdfProblem::Encrypted);
     }
     let pages = Pages::of(&document)?;
-    match pages.sheets.len() {
+    match pages.sizes.len() {
         0 => Err(PdfProblem::Unreadable),
-        count if count > MOST_PAGES => Err(PdfProblem::TooLong { pages: count }),
+        count if count > MAX_LETTER_PAGES => Err(PdfProblem::TooLong { pages: count }),
         count => {
             let wrong: Vec<usize> = (1..=count)
-                .filter(|number| !pages.sheets[number - 1].is_some_and(Sheet::is_a4_portrait))
+                .filter(|number| !pages.sizes[number - 1].is_some_and(PageSize::is_a4_portrait))
                 .collect();
             if wrong.is_empty() {
-                Ok(Checked { pages: count })
+                Ok(PdfSummary { pages: count })
             } else {
                 Err(PdfProblem::NotA4 { pages: wrong })
             }
@@ -116,23 +116,24 @@ fn read(pdf: &[u8], limits: Limits) -> Result<Checked, PdfProblem> {
     }
 }
 
-/// Readers look for it in the first kilobyte.
 fn has_header(pdf: &[u8]) -> bool {
+    // Readers accept other bytes before it, within the first kilobyte.
     let head = &pdf[..pdf.len().min(1024)];
     head.windows(5).any(|window| window == b"%PDF-")
 }
 
-/// A stream may unpack to a thousand times its size, and there may be thousands: they share what there is. `None`: they
-/// are so many that no honest one could be opened. The word is counted, so that no stream escapes.
-fn room_for_each_stream(pdf: &[u8], limits: Limits) -> Option<usize> {
-    const SMALLEST: usize = 8 << 10;
-    const LARGEST: usize = 16 << 20;
-    let words = pdf.windows(6).filter(|word| *word == b"stream").count();
-    let room = limits.most_unpacked_bytes / words.max(1);
-    (room >= SMALLEST).then_some(room.min(LARGEST))
+/// Divides the decompression budget among the streams. `None`: so many that an ordinary one could not be opened.
+fn bytes_per_stream(pdf: &[u8], limits: PdfLimits) -> Option<usize> {
+    const MIN_BUDGET: usize = 8 << 10;
+    const MAX_BUDGET: usize = 16 << 20;
+    // A stream can decompress to a thousand times its size. Counting the keyword overestimates (`endstream` contains it too),
+    // but cannot miss a stream.
+    let keywords = pdf.windows(6).filter(|window| *window == b"stream").count();
+    let budget = limits.max_unpacked_bytes / keywords.max(1);
+    (budget >= MIN_BUDGET).then_some(budget.min(MAX_BUDGET))
 }
 
-/// What a page takes over from what is above it.
+/// Page attributes inherited from ancestors in the page tree.
 #[derive(Debug, Clone, Copy, Default)]
 struct Inherited {
     media: Option<[f32; 4]>,
@@ -140,15 +141,16 @@ struct Inherited {
     rotation: i64,
 }
 
-/// The size of a page as it is seen, in points.
+/// The size of a page as displayed, in points.
 #[derive(Debug, Clone, Copy)]
-struct Sheet {
+struct PageSize {
     width: f32,
     height: f32,
 }
 
-impl Sheet {
+impl PageSize {
     fn is_a4_portrait(self) -> bool {
+        /// 2 mm: printers and word processors round differently.
         const TOLERANCE: f32 = 2.0 * 72.0 / 25.4;
         const WIDTH: f32 = 210.0 * 72.0 / 25.4;
         const HEIGHT: f32 = 297.0 * 72.0 / 25.4;
@@ -156,43 +158,44 @@ impl Sheet {
     }
 }
 
-/// The pages in their order; those without a size are `None`.
+/// The page tree, flattened. Pages without a size are `None`.
 struct Pages<'pdf> {
     document: &'pdf Document,
-    sheets: Vec<Option<Sheet>>,
+    sizes: Vec<Option<PageSize>>,
     seen: BTreeSet<ObjectId>,
 }
 
 impl<'pdf> Pages<'pdf> {
-    /// No honest letter has a tree of pages with more than these in it.
-    const MOST_NODES: usize = 20_000;
+    /// Far more than any real letter has; ends the walk through a malicious tree.
+    const MAX_NODES: usize = 20_000;
 
     fn of(document: &'pdf Document) -> Result<Self, PdfProblem> {
         let catalog = document.catalog().map_err(|_| PdfProblem::Unreadable)?;
         let root = catalog.get(b"Pages").map_err(|_| PdfProblem::Unreadable)?;
         let mut pages = Self {
             document,
-            sheets: Vec::new(),
+            sizes: Vec::new(),
             seen: BTreeSet::new(),
         };
         pages.walk(root)?;
         Ok(pages)
     }
 
-    /// Goes through the tree without recursion: it is as deep as whoever wrote it wanted.
     fn walk(&mut self, root: &'pdf Object) -> Result<(), PdfProblem> {
-        let mut waiting = vec![(root, Inherited::default())];
+        // Not recursive: the depth of the tree is under the control of whoever made the file.
+        let mut pending = vec![(root, Inherited::default())];
         let mut nodes = 0;
-        while let Some((object, inherited)) = waiting.pop() {
+        while let Some((object, inherited)) = pending.pop() {
             nodes += 1;
-            if nodes > Self::MOST_NODES {
+            if nodes > Self::MAX_NODES {
                 return Err(PdfProblem::TooLong {
-                    pages: self.sheets.len(),
+                    pages: self.sizes.len(),
                 });
             }
             if let Ok(id) = object.as_reference()
                 && !self.seen.insert(id)
             {
+                // A cycle.
                 return Err(PdfProblem::Unreadable);
             }
             let Some(node) = self.dictionary(object) else {
@@ -200,8 +203,8 @@ impl<'pdf> Pages<'pdf> {
             };
             let inherited = self.inherit(node, inherited);
             match node.get(b"Kids").ok().and_then(|kids| self.array(kids)) {
-                Some(kids) => waiting.extend(kids.iter().rev().map(|kid| (kid, inherited))),
-                None => self.sheets.push(self.sheet(node, inherited)),
+                Some(kids) => pending.extend(kids.iter().rev().map(|kid| (kid, inherited))),
+                None => self.sizes.push(self.page_size(node, inherited)),
             }
         }
         Ok(())
@@ -209,10 +212,10 @@ impl<'pdf> Pages<'pdf> {
 
     fn inherit(&self, node: &'pdf Dictionary, above: Inherited) -> Inherited {
         let rectangle = |name: &[u8]| node.get(name).ok().and_then(|found| self.rectangle(found));
-        let rotation = node.get(b"Rotate").ok().and_then(|turned| {
-            let turned = self.resolved(turned)?;
-            turned.as_i64().ok()
-        });
+        let rotation = node
+            .get(b"Rotate")
+            .ok()
+            .and_then(|rotation| self.resolve(rotation)?.as_i64().ok());
         Inherited {
             media: rectangle(b"MediaBox").or(above.media),
             crop: rectangle(b"CropBox").or(above.crop),
@@ -220,9 +223,9 @@ impl<'pdf> Pages<'pdf> {
         }
     }
 
-    fn sheet(&self, page: &'pdf Dictionary, inherited: Inherited) -> Option<Sheet> {
+    fn page_size(&self, page: &'pdf Dictionary, inherited: Inherited) -> Option<PageSize> {
         let media = inherited.media?;
-        // What is cropped away is not seen; a crop box cannot make a page larger.
+        // A crop box hides what is outside it, and cannot make a page larger.
         let [left, bottom, right, top] = inherited.crop.map_or(media, |crop| {
             [
                 crop[0].max(media[0]),
@@ -234,40 +237,40 @@ impl<'pdf> Pages<'pdf> {
         let unit = page
             .get(b"UserUnit")
             .ok()
-            .and_then(|unit| self.resolved(unit)?.as_float().ok())
+            .and_then(|unit| self.resolve(unit)?.as_float().ok())
             .unwrap_or(1.0);
         let (width, height) = ((right - left) * unit, (top - bottom) * unit);
-        let lies = inherited.rotation.rem_euclid(180) == 90;
-        Some(if lies {
-            Sheet {
+        let is_rotated = inherited.rotation.rem_euclid(180) == 90;
+        Some(if is_rotated {
+            PageSize {
                 width: height,
                 height: width,
             }
         } else {
-            Sheet { width, height }
+            PageSize { width, height }
         })
     }
 
-    /// Left, bottom, right, top, in whatever order its corners are given.
+    /// Returns left, bottom, right, top; a file may give any two opposite corners.
     fn rectangle(&self, object: &'pdf Object) -> Option<[f32; 4]> {
         let array = self.array(object)?;
         let [a, b, c, d] = array else {
             return None;
         };
-        let number = |object| self.resolved(object)?.as_float().ok();
+        let number = |object| self.resolve(object)?.as_float().ok();
         let (a, b, c, d) = (number(a)?, number(b)?, number(c)?, number(d)?);
         Some([a.min(c), b.min(d), a.max(c), b.max(d)])
     }
 
     fn array(&self, object: &'pdf Object) -> Option<&'pdf [Object]> {
-        Some(self.resolved(object)?.as_array().ok()?.as_slice())
+        Some(self.resolve(object)?.as_array().ok()?.as_slice())
     }
 
     fn dictionary(&self, object: &'pdf Object) -> Option<&'pdf Dictionary> {
-        self.resolved(object)?.as_dict().ok()
+        self.resolve(object)?.as_dict().ok()
     }
 
-    fn resolved(&self, object: &'pdf Object) -> Option<&'pdf Object> {
+    fn resolve(&self, object: &'pdf Object) -> Option<&'pdf Object> {
         self.document
             .dereference(object)
             .ok()

@@ -1,9 +1,9 @@
-//! What is promised of PDFs that are given to us.
+//! The check of uploaded PDFs.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
 use lopdf::{Dictionary, Document, Object, dictionary};
-use pillarbox_typesetting::{Checked, Limits, PdfProblem, check};
+use pillarbox_typesetting::{PdfLimits, PdfProblem, PdfSummary, check_pdf};
 
 const A4: [f32; 4] = [0.0, 0.0, 595.276, 841.89];
 
@@ -11,7 +11,7 @@ fn boxed(corners: [f32; 4]) -> Object {
     Object::Array(corners.iter().map(|corner| Object::Real(*corner)).collect())
 }
 
-/// A PDF with these pages, over which `common` stands.
+/// A PDF with these pages, which inherit `common`.
 fn pdf(pages: Vec<Dictionary>, common: &Dictionary) -> Vec<u8> {
     let mut document = Document::with_version("1.5");
     let root = document.new_object_id();
@@ -41,28 +41,28 @@ fn pages(count: usize) -> Vec<u8> {
     )
 }
 
-fn answer(pdf: &[u8]) -> Result<Checked, PdfProblem> {
-    check(pdf, Limits::default())
+fn checked(pdf: &[u8]) -> Result<PdfSummary, PdfProblem> {
+    check_pdf(pdf, PdfLimits::default())
 }
 
 #[test]
-fn ten_pages_are_a_letter_and_eleven_are_not() {
-    assert_eq!(answer(&pages(1)), Ok(Checked { pages: 1 }));
-    assert_eq!(answer(&pages(10)), Ok(Checked { pages: 10 }));
-    assert_eq!(answer(&pages(11)), Err(PdfProblem::TooLong { pages: 11 }));
-    assert_eq!(answer(&pages(0)), Err(PdfProblem::Unreadable));
+fn ten_pages_are_accepted_and_eleven_are_not() {
+    assert_eq!(checked(&pages(1)), Ok(PdfSummary { pages: 1 }));
+    assert_eq!(checked(&pages(10)), Ok(PdfSummary { pages: 10 }));
+    assert_eq!(checked(&pages(11)), Err(PdfProblem::TooLong { pages: 11 }));
+    assert_eq!(checked(&pages(0)), Err(PdfProblem::Unreadable));
 }
 
 #[test]
-fn pages_must_be_a4_and_stand_upright() {
+fn pages_must_be_a4_in_portrait() {
     let page =
         |corners, turned: i64| dictionary! {"MediaBox" => boxed(corners), "Rotate" => turned};
-    let lying = [0.0, 0.0, 841.89, 595.276];
+    let landscape = [0.0, 0.0, 841.89, 595.276];
     let given = vec![
         page(A4, 0),
         page(A4, 90),
-        page(lying, 0),
-        page(lying, 270),
+        page(landscape, 0),
+        page(landscape, 270),
         page([10.0, 10.0, 605.0, 852.0], 180),
         page([0.0, 0.0, 612.0, 792.0], 0),
         dictionary! {"MediaBox" => boxed([0.0, 0.0, 700.0, 900.0]), "CropBox" => boxed([50.0, 30.0, 645.0, 872.0])},
@@ -70,7 +70,7 @@ fn pages_must_be_a4_and_stand_upright() {
         dictionary! {"MediaBox" => boxed([0.0, 0.0, 297.64, 420.95]), "UserUnit" => 2},
     ];
     assert_eq!(
-        answer(&pdf(given, &Dictionary::new())),
+        checked(&pdf(given, &Dictionary::new())),
         Err(PdfProblem::NotA4 {
             pages: vec![2, 3, 6, 8]
         })
@@ -78,7 +78,7 @@ fn pages_must_be_a4_and_stand_upright() {
 }
 
 #[test]
-fn what_is_no_pdf_cannot_be_read() {
+fn a_file_that_is_not_a_pdf_is_unreadable() {
     for bytes in [
         &b""[..],
         b"hello",
@@ -86,28 +86,28 @@ fn what_is_no_pdf_cannot_be_read() {
         b"\x89PNG\r\n\x1a\n",
         b"%PDF-1.7\nstartxref\n0\n%%EOF",
     ] {
-        assert_eq!(answer(bytes), Err(PdfProblem::Unreadable));
+        assert_eq!(checked(bytes), Err(PdfProblem::Unreadable));
     }
     assert_eq!(
-        answer(b"x").unwrap_err().reason(),
+        checked(b"x").unwrap_err().reason(),
         "unable-to-read-the-file"
     );
 }
 
 #[test]
-fn a_large_file_is_not_even_looked_at() {
-    let limits = Limits {
-        most_bytes: 10,
-        ..Limits::default()
+fn a_file_over_the_limit_is_not_parsed() {
+    let limits = PdfLimits {
+        max_bytes: 10,
+        ..PdfLimits::default()
     };
     assert_eq!(
-        check(&pages(1), limits),
-        Err(PdfProblem::TooLarge { most_bytes: 10 })
+        check_pdf(&pages(1), limits),
+        Err(PdfProblem::TooLarge { max_bytes: 10 })
     );
 }
 
 #[test]
-fn a_tree_of_pages_that_goes_round_in_circles_ends() {
+fn a_cyclic_page_tree_is_unreadable() {
     let mut document = Document::with_version("1.5");
     let root = document.new_object_id();
     document.objects.insert(
@@ -119,19 +119,19 @@ fn a_tree_of_pages_that_goes_round_in_circles_ends() {
     document.trailer.set("Root", catalog);
     let mut bytes = Vec::new();
     document.save_to(&mut bytes).unwrap();
-    assert_eq!(answer(&bytes), Err(PdfProblem::Unreadable));
+    assert_eq!(checked(&bytes), Err(PdfProblem::Unreadable));
 }
 
 #[test]
-fn deep_brackets_are_answered() {
+fn deeply_nested_arrays_are_unreadable() {
     let mut bytes = b"%PDF-1.7\n1 0 obj\n".to_vec();
     bytes.extend(std::iter::repeat_n(b'[', 500_000));
     bytes.extend(b"\nendobj\ntrailer\n<</Root 1 0 R>>\nstartxref\n9\n%%EOF");
-    assert_eq!(answer(&bytes), Err(PdfProblem::Unreadable));
+    assert_eq!(checked(&bytes), Err(PdfProblem::Unreadable));
 }
 
 #[test]
-fn an_encrypted_file_is_refused() {
+fn an_encrypted_file_is_rejected() {
     let mut document = Document::load_mem(&pages(1)).unwrap();
     document.trailer.set(
         "ID",
@@ -151,12 +151,12 @@ fn an_encrypted_file_is_refused() {
     document.encrypt(&state).unwrap();
     let mut bytes = Vec::new();
     document.save_to(&mut bytes).unwrap();
-    assert_eq!(answer(&bytes), Err(PdfProblem::Encrypted));
+    assert_eq!(checked(&bytes), Err(PdfProblem::Encrypted));
 }
 
 #[test]
-fn more_streams_than_could_be_opened_are_not_opened() {
+fn too_many_streams_are_unreadable() {
     let mut bytes = pages(1);
     bytes.extend(b"stream\n".repeat(5_000));
-    assert_eq!(answer(&bytes), Err(PdfProblem::Unreadable));
+    assert_eq!(checked(&bytes), Err(PdfProblem::Unreadable));
 }

@@ -1,28 +1,28 @@
-//! Reads the HTML of a letter's body (`docs/spec/templates.md` §8.4, §10.3). It knows the tags that `content` writes;
-//! everything else is words.
+//! Parses the HTML of a letter (`docs/spec/templates.md` §8.4, §10.3) into blocks. Knows only the tags that the template
+//! renderer writes; anything else is text.
 
 use text::html_escape::decode_strict;
 
 use crate::{
-    blocks::{Block, Piece, Symbol},
-    tidy::{LINE_END, tidy},
+    blocks::{Block, QrSymbol, TextSpan},
+    glyph_cleanup::{LINE_BREAK, clean_spans},
 };
 
-/// The blocks of a body.
-pub(crate) fn blocks(html: &str) -> Vec<Block> {
-    let mut reader = Reader::default();
+/// Parses the HTML of a body.
+pub(crate) fn parse_blocks(html: &str) -> Vec<Block> {
+    let mut parser = Parser::default();
     let mut rest = html;
     while !rest.is_empty() {
-        rest = reader.step(rest);
+        rest = parser.step(rest);
     }
-    reader.finish()
+    parser.finish()
 }
 
-/// The lines of an HTML text whose lines end in `<br>`, its tags left out. An empty line is a line.
-pub(crate) fn lines(html: &str) -> Vec<Vec<Piece>> {
+/// Parses HTML whose lines end in `<br>` into lines, ignoring other tags. An empty line is a line.
+pub(crate) fn parse_lines(html: &str) -> Vec<Vec<TextSpan>> {
     html.split("<br>")
         .map(|line| {
-            let first = blocks(line).into_iter().next();
+            let first = parse_blocks(line).into_iter().next();
             match first {
                 Some(Block::Paragraph(text) | Block::Heading(text)) => text,
                 _ => Vec::new(),
@@ -32,11 +32,11 @@ pub(crate) fn lines(html: &str) -> Vec<Vec<Piece>> {
 }
 
 #[derive(Debug, Default)]
-struct Reader {
-    /// The blocks of the document, or of each list item that is open, the innermost last.
+struct Parser {
+    /// Open lists and items, the innermost last.
     open: Vec<Open>,
     document: Vec<Block>,
-    text: Vec<Piece>,
+    spans: Vec<TextSpan>,
     bold: bool,
     is_heading: bool,
 }
@@ -50,77 +50,77 @@ enum Open {
     Item(Vec<Block>),
 }
 
-impl Reader {
-    /// Takes one tag, or the words before the next.
+impl Parser {
+    /// Consumes one tag, or the text before the next one, and returns what follows.
     fn step<'html>(&mut self, html: &'html str) -> &'html str {
-        let Some((tag, after)) = tag(html) else {
-            // A `<` that begins no tag is a word itself.
+        let Some((tag, after)) = parse_tag(html) else {
+            // A `<` that begins no known tag is text.
             let first = html.chars().next().map_or(0, char::len_utf8);
             let end = html[first..]
                 .find('<')
-                .map_or(html.len(), |place| first + place);
-            self.words(&decode_strict(&html[..end]));
+                .map_or(html.len(), |index| first + index);
+            self.text(&decode_strict(&html[..end]));
             return &html[end..];
         };
-        self.take(&tag, after)
+        self.apply_tag(&tag, after)
     }
 
-    fn take<'html>(&mut self, tag: &Tag<'_>, after: &'html str) -> &'html str {
+    fn apply_tag<'html>(&mut self, tag: &Tag<'_>, after: &'html str) -> &'html str {
         match (tag.name, tag.closes) {
-            ("br", _) => self.words(LINE_END.encode_utf8(&mut [0; 4])),
+            ("br", _) => self.text(LINE_BREAK.encode_utf8(&mut [0; 4])),
             ("strong", closes) => self.bold = !closes,
             ("h2", false) => {
-                self.flush();
+                self.end_block();
                 self.is_heading = true;
             }
             ("ul" | "ol", false) => {
-                self.flush();
+                self.end_block();
                 self.open.push(Open::List {
                     is_ordered: tag.name == "ol",
                     items: Vec::new(),
                 });
             }
             ("li", false) => {
-                self.flush();
+                self.end_block();
                 if matches!(self.open.last(), Some(Open::List { .. })) {
                     self.open.push(Open::Item(Vec::new()));
                 }
             }
             ("li", true) => self.close_item(),
             ("ul" | "ol", true) => self.close_list(),
-            // Hyphens in the names of classes have become ones that do not break.
+            // The renderer's typography also replaces the hyphen in this class name by a non-breaking one.
             ("div", false) if tag.attributes.contains("page\u{2011}break") => {
-                self.flush();
+                self.end_block();
                 self.push(Block::PageBreak);
                 let end = after.find("</div>").unwrap_or(after.len());
                 return &after[end..];
             }
             ("svg", false) => {
-                self.flush();
+                self.end_block();
                 let end = after.find("</svg>").unwrap_or(after.len());
-                if let Some(symbol) = symbol(tag.attributes, &after[..end]) {
+                if let Some(symbol) = parse_qr_code(tag.attributes, &after[..end]) {
                     self.push(Block::QrCode(symbol));
                 }
                 return &after[end..];
             }
-            ("p" | "h2" | "div", _) => self.flush(),
+            ("p" | "h2" | "div", _) => self.end_block(),
             _ => {}
         }
         after
     }
 
-    fn words(&mut self, words: &str) {
-        self.text.push(Piece {
-            text: words.to_owned(),
+    fn text(&mut self, text: &str) {
+        self.spans.push(TextSpan {
+            text: text.to_owned(),
             bold: self.bold,
         });
     }
 
-    /// Ends the paragraph or heading that is being read, if there is one.
-    fn flush(&mut self) {
+    /// Ends the open paragraph or heading, if any.
+    fn end_block(&mut self) {
         let is_heading = std::mem::take(&mut self.is_heading);
         self.bold = false;
-        let text = tidy(std::mem::take(&mut self.text));
+        let text = clean_spans(std::mem::take(&mut self.spans));
         if text.is_empty() {
             return;
         }
@@ -140,7 +140,7 @@ impl Reader {
     }
 
     fn close_item(&mut self) {
-        self.flush();
+        self.end_block();
         if let Some(Open::Item(_)) = self.open.last()
             && let Some(Open::Item(blocks)) = self.open.pop()
             && let Some(Open::List { items, .. }) = self.open.last_mut()
@@ -160,7 +160,7 @@ impl Reader {
     }
 
     fn finish(mut self) -> Vec<Block> {
-        self.flush();
+        self.end_block();
         while !self.open.is_empty() {
             self.close_list();
         }
@@ -174,8 +174,8 @@ struct Tag<'html> {
     attributes: &'html str,
 }
 
-/// The tag that a text begins with, if it is one that we know.
-fn tag(html: &str) -> Option<(Tag<'_>, &str)> {
+/// Parses a known tag at the start of `html`.
+fn parse_tag(html: &str) -> Option<(Tag<'_>, &str)> {
     const KNOWN: [&str; 11] = [
         "p", "h2", "br", "strong", "ul", "ol", "li", "div", "span", "svg", "path",
     ];
@@ -199,12 +199,12 @@ fn tag(html: &str) -> Option<(Tag<'_>, &str)> {
     Some((tag, &inside[name_end + end + 1..]))
 }
 
-/// Where the `>` is that ends a tag; one inside quotes does not.
+/// Finds the `>` that ends a tag; one inside quotes does not.
 fn end_of_tag(attributes: &str) -> Option<usize> {
     let mut quote = None;
-    for (place, character) in attributes.char_indices() {
+    for (index, character) in attributes.char_indices() {
         match (quote, character) {
-            (None, '>') => return Some(place),
+            (None, '>') => return Some(index),
             (None, '"' | '\'') => quote = Some(character),
             (Some(open), close) if open == close => quote = None,
             _ => {}
@@ -213,9 +213,9 @@ fn end_of_tag(attributes: &str) -> Option<usize> {
     None
 }
 
-/// The symbol of a QR code (`docs/spec/templates.md` §10.4): `viewBox="0 0 N N"`, and a path of horizontal runs – `M4
-/// 0.5h7` the first, `m2 1h3` from the end of the one before.
-fn symbol(attributes: &str, inside: &str) -> Option<Symbol> {
+/// Parses the SVG of a QR code (`docs/spec/templates.md` §10.4): `viewBox="0 0 N N"` and a path of horizontal runs: first
+/// `M4 0.5h7`, then `m2 1h3` relative to the end of the run before.
+fn parse_qr_code(attributes: &str, inside: &str) -> Option<QrSymbol> {
     let side: u16 = attribute(attributes, "viewBox=")?
         .rsplit(' ')
         .next()?
@@ -242,7 +242,7 @@ fn symbol(attributes: &str, inside: &str) -> Option<Symbol> {
         ));
         x = end;
     }
-    Some(Symbol { side, runs })
+    Some(QrSymbol { side, runs })
 }
 
 fn attribute<'html>(attributes: &'html str, name: &str) -> Option<&'html str> {
@@ -259,18 +259,18 @@ mod tests {
     use super::*;
 
     fn of(content: &str) -> Vec<Block> {
-        blocks(&LetterTemplate::parse("s", content).html_body(&Values::new()))
+        parse_blocks(&LetterTemplate::parse("s", content).html_body(&Values::new()))
     }
 
-    fn plain(text: &str) -> Vec<Piece> {
-        vec![Piece {
+    fn plain(text: &str) -> Vec<TextSpan> {
+        vec![TextSpan {
             text: text.to_owned(),
             bold: false,
         }]
     }
 
     #[test]
-    fn a_body_is_read_into_its_blocks() {
+    fn a_body_is_parsed_into_blocks() {
         let read = of(
             "# Head\n\nOne\ntwo\n\n***\n\n* a\n* b\n\nThen\n\n1. c\n\nSee https://example.org now",
         );
@@ -294,7 +294,7 @@ mod tests {
                 },
                 Block::Paragraph(vec![
                     plain("See ").remove(0),
-                    Piece {
+                    TextSpan {
                         text: "example.org".to_owned(),
                         bold: true
                     },
@@ -304,18 +304,18 @@ mod tests {
         );
     }
 
-    fn plain_with_break(before: &str, after: &str) -> Vec<Piece> {
+    fn plain_with_break(before: &str, after: &str) -> Vec<TextSpan> {
         [before, "\n", after].into_iter().flat_map(plain).collect()
     }
 
     #[test]
-    fn what_was_typed_is_words_whatever_it_looks_like() {
+    fn typed_text_stays_text_whatever_it_looks_like() {
         let typed = "Cost: $5 \\ #let *a* <script>alert(1)</script> <svg> </p> &lt;br&gt; {x} [y]";
         let read = of(typed);
         let [Block::Paragraph(text)] = &read[..] else {
             panic!("one paragraph: {read:?}");
         };
-        let words: String = text.iter().map(|piece| piece.text.as_str()).collect();
+        let words: String = text.iter().map(|span| span.text.as_str()).collect();
         assert_eq!(
             words,
             "Cost: $5 \\ #let *a* <script>alert(1)</script> <svg> </p> <br> {x} [y]"
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_qr_code_is_read_module_by_module() {
+    fn a_qr_code_is_parsed_module_by_module() {
         let read = of("qr: https://example.org");
         let [Block::QrCode(symbol)] = &read[..] else {
             panic!("a QR code: {read:?}");
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_html_is_read_to_its_end() {
+    fn malformed_html_is_parsed_to_the_end() {
         for html in [
             "<",
             "<p",
@@ -354,7 +354,7 @@ mod tests {
             "<ul>x</ul>",
             "<div class=\"page\u{2011}break\">",
         ] {
-            blocks(html);
+            parse_blocks(html);
         }
     }
 }

@@ -1,0 +1,172 @@
+//! Writes a layout as a tagged PDF.
+
+use std::num::NonZeroU16;
+
+use krilla::{
+    Document, SerializeSettings,
+    configure::{Accessibility, ConfigurationBuilder},
+    destination::XyzDestination,
+    geom::{PathBuilder, Point, Rect},
+    metadata::Metadata,
+    outline::{Outline, OutlineNode},
+    page::PageSettings,
+    surface::Surface,
+    tagging::{ContentTag, Identifier, ListNumbering, SpanTag, Tag, TagGroup, TagKind, TagTree},
+};
+
+use crate::{
+    blocks::QrSymbol,
+    fonts::font,
+    layout::{Child, DrawOp, Layout, Node, OutlineEntry, Placement, Role},
+    letter::LetterProblem,
+    page_metrics,
+};
+
+/// Returns the bytes of a PDF with this title and language.
+pub(crate) fn write_pdf(
+    layout: Layout,
+    title: String,
+    language: &str,
+) -> Result<Vec<u8>, LetterProblem> {
+    let mut document = Document::new_with(pdf_ua_settings());
+    let mut identifiers: Vec<Option<Identifier>> = layout.placements.iter().map(|_| None).collect();
+    for page in 0..layout.pages {
+        let size = PageSettings::from_wh(page_metrics::WIDTH, page_metrics::HEIGHT)
+            .expect("A4 has a size");
+        let mut pdf_page = document.start_page_with(size);
+        let mut surface = pdf_page.surface();
+        for (number, placement) in layout.placements.iter().enumerate() {
+            if placement.page == page {
+                identifiers[number] = Some(draw(&mut surface, placement));
+            }
+        }
+        surface.finish();
+        pdf_page.finish();
+    }
+    let mut tree = TagTree::new().with_lang(Some(language.to_owned()));
+    for part in layout.parts {
+        tree.push(build_group(part, &layout.placements, &mut identifiers));
+    }
+    document.set_tag_tree(tree);
+    document.set_outline(outline(&layout.outline));
+    document.set_metadata(
+        Metadata::new()
+            .title(title)
+            .language(language.to_owned())
+            .producer("Pillarbox".to_owned()),
+    );
+    document
+        .finish()
+        .map_err(|fault| LetterProblem::Unwritable(format!("{fault:?}")))
+}
+
+fn pdf_ua_settings() -> SerializeSettings {
+    let configuration = ConfigurationBuilder::new()
+        .with_accessibility_validator(Accessibility::UA1)
+        .finish()
+        .expect("one rule set does not contradict itself");
+    SerializeSettings {
+        configuration,
+        ..SerializeSettings::default()
+    }
+}
+
+fn draw(surface: &mut Surface<'_>, placement: &Placement) -> Identifier {
+    match &placement.op {
+        DrawOp::Line { line, size } => {
+            let identifier = surface.start_tagged(ContentTag::Span(SpanTag::empty()));
+            let mut x = placement.x;
+            for run in &line.runs {
+                let font = font(run.bold).embedded.clone();
+                let start = Point::from_xy(x, placement.y);
+                surface.draw_glyphs(start, &run.glyphs, font, &run.text, *size, false);
+                x += run.width() * size;
+            }
+            surface.end_tagged();
+            identifier
+        }
+        DrawOp::QrCode(symbol) => {
+            let identifier = surface.start_tagged(ContentTag::Other);
+            draw_qr_code(surface, symbol, placement.x, placement.y);
+            surface.end_tagged();
+            identifier
+        }
+    }
+}
+
+/// Draws a QR code with its quiet zone, except on the left: the page's margin is wide enough.
+fn draw_qr_code(surface: &mut Surface<'_>, symbol: &QrSymbol, left: f32, top: f32) {
+    let module =
+        page_metrics::QR_SIDE / (f32::from(symbol.side) + 2.0 * page_metrics::QR_QUIET_ZONE);
+    let mut path = PathBuilder::new();
+    for &(x, y, length) in &symbol.runs {
+        let corner = (
+            left + f32::from(x) * module,
+            top + (f32::from(y) + page_metrics::QR_QUIET_ZONE) * module,
+        );
+        if let Some(run) = Rect::from_xywh(corner.0, corner.1, f32::from(length) * module, module) {
+            path.push_rect(run);
+        }
+    }
+    if let Some(path) = path.finish() {
+        surface.draw_path(&path);
+    }
+}
+
+fn build_group(
+    node: Node,
+    placements: &[Placement],
+    identifiers: &mut [Option<Identifier>],
+) -> TagGroup {
+    let mut group = TagGroup::new(tag(&node, placements));
+    for child in node.children {
+        match child {
+            Child::Node(node) => group.push(build_group(node, placements, identifiers)),
+            Child::Placement(number) => {
+                if let Some(identifier) = identifiers[number].take() {
+                    group.push(identifier);
+                }
+            }
+        }
+    }
+    group
+}
+
+fn tag(node: &Node, placements: &[Placement]) -> TagKind {
+    let level = |level| NonZeroU16::new(level).expect("levels begin with 1");
+    match node.role {
+        Role::Part(language) => Tag::Part.with_lang(Some(language.to_owned())).into(),
+        Role::Paragraph => Tag::P.into(),
+        Role::Subject => Tag::Hn(level(1), Some(heading_text(node, placements))).into(),
+        Role::Heading => Tag::Hn(level(2), Some(heading_text(node, placements))).into(),
+        Role::List { is_ordered: true } => Tag::L(ListNumbering::Decimal).into(),
+        Role::List { is_ordered: false } => Tag::L(ListNumbering::Disc).into(),
+        Role::Item => Tag::LI.into(),
+        Role::Label => Tag::Lbl.into(),
+        Role::ItemBody => Tag::LBody.into(),
+        Role::QrCode => Tag::Figure(Some("QR code".to_owned())).into(),
+    }
+}
+
+fn heading_text(heading: &Node, placements: &[Placement]) -> String {
+    let lines = heading.children.iter().filter_map(|child| match child {
+        Child::Placement(number) => Some(&placements[*number].op),
+        Child::Node(_) => None,
+    });
+    lines
+        .flat_map(|op| match op {
+            DrawOp::Line { line, .. } => line.runs.as_slice(),
+            DrawOp::QrCode(_) => &[],
+        })
+        .map(|run| run.text.as_str())
+        .collect()
+}
+
+fn outline(entries: &[OutlineEntry]) -> Outline {
+    let mut outline = Outline::new();
+    for entry in entries {
+        let place = XyzDestination::new(entry.page, Point::from_xy(page_metrics::LEFT, entry.y));
+        outline.push_child(OutlineNode::new(entry.title.clone(), place));
+    }
+    outline
+}
