@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{InboundSmsId, Permission, Private, Reporter, ServiceId, Timestamp};
+use domain::{InboundSmsId, Permission, Private, SmsReceiptSource, ServiceId, Timestamp};
 use recipients::phone_numbers::PhoneNumber;
 use store::inbound_sms::InboundSms;
 use tracing::{error, info, warn};
@@ -13,7 +13,7 @@ use crate::{App, tenants};
 #[derive(Debug, Clone)]
 pub struct NewInboundSms {
     /// Who brings it.
-    pub provider: Reporter,
+    pub provider: SmsReceiptSource,
     /// The number that was dialled.
     pub dialled: String,
     /// Who wrote it: a number, or a name.
@@ -70,7 +70,7 @@ pub async fn receive(app: &App, text: NewInboundSms) -> Result<Received, Arc<sto
 async fn receiver(
     app: &App,
     number: &str,
-    provider: Reporter,
+    provider: SmsReceiptSource,
 ) -> Result<Option<ServiceId>, Arc<store::Error>> {
     let found = store::inbound_numbers::find_service(&mut app.read().await?, number).await?;
     let Some(service) = found else {

@@ -65,7 +65,7 @@ pub use admin_error::AdminError;
 pub use group_commit::CommitError;
 pub use limits::LimitError;
 pub use provider_selection::{Providers, Weighted};
-pub use providers::{Sink, sink};
+pub use providers::Sink;
 pub use rewrite_lock::{RewriteLock, RewriteLockError};
 pub use sealed_files::OpenError;
 pub use settings::{Money, Settings, TimeZone};

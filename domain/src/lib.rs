@@ -29,7 +29,7 @@ pub use lane::Lane;
 pub use notification::{Channel, KeyType, NotificationStatus, Postage};
 pub use private::Private;
 pub use random_source::RandomSource;
-pub use receipt::{Reporter, refined};
+pub use receipt::SmsReceiptSource;
 pub use service::{Allowance, Permission};
 pub use team::{MemberPermission, UserState};
 pub use timestamp::{InvalidTimestamp, Timestamp, UtcDay};

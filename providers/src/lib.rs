@@ -1,36 +1,41 @@
-//! The outside world that takes messages from us.
+//! Adapters to the outside world: providers of messages, the virus scanner, the file service.
 //!
-//! Three ports, one per channel: [`EmailProvider`], [`SmsProvider`], [`LetterProvider`]. Each takes one finished
-//! message and answers one of two things: it was *handed over*, or it was not and here is what that means for the
-//! caller ([`SendError`]). Rendering, choosing a provider, retrying and recording belong to `app`.
+//! There is one port for each channel: [`EmailProvider`], [`SmsProvider`], [`LetterProvider`]. A provider takes one rendered
+//! message and returns a [`SendReceipt`], or a [`SendError`] that says what the caller can do. Rendering, choosing a
+//! provider, retrying and recording belong to `app`.
 //!
-//! What every adapter promises:
+//! A provider is one folder, with its settings, sending, the parsing of its receipts and inbound messages, and its status
+//! table. [`registry`] lists the kinds that settings can name.
 //!
-//! * **Honest doubt.** [`SendError::Unknown`] is answered when, and only when, the provider may have taken the message:
-//!   our last byte was sent and no answer came. Everything that failed earlier is a plain "no".
-//! * **The same reference twice.** A second hand-over of a notification carries the reference of the first (`Message-ID`,
-//!   `{reference}`), so that both ends can see that they are one message.
-//! * **Nothing personal leaves through errors or logs.** Providers like to echo the number they did not like; a
-//!   [`Detail`] is made of our own words, statuses and codes only, and the messages' `Debug` shows their id alone.
-//! * **A limit on everything**: connecting, waiting, the size of an answer that is read.
+//! Every adapter guarantees, and the conformance suite (`tests/conformance`) checks:
 //!
-//! Times are given by the caller, as `at` in each message; nothing here looks at the clock.
+//! * **Unknown outcomes are reported as such.** [`SendError::Unknown`] is returned when, and only when, the provider may have
+//!   the message: the whole request was sent and no reply came. Every earlier failure means that nothing was sent.
+//! * **The same reference for a repeated send** (`Message-ID`, `{reference}`), so that both sides can recognise duplicates.
+//! * **No personal data in errors and logs.** Providers often echo the number that they refuse. A [`Detail`] holds only our own
+//!   words, statuses and codes, and the `Debug` output of a message shows nothing but its id.
+//! * **Limits**: on connecting, on waiting for a reply, on the size of the reply.
+//!
+//! The caller passes the time with each message as `at`; nothing here reads the clock.
 
 pub mod documents;
 pub mod email;
+mod error;
 mod http;
 pub mod letter;
-mod outcome;
+pub mod registry;
 pub mod scan;
 mod secret;
+mod settings;
 pub mod sink;
 pub mod sms;
 
 pub use documents::{FileService, Upload, UploadError};
 pub use email::{Email, EmailProvider};
+pub use error::{Detail, RejectReason, SendError, SendReceipt, SettingsError};
 pub use letter::{Letter, LetterProvider};
-pub use outcome::{Detail, Handed, Refusal, SendError, SettingsError};
-pub use scan::{Finding, ScanError, Scanner};
+pub use scan::{ScanError, ScanResult, Scanner};
 pub use secret::Secret;
+pub use settings::{ProviderKind, ProviderSettings};
 pub use sink::Sink;
 pub use sms::{Sms, SmsProvider};

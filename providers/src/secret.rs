@@ -2,15 +2,13 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// A password, token or key: read from the settings, shown to a provider, printed nowhere.
-///
-/// It has no `Display` and no `Serialize`, and its `Debug` is the same for every value.
+/// A password, token or key from the settings. Has no `Display` and no `Serialize`, and its `Debug` hides the value.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The value itself, for the one line that puts it into a request.
+    /// Returns the value, for the line that puts it into a request.
     pub fn expose(&self) -> &str {
         &self.0
     }

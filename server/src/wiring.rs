@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use app::{App, Dependencies, Providers, Sink, Weighted};
+use app::{App, Dependencies, Providers, Sink};
 use domain::{Clock, Private, RandomSource};
 use files::Files;
 use providers::{
-    EmailProvider, FileService, LetterProvider, SmsProvider,
+    FileService,
     documents::{HttpFileService, HttpFileServiceSettings},
-    email::smtp::SmtpRelay,
     scan::Clamd,
-    sms::{http::HttpSms, twilio::Twilio},
 };
 use store::{Keyring, Store};
 
@@ -19,7 +17,7 @@ use crate::{
     measures,
     outside::{SystemClock, SystemEntropy},
     secrets,
-    settings::{EmailKind, Settings, SmsKind},
+    settings::Settings,
 };
 
 /// A platform with all that belongs to it, ready to be run.
@@ -102,44 +100,7 @@ async fn see_that_connections_suffice(settings: &Settings, store: &Store) -> any
 
 /// The providers that the settings name; the sink for a channel that has none.
 pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> {
-    let mut found = Providers::default();
-    for one in &settings.providers.email {
-        let provider: Arc<dyn EmailProvider> = match &one.kind {
-            EmailKind::Sink => Arc::new(sink.clone()),
-            EmailKind::Smtp(relay) => Arc::new(SmtpRelay::new(relay)?),
-        };
-        found.email.push(Weighted {
-            provider,
-            priority: one.priority,
-        });
-    }
-    for one in &settings.providers.sms {
-        let provider: Arc<dyn SmsProvider> = match &one.kind {
-            SmsKind::Sink => Arc::new(sink.clone()),
-            SmsKind::Http(http) => Arc::new(HttpSms::new((**http).clone())?),
-            SmsKind::Twilio(twilio) => Arc::new(Twilio::new((**twilio).clone())?),
-        };
-        found.sms.push(Weighted {
-            provider,
-            priority: one.priority,
-        });
-    }
-    if found.email.is_empty() {
-        found.email.push(Weighted {
-            provider: Arc::new(sink.clone()) as Arc<dyn EmailProvider>,
-            priority: 100,
-        });
-    }
-    if found.sms.is_empty() {
-        found.sms.push(Weighted {
-            provider: Arc::new(sink.clone()) as Arc<dyn SmsProvider>,
-            priority: 100,
-        });
-    }
-    found.letter.push(Weighted {
-        provider: Arc::new(sink.clone()) as Arc<dyn LetterProvider>,
-        priority: 100,
-    });
+    let mut found = settings.providers.build(sink)?;
     found.file_service = file_service(settings)?;
     if let Some(address) = &settings.virus_scanner {
         found.scanner = Some(Arc::new(Clamd::at(address)?));

@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use providers::{
-    Email, EmailProvider, Finding, Handed, Letter, LetterProvider, Refusal, ScanError, Scanner,
-    SendError, Sms, SmsProvider,
+    Email, EmailProvider, Letter, LetterProvider, RejectReason, ScanError, ScanResult, Scanner,
+    SendError, SendReceipt, Sms, SmsProvider,
 };
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -198,7 +198,7 @@ macro_rules! fake {
                 panics.find(|(recipient, _)| message.is_to(recipient)).map(|(_, point)| *point)
             }
 
-            async fn accept(&self, message: &$message) -> Result<Handed, SendError> {
+            async fn accept(&self, message: &$message) -> Result<SendReceipt, SendError> {
                 if !self.state().yields_while_sending {
                     return self.respond(message).await;
                 }
@@ -216,7 +216,7 @@ macro_rules! fake {
                 response
             }
 
-            async fn respond(&self, message: &$message) -> Result<Handed, SendError> {
+            async fn respond(&self, message: &$message) -> Result<SendReceipt, SendError> {
                 let panic_point = self.panic_point(message);
                 assert_ne!(panic_point, Some(PanicPoint::BeforeSending), "the provider's client panics as told");
                 let behaviour = {
@@ -225,8 +225,8 @@ macro_rules! fake {
                 };
                 match behaviour {
                     Behaviour::Accept => {}
-                    Behaviour::RejectRecipient => return Err(SendError::rejected(Refusal::Recipient, "no such recipient")),
-                    Behaviour::RejectMessage => return Err(SendError::rejected(Refusal::Message, "forbidden content")),
+                    Behaviour::RejectRecipient => return Err(SendError::rejected(RejectReason::Recipient, "no such recipient")),
+                    Behaviour::RejectMessage => return Err(SendError::rejected(RejectReason::Message, "forbidden content")),
                     Behaviour::BeUnavailable => return Err(SendError::unavailable("nobody answers")),
                     Behaviour::AcceptSilently => {
                         let mut state = self.state();
@@ -241,7 +241,7 @@ macro_rules! fake {
                 }
                 self.state().accepted.push(message.clone());
                 assert_ne!(panic_point, Some(PanicPoint::AfterSending), "the provider's client panics as told");
-                Ok(Handed::default())
+                Ok(SendReceipt::default())
             }
         }
     };
@@ -294,7 +294,7 @@ impl FakeScanner {
 
 #[async_trait]
 impl Scanner for FakeScanner {
-    async fn scan(&self, bytes: &[u8]) -> Result<Finding, ScanError> {
+    async fn scan(&self, bytes: &[u8]) -> Result<ScanResult, ScanError> {
         let mut state = self.state();
         if state.is_unavailable {
             return Err(ScanError::new("nobody answers"));
@@ -312,9 +312,9 @@ impl Scanner for FakeScanner {
             "the scanner's client panics as told"
         );
         Ok(if contains(Self::VIRUS) {
-            Finding::Virus
+            ScanResult::Virus
         } else {
-            Finding::Clean
+            ScanResult::Clean
         })
     }
 }
@@ -333,7 +333,7 @@ impl LetterProvider for FakeLetter {
         8
     }
 
-    async fn send(&self, letter: &Letter) -> Result<Handed, SendError> {
+    async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError> {
         self.accept(letter).await
     }
 }
@@ -352,7 +352,7 @@ impl EmailProvider for FakeEmail {
         8
     }
 
-    async fn send(&self, email: &Email) -> Result<Handed, SendError> {
+    async fn send(&self, email: &Email) -> Result<SendReceipt, SendError> {
         self.accept(email).await
     }
 }
@@ -375,7 +375,7 @@ impl SmsProvider for FakeSms {
         8
     }
 
-    async fn send(&self, sms: &Sms) -> Result<Handed, SendError> {
+    async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {
         self.accept(sms).await
     }
 }

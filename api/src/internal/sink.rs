@@ -28,10 +28,9 @@ pub(crate) async fn list_sink(
         .sink
         .clone()
         .ok_or_else(Problem::old_not_found)?;
-    let channel = asked.channel;
     let limit = asked.limit.unwrap_or(STANDARD_LIMIT).min(MOST);
     let looked = tokio::task::spawn_blocking(move || {
-        Ok::<_, std::io::Error>((sink.count()?, sink.list(channel, limit)?))
+        Ok::<_, std::io::Error>((sink.count()?, sink.list(asked.channel, limit)?))
     });
     let (counts, kept) = looked
         .await
@@ -41,7 +40,7 @@ pub(crate) async fn list_sink(
         .iter()
         .map(|one| {
             json!({
-                "channel": one.channel.as_str(), "id": one.id, "to": one.to, "about": one.about,
+                "channel": one.channel.as_str(), "id": one.id, "to": one.to, "about": one.summary,
                 "path": one.path, "at": one.at.to_string(), "copy": one.copy,
             })
         })

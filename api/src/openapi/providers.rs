@@ -1,4 +1,5 @@
-use domain::Reporter;
+use domain::SmsReceiptSource;
+use providers::letter::dvla::{JOB_STATUSES, MAILING_PRODUCTS, POSTAGE_CLASSES};
 use serde_json::{Value, json};
 
 use super::{
@@ -7,11 +8,7 @@ use super::{
     refusals,
     shapes::{id, reference},
 };
-use crate::{
-    callers,
-    problem::Problem,
-    receipts::told::{self, JOB_STATUSES, MAILING_PRODUCTS, POSTAGE_CLASSES},
-};
+use crate::{callers, problem::Problem, receipts::told};
 
 const TAG: &str = "Providers";
 
@@ -36,7 +33,7 @@ fn heard(operation: Operation) -> Operation {
         .refuses(refusals::anywhere_old())
 }
 
-fn receipt(operation: Operation, by: Reporter, reference_name: &str) -> Operation {
+fn receipt(operation: Operation, by: SmsReceiptSource, reference_name: &str) -> Operation {
     let done = json!({"result": "success"});
     heard(
         operation
@@ -76,7 +73,7 @@ fn hear_mmg() -> Operation {
         "Hear a receipt of MMG",
     )
     .body(schema, &[("delivered", "A text was delivered", example)]);
-    receipt(operation, Reporter::Mmg, "CID")
+    receipt(operation, SmsReceiptSource::Mmg, "CID")
 }
 
 fn hear_firetext() -> Operation {
@@ -101,7 +98,7 @@ fn hear_firetext() -> Operation {
         "Hear a receipt of Firetext",
     )
     .form(schema, &[("delivered", "A text was delivered", example)]);
-    receipt(operation, Reporter::Firetext, "reference")
+    receipt(operation, SmsReceiptSource::Firetext, "reference")
 }
 
 /// What both who bring texts are told.

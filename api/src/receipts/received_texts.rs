@@ -1,35 +1,36 @@
+//! Inbound text messages (`docs/spec/public-api.md` §22.2).
+
 use app::inbound_sms::{self, NewInboundSms, Received};
 use axum::{
     body::Body,
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use domain::{Private, Reporter, Timestamp};
+use domain::{Private, SmsReceiptSource};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde_json::{Map, Value, json};
-
-use super::{
-    field,
-    mmg_text::{form_decoded, unescaped},
-    read_form, read_object,
+use providers::sms::{
+    firetext, mmg,
+    receipts::{InboundError, InboundSms},
 };
+use serde_json::json;
+
+use super::read_body;
 use crate::{Api, answer, callers::sign_in, problem::Problem};
 
-/// The name that Firetext signs in with.
-const FIRETEXT_USER: &str = "notify";
-
-/// `POST /notifications/sms/receive/mmg` (`docs/spec/public-api.md` §22.2): the body is read before the caller is
-/// known.
+/// `POST /notifications/sms/receive/mmg`
 pub(crate) async fn receive_mmg(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let members = read_object(body).await?;
+    let inbound = mmg::parse_inbound(&read_body(body).await?);
+    // A body that cannot be parsed is reported even to an unknown caller; a missing field only to a known one.
+    if inbound == Err(InboundError::Malformed) {
+        return Err(Problem::not_understood());
+    }
     let known = &api.settings.text_bringers;
     sign_in(&headers, &known.mmg_users, &known.mmg_passwords)?;
-    let text = mmg_text(&members).ok_or_else(Problem::not_understood)?;
-    match receive(&api, text).await? {
+    match receive(&api, SmsReceiptSource::Mmg, inbound).await? {
         Received::Kept => Ok(ok()),
         Received::NotOurs => {
             let html = HeaderValue::from_static("text/html; charset=utf-8");
@@ -38,21 +39,17 @@ pub(crate) async fn receive_mmg(
     }
 }
 
-/// `POST /notifications/sms/receive/firetext` (`docs/spec/public-api.md` §22.2)
+/// `POST /notifications/sms/receive/firetext`
 pub(crate) async fn receive_firetext(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let users: [Private<String>; 1] = [FIRETEXT_USER.to_owned().into()];
-    sign_in(
-        &headers,
-        &users,
-        &api.settings.text_bringers.firetext_passwords,
-    )?;
-    let form = read_form(body).await?;
-    let text = firetext_text(&form).ok_or_else(Problem::not_understood)?;
-    receive(&api, text).await?;
+    let users: [Private<String>; 1] = [firetext::INBOUND_USER.to_owned().into()];
+    let known = &api.settings.text_bringers;
+    sign_in(&headers, &users, &known.firetext_passwords)?;
+    let inbound = firetext::parse_inbound(&read_body(body).await?);
+    receive(&api, SmsReceiptSource::Firetext, inbound).await?;
     Ok(ok())
 }
 
@@ -60,41 +57,21 @@ fn ok() -> Response {
     answer::json(StatusCode::OK, &json!({"status": "ok"}))
 }
 
-async fn receive(api: &Api, text: NewInboundSms) -> Result<Received, Problem> {
+async fn receive(
+    api: &Api,
+    provider: SmsReceiptSource,
+    inbound: Result<InboundSms, InboundError>,
+) -> Result<Received, Problem> {
+    let inbound = inbound.map_err(|_| Problem::not_understood())?;
+    let text = NewInboundSms {
+        provider,
+        dialled: inbound.dialled,
+        from: inbound.from,
+        content: inbound.content,
+        provider_reference: inbound.provider_reference,
+        written_at: inbound.written_at,
+    };
     inbound_sms::receive(&api.app, text)
         .await
         .map_err(Problem::fault_old)
-}
-
-fn mmg_text(members: &Map<String, Value>) -> Option<NewInboundSms> {
-    let text = |name: &str| match members.get(name)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let written = text("DateRecieved").map(|time| form_decoded(&time));
-    Some(NewInboundSms {
-        provider: Reporter::Mmg,
-        dialled: text("Number")?,
-        from: text("MSISDN")?.into(),
-        content: unescaped(&form_decoded(&text("Message")?)).into(),
-        provider_reference: text("ID").filter(|id| !id.is_empty()),
-        written_at: written.as_deref().and_then(moment),
-    })
-}
-
-fn firetext_text(form: &[(String, String)]) -> Option<NewInboundSms> {
-    Some(NewInboundSms {
-        provider: Reporter::Firetext,
-        dialled: field(form, "destination")?.to_owned(),
-        from: field(form, "source")?.to_owned().into(),
-        content: field(form, "message")?.replace('\0', "").into(),
-        provider_reference: None,
-        written_at: field(form, "time").and_then(moment),
-    })
-}
-
-/// A time as the providers write it, in UTC.
-fn moment(text: &str) -> Option<Timestamp> {
-    text.trim().parse().ok()
 }

@@ -1,81 +1,59 @@
-use app::receipts::{self, ReceiptError};
+//! Delivery receipts of text messages (`docs/spec/public-api.md` §22.1).
+
+use app::receipts;
 use axum::{body::Body, extract::State, response::Response};
-use domain::Reporter;
+use domain::SmsReceiptSource;
 use http::StatusCode;
+use providers::sms::{
+    firetext, mmg,
+    receipts::{ReceiptError, SmsReceipt},
+};
 use serde_json::{Value, json};
 
-use super::{field, read_form, read_object, text_of};
+use super::read_body;
 use crate::{Api, answer, problem::Problem};
 
-/// `POST /notifications/sms/mmg` (`docs/spec/public-api.md` §22.1)
+/// `POST /notifications/sms/mmg`
 pub(crate) async fn hear_mmg(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
-    let members = read_object(body).await?;
-    let get = |name| text_of(&members, name);
-    let (status, id) = (get("status"), get("CID"));
-    let substatus = get("substatus").filter(|_| !members["substatus"].is_null());
-    let receipt = Receipt {
-        by: Reporter::Mmg,
-        status: status.as_deref(),
-        reference: id.as_deref(),
-        code: substatus.as_deref(),
-    };
-    receipt.hear(&api, "CID").await
+    let receipt = mmg::parse_receipt(&read_body(body).await?);
+    accept(&api, SmsReceiptSource::Mmg, receipt).await
 }
 
-/// `POST /notifications/sms/firetext` (`docs/spec/public-api.md` §22.1)
+/// `POST /notifications/sms/firetext`
 pub(crate) async fn hear_firetext(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
-    let form = read_form(body).await?;
-    let receipt = Receipt {
-        by: Reporter::Firetext,
-        status: field(&form, "status"),
-        reference: field(&form, "reference"),
-        code: field(&form, "code"),
-    };
-    receipt.hear(&api, "reference").await
+    let receipt = firetext::parse_receipt(&read_body(body).await?);
+    accept(&api, SmsReceiptSource::Firetext, receipt).await
 }
 
-struct Receipt<'a> {
-    by: Reporter,
-    status: Option<&'a str>,
-    reference: Option<&'a str>,
-    code: Option<&'a str>,
+/// Only the presence of the required fields is checked here; what they mean is decided when the receipt is processed.
+async fn accept(
+    api: &Api,
+    source: SmsReceiptSource,
+    receipt: Result<SmsReceipt, ReceiptError>,
+) -> Result<Response, Problem> {
+    let receipt = receipt.map_err(|error| match error {
+        ReceiptError::Malformed => Problem::not_understood(),
+        ReceiptError::Missing(fields) => incomplete(source, &fields),
+    })?;
+    let SmsReceipt {
+        reference,
+        status,
+        code,
+    } = &receipt;
+    receipts::accept_sms_receipt(&api.app, source, reference, status, code.as_deref())
+        .await
+        .map_err(|error| match error {
+            receipts::ReceiptError::Busy => Problem::busy_old(),
+            receipts::ReceiptError::Store(_) => Problem::fault_old(error),
+        })?;
+    Ok(answer::json(StatusCode::OK, &json!({"result": "success"})))
 }
 
-impl Receipt<'_> {
-    /// Nothing is checked but that what must be there is; what it means is found out later.
-    async fn hear(self, api: &Api, reference_name: &str) -> Result<Response, Problem> {
-        let (status, reference) = match (there(self.status), there(self.reference)) {
-            (Some(status), Some(reference)) => (status, reference),
-            (status, reference) => {
-                let fields = [("status", status), (reference_name, reference)];
-                return Err(self.incomplete(&fields));
-            }
-        };
-        receipts::accept_sms_receipt(&api.app, self.by, reference, status, there(self.code))
-            .await
-            .map_err(|error| match error {
-                ReceiptError::Busy => Problem::busy_old(),
-                ReceiptError::Store(_) => Problem::fault_old(error),
-            })?;
-        Ok(answer::json(StatusCode::OK, &json!({"result": "success"})))
-    }
-
-    fn incomplete(&self, fields: &[(&str, Option<&str>)]) -> Problem {
-        let missing = fields.iter().filter(|(_, value)| value.is_none());
-        let names: Vec<&str> = missing.map(|(name, _)| *name).collect();
-        incomplete(self.by, &names)
-    }
-}
-
-/// What is said of a receipt in which something is missing.
-pub(crate) fn incomplete(by: Reporter, missing: &[&str]) -> Problem {
+/// The receipt lacks fields.
+pub(crate) fn incomplete(source: SmsReceiptSource, missing: &[&str]) -> Problem {
     let messages: Vec<Value> = missing
         .iter()
-        .map(|name| format!("{} callback failed: {name} missing", by.title()).into())
+        .map(|name| format!("{} callback failed: {name} missing", source.title()).into())
         .collect();
     Problem::old(StatusCode::BAD_REQUEST, messages)
-}
-
-fn there(text: Option<&str>) -> Option<&str> {
-    text.filter(|text| !text.is_empty())
 }

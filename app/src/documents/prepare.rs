@@ -8,7 +8,7 @@ use base64::{
 };
 use domain::{DocumentId, Private, ServiceId};
 use files::Key;
-use providers::{FileService, Finding, Upload, UploadError};
+use providers::{FileService, ScanResult, Upload, UploadError};
 use serde::{Deserialize, Serialize};
 use store::{Keyring, documents::Document};
 
@@ -292,8 +292,8 @@ pub(super) async fn scan(app: &App, bytes: &[u8]) -> Result<&'static str, Prepar
         return Ok("not-scanned");
     };
     match scanner.scan(bytes).await? {
-        Finding::Clean => Ok("clean"),
-        Finding::Virus => Err(FileRejected::Virus.into()),
+        ScanResult::Clean => Ok("clean"),
+        ScanResult::Virus => Err(FileRejected::Virus.into()),
     }
 }
 

@@ -6,7 +6,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::{Channel, NotificationId, NotificationStatus, Reporter, TaskId, Timestamp};
+use domain::{Channel, NotificationId, NotificationStatus, SmsReceiptSource, TaskId, Timestamp};
+use providers::sms::receipts;
 use queue::{Enqueue as _, NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
 use recipients::phone_numbers;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ const LONGEST_WORD: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmsReceipt {
     /// Whose.
-    pub by: Reporter,
+    pub by: SmsReceiptSource,
     /// About which message.
     pub id: NotificationId,
     /// What it says.
@@ -38,7 +39,7 @@ pub struct SmsReceipt {
 /// words: anything else is not kept as it came, for nobody knows what is in it.
 pub async fn accept_sms_receipt(
     app: &App,
-    by: Reporter,
+    by: SmsReceiptSource,
     reference: &str,
     status: &str,
     code: Option<&str>,
@@ -199,7 +200,7 @@ async fn consider(
         count(receipt, "ignored");
         return Ok(Applied::Nothing);
     }
-    if receipt.by.status(&receipt.status).is_none() {
+    if receipts::status(receipt.by, &receipt.status).is_none() {
         error!(
             notification.id = %id,
             "{by} callback failed: status {} not found. Look up what it means: the text is now {next}",
@@ -214,9 +215,9 @@ async fn consider(
 
 /// What the message becomes by it.
 fn meaning(receipt: &SmsReceipt, message: &Notification) -> NotificationStatus {
-    let said = receipt.by.status(&receipt.status);
+    let said = receipts::status(receipt.by, &receipt.status);
     let sent_by = message.sent_by.as_deref().unwrap_or(receipt.by.as_str());
-    domain::refined(
+    receipts::refine(
         said.unwrap_or(NotificationStatus::TechnicalFailure),
         sent_by,
         receipt.code.as_deref(),
@@ -240,7 +241,7 @@ async fn outcome(
     let detail = receipt
         .code
         .as_deref()
-        .and_then(|code| by.detail(&receipt.status, code));
+        .and_then(|code| receipts::detail(by, &receipt.status, code));
     let problem = status
         .is_failure()
         .then(|| detail.map_or_else(|| format!("status {}", receipt.status), str::to_owned));
@@ -284,7 +285,7 @@ mod tests {
 
     fn receipt(id: u128, status: &str) -> SmsReceipt {
         SmsReceipt {
-            by: Reporter::Firetext,
+            by: SmsReceiptSource::Firetext,
             id: uuid::Uuid::from_u128(id).into(),
             status: status.to_owned(),
             code: None,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{KeyType, NotificationStatus, Postage, Timestamp};
-use providers::{Finding, SendError};
+use providers::{ScanResult, SendError};
 use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::{error, warn};
 use typesetting::{MAX_LETTER_PAGES, PdfLimits, PdfProblem, PdfSummary, sheets};
@@ -192,8 +192,8 @@ async fn scan_and_validate(
 ) -> Result<Option<usize>, Fault> {
     if let Some(scanner) = &app.providers.scanner {
         match scanner.scan(pdf).await {
-            Ok(Finding::Clean) => {}
-            Ok(Finding::Virus) => {
+            Ok(ScanResult::Clean) => {}
+            Ok(ScanResult::Virus) => {
                 error!(
                     notification.id = %message.id, service.id = %message.service_id,
                     "notification id {} Virus scan failed", message.id

@@ -550,11 +550,11 @@ fn error_outcome(
     error: &providers::SendError,
     first_delay: Duration,
 ) -> SendResult {
-    use providers::{Refusal, SendError};
+    use providers::{RejectReason, SendError};
     let id = message.id;
     match error {
         SendError::Rejected {
-            why: Refusal::Recipient,
+            reason: RejectReason::Recipient,
             detail,
         } => SendResult::Final(failed_outcome(
             id,
@@ -562,7 +562,7 @@ fn error_outcome(
             detail.to_string(),
         )),
         SendError::Rejected {
-            why: Refusal::Message,
+            reason: RejectReason::Message,
             detail,
         } => SendResult::Final(failed_outcome(
             id,

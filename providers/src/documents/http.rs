@@ -8,14 +8,14 @@ use reqwest::{Client, Url};
 use serde::Serialize;
 
 use super::{FileService, Upload, UploadError};
-use crate::{Detail, Secret, SettingsError, http};
+use crate::{Detail, Secret, SettingsError, http, settings::require_positive};
 
-/// Where a file service is.
+/// The settings of a file service.
 #[derive(Debug, Clone)]
 pub struct HttpFileServiceSettings {
-    /// The root of its internal interface, `https://files.internal`.
+    /// The root of its internal API, `https://files.internal`.
     pub root: String,
-    /// What it knows us by.
+    /// The bearer token.
     pub token: Secret,
     /// Seconds for a whole exchange, the file included.
     pub timeout_seconds: u64,
@@ -51,24 +51,17 @@ struct Body<'a> {
 }
 
 impl HttpFileService {
-    /// Builds the client from its settings, all of which are checked now.
+    /// Checks the settings and builds the client.
     pub fn new(settings: HttpFileServiceSettings) -> Result<Self, SettingsError> {
-        let wrong = |setting, why: &str| SettingsError::Wrong {
-            provider: NAME.to_owned(),
-            setting,
-            why: why.to_owned(),
-        };
-        let root = settings.root.trim_end_matches('/');
-        let root = Url::parse(root)
-            .ok()
-            .filter(|root| matches!(root.scheme(), "http" | "https") && root.has_host())
-            .ok_or_else(|| wrong("service", "it must be a URL with http or https"))?;
+        let root = http::parse_url(NAME, "service", settings.root.trim_end_matches('/'))?;
         if settings.token.expose().is_empty() {
-            return Err(wrong("service_token", "the file service needs one"));
+            return Err(SettingsError::invalid(
+                NAME,
+                "service_token",
+                "the file service needs one",
+            ));
         }
-        if settings.timeout_seconds == 0 {
-            return Err(wrong("service_timeout_seconds", "it must be at least 1"));
-        }
+        require_positive(NAME, "service_timeout_seconds", settings.timeout_seconds)?;
         Ok(Self {
             client: http::client(NAME, Duration::from_secs(settings.timeout_seconds))?,
             root,
@@ -101,23 +94,23 @@ impl FileService for HttpFileService {
             .post(url)
             .bearer_auth(self.token.expose())
             .json(&body);
-        let answer = http::exchange(request)
+        let reply = http::send_request(request)
             .await
             .map_err(|error| UploadError::Failed(error.detail().clone()))?;
-        let json = answer.json();
+        let json = reply.json();
         let text = |pointer: &str| Some(json.as_ref()?.pointer(pointer)?.as_str()?.to_owned());
-        match answer.status.as_u16() {
+        match reply.status.as_u16() {
             200..=299 => text("/document/url")
                 .map(Private::new)
                 .ok_or_else(|| failed("its answer holds no link")),
             400 | 413 => match text("/error") {
-                Some(why) => Err(UploadError::Refused(why)),
+                Some(reason) => Err(UploadError::Refused(reason)),
                 None => Err(UploadError::Failed(
-                    answer.detail("it refuses the file and does not say why"),
+                    reply.detail("it refuses the file without a reason"),
                 )),
             },
             _ => Err(UploadError::Failed(
-                answer.detail("it answers with an error"),
+                reply.detail("it answers with an error"),
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! A file service of somebody else's, to which files go instead of into our own store (`docs/spec/public-api.md` §9.2).
+//! An external file service that stores files sent by e-mail instead of our own store (`docs/spec/public-api.md` §9.2).
 
 mod http;
 
@@ -10,37 +10,37 @@ pub use http::{HttpFileService, HttpFileServiceSettings};
 
 use crate::Detail;
 
-/// A file to be put where its recipient can download it, as the service sent it.
+/// A file for a recipient to download, as the service sent it.
 #[derive(Debug, Clone)]
 pub struct Upload {
-    /// Whose file it is.
+    /// The service that sends it.
     pub service_id: Uuid,
-    /// The bytes, base64.
+    /// The content, in base64.
     pub document: Private<String>,
-    /// The sender says that it is CSV.
+    /// Whether the sender declares it to be CSV.
     pub is_csv: bool,
-    /// The address that the recipient must confirm, if one must be.
+    /// The e-mail address that the recipient must confirm, if any.
     pub confirmation_email: Option<Private<String>>,
-    /// For how long, in the sender's words.
+    /// How long it is kept, as the sender wrote it (`26 weeks`).
     pub retention_period: Option<String>,
-    /// What the file is called.
+    /// The file name.
     pub filename: Option<Private<String>>,
 }
 
-/// Why a file was not put there.
+/// Why a file was not stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
-    /// The service will not have this file: a virus, a type it does not take, too large. Its own words, for the sender.
+    /// The file service refuses the file: a virus, its type or size. Holds the service's own message, for the sender.
     #[error("the file service refuses the file")]
     Refused(String),
-    /// It could not be spoken to, or failed. The file may or may not be there; nobody has its link.
+    /// The file service cannot be reached, or fails. The file may or may not be stored; nobody has its link.
     #[error("the file service failed: {0}")]
     Failed(Detail),
 }
 
-/// Puts files where recipients can download them.
+/// Stores files for recipients to download.
 #[async_trait]
 pub trait FileService: std::fmt::Debug + Send + Sync {
-    /// Puts a file there; the link for its recipient.
+    /// Stores a file and returns the link for its recipient.
     async fn upload(&self, upload: &Upload) -> Result<Private<String>, UploadError>;
 }

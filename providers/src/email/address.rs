@@ -10,7 +10,7 @@ const MAX_LENGTH: usize = 320;
 ///
 /// Stricter about characters than RFC 5322, so that nothing needs quoting and nothing can break out of a header or a
 /// command; looser about dots, because the recipient rules decide about those and mail servers do not mind.
-pub(crate) fn on_the_wire(address: &str) -> Option<Address> {
+pub(crate) fn to_ascii_address(address: &str) -> Option<Address> {
     let (local, domain) = address.trim().rsplit_once('@')?;
     let domain = ascii_domain(domain)?;
     let fits = !local.is_empty()
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn wire(address: &str) -> Option<String> {
-        on_the_wire(address).map(|address| address.to_string())
+        to_ascii_address(address).map(|address| address.to_string())
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use jiff::{fmt::rfc2822, tz::TimeZone};
 use lettre::Address;
 
-use super::{Email, address, body, header_text};
-use crate::{Refusal, SendError};
+use super::{Email, address, body, rfc2047};
+use crate::{RejectReason, SendError};
 
 /// An e-mail in its final form, with the addresses of its envelope.
-pub(crate) struct Mime {
+pub(crate) struct EncodedEmail {
     pub(crate) from: Address,
     pub(crate) to: Address,
     pub(crate) bytes: Vec<u8>,
@@ -26,16 +26,22 @@ pub(crate) struct Mime {
 /// # Errors
 ///
 /// [`SendError::Rejected`] if the recipient's or the sender's address cannot be written on the wire.
-pub(crate) fn compose(email: &Email) -> Result<Mime, SendError> {
-    let to = address::on_the_wire(&email.to).ok_or_else(|| {
-        SendError::rejected(Refusal::Recipient, "the recipient is not an e-mail address")
+pub(crate) fn encode(email: &Email) -> Result<EncodedEmail, SendError> {
+    let to = address::to_ascii_address(&email.to).ok_or_else(|| {
+        SendError::rejected(
+            RejectReason::Recipient,
+            "the recipient is not an e-mail address",
+        )
     })?;
-    let from = address::on_the_wire(&email.from_address).ok_or_else(|| {
-        SendError::rejected(Refusal::Message, "the sender is not an e-mail address")
+    let from = address::to_ascii_address(&email.from_address).ok_or_else(|| {
+        SendError::rejected(RejectReason::Message, "the sender is not an e-mail address")
     })?;
     let reply_to = match &email.reply_to {
-        Some(reply_to) => Some(address::on_the_wire(reply_to).ok_or_else(|| {
-            SendError::rejected(Refusal::Message, "the reply-to is not an e-mail address")
+        Some(reply_to) => Some(address::to_ascii_address(reply_to).ok_or_else(|| {
+            SendError::rejected(
+                RejectReason::Message,
+                "the reply-to is not an e-mail address",
+            )
         })?),
         None => None,
     };
@@ -49,7 +55,7 @@ pub(crate) fn compose(email: &Email) -> Result<Mime, SendError> {
     if let Some(reply_to) = &reply_to {
         message.header("Reply-To", reply_to.as_ref());
     }
-    message.header("Subject", &header_text::unstructured(&email.subject));
+    message.header("Subject", &rfc2047::unstructured(&email.subject));
     message.header("Message-ID", &format!("<{}@{}>", email.id, from.domain()));
     message.header("X-Pillarbox-Id", &email.id.to_string());
     if let Some(url) = &email.unsubscribe_url {
@@ -65,7 +71,7 @@ pub(crate) fn compose(email: &Email) -> Result<Mime, SendError> {
     message.part(&boundary, "text/html", &email.html_body);
     message.end(&boundary);
 
-    Ok(Mime {
+    Ok(EncodedEmail {
         from,
         to,
         bytes: message.bytes,
@@ -120,7 +126,7 @@ fn date(email: &Email) -> String {
 }
 
 fn mailbox(name: &str, address: &Address) -> String {
-    match header_text::phrase(name) {
+    match rfc2047::phrase(name) {
         name if name.is_empty() => address.to_string(),
         name => format!("{name}\r\n <{address}>"),
     }
@@ -171,7 +177,7 @@ mod tests {
     }
 
     fn text(email: &Email) -> String {
-        String::from_utf8(compose(email).unwrap().bytes).unwrap()
+        String::from_utf8(encode(email).unwrap().bytes).unwrap()
     }
 
     /// The headers with their folding undone, without the bodies.
@@ -243,7 +249,7 @@ mod tests {
     #[test]
     fn an_address_that_could_break_out_is_refused() {
         for to in ["ada@example.com\r\nBcc: eve@example.com", "", "ada"] {
-            let error = compose(&Email {
+            let error = encode(&Email {
                 to: to.to_owned(),
                 ..email()
             })
@@ -252,7 +258,7 @@ mod tests {
             assert!(matches!(
                 error,
                 SendError::Rejected {
-                    why: Refusal::Recipient,
+                    reason: RejectReason::Recipient,
                     ..
                 }
             ));
@@ -262,9 +268,9 @@ mod tests {
             ..email()
         };
         assert!(matches!(
-            compose(&sender).err().unwrap(),
+            encode(&sender).err().unwrap(),
             SendError::Rejected {
-                why: Refusal::Message,
+                reason: RejectReason::Message,
                 ..
             }
         ));

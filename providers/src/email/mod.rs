@@ -1,9 +1,9 @@
-//! E-mail: the port, and those who take e-mails from us.
+//! E-mail: the port [`EmailProvider`] and its providers.
 
 mod address;
 mod body;
-pub(crate) mod header_text;
 pub(crate) mod mime;
+pub(crate) mod rfc2047;
 pub mod smtp;
 
 use std::fmt;
@@ -12,30 +12,30 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Handed, SendError};
+use crate::{SendError, SendReceipt};
 
-/// An e-mail, rendered and addressed, ready to be handed over.
+/// A rendered e-mail, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
-    /// Our notification id: the reference that every hand-over of this message carries.
+    /// The notification's id: the reference that every attempt to send this message carries.
     pub id: Uuid,
-    /// When this hand-over takes place; becomes the `Date`.
+    /// The time of this attempt; becomes the `Date`.
     pub at: Timestamp,
-    /// The sender's display name; any text.
+    /// The sender's display name. Any text.
     pub from_name: String,
     /// The sender's address: `local part@domain`.
     pub from_address: String,
     /// The recipient's address.
     pub to: String,
-    /// Where answers go, if not to the sender's address.
+    /// The address for replies, if it is not the sender's.
     pub reply_to: Option<String>,
-    /// The subject; any text.
+    /// The subject. Any text.
     pub subject: String,
-    /// The body for those who read plain text.
+    /// The plain text body.
     pub plain_body: String,
-    /// The body for those who read HTML: a whole document.
+    /// The HTML body: a whole document.
     pub html_body: String,
-    /// A URL that unsubscribes the recipient by one POST, for `List-Unsubscribe` (public API, section 21; RFC 8058).
+    /// A URL that unsubscribes the recipient by one POST, for `List-Unsubscribe` (`docs/spec/public-api.md` §21, RFC 8058).
     pub unsubscribe_url: Option<String>,
 }
 
@@ -47,18 +47,18 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Someone who takes e-mails from us.
+/// Sends e-mails.
 #[async_trait]
 pub trait EmailProvider: Send + Sync {
-    /// The identifier of the provider's row (`ses`), by which it is chosen, recorded and logged.
+    /// Returns the identifier of the provider's row (`ses`), by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Whether it tells us later what became of a message. If not, acceptance is the last we hear.
+    /// Whether delivery receipts follow. If not, acceptance is final.
     fn reports_delivery(&self) -> bool;
 
-    /// How many messages it can usefully be given at the same time; at least one.
+    /// Returns how many messages can usefully be sent at the same time; at least 1.
     fn concurrency(&self) -> usize;
 
-    /// Hands over one e-mail. Dropping the future may leave the hand-over unknown.
-    async fn send(&self, email: &Email) -> Result<Handed, SendError>;
+    /// Sends one e-mail. Dropping the future leaves the outcome unknown.
+    async fn send(&self, email: &Email) -> Result<SendReceipt, SendError>;
 }

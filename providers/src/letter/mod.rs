@@ -1,4 +1,6 @@
-//! Letters: the port, and those who print and post for us.
+//! Letters: the port [`LetterProvider`], and the receipts of print providers.
+
+pub mod dvla;
 
 use std::fmt;
 
@@ -8,26 +10,26 @@ use domain::Postage;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Handed, SendError};
+use crate::{SendError, SendReceipt};
 
-/// A letter, made up as a PDF and checked, ready to be printed and posted (letters, section 7.2).
+/// A letter as a checked PDF, ready to be printed and posted (`docs/spec/letters.md` §7.2).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// Our notification id.
+    /// The notification's id.
     pub id: Uuid,
-    /// When this hand-over takes place.
+    /// The time of this attempt.
     pub at: Timestamp,
-    /// The name the print provider knows the letter by: sixteen characters of A–Z and 0–9 (letters, section 1).
+    /// The print provider's reference of the letter: sixteen characters of A–Z and 0–9 (`docs/spec/letters.md` §1).
     pub reference: String,
-    /// The service it is from.
+    /// The service that sends it.
     pub service: Uuid,
-    /// The organisation that service belongs to, if any.
+    /// The organisation of that service, if any.
     pub organisation: Option<Uuid>,
     /// The lines of the address, the recipient's name first.
     pub address: Vec<String>,
-    /// How it travels.
+    /// The class of postage.
     pub postage: Postage,
-    /// The pages.
+    /// The pages, as a PDF.
     pub pdf: Bytes,
 }
 
@@ -40,18 +42,18 @@ impl fmt::Debug for Letter {
     }
 }
 
-/// Someone who prints and posts letters for us.
+/// Prints and posts letters.
 #[async_trait]
 pub trait LetterProvider: Send + Sync {
-    /// The identifier of the provider's row (`dvla`), by which it is chosen, recorded and logged.
+    /// Returns the identifier of the provider's row (`dvla`), by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Whether it tells us later what became of a letter. If not, acceptance is the last we hear.
+    /// Whether delivery receipts follow. If not, acceptance is final.
     fn reports_delivery(&self) -> bool;
 
-    /// How many letters it can usefully be given at the same time; at least one.
+    /// Returns how many letters can usefully be sent at the same time; at least 1.
     fn concurrency(&self) -> usize;
 
-    /// Hands over one letter. Dropping the future may leave the hand-over unknown.
-    async fn send(&self, letter: &Letter) -> Result<Handed, SendError>;
+    /// Sends one letter. Dropping the future leaves the outcome unknown.
+    async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError>;
 }

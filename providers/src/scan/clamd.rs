@@ -1,5 +1,5 @@
-//! The daemon of `ClamAV`, over a socket: the file is sent in pieces (`INSTREAM`), and one line comes back. It needs no
-//! access to our files, and we none to its.
+//! `ClamAV`'s daemon, over a socket: the file is streamed in chunks (`INSTREAM`), so that neither side needs access to the
+//! other's files.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,79 +10,81 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Finding, ScanError, Scanner};
+use super::{ScanError, ScanResult, Scanner};
 use crate::SettingsError;
 
-/// The daemon closes the connection when a piece is larger than its own limit for the whole file.
-const PIECE_BYTES: usize = 64 << 10;
-/// An answer is one line.
-const MAX_ANSWER_BYTES: u64 = 4096;
-/// Connecting, sending and scanning together.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Well below the daemon's default limits, at which it closes the connection.
+const CHUNK_BYTES: usize = 64 << 10;
+/// A reply is one line.
+const MAX_REPLY_BYTES: u64 = 4096;
+/// For connecting, sending and scanning together.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running `clamd`.
 #[derive(Debug, Clone)]
-pub struct Clamd(Place);
+pub struct Clamd(Address);
 
 #[derive(Debug, Clone)]
-enum Place {
+enum Address {
     Tcp(String),
     Unix(PathBuf),
 }
 
 impl Clamd {
-    /// The daemon at `tcp:<host>:<port>` or `unix:<path>`; it is first spoken to when there is a file.
+    /// Creates a client of the daemon at `tcp:<host>:<port>` or `unix:<path>`. Connects for each file.
     pub fn at(address: &str) -> Result<Self, SettingsError> {
-        let place = if let Some(path) = address
+        let parsed = if let Some(path) = address
             .strip_prefix("unix:")
             .filter(|path| !path.is_empty())
         {
-            Place::Unix(path.into())
+            Address::Unix(path.into())
         } else if let Some(host) = address
             .strip_prefix("tcp:")
             .map(|host| host.trim_start_matches("//"))
             .filter(|host| host.contains(':'))
         {
-            Place::Tcp(host.to_owned())
+            Address::Tcp(host.to_owned())
         } else {
-            return Err(SettingsError::Wrong {
-                provider: "clamd".to_owned(),
-                setting: "virus_scanner",
-                why: "use tcp:<host>:<port> or unix:<path of the socket>".to_owned(),
-            });
+            return Err(SettingsError::invalid(
+                "clamd",
+                "virus_scanner",
+                "use tcp:<host>:<port> or unix:<path of the socket>",
+            ));
         };
-        Ok(Self(place))
+        Ok(Self(parsed))
     }
 
-    async fn ask(&self, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    async fn exchange(&self, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
         match &self.0 {
-            Place::Tcp(address) => stream(TcpStream::connect(address).await?, bytes).await,
-            Place::Unix(path) => stream(UnixStream::connect(path).await?, bytes).await,
+            Address::Tcp(address) => stream(TcpStream::connect(address).await?, bytes).await,
+            Address::Unix(path) => stream(UnixStream::connect(path).await?, bytes).await,
         }
     }
 }
 
-/// Sends the file and reads the answer. A daemon that has seen enough answers before the end and hangs up.
+/// Sends the file and reads the reply.
 async fn stream(
     mut socket: impl AsyncRead + AsyncWrite + Unpin,
     bytes: &[u8],
 ) -> std::io::Result<Vec<u8>> {
+    // The daemon may reply and close the connection before the end of the file, so an error of sending matters only if there
+    // is no reply.
     let sent = send(&mut socket, bytes).await;
-    let mut answer = Vec::new();
-    let read = socket.take(MAX_ANSWER_BYTES).read_to_end(&mut answer).await;
-    if answer.is_empty() {
+    let mut reply = Vec::new();
+    let read = socket.take(MAX_REPLY_BYTES).read_to_end(&mut reply).await;
+    if reply.is_empty() {
         sent?;
         read?;
     }
-    Ok(answer)
+    Ok(reply)
 }
 
 async fn send(socket: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
     socket.write_all(b"zINSTREAM\0").await?;
-    for piece in bytes.chunks(PIECE_BYTES) {
-        let length = u32::try_from(piece.len()).expect("a piece is small");
+    for chunk in bytes.chunks(CHUNK_BYTES) {
+        let length = u32::try_from(chunk.len()).expect("a chunk is small");
         socket.write_all(&length.to_be_bytes()).await?;
-        socket.write_all(piece).await?;
+        socket.write_all(chunk).await?;
     }
     socket.write_all(&0u32.to_be_bytes()).await?;
     socket.flush().await
@@ -90,8 +92,8 @@ async fn send(socket: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::
 
 #[async_trait]
 impl Scanner for Clamd {
-    async fn scan(&self, bytes: &[u8]) -> Result<Finding, ScanError> {
-        let answer = match timeout(PATIENCE, self.ask(bytes)).await {
+    async fn scan(&self, bytes: &[u8]) -> Result<ScanResult, ScanError> {
+        let answer = match timeout(TIMEOUT, self.exchange(bytes)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => return Err(ScanError::new("no connection to clamd, or it broke")),
             Err(_) => return Err(ScanError::new("clamd did not answer in time")),
@@ -100,9 +102,9 @@ impl Scanner for Clamd {
         let answer = String::from_utf8_lossy(&answer);
         let line = answer.trim_end_matches(['\0', '\n', '\r']);
         if line.ends_with(" FOUND") {
-            Ok(Finding::Virus)
+            Ok(ScanResult::Virus)
         } else if line == "stream: OK" {
-            Ok(Finding::Clean)
+            Ok(ScanResult::Clean)
         } else if line.starts_with("INSTREAM size limit exceeded") {
             Err(ScanError::new(
                 "the file is larger than clamd takes: raise its StreamMaxLength",

@@ -1,7 +1,5 @@
-//! Looking for viruses in what people upload.
-//!
-//! [`Scanner`] is the port. There is no scanner unless an installation has one; who asks then knows that nothing was
-//! looked at, and says so in what it keeps.
+//! Virus scanning of uploaded files: the port [`Scanner`]. An installation without a scanner has none, and records files as
+//! not scanned.
 
 mod clamd;
 
@@ -11,30 +9,30 @@ pub use clamd::Clamd;
 
 use crate::Detail;
 
-/// What a scanner says about a file.
+/// The result of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
-    /// It knows nothing bad about it.
+pub enum ScanResult {
+    /// No virus was found.
     Clean,
-    /// It holds a virus.
+    /// The file contains a virus.
     Virus,
 }
 
-/// The scanner could not say: it is away, was too slow, or refuses the file. Nothing is known of the file.
+/// The scanner gave no result: it is unreachable, too slow, or refuses the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the virus scanner could not say: {0}")]
 pub struct ScanError(pub(crate) Detail);
 
 impl ScanError {
-    /// In our own words.
+    /// Creates an error with a description from our own source.
     pub fn new(words: &'static str) -> Self {
         Self(words.into())
     }
 }
 
-/// Looks for viruses.
+/// Scans files for viruses.
 #[async_trait]
 pub trait Scanner: std::fmt::Debug + Send + Sync {
-    /// Looks at a whole file.
-    async fn scan(&self, bytes: &[u8]) -> Result<Finding, ScanError>;
+    /// Scans a whole file.
+    async fn scan(&self, bytes: &[u8]) -> Result<ScanResult, ScanError>;
 }

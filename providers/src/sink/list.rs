@@ -1,4 +1,4 @@
-//! What the sink has kept, newest first, without holding more of it than was asked for.
+//! Lists the messages in the sink, newest first, without holding more of them than asked for.
 
 use std::{
     cmp::Reverse,
@@ -14,37 +14,37 @@ use domain::Channel;
 use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
-use super::extension;
-use crate::email::header_text;
+use super::file_extension;
+use crate::email::rfc2047;
 
-/// How much of a file is read to say what it is: our headers come first and are short.
+/// How much of a file is read for its headers, which come first and are short.
 const HEAD_BYTES: u64 = 16 * 1024;
 
 /// Characters of a text message that are shown.
-const FIRST_WORDS: usize = 60;
+const SUMMARY_CHARS: usize = 60;
 
-/// One hand-over that the sink kept.
+/// A message in the sink.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// What kind of message it is.
+pub struct SinkMessage {
+    /// The channel it would have been sent through.
     pub channel: Channel,
     /// The notification's id.
     pub id: Uuid,
-    /// The address or number it was for; `None` for a letter.
+    /// The recipient's address or number; `None` for a letter.
     pub to: Option<String>,
-    /// An e-mail's subject, or a text message's first words; `None` for a letter.
-    pub about: Option<String>,
+    /// The subject of an e-mail, or the beginning of a text message; `None` for a letter.
+    pub summary: Option<String>,
     /// The file.
     pub path: PathBuf,
-    /// When it was handed over.
+    /// The time of the attempt.
     pub at: Timestamp,
-    /// 1 for the first hand-over of the day, 2 for the second: more than 1 means that it would have gone out again.
+    /// 1 for the first attempt of the day, 2 for the second: more than 1 means that it would have been sent again.
     pub copy: u32,
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for SinkMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept")
+        f.debug_struct("SinkMessage")
             .field("path", &self.path)
             .field("at", &self.at)
             .field("copy", &self.copy)
@@ -52,7 +52,7 @@ impl fmt::Debug for Kept {
     }
 }
 
-/// Numbers of kept hand-overs.
+/// Numbers of messages in the sink.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// E-mails.
@@ -63,9 +63,9 @@ pub struct Counts {
     pub letter: u64,
 }
 
-/// A file as its name and its time tell of it. The order is the list's.
+/// A file, known by its name and modification time. The field order is the order of the list.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
+struct FileEntry {
     at: SystemTime,
     id: Uuid,
     copy: u32,
@@ -77,7 +77,7 @@ pub(super) fn newest(
     directory: &Path,
     channel: Option<Channel>,
     limit: usize,
-) -> io::Result<Vec<Kept>> {
+) -> io::Result<Vec<SinkMessage>> {
     let mut kept = Vec::new();
     for directories in days(directory, channel)?.into_values().rev() {
         if kept.len() == limit {
@@ -92,13 +92,13 @@ pub(super) fn newest(
 
 pub(super) fn count(directory: &Path) -> io::Result<Counts> {
     let mut counts = Counts::default();
-    for &channel in Channel::ALL {
+    for channel in Channel::ALL {
         let number = match channel {
             Channel::Email => &mut counts.email,
             Channel::Sms => &mut counts.sms,
             Channel::Letter => &mut counts.letter,
         };
-        for directories in days(directory, Some(channel))?.into_values() {
+        for directories in days(directory, Some(*channel))?.into_values() {
             for (channel, day) in directories {
                 for entry in entries(&day)? {
                     *number += u64::from(parse_name(&entry?, channel).is_some());
@@ -109,7 +109,7 @@ pub(super) fn count(directory: &Path) -> io::Result<Counts> {
     Ok(counts)
 }
 
-/// The directories of each day. A sink that has kept nothing has none.
+/// Returns the directories of each day.
 fn days(
     directory: &Path,
     channel: Option<Channel>,
@@ -134,8 +134,8 @@ fn days(
     Ok(days)
 }
 
-fn newest_of_day(directories: &[(Channel, PathBuf)], limit: usize) -> io::Result<Vec<Found>> {
-    // The oldest of those kept so far is on top, and the first to go.
+fn newest_of_day(directories: &[(Channel, PathBuf)], limit: usize) -> io::Result<Vec<FileEntry>> {
+    // A heap of the newest so far, with the oldest of them on top, to be replaced first.
     let mut newest = BinaryHeap::new();
     for (channel, day) in directories {
         for entry in entries(day)? {
@@ -152,7 +152,7 @@ fn newest_of_day(directories: &[(Channel, PathBuf)], limit: usize) -> io::Result
         .collect())
 }
 
-/// The entries of a directory; none if it is not there.
+/// Returns the entries of a directory; none if it does not exist.
 fn entries(directory: &Path) -> io::Result<impl Iterator<Item = io::Result<DirEntry>>> {
     match fs::read_dir(directory) {
         Ok(entries) => Ok(Some(entries).into_iter().flatten()),
@@ -161,15 +161,15 @@ fn entries(directory: &Path) -> io::Result<impl Iterator<Item = io::Result<DirEn
     }
 }
 
-/// `None` for what is not ours, is not finished, or was deleted while we looked.
-fn find(entry: &DirEntry, channel: Channel) -> io::Result<Option<Found>> {
+/// Returns `None` for a foreign or unfinished file, or one that was deleted meanwhile.
+fn find(entry: &DirEntry, channel: Channel) -> io::Result<Option<FileEntry>> {
     let Some((id, copy)) = parse_name(entry, channel) else {
         return Ok(None);
     };
-    let Some(metadata) = unless_gone(entry.metadata())? else {
+    let Some(metadata) = ignore_not_found(entry.metadata())? else {
         return Ok(None);
     };
-    Ok(Some(Found {
+    Ok(Some(FileEntry {
         at: metadata.modified()?,
         id,
         copy,
@@ -178,12 +178,12 @@ fn find(entry: &DirEntry, channel: Channel) -> io::Result<Option<Found>> {
     }))
 }
 
-/// `<id>.eml` and `<id>.2.eml`.
+/// Parses `<id>.eml` and `<id>.2.eml`.
 fn parse_name(entry: &DirEntry, channel: Channel) -> Option<(Uuid, u32)> {
     let name = entry.file_name();
     let stem = name
         .to_str()?
-        .strip_suffix(extension(channel))?
+        .strip_suffix(file_extension(channel))?
         .strip_suffix('.')?;
     match stem.split_once('.') {
         None => Some((stem.parse().ok()?, 1)),
@@ -191,29 +191,29 @@ fn parse_name(entry: &DirEntry, channel: Channel) -> Option<(Uuid, u32)> {
     }
 }
 
-fn open(found: Found) -> io::Result<Option<Kept>> {
-    let Some((to, about)) = unless_gone(read_head(&found))? else {
+fn open(found: FileEntry) -> io::Result<Option<SinkMessage>> {
+    let Some((to, summary)) = ignore_not_found(read_head(&found))? else {
         return Ok(None);
     };
-    Ok(Some(Kept {
+    Ok(Some(SinkMessage {
         channel: found.channel,
         id: found.id,
         to,
-        about,
+        summary,
         path: found.path,
         at: Timestamp::try_from(found.at).unwrap_or(Timestamp::UNIX_EPOCH),
         copy: found.copy,
     }))
 }
 
-fn read_head(found: &Found) -> io::Result<(Option<String>, Option<String>)> {
+fn read_head(found: &FileEntry) -> io::Result<(Option<String>, Option<String>)> {
     if found.channel == Channel::Letter {
         return Ok((None, None));
     }
     let mut file = BufReader::new(File::open(&found.path)?.take(HEAD_BYTES));
     let mut to = None;
-    let mut subject = None;
-    // `X: a`, CRLF, ` b` is one header; a line that begins with a space continues the one before.
+    let mut summary = None;
+    // Unfolds headers: a line that begins with a space continues the one before.
     let mut header = String::new();
     loop {
         let line = read_line(&mut file)?;
@@ -225,7 +225,7 @@ fn read_head(found: &Found) -> io::Result<(Option<String>, Option<String>)> {
         if let Some(value) = header.strip_prefix("To: ") {
             to = Some(value.to_owned());
         } else if let Some(value) = header.strip_prefix("Subject: ") {
-            subject = Some(header_text::decode(value));
+            summary = Some(rfc2047::decode(value));
         }
         if line.is_empty() {
             break;
@@ -233,12 +233,12 @@ fn read_head(found: &Found) -> io::Result<(Option<String>, Option<String>)> {
         header = line;
     }
     if found.channel == Channel::Sms {
-        subject = Some(first_words(&mut file)?);
+        summary = Some(summarise(&mut file)?);
     }
-    Ok((to, subject))
+    Ok((to, summary))
 }
 
-/// A line without its end; empty at the end of the headers and of the file.
+/// Reads a line without its line break; empty at the end of the headers and of the file.
 fn read_line(file: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     file.read_until(b'\n', &mut line)?;
@@ -246,15 +246,15 @@ fn read_line(file: &mut impl BufRead) -> io::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn first_words(file: &mut impl BufRead) -> io::Result<String> {
+fn summarise(file: &mut impl BufRead) -> io::Result<String> {
     let mut head = Vec::new();
-    file.take(4 * FIRST_WORDS as u64).read_to_end(&mut head)?;
+    file.take(4 * SUMMARY_CHARS as u64).read_to_end(&mut head)?;
     let text = String::from_utf8_lossy(&head);
-    let words = header_text::one_line(&text);
-    Ok(words.trim().chars().take(FIRST_WORDS).collect())
+    let words = rfc2047::one_line(&text);
+    Ok(words.trim().chars().take(SUMMARY_CHARS).collect())
 }
 
-fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+fn ignore_not_found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

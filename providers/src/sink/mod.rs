@@ -1,48 +1,52 @@
-//! The development sink: takes every message, sends none, and keeps what would have been sent.
+//! The development sink: stores messages in a directory instead of sending them.
 //!
 //! ```text
-//! <directory>/email/2026-11-24/<id>.eml      the bytes that SMTP would have carried
+//! <directory>/email/2026-11-24/<id>.eml      the bytes that SMTP would have transmitted
 //! <directory>/sms/2026-11-24/<id>.txt        To, From, Date, Reference, a blank line, the text
 //! <directory>/letter/2026-11-24/<id>.pdf     the pages
 //! ```
 //!
-//! The day is that of the hand-over, in UTC. A second hand-over of the same message is kept beside the first, as
-//! `<id>.2.eml`: this is how one sees that a message would have gone out twice. (On another day it is `<id>.eml` of that
-//! day.)
+//! The day is that of the attempt, in UTC. A second attempt to send the same message is stored beside the first, as
+//! `<id>.2.eml`, which shows that it would have been sent twice. (On another day it is `<id>.eml` of that day.)
 //!
-//! A file appears under its name complete or not at all, also when the process is killed. It is not forced to the disk,
-//! for speed: what a power cut takes from the sink nobody will miss.
+//! A file appears under its name complete or not at all, even if the process is killed. It is not synced to the disk, for
+//! speed: losing messages of a development sink in a power cut is acceptable.
 
+mod file_store;
 mod list;
-mod shelf;
 
 use std::{io, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use domain::Channel;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::Deserialize;
 use uuid::Uuid;
 
-pub use self::list::{Counts, Kept};
-use self::shelf::{Item, Shelf};
+use self::file_store::{FileStore, SinkFile};
+pub use self::list::{Counts, SinkMessage};
 use crate::{
-    Email, EmailProvider, Handed, Letter, LetterProvider, SendError, Sms, SmsProvider,
-    email::{header_text::one_line, mime},
+    Email, EmailProvider, Letter, LetterProvider, SendError, SendReceipt, SettingsError, Sms,
+    SmsProvider,
+    email::{mime, rfc2047::one_line},
+    settings::{ProviderSettings, SettingsReference},
 };
 
-/// Messages that are worth handing over at the same time: they share trips to the blocking pool.
+const NAME: &str = "sink";
+
+/// Enough for messages to share trips to the blocking pool.
 const CONCURRENCY: usize = 64;
 
-/// Keeps messages in a directory in place of sending them; the default provider of every channel.
+/// Stores messages in a directory; the default provider of every channel.
 ///
-/// Cheap to clone; all clones share their writers. Several processes may use one directory.
+/// Cheap to clone; clones share their writers. Several processes may use one directory.
 #[derive(Debug, Clone)]
 pub struct Sink {
-    shelf: Arc<Shelf>,
+    file_store: Arc<FileStore>,
 }
 
-/// Returns the ending of the names of files that hold messages of a channel.
-const fn extension(channel: Channel) -> &'static str {
+const fn file_extension(channel: Channel) -> &'static str {
     match channel {
         Channel::Email => "eml",
         Channel::Sms => "txt",
@@ -51,51 +55,50 @@ const fn extension(channel: Channel) -> &'static str {
 }
 
 impl Sink {
-    /// A sink in `directory`, which is made when the first message comes.
+    /// Creates a sink in `directory`, which is created with the first message.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
-            shelf: Arc::new(Shelf::new(directory.into())),
+            file_store: Arc::new(FileStore::new(directory.into())),
         }
     }
 
-    /// The newest of what was kept, newest first, `limit` at most; of one channel or of all.
+    /// Lists the newest messages, newest first, at most `limit`; of one channel or of all.
     ///
-    /// Reads the directory of a day from end to end but holds no more than `limit` names, and opens only the files it
-    /// answers with. Blocks: call it from a command, or from the blocking pool.
-    pub fn list(&self, channel: Option<Channel>, limit: usize) -> io::Result<Vec<Kept>> {
-        list::newest(self.shelf.directory(), channel, limit)
+    /// Reads the whole directory of a day, but holds at most `limit` names and opens only the files it returns. Blocks.
+    pub fn list(&self, channel: Option<Channel>, limit: usize) -> io::Result<Vec<SinkMessage>> {
+        list::newest(self.file_store.directory(), channel, limit)
     }
 
-    /// How many hand-overs were kept of each channel. Blocks, as [`Sink::list`].
+    /// Counts the stored messages of each channel. Blocks.
     pub fn count(&self) -> io::Result<Counts> {
-        list::count(self.shelf.directory())
+        list::count(self.file_store.directory())
     }
 
-    async fn keep(
+    async fn store(
         &self,
         channel: Channel,
         id: Uuid,
         at: Timestamp,
-        bytes: impl Into<shelf::Content>,
-    ) -> Result<Handed, SendError> {
-        let item = Item {
+        bytes: impl Into<Bytes>,
+    ) -> Result<SendReceipt, SendError> {
+        let file = SinkFile {
             channel,
             id,
             at,
             bytes: bytes.into(),
         };
-        self.shelf
-            .put(item)
+        self.file_store
+            .write(file)
             .await
             .map_err(|error| unavailable(&error))?;
-        Ok(Handed::with_reference(id.to_string()))
+        Ok(SendReceipt::with_reference(id.to_string()))
     }
 }
 
 #[async_trait]
 impl EmailProvider for Sink {
     fn name(&self) -> &'static str {
-        "sink"
+        NAME
     }
 
     fn reports_delivery(&self) -> bool {
@@ -106,9 +109,9 @@ impl EmailProvider for Sink {
         CONCURRENCY
     }
 
-    async fn send(&self, email: &Email) -> Result<Handed, SendError> {
-        let message = mime::compose(email)?;
-        self.keep(Channel::Email, email.id, email.at, message.bytes)
+    async fn send(&self, email: &Email) -> Result<SendReceipt, SendError> {
+        let message = mime::encode(email)?;
+        self.store(Channel::Email, email.id, email.at, message.bytes)
             .await
     }
 }
@@ -116,7 +119,7 @@ impl EmailProvider for Sink {
 #[async_trait]
 impl SmsProvider for Sink {
     fn name(&self) -> &'static str {
-        "sink"
+        NAME
     }
 
     fn reports_delivery(&self) -> bool {
@@ -131,8 +134,8 @@ impl SmsProvider for Sink {
         CONCURRENCY
     }
 
-    async fn send(&self, sms: &Sms) -> Result<Handed, SendError> {
-        let page = format!(
+    async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {
+        let text = format!(
             "To: {}\nFrom: {}\nDate: {}\nReference: {}\n\n{}",
             one_line(&sms.to),
             one_line(&sms.sender),
@@ -140,7 +143,7 @@ impl SmsProvider for Sink {
             sms.id,
             sms.content
         );
-        self.keep(Channel::Sms, sms.id, sms.at, page.into_bytes())
+        self.store(Channel::Sms, sms.id, sms.at, text.into_bytes())
             .await
     }
 }
@@ -148,7 +151,7 @@ impl SmsProvider for Sink {
 #[async_trait]
 impl LetterProvider for Sink {
     fn name(&self) -> &'static str {
-        "sink"
+        NAME
     }
 
     fn reports_delivery(&self) -> bool {
@@ -159,25 +162,56 @@ impl LetterProvider for Sink {
         CONCURRENCY
     }
 
-    async fn send(&self, letter: &Letter) -> Result<Handed, SendError> {
-        self.keep(Channel::Letter, letter.id, letter.at, letter.pdf.clone())
+    async fn send(&self, letter: &Letter) -> Result<SendReceipt, SendError> {
+        self.store(Channel::Letter, letter.id, letter.at, letter.pdf.clone())
             .await
     }
 }
+
+/// The settings of the sink: it has none of its own, so that the platform knows where its messages are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSettings {}
+
+impl SettingsReference for SinkSettings {
+    const STRUCT: &'static str = "SinkSettings";
+    const SOURCE: &'static str = "";
+}
+
+macro_rules! sink_in_channel {
+    ($port:ident) => {
+        impl ProviderSettings<dyn $port> for SinkSettings {
+            fn name(&self) -> &str {
+                NAME
+            }
+
+            fn timeout_seconds(&self) -> Option<u64> {
+                None
+            }
+
+            fn build(&self, sink: &Sink) -> Result<Arc<dyn $port>, SettingsError> {
+                Ok(Arc::new(sink.clone()))
+            }
+        }
+    };
+}
+sink_in_channel!(EmailProvider);
+sink_in_channel!(SmsProvider);
+sink_in_channel!(LetterProvider);
 
 fn day_of(at: Timestamp) -> Date {
     at.to_zoned_datetime(TimeZone::UTC).date()
 }
 
-/// All that can go wrong is the disk, which is never the message's fault.
+/// Only the file system can fail, which is never the message's fault.
 fn unavailable(error: &io::Error) -> SendError {
     SendError::unavailable(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the sink's disk is full",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "the sink may not write to its directory"
+            "the sink has no permission to write to its directory"
         }
         io::ErrorKind::NotADirectory => "the sink's directory is not a directory",
-        _ => "the sink could not keep the message",
+        _ => "the sink could not store the message",
     })
 }
 
@@ -186,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_says_so() {
+    fn a_full_disk_is_reported() {
         let error = unavailable(&io::ErrorKind::StorageFull.into());
         assert_eq!(error, SendError::unavailable("the sink's disk is full"));
     }

@@ -1,6 +1,9 @@
-//! Text messages: the port, and those who take them from us.
+//! Text messages: the port [`SmsProvider`], its providers, and their receipts and inbound messages.
 
+pub mod firetext;
 pub mod http;
+pub mod mmg;
+pub mod receipts;
 mod template;
 pub mod twilio;
 
@@ -10,20 +13,20 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Handed, SendError};
+use crate::{SendError, SendReceipt};
 
-/// A text message, rendered and addressed, ready to be handed over.
+/// A rendered text message, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sms {
-    /// Our notification id: the reference that every hand-over of this message carries.
+    /// The notification's id: the reference that every attempt to send this message carries.
     pub id: Uuid,
-    /// When this hand-over takes place.
+    /// The time of this attempt.
     pub at: Timestamp,
     /// The number in international digits, without a plus: `447700900123`.
     pub to: String,
-    /// The text, prefixed and with unsupported characters already replaced.
+    /// The text, with its prefix, and unsupported characters already replaced.
     pub content: String,
-    /// Whom the message is from: a name of up to eleven characters, or a number.
+    /// The sender: a name of up to eleven characters, or a number.
     pub sender: String,
     /// Whether the number is outside the home country.
     pub international: bool,
@@ -37,21 +40,21 @@ impl fmt::Debug for Sms {
     }
 }
 
-/// Someone who takes text messages from us.
+/// Sends text messages.
 #[async_trait]
 pub trait SmsProvider: Send + Sync {
-    /// The identifier of the provider's row (`mmg`), by which it is chosen, recorded and logged.
+    /// Returns the identifier of the provider's row (`mmg`), by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Whether it tells us later what became of a message. If not, acceptance is the last we hear.
+    /// Whether delivery receipts follow. If not, acceptance is final.
     fn reports_delivery(&self) -> bool;
 
-    /// Whether it may be given numbers outside the home country (workers, section 7.2).
+    /// Whether it may be given numbers outside the home country (`docs/spec/workers.md` §7.2).
     fn supports_international(&self) -> bool;
 
-    /// How many messages it can usefully be given at the same time; at least one.
+    /// Returns how many messages can usefully be sent at the same time; at least 1.
     fn concurrency(&self) -> usize;
 
-    /// Hands over one text message. Dropping the future may leave the hand-over unknown.
-    async fn send(&self, sms: &Sms) -> Result<Handed, SendError>;
+    /// Sends one text message. Dropping the future leaves the outcome unknown.
+    async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError>;
 }

@@ -1,16 +1,15 @@
-//! Requests with gaps: `{"to": "{to}"}`.
+//! Request templates with placeholders: `{"to": "{to}"}`.
 //!
-//! A template is read once and filled for each message. What fills a gap is never looked at again, so a text that
-//! contains `{sender}` is sent as it is.
+//! A template is parsed once and filled for each message. Filled values are not parsed again, so a message that contains
+//! `{sender}` is sent as it is.
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Sms;
 
-/// What can stand in a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gap {
+enum Placeholder {
     To,
     ToPlus,
     Content,
@@ -18,43 +17,44 @@ enum Gap {
     Reference,
 }
 
-/// The names of the gaps, as the settings write them.
-const GAPS: [(&str, Gap); 5] = [
-    ("to", Gap::To),
-    ("to_plus", Gap::ToPlus),
-    ("content", Gap::Content),
-    ("sender", Gap::Sender),
-    ("reference", Gap::Reference),
+/// Placeholders by their names in the settings.
+const PLACEHOLDERS: [(&str, Placeholder); 5] = [
+    ("to", Placeholder::To),
+    ("to_plus", Placeholder::ToPlus),
+    ("content", Placeholder::Content),
+    ("sender", Placeholder::Sender),
+    ("reference", Placeholder::Reference),
 ];
 
-/// Text with gaps.
 pub(super) struct Template {
     pieces: Vec<Piece>,
 }
 
 enum Piece {
     Text(String),
-    Gap(Gap),
+    Placeholder(Placeholder),
 }
 
 impl Template {
-    /// Reads a template. `{name}` is a gap if the name is of lower-case letters and underscores; other braces are text.
+    /// Parses a template. `{name}` is a placeholder if the name consists of lower-case letters and underscores; other braces
+    /// are text.
     ///
     /// # Errors
     ///
-    /// A sentence about the gap that nothing is known to fill.
+    /// A message about an unknown placeholder.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
-        while let Some((before, name, after)) = next_gap(rest) {
-            let Some((_, gap)) = GAPS.iter().find(|(known, _)| *known == name) else {
-                let known = GAPS.map(|(known, _)| format!("{{{known}}}")).join(", ");
-                return Err(format!(
-                    "nothing is known to fill {{{name}}}; there are {known}"
-                ));
+        while let Some((before, name, after)) = next_placeholder(rest) {
+            let Some((_, placeholder)) = PLACEHOLDERS.iter().find(|(known, _)| *known == name)
+            else {
+                let known = PLACEHOLDERS
+                    .map(|(known, _)| format!("{{{known}}}"))
+                    .join(", ");
+                return Err(format!("there is no placeholder {{{name}}}: use {known}"));
             };
             pieces.push(Piece::Text(before.to_owned()));
-            pieces.push(Piece::Gap(*gap));
+            pieces.push(Piece::Placeholder(*placeholder));
             rest = after;
         }
         pieces.push(Piece::Text(rest.to_owned()));
@@ -66,32 +66,34 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
-                Piece::Gap(Gap::To) => filled.push_str(&sms.to),
-                Piece::Gap(Gap::ToPlus) => filled.extend(["+", sms.to.as_str()]),
-                Piece::Gap(Gap::Content) => filled.push_str(&sms.content),
-                Piece::Gap(Gap::Sender) => filled.push_str(&sms.sender),
-                Piece::Gap(Gap::Reference) => filled.push_str(&sms.id.to_string()),
+                Piece::Placeholder(Placeholder::To) => filled.push_str(&sms.to),
+                Piece::Placeholder(Placeholder::ToPlus) => filled.extend(["+", sms.to.as_str()]),
+                Piece::Placeholder(Placeholder::Content) => filled.push_str(&sms.content),
+                Piece::Placeholder(Placeholder::Sender) => filled.push_str(&sms.sender),
+                Piece::Placeholder(Placeholder::Reference) => filled.push_str(&sms.id.to_string()),
             }
         }
         filled
     }
 
-    /// Fills a template that holds no more than the reference; `None` if it asks for more.
+    /// Fills a template that may have no placeholder but `{reference}`; `None` if it has another.
     pub(super) fn fill_reference(&self, reference: Uuid) -> Option<String> {
         let mut filled = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
-                Piece::Gap(Gap::Reference) => filled.push_str(&reference.to_string()),
-                Piece::Gap(_) => return None,
+                Piece::Placeholder(Placeholder::Reference) => {
+                    filled.push_str(&reference.to_string());
+                }
+                Piece::Placeholder(_) => return None,
             }
         }
         Some(filled)
     }
 }
 
-/// The text before the first gap, the gap's name, and what follows it.
-fn next_gap(text: &str) -> Option<(&str, &str, &str)> {
+/// Splits at the first placeholder: the text before it, its name, the text after it.
+fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     text.match_indices('{').find_map(|(open, _)| {
         let inside = &text[open + 1..];
         let length = inside.find(|c: char| !(c.is_ascii_lowercase() || c == '_'))?;
@@ -100,7 +102,7 @@ fn next_gap(text: &str) -> Option<(&str, &str, &str)> {
     })
 }
 
-/// JSON with gaps in its strings. It is filled as a tree and written afterwards, so nothing can break out of a string.
+/// JSON with placeholders in its strings. Filled as a tree and serialised afterwards, so that no value can escape its string.
 pub(super) enum JsonTemplate {
     Text(Template),
     List(Vec<Self>),
@@ -109,11 +111,7 @@ pub(super) enum JsonTemplate {
 }
 
 impl JsonTemplate {
-    /// Reads a template.
-    ///
-    /// # Errors
-    ///
-    /// As [`Template::parse`].
+    /// Parses a template, with the errors of [`Template::parse`].
     pub(super) fn parse(value: &Value) -> Result<Self, String> {
         Ok(match value {
             Value::String(text) => Self::Text(Template::parse(text)?),
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_filled_and_other_braces_stay() {
+    fn placeholders_are_filled_and_other_braces_stay() {
         let template = Template::parse("{to_plus}/{to} {} { {TO} {{sender}} {reference").unwrap();
         assert_eq!(
             template.fill(&sms("")),
@@ -172,19 +170,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_gap_is_a_wrong_setting() {
-        let why = Template::parse("to {recipient}").err().unwrap();
-        assert!(why.starts_with("nothing is known to fill {recipient}; there are {to}, {to_plus}"));
+    fn an_unknown_placeholder_is_an_error() {
+        let error = Template::parse("to {recipient}").err().unwrap();
+        assert!(error.starts_with("there is no placeholder {recipient}: use {to}, {to_plus}"));
     }
 
     #[test]
-    fn a_text_that_looks_like_a_gap_is_only_a_text() {
+    fn a_message_that_looks_like_a_placeholder_is_not_filled() {
         let template = Template::parse("{content}|{sender}").unwrap();
         assert_eq!(template.fill(&sms("{sender}{to}")), "{sender}{to}|BINS");
     }
 
     #[test]
-    fn nothing_breaks_out_of_json() {
+    fn values_cannot_escape_their_json_string() {
         let template = JsonTemplate::parse(&json!({
             "messages": [{"to": "{to_plus}", "text": "{content}"}], "multi": true, "n": 1, "none": null
         }))
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn many_braces_cost_no_more_than_their_number() {
+    fn many_braces_parse_in_linear_time() {
         let braces = "{a".repeat(100_000);
         assert_eq!(Template::parse(&braces).unwrap().fill(&sms("")), braces);
     }

@@ -1,6 +1,6 @@
 //! The daemon of `ClamAV`, against a small server that speaks its protocol on a real socket.
 
-use pillarbox_providers::{Finding, ScanError, Scanner, scan::Clamd};
+use pillarbox_providers::{ScanError, ScanResult, Scanner, scan::Clamd};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, UnixListener},
@@ -52,11 +52,14 @@ async fn daemon() -> String {
 #[tokio::test]
 async fn a_file_is_sent_in_pieces_and_the_daemon_says_what_it_found() {
     let clamd = Clamd::at(&daemon().await).unwrap();
-    assert_eq!(clamd.scan(b"").await, Ok(Finding::Clean));
-    assert_eq!(clamd.scan(&vec![b'a'; 200_000]).await, Ok(Finding::Clean));
+    assert_eq!(clamd.scan(b"").await, Ok(ScanResult::Clean));
+    assert_eq!(
+        clamd.scan(&vec![b'a'; 200_000]).await,
+        Ok(ScanResult::Clean)
+    );
     let mut infected = vec![b'a'; 200_000];
     infected.extend(b"virus");
-    assert_eq!(clamd.scan(&infected).await, Ok(Finding::Virus));
+    assert_eq!(clamd.scan(&infected).await, Ok(ScanResult::Virus));
     let too_large = clamd.scan(&vec![b'a'; 1_000_001]).await.unwrap_err();
     assert!(too_large.to_string().contains("StreamMaxLength"));
 }
@@ -72,7 +75,7 @@ async fn the_daemon_may_be_at_a_socket_of_the_machine() {
         }
     });
     let clamd = Clamd::at(&format!("unix:{}", path.display())).unwrap();
-    assert_eq!(clamd.scan(b"a virus").await, Ok(Finding::Virus));
+    assert_eq!(clamd.scan(b"a virus").await, Ok(ScanResult::Virus));
 }
 
 #[tokio::test]
@@ -85,7 +88,7 @@ async fn a_daemon_that_is_away_or_hangs_up_says_nothing_about_the_file() {
         let _ = listener.accept().await;
     });
     for _ in 0..2 {
-        let outcome: Result<Finding, ScanError> = clamd.scan(b"abc").await;
+        let outcome: Result<ScanResult, ScanError> = clamd.scan(b"abc").await;
         assert!(outcome.is_err(), "{outcome:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use pillarbox_providers::{
-    Refusal, Secret, SendError, Sms, SmsProvider,
+    RejectReason, Secret, SendError, Sms, SmsProvider,
     sms::http::{Expected, HttpAuth, HttpBody, HttpSms, HttpSmsSettings},
 };
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ async fn a_form_is_encoded_and_its_success_is_read() {
     assert!(matches!(
         client.send(&sms(2)).await,
         Err(SendError::Rejected {
-            why: Refusal::Message,
+            reason: RejectReason::Message,
             ..
         })
     ));

@@ -4,8 +4,8 @@ use std::{fs, path::Path, sync::Arc};
 
 use domain::Channel;
 use pillarbox_providers::{
-    Email, EmailProvider, Handed, LetterProvider, SendError, Sink, Sms, SmsProvider,
-    sink::{Counts, Kept},
+    Email, EmailProvider, LetterProvider, SendError, SendReceipt, Sink, Sms, SmsProvider,
+    sink::{Counts, SinkMessage},
 };
 use tempfile::tempdir;
 use tokio::task::JoinSet;
@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 use crate::messages::{email, letter, sms};
 
-async fn send_email(sink: &Sink, email: &Email) -> Result<Handed, SendError> {
+async fn send_email(sink: &Sink, email: &Email) -> Result<SendReceipt, SendError> {
     EmailProvider::send(sink, email).await
 }
 
-async fn send_sms(sink: &Sink, sms: &Sms) -> Result<Handed, SendError> {
+async fn send_sms(sink: &Sink, sms: &Sms) -> Result<SendReceipt, SendError> {
     SmsProvider::send(sink, sms).await
 }
 
@@ -161,7 +161,7 @@ async fn the_list_is_newest_first_and_no_longer_than_asked() {
     .await
     .unwrap();
 
-    let order = |kept: Vec<Kept>| {
+    let order = |kept: Vec<SinkMessage>| {
         kept.iter()
             .map(|kept| kept.id.as_u128())
             .collect::<Vec<_>>()
@@ -205,14 +205,17 @@ async fn the_list_tells_to_whom_and_what_about() {
 
     let of = |channel| sink.list(Some(channel), 1).unwrap().remove(0);
     assert_eq!(of(Channel::Email).to.as_deref(), Some("ada@example.com"));
-    assert_eq!(of(Channel::Email).about.as_deref(), Some(subject));
+    assert_eq!(of(Channel::Email).summary.as_deref(), Some(subject));
     assert_eq!(
         of(Channel::Sms).to.as_deref(),
         Some("447700900123  To: someone else")
     );
-    assert_eq!(of(Channel::Sms).about.as_deref(), Some("line one line two"));
     assert_eq!(
-        (of(Channel::Letter).to, of(Channel::Letter).about),
+        of(Channel::Sms).summary.as_deref(),
+        Some("line one line two")
+    );
+    assert_eq!(
+        (of(Channel::Letter).to, of(Channel::Letter).summary),
         (None, None)
     );
     assert!(!format!("{:?}", of(Channel::Email)).contains("ada@"));

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use pillarbox_providers::{
-    Email, EmailProvider, Refusal, SendError, Sink,
+    Email, EmailProvider, RejectReason, SendError, Sink,
     email::smtp::{SmtpRelay, SmtpSettings, SmtpTls},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -33,8 +33,8 @@ fn client(relay: &Relay) -> SmtpRelay {
     SmtpRelay::new(&settings(relay)).unwrap()
 }
 
-fn is_rejected(error: &SendError, expected: Refusal) -> bool {
-    matches!(error, SendError::Rejected { why, .. } if *why == expected)
+fn is_rejected(error: &SendError, expected: RejectReason) -> bool {
+    matches!(error, SendError::Rejected { reason, .. } if *reason == expected)
 }
 
 #[tokio::test]
@@ -298,10 +298,10 @@ async fn a_refusal_says_what_is_refused_and_never_to_whom() {
     type Holds = fn(&SendError) -> bool;
     let cases: [(&str, &str, Holds); 11] = [
         ("RCPT", "550 5.1.1 <ada@example.com>: no such user", |e| {
-            is_rejected(e, Refusal::Recipient)
+            is_rejected(e, RejectReason::Recipient)
         }),
         ("RCPT", "553 ada@example.com", |e| {
-            is_rejected(e, Refusal::Recipient)
+            is_rejected(e, RejectReason::Recipient)
         }),
         (
             "RCPT",
@@ -318,19 +318,19 @@ async fn a_refusal_says_what_is_refused_and_never_to_whom() {
             matches!(e, SendError::Unavailable { .. })
         }),
         ("MAIL", "552 5.3.4 too large", |e| {
-            is_rejected(e, Refusal::Message)
+            is_rejected(e, RejectReason::Message)
         }),
         ("DATA", "554 5.5.1 no valid recipients", |e| {
-            is_rejected(e, Refusal::Message)
+            is_rejected(e, RejectReason::Message)
         }),
         ("DATA", "250 whatever", |e| {
             matches!(e, SendError::Unavailable { .. })
         }),
         (TEXT, "554 5.7.1 spam for ada@example.com", |e| {
-            is_rejected(e, Refusal::Message)
+            is_rejected(e, RejectReason::Message)
         }),
         (TEXT, "552 5.3.4 too large", |e| {
-            is_rejected(e, Refusal::Message)
+            is_rejected(e, RejectReason::Message)
         }),
     ];
     for (moment, line, holds) in cases {
@@ -436,7 +436,7 @@ async fn an_address_outside_ascii_needs_a_relay_that_can() {
     };
     let relay = Relay::start().await;
     let error = client(&relay).send(&welsh).await.unwrap_err();
-    assert!(is_rejected(&error, Refusal::Recipient));
+    assert!(is_rejected(&error, RejectReason::Recipient));
 
     let relay = Relay::start_with(&["8BITMIME", "SMTPUTF8"], None, false).await;
     client(&relay).send(&welsh).await.unwrap();

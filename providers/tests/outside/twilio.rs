@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pillarbox_providers::{
-    Refusal, SendError, SmsProvider,
+    RejectReason, SendError, SmsProvider,
     sms::twilio::{Twilio, TwilioSettings},
 };
 use tokio::time;
@@ -84,7 +84,7 @@ async fn twilios_codes_tell_what_can_be_done() {
                 matches!(
                     e,
                     SendError::Rejected {
-                        why: Refusal::Recipient,
+                        reason: RejectReason::Recipient,
                         ..
                     }
                 )
@@ -94,7 +94,7 @@ async fn twilios_codes_tell_what_can_be_done() {
             matches!(
                 e,
                 SendError::Rejected {
-                    why: Refusal::Recipient,
+                    reason: RejectReason::Recipient,
                     ..
                 }
             )
@@ -103,7 +103,7 @@ async fn twilios_codes_tell_what_can_be_done() {
             matches!(
                 e,
                 SendError::Rejected {
-                    why: Refusal::Recipient,
+                    reason: RejectReason::Recipient,
                     ..
                 }
             )
@@ -112,7 +112,7 @@ async fn twilios_codes_tell_what_can_be_done() {
             matches!(
                 e,
                 SendError::Rejected {
-                    why: Refusal::Message,
+                    reason: RejectReason::Message,
                     ..
                 }
             )

@@ -87,7 +87,7 @@ async fn look(place: &Place, channel: Option<Channel>, limit: usize) -> anyhow::
         .iter()
         .map(|one| {
             json!({
-                "channel": one.channel.as_str(), "id": one.id, "to": one.to, "about": one.about,
+                "channel": one.channel.as_str(), "id": one.id, "to": one.to, "about": one.summary,
                 "path": one.path, "at": one.at.to_string(), "copy": one.copy,
             })
         })

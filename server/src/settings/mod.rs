@@ -17,7 +17,7 @@ use serde::Deserialize;
 use self::described::{Shown, described};
 pub use self::{
     load::{Flags, load},
-    providers::{EmailKind, EmailProvider, Providers, SmsKind, SmsProvider},
+    providers::{ConfiguredProvider, Providers},
     reference::reference,
     warnings::warnings,
 };

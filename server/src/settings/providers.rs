@@ -1,10 +1,13 @@
-//! Who takes messages from us, as the settings describe it.
+//! The settings of providers: a list of tables for each channel, read by the table of kinds in `providers`.
+
+use std::{fmt, sync::Arc};
 
 use ::providers::{
-    email::smtp::SmtpSettings,
-    sms::{http::HttpSmsSettings, twilio::TwilioSettings},
+    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, Sink, SmsProvider,
+    registry::{KINDS, SINK},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use app::Weighted;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
@@ -12,178 +15,235 @@ use super::{
     load::without_values,
 };
 
-/// The providers of each channel. A channel without any has the sink.
+/// The providers of each channel. A channel without any uses the sink.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "Tables")]
 pub struct Providers {
-    /// Who takes e-mails.
-    pub email: Vec<EmailProvider>,
-    /// Who takes text messages.
-    pub sms: Vec<SmsProvider>,
+    /// E-mail providers.
+    pub email: Vec<ConfiguredProvider<dyn EmailProvider>>,
+    /// Text message providers.
+    pub sms: Vec<ConfiguredProvider<dyn SmsProvider>>,
+    /// Letter providers.
+    pub letter: Vec<ConfiguredProvider<dyn LetterProvider>>,
 }
 
-/// Lists of tables have no variables of their own; the reference tells of them in a section of their own.
+/// The tables as they are written, before their kinds are known.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Tables {
+    email: Vec<Map<String, Value>>,
+    sms: Vec<Map<String, Value>>,
+    letter: Vec<Map<String, Value>>,
+}
+
+impl TryFrom<Tables> for Providers {
+    type Error = String;
+
+    fn try_from(tables: Tables) -> Result<Self, String> {
+        Ok(Self {
+            email: read_channel(tables.email)?,
+            sms: read_channel(tables.sms)?,
+            letter: read_channel(tables.letter)?,
+        })
+    }
+}
+
+fn read_channel<P: Port + ?Sized>(
+    tables: Vec<Map<String, Value>>,
+) -> Result<Vec<ConfiguredProvider<P>>, String> {
+    tables.into_iter().map(ConfiguredProvider::read).collect()
+}
+
+/// Lists of tables have no environment variables; the reference describes them in a section of its own.
 impl Described for Providers {
     fn entries(_: &str) -> Vec<Entry> {
         Vec::new()
     }
 }
 
-/// A provider of e-mails and its share of them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "Map<String, Value>")]
-pub struct EmailProvider {
-    /// Its share against those of the others.
-    pub priority: u32,
-    /// Who.
-    pub kind: EmailKind,
+/// The port of a channel, with the kinds of its providers.
+pub trait Port: 'static {
+    /// What messages about settings call these providers.
+    const TITLE: &'static str;
+
+    /// Returns the kinds of providers.
+    fn kinds() -> &'static [ProviderKind<Self>];
 }
 
-/// The kinds of providers of e-mails.
-#[derive(Debug, Clone)]
-pub enum EmailKind {
-    /// Keeps them in a directory, sends none.
-    Sink,
-    /// A relay.
-    Smtp(Box<SmtpSettings>),
-}
+impl Port for dyn EmailProvider {
+    const TITLE: &'static str = "e-mail providers";
 
-/// A provider of text messages and its share of them.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "Map<String, Value>")]
-pub struct SmsProvider {
-    /// Its share against those of the others.
-    pub priority: u32,
-    /// Who.
-    pub kind: SmsKind,
-}
-
-/// The kinds of providers of text messages.
-#[derive(Debug, Clone)]
-pub enum SmsKind {
-    /// Keeps them in a directory, sends none.
-    Sink,
-    /// Any HTTP interface.
-    Http(Box<HttpSmsSettings>),
-    /// Twilio.
-    Twilio(Box<TwilioSettings>),
-}
-
-/// What every provider has beside its own settings.
-struct Table {
-    kind: String,
-    priority: u32,
-    rest: Map<String, Value>,
-}
-
-impl Table {
-    fn open(mut table: Map<String, Value>) -> Result<Self, String> {
-        let Some(Value::String(kind)) = table.remove("kind") else {
-            return Err("a provider needs its kind, such as `kind = \"sink\"`".to_owned());
-        };
-        let priority = match table.remove("priority") {
-            None => 100,
-            Some(value) => value
-                .as_u64()
-                .and_then(|priority| u32::try_from(priority).ok())
-                .ok_or_else(|| {
-                    format!("the priority of the {kind} provider must be a whole number, 0 to 100")
-                })?,
-        };
-        Ok(Self {
-            kind,
-            priority,
-            rest: table,
-        })
+    fn kinds() -> &'static [ProviderKind<Self>] {
+        KINDS.email
     }
+}
 
-    fn own<T: DeserializeOwned>(self) -> Result<Box<T>, String> {
-        let kind = self.kind;
-        serde_json::from_value(Value::Object(self.rest))
-            .map(Box::new)
-            .map_err(|error| {
-                format!(
-                    "the settings of the {kind} provider are wrong: {}",
-                    without_values(&error.to_string())
-                )
-            })
+impl Port for dyn SmsProvider {
+    const TITLE: &'static str = "text message providers";
+
+    fn kinds() -> &'static [ProviderKind<Self>] {
+        KINDS.sms
     }
+}
 
-    fn nothing_more(self) -> Result<(), String> {
-        match self.rest.keys().next() {
-            None => Ok(()),
-            Some(key) => Err(format!("a {} has no setting `{key}`", self.kind)),
+impl Port for dyn LetterProvider {
+    const TITLE: &'static str = "letter providers";
+
+    fn kinds() -> &'static [ProviderKind<Self>] {
+        KINDS.letter
+    }
+}
+
+/// A provider and its share of the messages of its channel.
+pub struct ConfiguredProvider<P: ?Sized> {
+    /// The kind's name in the settings.
+    pub kind: &'static str,
+    /// Its share relative to the other providers of the channel.
+    pub priority: u32,
+    /// The settings of its kind.
+    pub settings: Arc<dyn ProviderSettings<P>>,
+}
+
+// Not derived: that would require `P: Clone` and `P: Debug`.
+impl<P: ?Sized> Clone for ConfiguredProvider<P> {
+    fn clone(&self) -> Self {
+        Self {
+            kind: self.kind,
+            priority: self.priority,
+            settings: Arc::clone(&self.settings),
         }
     }
 }
 
-impl TryFrom<Map<String, Value>> for EmailProvider {
-    type Error = String;
-
-    fn try_from(table: Map<String, Value>) -> Result<Self, String> {
-        let table = Table::open(table)?;
-        let priority = table.priority;
-        let kind = match table.kind.as_str() {
-            "sink" => table.nothing_more().map(|()| EmailKind::Sink)?,
-            "smtp" => EmailKind::Smtp(table.own()?),
-            other => {
-                return Err(format!(
-                    "there is no kind `{other}` of e-mail providers: use smtp or sink"
-                ));
-            }
-        };
-        Ok(Self { priority, kind })
+impl<P: ?Sized> fmt::Debug for ConfiguredProvider<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfiguredProvider")
+            .field("kind", &self.kind)
+            .field("priority", &self.priority)
+            .field("settings", &self.settings)
+            .finish()
     }
 }
 
-impl TryFrom<Map<String, Value>> for SmsProvider {
-    type Error = String;
+impl<P: Port + ?Sized> ConfiguredProvider<P> {
+    fn read(mut table: Map<String, Value>) -> Result<Self, String> {
+        let kind = take_kind::<P>(&mut table)?;
+        Ok(Self {
+            kind: kind.name,
+            priority: take_priority(&mut table, kind.name)?,
+            settings: kind.parse(Value::Object(table)).map_err(|error| {
+                format!(
+                    "the settings of the {} provider are wrong: {}",
+                    kind.name,
+                    // A value in the wrong place may be a secret.
+                    without_values(&error.to_string())
+                )
+            })?,
+        })
+    }
+}
 
-    fn try_from(table: Map<String, Value>) -> Result<Self, String> {
-        let table = Table::open(table)?;
-        let priority = table.priority;
-        let kind = match table.kind.as_str() {
-            "sink" => table.nothing_more().map(|()| SmsKind::Sink)?,
-            "http" => SmsKind::Http(table.own()?),
-            "twilio" => SmsKind::Twilio(table.own()?),
-            other => {
-                return Err(format!(
-                    "there is no kind `{other}` of text message providers: use http, twilio or sink"
-                ));
-            }
-        };
-        Ok(Self { priority, kind })
+fn take_kind<P: Port + ?Sized>(
+    table: &mut Map<String, Value>,
+) -> Result<&'static ProviderKind<P>, String> {
+    let Some(Value::String(name)) = table.remove("kind") else {
+        return Err(format!(
+            "a provider needs its kind, such as `kind = \"{SINK}\"`"
+        ));
+    };
+    P::kinds()
+        .iter()
+        .find(|kind| kind.name == name)
+        .ok_or_else(|| {
+            let title = P::TITLE;
+            let names: Vec<_> = P::kinds().iter().map(|kind| kind.name).collect();
+            format!(
+                "there is no kind `{name}` of {title}: use {}",
+                alternatives(&names)
+            )
+        })
+}
+
+fn take_priority(table: &mut Map<String, Value>, kind: &str) -> Result<u32, String> {
+    match table.remove("priority") {
+        None => Ok(100),
+        Some(value) => value
+            .as_u64()
+            .and_then(|priority| u32::try_from(priority).ok())
+            .ok_or_else(|| {
+                format!("the priority of the {kind} provider must be a whole number, 0 to 100")
+            }),
+    }
+}
+
+/// Joins names as a sentence does: `http, twilio or sink`.
+pub(super) fn alternatives(names: &[&str]) -> String {
+    match names {
+        [all_but_last @ .., last] if !all_but_last.is_empty() => {
+            format!("{} or {last}", all_but_last.join(", "))
+        }
+        _ => names.concat(),
     }
 }
 
 impl Providers {
-    /// The longest that one of them may take to answer, in seconds, and its name.
+    /// Returns the provider with the longest timeout, by name, and that timeout in seconds.
     pub(super) fn slowest(&self) -> Option<(String, u64)> {
-        let email = self.email.iter().filter_map(|one| match &one.kind {
-            EmailKind::Sink => None,
-            EmailKind::Smtp(relay) => Some((relay.name.clone(), relay.timeout_seconds)),
-        });
-        let sms = self.sms.iter().filter_map(|one| match &one.kind {
-            SmsKind::Sink => None,
-            SmsKind::Http(http) => Some((http.name.clone(), http.timeout_seconds)),
-            SmsKind::Twilio(twilio) => Some((twilio.name.clone(), twilio.timeout_seconds)),
-        });
-        email.chain(sms).max_by_key(|(_, seconds)| *seconds)
+        fn timeouts<P: ?Sized>(
+            providers: &[ConfiguredProvider<P>],
+        ) -> impl Iterator<Item = (String, u64)> {
+            let settings = providers.iter().map(|one| &one.settings);
+            settings.filter_map(|one| Some((one.name().to_owned(), one.timeout_seconds()?)))
+        }
+        timeouts(&self.email)
+            .chain(timeouts(&self.sms))
+            .chain(timeouts(&self.letter))
+            .max_by_key(|(_, seconds)| *seconds)
     }
 
     /// Whether e-mails go to the sink, all or some.
     pub(super) fn email_in_sink(&self) -> bool {
-        self.email.is_empty()
-            || self
-                .email
-                .iter()
-                .any(|one| matches!(one.kind, EmailKind::Sink))
+        uses_sink(&self.email)
     }
 
-    /// Whether texts go to the sink, all or some.
+    /// Whether text messages go to the sink, all or some.
     pub(super) fn sms_in_sink(&self) -> bool {
-        self.sms.is_empty() || self.sms.iter().any(|one| matches!(one.kind, SmsKind::Sink))
+        uses_sink(&self.sms)
     }
+
+    /// Builds all providers; for a channel without any, the sink.
+    pub(crate) fn build(&self, sink: &Sink) -> anyhow::Result<app::Providers> {
+        Ok(app::Providers {
+            email: build_channel(&self.email, sink)?,
+            sms: build_channel(&self.sms, sink)?,
+            letter: build_channel(&self.letter, sink)?,
+            ..app::Providers::default()
+        })
+    }
+}
+
+fn uses_sink<P: ?Sized>(providers: &[ConfiguredProvider<P>]) -> bool {
+    providers.is_empty() || providers.iter().any(|one| one.kind == SINK)
+}
+
+fn build_channel<P: Port + ?Sized>(
+    configured: &[ConfiguredProvider<P>],
+    sink: &Sink,
+) -> anyhow::Result<Vec<Weighted<P>>> {
+    let mut built = Vec::new();
+    for one in configured {
+        built.push(Weighted {
+            provider: one.settings.build(sink)?,
+            priority: one.priority,
+        });
+    }
+    if built.is_empty() {
+        let mut table = Map::new();
+        table.insert("kind".to_owned(), SINK.into());
+        let default = ConfiguredProvider::read(table).map_err(anyhow::Error::msg)?;
+        return build_channel(&[default], sink);
+    }
+    Ok(built)
 }
 
 #[cfg(test)]
@@ -200,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn providers_of_every_kind_read_and_keep_the_case_of_their_keys() {
+    fn providers_of_every_kind_are_read() {
         let providers = read(
             r#"
             [[providers.email]]
@@ -223,6 +283,9 @@ mod tests {
             kind = "twilio"
             account_sid = "AC1"
             secret = "hunter2"
+
+            [[providers.letter]]
+            kind = "sink"
             "#,
         )
         .unwrap();
@@ -234,29 +297,28 @@ mod tests {
                 .collect::<Vec<_>>(),
             [60, 40]
         );
-        let SmsKind::Http(http) = &providers.sms[0].kind else {
-            panic!("an HTTP provider")
-        };
-        let ::providers::sms::http::HttpBody::Json(body) = &http.body else {
-            panic!("a JSON body")
-        };
-        assert_eq!(
-            (&body["clientRef"], &body["flash"], &body["ttl"]),
-            (&"{reference}".into(), &false.into(), &60.into())
-        );
         assert!(!format!("{providers:?}").contains("hunter2"));
         assert_eq!(providers.slowest(), Some(("smtp".to_owned(), 30)));
     }
 
     #[test]
-    fn what_is_wrong_with_a_provider_is_said() {
+    fn invalid_providers_are_explained() {
         for (toml, what) in [
             ("[[providers.email]]\nhost = 'x'", "needs its kind"),
             ("[[providers.email]]\nkind = 'twilio'", "use smtp or sink"),
             ("[[providers.email]]\nkind = 'smtp'", "missing field `host`"),
             (
+                "[[providers.sms]]\nkind = 'mmg'",
+                "no kind `mmg` of text message providers: use http, twilio or sink",
+            ),
+            (
+                "[[providers.letter]]\nkind = 'dvla'",
+                "no kind `dvla` of letter providers: use sink",
+            ),
+            ("[[providers.letter]]\nname = 'x'", "needs its kind"),
+            (
                 "[[providers.sms]]\nkind = 'sink'\nhost = 'x'",
-                "has no setting `host`",
+                "unknown field `host`",
             ),
         ] {
             let error = read(toml).unwrap_err();

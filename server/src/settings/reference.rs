@@ -2,6 +2,11 @@
 
 use std::fmt::Write as _;
 
+use ::providers::{
+    ProviderKind,
+    registry::{KINDS, SINK},
+};
+
 use super::{
     Settings,
     described::{Described as _, Entry},
@@ -28,27 +33,40 @@ sink, the directory `sink` in the data directory. Of several, each takes its sha
 
 ";
 
-/// The sources of the providers' settings, whose comments are the reference.
-const KINDS: &[(&str, &str, &str, &str)] = &[
-    (
-        "providers.email",
-        "smtp",
-        "SmtpSettings",
-        include_str!("../../../providers/src/email/smtp/mod.rs"),
-    ),
-    (
-        "providers.sms",
-        "http",
-        "HttpSmsSettings",
-        include_str!("../../../providers/src/sms/http/settings.rs"),
-    ),
-    (
-        "providers.sms",
-        "twilio",
-        "TwilioSettings",
-        include_str!("../../../providers/src/sms/twilio.rs"),
-    ),
-];
+/// The kinds of providers: the settings table, the kind's name, and where the comments of its settings are.
+fn provider_kinds() -> Vec<(&'static str, &'static str, (&'static str, &'static str))> {
+    fn of<P: ?Sized>(
+        table: &'static str,
+        kinds: &[ProviderKind<P>],
+    ) -> impl Iterator<Item = (&'static str, &'static str, (&'static str, &'static str))> {
+        kinds
+            .iter()
+            .map(move |kind| (table, kind.name, kind.reference))
+    }
+    of("providers.email", KINDS.email)
+        .chain(of("providers.sms", KINDS.sms))
+        .chain(of("providers.letter", KINDS.letter))
+        .collect()
+}
+
+/// An example with the sink in every channel, which names the other kinds.
+fn provider_example() -> String {
+    let kinds = provider_kinds();
+    let mut example = "```toml".to_owned();
+    for table in ["providers.email", "providers.sms", "providers.letter"] {
+        let of_table = kinds.iter().filter(|(one, ..)| *one == table);
+        let others: Vec<_> = of_table
+            .map(|(_, kind, _)| *kind)
+            .filter(|kind| *kind != SINK)
+            .collect();
+        let _ = write!(example, "\n[[{table}]]\nkind = \"{SINK}\"");
+        if !others.is_empty() {
+            let _ = write!(example, "     # or {}", others.join(", "));
+        }
+        example.push('\n');
+    }
+    example + "```\n"
+}
 
 /// Everything that can be set, as Markdown.
 pub fn reference() -> String {
@@ -64,8 +82,12 @@ pub fn reference() -> String {
         write_entry(&mut page, entry);
     }
     page.push_str(PROVIDERS);
-    page.push_str("```toml\n[[providers.email]]\nkind = \"sink\"     # or smtp\n\n[[providers.sms]]\nkind = \"sink\"     # or http, twilio\n```\n");
-    for (table, kind, structure, source) in KINDS {
+    page.push_str(&provider_example());
+    for (table, kind, (structure, source)) in provider_kinds() {
+        // The sink has no settings of its own.
+        if kind == SINK {
+            continue;
+        }
         let _ = write!(page, "\n### `[[{table}]]` with `kind = \"{kind}\"`\n\n");
         for field in fields(source, structure) {
             let need = if field.required { " (needed)" } else { "" };
@@ -135,7 +157,10 @@ mod tests {
 
     #[test]
     fn the_settings_of_every_kind_of_provider_are_found() {
-        for (_, kind, structure, source) in KINDS {
+        for (_, kind, (structure, source)) in provider_kinds() {
+            if kind == SINK {
+                continue;
+            }
             let found = fields(source, structure);
             assert!(
                 found.len() > 5 && found.iter().all(|field| !field.about.is_empty()),

@@ -86,7 +86,9 @@ fn own_limits_elsewhere(settings: &Settings) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{EmailKind, EmailProvider, Providers};
+    use std::sync::Arc;
+
+    use crate::settings::{ConfiguredProvider, Providers};
 
     #[test]
     fn the_defaults_are_nothing_to_warn_of() {
@@ -96,16 +98,17 @@ mod tests {
     #[test]
     fn a_lease_shorter_than_a_provider_takes_is_warned_of() {
         let relay = ::providers::email::smtp::SmtpSettings::for_host("relay.example");
-        let email = vec![EmailProvider {
+        let email = vec![ConfiguredProvider {
+            kind: "smtp",
             priority: 100,
-            kind: EmailKind::Smtp(Box::new(relay)),
+            settings: Arc::new(relay) as _,
         }];
         let settings = Settings {
             lease_seconds: 5,
             email_domain: "riverside.example".to_owned(),
             providers: Providers {
                 email,
-                sms: Vec::new(),
+                ..Providers::default()
             },
             ..Settings::default()
         };

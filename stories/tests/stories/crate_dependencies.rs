@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
         ],
     ),
-    ("api", &["app", "templates", "recipients", "text", "domain"]),
+    ("api", &["app", "providers", "templates", "recipients", "text", "domain"]),
     (
         "server",
         &[

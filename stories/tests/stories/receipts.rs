@@ -7,10 +7,11 @@ use app::{
     templates::{NewTemplate, create},
 };
 use domain::{
-    Channel, Clock as _, KeyType, NotificationId, NotificationStatus, Reporter, ServiceId,
+    Channel, Clock as _, KeyType, NotificationId, NotificationStatus, ServiceId, SmsReceiptSource,
     TemplateId, Timestamp,
 };
 use pillarbox_stories::{Behaviour, TestResponse, TestService, World};
+use providers::sms::{firetext, mmg, receipts};
 use serde_json::{Value, json};
 use store::notifications::{Contents, NewNotification, Notification, StatusUpdate};
 
@@ -586,33 +587,19 @@ async fn set_the_scene(
 const REPORTS: &str = "7";
 const SILENT: &str = "1";
 
-/// What the receipt of a case says, by the rules alone.
+/// Parses the receipt of a case and maps its status and code.
 fn read(case: &Value) -> (Value, Value) {
-    let body = case["input"]["body"].as_str().unwrap();
-    let by: Reporter = case["provider"].as_str().unwrap().parse().unwrap();
-    let (status, code) = match by {
-        Reporter::Mmg => {
-            let body: Value = serde_json::from_str(body).unwrap();
-            let text = |name: &str| match &body[name] {
-                Value::String(text) => Some(text.clone()),
-                Value::Null => None,
-                other => Some(other.to_string()),
-            };
-            (text("status"), text("substatus"))
-        }
-        Reporter::Firetext => {
-            let field = |name: &str| {
-                let mut pairs = body.split('&').filter_map(|pair| pair.split_once('='));
-                pairs
-                    .find(|(key, _)| *key == name)
-                    .map(|(_, value)| value.to_owned())
-            };
-            (field("status"), field("code"))
-        }
-    };
-    let status = status.unwrap();
-    let mapped = by.status(&status);
-    let detail = code.and_then(|code| by.detail(&status, &code));
+    let body = case["input"]["body"].as_str().unwrap().as_bytes();
+    let source: SmsReceiptSource = case["provider"].as_str().unwrap().parse().unwrap();
+    let receipt = match source {
+        SmsReceiptSource::Mmg => mmg::parse_receipt(body),
+        SmsReceiptSource::Firetext => firetext::parse_receipt(body),
+    }
+    .unwrap();
+    let mapped = receipts::status(source, &receipt.status);
+    let detail = receipt
+        .code
+        .and_then(|code| receipts::detail(source, &receipt.status, &code));
     (
         mapped
             .unwrap_or(NotificationStatus::TechnicalFailure)

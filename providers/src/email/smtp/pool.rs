@@ -1,4 +1,4 @@
-//! A few connections, kept open between messages.
+//! A pool of sessions that are kept open between messages.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,33 +9,33 @@ use lettre::transport::smtp::response::Response;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    dialogue::{Connection, Relay, Step},
-    verdict,
+    classify::{self, Failure},
+    session::{RelayEndpoint, Session, Step},
 };
-use crate::{SendError, email::mime::Mime};
+use crate::{SendError, email::mime::EncodedEmail};
 
-/// Most relays hang up after a minute or more of silence.
-const IDLE: Duration = Duration::from_secs(45);
+/// Shorter than the idle timeout of most relays, which is a minute or more.
+const MAX_IDLE: Duration = Duration::from_secs(45);
 
 pub(super) struct Pool {
-    relay: Relay,
+    endpoint: RelayEndpoint,
     size: usize,
-    seats: Semaphore,
-    parked: Mutex<Vec<Parked>>,
+    permits: Semaphore,
+    idle: Mutex<Vec<IdleSession>>,
 }
 
-struct Parked {
-    connection: Connection,
+struct IdleSession {
+    session: Session,
     since: Instant,
 }
 
 impl Pool {
-    pub(super) fn new(relay: Relay, size: usize) -> Self {
+    pub(super) fn new(endpoint: RelayEndpoint, size: usize) -> Self {
         Self {
-            relay,
+            endpoint,
             size,
-            seats: Semaphore::new(size.min(Semaphore::MAX_PERMITS)),
-            parked: Mutex::default(),
+            permits: Semaphore::new(size.min(Semaphore::MAX_PERMITS)),
+            idle: Mutex::default(),
         }
     }
 
@@ -43,78 +43,76 @@ impl Pool {
         self.size
     }
 
-    /// Sends over a parked connection, or a new one if there is none or the relay has hung up on it meanwhile.
-    pub(super) async fn send(&self, message: &Mime) -> Result<Response, SendError> {
-        let _seat = self
-            .seats
-            .acquire()
+    /// Sends a message over an idle session, or a new one if there is none or the relay has closed it meanwhile.
+    pub(super) async fn send(&self, message: &EncodedEmail) -> Result<Response, SendError> {
+        self.try_send(message)
             .await
-            .expect("the seats are never closed");
-        if let Some(connection) = self.take() {
-            match self.try_send(connection, message).await {
-                Err(failure) if failure.may_be_a_stale_connection() => {
-                    // Its neighbours were most likely left by the relay at the same time.
-                    self.parked().clear();
-                }
-                outcome => return outcome.map_err(|failure| verdict::of(&failure)),
-            }
-        }
-        let connection = self
-            .relay
-            .connect()
-            .await
-            .map_err(|failure| verdict::of(&failure))?;
-        self.try_send(connection, message)
-            .await
-            .map_err(|failure| verdict::of(&failure))
+            .map_err(|failure| classify::send_error(&failure))
     }
 
-    async fn try_send(
+    async fn try_send(&self, message: &EncodedEmail) -> Result<Response, Failure> {
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
+        if let Some(session) = self.pop_idle() {
+            match self.send_over(session, message).await {
+                Err(failure) if failure.suggests_stale_session() => {
+                    // The relay most likely closed the other idle sessions at the same time.
+                    self.idle().clear();
+                }
+                outcome => return outcome,
+            }
+        }
+        let session = self.endpoint.connect().await?;
+        self.send_over(session, message).await
+    }
+
+    async fn send_over(
         &self,
-        mut connection: Connection,
-        message: &Mime,
-    ) -> Result<Response, verdict::Failure> {
-        let outcome = connection.send(message).await;
+        mut session: Session,
+        message: &EncodedEmail,
+    ) -> Result<Response, Failure> {
+        let outcome = session.send(message).await;
         let usable = match &outcome {
             Ok(_) => true,
-            // A relay that said no to this message may say yes to the next one.
-            Err(failure) => {
-                failure.leaves_the_connection_open() && connection.reset().await.is_ok()
-            }
+            // A relay that refuses this message may accept the next one.
+            Err(failure) => failure.leaves_session_usable() && session.reset().await.is_ok(),
         };
         if usable {
-            self.park(connection);
+            self.return_idle(session);
         }
         outcome
     }
 
-    fn take(&self) -> Option<Connection> {
-        let mut parked = self.parked();
-        parked.retain(|parked| parked.since.elapsed() < IDLE);
-        // The one used last is the least likely to be stale.
-        parked.pop().map(|parked| parked.connection)
+    fn pop_idle(&self) -> Option<Session> {
+        let mut idle = self.idle();
+        idle.retain(|idle| idle.since.elapsed() < MAX_IDLE);
+        // The most recently used one is the least likely to be stale.
+        idle.pop().map(|idle| idle.session)
     }
 
-    fn park(&self, connection: Connection) {
-        self.parked().push(Parked {
-            connection,
+    fn return_idle(&self, session: Session) {
+        self.idle().push(IdleSession {
+            session,
             since: Instant::now(),
         });
     }
 
-    fn parked(&self) -> MutexGuard<'_, Vec<Parked>> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, Vec<IdleSession>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl verdict::Failure {
-    /// A connection that broke, or was ended by the relay, at the first command of a message: nothing has been said.
-    fn may_be_a_stale_connection(&self) -> bool {
+impl Failure {
+    /// Whether the session was closed by the relay before the first command of the message: it can safely be repeated.
+    fn suggests_stale_session(&self) -> bool {
         self.step == Step::Sender && !self.timed_out() && matches!(self.code(), None | Some(421))
     }
 
-    /// Whether the relay answered in good order, and did not announce that it hangs up.
-    fn leaves_the_connection_open(&self) -> bool {
+    /// Whether the relay replied with an error other than 421, which announces that it closes the connection.
+    fn leaves_session_usable(&self) -> bool {
         self.code().is_some_and(|code| code != 421)
     }
 }

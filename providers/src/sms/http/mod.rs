@@ -1,7 +1,7 @@
-//! Text messages over any HTTP interface that can be described in the settings.
+//! Text messages through any HTTP API that the settings can describe.
 //!
-//! Most providers of text messages want one request with a number, a text and a login, and answer with an id. This
-//! adapter is that request, with gaps:
+//! Most SMS providers take one request with a number, a text and credentials, and reply with an id. The settings are a template
+//! of that request:
 //!
 //! ```toml
 //! url = "https://sms.example/v1/messages"
@@ -25,11 +25,11 @@ use super::{
     template::{JsonTemplate, Template},
 };
 use crate::{
-    Handed, Refusal, SendError, SettingsError,
-    http::{self, Answer},
+    RejectReason, SendError, SendReceipt, SettingsError,
+    http::{self, Reply},
 };
 
-/// A provider behind an HTTP interface that the settings describe.
+/// A provider whose HTTP API is described by its settings.
 pub struct HttpSms {
     settings: HttpSmsSettings,
     client: Client,
@@ -45,7 +45,7 @@ enum Body {
 }
 
 impl HttpSms {
-    /// Builds the client from its settings, all of which are checked now.
+    /// Checks the settings and builds the client.
     pub fn new(settings: HttpSmsSettings) -> Result<Self, SettingsError> {
         settings.check()?;
         let timeout = Duration::from_secs(settings.timeout_seconds);
@@ -64,7 +64,7 @@ impl HttpSms {
         for (name, template) in &self.headers {
             let value = template
                 .fill_reference(sms.id)
-                .expect("checked when it was built");
+                .expect("headers were checked when the client was built");
             request = request.header(name, value);
         }
         request = match &self.settings.auth {
@@ -90,26 +90,26 @@ impl HttpSms {
         }
     }
 
-    fn judge(&self, answer: &Answer) -> Result<Handed, SendError> {
-        let json = answer.json();
+    fn parse_reply(&self, reply: &Reply) -> Result<SendReceipt, SendError> {
+        let json = reply.json();
         let at = |pointer: &Option<String>| scalar(json.as_ref()?.pointer(pointer.as_deref()?)?);
-        if answer.status.is_success() {
-            match self.says_success(json.as_ref()) {
-                Some(true) => Ok(Handed {
+        if reply.status.is_success() {
+            match self.is_success(json.as_ref()) {
+                Some(true) => Ok(SendReceipt {
                     reference: at(&self.settings.reference),
                 }),
-                Some(false) => Err(self.refusal(answer, at(&self.settings.error_code))),
-                None => Err(SendError::unknown(answer.detail(
-                    "the provider's answer does not say whether it took the message",
+                Some(false) => Err(self.error(reply, at(&self.settings.error_code))),
+                None => Err(SendError::unknown(reply.detail(
+                    "the provider's reply does not say whether it took the message",
                 ))),
             }
         } else {
-            Err(self.refusal(answer, at(&self.settings.error_code)))
+            Err(self.error(reply, at(&self.settings.error_code)))
         }
     }
 
-    /// `None` if the answer lacks what the settings say it must have.
-    fn says_success(&self, json: Option<&Value>) -> Option<bool> {
+    /// Returns `None` if the reply lacks the value that tells success from failure.
+    fn is_success(&self, json: Option<&Value>) -> Option<bool> {
         match &self.settings.success {
             None => Some(true),
             Some(expected) => {
@@ -119,25 +119,28 @@ impl HttpSms {
         }
     }
 
-    fn refusal(&self, answer: &Answer, code: Option<String>) -> SendError {
+    fn error(&self, reply: &Reply, code: Option<String>) -> SendError {
         let Some(code) = code else {
-            return answer.meaning(None);
+            return reply.error_for_status(None);
         };
-        let refused = |words| answer.detail(words).with_code(&code);
+        let detail = |words| reply.detail(words).with_code(&code);
         if self.settings.recipient_refused.contains(&code) {
             SendError::rejected(
-                Refusal::Recipient,
-                refused("the provider refuses the number"),
+                RejectReason::Recipient,
+                detail("the provider refuses the number"),
             )
         } else if self.settings.message_refused.contains(&code) {
-            SendError::rejected(Refusal::Message, refused("the provider refuses the text"))
+            SendError::rejected(
+                RejectReason::Message,
+                detail("the provider refuses the text"),
+            )
         } else {
-            answer.meaning(Some(&code))
+            reply.error_for_status(Some(&code))
         }
     }
 }
 
-/// A text, number or truth value as text.
+/// Renders a string, number or boolean as text.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -164,8 +167,8 @@ impl SmsProvider for HttpSms {
         self.settings.concurrency
     }
 
-    async fn send(&self, sms: &Sms) -> Result<Handed, SendError> {
-        let answer = http::exchange(self.request(sms)).await?;
-        self.judge(&answer)
+    async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {
+        let reply = http::send_request(self.request(sms)).await?;
+        self.parse_reply(&reply)
     }
 }

@@ -1,6 +1,6 @@
-//! The description of a provider's HTTP interface, and the check that it can work.
+//! The description of a provider's HTTP API, and its checks.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use reqwest::{
     Method, Url,
@@ -12,55 +12,58 @@ use uuid::Uuid;
 
 use super::{
     super::template::{JsonTemplate, Template},
-    Body,
+    Body, HttpSms,
 };
-use crate::{Secret, SettingsError};
+use crate::{
+    Secret, SettingsError, Sink, SmsProvider, http,
+    settings::{ProviderSettings, SettingsReference, require_positive},
+};
 
-/// A provider's HTTP interface, as the settings describe it.
+/// The description of a provider's HTTP API.
 ///
-/// Texts in `body` may hold the gaps `{to}` (international digits), `{to_plus}` (the same with a plus), `{content}`,
-/// `{sender}` and `{reference}` (our notification id); a header may hold `{reference}`.
+/// Strings in `body` may hold the placeholders `{to}` (international digits), `{to_plus}` (the same with a plus), `{content}`,
+/// `{sender}` and `{reference}` (the notification's id); a header may hold `{reference}`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSmsSettings {
     /// The identifier of the provider's row.
     pub name: String,
-    /// Where requests go.
+    /// The URL of requests.
     pub url: String,
-    /// `POST`, the default, `PUT` or `GET`.
+    /// `POST`, `PUT` or `GET`. Default `POST`.
     #[serde(default = "default_method")]
     pub method: String,
-    /// Headers of every request.
+    /// Additional headers of every request.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
-    /// How we log in. Default: not at all.
+    /// Authentication. Default: none.
     #[serde(default)]
     pub auth: HttpAuth,
-    /// What a request says.
+    /// The content of a request.
     pub body: HttpBody,
-    /// What an answer must say, beside having a status of success. Default: nothing.
+    /// What a reply with a successful status must contain to count as success. Default: nothing.
     #[serde(default)]
     pub success: Option<Expected>,
-    /// Where in a JSON answer the provider's own reference is, as a JSON pointer (`/messages/0/id`).
+    /// JSON pointer to the provider's id of the message in its reply (`/messages/0/id`).
     #[serde(default)]
     pub reference: Option<String>,
-    /// Where in a JSON answer the provider's error code is, as a JSON pointer.
+    /// JSON pointer to the provider's error code in its reply.
     #[serde(default)]
     pub error_code: Option<String>,
-    /// Error codes by which the provider refuses the number for good. Other refusals are retried, for they may as well
-    /// be a mistake in these settings.
+    /// Error codes that refuse the recipient for good. Others are retried, because they may as well be a mistake in these
+    /// settings.
     #[serde(default)]
     pub recipient_refused: Vec<String>,
-    /// Error codes by which the provider refuses the text for good.
+    /// Error codes that refuse the message for good.
     #[serde(default)]
     pub message_refused: Vec<String>,
-    /// Seconds for a whole exchange. Default 10 (workers, section 7.1).
+    /// Seconds for a whole exchange. Default 10.
     #[serde(default = "default_timeout_seconds")]
     pub timeout_seconds: u64,
-    /// Requests at the same time. Default 20.
+    /// The most requests at the same time. Default 20.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
-    /// Whether the provider sends us receipts. Default no.
+    /// Whether the provider sends delivery receipts. Default no.
     #[serde(default)]
     pub reports_delivery: bool,
     /// Whether it takes numbers outside the home country. Default no.
@@ -69,24 +72,24 @@ pub struct HttpSmsSettings {
 }
 
 impl fmt::Debug for HttpSmsSettings {
-    /// Keys of providers stand in URLs, headers and bodies alike; none of these is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // API keys stand in URLs, headers and bodies alike, so none of these is shown.
         f.debug_struct("HttpSmsSettings")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }
 
-/// How we log in to an HTTP interface.
+/// Authentication of requests.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HttpAuth {
-    /// Not at all, or by a header or field of the settings.
+    /// None, or by one of `headers` or a field of `body`.
     #[default]
     None,
     /// `Authorization: Basic …`.
     Basic {
-        /// The user.
+        /// The user name.
         username: String,
         /// The password.
         password: Secret,
@@ -98,23 +101,23 @@ pub enum HttpAuth {
     },
 }
 
-/// What a request says.
+/// The content of a request.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HttpBody {
-    /// JSON, as a table of the settings or as text that is JSON.
+    /// JSON, as a table or as a string of JSON.
     Json(Value),
-    /// Fields of a form; with `GET`, of the query.
+    /// Form fields; with `GET`, query parameters.
     Form(BTreeMap<String, String>),
 }
 
-/// What a place in a JSON answer must hold.
+/// A value that a JSON reply must contain.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
-    /// The place, as a JSON pointer (`/code`).
+    /// JSON pointer (`/code`).
     pub pointer: String,
-    /// What it must hold. `0` and `"0"` are the same.
+    /// The expected value. `0` and `"0"` are equal.
     pub equals: Value,
 }
 
@@ -131,7 +134,7 @@ const fn default_concurrency() -> usize {
 }
 
 impl HttpSmsSettings {
-    /// The settings of an interface at `url`, all else being left at its default.
+    /// Settings for an API at `url`, with defaults for everything else.
     pub fn new(name: impl Into<String>, url: impl Into<String>, body: HttpBody) -> Self {
         Self {
             name: name.into(),
@@ -152,21 +155,13 @@ impl HttpSmsSettings {
         }
     }
 
-    fn wrong(&self, setting: &'static str, why: impl Into<String>) -> SettingsError {
-        SettingsError::Wrong {
-            provider: self.name.clone(),
-            setting,
-            why: why.into(),
-        }
+    fn invalid(&self, setting: &'static str, reason: impl Into<String>) -> SettingsError {
+        SettingsError::invalid(&self.name, setting, reason)
     }
 
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        if self.timeout_seconds == 0 {
-            return Err(self.wrong("timeout_seconds", "it must be at least 1"));
-        }
-        if self.concurrency == 0 {
-            return Err(self.wrong("concurrency", "it must be at least 1"));
-        }
+        require_positive(&self.name, "timeout_seconds", self.timeout_seconds)?;
+        require_positive(&self.name, "concurrency", self.concurrency)?;
         let pointers = [
             (
                 "success",
@@ -177,19 +172,14 @@ impl HttpSmsSettings {
         ];
         for (setting, pointer) in pointers {
             if pointer.is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
-                return Err(self.wrong(setting, "a JSON pointer begins with a slash"));
+                return Err(self.invalid(setting, "a JSON pointer begins with a slash"));
             }
         }
         Ok(())
     }
 
     pub(super) fn url(&self) -> Result<Url, SettingsError> {
-        let url = Url::parse(&self.url).map_err(|error| self.wrong("url", error.to_string()))?;
-        if matches!(url.scheme(), "https" | "http") {
-            Ok(url)
-        } else {
-            Err(self.wrong("url", "it must begin with https:// or http://"))
-        }
+        http::parse_url(&self.name, "url", &self.url)
     }
 
     pub(super) fn method(&self) -> Result<Method, SettingsError> {
@@ -197,27 +187,28 @@ impl HttpSmsSettings {
             "POST" => Ok(Method::POST),
             "PUT" => Ok(Method::PUT),
             "GET" => Ok(Method::GET),
-            _ => Err(self.wrong("method", "it must be POST, PUT or GET")),
+            _ => Err(self.invalid("method", "it must be POST, PUT or GET")),
         }
     }
 
     pub(super) fn body(&self) -> Result<Body, SettingsError> {
-        let wrong = |why: String| self.wrong("body", why);
+        let invalid = |reason: String| self.invalid("body", reason);
         match &self.body {
             HttpBody::Json(_) if self.method == "GET" => {
-                Err(wrong("a GET has a form, no JSON".to_owned()))
+                Err(invalid("a GET request has a form, not JSON".to_owned()))
             }
             HttpBody::Json(Value::String(text)) => {
-                let json = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-                JsonTemplate::parse(&json).map(Body::Json).map_err(wrong)
+                let json =
+                    serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+                JsonTemplate::parse(&json).map(Body::Json).map_err(invalid)
             }
-            HttpBody::Json(json) => JsonTemplate::parse(json).map(Body::Json).map_err(wrong),
+            HttpBody::Json(json) => JsonTemplate::parse(json).map(Body::Json).map_err(invalid),
             HttpBody::Form(fields) => fields
                 .iter()
                 .map(|(name, value)| Ok((name.clone(), Template::parse(value)?)))
                 .collect::<Result<_, _>>()
                 .map(Body::Form)
-                .map_err(wrong),
+                .map_err(invalid),
         }
     }
 
@@ -226,20 +217,40 @@ impl HttpSmsSettings {
             .iter()
             .map(|(name, value)| {
                 let name = HeaderName::try_from(name).map_err(|_| {
-                    self.wrong("headers", format!("{name:?} is not a header's name"))
+                    self.invalid("headers", format!("{name:?} is not a header name"))
                 })?;
-                let template =
-                    Template::parse(value.expose()).map_err(|why| self.wrong("headers", why))?;
+                let template = Template::parse(value.expose())
+                    .map_err(|error| self.invalid("headers", error))?;
                 let may_be_sent = template
                     .fill_reference(Uuid::nil())
                     .is_some_and(|value| HeaderValue::try_from(value).is_ok());
                 if may_be_sent {
                     Ok((name, template))
                 } else {
-                    let why = format!("{name} must be one line, with no gap but {{reference}}");
-                    Err(self.wrong("headers", why))
+                    let reason =
+                        format!("{name} must be one line, with no placeholder but {{reference}}");
+                    Err(self.invalid("headers", reason))
                 }
             })
             .collect()
+    }
+}
+
+impl SettingsReference for HttpSmsSettings {
+    const STRUCT: &'static str = "HttpSmsSettings";
+    const SOURCE: &'static str = include_str!("settings.rs");
+}
+
+impl ProviderSettings<dyn SmsProvider> for HttpSmsSettings {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn timeout_seconds(&self) -> Option<u64> {
+        Some(self.timeout_seconds)
+    }
+
+    fn build(&self, _: &Sink) -> Result<Arc<dyn SmsProvider>, SettingsError> {
+        Ok(Arc::new(HttpSms::new(self.clone())?))
     }
 }

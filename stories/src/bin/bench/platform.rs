@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use domain::{Allowance, ApiKeyId, Clock, KeyType, RandomSource, ServiceId, TemplateId, Timestamp};
 use files::Files;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use providers::{Email, EmailProvider, Handed, SendError, Sms, SmsProvider};
+use providers::{Email, EmailProvider, SendError, SendReceipt, Sms, SmsProvider};
 use rand::Rng as _;
 use store::{Keyring, Store};
 
@@ -195,8 +195,8 @@ impl EmailProvider for Nobody {
         AT_ONCE
     }
 
-    async fn send(&self, _: &Email) -> Result<Handed, SendError> {
-        Ok(Handed::default())
+    async fn send(&self, _: &Email) -> Result<SendReceipt, SendError> {
+        Ok(SendReceipt::default())
     }
 }
 
@@ -218,13 +218,13 @@ impl SmsProvider for Nobody {
         AT_ONCE
     }
 
-    async fn send(&self, sms: &Sms) -> Result<Handed, SendError> {
+    async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {
         if *sms.to == *WATCHED {
             let (id, now) = (sms.id.to_string(), RealClock.now());
             let mut seen = self.0.lock().expect("nobody panics holding it");
             seen.entry(id).or_insert(now);
         }
-        Ok(Handed::default())
+        Ok(SendReceipt::default())
     }
 }
 

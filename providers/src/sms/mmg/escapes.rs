@@ -1,16 +1,16 @@
-//! How MMG writes a text: form-encoded, and in it backslash escapes as in a Python literal
+//! The encoding of MMG's inbound messages: form encoding over backslash escapes as in a Python literal
 //! (`docs/spec/workers.md` §12).
 
 use std::borrow::Cow;
 
-/// Form encoding undone: `+` is a space, and bytes that are no UTF-8 become replacement characters.
-pub(super) fn form_decoded(text: &str) -> String {
+/// Decodes form encoding: `+` is a space, and invalid UTF-8 becomes U+FFFD. Unlike a form parser, does not split at `&`.
+pub(super) fn decode_form(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
-        match (first, hexadecimal(after, 2)) {
+        match (first, parse_hex(after, 2)) {
             (b'%', Some((value, after))) => {
-                bytes.push(u8::try_from(value).expect("two digits"));
+                bytes.push(u8::try_from(value).expect("two hexadecimal digits fit a byte"));
                 rest = after;
                 continue;
             }
@@ -22,13 +22,13 @@ pub(super) fn form_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Backslash escapes undone. One that is none stays as it was written; halves of a pair are put together; what cannot
-/// be kept, the character 0, is left out.
-pub(super) fn unescaped(text: &str) -> String {
+/// Decodes backslash escapes. Invalid escapes stay as they are, surrogate pairs are joined, and NUL is dropped: PostgreSQL
+/// cannot store it.
+pub(super) fn unescape(text: &str) -> String {
     let (mut units, mut rest): (Vec<u16>, _) = (Vec::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('\\') {
         units.extend(before.encode_utf16());
-        rest = if let Some((code, length)) = escape(after.as_bytes()) {
+        rest = if let Some((code, length)) = parse_escape(after.as_bytes()) {
             push(&mut units, code);
             &after[length..]
         } else {
@@ -41,8 +41,8 @@ pub(super) fn unescaped(text: &str) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// What stands after a backslash: its code – nothing for a line that is carried on – and how many bytes it takes.
-fn escape(after: &[u8]) -> Option<(Option<u32>, usize)> {
+/// Parses what follows a backslash: the code point (none for a line continuation), and its length in bytes.
+fn parse_escape(after: &[u8]) -> Option<(Option<u32>, usize)> {
     let simple = |code: u8| Some((Some(u32::from(code)), 1));
     match *after.first()? {
         b'\n' => Some((None, 1)),
@@ -56,9 +56,9 @@ fn escape(after: &[u8]) -> Option<(Option<u32>, usize)> {
         b'v' => simple(11),
         b'f' => simple(12),
         b'r' => simple(b'\r'),
-        b'x' => numbered(after, 2),
-        b'u' => numbered(after, 4),
-        b'U' => numbered(after, 8),
+        b'x' => hex_escape(after, 2),
+        b'u' => hex_escape(after, 4),
+        b'U' => hex_escape(after, 8),
         b'0'..=b'7' => {
             let digits = after.iter().take(3);
             let digits = digits.take_while(|byte| (b'0'..=b'7').contains(*byte));
@@ -71,12 +71,12 @@ fn escape(after: &[u8]) -> Option<(Option<u32>, usize)> {
     }
 }
 
-fn numbered(after: &[u8], digits: usize) -> Option<(Option<u32>, usize)> {
-    let (code, _) = hexadecimal(&after[1..], digits)?;
+fn hex_escape(after: &[u8], digits: usize) -> Option<(Option<u32>, usize)> {
+    let (code, _) = parse_hex(&after[1..], digits)?;
     (code <= 0x0010_ffff).then_some((Some(code), digits + 1))
 }
 
-fn hexadecimal(bytes: &[u8], digits: usize) -> Option<(u32, &[u8])> {
+fn parse_hex(bytes: &[u8], digits: usize) -> Option<(u32, &[u8])> {
     let (number, after) = bytes.split_at_checked(digits)?;
     let text: Cow<'_, str> = String::from_utf8_lossy(number);
     if !number.iter().all(u8::is_ascii_hexdigit) {
@@ -101,8 +101,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_and_escapes_are_undone() {
-        for (written, meant) in [
+    fn forms_and_escapes_are_decoded() {
+        for (encoded, decoded) in [
             ("Hello+%C2%A35%21", "Hello £5!"),
             ("a%2Bb+100%", "a+b 100%"),
             (r"line\nnext\ttab\\end", "line\nnext\ttab\\end"),
@@ -113,7 +113,7 @@ mod tests {
             ("nul\\0%00.\\", "nul.\\"),
             ("£\\", "£\\"),
         ] {
-            assert_eq!(unescaped(&form_decoded(written)), meant, "{written}");
+            assert_eq!(unescape(&decode_form(encoded)), decoded, "{encoded}");
         }
     }
 }

@@ -2,18 +2,15 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use thiserror::Error;
 
-/// A provider took the message.
-///
-/// If the provider reports deliveries, more will be heard later; if not, this is the last there is to hear.
+/// Acceptance of a message by a provider. Whether a delivery receipt follows is the port's `reports_delivery`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Handed {
-    /// The provider's own name for the message, by which its receipts speak of it. `None` if it gave none: then its
-    /// receipts speak of our notification id.
+pub struct SendReceipt {
+    /// The provider's id of the message, which its delivery receipts quote. `None`: they quote our notification id.
     pub reference: Option<String>,
 }
 
-impl Handed {
-    /// Taken, and the provider knows the message as `reference`.
+impl SendReceipt {
+    /// Creates a receipt with the provider's id of the message.
     pub fn with_reference(reference: impl Into<String>) -> Self {
         Self {
             reference: Some(reference.into()),
@@ -21,51 +18,51 @@ impl Handed {
     }
 }
 
-/// Why a message was not, or perhaps not, handed over; one arm for each thing the caller can do about it.
+/// Why a message was not sent, or perhaps not; one variant for each reaction of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SendError {
-    /// The provider has no room for us now. Nothing was taken. Try later, and send it less meanwhile.
+    /// The provider limits our rate. Nothing was sent. Retry later, and send it less meanwhile.
     #[error("the provider asks us to slow down: {detail}")]
     Throttled {
-        /// How long the provider asks us to wait, if it said.
+        /// How long the provider asks us to wait, if it says so.
         retry_after: Option<Duration>,
-        /// What happened, fit for a log.
+        /// What happened, safe to log.
         detail: Detail,
     },
-    /// The provider could not be spoken to, or failed, or does not accept us (an expired password, a wrong setting).
-    /// Nothing was taken, and the message is not to blame. Try again, here or elsewhere.
+    /// The provider cannot be reached, fails, or refuses our credentials or configuration. Nothing was sent, and the message
+    /// is not to blame. Retry, here or with another provider.
     #[error("the provider is unavailable: {detail}")]
     Unavailable {
-        /// What happened, fit for a log.
+        /// What happened, safe to log.
         detail: Detail,
     },
-    /// The provider will never take this message. Trying again is of no use.
-    #[error("the provider refuses the {why}: {detail}")]
+    /// The provider refuses this message for good. Retrying is useless.
+    #[error("the provider refuses the {reason}: {detail}")]
     Rejected {
-        /// What the provider holds against it.
-        why: Refusal,
-        /// What happened, fit for a log.
+        /// What the provider objects to.
+        reason: RejectReason,
+        /// What happened, safe to log.
         detail: Detail,
     },
-    /// The message was sent but no answer came: the provider may or may not have it. To send it again may deliver it
-    /// twice, under the same reference (workers, section 7.1).
+    /// The message was sent but no reply came: the provider may or may not have it. Retrying may deliver it twice, with the
+    /// same reference (`docs/spec/workers.md` §7.1).
     #[error("the provider may or may not have taken it: {detail}")]
     Unknown {
-        /// What happened, fit for a log.
+        /// What happened, safe to log.
         detail: Detail,
     },
 }
 
-/// What a provider holds against a message that it refuses for good.
+/// What a provider objects to in a message that it refuses for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The number or address cannot be reached, does not exist, or has asked not to be written to.
+pub enum RejectReason {
+    /// The number or address does not exist, cannot be reached, or has opted out.
     Recipient,
     /// The content: too long, empty, forbidden.
     Message,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Recipient => "recipient",
@@ -75,7 +72,7 @@ impl fmt::Display for Refusal {
 }
 
 impl SendError {
-    /// [`SendError::Throttled`] with no word about how long.
+    /// Creates [`SendError::Throttled`] without a waiting time.
     pub fn throttled(detail: impl Into<Detail>) -> Self {
         Self::Throttled {
             retry_after: None,
@@ -83,29 +80,29 @@ impl SendError {
         }
     }
 
-    /// [`SendError::Unavailable`].
+    /// Creates [`SendError::Unavailable`].
     pub fn unavailable(detail: impl Into<Detail>) -> Self {
         Self::Unavailable {
             detail: detail.into(),
         }
     }
 
-    /// [`SendError::Rejected`].
-    pub fn rejected(why: Refusal, detail: impl Into<Detail>) -> Self {
+    /// Creates [`SendError::Rejected`].
+    pub fn rejected(reason: RejectReason, detail: impl Into<Detail>) -> Self {
         Self::Rejected {
-            why,
+            reason,
             detail: detail.into(),
         }
     }
 
-    /// [`SendError::Unknown`].
+    /// Creates [`SendError::Unknown`].
     pub fn unknown(detail: impl Into<Detail>) -> Self {
         Self::Unknown {
             detail: detail.into(),
         }
     }
 
-    /// What happened, fit for a log.
+    /// Returns what happened, safe to log.
     pub fn detail(&self) -> &Detail {
         match self {
             Self::Throttled { detail, .. }
@@ -116,28 +113,27 @@ impl SendError {
     }
 }
 
-/// A few words about what happened that can be logged and shown: never a recipient, content or secret.
+/// A description that can be logged and shown: never a recipient, content or secret.
 ///
-/// That holds by construction. It begins with words from our own source (`&'static str`), and all that can be added
-/// of a provider's answer is a status and a short code, in which anything long enough to be a telephone number is
-/// masked.
+/// This holds by construction: it starts with a `&'static str` from our own source, and the only parts of a provider's reply
+/// that can be added are a status and a short code without enough digits to be a phone number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detail(Cow<'static, str>);
 
-/// The longest code that is shown; Twilio's have five digits, SMTP's enhanced codes at most nine characters.
+/// Longest code that is shown. Twilio's have five digits, enhanced SMTP codes at most nine characters.
 const MAX_CODE_LENGTH: usize = 40;
 
-/// Seven digits may be somebody's number; no provider's code is as long.
+/// Seven digits can be a phone number; no provider's code is as long.
 const MAX_DIGITS: usize = 6;
 
 impl Detail {
-    /// Adds a status: `http 503`, `smtp 451`.
+    /// Appends a status: `http 503`, `smtp 451`.
     #[must_use]
     pub(crate) fn with_status(self, protocol: &'static str, status: u16) -> Self {
         Self(format!("{}, {protocol} {status}", self.0).into())
     }
 
-    /// Adds a provider's code if it looks like one; says nothing about it otherwise.
+    /// Appends a provider's code, or nothing if it does not look like a code.
     #[must_use]
     pub(crate) fn with_code(self, code: &str) -> Self {
         let looks_like_a_code = !code.is_empty()
@@ -170,28 +166,42 @@ impl fmt::Display for Detail {
     }
 }
 
-/// Settings that cannot work, found when a provider is built and not when the first message waits.
+/// Invalid settings, found when a provider is built rather than when the first message is sent.
 #[derive(Debug, Error)]
 pub enum SettingsError {
-    /// A setting has a value that cannot be used.
-    #[error("the setting {setting} of provider {provider} is wrong: {why}")]
-    Wrong {
+    /// A setting has an invalid value.
+    #[error("the setting {setting} of provider {provider} is wrong: {reason}")]
+    Invalid {
         /// The provider's configured name.
         provider: String,
         /// The setting's name.
         setting: &'static str,
-        /// What is wrong with it; never its value, which may be secret.
-        why: String,
+        /// What is wrong; never the value, which may be secret.
+        reason: String,
     },
-    /// The TLS or HTTP machinery could not be set up.
+    /// The TLS or HTTP client cannot be set up.
     #[error("the connection of provider {provider} cannot be set up")]
     Connection {
         /// The provider's configured name.
         provider: String,
-        /// What the library says.
+        /// The library's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl SettingsError {
+    pub(crate) fn invalid(
+        provider: &str,
+        setting: &'static str,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self::Invalid {
+            provider: provider.to_owned(),
+            setting,
+            reason: reason.into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -199,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_detail_shows_statuses_and_codes() {
+    fn statuses_and_codes_are_shown() {
         let detail = Detail::from("refused")
             .with_status("http", 400)
             .with_code("21211");
@@ -211,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detail_never_shows_an_echoed_recipient() {
+    fn an_echoed_recipient_is_never_shown() {
         for echo in [
             "447700900123",
             "44-7700-900123",

@@ -1,4 +1,4 @@
-//! How a connection to a relay is opened and protected.
+//! Opens TCP and TLS connections to a relay.
 
 use std::{
     fmt, fs, io,
@@ -27,21 +27,20 @@ use tokio_rustls::{
 
 use super::SmtpTls;
 
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
+type TlsError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How the connection to one relay is protected, with all that this takes.
-pub(super) enum Protection {
-    /// Not at all.
+/// How connections to one relay are encrypted, with the parameters.
+pub(super) enum TlsMode {
     None,
-    /// Lettre asks the relay for it after the greeting.
+    /// The session upgrades after the greeting, through lettre.
     Starttls(TlsParameters),
-    /// From the first byte.
+    /// From the first byte, before the greeting.
     Tls(TlsConnector, ServerName<'static>),
 }
 
-impl Protection {
-    /// Certificates are checked as this machine checks them, and may also come from the authorities in `ca_file`.
-    pub(super) fn new(tls: SmtpTls, host: &str, ca_file: Option<&Path>) -> Result<Self, Trouble> {
+impl TlsMode {
+    /// Certificates are verified by the platform's verifier, with the authorities in `ca_file` in addition.
+    pub(super) fn new(tls: SmtpTls, host: &str, ca_file: Option<&Path>) -> Result<Self, TlsError> {
         let authorities = ca_file.map(fs::read).transpose()?;
         match tls {
             SmtpTls::None => Ok(Self::None),
@@ -62,54 +61,54 @@ impl Protection {
         }
     }
 
-    /// Connects, and protects the connection if that comes first.
+    /// Opens a connection; with [`TlsMode::Tls`] this includes the TLS handshake.
     pub(super) async fn connect(
         &self,
         host: &str,
         port: u16,
     ) -> io::Result<Box<dyn AsyncTokioStream>> {
         let socket = TcpStream::connect((host, port)).await?;
-        // The end mark of a text is a write of its own. With Nagle's algorithm it would wait for the relay to
-        // acknowledge the text, and the relay for more to acknowledge: forty milliseconds a message.
+        // lettre writes the end-of-data mark separately. Nagle's algorithm would hold it back until the relay acknowledges the
+        // message, and the relay delays that acknowledgement: 40 ms a message.
         socket.set_nodelay(true)?;
         match self {
             Self::None | Self::Starttls(_) => Ok(Box::new(socket)),
             Self::Tls(connector, name) => {
                 let stream = connector.connect(name.clone(), socket).await?;
-                Ok(Box::new(Protected(stream)))
+                Ok(Box::new(TlsSocket(stream)))
             }
         }
     }
 }
 
-fn connector(authorities: Vec<CertificateDer<'static>>) -> Result<TlsConnector, Trouble> {
+fn connector(authorities: Vec<CertificateDer<'static>>) -> Result<TlsConnector, TlsError> {
     let crypto = Arc::new(aws_lc_rs::default_provider());
     let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&crypto))?;
     let config = ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()?
-        // "Dangerous" is only that the verifier is given, and this one is the machine's own.
+        // The API calls any custom verifier dangerous; this one is the platform's own.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// A protected stream that lettre can use. Its own way of opening one gives no access to the socket's options.
-struct Protected(TlsStream<TcpStream>);
+/// A TLS stream in the form that lettre takes. lettre's own constructor gives no access to socket options (`TCP_NODELAY`).
+struct TlsSocket(TlsStream<TcpStream>);
 
-impl fmt::Debug for Protected {
+impl fmt::Debug for TlsSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Protected")
+        f.write_str("TlsSocket")
     }
 }
 
-impl AsyncTokioStream for Protected {
+impl AsyncTokioStream for TlsSocket {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.get_ref().0.peer_addr()
     }
 }
 
-impl AsyncRead for Protected {
+impl AsyncRead for TlsSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -119,7 +118,7 @@ impl AsyncRead for Protected {
     }
 }
 
-impl AsyncWrite for Protected {
+impl AsyncWrite for TlsSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,28 +1,28 @@
-//! What a failure at a step of the conversation means for the message.
+//! Maps a failure at a step of the SMTP session to a [`SendError`].
 
 use std::error::Error as _;
 
 use lettre::transport::smtp::{Error, response::Response};
 
-use super::dialogue::Step;
-use crate::{Detail, Refusal, SendError};
+use super::session::Step;
+use crate::{Detail, RejectReason, SendError};
 
-/// Something that went wrong at a step.
+/// A failure and the step of the session at which it occurred.
 pub(super) struct Failure {
     pub(super) step: Step,
     cause: Cause,
 }
 
 pub(super) enum Cause {
-    /// There is no connection, or it could not be protected.
+    /// The TCP connection or the TLS handshake failed.
     NoConnection,
-    /// The relay said no, or the connection failed.
+    /// The relay replied with an error, or the connection failed.
     Smtp(Error),
-    /// It said nothing in time.
+    /// The relay did not reply in time.
     Timeout,
-    /// It answered with success of another kind than the protocol knows.
-    Nonsense,
-    /// The address is not in ASCII, and the relay only takes those that are.
+    /// A reply that indicates success, but not the one that the protocol prescribes.
+    UnexpectedReply,
+    /// The address is not ASCII, and the relay does not offer SMTPUTF8.
     NoSmtpUtf8,
 }
 
@@ -45,15 +45,17 @@ impl Failure {
         matches!(self.cause, Cause::Timeout)
     }
 
-    /// The relay's three digits, if it refused in good order.
+    /// The reply code, if the relay replied with an error.
     pub(super) fn code(&self) -> Option<u16> {
         match &self.cause {
             Cause::Smtp(error) => error.status().map(u16::from),
-            Cause::NoConnection | Cause::Timeout | Cause::Nonsense | Cause::NoSmtpUtf8 => None,
+            Cause::NoConnection | Cause::Timeout | Cause::UnexpectedReply | Cause::NoSmtpUtf8 => {
+                None
+            }
         }
     }
 
-    /// The class, subject and detail of RFC 3463 (`5.1.1`), if the relay gave them.
+    /// The enhanced status code of RFC 3463 (`5.1.1`), if the reply has one.
     fn enhanced_code(&self) -> Option<String> {
         let Cause::Smtp(error) = &self.cause else {
             return None;
@@ -70,8 +72,8 @@ impl Failure {
         (is_code && parts.next().is_none()).then(|| word.to_owned())
     }
 
-    /// Never the relay's own text, which repeats addresses.
     fn detail(&self, words: &'static str) -> Detail {
+        // Never the text of the reply: relays repeat the recipient's address in it.
         let mut detail = Detail::from(words);
         if let Some(code) = self.code() {
             detail = detail.with_status("smtp", code);
@@ -87,7 +89,7 @@ fn is_code_part(part: &str) -> bool {
     (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// What the failure means.
+/// Maps a failure to what the caller can do about it.
 ///
 /// | | temporary (4yz) | permanent (5yz) | no answer |
 /// | --- | --- | --- | --- |
@@ -96,8 +98,8 @@ fn is_code_part(part: &str) -> bool {
 /// | the recipient | unavailable | the recipient; 5.7 and logins: unavailable | unavailable |
 /// | the text | unavailable | the message | before its end unavailable, then unknown |
 ///
-/// 421, 452 and 454 are how relays say "too fast" (SES: 454), so at all steps of a message they throttle.
-pub(super) fn of(failure: &Failure) -> SendError {
+/// 421, 452 and 454 mean "too fast" (SES uses 454), so at every step of a message they map to `Throttled`.
+pub(super) fn send_error(failure: &Failure) -> SendError {
     match failure.code() {
         None => without_answer(failure),
         Some(code) if code < 500 => temporary(failure, code),
@@ -108,10 +110,10 @@ pub(super) fn of(failure: &Failure) -> SendError {
 fn without_answer(failure: &Failure) -> SendError {
     match (&failure.cause, failure.step) {
         (Cause::NoSmtpUtf8, _) => SendError::rejected(
-            Refusal::Recipient,
+            RejectReason::Recipient,
             "the relay takes no address outside ASCII",
         ),
-        (_, Step::End) => SendError::unknown(if failure.timed_out() {
+        (_, Step::EndOfData) => SendError::unknown(if failure.timed_out() {
             "the relay did not answer in time after the text was sent"
         } else {
             "the connection to the relay broke after the text was sent"
@@ -130,7 +132,7 @@ fn without_answer(failure: &Failure) -> SendError {
 
 fn connection_problem(failure: &Failure) -> &'static str {
     match &failure.cause {
-        // Lettre's word for a relay that does not offer STARTTLS.
+        // How lettre reports a relay that does not offer STARTTLS.
         Cause::Smtp(error) if error.is_client() => "the relay offers no STARTTLS",
         Cause::Smtp(error) if error.is_response() => {
             "the relay did not greet us as SMTP servers do"
@@ -149,7 +151,7 @@ fn temporary(failure: &Failure, code: u16) -> SendError {
 }
 
 fn permanent(failure: &Failure, code: u16) -> SendError {
-    let about_us = is_about_us(code)
+    let is_policy = concerns_client(code)
         || failure
             .enhanced_code()
             .is_some_and(|code| code.starts_with("5.7."));
@@ -158,19 +160,19 @@ fn permanent(failure: &Failure, code: u16) -> SendError {
         Step::Login => SendError::unavailable(failure.detail("the relay refuses our login")),
         Step::Sender if code == 552 => too_large(failure),
         Step::Sender => SendError::unavailable(failure.detail("the relay refuses the sender")),
-        Step::Recipient if about_us => {
+        Step::Recipient if is_policy => {
             SendError::unavailable(failure.detail("the relay does not take messages from us"))
         }
         Step::Recipient => SendError::rejected(
-            Refusal::Recipient,
+            RejectReason::Recipient,
             failure.detail("the relay refuses the recipient"),
         ),
-        Step::Data | Step::Text | Step::End if is_about_us(code) => {
+        Step::Data | Step::Body | Step::EndOfData if concerns_client(code) => {
             SendError::unavailable(failure.detail("the relay does not take messages from us"))
         }
-        Step::Data | Step::Text | Step::End if code == 552 => too_large(failure),
-        Step::Data | Step::Text | Step::End => SendError::rejected(
-            Refusal::Message,
+        Step::Data | Step::Body | Step::EndOfData if code == 552 => too_large(failure),
+        Step::Data | Step::Body | Step::EndOfData => SendError::rejected(
+            RejectReason::Message,
             failure.detail("the relay refuses the text"),
         ),
         Step::Reset => SendError::unavailable(failure.detail("the relay could not go on")),
@@ -179,19 +181,19 @@ fn permanent(failure: &Failure, code: u16) -> SendError {
 
 fn too_large(failure: &Failure) -> SendError {
     SendError::rejected(
-        Refusal::Message,
+        RejectReason::Message,
         failure.detail("the message is too large for the relay"),
     )
 }
 
-/// Logins, and commands that the relay does not know or expect: nothing that another recipient would cure.
-const fn is_about_us(code: u16) -> bool {
+/// Whether a reply code is about authentication or an unexpected command: the message is not to blame.
+const fn concerns_client(code: u16) -> bool {
     matches!(code, 500 | 502 | 503 | 504 | 521 | 530 | 534 | 535 | 538)
 }
 
-/// `Ok 0102018b-…` (SES), `2.0.0 Ok: queued as 4XyZ` (Postfix): the last word, if it looks like an id and not like
-/// an address or a remark.
+/// Extracts the queue id from the final reply: `Ok 0102018b-…` (SES), `2.0.0 Ok: queued as 4XyZ` (Postfix).
 pub(super) fn queue_id(answer: &Response) -> Option<String> {
+    // The last word, unless it looks like an address or prose.
     let word = answer
         .message()
         .last()?

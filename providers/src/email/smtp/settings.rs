@@ -1,0 +1,153 @@
+//! The settings of an SMTP relay.
+
+use std::{path::PathBuf, sync::Arc};
+
+use lettre::transport::smtp::extension::ClientId;
+use serde::Deserialize;
+
+use super::{SmtpRelay, tls::TlsMode};
+use crate::{
+    EmailProvider, Secret, SettingsError, Sink,
+    settings::{ProviderSettings, SettingsReference, require_positive},
+};
+
+/// The settings of an SMTP relay.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmtpSettings {
+    /// The identifier of the provider's row. Default `smtp`.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// The relay's host name, which its certificate must carry, or its IP address.
+    pub host: String,
+    /// Default: 465 for `tls`, 587 for `starttls`, 25 for `none`.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Encryption of the connection: `tls`, `starttls` or `none`. Default `starttls`.
+    #[serde(default)]
+    pub tls: SmtpTls,
+    /// A PEM file with additional certificate authorities, for a relay with a private certificate.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The user name to authenticate with. Default: no authentication.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The password of `username`.
+    #[serde(default)]
+    pub password: Secret,
+    /// The most connections at the same time. Default 10. More helps when the relay is far away.
+    #[serde(default = "default_pool_size")]
+    pub pool_size: usize,
+    /// Seconds to wait for the connection, and for each reply. Default 30. Increase it for a relay that scans messages
+    /// before it replies: a timeout after the message was sent leaves its outcome unknown.
+    #[serde(default = "default_timeout_seconds")]
+    pub timeout_seconds: u64,
+    /// The host name to send with `EHLO`. Default: this machine's host name.
+    #[serde(default)]
+    pub hello_name: Option<String>,
+    /// Whether delivery receipts come back to the platform, as those of SES do. Default no.
+    #[serde(default)]
+    pub reports_delivery: bool,
+}
+
+/// The encryption of the connection to a relay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// None: for a relay on the same machine only.
+    None,
+    /// `STARTTLS` after the greeting, required: there is no fallback to clear text.
+    #[default]
+    Starttls,
+    /// From the first byte.
+    Tls,
+}
+
+fn default_name() -> String {
+    "smtp".to_owned()
+}
+
+const fn default_pool_size() -> usize {
+    10
+}
+
+const fn default_timeout_seconds() -> u64 {
+    30
+}
+
+impl SmtpSettings {
+    /// Settings for a relay at `host`, with defaults for everything else.
+    pub fn for_host(host: impl Into<String>) -> Self {
+        Self {
+            name: default_name(),
+            host: host.into(),
+            port: None,
+            tls: SmtpTls::default(),
+            ca_file: None,
+            username: None,
+            password: Secret::default(),
+            pool_size: default_pool_size(),
+            timeout_seconds: default_timeout_seconds(),
+            hello_name: None,
+            reports_delivery: false,
+        }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port.unwrap_or(match self.tls {
+            SmtpTls::None => 25,
+            SmtpTls::Starttls => 587,
+            SmtpTls::Tls => 465,
+        })
+    }
+
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        if self.host.is_empty() {
+            return Err(SettingsError::invalid(&self.name, "host", "it is empty"));
+        }
+        require_positive(&self.name, "pool_size", self.pool_size)?;
+        require_positive(&self.name, "timeout_seconds", self.timeout_seconds)
+    }
+
+    pub(super) fn hello_name(&self) -> Result<ClientId, SettingsError> {
+        match &self.hello_name {
+            None => Ok(ClientId::default()),
+            Some(name) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()) => {
+                Ok(ClientId::Domain(name.clone()))
+            }
+            Some(_) => Err(SettingsError::invalid(
+                &self.name,
+                "hello_name",
+                "it must be a host name",
+            )),
+        }
+    }
+
+    pub(super) fn tls_mode(&self) -> Result<TlsMode, SettingsError> {
+        TlsMode::new(self.tls, &self.host, self.ca_file.as_deref()).map_err(|source| {
+            SettingsError::Connection {
+                provider: self.name.clone(),
+                source,
+            }
+        })
+    }
+}
+
+impl SettingsReference for SmtpSettings {
+    const STRUCT: &'static str = "SmtpSettings";
+    const SOURCE: &'static str = include_str!("settings.rs");
+}
+
+impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn timeout_seconds(&self) -> Option<u64> {
+        Some(self.timeout_seconds)
+    }
+
+    fn build(&self, _: &Sink) -> Result<Arc<dyn EmailProvider>, SettingsError> {
+        Ok(Arc::new(SmtpRelay::new(self)?))
+    }
+}

@@ -1,0 +1,40 @@
+//! The kinds of providers that settings can name. To register a provider, add one line to the table.
+
+use crate::{
+    EmailProvider, LetterProvider, SmsProvider,
+    email::smtp::SmtpSettings,
+    settings::ProviderKind,
+    sink::SinkSettings,
+    sms::{http::HttpSmsSettings, twilio::TwilioSettings},
+};
+
+/// The kind that stands for the platform's own development sink, in every channel.
+pub const SINK: &str = "sink";
+
+/// The table of kinds, by channel.
+#[rustfmt::skip]
+pub const KINDS: Kinds = Kinds {
+    email: &[
+        ProviderKind::new::<SmtpSettings>("smtp"),
+        ProviderKind::new::<SinkSettings>(SINK),
+    ],
+    sms: &[
+        ProviderKind::new::<HttpSmsSettings>("http"),
+        ProviderKind::new::<TwilioSettings>("twilio"),
+        ProviderKind::new::<SinkSettings>(SINK),
+    ],
+    letter: &[
+        ProviderKind::new::<SinkSettings>(SINK),
+    ],
+};
+
+/// Kinds of providers by channel.
+#[derive(Debug)]
+pub struct Kinds {
+    /// Kinds of e-mail providers.
+    pub email: &'static [ProviderKind<dyn EmailProvider>],
+    /// Kinds of text message providers.
+    pub sms: &'static [ProviderKind<dyn SmsProvider>],
+    /// Kinds of letter providers.
+    pub letter: &'static [ProviderKind<dyn LetterProvider>],
+}

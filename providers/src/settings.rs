@@ -1,0 +1,77 @@
+//! What the settings of all providers have in common: reading, checking, building.
+
+use std::{fmt, sync::Arc};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{SettingsError, Sink};
+
+/// The settings of one provider for a channel, where `P` is the channel's port such as `dyn SmsProvider`.
+pub trait ProviderSettings<P: ?Sized>: fmt::Debug + Send + Sync {
+    /// Returns the identifier of the provider's row, by which it is chosen, recorded and logged.
+    fn name(&self) -> &str;
+
+    /// Returns the longest wait for a reply in seconds; `None` for a provider without a network connection.
+    fn timeout_seconds(&self) -> Option<u64>;
+
+    /// Checks the settings and builds the provider. `sink` is the platform's own sink, for the kind that stands for it.
+    fn build(&self, sink: &Sink) -> Result<Arc<P>, SettingsError>;
+}
+
+/// Where the settings of a kind are documented: the doc comments of its struct are the settings reference.
+pub(crate) trait SettingsReference {
+    /// The name of the struct.
+    const STRUCT: &'static str;
+    /// The source file that declares it.
+    const SOURCE: &'static str;
+}
+
+/// A kind of provider: a line of the table in [`crate::registry`].
+pub struct ProviderKind<P: ?Sized + 'static> {
+    /// The value of `kind` in the settings.
+    pub name: &'static str,
+    /// The name of the struct that documents its settings, and the source that declares it.
+    pub reference: (&'static str, &'static str),
+    parse: fn(Value) -> serde_json::Result<Arc<dyn ProviderSettings<P>>>,
+}
+
+impl<P: ?Sized + 'static> ProviderKind<P> {
+    pub(crate) const fn new<S>(name: &'static str) -> Self
+    where
+        S: ProviderSettings<P> + SettingsReference + DeserializeOwned + 'static,
+    {
+        Self {
+            name,
+            reference: (S::STRUCT, S::SOURCE),
+            parse: |settings| Ok(Arc::new(serde_json::from_value::<S>(settings)?)),
+        }
+    }
+
+    /// Reads the settings of a provider of this kind from an object. The error may quote values, which may be secret.
+    pub fn parse(&self, settings: Value) -> serde_json::Result<Arc<dyn ProviderSettings<P>>> {
+        (self.parse)(settings)
+    }
+}
+
+impl<P: ?Sized> fmt::Debug for ProviderKind<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProviderKind").field(&self.name).finish()
+    }
+}
+
+pub(crate) fn require_positive<N: PartialEq + Default + Copy>(
+    provider: &str,
+    setting: &'static str,
+    value: N,
+) -> Result<(), SettingsError> {
+    if value == N::default() {
+        Err(SettingsError::invalid(
+            provider,
+            setting,
+            "it must be at least 1",
+        ))
+    } else {
+        Ok(())
+    }
+}

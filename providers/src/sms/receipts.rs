@@ -1,0 +1,137 @@
+//! Delivery receipts and inbound messages of SMS providers, in our own terms.
+//!
+//! The folder of each provider parses its wire format. To add a provider that sends receipts, add its line to [`status`],
+//! [`detail`] and [`refine`].
+
+use domain::{NotificationStatus, Private, SmsReceiptSource, Timestamp};
+
+use super::{firetext, mmg};
+
+/// A delivery receipt as it came. What its codes mean is decided when it is processed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmsReceipt {
+    /// The reference of the message: our notification id, as the provider quotes it. Not checked.
+    pub reference: String,
+    /// The provider's status.
+    pub status: String,
+    /// The provider's code beside the status.
+    pub code: Option<String>,
+}
+
+/// Why a receipt cannot be parsed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The body is not in the provider's format.
+    #[error("the body of the receipt cannot be parsed")]
+    Malformed,
+    /// Required fields are absent or empty.
+    #[error("the receipt lacks {}", .0.join(", "))]
+    Missing(Vec<&'static str>),
+}
+
+/// A text message that a person sent to one of our numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundSms {
+    /// The number that was dialled, as the provider writes it.
+    pub dialled: String,
+    /// The sender's number.
+    pub from: Private<String>,
+    /// The text, decoded.
+    pub content: Private<String>,
+    /// The provider's id of the message.
+    pub provider_reference: Option<String>,
+    /// When the provider received it.
+    pub written_at: Option<Timestamp>,
+}
+
+/// Why an inbound message cannot be parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InboundError {
+    /// The body is not in the provider's format.
+    #[error("the body of the inbound message cannot be parsed")]
+    Malformed,
+    /// A required field is absent.
+    #[error("the inbound message lacks a field")]
+    Incomplete,
+}
+
+/// Returns the status that a receipt gives a notification, before [`refine`]. `None`: the provider has no such status.
+pub fn status(source: SmsReceiptSource, status: &str) -> Option<NotificationStatus> {
+    match source {
+        SmsReceiptSource::Mmg => mmg::statuses::status(status),
+        SmsReceiptSource::Firetext => firetext::statuses::status(status),
+    }
+}
+
+/// Returns the meaning of a code beside a status. `None`: the code is unknown.
+pub fn detail(source: SmsReceiptSource, status: &str, code: &str) -> Option<&'static str> {
+    match source {
+        SmsReceiptSource::Mmg => mmg::statuses::detail(status, code),
+        SmsReceiptSource::Firetext => firetext::statuses::detail(code),
+    }
+}
+
+/// Refines a status by the provider that the message was sent with, the receipt's code and the status before it
+/// (`docs/spec/workers.md` §9.1).
+pub fn refine(
+    status: NotificationStatus,
+    sent_by: &str,
+    code: Option<&str>,
+    before: NotificationStatus,
+) -> NotificationStatus {
+    // Decided by the provider that has the message, which the source of the receipt need not be.
+    match sent_by.parse() {
+        Ok(SmsReceiptSource::Firetext) => firetext::statuses::refine(status, code, before),
+        Ok(SmsReceiptSource::Mmg) | Err(_) => status,
+    }
+}
+
+/// Builds a receipt, or tells which of its required fields, given with their names on the wire, are absent or empty.
+pub(super) fn require(
+    status: (&'static str, Option<&str>),
+    reference: (&'static str, Option<&str>),
+    code: Option<&str>,
+) -> Result<SmsReceipt, ReceiptError> {
+    let present = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let code = present(code);
+    match (present(status.1), present(reference.1)) {
+        (Some(status), Some(reference)) => Ok(SmsReceipt {
+            reference,
+            status,
+            code,
+        }),
+        (found_status, found_reference) => {
+            let fields = [(status.0, found_status), (reference.0, found_reference)];
+            let missing = fields.into_iter().filter(|(_, value)| value.is_none());
+            Err(ReceiptError::Missing(
+                missing.map(|(name, _)| name).collect(),
+            ))
+        }
+    }
+}
+
+/// Parses a time as the providers write it, in UTC.
+pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::NotificationStatus as S;
+
+    use super::*;
+
+    #[test]
+    fn only_messages_sent_by_firetext_are_refined() {
+        let refined = |sent_by| refine(S::PermanentFailure, sent_by, Some("102"), S::Pending);
+        assert_eq!(refined("mmg"), S::PermanentFailure);
+        assert_eq!(refined("fake-sms"), S::PermanentFailure);
+        assert_eq!(refined("firetext"), S::TemporaryFailure);
+    }
+
+    #[test]
+    fn missing_fields_are_named_in_order() {
+        let receipt = require(("status", None), ("CID", Some("")), None);
+        assert_eq!(receipt, Err(ReceiptError::Missing(vec!["status", "CID"])));
+    }
+}
