@@ -7,7 +7,7 @@
 //! A provider is one folder, with its settings, sending, the parsing of its receipts and inbound messages, and its status
 //! table. [`registry`] lists the kinds that settings can name.
 //!
-//! Every adapter guarantees, and the conformance suite (`tests/conformance`) checks:
+//! Every adapter guarantees, and the conformance suite (`tests/outside/conformance`) checks:
 //!
 //! * **Unknown outcomes are reported as such.** [`SendError::Unknown`] is returned when, and only when, the provider may have
 //!   the message: the whole request was sent and no reply came. Every earlier failure means that nothing was sent.

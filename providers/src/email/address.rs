@@ -1,15 +1,15 @@
-//! An e-mail address as the wire wants it.
+//! E-mail addresses in the form that SMTP transmits.
 
 use lettre::Address;
 
-/// The longest local part and domain that RFC 5321 (section 4.5.3.1) makes every server take, with room for the long
-/// local parts that the recipient rules let through.
+/// RFC 5321 §4.5.3.1 requires servers to accept 64 + 255 characters; the recipient rules allow longer local parts within
+/// that total.
 const MAX_LENGTH: usize = 320;
 
-/// The address with its domain in ASCII form (IDNA); `None` if it cannot be an address on the wire.
+/// Converts the domain of an address to ASCII (IDNA). Returns `None` if the address cannot be represented in SMTP.
 ///
-/// Stricter about characters than RFC 5322, so that nothing needs quoting and nothing can break out of a header or a
-/// command; looser about dots, because the recipient rules decide about those and mail servers do not mind.
+/// Stricter about characters than RFC 5322, so that nothing needs quoting and nothing can inject a header or command;
+/// more lenient about dots, which the recipient rules decide and mail servers accept.
 pub(crate) fn to_ascii_address(address: &str) -> Option<Address> {
     let (local, domain) = address.trim().rsplit_once('@')?;
     let domain = ascii_domain(domain)?;
@@ -19,7 +19,7 @@ pub(crate) fn to_ascii_address(address: &str) -> Option<Address> {
     fits.then(|| Address::new_dangerous(local, domain))
 }
 
-/// `atext` of RFC 5322 and RFC 6532, and the dot.
+/// Whether a character is `atext` of RFC 5322 and RFC 6532, or a dot.
 fn is_local_part_char(character: char) -> bool {
     if character.is_ascii() {
         character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character)
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_written_in_ascii() {
+    fn a_domain_is_converted_to_ascii() {
         assert_eq!(
             wire("ada@bücher.example").as_deref(),
             Some("ada@xn--bcher-kva.example")
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_break_out_of_an_address() {
+    fn an_address_cannot_inject_headers_or_commands() {
         for address in [
             "",
             "@",

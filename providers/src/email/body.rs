@@ -1,38 +1,29 @@
-//! The body of a part, encoded so that nothing in it matters to the wire.
+//! The transfer encoding of a body.
 //!
-//! Never `7bit` or `8bit`: quoted-printable (RFC 2045, section 6.7) and base64 keep lines short, hide lone carriage
-//! returns and NULs, and have no line that begins with `--=_`, as our boundaries do.
+//! Never `7bit` or `8bit`: quoted-printable (RFC 2045 §6.7) and base64 keep lines short, escape lone carriage returns and NULs,
+//! and produce no line that starts with `--=_`, as our boundaries do.
 
 use lettre::message::{Body, header::ContentTransferEncoding};
 
-/// The longest line of quoted-printable is 76 characters, the last of which may be the soft line break.
-const LINE_LENGTH: usize = 75;
-
-const SOFT_BREAK: &[u8] = b"=\r\n";
-
-/// A body and the name of its encoding.
+/// An encoded body and the name of its encoding.
 pub(super) struct Encoded {
     pub(super) encoding: &'static str,
     pub(super) bytes: Vec<u8>,
 }
 
-/// Encodes a text; every line end, also a lone carriage return, is CRLF to the reader.
-///
-/// Quoted-printable where it is the shorter, which it is for most European languages: people read sources, and
-/// filters distrust base64.
+/// Encodes a text. Every line end, including a lone carriage return, becomes CRLF.
 pub(super) fn encode(text: &str) -> Encoded {
-    if quoted_printable_is_shorter(text) {
-        Encoded {
-            encoding: "quoted-printable",
-            bytes: quoted_printable(text),
-        }
+    // Quoted-printable where it is shorter, as it is for most European languages: sources stay readable, and spam filters
+    // distrust base64.
+    let (encoding, name) = if quoted_printable_is_shorter(text) {
+        (ContentTransferEncoding::QuotedPrintable, "quoted-printable")
     } else {
-        let body =
-            Body::new_with_encoding(with_wire_line_ends(text), ContentTransferEncoding::Base64);
-        Encoded {
-            encoding: "base64",
-            bytes: body.expect("base64 takes any text").into_vec(),
-        }
+        (ContentTransferEncoding::Base64, "base64")
+    };
+    let body = Body::new_with_encoding(with_crlf(text), encoding);
+    Encoded {
+        encoding: name,
+        bytes: body.expect("both encodings take any text").into_vec(),
     }
 }
 
@@ -42,57 +33,18 @@ fn quoted_printable_is_shorter(text: &str) -> bool {
     quoted_printable * 3 <= text.len() * 4
 }
 
-fn quoted_printable(text: &str) -> Vec<u8> {
-    let mut encoded = Vec::with_capacity(text.len() + text.len() / 16);
-    let mut lines = lines(text);
-    if let Some(first) = lines.next() {
-        encode_line(first, &mut encoded);
-    }
-    for line in lines {
-        encoded.extend_from_slice(b"\r\n");
-        encode_line(line, &mut encoded);
-    }
-    encoded
-}
-
-fn encode_line(line: &str, encoded: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut column = 0;
-    for (index, byte) in line.bytes().enumerate() {
-        let is_last = index + 1 == line.len();
-        // White space at the end of a line is lost on the way.
-        let stays = match byte {
-            b' ' | b'\t' => !is_last,
-            b'=' => false,
-            _ => byte.is_ascii_graphic(),
-        };
-        let width = if stays { 1 } else { 3 };
-        if column + width > LINE_LENGTH {
-            encoded.extend_from_slice(SOFT_BREAK);
-            column = 0;
-        }
-        if stays {
-            encoded.push(byte);
-        } else {
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            encoded.extend_from_slice(&[b'=', digits[0], digits[1]]);
-        }
-        column += width;
-    }
-}
-
-fn with_wire_line_ends(text: &str) -> String {
-    let mut wire = String::with_capacity(text.len() + text.len() / 32);
+fn with_crlf(text: &str) -> String {
+    let mut converted = String::with_capacity(text.len() + text.len() / 32);
     for (number, line) in lines(text).enumerate() {
         if number > 0 {
-            wire.push_str("\r\n");
+            converted.push_str("\r\n");
         }
-        wire.push_str(line);
+        converted.push_str(line);
     }
-    wire
+    converted
 }
 
-/// The lines of a text, which may end in CRLF, LF or CR; after the last line end there is one more, perhaps empty.
+/// Splits a text at CRLF, LF and CR; after the last line end there is one more line, perhaps empty.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -117,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// As a reader would: undoes soft breaks and escapes.
+    /// Decodes as a mail reader does.
     fn decode(body: &Encoded) -> String {
         let text = String::from_utf8(body.bytes.clone()).unwrap();
         if body.encoding == "base64" {
@@ -148,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn any_text_comes_back_with_crlf_at_its_line_ends() {
+    fn any_text_decodes_to_itself_with_crlf_line_ends() {
         for (text, expected) in [
             ("", ""),
             ("\r", "\r\n"),

@@ -1,7 +1,7 @@
-//! An e-mail as the bytes of RFC 5322: what SMTP carries and what the sink keeps.
+//! An e-mail as the bytes of RFC 5322, which SMTP transmits and the sink stores.
 //!
-//! The same e-mail at the same time gives the same bytes. Lettre's own builder is not used: it draws
-//! boundaries at random, leaves words longer than a line may be, and passes text that looks encoded.
+//! The same e-mail at the same time gives the same bytes. `docs/decisions/own-formats.md` tells why no library's message
+//! builder is used.
 
 use std::fmt::Write as _;
 
@@ -11,21 +11,21 @@ use lettre::Address;
 use super::{Email, address, body, rfc2047};
 use crate::{RejectReason, SendError};
 
-/// An e-mail in its final form, with the addresses of its envelope.
+/// An encoded e-mail with the addresses of its envelope.
 pub(crate) struct EncodedEmail {
     pub(crate) from: Address,
     pub(crate) to: Address,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Makes the bytes of an e-mail: a text and an HTML alternative, both in ASCII encodings with short lines.
+/// Encodes an e-mail with a text and an HTML alternative, in ASCII with short lines.
 ///
-/// The `Message-ID` is `<id@sender's domain>` and the header `X-Pillarbox-Id` is the id, so that a second hand-over
-/// can be seen to be the same message. No text of the e-mail can begin a header or end a part.
+/// `Message-ID` is `<id@sender's domain>` and `X-Pillarbox-Id` is the id, so that a repeated message can be recognised. No
+/// text of the e-mail can start a header or end a part.
 ///
 /// # Errors
 ///
-/// [`SendError::Rejected`] if the recipient's or the sender's address cannot be written on the wire.
+/// [`SendError::Rejected`] if an address cannot be represented in SMTP.
 pub(crate) fn encode(email: &Email) -> Result<EncodedEmail, SendError> {
     let to = address::to_ascii_address(&email.to).ok_or_else(|| {
         SendError::rejected(
@@ -46,9 +46,9 @@ pub(crate) fn encode(email: &Email) -> Result<EncodedEmail, SendError> {
         None => None,
     };
 
-    // No encoded body has a line that begins with `--=_`, so none looks like the boundary.
+    // No encoded body has a line that starts with `--=_`, so none can be taken for the boundary.
     let boundary = format!("=_{}", email.id);
-    let mut message = Writer::with_room_for(email);
+    let mut message = Writer::with_capacity_for(email);
     message.header("Date", &date(email));
     message.header("From", &mailbox(&email.from_name, &from));
     message.header("To", to.as_ref());
@@ -83,14 +83,14 @@ struct Writer {
 }
 
 impl Writer {
-    fn with_room_for(email: &Email) -> Self {
+    fn with_capacity_for(email: &Email) -> Self {
         let bodies = email.plain_body.len() + email.html_body.len();
         Self {
             bytes: Vec::with_capacity(1024 + bodies + bodies / 4),
         }
     }
 
-    /// `value` is in its final form: printable, folded if need be.
+    /// Writes a header whose value is printable and folded already.
     fn header(&mut self, name: &str, value: &str) {
         debug_assert!(!value.replace("\r\n ", "").contains(['\r', '\n']));
         self.line(&[name, ": ", value]);
@@ -120,7 +120,7 @@ impl Writer {
 }
 
 fn date(email: &Email) -> String {
-    // Only a year before Christ has no such form; a message from then may claim the epoch.
+    // Fails only for years before 0, which no clock returns.
     rfc2822::to_string(&email.at.to_zoned_datetime(TimeZone::UTC))
         .unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".to_owned())
 }
@@ -132,8 +132,8 @@ fn mailbox(name: &str, address: &Address) -> String {
     }
 }
 
-/// A URL between angle brackets; what cannot stand there is percent-encoded, and a long one is folded, which readers
-/// of this header undo (RFC 2369, section 2).
+/// Formats a URL for `List-Unsubscribe`: in angle brackets, other characters percent-encoded, and folded if long, which
+/// readers of this header undo (RFC 2369 §2).
 fn bracketed(url: &str) -> String {
     const FOLD_AFTER: usize = 900;
     let mut header = String::with_capacity(url.len() + 2);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_can_begin_a_header() {
+    fn no_text_can_start_a_header() {
         let evil = "x\r\nBcc: eve@example.com\r\n\r\n<script>";
         let attacked = Email {
             from_name: evil.to_owned(),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_could_break_out_is_refused() {
+    fn an_address_that_could_inject_a_header_is_refused() {
         for to in ["ada@example.com\r\nBcc: eve@example.com", "", "ada"] {
             let error = encode(&Email {
                 to: to.to_owned(),

@@ -1,45 +1,45 @@
-//! Text in the headers of an e-mail (RFC 2047), and back.
+//! Encodes text in headers (RFC 2047), and decodes it for the sink's list.
 //!
-//! What comes out is printable ASCII and our own line folding, whatever came in: a control character, a line end most
-//! of all, becomes a space. So no text can begin a header of its own.
+//! The result is printable ASCII with our own folding, whatever the text: control characters, line ends above all, become
+//! spaces. So no text can start a header.
 
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// Bytes of text in one encoded word: 52 characters of base64 and the frame make 64, which fits behind `Subject: `.
+/// Bytes of text in one encoded word: 52 characters of base64 and the delimiters make 64, which fits behind `Subject: `.
 const WORD_BYTES: usize = 39;
 
-/// Longer lines than 998 are forbidden (RFC 5322, section 2.1.1); the header's name comes on top.
+/// Lines over 998 characters are forbidden (RFC 5322 §2.1.1), the header's name included.
 const MAX_PLAIN_LENGTH: usize = 900;
 
 const WORD_BEGIN: &str = "=?utf-8?b?";
 const WORD_END: &str = "?=";
 
-/// A value of free text, such as a subject.
+/// Encodes unstructured text, such as a subject.
 pub(crate) fn unstructured(text: &str) -> String {
     let text = one_line(text);
-    if can_stay(&text) {
+    if is_plain(&text) {
         text.into_owned()
     } else {
         encoded_words(&text)
     }
 }
 
-/// A display name before an address: a quoted string, or encoded words. Empty for an empty name.
+/// Encodes a display name as a quoted string or encoded words. Empty for an empty name.
 pub(crate) fn phrase(text: &str) -> String {
     let text = one_line(text);
     let name = text.trim();
     if name.is_empty() {
         String::new()
-    } else if can_stay(name) {
+    } else if is_plain(name) {
         quoted(name)
     } else {
         encoded_words(name)
     }
 }
 
-/// The text that `unstructured` or `phrase` was given, as far as it can be known. Only understands our own.
+/// Decodes what [`unstructured`] encoded. Does not understand other forms of encoded words.
 pub(crate) fn decode(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut after_word = false;
@@ -51,7 +51,7 @@ pub(crate) fn decode(value: &str) -> String {
             .and_then(|body| STANDARD.decode(body).ok());
         if let Some(decoded) = decoded {
             if after_word {
-                // The space between two encoded words belongs to neither.
+                // White space between encoded words is part of the folding, not of the text.
                 bytes.pop();
             }
             bytes.extend_from_slice(&decoded);
@@ -65,7 +65,7 @@ pub(crate) fn decode(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The text with every control character, so every line end, made a space.
+/// Replaces every control character, including line ends, by a space.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
         Cow::Owned(text.replace("\r\n", " ").replace(char::is_control, " "))
@@ -74,8 +74,8 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a header may show it as it is. `=?` would be taken for an encoded word, and so show another text.
-fn can_stay(text: &str) -> bool {
+/// Whether a text needs no encoding. `=?` does, or a reader would decode it and show another text.
+fn is_plain(text: &str) -> bool {
     text.is_ascii() && text.len() <= MAX_PLAIN_LENGTH && !text.contains("=?")
 }
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_encoded_and_comes_back() {
+    fn other_text_is_encoded_and_decodes_to_itself() {
         for text in [
             "Dŵr Cymru",
             "🎉🎉🎉 a party, with a long subject that needs more than one word 🎉 and goes on 🎉",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_end_never_survives() {
+    fn line_ends_are_removed() {
         for text in ["a\r\nBcc: x@y.z", "a\nb", "a\rb", "a\u{85}b", "é\r\nX: y\0"] {
             for value in [unstructured(text), phrase(text)] {
                 assert!(!value.replace("\r\n ", "").contains(char::is_control));

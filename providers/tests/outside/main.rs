@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod clamd;
+mod conformance;
 mod file_service;
 mod http_server;
 mod http_sms;
