@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{InboundSmsId, Permission, Private, SmsReceiptSource, ServiceId, Timestamp};
+use domain::{InboundSmsId, Permission, Private, ServiceId, SmsReceiptSource, Timestamp};
 use recipients::phone_numbers::PhoneNumber;
 use store::inbound_sms::InboundSms;
 use tracing::{error, info, warn};

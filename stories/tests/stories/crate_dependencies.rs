@@ -34,7 +34,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
         ],
     ),
-    ("api", &["app", "providers", "templates", "recipients", "text", "domain"]),
+    (
+        "api",
+        &[
+            "app",
+            "providers",
+            "templates",
+            "recipients",
+            "text",
+            "domain",
+        ],
+    ),
     (
         "server",
         &[
