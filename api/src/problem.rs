@@ -5,8 +5,10 @@
 use std::any::Any;
 
 use app::{
-    LimitError, documents::FileError, idempotency::LookupError, jobs::BulkError,
-    notifications::accept::AcceptError, spreadsheets::UploadError,
+    LimitError,
+    accept::{AcceptError, idempotency::LookupError},
+    documents::FileError,
+    jobs::{BulkError, spreadsheets::UploadError},
 };
 use axum::response::{IntoResponse, Response};
 use domain::{Channel, JobStatus, KeyType};
@@ -632,7 +634,7 @@ pub(crate) fn sending_in_bulk(error: BulkError) -> Problem {
 }
 
 /// What is wrong with rows: with all of them, how many are bad, and what is wrong with the first of those.
-fn bad_rows(problems: Vec<String>, report: &app::spreadsheets::Report) -> Problem {
+fn bad_rows(problems: Vec<String>, report: &app::jobs::spreadsheets::Report) -> Problem {
     let mut messages = problems;
     let bad = report.error_counts.rows_with_errors;
     if bad > 0 {

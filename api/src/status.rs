@@ -19,7 +19,7 @@ pub(crate) async fn status(
     if simple.is_some_and(|(_, value)| !value.is_empty()) {
         return Ok(answer::json(StatusCode::OK, &json!({"status": "ok"})));
     }
-    let version = app::status::database_version(&api.app)
+    let version = app::upkeep::status::database_version(&api.app)
         .await
         .map_err(Problem::fault_old)?;
     let body = json!({
@@ -34,7 +34,7 @@ pub(crate) async fn status(
 
 /// `GET /_status/live-service-and-organisation-counts`
 pub(crate) async fn live_counts(State(api): State<Api>) -> Result<Response, Problem> {
-    let counts = app::status::live_counts(&api.app)
+    let counts = app::upkeep::status::live_counts(&api.app)
         .await
         .map_err(Problem::fault_old)?;
     let body = json!({"organisations": counts.organisations, "services": counts.services});

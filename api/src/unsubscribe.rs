@@ -1,4 +1,4 @@
-use app::unsubscribe::{self, UnsubscribeError};
+use app::receipts::unsubscribe::{self, UnsubscribeError};
 use axum::{
     extract::{Path, State, rejection::PathRejection},
     response::Response,

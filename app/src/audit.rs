@@ -7,7 +7,10 @@ use queue::TaskOutcome;
 use tracing::error;
 
 /// What becomes of an audit: what it found is counted, and one that failed is done again.
-pub(crate) fn verdict(auditor: &'static str, found: Result<u64, store::Error>) -> TaskOutcome {
+pub(crate) fn audit_outcome(
+    auditor: &'static str,
+    found: Result<u64, store::Error>,
+) -> TaskOutcome {
     let counter = metrics::counter!("pillarbox_audit_findings_total", "auditor" => auditor);
     match found {
         Ok(found) => {

@@ -1,58 +1,30 @@
-//! What the platform does: one file for each thing that can happen. [`tasks`] and [`schedule`] are the tables of
-//! contents of what happens later.
+//! What the platform does: a folder for each stage of a notification's life, and one for each kind of work around it.
 //!
-//! Every write begins here. A use case reads, thinks, then makes one short write; nothing is held open while the
-//! outside – a provider, the file storage – is spoken to.
+//! Every write begins here. A use case reads, decides, then makes one short write; no transaction is open while a
+//! provider, a callback URL or the file storage is called. [`tasks`] lists every kind of background work, [`upkeep`]
+//! holds the schedule, and `worker` dispatches a task to the feature that handles it. The folders form no circle; the
+//! [`App`] handle is what they share.
 
-mod admin_error;
-pub mod api_keys;
+pub mod accept;
 mod audit;
-pub mod callbacks;
-pub mod contact_lists;
-pub mod demo;
+pub mod cache;
+mod compose;
 pub mod documents;
-pub mod erasure;
 pub mod fixtures;
-pub mod folders;
-mod group_commit;
-pub mod guests;
-pub mod idempotency;
-pub mod inbound_numbers;
-pub mod inbound_sms;
 pub mod jobs;
-pub mod letter_contacts;
 pub mod letters;
-pub mod limits;
 mod local_days;
-pub mod members;
+pub mod manage;
 pub mod notifications;
-pub mod organisations;
-mod provider_selection;
-pub mod queue_stats;
-pub mod rates;
+pub mod privacy;
 pub mod receipts;
-pub mod reencryption;
-pub mod reply_to_addresses;
-pub mod retention;
-mod retention_cleanup;
-mod rewrite_lock;
-pub mod schedule;
-mod sealed_files;
-mod sealed_tokens;
-pub mod send;
-pub mod services;
+mod sealing;
+mod send;
 mod settings;
-pub mod sms_senders;
-pub mod spreadsheets;
-pub mod status;
-mod stuck_notifications;
 pub mod tasks;
-pub mod template_previews;
-pub mod templates;
-pub mod tenants;
 mod transient;
-pub mod unsubscribe;
-pub mod users;
+pub mod upkeep;
+mod worker;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -61,17 +33,16 @@ use files::Files;
 use queue::{DatabaseSource, Notifier, Runner};
 use store::{Session, Store, Tx};
 
-pub use admin_error::AdminError;
-pub use group_commit::CommitError;
-pub use limits::LimitError;
-pub use provider_selection::{Providers, Weighted};
+pub use accept::{group_commit::CommitError, limits::LimitError};
+pub use cache::templates::ParsedTemplate;
+pub use cache::tenants::{Caller, Tenant};
+pub use manage::AdminError;
+pub use privacy::{RewriteLock, RewriteLockError};
 pub use providers::Sink;
-pub use rewrite_lock::{RewriteLock, RewriteLockError};
-pub use sealed_files::OpenError;
+pub use sealing::sealed_files::OpenError;
+pub use send::provider_selection::{Providers, Weighted};
 pub use settings::{Money, Settings, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
-pub use templates::ParsedTemplate;
-pub use tenants::{Caller, Tenant};
 pub use transient::is_transient;
 
 /// How often a task whose worker died is ready again at once, if the work never got on with it.
@@ -92,15 +63,15 @@ pub struct AppInner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) notifier: Notifier,
-    pub(crate) group_commit: group_commit::GroupCommit,
+    pub(crate) group_commit: accept::group_commit::GroupCommit,
     pub(crate) receipt_writer: receipts::receipt_writer::ReceiptWriter,
-    pub(crate) tenants: tenants::TenantCache,
-    pub(crate) templates: templates::TemplateCache,
-    pub(crate) rates: rates::RateCache,
-    pub(crate) rate_limiter: limits::RateLimiter,
-    pub(crate) in_flight_requests: idempotency::InFlightRequests,
+    pub(crate) tenants: cache::tenants::TenantCache,
+    pub(crate) templates: cache::templates::TemplateCache,
+    pub(crate) rates: cache::rates::RateCache,
+    pub(crate) rate_limiter: accept::limits::RateLimiter,
+    pub(crate) in_flight_requests: accept::idempotency::InFlightRequests,
     pub(crate) in_flight_notifications: send::InFlightNotifications,
-    pub(crate) quota_cache: limits::QuotaCache,
+    pub(crate) quota_cache: accept::limits::QuotaCache,
     pub(crate) document_attempts: documents::AttemptLimiter,
 }
 
@@ -138,8 +109,8 @@ impl App {
             random: entropy,
         } = foundations;
         let signals = Notifier::new(tasks::POOLS.iter().map(|pool| pool.name));
-        let spent = limits::QuotaCache::default();
-        let keeper = group_commit::GroupCommit::start(&group_commit::Writer {
+        let spent = accept::limits::QuotaCache::default();
+        let keeper = accept::group_commit::GroupCommit::start(&accept::group_commit::Writer {
             store: store.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -150,11 +121,11 @@ impl App {
             receipts::receipt_writer::ReceiptWriter::start(&store, &clock, &entropy, &signals);
         Self(Arc::new(AppInner {
             receipt_writer: receipts,
-            tenants: tenants::TenantCache::new(),
-            templates: templates::TemplateCache::new(),
-            rates: rates::RateCache::new(),
-            rate_limiter: limits::RateLimiter::default(),
-            in_flight_requests: idempotency::InFlightRequests::default(),
+            tenants: cache::tenants::TenantCache::new(),
+            templates: cache::templates::TemplateCache::new(),
+            rates: cache::rates::RateCache::new(),
+            rate_limiter: accept::limits::RateLimiter::default(),
+            in_flight_requests: accept::idempotency::InFlightRequests::default(),
             in_flight_notifications: send::InFlightNotifications::default(),
             settings,
             store,
@@ -217,7 +188,7 @@ impl App {
 
     /// Makes what must be there before the first message comes: the days ahead, on a database that keeps days apart.
     pub async fn prepare_partitions(&self) -> Result<(), store::Error> {
-        schedule::create_partitions(self).await
+        upkeep::schedule::create_partitions(self).await
     }
 
     pub(crate) async fn write(&self) -> Result<Tx, store::Error> {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use crate::{documents::FileError, sealed_files::OpenError};
+use crate::{documents::FileError, sealing::sealed_files::OpenError};
 
 /// Whether what is behind an error is a database or a file storage that does not answer now: its disk is full, it starts
 /// anew, nobody reaches it. Nothing of the request is at fault, and whoever asks again later may be served.

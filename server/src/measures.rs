@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use app::{
     App,
-    queue_stats::{self, QueueStats},
+    upkeep::queue_stats::{self, QueueStats},
 };
 use domain::Lane;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};

@@ -98,7 +98,7 @@ pub async fn start(
     if roles.contains(&Role::Clock) {
         let (app, stop) = (platform.app.clone(), stop.clone());
         parts.spawn(async move {
-            app::schedule::run(&app, stop).await;
+            app::upkeep::schedule::run(&app, stop).await;
             Ok(())
         });
     }

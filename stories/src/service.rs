@@ -1,6 +1,6 @@
 //! A service with keys and templates, and the requests that its users make.
 
-use app::services::{MadeKey, NewService};
+use app::manage::services::{MadeKey, NewService};
 use domain::{Channel, KeyType, ServiceId, TemplateId};
 use serde_json::{Value, json};
 
@@ -44,19 +44,20 @@ impl World {
 
     /// Creates a service as described, with its keys and templates.
     pub async fn service_with(&self, new: NewService) -> TestService {
-        let service = app::services::create(&self.app, new)
+        let service = app::manage::services::create(&self.app, new)
             .await
             .expect("the service can be created");
         let id = service.id;
-        let template =
-            |template_type, subject: Option<&str>, content: &str| app::templates::NewTemplate {
+        let template = |template_type, subject: Option<&str>, content: &str| {
+            app::manage::templates::NewTemplate {
                 template_type,
                 name: format!("A {template_type}"),
                 subject: subject.map(str::to_owned),
                 content: content.to_owned(),
                 lane: None,
                 created_by: None,
-            };
+            }
+        };
         let sms = template(Channel::Sms, None, "((name)), your bin day is ((day))");
         let email = template(
             Channel::Email,
@@ -68,11 +69,11 @@ impl World {
             normal: self.key(id, KeyType::Normal).await,
             team: self.key(id, KeyType::Team).await,
             test: self.key(id, KeyType::Test).await,
-            sms: app::templates::create(&self.app, id, sms)
+            sms: app::manage::templates::create(&self.app, id, sms)
                 .await
                 .expect("the template can be created")
                 .id,
-            email: app::templates::create(&self.app, id, email)
+            email: app::manage::templates::create(&self.app, id, email)
                 .await
                 .expect("the template can be created")
                 .id,
@@ -81,7 +82,7 @@ impl World {
 
     async fn key(&self, service: ServiceId, key_type: KeyType) -> Key {
         let made: MadeKey =
-            app::services::create_key(&self.app, service, key_type.as_str(), key_type)
+            app::manage::services::create_key(&self.app, service, key_type.as_str(), key_type)
                 .await
                 .expect("the key can be created");
         let key = made.key.into_inner();

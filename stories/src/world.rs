@@ -44,8 +44,8 @@ pub struct World {
 
 /// What a story left in the queue.
 struct Leftovers {
-    lanes: Vec<app::queue_stats::Depth>,
-    dead_letters: Vec<app::queue_stats::DeadLetter>,
+    lanes: Vec<app::upkeep::queue_stats::Depth>,
+    dead_letters: Vec<app::upkeep::queue_stats::DeadLetter>,
 }
 
 impl World {
@@ -196,8 +196,8 @@ impl World {
 
     /// Enqueues the scheduled tasks of this minute and runs them.
     pub async fn run_schedule(&self) {
-        let minute = app::schedule::this_minute(self.clock.now());
-        app::schedule::fire(&self.app, minute)
+        let minute = app::upkeep::schedule::this_minute(self.clock.now());
+        app::upkeep::schedule::fire(&self.app, minute)
             .await
             .expect("scheduled tasks can be enqueued");
         self.run_tasks().await;
@@ -340,8 +340,8 @@ impl World {
         let app = self.process_over(store.clone());
         let runner = app.runner(queue::RunnerSettings::default());
         runner.drain(app::tasks::POOLS).await;
-        let view = app::queue_stats::read(&app).await;
-        let dead = app::queue_stats::list_dead(&app, 10).await;
+        let view = app::upkeep::queue_stats::read(&app).await;
+        let dead = app::upkeep::queue_stats::list_dead(&app, 10).await;
         store.close().await;
         Leftovers {
             lanes: view.expect("the queue answers").lanes,

@@ -1,4 +1,4 @@
-use app::api_keys;
+use app::manage::api_keys;
 use axum::{
     body::Body,
     extract::{Path, State},

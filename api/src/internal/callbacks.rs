@@ -1,4 +1,4 @@
-use app::callbacks::{self, Callback, CallbackChange};
+use app::manage::callbacks::{self, Callback, CallbackChange};
 use axum::{
     body::Body,
     extract::{Path, State},

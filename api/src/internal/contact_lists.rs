@@ -1,4 +1,4 @@
-use app::contact_lists::{self, ContactList, NewContactList};
+use app::jobs::contact_lists::{self, ContactList, NewContactList};
 use axum::{
     body::Body,
     extract::{Path, Query, State},

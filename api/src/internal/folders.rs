@@ -1,4 +1,4 @@
-use app::folders::{self, Folder, Move};
+use app::manage::folders::{self, Folder, Move};
 use axum::{
     body::Body,
     extract::{Path, State},

@@ -1,4 +1,4 @@
-use app::guests::{self, Guests};
+use app::manage::guests::{self, Guests};
 use axum::{
     body::Body,
     extract::{Path, State},

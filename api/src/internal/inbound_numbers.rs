@@ -1,4 +1,4 @@
-use app::inbound_numbers::{self, InboundNumber};
+use app::manage::inbound_numbers::{self, InboundNumber};
 use axum::{
     body::Body,
     extract::{Path, State},

@@ -1,4 +1,4 @@
-use app::letter_contacts::{self, ContactChange, LetterContact};
+use app::manage::letter_contacts::{self, ContactChange, LetterContact};
 use axum::{
     body::Body,
     extract::{Path, State},

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use app::members::{self, Member};
+use app::manage::members::{self, Member};
 use axum::{
     body::Body,
     extract::{Path, State},

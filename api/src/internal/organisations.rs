@@ -1,4 +1,4 @@
-use app::organisations::{self, Organisation, OrganisationChange};
+use app::manage::organisations::{self, Organisation, OrganisationChange};
 use axum::{
     body::Body,
     extract::{Path, State},

@@ -1,4 +1,4 @@
-use app::queue_stats::{self, DeadLetter};
+use app::upkeep::queue_stats::{self, DeadLetter};
 use axum::{
     extract::{Path, State},
     response::Response,

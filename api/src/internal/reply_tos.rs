@@ -1,4 +1,4 @@
-use app::reply_to_addresses::{self, ReplyTo, ReplyToChange};
+use app::manage::reply_to_addresses::{self, ReplyTo, ReplyToChange};
 use axum::{
     body::Body,
     extract::{Path, State},

@@ -1,4 +1,4 @@
-use app::retention::{self, Retention};
+use app::manage::retention::{self, Retention};
 use axum::{
     body::Body,
     extract::{Path, State},

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use app::services::{self, NewService, STANDARD_RATE_LIMIT, ServiceChange};
+use app::manage::services::{self, NewService, STANDARD_RATE_LIMIT, ServiceChange};
 use axum::{
     body::Body,
     extract::{Path, State},

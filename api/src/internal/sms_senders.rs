@@ -1,4 +1,4 @@
-use app::sms_senders::{self, SenderChange, SmsSender};
+use app::manage::sms_senders::{self, SenderChange, SmsSender};
 use axum::{
     body::Body,
     extract::{Path, State},

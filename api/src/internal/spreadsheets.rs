@@ -1,4 +1,4 @@
-use app::{
+use app::jobs::{
     contact_lists::{self, ContactListError},
     spreadsheets::{self, Checked, Report, Upload, UploadError},
 };

@@ -1,6 +1,6 @@
 use app::{
-    folders,
-    templates::{self, NewTemplate, Template, TemplateError},
+    manage::folders,
+    manage::templates::{self, NewTemplate, Template, TemplateError},
 };
 use axum::{
     body::Body,

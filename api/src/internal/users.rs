@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use app::{
+use app::manage::{
     members,
     users::{self, NewUser, User, UserChange},
 };

@@ -1,4 +1,4 @@
-use app::{Money, rates};
+use app::{Money, cache::rates};
 use axum::{extract::State, response::Response};
 use domain::{Postage, Timestamp};
 use http::StatusCode;

@@ -1,4 +1,4 @@
-use app::{fixtures::ids, jobs::BulkError, notifications::accept::AcceptError};
+use app::{accept::AcceptError, fixtures::ids, jobs::BulkError};
 use domain::{Allowance, Channel, JobStatus};
 use serde_json::{Value, json};
 

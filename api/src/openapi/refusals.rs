@@ -1,6 +1,9 @@
 //! The errors of operations, each with a name. They are made where the endpoints make them.
 
-use app::{LimitError, idempotency::LookupError, notifications::accept::AcceptError};
+use app::{
+    LimitError,
+    accept::{AcceptError, idempotency::LookupError},
+};
 use domain::{Allowance, Channel, KeyType};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;

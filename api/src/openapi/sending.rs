@@ -1,4 +1,4 @@
-use app::{fixtures::ids, notifications::accept::AcceptError};
+use app::{accept::AcceptError, fixtures::ids};
 use domain::Channel;
 use recipients::phone_numbers::PhoneError;
 use serde_json::{Value, json};

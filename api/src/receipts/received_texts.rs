@@ -1,6 +1,6 @@
 //! Inbound text messages (`docs/spec/public-api.md` §22.2).
 
-use app::inbound_sms::{self, NewInboundSms, Received};
+use app::receipts::inbound_sms::{self, NewInboundSms, Received};
 use axum::{
     body::Body,
     extract::State,

@@ -1,8 +1,8 @@
 //! What is said about files by e-mail (`docs/spec/public-api.md` §9).
 
 use app::{
+    accept::FileFieldError,
     documents::{FileRejected, SUPPORTED},
-    notifications::accept::FileFieldError,
 };
 use serde_json::Value;
 use text::python_repr;

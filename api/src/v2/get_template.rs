@@ -1,4 +1,4 @@
-use app::template_previews::{self, Described};
+use app::manage::template_previews::{self, Described};
 use axum::{
     extract::{FromRequestParts, Path, State},
     response::Response,

@@ -1,4 +1,4 @@
-use app::inbound_sms;
+use app::receipts::inbound_sms;
 use axum::{
     extract::{RawQuery, State},
     response::Response,

@@ -1,4 +1,4 @@
-use app::template_previews;
+use app::manage::template_previews;
 use axum::{
     extract::{RawQuery, State},
     response::Response,

@@ -1,13 +1,13 @@
 //! `Idempotency-Key`: a request to send that carries one is done once, however often it is made; whoever repeats it is
-//! given the first answer, marked `Idempotent-Replay: true` (the promise is told in `app::idempotency`).
+//! given the first answer, marked `Idempotent-Replay: true` (the promise is told in `app::accept::idempotency`).
 //!
 //! A request without the header goes through the guards in the order of the contract (`docs/spec/public-api.md` §6).
 //! One with it is recognised before the day's limit is looked at: the answer to the last message of the day is still
 //! its answer.
 
-use app::{
+use app::accept::{
+    AcceptError,
     idempotency::{self, IdempotentRequest, Key, Lookup, LookupError, PendingRequest},
-    notifications::accept::AcceptError,
 };
 use axum::{body::Body, response::Response};
 use domain::Channel;
@@ -53,7 +53,7 @@ impl Request<'_> {
     /// Passes the guards and reads the body.
     pub(super) async fn admit(self, body: Body) -> Result<Admitted, Problem> {
         let (app, ServiceKey(caller)) = (&self.api.app, self.caller);
-        app::limits::check_rate(app, caller)?;
+        app::accept::limits::check_rate(app, caller)?;
         let Some(key) = key(self.headers)? else {
             self.check_day().await?;
             let body = answer::read_body_of(body, self.max_body_bytes).await?;
@@ -74,7 +74,7 @@ impl Request<'_> {
     async fn check_day(&self) -> Result<(), Problem> {
         let ServiceKey(caller) = self.caller;
         if let Some(channel) = self.channel {
-            app::limits::check_daily_quota(&self.api.app, caller, channel.into()).await?;
+            app::accept::limits::check_daily_quota(&self.api.app, caller, channel.into()).await?;
         }
         Ok(())
     }

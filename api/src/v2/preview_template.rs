@@ -1,4 +1,4 @@
-use app::template_previews::{self, Preview, PreviewError};
+use app::manage::template_previews::{self, Preview, PreviewError};
 use axum::{body::Body, extract::State, response::Response};
 use domain::{Channel, Postage, TemplateId};
 use http::StatusCode;

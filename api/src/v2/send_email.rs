@@ -1,4 +1,4 @@
-use app::notifications::accept::{self, AcceptedEmail, EmailRequest, Sanitised};
+use app::accept::{self, AcceptedEmail, EmailRequest, Sanitised};
 use axum::{body::Body, extract::State, response::Response};
 use domain::Channel;
 use http::HeaderMap;

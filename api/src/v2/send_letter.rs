@@ -1,4 +1,4 @@
-use app::notifications::accept::{
+use app::accept::{
     self, AcceptedLetter, AcceptedPrecompiledLetter, LetterRequest, PrecompiledLetterRequest,
 };
 use axum::{body::Body, extract::State, response::Response};

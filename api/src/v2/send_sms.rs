@@ -1,4 +1,4 @@
-use app::notifications::accept::{self, AcceptedSms, SmsRequest};
+use app::accept::{self, AcceptedSms, SmsRequest};
 use axum::{body::Body, extract::State, response::Response};
 use domain::Channel;
 use http::HeaderMap;

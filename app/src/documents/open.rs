@@ -15,7 +15,7 @@ use super::{
     key::LinkKey,
     prepare::{FileProperties, file_properties},
 };
-use crate::{App, OpenError, Tenant, sealed_files, tenants};
+use crate::{App, OpenError, Tenant, cache::tenants, sealing::sealed_files};
 
 /// For how long a confirmed address opens its file.
 pub const PASS_SECONDS: u64 = 30 * 60;

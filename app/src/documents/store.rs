@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::warn;
 
 use super::{FileError, PreparedFile, prepare::Ours};
-use crate::{App, sealed_files};
+use crate::{App, sealing::sealed_files};
 
 /// Keeps these files; they are durable when this returns. If one cannot be kept, none is.
 pub(crate) async fn store(app: &App, drafts: &[PreparedFile]) -> Result<(), FileError> {

@@ -10,7 +10,7 @@ use super::{
     key::LinkKey,
     prepare::{PrepareError, kind_of, scan},
 };
-use crate::{App, sealed_files};
+use crate::{App, sealing::sealed_files};
 
 /// A file as it is added to a template.
 #[derive(Debug)]

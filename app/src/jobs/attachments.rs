@@ -11,9 +11,9 @@ use store::{
 
 use crate::{
     App,
+    accept::files::put_link,
+    cache::templates,
     documents::{self, FileError, FileRejected, PrepareError, PreparedFile, template_files},
-    notifications::accept::files::put_link,
-    templates,
 };
 
 /// The files that go with every row of a job.

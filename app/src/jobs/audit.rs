@@ -16,7 +16,13 @@ use super::{
     row_builder::{BuiltRow, RowBuilder},
     rows::Rows,
 };
-use crate::{App, audit, local_days, retention::FEWEST_DAYS, tasks, templates, tenants};
+use crate::{
+    App, audit,
+    cache::{templates, tenants},
+    local_days,
+    manage::retention::FEWEST_DAYS,
+    tasks,
+};
 
 /// How many jobs are looked at in one run.
 const AT_ONCE: u32 = 500;
@@ -38,7 +44,7 @@ const TEST_ROWS_ARE_THERE_DAYS: u32 = FEWEST_DAYS;
 
 /// Finds jobs that stopped without anybody knowing: no change for half an hour, and no task.
 pub(crate) async fn check_job_status(app: &App) -> TaskOutcome {
-    audit::verdict("check-job-status", find_stuck(app).await)
+    audit::audit_outcome("check-job-status", find_stuck(app).await)
 }
 
 async fn find_stuck(app: &App) -> Result<u64, store::Error> {
@@ -113,7 +119,7 @@ pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
         }
         Ok(0)
     };
-    audit::verdict("update-status-of-fully-processed-jobs", counted.await)
+    audit::audit_outcome("update-status-of-fully-processed-jobs", counted.await)
 }
 
 /// Whether every row of a job is there, or was and is a line of history now; if so, the job says so.
@@ -137,7 +143,7 @@ async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
 
 /// Looks for rows that finished jobs lack, and has them kept.
 pub(crate) async fn check_for_missing_rows(app: &App) -> TaskOutcome {
-    audit::verdict(
+    audit::audit_outcome(
         "check-for-missing-rows-in-completed-jobs",
         find_missing(app).await,
     )
@@ -175,7 +181,7 @@ async fn look_for_rows(app: &App, job: &Job) -> Result<bool, store::Error> {
 /// Tells, every hour, of the jobs that need a person: not over long after they were due, or still without all their rows
 /// a day after they finished. Whatever the other auditors do about them, it has not helped.
 pub(crate) async fn report_overdue(app: &App) -> TaskOutcome {
-    audit::verdict("tell-of-overdue-jobs", find_overdue(app).await)
+    audit::audit_outcome("tell-of-overdue-jobs", find_overdue(app).await)
 }
 
 async fn find_overdue(app: &App) -> Result<u64, store::Error> {
@@ -247,7 +253,7 @@ async fn insert_missing(app: &App, service: ServiceId, id: JobId) -> Result<(), 
 }
 
 /// Keeps those rows of a job that are wanted, on the path that every row takes; how many were not there before.
-pub(super) async fn insert_rows(
+pub(crate) async fn insert_rows(
     app: &App,
     job: &Job,
     is_wanted: impl Fn(u32) -> bool,

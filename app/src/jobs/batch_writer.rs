@@ -9,7 +9,7 @@ use store::{Tx, jobs::Job, tasks::LeasedTask};
 use tracing::warn;
 
 use super::{process::ProcessError, row_builder::PreparedRow};
-use crate::{App, ParsedTemplate, group_commit::MAX_TASK_IDS, tasks};
+use crate::{App, ParsedTemplate, accept::group_commit::MAX_TASK_IDS, tasks};
 
 /// Batches on their way into the store, one at a time, while the next is made ready.
 pub(super) struct BatchWriter<'a> {

@@ -9,8 +9,8 @@ use store::jobs::Job;
 
 use crate::{
     App,
+    cache::templates,
     letters::{self, Letters},
-    templates,
 };
 
 /// Why the letters of a job are not cancelled.

@@ -9,8 +9,9 @@ use store::{Tx, jobs::Job};
 
 use crate::{
     App,
-    contact_lists::{self, ContactListError},
-    tasks, templates, tenants,
+    cache::{templates, tenants},
+    jobs::contact_lists::{self, ContactListError},
+    tasks,
 };
 
 /// How far ahead a job may be scheduled.

@@ -5,6 +5,7 @@ mod audit;
 mod batch_writer;
 mod cancel;
 mod cancel_letters;
+pub mod contact_lists;
 mod create;
 mod pause;
 mod process;
@@ -15,6 +16,7 @@ mod row_builder;
 mod rows;
 mod schedule;
 mod send_bulk;
+pub mod spreadsheets;
 
 pub(crate) use audit::{
     check_for_missing_rows, check_job_status, process_incomplete, process_missing_rows,

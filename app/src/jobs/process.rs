@@ -20,7 +20,12 @@ use super::{
     row_builder::RowBuilder,
     rows::Rows,
 };
-use crate::{App, Tenant, documents::FileError, sealed_files::OpenError, templates, tenants};
+use crate::{
+    App, Tenant,
+    cache::{templates, tenants},
+    documents::FileError,
+    sealing::sealed_files::OpenError,
+};
 
 /// How long a job holds its worker before others get their turn.
 const MAX_TURN_TIME: Duration = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{Allowance, Channel, KeyType, Timestamp};
 use store::{Tx, jobs::Job};
 
-use crate::{App, templates};
+use crate::{App, cache::templates};
 
 /// What the rows of a job are counted as.
 pub(super) async fn allowance(app: &App, job: &Job) -> Result<Allowance, Arc<store::Error>> {

@@ -29,9 +29,9 @@ use tracing::warn;
 use super::{attachments::Attachments, process::ProcessError};
 use crate::{
     App, ParsedTemplate, Tenant,
+    accept::{letter, print_reference, sms::shown_sender},
     documents::{self, FileError, PreparedFile},
-    notifications::accept::{letter, print_reference, sms::shown_sender},
-    spreadsheets,
+    jobs::spreadsheets,
 };
 
 /// How many rows with files make a batch: their files are written one by one before it.

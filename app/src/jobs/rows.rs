@@ -8,8 +8,8 @@ use store::{jobs::Job, spreadsheets::Spreadsheet};
 use super::{process::ProcessError, row_builder::RowBuilder};
 use crate::{
     App,
-    sealed_files::{OpenError, Opener},
-    spreadsheets,
+    jobs::spreadsheets,
+    sealing::sealed_files::{OpenError, Opener},
 };
 
 /// The rows of a job's file.

@@ -18,11 +18,15 @@ use super::{
 };
 use crate::{
     App, Caller, ParsedTemplate, Tenant,
-    idempotency::{self, IdempotentRequest},
-    limits::seconds_left_today,
-    notifications::accept::{AcceptError, check_channel, letter::check_may_send_letters},
-    spreadsheets::{self, SendContext, UploadError},
-    tasks, templates,
+    accept::{
+        AcceptError, check_channel,
+        idempotency::{self, IdempotentRequest},
+        letter::check_may_send_letters,
+        limits::seconds_left_today,
+    },
+    cache::templates,
+    jobs::spreadsheets::{self, SendContext, UploadError},
+    tasks,
 };
 
 /// How many rows in error are named.

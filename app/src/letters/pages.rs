@@ -6,7 +6,7 @@ use domain::{NotificationId, ServiceId};
 use files::Key;
 use tracing::warn;
 
-use crate::{App, OpenError, sealed_files};
+use crate::{App, OpenError, sealing::sealed_files};
 
 /// Keeps the pages of a letter; they are durable when this returns.
 pub async fn store_pages(

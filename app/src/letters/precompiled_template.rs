@@ -7,7 +7,7 @@ use domain::{Channel, Postage, ServiceId, TemplateId};
 use store::templates::Template;
 use uuid::Uuid;
 
-use crate::{App, ParsedTemplate, templates};
+use crate::{App, ParsedTemplate, cache::templates};
 
 const NAME: &str = "Pre-compiled PDF";
 

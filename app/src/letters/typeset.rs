@@ -8,7 +8,7 @@ use templates::{letter_timings::to_london, placeholders::Values};
 use tracing::warn;
 use typesetting::{LetterProblem, TypesetLetter};
 
-use crate::{ParsedTemplate, templates::Text};
+use crate::{ParsedTemplate, cache::templates::Text};
 
 /// Why a letter has no pages.
 #[derive(Debug, thiserror::Error)]

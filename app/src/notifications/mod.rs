@@ -1,8 +1,6 @@
-//! Messages: how they are accepted, and how they are shown.
+//! Notifications as they are read: one, or a page of them, with their content.
 
-pub mod accept;
 mod read;
-mod simulated;
 
 pub use read::{Cost, NotificationView, find, list};
 pub use store::notifications::Filter;

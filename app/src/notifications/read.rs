@@ -7,7 +7,15 @@ use ::templates::placeholders::Values;
 use domain::{Channel, NotificationId, NotificationStatus, Postage, ServiceId, Timestamp, UserId};
 use store::notifications::{Contents, Filter, Notification};
 
-use crate::{App, Money, ParsedTemplate, letters, rates, rates::Rates, templates, unsubscribe};
+use crate::{
+    App, Money, ParsedTemplate,
+    cache::{
+        rates::{self, Rates},
+        templates,
+    },
+    letters,
+    receipts::unsubscribe,
+};
 
 /// A message as it is shown.
 #[derive(Debug)]

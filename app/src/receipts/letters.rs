@@ -3,7 +3,6 @@
 
 use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
-use serde::{Deserialize, Serialize};
 use store::{
     Tx,
     despatches::{self, Despatch},
@@ -13,36 +12,10 @@ use templates::letter_timings::to_london;
 use tracing::{error, info, warn};
 
 use super::{EARLY_RECEIPT_RETRY, MAX_RETRIES, failed, is_early};
-use crate::{App, sealed_tokens, tasks};
+pub use crate::tasks::{CostThreshold, LetterReceipt, LetterReceiptStatus};
+use crate::{App, sealing::sealed_tokens, tasks};
 
 const PURPOSE: &str = "letter-status";
-
-/// A receipt as it came: an id and codes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LetterReceipt {
-    /// About which letter.
-    pub id: NotificationId,
-    /// What it says.
-    #[serde(flatten)]
-    pub word: LetterReceiptStatus,
-}
-
-/// What a print provider says of a letter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "lowercase")]
-pub enum LetterReceiptStatus {
-    /// It has left.
-    Despatched {
-        /// How many sheets it has.
-        sheets: u32,
-        /// What its way costs.
-        threshold: CostThreshold,
-        /// The local day, counted from 1 January 1970.
-        despatched_on: i64,
-    },
-    /// It was not printed.
-    Rejected,
-}
 
 impl LetterReceiptStatus {
     /// It has left at this moment, with so many sheets, in this class of postage and this product of the post.
@@ -71,16 +44,6 @@ impl LetterReceiptStatus {
             despatched_on: local.utc_day().number(),
         }
     }
-}
-
-/// What a letter's way costs the printer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CostThreshold {
-    /// It travels with many others, in order.
-    Sorted,
-    /// It travels alone.
-    Unsorted,
 }
 
 impl CostThreshold {

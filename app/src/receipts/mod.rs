@@ -1,9 +1,11 @@
 //! Hearing back: receipts of providers (texts, letters), and here those that are made up for messages sent with
 //! a test key, so that they show every later state while nothing leaves the system (`docs/spec/public-api.md` §12.5).
 
+pub mod inbound_sms;
 mod letters;
 pub(crate) mod receipt_writer;
 mod sms;
+pub mod unsubscribe;
 
 use domain::{KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use queue::{NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};

@@ -6,34 +6,19 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::{Channel, NotificationId, NotificationStatus, SmsReceiptSource, TaskId, Timestamp};
+use domain::{Channel, NotificationStatus, SmsReceiptSource, TaskId, Timestamp};
 use providers::sms::receipts;
 use queue::{Enqueue as _, NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
 use recipients::phone_numbers;
-use serde::{Deserialize, Serialize};
 use store::notifications::{Notification, StatusUpdate};
 use tracing::{error, info, warn};
 
 use super::{EARLY_RECEIPT_RETRY, MAX_RETRIES, failed, is_early, receipt_writer::ReceiptError};
-use crate::{App, send, tasks, tenants};
+pub use crate::tasks::SmsReceipt;
+use crate::{App, cache::tenants, compose, tasks};
 
 /// The longest word that a provider's status or code may be; longer ones are none of theirs.
 const LONGEST_WORD: usize = 32;
-
-/// A receipt as it came: an id and codes, nothing personal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SmsReceipt {
-    /// Whose.
-    pub by: SmsReceiptSource,
-    /// About which message.
-    pub id: NotificationId,
-    /// What it says.
-    pub status: String,
-    /// And more exactly.
-    pub code: Option<String>,
-    /// When it came.
-    pub at: Timestamp,
-}
 
 /// Keeps a receipt. Anybody can send one, so what it says is believed only as far as it is one of the provider's own
 /// words: anything else is not kept as it came, for nobody knows what is in it.
@@ -267,7 +252,7 @@ async fn missing_fragments(
         return Ok(None);
     }
     match tenants::find(app, message.service_id).await? {
-        Some(tenant) => send::sms::fragments(app, &tenant, message).await,
+        Some(tenant) => compose::sms::fragments(app, &tenant, message).await,
         None => Ok(None),
     }
 }

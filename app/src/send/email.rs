@@ -8,10 +8,13 @@ use domain::{KeyType, NotificationStatus, Timestamp};
 use providers::Email;
 use store::notifications::Notification;
 
-use super::{
-    Batch, RETRY_DELAY, SendResult, accepted_outcome, error_outcome, failed_outcome, to_jiff,
+use super::{Batch, RETRY_DELAY, SendResult, accepted_outcome, error_outcome, failed_outcome};
+use crate::{
+    App, Tenant,
+    cache::templates::{self, Text},
+    compose::to_jiff,
+    receipts::{self, unsubscribe},
 };
-use crate::{App, Tenant, receipts, templates, templates::Text, unsubscribe};
 
 /// How many e-mails can usefully be handed over at once.
 pub(super) fn max_concurrency(app: &App) -> usize {

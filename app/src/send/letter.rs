@@ -14,11 +14,12 @@ use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::{error, warn};
 use typesetting::{MAX_LETTER_PAGES, PdfLimits, PdfProblem, PdfSummary, sheets};
 
-use super::{Batch, RETRY_DELAY, SendResult, error_outcome, failed_outcome, to_jiff};
+use super::{Batch, RETRY_DELAY, SendResult, error_outcome, failed_outcome};
 use crate::{
-    App, OpenError, ParsedTemplate, letters,
-    letters::{NoPages, make_pages},
-    templates,
+    App, OpenError, ParsedTemplate,
+    cache::templates,
+    compose::to_jiff,
+    letters::{self, NoPages, make_pages},
 };
 
 /// How many letters are worked on at once: each may hold the pages of a large PDF.

@@ -12,7 +12,8 @@ mod email;
 mod in_flight;
 mod letter;
 pub(crate) mod poison;
-pub(crate) mod sms;
+pub(crate) mod provider_selection;
+mod sms;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +34,7 @@ use tracing::{error, info, warn};
 pub(crate) use in_flight::InFlightNotifications;
 use poison::FailedPhase;
 
-use crate::{App, Tenant, receipts, tasks, tenants};
+use crate::{App, Tenant, cache::tenants, receipts, tasks};
 
 /// How often a message is tried again (`docs/spec/workers.md` §7.1): four hours in all.
 const MAX_RETRIES: u32 = 48;
@@ -590,11 +591,6 @@ fn error_outcome(
 
 fn capped_retry_after(retry_after: Option<Duration>) -> Duration {
     retry_after.unwrap_or(RETRY_DELAY).min(MAX_RETRY_AFTER)
-}
-
-/// A moment as the providers take it.
-fn to_jiff(now: Timestamp) -> jiff::Timestamp {
-    jiff::Timestamp::from_microsecond(now.unix_micros()).unwrap_or_default()
 }
 
 #[cfg(test)]

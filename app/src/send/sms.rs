@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use ::templates::placeholders::Values;
 use domain::{KeyType, NotificationStatus, Timestamp};
-use providers::Sms;
 use store::notifications::{Notification, StatusUpdate};
 
-use super::{
-    Batch, RETRY_DELAY, SendResult, accepted_outcome, error_outcome, failed_outcome, to_jiff,
-};
-use crate::{App, Tenant, receipts, templates, templates::Text};
+use super::{Batch, RETRY_DELAY, SendResult, accepted_outcome, error_outcome, failed_outcome};
+use crate::{App, compose, receipts};
 
 /// How many texts can usefully be handed over at once.
 pub(super) fn max_concurrency(app: &App) -> usize {
@@ -40,7 +36,7 @@ pub(super) async fn send(
         after: RETRY_DELAY,
         why,
     };
-    let rendered = match render(app, batch.tenant, message, now).await {
+    let rendered = match compose::sms::render(app, batch.tenant, message, now).await {
         Ok(Some(rendered)) => rendered,
         Ok(None) => return broken(message),
         Err(fault) => return again(fault.to_string()),
@@ -74,52 +70,6 @@ pub(super) async fn send(
         }),
         Err(error) => error_outcome(message, &error, delay),
     }
-}
-
-struct Rendered {
-    sms: Sms,
-    fragments: u32,
-}
-
-async fn render(
-    app: &App,
-    tenant: &Tenant,
-    message: &Notification,
-    now: Timestamp,
-) -> Result<Option<Rendered>, std::sync::Arc<store::Error>> {
-    let prepared = templates::find_version(
-        app,
-        message.service_id,
-        message.template_id,
-        message.template_version,
-    )
-    .await?;
-    let Some(Text::Sms(text)) = prepared.as_deref().map(|prepared| &prepared.text) else {
-        return Ok(None);
-    };
-    let contents = message.open(app.store.keyring())?;
-    let values = Values::from_json(contents.personalisation.reveal());
-    let filled = text.fill(&values, tenant.sms_prefix());
-    let fragments = filled.fragment_count();
-    let sms = Sms {
-        id: message.id.as_uuid(),
-        at: to_jiff(now),
-        to: contents.normalised.into_inner(),
-        content: filled.into_text(),
-        sender: message.reply_to_text.clone().unwrap_or_default(),
-        international: message.international,
-    };
-    Ok(Some(Rendered { sms, fragments }))
-}
-
-/// How many fragments a text has, if its template is still there: for one whose hand-over could not be recorded.
-pub(crate) async fn fragments(
-    app: &App,
-    tenant: &Tenant,
-    message: &Notification,
-) -> Result<Option<u32>, std::sync::Arc<store::Error>> {
-    let rendered = render(app, tenant, message, message.created_at).await?;
-    Ok(rendered.map(|rendered| rendered.fragments))
 }
 
 fn broken(message: &Notification) -> SendResult {

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use app::{
     App,
-    erasure::{Erasure, Recipient, Report},
+    privacy::erasure::{Erasure, Recipient, Report},
 };
 use clap::Args;
 use domain::ServiceId;
@@ -84,7 +84,7 @@ fn ask() -> anyhow::Result<()> {
 }
 
 async fn find_service(app: &App, wanted: &str) -> anyhow::Result<ServiceId> {
-    let services = app::services::list(app).await?;
+    let services = app::manage::services::list(app).await?;
     let name = wanted.trim().to_lowercase();
     let id = wanted.parse::<ServiceId>().ok();
     let found = services

@@ -1,7 +1,7 @@
 //! `pillarbox keyring`: the keys that seal personal data are changed.
 
 use anyhow::bail;
-use app::{RewriteLock, reencryption::ReencryptionReport};
+use app::{RewriteLock, privacy::reencryption::ReencryptionReport};
 use clap::Subcommand;
 use serde_json::json;
 use store::Keyring;
@@ -27,7 +27,7 @@ impl KeyringCommand {
     pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
         let (settings, _) = place.settings(None)?;
         let platform = wiring::open(settings).await?;
-        let rewriting = app::reencryption::begin(&platform.app).await?;
+        let rewriting = app::privacy::reencryption::begin(&platform.app).await?;
         let done = self.change(&platform, &rewriting).await;
         rewriting.end().await?;
         let done = done?;
@@ -51,7 +51,7 @@ impl KeyringCommand {
         if matches!(self, Self::Rotate) {
             add_key(&platform.settings, platform.app.store().keyring())?;
         }
-        Ok(app::reencryption::reencrypt_all(&platform.app, rewriting).await?)
+        Ok(app::privacy::reencryption::reencrypt_all(&platform.app, rewriting).await?)
     }
 }
 

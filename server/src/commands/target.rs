@@ -27,7 +27,7 @@ impl ServiceArg {
             [] => bail!("there is no service yet: make one with `pillarbox service create NAME`"),
             [only] => id_of(only),
             several => {
-                let demo = app::demo::DEMO_SERVICE.as_uuid();
+                let demo = app::fixtures::demo::DEMO_SERVICE.as_uuid();
                 if several
                     .iter()
                     .any(|one| id_of(one).is_ok_and(|id| id == demo))

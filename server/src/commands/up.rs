@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use app::{AdminError, demo, services};
+use app::{AdminError, fixtures::demo, manage::services};
 use clap::Args;
 use domain::KeyType;
 use serde::{Deserialize, Serialize};

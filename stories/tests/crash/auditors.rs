@@ -31,7 +31,7 @@ pub(crate) async fn findings(platform: &Platform) -> u64 {
     let ahead = wiring::open_with(settings, clock, Arc::new(SystemEntropy))
         .await
         .expect("the platform opens");
-    app::schedule::fire(&ahead.app, hour)
+    app::upkeep::schedule::fire(&ahead.app, hour)
         .await
         .expect("the clock can enqueue");
     let runner = ahead.app.runner(ahead.queue_settings());

@@ -355,9 +355,9 @@ async fn every_refusal_says_what_the_contract_says() {
 #[tokio::test]
 async fn a_service_without_the_permission_sends_nothing() {
     let world = World::new().await;
-    let new = app::services::NewService {
+    let new = app::manage::services::NewService {
         permissions: [Permission::Email].into(),
-        ..app::services::NewService::named("Only e-mail")
+        ..app::manage::services::NewService::named("Only e-mail")
     };
     let council = world.service_with(new).await;
     let answer = world
@@ -442,12 +442,12 @@ async fn a_test_key_reaches_no_provider_and_its_recipient_decides_the_outcome() 
 #[tokio::test]
 async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
     let world = World::new().await;
-    let new = app::services::NewService {
+    let new = app::manage::services::NewService {
         restricted: true,
-        ..app::services::NewService::named("On trial")
+        ..app::manage::services::NewService::named("On trial")
     };
     let council = world.service_with(new).await;
-    app::services::add_member(
+    app::manage::services::add_member(
         &world.app,
         council.id,
         "Dana",
@@ -456,7 +456,7 @@ async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
     )
     .await
     .unwrap();
-    app::services::add_guest(&world.app, council.id, "+447700900666")
+    app::manage::services::add_guest(&world.app, council.id, "+447700900666")
         .await
         .unwrap();
 
@@ -547,14 +547,14 @@ async fn what_was_accepted_before_a_restart_is_delivered_after_it() {
 async fn a_revoked_key_is_refused_at_once_in_the_process_that_revoked_it() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let keys = app::services::list_keys(&world.app, council.id)
+    let keys = app::manage::services::list_keys(&world.app, council.id)
         .await
         .unwrap();
     let normal = keys
         .iter()
         .find(|key| key.key_type == KeyType::Normal)
         .unwrap();
-    app::services::revoke_key(&world.app, council.id, normal.id)
+    app::manage::services::revoke_key(&world.app, council.id, normal.id)
         .await
         .unwrap();
     world.advance(Duration::from_secs(1));

@@ -131,8 +131,10 @@ async fn a_job_that_only_waits_for_its_turn_is_left_alone() {
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(3)).await;
     world.advance(Duration::from_hours(5));
-    let minute = app::schedule::this_minute(world.clock.now());
-    app::schedule::fire(&world.app, minute).await.unwrap();
+    let minute = app::upkeep::schedule::this_minute(world.clock.now());
+    app::upkeep::schedule::fire(&world.app, minute)
+        .await
+        .unwrap();
     world.runner().drain(&[PERIODIC]).await;
     assert_eq!(
         status(&world, &council, &job).await["job_status"],
@@ -158,8 +160,10 @@ async fn a_job_that_stops_again_and_again_is_left_to_a_person_and_goes_on_once_m
     let mut tries = 0;
     for _ in 0..6 {
         world.advance(HALF_AN_HOUR);
-        let minute = app::schedule::this_minute(world.clock.now());
-        app::schedule::fire(&world.app, minute).await.unwrap();
+        let minute = app::upkeep::schedule::this_minute(world.clock.now());
+        app::upkeep::schedule::fire(&world.app, minute)
+            .await
+            .unwrap();
         world.runner().drain(&[PERIODIC]).await;
         tries += world.runner().drain(&[JOBS]).await;
     }
@@ -294,8 +298,10 @@ async fn rows_that_cannot_be_found_again_are_looked_for_three_times_and_then_tol
     let mut tries = 0;
     for _ in 0..9 {
         world.advance(Duration::from_mins(30));
-        let minute = app::schedule::this_minute(world.clock.now());
-        app::schedule::fire(&world.app, minute).await.unwrap();
+        let minute = app::upkeep::schedule::this_minute(world.clock.now());
+        app::upkeep::schedule::fire(&world.app, minute)
+            .await
+            .unwrap();
         world.runner().drain(&[PERIODIC]).await;
         tries += world.runner().drain(&[JOBS]).await;
     }
@@ -440,8 +446,10 @@ async fn a_message_that_waits_for_its_turn_is_not_queued_a_second_time() {
         .send_sms(&council, &council.normal, "07700900123")
         .await;
     world.advance(Duration::from_mins(90));
-    let minute = app::schedule::this_minute(world.clock.now());
-    app::schedule::fire(&world.app, minute).await.unwrap();
+    let minute = app::upkeep::schedule::this_minute(world.clock.now());
+    app::upkeep::schedule::fire(&world.app, minute)
+        .await
+        .unwrap();
     world.runner().drain(&[PERIODIC]).await;
     assert_eq!(
         lose_tasks(&world, "send-sms-tasks").await,

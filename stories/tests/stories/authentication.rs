@@ -223,7 +223,7 @@ async fn a_token_may_be_padded() {
 async fn an_archived_service_is_told_so_whatever_the_secret() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    app::services::set_mode(&world.app, council.id, false, false)
+    app::manage::services::set_mode(&world.app, council.id, false, false)
         .await
         .unwrap();
     let token = world.token(&council.id.to_string(), "not the secret");

@@ -92,14 +92,14 @@ async fn no_route_is_opened_by_a_token_that_is_almost_good() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
     let archived = world.service("Archived").await;
-    app::services::set_mode(&world.app, archived.id, false, false)
+    app::manage::services::set_mode(&world.app, archived.id, false, false)
         .await
         .unwrap();
-    let revoked = app::services::list_keys(&world.app, theirs.id)
+    let revoked = app::manage::services::list_keys(&world.app, theirs.id)
         .await
         .unwrap();
     for key in revoked {
-        app::services::revoke_key(&world.app, theirs.id, key.id)
+        app::manage::services::revoke_key(&world.app, theirs.id, key.id)
             .await
             .unwrap();
     }

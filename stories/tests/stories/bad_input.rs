@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::KeyType;
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::Allowance;
 use pillarbox_stories::{Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
@@ -372,7 +372,7 @@ async fn a_day_that_has_room_for_some_rows_takes_none() {
 async fn a_team_key_reaches_the_team_and_a_test_key_reaches_nobody() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    app::services::add_guest(&world.app, council.id, "07700900001")
+    app::manage::services::add_guest(&world.app, council.id, "07700900001")
         .await
         .unwrap();
     let to = |number: &str| {

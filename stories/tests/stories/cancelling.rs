@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Allowance, Channel, Clock as _, NotificationId, Permission};
 use pillarbox_stories::{Behaviour, Gate, SeededRandom, TestResponse, TestService, World};
 use queue::{ClaimLimits, DatabaseSource, Pool, TaskContext, TaskHandler as _, TaskSource as _};
@@ -277,7 +277,7 @@ async fn council_with_letters(world: &World) -> (TestService, domain::TemplateId
         ..NewService::named("Riverside Council")
     };
     let council = world.service_with(new).await;
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
         subject: Some("Your bins".to_owned()),
@@ -285,7 +285,7 @@ async fn council_with_letters(world: &World) -> (TestService, domain::TemplateId
         lane: None,
         created_by: None,
     };
-    let made = app::templates::create(&world.app, council.id, new).await;
+    let made = app::manage::templates::create(&world.app, council.id, new).await;
     (council, made.unwrap().id)
 }
 

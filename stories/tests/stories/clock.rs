@@ -101,8 +101,8 @@ fn local_day(at: Timestamp) -> String {
 /// Minute by minute, with two clocks that fire at once, and every task done as it comes.
 async fn live_through(world: &World, runner: &Runner, end: Timestamp) {
     while world.clock.now() < end {
-        let minute = app::schedule::this_minute(world.clock.now());
-        let fire = || app::schedule::fire(&world.app, minute);
+        let minute = app::upkeep::schedule::this_minute(world.clock.now());
+        let fire = || app::upkeep::schedule::fire(&world.app, minute);
         let (one, other) = futures::future::join(fire(), fire()).await;
         one.and(other).unwrap();
         runner.drain(app::tasks::POOLS).await;
@@ -190,10 +190,10 @@ async fn start_the_clock(world: &World) {
     let (stop, app) = (CancellationToken::new(), world.app.clone());
     let clock = tokio::spawn({
         let stop = stop.clone();
-        async move { app::schedule::run(&app, stop).await }
+        async move { app::upkeep::schedule::run(&app, stop).await }
     });
     loop {
-        let view = app::queue_stats::read(&world.app).await.unwrap();
+        let view = app::upkeep::queue_stats::read(&world.app).await.unwrap();
         if view.lanes.iter().any(|lane| lane.pool == "periodic-tasks") {
             break;
         }
@@ -292,7 +292,7 @@ async fn what_is_asked_to_stop_in_the_middle_of_the_night_is_gone_on_with_and_no
         "2026-03-29T01:40:00Z",
         "2026-03-29T04:00:00Z",
     ] {
-        app::schedule::fire(&world.app, time.parse().unwrap())
+        app::upkeep::schedule::fire(&world.app, time.parse().unwrap())
             .await
             .unwrap();
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Lane, TaskId};
 use pillarbox_stories::{Behaviour, Gate, TestService, World};
 
@@ -158,11 +158,11 @@ async fn a_service_that_was_switched_off_sends_nothing_more_and_is_not_retried()
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = sent_sms(&world, &council, "07700900123").await;
-    app::services::set_mode(&world.app, council.id, false, false)
+    app::manage::services::set_mode(&world.app, council.id, false, false)
         .await
         .unwrap();
     world.run_tasks().await;
-    app::services::set_mode(&world.app, council.id, true, false)
+    app::manage::services::set_mode(&world.app, council.id, true, false)
         .await
         .unwrap();
     assert_eq!(world.status_of(&council, &id).await, "technical-failure");

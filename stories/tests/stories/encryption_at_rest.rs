@@ -102,10 +102,12 @@ async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_bef
         .unwrap();
     world.app.store().keyring().reload().unwrap();
 
-    let resealed = app::reencryption::reencrypt(&world.app).await.unwrap();
+    let resealed = app::privacy::reencryption::reencrypt(&world.app)
+        .await
+        .unwrap();
     assert_eq!((resealed.notifications, resealed.api_keys), (1, 3));
     assert_eq!(
-        app::reencryption::reencrypt(&world.app)
+        app::privacy::reencryption::reencrypt(&world.app)
             .await
             .unwrap()
             .notifications,
@@ -164,18 +166,18 @@ async fn after_a_rotation_the_files_too_are_sealed_with_the_new_key_alone() {
     let both = std::fs::read_to_string(world.keyring()).unwrap() + &line;
     std::fs::write(world.keyring(), both).unwrap();
     world.app.store().keyring().reload().unwrap();
-    let done = app::reencryption::reencrypt(&world.app)
+    let done = app::privacy::reencryption::reencrypt(&world.app)
         .await
         .unwrap()
         .files;
     assert_eq!((done.spreadsheets, done.contact_lists), (1, 1));
-    let again = app::reencryption::reencrypt(&world.app)
+    let again = app::privacy::reencryption::reencrypt(&world.app)
         .await
         .unwrap()
         .files;
     assert_eq!(
         again,
-        app::reencryption::FilesReencrypted::default(),
+        app::privacy::reencryption::FilesReencrypted::default(),
         "twice is harmless"
     );
 

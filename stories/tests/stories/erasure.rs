@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::erasure::{Erasure, Recipient, Report};
+use app::privacy::erasure::{Erasure, Recipient, Report};
 use domain::{Clock as _, InboundSmsId, NotificationId, UnsubscribeRequestId};
 use pillarbox_stories::{Behaviour, Gate, TestService, World};
 use serde_json::{Value, json};
@@ -202,11 +202,11 @@ async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
         .unwrap();
     tx.commit().await.unwrap();
     for guest in ["07700 900123", "Ada@Example.com", "07700900124"] {
-        app::guests::add(&world.app, council.id, guest)
+        app::manage::guests::add(&world.app, council.id, guest)
             .await
             .unwrap();
     }
-    app::services::add_member(&world.app, council.id, "Ada", "ada@example.com", None)
+    app::manage::services::add_member(&world.app, council.id, "Ada", "ada@example.com", None)
         .await
         .unwrap();
 
@@ -271,7 +271,7 @@ async fn nothing_of_an_erased_guest_is_left_in_the_embedded_database() {
         return;
     }
     let council = world.service("Riverside Council").await;
-    app::guests::add(&world.app, council.id, "grace.hopper@example.com")
+    app::manage::guests::add(&world.app, council.id, "grace.hopper@example.com")
         .await
         .unwrap();
     let directory = world.database_file().parent().unwrap().to_owned();

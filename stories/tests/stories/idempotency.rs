@@ -3,7 +3,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Allowance, Clock as _};
 use futures::future::{join_all, select};
 use pillarbox_stories::{Key, TestClient, TestResponse, TestService, World};

@@ -1,6 +1,6 @@
 //! Texts that people write to a service's number (`docs/spec/public-api.md` §19, §22.2; `docs/spec/workers.md` §12).
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Clock as _, InboundNumberId, Permission, ServiceId};
 use pillarbox_stories::{INBOUND_PASSWORD, MMG_USER, TestResponse, TestService, World};

@@ -11,8 +11,10 @@ use std::{
 
 use app::{
     RewriteLockError,
-    erasure::{EraseError, Erasure, Recipient, Report},
-    reencryption,
+    privacy::{
+        erasure::{EraseError, Erasure, Recipient, Report},
+        reencryption,
+    },
 };
 use pillarbox_stories::{SeededRandom, TestService, World};
 use serde_json::{Value, json};
@@ -103,7 +105,7 @@ async fn hold_the_recipient_everywhere(world: &World) -> Held {
     let path = format!("/service/{}/contact-list?template_type=sms", council.id);
     let list = world.internal_request("POST", &path, PEOPLE).await;
     assert_eq!(list.status, 201, "{}", list.text);
-    app::guests::add(&world.app, council.id, "07700900123")
+    app::manage::guests::add(&world.app, council.id, "07700900123")
         .await
         .unwrap();
     text(world, &council, "07700900123").await;

@@ -170,11 +170,11 @@ async fn rows_that_are_not_sent_have_no_files() {
     let world = World::new().await;
     let (council, _) = with_file(&world).await;
     let job = world.job(council.id, council.email, people(3)).await;
-    let to_trial = app::services::ServiceChange {
+    let to_trial = app::manage::services::ServiceChange {
         restricted: Some(true),
-        ..app::services::ServiceChange::default()
+        ..app::manage::services::ServiceChange::default()
     };
-    app::services::update(&world.app, council.id, to_trial)
+    app::manage::services::update(&world.app, council.id, to_trial)
         .await
         .unwrap();
     world.run_tasks().await;

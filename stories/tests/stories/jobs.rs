@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Allowance, Clock as _, JobId, JobOrigin};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
@@ -317,10 +317,10 @@ async fn a_row_that_may_not_be_sent_to_any_more_is_kept_and_seen() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(4)).await;
-    app::services::add_guest(&world.app, council.id, "07700900001")
+    app::manage::services::add_guest(&world.app, council.id, "07700900001")
         .await
         .unwrap();
-    app::services::set_mode(&world.app, council.id, true, true)
+    app::manage::services::set_mode(&world.app, council.id, true, true)
         .await
         .unwrap();
     world.run_tasks().await;
@@ -340,7 +340,7 @@ async fn a_job_of_a_service_that_was_switched_off_is_cancelled() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(4)).await;
-    app::services::set_mode(&world.app, council.id, false, false)
+    app::manage::services::set_mode(&world.app, council.id, false, false)
         .await
         .unwrap();
     world.run_tasks().await;
@@ -426,12 +426,12 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
     world.run_tasks().await;
 
     let late = upload("phone number,name,day\n07700900123,Ada,Friday\n").await;
-    app::templates::archive(&world.app, council.id, council.sms)
+    app::manage::templates::archive(&world.app, council.id, council.sms)
         .await
         .unwrap();
     let why = r#"{"template":["Template has been deleted"]}"#;
     refuse(council.id, json!({"id": late}), 400, why).await;
-    app::services::suspend(&world.app, council.id)
+    app::manage::services::suspend(&world.app, council.id)
         .await
         .unwrap();
     let why = r#""Create job is not allowed: service is inactive ""#;
@@ -531,7 +531,7 @@ async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(2)).await;
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: domain::Channel::Sms,
         name: "Changed".into(),
         subject: None,
@@ -539,7 +539,7 @@ async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
         lane: None,
         created_by: None,
     };
-    app::templates::update(&world.app, council.id, council.sms, new)
+    app::manage::templates::update(&world.app, council.id, council.sms, new)
         .await
         .unwrap();
     world.run_tasks().await;
@@ -566,7 +566,7 @@ async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_
         .upload(council.id, council.sms, "people.csv", file)
         .await;
     world.clock.advance(Duration::from_mins(1));
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: domain::Channel::Sms,
         name: "Changed".into(),
         subject: None,
@@ -574,7 +574,7 @@ async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_
         lane: None,
         created_by: None,
     };
-    app::templates::update(&world.app, council.id, council.sms, new)
+    app::manage::templates::update(&world.app, council.id, council.sms, new)
         .await
         .unwrap();
     let id = uploaded.data()["id"].as_str().unwrap();
@@ -608,7 +608,7 @@ async fn rows_of_e_mails_too_say_which_value_a_template_written_anew_wants() {
         .await;
     assert_eq!(uploaded.data()["valid"], true, "{}", uploaded.json);
     world.clock.advance(Duration::from_mins(1));
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: domain::Channel::Email,
         name: "Changed".into(),
         subject: Some("Bins".into()),
@@ -616,7 +616,7 @@ async fn rows_of_e_mails_too_say_which_value_a_template_written_anew_wants() {
         lane: None,
         created_by: None,
     };
-    app::templates::update(&world.app, council.id, council.email, new)
+    app::manage::templates::update(&world.app, council.id, council.email, new)
         .await
         .unwrap();
     let id = uploaded.data()["id"].as_str().unwrap();

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Channel, NotificationId, NotificationStatus, Permission, TemplateId};
 use pillarbox_stories::{Behaviour, FakeScanner, Key, TestResponse, TestService, World};
@@ -21,7 +21,7 @@ pub(crate) async fn council(world: &World) -> TestService {
 }
 
 async fn template(world: &World, council: &TestService, content: &str) -> TemplateId {
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
         subject: Some("Your bins".to_owned()),
@@ -29,7 +29,7 @@ async fn template(world: &World, council: &TestService, content: &str) -> Templa
         lane: None,
         created_by: None,
     };
-    let made = app::templates::create(&world.app, council.id, new).await;
+    let made = app::manage::templates::create(&world.app, council.id, new).await;
     made.unwrap().id
 }
 

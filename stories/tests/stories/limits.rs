@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Allowance, Clock as _};
 use pillarbox_stories::World;
 use serde_json::json;

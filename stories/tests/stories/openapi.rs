@@ -1,7 +1,10 @@
 //! What the document of the API says is so: each of its examples can be sent, and what is answered has the shape that it
 //! says.
 
-use app::{fixtures, receipts::letter_status_token, unsubscribe};
+use app::{
+    fixtures,
+    receipts::{letter_status_token, unsubscribe},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Clock as _;
 use pillarbox_stories::{

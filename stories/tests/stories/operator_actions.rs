@@ -197,7 +197,7 @@ async fn a_job_whose_service_is_switched_off_in_the_middle_is_cancelled_and_give
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    app::services::suspend(&world.app, council.id)
+    app::manage::services::suspend(&world.app, council.id)
         .await
         .unwrap();
     world.advance(Duration::from_secs(31));
@@ -224,7 +224,7 @@ async fn spent_is(world: &World, council: &TestService, allowance: Allowance, ex
 #[tokio::test]
 async fn rows_that_go_abroad_count_against_the_limit_of_what_goes_abroad() {
     let world = World::new().await;
-    let mut new = app::services::NewService::named("Abroad");
+    let mut new = app::manage::services::NewService::named("Abroad");
     new.permissions.insert(domain::Permission::InternationalSms);
     let council = world.service_with(new).await;
     let file = "phone number,name,day\n+1 202-555-0104,Ada,Friday\n07700900123,Bo,Friday\n\

@@ -73,7 +73,7 @@ impl Harness for Database {
     }
 
     async fn count_dead(&self) -> u32 {
-        app::queue_stats::read(&self.0.app)
+        app::upkeep::queue_stats::read(&self.0.app)
             .await
             .unwrap()
             .dead_letters
@@ -92,7 +92,10 @@ async fn the_database_is_a_queue() {
 async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    let before = app::queue_stats::read(&world.app).await.unwrap().lanes;
+    let before = app::upkeep::queue_stats::read(&world.app)
+        .await
+        .unwrap()
+        .lanes;
     let mut tx = world.app.store().write().await.unwrap();
     let now = world.clock.now();
     let task = NewTask {
@@ -109,7 +112,10 @@ async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
     tx.enqueue(vec![task]).await.unwrap();
     drop(tx);
     assert_eq!(
-        app::queue_stats::read(&world.app).await.unwrap().lanes,
+        app::upkeep::queue_stats::read(&world.app)
+            .await
+            .unwrap()
+            .lanes,
         before
     );
 }
@@ -140,7 +146,9 @@ async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
     .unwrap();
     tx.commit().await.unwrap();
     world.run_tasks().await;
-    let dead = app::queue_stats::list_dead(&world.app, 10).await.unwrap();
+    let dead = app::upkeep::queue_stats::list_dead(&world.app, 10)
+        .await
+        .unwrap();
     assert_eq!(dead.len(), 2);
     assert!(
         dead.iter()
@@ -152,10 +160,15 @@ async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
 #[tokio::test]
 async fn two_clocks_that_fire_the_same_minute_enqueue_it_once() {
     let world = World::new().await;
-    let minute = app::schedule::this_minute(world.clock.now());
+    let minute = app::upkeep::schedule::this_minute(world.clock.now());
     let waiting = async || {
-        app::schedule::fire(&world.app, minute).await.unwrap();
-        let lanes = app::queue_stats::read(&world.app).await.unwrap().lanes;
+        app::upkeep::schedule::fire(&world.app, minute)
+            .await
+            .unwrap();
+        let lanes = app::upkeep::queue_stats::read(&world.app)
+            .await
+            .unwrap()
+            .lanes;
         lanes.iter().map(|lane| lane.tasks).sum::<u32>()
     };
     let (first, second) = (waiting().await, waiting().await);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use app::{
+    manage::templates::{NewTemplate, create},
     receipts::letter_status_token,
-    templates::{NewTemplate, create},
 };
 use domain::{
     Channel, Clock as _, KeyType, NotificationId, NotificationStatus, ServiceId, SmsReceiptSource,
@@ -415,7 +415,8 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
             "Notification ID in letter callback data does not match ID in token"
         )
     );
-    let unsubscribing = app::unsubscribe::token(&world.app, &id.to_string(), world.clock.now());
+    let unsubscribing =
+        app::receipts::unsubscribe::token(&world.app, &id.to_string(), world.clock.now());
     let other_end = if token.starts_with('A') { "B" } else { "A" };
     let changed = format!("{other_end}{}", &token[1..]);
     for forged in ["", "abc", &*id.to_string(), &*changed, &*unsubscribing] {

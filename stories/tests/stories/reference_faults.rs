@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Allowance, Clock as _, JobId, JobStatus};
 use pillarbox_stories::{TestService, World};
 use serde_json::json;
@@ -100,7 +100,7 @@ async fn a_job_with_rows_that_may_not_be_sent_adds_up_and_is_left_alone() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(4)).await;
-    app::services::set_mode(&world.app, council.id, true, true)
+    app::manage::services::set_mode(&world.app, council.id, true, true)
         .await
         .unwrap();
     world.run_tasks().await;
@@ -133,13 +133,13 @@ async fn the_chosen_sender_goes_with_every_row_until_it_is_archived_and_then_the
     assert_eq!(senders(0), ["Planner"; 4]);
 
     let late = job_from_the_planner(&world, &council, people(2)).await;
-    for sender in app::sms_senders::list(&world.app, council.id)
+    for sender in app::manage::sms_senders::list(&world.app, council.id)
         .await
         .unwrap()
         .iter()
         .filter(|sender| sender.sms_sender == "Planner")
     {
-        app::sms_senders::archive(&world.app, council.id, sender.id)
+        app::manage::sms_senders::archive(&world.app, council.id, sender.id)
             .await
             .unwrap();
     }

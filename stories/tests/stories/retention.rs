@@ -355,12 +355,12 @@ async fn what_became_of_a_job_is_still_told_when_its_messages_are_forgotten() {
 #[tokio::test]
 async fn the_pages_of_a_test_letter_go_with_it() {
     let world = World::new().await;
-    let new = app::services::NewService {
+    let new = app::manage::services::NewService {
         permissions: [domain::Permission::Letter].into(),
-        ..app::services::NewService::named("Riverside Council")
+        ..app::manage::services::NewService::named("Riverside Council")
     };
     let council = world.service_with(new).await;
-    let template = app::templates::NewTemplate {
+    let template = app::manage::templates::NewTemplate {
         template_type: domain::Channel::Letter,
         name: "A letter".to_owned(),
         subject: Some("Your bins".to_owned()),
@@ -368,7 +368,7 @@ async fn the_pages_of_a_test_letter_go_with_it() {
         lane: None,
         created_by: None,
     };
-    let template = app::templates::create(&world.app, council.id, template)
+    let template = app::manage::templates::create(&world.app, council.id, template)
         .await
         .unwrap()
         .id;

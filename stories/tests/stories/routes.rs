@@ -90,7 +90,9 @@ async fn nothing_of_one_service_is_found_under_another() {
             "phone number,name,day\n07700900001,Ada,Friday\n",
         )
         .await;
-    let keys = app::services::list_keys(&world.app, ours.id).await.unwrap();
+    let keys = app::manage::services::list_keys(&world.app, ours.id)
+        .await
+        .unwrap();
     let id = theirs.id;
     for (method, path, body) in [
         ("GET", format!("/service/{id}/job/{job}"), json!({})),

@@ -5,7 +5,7 @@ use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
 async fn write(world: &World, council: &TestService, template: TemplateId, content: &str) {
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: Channel::Sms,
         name: "Bins".to_owned(),
         subject: None,
@@ -13,7 +13,7 @@ async fn write(world: &World, council: &TestService, template: TemplateId, conte
         lane: None,
         created_by: None,
     };
-    app::templates::update(&world.app, council.id, template, new)
+    app::manage::templates::update(&world.app, council.id, template, new)
         .await
         .unwrap();
 }
@@ -76,7 +76,7 @@ async fn every_version_of_a_template_is_shown_to_its_service_and_to_no_other() {
 async fn an_archived_template_is_shown_and_previewed_but_not_listed() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
-    app::templates::archive(&world.app, council.id, council.sms)
+    app::manage::templates::archive(&world.app, council.id, council.sms)
         .await
         .unwrap();
     let path = format!("/v2/template/{}", council.sms);

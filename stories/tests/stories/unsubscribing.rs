@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, time::Duration};
 
-use app::unsubscribe;
+use app::receipts::unsubscribe;
 use domain::{Clock as _, TemplateId};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
@@ -233,9 +233,13 @@ async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
         .unwrap();
     file.write_all(line.as_bytes()).unwrap();
     world.app.store().keyring().reload().unwrap();
-    let resealed = app::reencryption::reencrypt(&world.app).await.unwrap();
+    let resealed = app::privacy::reencryption::reencrypt(&world.app)
+        .await
+        .unwrap();
     assert_eq!(resealed.unsubscribe_requests, 1);
-    let again = app::reencryption::reencrypt(&world.app).await.unwrap();
+    let again = app::privacy::reencryption::reencrypt(&world.app)
+        .await
+        .unwrap();
     assert_eq!(again.unsubscribe_requests, 0, "twice is once");
 
     assert_eq!(click(&world, &path).await, done());

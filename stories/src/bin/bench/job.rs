@@ -5,8 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use app::{
     App,
-    jobs::NewJob,
-    spreadsheets::{self, Upload, UploadError},
+    jobs::{
+        NewJob,
+        spreadsheets::{self, Upload, UploadError},
+    },
     tasks::POOLS,
 };
 use domain::{Clock as _, JobId, JobStatus, ServiceId, Timestamp};

@@ -168,7 +168,7 @@ pub(crate) async fn work_off(task: &Task) -> Result<()> {
     let workers = Workers::start(&platform.app, POOLS.to_vec());
     children::reply(&serve::open(&platform, &other).await?)?;
     while children::wait_for_a_line().await? {
-        let view = app::queue_stats::read(&platform.app).await?;
+        let view = app::upkeep::queue_stats::read(&platform.app).await?;
         let handed_over = platform
             .handed_over
             .lock()

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use app::{
-    App, Dependencies, Providers, Sink, Weighted, demo::DEMO_SERVICE, services::NewService,
-    templates::NewTemplate,
+    App, Dependencies, Providers, Sink, Weighted, fixtures::demo::DEMO_SERVICE,
+    manage::services::NewService, manage::templates::NewTemplate,
 };
 use async_trait::async_trait;
 use domain::{Allowance, ApiKeyId, Clock, KeyType, RandomSource, ServiceId, TemplateId, Timestamp};
@@ -84,7 +84,7 @@ impl Platform {
         };
         let app = App::new(app::Settings::default(), foundations);
         app.prepare_partitions().await?;
-        app::demo::create(&app).await?;
+        app::fixtures::demo::create(&app).await?;
         let tenant = Tenant::settle(&app, "Bench Council").await?;
         Ok(Self {
             app,
@@ -106,8 +106,9 @@ impl Tenant {
             .into(),
             ..NewService::named(name)
         };
-        let service = app::services::create(app, new).await?.id;
-        let made = app::services::create_key(app, service, "bench", KeyType::Normal).await?;
+        let service = app::manage::services::create(app, new).await?.id;
+        let made =
+            app::manage::services::create_key(app, service, "bench", KeyType::Normal).await?;
         let secret = made
             .key
             .reveal()
@@ -136,7 +137,7 @@ async fn copy_template(
     service: ServiceId,
     channel: domain::Channel,
 ) -> Result<TemplateId> {
-    let all = app::templates::list(app, DEMO_SERVICE).await?;
+    let all = app::manage::templates::list(app, DEMO_SERVICE).await?;
     let one = all
         .into_iter()
         .find(|one| one.template_type == channel)
@@ -149,7 +150,7 @@ async fn copy_template(
         lane: one.lane,
         created_by: None,
     };
-    Ok(app::templates::create(app, service, new).await?.id)
+    Ok(app::manage::templates::create(app, service, new).await?.id)
 }
 
 fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Providers {

@@ -7,7 +7,7 @@ mod template_files;
 
 use std::{path::Path, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Channel, Clock as _};
 use pillarbox_stories::{TestResponse, TestService, World};
@@ -38,11 +38,11 @@ async fn with_contact(
     service: domain::ServiceId,
     contact: Option<&str>,
 ) -> Result<(), app::AdminError> {
-    let change = app::services::ServiceChange {
+    let change = app::manage::services::ServiceChange {
         contact_link: Some(contact.map(str::to_owned)),
-        ..app::services::ServiceChange::default()
+        ..app::manage::services::ServiceChange::default()
     };
-    app::services::update(&world.app, service, change)
+    app::manage::services::update(&world.app, service, change)
         .await
         .map(drop)
 }
@@ -57,7 +57,7 @@ pub(crate) async fn template(
     council: &TestService,
     content: &str,
 ) -> domain::TemplateId {
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: Channel::Email,
         name: "A file".to_owned(),
         subject: Some("Your file".to_owned()),
@@ -65,7 +65,7 @@ pub(crate) async fn template(
         lane: None,
         created_by: None,
     };
-    app::templates::create(&world.app, council.id, new)
+    app::manage::templates::create(&world.app, council.id, new)
         .await
         .unwrap()
         .id

@@ -98,8 +98,8 @@ async fn an_erased_recipients_file_goes_row_and_bytes_and_nobody_elses() {
     let his = send_to(&world, &council, "bo@example.com", json!({"link": value})).await;
     let his = link(&his);
     world.run_tasks().await;
-    let recipient = app::erasure::Recipient::parse("ADA@example.com").unwrap();
-    let mut erasure = app::erasure::Erasure::new(&world.app, recipient, None);
+    let recipient = app::privacy::erasure::Recipient::parse("ADA@example.com").unwrap();
+    let mut erasure = app::privacy::erasure::Erasure::new(&world.app, recipient, None);
     assert!(erasure.go_on().await.unwrap());
     let report = erasure.report();
     assert_eq!((report.documents, report.notifications), (1, 1));

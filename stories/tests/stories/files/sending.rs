@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pillarbox_stories::{FakeFileService, FakeScanner, TestResponse, World};
 use providers::UploadError;

@@ -39,7 +39,9 @@ async fn a_service_says_where_it_wants_to_be_told_and_takes_it_back() {
         assert_eq!(changed.data()["id"], first.data()["id"]);
         assert!(changed.data()["updated_at"].is_string());
         assert_eq!(get(&world, &path).await.data(), changed.data());
-        let kept = app::callbacks::find(&world.app, ours, *kind).await.unwrap();
+        let kept = app::manage::callbacks::find(&world.app, ours, *kind)
+            .await
+            .unwrap();
         assert_eq!(
             kept.bearer_token.reveal(),
             "0123456789",
@@ -139,10 +141,12 @@ async fn url_and_token_are_sealed_and_sealed_anew_with_a_new_key() {
         .unwrap();
     keyring.write_all(line.as_bytes()).unwrap();
     world.app.store().keyring().reload().unwrap();
-    let resealed = app::reencryption::reencrypt(&world.app).await.unwrap();
+    let resealed = app::privacy::reencryption::reencrypt(&world.app)
+        .await
+        .unwrap();
     assert_eq!(resealed.callbacks, 1);
     assert_eq!(
-        app::reencryption::reencrypt(&world.app)
+        app::privacy::reencryption::reencrypt(&world.app)
             .await
             .unwrap()
             .callbacks,
@@ -151,6 +155,8 @@ async fn url_and_token_are_sealed_and_sealed_anew_with_a_new_key() {
     std::fs::write(world.keyring(), line).unwrap();
     world.app.store().keyring().reload().unwrap();
     let kind = CallbackKind::DeliveryStatus;
-    let kept = app::callbacks::find(&world.app, ours, kind).await.unwrap();
+    let kept = app::manage::callbacks::find(&world.app, ours, kind)
+        .await
+        .unwrap();
     assert_eq!(kept.bearer_token.reveal(), secret);
 }

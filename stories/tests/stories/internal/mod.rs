@@ -60,6 +60,9 @@ const NOBODY: &str = "22222222-0000-4000-8000-0000000000ff";
 
 /// A live service with nothing but its name.
 async fn service(world: &World, name: &str) -> ServiceId {
-    let new = app::services::NewService::named(name);
-    app::services::create(&world.app, new).await.unwrap().id
+    let new = app::manage::services::NewService::named(name);
+    app::manage::services::create(&world.app, new)
+        .await
+        .unwrap()
+        .id
 }

@@ -1,4 +1,4 @@
-use app::services::NewService;
+use app::manage::services::NewService;
 use pillarbox_stories::World;
 use serde_json::{Value, json};
 
@@ -221,7 +221,7 @@ async fn a_service_begins_in_its_organisation() {
 #[tokio::test]
 async fn two_changes_at_once_both_count() {
     let world = World::new().await;
-    let id = app::services::create(&world.app, NewService::named("Bins"))
+    let id = app::manage::services::create(&world.app, NewService::named("Bins"))
         .await
         .unwrap()
         .id;

@@ -71,7 +71,7 @@ async fn who_may_not_send_one_letter_sends_none_in_bulk() {
         (refused.status.as_u16(), refused.message()),
         (403, "Cannot send letters with a team api key")
     );
-    app::services::set_mode(&world.app, council.id, true, true)
+    app::manage::services::set_mode(&world.app, council.id, true, true)
         .await
         .unwrap();
     let refused = bulk(&world, &council.normal, &order(letter, 1)).await;

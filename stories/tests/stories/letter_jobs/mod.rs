@@ -9,7 +9,7 @@ mod rows;
 
 use std::{fmt::Write as _, time::Duration};
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{
     Allowance, Channel, Clock as _, JobOrigin, LetterContactId, NotificationId, Permission,
     Postage, TemplateId,
@@ -42,7 +42,7 @@ async fn council_that_writes_abroad(world: &World) -> TestService {
 
 /// A letter `Dear ((name))`, and what more it says.
 async fn template(world: &World, council: &TestService, more: &str) -> TemplateId {
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
         subject: Some("Your bins".to_owned()),
@@ -50,7 +50,7 @@ async fn template(world: &World, council: &TestService, more: &str) -> TemplateI
         lane: None,
         created_by: None,
     };
-    let made = app::templates::create(&world.app, council.id, new).await;
+    let made = app::manage::templates::create(&world.app, council.id, new).await;
     made.unwrap().id
 }
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use app::{
-    erasure::{Erasure, Recipient},
-    services::ServiceChange,
+    manage::services::ServiceChange,
+    privacy::erasure::{Erasure, Recipient},
 };
 use domain::{Allowance, Clock as _, KeyType, NotificationStatus, Permission, Postage, Timestamp};
 use pillarbox_stories::World;
@@ -194,7 +194,7 @@ async fn a_row_whose_address_is_not_valid_any_more_is_kept_and_counted_and_costs
         permissions: Some([Permission::Letter].into()),
         ..ServiceChange::default()
     };
-    app::services::update(&world.app, council.id, change)
+    app::manage::services::update(&world.app, council.id, change)
         .await
         .unwrap();
     world.run_tasks().await;
@@ -227,7 +227,7 @@ async fn no_letter_is_sent_in_trial_mode_whenever_it_begins() {
     let uploaded = world
         .upload(council.id, letter, "people.csv", people(2))
         .await;
-    app::services::set_mode(&world.app, council.id, true, true)
+    app::manage::services::set_mode(&world.app, council.id, true, true)
         .await
         .unwrap();
     let refused = world

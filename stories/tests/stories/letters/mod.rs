@@ -5,7 +5,7 @@ mod precompiled;
 mod returned;
 mod templated;
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Channel, NotificationId, NotificationStatus, Permission, ServiceId, TemplateId};
 use pillarbox_stories::{Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn council(world: &World, name: &str) -> TestService {
 
 /// A letter `Dear ((name))` about `((thing))`.
 async fn template(world: &World, service: ServiceId) -> TemplateId {
-    let new = app::templates::NewTemplate {
+    let new = app::manage::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
         subject: Some("About ((thing))".to_owned()),
@@ -37,7 +37,7 @@ async fn template(world: &World, service: ServiceId) -> TemplateId {
         lane: None,
         created_by: None,
     };
-    let made = app::templates::create(&world.app, service, new).await;
+    let made = app::manage::templates::create(&world.app, service, new).await;
     made.unwrap().id
 }
 

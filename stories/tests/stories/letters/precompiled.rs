@@ -1,6 +1,6 @@
 //! Letters given as PDF: their pages are kept sealed before their row, and are for their service alone.
 
-use app::services::NewService;
+use app::manage::services::NewService;
 use domain::{Allowance, NotificationStatus};
 use pillarbox_stories::World;
 use serde_json::{Value, json};

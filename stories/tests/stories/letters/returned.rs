@@ -71,7 +71,7 @@ async fn many_returned_letters_are_many_tasks_and_nonsense_is_none() {
         .internal_request("POST", "/letters/returned", body)
         .await;
     assert_eq!(answer.status, 200);
-    let view = app::queue_stats::read(&world.app).await.unwrap();
+    let view = app::upkeep::queue_stats::read(&world.app).await.unwrap();
     assert_eq!(view.lanes[0].tasks, 2);
     world.run_tasks().await;
 

@@ -2,8 +2,8 @@
 
 use app::{
     Caller,
-    notifications::accept::{self, LetterRequest},
-    services::NewService,
+    accept::{self, LetterRequest},
+    manage::services::NewService,
 };
 use domain::{Allowance, KeyType, LetterContactId, NotificationStatus, Permission, Postage};
 use pillarbox_stories::World;
@@ -117,7 +117,7 @@ async fn a_letter_is_made_only_from_a_letter_template_that_the_service_has() {
         let answer = post(&world, &ours.normal, &to_ada(template)).await;
         assert_eq!((answer.status.as_u16(), answer.message()), (400, message));
     }
-    app::templates::archive(&world.app, ours.id, own)
+    app::manage::templates::archive(&world.app, ours.id, own)
         .await
         .unwrap();
     let answer = post(&world, &ours.normal, &to_ada(own)).await;
@@ -277,7 +277,7 @@ async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
     let spent = store::counters::find_spent(&mut session, council.id, Allowance::Letter, today);
     assert_eq!(spent.await.unwrap(), 0);
     drop(session);
-    let waiting = app::queue_stats::read(&world.app).await.unwrap();
+    let waiting = app::upkeep::queue_stats::read(&world.app).await.unwrap();
     assert_eq!(waiting.lanes.len(), 1, "its pages are made all the same");
 }
 

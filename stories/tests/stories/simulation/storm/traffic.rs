@@ -110,8 +110,8 @@ impl Storm<'_> {
     pub(super) fn the_clock_fires(&mut self) {
         let world = self.world.clone();
         self.begins("the clock", async move {
-            let minute = app::schedule::this_minute(world.clock.now());
-            let _ = app::schedule::fire(&world.app, minute).await;
+            let minute = app::upkeep::schedule::this_minute(world.clock.now());
+            let _ = app::upkeep::schedule::fire(&world.app, minute).await;
         });
     }
 }

@@ -1,0 +1,178 @@
+//! Accepting an e-mail (`docs/spec/public-api.md` §6, §8, §12).
+
+use std::sync::Arc;
+
+use domain::{Channel, NotificationId, ReplyToId, TemplateId};
+use recipients::email_addresses::EmailAddress;
+use serde_json::{Map, Value};
+use templates::{
+    placeholders::{NameSet, Values},
+    sanitise::{Sanitised, sanitise_content_for},
+};
+use text::tidy;
+
+use super::{
+    AcceptError, MessageDraft, check_channel, check_recipient_allowed, commit, files,
+    find_template, generate_id,
+};
+use crate::{
+    App, Caller, ParsedTemplate, Tenant, accept::idempotency::IdempotentRequest,
+    cache::templates::Text, documents,
+};
+
+/// The most bytes of an e-mail's body (`docs/spec/public-api.md` §13.3).
+const MAX_BODY_BYTES: usize = 2_000_000;
+
+/// An e-mail as it was asked for; the shape was checked by the API.
+#[derive(Debug)]
+pub struct EmailRequest {
+    /// The recipient as given.
+    pub as_given: String,
+    /// The recipient as an address.
+    pub email_address: EmailAddress,
+    /// What to send.
+    pub template_id: TemplateId,
+    /// With which values.
+    pub personalisation: Map<String, Value>,
+    /// The service's own reference.
+    pub reference: Option<String>,
+    /// Where answers go, if not to the default address; with the text it was given as.
+    pub email_reply_to_id: Option<(ReplyToId, String)>,
+    /// Where one click unsubscribes.
+    pub one_click_unsubscribe_url: Option<String>,
+    /// The names of the values that are the public's own words, as they were given (`docs/spec/public-api.md` §8.2).
+    pub sanitise_content_for: Vec<Value>,
+}
+
+/// An e-mail that was accepted.
+#[derive(Debug)]
+pub struct AcceptedEmail {
+    /// Its id.
+    pub id: NotificationId,
+    /// The service's own reference.
+    pub reference: Option<String>,
+    /// The template it was made from.
+    pub template: Arc<ParsedTemplate>,
+    /// Whom it is from.
+    pub from_email: String,
+    /// The rendered subject.
+    pub subject: String,
+    /// The source with its values, trimmed.
+    pub body: String,
+    /// As it was sent.
+    pub one_click_unsubscribe_url: Option<String>,
+    /// The values that were changed.
+    pub sanitised: Vec<Sanitised>,
+}
+
+/// Accepts an e-mail; once, if its request says so.
+pub async fn email(
+    app: &App,
+    caller: &Caller,
+    mut order: EmailRequest,
+    once: Option<IdempotentRequest<'_, AcceptedEmail>>,
+) -> Result<AcceptedEmail, AcceptError> {
+    check_channel(caller, Channel::Email)?;
+    let sanitised = sanitise(&mut order)?;
+    let prepared = find_template(app, caller, order.template_id, Channel::Email).await?;
+    let Text::Email(text) = &prepared.text else {
+        unreachable!("find_template compares the type");
+    };
+    files::insert_placeholder_links(&mut order.personalisation, &prepared.files);
+    let mut values = Values::from_json(&order.personalisation);
+    let missing = text.missing(&values);
+    if !missing.is_empty() {
+        return Err(AcceptError::MissingPersonalisation(missing));
+    }
+    if text.is_message_empty(&values) {
+        return Err(AcceptError::Empty);
+    }
+    let reply_to = find_reply_to(&caller.tenant, order.email_reply_to_id)?;
+    check_recipient_allowed(caller, &order.as_given)?;
+    let normalised = order.email_address.normalised();
+    let personalisation = &mut order.personalisation;
+    let taken_up = files::process_files(app, caller, &prepared.files, personalisation, &normalised);
+    let drafts = match taken_up.await? {
+        Some(drafts) => {
+            values = Values::from_json(&order.personalisation);
+            drafts
+        }
+        None => Vec::new(),
+    };
+    let body = text.content(&values);
+    if body.len() > MAX_BODY_BYTES {
+        return Err(AcceptError::EmailTooLong { bytes: body.len() });
+    }
+    let subject = text.subject(&values);
+    documents::store(app, &drafts)
+        .await
+        .map_err(AcceptError::Files)?;
+    let (id, at) = generate_id(app);
+    let accepted = AcceptedEmail {
+        id,
+        reference: order.reference,
+        from_email: format!(
+            "{}@{}",
+            caller.tenant.service.email_sender_local_part, app.settings.email_domain
+        ),
+        subject,
+        body,
+        one_click_unsubscribe_url: order.one_click_unsubscribe_url,
+        sanitised,
+        template: prepared,
+    };
+    let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
+    let kept = MessageDraft {
+        id,
+        at,
+        channel: Channel::Email,
+        prepared: accepted.template.clone(),
+        recipient: tidy(&order.as_given).into(),
+        normalised,
+        personalisation: order.personalisation,
+        unsubscribe_url: accepted.one_click_unsubscribe_url.clone(),
+        reference: accepted.reference.clone(),
+        reply_to_text: reply_to,
+        documents: u32::try_from(drafts.len()).unwrap_or(u32::MAX),
+        phone: None,
+        letter: None,
+    };
+    if let Err(refused) = commit(app, caller, kept, key).await {
+        documents::remove(app, &drafts).await;
+        return Err(refused);
+    }
+    Ok(accepted)
+}
+
+/// Step 5.
+fn sanitise(order: &mut EmailRequest) -> Result<Vec<Sanitised>, AcceptError> {
+    if order.sanitise_content_for.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut names = NameSet::new();
+    for name in &order.sanitise_content_for {
+        match name {
+            Value::String(name) => names.insert(name),
+            Value::Null => {}
+            _ => return Err(AcceptError::NoNameToSanitise),
+        }
+    }
+    sanitise_content_for(&mut order.personalisation, &names)
+        .map_err(|_| AcceptError::NothingToSanitise)
+}
+
+/// Step 9.
+fn find_reply_to(
+    tenant: &Tenant,
+    id: Option<(ReplyToId, String)>,
+) -> Result<Option<String>, AcceptError> {
+    let reply_to = match id {
+        Some((id, as_given)) => Some(
+            tenant
+                .reply_to(id)
+                .ok_or(AcceptError::NoSuchReplyTo(as_given))?,
+        ),
+        None => tenant.default_reply_to(),
+    };
+    Ok(reply_to.map(|reply_to| reply_to.email_address.clone()))
+}

@@ -1,0 +1,179 @@
+//! Accepting a letter from a template (`docs/spec/public-api.md` §6, §10).
+
+use std::sync::Arc;
+
+use domain::{
+    Channel, KeyType, NotificationId, NotificationStatus, Permission, Postage, TemplateId,
+};
+use recipients::{countries::PostageZone, postal_addresses::PostalAddress};
+use serde_json::{Map, Value};
+use templates::placeholders::Values;
+
+use super::{
+    AcceptError, LetterDetails, MessageDraft, check_channel, commit, find_template, generate_id,
+    is_file,
+};
+use crate::{
+    App, Caller, ParsedTemplate, accept::idempotency::IdempotentRequest, cache::templates::Text,
+};
+
+/// The values that are the address: these very names, unlike all others (`docs/spec/public-api.md` §10.1).
+const ADDRESS: [&str; 8] = [
+    "address_line_1",
+    "address_line_2",
+    "address_line_3",
+    "address_line_4",
+    "address_line_5",
+    "address_line_6",
+    "address_line_7",
+    "postcode",
+];
+
+/// A letter as it was asked for; the shape was checked by the API.
+#[derive(Debug)]
+pub struct LetterRequest {
+    /// What to send.
+    pub template_id: TemplateId,
+    /// With which values; the address is among them.
+    pub personalisation: Map<String, Value>,
+    /// The service's own reference.
+    pub reference: Option<String>,
+}
+
+/// A letter that was accepted.
+#[derive(Debug)]
+pub struct AcceptedLetter {
+    /// Its id.
+    pub id: NotificationId,
+    /// The service's own reference.
+    pub reference: Option<String>,
+    /// The template it was made from.
+    pub template: Arc<ParsedTemplate>,
+    /// The rendered subject.
+    pub subject: String,
+    /// The source with its values, trimmed.
+    pub body: String,
+}
+
+/// Accepts a letter; once, if its request says so.
+pub async fn letter(
+    app: &App,
+    caller: &Caller,
+    order: LetterRequest,
+    once: Option<IdempotentRequest<'_, AcceptedLetter>>,
+) -> Result<AcceptedLetter, AcceptError> {
+    check_channel(caller, Channel::Letter)?;
+    let prepared = find_template(app, caller, order.template_id, Channel::Letter).await?;
+    let (subject, body) = render(&prepared, &order.personalisation)?;
+    if order.personalisation.values().any(is_file) {
+        return Err(AcceptError::FileOutsideEmail);
+    }
+    check_may_send_letters(caller)?;
+    let address = find_address(caller, &order.personalisation)?;
+    let (id, at) = generate_id(app);
+    let accepted = AcceptedLetter {
+        id,
+        reference: order.reference,
+        template: prepared,
+        subject,
+        body,
+    };
+    let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
+    let template = &accepted.template.template;
+    let kept = MessageDraft {
+        id,
+        at,
+        channel: Channel::Letter,
+        prepared: accepted.template.clone(),
+        recipient: address.normalised(),
+        normalised: for_comparing(&address.normalised()),
+        personalisation: order.personalisation,
+        unsubscribe_url: None,
+        reference: accepted.reference.clone(),
+        reply_to_text: template.letter_contact_block.clone(),
+        documents: 0,
+        phone: None,
+        letter: Some(LetterDetails {
+            postage: postage(&address, template.postage),
+            international: address.is_international(),
+            status: first_status(app, caller.key_type),
+        }),
+    };
+    commit(app, caller, kept, key).await?;
+    Ok(accepted)
+}
+
+/// Step 7: subject and body as the answer shows them, if they can be made.
+fn render(
+    prepared: &ParsedTemplate,
+    personalisation: &Map<String, Value>,
+) -> Result<(String, String), AcceptError> {
+    let Text::Letter(text) = &prepared.text else {
+        unreachable!("find_template compares the type");
+    };
+    let values = Values::from_json(personalisation);
+    let letter = text.fill(&values);
+    if let Some(code) = letter.qr_code_error() {
+        return Err(AcceptError::QrCodeTooLarge(code));
+    }
+    let missing = text.missing_outside_welsh(&values);
+    if !missing.is_empty() {
+        return Err(AcceptError::MissingPersonalisation(missing));
+    }
+    if letter.is_message_empty() {
+        return Err(AcceptError::Empty);
+    }
+    Ok((letter.subject(), letter.content()))
+}
+
+/// A team key sends no letters, and in trial mode only test keys do (`docs/spec/public-api.md` §10.1).
+pub(crate) fn check_may_send_letters(caller: &Caller) -> Result<(), AcceptError> {
+    match caller.key_type {
+        KeyType::Team => Err(AcceptError::LetterWithTeamKey),
+        KeyType::Normal if caller.tenant.service.restricted => Err(AcceptError::LetterInTrial),
+        KeyType::Normal | KeyType::Test => Ok(()),
+    }
+}
+
+fn find_address(
+    caller: &Caller,
+    personalisation: &Map<String, Value>,
+) -> Result<PostalAddress, AcceptError> {
+    let lines: Map<String, Value> = ADDRESS
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), personalisation.get(*name)?.clone())))
+        .collect();
+    let abroad = caller.tenant.may(Permission::InternationalLetters);
+    let address = PostalAddress::from_personalisation(&lines, abroad);
+    match address.error() {
+        Some(error) => Err(AcceptError::Address(error)),
+        None => Ok(address),
+    }
+}
+
+/// The address decides for letters that go abroad, the template for all others (`docs/spec/letters.md` §2).
+pub(crate) fn postage(address: &PostalAddress, of_template: Option<Postage>) -> Postage {
+    match address.postage() {
+        PostageZone::UnitedKingdom => of_template.unwrap_or(Postage::Second),
+        PostageZone::Europe => Postage::Europe,
+        PostageZone::RestOfWorld => Postage::RestOfWorld,
+    }
+}
+
+/// A letter with a test key is not printed: it counts as delivered at once, unless its receipt is to be made up
+/// (`docs/spec/public-api.md` §10.3).
+pub(crate) fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
+    match key_type {
+        KeyType::Test if app.settings.test_letters_fake_delivery => NotificationStatus::Sending,
+        KeyType::Test => NotificationStatus::Delivered,
+        KeyType::Normal | KeyType::Team => NotificationStatus::Created,
+    }
+}
+
+/// An address as it is compared: without white space, in lower case (`docs/spec/letters.md` §6.2).
+pub(crate) fn for_comparing(address: &str) -> String {
+    address
+        .split_whitespace()
+        .collect::<String>()
+        .to_lowercase()
+}

@@ -1,0 +1,406 @@
+//! Accepting one message from the API. The order of the checks is part of the contract (`docs/spec/public-api.md` §6):
+//! the first failure answers.
+
+mod email;
+pub(crate) mod files;
+pub(crate) mod group_commit;
+pub mod idempotency;
+mod lenient_base64;
+pub(crate) mod letter;
+pub mod limits;
+mod precompiled;
+mod simulated_recipients;
+pub(crate) mod sms;
+
+use std::sync::Arc;
+
+use ::templates::markdown::QrCodeTooLarge;
+pub use ::templates::sanitise::Sanitised;
+use domain::{
+    Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, Postage, RandomSource,
+    TemplateId, Timestamp,
+};
+use recipients::{phone_numbers::PhoneError, postal_addresses::AddressError};
+use serde_json::{Map, Value};
+use store::{
+    idempotency_keys::NewKey,
+    notifications::{Contents, NewNotification},
+};
+
+pub use email::{AcceptedEmail, EmailRequest, email};
+pub use files::FileFieldError;
+pub use letter::{AcceptedLetter, LetterRequest, letter};
+pub use precompiled::{AcceptedPrecompiledLetter, PrecompiledLetterRequest, precompiled};
+pub use sms::{AcceptedSms, SmsRequest, sms};
+
+use crate::accept::simulated_recipients::is_simulated;
+use crate::{
+    App, Caller, CommitError, LimitError, ParsedTemplate,
+    accept::group_commit::{BatchKey, PendingNotification},
+    cache::templates,
+    documents,
+};
+
+/// Why a message is not accepted. The public wording is the API's.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The service may not use this channel.
+    #[error("the service may not send this type of message")]
+    ChannelNotAllowed(Channel),
+    /// What is given as the name of a value to be sanitised is no text.
+    #[error("the name of a value to be sanitised is not text")]
+    NoNameToSanitise,
+    /// A value that is to be sanitised is no text.
+    #[error("a value to be sanitised is not text")]
+    NothingToSanitise,
+    /// The service has no such template.
+    #[error("no such template")]
+    NoSuchTemplate,
+    /// The template makes another type of message.
+    #[error("the template makes another type of message")]
+    WrongTemplateType {
+        /// What it makes.
+        template: Channel,
+        /// What was asked for.
+        wanted: Channel,
+    },
+    /// The template is archived.
+    #[error("the template is archived")]
+    TemplateArchived,
+    /// Placeholders without a value.
+    #[error("values are missing")]
+    MissingPersonalisation(Vec<String>),
+    /// Nothing would be sent.
+    #[error("the message is empty")]
+    Empty,
+    /// A file in a message that cannot carry one.
+    #[error("only an e-mail can carry a file")]
+    FileOutsideEmail,
+    /// What is wrong with a file among the values: of the first that has anything wrong.
+    #[error("a file value is wrong")]
+    FileValue(Vec<FileFieldError>),
+    /// Whoever sends files needs a link by which recipients reach them.
+    #[error("files by e-mail are not set up")]
+    FilesNotSetUp,
+    /// A file is not taken.
+    #[error("a file is not taken")]
+    FileRefused(documents::FileRejected),
+    /// A file could not be dealt with.
+    #[error("a file could not be dealt with")]
+    Files(#[source] documents::FileError),
+    /// The service has no such text message sender.
+    #[error("no such text message sender")]
+    NoSuchSmsSender(String),
+    /// The service has no such reply-to address.
+    #[error("no such reply-to address")]
+    NoSuchReplyTo(String),
+    /// A team key reaches only the team and the guest list.
+    #[error("not on the team or guest list, and the key is a team key")]
+    OutsideTeam,
+    /// A service in trial mode reaches only the team and the guest list.
+    #[error("not on the team or guest list, and the service is in trial mode")]
+    OutsideTrial,
+    /// The number goes abroad and the service may not.
+    #[error("the service may not send texts abroad")]
+    InternationalNotAllowed,
+    /// The number cannot be sent to.
+    #[error("the number cannot be sent to")]
+    Phone(PhoneError),
+    /// The text is too long.
+    #[error("the text is too long")]
+    TextTooLong {
+        /// How many characters it has.
+        characters: usize,
+    },
+    /// The e-mail is too long.
+    #[error("the e-mail is too long")]
+    EmailTooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// A QR code of a letter could not be read from paper.
+    #[error("a QR code has too much data")]
+    QrCodeTooLarge(QrCodeTooLarge),
+    /// A team key sends no letters.
+    #[error("letters cannot be sent with a team key")]
+    LetterWithTeamKey,
+    /// A service in trial mode sends no letters.
+    #[error("letters cannot be sent in trial mode")]
+    LetterInTrial,
+    /// The address of a letter is wrong.
+    #[error("the address is wrong")]
+    Address(AddressError),
+    /// The PDF is not given as base64.
+    #[error("the pages are not base64")]
+    NotBase64,
+    /// The pages of a letter could not be kept.
+    #[error("the pages could not be kept")]
+    Pages(#[source] ::files::Error),
+    /// Today's limit is reached.
+    #[error("too many messages today")]
+    DailyLimit {
+        /// Of which kind.
+        allowance: Allowance,
+        /// How many are allowed.
+        limit: i64,
+        /// How many seconds are left of the day.
+        wait_seconds: u32,
+    },
+    /// Somebody else has used the request's `Idempotency-Key` a moment ago.
+    #[error("the idempotency key is taken")]
+    KeyTaken,
+    /// Too many messages wait to be kept.
+    #[error("too busy")]
+    Busy,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] Arc<store::Error>),
+}
+
+impl From<store::Error> for AcceptError {
+    fn from(error: store::Error) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<documents::PrepareError> for AcceptError {
+    fn from(error: documents::PrepareError) -> Self {
+        match error {
+            documents::PrepareError::Refused(refused) => Self::FileRefused(refused),
+            documents::PrepareError::Fault(fault) => Self::Files(fault),
+        }
+    }
+}
+
+impl From<CommitError> for AcceptError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Busy => Self::Busy,
+            CommitError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => Self::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            },
+            CommitError::KeyTaken => Self::KeyTaken,
+            CommitError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<LimitError> for AcceptError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            } => Self::DailyLimit {
+                allowance,
+                limit,
+                wait_seconds,
+            },
+            LimitError::RateLimited { .. } => Self::Busy,
+            LimitError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Step 4: the service may use the channel.
+pub(crate) fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
+    if caller.tenant.may(channel.into()) {
+        Ok(())
+    } else {
+        Err(AcceptError::ChannelNotAllowed(channel))
+    }
+}
+
+/// Step 6: the template, fit for the channel.
+async fn find_template(
+    app: &App,
+    caller: &Caller,
+    id: TemplateId,
+    wanted: Channel,
+) -> Result<Arc<ParsedTemplate>, AcceptError> {
+    let found = templates::find(app, caller.tenant.service.id, id).await?;
+    let prepared = found
+        .filter(|found| !found.template.hidden)
+        .ok_or(AcceptError::NoSuchTemplate)?;
+    if prepared.template.template_type != wanted {
+        return Err(AcceptError::WrongTemplateType {
+            template: prepared.template.template_type,
+            wanted,
+        });
+    }
+    if prepared.template.archived {
+        return Err(AcceptError::TemplateArchived);
+    }
+    Ok(prepared)
+}
+
+/// A value that is a file (`docs/spec/public-api.md` §9.1).
+fn is_file(value: &Value) -> bool {
+    value
+        .as_object()
+        .is_some_and(|object| object.contains_key("file"))
+}
+
+/// Step 10: whom this caller may reach (`docs/spec/public-api.md` §12.1).
+fn check_recipient_allowed(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
+    if !caller.tenant.is_restricted(caller.key_type) || caller.tenant.reachable.allows(recipient) {
+        return Ok(());
+    }
+    Err(match caller.key_type {
+        KeyType::Team => AcceptError::OutsideTeam,
+        KeyType::Normal | KeyType::Test => AcceptError::OutsideTrial,
+    })
+}
+
+/// What the channels have in common when a message is kept.
+struct MessageDraft {
+    id: NotificationId,
+    at: Timestamp,
+    channel: Channel,
+    prepared: Arc<ParsedTemplate>,
+    recipient: String,
+    normalised: String,
+    personalisation: Map<String, Value>,
+    unsubscribe_url: Option<String>,
+    reference: Option<String>,
+    reply_to_text: Option<String>,
+    documents: u32,
+    phone: Option<PhoneDetails>,
+    letter: Option<LetterDetails>,
+}
+
+struct LetterDetails {
+    postage: Postage,
+    international: bool,
+    status: NotificationStatus,
+}
+
+struct PhoneDetails {
+    international: bool,
+    prefix: String,
+    rate_multiplier: Option<u32>,
+    /// Counts against the limit of texts that go abroad.
+    abroad: bool,
+}
+
+/// The id of a message that is accepted now, and the moment.
+fn generate_id(app: &App) -> (NotificationId, Timestamp) {
+    let now = app.clock.now();
+    (NotificationId::generate(now, app.random()), now)
+}
+
+/// Step 11: keeps the message with its delivery task and, if the request had one, its `Idempotency-Key`; when this
+/// returns, all of it is durable.
+async fn commit(
+    app: &App,
+    caller: &Caller,
+    message: MessageDraft,
+    key: Option<NewKey>,
+) -> Result<(), AcceptError> {
+    if is_simulated(&message.normalised) {
+        return match key {
+            Some(key) if !idempotency::store_without_notification(app, &key).await? => {
+                Err(AcceptError::KeyTaken)
+            }
+            _ => Ok(()),
+        };
+    }
+    let channel = message.channel;
+    let quotas = spends(caller, &message);
+    let lane = message.prepared.template.lane.unwrap_or(Lane::Normal);
+    let notification = compose(app, caller, message);
+    let parcel = PendingNotification {
+        place: BatchKey {
+            service: notification.service_id,
+            channel,
+            lane,
+            // A test letter that counts as handed over waits for a receipt, and nobody will send one.
+            receipt_is_made_up: notification.status == NotificationStatus::Sending,
+        },
+        sealed: notification.seal(app.store.keyring()),
+        spends: quotas,
+        key,
+    };
+    app.group_commit.commit(parcel).await?;
+    metrics::counter!("pillarbox_notifications_accepted_total", "channel" => channel.as_str())
+        .increment(1);
+    Ok(())
+}
+
+/// What the message spends of the day's limits: nothing with a test key.
+fn spends(caller: &Caller, message: &MessageDraft) -> Vec<(Allowance, i64)> {
+    if caller.key_type == KeyType::Test {
+        return Vec::new();
+    }
+    let goes_abroad = message.phone.as_ref().is_some_and(|phone| phone.abroad);
+    std::iter::once(message.channel.into())
+        .chain(goes_abroad.then_some(Allowance::InternationalSms))
+        .map(|allowance| (allowance, caller.tenant.service.daily_limit(allowance)))
+        .collect()
+}
+
+fn compose(app: &App, caller: &Caller, message: MessageDraft) -> NewNotification {
+    let template = &message.prepared.template;
+    let (international, phone_prefix, rate_multiplier) =
+        message.phone.map_or((false, None, None), |phone| {
+            (
+                phone.international,
+                Some(phone.prefix),
+                phone.rate_multiplier,
+            )
+        });
+    let letter = message.letter.as_ref();
+    NewNotification {
+        id: message.id,
+        service_id: caller.tenant.service.id,
+        job_row: None,
+        template_id: template.id,
+        template_version: template.version,
+        api_key_id: Some(caller.key_id),
+        key_type: caller.key_type,
+        channel: message.channel,
+        status: letter.map_or(NotificationStatus::Created, |letter| letter.status),
+        contents: Contents {
+            recipient: message.recipient.into(),
+            normalised: message.normalised.into(),
+            personalisation: message.personalisation.into(),
+            unsubscribe_url: message.unsubscribe_url,
+        },
+        client_reference: message.reference,
+        reply_to_text: message.reply_to_text,
+        international: international || letter.is_some_and(|letter| letter.international),
+        phone_prefix,
+        rate_multiplier,
+        postage: letter.map(|letter| letter.postage),
+        reference: letter.map(|_| print_reference(app.random())),
+        documents: message.documents,
+        created_by: None,
+        created_at: message.at,
+        problem: None,
+    }
+}
+
+/// What is printed on a letter, and what the print provider knows it by: sixteen random characters
+/// (`docs/spec/letters.md` §1).
+pub(crate) fn print_reference(entropy: &dyn RandomSource) -> String {
+    const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const LENGTH: usize = 16;
+    /// The bytes that fall evenly on the characters.
+    const EVEN: u8 = 252;
+    let mut reference = String::with_capacity(LENGTH);
+    while reference.len() < LENGTH {
+        let mut random = [0; LENGTH];
+        entropy.fill(&mut random);
+        let fitting = random.iter().filter(|byte| **byte < EVEN);
+        let characters = fitting.map(|byte| char::from(CHARACTERS[usize::from(byte % 36)]));
+        reference.extend(characters.take(LENGTH - reference.len()));
+    }
+    reference
+}

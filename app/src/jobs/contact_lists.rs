@@ -1,0 +1,169 @@
+//! Contact lists: spreadsheets that a service keeps to send to again (`docs/spec/workers.md` §4.1). One is checked as a
+//! job's file is, but for its recipients alone – which template it will fill is not known yet – and kept sealed until
+//! it is archived. A job from one has a copy of its own: archiving the list takes nothing from the job.
+
+use ::spreadsheets::{Settings, Template};
+use bytes::Bytes;
+use domain::{Channel, ContactListId, KeyType, ServiceId, UserId};
+use files::Key;
+use futures::{Stream, stream};
+pub use store::contact_lists::ContactList;
+
+use crate::{
+    AdminError, App, OpenError,
+    cache::tenants,
+    jobs::spreadsheets::{self, Report, UploadError},
+    manage::services,
+    sealing::sealed_files::Opener,
+};
+
+/// A list as it is uploaded.
+#[derive(Debug, Clone)]
+pub struct NewContactList {
+    /// Whose.
+    pub service: ServiceId,
+    /// What will be sent to it.
+    pub template_type: Channel,
+    /// What its owner calls it.
+    pub file_name: String,
+    /// Who uploads it.
+    pub created_by: Option<UserId>,
+}
+
+/// What came of uploading a list.
+#[derive(Debug)]
+pub struct Uploaded {
+    /// The list; nothing if there is something wrong with the file, which then is not kept.
+    pub list: Option<ContactList>,
+    /// What is wrong with it.
+    pub report: Report,
+}
+
+impl Uploaded {
+    /// What is wrong with the file as a whole, a sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        spreadsheets::problems(&self.report, KeyType::Normal)
+    }
+}
+
+/// Why nothing can be sent to a list.
+#[derive(Debug, thiserror::Error)]
+pub enum ContactListError {
+    /// There is none, or it is another service's.
+    #[error("there is no such contact list")]
+    NoSuch,
+    /// It is archived.
+    #[error("the contact list is archived: nothing can be sent to it")]
+    Archived,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// Its file cannot be read.
+    #[error("the contact list cannot be read")]
+    File(#[from] OpenError),
+}
+
+/// Where the file of a list lies.
+pub(crate) fn key(service: ServiceId, list: ContactListId) -> Key {
+    Key::contact_list(service.as_uuid(), list.as_uuid())
+}
+
+/// Checks the recipients of a file as it comes, and keeps it if nothing is wrong with them.
+pub async fn upload(
+    app: &App,
+    new: NewContactList,
+    body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
+) -> Result<Uploaded, UploadError> {
+    let tenant = tenants::find(app, new.service)
+        .await?
+        .ok_or(UploadError::NoSuch("service"))?;
+    // Something has to be sent to each row, so that nothing but its recipient can be wrong.
+    let template = match new.template_type {
+        Channel::Sms => Template::text_message("A message", None),
+        Channel::Email => Template::email("A message", "A message"),
+        Channel::Letter => return Err(UploadError::NoListsOfAddresses),
+    };
+    let settings = Settings {
+        max_rows: app.settings.max_spreadsheet_rows as usize,
+        max_errors_shown: spreadsheets::ERRORS_SHOWN,
+        phone_permissions: spreadsheets::phone_permissions(&tenant),
+        ..Settings::new(template)
+    };
+    let id = ContactListId::generate(app.clock.now(), app.random());
+    let place = (key(new.service, id), id.as_uuid());
+    let report = spreadsheets::take(app, place, settings, &new.file_name, body).await?;
+    if !report.is_valid() {
+        return Ok(Uploaded { list: None, report });
+    }
+    let list = ContactList {
+        id,
+        service_id: new.service,
+        original_file_name: new.file_name,
+        template_type: new.template_type,
+        layout: serde_json::to_string(&report.layout).expect("a layout is writable as JSON"),
+        row_count: u32::try_from(report.rows()).unwrap_or(u32::MAX),
+        created_by: new.created_by,
+        created_at: app.clock.now(),
+        archived: false,
+    };
+    let mut tx = app.write().await?;
+    store::contact_lists::insert(&mut tx, &list).await?;
+    tx.commit().await?;
+    Ok(Uploaded {
+        list: Some(list),
+        report,
+    })
+}
+
+/// The lists of a service, newest first.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ContactList>, AdminError> {
+    let mut session = services::read_existing(app, service).await?;
+    Ok(store::contact_lists::list(&mut session, service).await?)
+}
+
+/// A list of a service to which something can be sent.
+pub async fn find(
+    app: &App,
+    service: ServiceId,
+    id: ContactListId,
+) -> Result<ContactList, ContactListError> {
+    let found = store::contact_lists::find(&mut app.read().await?, service, id).await?;
+    match found {
+        None => Err(ContactListError::NoSuch),
+        Some(list) if list.archived => Err(ContactListError::Archived),
+        Some(list) => Ok(list),
+    }
+}
+
+/// Removes the file of a list, then marks it. Stopped in between, it can be archived again; twice is harmless.
+pub async fn archive(
+    app: &App,
+    service: ServiceId,
+    id: ContactListId,
+) -> Result<(), ContactListError> {
+    let found = store::contact_lists::find(&mut app.read().await?, service, id).await?;
+    if found.is_none() {
+        return Err(ContactListError::NoSuch);
+    }
+    let removed = app.files.remove(&key(service, id)).await;
+    removed.map_err(OpenError::from)?;
+    let mut tx = app.write().await?;
+    store::contact_lists::archive(&mut tx, service, id).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The file of a list as CSV, as it comes: to be checked against a template and kept for a job.
+pub async fn read(
+    app: &App,
+    list: &ContactList,
+) -> Result<impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin + use<>, ContactListError>
+{
+    let file = app.files.read(&key(list.service_id, list.id)).await;
+    let file = file.map_err(OpenError::from)?;
+    let opener = Opener::new(file, app.store.keyring().clone(), list.id.as_uuid());
+    Ok(Box::pin(stream::try_unfold(opener, async |mut opener| {
+        let piece = opener.next().await.map_err(UploadError::Kept)?;
+        Ok(piece.map(|piece| (piece.into(), opener)))
+    })))
+}

@@ -1,0 +1,162 @@
+//! Folders of templates. They lie in each other like directories; never one in itself.
+
+use std::collections::BTreeMap;
+
+use domain::{FolderId, ServiceId, TemplateId};
+use store::Tx;
+pub use store::folders::Folder;
+
+use crate::{
+    AdminError, App,
+    manage::{admin_error::name_of, services},
+};
+
+const NO_SUCH: AdminError = AdminError::NoSuch("folder");
+
+/// The folders of a service, by name.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Folder>, AdminError> {
+    let mut session = services::read_existing(app, service).await?;
+    Ok(store::folders::list(&mut session, service).await?)
+}
+
+/// The templates of a service that lie in a folder, with the folder.
+pub async fn list_placed(
+    app: &App,
+    service: ServiceId,
+) -> Result<BTreeMap<TemplateId, FolderId>, store::Error> {
+    store::folders::list_template_folders(&mut app.read().await?, service).await
+}
+
+/// Makes a folder.
+pub async fn create(
+    app: &App,
+    service: ServiceId,
+    name: &str,
+    parent: Option<FolderId>,
+) -> Result<Folder, AdminError> {
+    let now = app.clock.now();
+    let folder = Folder {
+        id: FolderId::generate(now, app.random()),
+        name: name_of(name)?,
+        parent_id: parent,
+        created_at: now,
+    };
+    let mut tx = services::lock(app, service).await?;
+    expect(&mut tx, service, "parent_id", parent).await?;
+    store::folders::insert(&mut tx, service, &folder).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    Ok(folder)
+}
+
+/// Names a folder anew.
+pub async fn rename(
+    app: &App,
+    service: ServiceId,
+    id: FolderId,
+    name: &str,
+) -> Result<Folder, AdminError> {
+    let name = name_of(name)?;
+    let mut tx = services::lock(app, service).await?;
+    if !store::folders::rename(&mut tx, service, id, &name).await? {
+        return Err(NO_SUCH);
+    }
+    let folders = store::folders::list(&mut tx, service).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    folders.into_iter().find(|one| one.id == id).ok_or(NO_SUCH)
+}
+
+/// Removes a folder that holds nothing.
+pub async fn delete(app: &App, service: ServiceId, id: FolderId) -> Result<(), AdminError> {
+    let mut tx = services::lock(app, service).await?;
+    if store::folders::has_contents(&mut tx, service, id).await? {
+        return Err(AdminError::rejected("Folder is not empty"));
+    }
+    if !store::folders::delete(&mut tx, service, id).await? {
+        return Err(NO_SUCH);
+    }
+    services::commit_and_invalidate(app, tx, service).await
+}
+
+/// What is moved, and where to.
+#[derive(Debug, Clone, Default)]
+pub struct Move {
+    /// Into this folder; nothing: beside the outermost.
+    pub into: Option<FolderId>,
+    /// These folders with all that is in them.
+    pub folders: Vec<FolderId>,
+    /// These templates.
+    pub templates: Vec<TemplateId>,
+}
+
+/// Moves folders and templates, all or none.
+pub async fn move_contents(app: &App, service: ServiceId, order: &Move) -> Result<(), AdminError> {
+    // The lock on the service keeps two moves from putting two folders into each other.
+    let mut tx = services::lock(app, service).await?;
+    let parents = parents(&mut tx, service).await?;
+    if order.into.is_some_and(|into| !parents.contains_key(&into)) {
+        return Err(NO_SUCH);
+    }
+    for folder in &order.folders {
+        check_move(&parents, service, *folder, order.into)?;
+        store::folders::move_folder(&mut tx, service, *folder, order.into).await?;
+    }
+    for template in &order.templates {
+        if !store::folders::move_template(&mut tx, service, *template, order.into).await? {
+            return Err(AdminError::rejected(format!(
+                "Could not move to folder: No template found with id {template} for service {service}"
+            )));
+        }
+    }
+    services::commit_and_invalidate(app, tx, service).await
+}
+
+type Parents = BTreeMap<FolderId, Option<FolderId>>;
+
+async fn parents(tx: &mut Tx, service: ServiceId) -> Result<Parents, AdminError> {
+    let folders = store::folders::list(tx, service).await?;
+    Ok(folders
+        .into_iter()
+        .map(|one| (one.id, one.parent_id))
+        .collect())
+}
+
+fn check_move(
+    parents: &Parents,
+    service: ServiceId,
+    folder: FolderId,
+    into: Option<FolderId>,
+) -> Result<(), AdminError> {
+    if !parents.contains_key(&folder) {
+        return Err(AdminError::rejected(format!(
+            "No folder found with id {folder} for service {service}"
+        )));
+    }
+    if into == Some(folder) {
+        return Err(AdminError::rejected("You cannot move a folder to itself"));
+    }
+    let mut above = into;
+    while let Some(id) = above {
+        if id == folder {
+            return Err(AdminError::rejected(
+                "You cannot move a folder to one of its subfolders",
+            ));
+        }
+        above = parents.get(&id).copied().flatten();
+    }
+    Ok(())
+}
+
+/// Refuses the id of no folder of the service, where something is to lie in it.
+pub(crate) async fn expect(
+    tx: &mut Tx,
+    service: ServiceId,
+    field: &'static str,
+    id: Option<FolderId>,
+) -> Result<(), AdminError> {
+    match id {
+        Some(id) if !parents(tx, service).await?.contains_key(&id) => {
+            Err(AdminError::field(field, format!("{field} not found")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,60 @@
+//! Guest lists: whom a service may reach in trial mode, and with a team key, beside its team.
+
+use domain::ServiceId;
+use recipients::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
+pub use store::guests::Guests;
+
+use crate::{AdminError, App, manage::services};
+
+/// A guest list is for trying out.
+const MOST_GUESTS: usize = 1000;
+
+/// The guests of a service.
+pub async fn list(app: &App, service: ServiceId) -> Result<Guests, AdminError> {
+    let mut session = services::read_existing(app, service).await?;
+    Ok(store::guests::list(&mut session, service).await?)
+}
+
+/// Makes these, and nobody else, the guests of a service.
+pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(), AdminError> {
+    if guests.email_addresses.len() + guests.phone_numbers.len() > MOST_GUESTS {
+        return Err(AdminError::rejected(format!(
+            "A guest list can have at most {MOST_GUESTS} recipients"
+        )));
+    }
+    let mut wrong = Vec::new();
+    let is_wrong = |text: &str| format!("\"{text}\" is not a valid email address or phone number");
+    for address in &guests.email_addresses {
+        if EmailAddress::parse(address).is_err() {
+            wrong.push(("email_addresses", is_wrong(address)));
+        }
+    }
+    for number in &guests.phone_numbers {
+        if PhoneNumber::parse(number).is_err() {
+            wrong.push(("phone_numbers", is_wrong(number)));
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(AdminError::Fields(wrong));
+    }
+    let mut tx = services::lock(app, service).await?;
+    store::guests::replace(&mut tx, service, guests).await?;
+    services::commit_and_invalidate(app, tx, service).await
+}
+
+/// Puts a recipient on a service's guest list.
+pub async fn add(app: &App, service: ServiceId, recipient: &str) -> Result<(), AdminError> {
+    let kind = if EmailAddress::parse(recipient).is_ok() {
+        "email"
+    } else if PhoneNumber::parse(recipient).is_ok() {
+        "mobile"
+    } else {
+        return Err(AdminError::field(
+            "recipient",
+            "Not a valid email address or phone number.",
+        ));
+    };
+    let mut tx = services::lock(app, service).await?;
+    store::services::add_guest(&mut tx, service, kind, recipient).await?;
+    services::commit_and_invalidate(app, tx, service).await
+}

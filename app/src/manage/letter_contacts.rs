@@ -1,0 +1,122 @@
+//! The contact blocks of a service's letters. One is the default at any time: the first, until another is made it.
+
+use domain::{LetterContactId, ServiceId};
+pub use store::letter_contacts::LetterContact;
+
+use crate::{AdminError, App, manage::services};
+
+/// What is changed about a contact block; nothing stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ContactChange {
+    /// Its lines.
+    pub contact_block: Option<String>,
+    /// Taken for templates for which none is named.
+    pub is_default: Option<bool>,
+}
+
+const NEEDS_A_DEFAULT: &str = "You must have at least one letter contact as the default.";
+const NO_SUCH: AdminError = AdminError::NoSuch("contact block");
+
+/// The contact blocks of a service, oldest first.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<LetterContact>, AdminError> {
+    let mut session = services::read_existing(app, service).await?;
+    Ok(store::letter_contacts::list(&mut session, service).await?)
+}
+
+/// A contact block of a service.
+pub async fn find(
+    app: &App,
+    service: ServiceId,
+    id: LetterContactId,
+) -> Result<LetterContact, AdminError> {
+    store::letter_contacts::find(&mut app.read().await?, service, id)
+        .await?
+        .ok_or(NO_SUCH)
+}
+
+/// Adds a contact block. If nothing is said of it, it is the default where there is none.
+pub async fn create(
+    app: &App,
+    service: ServiceId,
+    contact_block: &str,
+    is_default: Option<bool>,
+) -> Result<LetterContact, AdminError> {
+    let contact_block = block_of(contact_block)?;
+    let now = app.clock.now();
+    let mut tx = services::lock(app, service).await?;
+    let before = store::letter_contacts::list(&mut tx, service).await?;
+    let is_lonely = !before.iter().any(|one| one.is_default);
+    if is_lonely && is_default == Some(false) {
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
+    }
+    let contact = LetterContact {
+        id: LetterContactId::generate(now, app.random()),
+        contact_block,
+        is_default: is_default.unwrap_or(is_lonely),
+    };
+    store::letter_contacts::insert(&mut tx, service, &contact, now).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    Ok(contact)
+}
+
+/// Changes a contact block. The default changes only by making another the default.
+pub async fn update(
+    app: &App,
+    service: ServiceId,
+    id: LetterContactId,
+    change: ContactChange,
+) -> Result<LetterContact, AdminError> {
+    let contact_block = change.contact_block.as_deref().map(block_of).transpose()?;
+    let mut tx = services::lock(app, service).await?;
+    let before = store::letter_contacts::find(&mut tx, service, id)
+        .await?
+        .ok_or(NO_SUCH)?;
+    if before.is_default && change.is_default == Some(false) {
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
+    }
+    let after = LetterContact {
+        id,
+        contact_block: contact_block.unwrap_or(before.contact_block),
+        is_default: change.is_default.unwrap_or(before.is_default),
+    };
+    store::letter_contacts::update(&mut tx, service, &after).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    app.templates.forget_all();
+    Ok(after)
+}
+
+/// Archives a contact block that is not the default. Templates that showed it show none.
+pub async fn archive(
+    app: &App,
+    service: ServiceId,
+    id: LetterContactId,
+) -> Result<LetterContact, AdminError> {
+    let mut tx = services::lock(app, service).await?;
+    let contact = store::letter_contacts::find(&mut tx, service, id)
+        .await?
+        .ok_or(NO_SUCH)?;
+    if !store::letter_contacts::archive(&mut tx, service, id).await? {
+        return Err(AdminError::rejected(
+            "You cannot delete a default letter contact",
+        ));
+    }
+    services::commit_and_invalidate(app, tx, service).await?;
+    app.templates.forget_all();
+    Ok(contact)
+}
+
+/// The lines of a contact block: ten fit beside the recipient's address.
+fn block_of(text: &str) -> Result<String, AdminError> {
+    const MOST_LINES: usize = 10;
+    let block = text.trim();
+    if block.is_empty() {
+        return Err(AdminError::field("contact_block", "Cannot be blank."));
+    }
+    if block.lines().count() > MOST_LINES {
+        return Err(AdminError::field(
+            "contact_block",
+            format!("Cannot have more than {MOST_LINES} lines."),
+        ));
+    }
+    Ok(block.to_owned())
+}

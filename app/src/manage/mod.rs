@@ -1,0 +1,21 @@
+//! Managing what messages are sent with: services and the organisations, users, keys, templates, senders and limits
+//! that belong to them. The console, the internal endpoints and the commands call these.
+
+mod admin_error;
+pub mod api_keys;
+pub mod callbacks;
+pub mod folders;
+pub mod guests;
+pub mod inbound_numbers;
+pub mod letter_contacts;
+pub mod members;
+pub mod organisations;
+pub mod reply_to_addresses;
+pub mod retention;
+pub mod services;
+pub mod sms_senders;
+pub mod template_previews;
+pub mod templates;
+pub mod users;
+
+pub use admin_error::AdminError;

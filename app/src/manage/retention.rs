@@ -1,0 +1,78 @@
+//! For how many days a service's messages are kept, where it is not the standard number (`docs/spec/workers.md` §14).
+
+use domain::{Channel, RetentionId, ServiceId};
+pub use store::retention::Retention;
+
+use crate::{AdminError, App, manage::services};
+
+/// The fewest days that anything is kept.
+pub(crate) const FEWEST_DAYS: u32 = 3;
+const MOST_DAYS: u32 = 90;
+
+/// A service's own retentions, by type.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Retention>, AdminError> {
+    let mut session = services::read_existing(app, service).await?;
+    Ok(store::retention::list(&mut session, service).await?)
+}
+
+/// A retention of a service.
+pub async fn find(app: &App, service: ServiceId, id: RetentionId) -> Result<Retention, AdminError> {
+    store::retention::find(&mut app.read().await?, service, id)
+        .await?
+        .ok_or(AdminError::NoSuch("data retention"))
+}
+
+/// Gives a service a retention of its own for a type of message.
+pub async fn create(
+    app: &App,
+    service: ServiceId,
+    notification_type: Channel,
+    days: u32,
+) -> Result<Retention, AdminError> {
+    check(days)?;
+    let now = app.clock.now();
+    let retention = Retention {
+        id: RetentionId::generate(now, app.random()),
+        notification_type,
+        days_of_retention: days,
+        created_at: now,
+        updated_at: None,
+    };
+    let is_there = || {
+        AdminError::rejected(format!(
+            "Service already has data retention for {notification_type} notification type"
+        ))
+    };
+    let mut tx = services::lock(app, service).await?;
+    store::retention::insert(&mut tx, service, &retention)
+        .await
+        .map_err(AdminError::if_taken(is_there))?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    Ok(retention)
+}
+
+/// Changes how long a service's messages of a type are kept.
+pub async fn update(
+    app: &App,
+    service: ServiceId,
+    id: RetentionId,
+    days: u32,
+) -> Result<Retention, AdminError> {
+    check(days)?;
+    let mut tx = services::lock(app, service).await?;
+    store::retention::update(&mut tx, service, id, days, app.clock.now()).await?;
+    let after = store::retention::find(&mut tx, service, id).await?;
+    let after = after.ok_or(AdminError::NoSuch("data retention"))?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    Ok(after)
+}
+
+fn check(days: u32) -> Result<(), AdminError> {
+    if (FEWEST_DAYS..=MOST_DAYS).contains(&days) {
+        return Ok(());
+    }
+    Err(AdminError::field(
+        "days_of_retention",
+        format!("Must be between {FEWEST_DAYS} and {MOST_DAYS}."),
+    ))
+}

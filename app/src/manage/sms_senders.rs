@@ -1,0 +1,125 @@
+//! Whom a service's texts come from. One of them is the default at any time: the first, until another is made it.
+
+use domain::{ServiceId, SmsSenderId};
+use recipients::phone_numbers::PhoneNumber;
+pub use store::senders::SmsSender;
+
+use crate::{AdminError, App, manage::services};
+
+/// What is changed about a sender; nothing stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct SenderChange {
+    /// What the recipient sees.
+    pub sms_sender: Option<String>,
+    /// Taken when none is named.
+    pub is_default: Option<bool>,
+}
+
+const NEEDS_A_DEFAULT: &str = "You must have at least one SMS sender as the default.";
+
+/// The senders of a service, oldest first.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<SmsSender>, AdminError> {
+    let mut session = services::read_existing(app, service).await?;
+    Ok(store::senders::list_sms_senders(&mut session, service).await?)
+}
+
+/// A sender of a service.
+pub async fn find(app: &App, service: ServiceId, id: SmsSenderId) -> Result<SmsSender, AdminError> {
+    store::senders::find_sms_sender(&mut app.read().await?, service, id)
+        .await?
+        .ok_or(AdminError::NoSuch("text message sender"))
+}
+
+/// Adds a sender. If nothing is said of it, it is the default where there is none.
+pub async fn create(
+    app: &App,
+    service: ServiceId,
+    sms_sender: &str,
+    is_default: Option<bool>,
+) -> Result<SmsSender, AdminError> {
+    let sms_sender = sender_of(sms_sender)?;
+    let now = app.clock.now();
+    let mut tx = services::lock(app, service).await?;
+    let before = store::senders::list_sms_senders(&mut tx, service).await?;
+    let is_lonely = !before.iter().any(|one| one.is_default);
+    if is_lonely && is_default == Some(false) {
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
+    }
+    let sender = SmsSender {
+        id: SmsSenderId::generate(now, app.random()),
+        sms_sender,
+        is_default: is_default.unwrap_or(is_lonely),
+        inbound_number_id: None,
+    };
+    store::senders::insert_sms_sender(&mut tx, service, &sender, now).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    Ok(sender)
+}
+
+/// Changes a sender. The number of a service stays what it is; the default changes only by making another the default.
+pub async fn update(
+    app: &App,
+    service: ServiceId,
+    id: SmsSenderId,
+    change: SenderChange,
+) -> Result<SmsSender, AdminError> {
+    let sms_sender = change.sms_sender.as_deref().map(sender_of).transpose()?;
+    let mut tx = services::lock(app, service).await?;
+    let before = store::senders::find_sms_sender(&mut tx, service, id)
+        .await?
+        .ok_or(AdminError::NoSuch("text message sender"))?;
+    if before.is_default && change.is_default == Some(false) {
+        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
+    }
+    let after = SmsSender {
+        sms_sender: sms_sender.unwrap_or_else(|| before.sms_sender.clone()),
+        is_default: change.is_default.unwrap_or(before.is_default),
+        ..before
+    };
+    if before.inbound_number_id.is_some() && before.sms_sender != after.sms_sender {
+        return Err(AdminError::rejected(format!(
+            "You can not change the inbound number for service {service}"
+        )));
+    }
+    store::senders::update_sms_sender(&mut tx, service, &after).await?;
+    services::commit_and_invalidate(app, tx, service).await?;
+    Ok(after)
+}
+
+/// Archives a sender that is neither the default nor the number of the service.
+pub async fn archive(
+    app: &App,
+    service: ServiceId,
+    id: SmsSenderId,
+) -> Result<SmsSender, AdminError> {
+    let mut tx = services::lock(app, service).await?;
+    let sender = store::senders::find_sms_sender(&mut tx, service, id)
+        .await?
+        .ok_or(AdminError::NoSuch("text message sender"))?;
+    if sender.inbound_number_id.is_some() {
+        return Err(AdminError::rejected("You cannot delete an inbound number"));
+    }
+    if !store::senders::archive_sms_sender(&mut tx, service, id).await? {
+        return Err(AdminError::rejected(
+            "You cannot delete a default sms sender",
+        ));
+    }
+    services::commit_and_invalidate(app, tx, service).await?;
+    Ok(sender)
+}
+
+/// What a network shows as the sender of a text: a number, or up to eleven letters, digits and a few signs.
+fn sender_of(text: &str) -> Result<String, AdminError> {
+    const MOST_CHARACTERS: usize = 11;
+    let sender = text.trim();
+    let may_show = |one: char| one.is_ascii_alphanumeric() || " &.-_'".contains(one);
+    let is_name = (1..=MOST_CHARACTERS).contains(&sender.len()) && sender.chars().all(may_show);
+    if is_name || PhoneNumber::parse(sender).is_ok() {
+        Ok(sender.to_owned())
+    } else {
+        Err(AdminError::field(
+            "sms_sender",
+            "Must be a phone number, or at most 11 letters, numbers, spaces, and & . - _ '.",
+        ))
+    }
+}

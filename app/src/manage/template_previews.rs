@@ -1,0 +1,155 @@
+//! Templates as services see them: with who wrote them, and filled with values for a look
+//! (`docs/spec/public-api.md` §17, §18).
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use ::templates::placeholders::Values;
+use domain::{Channel, Postage, ServiceId, TemplateId, UserId};
+use serde_json::{Map, Value};
+
+use crate::{
+    App, ParsedTemplate,
+    cache::templates::{self, Text},
+};
+
+/// A template at a version, with who wrote that.
+#[derive(Debug)]
+pub struct Described {
+    /// The template.
+    pub prepared: Arc<ParsedTemplate>,
+    /// The e-mail address of the author.
+    pub author: Option<String>,
+}
+
+/// A template of a service at a version, or at its current one; archived ones too, hidden ones not.
+pub async fn find(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+    version: Option<u32>,
+) -> Result<Option<Described>, Arc<store::Error>> {
+    let found = match version {
+        Some(version) => templates::find_version(app, service, id, version).await?,
+        None => templates::find(app, service, id).await?,
+    };
+    let Some(prepared) = found.filter(|found| !found.template.hidden) else {
+        return Ok(None);
+    };
+    let author = Authors::default()
+        .address_of(app, prepared.template.created_by)
+        .await?;
+    Ok(Some(Described { prepared, author }))
+}
+
+/// The templates of a service at their current versions, perhaps only those of one type, by name.
+pub async fn list(
+    app: &App,
+    service: ServiceId,
+    template_type: Option<Channel>,
+) -> Result<Vec<Described>, Arc<store::Error>> {
+    let found = store::templates::list(&mut app.read().await?, service).await?;
+    let mut authors = Authors::default();
+    let mut described = Vec::with_capacity(found.len());
+    for template in found {
+        if template_type.is_some_and(|wanted| wanted != template.template_type) {
+            continue;
+        }
+        let author = authors.address_of(app, template.created_by).await?;
+        described.push(Described {
+            prepared: Arc::new(ParsedTemplate::new(template)),
+            author,
+        });
+    }
+    Ok(described)
+}
+
+/// The addresses of authors, each looked up once: a service has many templates and few who write them.
+#[derive(Debug, Default)]
+struct Authors(HashMap<UserId, Option<String>>);
+
+impl Authors {
+    async fn address_of(
+        &mut self,
+        app: &App,
+        author: Option<UserId>,
+    ) -> Result<Option<String>, store::Error> {
+        let Some(author) = author else {
+            return Ok(None);
+        };
+        Ok(match self.0.entry(author) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                let user = store::users::find(&mut app.read().await?, author).await?;
+                unknown.insert(user.map(|user| user.email_address)).clone()
+            }
+        })
+    }
+}
+
+/// A message as a template would make it.
+#[derive(Debug)]
+pub struct Preview {
+    /// The template.
+    pub id: TemplateId,
+    /// What kind of message it makes.
+    pub template_type: Channel,
+    /// The version that was looked at.
+    pub version: u32,
+    /// The body, as answers show it.
+    pub body: String,
+    /// The rendered subject; texts have none.
+    pub subject: Option<String>,
+    /// E-mails: the rendered body alone, without a page around it.
+    pub html: Option<String>,
+    /// Letters: how they travel.
+    pub postage: Option<Postage>,
+}
+
+/// Why there is no preview.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The service has no such template.
+    #[error("no such template")]
+    NoSuchTemplate,
+    /// Placeholders without a value.
+    #[error("values are missing")]
+    MissingPersonalisation(Vec<String>),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] Arc<store::Error>),
+}
+
+/// Fills a template with values, for a look. Archived templates, and what is empty or too long, are fine.
+pub async fn preview(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+    personalisation: &Map<String, Value>,
+) -> Result<Preview, PreviewError> {
+    let prepared = templates::find(app, service, id)
+        .await?
+        .filter(|found| !found.template.hidden)
+        .ok_or(PreviewError::NoSuchTemplate)?;
+    let values = Values::from_json(personalisation);
+    let missing = prepared.missing(&values);
+    if !missing.is_empty() {
+        return Err(PreviewError::MissingPersonalisation(missing));
+    }
+    let html = match &prepared.text {
+        Text::Email(text) => Some(text.html_body(&values)),
+        Text::Sms(_) | Text::Letter(_) => None,
+    };
+    let template = &prepared.template;
+    Ok(Preview {
+        id: template.id,
+        template_type: template.template_type,
+        version: template.version,
+        body: prepared.body(&values),
+        subject: prepared.subject(&values),
+        html,
+        postage: template.postage,
+    })
+}

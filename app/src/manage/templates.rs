@@ -1,0 +1,191 @@
+//! Writing templates: a new one, its next version, its end. Messages and jobs that exist keep their version.
+
+use domain::{Channel, FolderId, Lane, Postage, ServiceId, TemplateId, Timestamp, UserId};
+pub use store::templates::Template;
+
+use super::AdminError;
+use crate::App;
+pub use crate::cache::templates::{find, find_version};
+
+/// The templates of a service, by name.
+pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Template>, TemplateError> {
+    Ok(store::templates::list(&mut app.read().await?, service).await?)
+}
+
+/// A template of a service at all its versions, newest first.
+pub async fn list_versions(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+) -> Result<Vec<Template>, TemplateError> {
+    let versions = store::templates::list_versions(&mut app.read().await?, service, id).await?;
+    if versions.is_empty() {
+        return Err(TemplateError::NoSuch("template"));
+    }
+    Ok(versions)
+}
+
+/// What is written as a template.
+#[derive(Debug, Clone)]
+pub struct NewTemplate {
+    /// What kind of message it makes.
+    pub template_type: Channel,
+    /// What people call it.
+    pub name: String,
+    /// E-mails and letters need one.
+    pub subject: Option<String>,
+    /// The source of the body.
+    pub content: String,
+    /// Where its messages wait, if not where they would; an update that does not say leaves it as it is.
+    pub lane: Option<Lane>,
+    /// Who writes it.
+    pub created_by: Option<UserId>,
+}
+
+/// Why a template cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// There is no such service or template.
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+    /// It needs a subject, or must not have one.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// Its service, its folder or its author makes no sense.
+    #[error(transparent)]
+    Around(#[from] AdminError),
+    /// Somebody else changed it at the same moment.
+    #[error("somebody else changed the template at the same moment: look at it and try again")]
+    Overtaken,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+}
+
+/// Writes a new template.
+pub async fn create(
+    app: &App,
+    service: ServiceId,
+    new: NewTemplate,
+) -> Result<Template, TemplateError> {
+    create_in_folder(app, service, new, None).await
+}
+
+/// Writes a new template that lies in a folder.
+pub async fn create_in_folder(
+    app: &App,
+    service: ServiceId,
+    new: NewTemplate,
+    folder: Option<FolderId>,
+) -> Result<Template, TemplateError> {
+    let now = app.clock.now();
+    let id = TemplateId::generate(now, app.random());
+    let template = first_version(service, id, new, now)?;
+    let mut tx = super::services::lock(app, service).await?;
+    super::users::expect(&mut tx, "created_by", template.created_by).await?;
+    super::folders::expect(&mut tx, service, "parent_folder_id", folder).await?;
+    store::templates::insert(&mut tx, &template).await?;
+    if folder.is_some() {
+        store::folders::move_template(&mut tx, service, id, folder).await?;
+    }
+    tx.commit().await?;
+    Ok(template)
+}
+
+pub(crate) fn first_version(
+    service: ServiceId,
+    id: TemplateId,
+    new: NewTemplate,
+    now: Timestamp,
+) -> Result<Template, TemplateError> {
+    check(&new)?;
+    Ok(Template {
+        id,
+        service_id: service,
+        template_type: new.template_type,
+        lane: new.lane,
+        archived: false,
+        hidden: false,
+        version: 1,
+        name: new.name,
+        subject: new.subject,
+        content: new.content,
+        has_unsubscribe_link: false,
+        postage: (new.template_type == Channel::Letter).then_some(Postage::Second),
+        letter_contact_id: None,
+        letter_contact_block: None,
+        welsh_subject: None,
+        welsh_content: None,
+        folder_id: None,
+        created_by: new.created_by,
+        created_at: now,
+        updated_at: None,
+    })
+}
+
+/// Writes the next version of a template. Messages and jobs that exist keep theirs.
+pub async fn update(
+    app: &App,
+    service: ServiceId,
+    id: TemplateId,
+    new: NewTemplate,
+) -> Result<Template, TemplateError> {
+    check(&new)?;
+    let mut tx = app.write().await?;
+    super::users::expect(&mut tx, "created_by", new.created_by).await?;
+    let before = store::templates::find(&mut tx, service, id)
+        .await?
+        .ok_or(TemplateError::NoSuch("template"))?;
+    if before.template_type != new.template_type {
+        return Err(TemplateError::Invalid(
+            "the type of a template cannot change: make another",
+        ));
+    }
+    let after = Template {
+        version: before.version + 1,
+        lane: new.lane.or(before.lane),
+        name: new.name,
+        subject: new.subject,
+        content: new.content,
+        created_by: new.created_by,
+        updated_at: Some(app.clock.now()),
+        ..before
+    };
+    if !store::templates::update(&mut tx, &after).await? {
+        return Err(TemplateError::Overtaken);
+    }
+    tx.commit().await?;
+    app.templates.forget(service, id).await;
+    Ok(after)
+}
+
+/// Archives a template: nothing new can be made from it.
+pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<(), TemplateError> {
+    let mut tx = app.write().await?;
+    let archived = store::templates::archive(&mut tx, service, id).await?;
+    tx.commit().await?;
+    app.templates.forget(service, id).await;
+    if archived {
+        Ok(())
+    } else {
+        Err(TemplateError::NoSuch("template that is not archived yet"))
+    }
+}
+
+fn check(new: &NewTemplate) -> Result<(), TemplateError> {
+    let has_subject = new
+        .subject
+        .as_deref()
+        .is_some_and(|subject| !subject.trim().is_empty());
+    match new.template_type {
+        _ if new.name.trim().is_empty() => Err(TemplateError::Invalid("a template needs a name")),
+        _ if new.content.trim().is_empty() => {
+            Err(TemplateError::Invalid("a template needs content"))
+        }
+        Channel::Sms if has_subject => Err(TemplateError::Invalid("a text message has no subject")),
+        Channel::Email | Channel::Letter if !has_subject => Err(TemplateError::Invalid(
+            "an e-mail or letter template needs a subject",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,139 @@
+//! People. An address belongs to one person, whatever its letter case.
+
+use domain::{UserId, UserState};
+use recipients::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
+pub use store::users::User;
+
+use crate::{AdminError, App, manage::admin_error::name_of};
+
+/// A person as they are made known.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// What they are called.
+    pub name: String,
+    /// Unique among all.
+    pub email_address: String,
+    /// Where they can be reached by text.
+    pub mobile_number: Option<String>,
+    /// Whether they can sign in.
+    pub state: UserState,
+    /// Runs the platform itself.
+    pub platform_admin: bool,
+}
+
+/// What is changed about a person; nothing stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another address.
+    pub email_address: Option<String>,
+    /// Another number, or none.
+    pub mobile_number: Option<Option<String>>,
+    /// Whether they can sign in.
+    pub state: Option<UserState>,
+    /// Runs the platform itself.
+    pub platform_admin: Option<bool>,
+}
+
+/// Makes a person known.
+pub async fn create(app: &App, new: NewUser) -> Result<User, AdminError> {
+    let now = app.clock.now();
+    let user = User {
+        id: UserId::generate(now, app.random()),
+        name: name_of(&new.name)?,
+        email_address: email_of(&new.email_address)?,
+        mobile_number: new.mobile_number.as_deref().map(mobile_of).transpose()?,
+        state: new.state,
+        platform_admin: new.platform_admin,
+        created_at: now,
+    };
+    let mut tx = app.write().await?;
+    store::users::insert(&mut tx, &user)
+        .await
+        .map_err(AdminError::if_taken(address_exists))?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Changes what is known of a person. The services whose team they are in reach them where they now are.
+pub async fn update(app: &App, id: UserId, change: UserChange) -> Result<User, AdminError> {
+    let name = change.name.as_deref().map(name_of).transpose()?;
+    let email_address = change.email_address.as_deref().map(email_of).transpose()?;
+    let mobile_number = match change.mobile_number {
+        Some(Some(number)) => Some(Some(mobile_of(&number)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let mut tx = app.write().await?;
+    let before = store::users::lock(&mut tx, id)
+        .await?
+        .ok_or(AdminError::NoSuch("user"))?;
+    let after = User {
+        name: name.unwrap_or(before.name),
+        email_address: email_address.unwrap_or(before.email_address),
+        mobile_number: mobile_number.unwrap_or(before.mobile_number),
+        state: change.state.unwrap_or(before.state),
+        platform_admin: change.platform_admin.unwrap_or(before.platform_admin),
+        ..before
+    };
+    store::users::update(&mut tx, &after)
+        .await
+        .map_err(AdminError::if_taken(address_exists))?;
+    let services = store::members::list_memberships(&mut tx, id).await?;
+    tx.commit().await?;
+    for service in services.into_keys() {
+        app.tenants.forget(service).await;
+    }
+    Ok(after)
+}
+
+/// Everybody, by name.
+pub async fn list(app: &App) -> Result<Vec<User>, AdminError> {
+    Ok(store::users::list(&mut app.read().await?).await?)
+}
+
+/// The person with this id.
+pub async fn find(app: &App, id: UserId) -> Result<User, AdminError> {
+    store::users::find(&mut app.read().await?, id)
+        .await?
+        .ok_or(AdminError::NoSuch("user"))
+}
+
+/// The person with this address, in whatever letter case it is written.
+pub async fn find_by_email(app: &App, email_address: &str) -> Result<User, AdminError> {
+    let email_address = email_of(email_address)?;
+    store::users::find_by_email(&mut app.read().await?, &email_address)
+        .await?
+        .ok_or(AdminError::NoSuch("user"))
+}
+
+/// Refuses the id of nobody, where somebody is said to have done something.
+pub(crate) async fn expect(
+    session: &mut store::Session,
+    field: &'static str,
+    id: Option<UserId>,
+) -> Result<(), AdminError> {
+    match id {
+        Some(id) if store::users::find(session, id).await?.is_none() => {
+            Err(AdminError::field(field, "There is no such user."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn address_exists() -> AdminError {
+    AdminError::field("email_address", "Email address is already in use.")
+}
+
+fn email_of(text: &str) -> Result<String, AdminError> {
+    EmailAddress::parse(text)
+        .map(|address| address.normalised())
+        .map_err(|error| AdminError::field("email_address", error.to_string()))
+}
+
+fn mobile_of(text: &str) -> Result<String, AdminError> {
+    PhoneNumber::parse(text)
+        .map(|_| text.trim().to_owned())
+        .map_err(|error| AdminError::field("mobile_number", error.to_string()))
+}

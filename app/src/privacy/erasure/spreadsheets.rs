@@ -1,0 +1,178 @@
+//! The files of jobs, of uploads and of contact lists.
+
+use domain::{JobStatus, ServiceId};
+use store::{contact_lists::ContactList, spreadsheets::Spreadsheet};
+use tracing::info;
+use uuid::Uuid;
+
+use super::{
+    AT_ONCE, EraseError, Erasure,
+    rows::{self, OverwriteError, SheetFile},
+};
+use crate::jobs::{self, contact_lists, spreadsheets};
+
+impl Erasure<'_> {
+    pub(super) async fn erase_from_all_sheets(&mut self) -> Result<(), EraseError> {
+        let mut after = Uuid::nil();
+        loop {
+            let mut session = self.app.read().await?;
+            let page =
+                store::spreadsheets::list_kept(&mut session, self.service, after, AT_ONCE).await?;
+            drop(session);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.id.as_uuid();
+            self.erase_from_sheets(page).await?;
+        }
+    }
+
+    pub(super) async fn erase_from_sheets(
+        &mut self,
+        sheets: Vec<Spreadsheet>,
+    ) -> Result<(), EraseError> {
+        for sheet in sheets {
+            self.erase_from_sheet(sheet).await?;
+        }
+        Ok(())
+    }
+
+    async fn erase_from_sheet(&mut self, sheet: Spreadsheet) -> Result<(), EraseError> {
+        let (app, service, id) = (self.app, sheet.service_id, sheet.id);
+        let file = SheetFile {
+            key: spreadsheets::key(service, id),
+            owner: id.as_uuid(),
+            layout: sheet.layout.clone(),
+        };
+        let found = match rows::count(app, &file, &self.recipient).await {
+            Ok(found) => found,
+            Err(error) => return self.note_unreadable(&file.key, error),
+        };
+        if found > 0 {
+            if !self.may_write(&sheet).await? {
+                self.busy_sheets.push(sheet);
+                return Ok(());
+            }
+            if !self.overwrite(&file).await? {
+                return Ok(());
+            }
+            self.report.spreadsheets += 1;
+            self.report.rows += found;
+            self.take_back_if_archived(&sheet).await?;
+            if !self.may_write(&sheet).await? {
+                // It began while we wrote: its worker may still read the old file.
+                self.busy_sheets.push(sheet);
+                return Ok(());
+            }
+        } else if self.is_paused_for_it(&sheet).await? && !self.may_write(&sheet).await? {
+            self.busy_sheets.push(sheet);
+            return Ok(());
+        }
+        if self.is_paused_for_it(&sheet).await? {
+            match jobs::resume(app, service, id).await {
+                Ok(_) => info!(job.id = %id, "job {id} goes on"),
+                // Somebody has stopped it for good meanwhile.
+                Err(jobs::PauseError::NotStopped(_) | jobs::PauseError::NoSuch) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the file anew without the recipient; whether it could be read.
+    async fn overwrite(&mut self, file: &SheetFile) -> Result<bool, EraseError> {
+        let rewriting = self.rewriting.as_ref().expect("it was begun with this");
+        match rows::overwrite(self.app, file, &self.recipient, rewriting).await {
+            Ok(()) => Ok(true),
+            Err(OverwriteError::Rewriting(error)) => Err(error.into()),
+            Err(OverwriteError::File(error)) => {
+                self.note_unreadable(&file.key, error)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Whether its job is paused so that the file can be written anew, by this erasure or by one that was stopped.
+    async fn is_paused_for_it(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
+        let mut session = self.app.read().await?;
+        let job = store::jobs::find(&mut session, sheet.service_id, sheet.id).await?;
+        Ok(job.is_some_and(|job| jobs::is_paused_to_rewrite(&job)))
+    }
+
+    /// Whether no worker reads the file. A job that is under way is paused first; it keeps no more rows from then on.
+    async fn may_write(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
+        let (app, service, id) = (self.app, sheet.service_id, sheet.id);
+        let job = store::jobs::find(&mut app.read().await?, service, id).await?;
+        let is_under_way = |status| matches!(status, JobStatus::Pending | JobStatus::InProgress);
+        if job.is_some_and(|job| is_under_way(job.status))
+            // If not, it came to its end meanwhile.
+            && jobs::pause_to_rewrite(app, service, id).await?
+        {
+            info!(job.id = %id, "job {id} is paused while its file is written anew");
+        }
+        Ok(!self.is_in_hand(service, id.as_uuid()).await?)
+    }
+
+    /// Whether a worker has a task that names this id.
+    async fn is_in_hand(&self, service: ServiceId, id: Uuid) -> Result<bool, EraseError> {
+        let app = self.app;
+        let named = store::tasks::list_naming(&mut app.read().await?, service, id).await?;
+        let mut tx = app.write().await?;
+        let held = store::tasks::lock(&mut tx, &named, app.clock.now()).await?;
+        tx.roll_back().await?;
+        Ok(held.len() < named.len() || held.iter().any(|(_, taken)| *taken))
+    }
+
+    /// Retention may have removed the file while we wrote it anew.
+    async fn take_back_if_archived(&self, sheet: &Spreadsheet) -> Result<(), EraseError> {
+        let (app, service, id) = (self.app, sheet.service_id, sheet.id);
+        let mut session = app.read().await?;
+        let job = store::jobs::find(&mut session, service, id).await?;
+        let kept = store::spreadsheets::find(&mut session, service, id).await?;
+        drop(session);
+        if kept.is_none() || job.is_some_and(|job| job.archived) {
+            app.files.remove(&spreadsheets::key(service, id)).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn erase_from_contact_lists(&mut self) -> Result<(), EraseError> {
+        let (app, mut after) = (self.app, Uuid::nil());
+        loop {
+            let mut session = app.read().await?;
+            let page =
+                store::contact_lists::list_kept(&mut session, self.service, after, AT_ONCE).await?;
+            drop(session);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.id.as_uuid();
+            for list in &page {
+                self.erase_from_contact_list(list).await?;
+            }
+        }
+    }
+
+    async fn erase_from_contact_list(&mut self, list: &ContactList) -> Result<(), EraseError> {
+        let (app, service, id) = (self.app, list.service_id, list.id);
+        let file = SheetFile {
+            key: contact_lists::key(service, id),
+            owner: id.as_uuid(),
+            layout: list.layout.clone(),
+        };
+        let found = match rows::count(app, &file, &self.recipient).await {
+            Ok(found) => found,
+            Err(error) => return self.note_unreadable(&file.key, error),
+        };
+        if found == 0 || !self.overwrite(&file).await? {
+            return Ok(());
+        }
+        self.report.contact_lists += 1;
+        self.report.rows += found;
+        let now = store::contact_lists::find(&mut app.read().await?, service, id).await?;
+        if now.is_none_or(|list| list.archived) {
+            app.files.remove(&file.key).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! Sealing files anew. A file that retention removes while it is written anew is removed again: no file stays that no
+//! row names. An erasure writes files anew too: one waits for the other ([`Rewriting`]).
+//!
+//! Files by e-mail are not among them: each is sealed with the key in its link.
+
+use domain::{ContactListId, JobId, NotificationId, ServiceId};
+use files::Key;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::AT_ONCE;
+use crate::{
+    App, RewriteLock, RewriteLockError,
+    jobs::{contact_lists, spreadsheets},
+    sealing::sealed_files::{self, Reencrypted},
+};
+
+/// Files that were sealed anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FilesReencrypted {
+    /// Of jobs and uploads.
+    pub spreadsheets: u64,
+    /// Contact lists.
+    pub contact_lists: u64,
+    /// Pages of letters.
+    pub letters: u64,
+    /// Files that belong to templates.
+    pub template_files: u64,
+    /// Those that could not be: still sealed with an older key, or damaged.
+    pub unreadable: Vec<String>,
+}
+
+/// The files that are sealed with the keys of the vault; each lies beside a row, whose id it is sealed to.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Spreadsheet,
+    ContactList,
+    Letter,
+    TemplateFile,
+}
+
+pub(super) async fn reencrypt(
+    app: &App,
+    rewriting: &RewriteLock,
+) -> Result<FilesReencrypted, RewriteLockError> {
+    let mut done = FilesReencrypted::default();
+    done.spreadsheets =
+        reencrypt_all(app, rewriting, Kind::Spreadsheet, &mut done.unreadable).await?;
+    done.contact_lists =
+        reencrypt_all(app, rewriting, Kind::ContactList, &mut done.unreadable).await?;
+    done.letters = reencrypt_all(app, rewriting, Kind::Letter, &mut done.unreadable).await?;
+    done.template_files =
+        reencrypt_all(app, rewriting, Kind::TemplateFile, &mut done.unreadable).await?;
+    Ok(done)
+}
+
+/// Seals anew what there is of a kind; how many it was.
+async fn reencrypt_all(
+    app: &App,
+    rewriting: &RewriteLock,
+    kind: Kind,
+    unreadable: &mut Vec<String>,
+) -> Result<u64, RewriteLockError> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let page = kind.list(app, after).await?;
+        let Some((_, last)) = page.last() else {
+            return Ok(done);
+        };
+        after = *last;
+        for (service, id) in page {
+            let key = kind.key(service, id);
+            if !reencrypt_one(app, rewriting, &key, id, unreadable).await? {
+                continue;
+            }
+            done += 1;
+            let is_gone = !kind.is_kept(app, service, id).await?;
+            if is_gone && app.files.remove(&key).await.is_err() {
+                unreadable.push(key.as_str().to_owned());
+            }
+        }
+    }
+}
+
+impl Kind {
+    /// Whose each is, in the order of ids after `after`.
+    async fn list(self, app: &App, after: Uuid) -> Result<Vec<(ServiceId, Uuid)>, store::Error> {
+        let mut session = app.read().await?;
+        Ok(match self {
+            Self::Spreadsheet => store::spreadsheets::list_kept(&mut session, None, after, AT_ONCE)
+                .await?
+                .into_iter()
+                .map(|sheet| (sheet.service_id, sheet.id.as_uuid()))
+                .collect(),
+            Self::ContactList => {
+                store::contact_lists::list_kept(&mut session, None, after, AT_ONCE)
+                    .await?
+                    .into_iter()
+                    .map(|list| (list.service_id, list.id.as_uuid()))
+                    .collect()
+            }
+            Self::Letter => {
+                let after = Some(NotificationId::from_uuid(after));
+                store::notifications::list_letters(&mut session, after, AT_ONCE)
+                    .await?
+                    .into_iter()
+                    .map(|(service, id)| (service, id.as_uuid()))
+                    .collect()
+            }
+            Self::TemplateFile => store::template_files::list_kept(&mut session, after, AT_ONCE)
+                .await?
+                .into_iter()
+                .map(|(service, id)| (service, id.as_uuid()))
+                .collect(),
+        })
+    }
+
+    fn key(self, service: ServiceId, id: Uuid) -> Key {
+        match self {
+            Self::Spreadsheet => spreadsheets::key(service, JobId::from_uuid(id)),
+            Self::ContactList => contact_lists::key(service, ContactListId::from_uuid(id)),
+            Self::Letter => Key::letter_pdf(service.as_uuid(), id),
+            Self::TemplateFile => Key::template_file(service.as_uuid(), id),
+        }
+    }
+
+    /// Whether a row still names the file. A template's file is never removed.
+    async fn is_kept(self, app: &App, service: ServiceId, id: Uuid) -> Result<bool, store::Error> {
+        let mut session = app.read().await?;
+        Ok(match self {
+            Self::Spreadsheet => {
+                let id = JobId::from_uuid(id);
+                let kept = store::spreadsheets::find(&mut session, service, id).await?;
+                let job = store::jobs::find(&mut session, service, id).await?;
+                kept.is_some() && job.is_none_or(|job| !job.archived)
+            }
+            Self::ContactList => {
+                let id = ContactListId::from_uuid(id);
+                let kept = store::contact_lists::find(&mut session, service, id).await?;
+                kept.is_some_and(|list| !list.archived)
+            }
+            Self::Letter => {
+                let id = NotificationId::from_uuid(id);
+                let kept = store::notifications::find(&mut session, service, id).await?;
+                kept.is_some()
+            }
+            Self::TemplateFile => true,
+        })
+    }
+}
+
+/// Whether the file was sealed anew. One that cannot be is named, and holds up no other.
+async fn reencrypt_one(
+    app: &App,
+    rewriting: &RewriteLock,
+    key: &Key,
+    owner: Uuid,
+    unreadable: &mut Vec<String>,
+) -> Result<bool, RewriteLockError> {
+    let vault = app.store.keyring();
+    match sealed_files::reencrypt(&app.files, vault, key, owner, rewriting).await {
+        Ok(Reencrypted::NotOurs) => Err(RewriteLockError::Lost),
+        Ok(outcome) => Ok(outcome == Reencrypted::Yes),
+        Err(error) => {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the file {key} cannot be sealed anew"
+            );
+            unreadable.push(key.as_str().to_owned());
+            Ok(false)
+        }
+    }
+}

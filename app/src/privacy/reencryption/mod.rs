@@ -1,0 +1,156 @@
+//! Sealing everything anew with the newest key, after a rotation (`docs/decisions/sealed-contents.md`).
+
+mod files;
+
+use domain::NotificationId;
+use store::{
+    Keyring,
+    idempotency_keys::{self, StoredResponse},
+};
+use uuid::Uuid;
+
+pub use files::FilesReencrypted;
+
+use crate::{App, RewriteLock, RewriteLockError, accept::idempotency};
+
+const AT_ONCE: u32 = 500;
+
+/// What was sealed anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReencryptionReport {
+    /// Messages.
+    pub notifications: u64,
+    /// API keys.
+    pub api_keys: u64,
+    /// Texts that were received.
+    pub received_texts: u64,
+    /// Recipients' wishes to hear no more.
+    pub unsubscribe_requests: u64,
+    /// Callbacks of services.
+    pub callbacks: u64,
+    /// Kept answers of idempotency keys.
+    pub answers: u64,
+    /// Files: spreadsheets, contact lists, pages of letters, files of templates.
+    pub files: FilesReencrypted,
+}
+
+/// Takes the right to change keys: neither another change nor an erasure runs beside it.
+pub async fn begin(app: &App) -> Result<RewriteLock, RewriteLockError> {
+    RewriteLock::acquire(app, "a change of keys").await
+}
+
+/// Seals with the newest key what is sealed with an older one. May be stopped and run again, and beside a running
+/// platform: each value is replaced only if it is still the one that was read.
+pub async fn reencrypt(app: &App) -> Result<ReencryptionReport, RewriteLockError> {
+    let rewriting = begin(app).await?;
+    let done = reencrypt_all(app, &rewriting).await;
+    rewriting.end().await?;
+    done
+}
+
+/// The same for whoever has the right to it already.
+pub async fn reencrypt_all(
+    app: &App,
+    rewriting: &RewriteLock,
+) -> Result<ReencryptionReport, RewriteLockError> {
+    let notifications = reencrypt_notifications(app).await?;
+    let (api_keys, callbacks) = reencrypt_services(app).await?;
+    Ok(ReencryptionReport {
+        notifications,
+        api_keys,
+        callbacks,
+        received_texts: reencrypt_inbound_sms(app).await?,
+        unsubscribe_requests: reencrypt_unsubscribe_requests(app).await?,
+        answers: reencrypt_idempotent_responses(app).await?,
+        files: files::reencrypt(app, rewriting).await?,
+    })
+}
+
+async fn reencrypt_notifications(app: &App) -> Result<u64, store::Error> {
+    let (vault, mut after, mut done) = (app.store.keyring(), None::<NotificationId>, 0);
+    loop {
+        let page =
+            store::notifications::list_sealed(&mut app.read().await?, after, AT_ONCE).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(done);
+        };
+        after = Some(*last);
+        let mut tx = app.write().await?;
+        for (id, before) in page {
+            if is_old(vault, &before) {
+                let owner = id.as_uuid();
+                let plain = vault.open(owner.as_bytes(), &before)?;
+                let sealed = vault.seal(owner.as_bytes(), &plain);
+                done += u64::from(
+                    store::notifications::replace_sealed(&mut tx, id, before, sealed).await?,
+                );
+            }
+        }
+        tx.commit().await?;
+    }
+}
+
+/// The secrets of every service: its keys, its callbacks.
+async fn reencrypt_services(app: &App) -> Result<(u64, u64), store::Error> {
+    let (mut keys, mut callbacks) = (0, 0);
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        let mut tx = app.write().await?;
+        keys += store::api_keys::reencrypt(&mut tx, app.store.keyring(), service).await?;
+        callbacks += store::callbacks::reencrypt(&mut tx, app.store.keyring(), service).await?;
+        tx.commit().await?;
+    }
+    Ok((keys, callbacks))
+}
+
+async fn reencrypt_idempotent_responses(app: &App) -> Result<u64, store::Error> {
+    let (vault, mut after, mut done) = (app.store.keyring(), None::<StoredResponse>, 0);
+    loop {
+        let mut session = app.read().await?;
+        let page =
+            idempotency_keys::list_responses(&mut session, None, after.as_ref(), AT_ONCE).await?;
+        drop(session);
+        let Some(last) = page.last() else {
+            return Ok(done);
+        };
+        after = Some(last.clone());
+        let mut tx = app.write().await?;
+        for before in page.iter().filter(|one| is_old(vault, &one.sealed)) {
+            let owner = idempotency::owner(before.service_id, &before.key_hash);
+            let sealed = vault.seal(&owner, &vault.open(&owner, &before.sealed)?);
+            let replaced = idempotency_keys::replace_response(&mut tx, before, sealed).await?;
+            done += u64::from(replaced);
+        }
+        tx.commit().await?;
+    }
+}
+
+async fn reencrypt_inbound_sms(app: &App) -> Result<u64, store::Error> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let mut tx = app.write().await?;
+        let vault = app.store.keyring();
+        let (count, last) = store::inbound_sms::reencrypt(&mut tx, vault, after, AT_ONCE).await?;
+        tx.commit().await?;
+        done += count;
+        let Some(last) = last else { return Ok(done) };
+        after = last;
+    }
+}
+
+async fn reencrypt_unsubscribe_requests(app: &App) -> Result<u64, store::Error> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let mut tx = app.write().await?;
+        let vault = app.store.keyring();
+        let (count, last) =
+            store::unsubscribe_requests::reencrypt(&mut tx, vault, after, AT_ONCE).await?;
+        tx.commit().await?;
+        done += count;
+        let Some(last) = last else { return Ok(done) };
+        after = last;
+    }
+}
+
+fn is_old(vault: &Keyring, sealed: &[u8]) -> bool {
+    Keyring::key_id_of(sealed).is_some_and(|key| key != vault.primary_key_id())
+}

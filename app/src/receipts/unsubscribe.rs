@@ -1,0 +1,119 @@
+//! One-click unsubscribing: the link that an e-mail carries, and what happens when it is used
+//! (`docs/spec/public-api.md` §14, §21).
+//!
+//! A link's token holds the recipient's address and when it was made, so that the wish can be kept although the message
+//! is read without opening what is sealed in it. Whoever has a link can use it once: a message has one open request.
+
+use std::time::Duration;
+
+use domain::{Channel, NotificationId, Private, Timestamp, UnsubscribeRequestId};
+use store::{
+    notifications::{Contents, Notification},
+    unsubscribe_requests::UnsubscribeRequest,
+};
+
+use crate::{App, ParsedTemplate, sealing::sealed_tokens};
+
+const PURPOSE: &str = "unsubscribe";
+/// How long a link works.
+const VALID_FOR: Duration = Duration::from_hours(24 * 365);
+
+/// Why a link did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum UnsubscribeError {
+    /// We did not make it, or too long ago.
+    #[error("not a valid unsubscribe link")]
+    NotALink,
+    /// There is no such message any more.
+    #[error("the message of the link is gone")]
+    NoSuchMessage,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+}
+
+/// A token for this address, made at this time.
+pub fn token(app: &App, email_address: &str, at: Timestamp) -> String {
+    let value = [
+        at.unix_seconds().to_be_bytes().as_slice(),
+        email_address.as_bytes(),
+    ]
+    .concat();
+    sealed_tokens::token(app, PURPOSE, &value)
+}
+
+/// Where one click unsubscribes the recipient of an e-mail: what its service said, else a link of ours if its template
+/// has one, a new one each time.
+pub(crate) fn url(
+    app: &App,
+    message: &Notification,
+    contents: &Contents,
+    template: &ParsedTemplate,
+) -> Option<String> {
+    if contents.is_erased() {
+        return None;
+    }
+    if let Some(url) = &contents.unsubscribe_url {
+        return Some(url.clone());
+    }
+    let has_link = message.channel == Channel::Email && template.template.has_unsubscribe_link;
+    has_link.then(|| {
+        let token = token(app, contents.normalised.reveal(), app.clock.now());
+        let root = &app.settings.api_base_url;
+        format!("{root}/unsubscribe/{}/{token}", message.id)
+    })
+}
+
+/// A link was used. The same link again, and two at once, are one request.
+pub async fn unsubscribe(
+    app: &App,
+    notification: NotificationId,
+    token: &str,
+) -> Result<(), UnsubscribeError> {
+    let now = app.clock.now();
+    let email_address = read(app, token, now).ok_or(UnsubscribeError::NotALink)?;
+    let mut session = app.read().await?;
+    if store::unsubscribe_requests::is_open(&mut session, notification).await? {
+        return Ok(());
+    }
+    let message = store::notifications::find_for_any_service(&mut session, notification)
+        .await?
+        .filter(|message| message.channel == Channel::Email)
+        .ok_or(UnsubscribeError::NoSuchMessage)?;
+    drop(session);
+    let request = UnsubscribeRequest {
+        id: UnsubscribeRequestId::generate(now, app.random()),
+        notification_id: notification,
+        service_id: message.service_id,
+        template_id: message.template_id,
+        template_version: message.template_version,
+        email_address,
+        created_at: now,
+        processed_at: None,
+    };
+    let mut tx = app.write().await?;
+    store::unsubscribe_requests::insert(&mut tx, app.store.keyring(), &request).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The address that a token holds, if we made it not too long ago.
+fn read(app: &App, token: &str, now: Timestamp) -> Option<Private<String>> {
+    let value = sealed_tokens::read(app, PURPOSE, token)?;
+    let (seconds, address) = value.split_first_chunk::<8>()?;
+    let made = Timestamp::from_unix_seconds(i64::from_be_bytes(*seconds));
+    if now.since(made) > VALID_FOR {
+        return None;
+    }
+    String::from_utf8(address.to_vec()).ok().map(Private::new)
+}
+
+/// The requests to a service, newest first, at most `count`.
+pub async fn list(
+    app: &App,
+    service: domain::ServiceId,
+    count: u32,
+) -> Result<Vec<UnsubscribeRequest>, store::Error> {
+    let mut session = app.read().await?;
+    store::unsubscribe_requests::list(&mut session, app.store.keyring(), service, count).await
+}

@@ -1,0 +1,82 @@
+//! What tasks carry: ids and codes, nothing personal. They are stored as JSON, so a field keeps its name for ever.
+
+use domain::{Channel, JobId, NotificationId, SmsReceiptSource, Timestamp};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ids {
+    pub(crate) ids: Vec<NotificationId>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct References {
+    pub(crate) references: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OneJob {
+    pub(crate) job: JobId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Expired {
+    pub(crate) channel: Channel,
+    pub(crate) before: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SmsReceipts {
+    pub(crate) receipts: Vec<SmsReceipt>,
+}
+
+/// A receipt as it came: an id and codes, nothing personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmsReceipt {
+    /// Whose.
+    pub by: SmsReceiptSource,
+    /// About which message.
+    pub id: NotificationId,
+    /// What it says.
+    pub status: String,
+    /// And more exactly.
+    pub code: Option<String>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// A receipt as it came: an id and codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterReceipt {
+    /// About which letter.
+    pub id: NotificationId,
+    /// What it says.
+    #[serde(flatten)]
+    pub word: LetterReceiptStatus,
+}
+
+/// What a print provider says of a letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum LetterReceiptStatus {
+    /// It has left.
+    Despatched {
+        /// How many sheets it has.
+        sheets: u32,
+        /// What its way costs.
+        threshold: CostThreshold,
+        /// The local day, counted from 1 January 1970.
+        despatched_on: i64,
+    },
+    /// It was not printed.
+    Rejected,
+}
+
+/// What a letter's way costs the printer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CostThreshold {
+    /// It travels with many others, in order.
+    Sorted,
+    /// It travels alone.
+    Unsorted,
+}

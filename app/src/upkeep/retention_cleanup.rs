@@ -1,0 +1,382 @@
+//! Forgetting in time (`docs/spec/workers.md` §14): messages become a line of history without anything personal; files
+//! of old jobs and of uploads that became no job, received texts, wishes to hear no more and old counters go. A service
+//! may keep its messages for longer or shorter than the standard seven days, by channel.
+//!
+//! Everything is done in small transactions and by looking at what is there, so that a run may stop anywhere and be
+//! done twice. Files go before the rows that name them: no row disappears while its file remains. On PostgreSQL a day
+//! whose messages may all go is dropped whole.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp};
+use files::Key;
+use queue::{Enqueue as _, TaskContext, TaskOutcome};
+use store::{jobs::RetentionScope, partitions::DropResult};
+use tracing::{info, warn};
+
+use crate::{App, jobs::spreadsheets, local_days, tasks};
+
+/// For how many days messages are kept unless the service says otherwise.
+const STANDARD_DAYS: u32 = 7;
+/// For how many days a recipient's wish to hear no more waits for its service.
+const OPEN_REQUESTS_DAYS: u32 = 90;
+/// How many messages share a transaction.
+const AT_ONCE: u32 = 2000;
+/// How many files are removed between two looks.
+const FILES_AT_ONCE: u32 = 500;
+/// How long to wait when the store or the file storage does not answer.
+const DELAY: Duration = Duration::from_mins(5);
+
+#[derive(Debug, thiserror::Error)]
+enum RetentionError {
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    #[error("the file storage failed")]
+    Files(#[from] files::Error),
+}
+
+fn verdict(what: &'static str, done: Result<(), RetentionError>) -> TaskOutcome {
+    match done {
+        Ok(()) => TaskOutcome::Completed,
+        Err(fault) => {
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "{what} stopped, will go on later"
+            );
+            TaskOutcome::Retry(DELAY)
+        }
+    }
+}
+
+/// The same of a walk that ends early when its process stops: whoever takes it up goes on.
+fn walked(
+    app: &App,
+    task: &TaskContext,
+    what: &'static str,
+    done: Result<(), RetentionError>,
+) -> TaskOutcome {
+    match done {
+        Ok(()) if task.is_stopping() => TaskOutcome::Snooze(app.clock.now()),
+        done => verdict(what, done),
+    }
+}
+
+/// For how many days which messages of which service are kept.
+struct RetentionRules(BTreeMap<(ServiceId, Channel), u32>);
+
+impl RetentionRules {
+    async fn read(app: &App) -> Result<Self, store::Error> {
+        let rules = store::history::list_retentions(&mut app.read().await?).await?;
+        Ok(Self(rules.into_iter().collect()))
+    }
+
+    fn days(&self, service: ServiceId, channel: Channel) -> u32 {
+        self.0
+            .get(&(service, channel))
+            .copied()
+            .unwrap_or(STANDARD_DAYS)
+    }
+
+    /// The most days that anything is kept.
+    fn most_days(&self) -> u32 {
+        self.0.values().copied().fold(STANDARD_DAYS, u32::max)
+    }
+}
+
+/// Begins to forget the messages whose time is over: whole days where that can be, then service by service.
+pub(crate) async fn delete_old_notifications(app: &App) -> TaskOutcome {
+    verdict(
+        "delete-notifications-older-than-retention",
+        enqueue_deletions(app).await,
+    )
+}
+
+async fn enqueue_deletions(app: &App) -> Result<(), RetentionError> {
+    let rules = RetentionRules::read(app).await?;
+    drop_whole_days(app, local_days::midnight_days_ago(app, rules.most_days())).await?;
+    let now = app.clock.now();
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        for channel in Channel::ALL.iter().copied() {
+            let before = local_days::midnight_days_ago(app, rules.days(service, channel));
+            if !has_expired(app, service, channel, before).await? {
+                continue;
+            }
+            let id = TaskId::generate(now, app.random());
+            let mut tx = app.write().await?;
+            let task = tasks::delete_notifications(id, service, channel, before, now);
+            tx.enqueue(vec![task]).await?;
+            app.commit_and_notify(tx, &[tasks::PERIODIC]).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn has_expired(
+    app: &App,
+    service: ServiceId,
+    channel: Channel,
+    before: Timestamp,
+) -> Result<bool, store::Error> {
+    let mut session = app.read().await?;
+    for of_test_keys in [false, true] {
+        let found =
+            store::history::list_expired(&mut session, service, channel, of_test_keys, before, 1)
+                .await?;
+        if !found.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Drops the days in which nothing has to stay. A day that is being used just now is left for the next night.
+async fn drop_whole_days(app: &App, before: Timestamp) -> Result<(), store::Error> {
+    let days = store::partitions::list_before(&mut app.read().await?, before.utc_day()).await?;
+    for day in days {
+        let mut tx = app.write().await?;
+        match store::partitions::drop_day(&mut tx, day, before).await {
+            Ok(DropResult::Day(kept)) => {
+                tx.commit().await?;
+                info!("forgot the messages of {day}: {kept} lines of history remain");
+            }
+            Ok(DropResult::NotYet) => {}
+            Err(fault) => warn!(
+                error = &fault as &dyn std::error::Error,
+                "the day {day} cannot be dropped now"
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the messages of one service and channel from before `before`.
+pub(crate) async fn delete_notifications(
+    app: &App,
+    task: &TaskContext,
+    channel: Channel,
+    before: Timestamp,
+) -> TaskOutcome {
+    match delete_of_service(app, task, channel, before).await {
+        Ok(true) => TaskOutcome::Completed,
+        // Asked to stop: the rest is for whoever takes it up.
+        Ok(false) => TaskOutcome::Snooze(app.clock.now()),
+        Err(fault) => verdict("delete-notifications-for-service-and-type", Err(fault)),
+    }
+}
+
+async fn delete_of_service(
+    app: &App,
+    task: &TaskContext,
+    channel: Channel,
+    before: Timestamp,
+) -> Result<bool, RetentionError> {
+    let service = task.leased().service_id;
+    let mut forgotten = 0;
+    for of_test_keys in [false, true] {
+        loop {
+            if task.is_stopping() || !task.holds_lease(app.clock.now()) {
+                return Ok(false);
+            }
+            let ids = store::history::list_expired(
+                &mut app.read().await?,
+                service,
+                channel,
+                of_test_keys,
+                before,
+                AT_ONCE,
+            )
+            .await?;
+            if ids.is_empty() {
+                break;
+            }
+            if channel == Channel::Letter {
+                remove_pages(app, service, &ids).await?;
+            }
+            let mut tx = app.write().await?;
+            if !of_test_keys {
+                store::history::insert_from_notifications(&mut tx, service, &ids).await?;
+            }
+            forgotten += store::history::delete(&mut tx, service, &ids).await?;
+            tx.commit().await?;
+        }
+    }
+    info!(service.id = %service, "forgot {forgotten} {channel} notifications from before {before}");
+    Ok(true)
+}
+
+async fn remove_pages(
+    app: &App,
+    service: ServiceId,
+    letters: &[NotificationId],
+) -> Result<(), files::Error> {
+    for letter in letters {
+        let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
+        app.files.remove(&key).await?;
+    }
+    Ok(())
+}
+
+/// Forgets received texts whose time is over (`docs/spec/workers.md` §14.2): who wrote them and what they say; a line
+/// of history stays.
+pub(crate) async fn delete_inbound_sms(app: &App, task: &TaskContext) -> TaskOutcome {
+    let done = try_delete_inbound_sms(app, task).await;
+    walked(app, task, "delete-inbound-sms", done)
+}
+
+async fn try_delete_inbound_sms(app: &App, task: &TaskContext) -> Result<(), RetentionError> {
+    let rules = RetentionRules::read(app).await?;
+    let mut session = app.read().await?;
+    let with_number = store::inbound_sms::list_services_with_number(&mut session).await?;
+    let services = store::services::list_ids(&mut session).await?;
+    drop(session);
+    for service in services {
+        // A service that has given its number back has no retention of its own for what came to it.
+        let days = if with_number.contains(&service) {
+            rules.days(service, Channel::Sms)
+        } else {
+            STANDARD_DAYS
+        };
+        let before = local_days::midnight_days_ago(app, days);
+        let mut forgotten = 0;
+        while !task.is_stopping() {
+            let mut session = app.read().await?;
+            let ids =
+                store::inbound_sms::list_expired(&mut session, service, before, AT_ONCE).await?;
+            drop(session);
+            if ids.is_empty() {
+                break;
+            }
+            let mut tx = app.write().await?;
+            forgotten += store::inbound_sms::move_to_history(&mut tx, service, &ids).await?;
+            tx.commit().await?;
+        }
+        if forgotten > 0 {
+            info!(service.id = %service, "forgot {forgotten} received texts from before {before}");
+        }
+    }
+    Ok(())
+}
+
+/// Forgets recipients' wishes to hear no more (`docs/spec/workers.md` §16): those that their service has seen to after
+/// a week, the others after ninety days.
+pub(crate) async fn delete_unsubscribe_requests(app: &App, task: &TaskContext) -> TaskOutcome {
+    let done = try_delete_unsubscribe_requests(app, task).await;
+    walked(app, task, "archive-unsubscribe-requests", done)
+}
+
+async fn try_delete_unsubscribe_requests(
+    app: &App,
+    task: &TaskContext,
+) -> Result<(), RetentionError> {
+    let processed = local_days::midnight_days_ago(app, STANDARD_DAYS);
+    let open = local_days::midnight_days_ago(app, OPEN_REQUESTS_DAYS);
+    while !task.is_stopping() {
+        let mut tx = app.write().await?;
+        let removed =
+            store::unsubscribe_requests::delete_old(&mut tx, processed, open, AT_ONCE).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            break;
+        }
+        info!("forgot {removed} unsubscribe requests");
+    }
+    Ok(())
+}
+
+/// Removes the spreadsheets of old jobs, of uploads of which no job was made, and what was never written to its end.
+pub(crate) async fn remove_job_files(app: &App, task: &TaskContext) -> TaskOutcome {
+    let done = remove_files(app, task).await;
+    walked(app, task, "remove_sms_email_jobs", done)
+}
+
+async fn remove_files(app: &App, task: &TaskContext) -> Result<(), RetentionError> {
+    let before = local_days::midnight_days_ago(app, STANDARD_DAYS);
+    for ((service, channel), days) in RetentionRules::read(app).await?.0 {
+        let before = local_days::midnight_days_ago(app, days);
+        remove_files_of(app, task, RetentionScope::Of(service, channel), before).await?;
+    }
+    remove_files_of(app, task, RetentionScope::Others, before).await?;
+    remove_unused_files(app, task, before).await?;
+    remove_partial_uploads(app).await?;
+    delete_old_counters(app).await?;
+    Ok(())
+}
+
+/// Removes what processes that were killed have left half-written in the file storage. Nobody writes a file for a day.
+async fn remove_partial_uploads(app: &App) -> Result<(), RetentionError> {
+    let a_day_ago = app.clock.now().minus(Duration::from_hours(24));
+    let since_1970 = Duration::from_secs(a_day_ago.unix_seconds().unsigned_abs());
+    let removed = app
+        .files
+        .remove_partial_uploads(SystemTime::UNIX_EPOCH + since_1970)
+        .await?;
+    if removed > 0 {
+        info!("removed {removed} files that were never written to their end");
+    }
+    Ok(())
+}
+
+/// Removes the spreadsheets of these jobs from before `before`.
+async fn remove_files_of(
+    app: &App,
+    task: &TaskContext,
+    whose: RetentionScope,
+    before: Timestamp,
+) -> Result<(), RetentionError> {
+    while !task.is_stopping() {
+        let mut session = app.read().await?;
+        let jobs =
+            store::jobs::list_with_old_files(&mut session, whose, before, FILES_AT_ONCE).await?;
+        drop(session);
+        if jobs.is_empty() {
+            break;
+        }
+        for job in &jobs {
+            app.files
+                .remove(&spreadsheets::key(job.service_id, job.id))
+                .await?;
+        }
+        let mut tx = app.write().await?;
+        for job in &jobs {
+            store::jobs::archive(&mut tx, job.service_id, job.id).await?;
+            store::spreadsheets::clear_link_secret(&mut tx, job.service_id, job.id).await?;
+            info!(job.id = %job.id, "Job ID {} has been removed from s3.", job.id);
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Removes the spreadsheets of uploads of which no job was made.
+async fn remove_unused_files(
+    app: &App,
+    task: &TaskContext,
+    before: Timestamp,
+) -> Result<(), RetentionError> {
+    while !task.is_stopping() {
+        let unused =
+            store::spreadsheets::list_unused(&mut app.read().await?, before, FILES_AT_ONCE).await?;
+        if unused.is_empty() {
+            break;
+        }
+        for (service, id) in &unused {
+            app.files.remove(&spreadsheets::key(*service, *id)).await?;
+        }
+        let mut tx = app.write().await?;
+        for (service, id) in &unused {
+            store::spreadsheets::delete(&mut tx, *service, *id).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn delete_old_counters(app: &App) -> Result<(), store::Error> {
+    let mut tx = app.write().await?;
+    let day = app.clock.now().utc_day().plus_days(-7);
+    store::counters::delete_before(&mut tx, day).await?;
+    tx.commit().await
+}

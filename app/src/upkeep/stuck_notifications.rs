@@ -1,0 +1,249 @@
+//! Messages that linger (`docs/spec/workers.md` §13): those that wait although no task knows of them, and those whose
+//! provider has not reported for three days.
+//!
+//! A message and its delivery task are one transaction, so the first kind should never be there; it is looked for all
+//! the same, by an auditor. It costs a walk through the messages of the last hours, by service and time.
+
+use std::time::Duration;
+
+use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
+use queue::{Enqueue as _, TaskContext, TaskOutcome};
+use store::notifications::StatusUpdate;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::{App, audit, send::poison::list_poisoned, tasks};
+
+/// A message that waits longer than this without a task is replayed.
+const REPLAY_AFTER: Duration = Duration::from_hours(1);
+/// How far back each look goes; the weekly look goes through the rest.
+const REPLAY_WINDOW: Duration = Duration::from_hours(3);
+const A_WEEK: Duration = Duration::from_hours(7 * 24);
+/// A provider that has not reported for so long will not.
+const TIMEOUT: Duration = Duration::from_hours(3 * 24);
+/// How many messages share a transaction.
+const AT_ONCE: u32 = 1000;
+
+/// What waits for a worker. Letters given as PDF first wait for a scan, which is a step of the same task.
+const WAITING: &[NotificationStatus] = &[
+    NotificationStatus::Created,
+    NotificationStatus::PendingVirusCheck,
+];
+/// Letters have no timeout (`docs/spec/letters.md` §1).
+const TIMED: &[Channel] = &[Channel::Email, Channel::Sms];
+
+/// Puts messages that wait without a task back in the queue.
+pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
+    audit::audit_outcome(
+        "replay-created-notifications",
+        replay(app, REPLAY_WINDOW).await,
+    )
+}
+
+/// The same for all that is not older than a week.
+pub(crate) async fn replay_created_this_week(app: &App) -> TaskOutcome {
+    audit::audit_outcome("replay-created-notifications", replay(app, A_WEEK).await)
+}
+
+async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
+    let now = app.clock.now();
+    let between = (now.minus(window), now.minus(REPLAY_AFTER));
+    let mut replayed = 0;
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        replayed += replay_those_of(app, service, between).await?;
+    }
+    Ok(replayed)
+}
+
+async fn replay_those_of(
+    app: &App,
+    service: ServiceId,
+    (after, before): (Timestamp, Timestamp),
+) -> Result<u64, store::Error> {
+    let mut waiting = StuckNotifications::new(service, Channel::ALL, WAITING, after, before);
+    let mut idle = None;
+    let mut replayed = 0;
+    loop {
+        let found = waiting.next_page(app).await?;
+        if found.is_empty() {
+            return Ok(replayed);
+        }
+        let idle = match &idle {
+            Some(idle) => idle,
+            None => idle.insert(idle_channels(app, service).await?),
+        };
+        for channel in idle {
+            let of_it = found.iter().filter(|(_, travels)| travels == channel);
+            let ids: Vec<NotificationId> = of_it.map(|(id, _)| *id).collect();
+            replayed += enqueue_again(app, service, *channel, &ids).await?;
+        }
+    }
+}
+
+/// While a service has anything in the queue its messages wait for their turn or their next try; of these channels it
+/// has nothing there.
+async fn idle_channels(app: &App, service: ServiceId) -> Result<Vec<Channel>, store::Error> {
+    let mut session = app.read().await?;
+    let mut idle = Vec::new();
+    for channel in Channel::ALL.iter().copied() {
+        let pool = tasks::delivery_pool(channel);
+        if !store::tasks::has_any(&mut session, pool, service).await? {
+            idle.push(channel);
+        }
+    }
+    Ok(idle)
+}
+
+async fn enqueue_again(
+    app: &App,
+    service: ServiceId,
+    channel: Channel,
+    ids: &[NotificationId],
+) -> Result<u64, store::Error> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let now = app.clock.now();
+    let deliver = |id: &NotificationId| tasks::redeliver(service, channel, Lane::Normal, *id, now);
+    let mut tx = app.write().await?;
+    // What made the program fail waits for a person.
+    let aside = list_poisoned(&mut tx, ids.iter().copied()).await?;
+    let ids: Vec<NotificationId> = ids
+        .iter()
+        .copied()
+        .filter(|id| !aside.contains(id))
+        .collect();
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    tx.enqueue(ids.iter().map(deliver).collect()).await?;
+    app.commit_and_notify(tx, &[tasks::delivery_pool(channel)])
+        .await?;
+    warn!(service.id = %service, "{} {channel} messages waited without a task and were put back in the queue", ids.len());
+    Ok(ids.len() as u64)
+}
+
+/// A walk through the messages of a service that are still in one of these statuses, a page at a time, oldest first: no
+/// message is looked at twice, however many there are.
+struct StuckNotifications<'a> {
+    service: ServiceId,
+    channels: &'a [Channel],
+    statuses: &'a [NotificationStatus],
+    after: (Timestamp, NotificationId),
+    before: Timestamp,
+}
+
+impl<'a> StuckNotifications<'a> {
+    fn new(
+        service: ServiceId,
+        channels: &'a [Channel],
+        statuses: &'a [NotificationStatus],
+        after: Timestamp,
+        before: Timestamp,
+    ) -> Self {
+        Self {
+            service,
+            channels,
+            statuses,
+            after: (after, Uuid::nil().into()),
+            before,
+        }
+    }
+
+    async fn next_page(
+        &mut self,
+        app: &App,
+    ) -> Result<Vec<(NotificationId, Channel)>, store::Error> {
+        let found = store::notifications::list_stuck(
+            &mut app.read().await?,
+            self.service,
+            self.channels,
+            self.statuses,
+            (self.after, self.before),
+            AT_ONCE,
+        )
+        .await?;
+        if let Some((id, _, created_at)) = found.last() {
+            self.after = (*created_at, *id);
+        }
+        Ok(found
+            .into_iter()
+            .map(|(id, channel, _)| (id, channel))
+            .collect())
+    }
+}
+
+/// Gives up waiting for reports, and on messages that were never handed over: after three days.
+pub(crate) async fn time_out(app: &App, task: &TaskContext) -> TaskOutcome {
+    match try_time_out(app, task).await {
+        Ok((silent, unsent)) => {
+            info!("Timeout period reached for {silent} notifications, status has been updated.");
+            if unsent > 0 {
+                error!(
+                    "{unsent} messages were not handed over for three days and have failed; see the log for why"
+                );
+            }
+            if task.is_stopping() {
+                return TaskOutcome::Snooze(app.clock.now());
+            }
+            TaskOutcome::Completed
+        }
+        Err(fault) => {
+            warn!(
+                error = &fault as &dyn std::error::Error,
+                "cannot time out messages, will try again"
+            );
+            TaskOutcome::Retry(Duration::from_mins(1))
+        }
+    }
+}
+
+async fn try_time_out(app: &App, task: &TaskContext) -> Result<(u64, u64), store::Error> {
+    use NotificationStatus::{Created, Pending, Sending, TechnicalFailure, TemporaryFailure};
+    let before = app.clock.now().minus(TIMEOUT);
+    let (mut silent, mut unsent) = (0, 0);
+    for service in store::services::list_ids(&mut app.read().await?).await? {
+        if task.is_stopping() {
+            break;
+        }
+        silent += fail_stuck(app, service, &[Sending, Pending], before, TemporaryFailure).await?;
+        unsent += fail_stuck(app, service, &[Created], before, TechnicalFailure).await?;
+    }
+    Ok((silent, unsent))
+}
+
+/// Moves the service's messages in these statuses from before `before` to `next`; how many there were.
+async fn fail_stuck(
+    app: &App,
+    service: ServiceId,
+    statuses: &[NotificationStatus],
+    before: Timestamp,
+    next: NotificationStatus,
+) -> Result<u64, store::Error> {
+    let mut lingering =
+        StuckNotifications::new(service, TIMED, statuses, Timestamp::default(), before);
+    let mut failed = 0;
+    loop {
+        let found = lingering.next_page(app).await?;
+        if found.is_empty() {
+            return Ok(failed);
+        }
+        let outcomes: Vec<StatusUpdate> =
+            found.iter().map(|(id, _)| timed_out(*id, next)).collect();
+        let mut tx = app.write().await?;
+        failed += store::notifications::apply(&mut tx, &outcomes, app.clock.now()).await?;
+        tx.commit().await?;
+    }
+}
+
+fn timed_out(id: NotificationId, status: NotificationStatus) -> StatusUpdate {
+    StatusUpdate {
+        id,
+        status,
+        sent_at: None,
+        sent_by: None,
+        reference: None,
+        billable_units: None,
+        problem: Some("nothing was heard of it for three days".to_owned()),
+    }
+}

@@ -1,0 +1,124 @@
+//! Dispatch: which feature handles a task of which kind.
+
+use async_trait::async_trait;
+use domain::Channel;
+use queue::{TaskContext, TaskHandler, TaskOutcome};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    App,
+    accept::idempotency,
+    documents, jobs, letters, receipts, send,
+    tasks::{self, Expired, Ids, OneJob, References, SmsReceipts},
+    upkeep::{retention_cleanup, schedule, stuck_notifications},
+};
+
+#[async_trait]
+impl TaskHandler for App {
+    async fn handle(&self, task: &TaskContext) -> TaskOutcome {
+        match task.leased().kind.as_str() {
+            tasks::DELIVER_EMAIL => {
+                with(task, async |Ids { ids }| {
+                    send::send_batch(self, task, Channel::Email, &ids).await
+                })
+                .await
+            }
+            tasks::DELIVER_SMS => {
+                with(task, async |Ids { ids }| {
+                    send::send_batch(self, task, Channel::Sms, &ids).await
+                })
+                .await
+            }
+            tasks::DELIVER_LETTER => {
+                with(task, async |Ids { ids }| {
+                    send::send_batch(self, task, Channel::Letter, &ids).await
+                })
+                .await
+            }
+            tasks::PROCESS_JOB => {
+                with(task, async |OneJob { job }| {
+                    jobs::process(self, task, job).await
+                })
+                .await
+            }
+            tasks::PROCESS_INCOMPLETE_JOB => {
+                with(task, async |OneJob { job }| {
+                    jobs::process_incomplete(self, task, job).await
+                })
+                .await
+            }
+            tasks::PROCESS_MISSING_ROWS => {
+                with(task, async |OneJob { job }| {
+                    jobs::process_missing_rows(self, task, job).await
+                })
+                .await
+            }
+            tasks::SMS_RECEIPTS => {
+                with(task, async |SmsReceipts { receipts }| {
+                    receipts::process_texts(self, task, receipts).await
+                })
+                .await
+            }
+            tasks::LETTER_RECEIPT => {
+                with(task, async |receipt| {
+                    receipts::process_letter(self, task, receipt).await
+                })
+                .await
+            }
+            tasks::SIMULATED_RECEIPTS => {
+                with(task, async |Ids { ids }| {
+                    receipts::simulate_receipts(self, task, &ids).await
+                })
+                .await
+            }
+            tasks::RETURNED_LETTERS => {
+                with(task, async |References { references }| {
+                    letters::returned::record(self, task, &references).await
+                })
+                .await
+            }
+            tasks::RUN_SCHEDULED_JOBS => jobs::run_scheduled(self).await,
+            tasks::CHECK_JOB_STATUS => jobs::check_job_status(self).await,
+            tasks::CHECK_FOR_MISSING_ROWS => jobs::check_for_missing_rows(self).await,
+            tasks::REPORT_OVERDUE_JOBS => jobs::report_overdue(self).await,
+            tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS => {
+                jobs::update_status_of_fully_processed(self).await
+            }
+            tasks::REPLAY_CREATED_NOTIFICATIONS => stuck_notifications::replay_created(self).await,
+            tasks::REPLAY_CREATED_THIS_WEEK => {
+                stuck_notifications::replay_created_this_week(self).await
+            }
+            tasks::TIMEOUT_SENDING => stuck_notifications::time_out(self, task).await,
+            tasks::DELETE_OLD_NOTIFICATIONS => {
+                retention_cleanup::delete_old_notifications(self).await
+            }
+            tasks::DELETE_NOTIFICATIONS => {
+                with(task, async |Expired { channel, before }| {
+                    retention_cleanup::delete_notifications(self, task, channel, before).await
+                })
+                .await
+            }
+            tasks::REMOVE_JOB_FILES => retention_cleanup::remove_job_files(self, task).await,
+            tasks::DELETE_INBOUND_SMS => retention_cleanup::delete_inbound_sms(self, task).await,
+            tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS => {
+                retention_cleanup::delete_unsubscribe_requests(self, task).await
+            }
+            tasks::PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
+            tasks::REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
+            tasks::REMOVE_IDEMPOTENCY_KEYS => idempotency::delete_expired(self).await,
+            other => TaskOutcome::Discard(format!(
+                "this program knows no task `{other}`: a newer one may have left it"
+            )),
+        }
+    }
+}
+
+async fn with<P: DeserializeOwned>(
+    task: &TaskContext,
+    work: impl AsyncFnOnce(P) -> TaskOutcome,
+) -> TaskOutcome {
+    match serde_json::from_str(&task.leased().payload) {
+        Ok(payload) => work(payload).await,
+        Err(error) => TaskOutcome::Discard(format!("the payload does not read: {error}")),
+    }
+}
