@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Tries the promises of `recipients`, `templates` and `spreadsheets` on whatever a fuzzer makes up: make fuzz seconds=600. The time is split over the
-# targets, one after another; `targets="phone email"` names some of them.
+# Fuzzes the parsers and renderers: make fuzz seconds=600. The time is divided among the targets, which run one after
+# another; `targets="phone email"` selects some of them.
 #
-# A target starts from fuzz/seeds, which is small and kept, and from fuzz/corpus, which grows here and is not. What breaks
-# a promise is left in fuzz/artifacts; `cargo +nightly fuzz run -s none <target> <file>` tries it again. Mend it in
-# the crate that broke it, with a unit test.
+# A target starts from fuzz/seeds, which is small and in the repository, and from fuzz/corpus, which grows here and is not.
+# Failing inputs are left in fuzz/artifacts; `cargo +nightly fuzz run -s none <target> <file>` runs one again. Turn it into
+# a unit test beside the fix.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ fi
 read -ra targets <<<"${targets:-$(cargo +nightly fuzz list | tr '\n' ' ')}"
 each=$((${seconds:-600} / ${#targets[@]}))
 ((each > 0)) || each=1
-# There is no unsafe code of ours that a sanitizer could watch, and without one it is twice as fast.
+# Our code has no unsafe blocks for a sanitizer to check, and without one fuzzing is twice as fast.
 cargo +nightly fuzz build --sanitizer none
 
 broken=()
@@ -31,9 +31,9 @@ for target in "${targets[@]}"; do
     if cargo +nightly fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
         -max_total_time="$each" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -dict=fuzz/marks.dict \
         -print_final_stats=1 >"$log" 2>&1; then
-        result="nothing found"
+        result="no failure"
     else
-        result="BROKEN, see $log"
+        result="FAILED, see $log"
         broken+=("$target")
     fi
     awk -v target="$target" -v result="$result" \
@@ -41,6 +41,6 @@ for target in "${targets[@]}"; do
          END {printf "%-16s %10d runs %8d/s  %s\n", target, runs, rate, result}' "$log"
 done
 if ((${#broken[@]})); then
-    echo "promises broken: ${broken[*]}; the inputs are in fuzz/artifacts" >&2
+    echo "failed: ${broken[*]}; the inputs are in fuzz/artifacts" >&2
     exit 1
 fi

@@ -1,16 +1,16 @@
-# A private mail server for a script, on a free port; sourced, not run.
+# Starts a mail server for a test, on a free port; source this file.
 #
 #   . scripts/mail.sh
 #   start_mail                 # sets mail_server, e.g. 127.0.0.1:40217, and mail_keeps, a directory
 #   trap stop_mail EXIT
 #
-# It takes every message and keeps each as a file in $mail_keeps. All it writes lies in a directory of its own that
+# It accepts every message and stores each as a file in $mail_keeps. All its files are in a temporary directory that
 # stop_mail removes.
 
 mail_home=
 mail_process=
 
-# A Python that has aiosmtpd: the machine's own, or one made here for the occasion.
+# Finds a Python with aiosmtpd, or creates a virtual environment with it.
 find_mail_python() {
     mail_python=python3
     "$mail_python" -c 'import aiosmtpd' 2>/dev/null && return
@@ -23,7 +23,7 @@ find_mail_python() {
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq >>"$mail_home/install.log" 2>&1
         apt-get install -qq -y python3-aiosmtpd >>"$mail_home/install.log" 2>&1
-        # The package belongs to the system's Python, whichever comes first in the PATH.
+        # The package is for the system's Python, which may not be the first in PATH.
         mail_python=/usr/bin/python3
         "$mail_python" -c 'import aiosmtpd' 2>/dev/null && return
     fi
@@ -44,7 +44,7 @@ start_mail() {
     mkfifo "$mail_home/port"
     "$mail_python" scripts/mail_server.py "$mail_keeps" >"$mail_home/port" 2>"$mail_home/log" &
     mail_process=$!
-    # The server says its port once it listens; if it ends instead, this ends too.
+    # The server prints its port once it listens; if it exits first, the read fails.
     if ! read -r port <"$mail_home/port"; then
         echo "the mail server does not start:" >&2
         cat "$mail_home/log" >&2

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A mail server that takes every message and keeps each as a file: mail_server.py DIRECTORY.
+"""A mail server that accepts every message and stores each as a file: mail_server.py DIRECTORY.
 
-Prints its port once it listens on it. Runs until it is ended.
+Prints its port once it listens. Runs until it is killed.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ import sys
 from aiosmtpd.smtp import SMTP
 
 
-class Keeper:
-    """Keeps a message before it is answered, so that whatever was taken is there."""
+class MessageStore:
+    """Stores each message before it is acknowledged."""
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
@@ -21,12 +21,12 @@ class Keeper:
 
     async def handle_DATA(self, server, session, envelope):
         (self.directory / f"{next(self.numbers)}.eml").write_bytes(envelope.content)
-        return "250 kept"
+        return "250 stored"
 
 
 async def serve(directory):
-    keeper = Keeper(directory)
-    make = lambda: SMTP(keeper, hostname="mail.example.com", enable_SMTPUTF8=True)
+    store = MessageStore(directory)
+    make = lambda: SMTP(store, hostname="mail.example.com", enable_SMTPUTF8=True)
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -1,15 +1,15 @@
-# A private PostgreSQL for a script, on a free port; sourced, not run.
+# Starts a PostgreSQL for a test, on a free port; source this file.
 #
 #   . scripts/postgres.sh
 #   start_postgres             # sets postgres_url, e.g. postgres://pillarbox@127.0.0.1:40217/postgres
 #   trap stop_postgres EXIT
 #
-# Everything it writes lies in a directory of its own that stop_postgres removes. It is as durable as a real one:
-# fsync stays on. POSTGRES_SETTINGS may add settings, one a line, as in postgresql.conf.
+# All its files are in a temporary directory that stop_postgres removes. fsync stays on, so that benchmarks and crash tests
+# are realistic. POSTGRES_SETTINGS may add settings, one per line, as in postgresql.conf.
 
 postgres_home=
 
-# PostgreSQL refuses to run as root: then it runs as its own user, or as nobody.
+# PostgreSQL refuses to run as root: use its own user, or nobody.
 as_postgres_user() {
     if [ "$(id -u)" -ne 0 ]; then
         "$@"
@@ -19,13 +19,13 @@ as_postgres_user() {
     fi
 }
 
-# Its programs are often not in the PATH on Debian; installed if they are nowhere and we may.
+# On Debian its programs are not in PATH. Installs the package if there is none and we are root.
 find_postgres() {
     newest=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
     [ -z "$newest" ] || PATH=$PATH:$newest
     if ! command -v initdb >/dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         echo "installing PostgreSQL" >&2
-        # Its package would start a server of its own.
+        # Otherwise the package starts a server of its own.
         mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
         apt-get update -qq >&2 && apt-get install -qq -y postgresql >&2
         newest=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
@@ -54,7 +54,7 @@ start_postgres() {
     mkdir "$postgres_home/data"
     [ "$(id -u)" -ne 0 ] || chown -R "$(id -u postgres 2>/dev/null || id -u nobody)" "$postgres_home"
     as_postgres_user initdb -D "$postgres_home/data" -U pillarbox -A trust -E UTF8 --locale=C >"$postgres_home/initdb.log" || {
-        echo "PostgreSQL cannot make its files:" >&2
+        echo "PostgreSQL cannot create its files:" >&2
         cat "$postgres_home/initdb.log" >&2
         return 1
     }

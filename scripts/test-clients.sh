@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The unmodified official clients for Python and Node, and schemathesis, against a private platform: make test-clients.
-# All of it lies in a directory of its own that is gone in the end, and everything that is started is stopped.
+# Tests the unmodified official clients for Python and Node, and schemathesis, against a platform that it starts: make
+# test-clients. All files are in a temporary directory that is removed at the end, and all processes are stopped.
 #
-#   scripts/test-clients.sh [python|node|schemathesis …]     # some of the three; all without arguments
+#   scripts/test-clients.sh [python|node|schemathesis …]     # a selection; without arguments all three
 #
-# CLIENTS_KEEP=DIR keeps the installed clients in DIR, so that they need not be installed every time.
+# CLIENTS_KEEP=DIR keeps the installed clients in DIR for the next run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ wanted=${*:-python node schemathesis}
 for one in $wanted; do
     case $one in
         python | node | schemathesis) ;;
-        *) echo "say which of python, node and schemathesis to run, not $one" >&2 && exit 2 ;;
+        *) echo "unknown argument $one: use python, node or schemathesis" >&2 && exit 2 ;;
     esac
 done
 
@@ -31,7 +31,7 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# Installs Debian's package where a program is not there and we may.
+# Installs the Debian packages $2… if the program $1 is missing and we are root.
 need() {
     local program=$1
     shift
@@ -46,12 +46,12 @@ need() {
     }
 }
 
-# A virtual environment with the client, and schemathesis beside it if that is wanted.
+# Creates a virtual environment with the given packages.
 install_python() {
     need python3 python3 python3-venv
     if [ ! -x "$installed/python/bin/pip" ]; then
         python3 -m venv "$installed/python" >"$home/venv.log" 2>&1 || {
-            # Debian keeps the module that this needs in a package of its own.
+            # On Debian the module venv is a package of its own.
             [ "$(id -u)" -eq 0 ] && apt-get update -qq && apt-get install -qq -y python3-venv >&2
             python3 -m venv "$installed/python"
         }
@@ -69,7 +69,7 @@ install_node() {
 
 start_platform() {
     cargo build --workspace --bins
-    # What runs here is as a newcomer has it: no setting of ours reaches it.
+    # Run with defaults only: no setting from the environment.
     for variable in $(compgen -e | grep '^PILLARBOX_' || true); do
         unset "$variable"
     done
@@ -77,7 +77,7 @@ start_platform() {
     mkfifo "$home/up"
     "$pillarbox" up --json --listen 127.0.0.1:0 --data-dir "$home/data" >"$home/up" 2>"$home/log" &
     platform=$!
-    # It prints a line once it answers; if it ends instead, this ends too.
+    # It prints a line once it runs; if it exits first, the read fails.
     if ! read -r line <"$home/up"; then
         echo "the platform does not start:" >&2
         cat "$home/log" >&2
@@ -87,11 +87,11 @@ start_platform() {
     set -a
     . "$home/variables"
     set +a
-    # A service that may do little at once, for the limits.
+    # A service with a low rate limit, for the tests of limits.
     "$pillarbox" service create "Slow clients" --rate-limit 60 --data-dir "$home/data" >/dev/null
     SLOW_SERVICE_KEY=$("$pillarbox" key create slow --service "Slow clients" --data-dir "$home/data" --json |
         sed -E 's/.*"key":"([^"]*)".*/\1/')
-    # The examples of the document name this service's templates.
+    # The examples in the OpenAPI document use the templates of this service.
     SCHEMATHESIS_API_KEY=$API_KEY
     export SLOW_SERVICE_KEY SCHEMATHESIS_API_KEY
     export PYTHONDONTWRITEBYTECODE=1
@@ -100,7 +100,7 @@ start_platform() {
 run_python() {
     install_python notifications-python-client || return
     echo "== notifications-python-client $("$installed/python/bin/pip" list --format=freeze 2>/dev/null | sed -n 's/^notifications-python-client==//p')"
-    # The client logs each refusal that a test asks for: shown only where a test fails.
+    # The client logs each expected error; --buffer shows them only if a test fails.
     (cd clients/python && "$installed/python/bin/python" -m unittest --buffer)
 }
 
@@ -110,8 +110,7 @@ run_node() {
     (cd clients/node && NODE_PATH=$installed/node/node_modules node --test ./*.test.js)
 }
 
-# Whatever the document says can be sent is sent, and much that it says cannot: nothing may fail inside, and nothing may
-# be answered that the document does not tell.
+# Sends valid and invalid requests generated from the OpenAPI document: no response may be a server error or undocumented.
 run_schemathesis() {
     need python3 python3 python3-venv || return
     local document=$NOTIFY_API_URL/v2/openapi.json
@@ -122,7 +121,7 @@ run_schemathesis() {
     install_python notifications-python-client schemathesis || return
     echo "== schemathesis $("$installed/python/bin/pip" list --format=freeze 2>/dev/null | sed -n 's/^schemathesis==//p')"
     local hooks=$PWD/clients/python
-    # It leaves notes where it runs.
+    # It writes files into its working directory.
     (cd "$home" && PYTHONPATH=$hooks SCHEMATHESIS_HOOKS=schemathesis_hooks timeout 600 "$installed/python/bin/schemathesis" run "$document" \
         --url "$NOTIFY_API_URL" --max-examples "${SCHEMATHESIS_EXAMPLES:-50}" --request-timeout 20 \
         --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance,unsupported_method,ignored_auth \
@@ -140,7 +139,7 @@ if grep -E ' (ERROR|panicked)' "$home/log" >"$home/errors"; then
     failed="$failed platform"
 fi
 if [ -n "$failed" ]; then
-    echo "not as it should be:$failed" >&2
+    echo "failed:$failed" >&2
     exit 1
 fi
-echo "all is well:" $wanted
+echo "passed:" $wanted

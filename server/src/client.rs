@@ -1,4 +1,4 @@
-//! The commands' way to a running platform: HTTP, as an internal client.
+//! HTTP client of the commands for a running platform, which they access as an internal client.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{data_dir::DataDir, outside::SystemClock, secrets, settings::Settings};
+use crate::{data_dir::DataDir, secrets, settings::Settings, system::SystemClock};
 
-/// Long enough for the check of the largest file; a dead platform is found by the connection.
-const PATIENCE: Duration = Duration::from_mins(10);
-const CONNECT: Duration = Duration::from_secs(5);
+/// Long enough to check the largest file. A platform that does not run is detected by the connect timeout.
+const TIMEOUT: Duration = Duration::from_mins(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A platform to speak to.
+/// A client for one platform.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -24,13 +24,13 @@ pub struct Client {
     secret: Private<String>,
 }
 
-/// The platform said no.
+/// An error response of the platform.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct Refusal {
-    /// The status of the answer.
+pub struct ApiError {
+    /// HTTP status.
     pub status: StatusCode,
-    /// Why, for people.
+    /// The error for people, as one line.
     pub message: String,
 }
 
@@ -40,7 +40,7 @@ struct Claims<'a> {
     iat: i64,
 }
 
-/// A token that `issuer` makes now with `secret`; good for half a minute.
+/// Returns a token of `issuer`, signed with `secret`; valid for 30 seconds.
 pub fn token(issuer: &str, secret: &str) -> String {
     let claims = Claims {
         iss: issuer,
@@ -55,7 +55,7 @@ pub fn token(issuer: &str, secret: &str) -> String {
 }
 
 impl Client {
-    /// Finds the platform: at `url` if one is given, else where the data directory says.
+    /// Creates a client for the platform at `url`, or for the one that `running.json` in the data directory names.
     pub fn find(settings: &Settings, url: Option<&str>) -> anyhow::Result<Self> {
         let directory = settings.data_dir.display();
         let url = match url {
@@ -63,30 +63,30 @@ impl Client {
             None => match DataDir::new(&settings.data_dir).running()? {
                 Some(running) => running.url,
                 None => bail!(
-                    "nothing is running in {directory}: start it with `pillarbox up`, or say where it runs with --data-dir or --url"
+                    "nothing is running in {directory}: start it with `pillarbox up`, or give its location with --data-dir or --url"
                 ),
             },
         };
         let Some(secrets) = secrets::existing_internal_secrets(settings)? else {
             bail!(
-                "there is no secret to sign with in {directory}: give the platform's in PILLARBOX_INTERNAL_SECRET"
+                "there is no secret to sign requests with in {directory}: set PILLARBOX_INTERNAL_SECRET to that of the platform"
             );
         };
         Self::new(&url, &settings.internal_client_id, secrets[0].clone())
     }
 
-    /// Speaks to the platform at `url` as `issuer`.
+    /// Creates a client for the platform at `url` that signs as `issuer`.
     pub fn new(url: &str, issuer: &str, secret: Private<String>) -> anyhow::Result<Self> {
         #[expect(
             clippy::disallowed_methods,
-            reason = "this client speaks to our own platform, not to a provider"
+            reason = "this client calls our own platform, not a provider"
         )]
         let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(PATIENCE)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
             .no_proxy()
             .build();
-        let http = http.context("cannot set up an HTTP client")?;
+        let http = http.context("cannot create an HTTP client")?;
         Ok(Self {
             http,
             url: url.trim_end_matches('/').to_owned(),
@@ -95,12 +95,12 @@ impl Client {
         })
     }
 
-    /// Where it speaks to.
+    /// Returns the base URL of the platform.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The `data` of the answer to a GET.
+    /// Sends a GET and returns the `data` of the response.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Value> {
         data(
             self.send(self.request(Method::GET, path).query(query))
@@ -108,12 +108,12 @@ impl Client {
         )
     }
 
-    /// The `data` of the answer to a POST of JSON.
+    /// Posts JSON and returns the `data` of the response.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         data(self.send(self.request(Method::POST, path).json(body)).await)
     }
 
-    /// The `data` of the answer to a POST of bytes.
+    /// Posts bytes and returns the `data` of the response.
     pub async fn upload(
         &self,
         path: &str,
@@ -126,13 +126,13 @@ impl Client {
         )
     }
 
-    /// The whole answer to a GET, for endpoints that put nothing around it.
-    pub async fn get_bare(&self, path: &str) -> anyhow::Result<Value> {
+    /// Sends a GET and returns the whole response, for endpoints without a `data` member.
+    pub async fn get_raw(&self, path: &str) -> anyhow::Result<Value> {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// The whole answer to a POST, for endpoints that put nothing around it.
-    pub async fn post_bare(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    /// Posts JSON and returns the whole response, for endpoints without a `data` member.
+    pub async fn post_raw(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
@@ -144,10 +144,10 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let answer = match request.send().await {
-            Ok(answer) => answer,
+        let response = match request.send().await {
+            Ok(response) => response,
             Err(error) if error.is_connect() => bail!(
-                "nothing answers at {}: start the platform with `pillarbox up`, or say where it runs with --data-dir or --url",
+                "nothing answers at {}: start the platform with `pillarbox up`, or give its location with --data-dir or --url",
                 self.url
             ),
             Err(error) if error.is_builder() => {
@@ -158,8 +158,8 @@ impl Client {
                 self.url
             ),
         };
-        let status = answer.status();
-        let body = answer
+        let status = response.status();
+        let body = response
             .bytes()
             .await
             .with_context(|| format!("the connection to {} broke", self.url))?;
@@ -167,43 +167,46 @@ impl Client {
         if status.is_success() {
             return Ok(value);
         }
-        Err(Refusal {
+        Err(ApiError {
             status,
-            message: sentence(status, &value),
+            message: error_message(status, &value),
         }
         .into())
     }
 }
 
-fn data(answer: anyhow::Result<Value>) -> anyhow::Result<Value> {
-    answer.map(|mut value| value.get_mut("data").map(Value::take).unwrap_or_default())
+fn data(response: anyhow::Result<Value>) -> anyhow::Result<Value> {
+    response.map(|mut value| value.get_mut("data").map(Value::take).unwrap_or_default())
 }
 
-/// What an answer that says no says, in either shape.
-fn sentence(status: StatusCode, body: &Value) -> String {
-    let said = words(&body["message"]).or_else(|| words(&body["errors"][0]["message"]));
-    match (status, said) {
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(said)) if said.contains("oken") => {
+/// Returns the message of an error response, in either of the two response formats.
+fn error_message(status: StatusCode, body: &Value) -> String {
+    let message =
+        message_text(&body["message"]).or_else(|| message_text(&body["errors"][0]["message"]));
+    match (status, message) {
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(message))
+            if message.contains("oken") =>
+        {
             format!(
-                "the platform does not accept our secret ({said}): give its own in PILLARBOX_INTERNAL_SECRET"
+                "the platform does not accept our secret ({message}): set PILLARBOX_INTERNAL_SECRET to that of the platform"
             )
         }
         (StatusCode::INTERNAL_SERVER_ERROR, _) => {
-            "the platform failed; its log says why".to_owned()
+            "the platform had an internal error; see its log".to_owned()
         }
-        (_, Some(said)) => said.trim().to_owned(),
+        (_, Some(message)) => message.trim().to_owned(),
         (_, None) => format!("the platform answered {status}"),
     }
 }
 
-fn words(message: &Value) -> Option<String> {
+fn message_text(message: &Value) -> Option<String> {
     match message {
         Value::String(text) => Some(text.clone()),
-        Value::Array(items) => joined(items.iter().filter_map(words)),
+        Value::Array(items) => joined(items.iter().filter_map(message_text)),
         Value::Object(members) => joined(
             members
                 .iter()
-                .filter_map(|(key, value)| Some(format!("{key}: {}", words(value)?))),
+                .filter_map(|(key, value)| Some(format!("{key}: {}", message_text(value)?))),
         ),
         _ => None,
     }
@@ -221,17 +224,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_of_either_shape_is_a_sentence() {
+    fn an_error_of_either_format_becomes_a_message() {
         let old =
             json!({"result": "error", "message": {"name": ["Missing data for required field."]}});
         assert_eq!(
-            sentence(StatusCode::BAD_REQUEST, &old),
+            error_message(StatusCode::BAD_REQUEST, &old),
             "name: Missing data for required field."
         );
         let v2 = json!({"status_code": 404, "errors": [{"error": "NoResultFound", "message": "No result found"}]});
-        assert_eq!(sentence(StatusCode::NOT_FOUND, &v2), "No result found");
+        assert_eq!(error_message(StatusCode::NOT_FOUND, &v2), "No result found");
         assert_eq!(
-            sentence(StatusCode::BAD_GATEWAY, &Value::Null),
+            error_message(StatusCode::BAD_GATEWAY, &Value::Null),
             "the platform answered 502 Bad Gateway"
         );
     }

@@ -1,12 +1,12 @@
-//! The directory of an installation: who may use it, and what lies in it beside the database.
+//! The data directory of an installation: its locks, and the files in it beside the database.
 //!
 //! ```text
-//! lock             held by the process that `up` runs in; shared by those of `serve`
-//! workers/         by machine, a file for each process that works on tasks, locked while it lives
-//! running.json     where the platform answers, while it does
-//! keyring          the keys that seal personal data
-//! internal-secret  what internal clients sign with
-//! demo.json        the keys of the demo service, for the developer
+//! lock             locked by the process of `up`, exclusively; by the processes of `serve`, shared
+//! workers/         a directory for each machine with a file for each worker, locked while it is alive
+//! running.json     URL and process id of the platform while it runs
+//! keyring          encryption keys for personal data
+//! internal-secret  secret with which internal clients sign
+//! demo.json        API keys of the demo service, for developers
 //! ```
 
 use std::{
@@ -19,61 +19,61 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// The directory of an installation.
+/// The data directory of an installation.
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
 
-/// Where a platform answers, as `running.json` says.
+/// The content of `running.json`: where a running platform can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
-    /// The beginning of its URLs, without a slash at the end.
+    /// Base URL, without a slash at the end.
     pub url: String,
-    /// Its process.
+    /// Process id.
     pub pid: u32,
 }
 
-/// The right to use the directory, until it is dropped.
+/// A lock on the data directory, released when it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl DataDir {
-    /// Of this path; nothing is made.
+    /// Wraps the path of a data directory, which need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
 
-    /// Makes the directory, for its owner alone, if it is not there.
-    pub fn make(&self) -> anyhow::Result<()> {
-        let made = DirBuilder::new()
+    /// Creates the directory, accessible to its owner only, if it does not exist.
+    pub fn create(&self) -> anyhow::Result<()> {
+        let created = DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.0);
-        made.with_context(|| format!("cannot make the data directory {}", self.0.display()))
+        created.with_context(|| format!("cannot create the data directory {}", self.0.display()))
     }
 
-    /// Where it is.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// A file in it.
+    /// Returns the path of a file in the directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// The directory for this process alone.
+    /// Locks the directory for this process alone.
     pub fn lock(&self) -> anyhow::Result<Lock> {
-        self.take_lock(File::try_lock)
+        self.lock_with(File::try_lock)
     }
 
-    /// The directory for this process and others that share it.
+    /// Locks the directory for this process and others that share it.
     pub fn share(&self) -> anyhow::Result<Lock> {
-        self.take_lock(File::try_lock_shared)
+        self.lock_with(File::try_lock_shared)
     }
 
-    fn take_lock(&self, take: fn(&File) -> Result<(), TryLockError>) -> anyhow::Result<Lock> {
+    fn lock_with(&self, try_lock: fn(&File) -> Result<(), TryLockError>) -> anyhow::Result<Lock> {
         let path = self.file("lock");
         let file = OpenOptions::new()
             .create(true)
@@ -82,10 +82,10 @@ impl DataDir {
             .mode(0o600)
             .open(&path);
         let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-        match take(&file) {
+        match try_lock(&file) {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => bail!(
-                "another pillarbox uses the data directory {}{}: stop it, or give this one another with --data-dir",
+                "another pillarbox uses the data directory {}{}: stop it, or choose another directory with --data-dir",
                 self.0.display(),
                 self.running()
                     .ok()
@@ -99,13 +99,13 @@ impl DataDir {
         }
     }
 
-    /// Writes a file that nobody else may read; it is there whole or not at all.
+    /// Writes a file that only its owner can read. The write is atomic and durable.
     pub fn write_private(&self, name: &str, content: &str) -> anyhow::Result<()> {
         let path = self.file(name);
-        put(&path, content).with_context(|| format!("cannot write {}", path.display()))
+        write_atomically(&path, content).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// A file's text; `None` if it is not there.
+    /// Reads a text file; `None` if it does not exist.
     pub fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         let path = self.file(name);
         match fs::read_to_string(&path) {
@@ -115,77 +115,79 @@ impl DataDir {
         }
     }
 
-    /// A JSON file; `None` if it is not there.
+    /// Reads a JSON file; `None` if it does not exist.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> anyhow::Result<Option<T>> {
         let Some(text) = self.read(name)? else {
             return Ok(None);
         };
         let read = serde_json::from_str(&text).map_err(|_| {
             anyhow!(
-                "{} does not read: remove it and start the platform again",
+                "{} is not valid: remove it and start the platform again",
                 self.file(name).display()
             )
         });
         read.map(Some)
     }
 
-    /// What keeps anybody from writing in it, found out by trying; nothing if nothing does.
-    pub fn what_is_in_the_way(&self) -> Option<io::Error> {
-        const A_BLOCK: &str = "is there room?";
+    /// Checks that files can be written in the directory, by writing one of some kilobytes and removing it.
+    pub fn check_writable(&self) -> io::Result<()> {
+        const SAMPLE: &str = "is there room?";
         let path = self.file("room");
-        let tried = put(&path, &A_BLOCK.repeat(1000));
-        // What cannot be removed was not written.
+        // A single byte may still fit on a full disk.
+        let written = write_atomically(&path, &SAMPLE.repeat(1000));
+        // Either file may be missing, depending on where the write failed.
         let _ = (
             fs::remove_file(&path),
             fs::remove_file(path.with_extension("new")),
         );
-        tried.err()
+        written
     }
 
-    /// Where the platform answers, or did when it was last heard of.
+    /// Reads `running.json`. After a crash it may name a process that no longer runs.
     pub fn running(&self) -> anyhow::Result<Option<Running>> {
         self.read_json("running.json")
     }
 
-    /// Tells the commands where the platform answers, until the returned value is dropped.
-    pub fn announce(&self, running: &Running) -> anyhow::Result<Announcement> {
-        let text = serde_json::to_string(running).expect("texts and numbers are writable as JSON");
+    /// Writes `running.json`, with which commands find the platform, until the returned value is dropped.
+    pub fn write_running_file(&self, running: &Running) -> anyhow::Result<RunningFile> {
+        let text = serde_json::to_string(running).expect("strings and numbers always serialise");
         self.write_private("running.json", &text)?;
-        Ok(Announcement {
+        Ok(RunningFile {
             path: self.file("running.json"),
-            said: text,
+            content_written: text,
         })
     }
 }
 
-/// Removes `running.json` when it is dropped, unless another process has put its own in its place.
+/// Removes `running.json` when it is dropped, unless another process has replaced it.
 #[derive(Debug)]
-pub struct Announcement {
+pub struct RunningFile {
     path: PathBuf,
-    said: String,
+    content_written: String,
 }
 
-impl Drop for Announcement {
+impl Drop for RunningFile {
     fn drop(&mut self) {
-        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.said) {
-            // What stays behind is harmless: nobody answers there, and the next start writes it anew.
+        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.content_written) {
+            // A file that stays is harmless: the next start replaces it.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-fn put(path: &Path, content: &str) -> io::Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
+fn write_atomically(path: &Path, content: &str) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
     let mut file = OpenOptions::new()
         .create(true)
         .write(true)
         .truncate(true)
         .mode(0o600)
-        .open(&fresh)?;
+        .open(&temporary)?;
     file.write_all(content.as_bytes())?;
+    // Sync the content before the name, and the name after it: otherwise a power failure could leave an empty file.
     file.sync_all()?;
-    fs::rename(&fresh, path)?;
+    fs::rename(&temporary, path)?;
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
@@ -196,10 +198,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_private_is_readable_for_its_owner_alone() {
+    fn private_files_are_readable_by_their_owner_only() {
         let parent = tempfile::tempdir().unwrap();
         let directory = DataDir::new(parent.path().join("a/b"));
-        directory.make().unwrap();
+        directory.create().unwrap();
         directory.write_private("secret", "hunter2").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cannot_have_the_directory_but_two_can_share_it() {
+    fn an_exclusive_lock_excludes_others_and_shared_locks_coexist() {
         let directory = tempfile::tempdir().unwrap();
         let directory = DataDir::new(directory.path());
         let alone = directory.lock().unwrap();
@@ -224,11 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_takes_away_only_itself() {
+    fn a_running_file_is_removed_only_by_the_process_that_wrote_it() {
         let directory = tempfile::tempdir().unwrap();
         let directory = DataDir::new(directory.path());
         let first = directory
-            .announce(&Running {
+            .write_running_file(&Running {
                 url: "http://a".to_owned(),
                 pid: 1,
             })
@@ -237,7 +239,7 @@ mod tests {
             url: "http://b".to_owned(),
             pid: 2,
         };
-        let again = directory.announce(&second).unwrap();
+        let again = directory.write_running_file(&second).unwrap();
         drop(first);
         assert_eq!(directory.running().unwrap(), Some(second));
         drop(again);

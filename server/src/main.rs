@@ -1,4 +1,4 @@
-//! `pillarbox`: all the commands are in the library beside this.
+//! The binary `pillarbox`; its commands are in the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! What a process does: answer HTTP, work on tasks, fire the clock. All in one, or each on machines of its own.
+//! The roles of a process: HTTP server, worker, clock. One process may have all of them, or each runs on machines of its
+//! own.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,24 +11,25 @@ use tracing::warn;
 
 use crate::{
     data_dir::DataDir,
-    doorway, measures,
-    presence::{self, Presence},
+    http_server,
+    liveness::{self, WorkerLock},
+    metrics,
     wiring::Platform,
 };
 
-/// A part of the work.
+/// A role of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Answers HTTP.
+    /// Serves HTTP.
     Api,
-    /// Works on tasks: keeps the rows of jobs and hands messages over.
+    /// Runs tasks: stores the rows of jobs and sends messages.
     Worker,
-    /// Starts what happens by the clock. More than one is harmless.
+    /// Starts scheduled tasks. Several are harmless: a task is enqueued once for each time.
     Clock,
 }
 
 impl Role {
-    /// Its name, as it is typed.
+    /// Returns the name used in `--roles`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
@@ -37,24 +39,25 @@ impl Role {
     }
 }
 
-/// Listens on this address.
+/// Binds `address`. The error for a port in use says what to do.
 pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             anyhow::bail!(
-                "cannot listen on {address}: the port is in use; stop what uses it, or take another with --listen"
+                "cannot listen on {address}: the port is in use; stop the process that uses it, or choose another with --listen"
             )
         }
         Err(error) => Err(error).context(format!("cannot listen on {address}")),
     }
 }
 
-/// The URL under which this machine reaches a listener.
-pub fn url_of(listener: &TcpListener) -> anyhow::Result<String> {
+/// Returns the URL of a listener for clients on this machine.
+pub fn listener_url(listener: &TcpListener) -> anyhow::Result<String> {
     let mut address: SocketAddr = listener
         .local_addr()
         .context("the listener has no address")?;
+    // Clients cannot connect to 0.0.0.0 everywhere.
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() {
             [127, 0, 0, 1].into()
@@ -65,97 +68,97 @@ pub fn url_of(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// A platform at work.
+/// The running roles of a process.
 #[derive(Debug)]
-pub struct AtWork {
+pub struct RunningPlatform {
     platform: Platform,
     stop: CancellationToken,
-    parts: JoinSet<anyhow::Result<()>>,
-    /// Kept for as long as any part may hand something over.
-    _presence: Option<Presence>,
+    services: JoinSet<anyhow::Result<()>>,
+    /// Released last: until then no other process may reclaim the tasks that still run here.
+    _worker_lock: Option<WorkerLock>,
 }
 
-/// Begins: answers on `listener` if there is one, works on tasks and fires the clock as `roles` say.
+/// Starts the HTTP server on `listener`, if there is one, and the worker and the clock if `roles` has them.
 pub async fn start(
     platform: Platform,
     roles: &[Role],
     listener: Option<TcpListener>,
     stop: CancellationToken,
-) -> AtWork {
-    let mut parts = JoinSet::new();
+) -> RunningPlatform {
+    let mut services = JoinSet::new();
     if let Some(listener) = listener {
-        let patience = Duration::from_secs(platform.settings.http_header_timeout_seconds);
+        let timeout = Duration::from_secs(platform.settings.http_header_timeout_seconds);
         let (router, stop) = (platform.router(), stop.clone());
-        parts.spawn(async move {
-            doorway::serve(listener, router, patience, stop).await;
+        services.spawn(async move {
+            http_server::serve(listener, router, timeout, stop).await;
             Ok(())
         });
     }
-    let mut presence = None;
+    let mut worker_lock = None;
     if roles.contains(&Role::Worker) {
-        presence = start_workers(&platform, &mut parts, &stop).await;
+        worker_lock = start_workers(&platform, &mut services, &stop).await;
     }
     if roles.contains(&Role::Clock) {
         let (app, stop) = (platform.app.clone(), stop.clone());
-        parts.spawn(async move {
+        services.spawn(async move {
             app::upkeep::schedule::run(&app, stop).await;
             Ok(())
         });
     }
     let (app, watching) = (platform.app.clone(), stop.clone());
-    parts.spawn(async move {
-        measures::watch(&app, &watching).await;
+    services.spawn(async move {
+        metrics::watch(&app, &watching).await;
         Ok(())
     });
-    AtWork {
+    RunningPlatform {
         platform,
         stop,
-        parts,
-        _presence: presence,
+        services,
+        _worker_lock: worker_lock,
     }
 }
 
-/// Begins to work on tasks, with what dead workers left first.
+/// Starts the worker, after it has reclaimed the tasks of dead workers.
 async fn start_workers(
     platform: &Platform,
-    parts: &mut JoinSet<anyhow::Result<()>>,
+    services: &mut JoinSet<anyhow::Result<()>>,
     stop: &CancellationToken,
-) -> Option<Presence> {
+) -> Option<WorkerLock> {
     let data_dir = DataDir::new(&platform.settings.data_dir);
     let runner = platform.app.runner(platform.queue_settings());
-    let presence = Presence::announce(&data_dir, runner.worker());
-    if let Err(error) = &presence {
+    let worker_lock = WorkerLock::acquire(&data_dir, runner.worker());
+    if let Err(error) = &worker_lock {
         warn!(
-            "if this process is killed, what it has in hand waits for the ends of its leases: {error:#}"
+            "cannot mark this worker as alive: if it crashes, its tasks wait until their leases expire: {error:#}"
         );
     }
-    presence::take_back_from_the_dead(&platform.app, &data_dir).await;
+    liveness::reclaim_dead_workers(&platform.app, &data_dir).await;
     let (pools, stopping) = (platform.settings.workers.pools(), stop.clone());
-    parts.spawn(async move {
+    services.spawn(async move {
         runner.run(pools, stopping).await;
         Ok(())
     });
     let (app, stopping) = (platform.app.clone(), stop.clone());
-    parts.spawn(async move {
-        presence::watch(&app, &data_dir, &stopping).await;
+    services.spawn(async move {
+        liveness::watch(&app, &data_dir, &stopping).await;
         Ok(())
     });
-    presence.ok()
+    worker_lock.ok()
 }
 
-impl AtWork {
-    /// Works until it is asked to stop, then finishes what is in hand, for as long as the settings allow.
-    pub async fn until_stopped(mut self) -> anyhow::Result<()> {
+impl RunningPlatform {
+    /// Runs until shutdown is requested, then waits up to `stop_seconds` for running requests and tasks.
+    pub async fn run_until_stopped(mut self) -> anyhow::Result<()> {
         let mut outcome = Ok(());
         tokio::select! {
             () = self.stop.cancelled() => {}
-            // A part ends by itself only if it cannot go on; then none of the others should.
-            Some(ended) = self.parts.join_next() => outcome = ended.context("a part of the platform failed")?,
+            // A service ends by itself only after an error it cannot recover from: stop the others too.
+            Some(ended) = self.services.join_next() => outcome = ended.context("a service of the platform failed")?,
         }
         self.stop.cancel();
-        let patience = Duration::from_secs(self.platform.settings.stop_seconds);
-        let finished = tokio::time::timeout(patience, async {
-            while let Some(ended) = self.parts.join_next().await {
+        let timeout = Duration::from_secs(self.platform.settings.stop_seconds);
+        let finished = tokio::time::timeout(timeout, async {
+            while let Some(ended) = self.services.join_next().await {
                 if let Ok(Err(error)) = ended {
                     warn!("stopping: {error:#}");
                 }
@@ -164,10 +167,10 @@ impl AtWork {
         });
         if finished.await.is_err() {
             warn!(
-                "not all was finished in {} seconds; the rest is taken up at the next start",
-                patience.as_secs()
+                "some tasks did not finish within {} seconds; they resume at the next start",
+                timeout.as_secs()
             );
-            self.parts.shutdown().await;
+            self.services.shutdown().await;
         }
         outcome
     }

@@ -1,4 +1,4 @@
-//! The secrets of an installation: the keyring, and what internal clients sign with.
+//! The secrets of an installation: the keyring, and the secret with which internal clients sign.
 
 use std::{
     fmt::Write as _,
@@ -13,11 +13,11 @@ use anyhow::{Context as _, bail};
 use domain::{Private, RandomSource as _};
 use store::{Keyring, Store};
 
-use crate::{data_dir::DataDir, outside::SystemEntropy, settings::Settings};
+use crate::{data_dir::DataDir, settings::Settings, system::SystemRandom};
 
 const INTERNAL_SECRET: &str = "internal-secret";
 
-/// The file with the keys.
+/// Returns the path of the key file.
 pub fn keyring_path(settings: &Settings) -> PathBuf {
     settings
         .keyring_file
@@ -25,34 +25,34 @@ pub fn keyring_path(settings: &Settings) -> PathBuf {
         .unwrap_or_else(|| settings.data_dir.join("keyring"))
 }
 
-/// The keys that seal personal data. A new installation gets a first one; an installation whose database holds
-/// something already never does, for what is there could not be read with it.
-pub async fn open_vault(settings: &Settings) -> anyhow::Result<Keyring> {
-    let entropy = Arc::new(SystemEntropy);
+/// Opens the keys that seal personal data. Creates a first key for a new installation only: if the database is in use, its
+/// data could not be opened with a new key.
+pub async fn open_keyring(settings: &Settings) -> anyhow::Result<Keyring> {
+    let random = Arc::new(SystemRandom);
     if let Some(text) = &settings.keyring {
-        return Keyring::from_text(text.expose(), entropy).context("the setting keyring is wrong");
+        return Keyring::from_text(text.expose(), random).context("the setting keyring is wrong");
     }
     let path = keyring_path(settings);
     if !path
         .try_exists()
         .with_context(|| format!("cannot look for {}", path.display()))?
     {
-        let line = Keyring::new_key_line(1, &SystemEntropy);
-        if is_in_use(settings, &line).await? {
+        let line = Keyring::new_key_line(1, &SystemRandom);
+        if database_has_services(settings, &line).await? {
             bail!(
-                "the key file {} is not there, but the database has been in use: put back the key file that belongs to it",
+                "the key file {} does not exist, but the database is in use: put back the key file that belongs to it",
                 path.display()
             );
         }
         append_key(&path, &line)?;
     }
-    Ok(Keyring::open_file(&path, entropy)?)
+    Ok(Keyring::open_file(&path, random)?)
 }
 
-/// Whether the database holds a service, whose keys are sealed.
-async fn is_in_use(settings: &Settings, key_line: &str) -> anyhow::Result<bool> {
-    let vault = Keyring::from_text(key_line, Arc::new(SystemEntropy))?;
-    let store = connect(settings, vault).await?;
+/// Returns whether the database holds a service, and so sealed API keys.
+async fn database_has_services(settings: &Settings, key_line: &str) -> anyhow::Result<bool> {
+    let keyring = Keyring::from_text(key_line, Arc::new(SystemRandom))?;
+    let store = connect(settings, keyring).await?;
     if settings.migrate_on_start {
         store.migrate().await?;
     }
@@ -63,12 +63,12 @@ async fn is_in_use(settings: &Settings, key_line: &str) -> anyhow::Result<bool> 
     Ok(in_use)
 }
 
-/// Opens the database of these settings.
-pub(crate) async fn connect(settings: &Settings, vault: Keyring) -> anyhow::Result<Store> {
+/// Connects to the database.
+pub(crate) async fn connect(settings: &Settings, keyring: Keyring) -> anyhow::Result<Store> {
     Store::connect(
         &settings.database_address(),
         settings.database_connections,
-        vault,
+        keyring,
     )
     .await
     .with_context(|| {
@@ -76,13 +76,13 @@ pub(crate) async fn connect(settings: &Settings, vault: Keyring) -> anyhow::Resu
         if is_file {
             "cannot open the database"
         } else {
-            "cannot open the database: see that it runs and that the setting database is right"
+            "cannot open the database: check that it runs and that the setting database is right"
         }
     })
 }
 
-/// Adds a key to the key file, which is made if it is not there; durable when this returns. A disk that is full leaves
-/// the file as it was: half a key would be in the way of every later start.
+/// Appends a key to the key file, which is created if it does not exist; durable on return. After an error the file is as
+/// it was before, because an incomplete line would make every later start fail.
 pub(crate) fn append_key(path: &Path, line: &str) -> anyhow::Result<()> {
     let added = || {
         let mut file = OpenOptions::new()
@@ -106,13 +106,13 @@ pub(crate) fn append_key(path: &Path, line: &str) -> anyhow::Result<()> {
     added().with_context(|| format!("cannot write the key file {}", path.display()))
 }
 
-/// The secrets that internal clients may sign with, the one to sign with first. One is made if there is none.
+/// Returns the secrets that internal clients may sign with; the first is the one to sign with. Creates one if there is none.
 pub fn internal_secrets(settings: &Settings) -> anyhow::Result<Vec<Private<String>>> {
     if let Some(found) = existing_internal_secrets(settings)? {
         return Ok(found);
     }
     let mut random = [0; 32];
-    SystemEntropy.fill(&mut random);
+    SystemRandom.fill(&mut random);
     let mut secret = String::new();
     for byte in random {
         let _ = write!(secret, "{byte:02x}");
@@ -121,7 +121,7 @@ pub fn internal_secrets(settings: &Settings) -> anyhow::Result<Vec<Private<Strin
     Ok(vec![secret.into()])
 }
 
-/// The same, for a command that only looks.
+/// As [`internal_secrets`], without creating one.
 pub fn existing_internal_secrets(
     settings: &Settings,
 ) -> anyhow::Result<Option<Vec<Private<String>>>> {
@@ -138,7 +138,7 @@ pub fn existing_internal_secrets(
         .collect();
     if secrets.is_empty() {
         bail!(
-            "the secret of internal clients is empty: give internal_secret a value, or remove {INTERNAL_SECRET}"
+            "the secret of internal clients is empty: set internal_secret, or remove the file {INTERNAL_SECRET}"
         );
     }
     Ok(Some(secrets))

@@ -1,22 +1,22 @@
-//! Being asked to stop.
+//! Shutdown signals.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancelled at the first SIGTERM or Ctrl-C. The second one ends the process at once.
-pub fn stop_when_asked() -> anyhow::Result<CancellationToken> {
+/// Returns a token that the first SIGTERM or Ctrl-C cancels. The second one ends the process at once, with code 130.
+pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let listen = |kind| signal(kind).context("cannot listen for signals");
     let (mut terminate, mut interrupt) = (
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,
     );
     let stop = CancellationToken::new();
-    let asked = stop.clone();
+    let token = stop.clone();
     tokio::spawn(async move {
         either(&mut terminate, &mut interrupt).await;
-        tracing::info!("stopping: finishing what is in hand");
-        asked.cancel();
+        tracing::info!("stopping: finishing running requests and tasks");
+        token.cancel();
         either(&mut terminate, &mut interrupt).await;
         std::process::exit(130);
     });

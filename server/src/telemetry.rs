@@ -1,4 +1,4 @@
-//! Log lines: on standard error, for people or for machines.
+//! Logging to standard error, as text or JSON.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -8,47 +8,50 @@ use std::{
 
 use anyhow::Context as _;
 use tracing::error;
-use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use crate::settings::{Log, LogFormat};
 
-/// Begins to log. Harmless when something logs already.
+/// Installs the log subscriber and a panic hook. Does nothing if the process already has a subscriber.
 pub fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(directives(&log.level)).with_context(|| {
+    // Not `EnvFilter`: filtering by span fields would bring a regular expression engine into every build.
+    let filter: Targets = directives(&log.level).parse().with_context(|| {
         format!(
-            "the setting log.level is `{}`: use info, or a filter such as warn,pillarbox_app=debug",
+            "the setting log.level is `{}`: use error, warn, info, debug, trace, or a filter such as warn,pillarbox_app=debug",
             log.level
         )
     })?;
-    let lines = fmt()
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(filter);
-    let begun = match log.format {
-        LogFormat::Text => lines.finish().try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+        .with_ansi(std::io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
+    let installed = match log.format {
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
-    if begun.is_ok() {
-        panic::set_hook(Box::new(tell_where_it_failed));
+    if installed.is_ok() {
+        panic::set_hook(Box::new(log_panic));
     }
     Ok(())
 }
 
-/// Says where the program failed, and not in which words: they may quote what it was working on, which is never logged.
-fn tell_where_it_failed(failure: &PanicHookInfo<'_>) {
-    let place = failure.location().map_or_else(
-        || "an unknown place".to_owned(),
-        |place| format!("{}:{}", place.file(), place.line()),
+/// Logs where the program panicked, without the panic message, which may quote personal data.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map_or_else(
+        || "an unknown location".to_owned(),
+        |at| format!("{}:{}", at.file(), at.line()),
     );
     let backtrace = Backtrace::capture();
-    let path = match backtrace.status() {
+    let trace = match backtrace.status() {
         BacktraceStatus::Captured => backtrace.to_string(),
-        _ => "RUST_BACKTRACE=1 shows how it came there".to_owned(),
+        _ => "set RUST_BACKTRACE=1 for a backtrace".to_owned(),
     };
-    error!("the program failed at {place}, which is a fault of its own: report it. {path}");
+    error!("panic at {location}: this is a bug, please report it. {trace}");
 }
 
-/// Returns the filter for a setting: a plain level is that of our own packages, and other crates stay at `warn`.
+/// Returns the filter for `log.level`: a plain level applies to our own packages, other crates stay at `warn`.
 fn directives(level: &str) -> String {
     if !["error", "warn", "info", "debug", "trace", "off"].contains(&level) {
         return level.to_owned();
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_level_is_that_of_our_packages() {
+    fn a_plain_level_applies_to_our_packages() {
         assert_eq!(directives("debug"), "warn,pillarbox=debug");
         assert_eq!(
             directives("warn,pillarbox_app=trace"),

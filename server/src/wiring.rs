@@ -1,4 +1,4 @@
-//! From settings to a platform. The stories and the benchmarks wire theirs here too.
+//! Builds the platform from the settings; the stories and the benchmarks use it too.
 
 use std::sync::Arc;
 
@@ -14,40 +14,39 @@ use providers::{
 use store::{Keyring, Store};
 
 use crate::{
-    measures,
-    outside::{SystemClock, SystemEntropy},
-    secrets,
+    metrics, secrets,
     settings::Settings,
+    system::{SystemClock, SystemRandom},
 };
 
-/// A platform with all that belongs to it, ready to be run.
+/// A platform and its settings, ready to run.
 #[derive(Debug, Clone)]
 pub struct Platform {
-    /// What it does.
+    /// The use cases.
     pub app: App,
-    /// How it was set up.
+    /// Settings of the installation.
     pub settings: Settings,
-    /// The secrets that internal clients may sign with, the one to sign with first.
+    /// Secrets that internal clients may sign with; the first is the one to sign with.
     pub internal_secrets: Vec<Private<String>>,
-    /// Where messages are kept that no provider takes.
+    /// The development sink, for channels without a provider.
     pub sink: Option<Sink>,
 }
 
-/// Opens everything that the settings name, with the machine's clock and randomness. The data directory must be there.
+/// Opens everything that the settings configure, with the system's clock and randomness. The data directory must exist.
 pub async fn open(settings: Settings) -> anyhow::Result<Platform> {
-    open_with(settings, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
+    open_with(settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await
 }
 
-/// The same with a clock and randomness of one's own.
+/// As [`open`], with a given clock and source of randomness.
 pub async fn open_with(
     settings: Settings,
     clock: Arc<dyn Clock>,
-    entropy: Arc<dyn RandomSource>,
+    random: Arc<dyn RandomSource>,
 ) -> anyhow::Result<Platform> {
-    let vault = secrets::open_vault(&settings).await?;
+    let keyring = secrets::open_keyring(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
-    let store = open_store(&settings, vault).await?;
-    see_that_connections_suffice(&settings, &store).await?;
+    let store = open_store(&settings, keyring).await?;
+    check_connection_limit(&settings, &store).await?;
     let files = Files::open(&settings.files_address())?;
     let sink = Sink::new(settings.sink_directory());
     let providers = providers(&settings, &sink)?;
@@ -58,7 +57,7 @@ pub async fn open_with(
             files,
             providers,
             clock,
-            random: entropy,
+            random,
         },
     );
     app.prepare_partitions()
@@ -72,24 +71,24 @@ pub async fn open_with(
     })
 }
 
-/// Opens the database, up to date.
-pub async fn open_store(settings: &Settings, vault: Keyring) -> anyhow::Result<Store> {
-    let store = secrets::connect(settings, vault).await?;
+/// Opens the database and migrates it, unless `migrate_on_start` is off.
+pub async fn open_store(settings: &Settings, keyring: Keyring) -> anyhow::Result<Store> {
+    let store = secrets::connect(settings, keyring).await?;
     if settings.migrate_on_start {
         store.migrate().await?;
     }
     Ok(store)
 }
 
-async fn see_that_connections_suffice(settings: &Settings, store: &Store) -> anyhow::Result<()> {
+async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::Result<()> {
     let wanted = settings.database_connections;
     let Some(found) = store::connections::find(&mut store.read().await?).await? else {
         return Ok(());
     };
     if wanted > found.granted.saturating_sub(found.spoken_for) {
         bail!(
-            "this process may hold {wanted} connections (database_connections), others hold or may hold {}, and the \
-             database's server grants {} in all: lower database_connections, here or there, or raise the server's \
+            "this process may open {wanted} connections (database_connections), other processes hold or may open {}, and the \
+             database server allows {} in total: lower database_connections, here or there, or raise the server's \
              max_connections",
             found.spoken_for,
             found.granted
@@ -98,7 +97,7 @@ async fn see_that_connections_suffice(settings: &Settings, store: &Store) -> any
     Ok(())
 }
 
-/// The providers that the settings name; the sink for a channel that has none.
+/// Builds the configured providers, with the sink for each channel that has none.
 pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> {
     let mut found = settings.providers.build(sink)?;
     found.file_service = file_service(settings)?;
@@ -108,7 +107,7 @@ pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> 
     Ok(found)
 }
 
-/// The file service that the settings name, if they name one.
+/// Returns the configured file service, if there is one.
 fn file_service(settings: &Settings) -> anyhow::Result<Option<Arc<dyn FileService>>> {
     let downloads = &settings.file_downloads;
     let Some(root) = &downloads.service else {
@@ -123,7 +122,7 @@ fn file_service(settings: &Settings) -> anyhow::Result<Option<Arc<dyn FileServic
 }
 
 impl Platform {
-    /// The HTTP side.
+    /// Returns the HTTP router.
     pub fn router(&self) -> axum::Router {
         let settings = api::Settings {
             internal_client_id: self.settings.internal_client_id.clone(),
@@ -131,15 +130,15 @@ impl Platform {
             trust_forwarded_proto: self.settings.trust_forwarded_proto,
             git_commit: option_env!("PILLARBOX_GIT_COMMIT").map(str::to_owned),
             build_time: option_env!("PILLARBOX_BUILD_TIME").map(str::to_owned),
-            metrics: Arc::new(measures::render),
+            metrics: Arc::new(metrics::render),
             serve_timeout: std::time::Duration::from_secs(self.settings.http_serve_timeout_seconds),
-            text_bringers: self.settings.received_texts.bringers(),
+            text_bringers: self.settings.received_texts.credentials(),
             sink: self.sink.clone(),
         };
         api::router(api::Api::new(self.app.clone(), settings))
     }
 
-    /// How long the workers keep and look for tasks.
+    /// Returns the queue settings of the workers.
     pub fn queue_settings(&self) -> queue::RunnerSettings {
         queue::RunnerSettings {
             lease: std::time::Duration::from_secs(self.settings.lease_seconds),

@@ -26,6 +26,7 @@ pub mod jobs;
 mod keyring;
 pub mod letter_contacts;
 pub mod members;
+mod migrations;
 pub mod named_locks;
 pub mod notifications;
 pub mod organisations;
@@ -54,9 +55,6 @@ pub struct Store {
     vault: Keyring,
 }
 
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
-
 impl Store {
     /// Opens `sqlite:<path>` (made if it is not there) or `postgres://…` with at most `connections` connections.
     /// Nothing is migrated yet.
@@ -71,8 +69,8 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), Error> {
         self.db
             .migrate(match self.kind() {
-                Kind::Sqlite => &SQLITE,
-                Kind::Postgres => &POSTGRES,
+                Kind::Sqlite => &migrations::SQLITE,
+                Kind::Postgres => &migrations::POSTGRES,
             })
             .await
     }
@@ -122,7 +120,7 @@ pub async fn applied_schema_version(session: &mut Session) -> Result<Option<i64>
 
 /// The newest migration that this program knows.
 pub fn schema_version() -> i64 {
-    SQLITE
+    migrations::SQLITE
         .iter()
         .map(|migration| migration.version)
         .max()

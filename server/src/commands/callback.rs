@@ -1,20 +1,20 @@
-//! `pillarbox callback`: where a service is told what happened.
+//! `pillarbox callback`: callbacks to services.
 
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Place, answers::print_done, target::ServiceArg};
+use super::{CommandContext, output::print_done, target::ServiceArg};
 
-/// What a service can be told.
+/// Kinds of callbacks.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Kind {
-    /// How its messages ended
+    /// Final status of a notification
     DeliveryStatus,
-    /// What was written to its number
+    /// Inbound SMS
     InboundSms,
-    /// Which letters came back
+    /// Returned letters
     ReturnedLetter,
-    /// Who complained about an e-mail
+    /// Spam complaints about e-mails
     Complaint,
 }
 
@@ -31,23 +31,23 @@ impl Kind {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Callback {
-    /// Set where a service is told
+    /// Set the URL for a kind of callback
     Set {
-        /// What it is told
+        /// Kind of callback
         #[arg(value_enum)]
         kind: Kind,
-        /// An https URL of the service
+        /// The https URL of the service to call
         #[arg(value_name = "URL")]
         address: String,
-        /// At least ten characters by which the service knows us
+        /// Bearer token to send with each callback, at least ten characters
         #[arg(long, env = "PILLARBOX_CALLBACK_TOKEN", hide_env_values = true)]
         bearer_token: String,
         #[command(flatten)]
         service: ServiceArg,
     },
-    /// Show where a service is told; its token stays inside
+    /// Show the URL for a kind of callback; the token is not shown
     Show {
-        /// What it is told
+        /// Kind of callback
         #[arg(value_enum)]
         kind: Kind,
         #[command(flatten)]
@@ -56,8 +56,8 @@ pub(super) enum Callback {
 }
 
 impl Callback {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         match self {
             Self::Set {
                 kind,
@@ -68,14 +68,14 @@ impl Callback {
                 let id = service.find(&client).await?;
                 let body = json!({"url": address, "bearer_token": bearer_token});
                 let path = format!("/service/{id}/{}", kind.path());
-                print_done(place, &client.post(&path, &body).await?, "set callback");
+                print_done(context, &client.post(&path, &body).await?, "set callback");
             }
             Self::Show { kind, service } => {
                 let id = service.find(&client).await?;
                 let path = format!("/service/{id}/{}", kind.path());
                 let found = client.get(&path, &[]).await?;
                 let url = found["url"].as_str().unwrap_or_default();
-                print_done(place, &found, &format!("told at {url} by callback"));
+                print_done(context, &found, &format!("callback to {url},"));
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! `pillarbox demo`: the main job before a newcomer's eyes. Real HTTP, a real database, real files; only the providers
-//! are the sink.
+//! `pillarbox demo`: a demonstration of the main use, sending spreadsheets. It uses real HTTP, a real database and real
+//! files; only the provider is the development sink.
 
 use std::{
     collections::BTreeMap,
@@ -16,17 +16,18 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::{
-    Place, job,
+    CommandContext, job,
     token::parts,
-    up::{self, DemoAccess, Started, quoted, this_program},
+    up::{self, DemoAccess, StartedPlatform, program_path, shell_quote},
 };
 use crate::{
     client::Client,
-    outside::SystemEntropy,
     roles,
-    screen::{Progress, count, rate, say, say_json, seconds, table, thousands},
     settings::Settings,
-    signals, telemetry,
+    signals,
+    system::SystemRandom,
+    telemetry,
+    terminal::{Progress, count, print_json, print_line, rate, seconds, table, thousands},
 };
 
 const LIBRARY_CARDS: job::Source = job::Source::Embedded(
@@ -37,95 +38,98 @@ const BIN_DAYS: job::Source = job::Source::Embedded(
     "bin-days.xlsx",
     include_bytes!("../../../examples/bin-days.xlsx"),
 );
-const BIN_DAYS_WITH_ERRORS: job::Source = job::Source::Embedded(
+const INVALID_BIN_DAYS: job::Source = job::Source::Embedded(
     "bin-days-with-errors.csv",
     include_bytes!("../../../examples/bin-days-with-errors.csv"),
 );
 
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How many of the errors of the bad example are shown.
+/// Number of errors to run_scenario of the invalid spreadsheet.
 const ERRORS_SHOWN: usize = 6;
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// End when everything is sent, in place of staying up until Ctrl-C
+    /// Exit when all messages are sent, in place of running until Ctrl-C
     #[arg(long)]
     exit: bool,
-    /// The address to listen on [default: 127.0.0.1:6011 if it is free]
+    /// Address to listen on [default: 127.0.0.1:6011, or a free port if that is in use]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
 
-/// What was sent, and how long it took.
+/// Messages sent so far, by status, and the time it took.
 #[derive(Debug, Default)]
-struct Sum {
+struct Totals {
     statistics: BTreeMap<String, u64>,
     took: Duration,
 }
 
 impl Demo {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let place = &in_fresh_directory(place);
-        let (mut settings, _) = place.settings(self.listen.as_deref())?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let context = &with_temporary_data_dir(context);
+        let (mut settings, _) = context.settings(self.listen.as_deref())?;
         if settings.log.level == Settings::default().log.level {
-            // The story is told on standard output; only what is wrong should come between.
+            // The demonstration is on standard output; log lines about normal operation would interrupt it.
             "warn".clone_into(&mut settings.log.level);
         }
         telemetry::start(&settings.log)?;
-        let stop = signals::stop_when_asked()?;
+        let stop = signals::stop_on_signal()?;
         let data_dir = settings.data_dir.clone();
         let (listen, any_port) = (settings.listen.clone(), self.listen.is_none());
-        let began = Instant::now();
+        let started_at = Instant::now();
         let started = up::start(
             settings,
-            async || listen_somewhere(&listen, any_port).await,
+            async || listen_with_fallback(&listen, any_port).await,
             stop.clone(),
         )
         .await?;
-        tell(
-            place,
+        print_unless_json(
+            context,
             &format!(
-                "Pillarbox runs at {} ({} after the start).\n",
+                "Pillarbox runs at {} (started in {}).\n",
                 started.url,
-                seconds(began.elapsed())
+                seconds(started_at.elapsed())
             ),
         );
 
-        let shown = tokio::select! {
-            shown = show(place, &started) => shown,
-            () = stop.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
+        let result = tokio::select! {
+            result = run_scenario(context, &started) => result,
+            () = stop.cancelled() => Err(anyhow::anyhow!("interrupted")),
         };
-        let outcome = shown.and_then(|sum| print_end(place, &started, &sum, &data_dir));
+        let outcome = result.and_then(|totals| print_end(context, &started, &totals, &data_dir));
         if self.exit || outcome.is_err() {
             stop.cancel();
         } else {
-            tell(
-                place,
-                &format!("It stays up at {} until Ctrl-C.", started.url),
+            print_unless_json(
+                context,
+                &format!(
+                    "Pillarbox keeps running at {}. Press Ctrl-C to stop it.",
+                    started.url
+                ),
             );
         }
-        started.at_work.until_stopped().await.and(outcome)
+        started.running.run_until_stopped().await.and(outcome)
     }
 }
 
-/// A demo begins in a directory of its own, unless one is given.
-fn in_fresh_directory(place: &Place) -> Place {
-    if place.data_dir.is_some() {
-        return place.clone();
+/// Uses a new temporary data directory, unless one is given.
+fn with_temporary_data_dir(context: &CommandContext) -> CommandContext {
+    if context.data_dir.is_some() {
+        return context.clone();
     }
-    // Temporary directories are shared: nobody must be able to make this one before us.
+    // The temporary directory is shared: with a predictable name, another user could create this directory first.
     let mut random = [0; 8];
-    SystemEntropy.fill(&mut random);
+    SystemRandom.fill(&mut random);
     let name = format!("pillarbox-demo-{:016x}", u64::from_be_bytes(random));
     let directory: PathBuf = std::env::temp_dir().join(name);
-    Place {
+    CommandContext {
         data_dir: Some(directory),
-        ..place.clone()
+        ..context.clone()
     }
 }
 
-async fn listen_somewhere(address: &str, any_port: bool) -> anyhow::Result<TcpListener> {
+async fn listen_with_fallback(address: &str, any_port: bool) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Err(error) if error.kind() == ErrorKind::AddrInUse && any_port => {
             roles::listen("127.0.0.1:0").await
@@ -135,14 +139,17 @@ async fn listen_somewhere(address: &str, any_port: bool) -> anyhow::Result<TcpLi
     }
 }
 
-fn tell(place: &Place, text: &str) {
-    if !place.json {
-        say(text);
+fn print_unless_json(context: &CommandContext, text: &str) {
+    if !context.json {
+        print_line(text);
     }
 }
 
-/// The story: a bad spreadsheet, two good ones, a message over the API.
-async fn show(place: &Place, started: &Started) -> anyhow::Result<Sum> {
+/// Checks an invalid spreadsheet, sends two valid ones and one message over the API.
+async fn run_scenario(
+    context: &CommandContext,
+    started: &StartedPlatform,
+) -> anyhow::Result<Totals> {
     let secret = started.platform.internal_secrets[0].clone();
     let client = Client::new(
         &started.url,
@@ -150,114 +157,122 @@ async fn show(place: &Place, started: &Started) -> anyhow::Result<Sum> {
         secret,
     )?;
     let demo = &started.demo;
-    let mut sum = Sum::default();
+    let mut totals = Totals::default();
 
-    check_the_bad_one(place, &client, demo).await?;
+    check_invalid_spreadsheet(context, &client, demo).await?;
     send(
-        place,
+        context,
         &client,
         demo,
         LIBRARY_CARDS,
         demo.templates.email,
-        &mut sum,
+        &mut totals,
     )
     .await?;
-    send(place, &client, demo, BIN_DAYS, demo.templates.sms, &mut sum).await?;
-    send_one_over_the_api(place, started, &mut sum).await?;
-    Ok(sum)
+    send(
+        context,
+        &client,
+        demo,
+        BIN_DAYS,
+        demo.templates.sms,
+        &mut totals,
+    )
+    .await?;
+    send_one_over_the_api(context, started, &mut totals).await?;
+    Ok(totals)
 }
 
-async fn sheet(
+async fn spreadsheet(
     client: &Client,
     demo: &DemoAccess,
     source: job::Source,
     template: Uuid,
-) -> anyhow::Result<job::Sheet> {
+) -> anyhow::Result<job::Spreadsheet> {
     let service = demo.service_id;
     let template = client
         .get(&format!("/service/{service}/template/{template}"), &[])
         .await?;
-    Ok(job::Sheet {
+    Ok(job::Spreadsheet {
         source,
         service,
         template,
     })
 }
 
-async fn check_the_bad_one(
-    place: &Place,
+async fn check_invalid_spreadsheet(
+    context: &CommandContext,
     client: &Client,
     demo: &DemoAccess,
 ) -> anyhow::Result<()> {
-    let sheet = sheet(client, demo, BIN_DAYS_WITH_ERRORS, demo.templates.sms).await?;
-    let checked = job::check(client, &sheet).await?;
+    let spreadsheet = spreadsheet(client, demo, INVALID_BIN_DAYS, demo.templates.sms).await?;
+    let checked = job::check(client, &spreadsheet).await?;
     let shown = &checked.errors[..checked.errors.len().min(ERRORS_SHOWN)];
-    tell(
-        place,
+    print_unless_json(
+        context,
         &format!(
-            "{}: somebody typed it in a hurry; nothing is sent before it is right.\n",
-            sheet.source.name()
+            "{} has errors, so nothing is sent:\n",
+            spreadsheet.source.name()
         ),
     );
-    tell(place, &indented(&job::errors_table(shown)));
+    print_unless_json(context, &indented(&job::errors_table(shown)));
     let more = checked.errors.len() - shown.len();
     if more > 0 {
-        tell(place, &format!("  … and {more} more"));
+        print_unless_json(context, &format!("  … and {more} more"));
     }
     Ok(())
 }
 
 async fn send(
-    place: &Place,
+    context: &CommandContext,
     client: &Client,
     demo: &DemoAccess,
     source: job::Source,
     template: Uuid,
-    sum: &mut Sum,
+    totals: &mut Totals,
 ) -> anyhow::Result<()> {
-    let sheet = sheet(client, demo, source, template).await?;
-    let checked = job::check(client, &sheet).await?;
-    let name = sheet.source.name();
-    tell(
-        place,
+    let spreadsheet = spreadsheet(client, demo, source, template).await?;
+    let checked = job::check(client, &spreadsheet).await?;
+    let name = spreadsheet.source.name();
+    print_unless_json(
+        context,
         &format!(
-            "\n{name}: {}, nothing wrong; sending `{}`",
+            "\n{name}: {}, no errors; sending with the template `{}`",
             count(checked.rows, "row"),
-            sheet.template_name()
+            spreadsheet.template_name()
         ),
     );
-    let began = Instant::now();
-    let mut progress = Progress::new(!place.json);
-    let standing = job::send_and_follow(client, &sheet, &mut progress).await?;
-    let took = began.elapsed();
-    if standing.outcomes() != checked.rows {
+    let started_at = Instant::now();
+    let mut progress = Progress::new(!context.json);
+    let job_progress = job::send_and_follow(client, &spreadsheet, &mut progress).await?;
+    let took = started_at.elapsed();
+    if job_progress.outcomes() != checked.rows {
         bail!(
-            "{name}: only {} of {} have an outcome",
-            standing.outcomes(),
+            "{name}: only {} of {} have a final status",
+            job_progress.outcomes(),
             count(checked.rows, "row")
         );
     }
-    let a_second = thousands(rate(checked.rows, took));
-    tell(
-        place,
+    let per_second = thousands(rate(checked.rows, took));
+    print_unless_json(
+        context,
         &format!(
-            "  {} handed over in {}, {a_second} a second",
+            "  {} sent in {}, {per_second} per second",
             count(checked.rows, "message"),
             seconds(took)
         ),
     );
-    sum.add(standing.statistics, took);
+    totals.add(job_progress.statistics, took);
     Ok(())
 }
 
-/// As any service does it: with an API key, over HTTP.
+/// Sends one e-mail as a service would: over the public API, with an API key.
 async fn send_one_over_the_api(
-    place: &Place,
-    started: &Started,
-    sum: &mut Sum,
+    context: &CommandContext,
+    started: &StartedPlatform,
+    totals: &mut Totals,
 ) -> anyhow::Result<()> {
     let (service, secret) =
-        parts(&started.demo.api_key).context("the demo service's key does not read")?;
+        parts(&started.demo.api_key).context("the API key of the demo service is not valid")?;
     let client = Client::new(&started.url, service, secret.to_owned().into())?;
     let body = json!({
         "email_address": "amala@example.com",
@@ -265,38 +280,38 @@ async fn send_one_over_the_api(
         "personalisation": {"name": "Amala", "branch": "Riverside", "date": "Monday 2 March"},
         "reference": "demo",
     });
-    let began = Instant::now();
-    let accepted = client.post_bare("/v2/notifications/email", &body).await?;
-    let kept = began.elapsed();
+    let started_at = Instant::now();
+    let accepted = client.post_raw("/v2/notifications/email", &body).await?;
+    let accepted_after = started_at.elapsed();
     let path = format!(
         "/v2/notifications/{}",
         accepted["id"].as_str().unwrap_or_default()
     );
     let status = loop {
-        let status = client.get_bare(&path).await?["status"]
+        let status = client.get_raw(&path).await?["status"]
             .as_str()
             .unwrap_or_default()
             .to_owned();
         if status != "created" {
             break status;
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     };
-    let took = began.elapsed();
+    let took = started_at.elapsed();
     let milliseconds = |took: Duration| format!("{:.0} ms", took.as_secs_f64() * 1000.0);
-    tell(
-        place,
+    print_unless_json(
+        context,
         &format!(
-            "\nPOST /v2/notifications/email: accepted and kept after {}, {status} after {}\n",
-            milliseconds(kept),
+            "\nPOST /v2/notifications/email: accepted after {}, {status} after {}\n",
+            milliseconds(accepted_after),
             milliseconds(took)
         ),
     );
-    sum.add([(status, 1)].into(), took);
+    totals.add([(status, 1)].into(), took);
     Ok(())
 }
 
-impl Sum {
+impl Totals {
     fn add(&mut self, statistics: BTreeMap<String, u64>, took: Duration) {
         for (status, count) in statistics {
             *self.statistics.entry(status).or_default() += count;
@@ -309,28 +324,33 @@ impl Sum {
     }
 }
 
-fn print_end(place: &Place, started: &Started, sum: &Sum, data_dir: &Path) -> anyhow::Result<()> {
+fn print_end(
+    context: &CommandContext,
+    started: &StartedPlatform,
+    totals: &Totals,
+    data_dir: &Path,
+) -> anyhow::Result<()> {
     let counts = app::Sink::new(started.platform.settings.sink_directory()).count()?;
-    let a_second = rate(sum.messages(), sum.took);
-    if place.json {
-        say_json(&end_line(started, sum, data_dir, a_second));
+    let per_second = rate(totals.messages(), totals.took);
+    if context.json {
+        print_json(&end_line(started, totals, data_dir, per_second));
         return Ok(());
     }
-    let rows: Vec<_> = sum
+    let rows: Vec<_> = totals
         .statistics
         .iter()
         .map(|(status, count)| vec![status.clone(), thousands(*count)])
         .collect();
     let (program, directory) = (
-        quoted(&this_program()?),
-        quoted(&data_dir.display().to_string()),
+        shell_quote(&program_path()?),
+        shell_quote(&data_dir.display().to_string()),
     );
-    say(format!(
-        "{}\n\n{} in {}, {} a second. The sink has {} e-mails and {} texts:\n\n  {program} sink list --data-dir {directory}\n  {}\n",
+    print_line(format!(
+        "{}\n\n{} in {}, {} per second. The development sink holds {} e-mails and {} text messages:\n\n  {program} sink list --data-dir {directory}\n  {}\n",
         table(&["Status", "Messages"], &rows),
-        count(sum.messages(), "message"),
-        seconds(sum.took),
-        thousands(a_second),
+        count(totals.messages(), "message"),
+        seconds(totals.took),
+        thousands(per_second),
         thousands(counts.email),
         thousands(counts.sms),
         started.platform.settings.sink_directory().display(),
@@ -338,10 +358,10 @@ fn print_end(place: &Place, started: &Started, sum: &Sum, data_dir: &Path) -> an
     Ok(())
 }
 
-fn end_line(started: &Started, sum: &Sum, data_dir: &Path, a_second: u64) -> Value {
+fn end_line(started: &StartedPlatform, totals: &Totals, data_dir: &Path, per_second: u64) -> Value {
     json!({
-        "url": started.url, "data_dir": data_dir, "messages": sum.messages(), "statistics": sum.statistics,
-        "seconds": sum.took.as_secs_f64(), "messages_per_second": a_second,
+        "url": started.url, "data_dir": data_dir, "messages": totals.messages(), "statistics": totals.statistics,
+        "seconds": totals.took.as_secs_f64(), "messages_per_second": per_second,
     })
 }
 

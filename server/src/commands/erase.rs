@@ -1,4 +1,4 @@
-//! `pillarbox erase`: one recipient is erased everywhere.
+//! `pillarbox erase`: erases all personal data of one recipient.
 
 use std::{
     io::{BufRead as _, IsTerminal as _},
@@ -14,50 +14,50 @@ use clap::Args;
 use domain::ServiceId;
 use serde_json::json;
 
-use super::Place;
+use super::CommandContext;
 use crate::{
-    screen::{count, say, say_json, thousands},
+    terminal::{count, print_json, print_line, thousands},
     wiring,
 };
 
-/// For how long workers are waited for that have something of the recipient in hand.
-const PATIENCE: Duration = Duration::from_mins(2);
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How long to wait for workers that are processing messages of the recipient.
+const TIMEOUT: Duration = Duration::from_mins(2);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct Erase {
-    /// An e-mail address or a phone number; `-` reads it from the standard input, so that it stands in no history
+    /// E-mail address or phone number; `-` reads it from standard input, which keeps it out of the shell history
     #[arg(allow_hyphen_values = true)]
     recipient: String,
-    /// Only what this service has, by id or name [default: what all have]
+    /// Only the data of this service, by id or name [default: all services]
     #[arg(long, value_name = "ID|NAME")]
     service: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
 
 impl Erase {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
         let recipient = Recipient::parse(&self.read_recipient()?)?;
         if !self.yes {
-            ask()?;
+            confirm()?;
         }
-        let (settings, _) = place.settings(None)?;
+        let (settings, _) = context.settings(None)?;
         let platform = wiring::open(settings).await?;
         let service = match &self.service {
             Some(wanted) => Some(find_service(&platform.app, wanted).await?),
             None => None,
         };
         let mut erasure = Erasure::new(&platform.app, recipient, service);
-        let begun = Instant::now();
-        while !erasure.go_on().await? && begun.elapsed() < PATIENCE {
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+        let started_at = Instant::now();
+        while !erasure.go_on().await? && started_at.elapsed() < TIMEOUT {
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
         let report = erasure.report().clone();
         platform.app.store().close().await;
-        print(place, &report);
-        complain_of_the_rest(&report)
+        print(context, &report);
+        check_complete(&report)
     }
 
     fn read_recipient(&self) -> anyhow::Result<String> {
@@ -70,11 +70,11 @@ impl Erase {
     }
 }
 
-fn ask() -> anyhow::Result<()> {
+fn confirm() -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("erasing cannot be undone: say --yes");
+        bail!("erasing cannot be undone: confirm with --yes");
     }
-    say("Erasing cannot be undone. Type `yes` to go on:");
+    print_line("Erasing cannot be undone. Type `yes` to continue:");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     if answer.trim() != "yes" {
@@ -95,32 +95,32 @@ async fn find_service(app: &App, wanted: &str) -> anyhow::Result<ServiceId> {
         .id)
 }
 
-fn print(place: &Place, report: &Report) {
+fn print(context: &CommandContext, report: &Report) {
     let tables = [
-        ("notifications", report.notifications, "messages"),
-        ("cancelled", report.cancelled, "messages that waited"),
+        ("notifications", report.notifications, "notifications"),
+        ("cancelled", report.cancelled, "notifications cancelled"),
         ("documents", report.documents, "files by e-mail"),
-        ("inbound_sms", report.received_texts, "received texts"),
+        ("inbound_sms", report.received_texts, "inbound SMS"),
         (
             "unsubscribe_requests",
             report.unsubscribe_requests,
             "unsubscribe requests",
         ),
-        ("guest_list", report.guests, "places on guest lists"),
+        ("guest_list", report.guests, "guest list entries"),
         (
             "spreadsheets",
             report.spreadsheets,
-            "spreadsheets written anew",
+            "spreadsheets rewritten",
         ),
         (
             "contact_lists",
             report.contact_lists,
-            "contact lists written anew",
+            "contact lists rewritten",
         ),
-        ("rows", report.rows, "rows in these"),
-        ("idempotency_keys", report.answers, "kept answers"),
+        ("rows", report.rows, "rows in them"),
+        ("idempotency_keys", report.answers, "stored responses"),
     ];
-    if place.json {
+    if context.json {
         let mut line = serde_json::Map::new();
         for (table, number, _) in tables {
             line.insert(table.to_owned(), number.into());
@@ -128,35 +128,33 @@ fn print(place: &Place, report: &Report) {
         line.insert("users_not_erased".to_owned(), report.team_members.into());
         line.insert("waiting".to_owned(), report.waiting.into());
         line.insert("unreadable".to_owned(), json!(report.unreadable));
-        return say_json(&line.into());
+        return print_json(&line.into());
     }
-    say("erased:");
+    print_line("erased:");
     for (_, number, what) in tables {
-        say(format!("  {} {what}", thousands(number)));
+        print_line(format!("  {} {what}", thousands(number)));
     }
     if report.team_members > 0 {
-        say(format!(
-            "not erased: {} with this address or number; take them out of their teams by hand",
+        print_line(format!(
+            "not erased: {} with this address or number; remove them from their teams by hand",
             count(report.team_members, "team member")
         ));
     }
-    say(
-        "What providers, backups and, where there is one, the development sink have is not erased by this.",
-    );
+    print_line("Copies at providers, in backups and in the development sink are not erased.");
 }
 
-fn complain_of_the_rest(report: &Report) -> anyhow::Result<()> {
+fn check_complete(report: &Report) -> anyhow::Result<()> {
     if !report.unreadable.is_empty() {
         bail!(
-            "these files cannot be read, so whether the recipient is in them is not known: {}",
+            "these files cannot be read, so they may still contain the recipient: {}",
             report.unreadable.join(", ")
         );
     }
     if report.waiting > 0 {
         bail!(
-            "{} a worker has in hand: run this again in a few minutes, and `pillarbox job resume` for a job that is \
-             still paused then",
-            count(report.waiting, "thing")
+            "{} still being processed by a worker: run this again in a few minutes, and `pillarbox job resume` for a job that \
+             is still paused then",
+            count(report.waiting, "item")
         );
     }
     Ok(())

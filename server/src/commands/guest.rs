@@ -1,9 +1,9 @@
-//! `pillarbox guest`: whom a service in trial mode may send to.
+//! `pillarbox guest`: the guest list of a service in trial mode.
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Place, answers::print_done, target::ServiceArg};
+use super::{CommandContext, output::print_done, target::ServiceArg};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Guest {
@@ -17,13 +17,13 @@ pub(super) enum Guest {
 }
 
 impl Guest {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         let Self::Add { recipient, service } = self;
         let id = service.find(&client).await?;
         let body = json!({"recipient": recipient});
         print_done(
-            place,
+            context,
             &client
                 .post(&format!("/service/{id}/guest-list"), &body)
                 .await?,

@@ -1,12 +1,12 @@
-//! `pillarbox key`: API keys. A key can be read only when it is made.
+//! `pillarbox key`: API keys. The secret of a key is shown only when it is created.
 
 use clap::Subcommand;
 use domain::KeyType;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Place, answers::print_list, target::ServiceArg};
-use crate::screen::{say, say_json, text_of};
+use super::{CommandContext, output::print_list, target::ServiceArg};
+use crate::terminal::{print_json, print_line, text_of};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
@@ -15,11 +15,11 @@ pub(super) enum Key {
         #[command(flatten)]
         service: ServiceArg,
     },
-    /// Make a key; it is shown once
+    /// Create a key; its secret is shown once
     Create {
-        /// What it is for
+        /// Name of the key
         name: String,
-        /// normal sends to anybody, team to the team and guests, test sends nothing
+        /// normal: sends to anyone; team: to the team and the guest list; test: simulates sending
         #[arg(long = "type", value_name = "TYPE", default_value = "normal", value_parser = key_type)]
         key_type: KeyType,
         #[command(flatten)]
@@ -40,8 +40,8 @@ fn key_type(text: &str) -> Result<KeyType, String> {
 }
 
 impl Key {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         match self {
             Self::List { service } => {
                 let id = service.find(&client).await?;
@@ -49,11 +49,11 @@ impl Key {
                     ("Id", "id"),
                     ("Name", "name"),
                     ("Type", "key_type"),
-                    ("Made", "created_at"),
+                    ("Created", "created_at"),
                     ("Revoked", "expiry_date"),
                 ];
                 let keys = client.get(&format!("/service/{id}/api-keys"), &[]).await?;
-                print_list(place, &keys, &columns, "this service has no key");
+                print_list(context, &keys, &columns, "this service has no key");
             }
             Self::Create {
                 name,
@@ -62,15 +62,15 @@ impl Key {
             } => {
                 let id = service.find(&client).await?;
                 let body = json!({"name": name, "key_type": key_type});
-                let made = client
+                let created = client
                     .post(&format!("/service/{id}/api-key"), &body)
                     .await?;
-                if place.json {
-                    say_json(&made);
+                if context.json {
+                    print_json(&created);
                 } else {
-                    say(format!(
-                        "{}\n\nKeep it now: it is not shown again.",
-                        text_of(&made, "key")
+                    print_line(format!(
+                        "{}\n\nStore it now: it cannot be shown again.",
+                        text_of(&created, "key")
                     ));
                 }
             }
@@ -82,10 +82,10 @@ impl Key {
                         &json!({}),
                     )
                     .await?;
-                if place.json {
-                    say_json(&json!({"id": id, "revoked": true}));
+                if context.json {
+                    print_json(&json!({"id": id, "revoked": true}));
                 } else {
-                    say(format!("revoked key {id}"));
+                    print_line(format!("revoked key {id}"));
                 }
             }
         }

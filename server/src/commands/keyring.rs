@@ -1,4 +1,4 @@
-//! `pillarbox keyring`: the keys that seal personal data are changed.
+//! `pillarbox keyring`: rotation of the keys that seal personal data.
 
 use anyhow::bail;
 use app::{RewriteLock, privacy::reencryption::ReencryptionReport};
@@ -6,37 +6,37 @@ use clap::Subcommand;
 use serde_json::json;
 use store::Keyring;
 
-use super::Place;
+use super::CommandContext;
 use crate::{
-    outside::SystemEntropy,
-    screen::{count, say, say_json},
     secrets::{append_key, keyring_path},
     settings::Settings,
+    system::SystemRandom,
+    terminal::{count, print_json, print_line},
     wiring::{self, Platform},
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyringCommand {
-    /// Add a new key, and seal with it what is there
+    /// Add a new key and re-encrypt all data with it
     Rotate,
-    /// Seal with the newest key what is sealed with an older one
+    /// Re-encrypt with the newest key all data that is sealed with an older one
     Reseal,
 }
 
 impl KeyringCommand {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let (settings, _) = place.settings(None)?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let (settings, _) = context.settings(None)?;
         let platform = wiring::open(settings).await?;
-        let rewriting = app::privacy::reencryption::begin(&platform.app).await?;
-        let done = self.change(&platform, &rewriting).await;
-        rewriting.end().await?;
+        let lock = app::privacy::reencryption::begin(&platform.app).await?;
+        let done = self.change(&platform, &lock).await;
+        lock.end().await?;
         let done = done?;
         let key = platform.app.store().keyring().primary_key_id();
         platform.app.store().close().await;
-        print(place, key, &done);
+        print(context, key, &done);
         if !done.files.unreadable.is_empty() {
             bail!(
-                "these files are still sealed with an older key, which must stay: {}",
+                "these files cannot be read and are still sealed with an older key, so keep that key: {}",
                 done.files.unreadable.join(", ")
             );
         }
@@ -46,34 +46,35 @@ impl KeyringCommand {
     async fn change(
         &self,
         platform: &Platform,
-        rewriting: &RewriteLock,
+        lock: &RewriteLock,
     ) -> anyhow::Result<ReencryptionReport> {
         if matches!(self, Self::Rotate) {
             add_key(&platform.settings, platform.app.store().keyring())?;
         }
-        Ok(app::privacy::reencryption::reencrypt_all(&platform.app, rewriting).await?)
+        Ok(app::privacy::reencryption::reencrypt_all(&platform.app, lock).await?)
     }
 }
 
-/// Adds a key after those that are in the file by now, and begins to seal with it.
-fn add_key(settings: &Settings, vault: &Keyring) -> anyhow::Result<()> {
+/// Appends a key to the key file and makes it the one to seal with.
+fn add_key(settings: &Settings, keyring: &Keyring) -> anyhow::Result<()> {
     if settings.keyring.is_some() {
         bail!(
-            "the keys are given as a setting: add a line to it, start the platform anew, then run `pillarbox keyring reseal`"
+            "the keys come from the setting keyring: add a line to it, restart the platform, then run `pillarbox keyring reseal`"
         );
     }
-    vault.reload()?;
-    let next = vault.primary_key_id() + 1;
+    // Another process may have added a key since this one started.
+    keyring.reload()?;
+    let next = keyring.primary_key_id() + 1;
     append_key(
         &keyring_path(settings),
-        &Keyring::new_key_line(next, &SystemEntropy),
+        &Keyring::new_key_line(next, &SystemRandom),
     )?;
-    Ok(vault.reload()?)
+    Ok(keyring.reload()?)
 }
 
-fn print(place: &Place, key: u32, done: &ReencryptionReport) {
-    if place.json {
-        return say_json(&json!({
+fn print(context: &CommandContext, key: u32, done: &ReencryptionReport) {
+    if context.json {
+        return print_json(&json!({
             "key": key,
             "notifications": done.notifications,
             "api_keys": done.api_keys,
@@ -88,17 +89,17 @@ fn print(place: &Place, key: u32, done: &ReencryptionReport) {
             "unreadable": done.files.unreadable,
         }));
     }
-    say(format!(
-        "sealed anew with key {key}: {}, {}, {}, {}, {}, {}; files: {}, {}, {}, {}\n\
-         A running platform takes the new key within ten seconds; run `pillarbox keyring reseal` once more after that, \
-         and wait a day, before an older key is taken out of the file: idempotency keys are remembered with it. Links in \
-         e-mails and letters that were made with it work for a year, and no longer than it stays in the file.",
-        count(done.notifications, "message"),
+    print_line(format!(
+        "re-encrypted with key {key}: {}, {}, {}, {}, {}, {}; files: {}, {}, {}, {}\n\
+         A running platform uses the new key within ten seconds; run `pillarbox keyring reseal` once more after that. Keep \
+         an older key in the file for at least a day, because idempotency keys need it. Links in e-mails and letters that \
+         were made with it work for up to a year, but only while it is in the file.",
+        count(done.notifications, "notification"),
         count(done.api_keys, "API key"),
         count(done.callbacks, "callback"),
-        count(done.received_texts, "received text"),
+        count(done.received_texts, "inbound message"),
         count(done.unsubscribe_requests, "unsubscribe request"),
-        count(done.answers, "kept answer"),
+        count(done.answers, "idempotency key"),
         count(done.files.spreadsheets, "spreadsheet"),
         count(done.files.contact_lists, "contact list"),
         count(done.files.letters, "letter"),

@@ -1,30 +1,31 @@
-//! `pillarbox migrate`: the tables brought up to date, before new processes start.
+//! `pillarbox migrate`: migrates the database before new processes start.
 
 use clap::Args;
 use serde_json::json;
 
-use super::Place;
+use super::CommandContext;
 use crate::{
     data_dir::DataDir,
-    screen::{say, say_json},
-    secrets, wiring,
+    secrets,
+    terminal::{print_json, print_line},
+    wiring,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Migrate {}
 
 impl Migrate {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let (mut settings, _) = place.settings(None)?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let (mut settings, _) = context.settings(None)?;
         settings.migrate_on_start = true;
-        DataDir::new(&settings.data_dir).make()?;
-        let vault = secrets::open_vault(&settings).await?;
-        wiring::open_store(&settings, vault).await?.close().await;
+        DataDir::new(&settings.data_dir).create()?;
+        let keyring = secrets::open_keyring(&settings).await?;
+        wiring::open_store(&settings, keyring).await?.close().await;
         let version = app::schema_version();
-        if place.json {
-            say_json(&json!({"schema_version": version}));
+        if context.json {
+            print_json(&json!({"schema_version": version}));
         } else {
-            say(format!("the database is up to date (version {version})"));
+            print_line(format!("the database is up to date (version {version})"));
         }
         Ok(())
     }

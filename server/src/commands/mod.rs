@@ -1,6 +1,5 @@
-//! What a person types: a file for each command.
+//! The command line: a file for each command.
 
-mod answers;
 mod callback;
 mod demo;
 mod dev;
@@ -11,6 +10,7 @@ mod key;
 mod keyring;
 mod migrate;
 mod organisation;
+mod output;
 mod queue;
 mod reply_to;
 mod sender;
@@ -30,52 +30,49 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Client,
     data_dir::DataDir,
-    screen::say,
     settings::{self, Flags, Settings},
+    terminal::print_line,
 };
 
-/// What was typed.
+/// The command line arguments.
 #[derive(Debug, Parser)]
 #[command(
     name = "pillarbox",
     version,
-    about = "Sends e-mails, text messages and letters for services, and tells what became of them"
+    about = "Notification platform: sends e-mails, text messages and letters for services"
 )]
 pub struct Arguments {
     #[command(flatten)]
-    place: Place,
+    context: CommandContext,
     #[command(subcommand)]
     command: Command,
 }
 
-/// Which installation is meant, and how it should speak.
+/// The options of all commands: the installation and the output format.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Place {
-    /// The directory of the installation
+pub(crate) struct CommandContext {
     #[arg(
-        help = "The directory of the installation [default: ./pillarbox-data, or PILLARBOX_DATA_DIR]"
+        help = "Data directory of the installation [default: ./pillarbox-data, or PILLARBOX_DATA_DIR]"
     )]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The settings file
     #[arg(
-        help = "The settings file [default: pillarbox.toml in the data directory, or PILLARBOX_CONFIG]"
+        help = "Settings file [default: pillarbox.toml in the data directory, or PILLARBOX_CONFIG]"
     )]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the platform runs
     #[arg(
-        help = "Where the platform runs, in place of looking into the data directory [or PILLARBOX_URL]"
+        help = "URL of the platform, in place of the one in the data directory [or PILLARBOX_URL]"
     )]
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
-    /// Print JSON: an object a line
+    /// Print JSON, one object per line
     #[arg(long, global = true)]
     json: bool,
 }
 
-impl Place {
-    /// The settings, with the address to listen on if the command has one.
+impl CommandContext {
+    /// Loads the settings. `listen` is the `--listen` flag of commands that have it.
     fn settings(&self, listen: Option<&str>) -> anyhow::Result<(Settings, Vec<String>)> {
         settings::load(&Flags {
             config: self.config.clone(),
@@ -84,7 +81,7 @@ impl Place {
         })
     }
 
-    /// The running platform.
+    /// Returns a client for the running platform.
     fn client(&self) -> anyhow::Result<Client> {
         let (settings, _) = self.settings(None)?;
         let url = self.url.clone().or_else(|| {
@@ -98,69 +95,78 @@ impl Place {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run everything in this process; makes what it needs
+    /// Run the whole platform in this process; creates the database and keys if needed
     Up(up::Up),
-    /// Show the main job: a fresh platform, two spreadsheets, everything sent to the sink
+    /// Run a demonstration: a new platform, two spreadsheets, all messages sent to the sink
     Demo(demo::Demo),
-    /// Check, send and follow spreadsheets
+    /// Check and send spreadsheets; follow and control their jobs
     #[command(subcommand)]
     Job(job::Job),
-    /// Run some of the roles, for deployments of more than one process
+    /// Run selected roles, for deployments with several processes
     Serve(serve::Serve),
-    /// Bring the database up to date
+    /// Migrate the database to the current version
     Migrate(migrate::Migrate),
-    /// Services
+    /// List, create and change services
     #[command(subcommand)]
     Service(service::Service),
-    /// API keys
+    /// List, create and revoke API keys
     #[command(subcommand)]
     Key(key::Key),
-    /// Templates
+    /// List, show, create and change templates
     #[command(subcommand)]
     Template(template::Template),
-    /// Text message senders
+    /// Add text message senders
     #[command(subcommand)]
     Sender(sender::Sender),
-    /// Reply-to addresses
+    /// Add reply-to addresses for e-mails
     #[command(subcommand)]
     ReplyTo(reply_to::ReplyTo),
-    /// Whom a service in trial mode may send to
+    /// Add recipients to the guest list of a service in trial mode
     #[command(subcommand)]
     Guest(guest::Guest),
-    /// Organisations
+    /// List and create organisations
     #[command(subcommand)]
     Organisation(organisation::Organisation),
-    /// People, and in whose teams they are
+    /// List and create users; add them to the teams of services
     #[command(subcommand)]
     User(user::User),
-    /// Where a service is told what happened
+    /// Set and show the callbacks of a service
     #[command(subcommand)]
     Callback(callback::Callback),
-    /// What waits, and what was given up
+    /// Show the task queue; show and replay dead letters
     #[command(subcommand)]
     Queue(queue::Queue),
-    /// What the sink kept in place of sending it
+    /// List messages that the development sink stored
     #[command(subcommand)]
     Sink(sink::Sink),
-    /// The keys that seal personal data
+    /// Rotate the encryption keys for personal data
     #[command(subcommand)]
     Keyring(keyring::KeyringCommand),
-    /// Erase a recipient everywhere
+    /// Erase all personal data of a recipient
     Erase(erase::Erase),
-    /// Print a token for the public API; good for half a minute
+    /// Print a token for the public API, valid for 30 seconds
     Token(token::Token),
-    /// Services to try and test the platform with
+    /// Create test data for development
     #[command(subcommand)]
     Dev(dev::Dev),
-    /// Print everything that can be set, as Markdown
-    Settings,
-    /// Print the description of the API, as OpenAPI
+    /// Print the settings reference
+    Settings(SettingsReference),
+    /// Print the OpenAPI document of the API
     #[command(name = "openapi")]
     OpenApi,
 }
 
-/// Runs what was typed; prints what went wrong as a sentence.
+/// The arguments of `pillarbox settings`.
+#[derive(Debug, Args)]
+struct SettingsReference {
+    /// Print the JSON schema of the settings file in place of Markdown
+    #[arg(long)]
+    schema: bool,
+}
+
+/// Runs a command. Prints an error as one line to standard error.
 pub fn run(arguments: Arguments) -> ExitCode {
+    // `job check` has the code 1 for a file with errors, so a check that was not possible needs another.
     let failed = if matches!(&arguments.command, Command::Job(job::Job::Check(_))) {
         2
     } else {
@@ -171,21 +177,23 @@ pub fn run(arguments: Arguments) -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&anyhow::Error::new(error).context("cannot start"), failed),
+        Err(error) => {
+            return print_error(&anyhow::Error::new(error).context("cannot start"), failed);
+        }
     };
-    let place = arguments.place.clone();
+    let context = arguments.context.clone();
     let outcome = runtime.block_on(dispatch(arguments));
-    // What was not finished when the stop ran out of time must not hold the process.
+    // Tasks that did not finish in `stop_seconds` must not delay the exit.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| {
-        let code = complain(&error, failed);
-        advise(&error, &place);
+        let code = print_error(&error, failed);
+        explain_disk_failure(&error, &context);
         code
     })
 }
 
-/// Says what to do if the disk is what failed.
-fn advise(error: &anyhow::Error, place: &Place) {
+/// Explains what to do if the error came from the disk.
+fn explain_disk_failure(error: &anyhow::Error, context: &CommandContext) {
     let is_full = |cause: &(dyn std::error::Error + 'static)| {
         let cause = cause.downcast_ref::<std::io::Error>();
         cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
@@ -193,49 +201,52 @@ fn advise(error: &anyhow::Error, place: &Place) {
     if !app::is_transient(error.as_ref()) && !error.chain().any(is_full) {
         return;
     }
-    let Ok((settings, _)) = place.settings(None) else {
+    let Ok((settings, _)) = context.settings(None) else {
         return;
     };
     let directory = DataDir::new(&settings.data_dir);
-    if let Some(why) = directory.what_is_in_the_way() {
+    if let Err(why) = directory.check_writable() {
         eprintln!(
-            "pillarbox: nothing can be written in {} ({why}): make room or mend the disk, then do it again; nothing \
-             that was answered with 201 is lost",
+            "pillarbox: cannot write in {} ({why}): make room or repair the disk, then run this again; no \
+             notification that was answered with 201 is lost",
             directory.path().display()
         );
     }
 }
 
-fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+fn print_error(error: &anyhow::Error, code: u8) -> ExitCode {
     eprintln!("pillarbox: {error:#}");
     ExitCode::from(code)
 }
 
 async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { place, command } = arguments;
+    let Arguments { context, command } = arguments;
     match command {
-        Command::Up(up) => up.run(&place).await?,
-        Command::Demo(demo) => demo.run(&place).await?,
-        Command::Job(job) => return job.run(&place).await,
-        Command::Serve(serve) => serve.run(&place).await?,
-        Command::Migrate(migrate) => migrate.run(&place).await?,
-        Command::Service(service) => service.run(&place).await?,
-        Command::Key(key) => key.run(&place).await?,
-        Command::Template(template) => template.run(&place).await?,
-        Command::Sender(sender) => sender.run(&place).await?,
-        Command::ReplyTo(reply_to) => reply_to.run(&place).await?,
-        Command::Guest(guest) => guest.run(&place).await?,
-        Command::Organisation(organisation) => organisation.run(&place).await?,
-        Command::User(user) => user.run(&place).await?,
-        Command::Callback(callback) => callback.run(&place).await?,
-        Command::Queue(queue) => queue.run(&place).await?,
-        Command::Sink(sink) => sink.run(&place).await?,
-        Command::Keyring(keyring) => keyring.run(&place).await?,
-        Command::Erase(erase) => erase.run(&place).await?,
-        Command::Token(token) => token.run(&place)?,
-        Command::Dev(dev) => dev.run(&place).await?,
-        Command::Settings => say(settings::reference().trim_end()),
-        Command::OpenApi => say(format!("{:#}", api::openapi())),
+        Command::Up(up) => up.run(&context).await?,
+        Command::Demo(demo) => demo.run(&context).await?,
+        Command::Job(job) => return job.run(&context).await,
+        Command::Serve(serve) => serve.run(&context).await?,
+        Command::Migrate(migrate) => migrate.run(&context).await?,
+        Command::Service(service) => service.run(&context).await?,
+        Command::Key(key) => key.run(&context).await?,
+        Command::Template(template) => template.run(&context).await?,
+        Command::Sender(sender) => sender.run(&context).await?,
+        Command::ReplyTo(reply_to) => reply_to.run(&context).await?,
+        Command::Guest(guest) => guest.run(&context).await?,
+        Command::Organisation(organisation) => organisation.run(&context).await?,
+        Command::User(user) => user.run(&context).await?,
+        Command::Callback(callback) => callback.run(&context).await?,
+        Command::Queue(queue) => queue.run(&context).await?,
+        Command::Sink(sink) => sink.run(&context).await?,
+        Command::Keyring(keyring) => keyring.run(&context).await?,
+        Command::Erase(erase) => erase.run(&context).await?,
+        Command::Token(token) => token.run(&context)?,
+        Command::Dev(dev) => dev.run(&context).await?,
+        Command::Settings(SettingsReference { schema: true }) => {
+            print_line(format!("{:#}", settings::schema().as_value()));
+        }
+        Command::Settings(_) => print_line(settings::reference().trim_end()),
+        Command::OpenApi => print_line(format!("{:#}", api::openapi())),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,38 +1,38 @@
-//! `pillarbox organisation`: who runs services.
+//! `pillarbox organisation`: organisations, which own services.
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{
-    Place,
-    answers::{print_done, print_list},
+    CommandContext,
+    output::{print_done, print_list},
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Organisation {
     /// List the organisations
     List,
-    /// Make an organisation
+    /// Create an organisation
     Create {
-        /// What people call it
+        /// Name of the organisation
         name: String,
     },
 }
 
 impl Organisation {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         match self {
             Self::List => {
                 let columns = [("Id", "id"), ("Name", "name"), ("Active", "active")];
                 let found = client.get("/organisations", &[]).await?;
-                print_list(place, &found, &columns, "there is no organisation yet");
+                print_list(context, &found, &columns, "there is no organisation yet");
             }
             Self::Create { name } => {
-                let made = client
+                let created = client
                     .post("/organisations", &json!({"name": name}))
                     .await?;
-                print_done(place, &made, "made organisation");
+                print_done(context, &created, "created organisation");
             }
         }
         Ok(())

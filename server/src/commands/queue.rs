@@ -1,66 +1,66 @@
-//! `pillarbox queue`: what waits, and what was given up.
+//! `pillarbox queue`: the task queue and its dead letters.
 
 use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Place, answers::print_list, target::id_of};
+use super::{CommandContext, output::print_list, target::id_of};
 use crate::{
     client::Client,
-    screen::{count, say, say_json, text_of},
+    terminal::{count, print_json, print_line, text_of},
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Queue {
-    /// How much waits, by pool and lane
+    /// Show the number of tasks by pool and lane
     Show,
-    /// The tasks that were given up, newest first
-    Dead,
-    /// One task that was given up, with what it is about
+    /// List the dead letters, newest first
+    DeadWorker,
+    /// Show one dead letter with its payload
     Look {
-        /// Its id, as `queue dead` shows it
+        /// Id of the dead letter, from `queue dead`
         id: Uuid,
     },
-    /// Put a task that was given up back in the queue
+    /// Put dead letters back into the queue
     Replay {
-        /// Its id, as `queue dead` shows it
+        /// Id of the dead letter, from `queue dead`
         id: Option<Uuid>,
-        /// All of them
+        /// Replay all dead letters
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
 }
 
 impl Queue {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         match self {
-            Self::Show => show(place, &client).await,
-            Self::Dead => {
+            Self::Show => show(context, &client).await,
+            Self::DeadWorker => {
                 let columns = [
                     ("Id", "id"),
-                    ("What", "kind"),
+                    ("Kind", "kind"),
                     ("Service", "service"),
-                    ("Tries", "attempts"),
-                    ("Given up", "died_at"),
-                    ("Why", "why"),
+                    ("Attempts", "attempts"),
+                    ("Failed at", "died_at"),
+                    ("Reason", "why"),
                 ];
                 print_list(
-                    place,
+                    context,
                     &client.get("/queue/dead", &[]).await?,
                     &columns,
-                    "no task was given up",
+                    "there are no dead letters",
                 );
                 Ok(())
             }
-            Self::Look { id } => look(place, &client, id).await,
-            Self::Replay { id: Some(id), .. } => replay(place, &client, &[id]).await,
+            Self::Look { id } => show_dead_letter(context, &client, id).await,
+            Self::Replay { id: Some(id), .. } => replay(context, &client, &[id]).await,
             Self::Replay {
                 id: None,
                 all: true,
             } => {
-                // As many as there are now: what dies again meanwhile is left alone.
+                // No more than there are now: a task that fails again meanwhile is not replayed twice.
                 let view = client.get("/queue", &[]).await?;
                 let mut left = usize::try_from(view["dead_letters"].as_u64().unwrap_or(0))?;
                 loop {
@@ -69,7 +69,7 @@ impl Queue {
                     let mut ids = ids.collect::<Result<Vec<_>, _>>()?;
                     ids.truncate(left);
                     left -= ids.len();
-                    replay(place, &client, &ids).await?;
+                    replay(context, &client, &ids).await?;
                     if left == 0 || ids.is_empty() {
                         return Ok(());
                     }
@@ -78,35 +78,39 @@ impl Queue {
             Self::Replay {
                 id: None,
                 all: false,
-            } => bail!("say which task with its id, or --all"),
+            } => bail!("give the id of a dead letter, or --all"),
         }
     }
 }
 
-async fn look(place: &Place, client: &Client, id: Uuid) -> anyhow::Result<()> {
+async fn show_dead_letter(
+    context: &CommandContext,
+    client: &Client,
+    id: Uuid,
+) -> anyhow::Result<()> {
     let dead = client.get(&format!("/queue/dead/{id}"), &[]).await?;
-    if place.json {
-        say_json(&dead);
+    if context.json {
+        print_json(&dead);
         return Ok(());
     }
     for (title, member) in [
-        ("What", "kind"),
+        ("Kind", "kind"),
         ("Service", "service"),
-        ("Made", "created_at"),
-        ("Given up", "died_at"),
-        ("Why", "why"),
+        ("Created at", "created_at"),
+        ("Failed at", "died_at"),
+        ("Reason", "why"),
     ] {
-        say(format!("{title}: {}", text_of(&dead, member)));
+        print_line(format!("{title}: {}", text_of(&dead, member)));
     }
-    say(format!("Tries: {}", dead["attempts"]));
-    say(format!("About: {}", dead["payload"]));
+    print_line(format!("Attempts: {}", dead["attempts"]));
+    print_line(format!("Payload: {}", dead["payload"]));
     Ok(())
 }
 
-async fn show(place: &Place, client: &Client) -> anyhow::Result<()> {
+async fn show(context: &CommandContext, client: &Client) -> anyhow::Result<()> {
     let view = client.get("/queue", &[]).await?;
-    if place.json {
-        say_json(&view);
+    if context.json {
+        print_json(&view);
         return Ok(());
     }
     let columns = [
@@ -115,29 +119,29 @@ async fn show(place: &Place, client: &Client) -> anyhow::Result<()> {
         ("Tasks", "tasks"),
         ("Oldest ready, seconds", "oldest_ready_seconds"),
     ];
-    print_list(place, &view["lanes"], &columns, "nothing waits");
+    print_list(context, &view["lanes"], &columns, "the queue is empty");
     match view["dead_letters"].as_u64() {
         Some(0) | None => {}
-        Some(dead) => say(format!(
-            "\n{} given up: see `pillarbox queue dead`",
-            count(dead, "task")
+        Some(dead) => print_line(format!(
+            "\n{}: see `pillarbox queue dead`",
+            count(dead, "dead letter")
         )),
     }
     Ok(())
 }
 
-async fn replay(place: &Place, client: &Client, ids: &[Uuid]) -> anyhow::Result<()> {
+async fn replay(context: &CommandContext, client: &Client, ids: &[Uuid]) -> anyhow::Result<()> {
     for id in ids {
         client
             .post(&format!("/queue/dead/{id}/replay"), &json!({}))
             .await?;
-        if place.json {
-            say_json(&json!({"id": id, "replayed": true}));
+        if context.json {
+            print_json(&json!({"id": id, "replayed": true}));
         }
     }
-    if !place.json {
-        say(format!(
-            "put {} back in the queue",
+    if !context.json {
+        print_line(format!(
+            "put {} back into the queue",
             count(ids.len() as u64, "task")
         ));
     }

@@ -1,9 +1,9 @@
-//! `pillarbox reply-to`: where answers to e-mails go.
+//! `pillarbox reply-to`: reply-to addresses of e-mails.
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Place, answers::print_done, target::ServiceArg};
+use super::{CommandContext, output::print_done, target::ServiceArg};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReplyTo {
@@ -11,7 +11,7 @@ pub(super) enum ReplyTo {
     Create {
         /// The address
         email_address: String,
-        /// Take it for messages that name no other
+        /// Use it for messages without a reply-to address of their own
         #[arg(long)]
         default: bool,
         #[command(flatten)]
@@ -20,8 +20,8 @@ pub(super) enum ReplyTo {
 }
 
 impl ReplyTo {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         let Self::Create {
             email_address,
             default,
@@ -30,7 +30,7 @@ impl ReplyTo {
         let id = service.find(&client).await?;
         let body = json!({"email_address": email_address, "is_default": default.then_some(true)});
         print_done(
-            place,
+            context,
             &client
                 .post(&format!("/service/{id}/email-reply-to"), &body)
                 .await?,

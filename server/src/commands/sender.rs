@@ -1,9 +1,9 @@
-//! `pillarbox sender`: whom text messages are from.
+//! `pillarbox sender`: text message senders.
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Place, answers::print_done, target::ServiceArg};
+use super::{CommandContext, output::print_done, target::ServiceArg};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sender {
@@ -11,7 +11,7 @@ pub(super) enum Sender {
     Create {
         /// A name of up to eleven characters, or a number
         sender: String,
-        /// Take it for messages that name no other
+        /// Use it for messages without a sender of their own
         #[arg(long)]
         default: bool,
         #[command(flatten)]
@@ -20,8 +20,8 @@ pub(super) enum Sender {
 }
 
 impl Sender {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         let Self::Create {
             sender,
             default,
@@ -30,7 +30,7 @@ impl Sender {
         let id = service.find(&client).await?;
         let body = json!({"sms_sender": sender, "is_default": default.then_some(true)});
         print_done(
-            place,
+            context,
             &client
                 .post(&format!("/service/{id}/sms-sender"), &body)
                 .await?,

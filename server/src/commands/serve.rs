@@ -1,22 +1,23 @@
-//! `pillarbox serve`: some of the roles, for deployments of more than one process. With `--json` it says once, in a
-//! line, that it is at work.
+//! `pillarbox serve`: selected roles, for deployments with several processes. With `--json` it prints one line once it
+//! runs.
 
 use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
-use super::{Place, up};
+use super::{CommandContext, up};
 use crate::{
     data_dir::{DataDir, Running},
-    measures,
+    metrics,
     roles::{self, Role},
-    screen::say_json,
-    signals, telemetry, wiring,
+    signals, telemetry,
+    terminal::print_json,
+    wiring,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// What this process does
+    /// Roles of this process
     #[arg(
         long,
         value_enum,
@@ -24,50 +25,50 @@ pub(super) struct Serve {
         default_value = "api,worker,clock"
     )]
     roles: Vec<Role>,
-    /// The address to listen on [default: 127.0.0.1:6011]; port 0 takes any that is free
+    /// Address to listen on [default: 127.0.0.1:6011]; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
 
 impl Serve {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
         if self.roles.is_empty() {
-            bail!("this process would do nothing: give it a role with --roles");
+            bail!("this process has no role: give it at least one with --roles");
         }
-        let (settings, strangers) = place.settings(self.listen.as_deref())?;
+        let (settings, unknown_variables) = context.settings(self.listen.as_deref())?;
         telemetry::start(&settings.log)?;
-        up::warn_of(&settings, &strangers);
-        let stop = signals::stop_when_asked()?;
+        up::log_warnings(&settings, &unknown_variables);
+        let stop = signals::stop_on_signal()?;
         let directory = DataDir::new(&settings.data_dir);
-        directory.make()?;
+        directory.create()?;
         let _lock = directory.share()?;
         let listener = if self.roles.contains(&Role::Api) {
             Some(roles::listen(&settings.listen).await?)
         } else {
             None
         };
-        let url = listener.as_ref().map(roles::url_of).transpose()?;
-        measures::start();
+        let url = listener.as_ref().map(roles::listener_url).transpose()?;
+        metrics::start();
         let platform = wiring::open(settings).await?;
-        let at_work = roles::start(platform, &self.roles, listener, stop).await;
-        let running = url.map(|url| Running {
+        let running = roles::start(platform, &self.roles, listener, stop).await;
+        let address = url.map(|url| Running {
             url,
             pid: std::process::id(),
         });
-        let _announcement = running
+        let _running_file = address
             .as_ref()
-            .map(|running| directory.announce(running))
+            .map(|address| directory.write_running_file(address))
             .transpose()?;
-        if let Some(running) = &running {
-            tracing::info!("serving at {}", running.url);
+        if let Some(address) = &address {
+            tracing::info!("serving at {}", address.url);
         } else {
-            tracing::info!("at work");
+            tracing::info!("running");
         }
-        if place.json {
-            let url = running.as_ref().map(|running| &running.url);
+        if context.json {
+            let url = address.as_ref().map(|address| &address.url);
             let roles: Vec<_> = self.roles.iter().map(|role| role.as_str()).collect();
-            say_json(&json!({"roles": roles, "url": url}));
+            print_json(&json!({"roles": roles, "url": url}));
         }
-        at_work.until_stopped().await
+        running.run_until_stopped().await
     }
 }

@@ -1,11 +1,11 @@
-//! `pillarbox service`: services are made, seen, switched.
+//! `pillarbox service`: services.
 
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Place,
-    answers::{print_done, print_list},
+    CommandContext,
+    output::{print_done, print_list},
     target::ServiceArg,
 };
 
@@ -13,32 +13,31 @@ use super::{
 pub(super) enum Service {
     /// List the services
     List,
-    /// Make a service
+    /// Create a service
     Create {
-        /// What people call it
+        /// Name of the service
         name: String,
-        /// Begin in trial mode: it reaches only its team and guests
+        /// Start in trial mode: it can send only to its team and guest list
         #[arg(long)]
         restricted: bool,
-        /// What it may do [default: email,sms]
+        /// Permissions [default: email,sms]
         #[arg(long, value_delimiter = ',')]
         permissions: Option<Vec<String>>,
-        /// Requests a minute [default: 3000]
+        /// Rate limit, in requests per minute [default: 3000]
         #[arg(long)]
         rate_limit: Option<u32>,
-        /// The sender of its text messages [default: its name, cut to what fits]
+        /// Text message sender [default: the name of the service, shortened to fit]
         #[arg(long)]
         sms_sender: Option<String>,
-        /// Where answers to its e-mails go
+        /// Reply-to address of its e-mails
         #[arg(long)]
         reply_to: Option<String>,
     },
-    /// Switch a service on or off, or in or out of trial mode
+    /// Activate or deactivate a service; switch trial mode
     Update {
-        /// Which service
         #[command(flatten)]
         service: ServiceArg,
-        /// Whether it may do anything at all
+        /// Whether the service can be used
         #[arg(long)]
         active: Option<bool>,
         /// Whether it is in trial mode
@@ -48,8 +47,8 @@ pub(super) enum Service {
 }
 
 impl Service {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         match self {
             Self::List => {
                 let columns = [
@@ -57,11 +56,11 @@ impl Service {
                     ("Name", "name"),
                     ("Active", "active"),
                     ("Trial", "restricted"),
-                    ("May", "permissions"),
-                    ("A minute", "rate_limit"),
+                    ("Permissions", "permissions"),
+                    ("Per minute", "rate_limit"),
                 ];
                 print_list(
-                    place,
+                    context,
                     &client.get("/service", &[]).await?,
                     &columns,
                     "there is no service yet",
@@ -75,14 +74,14 @@ impl Service {
                 sms_sender,
                 reply_to,
             } => {
-                let body = given(json!({
+                let body = without_nulls(json!({
                     "name": name, "restricted": restricted, "permissions": permissions, "rate_limit": rate_limit,
                     "sms_sender": sms_sender, "reply_to": reply_to,
                 }));
                 print_done(
-                    place,
+                    context,
                     &client.post("/service", &body).await?,
-                    "made service",
+                    "created service",
                 );
             }
             Self::Update {
@@ -91,9 +90,9 @@ impl Service {
                 restricted,
             } => {
                 let id = service.find(&client).await?;
-                let body = given(json!({"active": active, "restricted": restricted}));
+                let body = without_nulls(json!({"active": active, "restricted": restricted}));
                 print_done(
-                    place,
+                    context,
                     &client.post(&format!("/service/{id}"), &body).await?,
                     "changed service",
                 );
@@ -103,8 +102,8 @@ impl Service {
     }
 }
 
-/// An object without the members that nobody gave.
-pub(super) fn given(object: Value) -> Value {
+/// Returns an object without its null members: options that were not given.
+pub(super) fn without_nulls(object: Value) -> Value {
     let Value::Object(members) = object else {
         return object;
     };

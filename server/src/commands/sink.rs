@@ -1,25 +1,25 @@
-//! `pillarbox sink`: what would have been sent. Reads the directory itself, so that nothing needs to run; only with
-//! `--url` does it ask a platform.
+//! `pillarbox sink`: messages in the development sink. Reads its directory, so that no platform has to run; asks a platform
+//! only with `--url`.
 
 use clap::Subcommand;
 use domain::Channel;
 use serde_json::{Value, json};
 
-use super::{Place, answers::print_list};
-use crate::screen::{say, say_json, thousands};
+use super::{CommandContext, output::print_list};
+use crate::terminal::{print_json, print_line, thousands};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sink {
-    /// The newest messages that were kept
+    /// List the newest messages
     List {
         /// Only email, sms or letter
         #[arg(long, value_parser = channel)]
         channel: Option<Channel>,
-        /// How many at most
+        /// Maximum number of messages
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
-    /// How many messages were kept, by channel
+    /// Count the messages by channel
     Count,
 }
 
@@ -29,34 +29,34 @@ fn channel(text: &str) -> Result<Channel, String> {
 }
 
 impl Sink {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
         match self {
             Self::List { channel, limit } => {
-                let kept = look(place, channel, limit).await?;
+                let kept = read_sink(context, channel, limit).await?;
                 let columns = [
                     ("When", "at"),
                     ("Kind", "channel"),
                     ("To", "to"),
-                    ("About", "about"),
+                    ("Subject", "about"),
                     ("File", "path"),
                 ];
-                if place.json || kept["kept"].as_array().is_none_or(Vec::is_empty) {
-                    print_list(place, &kept["kept"], &columns, "the sink has kept nothing");
+                if context.json || kept["kept"].as_array().is_none_or(Vec::is_empty) {
+                    print_list(context, &kept["kept"], &columns, "the sink is empty");
                 } else {
-                    print_list(place, &kept["kept"], &columns[..4], "");
-                    say(format!(
+                    print_list(context, &kept["kept"], &columns[..4], "");
+                    print_line(format!(
                         "\nThe files are in {}",
-                        directory(place)?.display()
+                        directory(context)?.display()
                     ));
                 }
             }
             Self::Count => {
-                let counts = look(place, None, 0).await?["counts"].take();
-                if place.json {
-                    say_json(&counts);
+                let counts = read_sink(context, None, 0).await?["counts"].take();
+                if context.json {
+                    print_json(&counts);
                 } else {
                     let of = |channel: &str| thousands(counts[channel].as_u64().unwrap_or(0));
-                    say(format!(
+                    print_line(format!(
                         "{} e-mails, {} text messages, {} letters",
                         of("email"),
                         of("sms"),
@@ -69,18 +69,22 @@ impl Sink {
     }
 }
 
-fn directory(place: &Place) -> anyhow::Result<std::path::PathBuf> {
-    let (settings, _) = place.settings(None)?;
+fn directory(context: &CommandContext) -> anyhow::Result<std::path::PathBuf> {
+    let (settings, _) = context.settings(None)?;
     Ok(std::path::absolute(settings.sink_directory())?)
 }
 
-async fn look(place: &Place, channel: Option<Channel>, limit: usize) -> anyhow::Result<Value> {
-    if place.url.is_some() {
+async fn read_sink(
+    context: &CommandContext,
+    channel: Option<Channel>,
+    limit: usize,
+) -> anyhow::Result<Value> {
+    if context.url.is_some() {
         let mut query = vec![("limit", limit.to_string())];
         query.extend(channel.map(|channel| ("channel", channel.as_str().to_owned())));
-        return place.client()?.get("/sink", &query).await;
+        return context.client()?.get("/sink", &query).await;
     }
-    let sink = app::Sink::new(directory(place)?);
+    let sink = app::Sink::new(directory(context)?);
     let counts = sink.count()?;
     let kept: Vec<Value> = sink
         .list(channel, limit)?

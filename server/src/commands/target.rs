@@ -1,4 +1,4 @@
-//! Which service and which template are meant, by id or by name.
+//! Lookup of services and templates by id or name.
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -7,16 +7,16 @@ use uuid::Uuid;
 
 use crate::client::Client;
 
-/// The service that a command is about.
+/// The `--service` option.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ServiceArg {
-    /// The service, by id or name [default: the only one there is, else the demo service]
+    /// Service, by id or name [default: the only one, else the demo service]
     #[arg(long, value_name = "ID|NAME")]
     pub(super) service: Option<String>,
 }
 
 impl ServiceArg {
-    /// The id of the service that is meant.
+    /// Returns the id of the service. Without `--service`, that of the only service or of the demo service.
     pub(super) async fn find(&self, client: &Client) -> anyhow::Result<Uuid> {
         let services = client.get("/service", &[]).await?;
         let services = services.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -24,7 +24,7 @@ impl ServiceArg {
             return id_of(pick(services, wanted, "service")?);
         }
         match services {
-            [] => bail!("there is no service yet: make one with `pillarbox service create NAME`"),
+            [] => bail!("there is no service yet: create one with `pillarbox service create NAME`"),
             [only] => id_of(only),
             several => {
                 let demo = app::fixtures::demo::DEMO_SERVICE.as_uuid();
@@ -35,7 +35,7 @@ impl ServiceArg {
                     return Ok(demo);
                 }
                 bail!(
-                    "there are several services: say which with --service ({})",
+                    "there are several services: choose one with --service ({})",
                     names(several)
                 )
             }
@@ -43,7 +43,7 @@ impl ServiceArg {
     }
 }
 
-/// A template of a service, by id or name.
+/// Finds a template of a service by id or name. Archived templates are ignored.
 pub(super) async fn find_template(
     client: &Client,
     service: Uuid,
@@ -61,19 +61,19 @@ pub(super) async fn find_template(
     pick(&current, wanted, "template").cloned()
 }
 
-/// The id of a thing.
-pub(super) fn id_of(thing: &Value) -> anyhow::Result<Uuid> {
-    thing["id"]
+/// Returns the id of an object.
+pub(super) fn id_of(object: &Value) -> anyhow::Result<Uuid> {
+    object["id"]
         .as_str()
         .and_then(|id| id.parse().ok())
-        .context("the platform answered something that is no answer")
+        .context("the response of the platform has no id")
 }
 
-/// The one with this id, or with this name whatever its case.
+/// Finds an object by id, or by name ignoring case.
 fn pick<'all>(all: &'all [Value], wanted: &str, noun: &str) -> anyhow::Result<&'all Value> {
     if let Ok(id) = wanted.parse::<Uuid>() {
         let found = all.iter().find(|one| id_of(one).is_ok_and(|one| one == id));
-        return found.with_context(|| format!("there is no {noun} {id}{}", those_there(all)));
+        return found.with_context(|| format!("there is no {noun} {id}{}", available(all)));
     }
     let name = wanted.trim().to_lowercase();
     let mut found = all.iter().filter(|one| {
@@ -84,11 +84,11 @@ fn pick<'all>(all: &'all [Value], wanted: &str, noun: &str) -> anyhow::Result<&'
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => bail!("more than one {noun} is called `{wanted}`: give its id"),
-        (None, _) => bail!("there is no {noun} called `{wanted}`{}", those_there(all)),
+        (None, _) => bail!("there is no {noun} called `{wanted}`{}", available(all)),
     }
 }
 
-fn those_there(all: &[Value]) -> String {
+fn available(all: &[Value]) -> String {
     if all.is_empty() {
         String::new()
     } else {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thing_is_picked_by_id_or_by_name() {
+    fn an_object_is_found_by_id_or_by_name() {
         let id = "5f3b0a4e-0000-4000-8000-000000000001";
         let all = [
             json!({"id": id, "name": "Bin day"}),

@@ -1,4 +1,4 @@
-//! `pillarbox template`: templates are written, seen, changed.
+//! `pillarbox template`: templates.
 
 use std::{io::Read as _, path::PathBuf};
 
@@ -8,12 +8,12 @@ use domain::{Channel, Lane};
 use serde_json::{Value, json};
 
 use super::{
-    Place,
-    answers::{print_done, print_list},
-    service::given,
+    CommandContext,
+    output::{print_done, print_list},
+    service::without_nulls,
     target::{ServiceArg, find_template, id_of},
 };
-use crate::screen::{say, say_json, text_of};
+use crate::terminal::{print_json, print_line, text_of};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Template {
@@ -41,7 +41,7 @@ pub(super) enum Template {
         #[command(flatten)]
         service: ServiceArg,
     },
-    /// Write the next version of a template; what is not given stays
+    /// Create a new version of a template; options that are not given keep their value
     Update {
         /// The template, by id or name
         template: String,
@@ -57,16 +57,16 @@ pub(super) enum Template {
 
 #[derive(Debug, Args)]
 pub(super) struct TextArgs {
-    /// The subject of an e-mail, the heading of a letter
+    /// Subject of an e-mail, heading of a letter
     #[arg(long)]
     subject: Option<String>,
-    /// What it says
+    /// Content of the message
     #[arg(long, conflicts_with = "file")]
     content: Option<String>,
-    /// A file with what it says; `-` is standard input
+    /// File with the content of the message; `-` is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// priority overtakes everything else: for login codes
+    /// normal or priority; priority messages, such as login codes, are sent first
     #[arg(long, value_name = "LANE", value_parser = lane)]
     process_type: Option<Lane>,
 }
@@ -98,8 +98,8 @@ fn lane(text: &str) -> Result<Lane, String> {
 }
 
 impl Template {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         match self {
             Self::List { service } => {
                 let id = service.find(&client).await?;
@@ -111,11 +111,16 @@ impl Template {
                     ("Archived", "archived"),
                 ];
                 let templates = client.get(&format!("/service/{id}/template"), &[]).await?;
-                print_list(place, &templates, &columns, "this service has no template");
+                print_list(
+                    context,
+                    &templates,
+                    &columns,
+                    "this service has no template",
+                );
             }
             Self::Show { template, service } => {
                 let id = service.find(&client).await?;
-                print(place, &find_template(&client, id, &template).await?);
+                print(context, &find_template(&client, id, &template).await?);
             }
             Self::Create {
                 name,
@@ -125,16 +130,16 @@ impl Template {
             } => {
                 let id = service.find(&client).await?;
                 let Some(content) = text.content()? else {
-                    bail!("say what the template says with --content or --file")
+                    bail!("give the content of the template with --content or --file")
                 };
-                let body = given(json!({
+                let body = without_nulls(json!({
                     "template_type": channel, "name": name, "subject": text.subject, "content": content,
                     "process_type": text.process_type,
                 }));
-                let made = client
+                let created = client
                     .post(&format!("/service/{id}/template"), &body)
                     .await?;
-                print_done(place, &made, "made template");
+                print_done(context, &created, "created template");
             }
             Self::Update {
                 template,
@@ -147,7 +152,7 @@ impl Template {
                 let or_before = |new: Option<String>, member: &str| {
                     new.map_or_else(|| before[member].clone(), Value::from)
                 };
-                let body = given(json!({
+                let body = without_nulls(json!({
                     "template_type": before["template_type"],
                     "name": or_before(name, "name"),
                     "subject": or_before(text.subject.clone(), "subject"),
@@ -155,19 +160,23 @@ impl Template {
                     "process_type": or_before(text.process_type.map(|lane| lane.to_string()), "process_type"),
                 }));
                 let path = format!("/service/{id}/template/{}", id_of(&before)?);
-                print_done(place, &client.post(&path, &body).await?, "changed template");
+                print_done(
+                    context,
+                    &client.post(&path, &body).await?,
+                    "changed template",
+                );
             }
         }
         Ok(())
     }
 }
 
-fn print(place: &Place, template: &Value) {
-    if place.json {
-        return say_json(template);
+fn print(context: &CommandContext, template: &Value) {
+    if context.json {
+        return print_json(template);
     }
     let of = |member| text_of(template, member);
-    say(format!(
+    print_line(format!(
         "{} ({}, version {})\n{}\n",
         of("name"),
         of("template_type"),
@@ -175,7 +184,7 @@ fn print(place: &Place, template: &Value) {
         of("id")
     ));
     if !template["subject"].is_null() {
-        say(format!("Subject: {}\n", of("subject")));
+        print_line(format!("Subject: {}\n", of("subject")));
     }
-    say(of("content"));
+    print_line(of("content"));
 }

@@ -1,49 +1,50 @@
-//! `pillarbox token`: a token for one request with `curl`.
+//! `pillarbox token`: a token for requests with `curl`.
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
-use super::{Place, up::known_demo};
+use super::{CommandContext, up::read_demo_access};
 use crate::{
     client,
     data_dir::DataDir,
-    screen::{say, say_json},
+    terminal::{print_json, print_line},
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// The API key to make it with: `<name>-<service id>-<secret>` [default: the demo service's]
+    /// API key to sign with: `<name>-<service id>-<secret>` [default: that of the demo service]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 }
 
-/// A UUID as text.
+/// Length of a UUID as text.
 const UUID_LENGTH: usize = 36;
 
 impl Token {
-    pub(super) fn run(self, place: &Place) -> anyhow::Result<()> {
-        let key = self.key.map_or_else(|| key_of_the_demo(place), Ok)?;
-        let (service, secret) =
-            parts(&key).context("that is no API key such as name-<service id>-<secret>")?;
+    pub(super) fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let key = self.key.map_or_else(|| demo_api_key(context), Ok)?;
+        let (service, secret) = parts(&key).context(
+            "the API key is not valid: it must have the form name-<service id>-<secret>",
+        )?;
         let token = client::token(service, secret);
-        if place.json {
-            say_json(&json!({"token": token}));
+        if context.json {
+            print_json(&json!({"token": token}));
         } else {
-            say(token);
+            print_line(token);
         }
         Ok(())
     }
 }
 
-fn key_of_the_demo(place: &Place) -> anyhow::Result<String> {
-    let (settings, _) = place.settings(None)?;
-    let demo = known_demo(&DataDir::new(&settings.data_dir))?
-        .context("there is no demo service in this data directory: give a key with --key")?;
+fn demo_api_key(context: &CommandContext) -> anyhow::Result<String> {
+    let (settings, _) = context.settings(None)?;
+    let demo = read_demo_access(&DataDir::new(&settings.data_dir))?
+        .context("there is no demo service in this data directory: give an API key with --key")?;
     Ok(demo.api_key)
 }
 
-/// The service's id and the secret at the end of an API key.
+/// Returns the service id and the secret at the end of an API key.
 pub(super) fn parts(key: &str) -> Option<(&str, &str)> {
     let (rest, secret) = key.split_at_checked(key.len().checked_sub(UUID_LENGTH)?)?;
     let rest = rest.strip_suffix('-')?;
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_taken_apart_from_its_end() {
+    fn a_key_is_split_from_its_end() {
         let (service, secret) = (
             "26785a09-ab16-4eb0-8407-a37497a57506",
             "3d844edf-8d35-48ac-975b-e847b4f122b0",

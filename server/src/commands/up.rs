@@ -1,4 +1,4 @@
-//! `pillarbox up`: everything in one process, on nothing but itself.
+//! `pillarbox up`: the whole platform in one process, without other services.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Place;
+use super::CommandContext;
 use crate::{
-    data_dir::{Announcement, DataDir, Lock, Running},
-    measures,
-    roles::{self, AtWork, Role},
-    screen::{say, say_json},
+    data_dir::{DataDir, Lock, Running, RunningFile},
+    metrics,
+    roles::{self, Role, RunningPlatform},
     settings::{self, Settings},
     signals, telemetry,
+    terminal::{print_json, print_line},
     wiring::{self, Platform},
 };
 
@@ -26,27 +26,25 @@ const DEMO_FILE: &str = "demo.json";
 
 #[derive(Debug, Args)]
 pub(super) struct Up {
-    /// The address to listen on [default: 127.0.0.1:6011]; port 0 takes any that is free
+    /// Address to listen on [default: 127.0.0.1:6011]; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
 
-/// What a developer needs of the demo service, as `demo.json` keeps it: keys can be read only when they are made.
+/// The API keys and templates of the demo service, stored in `demo.json` because the database keeps only sealed keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct DemoAccess {
-    /// The service.
     pub(super) service_id: Uuid,
-    /// Sends to anybody.
+    /// Sends to anyone.
     pub(super) api_key: String,
     /// Sends to the team and the guest list.
     pub(super) team_key: String,
-    /// Sends nothing.
+    /// Simulates sending.
     pub(super) test_key: String,
-    /// What it can send.
     pub(super) templates: Templates,
 }
 
-/// A template of each channel.
+/// The template of each channel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Templates {
     pub(super) email: Uuid,
@@ -54,43 +52,40 @@ pub(super) struct Templates {
     pub(super) letter: Uuid,
 }
 
-/// A platform that runs in this process.
-pub(super) struct Started {
-    /// Where it answers.
+/// A platform that runs in this process, with its locks.
+pub(super) struct StartedPlatform {
+    /// Base URL.
     pub(super) url: String,
-    /// What it can be tried with.
     pub(super) demo: DemoAccess,
-    /// The parts at work.
-    pub(super) at_work: AtWork,
-    /// The platform.
+    pub(super) running: RunningPlatform,
     pub(super) platform: Platform,
-    _announcement: Announcement,
+    _running_file: RunningFile,
     _lock: Lock,
 }
 
 impl Up {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let (settings, strangers) = place.settings(self.listen.as_deref())?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let (settings, unknown_variables) = context.settings(self.listen.as_deref())?;
         telemetry::start(&settings.log)?;
-        warn_of(&settings, &strangers);
+        log_warnings(&settings, &unknown_variables);
         let data_dir = settings.data_dir.clone();
-        let stop = signals::stop_when_asked()?;
+        let stop = signals::stop_on_signal()?;
         let listen = settings.listen.clone();
         let started = start(settings, async || roles::listen(&listen).await, stop).await?;
-        if place.json {
-            say_json(&line(&started));
+        if context.json {
+            print_json(&json_line(&started));
         } else {
-            say(page(&started, &data_dir)?);
+            print_line(welcome_text(&started, &data_dir)?);
         }
-        started.at_work.until_stopped().await
+        started.running.run_until_stopped().await
     }
 }
 
-/// Says at the start what the settings may be regretted for.
-pub(super) fn warn_of(settings: &Settings, strangers: &[String]) {
-    for stranger in strangers {
+/// Logs warnings about the settings.
+pub(super) fn log_warnings(settings: &Settings, unknown_variables: &[String]) {
+    for variable in unknown_variables {
         tracing::warn!(
-            "the environment variable {stranger} names no setting; `pillarbox settings` lists them"
+            "the environment variable {variable} is not a setting; `pillarbox settings` lists them"
         );
     }
     for warning in settings::warnings(settings) {
@@ -98,53 +93,53 @@ pub(super) fn warn_of(settings: &Settings, strangers: &[String]) {
     }
 }
 
-/// Makes what is missing, and starts everything.
+/// Creates what is missing in the data directory and starts all roles.
 pub(super) async fn start(
     settings: Settings,
     listen: impl AsyncFnOnce() -> anyhow::Result<TcpListener>,
     stop: CancellationToken,
-) -> anyhow::Result<Started> {
+) -> anyhow::Result<StartedPlatform> {
     let directory = DataDir::new(&settings.data_dir);
-    directory.make()?;
+    directory.create()?;
     let lock = directory.lock()?;
     let listener = listen().await?;
-    let url = roles::url_of(&listener)?;
-    measures::start();
+    let url = roles::listener_url(&listener)?;
+    metrics::start();
     let platform = wiring::open(settings).await?;
     let demo = demo_access(&platform, &directory).await?;
-    let at_work = roles::start(
+    let running = roles::start(
         platform.clone(),
         &[Role::Api, Role::Worker, Role::Clock],
         Some(listener),
         stop,
     )
     .await;
-    let announcement = directory.announce(&Running {
+    let running_file = directory.write_running_file(&Running {
         url: url.clone(),
         pid: std::process::id(),
     })?;
     tracing::info!("serving at {url}");
-    Ok(Started {
+    Ok(StartedPlatform {
         url,
         demo,
-        at_work,
+        running,
         platform,
-        _announcement: announcement,
+        _running_file: running_file,
         _lock: lock,
     })
 }
 
-/// The keys of the demo service: made at the first start, remembered since; made anew if they were lost.
+/// Returns access to the demo service, which is created at the first start. If `demo.json` was lost, creates new keys.
 async fn demo_access(platform: &Platform, directory: &DataDir) -> anyhow::Result<DemoAccess> {
-    let made = demo::create(&platform.app)
+    let created = demo::create(&platform.app)
         .await
-        .context("cannot make the demo service")?;
-    if made.is_none()
+        .context("cannot create the demo service")?;
+    if created.is_none()
         && let Some(known) = directory.read_json(DEMO_FILE)?
     {
         return Ok(known);
     }
-    let [api_key, team_key, test_key] = match made {
+    let [api_key, team_key, test_key] = match created {
         Some(keys) => [keys.normal, keys.team, keys.test],
         None => [
             new_key(platform, "live", KeyType::Normal).await?,
@@ -152,7 +147,7 @@ async fn demo_access(platform: &Platform, directory: &DataDir) -> anyhow::Result
             new_key(platform, "test", KeyType::Test).await?,
         ],
     }
-    .map(|made| made.key.into_inner());
+    .map(|created| created.key.into_inner());
     let templates = Templates {
         email: demo::DEMO_TEMPLATES.email.as_uuid(),
         sms: demo::DEMO_TEMPLATES.sms.as_uuid(),
@@ -165,7 +160,7 @@ async fn demo_access(platform: &Platform, directory: &DataDir) -> anyhow::Result
         test_key,
         templates,
     };
-    let text = serde_json::to_string_pretty(&access).expect("texts are writable as JSON");
+    let text = serde_json::to_string_pretty(&access).expect("strings always serialise");
     directory.write_private(DEMO_FILE, &text)?;
     Ok(access)
 }
@@ -176,73 +171,73 @@ async fn new_key(
     key_type: KeyType,
 ) -> anyhow::Result<services::MadeKey> {
     let app = &platform.app;
-    let mut made = services::create_key(app, demo::DEMO_SERVICE, name, key_type).await;
-    if let Err(AdminError::Fields(_)) = made {
-        // The key that was lost still has the name.
+    let mut created = services::create_key(app, demo::DEMO_SERVICE, name, key_type).await;
+    if let Err(AdminError::Fields(_)) = created {
+        // The lost key still uses the name.
         let name = format!("{name} of {}", app.clock().now());
-        made = services::create_key(app, demo::DEMO_SERVICE, &name, key_type).await;
+        created = services::create_key(app, demo::DEMO_SERVICE, &name, key_type).await;
     }
-    made.context("cannot make a key for the demo service")
+    created.context("cannot create a key for the demo service")
 }
 
-/// The demo service's keys of an installation, for the commands that use them.
-pub(super) fn known_demo(directory: &DataDir) -> anyhow::Result<Option<DemoAccess>> {
+/// Reads `demo.json`, for commands that use the demo service.
+pub(super) fn read_demo_access(directory: &DataDir) -> anyhow::Result<Option<DemoAccess>> {
     directory.read_json(DEMO_FILE)
 }
 
-fn line(started: &Started) -> serde_json::Value {
-    let mut line = serde_json::json!({"url": started.url});
-    let demo = serde_json::to_value(&started.demo).expect("texts are writable as JSON");
-    if let (Some(line), serde_json::Value::Object(demo)) = (line.as_object_mut(), demo) {
-        line.extend(demo);
+fn json_line(started: &StartedPlatform) -> serde_json::Value {
+    let mut json_line = serde_json::json!({"url": started.url});
+    let demo = serde_json::to_value(&started.demo).expect("strings always serialise");
+    if let (Some(json_line), serde_json::Value::Object(demo)) = (json_line.as_object_mut(), demo) {
+        json_line.extend(demo);
     }
-    line
+    json_line
 }
 
-/// What a newcomer needs: where it runs, and how to send, by hand and with an official client.
-fn page(started: &Started, data_dir: &Path) -> anyhow::Result<String> {
-    let Started { url, demo, .. } = started;
-    let program = quoted(&this_program()?);
-    let place = quoted(&std::path::absolute(data_dir)?.display().to_string());
+/// Returns the text for a terminal: how to send a first message with curl and with an official client.
+fn welcome_text(started: &StartedPlatform, data_dir: &Path) -> anyhow::Result<String> {
+    let StartedPlatform { url, demo, .. } = started;
+    let program = shell_quote(&program_path()?);
+    let directory = shell_quote(&std::path::absolute(data_dir)?.display().to_string());
     let (key, email) = (&demo.api_key, demo.templates.email);
     Ok(format!(
-        r#"Pillarbox runs at {url} and keeps its data in {}; Ctrl-C stops it.
+        r#"Pillarbox runs at {url} with its data in {}. Press Ctrl-C to stop it.
 
 Send an e-mail with curl:
 
-  curl -H "Authorization: Bearer $({program} token --data-dir {place})" -H "Content-Type: application/json" -d '{{"email_address": "amala@example.com", "template_id": "{email}", "personalisation": {{"name": "Amala", "branch": "Riverside", "date": "Monday"}}}}' {url}/v2/notifications/email
+  curl -H "Authorization: Bearer $({program} token --data-dir {directory})" -H "Content-Type: application/json" -d '{{"email_address": "amala@example.com", "template_id": "{email}", "personalisation": {{"name": "Amala", "branch": "Riverside", "date": "Monday"}}}}' {url}/v2/notifications/email
 
-Send one with the official Python client (pip install notifications-python-client):
+Send an e-mail with the official Python client (pip install notifications-python-client):
 
   from notifications_python_client import NotificationsAPIClient
   client = NotificationsAPIClient("{key}", base_url="{url}")
   client.send_email_notification("amala@example.com", "{email}", personalisation={{"name": "Amala", "branch": "Riverside", "date": "Monday"}})
 
-See what would have been sent:
+List the messages that were sent (to the development sink):
 
-  {program} sink list --data-dir {place}
+  {program} sink list --data-dir {directory}
 "#,
         data_dir.display()
     ))
 }
 
-/// This program, as it can be typed from anywhere.
-pub(super) fn this_program() -> anyhow::Result<String> {
-    let path = std::env::current_exe().context("cannot tell where this program is")?;
+/// Returns the absolute path of this program.
+pub(super) fn program_path() -> anyhow::Result<String> {
+    let path = std::env::current_exe().context("cannot find the path of this program")?;
     Ok(path.display().to_string())
 }
 
-/// A word for a shell.
-pub(super) fn quoted(word: &str) -> String {
+/// Quotes a word for a shell if it needs quotes.
+pub(super) fn shell_quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
-        quoted_always(word)
+        shell_quote_always(word)
     }
 }
 
-/// A word for a shell, in quotes whatever it is.
-pub(super) fn quoted_always(word: &str) -> String {
+/// Quotes a word for a shell.
+pub(super) fn shell_quote_always(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -1,34 +1,34 @@
-//! `pillarbox user`: people, and in whose teams they are.
+//! `pillarbox user`: users and their membership in teams.
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{
-    Place,
-    answers::{print_done, print_list},
+    CommandContext,
+    output::{print_done, print_list},
     target::{ServiceArg, id_of},
 };
-use crate::screen::{say, say_json};
+use crate::terminal::{print_json, print_line};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
-    /// List everybody
+    /// List all users
     List,
-    /// Make a person known
+    /// Create a user
     Create {
-        /// What they are called
+        /// Name of the user
         name: String,
-        /// Their e-mail address
+        /// E-mail address
         email_address: String,
-        /// Their phone number
+        /// Mobile phone number
         #[arg(long)]
         mobile_number: Option<String>,
     },
-    /// Make a person a member of a service's team
+    /// Add a user to the team of a service
     Join {
-        /// Their e-mail address
+        /// E-mail address of the user
         email_address: String,
-        /// What they may do, such as `manage_templates,send_texts`
+        /// Permissions, such as `manage_templates,send_texts`
         #[arg(long, value_delimiter = ',')]
         permissions: Vec<String>,
         #[command(flatten)]
@@ -37,8 +37,8 @@ pub(super) enum User {
 }
 
 impl User {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
+        let client = context.client()?;
         match self {
             Self::List => {
                 let columns = [
@@ -48,7 +48,7 @@ impl User {
                     ("State", "state"),
                 ];
                 let found = client.get("/user", &[]).await?;
-                print_list(place, &found, &columns, "nobody is known yet");
+                print_list(context, &found, &columns, "there is no user yet");
             }
             Self::Create {
                 name,
@@ -58,7 +58,7 @@ impl User {
                 let body = json!({
                     "name": name, "email_address": email_address, "mobile_number": mobile_number, "state": "active",
                 });
-                print_done(place, &client.post("/user", &body).await?, "made user");
+                print_done(context, &client.post("/user", &body).await?, "created user");
             }
             Self::Join {
                 email_address,
@@ -72,10 +72,10 @@ impl User {
                 let team = client
                     .post(&path, &json!({"permissions": permissions}))
                     .await?;
-                if place.json {
-                    say_json(&json!({"service": service, "user": user, "team": team}));
+                if context.json {
+                    print_json(&json!({"service": service, "user": user, "team": team}));
                 } else {
-                    say(format!("user {user} is in the team of service {service}"));
+                    print_line(format!("user {user} is in the team of service {service}"));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Finding the settings: file, environment, flags.
+//! Loading of the settings from file, environment and flags.
 
 use std::{
     io::ErrorKind,
@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use config::{Config, File, FileFormat};
 
-use super::{Settings, described::Described as _};
+use super::{Settings, schema::entries};
 
-/// What the command line says, over everything else.
+/// Settings from the command line, which override all other sources.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// The settings file.
@@ -21,16 +21,17 @@ pub struct Flags {
     pub listen: Option<String>,
 }
 
-const A_DAY_SECONDS: u64 = 86_400;
+const MAX_WAIT_SECONDS: u64 = 86_400;
 
-/// Variables of the environment that are ours and no settings.
+/// Environment variables that begin with our prefix but are no settings.
 const NOT_SETTINGS: &[&str] = &[
     "PILLARBOX_CONFIG",
     "PILLARBOX_URL",
     "PILLARBOX_CALLBACK_TOKEN",
 ];
 
-/// The settings of this process; with what in the environment looks like a setting and is none, for a warning.
+/// Loads the settings of this process. Also returns the environment variables with our prefix that name no setting, for
+/// a warning.
 pub fn load(flags: &Flags) -> anyhow::Result<(Settings, Vec<String>)> {
     let environment = environment();
     load_from(flags, &environment)
@@ -49,11 +50,11 @@ fn load_from(
     flags: &Flags,
     environment: &[(String, String)],
 ) -> anyhow::Result<(Settings, Vec<String>)> {
-    let known: Vec<(String, String)> = Settings::entries("")
+    let known: Vec<(String, String)> = entries()
         .into_iter()
         .map(|entry| (variable(&entry.path), entry.path))
         .collect();
-    let said = |name: &str| {
+    let value_of = |name: &str| {
         environment
             .iter()
             .find(|(one, _)| one == name)
@@ -61,7 +62,7 @@ fn load_from(
     };
 
     let mut builder = Config::builder();
-    if let Some(path) = settings_file(flags, &said)? {
+    if let Some(path) = settings_file(flags, &value_of)? {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the settings file {}", path.display()))?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
@@ -70,7 +71,7 @@ fn load_from(
             .map_err(|error| in_file(&path, &error))?;
     }
     for (name, path) in &known {
-        if let Some(value) = said(name) {
+        if let Some(value) = value_of(name) {
             builder = builder.set_override(path, value)?;
         }
     }
@@ -86,16 +87,16 @@ fn load_from(
             .and_then(Config::try_deserialize)
             .map_err(|error| {
                 anyhow!(
-                    "the settings are wrong: {}",
+                    "the settings are invalid: {}; `pillarbox settings` lists all names, types and defaults",
                     without_values(&error.to_string())
                 )
             })?;
     check(&settings)?;
-    Ok((settings, strangers(environment, &known)))
+    Ok((settings, unknown_variables(environment, &known)))
 }
 
-/// The variables that look like settings and are none.
-fn strangers(environment: &[(String, String)], known: &[(String, String)]) -> Vec<String> {
+/// Returns the variables with our prefix that name no setting.
+fn unknown_variables(environment: &[(String, String)], known: &[(String, String)]) -> Vec<String> {
     let names = environment.iter().map(|(name, _)| name);
     names
         .filter(|name| !NOT_SETTINGS.contains(&name.as_str()))
@@ -104,60 +105,60 @@ fn strangers(environment: &[(String, String)], known: &[(String, String)]) -> Ve
         .collect()
 }
 
-/// The variable of a setting: `PILLARBOX_LOG__LEVEL` of `log.level`.
+/// Returns the environment variable of a setting: `PILLARBOX_LOG__LEVEL` for `log.level`.
 pub(super) fn variable(path: &str) -> String {
     format!("PILLARBOX_{}", path.replace('.', "__").to_uppercase())
 }
 
 fn settings_file(
     flags: &Flags,
-    said: &impl Fn(&str) -> Option<String>,
+    value_of: &impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Option<PathBuf>> {
     let named = flags
         .config
         .clone()
-        .or_else(|| said("PILLARBOX_CONFIG").map(PathBuf::from));
+        .or_else(|| value_of("PILLARBOX_CONFIG").map(PathBuf::from));
     if let Some(path) = named {
         return Ok(Some(path));
     }
     let data_dir = flags
         .data_dir
         .clone()
-        .or_else(|| said("PILLARBOX_DATA_DIR").map(PathBuf::from));
+        .or_else(|| value_of("PILLARBOX_DATA_DIR").map(PathBuf::from));
     let path = data_dir
         .unwrap_or_else(|| Settings::default().data_dir)
         .join("pillarbox.toml");
-    // A data directory that is not there, or is no directory, holds none.
+    // A data directory that does not exist, or is a file, has no settings file; the command itself reports it.
     match path.try_exists() {
-        Ok(there) => Ok(there.then_some(path)),
+        Ok(exists) => Ok(exists.then_some(path)),
         Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot look for {}", path.display())),
     }
 }
 
 fn in_file(path: &Path, error: &config::ConfigError) -> anyhow::Error {
-    // A parser shows the line that it stumbled over, and that may hold a password: only where and what is told.
+    // The parser quotes the line with the error, which may contain a password: keep the position and the reason only.
     let text = error.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let place = lines.next().unwrap_or("it is not TOML").to_owned();
-    let what = lines
+    let position = lines.next().unwrap_or("it is not TOML").to_owned();
+    let reason = lines
         .next_back()
         .filter(|line| !line.contains('|'))
         .map(|line| format!(": {line}"));
     anyhow!(
-        "the settings file {} does not read: {place}{}",
+        "the settings file {} is not valid TOML: {position}{}; correct that line",
         path.display(),
-        what.unwrap_or_default()
+        reason.unwrap_or_default()
     )
 }
 
-/// The text of an error without the value that did not fit, which may be secret.
+/// Returns the text of an error without the offending value, which may be secret.
 pub(super) fn without_values(text: &str) -> String {
     for wrong in ["invalid type: ", "invalid value: "] {
         if let Some((before, after)) = text.split_once(wrong)
             && let Some(expected) = after.find(", expected ")
         {
-            return format!("{before}a value does not fit{}", &after[expected..]);
+            return format!("{before}invalid value{}", &after[expected..]);
         }
     }
     text.to_owned()
@@ -166,25 +167,25 @@ pub(super) fn without_values(text: &str) -> String {
 fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.queue != "database" {
         bail!(
-            "the setting queue is `{}`, but the only kind there is is `database`",
+            "the setting queue is `{}`: use `database`, the only kind",
             settings.queue
         );
     }
     if settings.lease_seconds == 0 {
-        bail!("the setting lease_seconds must be at least 1");
+        bail!("the setting lease_seconds is 0: it must be at least 1");
     }
     if settings.http_serve_timeout_seconds == 0 || settings.http_header_timeout_seconds == 0 {
         bail!(
-            "the settings http_serve_timeout_seconds and http_header_timeout_seconds must be at least 1"
+            "the settings http_serve_timeout_seconds and http_header_timeout_seconds must each be at least 1"
         );
     }
     if settings.database_connections == 0 {
-        bail!("the setting database_connections must be at least 1");
+        bail!("the setting database_connections is 0: it must be at least 1");
     }
     check_waits(settings)
 }
 
-/// No clock reaches a moment that is as far away as a number of seconds can be large.
+/// Limits durations to a day: adding an arbitrary number of seconds to a point in time overflows.
 fn check_waits(settings: &Settings) -> anyhow::Result<()> {
     for (name, seconds) in [
         ("lease_seconds", settings.lease_seconds),
@@ -202,8 +203,8 @@ fn check_waits(settings: &Settings) -> anyhow::Result<()> {
             settings.file_downloads.service_timeout_seconds,
         ),
     ] {
-        if seconds > A_DAY_SECONDS {
-            bail!("the setting {name} must be at most {A_DAY_SECONDS}, which is a day");
+        if seconds > MAX_WAIT_SECONDS {
+            bail!("the setting {name} must be at most {MAX_WAIT_SECONDS}, which is a day");
         }
     }
     Ok(())
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_waited_for_longer_than_a_day() {
+    fn durations_are_limited_to_a_day() {
         for name in [
             "LEASE_SECONDS",
             "HTTP_SERVE_TIMEOUT_SECONDS",
@@ -251,14 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn flags_win_over_the_environment_over_the_file_over_the_defaults() {
+    fn flags_override_the_environment_the_file_and_the_defaults() {
         let file = "listen = 'file:1'\nemail_domain = 'file.example'\n[log]\nlevel = 'warn'\nformat = 'json'";
         let environment = [
             ("PILLARBOX_LISTEN", "env:2"),
             ("PILLARBOX_LOG__LEVEL", "debug"),
             ("PILLARBOX_LEASE_SECONDS", "7"),
         ];
-        let (settings, strangers) = loaded(file, &environment, Some("flag:3")).unwrap();
+        let (settings, unknown_variables) = loaded(file, &environment, Some("flag:3")).unwrap();
         assert_eq!(settings.listen, "flag:3");
         assert_eq!(settings.log.level, "debug");
         assert_eq!(settings.log.format, super::super::LogFormat::Json);
@@ -267,22 +268,22 @@ mod tests {
             (settings.lease_seconds, settings.database_connections),
             (7, 16)
         );
-        assert_eq!(strangers, Vec::<String>::new());
+        assert_eq!(unknown_variables, Vec::<String>::new());
     }
 
     #[test]
-    fn a_variable_that_names_no_setting_is_told() {
-        let (_, strangers) = loaded(
+    fn an_unknown_variable_is_reported() {
+        let (_, unknown_variables) = loaded(
             "",
             &[("PILLARBOX_LSITEN", "x"), ("PILLARBOX_URL", "y")],
             None,
         )
         .unwrap();
-        assert_eq!(strangers, ["PILLARBOX_LSITEN"]);
+        assert_eq!(unknown_variables, ["PILLARBOX_LSITEN"]);
     }
 
     #[test]
-    fn a_misspelt_setting_in_the_file_is_an_error_that_names_it() {
+    fn a_misspelt_setting_is_named_in_the_error() {
         let error = loaded("lsiten = 'x'", &[], None).unwrap_err().to_string();
         assert!(error.contains("lsiten"), "{error}");
     }
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_in_the_environment_stay_a_text_where_a_text_is_wanted() {
+    fn digits_in_the_environment_can_be_a_text() {
         let (settings, _) = loaded("", &[("PILLARBOX_INTERNAL_SECRET", "0071")], None).unwrap();
         assert_eq!(settings.internal_secret.unwrap().expose(), "0071");
     }

@@ -1,171 +1,250 @@
-//! How an installation is set up. Works with none given.
+//! The settings of an installation. All of them have defaults.
 //!
-//! Later wins: the defaults; the settings file (`--config`, else `PILLARBOX_CONFIG`, else `pillarbox.toml` in the data
-//! directory if there is one); the environment (`PILLARBOX_…`, `__` between a group and its setting); the flags.
+//! Sources, the later wins: the defaults; the settings file (`--config`, else `PILLARBOX_CONFIG`, else `pillarbox.toml`
+//! in the data directory if it exists); the environment (`PILLARBOX_…`, `__` between a group and its setting); the
+//! flags. The doc comments of the fields are the reference: `docs/settings.md` and `docs/settings.schema.json` are
+//! generated from them.
 
-pub mod described;
 mod load;
 mod providers;
 mod reference;
+mod schema;
 mod warnings;
 
 use std::path::PathBuf;
 
 use ::providers::Secret;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use self::described::{Shown, described};
 pub use self::{
     load::{Flags, load},
     providers::{ConfiguredProvider, Providers},
     reference::reference,
+    schema::schema,
     warnings::warnings,
 };
 
-described! {
-    /// All settings of an installation.
-    pub struct Settings {
-        /// Where the platform keeps what is its own: the database, files, keys and the sink, as long as no other place
-        /// is set for them. Made, readable for nobody else, when it is not there. Change it to run several on one
-        /// machine, or to keep the data on a disk of its own.
-        pub data_dir: PathBuf = PathBuf::from("pillarbox-data"),
-        /// The address and port to answer HTTP on; port 0 takes any that is free. Change it to be reached from other
-        /// machines, best with a proxy before it that speaks TLS.
-        pub listen: String = "127.0.0.1:6011".to_owned(),
-        /// The database: `sqlite:<path>` or `postgres://user:password@host/name` (PostgreSQL 15 or later). Without it,
-        /// the file `pillarbox.db` in the data directory. Change it to run on more than one machine.
-        pub database: Option<Secret> = None,
-        /// How many connections to PostgreSQL this process may hold. Has no effect on SQLite. A process for which the
-        /// server has too few, beside what others hold and other processes of Pillarbox may hold, does not start.
-        pub database_connections: u32 = 16,
-        /// Whether to bring the tables up to date at the start. Turn it off to run `pillarbox migrate` by hand.
-        pub migrate_on_start: bool = true,
-        /// Where tasks wait: `database`. There is no other kind yet.
-        pub queue: String = "database".to_owned(),
-        /// How long, in seconds, a worker that fell silent keeps its task before another takes it over. Shorter means
-        /// that work goes on sooner after a machine is lost; it must not be shorter than a provider takes to answer. A
-        /// process that is killed is not waited for: others with its data directory see at once that it is dead.
-        pub lease_seconds: u64 = 30,
-        /// Where uploaded files are kept: `file:<directory>`, or `memory:` for tests. Without it, the directory
-        /// `files` in the data directory. Processes that share a database must share it.
-        pub files: Option<String> = None,
-        /// The file with the keys that seal personal data; processes that share a database must share its content.
-        /// Without it, the file `keyring` in the data directory, made when the database is new. Keep a copy of it apart
-        /// from the database: what is sealed cannot be read without it.
-        pub keyring_file: Option<PathBuf> = None,
-        /// The same keys as text, in place of the file: for deployments that hand secrets over in the environment. A
-        /// rotation then is a new text and `pillarbox keyring reseal`.
-        pub keyring: Option<Secret> = None,
-        /// The name that internal clients – these commands, the console, an admin application – sign with.
-        pub internal_client_id: String = "notify-admin".to_owned(),
-        /// The secret that internal clients sign with; several, separated by commas, while it is being changed: the
-        /// first signs, all are accepted. Without it, a secret of its own is made in the data directory.
-        pub internal_secret: Option<Secret> = None,
-        /// Whether to believe `X-Forwarded-Proto`. Turn it on behind a proxy that sets it, so that links begin with
-        /// `https`.
-        pub trust_forwarded_proto: bool = false,
-        /// The domain that e-mails come from. Set it before a real provider is given e-mails.
-        pub email_domain: String = "notify.example.com".to_owned(),
-        /// Where people find the admin pages, without a slash at the end; some error texts name it. Without it, the
-        /// platform's own address.
-        pub admin_base_url: Option<String> = None,
-        /// Where programs reach this platform from outside, without a slash at the end: links in e-mails begin with it,
-        /// and print providers report to it. Without it, the platform's own address.
-        pub api_base_url: Option<String> = None,
-        /// How long, in seconds, a request may take before its caller is told that it took too long.
-        pub http_serve_timeout_seconds: u64 = 30,
-        /// How long, in seconds, a connection may take to bring the headers of its next request; then it is closed.
-        /// Idle connections are closed by it too, so let a proxy drop its own sooner.
-        pub http_header_timeout_seconds: u64 = 15,
-        /// What a fragment of a text message costs, in millionths of a pound. Set it to what your provider takes.
-        pub sms_rate_micropounds: i64 = 23_300,
-        /// The time zone in which a day begins and ends, by its name in the tz database. Days count for retention,
-        /// billing and statistics. Change it where your recipients live elsewhere.
-        pub time_zone: app::TimeZone = app::TimeZone::default(),
-        /// Whether letters that are sent with a test key wait for a receipt that is made up, instead of being delivered at
-        /// once. Turn it on where people try out how letters change.
-        pub test_letters_fake_delivery: bool = false,
-        /// The most rows that a spreadsheet may have. Raise it for larger jobs: rows are read as they come, so it costs
-        /// no memory.
-        pub max_spreadsheet_rows: u32 = 100_000,
-        /// The largest spreadsheet that is taken, in bytes. A workbook is held in memory while it is read, CSV is not.
-        pub max_upload_bytes: u64 = 64 << 20,
-        /// Who looks for viruses in what services upload: the daemon of `ClamAV` at `tcp:<host>:<port>` or `unix:<socket>`.
-        /// While it is away, files are refused. Without it, nobody looks.
-        pub virus_scanner: Option<String> = None,
-        /// How long, in seconds, a stop waits for what is in hand. What is not finished then is taken up at the next
-        /// start. Lower it where the platform is killed sooner than that.
-        pub stop_seconds: u64 = 8,
-    }
-    groups {
-        /// What is logged and how.
-        pub log: Log,
-        /// Files by e-mail.
-        pub file_downloads: FileDownloads,
-        /// How many tasks are worked on at once.
-        pub workers: Workers,
-        /// Who takes messages from us.
-        pub providers: Providers,
-        /// What providers sign in with when they bring us texts.
-        pub received_texts: ReceivedTexts,
-    }
-}
-
-described! {
-    /// What is logged and how.
-    pub struct Log {
-        /// `text` for people, `json` for machines.
-        pub format: LogFormat = LogFormat::Text,
-        /// `error`, `warn`, `info`, `debug` or `trace`; or a filter such as `warn,pillarbox_app=debug`. Raise it to see more of
-        /// what happens; recipients and contents are logged at no level.
-        pub level: String = "info".to_owned(),
-    }
-}
-
-described! {
+/// The settings of an installation of Pillarbox.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Directory for everything that the installation owns: the database, files, keys and the sink, unless another
+    /// setting moves them. Created, readable by its owner only, if it does not exist. Change it to run several
+    /// installations on one machine, or to keep the data on another disk.
+    pub data_dir: PathBuf,
+    /// Address and port of the HTTP server; port 0 picks a free one. Change it to accept connections from other
+    /// machines, preferably behind a proxy that terminates TLS.
+    pub listen: String,
+    /// Database: `sqlite:<path>` or `postgres://user:password@host/name` (PostgreSQL 15 or later). Without it, the file
+    /// `pillarbox.db` in the data directory. Use PostgreSQL to run on more than one machine.
+    #[schemars(with = "Option<String>")]
+    pub database: Option<Secret>,
+    /// Maximum number of PostgreSQL connections of this process; no effect on SQLite. The process does not start if the
+    /// server has fewer left, after those that other clients hold and other Pillarbox processes may open. Raise it when
+    /// requests wait for a connection, lower it when the server's `max_connections` is small.
+    pub database_connections: u32,
+    /// Whether to apply new migrations at the start. Turn it off to run `pillarbox migrate` as a step of its own.
+    pub migrate_on_start: bool,
+    /// Task queue: `database`. There is no other kind yet.
+    pub queue: String,
+    /// Seconds that a task stays leased to a worker that does not renew the lease; then another worker claims it. Lower
+    /// it to recover sooner from the loss of a machine, but keep it longer than a provider may take to respond. A
+    /// process that crashes is detected at once by others with the same data directory.
+    pub lease_seconds: u64,
+    /// Storage of uploaded files: `file:<directory>`, or `memory:` for tests. Without it, the directory `files` in the
+    /// data directory. Processes that share a database must share it.
+    pub files: Option<String>,
+    /// File with the encryption keys for personal data. Without it, the file `keyring` in the data directory, created
+    /// with a new database. Processes that share a database need the same content. Keep a copy of it apart from the
+    /// database: without it, sealed data cannot be read.
+    pub keyring_file: Option<PathBuf>,
+    /// The content of the key file as text, in place of the file: for deployments that pass secrets in the environment.
+    /// To rotate, add a line, restart, and run `pillarbox keyring reseal`.
+    #[schemars(with = "Option<String>")]
+    pub keyring: Option<Secret>,
+    /// Client id with which internal clients (these commands, an admin application) sign their tokens.
+    pub internal_client_id: String,
+    /// Secret with which internal clients sign their tokens. During a rotation, several separated by commas: the first
+    /// one signs, all are accepted. Without it, a random secret is created in the data directory.
+    #[schemars(with = "Option<String>")]
+    pub internal_secret: Option<Secret>,
+    /// Whether to trust the `X-Forwarded-Proto` header. Turn it on behind a proxy that sets it, so that links in
+    /// responses begin with `https`.
+    pub trust_forwarded_proto: bool,
+    /// Domain of the sender address of e-mails. Set it before you configure a real e-mail provider.
+    pub email_domain: String,
+    /// Address of the admin pages, without a slash at the end; some error messages refer to it. Without it, the
+    /// platform's own address.
+    pub admin_base_url: Option<String>,
+    /// Public address of this platform's API, without a slash at the end: links in e-mails begin with it, and print
+    /// providers report to it. Without it, the platform's own address.
+    pub api_base_url: Option<String>,
+    /// Seconds that a request may take before it is answered with a timeout. Raise it for slow uploads.
+    pub http_serve_timeout_seconds: u64,
+    /// Seconds that a connection may take to send the headers of its next request before it is closed; idle connections
+    /// are closed by it too. Keep it longer than the idle timeout of a proxy in front of the platform.
+    pub http_header_timeout_seconds: u64,
+    /// Price of one fragment of a text message, in millionths of a pound. Set it to the price of your provider.
+    pub sms_rate_micropounds: i64,
+    /// Time zone in which a day begins and ends, by its name in the tz database. Retention, billing and statistics count
+    /// these days. Change it if your recipients live elsewhere.
+    #[schemars(with = "String", extend("default" = app::TimeZone::default().to_string()))]
+    pub time_zone: app::TimeZone,
+    /// Whether letters of test keys wait for a simulated receipt, in place of being delivered at once. Turn it on where
+    /// people try out how the status of a letter changes.
+    pub test_letters_fake_delivery: bool,
+    /// Maximum number of rows in a spreadsheet. Raise it for larger jobs: rows are streamed, so it costs no memory.
+    pub max_spreadsheet_rows: u32,
+    /// Maximum size of an uploaded spreadsheet, in bytes. A workbook is held in memory while it is read, CSV is not.
+    pub max_upload_bytes: u64,
+    /// Virus scanner for uploads: a `ClamAV` daemon at `tcp:<host>:<port>` or `unix:<socket>`. Uploads are rejected while
+    /// it cannot be reached. Without it, uploads are not scanned; set it before services send files to the public.
+    pub virus_scanner: Option<String>,
+    /// Seconds that a shutdown waits for requests and tasks to finish. The rest resumes at the next start. Keep it
+    /// shorter than the time after which your supervisor kills the process.
+    pub stop_seconds: u64,
+    /// Log output.
+    pub log: Log,
     /// Files by e-mail: where recipients download them.
-    pub struct FileDownloads {
-        /// What the links in e-mails begin with, without a slash at the end: a name of yours that leads to this
-        /// platform's paths under `/d/`, best one of its own. Without it, the platform's own address. Set it before
-        /// files are sent to real people.
-        pub root: Option<String> = None,
-        /// The largest file, in bytes. Has no effect where files go to another service.
-        pub max_bytes: u64 = 2 << 20,
-        /// The internal root of a file service of your own, such as `https://files.internal`, to which files go instead
-        /// of being kept here.
-        pub service: Option<String> = None,
-        /// What that service knows us by: its bearer token.
-        pub service_token: Option<Secret> = None,
-        /// How long, in seconds, that service may take for a file.
-        pub service_timeout_seconds: u64 = 30,
-    }
+    pub file_downloads: FileDownloads,
+    /// Number of tasks that each worker pool runs at the same time. A delivery task is a batch of up to a hundred
+    /// messages.
+    pub workers: Workers,
+    /// Providers of each channel.
+    #[schemars(with = "schema::ProviderTables")]
+    pub providers: Providers,
+    /// Credentials with which SMS providers deliver inbound SMS, by Basic authentication. Each is a list separated by
+    /// commas, so that one value can be rotated while the other still works.
+    pub received_texts: ReceivedTexts,
 }
 
-described! {
-    /// What providers sign in with, by Basic authentication, when they bring us the texts that people write to our
-    /// services' numbers. Several values are separated by commas, so that one can be changed while the other works.
-    pub struct ReceivedTexts {
-        /// The names that MMG may sign in with. Without one, it cannot.
-        pub mmg_users: Option<Secret> = None,
-        /// The passwords of MMG.
-        pub mmg_passwords: Option<Secret> = None,
-        /// The passwords of Firetext, whose name is `notify`. Without one, it cannot sign in.
-        pub firetext_passwords: Option<Secret> = None,
-    }
-}
-
-impl ReceivedTexts {
-    /// The same as the HTTP side takes them.
-    pub(crate) fn bringers(&self) -> api::TextBringers {
-        api::TextBringers {
-            mmg_users: listed(self.mmg_users.as_ref()),
-            mmg_passwords: listed(self.mmg_passwords.as_ref()),
-            firetext_passwords: listed(self.firetext_passwords.as_ref()),
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("pillarbox-data"),
+            listen: "127.0.0.1:6011".to_owned(),
+            database: None,
+            database_connections: 16,
+            migrate_on_start: true,
+            queue: "database".to_owned(),
+            lease_seconds: 30,
+            files: None,
+            keyring_file: None,
+            keyring: None,
+            internal_client_id: "notify-admin".to_owned(),
+            internal_secret: None,
+            trust_forwarded_proto: false,
+            email_domain: "notify.example.com".to_owned(),
+            admin_base_url: None,
+            api_base_url: None,
+            http_serve_timeout_seconds: 30,
+            http_header_timeout_seconds: 15,
+            sms_rate_micropounds: 23_300,
+            time_zone: app::TimeZone::default(),
+            test_letters_fake_delivery: false,
+            max_spreadsheet_rows: 100_000,
+            max_upload_bytes: 64 << 20,
+            virus_scanner: None,
+            stop_seconds: 8,
+            log: Log::default(),
+            file_downloads: FileDownloads::default(),
+            workers: Workers::default(),
+            providers: Providers::default(),
+            received_texts: ReceivedTexts::default(),
         }
     }
 }
 
-fn listed(text: Option<&Secret>) -> Vec<domain::Private<String>> {
+/// Log output.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Format of log lines: `text` for people, `json` for log collectors.
+    pub format: LogFormat,
+    /// Log level: `error`, `warn`, `info`, `debug` or `trace`; or a filter such as `warn,pillarbox_app=debug`. Raise it
+    /// to investigate a problem. Recipients and message contents are not logged at any level.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Files by e-mail: where recipients download them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FileDownloads {
+    /// Address with which download links begin, without a slash at the end: a host name of yours that leads to this
+    /// platform's paths under `/d/`, preferably used for nothing else. Without it, the platform's own address. Set it
+    /// before services send files to the public.
+    pub root: Option<String>,
+    /// Maximum size of a file, in bytes. No effect if files are stored by another service.
+    pub max_bytes: u64,
+    /// Internal address of a file service of your own, such as `https://files.internal`, which stores the files in place
+    /// of this platform.
+    pub service: Option<String>,
+    /// Bearer token for the file service.
+    #[schemars(with = "Option<String>")]
+    pub service_token: Option<Secret>,
+    /// Seconds to wait for the file service to store a file.
+    pub service_timeout_seconds: u64,
+}
+
+impl Default for FileDownloads {
+    fn default() -> Self {
+        Self {
+            root: None,
+            max_bytes: 2 << 20,
+            service: None,
+            service_token: None,
+            service_timeout_seconds: 30,
+        }
+    }
+}
+
+/// Credentials with which SMS providers deliver inbound SMS.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReceivedTexts {
+    /// User names of MMG. Without one, MMG cannot deliver inbound SMS.
+    #[schemars(with = "Option<String>")]
+    pub mmg_users: Option<Secret>,
+    /// Passwords of MMG.
+    #[schemars(with = "Option<String>")]
+    pub mmg_passwords: Option<Secret>,
+    /// Passwords of Firetext, whose user name is `notify`. Without one, Firetext cannot deliver inbound SMS.
+    #[schemars(with = "Option<String>")]
+    pub firetext_passwords: Option<Secret>,
+}
+
+impl ReceivedTexts {
+    /// Returns the credentials as `api` takes them.
+    pub(crate) fn credentials(&self) -> api::TextBringers {
+        api::TextBringers {
+            mmg_users: split_list(self.mmg_users.as_ref()),
+            mmg_passwords: split_list(self.mmg_passwords.as_ref()),
+            firetext_passwords: split_list(self.firetext_passwords.as_ref()),
+        }
+    }
+}
+
+fn split_list(text: Option<&Secret>) -> Vec<domain::Private<String>> {
     let all = text.map(Secret::expose).unwrap_or_default().split(',');
     all.map(str::trim)
         .filter(|one| !one.is_empty())
@@ -173,41 +252,56 @@ fn listed(text: Option<&Secret>) -> Vec<domain::Private<String>> {
         .collect()
 }
 
-described! {
-    /// How many tasks each pool of workers has in hand at once; a delivery task is about a hundred messages.
-    pub struct Workers {
-        /// Deliveries of e-mails. Raise it when e-mails wait while the provider is idle.
-        pub send_email_tasks: u32 = 4,
-        /// Deliveries of text messages. Raise it when texts wait while the provider is idle.
-        pub send_sms_tasks: u32 = 4,
-        /// Deliveries of letters.
-        pub send_letter_tasks: u32 = 2,
-        /// Spreadsheets whose rows are being kept. Raise it when many services send large jobs at the same time.
-        pub job_tasks: u32 = 4,
-        /// Receipts of texts that are recorded. One task is up to a hundred of them.
-        pub sms_callbacks: u32 = 2,
-        /// Receipts of letters that are recorded.
-        pub letter_callbacks: u32 = 2,
-        /// Receipts that are made up for test keys and simulated recipients.
-        pub research_mode_tasks: u32 = 2,
-        /// What the clock starts.
-        pub periodic_tasks: u32 = 2,
+/// Number of tasks that each worker pool runs at the same time.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Workers {
+    /// Delivery of e-mails. Raise it if e-mails wait while the provider is idle.
+    pub send_email_tasks: u32,
+    /// Delivery of text messages. Raise it if text messages wait while the provider is idle.
+    pub send_sms_tasks: u32,
+    /// Delivery of letters.
+    pub send_letter_tasks: u32,
+    /// Jobs whose rows are being stored. Raise it if many services send large jobs at the same time.
+    pub job_tasks: u32,
+    /// Delivery receipts of text messages. A task is a batch of up to a hundred.
+    pub sms_callbacks: u32,
+    /// Delivery receipts of letters.
+    pub letter_callbacks: u32,
+    /// Simulated receipts, for test keys and simulated recipients.
+    pub research_mode_tasks: u32,
+    /// Scheduled tasks.
+    pub periodic_tasks: u32,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self {
+            send_email_tasks: 4,
+            send_sms_tasks: 4,
+            send_letter_tasks: 2,
+            job_tasks: 4,
+            sms_callbacks: 2,
+            letter_callbacks: 2,
+            research_mode_tasks: 2,
+            periodic_tasks: 2,
+        }
     }
 }
 
 impl Workers {
-    /// The pools of the platform, as large as these settings say.
+    /// Returns the worker pools of the platform with the sizes from these settings.
     pub fn pools(&self) -> Vec<queue::Pool> {
         app::tasks::POOLS
             .iter()
             .map(|pool| queue::Pool {
-                workers: self.of(pool),
+                workers: self.size_of(pool),
                 ..pool.clone()
             })
             .collect()
     }
 
-    fn of(&self, pool: &queue::Pool) -> u32 {
+    fn size_of(&self, pool: &queue::Pool) -> u32 {
         let workers = match pool.name {
             "send-email-tasks" => self.send_email_tasks,
             "send-sms-tasks" => self.send_sms_tasks,
@@ -219,32 +313,13 @@ impl Workers {
             "periodic-tasks" => self.periodic_tasks,
             _ => pool.workers,
         };
-        // A pool without workers would let its tasks wait for ever.
+        // The tasks of a pool without workers would never run.
         workers.max(1)
     }
 }
 
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// An object a line.
-    Json,
-}
-
-impl Shown for LogFormat {
-    fn shown(&self) -> Option<String> {
-        Some(match self {
-            Self::Text => "text".to_owned(),
-            Self::Json => "json".to_owned(),
-        })
-    }
-}
-
 impl Settings {
-    /// Settings that differ from the defaults in the data directory alone.
+    /// Returns the default settings with another data directory.
     pub fn in_directory(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -252,7 +327,7 @@ impl Settings {
         }
     }
 
-    /// The address of the database.
+    /// Returns the address of the database.
     pub fn database_address(&self) -> String {
         match &self.database {
             Some(address) => address.expose().to_owned(),
@@ -260,35 +335,29 @@ impl Settings {
         }
     }
 
-    /// The address of the files.
+    /// Returns the address of the file storage.
     pub fn files_address(&self) -> String {
         self.files
             .clone()
             .unwrap_or_else(|| format!("file:{}", self.data_dir.join("files").display()))
     }
 
-    /// Where the sink keeps messages.
+    /// Returns the directory of the sink.
     pub fn sink_directory(&self) -> PathBuf {
         self.data_dir.join("sink")
     }
 
-    /// The rules of the platform, as `app` takes them.
+    /// Returns the settings that `app` takes.
     pub(crate) fn rules(&self) -> app::Settings {
+        let own_address = || format!("http://{}", self.listen);
+        let files_root = self.file_downloads.root.as_deref();
         app::Settings {
             email_domain: self.email_domain.clone(),
-            admin_base_url: self
-                .admin_base_url
-                .clone()
-                .unwrap_or_else(|| format!("http://{}", self.listen)),
-            files_root: self.file_downloads.root.as_deref().map_or_else(
-                || format!("http://{}", self.listen),
-                |root| root.trim_end_matches('/').to_owned(),
-            ),
+            admin_base_url: self.admin_base_url.clone().unwrap_or_else(own_address),
+            files_root: files_root
+                .map_or_else(own_address, |root| root.trim_end_matches('/').to_owned()),
             max_file_bytes: self.file_downloads.max_bytes,
-            api_base_url: self
-                .api_base_url
-                .clone()
-                .unwrap_or_else(|| format!("http://{}", self.listen)),
+            api_base_url: self.api_base_url.clone().unwrap_or_else(own_address),
             sms_rate: app::Money {
                 micropounds: self.sms_rate_micropounds,
             },
@@ -306,12 +375,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_workers_are_those_of_the_program_unless_set() {
+    fn pool_sizes_default_to_those_of_the_program() {
         assert_eq!(Workers::default().pools(), app::tasks::POOLS);
     }
 
     #[test]
-    fn every_pool_can_be_set() {
+    fn every_pool_size_can_be_set() {
         let workers = Workers {
             send_email_tasks: 91,
             send_sms_tasks: 92,
@@ -330,29 +399,29 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_have_the_defaults_of_the_room_that_keeps_them() {
+    fn the_defaults_match_those_of_app() {
         let (ours, theirs) = (Settings::default().rules(), app::Settings::default());
         assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
     }
 
     #[test]
-    fn several_passwords_are_separated_by_commas() {
+    fn passwords_are_separated_by_commas() {
         let received_texts = ReceivedTexts {
             firetext_passwords: Some("old, new,".into()),
             ..ReceivedTexts::default()
         };
-        let bringers = received_texts.bringers();
-        let passwords: Vec<_> = bringers
+        let credentials = received_texts.credentials();
+        let passwords: Vec<_> = credentials
             .firetext_passwords
             .iter()
             .map(|one| one.reveal().as_str())
             .collect();
         assert_eq!(passwords, ["old", "new"]);
-        assert!(bringers.mmg_passwords.is_empty());
+        assert!(credentials.mmg_passwords.is_empty());
     }
 
     #[test]
-    fn settings_print_no_secret() {
+    fn debug_output_shows_no_secret() {
         let settings = Settings {
             database: Some("postgres://ada:hunter2@db/pillarbox".into()),
             internal_secret: Some("hunter2".into()),

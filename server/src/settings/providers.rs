@@ -10,10 +10,7 @@ use app::Weighted;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{
-    described::{Described, Entry},
-    load::without_values,
-};
+use super::load::without_values;
 
 /// The providers of each channel. A channel without any uses the sink.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -52,13 +49,6 @@ fn read_channel<P: Port + ?Sized>(
     tables: Vec<Map<String, Value>>,
 ) -> Result<Vec<ConfiguredProvider<P>>, String> {
     tables.into_iter().map(ConfiguredProvider::read).collect()
-}
-
-/// Lists of tables have no environment variables; the reference describes them in a section of its own.
-impl Described for Providers {
-    fn entries(_: &str) -> Vec<Entry> {
-        Vec::new()
-    }
 }
 
 /// The port of a channel, with the kinds of its providers.

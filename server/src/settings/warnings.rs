@@ -1,34 +1,34 @@
-//! Combinations of settings that work and hurt, said at the start.
+//! Warnings at the start about combinations of settings that work but cause trouble later.
 
 use super::Settings;
 
-/// What someone should think about again, a sentence each.
+/// Returns a sentence for each combination of settings that an operator should reconsider.
 pub fn warnings(settings: &Settings) -> Vec<String> {
     [
-        too_short_a_lease(settings),
-        one_channel_to_nobody(settings),
-        the_domain_of_examples(settings),
-        open_door(settings),
+        short_lease(settings),
+        one_channel_in_sink(settings),
+        example_domain(settings),
+        public_without_tls(settings),
         unscanned_files(settings),
-        own_limits_elsewhere(settings),
+        unused_file_limit(settings),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-fn too_short_a_lease(settings: &Settings) -> Option<String> {
+fn short_lease(settings: &Settings) -> Option<String> {
     let (name, seconds) = settings.providers.slowest()?;
     (settings.lease_seconds < seconds).then(|| {
         format!(
-            "the setting lease_seconds ({}) is shorter than the provider {name} may take to answer ({seconds} seconds): \
-             a worker that is stopped for a moment may lose its task while a message is on its way; make it longer",
+            "the setting lease_seconds ({}) is shorter than the timeout of the provider {name} ({seconds} seconds): another \
+             worker may claim a task while its message is being sent, and send it again; make lease_seconds longer",
             settings.lease_seconds
         )
     })
 }
 
-fn one_channel_to_nobody(settings: &Settings) -> Option<String> {
+fn one_channel_in_sink(settings: &Settings) -> Option<String> {
     let what = match (
         settings.providers.email_in_sink(),
         settings.providers.sms_in_sink(),
@@ -38,48 +38,49 @@ fn one_channel_to_nobody(settings: &Settings) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "{what} are kept in the sink and sent to nobody, while the other channel has a real provider"
+        "{what} are stored in the sink and not sent, while the other channel has a real provider: configure one for \
+         them too"
     ))
 }
 
-fn the_domain_of_examples(settings: &Settings) -> Option<String> {
+fn example_domain(settings: &Settings) -> Option<String> {
     let real = !settings.providers.email.is_empty()
         && settings.email_domain == Settings::default().email_domain;
     real.then(|| {
         format!(
-            "e-mails will come from {}, which nobody owns: set email_domain to yours",
+            "the sender address of e-mails is in {}, a domain for examples: set email_domain to your own",
             settings.email_domain
         )
     })
 }
 
-fn open_door(settings: &Settings) -> Option<String> {
-    let outside = ["0.0.0.0:", "[::]:"]
+fn public_without_tls(settings: &Settings) -> Option<String> {
+    let public = ["0.0.0.0:", "[::]:"]
         .iter()
         .any(|any| settings.listen.starts_with(any));
-    (outside && !settings.trust_forwarded_proto).then(|| {
-        "the platform listens on every network and speaks no TLS: put a proxy before it, and set trust_forwarded_proto"
+    (public && !settings.trust_forwarded_proto).then(|| {
+        "the platform listens on all network interfaces without TLS: put a proxy in front of it, and set trust_forwarded_proto"
             .to_owned()
     })
 }
 
-/// Only where files are meant for real people: links of their own, and nobody else who looks.
+/// Warns only where files reach the public: download links have an address, and no file service scans for viruses.
 fn unscanned_files(settings: &Settings) -> Option<String> {
     let downloads = &settings.file_downloads;
     let unscanned =
         downloads.root.is_some() && downloads.service.is_none() && settings.virus_scanner.is_none();
     unscanned.then(|| {
-        "nobody looks for viruses in files by e-mail: set virus_scanner, or be sure that services only send files of \
-         their own"
+        "files by e-mail are not scanned for viruses: set virus_scanner, unless services send only files that they made \
+         themselves"
             .to_owned()
     })
 }
 
-fn own_limits_elsewhere(settings: &Settings) -> Option<String> {
+fn unused_file_limit(settings: &Settings) -> Option<String> {
     let downloads = &settings.file_downloads;
     let limit = Settings::default().file_downloads.max_bytes;
     (downloads.service.is_some() && downloads.max_bytes != limit).then(|| {
-        "file_downloads.max_bytes has no effect: the file service that files go to has a limit of its own".to_owned()
+        "file_downloads.max_bytes has no effect: the file service in file_downloads.service has its own limit".to_owned()
     })
 }
 
@@ -91,12 +92,12 @@ mod tests {
     use crate::settings::{ConfiguredProvider, Providers};
 
     #[test]
-    fn the_defaults_are_nothing_to_warn_of() {
+    fn the_defaults_cause_no_warning() {
         assert_eq!(warnings(&Settings::default()), Vec::<String>::new());
     }
 
     #[test]
-    fn a_lease_shorter_than_a_provider_takes_is_warned_of() {
+    fn a_lease_shorter_than_a_provider_timeout_causes_a_warning() {
         let relay = ::providers::email::smtp::SmtpSettings::for_host("relay.example");
         let email = vec![ConfiguredProvider {
             kind: "smtp",
@@ -112,15 +113,16 @@ mod tests {
             },
             ..Settings::default()
         };
-        let said = warnings(&settings);
+        let found = warnings(&settings);
         assert!(
-            said.iter().any(|one| one.contains("lease_seconds (5)")),
-            "{said:?}"
+            found.iter().any(|one| one.contains("lease_seconds (5)")),
+            "{found:?}"
         );
         assert!(
-            said.iter()
-                .any(|one| one.contains("text messages are kept in the sink")),
-            "{said:?}"
+            found
+                .iter()
+                .any(|one| one.contains("text messages are stored in the sink")),
+            "{found:?}"
         );
     }
 }

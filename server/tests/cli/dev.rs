@@ -1,4 +1,4 @@
-//! Services to try the platform with.
+//! `pillarbox dev`.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ const VARIABLES: [&str; 11] = [
     "SMS_SENDER_ID",
 ];
 
-/// The value of a line `export NAME='value'`.
+/// Returns the value of the line `export NAME='value'`.
 fn value<'a>(lines: &'a str, name: &str) -> &'a str {
     let start = format!("export {name}='");
     let line = lines.lines().find_map(|line| line.strip_prefix(&*start));
@@ -27,7 +27,7 @@ fn value<'a>(lines: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn the_fixtures_of_the_clients_are_made_once_and_work() {
+fn client_fixtures_are_created_once_and_work() {
     let platform = Platform::up();
     let first = platform.run(&["dev", "client-fixtures"]);
     assert!(first.status.success(), "{}", stderr(&first));
@@ -37,7 +37,7 @@ fn the_fixtures_of_the_clients_are_made_once_and_work() {
         assert!(!value(&lines, name).is_empty());
     }
     let again = platform.run(&["dev", "client-fixtures"]);
-    assert_eq!(stdout(&again), lines, "asking again gives the same");
+    assert_eq!(stdout(&again), lines, "a second run prints the same");
 
     let token = platform.answer(&["token", "--key", value(&lines, "API_SENDING_KEY")]);
     let body = format!(
@@ -59,7 +59,7 @@ fn the_fixtures_of_the_clients_are_made_once_and_work() {
 }
 
 #[test]
-fn the_fixtures_of_the_contract_are_loaded_once() {
+fn contract_fixtures_are_loaded_once() {
     let platform = Platform::up();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/api_contract_fixtures.json");
     let file = file.to_str().unwrap();
@@ -78,7 +78,7 @@ fn the_fixtures_of_the_contract_are_loaded_once() {
 }
 
 #[test]
-fn a_file_that_is_no_set_of_fixtures_is_told_so() {
+fn an_invalid_fixtures_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors");
     let good = std::fs::read_to_string(vectors.join("api_contract_fixtures.json")).unwrap();

@@ -1,29 +1,21 @@
 use std::{io::Write as _, time::Duration};
 
 use domain::Clock as _;
-use pillarbox_server::outside::SystemClock;
+use pillarbox_server::system::SystemClock;
 use serde_json::{Value, json};
 
-use crate::platform::{Platform, example, lines, stderr, stdout};
+use crate::platform::{Platform, example, json_lines, stderr, stdout};
 
 fn sink_counts(platform: &Platform) -> Value {
     platform.answer(&["sink", "count"]).remove(0)
 }
 
 fn send(platform: &Platform, file: &str, template: &str) -> Vec<Value> {
-    let path = example(file);
-    platform.answer(&[
-        "job",
-        "send",
-        path.to_str().unwrap(),
-        "--template",
-        template,
-        "--follow",
-    ])
+    platform.send(&example(file), template, &["--follow"])
 }
 
 #[test]
-fn the_examples_go_from_file_to_sink_and_every_row_is_accounted_for() {
+fn the_example_spreadsheets_are_sent_completely() {
     let platform = Platform::up();
     let emails = send(&platform, "library-cards.csv", "your library card");
     let texts = send(
@@ -31,8 +23,8 @@ fn the_examples_go_from_file_to_sink_and_every_row_is_accounted_for() {
         "bin-days.xlsx",
         platform.line["templates"]["sms"].as_str().unwrap(),
     );
-    for told in [&emails, &texts] {
-        let last = told.last().unwrap();
+    for lines in [&emails, &texts] {
+        let last = lines.last().unwrap();
         assert_eq!(last["status"], "finished", "{last}");
         assert_eq!(last["statistics"], json!({"delivered": 200}), "{last}");
     }
@@ -54,7 +46,7 @@ fn the_examples_go_from_file_to_sink_and_every_row_is_accounted_for() {
 }
 
 #[test]
-fn letters_go_from_file_to_sink_too() {
+fn letters_are_sent_from_a_spreadsheet() {
     let platform = Platform::up();
     platform.answer(&[
         "template",
@@ -76,29 +68,23 @@ fn letters_go_from_file_to_sink_too() {
     .unwrap();
     let path = file.path().to_str().unwrap().to_owned();
     let checked = platform.run(&["job", "check", &path, "--template", "Bin letter"]);
-    let said = stdout(&checked);
+    let error = stdout(&checked);
     assert_eq!(checked.status.code(), Some(1), "{}", stderr(&checked));
-    assert!(said.contains("real UK postcode"), "{said}");
-    assert!(said.contains("2 rows, 1 of them with errors"), "{said}");
+    assert!(error.contains("real UK postcode"), "{error}");
+    assert!(error.contains("2 rows, 1 of them with errors"), "{error}");
 
     std::fs::write(&path, format!("{header}\nAda,1 Mill Lane,SW1A 1AA,Ada\n")).unwrap();
-    let told = platform.answer(&["job", "send", &path, "--template", "Bin letter", "--follow"]);
-    let last = told.last().unwrap();
+    let lines = platform.answer(&["job", "send", &path, "--template", "Bin letter", "--follow"]);
+    let last = lines.last().unwrap();
     assert_eq!(last["statistics"], json!({"delivered": 1}), "{last}");
     assert_eq!(sink_counts(&platform)["letter"], 1);
 }
 
 #[test]
-fn a_check_names_each_bad_cell_and_sends_nothing() {
+fn a_check_lists_each_error_and_sends_nothing() {
     let platform = Platform::up();
     let file = example("bin-days-with-errors.csv");
-    let output = platform.run(&[
-        "job",
-        "check",
-        file.to_str().unwrap(),
-        "--template",
-        "Bin day",
-    ]);
+    let output = platform.run_job("check", &file, "Bin day", &[]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let text = stdout(&output);
     let errors: Vec<Vec<&str>> = text
@@ -133,19 +119,13 @@ fn a_check_names_each_bad_cell_and_sends_nothing() {
         ("17", "name"),
     ];
     for cell in expected {
-        assert!(named.contains(&cell), "{cell:?} is not named in\n{text}");
+        assert!(named.contains(&cell), "{cell:?} is missing in\n{text}");
     }
     assert!(text.contains("19 rows, 16 of them with errors"), "{text}");
 
-    let sent = platform.run(&[
-        "job",
-        "send",
-        file.to_str().unwrap(),
-        "--template",
-        "Bin day",
-    ]);
+    let sent = platform.run_job("send", &file, "Bin day", &[]);
     assert_eq!(sent.status.code(), Some(1));
-    assert_eq!(stdout(&sent), text, "send says what check says");
+    assert_eq!(stdout(&sent), text, "send reports the same as check");
     assert_eq!(
         sink_counts(&platform),
         json!({"email": 0, "sms": 0, "letter": 0})
@@ -154,20 +134,13 @@ fn a_check_names_each_bad_cell_and_sends_nothing() {
 }
 
 #[test]
-fn a_check_as_json_is_an_object_for_each_cell_and_one_for_the_file() {
+fn a_check_as_json_prints_errors_and_a_summary() {
     let platform = Platform::up();
     let file = example("bin-days-with-errors.csv");
-    let output = platform.run(&[
-        "job",
-        "check",
-        file.to_str().unwrap(),
-        "--template",
-        "Bin day",
-        "--json",
-    ]);
+    let output = platform.run_job("check", &file, "Bin day", &["--json"]);
     assert_eq!(output.status.code(), Some(1));
-    let told = lines(&output);
-    let (last, cells) = told.split_last().unwrap();
+    let lines = json_lines(&output);
+    let (last, cells) = lines.split_last().unwrap();
     assert_eq!((&last["valid"], &last["rows"]), (&json!(false), &json!(19)));
     assert!(
         cells
@@ -177,20 +150,13 @@ fn a_check_as_json_is_an_object_for_each_cell_and_one_for_the_file() {
     assert_eq!(last["error_counts"]["rows_with_errors"], 16);
 
     let good = example("bin-days.xlsx");
-    let output = platform.run(&[
-        "job",
-        "check",
-        good.to_str().unwrap(),
-        "--template",
-        "Bin day",
-        "--json",
-    ]);
+    let output = platform.run_job("check", &good, "Bin day", &["--json"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(lines(&output)[0]["valid"], true);
+    assert_eq!(json_lines(&output)[0]["valid"], true);
 }
 
 #[test]
-fn what_cannot_be_checked_is_said_in_a_sentence_with_a_code_of_its_own() {
+fn a_failed_check_has_an_exit_code_of_its_own() {
     let platform = Platform::up();
     let good = example("bin-days.xlsx");
     let mut picture = tempfile::Builder::new().suffix(".png").tempfile().unwrap();
@@ -213,40 +179,32 @@ fn what_cannot_be_checked_is_said_in_a_sentence_with_a_code_of_its_own() {
             "Bin day",
             "cannot read no/such/file.csv",
         ),
-        ("/", "Bin day", "it is no file"),
+        ("/", "Bin day", "it is not a file"),
         (picture.path().to_str().unwrap(), "Bin day", "cannot use"),
     ] {
         for (command, code) in [("check", 2), ("send", 1)] {
             let output = platform.run(&["job", command, file, "--template", template]);
-            let said = stderr(&output);
-            assert_eq!(output.status.code(), Some(code), "{said}");
+            let error = stderr(&output);
+            assert_eq!(output.status.code(), Some(code), "{error}");
             assert!(
-                said.starts_with("pillarbox: ") && said.contains(what),
-                "{said}"
+                error.starts_with("pillarbox: ") && error.contains(what),
+                "{error}"
             );
             assert_eq!(
-                (said.lines().count(), stdout(&output)),
+                (error.lines().count(), stdout(&output)),
                 (1, String::new()),
-                "{said}"
+                "{error}"
             );
         }
     }
 }
 
 #[test]
-fn a_job_for_later_waits_and_can_be_cancelled() {
+fn a_scheduled_job_can_be_cancelled() {
     let platform = Platform::up();
     let file = example("bin-days.xlsx");
     let at = SystemClock.now().plus(Duration::from_hours(1)).to_string();
-    let job = platform.answer(&[
-        "job",
-        "send",
-        file.to_str().unwrap(),
-        "--template",
-        "Bin day",
-        "--at",
-        &at,
-    ]);
+    let job = platform.send(&file, "Bin day", &["--at", &at]);
     let id = job[0]["id"].as_str().unwrap();
     assert_eq!(
         platform.answer(&["job", "status", id])[0]["status"],
@@ -265,7 +223,7 @@ fn a_job_for_later_waits_and_can_be_cancelled() {
 }
 
 #[test]
-fn the_demo_tells_its_story_and_ends_when_asked() {
+fn the_demo_runs_and_exits() {
     let directory = tempfile::tempdir().unwrap();
     let mut demo = crate::platform::pillarbox();
     demo.args(["demo", "--exit", "--listen", "127.0.0.1:0", "--data-dir"])

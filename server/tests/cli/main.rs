@@ -1,4 +1,4 @@
-//! What a person at a terminal is promised: the real program, started and spoken to as one does.
+//! Tests of the command line: they run the real binary.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 

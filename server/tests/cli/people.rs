@@ -1,11 +1,11 @@
-//! Organisations, people and callbacks from the command line.
+//! Organisations, users and callbacks.
 
 use serde_json::json;
 
 use crate::platform::{Platform, stderr};
 
 #[test]
-fn organisations_people_and_callbacks_are_made_from_the_command_line() {
+fn organisations_users_and_callbacks_are_managed_by_commands() {
     let platform = Platform::up();
     platform.answer(&["organisation", "create", "Riverside"]);
     let organisations = platform.answer(&["organisation", "list"]);

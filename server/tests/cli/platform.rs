@@ -1,4 +1,4 @@
-//! The real program, at work in a directory of its own.
+//! The real binary, with a data directory of its own.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Longer than anything here takes on a machine that is busy; reached only by what hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than any command takes on a busy machine; only a command that hangs reaches it.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A program to run, untouched by the settings of whoever runs the tests.
+/// Returns the command without the environment variables of the user who runs the tests.
 pub(crate) fn pillarbox() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pillarbox"));
     for (name, _) in
@@ -40,15 +40,25 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// The objects that a command printed, one a line.
-pub(crate) fn lines(output: &Output) -> Vec<Value> {
+/// Parses the JSON lines that a command printed.
+pub(crate) fn json_lines(output: &Output) -> Vec<Value> {
     stdout(output)
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
-/// A process of a platform, in a directory that goes with the last of them.
+fn job_arguments<'a>(
+    command: &'a str,
+    file: &'a Path,
+    template: &'a str,
+    options: &[&'a str],
+) -> Vec<&'a str> {
+    let file = file.to_str().unwrap();
+    [&["job", command, file, "--template", template], options].concat()
+}
+
+/// A running process; the last one to be dropped removes the data directory.
 pub(crate) struct Platform {
     pub(crate) directory: Arc<TempDir>,
     pub(crate) line: Value,
@@ -65,7 +75,7 @@ impl Platform {
         Self::start(&["up"], directory)
     }
 
-    /// Starts what prints a line when it is at work, and waits for that.
+    /// Starts a command that prints a line once it runs, and waits for that line.
     pub(crate) fn start(arguments: &[&str], directory: Arc<TempDir>) -> Self {
         let mut process = pillarbox()
             .args(arguments)
@@ -86,7 +96,7 @@ impl Platform {
         }
     }
 
-    /// A command about this platform.
+    /// Returns a command for this platform.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = pillarbox();
         command
@@ -96,11 +106,41 @@ impl Platform {
         command
     }
 
+    /// Runs `job check` or `job send` on a spreadsheet.
+    pub(crate) fn run_job(
+        &self,
+        command: &str,
+        file: &Path,
+        template: &str,
+        options: &[&str],
+    ) -> Output {
+        self.run(&job_arguments(command, file, template, options))
+    }
+
+    /// Sends a spreadsheet, which must succeed, and returns the JSON lines of `job send`.
+    pub(crate) fn send(&self, file: &Path, template: &str, options: &[&str]) -> Vec<Value> {
+        self.answer(&job_arguments("send", file, template, options))
+    }
+
+    /// Sends a text message of the demo service over the public API.
+    pub(crate) fn send_text(&self) -> (u16, String) {
+        let token = stdout(&self.run(&["token"]));
+        let body = json!({
+            "phone_number": "07700900123", "template_id": self.line["templates"]["sms"],
+            "personalisation": {"name": "Ada", "day": "Monday"},
+        });
+        self.http(
+            "POST /v2/notifications/sms",
+            token.trim(),
+            &body.to_string(),
+        )
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    /// What a command answers, which must succeed.
+    /// Runs a command with `--json`, which must succeed, and returns its lines.
     pub(crate) fn answer(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.command(arguments).arg("--json").output().unwrap();
         assert!(
@@ -108,10 +148,10 @@ impl Platform {
             "{arguments:?}: {}",
             stderr(&output)
         );
-        lines(&output)
+        json_lines(&output)
     }
 
-    /// An HTTP request with a token; the status and body of the answer.
+    /// Sends an HTTP request with a token and returns status and body of the response.
     pub(crate) fn http(&self, request: &str, token: &str, body: &str) -> (u16, String) {
         let host = self.line["url"]
             .as_str()
@@ -138,7 +178,7 @@ impl Platform {
         self.process.id()
     }
 
-    /// Asks it to stop; how it ended, how long that took, and what more it printed.
+    /// Sends SIGTERM and returns the exit status, the time it took, and the rest of the output.
     pub(crate) fn terminate(mut self) -> (ExitStatus, Duration, String, Arc<TempDir>) {
         let asked = Instant::now();
         // The shell's own `kill`: not every machine has a program of that name.
@@ -148,18 +188,18 @@ impl Platform {
             .unwrap();
         assert!(killed.success());
         let mut rest = String::new();
-        // Its output ends when it does.
+        // The pipe closes when the process exits.
         self.output.read_to_string(&mut rest).unwrap();
         let status = self.process.wait().unwrap();
         let took = asked.elapsed();
-        assert!(took < PATIENCE);
+        assert!(took < TIMEOUT);
         (status, took, rest, self.directory.clone())
     }
 }
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        // It has ended already where the test asked it to.
+        // Fails if the test has already stopped it.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

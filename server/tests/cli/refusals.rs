@@ -4,18 +4,18 @@ use sqlx::Connection as _;
 
 use crate::platform::{Platform, pillarbox, stderr, stdout};
 
-/// It ended with code 1, one sentence that says this, and nothing else.
-fn refuses(output: &Output, what: &str) {
-    let said = stderr(output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+/// Asserts that the command ended with code 1 and one line on standard error that contains `what`.
+fn assert_error(output: &Output, what: &str) {
+    let error = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(
-        said.starts_with("pillarbox: ") && said.contains(what),
-        "{said}"
+        error.starts_with("pillarbox: ") && error.contains(what),
+        "{error}"
     );
     assert_eq!(
-        (said.lines().count(), stdout(output)),
+        (error.lines().count(), stdout(output)),
         (1, String::new()),
-        "{said}"
+        "{error}"
     );
 }
 
@@ -28,27 +28,27 @@ fn up_in(directory: &std::path::Path, listen: &str) -> Output {
 }
 
 #[test]
-fn a_port_in_use_is_said() {
+fn a_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let directory = tempfile::tempdir().unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    refuses(&up_in(directory.path(), &address), "the port is in use");
+    assert_error(&up_in(directory.path(), &address), "the port is in use");
 }
 
 #[test]
-fn an_address_that_is_none_is_said() {
+fn an_invalid_address_is_reported() {
     let directory = tempfile::tempdir().unwrap();
-    refuses(
+    assert_error(
         &up_in(directory.path(), "nonsense"),
         "cannot listen on nonsense",
     );
 }
 
 #[test]
-fn a_second_up_in_one_directory_is_refused_and_the_first_lives_on() {
+fn a_second_up_in_a_directory_is_refused() {
     let platform = Platform::up();
     let second = up_in(platform.directory.path(), "127.0.0.1:0");
-    refuses(
+    assert_error(
         &second,
         &format!(
             "another pillarbox uses the data directory {}",
@@ -60,20 +60,20 @@ fn a_second_up_in_one_directory_is_refused_and_the_first_lives_on() {
 }
 
 #[test]
-fn a_keyring_that_does_not_read_is_said() {
+fn an_invalid_key_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("keyring"), "1 not-a-key\n").unwrap();
-    refuses(
+    assert_error(
         &up_in(directory.path(), "127.0.0.1:0"),
         "cannot use the key file",
     );
 }
 
 #[test]
-fn a_keyring_that_was_lost_is_not_replaced_by_a_new_one() {
+fn a_lost_key_file_is_not_replaced() {
     let (_, _, _, directory) = Platform::up().terminate();
     std::fs::remove_file(directory.path().join("keyring")).unwrap();
-    refuses(
+    assert_error(
         &up_in(directory.path(), "127.0.0.1:0"),
         "put back the key file that belongs to it",
     );
@@ -81,39 +81,39 @@ fn a_keyring_that_was_lost_is_not_replaced_by_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_said() {
+async fn a_database_of_a_newer_version_is_reported() {
     let (_, _, _, directory) = Platform::up().terminate();
     let address = format!("sqlite:{}", directory.path().join("pillarbox.db").display());
     let mut database = sqlx::SqliteConnection::connect(&address).await.unwrap();
     let newer = "INSERT INTO _sqlx_migrations VALUES (9999, 'newer', '2030-01-01', 1, x'00', 1)";
     sqlx::query(newer).execute(&mut database).await.unwrap();
     database.close().await.unwrap();
-    refuses(
+    assert_error(
         &up_in(directory.path(), "127.0.0.1:0"),
         "of a newer version (9999)",
     );
 }
 
 #[test]
-fn a_data_directory_that_is_a_file_is_said() {
+fn a_data_directory_that_is_a_file_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    refuses(
+    assert_error(
         &up_in(file.path(), "127.0.0.1:0"),
-        "cannot make the data directory",
+        "cannot create the data directory",
     );
 }
 
 #[test]
-fn a_wrong_setting_is_named() {
+fn an_unknown_setting_is_named() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("pillarbox.toml"), "lease_secnds = 3").unwrap();
-    refuses(&up_in(directory.path(), "127.0.0.1:0"), "lease_secnds");
+    assert_error(&up_in(directory.path(), "127.0.0.1:0"), "lease_secnds");
 }
 
 #[test]
-fn a_command_says_that_nothing_runs() {
+fn a_command_reports_that_nothing_runs() {
     let directory = tempfile::tempdir().unwrap();
-    let ask = |arguments: &[&str]| {
+    let run = |arguments: &[&str]| {
         pillarbox()
             .args(arguments)
             .arg("--data-dir")
@@ -121,25 +121,25 @@ fn a_command_says_that_nothing_runs() {
             .output()
             .unwrap()
     };
-    refuses(&ask(&["service", "list"]), "nothing is running in");
+    assert_error(&run(&["service", "list"]), "nothing is running in");
 
     std::fs::write(directory.path().join("internal-secret"), "x").unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    refuses(
-        &ask(&["service", "list", "--url", &url]),
+    assert_error(
+        &run(&["service", "list", "--url", &url]),
         "nothing answers at",
     );
 }
 
 #[test]
-fn a_wrong_secret_is_said() {
+fn a_wrong_secret_is_reported() {
     let platform = Platform::up();
     let output = platform
         .command(&["service", "list"])
         .env("PILLARBOX_INTERNAL_SECRET", "wrong")
         .output()
         .unwrap();
-    refuses(&output, "does not accept our secret");
+    assert_error(&output, "does not accept our secret");
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::platform::{Platform, example, pillarbox, stderr, stdout};
 
 #[test]
-fn up_prints_what_a_program_needs_to_use_it() {
+fn up_prints_url_keys_and_templates_as_json() {
     let platform = Platform::up();
     for member in ["url", "service_id", "api_key", "team_key", "test_key"] {
         assert!(
@@ -30,32 +30,17 @@ fn up_prints_what_a_program_needs_to_use_it() {
 }
 
 #[test]
-fn a_token_opens_the_public_api() {
+fn a_token_is_valid_for_the_public_api() {
     let platform = Platform::up();
-    let token = stdout(&platform.run(&["token"]));
-    let body = json!({
-        "phone_number": "07700900123", "template_id": platform.line["templates"]["sms"],
-        "personalisation": {"name": "Ada", "day": "Monday"},
-    });
-    let (status, answer) = platform.http(
-        "POST /v2/notifications/sms",
-        token.trim(),
-        &body.to_string(),
-    );
+    let (status, answer) = platform.send_text();
     assert_eq!(status, 201, "{answer}");
 }
 
 #[test]
-fn sigterm_finishes_what_is_in_hand_and_the_next_start_finds_everything() {
+fn sigterm_stops_in_time_and_loses_nothing() {
     let platform = Platform::up();
     let file = example("library-cards.csv");
-    platform.answer(&[
-        "job",
-        "send",
-        file.to_str().unwrap(),
-        "--template",
-        "Your library card",
-    ]);
+    platform.send(&file, "Your library card", &[]);
     let before = platform.line.clone();
     let (status, took, rest, directory) = platform.terminate();
     assert_eq!(status.code(), Some(0));
@@ -72,7 +57,7 @@ fn sigterm_finishes_what_is_in_hand_and_the_next_start_finds_everything() {
 }
 
 #[test]
-fn what_lies_in_the_data_directory_is_for_its_owner_alone() {
+fn secret_files_are_readable_by_their_owner_only() {
     let parent = tempfile::tempdir().unwrap();
     let inside = tempfile::Builder::new().tempdir_in(parent.path()).unwrap();
     let platform = Platform::up_in(inside.into());
@@ -83,7 +68,7 @@ fn what_lies_in_the_data_directory_is_for_its_owner_alone() {
 }
 
 #[test]
-fn services_keys_and_templates_are_made_from_the_command_line() {
+fn services_keys_and_templates_are_managed_by_commands() {
     let platform = Platform::up();
     platform.answer(&[
         "service",
@@ -143,17 +128,10 @@ fn services_keys_and_templates_are_made_from_the_command_line() {
 }
 
 #[test]
-fn a_new_key_seals_everything_anew_while_the_platform_runs() {
+fn a_new_key_reencrypts_everything_while_the_platform_runs() {
     let platform = Platform::up();
     let file = example("bin-days.xlsx");
-    let job = platform.answer(&[
-        "job",
-        "send",
-        file.to_str().unwrap(),
-        "--template",
-        "Bin day",
-        "--follow",
-    ]);
+    let job = platform.send(&file, "Bin day", &["--follow"]);
     let rotated = platform.answer(&["keyring", "rotate"]);
     assert_eq!(
         rotated[0],
@@ -168,8 +146,8 @@ fn a_new_key_seals_everything_anew_while_the_platform_runs() {
         (&again["key"], &again["notifications"]),
         (&json!(2), &json!(0))
     );
-    // The platform opens what the new key has sealed: its own keys, to begin with.
-    a_token_is_taken(&platform);
+    // The platform can open what the new key has sealed, such as API keys.
+    assert_token_is_accepted(&platform);
     let id = job.last().unwrap()["id"].as_str().unwrap();
     assert_eq!(
         platform.answer(&["job", "status", id])[0]["statistics"],
@@ -178,22 +156,13 @@ fn a_new_key_seals_everything_anew_while_the_platform_runs() {
 }
 
 #[test]
-fn a_recipient_is_erased_beside_a_running_platform() {
+fn a_recipient_is_erased_while_the_platform_runs() {
     let platform = Platform::up();
-    let token = stdout(&platform.run(&["token"]));
-    let body = json!({
-        "phone_number": "07700900123", "template_id": platform.line["templates"]["sms"],
-        "personalisation": {"name": "Ada", "day": "Monday"},
-    });
-    let (status, answer) = platform.http(
-        "POST /v2/notifications/sms",
-        token.trim(),
-        &body.to_string(),
-    );
+    let (status, answer) = platform.send_text();
     assert_eq!(status, 201, "{answer}");
     let refused = platform.run(&["erase", "07700 900123"]);
     assert!(
-        stderr(&refused).contains("say --yes"),
+        stderr(&refused).contains("confirm with --yes"),
         "{}",
         stderr(&refused)
     );
@@ -208,14 +177,14 @@ fn a_recipient_is_erased_beside_a_running_platform() {
     assert!(stderr(&nobody).contains("neither an e-mail address nor a phone number"));
 }
 
-fn a_token_is_taken(platform: &Platform) {
+fn assert_token_is_accepted(platform: &Platform) {
     let token = stdout(&platform.run(&["token"]));
     let (status, answer) = platform.http("GET /v2/notifications", token.trim(), "");
     assert_eq!(status, 200, "{answer}");
 }
 
 #[test]
-fn the_queue_and_the_metrics_can_be_looked_at() {
+fn queue_and_metrics_are_readable() {
     let platform = Platform::up();
     let queue = platform.answer(&["queue", "show"]);
     assert_eq!(queue[0]["dead_letters"], 0);
@@ -231,7 +200,7 @@ fn the_queue_and_the_metrics_can_be_looked_at() {
 }
 
 #[test]
-fn the_roles_can_run_apart_once_the_database_is_migrated() {
+fn roles_run_in_separate_processes() {
     let directory: Arc<_> = tempfile::tempdir().unwrap().into();
     let migrate = ["migrate", "--data-dir", directory.path().to_str().unwrap()];
     let migrated = pillarbox().args(migrate).output().unwrap();
@@ -255,17 +224,9 @@ fn the_roles_can_run_apart_once_the_database_is_migrated() {
         "((name)): open on ((day))",
     ]);
     let file = example("bin-days.xlsx");
-    let job = [
-        "job",
-        "send",
-        file.to_str().unwrap(),
-        "--template",
-        "Gate",
-        "--follow",
-    ];
-    let told = api.answer(&job);
+    let lines = api.send(&file, "Gate", &["--follow"]);
     assert_eq!(
-        told.last().unwrap()["statistics"],
+        lines.last().unwrap()["statistics"],
         json!({"delivered": 200})
     );
     for process in [worker, api] {
@@ -275,7 +236,7 @@ fn the_roles_can_run_apart_once_the_database_is_migrated() {
 }
 
 #[test]
-fn a_stop_waits_no_longer_than_is_set_for_a_client_that_says_nothing() {
+fn shutdown_waits_stop_seconds_for_a_silent_client() {
     let directory: Arc<_> = tempfile::tempdir().unwrap().into();
     std::fs::write(directory.path().join("pillarbox.toml"), "stop_seconds = 1").unwrap();
     let platform = Platform::up_in(directory);
@@ -285,7 +246,7 @@ fn a_stop_waits_no_longer_than_is_set_for_a_client_that_says_nothing() {
         .trim_start_matches("http://");
     let mut silent = TcpStream::connect(host).unwrap();
     silent.write_all(b"GET / HT").unwrap();
-    // Its bytes are read before those of whoever comes later.
+    // The server has read its bytes once it answers a later connection.
     assert_eq!(platform.http("GET /_status", "", "").0, 200);
     let (status, took, _, _) = platform.terminate();
     assert_eq!(status.code(), Some(0));

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use domain::{Clock as _, Timestamp};
 use pillarbox_stories::ManualClock;
 use server::{
-    measures,
-    outside::{SystemClock, SystemEntropy},
+    metrics,
     settings::Settings,
+    system::{SystemClock, SystemRandom},
     wiring,
 };
 
@@ -19,7 +19,7 @@ const FINDINGS: &str = "pillarbox_audit_findings_total";
 
 /// Lets every auditor look; how much they found. Nothing else may be at work.
 pub(crate) async fn findings(platform: &Platform) -> u64 {
-    measures::start();
+    metrics::start();
     let settings = Settings {
         database: Some(platform.database_address().into()),
         ..Settings::in_directory(platform.data_dir())
@@ -28,7 +28,7 @@ pub(crate) async fn findings(platform: &Platform) -> u64 {
     let hour = SystemClock.now().unix_seconds() / AN_HOUR + 3;
     let hour = Timestamp::from_unix_seconds(hour * AN_HOUR);
     let clock = Arc::new(ManualClock::at(&hour.to_string()));
-    let ahead = wiring::open_with(settings, clock, Arc::new(SystemEntropy))
+    let ahead = wiring::open_with(settings, clock, Arc::new(SystemRandom))
         .await
         .expect("the platform opens");
     app::upkeep::schedule::fire(&ahead.app, hour)
@@ -38,12 +38,12 @@ pub(crate) async fn findings(platform: &Platform) -> u64 {
     runner.drain(app::tasks::POOLS).await;
     ahead.app.store().close().await;
 
-    let measured = measures::render();
-    let counts: Vec<u64> = measured
+    let rendered = metrics::render();
+    let counts: Vec<u64> = rendered
         .lines()
         .filter(|line| line.starts_with(FINDINGS))
         .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
         .collect();
-    assert!(counts.len() >= 3, "the auditors did not look: {measured}");
+    assert!(counts.len() >= 3, "the auditors did not look: {rendered}");
     counts.iter().sum()
 }

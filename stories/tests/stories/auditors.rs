@@ -530,7 +530,7 @@ async fn more_messages_than_one_look_takes_are_all_put_back_and_all_given_up() {
 /// What an auditor has found so far, as `/metrics` says it.
 fn found_by(auditor: &str) -> u64 {
     let name = format!("pillarbox_audit_findings_total{{auditor=\"{auditor}\"}} ");
-    let measures = server::measures::render();
+    let measures = server::metrics::render();
     let line = measures.lines().find_map(|line| line.strip_prefix(&name));
     line.map_or(0, |count| count.parse().unwrap())
 }
@@ -538,7 +538,7 @@ fn found_by(auditor: &str) -> u64 {
 #[tokio::test]
 async fn a_job_that_is_not_over_after_four_hours_is_told_of_every_hour_until_it_is() {
     const TELLER: &str = "tell-of-overdue-jobs";
-    server::measures::start();
+    server::metrics::start();
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(5)).await;

@@ -8,9 +8,9 @@ use domain::KeyType;
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 use server::{
-    outside::SystemEntropy,
-    roles::{self, AtWork, Role},
+    roles::{self, Role, RunningPlatform},
     settings::Settings,
+    system::SystemRandom,
     wiring,
 };
 use tokio::{
@@ -31,7 +31,7 @@ struct TestServer {
     council: TestService,
     address: SocketAddr,
     stop: CancellationToken,
-    at_work: AtWork,
+    at_work: RunningPlatform,
 }
 
 impl TestServer {
@@ -54,7 +54,7 @@ impl TestServer {
         let platform = wiring::open_with(
             settings,
             world.clock.clone(),
-            std::sync::Arc::new(SystemEntropy),
+            std::sync::Arc::new(SystemRandom),
         )
         .await
         .unwrap();
@@ -103,7 +103,7 @@ impl TestServer {
 
     async fn close(self) {
         self.stop.cancel();
-        self.at_work.until_stopped().await.unwrap();
+        self.at_work.run_until_stopped().await.unwrap();
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use pillarbox_stories::World;
 use server::{
-    outside::SystemEntropy,
     settings::Settings,
+    system::SystemRandom,
     wiring::{self, Platform},
 };
 
@@ -19,7 +19,7 @@ async fn start(world: &World, connections: u32) -> anyhow::Result<Platform> {
         internal_secret: Some(pillarbox_stories::INTERNAL_SECRET.into()),
         ..Settings::default()
     };
-    wiring::open_with(settings, world.clock.clone(), Arc::new(SystemEntropy)).await
+    wiring::open_with(settings, world.clock.clone(), Arc::new(SystemRandom)).await
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use pillarbox_stories::World;
 use queue::{ClaimLimits, DatabaseSource, Enqueue as _, NewTask, TaskSource as _};
 use server::{
     data_dir::DataDir,
-    presence::{self, Presence},
+    liveness::{self, WorkerLock},
 };
 use store::tasks::{self, LeasedTask};
 
@@ -156,9 +156,9 @@ async fn a_process_that_starts_finds_who_died_and_takes_back_what_they_had() {
     let queue = Queue::with_tasks(1).await;
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::new(directory.path());
-    let look = async || presence::take_back_from_the_dead(&queue.world.app, &data_dir).await;
+    let look = async || liveness::reclaim_dead_workers(&queue.world.app, &data_dir).await;
 
-    let lives = Presence::announce(&data_dir, queue.source.worker()).unwrap();
+    let lives = WorkerLock::acquire(&data_dir, queue.source.worker()).unwrap();
     queue.take_one().await;
     look().await;
     assert!(queue.take().await.is_empty(), "its worker lives");

@@ -1,4 +1,4 @@
-//! `pillarbox job cancel`, `pause`, `resume`: what a person may do to a job.
+//! `pillarbox job cancel`, `pause`, `resume`.
 
 use std::process::ExitCode;
 
@@ -6,39 +6,39 @@ use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::super::answers::print_done;
+use super::super::output::print_done;
 use crate::{
-    commands::{Place, target::ServiceArg},
-    screen::say,
+    commands::{CommandContext, target::ServiceArg},
+    terminal::print_line,
 };
 
 #[derive(Debug, Args)]
-pub(in crate::commands) struct Change {
-    /// The job's id
+pub(in crate::commands) struct JobAction {
+    /// Id of the job
     id: Uuid,
     #[command(flatten)]
     service: ServiceArg,
 }
 
-impl Change {
-    /// Asks for `change`, and says that it is `done`.
+impl JobAction {
+    /// Posts the `action` on the job and prints the result after `done`.
     pub(super) async fn run(
         self,
-        place: &Place,
-        change: &str,
+        context: &CommandContext,
+        action: &str,
         done: &str,
     ) -> anyhow::Result<ExitCode> {
-        let client = place.client()?;
+        let client = context.client()?;
         let service = self.service.find(&client).await?;
         let job = client
             .post(
-                &format!("/service/{service}/job/{}/{change}", self.id),
+                &format!("/service/{service}/job/{}/{action}", self.id),
                 &json!({}),
             )
             .await?;
-        print_done(place, &job, done);
-        if let (Some(problem), false) = (job["problem"].as_str(), place.json) {
-            say(problem);
+        print_done(context, &job, done);
+        if let (Some(problem), false) = (job["problem"].as_str(), context.json) {
+            print_line(problem);
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,5 @@
-//! `pillarbox job check`: says what is wrong, all of it, and sends nothing. Exit code 0 if nothing is, 1 if something
-//! is, 2 if the file could not be checked.
+//! `pillarbox job check`: lists the errors of a spreadsheet and sends nothing. Exit code 0 without errors, 1 with errors, 2
+//! if the file could not be checked.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -7,18 +7,18 @@ use clap::Args;
 
 use super::{
     report,
-    sheet::{Checked, Sheet},
+    spreadsheet::{CheckReport, Spreadsheet},
 };
 use crate::{
     client::Client,
-    commands::{Place, target::ServiceArg},
+    commands::{CommandContext, target::ServiceArg},
 };
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Check {
-    /// The spreadsheet: CSV, XLSX, XLS or ODS
+    /// Spreadsheet: CSV, XLSX, XLS or ODS
     file: PathBuf,
-    /// The template, by id or name
+    /// Template, by id or name
     #[arg(long, value_name = "ID|NAME")]
     template: String,
     #[command(flatten)]
@@ -26,11 +26,12 @@ pub(in crate::commands) struct Check {
 }
 
 impl Check {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
-        let client = place.client()?;
-        let sheet = Sheet::find(&client, self.file, &self.service, &self.template).await?;
-        let checked = check(&client, &sheet).await?;
-        report::print(place, &sheet, &checked);
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<ExitCode> {
+        let client = context.client()?;
+        let spreadsheet =
+            Spreadsheet::find(&client, self.file, &self.service, &self.template).await?;
+        let checked = check(&client, &spreadsheet).await?;
+        report::print(context, &spreadsheet, &checked);
         Ok(if checked.valid {
             ExitCode::SUCCESS
         } else {
@@ -39,7 +40,10 @@ impl Check {
     }
 }
 
-/// Has a spreadsheet checked.
-pub(in crate::commands) async fn check(client: &Client, sheet: &Sheet) -> anyhow::Result<Checked> {
-    sheet.upload(client, None, false).await
+/// Checks a spreadsheet without storing it.
+pub(in crate::commands) async fn check(
+    client: &Client,
+    spreadsheet: &Spreadsheet,
+) -> anyhow::Result<CheckReport> {
+    spreadsheet.upload(client, None, false).await
 }

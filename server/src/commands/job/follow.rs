@@ -1,4 +1,4 @@
-//! Following a job until every row has an outcome.
+//! Polling of a job until every row has a final status.
 
 use std::{
     collections::BTreeMap,
@@ -11,29 +11,29 @@ use uuid::Uuid;
 
 use crate::{
     client::Client,
-    screen::{Progress, count, rate, seconds, table, thousands},
+    terminal::{Progress, count, rate, seconds, table, thousands},
 };
 
-const SHORTEST: Duration = Duration::from_millis(25);
-const LONGEST: Duration = Duration::from_secs(2);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(25);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How a job stands.
+/// The progress of a job.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::commands) struct Standing {
+pub(in crate::commands) struct JobProgress {
     pub(super) id: String,
     pub(super) status: String,
-    /// Rows of the file.
+    /// Number of rows in the file.
     pub(super) rows: u64,
-    /// Rows that are kept as messages.
+    /// Number of rows stored as notifications.
     pub(super) kept: u64,
-    /// Why it could not go on.
+    /// Error that stopped the job.
     pub(super) problem: Option<String>,
-    /// Messages by status.
+    /// Number of notifications by status.
     pub(in crate::commands) statistics: BTreeMap<String, u64>,
 }
 
-impl Standing {
-    pub(super) fn of(job: &Value) -> Self {
+impl JobProgress {
+    pub(super) fn from_job(job: &Value) -> Self {
         let text = |member: &str| job[member].as_str().unwrap_or_default().to_owned();
         let number = |member: &str| job[member].as_u64().unwrap_or(0);
         let statistics = job["statistics"].as_array().into_iter().flatten();
@@ -50,7 +50,7 @@ impl Standing {
         }
     }
 
-    /// Messages that were handed over, or failed.
+    /// Returns the number of notifications that were sent or have failed.
     pub(in crate::commands) fn outcomes(&self) -> u64 {
         self.statistics
             .iter()
@@ -59,22 +59,22 @@ impl Standing {
             .sum()
     }
 
-    /// Every row is kept.
+    /// Returns whether every row is stored.
     pub(super) fn is_finished(&self) -> bool {
         self.status.starts_with("finished")
     }
 
-    /// Nothing more will happen to it before a provider reports.
+    /// Returns whether only delivery receipts can still change the job.
     fn is_over(&self) -> bool {
-        let is_settled = !matches!(
+        let has_stopped = !matches!(
             self.status.as_str(),
             "pending" | "in progress" | "scheduled"
         );
-        is_settled && self.outcomes() >= self.kept
+        has_stopped && self.outcomes() >= self.kept
     }
 
-    /// As an object.
-    pub(super) fn line(&self) -> Value {
+    /// Returns the JSON to_json for `--json`.
+    pub(super) fn to_json(&self) -> Value {
         json!({
             "id": self.id, "status": self.status, "rows": self.rows, "rows_kept": self.kept,
             "problem": self.problem, "statistics": self.statistics,
@@ -85,40 +85,41 @@ impl Standing {
         if self.status == "scheduled" {
             progress.show("scheduled", 0, self.rows);
         } else if self.is_finished() {
-            progress.show("handed over", self.outcomes(), self.rows);
+            progress.show("sent", self.outcomes(), self.rows);
         } else {
-            progress.show("kept", self.kept, self.rows);
+            progress.show("stored", self.kept, self.rows);
         }
     }
 }
 
-/// Looks at a job until it is over; tells `news` whenever something has changed.
+/// Polls a job until it is over; calls `on_change` after each change.
 pub(in crate::commands) async fn follow(
     client: &Client,
     service: Uuid,
     job: Uuid,
-    mut news: impl FnMut(&Standing),
-) -> anyhow::Result<Standing> {
+    mut on_change: impl FnMut(&JobProgress),
+) -> anyhow::Result<JobProgress> {
     let path = format!("/service/{service}/job/{job}");
     let mut last = None;
     loop {
-        let asked = Instant::now();
-        let standing = Standing::of(&client.get(&path, &[]).await?);
-        if last.as_ref() != Some(&standing) {
-            news(&standing);
+        let started_at = Instant::now();
+        let job_progress = JobProgress::from_job(&client.get(&path, &[]).await?);
+        if last.as_ref() != Some(&job_progress) {
+            on_change(&job_progress);
         }
-        if standing.is_over() {
-            return Ok(standing);
+        if job_progress.is_over() {
+            return Ok(job_progress);
         }
-        last = Some(standing);
-        // Counting a large job costs the database something: look the less often the longer it takes.
-        tokio::time::sleep((asked.elapsed() * 4).clamp(SHORTEST, LONGEST)).await;
+        last = Some(job_progress);
+        // Counting the notifications of a large job is slow: poll less often the longer a response takes.
+        tokio::time::sleep((started_at.elapsed() * 4).clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL))
+            .await;
     }
 }
 
-/// What became of a job, for people.
-pub(in crate::commands) fn summary(standing: &Standing, took: Duration) -> String {
-    let rows: Vec<Vec<String>> = standing
+/// Returns the result of a job as text.
+pub(in crate::commands) fn summary(job_progress: &JobProgress, took: Duration) -> String {
+    let rows: Vec<Vec<String>> = job_progress
         .statistics
         .iter()
         .map(|(status, count)| vec![status.clone(), thousands(*count)])
@@ -128,16 +129,16 @@ pub(in crate::commands) fn summary(standing: &Standing, took: Duration) -> Strin
     } else {
         format!("{}\n\n", table(&["Status", "Messages"], &rows))
     };
-    let outcomes = standing.outcomes();
+    let outcomes = job_progress.outcomes();
     let _ = write!(
         text,
-        "{}: {} in {}, {} a second",
-        standing.status,
+        "{}: {} in {}, {} per second",
+        job_progress.status,
         count(outcomes, "message"),
         seconds(took),
         thousands(rate(outcomes, took))
     );
-    if let Some(problem) = &standing.problem {
+    if let Some(problem) = &job_progress.problem {
         let _ = write!(text, "\n{problem}");
     }
     text

@@ -4,21 +4,21 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::answers::print_list;
-use crate::commands::{Place, target::ServiceArg};
+use super::super::output::print_list;
+use crate::commands::{CommandContext, target::ServiceArg};
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct List {
     #[command(flatten)]
     service: ServiceArg,
-    /// Which page of fifty
+    /// Page number; a page has fifty jobs
     #[arg(long, default_value_t = 1)]
     page: u32,
 }
 
 impl List {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<ExitCode> {
+        let client = context.client()?;
         let service = self.service.find(&client).await?;
         let jobs = client
             .get(
@@ -30,12 +30,12 @@ impl List {
             ("Id", "id"),
             ("File", "original_file_name"),
             ("Rows", "notification_count"),
-            ("Kept", "rows_kept"),
+            ("Stored", "rows_kept"),
             ("Status", "job_status"),
-            ("Made", "created_at"),
-            ("To be sent", "scheduled_for"),
+            ("Created", "created_at"),
+            ("Scheduled for", "scheduled_for"),
         ];
-        print_list(place, &jobs, &columns, "no jobs here");
+        print_list(context, &jobs, &columns, "there are no jobs on this page");
         Ok(ExitCode::SUCCESS)
     }
 }

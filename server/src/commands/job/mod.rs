@@ -1,59 +1,60 @@
-//! `pillarbox job`: spreadsheets are checked, sent, and followed until every row has an outcome.
+//! `pillarbox job`: checks and sends spreadsheets, and follows and controls their jobs.
 
 mod change;
 mod check;
 mod follow;
 mod list;
-mod redo;
 mod report;
+mod retry_row;
 mod send;
-mod sheet;
+mod spreadsheet;
 mod status;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::Place;
+use super::CommandContext;
 
 pub(super) use self::{
     check::check,
     report::errors_table,
     send::send_and_follow,
-    sheet::{Sheet, Source},
+    spreadsheet::{Source, Spreadsheet},
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Job {
-    /// Say what is wrong with a spreadsheet, by row and column; sends nothing
+    /// Check a spreadsheet and list its errors by row and column; sends nothing
     Check(check::Check),
-    /// Send a message to every row of a spreadsheet
+    /// Send a message to each row of a spreadsheet
     Send(send::Send),
-    /// Say how far a job has come
+    /// Show the status of a job
     Status(status::Status),
-    /// The jobs of a service, newest first
+    /// List the jobs of a service, newest first
     List(list::List),
-    /// Cancel a job that is scheduled, paused or stopped with an error; what is kept is handed over, the rest is never sent
-    Cancel(change::Change),
-    /// Stop a job where it is; what is kept is handed over, the rest waits
-    Pause(change::Change),
-    /// Let a job that is paused, or that stopped with an error, go on
-    Resume(change::Change),
-    /// Do one row of a job again, if it was lost
-    Redo(redo::Redo),
+    /// Cancel a job that is scheduled, paused or stopped with an error; stored rows are still sent, the rest is not
+    Cancel(change::JobAction),
+    /// Pause a job; stored rows are still sent, the rest waits
+    Pause(change::JobAction),
+    /// Resume a job that is paused or stopped with an error
+    Resume(change::JobAction),
+    /// Store and send one row of a job again, if it is missing
+    #[command(name = "redo")]
+    RetryRow(retry_row::RetryRow),
 }
 
 impl Job {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Check(check) => check.run(place).await,
-            Self::Send(send) => send.run(place).await,
-            Self::Status(status) => status.run(place).await,
-            Self::List(list) => list.run(place).await,
-            Self::Cancel(change) => change.run(place, "cancel", "cancelled job").await,
-            Self::Pause(change) => change.run(place, "pause", "paused job").await,
-            Self::Redo(redo) => redo.run(place).await,
-            Self::Resume(change) => change.run(place, "resume", "job goes on").await,
+            Self::Check(check) => check.run(context).await,
+            Self::Send(send) => send.run(context).await,
+            Self::Status(status) => status.run(context).await,
+            Self::List(list) => list.run(context).await,
+            Self::Cancel(change) => change.run(context, "cancel", "cancelled job").await,
+            Self::Pause(change) => change.run(context, "pause", "paused job").await,
+            Self::RetryRow(retry_row) => retry_row.run(context).await,
+            Self::Resume(change) => change.run(context, "resume", "resumed job").await,
         }
     }
 }

@@ -1,53 +1,55 @@
-//! What is wrong with a spreadsheet, shown.
+//! Output of a check report.
 
 use serde_json::{Value, json};
 
-use super::sheet::{Checked, Sheet};
+use super::spreadsheet::{CheckReport, Spreadsheet};
 use crate::{
-    commands::Place,
-    screen::{count, say, say_json, table_of},
+    commands::CommandContext,
+    terminal::{count, print_json, print_line, table_of},
 };
 
-/// The cells that are wrong, where a spreadsheet program shows them.
+/// Formats the errors as a table, with row numbers as a spreadsheet program shows them.
 pub(in crate::commands) fn errors_table(errors: &[Value]) -> String {
     let columns = [
         ("Row", "spreadsheet_row_number"),
         ("Column", "column_header"),
         ("Value", "value"),
-        ("What is wrong", "message"),
+        ("Error", "message"),
     ];
     table_of(&columns, errors)
 }
 
-/// Everything that the check said: what is wrong first, the sum of it last.
-pub(super) fn print(place: &Place, sheet: &Sheet, checked: &Checked) {
-    if place.json {
-        checked.errors.iter().for_each(say_json);
-        return say_json(&json!({
+/// Prints all errors, then a summary.
+pub(super) fn print(context: &CommandContext, spreadsheet: &Spreadsheet, checked: &CheckReport) {
+    if context.json {
+        checked.errors.iter().for_each(print_json);
+        return print_json(&json!({
             "valid": checked.valid, "rows": checked.rows, "error_counts": checked.error_counts,
             "problems": checked.problems,
         }));
     }
     if !checked.errors.is_empty() {
-        say(format!("{}\n", errors_table(&checked.errors)));
+        print_line(format!("{}\n", errors_table(&checked.errors)));
     }
     for problem in &checked.problems {
-        say(problem);
+        print_line(problem);
     }
-    say(verdict(sheet, checked));
+    print_line(summary(spreadsheet, checked));
 }
 
-fn verdict(sheet: &Sheet, checked: &Checked) -> String {
-    let (name, template) = (sheet.source.name(), sheet.template_name());
+fn summary(spreadsheet: &Spreadsheet, checked: &CheckReport) -> String {
+    let (name, template) = (spreadsheet.source.name(), spreadsheet.template_name());
     let rows = count(checked.rows, "row");
     match checked.rows_with_errors() {
         _ if checked.valid => {
-            format!("{name}: {rows}, nothing wrong; can be sent with `{template}`")
+            format!("{name}: {rows}, no errors; can be sent with `{template}`")
         }
         0 => format!("{name}: {rows}; cannot be sent with `{template}`"),
         1 => format!("{name}: {rows}, 1 of them with errors; cannot be sent with `{template}`"),
-        wrong => {
-            format!("{name}: {rows}, {wrong} of them with errors; cannot be sent with `{template}`")
+        invalid => {
+            format!(
+                "{name}: {rows}, {invalid} of them with errors; cannot be sent with `{template}`"
+            )
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `pillarbox job send`: a message to every row.
+//! `pillarbox job send`: sends a message to each row of a spreadsheet.
 
 use std::{
     path::PathBuf,
@@ -13,57 +13,58 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    follow::{Standing, follow, summary},
+    follow::{JobProgress, follow, summary},
     report,
-    sheet::{Checked, Sheet},
+    spreadsheet::{CheckReport, Spreadsheet},
 };
 use crate::{
     client::Client,
-    commands::{Place, service::given, target::ServiceArg},
-    screen::{Progress, count, say, say_json},
+    commands::{CommandContext, service::without_nulls, target::ServiceArg},
+    terminal::{Progress, count, print_json, print_line},
 };
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Send {
-    /// The spreadsheet: CSV, XLSX, XLS or ODS
+    /// Spreadsheet: CSV, XLSX, XLS or ODS
     file: PathBuf,
-    /// The template, by id or name
+    /// Template, by id or name
     #[arg(long, value_name = "ID|NAME")]
     template: String,
     #[command(flatten)]
     service: ServiceArg,
-    /// The reply-to address or text message sender to use, by id
+    /// Reply-to address or text message sender, by id
     #[arg(long, value_name = "ID")]
     sender: Option<Uuid>,
-    /// When to send, such as 2026-03-02T10:00:00Z; at most seven days ahead [default: now]
+    /// Time to send, such as 2026-03-02T10:00:00Z, at most seven days ahead [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// Stay until every row has an outcome
+    /// Wait until every row has a final status
     #[arg(long)]
     follow: bool,
 }
 
 impl Send {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
-        let began = Instant::now();
-        let client = place.client()?;
-        let sheet = Sheet::find(&client, self.file, &self.service, &self.template).await?;
-        let checked = sheet.upload(&client, self.sender, true).await?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<ExitCode> {
+        let started_at = Instant::now();
+        let client = context.client()?;
+        let spreadsheet =
+            Spreadsheet::find(&client, self.file, &self.service, &self.template).await?;
+        let checked = spreadsheet.upload(&client, self.sender, true).await?;
         if !checked.valid {
-            report::print(place, &sheet, &checked);
+            report::print(context, &spreadsheet, &checked);
             return Ok(ExitCode::FAILURE);
         }
-        let job = create(&client, &sheet, &checked, self.at).await?;
+        let job = create(&client, &spreadsheet, &checked, self.at).await?;
         if !self.follow {
-            print_created(place, &job, &checked);
+            print_created(context, &job, &checked);
             return Ok(ExitCode::SUCCESS);
         }
-        if !place.json {
-            print_created(place, &job, &checked);
+        if !context.json {
+            print_created(context, &job, &checked);
         }
-        let standing = watch(place, &client, &sheet, &job).await?;
-        print_end(place, &standing, began.elapsed());
-        Ok(if standing.is_finished() {
+        let job_progress = watch(context, &client, &spreadsheet, &job).await?;
+        print_end(context, &job_progress, started_at.elapsed());
+        Ok(if job_progress.is_finished() {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
@@ -71,74 +72,76 @@ impl Send {
     }
 }
 
-/// Makes the job of a spreadsheet that was kept.
+/// Creates the job for a stored spreadsheet.
 async fn create(
     client: &Client,
-    sheet: &Sheet,
-    checked: &Checked,
+    spreadsheet: &Spreadsheet,
+    checked: &CheckReport,
     at: Option<Timestamp>,
 ) -> anyhow::Result<Value> {
-    let id = checked.id.context("the platform kept no spreadsheet")?;
-    let body = given(json!({"id": id, "scheduled_for": at}));
+    let id = checked
+        .id
+        .context("the platform did not store the spreadsheet")?;
+    let body = without_nulls(json!({"id": id, "scheduled_for": at}));
     client
-        .post(&format!("/service/{}/job", sheet.service), &body)
+        .post(&format!("/service/{}/job", spreadsheet.service), &body)
         .await
 }
 
-fn print_created(place: &Place, job: &Value, checked: &Checked) {
-    if place.json {
-        return say_json(job);
+fn print_created(context: &CommandContext, job: &Value, checked: &CheckReport) {
+    if context.json {
+        return print_json(job);
     }
     let id = job["id"].as_str().unwrap_or_default();
     let when = job["scheduled_for"]
         .as_str()
-        .map_or_else(String::new, |at| format!(", to be sent at {at}"));
-    say(format!("job {id}: {}{when}", count(checked.rows, "row")));
+        .map_or_else(String::new, |at| format!(", scheduled for {at}"));
+    print_line(format!("job {id}: {}{when}", count(checked.rows, "row")));
 }
 
 async fn watch(
-    place: &Place,
+    context: &CommandContext,
     client: &Client,
-    sheet: &Sheet,
+    spreadsheet: &Spreadsheet,
     job: &Value,
-) -> anyhow::Result<Standing> {
+) -> anyhow::Result<JobProgress> {
     let id = crate::commands::target::id_of(job)?;
-    let mut progress = Progress::new(!place.json);
-    let standing = follow(client, sheet.service, id, |standing| {
-        if place.json {
-            say_json(&standing.line());
+    let mut progress = Progress::new(!context.json);
+    let job_progress = follow(client, spreadsheet.service, id, |job_progress| {
+        if context.json {
+            print_json(&job_progress.to_json());
         }
-        standing.show(&mut progress);
+        job_progress.show(&mut progress);
     })
     .await;
     progress.clear();
-    standing
+    job_progress
 }
 
-fn print_end(place: &Place, standing: &Standing, took: Duration) {
-    if place.json {
-        let mut line = standing.line();
+fn print_end(context: &CommandContext, job_progress: &JobProgress, took: Duration) {
+    if context.json {
+        let mut line = job_progress.to_json();
         line["seconds"] = json!(took.as_secs_f64());
-        say_json(&line);
+        print_json(&line);
     } else {
-        say(summary(standing, took));
+        print_line(summary(job_progress, took));
     }
 }
 
-/// Sends a checked spreadsheet and waits until each row has an outcome, for a command that shows it in its own way.
+/// Sends a valid spreadsheet and waits until each row has a final status, for commands with their own output.
 pub(in crate::commands) async fn send_and_follow(
     client: &Client,
-    sheet: &Sheet,
+    spreadsheet: &Spreadsheet,
     progress: &mut Progress,
-) -> anyhow::Result<Standing> {
-    let checked = sheet.upload(client, None, true).await?;
-    anyhow::ensure!(checked.valid, "{} has errors", sheet.source.name());
-    let job = create(client, sheet, &checked, None).await?;
+) -> anyhow::Result<JobProgress> {
+    let checked = spreadsheet.upload(client, None, true).await?;
+    anyhow::ensure!(checked.valid, "{} has errors", spreadsheet.source.name());
+    let job = create(client, spreadsheet, &checked, None).await?;
     let id = crate::commands::target::id_of(&job)?;
-    let standing = follow(client, sheet.service, id, |standing| {
-        standing.show(progress);
+    let job_progress = follow(client, spreadsheet.service, id, |job_progress| {
+        job_progress.show(progress);
     })
     .await;
     progress.clear();
-    standing
+    job_progress
 }

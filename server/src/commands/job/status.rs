@@ -1,57 +1,57 @@
-//! `pillarbox job status`: how far a job has come.
+//! `pillarbox job status`: shows the progress of a job.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use uuid::Uuid;
 
-use super::follow::Standing;
+use super::follow::JobProgress;
 use crate::{
-    commands::{Place, target::ServiceArg},
-    screen::{count, say, say_json, table, text_of, thousands},
+    commands::{CommandContext, target::ServiceArg},
+    terminal::{count, print_json, print_line, table, text_of, thousands},
 };
 
 #[derive(Debug, Args)]
 pub(in crate::commands) struct Status {
-    /// The job's id
+    /// Id of the job
     id: Uuid,
     #[command(flatten)]
     service: ServiceArg,
 }
 
 impl Status {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<ExitCode> {
-        let client = place.client()?;
+    pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<ExitCode> {
+        let client = context.client()?;
         let service = self.service.find(&client).await?;
         let job = client
             .get(&format!("/service/{service}/job/{}", self.id), &[])
             .await?;
-        let standing = Standing::of(&job);
-        if place.json {
-            say_json(&standing.line());
+        let progress = JobProgress::from_job(&job);
+        if context.json {
+            print_json(&progress.to_json());
             return Ok(ExitCode::SUCCESS);
         }
-        say(format!(
+        print_line(format!(
             "{}: {}",
             text_of(&job, "original_file_name"),
-            standing.status
+            progress.status
         ));
-        if let Some(problem) = &standing.problem {
-            say(problem);
+        if let Some(problem) = &progress.problem {
+            print_line(problem);
         }
-        say(format!(
-            "{}, {} kept, {} with an outcome",
-            count(standing.rows, "row"),
-            thousands(standing.kept),
-            thousands(standing.outcomes())
+        print_line(format!(
+            "{}, {} stored, {} with a final status",
+            count(progress.rows, "row"),
+            thousands(progress.kept),
+            thousands(progress.outcomes())
         ));
-        if !standing.statistics.is_empty() {
-            let rows: Vec<_> = standing
+        if !progress.statistics.is_empty() {
+            let rows: Vec<_> = progress
                 .statistics
                 .iter()
                 .map(|(status, count)| vec![status.clone(), thousands(*count)])
                 .collect();
-            say(format!("\n{}", table(&["Status", "Messages"], &rows)));
+            print_line(format!("\n{}", table(&["Status", "Messages"], &rows)));
         }
         Ok(ExitCode::SUCCESS)
     }

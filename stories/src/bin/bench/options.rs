@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-/// Measures how fast the platform is. Build it with `--release`; the rest says nothing.
+/// Measures how fast the platform is. Build it with `--profile dist`; other profiles are not comparable.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Options {

@@ -19,7 +19,7 @@ const STARTS: usize = 5;
 pub(crate) async fn measure(results: &mut Results) -> Result<()> {
     let program = std::env::current_exe()?.with_file_name("pillarbox");
     if !program.exists() {
-        eprintln!("start is left out: build the program first, cargo build --release");
+        eprintln!("start is left out: build the program first, cargo build --profile dist");
         return Ok(());
     }
     results.say(

@@ -1,4 +1,4 @@
-//! What a person reads: tables, numbers, a progress bar.
+//! Output to a terminal: lines, tables, numbers, a progress bar.
 
 use std::{
     fmt::Write as _,
@@ -10,20 +10,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// No cell of a table is wider, but those of the last column, where sentences stand.
-const WIDEST: usize = 60;
+/// Maximum width of a table cell, except in the last column, which holds sentences.
+const MAX_CELL_WIDTH: usize = 60;
 
-/// Prints a line. Whoever reads may have gone (`| head`): then there is nobody to tell.
-pub(crate) fn say(line: impl AsRef<str>) {
+/// Prints a line to standard output.
+pub(crate) fn print_line(line: impl AsRef<str>) {
+    // The reader may have closed the pipe (`| head`); that is no error.
     let _ = writeln!(io::stdout(), "{}", line.as_ref());
 }
 
-/// Prints an object on a line of its own.
-pub(crate) fn say_json(value: &Value) {
-    say(value.to_string());
+/// Prints a JSON value on one line.
+pub(crate) fn print_json(value: &Value) {
+    print_line(value.to_string());
 }
 
-/// A table with its columns under one another, whatever script the cells are in.
+/// Formats a table with aligned columns, for cells of any script.
 pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
@@ -58,32 +59,32 @@ fn line<'cell>(cells: impl Iterator<Item = &'cell str>, widths: &[usize]) -> Str
 }
 
 fn printable_row(row: &[String], columns: usize) -> Vec<String> {
-    let widest = |column| {
+    let max_width = |column| {
         if column + 1 == columns {
             usize::MAX
         } else {
-            WIDEST
+            MAX_CELL_WIDTH
         }
     };
     let cells = row.iter().enumerate();
     cells
-        .map(|(column, cell)| printable(cell, widest(column)))
+        .map(|(column, cell)| printable(cell, max_width(column)))
         .collect()
 }
 
-/// A value as one short line that cannot move the cursor: cells come from strangers.
-fn printable(text: &str, widest: usize) -> String {
+/// Returns `text` as one short line without control characters: cells hold untrusted data that could move the cursor.
+fn printable(text: &str, max_width: usize) -> String {
     let mut shown = String::new();
     let mut width = 0;
     for character in text.chars() {
         let character = match character {
             '\n' => '⏎',
             '\r' => continue,
-            control if control.is_control() || is_direction(control) => '�',
+            control if control.is_control() || is_bidi_control(control) => '�',
             other => other,
         };
         width += character.width().unwrap_or(0);
-        if width > widest {
+        if width > max_width {
             shown.push('…');
             break;
         }
@@ -92,12 +93,12 @@ fn printable(text: &str, widest: usize) -> String {
     shown
 }
 
-/// Characters that turn the direction of what follows, on the rest of the line too.
-fn is_direction(character: char) -> bool {
+/// Returns whether a character changes the writing direction, which would garble the rest of the line.
+fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A member of an object as text for a table; empty if it is not there.
+/// Returns a member of an object as text for a table; empty if it is missing.
 pub(crate) fn text_of(value: &Value, member: &str) -> String {
     match &value[member] {
         Value::Null => String::new(),
@@ -116,7 +117,7 @@ pub(crate) fn text_of(value: &Value, member: &str) -> String {
     }
 }
 
-/// Objects as a table: a header and the member that goes under it.
+/// Formats objects as a table. `columns` are pairs of a header and the member under it.
 pub(crate) fn table_of(columns: &[(&str, &str)], items: &[Value]) -> String {
     let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
     let row = |item: &Value| {
@@ -128,7 +129,7 @@ pub(crate) fn table_of(columns: &[(&str, &str)], items: &[Value]) -> String {
     table(&headers, &items.iter().map(row).collect::<Vec<_>>())
 }
 
-/// `1 row`, `10,000 rows`.
+/// Formats a count with its noun: `1 row`, `10,000 rows`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     format!(
         "{} {noun}{}",
@@ -137,7 +138,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     )
 }
 
-/// A number with its thousands apart.
+/// Formats a number with thousands separators.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -150,32 +151,31 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
-/// How many a second, rounded; as if it had taken a millisecond at least.
+/// Returns how many per second, rounded down. Durations below a millisecond count as one.
 pub(crate) fn rate(number: u64, took: Duration) -> u64 {
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
     number.saturating_mul(1000) / millis
 }
 
-/// A duration in seconds with one decimal.
+/// Formats a duration in seconds with one decimal.
 pub(crate) fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }
 
-/// How far something has come: a bar on a terminal, a line now and then elsewhere, nothing if nobody looks.
+/// Progress output: a bar on a terminal, a line at the end of each stage elsewhere, nothing with `--json`.
 pub(crate) enum Progress {
-    /// On a terminal.
+    /// Standard error is a terminal.
     Bar(ProgressBar),
-    /// Into a file or a pipe: each stage once it is full.
+    /// Standard error is a file or a pipe: prints each stage when it is complete.
     Lines {
-        /// What was said last.
+        /// Stage and position printed last.
         last: Option<(&'static str, u64)>,
     },
-    /// Not at all.
     Silent,
 }
 
 impl Progress {
-    /// For a person, if there is one.
+    /// Creates the progress output that fits standard error, or none unless `is_wanted`.
     pub(crate) fn new(is_wanted: bool) -> Self {
         if !is_wanted {
             return Self::Silent;
@@ -187,11 +187,11 @@ impl Progress {
         let style = ProgressStyle::with_template(
             "  {msg:>12} {bar:36} {human_pos:>9} of {human_len}  {elapsed}",
         );
-        bar.set_style(style.expect("the template is right").progress_chars("━╸─"));
+        bar.set_style(style.expect("the template is valid").progress_chars("━╸─"));
         Self::Bar(bar)
     }
 
-    /// So many of so many, in this stage.
+    /// Shows that `position` of `length` are done in this stage.
     pub(crate) fn show(&mut self, stage: &'static str, position: u64, length: u64) {
         match self {
             Self::Silent => {}
@@ -202,7 +202,7 @@ impl Progress {
             }
             Self::Lines { last } => {
                 if position == length && *last != Some((stage, position)) {
-                    say(format!(
+                    print_line(format!(
                         "  {stage} {} of {}",
                         thousands(position),
                         thousands(length)
@@ -213,7 +213,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn clear(&self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_under_one_another_in_any_script() {
+    fn columns_align_in_any_script() {
         let rows = [
             vec!["2".to_owned(), "林さん".to_owned(), "x".to_owned()],
             vec!["10".to_owned(), "Zoë".to_owned(), "y".to_owned()],
@@ -238,16 +238,19 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_cannot_move_the_cursor_nor_turn_the_line() {
-        assert_eq!(printable("a\u{1b}[2J\nb\u{202E}c", WIDEST), "a�[2J⏎b�c");
+    fn a_cell_cannot_move_the_cursor_or_change_the_direction() {
         assert_eq!(
-            printable(&"x".repeat(70), WIDEST).chars().count(),
-            WIDEST + 1
+            printable("a\u{1b}[2J\nb\u{202E}c", MAX_CELL_WIDTH),
+            "a�[2J⏎b�c"
+        );
+        assert_eq!(
+            printable(&"x".repeat(70), MAX_CELL_WIDTH).chars().count(),
+            MAX_CELL_WIDTH + 1
         );
     }
 
     #[test]
-    fn numbers_read_easily() {
+    fn numbers_have_separators_and_nouns() {
         assert_eq!(
             (count(1, "row"), count(1_234_567, "row")),
             ("1 row".to_owned(), "1,234,567 rows".to_owned())

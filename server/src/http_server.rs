@@ -1,5 +1,5 @@
-//! Connections: taken as they come, each served until it ends. One that does not bring its headers in time is closed,
-//! so that those who only hold a line cannot hold it for long, and none of them is in another's way.
+//! HTTP/1.1 connections: accepted until shutdown, each served in a task of its own. A connection that does not send its
+//! headers in time is closed, so that idle clients do not hold resources.
 
 use std::{io, pin::pin, time::Duration};
 
@@ -12,12 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-/// The most headers that a request may have (`docs/spec/public-api.md` §2.5).
+/// Maximum number of headers in a request (`docs/spec/public-api.md` §2.5).
 const MAX_HEADERS: usize = 100;
-/// How long to wait when no connection can be taken, as when the process has no file handle left.
-const PAUSE: Duration = Duration::from_secs(1);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Answers on `listener` until `stop`; then takes no more connections and finishes the requests that are in hand.
+/// Serves connections from `listener` until `stop` is cancelled, then closes the listener and returns when all running
+/// requests have finished.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: axum::Router,
@@ -26,21 +26,23 @@ pub(crate) async fn serve(
 ) {
     let connections = TaskTracker::new();
     loop {
-        let taken = tokio::select! {
+        let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            taken = listener.accept() => taken,
+            accepted = listener.accept() => accepted,
         };
-        match taken {
+        match accepted {
             Ok((stream, _)) => {
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(serve_connection(stream, router, header_timeout, stop));
             }
-            Err(fault) if is_of_the_other_end(&fault) => {}
-            Err(fault) => {
-                warn!("cannot take a connection, will try again in a second: {fault}");
+            // The client closed the connection while it waited to be accepted.
+            Err(error) if is_client_error(&error) => {}
+            Err(error) => {
+                // Most likely the process has no file descriptor left; without the delay this would loop at full speed.
+                warn!("cannot accept a connection, will retry in a second: {error}");
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    () = tokio::time::sleep(PAUSE) => {}
+                    () = tokio::time::sleep(ACCEPT_RETRY_DELAY) => {}
                 }
             }
         }
@@ -50,9 +52,9 @@ pub(crate) async fn serve(
     connections.wait().await;
 }
 
-fn is_of_the_other_end(fault: &io::Error) -> bool {
+fn is_client_error(error: &io::Error) -> bool {
     matches!(
-        fault.kind(),
+        error.kind(),
         io::ErrorKind::ConnectionRefused
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
@@ -65,7 +67,7 @@ async fn serve_connection(
     header_timeout: Duration,
     stop: CancellationToken,
 ) {
-    // Answers are small and wanted at once.
+    // Responses are small: waiting to fill a packet would only add latency.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -80,8 +82,8 @@ async fn serve_connection(
             connection.await
         }
     };
-    if let Err(fault) = ended {
-        debug!("a connection ended early: {fault}");
+    if let Err(error) = ended {
+        debug!("a connection ended early: {error}");
     }
 }
 
@@ -92,55 +94,58 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const TIMEOUT: Duration = Duration::from_secs(1);
 
-    struct Door {
+    struct TestServer {
         address: std::net::SocketAddr,
         stop: CancellationToken,
         served: tokio::task::JoinHandle<()>,
     }
 
-    async fn open() -> Door {
+    async fn start_server() -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let router = Router::new().route("/", get(async || "hello"));
-        let served = tokio::spawn(serve(listener, router, PATIENCE, stop.clone()));
-        Door {
+        let served = tokio::spawn(serve(listener, router, TIMEOUT, stop.clone()));
+        TestServer {
             address,
             stop,
             served,
         }
     }
 
-    /// What comes back until the other end closes.
-    async fn said(door: &Door, request: &str) -> String {
-        let mut stream = TcpStream::connect(door.address).await.unwrap();
+    /// Returns everything that the server sends until it closes the connection.
+    async fn response_to(server: &TestServer, request: &str) -> String {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        String::from_utf8(answer).unwrap()
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.unwrap();
+        String::from_utf8(response).unwrap()
     }
 
     const COMPLETE: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
     #[tokio::test]
-    async fn a_request_whose_headers_do_not_come_is_let_go() {
-        let door = open().await;
-        for begun in ["", "GET / HTTP/1.1\r\nhost: a\r\nx-slow: "] {
-            assert!(!said(&door, begun).await.contains("hello"), "{begun}");
+    async fn a_connection_without_complete_headers_is_closed() {
+        let server = start_server().await;
+        for partial in ["", "GET / HTTP/1.1\r\nhost: a\r\nx-slow: "] {
+            assert!(
+                !response_to(&server, partial).await.contains("hello"),
+                "{partial}"
+            );
         }
-        assert!(said(&door, COMPLETE).await.ends_with("hello"));
+        assert!(response_to(&server, COMPLETE).await.ends_with("hello"));
     }
 
     #[tokio::test]
-    async fn a_thousand_idle_connections_are_in_nobodys_way() {
-        let door = open().await;
+    async fn a_thousand_idle_connections_do_not_block_others() {
+        let server = start_server().await;
         let mut idle = Vec::new();
         for _ in 0..1000 {
-            idle.push(TcpStream::connect(door.address).await.unwrap());
+            idle.push(TcpStream::connect(server.address).await.unwrap());
         }
-        assert!(said(&door, COMPLETE).await.ends_with("hello"));
+        assert!(response_to(&server, COMPLETE).await.ends_with("hello"));
         for mut stream in idle {
             assert_eq!(
                 stream.read(&mut [0; 1]).await.unwrap_or(0),
@@ -151,20 +156,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_headers_than_a_hundred_are_refused() {
-        let door = open().await;
+    async fn more_than_a_hundred_headers_are_rejected() {
+        let server = start_server().await;
         let many = (0..101).fold(String::new(), |all, number| {
             all + &format!("x-{number}: 1\r\n")
         });
-        let answer = said(&door, &format!("GET / HTTP/1.1\r\n{many}\r\n")).await;
-        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        let response = response_to(&server, &format!("GET / HTTP/1.1\r\n{many}\r\n")).await;
+        assert!(response.starts_with("HTTP/1.1 4"), "{response}");
     }
 
     #[tokio::test]
-    async fn a_stop_lets_go_of_idle_connections() {
-        let door = open().await;
-        let _idle = TcpStream::connect(door.address).await.unwrap();
-        door.stop.cancel();
-        door.served.await.unwrap();
+    async fn shutdown_closes_idle_connections() {
+        let server = start_server().await;
+        let _idle = TcpStream::connect(server.address).await.unwrap();
+        server.stop.cancel();
+        server.served.await.unwrap();
     }
 }

@@ -1,10 +1,10 @@
-//! The two things that the platform asks the operating system for: the time, and randomness.
+//! The system clock and the random number generator.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::{Clock, RandomSource, Timestamp};
 
-/// The machine's clock.
+/// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -18,13 +18,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// The generator of aws-lc: one a thread, seeded and reseeded by the operating system, safe across forks.
+/// The random number generator of aws-lc: one for each thread, reseeded by the operating system, safe across forks.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemEntropy;
+pub struct SystemRandom;
 
-impl RandomSource for SystemEntropy {
+impl RandomSource for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness once it runs");
+        aws_lc_rs::rand::fill(bytes)
+            .expect("the operating system provides randomness once it has started");
     }
 }
 
@@ -35,8 +36,8 @@ mod tests {
     #[test]
     fn two_draws_differ() {
         let (mut one, mut other) = ([0; 16], [0; 16]);
-        SystemEntropy.fill(&mut one);
-        SystemEntropy.fill(&mut other);
+        SystemRandom.fill(&mut one);
+        SystemRandom.fill(&mut other);
         assert_ne!(one, other);
     }
 }

@@ -1,7 +1,6 @@
-//! What `/metrics` tells, in the text form of Prometheus.
+//! The metrics at `/metrics`, in the text format of Prometheus.
 //!
-//! The rooms count what happens where it happens; what can only be looked at – how much waits, and since when – is looked
-//! at here, every ten seconds.
+//! Events are counted where they happen. Gauges such as the depth of the queue are read here, every ten seconds.
 
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
@@ -14,7 +13,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
 const SECONDS: &[f64] = &[
     0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0,
 ];
@@ -22,7 +21,7 @@ const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0,
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// Begins to count. The first call in a process counts; later ones share it.
+/// Installs the metrics recorder. Only the first call in a process has an effect.
 pub fn start() {
     RECORDER.get_or_init(|| {
         let builder = PrometheusBuilder::new()
@@ -33,17 +32,17 @@ pub fn start() {
                     MESSAGES,
                 )
             })
-            .expect("the buckets are not empty");
+            .expect("the bucket lists are not empty");
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        // Somebody who embeds the platform may count in a way of their own; then `/metrics` is empty.
+        // A program that embeds the platform may have a recorder of its own; then `/metrics` is empty.
         metrics::set_global_recorder(recorder).ok()?;
         describe();
         Some(handle)
     });
 }
 
-/// Everything that was counted, as text.
+/// Returns all metrics in the Prometheus text format.
 pub fn render() -> String {
     handle().map(PrometheusHandle::render).unwrap_or_default()
 }
@@ -56,65 +55,66 @@ fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!(
         "pillarbox_notifications_accepted_total",
-        "Messages that were asked for over the public API."
+        "Notifications accepted over the public API."
     );
     describe_counter!(
         "pillarbox_notifications_kept_total",
-        "Messages that were made durable, from the API and from jobs."
+        "Notifications stored durably, from the API and from jobs."
     );
     describe_counter!(
         "pillarbox_notifications_handed_over_total",
-        "Messages that a provider was given, by outcome."
+        "Messages sent to a provider, by outcome."
     );
     describe_counter!(
         "pillarbox_task_attempts_total",
-        "Tasks that were worked on, by kind and outcome."
+        "Task attempts, by kind and outcome."
     );
     describe_counter!(
         "pillarbox_dead_letters_total",
-        "Tasks that were given up since the start."
+        "Tasks that became dead letters since the start."
     );
-    describe_histogram!("pillarbox_task_seconds", "How long a task was worked on.");
+    describe_histogram!("pillarbox_task_seconds", "Duration of a task attempt.");
     describe_histogram!(
         "pillarbox_commit_batch_size",
-        "How many accepted messages shared a commit."
+        "Accepted notifications in one group commit."
     );
     describe_counter!(
         "pillarbox_busy_refusals_total",
-        "Messages that were answered with 503 because too many waited to be stored: the database does not keep up."
+        "Requests answered with 503 because the write queue was full: the database does not keep up."
     );
     describe_counter!(
         "pillarbox_audit_findings_total",
-        "What the auditors found that should never be there, by auditor."
+        "Inconsistencies found and repaired by the auditors, by auditor; expected to stay 0."
     );
     describe_gauge!(
         "pillarbox_tasks",
-        "Tasks that wait or are worked on, by pool and lane."
+        "Tasks that wait or run, by pool and lane."
     );
     describe_gauge!(
         "pillarbox_oldest_task_seconds",
-        "How long the oldest task that is ready has waited, by pool and lane."
+        "Wait of the oldest ready task, by pool and lane."
     );
     describe_gauge!(
         "pillarbox_dead_letters",
-        "Tasks that were given up and wait for a person."
+        "Dead letters that wait for an operator."
     );
 }
 
-/// Looks at what waits, again and again, until `stop`; and lets a key that was added to the key file be used.
+/// Updates the gauges and reloads the key file every ten seconds until `stop` is cancelled.
 pub async fn watch(app: &App, stop: &CancellationToken) {
     loop {
         match queue_stats::read(app).await {
             Ok(view) => publish(app, &view),
             Err(error) => warn!(
                 error = &error as &dyn std::error::Error,
-                "cannot look at the queue, will look again"
+                "cannot read the state of the queue, will retry"
             ),
         }
+        // `pillarbox keyring rotate` promises that a running platform uses a new key within ten seconds.
         if let Err(error) = app.store().keyring().reload() {
             warn!(
                 error = &error as &dyn std::error::Error,
-                "the key file does not read, the keys of before are used"
+                "cannot read the key file, still using the keys that were read before"
             );
         }
         if let Some(handle) = handle() {
@@ -122,7 +122,7 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
 }
@@ -134,7 +134,7 @@ fn publish(app: &App, view: &QueueStats) {
         .iter()
         .map(|one| ((one.pool.as_str(), one.lane), one))
         .collect();
-    // A lane that has emptied is told too, or its last number would stand for ever.
+    // Empty lanes are set to 0 too: a gauge keeps its last value.
     for pool in app::tasks::POOLS {
         for lane in Lane::ALL {
             let depth = lanes.get(&(pool.name, *lane));

@@ -1,4 +1,4 @@
-//! A spreadsheet on its way to the platform.
+//! Upload of spreadsheets.
 
 use std::path::{Path, PathBuf};
 
@@ -11,42 +11,42 @@ use uuid::Uuid;
 
 use crate::{client::Client, commands::target};
 
-/// Where a spreadsheet's bytes come from.
+/// Source of the bytes of a spreadsheet.
 #[derive(Debug, Clone)]
 pub(in crate::commands) enum Source {
-    /// A file, read as it is sent.
+    /// A file, streamed.
     File(PathBuf),
-    /// Bytes of the program itself.
+    /// Name and bytes of a file that is compiled into the program.
     Embedded(&'static str, &'static [u8]),
 }
 
-/// A spreadsheet, and what it is for.
+/// A spreadsheet with its service and template.
 #[derive(Debug)]
-pub(in crate::commands) struct Sheet {
+pub(in crate::commands) struct Spreadsheet {
     pub(in crate::commands) source: Source,
     pub(in crate::commands) service: Uuid,
     pub(in crate::commands) template: Value,
 }
 
-/// What the platform says of a spreadsheet.
+/// The result of a check, as the platform returns it.
 #[derive(Debug, Deserialize)]
-pub(in crate::commands) struct Checked {
-    /// The id of the job that can be made of it.
+pub(in crate::commands) struct CheckReport {
+    /// Id for the job to create; only if the file is valid and was stored.
     pub(in crate::commands) id: Option<Uuid>,
     pub(in crate::commands) valid: bool,
-    /// How many rows there are.
+    /// Number of rows.
     #[serde(rename = "notification_count")]
     pub(in crate::commands) rows: u64,
     #[serde(default)]
     pub(in crate::commands) error_counts: Map<String, Value>,
     #[serde(default)]
     pub(in crate::commands) errors: Vec<Value>,
-    /// Sentences about the file as a whole.
+    /// Errors of the file as a whole.
     #[serde(default)]
     pub(in crate::commands) problems: Vec<String>,
 }
 
-impl Checked {
+impl CheckReport {
     pub(in crate::commands) fn rows_with_errors(&self) -> u64 {
         self.error_counts
             .get("rows_with_errors")
@@ -81,19 +81,20 @@ async fn open(path: &Path) -> anyhow::Result<tokio::fs::File> {
         .await
         .with_context(|| format!("cannot read {}", path.display()))?;
     if !file.metadata().await.is_ok_and(|found| found.is_file()) {
-        bail!("cannot read {}: it is no file", path.display());
+        bail!("cannot read {}: it is not a file", path.display());
     }
     Ok(file)
 }
 
-impl Sheet {
-    /// The spreadsheet for a service and a template that are named. The file is looked at first: it is the nearest.
+impl Spreadsheet {
+    /// Looks up the service and the template of a spreadsheet.
     pub(super) async fn find(
         client: &Client,
         path: PathBuf,
         service: &target::ServiceArg,
         template: &str,
     ) -> anyhow::Result<Self> {
+        // A missing file is reported before anything is requested.
         open(&path).await?;
         let service = service.find(client).await?;
         let template = target::find_template(client, service, template).await?;
@@ -104,28 +105,29 @@ impl Sheet {
         })
     }
 
-    /// Sends the file to be checked and, if `keep`, to be kept for a job.
+    /// Uploads the file to be checked; with `store`, the platform stores it for a job if it is valid.
     pub(super) async fn upload(
         &self,
         client: &Client,
         sender: Option<Uuid>,
-        keep: bool,
-    ) -> anyhow::Result<Checked> {
+        store: bool,
+    ) -> anyhow::Result<CheckReport> {
         let mut query = vec![
             ("template_id", target::id_of(&self.template)?.to_string()),
             ("file_name", self.source.name()),
-            ("check_only", (!keep).to_string()),
+            ("check_only", (!store).to_string()),
         ];
         query.extend(sender.map(|id| ("sender_id", id.to_string())));
         let path = format!("/service/{}/spreadsheet", self.service);
-        let answer = client
+        let response = client
             .upload(&path, &query, self.source.body().await?)
             .await;
-        let answer = answer.with_context(|| format!("cannot use {}", self.source.name()))?;
-        serde_json::from_value(answer).context("the platform answered something that is no answer")
+        let response = response.with_context(|| format!("cannot use {}", self.source.name()))?;
+        serde_json::from_value(response)
+            .context("the response of the platform is not a check report")
     }
 
-    /// What people call the template.
+    /// Returns the name of the template.
     pub(in crate::commands) fn template_name(&self) -> &str {
         self.template["name"].as_str().unwrap_or_default()
     }
