@@ -1,5 +1,5 @@
-//! The files of a template that go with the rows of a job (`docs/spec/workers.md` §4.8,
-//! `docs/spec/public-api.md` §9.3): read once for all rows, kept for each row behind a link of its own.
+//! The template's files that go with every row of a job (`docs/spec/workers.md` §4.8, `docs/spec/public-api.md`
+//! §9.3): read once for all rows, stored for each row behind a link of its own.
 
 use ::templates::placeholders::NameSet;
 use domain::{Channel, NotificationStatus, Private};
@@ -16,15 +16,15 @@ use crate::{
     documents::{self, FileError, FileRejected, PrepareError, PreparedFile, template_files},
 };
 
-/// The files that go with every row of a job.
+/// The template's files that go with every row of a job.
 pub(super) struct Attachments {
     files: Vec<(TemplateFile, Private<bytes::Bytes>)>,
-    /// What their links are made of.
+    /// The job's secret, from which the link of every row and file is derived.
     secret: Vec<u8>,
 }
 
 impl Attachments {
-    /// The files of a job's template, as they are now; only e-mails have any.
+    /// Reads the files of a job's template as they are now; only e-mail templates have any.
     pub(super) async fn read(
         app: &App,
         job: &Job,
@@ -53,13 +53,13 @@ impl Attachments {
         self.files.is_empty()
     }
 
-    /// The placeholders that they give values to.
+    /// Returns the placeholders that the files give values to.
     pub(super) fn names(&self) -> NameSet {
         templates::file_names(self.files.iter().map(|(file, _)| file))
     }
 
-    /// Puts the links of a row into it; the files behind them are to be kept before it is. Where a file service
-    /// refuses a file, the row is not sent, and says why.
+    /// Puts a row's own links into it; the caller stores the files before the row. A row whose file the scanner or
+    /// the file service rejects is not sent, and records the reason.
     pub(super) async fn attach(
         &self,
         app: &App,
@@ -100,7 +100,7 @@ impl Attachments {
 fn in_words(refused: FileRejected) -> String {
     match refused {
         FileRejected::Elsewhere(why) => why,
-        // It was looked at when it was added to the template.
+        // It was checked when it was added to the template, so the list of accepted types has changed since.
         _ => "it is not taken any more".to_owned(),
     }
 }

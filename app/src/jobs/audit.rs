@@ -1,6 +1,6 @@
-//! The auditors of jobs (`docs/spec/workers.md` §4.9 to §4.12). A job and its task are one transaction and a row's
-//! place is kept by a cursor, so they should never find anything; should they, they mend it on the path that every job
-//! takes, and what they found is counted in `pillarbox_audit_findings_total`, which should stay 0.
+//! Audits of jobs (`docs/spec/workers.md` §4.9 to §4.12). A job and its task are written in one transaction and the
+//! cursor says which rows exist, so the audits should never find anything. What they do find they repair on the path
+//! that every job takes, and count in `pillarbox_audit_findings_total`, which should stay 0.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -24,25 +24,25 @@ use crate::{
     tasks,
 };
 
-/// How many jobs are looked at in one run.
+/// Jobs examined in one run.
 const AT_ONCE: u32 = 500;
-/// A job that has not changed for this long and has no task is stuck.
+/// A job without a task that has not changed for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_mins(30);
-/// How often a job is taken up again without one new row before a person has to look.
+/// Resumptions without a single new row before the job is left to an operator.
 const MAX_RESUMPTIONS: u32 = 3;
-/// A finished job's rows are counted after this long…
+/// How long after its end a job's rows are counted, so that its last commits are visible.
 const SETTLING: Duration = Duration::from_mins(1);
-/// …and looked for after this long.
+/// How long after its end missing rows of a job are searched for.
 const LOOK_AFTER: Duration = Duration::from_mins(20);
-/// A job that is still not complete after this long needs a person.
+/// A finished job that still lacks rows after this long is reported to the operator.
 const A_DAY: Duration = Duration::from_hours(24);
-/// And so does one that is not over this long after it was due.
+/// An unfinished job is reported to the operator this long after it was due.
 const CEILING: Duration = Duration::from_hours(4);
-/// What a test key sent leaves no line of history: from this age on nobody can tell a row that was lost from one that
-/// was forgotten in time.
+/// Rows sent with a test key leave no history, so from this age on a lost row cannot be told from one removed by
+/// retention.
 const TEST_ROWS_ARE_THERE_DAYS: u32 = FEWEST_DAYS;
 
-/// Finds jobs that stopped without anybody knowing: no change for half an hour, and no task.
+/// Finds jobs that have stopped silently: no change for half an hour, and no task.
 pub(crate) async fn check_job_status(app: &App) -> TaskOutcome {
     audit::audit_outcome("check-job-status", find_stuck(app).await)
 }
@@ -62,12 +62,12 @@ async fn find_stuck(app: &App) -> Result<u64, store::Error> {
     Ok(found)
 }
 
-/// Queues a stuck job again; whether it was stuck.
+/// Enqueues the task of a stuck job again. Returns false if the job was not stuck after all.
 async fn resume_stuck(app: &App, job: &Job) -> Result<bool, store::Error> {
     let now = app.clock.now();
     let task = tasks::process_incomplete_job(job.service_id, job.id, now);
     let mut tx = app.write().await?;
-    // Waiting for its turn is not being stuck.
+    // A task that waits for its turn is not stuck.
     if store::tasks::exists(&mut tx, task.id).await? {
         return Ok(false);
     }
@@ -79,7 +79,7 @@ async fn resume_stuck(app: &App, job: &Job) -> Result<bool, store::Error> {
              mend it, then `pillarbox job resume {id}`"
         );
     }
-    // Visible before it is worked on, and off the list of those that are silent.
+    // The status shows the fault before the task runs, and takes the job off the list of silent jobs.
     let error = JobStatus::Error;
     let why = Some("it stopped without a word; it is taken up again");
     let why = job.problem.as_deref().or(why);
@@ -87,16 +87,16 @@ async fn resume_stuck(app: &App, job: &Job) -> Result<bool, store::Error> {
     tx.enqueue(vec![task]).await?;
     app.commit_and_notify(tx, &[tasks::JOBS]).await?;
     warn!(job.id = %id, service.id = %service, "Job {id} has not completed");
-    // One that stopped with an error has told somebody; it is only tried again.
+    // A job in `error` has been reported already; it is only retried.
     Ok(job.status != JobStatus::Error)
 }
 
-/// Takes up a job that an auditor found.
+/// Resumes a job that an audit found stuck.
 pub(crate) async fn process_incomplete(app: &App, task: &TaskContext, id: JobId) -> TaskOutcome {
     let found =
         async { store::jobs::find(&mut app.read().await?, task.leased().service_id, id).await };
     if let Ok(Some(job)) = found.await {
-        // The last row that is there, as the reference says it: -1 if none is.
+        // The log line counts rows from 0 as the reference does: -1 if no row exists.
         let last = i64::from(job.rows_kept) - 1;
         info!(job.id = %id, "Resuming job {id} from row {last}");
     }
@@ -107,7 +107,7 @@ pub(crate) async fn process_incomplete(app: &App, task: &TaskContext, id: JobId)
     verdict
 }
 
-/// Marks the jobs all of whose rows are there.
+/// Marks finished jobs whose rows all exist.
 pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
     let now = app.clock.now();
     let window = (now.minus(LOOK_AFTER), now.minus(SETTLING));
@@ -122,7 +122,7 @@ pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
     audit::audit_outcome("update-status-of-fully-processed-jobs", counted.await)
 }
 
-/// Whether every row of a job is there, or was and is a line of history now; if so, the job says so.
+/// Returns whether every row of a job exists, now or as a line of history, and marks the job if so.
 async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
     let by_status = read::outcomes(&mut app.read().await?, job).await?;
     let is_beyond_knowing = job.key_type == KeyType::Test
@@ -141,7 +141,7 @@ async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
     Ok(true)
 }
 
-/// Looks for rows that finished jobs lack, and has them kept.
+/// Searches finished jobs for missing rows and enqueues tasks that insert them.
 pub(crate) async fn check_for_missing_rows(app: &App) -> TaskOutcome {
     audit::audit_outcome(
         "check-for-missing-rows-in-completed-jobs",
@@ -162,7 +162,8 @@ async fn find_missing(app: &App) -> Result<u64, store::Error> {
     Ok(found)
 }
 
-/// Has the rows looked for that a finished job lacks, a few times; whether they were not looked for already.
+/// Enqueues the search for a finished job's missing rows, a limited number of times. Returns false if it is queued
+/// already.
 async fn look_for_rows(app: &App, job: &Job) -> Result<bool, store::Error> {
     let (service, id) = (job.service_id, job.id);
     let task = tasks::process_missing_rows(service, id, app.clock.now());
@@ -178,8 +179,8 @@ async fn look_for_rows(app: &App, job: &Job) -> Result<bool, store::Error> {
     Ok(true)
 }
 
-/// Tells, every hour, of the jobs that need a person: not over long after they were due, or still without all their rows
-/// a day after they finished. Whatever the other auditors do about them, it has not helped.
+/// Reports every hour the jobs that need an operator: unfinished long after they were due, or without all their rows
+/// a day after they finished. The other audits have not helped these.
 pub(crate) async fn report_overdue(app: &App) -> TaskOutcome {
     audit::audit_outcome("tell-of-overdue-jobs", find_overdue(app).await)
 }
@@ -202,7 +203,7 @@ async fn find_overdue(app: &App) -> Result<u64, store::Error> {
         );
     }
     for job in finished {
-        // After a while without a clock nobody has counted them yet.
+        // After a pause of the clock, nobody may have counted the rows yet.
         if mark_if_complete(app, &job).await? {
             continue;
         }
@@ -216,7 +217,7 @@ async fn find_overdue(app: &App) -> Result<u64, store::Error> {
     Ok(told)
 }
 
-/// Keeps the rows that a finished job lacks: exactly those, with the ids they would have had.
+/// Inserts the rows that a finished job lacks: exactly those, with the ids they would have had.
 pub(crate) async fn process_missing_rows(app: &App, task: &TaskContext, id: JobId) -> TaskOutcome {
     let failed = || Err(ProcessError::Broken("the program failed on it".to_owned()));
     match catch_panic(insert_missing(app, task.leased().service_id, id))
@@ -237,14 +238,14 @@ pub(crate) async fn process_missing_rows(app: &App, task: &TaskContext, id: JobI
 async fn insert_missing(app: &App, service: ServiceId, id: JobId) -> Result<(), ProcessError> {
     let job = store::jobs::find(&mut app.read().await?, service, id).await?;
     let job = job.ok_or_else(|| ProcessError::Broken("there is no such job".to_owned()))?;
-    // Meanwhile it may have been found whole.
+    // The rows may have been found complete since the task was enqueued.
     if job.status != JobStatus::Finished || mark_if_complete(app, &job).await? {
         return Ok(());
     }
     let mut session = app.read().await?;
     let mut kept: BTreeSet<u32> = BTreeSet::new();
     kept.extend(store::notifications::list_row_numbers(&mut session, &job.origin()).await?);
-    // What was forgotten in time was kept, and is not to be sent again.
+    // Rows removed by retention existed and must not be sent again.
     kept.extend(store::history::list_row_numbers(&mut session, &job.origin()).await?);
     drop(session);
     insert_rows(app, &job, |number| !kept.contains(&number)).await?;
@@ -252,7 +253,7 @@ async fn insert_missing(app: &App, service: ServiceId, id: JobId) -> Result<(), 
     Ok(())
 }
 
-/// Keeps those rows of a job that are wanted, on the path that every row takes; how many were not there before.
+/// Inserts the wanted rows of a job on the path that every row takes. Returns how many were new.
 pub(crate) async fn insert_rows(
     app: &App,
     job: &Job,
@@ -274,15 +275,15 @@ pub(crate) async fn insert_rows(
     );
     let mut rows = Rows::open(app, job, &sheet, &press).await?;
     let (mut missing, rows_at_once) = (Vec::new(), press.rows_at_once());
-    let (mut put_back, mut all_print) = (0, Ok(()));
+    let (mut put_back, mut all_built) = (0, Ok(()));
     while rows
         .next_piece(|number, row| {
             if number < job.notification_count && is_wanted(number) {
                 info!(job.id = %id, "Processing missing row {number} for job {id}");
                 match press.build(&row, number) {
                     Ok(proof) => missing.push(proof),
-                    // The others are kept all the same.
-                    Err(error) => all_print = Err(error),
+                    // A row that cannot be built does not keep the others from being inserted.
+                    Err(error) => all_built = Err(error),
                 }
             }
         })
@@ -295,7 +296,7 @@ pub(crate) async fn insert_rows(
         }
     }
     put_back += put(app, job, lane, &press, missing).await?;
-    all_print.map(|()| put_back)
+    all_built.map(|()| put_back)
 }
 
 async fn put(

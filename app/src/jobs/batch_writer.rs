@@ -1,5 +1,5 @@
-//! Writing the rows of a job: a batch at a time, while the next is made ready. A batch is one transaction: its rows, their
-//! delivery tasks, and the cursor on the job.
+//! Writes the rows of a job in batches, one while the next is built. A batch is one transaction: its rows, their
+//! delivery tasks, and the job's cursor.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use tracing::warn;
 use super::{process::ProcessError, row_builder::PreparedRow};
 use crate::{App, ParsedTemplate, accept::group_commit::MAX_TASK_IDS, tasks};
 
-/// Batches on their way into the store, one at a time, while the next is made ready.
+/// Writes one batch at a time in the background while the caller builds the next.
 pub(super) struct BatchWriter<'a> {
     app: &'a App,
     task: &'a TaskContext,
@@ -55,7 +55,7 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    /// Waits for the batch that is being written.
+    /// Waits until the batch that is being written is committed.
     pub(super) async fn flush(&mut self) -> Result<(), ProcessError> {
         let Some(under_way) = self.under_way.take() else {
             return Ok(());
@@ -74,16 +74,16 @@ impl<'a> BatchWriter<'a> {
     }
 }
 
-/// What became of a batch.
+/// The result of writing a batch.
 enum Written {
     All,
-    /// Somebody else has kept these rows, or stopped the job. Nothing was written.
+    /// Another worker has written these rows, or the job was stopped. Nothing was written.
     CursorElsewhere,
-    /// The cursor says these rows are not kept, and some are there. Nothing was written.
+    /// Rows exist that the cursor says are missing. Nothing was written.
     IdsTaken(u64),
 }
 
-/// One transaction: rows, their delivery tasks, and the cursor.
+/// Writes rows, their delivery tasks and the cursor in one transaction.
 async fn write(
     app: App,
     task: LeasedTask,
@@ -109,7 +109,7 @@ async fn write(
     Ok(Written::All)
 }
 
-/// Puts rows, and the tasks that deliver them; how many were not there before, and the pools that have work now.
+/// Inserts rows and the tasks that send them. Returns how many rows were new, and the pools that have work now.
 pub(super) async fn insert_batch(
     app: &App,
     tx: &mut Tx,
@@ -151,15 +151,14 @@ pub(super) async fn insert_batch(
     let pools: BTreeSet<_> = tasks.iter().map(|task| task.pool).collect();
     tx.enqueue(tasks).await?;
     if abroad > 0 && job.key_type != KeyType::Test {
-        // Counted, not refused: what a job may send was decided when it began (`docs/spec/workers.md` §5.3).
+        // Counted, never rejected: the job's quota was decided when it began (`docs/spec/workers.md` §5.3).
         let (day, allowance) = (now.utc_day(), Allowance::InternationalSms);
         store::counters::spend(tx, job.service_id, allowance, day, abroad, i64::MAX).await?;
     }
     Ok((put, pools.into_iter().collect()))
 }
 
-/// Where the rows of a job wait: with the priority messages if their template is one, else behind what is sent one by
-/// one.
+/// Returns the lane of a job's rows: the template's own, else `bulk`, behind messages that are sent one by one.
 pub(super) fn lane(prepared: &ParsedTemplate) -> Lane {
     match prepared.template.lane {
         Some(Lane::Priority) => Lane::Priority,

@@ -1,10 +1,9 @@
-//! Cancelling a job that waits: for its time (`docs/spec/workers.md` §4.4), or, once it has begun, for a person who
-//! paused it or who is to mend it. Whoever has the job locked first wins against the clock that starts it and the
-//! person who lets it go on: exactly one of them does. A worker that has it in hand keeps no more rows, for it keeps
-//! them of a job in progress only.
+//! Cancels a job that waits: for its time (`docs/spec/workers.md` §4.4), or, once begun, for an operator because it
+//! is paused or in `error`.
 //!
-//! What is kept stays kept and is handed over; the rest is never sent, and is given back to the day that it was spent
-//! of.
+//! The job's row is locked, so of cancelling, starting by the clock and resuming exactly one succeeds. A worker on
+//! the job writes no more rows, because rows are written only while a job is in progress. Rows that exist are sent;
+//! the others never are, and their number is returned to the quota of the day that it was spent from.
 
 use std::sync::Arc;
 
@@ -15,10 +14,10 @@ use tracing::info;
 use super::quota::{allowance, refund_unused};
 use crate::App;
 
-/// Why a job is not cancelled.
+/// Why a job cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
-    /// There is no such job, or it is at work, or is over.
+    /// There is no such job of this service, or it is in progress, or it has ended.
     #[error(
         "there is no job with this id that is scheduled, paused or stopped with an error: one that is at work can be \
          cancelled once it is paused"
@@ -32,13 +31,13 @@ pub enum CancelError {
     Cached(#[from] Arc<store::Error>),
 }
 
-/// Cancels a job that waits.
+/// Cancels a waiting job and returns it.
 pub async fn cancel(app: &App, service: ServiceId, id: JobId) -> Result<Job, CancelError> {
     let found = store::jobs::find(&mut app.read().await?, service, id).await?;
     let allowance = allowance(app, &found.ok_or(CancelError::NotWaiting)?).await?;
     let now = app.clock.now();
     let mut tx = app.write().await?;
-    // From here on neither its status nor its cursor moves.
+    // From here on neither the job's status nor its cursor changes.
     store::jobs::lock_status(&mut tx, service, id).await?;
     let job = store::jobs::find(&mut tx, service, id).await?;
     let job = job
@@ -60,7 +59,7 @@ const fn waits(status: JobStatus) -> bool {
     )
 }
 
-/// What became of the rows of a job that had begun.
+/// Describes what happens to the rows of a job that had begun.
 fn in_words(job: &Job) -> Option<String> {
     let (kept, all) = (job.rows_kept, job.notification_count);
     match job.status {

@@ -1,4 +1,4 @@
-//! Cancelling all letters of a job until they are printed (`docs/spec/letters.md` §12).
+//! Cancels all letters of a job while printing has not started (`docs/spec/letters.md` §12).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,19 +13,19 @@ use crate::{
     letters::{self, Letters},
 };
 
-/// Why the letters of a job are not cancelled.
+/// Why the letters of a job cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelLettersError {
     /// There is no such job of this service.
     #[error("there is no such job")]
     NoSuch,
-    /// It sends no letters.
+    /// The job sends no letters.
     #[error("this is not a letter job")]
     NotLetters,
-    /// Not all of its letters are made, or a worker has one in hand, or a printer may have one without having said so.
+    /// Not all letters exist yet, or a worker is sending one, or a print provider that has not answered may have one.
     #[error("its letters are still being made")]
     StillProcessing,
-    /// Printing has started, or a letter is past where it could be cancelled.
+    /// Printing has started, or a letter's status no longer allows it.
     #[error("its letters have been sent")]
     TooLate,
     /// The store failed.
@@ -36,7 +36,7 @@ pub enum CancelLettersError {
     Cached(#[from] Arc<store::Error>),
 }
 
-/// Letters in these statuses hinder nobody: they wait, or are never printed.
+/// Statuses that do not prevent cancelling: the letter waits, or is never printed.
 const NOT_PRINTED: [NotificationStatus; 6] = [
     NotificationStatus::Created,
     NotificationStatus::Cancelled,
@@ -46,21 +46,21 @@ const NOT_PRINTED: [NotificationStatus; 6] = [
     NotificationStatus::PendingVirusCheck,
 ];
 
-/// Letters that were not cancelled though they are in these statuses were given to a printer who has not answered.
+/// Letters still in these statuses after the cancellation are with a print provider that has not answered.
 const WAITS: [NotificationStatus; 2] = [
     NotificationStatus::Created,
     NotificationStatus::PendingVirusCheck,
 ];
 
-/// When the first of a job's letters was made, which may be days after the job was.
+/// Returns when the job's first letter was created, which may be days after the job was.
 async fn made_at(app: &App, job: &Job) -> Result<Timestamp, store::Error> {
     let (service, first) = (job.service_id, job.origin().row(0));
     let found = store::notifications::find(&mut app.read().await?, service, first).await?;
     Ok(found.map_or(job.due, |letter| letter.created_at))
 }
 
-/// Cancels the letters of a job and the job; how many letters were cancelled now. Those that have failed stay as they
-/// are: no outcome is overwritten, and nobody pays for them.
+/// Cancels a job and its letters. Returns how many letters were cancelled now; failed letters keep their status,
+/// since they are not billed.
 pub async fn cancel_letters(
     app: &App,
     service: ServiceId,
@@ -85,7 +85,7 @@ pub async fn cancel_letters(
     let today = now.utc_day();
     let (cancelled, of_today) =
         store::notifications::cancel_rows(&mut tx, &job.origin(), today.start(), now).await?;
-    // Counted after the change: what the print run has taken meanwhile shows.
+    // Counted after the change, so that letters which the print run has taken meanwhile show.
     let statuses = store::notifications::count_by_status(&mut tx, &job.origin()).await?;
     if statuses.values().sum::<u32>() != job.notification_count {
         return Err(CancelLettersError::StillProcessing);
@@ -114,7 +114,7 @@ fn has_printed(statuses: &BTreeMap<NotificationStatus, u32>) -> bool {
     statuses.keys().any(|status| !NOT_PRINTED.contains(status))
 }
 
-/// A worker is handing letters of the job over: whether others of them were taken already decides what to say.
+/// Decides what to answer while a worker sends letters of the job: it depends on whether others were sent already.
 async fn why_not_now(app: &App, job: &Job) -> Result<CancelLettersError, store::Error> {
     let origin = job.origin();
     let statuses = store::notifications::count_by_status(&mut app.read().await?, &origin).await?;

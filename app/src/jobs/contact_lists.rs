@@ -1,6 +1,6 @@
-//! Contact lists: spreadsheets that a service keeps to send to again (`docs/spec/workers.md` §4.1). One is checked as a
-//! job's file is, but for its recipients alone – which template it will fill is not known yet – and kept sealed until
-//! it is archived. A job from one has a copy of its own: archiving the list takes nothing from the job.
+//! Contact lists: spreadsheets that a service stores to send to again (`docs/spec/workers.md` §4.1). Only the
+//! recipients are checked, because the template is not known yet; the file is stored sealed until the list is
+//! archived. A job copies the file, so archiving the list takes nothing from the job.
 
 use ::spreadsheets::{Settings, Template};
 use bytes::Bytes;
@@ -17,39 +17,39 @@ use crate::{
     sealing::sealed_files::Opener,
 };
 
-/// A list as it is uploaded.
+/// A contact list to upload.
 #[derive(Debug, Clone)]
 pub struct NewContactList {
-    /// Whose.
+    /// The service that owns the list.
     pub service: ServiceId,
-    /// What will be sent to it.
+    /// The channel that the list is for.
     pub template_type: Channel,
-    /// What its owner calls it.
+    /// The file's name, as the uploader called it.
     pub file_name: String,
-    /// Who uploads it.
+    /// The user who uploads it.
     pub created_by: Option<UserId>,
 }
 
-/// What came of uploading a list.
+/// The result of an upload.
 #[derive(Debug)]
 pub struct Uploaded {
-    /// The list; nothing if there is something wrong with the file, which then is not kept.
+    /// The list; nothing if the file has errors, in which case it is not stored.
     pub list: Option<ContactList>,
-    /// What is wrong with it.
+    /// The errors found.
     pub report: Report,
 }
 
 impl Uploaded {
-    /// What is wrong with the file as a whole, a sentence each.
+    /// Returns the errors of the file as a whole, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         spreadsheets::problems(&self.report, KeyType::Normal)
     }
 }
 
-/// Why nothing can be sent to a list.
+/// Why a contact list cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContactListError {
-    /// There is none, or it is another service's.
+    /// There is none with this id in this service.
     #[error("there is no such contact list")]
     NoSuch,
     /// It is archived.
@@ -63,12 +63,12 @@ pub enum ContactListError {
     File(#[from] OpenError),
 }
 
-/// Where the file of a list lies.
+/// Returns where a list's file is stored.
 pub(crate) fn key(service: ServiceId, list: ContactListId) -> Key {
     Key::contact_list(service.as_uuid(), list.as_uuid())
 }
 
-/// Checks the recipients of a file as it comes, and keeps it if nothing is wrong with them.
+/// Checks the recipients of a file while it streams in, and stores it if they have no errors.
 pub async fn upload(
     app: &App,
     new: NewContactList,
@@ -77,7 +77,7 @@ pub async fn upload(
     let tenant = tenants::find(app, new.service)
         .await?
         .ok_or(UploadError::NoSuch("service"))?;
-    // Something has to be sent to each row, so that nothing but its recipient can be wrong.
+    // The checker needs a template; an empty one leaves only the recipient to be wrong.
     let template = match new.template_type {
         Channel::Sms => Template::text_message("A message", None),
         Channel::Email => Template::email("A message", "A message"),
@@ -115,13 +115,13 @@ pub async fn upload(
     })
 }
 
-/// The lists of a service, newest first.
+/// Lists the contact lists of a service, newest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ContactList>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::contact_lists::list(&mut session, service).await?)
 }
 
-/// A list of a service to which something can be sent.
+/// Finds a contact list of a service that is not archived.
 pub async fn find(
     app: &App,
     service: ServiceId,
@@ -135,7 +135,7 @@ pub async fn find(
     }
 }
 
-/// Removes the file of a list, then marks it. Stopped in between, it can be archived again; twice is harmless.
+/// Deletes the file of a list, then marks the list as archived. Both steps may be repeated after an interruption.
 pub async fn archive(
     app: &App,
     service: ServiceId,
@@ -153,7 +153,7 @@ pub async fn archive(
     Ok(())
 }
 
-/// The file of a list as CSV, as it comes: to be checked against a template and kept for a job.
+/// Streams the file of a list as CSV, to be checked against a template and stored for a job.
 pub async fn read(
     app: &App,
     list: &ContactList,

@@ -1,5 +1,5 @@
-//! Creating a job (`docs/spec/workers.md` §4.4). The row and its task are one transaction: a job cannot be kept without
-//! being queued.
+//! Creates a job (`docs/spec/workers.md` §4.4). The row and its task are one transaction, so a stored job is always
+//! queued.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,23 +17,23 @@ use crate::{
 /// How far ahead a job may be scheduled.
 const FURTHEST: Duration = Duration::from_hours(7 * 24);
 
-/// A job as it is asked for.
+/// A job to create.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// Whose.
+    /// The service that sends it.
     pub service: ServiceId,
-    /// The id of the uploaded spreadsheet; becomes the job's. Without one there is no job: it is asked for after the
-    /// service was looked at (`docs/spec/workers.md` §4.4).
+    /// The id of the uploaded spreadsheet, which becomes the job's id. A missing id is reported only after the
+    /// service was checked (`docs/spec/workers.md` §4.4).
     pub id: Option<JobId>,
-    /// Who asks.
+    /// The user who creates it.
     pub created_by: Option<UserId>,
-    /// When it is to start, if not now.
+    /// When it starts, if not now.
     pub scheduled_for: Option<Timestamp>,
-    /// The list of contacts that the spreadsheet was made from.
+    /// The contact list that the spreadsheet was copied from.
     pub contact_list_id: Option<ContactListId>,
 }
 
-/// Why a job is not created.
+/// Why a job cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// The service is inactive.
@@ -51,19 +51,19 @@ pub enum CreateError {
     /// The spreadsheet has errors.
     #[error("the spreadsheet has errors")]
     NotValid,
-    /// The template was archived since.
+    /// The template was archived after the upload.
     #[error("the template is archived")]
     TemplateArchived,
-    /// The list of contacts was archived.
+    /// The contact list was archived.
     #[error("the contact list is archived")]
     ContactListArchived,
-    /// The time has passed.
+    /// The scheduled time has passed.
     #[error("the time is in the past")]
     InThePast,
-    /// The time is too far ahead.
+    /// The scheduled time is too far ahead.
     #[error("the time is more than 7 days ahead")]
     TooFarAhead,
-    /// There is a job with this id.
+    /// A job with this id exists.
     #[error("there is a job with this id already")]
     Exists,
     /// The store failed.
@@ -96,7 +96,7 @@ impl From<store::Error> for CreateError {
     }
 }
 
-/// Creates a job from an uploaded spreadsheet; it is durable, with its task, when this returns.
+/// Creates a job from an uploaded spreadsheet. When this returns, the job and its task are durable.
 pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
     let tenant = tenants::find(app, new.service)
         .await?
@@ -156,7 +156,7 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
     Ok(job)
 }
 
-/// A job begins as scheduled, or waits for its task.
+/// Returns the status that a new job begins with.
 pub(super) const fn first_status(scheduled_for: Option<Timestamp>) -> JobStatus {
     match scheduled_for {
         Some(_) => JobStatus::Scheduled,
@@ -164,7 +164,7 @@ pub(super) const fn first_status(scheduled_for: Option<Timestamp>) -> JobStatus 
     }
 }
 
-/// Puts a new job, with its task unless it waits for its time.
+/// Inserts a new job, with its task unless it is scheduled for later.
 pub(super) async fn insert(tx: &mut Tx, job: &Job) -> Result<(), store::Error> {
     store::jobs::insert(tx, job).await?;
     if job.status == JobStatus::Pending {

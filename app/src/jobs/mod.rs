@@ -1,4 +1,4 @@
-//! Jobs: one template to every row of a spreadsheet.
+//! Jobs: one template sent to every row of a spreadsheet.
 
 mod attachments;
 mod audit;

@@ -1,5 +1,5 @@
-//! Pausing a job and letting it go on. What is kept stays kept and is handed over; rows that are not kept yet wait. The
-//! cursor moves only while a job is in progress, so a batch that is under way when the job is paused writes nothing.
+//! Pauses and resumes a job. Rows that exist are sent; rows that do not exist yet wait. The cursor moves only while a
+//! job is in progress, so a batch that is being built when the job is paused writes nothing.
 
 use domain::{JobId, JobStatus, ServiceId};
 use queue::Enqueue as _;
@@ -7,18 +7,18 @@ use store::jobs::Job;
 
 use crate::{App, tasks};
 
-/// Why a job is not paused, or does not go on.
+/// Why a job cannot be paused or resumed.
 #[derive(Debug, thiserror::Error)]
 pub enum PauseError {
     /// There is no such job.
     #[error("there is no job with this id")]
     NoSuch,
-    /// It has not started, or is over.
+    /// It has not started, or has ended.
     #[error(
         "a job that is {0} cannot be paused: only one that waits for a worker or is in progress can"
     )]
     NotUnderWay(JobStatus),
-    /// It is not paused, and has not stopped with an error.
+    /// It is neither paused nor in `error`.
     #[error(
         "a job that is {0} cannot go on: only one that is paused or has stopped with an error can"
     )]
@@ -28,12 +28,12 @@ pub enum PauseError {
     Store(#[from] store::Error),
 }
 
-/// Why a job is paused while its file is written anew. It stands in the job, so that whoever goes on with an erasure that
-/// was stopped halfway lets go on what that one paused.
+/// The pause reason while a job's file is rewritten. It is stored on the job, so that the run that completes an
+/// interrupted erasure also resumes the jobs which that one paused.
 const REWRITTEN: &str = "paused while its file is written anew without somebody who is erased: it goes on by itself, or, \
                          if `pillarbox erase` was stopped, when that is run again";
 
-/// Pauses a job; twice is harmless. One that is paused for a while only is paused until somebody lets it go on.
+/// Pauses a job. Harmless when repeated. A job that a rewrite has paused stays paused until it is resumed by hand.
 pub async fn pause(app: &App, service: ServiceId, id: JobId) -> Result<Job, PauseError> {
     let now = app.clock.now();
     let mut tx = app.write().await?;
@@ -51,7 +51,7 @@ pub async fn pause(app: &App, service: ServiceId, id: JobId) -> Result<Job, Paus
     Ok(job)
 }
 
-/// Pauses a job that is under way while its file is written anew; whether it was under way.
+/// Pauses a job in progress while its file is rewritten. Returns false if it was not in progress.
 pub(crate) async fn pause_to_rewrite(
     app: &App,
     service: ServiceId,
@@ -65,16 +65,16 @@ pub(crate) async fn pause_to_rewrite(
     Ok(changed)
 }
 
-/// Whether a job is paused because its file is, or was to be, written anew.
+/// Returns whether a job is paused because its file is being rewritten, or was to be.
 pub(crate) fn is_paused_to_rewrite(job: &Job) -> bool {
     job.status == JobStatus::Paused && job.problem.as_deref() == Some(REWRITTEN)
 }
 
-/// Lets a paused job, or one that stopped with an error that is mended, go on from its cursor; twice is harmless.
+/// Resumes a paused job, or one in `error`, from its cursor. Harmless when repeated.
 pub async fn resume(app: &App, service: ServiceId, id: JobId) -> Result<Job, PauseError> {
     let now = app.clock.now();
     let mut tx = app.write().await?;
-    // Somebody may be cancelling it: one of the two comes first.
+    // The lock orders this against a concurrent cancel.
     store::jobs::lock_status(&mut tx, service, id).await?;
     let job = store::jobs::find(&mut tx, service, id)
         .await?

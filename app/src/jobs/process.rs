@@ -1,9 +1,8 @@
-//! Keeping the rows of a job (`docs/spec/workers.md` §4.6 to §4.8): the file streams, a batch of rows is one
-//! transaction – the rows, their delivery tasks and the cursor on the job – and the next batch is made ready while the
-//! last is written.
+//! Writes the rows of a job (`docs/spec/workers.md` §4.6 to §4.8). The file is streamed; a batch is one transaction
+//! of rows, delivery tasks and the job's cursor, and the next batch is built while the last is written.
 //!
-//! A row's id is a function of the job and its number, and the cursor moves by compare-and-set: whoever resumes,
-//! however often, keeps each row once. A job that takes long gives its worker up from time to time, so that other
+//! A row's id is a function of the job and the row number, and the cursor moves by compare-and-set, so however often
+//! a job is resumed, each row is written once. A long job gives up its worker from time to time, so that other
 //! services get their turn.
 
 use std::{sync::Arc, time::Duration};
@@ -27,29 +26,29 @@ use crate::{
     sealing::sealed_files::OpenError,
 };
 
-/// How long a job holds its worker before others get their turn.
+/// How long a job uses its worker before other jobs get their turn.
 const MAX_TURN_TIME: Duration = Duration::from_secs(20);
-/// How long to wait when the store or the file storage does not answer.
+/// The delay when the store or the file storage does not answer.
 pub(super) const DELAY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProcessError {
-    /// Waiting helps.
+    /// Transient.
     #[error("the store failed")]
     Store(#[from] store::Error),
-    /// Waiting helps.
+    /// Transient.
     #[error("the store failed")]
     Cached(#[from] Arc<store::Error>),
-    /// Waiting helps, unless the file is gone.
+    /// Transient, unless the file is gone.
     #[error("the spreadsheet cannot be read")]
     File(#[from] OpenError),
-    /// Waiting helps, unless a file of the template is gone.
+    /// Transient, unless a file of the template is gone.
     #[error("the files of its template cannot be given to its rows")]
     Attachments(#[from] FileError),
-    /// Another worker has the job, or somebody has stopped it: it is looked at again from where it is.
+    /// Another worker has the job, or it was stopped: it is read again and continued from its state.
     #[error("somebody has paused it, or another worker has moved its cursor")]
     Overtaken,
-    /// Only a person helps.
+    /// Permanent: the job stops until an operator has mended the cause.
     #[error("{0}")]
     Broken(String),
 }
@@ -61,7 +60,7 @@ impl From<ReadError> for ProcessError {
 }
 
 impl ProcessError {
-    /// What went wrong and why, for the job to say.
+    /// Describes the failed step and its cause, for the job's `problem`.
     pub(super) fn in_words(&self) -> String {
         std::error::Error::source(self)
             .map_or_else(|| self.to_string(), |source| format!("{self}: {source}"))
@@ -88,11 +87,11 @@ impl ProcessError {
 
 enum Progress {
     Done,
-    /// Others get their turn.
+    /// The job gives up its worker and continues in a later turn.
     Paused,
 }
 
-/// Keeps the rows of a job that are not kept yet.
+/// Writes the rows of a job that do not exist yet.
 pub(crate) async fn process(app: &App, task: &TaskContext, id: JobId) -> TaskOutcome {
     let failed = || Err(ProcessError::Broken("the program failed on it".to_owned()));
     match catch_panic(try_process(app, task, id))
@@ -112,8 +111,8 @@ pub(crate) async fn process(app: &App, task: &TaskContext, id: JobId) -> TaskOut
     }
 }
 
-/// Says in words on the job why it does not get on, for as long as it does not. If the store cannot keep even that, the
-/// log has said it.
+/// Records on the job why it does not progress, for as long as it does not. If the store cannot take even that, the
+/// log has it.
 async fn record_problem(app: &App, task: &TaskContext, id: JobId, why: &ProcessError) {
     let why = format!("cannot go on now, and is tried again: {}", why.in_words());
     let noted = async {
@@ -127,8 +126,8 @@ async fn record_problem(app: &App, task: &TaskContext, id: JobId, why: &ProcessE
     }
 }
 
-/// Says in words on the job why it cannot go on. What is kept stays kept; once mended, replaying the dead letter goes
-/// on from the cursor.
+/// Stops the job with the status `error` and the reason. Its rows stay; replaying the dead letter continues from the
+/// cursor.
 async fn stop(app: &App, task: &TaskContext, id: JobId, why: &ProcessError) -> TaskOutcome {
     let why = why.in_words();
     let given_up = format!("job {id} cannot go on: {why}");
@@ -136,7 +135,7 @@ async fn stop(app: &App, task: &TaskContext, id: JobId, why: &ProcessError) -> T
         let mut tx = app.write().await?;
         let (service, now) = (task.leased().service_id, app.clock.now());
         store::jobs::set_status(&mut tx, service, id, JobStatus::Error, Some(&why), now).await?;
-        // Whoever lets the job go on from here finds no task, and makes one.
+        // From here on, resuming the job finds no task and enqueues one.
         task.dead_letter(&mut tx, &given_up, now).await?;
         tx.commit().await
     };
@@ -181,8 +180,8 @@ const fn is_to_go_on(status: JobStatus) -> bool {
     )
 }
 
-/// There is nothing to do. The task ends while the job is held: somebody who lets it go on at this moment comes before,
-/// and then it does, or after, and then finds no task and makes one.
+/// Completes the task of a job that has nothing to do, while the job's row is locked: a concurrent resume either
+/// comes first, and then there is something to do, or comes after, finds no task and enqueues one.
 async fn yield_turn(app: &App, task: &TaskContext, job: &Job) -> Result<Progress, ProcessError> {
     let mut tx = app.write().await?;
     let status = store::jobs::lock_status(&mut tx, job.service_id, job.id).await?;
@@ -195,12 +194,12 @@ async fn yield_turn(app: &App, task: &TaskContext, job: &Job) -> Result<Progress
     Ok(Progress::Done)
 }
 
-/// A service that was switched off sends nothing more; what it has not used of its day it is given back.
+/// Cancels the job of an inactive service and refunds its unused quota.
 async fn cancel(app: &App, task: &TaskContext, job: &Job) -> Result<Progress, ProcessError> {
     let (service, now) = (job.service_id, app.clock.now());
     let allowance = allowance(app, job).await?;
     let mut tx = app.write().await?;
-    // The cursor stays where it is from here on.
+    // The cursor does not move from here on.
     let status = store::jobs::lock_status(&mut tx, service, job.id).await?;
     let job = &store::jobs::find(&mut tx, service, job.id)
         .await?
@@ -219,8 +218,8 @@ async fn cancel(app: &App, task: &TaskContext, job: &Job) -> Result<Progress, Pr
     Ok(Progress::Done)
 }
 
-/// From pending to in progress, with the whole job's count spent at once: all or nothing (`docs/spec/workers.md` §5.3
-/// Build). Whether the job goes on.
+/// Changes the job from `pending` to `in progress` and spends its whole count from the daily quota, all or nothing
+/// (`docs/spec/workers.md` §5.3 Build). Returns whether the job continues.
 async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessError> {
     let (service, now) = (&tenant.service, app.clock.now());
     let allowance = allowance(app, job).await?;
@@ -235,10 +234,10 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
     )
     .await?
     {
-        // Somebody else has begun it, or stopped it, since it was read: it is looked at again.
+        // Another worker has begun it, or it was stopped, since it was read.
         return Err(ProcessError::Overtaken);
     }
-    // A job that is taken up again has spent its count before. What a test key sends is not counted.
+    // A resumed job has spent its count before, and a test key's rows are not counted.
     if job.processing_started.is_none() && job.key_type != KeyType::Test {
         let limit = service.daily_limit(allowance);
         let count = job.notification_count;
@@ -274,13 +273,13 @@ async fn keep_rows(
     let mut writing = BatchWriter::new(app, task, job, lane(&prepared));
     let rows_at_once = press.rows_at_once();
     let mut batch = Vec::with_capacity(2 * rows_at_once);
-    let mut all_print = Ok(());
-    while all_print.is_ok()
+    let mut all_built = Ok(());
+    while all_built.is_ok()
         && rows
             .next_piece(|number, row| {
-                // Rows past the count that was checked are not sent: the file ends there.
-                if all_print.is_ok() && (job.rows_kept..job.notification_count).contains(&number) {
-                    all_print = press.build(&row, number).map(|proof| batch.push(proof));
+                // Rows beyond the checked count are not sent: the file ended there when it was checked.
+                if all_built.is_ok() && (job.rows_kept..job.notification_count).contains(&number) {
+                    all_built = press.build(&row, number).map(|proof| batch.push(proof));
                 }
             })
             .await?
@@ -297,12 +296,12 @@ async fn keep_rows(
     }
     writing.begin(press.attach(batch).await?).await?;
     writing.flush().await?;
-    // The rows before one that does not print are kept.
-    all_print?;
+    // The rows before one that cannot be built are written.
+    all_built?;
     finish(app, task, job, rows.count().min(job.notification_count)).await
 }
 
-/// Every row of the file is kept.
+/// Marks a job as finished: every row of its file exists.
 async fn finish(
     app: &App,
     task: &TaskContext,

@@ -1,5 +1,5 @@
-//! What a job spends of its service's day: all its rows at once when it begins (`docs/spec/workers.md` §5.3 Build), and
-//! what it has not used is given back when it is stopped for good.
+//! The daily quota of jobs: the whole count is spent when a job begins (`docs/spec/workers.md` §5.3 Build), and the
+//! unused part is refunded when the job stops for good.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use store::{Tx, jobs::Job};
 
 use crate::{App, cache::templates};
 
-/// What the rows of a job are counted as.
+/// Returns the quota that the rows of a job count against.
 pub(super) async fn allowance(app: &App, job: &Job) -> Result<Allowance, Arc<store::Error>> {
     let prepared =
         templates::find_version(app, job.service_id, job.template_id, job.template_version).await?;
@@ -16,8 +16,8 @@ pub(super) async fn allowance(app: &App, job: &Job) -> Result<Allowance, Arc<sto
     Ok(channel.into())
 }
 
-/// Gives back the rows that a job will not keep any more, if it has spent them today. Its caller holds the job, so that
-/// its cursor stays where it is.
+/// Refunds the rows that a job will not write any more, if they were spent today. The caller has locked the job, so
+/// its cursor does not move.
 pub(super) async fn refund_unused(
     tx: &mut Tx,
     job: &Job,
@@ -25,7 +25,7 @@ pub(super) async fn refund_unused(
     now: Timestamp,
 ) -> Result<(), store::Error> {
     let today = now.utc_day();
-    // It was all spent on the day on which it began.
+    // The whole count was spent on the day on which the job began.
     let spent_today = job.processing_started.is_some() && job.due.utc_day() == today;
     if !spent_today || job.key_type == KeyType::Test {
         return Ok(());

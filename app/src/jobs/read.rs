@@ -1,4 +1,4 @@
-//! How jobs stand.
+//! Reading jobs and their progress.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use store::{Session, jobs::Job};
 
 use crate::App;
 
-/// A job, and what has become of its rows.
+/// A job and the statuses of its rows.
 #[derive(Debug)]
 pub struct Progress {
     /// The job.
     pub job: Job,
-    /// How many of its rows that are kept are in which status.
+    /// Rows in each status.
     pub statistics: BTreeMap<NotificationStatus, u32>,
 }
 
 impl Progress {
-    /// How many rows have an outcome: handed over, or failed.
+    /// Returns how many rows have an outcome: sent or failed.
     pub fn rows_with_outcome(&self) -> u32 {
         let waiting = self
             .statistics
@@ -27,7 +27,7 @@ impl Progress {
         self.statistics.values().sum::<u32>() - waiting
     }
 
-    /// Nothing more will happen to it or its rows before a provider reports.
+    /// Returns whether the job and its rows stay as they are until a provider reports.
     pub fn is_over(&self) -> bool {
         self.job.status.is_terminal()
             && !self.statistics.contains_key(&NotificationStatus::Created)
@@ -35,7 +35,7 @@ impl Progress {
     }
 }
 
-/// A job of a service.
+/// Finds a job of a service.
 pub async fn find(
     app: &App,
     service: ServiceId,
@@ -49,8 +49,8 @@ pub async fn find(
     Ok(Some(Progress { job, statistics }))
 }
 
-/// How many rows of a job are in which status (`docs/spec/workers.md` §4.13). Rows whose time is over have left a line
-/// of history.
+/// Counts the rows of a job by status (`docs/spec/workers.md` §4.13), including the history of rows that retention
+/// has removed.
 pub(super) async fn outcomes(
     session: &mut Session,
     job: &Job,
@@ -64,7 +64,7 @@ pub(super) async fn outcomes(
     Ok(found)
 }
 
-/// The jobs of a service, newest first: page `page` (from 1) of `count` each.
+/// Lists the jobs of a service, newest first: page `page` (from 1) of `count` each.
 pub async fn list(
     app: &App,
     service: ServiceId,
@@ -81,8 +81,8 @@ pub async fn list(
     Ok(found)
 }
 
-/// The jobs of a service that were made with this type of key, newest first, at most `count`: from the newest on, or
-/// from the one before `older_than`. A job that is not the service's has none before it.
+/// Lists at most `count` jobs of a service that were created with this type of key, newest first, from the one before
+/// `older_than`. An id of another service has none before it.
 pub async fn list_older(
     app: &App,
     service: ServiceId,

@@ -1,5 +1,5 @@
-//! Doing one row of a job again, by hand (`docs/spec/workers.md` §4.14): on the path that every row takes, with the id
-//! it always has. A row that is there, or whose time is over, is not sent again.
+//! Inserts one lost row of a job by an operator's order (`docs/spec/workers.md` §4.14), on the path that every row
+//! takes and with the id it always has. A row that exists, or that retention has removed, is not sent again.
 
 use std::collections::BTreeSet;
 
@@ -9,33 +9,33 @@ use store::jobs::Job;
 use super::{audit, process::ProcessError};
 use crate::App;
 
-/// What came of it.
+/// The result of retrying a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetriedRow {
     /// The row's notification.
     pub notification: NotificationId,
-    /// It was not there, and is now.
+    /// True if the row was missing and has been inserted now.
     pub was_missing: bool,
 }
 
-/// Why a row is not done again.
+/// Why a row cannot be retried.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryRowError {
     /// There is no such job or row.
     #[error("there is no such {0}")]
     NoSuch(&'static str),
-    /// Its turn will come, or the job was stopped before it.
+    /// The job has not reached the row yet, or was stopped before it.
     #[error(
         "the job is {status} and has kept {kept} rows, not this one yet: only a row that was kept before can be done \
          again"
     )]
     NotKeptYet {
-        /// How far the job is.
+        /// The job's status.
         status: JobStatus,
-        /// How many rows it has kept.
+        /// How many rows the job has written.
         kept: u32,
     },
-    /// It cannot be done now.
+    /// The row cannot be sent now, for this reason.
     #[error("the row cannot be done again: {0}")]
     Impossible(String),
     /// The store failed.
@@ -43,7 +43,7 @@ pub enum RetryRowError {
     Store(#[from] store::Error),
 }
 
-/// Keeps a row of a job that was lost, and has it handed over; twice is harmless.
+/// Inserts a lost row of a job with its delivery task. Harmless when repeated.
 pub async fn retry_row(
     app: &App,
     service: ServiceId,
@@ -73,7 +73,7 @@ pub async fn retry_row(
     })
 }
 
-/// Whether a row is kept, or was and is a line of history now.
+/// Returns whether a row exists, now or as a line of history.
 async fn is_there(app: &App, job: &Job, row: u32) -> Result<bool, store::Error> {
     let mut session = app.read().await?;
     let kept: BTreeSet<u32> = store::notifications::list_row_numbers(&mut session, &job.origin())

@@ -1,6 +1,6 @@
-//! Making the rows of a spreadsheet into notifications (`docs/spec/workers.md` §4.7, §4.8). A row that cannot be sent
-//! any more – rules tightened since the upload, a recipient outside the team in trial mode – is kept all the same, as
-//! `validation-failed` with the reason in words, so that the job adds up.
+//! Builds notifications from the rows of a spreadsheet (`docs/spec/workers.md` §4.7, §4.8). A row that can no longer
+//! be sent (rules tightened since the upload, a recipient outside the team in trial mode) is stored as
+//! `validation-failed` with the reason, so that the numbers of the job add up.
 
 use std::{
     collections::HashSet,
@@ -34,41 +34,41 @@ use crate::{
     jobs::spreadsheets,
 };
 
-/// How many rows with files make a batch: their files are written one by one before it.
+/// Rows in a batch when the template has files, because every row's files are written before the batch.
 const ROWS_WITH_FILES_AT_ONCE: usize = 100;
-/// How many rows are given their links at the same time, where a file service makes them.
+/// Rows whose files are written concurrently.
 const ROWS_ATTACHED_AT_ONCE: usize = 8;
 
-/// A row made ready.
+/// A row that is ready to be inserted.
 pub(super) struct PreparedRow {
     pub(super) sealed: SealedRow,
     pub(super) channel: Channel,
     pub(super) is_to_be_sent: bool,
-    /// It counts as handed over, and its receipt is to be made up.
+    /// A test key's row that counts as sent and waits for a simulated receipt.
     pub(super) receipt_is_made_up: bool,
-    /// Counts against the limit of texts that go abroad.
+    /// Counts against the quota of international texts.
     pub(super) is_abroad: bool,
 }
 
-/// A row as it comes from the press.
+/// A row as the builder returns it.
 pub(super) enum BuiltRow {
-    /// It is ready.
+    /// Ready to be inserted.
     Ready(PreparedRow),
-    /// It waits for the links to the files of its template.
+    /// Waits for its links to the template's files.
     WithoutFiles(Box<NewNotification>),
 }
 
-/// Makes rows into notifications.
+/// Builds notifications from rows.
 pub(super) struct RowBuilder<'a> {
     app: &'a App,
     tenant: &'a Tenant,
     job: &'a Job,
     prepared: &'a ParsedTemplate,
-    /// Those that a column gives a value.
+    /// The placeholders that a column fills.
     placeholders: NameSet,
     attachments: Attachments,
     sender: Option<String>,
-    /// Its template was written anew after its file was checked.
+    /// The template was changed after the file was checked.
     template_is_newer: bool,
     now: Timestamp,
 }
@@ -82,7 +82,7 @@ impl BuiltRow {
     }
 }
 
-/// What a row's recipient turns out to be.
+/// A row's recipient after it was parsed and formatted.
 struct ResolvedRecipient {
     recipient: String,
     normalised: String,
@@ -120,13 +120,14 @@ impl<'a> RowBuilder<'a> {
         })
     }
 
-    /// The names that columns give values to.
+    /// Returns the placeholders that columns fill.
     pub(super) const fn placeholders(&self) -> &NameSet {
         &self.placeholders
     }
 
-    /// The first placeholder of an e-mail that neither a column nor, since a file was taken from its template after the
-    /// check, a file gives a value. Where the template itself is newer than the check, each row says what it lacks.
+    /// Returns the first placeholder of an e-mail that neither a column nor a file fills, which happens when a file
+    /// was removed from the template after the check. Where the template itself is newer than the check, each row
+    /// reports its own missing values.
     pub(super) fn missing_column(&self, layout: &Layout) -> Option<&str> {
         if layout.channel() != Channel::Email || self.template_is_newer {
             return None;
@@ -138,7 +139,7 @@ impl<'a> RowBuilder<'a> {
             .map(|(_, name)| name)
     }
 
-    /// How many rows make a batch. Each file of a row is written before its row, so with files there are fewer.
+    /// Returns how many rows make a batch; fewer with files, which are written before the rows.
     pub(super) fn rows_at_once(&self) -> usize {
         let rows = self.app.settings.job_rows_at_once;
         if self.attachments.is_empty() {
@@ -148,7 +149,7 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// A row that makes the program fail stops its job in words, so that the row can be found.
+    /// Builds one row. A row that makes the program panic stops its job with an error that names the row.
     pub(super) fn build(&self, row: &Row<'_>, number: u32) -> Result<BuiltRow, ProcessError> {
         of_row(number, || self.set(row, number))
     }
@@ -218,8 +219,8 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// Gives each row that waits for them its own links to the files of the template. The files are durable when this
-    /// returns, before any of the rows is kept; nothing is held meanwhile.
+    /// Gives each waiting row its own links to the template's files. The files are durable when this returns, before
+    /// any of the rows is inserted; no transaction is open meanwhile.
     pub(super) async fn attach(
         &self,
         proofs: Vec<BuiltRow>,
@@ -262,7 +263,7 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// Why the job may not send to this recipient, if it may not. Nobody's guest list opens the post.
+    /// Returns why the job may not send to this recipient, if so. Guest lists do not apply to letters.
     fn out_of_reach(&self, channel: Channel, recipient: &str) -> Option<String> {
         if !self.tenant.is_restricted(self.job.key_type) {
             return None;
@@ -278,17 +279,18 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// What the template wants and the row does not have: of a template as it was when the file was checked, nothing.
+    /// Returns which placeholders the row leaves empty, if the template is newer than the check; the check itself
+    /// found none.
     fn unfilled(&self, row: &Row<'_>) -> Option<String> {
         let values = row.personalisation(&self.placeholders);
         let mut missing = self.prepared.missing_to_send(&values);
-        // The rest are links to files, which no row has yet.
+        // The rest are links to files, which no row has at this point.
         missing.retain(|name| self.placeholders.contains(name));
         (!missing.is_empty()).then(|| format!("Missing personalisation: {}", missing.join(", ")))
     }
 
-    /// The columns that the template uses (`docs/spec/workers.md` §4.7); of a letter also those of its address, which
-    /// is printed from them.
+    /// Returns the values of the columns that the template uses (`docs/spec/workers.md` §4.7); for letters also the
+    /// address columns, which are printed.
     fn personalisation(&self, row: &Row<'_>) -> Map<String, Value> {
         let is_letter = self.prepared.template.template_type == Channel::Letter;
         row.personalisation(&self.placeholders)
@@ -298,8 +300,8 @@ impl<'a> RowBuilder<'a> {
             .collect()
     }
 
-    /// Rules may have tightened since the file was checked: a number that cannot be sent to any more is kept, and not
-    /// sent (`docs/spec/workers.md` §4.8).
+    /// Parses and formats a phone number. Rules may have tightened since the check: a number that can no longer be
+    /// sent to is stored and not sent (`docs/spec/workers.md` §4.8).
     fn address_text(&self, recipient: &str) -> ResolvedRecipient {
         let permissions = spreadsheets::phone_permissions(self.tenant);
         match PhoneNumber::parse(recipient)
@@ -328,8 +330,9 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// The whole address, a line each, as it is printed (`docs/spec/letters.md` §4.1, §6.2). One that is not valid any
-    /// more – the service may not write abroad since, say – is kept as far as it was understood.
+    /// Formats the whole address, a line each, as it is printed (`docs/spec/letters.md` §4.1, §6.2). One that is no
+    /// longer valid, for example because international letters were switched off, is stored as far as it could be
+    /// parsed.
     fn address_letter(&self, row: &Row<'_>) -> ResolvedRecipient {
         let abroad = self.tenant.may(Permission::InternationalLetters);
         let address = PostalAddress::from_personalisation(&row.address(), abroad);
@@ -367,8 +370,8 @@ fn address_email(recipient: &str) -> ResolvedRecipient {
     }
 }
 
-/// The chosen sender; one that was archived since the upload falls back to the default (`docs/spec/workers.md` §4.8
-/// Build). Of letters it is the contact block at their head, as it is now.
+/// Returns the chosen sender; one archived since the upload falls back to the default (`docs/spec/workers.md` §4.8
+/// Build). For letters it is the contact block as it is now.
 fn sender(tenant: &Tenant, job: &Job, prepared: &ParsedTemplate) -> Option<String> {
     match prepared.template.template_type {
         Channel::Letter => prepared.template.letter_contact_block.clone(),

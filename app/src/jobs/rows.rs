@@ -1,4 +1,4 @@
-//! The rows of a job's file, as it streams from the storage.
+//! The rows of a job's file, streamed from the file storage.
 
 use ::spreadsheets::{Layout, Records, Row};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use crate::{
     sealing::sealed_files::{OpenError, Opener},
 };
 
-/// The rows of a job's file.
+/// Reads the rows of a job's file.
 pub(super) struct Rows<S> {
     file: Opener<S>,
     records: Records,
@@ -23,8 +23,8 @@ pub(super) struct Rows<S> {
 }
 
 impl Rows<()> {
-    /// Opens the file of a job, to be read from its start. Of the rows there is what the press fills its
-    /// template with, the recipient and the reference, and no other column.
+    /// Opens the file of a job at its start. A row carries only the columns that its template fills, the recipient
+    /// and the reference.
     pub(super) async fn open(
         app: &App,
         job: &Job,
@@ -57,7 +57,7 @@ impl Rows<()> {
 }
 
 impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Rows<S> {
-    /// Hands the rows of the next piece of the file to `each`, with their numbers from 0; false once there is no more.
+    /// Passes the rows of the file's next piece to `each`, numbered from 0. Returns false at the end of the file.
     pub(super) async fn next_piece(
         &mut self,
         mut each: impl FnMut(u32, Row<'_>),
@@ -80,7 +80,7 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Rows<S> {
         Ok(true)
     }
 
-    /// How many rows there were so far.
+    /// Returns how many rows were read so far.
     pub(super) const fn count(&self) -> u32 {
         self.count
     }

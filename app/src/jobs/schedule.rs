@@ -1,5 +1,5 @@
-//! Starting the jobs whose time has come (`docs/spec/workers.md` §4.5). The change of status and the task are one
-//! transaction, so nothing can be lost between them, and two at once start each job once.
+//! Starts scheduled jobs that are due (`docs/spec/workers.md` §4.5). The change of status and the task are one
+//! transaction, so running twice starts each job once.
 
 use std::time::Duration;
 

@@ -1,10 +1,9 @@
-//! A job that a service asks for with one of its keys: template and rows in one request (`docs/spec/workers.md` §4, by
-//! another door).
+//! Creates a job from one API request that names the template and holds the rows (`docs/spec/workers.md` §4).
 //!
-//! The rows are checked and kept exactly as an uploaded spreadsheet's are; then the file's record, the job, its task
-//! and the request's `Idempotency-Key` are one transaction. All or nothing: one bad row and nothing is sent. The job
-//! carries its key's type, so a team key reaches the team and the guests, and what a test key asks for runs the whole
-//! way without being counted or leaving the platform.
+//! The rows are checked and stored exactly as an uploaded spreadsheet's are. Then the file's record, the job, its
+//! task and the request's `Idempotency-Key` are one transaction, and one bad row rejects the whole request. The job
+//! carries the type of its key: a team key reaches only the team and its guests, and a test key's rows are neither
+//! counted nor sent outside.
 
 use ::spreadsheets::{ReadError, Report};
 use bytes::Bytes;
@@ -29,79 +28,79 @@ use crate::{
     tasks,
 };
 
-/// How many rows in error are named.
+/// Rows with errors that the response names.
 const ROWS_SHOWN: usize = 100;
 
-/// Rows to send, as they are asked for; the shape was checked by the API.
+/// Rows to send; the API has checked the shape of the request.
 #[derive(Debug)]
 pub struct BulkRequest {
-    /// What its owner calls it.
+    /// The job's name.
     pub name: String,
-    /// What to send.
+    /// The template.
     pub template_id: TemplateId,
-    /// To whom and with which values: a header, and a line for each message.
+    /// CSV: a header, then a line for each message.
     pub csv: Bytes,
-    /// When, if not now.
+    /// When the job starts, if not now.
     pub scheduled_for: Option<Timestamp>,
-    /// From whom, if not from the default.
+    /// The sender, if not the default.
     pub sender: Option<Sender>,
-    /// The service's own reference, for rows that have none.
+    /// The client's reference for rows that have none of their own.
     pub reference: Option<String>,
 }
 
-/// A sender that was chosen, with the text its id was given as.
+/// A chosen sender, with the text that its id was given as.
 #[derive(Debug)]
 pub enum Sender {
-    /// Of texts.
+    /// A text message sender.
     Sms(SmsSenderId, String),
-    /// Where answers to e-mails go.
+    /// A reply-to address.
     ReplyTo(ReplyToId, String),
 }
 
-/// Why rows are not taken.
+/// Why a bulk request is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum BulkError {
-    /// For a reason that one message would not be taken for either.
+    /// For a reason that would reject a single message too.
     #[error(transparent)]
     Refused(#[from] AcceptError),
-    /// Text messages have no reply-to address, and e-mails no text message sender.
+    /// Text messages have no reply-to address, and e-mails have no text message sender.
     #[error("the sender is not one for {0} messages")]
     SenderOfAnotherChannel(Channel),
-    /// The time has passed.
+    /// The scheduled time has passed.
     #[error("the time is in the past")]
     InThePast,
-    /// The time is too far ahead.
+    /// The scheduled time is too far ahead.
     #[error("the time is more than 7 days ahead")]
     TooFarAhead,
-    /// It does not read as rows.
+    /// The rows cannot be read.
     #[error(transparent)]
     Unreadable(#[from] ReadError),
-    /// There are more rows than the service may send on any day.
+    /// There are more rows than the service's daily quota.
     #[error("more rows than the service may send in a day")]
     MoreThanADay {
-        /// How many there are.
+        /// Rows in the request.
         rows: usize,
-        /// How many it may send.
+        /// The daily quota.
         limit: i64,
     },
-    /// There are more rows than are left of today.
+    /// There are more rows than are left of today's quota.
     #[error("more rows than the service may still send today")]
     MoreThanToday {
-        /// Of which kind.
+        /// The quota that is exceeded.
         allowance: Allowance,
-        /// How many are allowed.
+        /// The daily quota.
         limit: i64,
-        /// How many are left.
+        /// What is left of it today.
         remaining: i64,
-        /// How many seconds are left of the day.
+        /// Seconds until the quota is renewed.
         wait_seconds: u32,
     },
-    /// Something is wrong with the rows.
+    /// The rows have errors.
     #[error("something is wrong with the rows")]
     Invalid {
-        /// Of them as a whole, a sentence each.
+        /// Errors of the rows as a whole, a sentence each.
         problems: Vec<String>,
-        /// Of each of the first rows in error.
+        /// Errors of single rows, the first ones.
         report: Box<Report>,
     },
     /// The file storage failed.
@@ -124,7 +123,7 @@ impl From<UploadError> for BulkError {
     }
 }
 
-/// Takes rows as a job, once if the request says so; the job is durable, with its task, when this returns.
+/// Creates a job from rows, once for each idempotency key. When this returns, the job and its task are durable.
 pub async fn send_bulk(
     app: &App,
     caller: &Caller,
@@ -203,7 +202,7 @@ pub async fn send_bulk(
     Ok(job)
 }
 
-/// The template, which decides the channel; the service must be allowed to use it.
+/// Finds the template, which decides the channel, and checks that the service may use that channel.
 async fn find_template(
     app: &App,
     caller: &Caller,
@@ -244,13 +243,13 @@ fn find_sender(
     }
 }
 
-/// What may still be sent on the day.
+/// What is left of the quota on the day of the job.
 struct Left {
     messages: i64,
     abroad: i64,
 }
 
-/// What to say of rows that are not valid: what is wrong with them, or, if they are only too many, that.
+/// Returns the error for invalid rows: their own errors, or that there are only too many of them.
 fn refusal(
     caller: &Caller,
     prepared: &ParsedTemplate,
@@ -284,7 +283,8 @@ fn refusal(
     }
 }
 
-/// One transaction: the key, what is known of the file, the job and its task. Whether the key was free.
+/// Stores the key, the record of the file, the job and its task in one transaction. Returns false if the key is in
+/// use.
 async fn keep(
     app: &App,
     sheet: &Spreadsheet,

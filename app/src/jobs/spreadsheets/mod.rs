@@ -1,7 +1,7 @@
-//! Spreadsheets: checked as they stream in, and kept – sealed – for the job that will read them row by row.
+//! Spreadsheets: checked while they stream in, and stored sealed for the job that will read them row by row.
 //!
-//! A workbook becomes CSV first; what is kept is always CSV. What the check learnt of the whole file (its layout) is
-//! kept beside it, so that the job reads in one pass.
+//! A workbook is converted to CSV first; the stored file is always CSV. The check records the layout of the whole
+//! file beside it, so that the job reads the file in one pass.
 
 use bytes::Bytes;
 use domain::{
@@ -24,43 +24,43 @@ use crate::{
     sealing::sealed_files::Sealer,
 };
 
-/// How many bad cells a report names.
+/// Cells with errors that a report names.
 pub(crate) const ERRORS_SHOWN: usize = 10_000;
 
-/// What is asked of a file.
+/// A file to check.
 #[derive(Debug, Clone)]
 pub struct Upload {
-    /// Whose it is.
+    /// The service that uploads it.
     pub service: ServiceId,
-    /// What will be sent to its rows.
+    /// The template that its rows will fill.
     pub template: TemplateId,
-    /// What its owner calls it.
+    /// The file's name, as the uploader called it.
     pub file_name: String,
-    /// The reply-to address or text message sender that was chosen.
+    /// The chosen reply-to address or text message sender.
     pub sender_id: Option<Uuid>,
-    /// Whether it is kept for a job, or only checked.
+    /// Whether the file is stored for a job, or only checked.
     pub keep: bool,
 }
 
-/// What the check says.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// The id of the job that can be made from it, if it was kept.
+    /// The id of the job that can be created from the file, if it was stored.
     pub id: Option<JobId>,
-    /// Everything that is wrong, and how many rows there are.
+    /// All errors, and the number of rows.
     pub report: Report,
-    /// Nothing is wrong and a job can be made.
+    /// True if a job can be created.
     pub is_valid: bool,
 }
 
 impl Checked {
-    /// What is wrong with the file as a whole, a sentence each.
+    /// Returns the errors of the file as a whole, a sentence each.
     pub fn problems(&self) -> Vec<String> {
         problems(&self.report, KeyType::Normal)
     }
 }
 
-/// What is wrong with a file as a whole that is to be sent with a key of this type.
+/// Returns the errors of the file as a whole, for rows that are sent with a key of this type.
 pub(crate) fn problems(report: &Report, key_type: KeyType) -> Vec<String> {
     let mut problems = Vec::new();
     let mut say = |is_so: bool, text: String| {
@@ -124,7 +124,7 @@ pub(crate) fn problems(report: &Report, key_type: KeyType) -> Vec<String> {
     problems
 }
 
-/// Why a file cannot be looked at at all.
+/// Why a file cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// There is no such service, template, or sender.
@@ -138,19 +138,19 @@ pub enum UploadError {
         "a contact list is of phone numbers or e-mail addresses: send letters from a spreadsheet"
     )]
     NoListsOfAddresses,
-    /// It does not read as a spreadsheet.
+    /// The file cannot be read as a spreadsheet.
     #[error(transparent)]
     Unreadable(#[from] ReadError),
-    /// It is too large.
+    /// The file is larger than this many bytes.
     #[error("the file is larger than {0} bytes: split it")]
     TooLarge(u64),
-    /// The sender went away before the end.
+    /// The connection closed before the end of the file.
     #[error("the upload broke off before its end: send it again")]
     BrokeOff,
     /// The file storage failed.
     #[error("the file could not be kept")]
     Files(#[from] files::Error),
-    /// What was kept before, and is to be taken from, cannot be read.
+    /// The stored file that was to be copied cannot be read.
     #[error("the file that was kept cannot be read")]
     Kept(#[source] OpenError),
     /// The store failed.
@@ -161,13 +161,13 @@ pub enum UploadError {
     Cached(#[from] std::sync::Arc<store::Error>),
 }
 
-/// Where a job's file lies.
+/// Returns where a job's file is stored.
 pub(crate) fn key(service: ServiceId, job: JobId) -> Key {
     Key::spreadsheet(service.as_uuid(), job.as_uuid())
 }
 
-/// Checks a file as it comes and, if asked, keeps it. A file with errors is kept too: its owner may look at it, but no
-/// job can be made from it.
+/// Checks a file while it streams in and, if asked, stores it. A file with errors is stored too, so that its owner
+/// can look at it, but no job can be created from it.
 pub async fn upload(
     app: &App,
     upload: Upload,
@@ -177,7 +177,7 @@ pub async fn upload(
     upload_as(app, upload, &name, body).await
 }
 
-/// The same for what was kept before and is CSV, whatever it is called.
+/// Checks a stored CSV file again, whatever its name.
 pub async fn upload_again(
     app: &App,
     upload: Upload,
@@ -225,7 +225,7 @@ async fn upload_as(
     if upload.keep
         && let Err(error) = remember(app, &upload, id, &report).await
     {
-        // Nobody has heard of it, so that no job can be made from it.
+        // The caller never learns its id, so no job can refer to it.
         discard(app, upload.service, id).await;
         return Err(error);
     }
@@ -236,8 +236,8 @@ async fn upload_as(
     })
 }
 
-/// Checks text that is CSV already and keeps it, if nothing is wrong with it, as the file of this job. Nothing is
-/// remembered of it: that is for the transaction that makes the job.
+/// Checks CSV text and stores it as the file of this job if it has no errors. The record of the file is left to the
+/// transaction that creates the job.
 pub(crate) async fn store_and_check(
     app: &App,
     (service, job): (ServiceId, JobId),
@@ -252,8 +252,7 @@ pub(crate) async fn store_and_check(
     take(app, place_of(service, job), settings, "rows.csv", pieces).await
 }
 
-/// Checks a file as it comes and keeps it in this place, under the id of what it belongs to, if nothing is wrong with
-/// it. Nothing is remembered of it.
+/// Checks a file while it streams in and stores it under this key if it has no errors. No record is written.
 pub(crate) async fn take(
     app: &App,
     place: (Key, Uuid),
@@ -273,7 +272,7 @@ fn place_of(service: ServiceId, job: JobId) -> (Key, Uuid) {
     (key(service, job), job.as_uuid())
 }
 
-/// Removes the file of a job that was not made after all.
+/// Deletes the file of a job that was not created after all.
 pub(crate) async fn discard(app: &App, service: ServiceId, job: JobId) {
     if let Err(fault) = app.files.remove(&key(service, job)).await {
         warn!(
@@ -310,17 +309,17 @@ fn check_sender(
     }
 }
 
-/// How rows are to be sent, as far as it matters to their check.
+/// The conditions of sending that the check depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendContext {
-    /// With this type of key; people send as with a normal one.
+    /// The type of the key; people send as with a normal key.
     pub(crate) key_type: KeyType,
-    /// On this day.
+    /// The day on which the rows count.
     pub(crate) day: UtcDay,
 }
 
-/// What the file is checked against: the template, the service's permissions, whom it may reach, what is left of the
-/// day. What a test key sends is not counted.
+/// Collects what a file is checked against: the template, the service's permissions, its allowed recipients, the rest
+/// of the quota. Rows of a test key are not counted.
 pub(crate) async fn settings(
     app: &App,
     tenant: &Tenant,
@@ -369,8 +368,8 @@ pub(crate) async fn settings(
     })
 }
 
-/// With a team key, and in trial mode, only the team and the guests may be sent to. An empty list would mean everybody, so a service that
-/// may reach nobody gets a list with nobody on it.
+/// A team key and trial mode reach only the team and its guests. An empty list would mean no restriction, so a
+/// service without any allowed recipient gets a list with an entry that matches nobody.
 fn guest_list(tenant: &Tenant, key_type: KeyType) -> GuestList {
     if !tenant.is_restricted(key_type) {
         return GuestList::default();
@@ -382,7 +381,7 @@ fn guest_list(tenant: &Tenant, key_type: KeyType) -> GuestList {
     }
 }
 
-/// What numbers a service may send to.
+/// Returns the kinds of phone numbers that a service may send to.
 pub(crate) fn phone_permissions(tenant: &Tenant) -> Permissions {
     Permissions {
         international: tenant.may(Permission::InternationalSms),
@@ -414,25 +413,26 @@ async fn remember(
     Ok(())
 }
 
-/// What the links to files of a job's rows are to be made of.
+/// Generates the secret that a job's file links are derived from.
 pub(crate) fn link_secret(app: &App) -> Vec<u8> {
     let mut secret = vec![0; 32];
     app.random().fill(&mut secret);
     secret
 }
 
-/// How much of a file is looked at to tell what it is.
+/// Bytes examined to recognise the type of a file.
 const BEGINNING_BYTES: usize = 256 << 10;
-/// In what pieces a file is taken that is there whole.
+/// Piece size when the file is already complete in memory.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Whether a file that begins so can be read as it comes: CSV in an encoding that has no mark in front.
+/// Returns whether a file that begins like this can be read as a stream: CSV in an encoding without a byte order
+/// mark.
 fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
     let is_utf_16 = matches!(beginning, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
     !is_utf_16 && Kind::of(beginning, file_name) == Kind::Csv
 }
 
-/// A file on its way in: each piece is checked and, if the file is kept, sealed and written.
+/// A file that is being received: each piece is checked and, if the file is stored, sealed and written.
 struct SpreadsheetIntake {
     checker: Checker,
     sealed: Option<Sealer>,
@@ -459,8 +459,8 @@ impl SpreadsheetIntake {
         })
     }
 
-    /// Takes the whole body. CSV streams through; anything else – a workbook, text in UTF-16 – has to be there whole
-    /// before it can be read.
+    /// Receives the whole body. CSV is streamed; workbooks and UTF-16 text have to be complete before they can be
+    /// read.
     async fn take(
         &mut self,
         app: &App,
@@ -517,7 +517,7 @@ impl SpreadsheetIntake {
         Ok(())
     }
 
-    /// Ends the file. One with errors is kept only if its owner may want to look at it.
+    /// Completes the file. One with errors is stored only if its owner may want to look at it.
     async fn finish(self, keep_bad: bool) -> Result<Report, UploadError> {
         let report = match self.checker.finish() {
             Ok(report) => report,
