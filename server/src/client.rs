@@ -84,6 +84,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
+            // The platform is on this machine or this network: a proxy would only see the token.
             .no_proxy()
             .build();
         let http = http.context("cannot create an HTTP client")?;
@@ -137,6 +138,7 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        // A token is valid for 30 seconds, so each request gets a new one.
         let token = token(&self.issuer, self.secret.reveal());
         self.http
             .request(method, format!("{}{path}", self.url))
@@ -163,6 +165,7 @@ impl Client {
             .bytes()
             .await
             .with_context(|| format!("the connection to {} broke", self.url))?;
+        // A proxy in between may respond with HTML; then only the status can be reported.
         let value: Value = serde_json::from_slice(&body).unwrap_or_default();
         if status.is_success() {
             return Ok(value);
@@ -184,6 +187,7 @@ fn error_message(status: StatusCode, body: &Value) -> String {
     let message =
         message_text(&body["message"]).or_else(|| message_text(&body["errors"][0]["message"]));
     match (status, message) {
+        // `Token` or `token`, depending on the response format.
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(message))
             if message.contains("oken") =>
         {

@@ -48,6 +48,7 @@ impl DataDir {
     pub fn create(&self) -> anyhow::Result<()> {
         let created = DirBuilder::new()
             .recursive(true)
+            // The directory holds keys, and messages in clear text in the sink.
             .mode(0o700)
             .create(&self.0);
         created.with_context(|| format!("cannot create the data directory {}", self.0.display()))
@@ -87,6 +88,7 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => bail!(
                 "another pillarbox uses the data directory {}{}: stop it, or choose another directory with --data-dir",
                 self.0.display(),
+                // The process id is a help only: the file is missing while that process starts.
                 self.running()
                     .ok()
                     .flatten()

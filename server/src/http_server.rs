@@ -47,6 +47,7 @@ pub(crate) async fn serve(
             }
         }
     }
+    // New connections are refused while running requests finish, so that a load balancer moves on.
     drop(listener);
     connections.close();
     connections.wait().await;
@@ -78,6 +79,7 @@ async fn serve_connection(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
+            // Finishes the running request; an idle connection closes at once.
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -45,6 +45,7 @@ impl WorkerLock {
 /// Releases the leases of dead workers and removes their files. Failures are logged and retried at the next call.
 pub async fn reclaim_dead_workers(app: &App, data_dir: &DataDir) {
     let directory = directory(data_dir);
+    // Locks may block for long on a network file system.
     let found = tokio::task::spawn_blocking(move || dead_workers(&directory)).await;
     let dead = match found.map_err(io::Error::from).flatten() {
         Ok(dead) => dead,
@@ -57,6 +58,7 @@ pub async fn reclaim_dead_workers(app: &App, data_dir: &DataDir) {
                     let worker = dead.worker;
                     info!(worker.id = %worker, "worker {worker} is dead: released the leases of its {tasks} tasks");
                 }
+                // Not before its tasks are reclaimed: until then, its file is what finds them again.
                 dead.remove();
             }
             Err(error) => warn!(
@@ -140,6 +142,7 @@ fn dead_workers(directory: &Path) -> io::Result<Vec<DeadWorker>> {
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().and_then(OsStr::to_str);
+        // Other names, such as that of a file being created, are not workers.
         let Some(worker) = name.and_then(|name| name.parse().ok()) else {
             continue;
         };

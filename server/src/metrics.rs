@@ -118,6 +118,7 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
             );
         }
         if let Some(handle) = handle() {
+            // Without it, the samples of histograms accumulate until the next scrape.
             handle.run_upkeep();
         }
         tokio::select! {

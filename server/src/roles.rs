@@ -132,6 +132,7 @@ async fn start_workers(
             "cannot mark this worker as alive: if it crashes, its tasks wait until their leases expire: {error:#}"
         );
     }
+    // Before this worker claims tasks: a job that was interrupted continues first.
     liveness::reclaim_dead_workers(&platform.app, &data_dir).await;
     let (pools, stopping) = (platform.settings.workers.pools(), stop.clone());
     services.spawn(async move {
@@ -149,6 +150,7 @@ async fn start_workers(
 impl RunningPlatform {
     /// Runs until shutdown is requested, then waits up to `stop_seconds` for running requests and tasks.
     pub async fn run_until_stopped(mut self) -> anyhow::Result<()> {
+        // The first error is the one to report; those during the shutdown are logged.
         let mut outcome = Ok(());
         tokio::select! {
             () = self.stop.cancelled() => {}
@@ -163,6 +165,7 @@ impl RunningPlatform {
                     warn!("stopping: {error:#}");
                 }
             }
+            // After the services: on SQLite, the last connection to close also merges the write-ahead log.
             self.platform.app.store().close().await;
         });
         if finished.await.is_err() {

@@ -37,6 +37,7 @@ pub async fn open_keyring(settings: &Settings) -> anyhow::Result<Keyring> {
         .try_exists()
         .with_context(|| format!("cannot look for {}", path.display()))?
     {
+        // Looking into the database needs a key too; this one is stored only for a new installation.
         let line = Keyring::new_key_line(1, &SystemRandom);
         if database_has_services(settings, &line).await? {
             bail!(
@@ -95,6 +96,7 @@ pub(crate) fn append_key(path: &Path, line: &str) -> anyhow::Result<()> {
             .write_all(line.as_bytes())
             .and_then(|()| file.sync_all());
         if written.is_err() {
+            // An empty file would be an invalid key file.
             if before == 0 {
                 std::fs::remove_file(path)?;
             } else {

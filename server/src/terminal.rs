@@ -78,6 +78,7 @@ fn printable(text: &str, max_width: usize) -> String {
     let mut width = 0;
     for character in text.chars() {
         let character = match character {
+            // Line breaks stay visible: they are often the error in a cell.
             '\n' => '⏎',
             '\r' => continue,
             control if control.is_control() || is_bidi_control(control) => '�',

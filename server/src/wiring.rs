@@ -43,6 +43,7 @@ pub async fn open_with(
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
 ) -> anyhow::Result<Platform> {
+    // First, because a new installation gets its first key here.
     let keyring = secrets::open_keyring(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
     let store = open_store(&settings, keyring).await?;
@@ -82,6 +83,7 @@ pub async fn open_store(settings: &Settings, keyring: Keyring) -> anyhow::Result
 
 async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::Result<()> {
     let wanted = settings.database_connections;
+    // Nothing is found on SQLite, which has no limit.
     let Some(found) = store::connections::find(&mut store.read().await?).await? else {
         return Ok(());
     };
@@ -128,6 +130,7 @@ impl Platform {
             internal_client_id: self.settings.internal_client_id.clone(),
             internal_secrets: self.internal_secrets.clone(),
             trust_forwarded_proto: self.settings.trust_forwarded_proto,
+            // Set when a release is built; `/_status` shows them.
             git_commit: option_env!("PILLARBOX_GIT_COMMIT").map(str::to_owned),
             build_time: option_env!("PILLARBOX_BUILD_TIME").map(str::to_owned),
             metrics: Arc::new(metrics::render),

@@ -12,6 +12,7 @@ use std::{
 
 use domain::Channel;
 use jiff::{Timestamp, civil::Date};
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::file_extension;
@@ -23,8 +24,8 @@ const HEAD_BYTES: u64 = 16 * 1024;
 /// Characters of a text message that are shown.
 const SUMMARY_CHARS: usize = 60;
 
-/// A message in the sink.
-#[derive(Clone, PartialEq, Eq)]
+/// A message in the sink. Its serialised form is that of `GET /sink` and of `pillarbox sink list --json`.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct SinkMessage {
     /// The channel it would have been sent through.
     pub channel: Channel,
@@ -33,13 +34,19 @@ pub struct SinkMessage {
     /// The recipient's address or number; `None` for a letter.
     pub to: Option<String>,
     /// The subject of an e-mail, or the beginning of a text message; `None` for a letter.
+    #[serde(rename = "about")]
     pub summary: Option<String>,
     /// The file.
     pub path: PathBuf,
     /// The time of the attempt.
+    #[serde(serialize_with = "serialise_as_text")]
     pub at: Timestamp,
     /// 1 for the first attempt of the day, 2 for the second: more than 1 means that it would have been sent again.
     pub copy: u32,
+}
+
+fn serialise_as_text<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
 }
 
 impl fmt::Debug for SinkMessage {
@@ -53,7 +60,7 @@ impl fmt::Debug for SinkMessage {
 }
 
 /// Numbers of messages in the sink.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// E-mails.
     pub email: u64,

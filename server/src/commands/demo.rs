@@ -131,10 +131,12 @@ fn with_temporary_data_dir(context: &CommandContext) -> CommandContext {
 
 async fn listen_with_fallback(address: &str, any_port: bool) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
+        // Only without --listen: a requested address must not change silently.
         Err(error) if error.kind() == ErrorKind::AddrInUse && any_port => {
             roles::listen("127.0.0.1:0").await
         }
         Ok(listener) => Ok(listener),
+        // Once more, for its error message.
         Err(_) => roles::listen(address).await,
     }
 }

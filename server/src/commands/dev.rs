@@ -57,6 +57,7 @@ async fn load(context: &CommandContext, file: &std::path::Path) -> anyhow::Resul
 
 async fn prepare_clients(context: &CommandContext) -> anyhow::Result<()> {
     let client = context.client()?;
+    // The output contains the URL of the platform, so it must be running.
     client.get_raw("/_status").await?;
     let (settings, _) = context.settings(None)?;
     let app = wiring::open(settings).await?.app;

@@ -29,6 +29,7 @@ impl KeyringCommand {
         let platform = wiring::open(settings).await?;
         let lock = app::privacy::reencryption::begin(&platform.app).await?;
         let done = self.change(&platform, &lock).await;
+        // Also after an error: otherwise the next attempt would wait until the lock expires.
         lock.end().await?;
         let done = done?;
         let key = platform.app.store().keyring().primary_key_id();

@@ -198,6 +198,7 @@ fn explain_disk_failure(error: &anyhow::Error, context: &CommandContext) {
         let cause = cause.downcast_ref::<std::io::Error>();
         cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
     };
+    // Other errors have causes that their messages name.
     if !app::is_transient(error.as_ref()) && !error.chain().any(is_full) {
         return;
     }

@@ -41,12 +41,14 @@ impl Serve {
         let stop = signals::stop_on_signal()?;
         let directory = DataDir::new(&settings.data_dir);
         directory.create()?;
+        // Shared: several `serve` processes may use one directory, but none beside `up`.
         let _lock = directory.share()?;
         let listener = if self.roles.contains(&Role::Api) {
             Some(roles::listen(&settings.listen).await?)
         } else {
             None
         };
+        // Port 0 has become a real port by now.
         let url = listener.as_ref().map(roles::listener_url).transpose()?;
         metrics::start();
         let platform = wiring::open(settings).await?;

@@ -43,6 +43,7 @@ impl Sink {
                 if context.json || kept["kept"].as_array().is_none_or(Vec::is_empty) {
                     print_list(context, &kept["kept"], &columns, "the sink is empty");
                 } else {
+                    // Paths are long and share a directory: show that once, below the table.
                     print_list(context, &kept["kept"], &columns[..4], "");
                     print_line(format!(
                         "\nThe files are in {}",
@@ -86,17 +87,6 @@ async fn read_sink(
     }
     let sink = app::Sink::new(directory(context)?);
     let counts = sink.count()?;
-    let kept: Vec<Value> = sink
-        .list(channel, limit)?
-        .iter()
-        .map(|one| {
-            json!({
-                "channel": one.channel.as_str(), "id": one.id, "to": one.to, "about": one.summary,
-                "path": one.path, "at": one.at.to_string(), "copy": one.copy,
-            })
-        })
-        .collect();
-    Ok(
-        json!({"counts": {"email": counts.email, "sms": counts.sms, "letter": counts.letter}, "kept": kept}),
-    )
+    let kept = sink.list(channel, limit)?;
+    Ok(json!({"counts": counts, "kept": kept}))
 }

@@ -81,6 +81,7 @@ fn pick<'all>(all: &'all [Value], wanted: &str, noun: &str) -> anyhow::Result<&'
             .as_str()
             .is_some_and(|one| one.trim().to_lowercase() == name)
     });
+    // Two are enough to know that the name is ambiguous.
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => bail!("more than one {noun} is called `{wanted}`: give its id"),

@@ -149,6 +149,7 @@ impl Template {
             } => {
                 let id = service.find(&client).await?;
                 let before = find_template(&client, id, &template).await?;
+                // The endpoint replaces all members, so those that stay are sent again.
                 let or_before = |new: Option<String>, member: &str| {
                     new.map_or_else(|| before[member].clone(), Value::from)
                 };

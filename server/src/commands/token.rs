@@ -46,6 +46,7 @@ fn demo_api_key(context: &CommandContext) -> anyhow::Result<String> {
 
 /// Returns the service id and the secret at the end of an API key.
 pub(super) fn parts(key: &str) -> Option<(&str, &str)> {
+    // From the end, because the name of a key may contain hyphens.
     let (rest, secret) = key.split_at_checked(key.len().checked_sub(UUID_LENGTH)?)?;
     let rest = rest.strip_suffix('-')?;
     let (_, service) = rest.split_at_checked(rest.len().checked_sub(UUID_LENGTH)?)?;

@@ -101,7 +101,9 @@ pub(super) async fn start(
 ) -> anyhow::Result<StartedPlatform> {
     let directory = DataDir::new(&settings.data_dir);
     directory.create()?;
+    // Before anything is created: a second process must not touch the files of a running one.
     let lock = directory.lock()?;
+    // Before the database is opened: a port in use is reported at once, with nothing changed.
     let listener = listen().await?;
     let url = roles::listener_url(&listener)?;
     metrics::start();
@@ -114,6 +116,7 @@ pub(super) async fn start(
         stop,
     )
     .await;
+    // After the start: a command that finds the file can connect at once.
     let running_file = directory.write_running_file(&Running {
         url: url.clone(),
         pid: std::process::id(),

@@ -42,6 +42,7 @@ fn environment() -> Vec<(String, String)> {
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     ours.filter(|(name, _)| name.starts_with("PILLARBOX_"))
         .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
+        // Empty means not set: container tools pass on unset variables as empty ones.
         .filter(|(_, value)| !value.is_empty())
         .collect()
 }
@@ -66,11 +67,13 @@ fn load_from(
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the settings file {}", path.display()))?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+        // On its own first, so that a syntax error names the file.
         builder
             .build_cloned()
             .map_err(|error| in_file(&path, &error))?;
     }
     for (name, path) in &known {
+        // Values are text here; the conversion to the type of the field comes with deserialisation.
         if let Some(value) = value_of(name) {
             builder = builder.set_override(path, value)?;
         }

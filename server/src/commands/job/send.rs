@@ -59,6 +59,7 @@ impl Send {
             print_created(context, &job, &checked);
             return Ok(ExitCode::SUCCESS);
         }
+        // With --json, the lines of the progress contain the id.
         if !context.json {
             print_created(context, &job, &checked);
         }
