@@ -45,7 +45,7 @@ const INVALID_BIN_DAYS: job::Source = job::Source::Embedded(
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Number of errors to run_scenario of the invalid spreadsheet.
+/// Number of errors to show of the invalid spreadsheet.
 const ERRORS_SHOWN: usize = 6;
 
 #[derive(Debug, Args)]

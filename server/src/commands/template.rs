@@ -129,11 +129,11 @@ impl Template {
                 service,
             } => {
                 let id = service.find(&client).await?;
-                let Some(content) = text.content()? else {
+                let Some(text_content) = text.content()? else {
                     bail!("give the content of the template with --content or --file")
                 };
                 let body = without_nulls(json!({
-                    "template_type": channel, "name": name, "subject": text.subject, "content": content,
+                    "template_type": channel, "name": name, "subject": text.subject, "content": text_content,
                     "process_type": text.process_type,
                 }));
                 let created = client

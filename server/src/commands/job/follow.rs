@@ -73,7 +73,7 @@ impl JobProgress {
         has_stopped && self.outcomes() >= self.kept
     }
 
-    /// Returns the JSON to_json for `--json`.
+    /// Returns the JSON line for `--json`.
     pub(super) fn to_json(&self) -> Value {
         json!({
             "id": self.id, "status": self.status, "rows": self.rows, "rows_kept": self.kept,
