@@ -93,7 +93,7 @@ async fn assert_all_is_there(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_fills_up_in_the_middle_of_jobs_and_posts_costs_them_nothing_but_time() {
+async fn a_full_disk_delays_jobs_and_requests_without_loss() {
     let Some((platform, process)) = begun().await else {
         return;
     };
@@ -125,7 +125,7 @@ async fn a_disk_that_fills_up_in_the_middle_of_jobs_and_posts_costs_them_nothing
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_cannot_be_made_durable_is_refused_and_takes_nothing_with_it() {
+async fn a_failed_fsync_refuses_the_commit_and_loses_nothing_else() {
     let Some((platform, process)) = begun().await else {
         return;
     };
@@ -169,7 +169,7 @@ fn problem_of(job: &Value) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_upload_that_finds_no_room_is_refused_and_leaves_nothing_behind() {
+async fn an_upload_to_a_full_disk_is_refused_and_leaves_nothing() {
     let Some((platform, process)) = begun().await else {
         return;
     };
@@ -193,7 +193,7 @@ async fn an_upload_that_finds_no_room_is_refused_and_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_start_on_a_full_disk_says_so_and_is_in_nobodys_way_later() {
+async fn a_first_start_on_a_full_disk_fails_cleanly() {
     if is_of_a_server() {
         return;
     }
@@ -224,8 +224,7 @@ async fn a_first_start_on_a_full_disk_says_so_and_is_in_nobodys_way_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_on_a_full_disk_it_says_what_to_do_at_the_next_start_and_goes_on_once_there_is_room()
-{
+async fn a_process_killed_on_a_full_disk_recovers_once_there_is_space() {
     let Some((platform, process)) = begun().await else {
         return;
     };
@@ -252,8 +251,7 @@ async fn killed_on_a_full_disk_it_says_what_to_do_at_the_next_start_and_goes_on_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_vanished_or_was_changed_after_its_check_stops_its_job_in_words_and_can_be_put_back()
- {
+async fn a_job_stops_on_a_missing_or_changed_file_until_it_is_restored() {
     if is_of_a_server() {
         return;
     }

@@ -44,7 +44,7 @@ fn now() -> SystemTime {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_accepted_is_lost_and_no_row_is_there_twice_however_often_the_process_is_killed() {
+async fn kills_lose_nothing_accepted_and_duplicate_no_row() {
     let kills = from_environment("PILLARBOX_KILLS", 8);
     let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_124);
     let mut random = StdRng::seed_from_u64(seed);

@@ -17,7 +17,7 @@ const STOPS: usize = 4;
 const ROWS: usize = 4000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_stood_still_past_its_lease_commits_nothing_twice_and_loses_nothing() {
+async fn a_worker_stalled_past_its_lease_neither_repeats_nor_loses_a_commit() {
     let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_125);
     let mut random = StdRng::seed_from_u64(seed);
     let (job, workers) = Job::send(Platform::new().await, ROWS, false).await;

@@ -16,7 +16,7 @@ use crate::{
 const LONG: usize = 50_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_whose_processes_are_killed_again_and_again_ends_whole_and_in_time() {
+async fn a_job_survives_repeated_kills() {
     let rows = usize::try_from(from_environment("PILLARBOX_STORM_ROWS", 3000)).unwrap();
     let most = from_environment(
         "PILLARBOX_STORM_KILLS",

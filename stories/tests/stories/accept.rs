@@ -95,7 +95,7 @@ async fn an_accepted_email_is_answered_kept_and_shown() {
 }
 
 #[tokio::test]
-async fn what_is_to_be_sanitised_is_named_by_text_and_is_text() {
+async fn sanitise_content_requires_a_string() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let send = async |names: Value, name: Value| {
@@ -154,7 +154,7 @@ async fn another_service_does_not_find_a_message() {
 }
 
 #[tokio::test]
-async fn there_are_no_other_channels_and_only_those_who_may_ask_are_told_so() {
+async fn unknown_channels_are_reported_to_authorized_callers_only() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for path in ["/v2/notifications/fax", "/v2/notifications/SMS"] {
@@ -253,7 +253,7 @@ async fn lists_are_filtered_by_what_is_asked() {
 }
 
 #[tokio::test]
-async fn every_refusal_says_what_the_contract_says() {
+async fn every_error_has_the_text_of_the_contract() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let other = world.service("Other").await;
@@ -528,7 +528,7 @@ async fn many_at_once_share_commits_and_none_is_lost() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_before_a_restart_is_delivered_after_it() {
+async fn accepted_messages_are_delivered_after_a_restart() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = world

@@ -82,7 +82,7 @@ async fn status(world: &World, council: &TestService, job: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_job_whose_task_was_lost_is_taken_up_after_half_an_hour() {
+async fn the_audit_requeues_a_lost_job_after_half_an_hour() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(20)).await;
@@ -104,7 +104,7 @@ async fn a_job_whose_task_was_lost_is_taken_up_after_half_an_hour() {
 }
 
 #[tokio::test]
-async fn a_job_that_lost_its_task_in_the_middle_goes_on_from_its_cursor() {
+async fn a_job_that_lost_its_task_resumes_at_its_cursor() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(2500)).await;
@@ -126,7 +126,7 @@ async fn a_job_that_lost_its_task_in_the_middle_goes_on_from_its_cursor() {
 }
 
 #[tokio::test]
-async fn a_job_that_only_waits_for_its_turn_is_left_alone() {
+async fn the_audit_leaves_a_queued_job_alone() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(3)).await;
@@ -148,7 +148,7 @@ async fn a_job_that_only_waits_for_its_turn_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_job_that_stops_again_and_again_is_left_to_a_person_and_goes_on_once_mended() {
+async fn a_job_that_keeps_stopping_waits_for_an_operator() {
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(5)).await;
@@ -189,7 +189,7 @@ async fn a_job_that_stops_again_and_again_is_left_to_a_person_and_goes_on_once_m
 }
 
 #[tokio::test]
-async fn rows_that_a_finished_job_lacks_are_kept_again_with_the_ids_they_had() {
+async fn missing_rows_of_a_finished_job_are_recreated_with_their_ids() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = job_from_the_planner(&world, &council, people(1200)).await;
@@ -252,7 +252,7 @@ pub(crate) async fn job_from_the_planner(
 
 /// Found by reading: what was forgotten in time looked like what was lost.
 #[tokio::test]
-async fn rows_that_were_forgotten_while_their_job_was_paused_are_not_missing() {
+async fn rows_deleted_by_retention_are_not_missing() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     crate::retention::keep_for(&world, &council, 3).await;
@@ -285,7 +285,7 @@ async fn rows_that_were_forgotten_while_their_job_was_paused_are_not_missing() {
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_found_again_are_looked_for_three_times_and_then_told_of() {
+async fn missing_rows_are_reported_after_three_attempts() {
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(5)).await;
@@ -309,7 +309,7 @@ async fn rows_that_cannot_be_found_again_are_looked_for_three_times_and_then_tol
 }
 
 #[tokio::test]
-async fn a_job_all_of_whose_rows_were_lost_is_found_too() {
+async fn the_audit_finds_a_job_that_lost_every_row() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(3)).await;
@@ -349,7 +349,7 @@ async fn a_complete_job_says_so_soon_after_it_finished() {
 }
 
 #[tokio::test]
-async fn a_paused_job_keeps_no_more_rows_and_goes_on_from_its_cursor() {
+async fn a_paused_job_resumes_at_its_cursor() {
     let world = World::new().await;
     let (council, other) = (
         world.service("Riverside Council").await,
@@ -407,7 +407,7 @@ async fn a_paused_job_keeps_no_more_rows_and_goes_on_from_its_cursor() {
 }
 
 #[tokio::test]
-async fn a_message_that_waits_without_a_task_is_put_back_in_the_queue_after_an_hour() {
+async fn a_message_without_a_task_is_requeued_after_an_hour() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let text = world
@@ -439,7 +439,7 @@ async fn a_message_that_waits_without_a_task_is_put_back_in_the_queue_after_an_h
 }
 
 #[tokio::test]
-async fn a_message_that_waits_for_its_turn_is_not_queued_a_second_time() {
+async fn a_queued_message_is_not_queued_again() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world
@@ -462,7 +462,7 @@ async fn a_message_that_waits_for_its_turn_is_not_queued_a_second_time() {
 }
 
 #[tokio::test]
-async fn what_nobody_reports_for_three_days_has_failed_for_now() {
+async fn a_message_without_a_receipt_fails_temporarily_after_three_days() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let sent = world
@@ -506,7 +506,7 @@ async fn what_nobody_reports_for_three_days_has_failed_for_now() {
 }
 
 #[tokio::test]
-async fn more_messages_than_one_look_takes_are_all_put_back_and_all_given_up() {
+async fn more_messages_than_one_batch_are_all_requeued_and_all_failed() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world.job(council.id, council.sms, people(2300)).await;
@@ -536,7 +536,7 @@ fn found_by(auditor: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_job_that_is_not_over_after_four_hours_is_told_of_every_hour_until_it_is() {
+async fn an_unfinished_job_is_reported_hourly_after_four_hours() {
     const TELLER: &str = "tell-of-overdue-jobs";
     server::metrics::start();
     let mut world = World::new().await;

@@ -174,7 +174,7 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
 }
 
 #[tokio::test]
-async fn thirty_seconds_are_whole_ones_and_end_when_the_second_does() {
+async fn token_age_counts_whole_seconds() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let at_noon = domain::Clock::now(&*world.clock).unix_seconds();
@@ -220,7 +220,7 @@ async fn a_token_may_be_padded() {
 }
 
 #[tokio::test]
-async fn an_archived_service_is_told_so_whatever_the_secret() {
+async fn a_request_of_an_archived_service_is_refused_with_any_secret() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     app::manage::services::set_mode(&world.app, council.id, false, false)

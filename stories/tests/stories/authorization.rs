@@ -88,7 +88,7 @@ fn forged(world: &World, issuer: &str, secret: &str) -> Vec<(&'static str, Strin
 }
 
 #[tokio::test]
-async fn no_route_is_opened_by_a_token_that_is_almost_good() {
+async fn forged_tokens_open_no_route() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
     let archived = world.service("Archived").await;
@@ -173,7 +173,7 @@ fn own_id(council: &TestService, message: &str, job: &str, path: &str, part: &st
 }
 
 #[tokio::test]
-async fn a_service_finds_nothing_that_is_another_ones() {
+async fn a_service_cannot_read_the_data_of_another() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
     let sent = world.send_sms(&ours, &ours.normal, "07700900123").await;

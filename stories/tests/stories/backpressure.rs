@@ -69,7 +69,7 @@ fn is_told_to_come_back(answer: &TestResponse) {
 }
 
 #[tokio::test]
-async fn past_the_bound_the_door_says_so_at_once_and_every_201_is_kept_and_handed_over_once() {
+async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
     let world = World::new().await;
     // What is taken for a commit, and what waits behind it: 4,096 and twice 512 at most.
     let councils = councils(&world, 7).await;
@@ -136,7 +136,7 @@ async fn past_the_bound_the_door_says_so_at_once_and_every_201_is_kept_and_hande
 }
 
 #[tokio::test]
-async fn few_large_messages_fill_the_room_as_many_small_ones_do() {
+async fn the_queue_of_writes_is_bounded_in_bytes() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let lock = Lock::take(&world).await;

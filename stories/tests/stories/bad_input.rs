@@ -240,7 +240,7 @@ async fn a_reference_of_a_hundred_thousand_characters_is_too_long() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_told_so() {
+async fn invalid_json_is_reported() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let token = world.token(&council.id.to_string(), &council.normal.secret);
@@ -304,7 +304,7 @@ async fn what_is_no_json_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_nul_is_dropped_wherever_it_stands() {
+async fn a_nul_is_removed_from_every_field() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let token = world.token(&council.id.to_string(), &council.normal.secret);
@@ -433,7 +433,7 @@ async fn an_id_whose_percent_signs_make_no_text_is_no_id() {
 }
 
 #[tokio::test]
-async fn of_equal_keys_the_last_counts() {
+async fn the_last_of_duplicate_json_keys_counts() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let token = world.token(&council.id.to_string(), &council.normal.secret);
@@ -447,7 +447,7 @@ async fn of_equal_keys_the_last_counts() {
 }
 
 #[tokio::test]
-async fn a_slow_client_holds_up_nobody_and_is_answered_in_the_end() {
+async fn a_slow_client_delays_nobody_and_gets_its_response() {
     let server = TestServer::open().await;
     let body = text(&server.council, "Ada").to_string();
     let (first, rest) = body.as_bytes().split_at(20);
@@ -514,7 +514,7 @@ async fn a_thousand_idle_connections_are_no_burden() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_or_cut_off() {
+async fn malformed_http_is_refused_or_disconnected() {
     let server = TestServer::open().await;
     let long_header = format!(
         "GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n",

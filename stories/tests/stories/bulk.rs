@@ -82,7 +82,7 @@ async fn every_row_of_a_request_becomes_a_message() {
 }
 
 #[tokio::test]
-async fn csv_in_a_request_will_do_too_and_rows_may_have_references_of_their_own() {
+async fn a_bulk_request_accepts_csv_and_references_per_row() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let order = json!({
@@ -101,7 +101,7 @@ async fn csv_in_a_request_will_do_too_and_rows_may_have_references_of_their_own(
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_by_row_and_column_and_nothing_is_sent() {
+async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
     let world = World::new().await;
     let (council, other) = (world.service("Ours").await, world.service("Other").await);
     let mut bad = rows(3);
@@ -209,7 +209,7 @@ async fn what_is_wrong_is_said_by_row_and_column_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_rows_are_the_most() {
+async fn a_job_has_at_most_a_hundred_thousand_rows() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let refused = bulk(&world, &council.normal, &order(&council, &rows(100_001))).await;
@@ -319,7 +319,7 @@ async fn jobs_are_listed_newest_first_in_pages_and_by_type_of_key() {
 }
 
 #[tokio::test]
-async fn a_day_that_has_room_for_some_rows_takes_none() {
+async fn a_quota_too_small_for_the_whole_job_takes_no_row() {
     let world = World::new().await;
     let new = NewService {
         rate_limit: 100_000,

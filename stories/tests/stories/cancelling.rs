@@ -80,7 +80,7 @@ async fn assert_cancelled_after_a_thousand(world: &World, council: &TestService,
 }
 
 #[tokio::test]
-async fn a_paused_job_is_cancelled_what_is_kept_is_sent_and_the_rest_is_given_back() {
+async fn cancelling_a_paused_job_sends_its_written_rows_and_refunds_the_rest() {
     let world = World::new().await;
     let (council, other) = (world.service("Ours").await, world.service("Other").await);
     let (job, _worker) = paused_job(&world, &council).await;
@@ -103,7 +103,7 @@ async fn a_paused_job_is_cancelled_what_is_kept_is_sent_and_the_rest_is_given_ba
 }
 
 #[tokio::test]
-async fn a_job_that_was_paused_before_its_first_row_is_cancelled_and_had_spent_nothing() {
+async fn cancelling_a_job_paused_before_its_first_row_costs_nothing() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(3)).await;
@@ -122,7 +122,7 @@ async fn a_job_that_was_paused_before_its_first_row_is_cancelled_and_had_spent_n
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled_on_another_day_gives_back_nothing_of_this_one() {
+async fn cancelling_a_job_of_another_day_refunds_no_quota() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let (job, _worker) = paused_job(&world, &council).await;
@@ -137,7 +137,7 @@ async fn a_job_that_is_cancelled_on_another_day_gives_back_nothing_of_this_one()
 }
 
 #[tokio::test]
-async fn a_job_with_a_test_key_gives_back_nothing_for_it_spent_nothing() {
+async fn cancelling_a_test_job_refunds_no_quota() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let rows = json!([
@@ -162,7 +162,7 @@ async fn a_job_with_a_test_key_gives_back_nothing_for_it_spent_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_who_cancel_a_paused_job_at_once_one_does_and_its_rest_is_given_back_once() {
+async fn a_paused_job_is_cancelled_and_refunded_once() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let (job, _worker) = paused_job(&world, &council).await;
@@ -178,7 +178,7 @@ async fn of_two_who_cancel_a_paused_job_at_once_one_does_and_its_rest_is_given_b
 }
 
 #[tokio::test]
-async fn of_somebody_who_cancels_and_somebody_who_lets_go_on_exactly_one_wins() {
+async fn cancelling_and_resuming_at_once_has_one_winner() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for round in 0..6 {
@@ -206,7 +206,7 @@ async fn of_somebody_who_cancels_and_somebody_who_lets_go_on_exactly_one_wins() 
 }
 
 #[tokio::test]
-async fn a_worker_that_has_a_job_in_hand_while_it_is_cancelled_keeps_no_more_of_it() {
+async fn cancelling_a_job_stops_the_worker_that_runs_it() {
     let world = Arc::new(World::new().await);
     let council = world.service("Riverside Council").await;
     for _ in 0..4 {
@@ -239,7 +239,7 @@ async fn a_worker_that_has_a_job_in_hand_while_it_is_cancelled_keeps_no_more_of_
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_can_mend_is_cancelled_and_nobody_tries_it_again() {
+async fn a_job_that_cannot_be_repaired_can_be_cancelled() {
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(5)).await;
@@ -319,7 +319,7 @@ async fn kept_status(world: &World, council: &TestService, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_letter_whose_printer_fell_silent_is_not_cancelled_for_it_may_be_printed() {
+async fn a_letter_whose_printer_did_not_respond_cannot_be_cancelled() {
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
     // He falls silent, then is away: he may have it all the same.
@@ -341,7 +341,7 @@ async fn a_letter_whose_printer_fell_silent_is_not_cancelled_for_it_may_be_print
 }
 
 #[tokio::test]
-async fn a_letter_whose_printer_was_away_can_still_be_cancelled() {
+async fn a_letter_that_never_reached_its_printer_can_be_cancelled() {
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
     world.letter.queue_behaviours([Behaviour::BeUnavailable]);
@@ -355,7 +355,7 @@ async fn a_letter_whose_printer_was_away_can_still_be_cancelled() {
 }
 
 #[tokio::test]
-async fn a_letter_whose_worker_died_while_it_handed_it_over_is_not_cancelled() {
+async fn a_letter_whose_worker_died_while_sending_cannot_be_cancelled() {
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
     let gate = Arc::new(Gate::default());
@@ -375,7 +375,7 @@ async fn a_letter_whose_worker_died_while_it_handed_it_over_is_not_cancelled() {
 }
 
 #[tokio::test]
-async fn a_letter_job_of_which_a_printer_may_have_one_letter_is_not_cancelled_and_none_of_it_is() {
+async fn a_letter_job_with_one_letter_at_the_printer_cannot_be_cancelled() {
     let world = World::new().await;
     let (council, letter) = council_with_letters(&world).await;
     world.letter.set_behaviour(Behaviour::BeUnavailable);

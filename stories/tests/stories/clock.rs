@@ -172,14 +172,14 @@ async fn night(day: &str, from: &str, over: &str, hours: u32, forgotten_in: &str
 }
 
 #[tokio::test]
-async fn when_summer_time_begins_the_local_day_has_what_belongs_to_it_once() {
+async fn the_day_summer_time_begins_runs_each_schedule_once() {
     // The 29th has 23 hours, and ends at 23:00 in UTC.
     let (from, over) = ("2026-03-28T23:50:00Z", "2026-03-29T23:00:00Z");
     night("2026-03-29", from, over, 23, "2026-04-06T03:00:00Z").await;
 }
 
 #[tokio::test]
-async fn when_summer_time_ends_the_local_day_has_what_belongs_to_it_once() {
+async fn the_day_summer_time_ends_runs_each_schedule_once() {
     // The 25th has 25 hours, and begins at 23:00 in UTC.
     let (from, over) = ("2026-10-24T22:50:00Z", "2026-10-26T00:00:00Z");
     night("2026-10-25", from, over, 25, "2026-11-02T03:00:00Z").await;
@@ -204,7 +204,7 @@ async fn start_the_clock(world: &World) {
 }
 
 #[tokio::test]
-async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
+async fn a_week_without_the_schedule_is_caught_up_once() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     // Over the night on which the clocks go forward.
@@ -283,8 +283,7 @@ async fn after_a_week_without_a_clock_everything_that_was_due_is_done_once() {
 }
 
 #[tokio::test]
-async fn what_is_asked_to_stop_in_the_middle_of_the_night_is_gone_on_with_and_not_left_for_the_next()
- {
+async fn nightly_work_interrupted_by_a_stop_is_continued() {
     let world = World::new().await;
     world.service("Riverside Council").await;
     for time in [

@@ -62,7 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn no_room_knows_one_that_it_should_not() {
+fn crates_depend_only_on_allowed_crates() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let metadata = MetadataCommand::new()
         .manifest_path(manifest)

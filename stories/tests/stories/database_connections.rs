@@ -23,7 +23,7 @@ async fn start(world: &World, connections: u32) -> anyhow::Result<Platform> {
 }
 
 #[tokio::test]
-async fn a_process_that_the_database_has_no_room_for_does_not_start() {
+async fn a_process_without_enough_database_connections_does_not_start() {
     let world = World::new().await;
     let has_server = world.database_address().starts_with("postgres");
     let starts = start(&world, 2).await.expect("there is room for two");

@@ -77,7 +77,7 @@ fn worker(world: &World, seed: u64) -> DatabaseSource {
 }
 
 #[tokio::test]
-async fn what_dead_workers_had_in_hand_is_ready_at_once_and_their_leases_change_nothing() {
+async fn tasks_of_dead_workers_are_ready_at_once() {
     let queue = Queue::with_tasks(1).await;
     let dead = queue.take_one().await;
     assert!(queue.take().await.is_empty(), "somebody has it");
@@ -95,7 +95,7 @@ async fn what_dead_workers_had_in_hand_is_ready_at_once_and_their_leases_change_
 }
 
 #[tokio::test]
-async fn what_waits_for_its_time_goes_on_waiting_when_workers_die() {
+async fn reclaiming_leaves_delayed_tasks_alone() {
     let queue = Queue::with_tasks(1).await;
     let (taken, now) = (queue.take_one().await, queue.world.clock.now());
     let later = now.plus(Duration::from_mins(5));
@@ -107,7 +107,7 @@ async fn what_waits_for_its_time_goes_on_waiting_when_workers_die() {
 }
 
 #[tokio::test]
-async fn a_task_that_its_workers_may_die_of_does_not_kill_the_next_at_once_again_and_again() {
+async fn a_task_that_crashes_workers_keeps_its_lease_until_it_expires() {
     let queue = Queue::with_tasks(1).await;
     for _ in 0..2 {
         queue.take_one().await;
@@ -138,7 +138,7 @@ async fn a_task_that_its_workers_may_die_of_does_not_kill_the_next_at_once_again
 }
 
 #[tokio::test]
-async fn what_others_have_in_hand_is_theirs_when_a_worker_dies() {
+async fn reclaiming_leaves_the_tasks_of_living_workers_alone() {
     let queue = Queue::with_tasks(2).await;
     let another = queue.another_worker();
     let theirs = another
@@ -152,7 +152,7 @@ async fn what_others_have_in_hand_is_theirs_when_a_worker_dies() {
 }
 
 #[tokio::test]
-async fn a_process_that_starts_finds_who_died_and_takes_back_what_they_had() {
+async fn a_starting_process_reclaims_the_tasks_of_dead_workers() {
     let queue = Queue::with_tasks(1).await;
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::new(directory.path());

@@ -59,7 +59,7 @@ async fn a_message_reaches_its_provider_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn acceptance_counts_as_delivery_where_nobody_will_report() {
+async fn acceptance_is_delivery_for_a_provider_without_receipts() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world.email.set_reports_delivery(false);
@@ -115,7 +115,7 @@ async fn after_forty_eight_retries_a_message_fails_for_good() {
 }
 
 #[tokio::test]
-async fn a_provider_that_falls_silent_is_asked_again_later_with_the_same_reference() {
+async fn a_lost_response_is_retried_with_the_same_reference() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world.sms.queue_behaviours([Behaviour::AcceptSilently]);
@@ -228,7 +228,7 @@ async fn a_delivery_task_that_comes_twice_hands_over_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_workers_that_reach_for_the_same_task_at_the_same_instant_one_hands_over() {
+async fn two_workers_claiming_one_task_send_once() {
     let world = Arc::new(World::new().await);
     let council = world.service("Riverside Council").await;
     let barrier = Arc::new(tokio::sync::Barrier::new(2));
@@ -250,7 +250,7 @@ async fn of_two_workers_that_reach_for_the_same_task_at_the_same_instant_one_han
 }
 
 #[tokio::test]
-async fn a_worker_whose_lease_ran_out_begins_nothing_more_and_commits_no_second_outcome() {
+async fn a_worker_without_its_lease_starts_nothing_and_commits_no_outcome() {
     let world = Arc::new(World::new().await);
     let council = world.service("Riverside Council").await;
     let id = sent_sms(&world, &council, "07700900123").await;
@@ -310,12 +310,13 @@ async fn a_service_with_one_message_does_not_wait_for_one_with_thousands() {
         .iter()
         .position(|sms| sms.id.to_string() == id)
         .unwrap();
-    assert!(place < 200, "it was handed over as number {place}");
+    // Services take turns, and a turn is one batch: at most one batch of the other service comes first.
+    assert!(place <= 100, "it was handed over as number {place}");
     assert_eq!(world.sms.accepted().len(), 3001);
 }
 
 #[tokio::test]
-async fn a_text_abroad_is_sent_and_not_waited_for() {
+async fn an_international_text_waits_for_no_receipt() {
     let world = World::new().await;
     let mut new = NewService::named("Abroad");
     new.permissions.insert(domain::Permission::InternationalSms);
@@ -328,7 +329,7 @@ async fn a_text_abroad_is_sent_and_not_waited_for() {
 
 /// Found by the simulation: the messages that were not tried were in no task any more.
 #[tokio::test]
-async fn a_batch_whose_lease_ran_out_before_anybody_took_it_over_is_not_forgotten() {
+async fn a_batch_with_an_expired_lease_is_sent_later() {
     let world = Arc::new(World::new().await);
     let council = world.service("Riverside Council").await;
     // The rows of a job share a task.
@@ -361,7 +362,7 @@ async fn a_batch_whose_lease_ran_out_before_anybody_took_it_over_is_not_forgotte
 }
 
 #[tokio::test]
-async fn a_message_that_two_tasks_name_at_the_same_moment_is_handed_over_once() {
+async fn a_message_named_by_two_concurrent_tasks_is_sent_once() {
     let world = Arc::new(World::new().await);
     let council = world.service("Riverside Council").await;
     let id = sent_sms(&world, &council, "07700900123").await;

@@ -20,7 +20,7 @@ pub(crate) fn contains(path: &Path, needle: &str) -> bool {
 }
 
 #[tokio::test]
-async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret_in_clear() {
+async fn no_recipient_value_or_secret_is_stored_in_clear() {
     let world = World::new().await;
     if !world.database_address().starts_with("sqlite") {
         // PostgreSQL's files are its own; what is put there is what is put here.
@@ -82,7 +82,7 @@ async fn neither_the_database_nor_the_files_hold_a_recipient_a_value_or_a_secret
 }
 
 #[tokio::test]
-async fn after_a_rotation_everything_is_sealed_with_the_new_key_and_reads_as_before() {
+async fn reencryption_seals_every_row_with_the_new_key() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = world
@@ -154,7 +154,7 @@ async fn a_process_that_meets_a_new_key_reads_the_key_file_again() {
 }
 
 #[tokio::test]
-async fn after_a_rotation_the_files_too_are_sealed_with_the_new_key_alone() {
+async fn reencryption_seals_every_file_with_the_new_key() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let people = crate::jobs::people(5000);

@@ -28,7 +28,7 @@ pub(crate) async fn text(world: &World, council: &TestService, to: &str) -> Stri
 }
 
 #[tokio::test]
-async fn what_was_sent_to_a_number_is_erased_and_what_waits_is_cancelled() {
+async fn erasure_covers_sent_messages_and_cancels_waiting_ones() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let sent = text(&world, &council, "07700 900123").await;
@@ -59,7 +59,7 @@ async fn what_was_sent_to_a_number_is_erased_and_what_waits_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_message_that_a_worker_has_in_hand_is_erased_once_it_is_handed_over() {
+async fn a_message_in_flight_is_erased_after_it_is_sent() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = text(&world, &council, "07700900123").await;
@@ -109,7 +109,7 @@ pub(crate) const PEOPLE: &str = "phone number,name,day\n07700900001,\"Ada \"\"A\
                       07700900002,Bo,Friday\n+44 7700 900123,Grace,Monday\n";
 
 #[tokio::test]
-async fn a_job_that_has_not_begun_adds_up_without_the_erased_rows() {
+async fn erasure_leaves_the_counts_of_a_pending_job_consistent() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, PEOPLE).await;
@@ -165,7 +165,7 @@ async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
 }
 
 #[tokio::test]
-async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
+async fn erasure_covers_inbound_sms_unsubscribe_requests_and_guests() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let (now, vault) = (world.clock.now(), world.app.store().keyring());
@@ -230,7 +230,7 @@ async fn what_people_wrote_wished_and_were_listed_as_goes_too() {
 }
 
 #[tokio::test]
-async fn a_kept_answer_says_nothing_more_and_still_sends_nothing_twice() {
+async fn an_erased_idempotent_response_still_prevents_a_second_send() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let body = json!({
@@ -265,7 +265,7 @@ async fn a_kept_answer_says_nothing_more_and_still_sends_nothing_twice() {
 }
 
 #[tokio::test]
-async fn nothing_of_an_erased_guest_is_left_in_the_embedded_database() {
+async fn an_erased_guest_leaves_no_trace_in_the_sqlite_file() {
     let world = World::new().await;
     if !world.database_address().starts_with("sqlite") {
         return;
@@ -287,7 +287,7 @@ async fn nothing_of_an_erased_guest_is_left_in_the_embedded_database() {
 }
 
 #[tokio::test]
-async fn a_job_at_work_is_paused_until_its_worker_lets_go_and_then_goes_on() {
+async fn an_erasure_pauses_a_running_job_and_resumes_it() {
     let world = World::with(|settings, _| settings.job_rows_at_once = 1).await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, PEOPLE).await;

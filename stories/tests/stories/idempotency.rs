@@ -42,7 +42,7 @@ fn class(answer: &TestResponse) -> &Value {
 }
 
 #[tokio::test]
-async fn who_asks_twice_is_given_the_first_answer_and_one_message_is_sent() {
+async fn a_repeated_request_gets_the_first_response_and_sends_once() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let ask = async |to: &str, once: &str| {
@@ -90,7 +90,7 @@ async fn who_asks_twice_is_given_the_first_answer_and_one_message_is_sent() {
 }
 
 #[tokio::test]
-async fn of_two_at_once_in_two_processes_one_sends_and_both_hear_the_same() {
+async fn concurrent_duplicates_in_two_processes_send_once() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let other = world.another_client();
@@ -120,7 +120,7 @@ async fn of_two_at_once_in_two_processes_one_sends_and_both_hear_the_same() {
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_at_any_moment_may_ask_again() {
+async fn a_disconnected_caller_can_repeat_the_request() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let moments = 60;
@@ -154,7 +154,7 @@ async fn a_caller_who_goes_away_at_any_moment_may_ask_again() {
 }
 
 #[tokio::test]
-async fn who_asks_while_the_first_is_being_worked_on_is_told_to_come_back() {
+async fn a_duplicate_of_a_request_in_progress_gets_409() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     // Whoever spends of today's allowance waits for us: the commit does.
@@ -251,7 +251,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
 }
 
 #[tokio::test]
-async fn a_key_is_forgotten_after_a_day_and_cleared_away() {
+async fn an_idempotency_key_expires_after_a_day() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let ask = async |once: &str| {
@@ -279,7 +279,7 @@ async fn a_key_is_forgotten_after_a_day_and_cleared_away() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_services_own_and_of_one_type_of_api_key() {
+async fn an_idempotency_key_belongs_to_one_service_and_key_type() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
     let mut ids = Vec::new();
@@ -298,7 +298,7 @@ async fn a_key_is_its_services_own_and_of_one_type_of_api_key() {
 }
 
 #[tokio::test]
-async fn what_was_refused_may_be_mended_and_asked_again() {
+async fn a_refused_request_can_be_corrected_under_its_key() {
     let world = World::new().await;
     let new = NewService {
         rate_limit: 100_000,
@@ -330,7 +330,7 @@ async fn what_was_refused_may_be_mended_and_asked_again() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_those_that_the_day_refuses_keep_no_key() {
+async fn requests_refused_by_the_quota_keep_no_idempotency_key() {
     let world = World::new().await;
     let new = NewService {
         rate_limit: 100_000,
@@ -387,7 +387,7 @@ async fn simulated_recipients_are_answered_once_too() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_one_is_refused_in_words() {
+async fn an_invalid_idempotency_key_is_refused() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let too_long = "k".repeat(256);

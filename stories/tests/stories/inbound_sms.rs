@@ -69,7 +69,7 @@ async fn texts_of(world: &World, council: &TestService) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_service_reads_what_people_write_to_its_number_and_nobody_else_does() {
+async fn a_service_reads_the_inbound_sms_of_its_number_only() {
     let world = World::new().await;
     let council = with_a_number(&world, "Riverside Council", NUMBER).await;
     let other = with_a_number(&world, "Hilltop Council", "07700900601").await;
@@ -117,7 +117,7 @@ async fn a_service_reads_what_people_write_to_its_number_and_nobody_else_does() 
 }
 
 #[tokio::test]
-async fn a_text_that_is_brought_twice_is_kept_once() {
+async fn an_inbound_sms_delivered_twice_is_stored_once() {
     let world = World::new().await;
     let council = with_a_number(&world, "Riverside Council", NUMBER).await;
     let (first, second) = (a_text("m-1"), a_text("m-1"));
@@ -141,7 +141,7 @@ async fn a_text_that_is_brought_twice_is_kept_once() {
 }
 
 #[tokio::test]
-async fn a_text_to_nobody_is_answered_well_and_not_kept() {
+async fn an_inbound_sms_to_an_unknown_number_is_accepted_and_dropped() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     give(&world, council.id, NUMBER).await;
@@ -171,7 +171,7 @@ async fn a_text_to_nobody_is_answered_well_and_not_kept() {
 }
 
 #[tokio::test]
-async fn only_providers_who_sign_in_bring_texts() {
+async fn only_authenticated_providers_deliver_inbound_sms() {
     let world = World::new().await;
     let council = with_a_number(&world, "Riverside Council", NUMBER).await;
     let mmg = "/notifications/sms/receive/mmg";
@@ -206,7 +206,7 @@ async fn only_providers_who_sign_in_bring_texts() {
 }
 
 #[tokio::test]
-async fn a_text_without_a_time_has_that_of_its_receipt_and_one_without_words_is_refused() {
+async fn an_inbound_sms_needs_text_but_no_time() {
     let world = World::new().await;
     let council = with_a_number(&world, "Riverside Council", NUMBER).await;
     for time in [Value::Null, json!("yesterday"), json!("")] {

@@ -165,7 +165,7 @@ async fn assert_nobody_is_left(world: &World, held: &Held) {
 }
 
 #[tokio::test]
-async fn an_erasure_that_dies_at_any_of_its_steps_is_ended_by_the_next_one() {
+async fn an_interrupted_erasure_is_completed_by_the_next() {
     let world = World::new().await;
     let held = hold_the_recipient_everywhere(&world).await;
     let (waits, done) = count_waits(async { erasure(&world).go_on().await.unwrap() }).await;
@@ -204,7 +204,7 @@ async fn an_erasure_that_dies_at_any_of_its_steps_is_ended_by_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_job_that_somebody_pauses_while_it_is_paused_for_an_erasure_stays_paused() {
+async fn a_job_paused_during_an_erasure_stays_paused() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, many()).await;
@@ -245,8 +245,7 @@ fn says_who_is_at_it(error: &RewriteLockError, what: &str) {
 }
 
 #[tokio::test]
-async fn while_one_erases_neither_keys_are_changed_nor_others_erased_and_a_killed_one_holds_them_up_for_a_minute()
- {
+async fn erasure_and_reencryption_exclude_each_other_for_a_minute_at_most() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world.job(council.id, council.sms, many()).await;
@@ -278,8 +277,7 @@ async fn while_one_erases_neither_keys_are_changed_nor_others_erased_and_a_kille
 }
 
 #[tokio::test]
-async fn a_change_of_keys_that_stood_still_past_its_minute_does_not_bring_back_who_was_erased_since()
- {
+async fn a_stalled_reencryption_does_not_restore_erased_data() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world.job(council.id, council.sms, many()).await;
@@ -305,7 +303,7 @@ async fn a_change_of_keys_that_stood_still_past_its_minute_does_not_bring_back_w
 }
 
 #[tokio::test]
-async fn an_erasure_that_stood_still_past_its_minute_writes_nothing_over_what_was_sealed_since() {
+async fn a_stalled_erasure_overwrites_nothing_sealed_since() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, many()).await;

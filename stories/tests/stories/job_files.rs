@@ -184,7 +184,7 @@ async fn rows_that_are_not_sent_have_no_files() {
 }
 
 #[tokio::test]
-async fn rows_wait_while_the_file_storage_fails_and_then_leave_nothing_over() {
+async fn rows_wait_for_the_file_storage_and_leave_nothing_behind() {
     let world = World::new().await;
     let (council, _) = with_file(&world).await;
     let job = world.job(council.id, council.email, people(130)).await;
@@ -248,7 +248,7 @@ async fn a_row_that_was_lost_is_made_again_with_the_link_it_had() {
 }
 
 #[tokio::test]
-async fn a_job_whose_file_was_taken_from_the_template_stops_in_words_until_it_is_back() {
+async fn a_job_waits_for_a_file_removed_from_its_template() {
     let world = {
         let mut world = World::new().await;
         world.expect_dead_letters();
@@ -305,7 +305,7 @@ async fn an_erased_recipients_row_loses_its_file_and_the_others_keep_theirs() {
 }
 
 #[tokio::test]
-async fn a_file_service_elsewhere_is_waited_for_and_what_it_refuses_is_said_of_the_row() {
+async fn a_row_reports_what_the_external_file_service_rejects() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let with = elsewhere.clone();
     let world = World::with(|_, providers| providers.file_service = Some(with)).await;

@@ -101,7 +101,7 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_interrupted_goes_on_where_it_was() {
+async fn a_job_resumes_where_it_stopped() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(3500)).await;
@@ -247,7 +247,7 @@ async fn a_scheduled_job_starts_at_its_time_and_not_before() {
 }
 
 #[tokio::test]
-async fn of_the_clock_and_a_person_who_cancels_exactly_one_wins() {
+async fn starting_and_cancelling_at_once_has_one_winner() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for round in 0..6 {
@@ -286,7 +286,7 @@ async fn of_the_clock_and_a_person_who_cancels_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn a_job_that_would_pass_the_days_limit_sends_nothing_at_all() {
+async fn a_job_over_the_daily_quota_sends_nothing() {
     let world = World::new().await;
     let new = NewService {
         limits: [(Allowance::Sms, 10)].into(),
@@ -313,7 +313,7 @@ async fn a_job_that_would_pass_the_days_limit_sends_nothing_at_all() {
 }
 
 #[tokio::test]
-async fn a_row_that_may_not_be_sent_to_any_more_is_kept_and_seen() {
+async fn a_row_that_may_no_longer_be_sent_fails_validation() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(4)).await;
@@ -351,7 +351,7 @@ async fn a_job_of_a_service_that_was_switched_off_is_cancelled() {
 }
 
 #[tokio::test]
-async fn making_a_job_is_refused_in_the_words_of_the_contract() {
+async fn creating_a_job_fails_with_the_texts_of_the_contract() {
     let world = World::new().await;
     let (council, other) = (
         world.service("Riverside Council").await,
@@ -439,7 +439,7 @@ async fn making_a_job_is_refused_in_the_words_of_the_contract() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_changed_after_its_check_stops_the_job_in_words_and_loses_nothing() {
+async fn a_job_stops_on_a_changed_file_and_loses_nothing() {
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(10)).await;
@@ -480,7 +480,7 @@ async fn a_file_that_was_changed_after_its_check_stops_the_job_in_words_and_lose
 }
 
 #[tokio::test]
-async fn a_file_that_vanished_in_the_middle_of_its_job_stops_it_in_words_and_put_back_it_goes_on() {
+async fn a_job_stops_without_its_file_and_continues_once_it_is_restored() {
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(3500)).await;
@@ -527,7 +527,7 @@ async fn a_file_that_vanished_in_the_middle_of_its_job_stops_it_in_words_and_put
 }
 
 #[tokio::test]
-async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
+async fn a_job_keeps_the_template_version_it_was_created_with() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(2)).await;
@@ -557,7 +557,7 @@ async fn a_job_keeps_the_version_of_its_template_whatever_is_written_later() {
 }
 
 #[tokio::test]
-async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_seen() {
+async fn a_row_missing_a_value_of_the_new_template_fails_validation() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let file =
@@ -599,7 +599,7 @@ async fn a_row_without_a_value_for_a_template_that_was_written_anew_is_kept_and_
 }
 
 #[tokio::test]
-async fn rows_of_e_mails_too_say_which_value_a_template_written_anew_wants() {
+async fn an_email_row_names_the_value_missing_for_the_new_template() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let file = "email address,name,day\nada@example.org,Ada,Friday\n";

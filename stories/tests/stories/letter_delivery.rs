@@ -153,7 +153,7 @@ async fn a_letter_with_a_test_key_gets_its_pages_and_goes_nowhere() {
 }
 
 #[tokio::test]
-async fn a_given_pdf_is_scanned_checked_and_handed_over_byte_for_byte() {
+async fn a_precompiled_letter_is_scanned_and_sent_unchanged() {
     let world = World::new().await;
     let council = council(&world).await;
     let given = pdf(3, "three pages");
@@ -172,7 +172,7 @@ async fn a_given_pdf_is_scanned_checked_and_handed_over_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_given_pdf_that_breaks_a_rule_is_never_printed_and_says_why() {
+async fn an_invalid_precompiled_letter_fails_validation_with_a_reason() {
     let world = World::new().await;
     let council = council(&world).await;
     let wide = String::from_utf8(pdf(1, "wide")).unwrap();
@@ -205,7 +205,7 @@ async fn a_given_pdf_that_breaks_a_rule_is_never_printed_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_given_pdf_waits_for_a_scanner_that_is_away() {
+async fn a_precompiled_letter_waits_for_the_scanner() {
     let world = World::new().await;
     let council = council(&world).await;
     world.scanner.set_unavailable(true);
@@ -268,7 +268,7 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
 }
 
 #[tokio::test]
-async fn a_letter_that_cannot_be_printed_fails_in_words() {
+async fn a_letter_that_cannot_be_printed_fails_with_a_reason() {
     let world = World::new().await;
     let council = council(&world).await;
     let long = "Line upon line. ".repeat(3_000);

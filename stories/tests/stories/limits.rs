@@ -16,7 +16,7 @@ fn limited(name: &str, limit: i64) -> NewService {
 }
 
 #[tokio::test]
-async fn of_a_hundred_at_once_exactly_those_pass_that_the_day_has_left() {
+async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
     let world = World::new().await;
     let council = world.service_with(limited("Capped", 10)).await;
     let sends = (0..100).map(|_| world.send_sms(&council, &council.normal, "07700900123"));
@@ -80,7 +80,7 @@ async fn of_a_hundred_at_once_exactly_those_pass_that_the_day_has_left() {
 }
 
 #[tokio::test]
-async fn too_many_in_a_short_time_are_refused_until_the_bucket_fills() {
+async fn requests_over_the_rate_limit_are_refused_until_it_refills() {
     let world = World::new().await;
     let council = world
         .service_with(NewService {
@@ -142,7 +142,7 @@ async fn too_many_in_a_short_time_are_refused_until_the_bucket_fills() {
 }
 
 #[tokio::test]
-async fn texts_abroad_have_a_limit_of_their_own_and_give_back_what_they_did_not_use() {
+async fn international_texts_have_their_own_quota_and_refunds() {
     let world = World::new().await;
     let mut new = limited("Abroad", 100);
     new.permissions.insert(domain::Permission::InternationalSms);
@@ -169,7 +169,7 @@ async fn texts_abroad_have_a_limit_of_their_own_and_give_back_what_they_did_not_
 }
 
 #[tokio::test]
-async fn what_is_given_back_never_leaves_a_day_with_less_than_nothing() {
+async fn a_refund_never_makes_a_count_negative() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let (day, allowance) = (world.clock.now().utc_day(), Allowance::Letter);

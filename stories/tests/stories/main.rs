@@ -31,6 +31,7 @@ mod letter_delivery;
 mod letter_jobs;
 mod letters;
 mod limits;
+mod module_circles;
 mod openapi;
 mod operator_actions;
 mod poison_messages;

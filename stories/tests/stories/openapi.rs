@@ -197,7 +197,7 @@ fn untold(document: &Value, operation: &Value, answer: &TestResponse) -> Vec<Str
 }
 
 #[tokio::test]
-async fn each_example_of_a_request_gets_the_answer_that_the_document_tells() {
+async fn example_requests_get_the_documented_responses() {
     let place = Place::new().await;
     let (mut sent, mut wrong) = (0, Vec::new());
     for (path, method, operation) in operations(&place.document) {
@@ -250,7 +250,7 @@ async fn each_example_of_a_request_gets_the_answer_that_the_document_tells() {
 }
 
 #[tokio::test]
-async fn each_example_of_an_answer_has_the_shape_that_the_document_tells() {
+async fn example_responses_match_their_schemas() {
     let place = Place::new().await;
     for (path, method, operation) in operations(&place.document) {
         for (status, answer) in operation["responses"].as_object().unwrap() {
@@ -273,7 +273,7 @@ async fn each_example_of_an_answer_has_the_shape_that_the_document_tells() {
 }
 
 #[tokio::test]
-async fn errors_have_the_shape_that_the_document_tells() {
+async fn errors_match_their_schemas() {
     let place = Place::new().await;
     let mut wrong = Vec::new();
     let stranger = place.world.token(INTERNAL_CLIENT, "not its secret");
@@ -313,7 +313,7 @@ async fn errors_have_the_shape_that_the_document_tells() {
 }
 
 #[tokio::test]
-async fn what_is_done_once_and_what_is_too_much_is_told_in_headers() {
+async fn idempotency_and_rate_limits_are_reported_in_headers() {
     let place = Place::new().await;
     let path = "/v2/notifications/sms";
     let operation = &place.document["paths"][path]["post"];
@@ -351,7 +351,7 @@ async fn what_is_done_once_and_what_is_too_much_is_told_in_headers() {
 }
 
 #[tokio::test]
-async fn the_page_is_one_file_that_runs_nothing_and_asks_nobody() {
+async fn the_documentation_page_has_no_script_and_no_external_resource() {
     let world = World::new().await;
     let page = world.request("GET", "/docs", None, "").await;
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");

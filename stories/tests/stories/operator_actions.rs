@@ -35,7 +35,7 @@ fn row_of(
 }
 
 #[tokio::test]
-async fn one_row_of_a_job_is_done_again_with_the_id_it_had_and_never_twice() {
+async fn retrying_a_row_keeps_its_id_and_sends_it_once() {
     let world = World::new().await;
     let (council, other) = (
         world.service("Riverside Council").await,
@@ -79,7 +79,7 @@ async fn one_row_of_a_job_is_done_again_with_the_id_it_had_and_never_twice() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_forgotten_in_time_is_not_done_again() {
+async fn a_row_deleted_by_retention_is_not_retried() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let path = format!("/service/{}/data-retention", council.id);
@@ -118,7 +118,7 @@ async fn take(world: &World) -> (DatabaseSource, TaskContext) {
 }
 
 #[tokio::test]
-async fn a_job_that_goes_on_while_its_worker_lets_go_of_it_is_not_left_behind() {
+async fn resuming_a_job_while_its_worker_ends_its_task_is_safe() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(10)).await;
@@ -138,7 +138,7 @@ async fn a_job_that_goes_on_while_its_worker_lets_go_of_it_is_not_left_behind() 
 }
 
 #[tokio::test]
-async fn a_job_that_goes_on_while_its_worker_gives_it_up_is_not_left_behind() {
+async fn resuming_a_job_while_its_worker_dead_letters_it_is_safe() {
     let mut world = World::new().await;
     world.expect_dead_letters();
     let council = world.service("Riverside Council").await;
@@ -163,7 +163,7 @@ async fn a_job_that_goes_on_while_its_worker_gives_it_up_is_not_left_behind() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_is_looked_at_before_it_is_replayed() {
+async fn a_dead_letter_can_be_inspected_and_replayed() {
     let mut world = World::new().await;
     world.expect_dead_letters();
     let council = world.service("Riverside Council").await;
@@ -185,7 +185,7 @@ async fn what_was_given_up_is_looked_at_before_it_is_replayed() {
 }
 
 #[tokio::test]
-async fn a_job_whose_service_is_switched_off_in_the_middle_is_cancelled_and_gives_back_the_rest() {
+async fn suspending_a_service_cancels_its_running_job_and_refunds_the_rest() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(2500)).await;
@@ -222,7 +222,7 @@ async fn spent_is(world: &World, council: &TestService, allowance: Allowance, ex
 }
 
 #[tokio::test]
-async fn rows_that_go_abroad_count_against_the_limit_of_what_goes_abroad() {
+async fn international_rows_count_against_the_international_quota() {
     let world = World::new().await;
     let mut new = app::manage::services::NewService::named("Abroad");
     new.permissions.insert(domain::Permission::InternationalSms);

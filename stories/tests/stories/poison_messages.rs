@@ -89,7 +89,7 @@ async fn name_again(world: &World, council: &TestService, kind: &'static str, id
 }
 
 #[tokio::test]
-async fn a_message_that_makes_the_program_fail_leaves_its_batch_and_the_others_are_sent() {
+async fn a_message_that_panics_leaves_its_batch() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
     world
@@ -126,7 +126,7 @@ async fn a_message_that_makes_the_program_fail_leaves_its_batch_and_the_others_a
 }
 
 #[tokio::test]
-async fn one_that_fails_again_when_it_is_replayed_is_one_dead_letter() {
+async fn a_replay_that_fails_again_is_still_one_dead_letter() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
     world
@@ -150,7 +150,7 @@ async fn one_that_fails_again_when_it_is_replayed_is_one_dead_letter() {
 }
 
 #[tokio::test]
-async fn what_a_provider_may_have_is_not_handed_over_again_until_a_person_says_so() {
+async fn a_message_the_provider_may_have_is_resent_only_by_an_operator() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
     world
@@ -186,7 +186,7 @@ async fn what_a_provider_may_have_is_not_handed_over_again_until_a_person_says_s
 }
 
 #[tokio::test]
-async fn a_receipt_says_that_the_provider_had_it_and_then_a_replay_does_nothing() {
+async fn a_replay_after_a_receipt_sends_nothing() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
     world
@@ -215,7 +215,7 @@ async fn a_receipt_says_that_the_provider_had_it_and_then_a_replay_does_nothing(
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_after_it_has_set_one_aside_hands_nothing_over_twice() {
+async fn a_worker_that_dies_after_isolating_a_poison_message_sends_nothing_twice() {
     // Whichever message comes last, one of them comes before.
     const PANIC_RECIPIENT: [&str; 2] = ["447700910001", "447700910002"];
     let world = Arc::new(world().await);
@@ -259,7 +259,7 @@ async fn a_worker_that_dies_after_it_has_set_one_aside_hands_nothing_over_twice(
 }
 
 #[tokio::test]
-async fn a_worker_that_lost_its_lease_sets_the_same_message_aside_once() {
+async fn a_poison_message_is_isolated_once_after_a_lost_lease() {
     let world = Arc::new(world().await);
     let council = world.service("Riverside Council").await;
     world.sms.panic_on("447700910000", PanicPoint::AfterSending);
@@ -287,7 +287,7 @@ async fn a_worker_that_lost_its_lease_sets_the_same_message_aside_once() {
 }
 
 #[tokio::test]
-async fn a_letter_whose_scan_makes_the_program_fail_waits_and_says_that_it_was_not_handed_over() {
+async fn a_letter_whose_scan_panics_is_a_dead_letter_that_was_not_sent() {
     let world = world().await;
     let council = letter_delivery::council(&world).await;
     let post = async |note: &str| {
@@ -313,7 +313,7 @@ async fn a_letter_whose_scan_makes_the_program_fail_waits_and_says_that_it_was_n
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_leaves_its_batch_and_the_others_are_sent() {
+async fn an_unreadable_message_leaves_its_batch() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
     let ids = sent(&world, &council, 12).await;
@@ -342,7 +342,7 @@ async fn damage(world: &World, column: &str, holds: &str, id: &str) {
 }
 
 #[tokio::test]
-async fn a_receipt_about_a_message_that_cannot_be_read_leaves_the_others_to_be_heard() {
+async fn a_receipt_for_an_unreadable_message_does_not_block_others() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
     let ids = sent(&world, &council, 8).await;
@@ -376,7 +376,7 @@ async fn a_receipt_about_a_message_that_cannot_be_read_leaves_the_others_to_be_h
 }
 
 #[tokio::test]
-async fn the_made_up_receipt_of_a_message_that_cannot_be_read_leaves_the_others_to_be_heard() {
+async fn a_simulated_receipt_for_an_unreadable_message_does_not_block_others() {
     let world = world().await;
     let council = world.service("Riverside Council").await;
     let mut ids = Vec::new();
@@ -400,7 +400,7 @@ async fn the_made_up_receipt_of_a_message_that_cannot_be_read_leaves_the_others_
 }
 
 #[tokio::test]
-async fn a_job_that_makes_the_program_fail_stops_in_words_and_goes_on_once_it_is_mended() {
+async fn a_job_that_panics_stops_until_the_fault_is_fixed() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let service = elsewhere.clone();
     let mut world = World::with(|_, providers| providers.file_service = Some(service)).await;
@@ -441,7 +441,7 @@ async fn a_job_that_makes_the_program_fail_stops_in_words_and_goes_on_once_it_is
 }
 
 #[tokio::test]
-async fn a_nul_in_a_spreadsheet_or_a_query_is_dropped_and_holds_nothing_up() {
+async fn a_nul_in_a_spreadsheet_or_query_is_removed() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let file = "phone number,name,day,reference\n07700900123,A\0da,Friday,a\0b\n";

@@ -75,7 +75,7 @@ async fn a_priority_message_and_a_priority_job_overtake_what_waits() {
 }
 
 #[tokio::test]
-async fn a_template_that_is_written_anew_keeps_its_lane_unless_it_says_another() {
+async fn an_edited_template_keeps_its_lane_unless_it_names_one() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     mark(&world, &council, council.sms, "priority").await;

@@ -121,7 +121,7 @@ async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
 }
 
 #[tokio::test]
-async fn a_task_of_a_kind_that_nobody_knows_is_a_dead_letter_and_not_a_crash() {
+async fn a_task_of_an_unknown_kind_becomes_a_dead_letter() {
     let mut world = World::new().await;
     world.expect_dead_letters();
     let council = world.service("Riverside Council").await;

@@ -62,7 +62,7 @@ async fn a_service_sees_what_the_provider_reports() {
 }
 
 #[tokio::test]
-async fn the_first_outcome_stays_whatever_comes_after_it() {
+async fn the_first_final_status_stays() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = sent(&world, &council).await;
@@ -79,7 +79,7 @@ async fn the_first_outcome_stays_whatever_comes_after_it() {
 }
 
 #[tokio::test]
-async fn what_was_declined_on_its_way_may_get_through_another_time() {
+async fn a_temporarily_declined_text_is_retried() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let (pending, declined) = (sent(&world, &council).await, sent(&world, &council).await);
@@ -119,7 +119,7 @@ async fn receipts_that_come_together_are_all_heard() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_overtakes_the_hand_over_is_the_outcome() {
+async fn an_early_receipt_decides_the_outcome() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world.sms.set_behaviour(Behaviour::AcceptSilently);
@@ -142,7 +142,7 @@ async fn a_receipt_that_overtakes_the_hand_over_is_the_outcome() {
 }
 
 #[tokio::test]
-async fn a_receipt_whose_message_is_not_there_yet_is_looked_at_again() {
+async fn a_receipt_for_a_message_not_yet_stored_is_retried() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = NotificationId::generate(world.clock.now(), world.app.random());
@@ -194,7 +194,7 @@ async fn a_receipt_for_another_channel_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_receipt_is_refused_in_words() {
+async fn an_invalid_receipt_is_refused() {
     let world = World::new().await;
     for body in ["", "[]", "3", "nonsense", "[1"] {
         let answer = world
@@ -360,7 +360,7 @@ async fn a_letter_that_has_left_is_delivered_and_its_day_is_kept() {
 }
 
 #[tokio::test]
-async fn a_letter_that_was_given_up_and_has_left_all_the_same_is_delivered() {
+async fn a_failed_letter_reported_as_despatched_is_delivered() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = letter(&world, &council).await;
@@ -443,7 +443,7 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
 /// `vectors/provider_receipts.jsonl`, as far as it is about texts, through the front door. (E-mail receipts come with
 /// the provider that sends them.)
 #[tokio::test]
-async fn every_receipt_of_the_vectors_comes_to_what_it_should() {
+async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
     let Some(path) = vector_file("provider_receipts.jsonl") else {
         println!("provider_receipts is not among these vectors");
         return;
@@ -471,6 +471,10 @@ async fn every_receipt_of_the_vectors_comes_to_what_it_should() {
             wrong.push(format!("{}: {why}", case["id"]));
         }
     }
+    assert!(
+        tried > 0,
+        "no receipt of a text message was among the vectors"
+    );
     println!("provider_receipts {}/{tried} of texts", tried - wrong.len());
     for difference in wrong.iter().take(10) {
         println!("  {difference}");

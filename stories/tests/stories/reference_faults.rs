@@ -40,7 +40,7 @@ async fn meddle(world: &World, statement: &'static str) {
 
 /// F2: in the reference a job that was marked and not queued stays in `error` for ever.
 #[tokio::test]
-async fn a_job_that_is_in_error_and_has_no_task_is_taken_up_however_late() {
+async fn the_audit_resumes_a_failed_job_without_a_task() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(20)).await;
@@ -68,7 +68,7 @@ async fn a_job_that_is_in_error_and_has_no_task_is_taken_up_however_late() {
 
 /// F4 and F18: in the reference two at once both begin the job, and two jobs both pass a day that has room for one.
 #[tokio::test]
-async fn of_two_jobs_that_begin_at_once_one_has_the_day_and_is_counted_once() {
+async fn of_two_concurrent_jobs_one_gets_the_quota() {
     for _ in 0..4 {
         let world = Arc::new(World::new().await);
         let new = NewService {
@@ -96,7 +96,7 @@ async fn of_two_jobs_that_begin_at_once_one_has_the_day_and_is_counted_once() {
 
 /// F5: in the reference refused rows are not kept, so that the job never adds up and is looked through again and again.
 #[tokio::test]
-async fn a_job_with_rows_that_may_not_be_sent_adds_up_and_is_left_alone() {
+async fn a_finished_job_with_rejected_rows_passes_the_audit() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(4)).await;
@@ -116,7 +116,7 @@ async fn a_job_with_rows_that_may_not_be_sent_adds_up_and_is_left_alone() {
 /// F6: in the reference the rows of a job whose sender was archived all fail. And a row that is done again has the sender
 /// that was chosen, as all others (incident 25).
 #[tokio::test]
-async fn the_chosen_sender_goes_with_every_row_until_it_is_archived_and_then_the_default_does() {
+async fn a_job_falls_back_to_the_default_when_its_sender_is_archived() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = job_from_the_planner(&world, &council, people(3)).await;
@@ -158,7 +158,7 @@ async fn the_chosen_sender_goes_with_every_row_until_it_is_archived_and_then_the
 
 /// F7: in the reference rows past those that were counted crash the job, which is resumed for ever.
 #[tokio::test]
-async fn rows_past_those_that_were_counted_are_the_end_of_the_file() {
+async fn rows_beyond_the_counted_ones_are_ignored() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(5)).await;
@@ -174,7 +174,7 @@ async fn rows_past_those_that_were_counted_are_the_end_of_the_file() {
 
 /// The other way round: a file that has lost rows is not called finished.
 #[tokio::test]
-async fn a_file_with_fewer_rows_than_were_counted_stops_its_job_in_words() {
+async fn a_job_stops_on_a_file_with_too_few_rows() {
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(5)).await;

@@ -80,7 +80,7 @@ async fn upload_under(
 }
 
 #[tokio::test]
-async fn a_file_that_is_too_large_or_has_too_many_rows_is_refused_in_words() {
+async fn a_file_with_too_many_bytes_or_rows_is_refused() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let path = format!(
@@ -130,7 +130,7 @@ fn with_patience(world: &World, serve_timeout: std::time::Duration) -> axum::Rou
 }
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_is_told_so_in_the_words_of_its_group() {
+async fn a_timeout_is_reported_in_the_error_format_of_the_route() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let token = world.token(&council.id.to_string(), &council.normal.secret);

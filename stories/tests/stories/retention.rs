@@ -54,7 +54,7 @@ pub(crate) async fn sent(
 }
 
 #[tokio::test]
-async fn messages_are_forgotten_after_seven_local_days_and_leave_a_line_of_history() {
+async fn messages_are_deleted_after_seven_local_days_and_leave_history() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let (old, tested) = (
@@ -147,7 +147,7 @@ pub(crate) async fn keep_for(world: &World, council: &TestService, days: i64) {
 }
 
 #[tokio::test]
-async fn more_messages_than_share_a_transaction_are_all_forgotten() {
+async fn more_messages_than_one_transaction_are_all_deleted() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     world.job(council.id, council.sms, people(4500)).await;
@@ -196,7 +196,7 @@ async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
 }
 
 #[tokio::test]
-async fn ids_that_are_not_ours_are_forgotten_like_the_others() {
+async fn imported_ids_are_deleted_by_retention_too() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = sent(&world, &council, &council.normal).await;
@@ -230,7 +230,7 @@ async fn rename(world: &World, from: NotificationId, to: NotificationId) {
 }
 
 #[tokio::test]
-async fn received_texts_and_wishes_to_hear_no_more_are_forgotten_in_time() {
+async fn inbound_sms_and_unsubscribe_requests_are_deleted_by_retention() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let (now, vault) = (world.clock.now(), world.app.store().keyring());
@@ -328,7 +328,7 @@ async fn the_file_of_a_job_goes_when_its_messages_do() {
 }
 
 #[tokio::test]
-async fn what_became_of_a_job_is_still_told_when_its_messages_are_forgotten() {
+async fn a_job_keeps_its_statistics_after_retention() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, people(30)).await;

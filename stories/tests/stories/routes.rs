@@ -137,7 +137,7 @@ async fn the_table_and_the_router_name_the_same_paths() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_wrong_methods_are_told_so_in_the_old_shape() {
+async fn unknown_paths_and_methods_get_the_legacy_error_format() {
     let world = World::new().await;
     let unknown = world.request("GET", "/v2/nothing", None, "").await;
     assert_eq!(
@@ -195,7 +195,7 @@ async fn every_answer_carries_the_ids_of_its_request_or_new_ones() {
 }
 
 #[tokio::test]
-async fn every_route_says_how_it_may_be_asked_to_those_who_may_ask_it() {
+async fn every_route_lists_its_methods_to_authorized_callers() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let service = world.token(&council.id.to_string(), &council.normal.secret);
@@ -244,7 +244,7 @@ async fn every_route_says_how_it_may_be_asked_to_those_who_may_ask_it() {
 }
 
 #[tokio::test]
-async fn head_is_answered_as_get_is_without_its_body() {
+async fn head_is_answered_like_get_without_a_body() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let service = world.token(&council.id.to_string(), &council.normal.secret);

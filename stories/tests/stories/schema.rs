@@ -109,7 +109,7 @@ async fn migrating_twice_and_with_data_in_it_is_harmless() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_refused_in_words() {
+async fn a_database_of_a_newer_version_is_refused() {
     let world = World::new().await;
     pretend_to_be_newer(&world.database_address()).await;
     let entropy = std::sync::Arc::new(pillarbox_stories::SeededRandom::new(1));

@@ -32,7 +32,7 @@ async fn each_bad_cell_is_named_by_row_and_column() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_spreadsheet_is_refused_in_one_sentence() {
+async fn a_file_that_is_not_a_spreadsheet_is_refused() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     for (name, file) in [
@@ -51,7 +51,7 @@ async fn a_file_that_is_no_spreadsheet_is_refused_in_one_sentence() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_whole_file_is_said_too() {
+async fn errors_of_the_whole_file_are_reported() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let problems = async |file: &str| {

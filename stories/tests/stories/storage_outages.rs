@@ -119,7 +119,7 @@ async fn post(
 }
 
 #[tokio::test]
-async fn when_a_shared_commit_is_refused_all_in_it_are_told_and_everybody_else_is_kept() {
+async fn a_refused_group_commit_fails_only_its_own_requests() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let fault = Fault::on(&world, "INSERT", "NEW.client_reference = 'poison'").await;
@@ -177,7 +177,7 @@ async fn when_a_shared_commit_is_refused_all_in_it_are_told_and_everybody_else_i
 }
 
 #[tokio::test]
-async fn a_batch_of_rows_that_is_refused_delays_its_job_and_no_row_is_missing_or_twice() {
+async fn a_refused_batch_of_rows_is_retried_without_loss_or_duplicates() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let mut file = "phone number,name,day\n".to_owned();
@@ -227,7 +227,7 @@ fn says_that_it_is_tried_again(job: &Value, why: &str) {
 
 /// What a failing fsync does: all was written, and it cannot be made durable.
 #[tokio::test]
-async fn when_a_commit_itself_fails_its_rows_are_kept_again_and_none_twice() {
+async fn rows_of_a_failed_commit_are_written_again_once() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let people = crate::jobs::people(2300);
@@ -248,7 +248,7 @@ async fn when_a_commit_itself_fails_its_rows_are_kept_again_and_none_twice() {
 }
 
 #[tokio::test]
-async fn a_file_storage_that_cannot_be_read_for_a_while_delays_a_job_in_words() {
+async fn a_job_waits_while_the_file_storage_cannot_be_read() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let people = crate::jobs::people(20);
@@ -284,7 +284,7 @@ async fn a_file_storage_that_cannot_be_read_for_a_while_delays_a_job_in_words() 
 }
 
 #[tokio::test]
-async fn when_an_outcome_cannot_be_kept_the_message_goes_again_under_the_same_reference() {
+async fn an_unrecorded_outcome_is_resent_under_the_same_reference() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = post(&world, &council, "bins").await.json["id"].clone();
@@ -318,7 +318,7 @@ async fn when_an_outcome_cannot_be_kept_the_message_goes_again_under_the_same_re
 }
 
 #[tokio::test]
-async fn a_job_that_is_stopped_after_every_single_batch_keeps_each_row_once() {
+async fn a_job_interrupted_after_each_batch_writes_each_row_once() {
     let mut world = World::new().await;
     let council = world.service("Riverside Council").await;
     let mut file = "phone number,name,day\n".to_owned();

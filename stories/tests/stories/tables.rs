@@ -132,7 +132,7 @@ async fn of_postgres(address: &str) -> Tables {
 }
 
 #[tokio::test]
-async fn both_databases_say_the_same_of_their_tables() {
+async fn both_databases_have_the_same_tables() {
     let world = World::new().await;
     if world.database_address().starts_with("sqlite") {
         println!("no PostgreSQL was given: its own words were not compared");

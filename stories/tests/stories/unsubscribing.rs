@@ -146,7 +146,7 @@ async fn a_link_of_the_services_own_goes_before_ours_and_most_emails_have_none()
 }
 
 #[tokio::test]
-async fn links_that_we_did_not_make_or_long_ago_do_nothing() {
+async fn forged_and_expired_links_do_nothing() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let template = newsletter(&world, &council).await;

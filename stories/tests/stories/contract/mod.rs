@@ -7,7 +7,11 @@ mod matching;
 mod platform;
 mod tokens;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -71,13 +75,29 @@ struct Then {
 /// The vectors in this repository.
 const COPY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors");
 
-/// A vector file: that of the directory named by `PILLARBOX_VECTORS`, which need not have it, or the copy here.
+/// Returns the path of a vector file in the directory that `PILLARBOX_VECTORS` names, or of the copy here. None if that
+/// directory holds other vector files but not this one.
 pub(crate) fn vector_file(name: &str) -> Option<PathBuf> {
-    let Some(directory) = std::env::var_os("PILLARBOX_VECTORS") else {
+    let Some(directory) = std::env::var_os("PILLARBOX_VECTORS").map(PathBuf::from) else {
         return Some(PathBuf::from(COPY).join(name));
     };
-    let path = PathBuf::from(directory).join(name);
-    path.exists().then_some(path)
+    let path = directory.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    // A mistyped or empty directory must not look like success.
+    assert!(
+        has_vector_files(&directory),
+        "there are no vector files in {}",
+        directory.display()
+    );
+    None
+}
+
+fn has_vector_files(directory: &Path) -> bool {
+    let is_vector_file = |path: PathBuf| path.extension().is_some_and(|end| end == "jsonl");
+    fs::read_dir(directory)
+        .is_ok_and(|entries| entries.flatten().any(|entry| is_vector_file(entry.path())))
 }
 
 #[expect(clippy::print_stdout, reason = "`make vectors` shows what this prints")]
@@ -89,9 +109,11 @@ fn cases() -> Vec<Case> {
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
+    let cases: Vec<Case> = lines
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect()
+        .collect();
+    assert!(!cases.is_empty(), "{} has no case", path.display());
+    cases
 }
 
 /// How many differences are shown.
@@ -151,6 +173,13 @@ async fn the_cases_of_the_public_contract_are_kept_in_any_order() {
     let mut cases = cases();
     cases.shuffle(&mut StdRng::seed_from_u64(seed));
     run(cases, &format!("shuffled with PILLARBOX_SEED={seed}")).await;
+}
+
+#[test]
+fn a_directory_without_vectors_is_noticed() {
+    assert!(has_vector_files(Path::new(COPY)));
+    assert!(!has_vector_files(Path::new(env!("CARGO_MANIFEST_DIR"))));
+    assert!(!has_vector_files(Path::new("there/is/no/such/directory")));
 }
 
 impl State {

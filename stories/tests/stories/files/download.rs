@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{ADA, PDF, council, council_of, send_one, template, with_contact};
 
 #[tokio::test]
-async fn whoever_confirms_the_address_downloads_the_bytes_that_were_sent() {
+async fn confirming_the_address_downloads_the_file() {
     let world = World::new().await;
     let council = council(&world).await;
     let link = send_one(
@@ -132,7 +132,7 @@ async fn five_wrong_addresses_are_enough_for_ten_minutes() {
 }
 
 #[tokio::test]
-async fn where_nothing_need_be_confirmed_the_link_alone_is_enough() {
+async fn a_file_without_confirmation_opens_by_its_link() {
     let world = World::new().await;
     let council = council(&world).await;
     let more = json!({"confirm_email_before_download": false, "is_csv": true});

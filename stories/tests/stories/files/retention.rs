@@ -33,7 +33,7 @@ async fn an_expired_file_is_gone_and_its_bytes_follow() {
 }
 
 #[tokio::test]
-async fn more_expired_files_than_one_look_takes_are_all_removed() {
+async fn more_expired_files_than_one_batch_are_all_deleted() {
     let world = World::new().await;
     let council = council(&world).await;
     let files: serde_json::Map<String, Value> = (0..120)
@@ -55,7 +55,7 @@ async fn more_expired_files_than_one_look_takes_are_all_removed() {
 }
 
 #[tokio::test]
-async fn neither_the_database_nor_the_files_nor_our_keys_open_a_file_without_its_link() {
+async fn a_stored_file_cannot_be_opened_without_its_link() {
     let world = World::new().await;
     let council = council(&world).await;
     let secret = b"a secret that nobody but Ada should read";
@@ -89,7 +89,7 @@ async fn neither_the_database_nor_the_files_nor_our_keys_open_a_file_without_its
 }
 
 #[tokio::test]
-async fn an_erased_recipients_file_goes_row_and_bytes_and_nobody_elses() {
+async fn erasure_deletes_the_files_of_its_recipient_only() {
     let world = World::new().await;
     let council = council(&world).await;
     let value = file(PDF, &json!({}));

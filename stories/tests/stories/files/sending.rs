@@ -19,7 +19,7 @@ fn messages(answer: &TestResponse) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_value_is_said_before_anything_else_is_done() {
+async fn an_invalid_file_value_is_refused_before_any_upload() {
     let world = World::new().await;
     let council = council(&world).await;
     for (value, said) in [
@@ -54,7 +54,7 @@ async fn what_is_wrong_with_a_file_value_is_said_before_anything_else_is_done() 
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_taken_is_refused_in_words() {
+async fn a_rejected_file_is_refused_with_a_reason() {
     let scanner = Arc::new(FakeScanner::default());
     let with = scanner.clone();
     let world = World::with(|settings, providers| {
@@ -139,7 +139,7 @@ async fn a_service_without_a_contact_link_cannot_send_files() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_refused_after_its_files_were_checked_leaves_nothing_behind() {
+async fn a_refused_message_leaves_no_file_behind() {
     let world = World::new().await;
     let mut council = council(&world).await;
     council.email = template(&world, &council, "((link)) ((long))").await;
@@ -159,7 +159,7 @@ async fn a_message_that_is_refused_after_its_files_were_checked_leaves_nothing_b
 }
 
 #[tokio::test]
-async fn when_the_message_cannot_be_kept_its_files_are_taken_back() {
+async fn the_files_of_a_message_that_cannot_be_stored_are_deleted() {
     let world = World::new().await;
     let new = NewService {
         limits: [(domain::Allowance::Email, 3)].into(),
@@ -180,7 +180,7 @@ async fn when_the_message_cannot_be_kept_its_files_are_taken_back() {
 }
 
 #[tokio::test]
-async fn when_the_file_storage_fails_the_answer_is_500_and_nothing_is_kept() {
+async fn a_failing_file_storage_stores_nothing() {
     let world = World::new().await;
     let council = council(&world).await;
     let place = world.files().join("documents");
@@ -228,7 +228,7 @@ async fn the_links_are_in_the_message_that_is_sent_and_shown() {
 }
 
 #[tokio::test]
-async fn a_file_service_elsewhere_is_given_what_the_sender_said() {
+async fn an_external_file_service_receives_the_options_of_the_sender() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let with = elsewhere.clone();
     let world = World::with(|_, providers| providers.file_service = Some(with)).await;

@@ -21,7 +21,7 @@ fn good() -> Value {
 }
 
 #[tokio::test]
-async fn a_service_says_where_it_wants_to_be_told_and_takes_it_back() {
+async fn a_service_sets_and_deletes_its_callback() {
     let world = World::new().await;
     let ours = service(&world, "Ours").await;
     for (path, kind) in KINDS {
@@ -116,7 +116,7 @@ async fn a_callback_set_twice_at_once_is_one_and_belongs_to_its_service() {
 }
 
 #[tokio::test]
-async fn url_and_token_are_sealed_and_sealed_anew_with_a_new_key() {
+async fn callback_url_and_token_are_sealed_and_reencrypted() {
     let world = World::new().await;
     let ours = service(&world, "Ours").await;
     let path = format!("/service/{ours}/delivery-receipt-api");

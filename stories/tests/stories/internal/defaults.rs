@@ -51,7 +51,7 @@ async fn defaults(world: &World, path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_first_is_the_default_until_another_is_made_it() {
+async fn the_first_entry_is_the_default_until_another_is_set() {
     let world = World::new().await;
     for list in LISTS {
         let council = service(&world, list.path).await;
@@ -132,7 +132,7 @@ async fn nothing_of_one_service_is_changed_under_another() {
 }
 
 #[tokio::test]
-async fn two_defaults_at_once_are_one() {
+async fn concurrent_changes_leave_one_default() {
     let world = World::new().await;
     for list in LISTS {
         let council = service(&world, list.path).await;
@@ -172,7 +172,7 @@ async fn two_defaults_at_once_are_one() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_sender_is_refused_in_words() {
+async fn an_invalid_sender_is_refused() {
     let world = World::new().await;
     let council = service(&world, "Bins").await;
     for (path, body, field) in [

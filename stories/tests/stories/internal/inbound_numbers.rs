@@ -130,7 +130,7 @@ async fn a_number_belongs_to_one_service_and_a_service_has_one_number() {
 }
 
 #[tokio::test]
-async fn two_services_that_want_the_last_number_at_once_are_told_apart() {
+async fn the_last_inbound_number_goes_to_one_service() {
     let world = World::new().await;
     let (ours, theirs) = (
         service(&world, "Ours").await,
@@ -149,7 +149,7 @@ async fn two_services_that_want_the_last_number_at_once_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_is_no_number_is_refused_in_words() {
+async fn an_invalid_number_is_refused() {
     let world = World::new().await;
     number(&world, "07700900600").await;
     number(&world, "60006").await;

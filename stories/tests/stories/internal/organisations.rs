@@ -67,7 +67,7 @@ async fn an_organisation_has_a_name_of_its_own() {
 }
 
 #[tokio::test]
-async fn two_organisations_of_one_name_at_once_are_one() {
+async fn concurrent_requests_create_one_organisation_per_name() {
     let world = World::new().await;
     let ask = || post(&world, "/organisations", json!({"name": "Riverside"}));
     let (first, second) = tokio::join!(ask(), ask());

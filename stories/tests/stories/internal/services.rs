@@ -219,7 +219,7 @@ async fn a_service_begins_in_its_organisation() {
 }
 
 #[tokio::test]
-async fn two_changes_at_once_both_count() {
+async fn concurrent_changes_are_both_applied() {
     let world = World::new().await;
     let id = app::manage::services::create(&world.app, NewService::named("Bins"))
         .await

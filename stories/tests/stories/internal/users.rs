@@ -98,7 +98,7 @@ async fn an_address_belongs_to_one_person_in_any_letter_case() {
 }
 
 #[tokio::test]
-async fn a_member_may_what_was_said_and_somebody_is_left() {
+async fn a_member_has_the_given_permissions_and_one_member_remains() {
     let world = World::new().await;
     let (ours, theirs) = (
         service(&world, "Ours").await,
@@ -172,7 +172,7 @@ async fn a_member_may_what_was_said_and_somebody_is_left() {
 }
 
 #[tokio::test]
-async fn two_members_who_are_removed_at_once_leave_one() {
+async fn concurrent_removals_leave_one_member() {
     let world = World::new().await;
     let ours = service(&world, "Ours").await;
     let mut paths = Vec::new();

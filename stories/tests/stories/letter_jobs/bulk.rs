@@ -62,7 +62,7 @@ async fn the_rows_of_a_request_become_letters_too() {
 }
 
 #[tokio::test]
-async fn who_may_not_send_one_letter_sends_none_in_bulk() {
+async fn a_service_without_letters_sends_none_in_bulk() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;

@@ -28,7 +28,7 @@ async fn waiting_job(
 }
 
 #[tokio::test]
-async fn the_letters_of_a_job_can_be_cancelled_once_all_are_made_and_not_twice() {
+async fn a_letter_job_can_be_cancelled_once_after_all_letters_exist() {
     let world = World::new().await;
     let council = council(&world).await;
     let other = world.service("Other").await;
@@ -96,7 +96,7 @@ async fn the_letters_of_a_job_can_be_cancelled_once_all_are_made_and_not_twice()
 }
 
 #[tokio::test]
-async fn a_letter_job_is_not_cancelled_any_more_once_a_letter_is_printed_or_its_day_is_over() {
+async fn a_letter_job_cannot_be_cancelled_after_printing_or_the_deadline() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -125,7 +125,7 @@ async fn a_letter_job_is_not_cancelled_any_more_once_a_letter_is_printed_or_its_
 }
 
 #[tokio::test]
-async fn of_two_who_cancel_a_letter_job_at_once_one_does() {
+async fn a_letter_job_is_cancelled_once_by_concurrent_requests() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -148,8 +148,7 @@ async fn of_two_who_cancel_a_letter_job_at_once_one_does() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_one_is_not_printed()
-{
+async fn sending_and_cancelling_a_letter_exclude_each_other() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -178,7 +177,7 @@ async fn a_letter_that_is_being_handed_over_cannot_be_cancelled_and_a_cancelled_
 }
 
 #[tokio::test]
-async fn what_counts_for_cancelling_a_scheduled_job_is_when_its_letters_were_made() {
+async fn the_cancellation_deadline_follows_the_creation_of_the_letters() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;

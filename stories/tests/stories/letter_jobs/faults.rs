@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_letter_job_that_was_interrupted_goes_on_where_it_was() {
+async fn a_letter_job_resumes_where_it_stopped() {
     let world = World::with(|settings, _| settings.job_rows_at_once = 5).await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -117,7 +117,7 @@ async fn a_letter_that_cannot_be_printed_fails_alone() {
 }
 
 #[tokio::test]
-async fn letters_that_wait_without_a_task_are_put_back_in_the_queue_after_an_hour() {
+async fn letters_without_a_task_are_requeued_after_an_hour() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -132,7 +132,7 @@ async fn letters_that_wait_without_a_task_are_put_back_in_the_queue_after_an_hou
 }
 
 #[tokio::test]
-async fn a_letter_that_a_job_lacks_is_made_again_under_its_own_id() {
+async fn a_missing_letter_of_a_job_is_recreated_with_its_id() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;

@@ -16,7 +16,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn every_row_of_a_file_becomes_a_letter_with_all_that_one_from_the_api_has() {
+async fn a_letter_of_a_job_equals_one_sent_through_the_api() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -115,7 +115,7 @@ async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_file_of_letters_is_said_by_row() {
+async fn errors_in_a_letter_spreadsheet_name_their_rows() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -184,7 +184,7 @@ async fn what_is_wrong_with_a_file_of_letters_is_said_by_row() {
 }
 
 #[tokio::test]
-async fn a_row_whose_address_is_not_valid_any_more_is_kept_and_counted_and_costs_nothing() {
+async fn a_row_with_an_address_no_longer_valid_costs_no_quota() {
     let world = World::new().await;
     let council = council_that_writes_abroad(&world).await;
     let letter = template(&world, &council, "").await;
@@ -219,7 +219,7 @@ async fn a_row_whose_address_is_not_valid_any_more_is_kept_and_counted_and_costs
 }
 
 #[tokio::test]
-async fn no_letter_is_sent_in_trial_mode_whenever_it_begins() {
+async fn trial_mode_sends_no_letter() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, "").await;
@@ -249,7 +249,7 @@ async fn no_letter_is_sent_in_trial_mode_whenever_it_begins() {
 }
 
 #[tokio::test]
-async fn a_letter_job_that_would_pass_the_days_limit_makes_no_letter_at_all() {
+async fn a_letter_job_over_the_daily_quota_creates_no_letter() {
     let world = World::new().await;
     let mut new = that_sends_letters();
     new.limits = [(Allowance::Letter, 5)].into();
@@ -270,7 +270,7 @@ async fn a_letter_job_that_would_pass_the_days_limit_makes_no_letter_at_all() {
 }
 
 #[tokio::test]
-async fn erasing_somebody_passes_over_letters_and_retention_forgets_them_with_their_pages() {
+async fn erasure_skips_letters_and_retention_deletes_their_pages() {
     let world = World::new().await;
     let council = council(&world).await;
     let letter = template(&world, &council, " at ((phone number))").await;

@@ -22,7 +22,7 @@ async fn letters_spent(world: &World, council: &TestService) -> i64 {
 }
 
 #[tokio::test]
-async fn a_letter_is_cancelled_until_it_is_printed_and_gives_back_what_it_spent() {
+async fn an_unprinted_letter_can_be_cancelled_and_refunds_its_quota() {
     let world = World::new().await;
     let council = council(&world, "Riverside Council").await;
     let other = world.service("Other").await;

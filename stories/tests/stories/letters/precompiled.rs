@@ -49,7 +49,7 @@ async fn a_letter_given_as_pdf_is_kept_sealed_before_its_row() {
 }
 
 #[tokio::test]
-async fn the_template_of_precompiled_letters_is_made_once_though_many_want_it_at_once() {
+async fn concurrent_requests_create_one_precompiled_letter_template() {
     let world = World::new().await;
     let council = council(&world, "Riverside Council").await;
     let posts = (0..8).map(|number| {
@@ -77,7 +77,7 @@ async fn the_template_of_precompiled_letters_is_made_once_though_many_want_it_at
 }
 
 #[tokio::test]
-async fn when_pages_cannot_be_kept_there_is_no_letter() {
+async fn a_letter_whose_pages_cannot_be_stored_is_refused() {
     let world = World::new().await;
     let council = council(&world, "Riverside Council").await;
     // Where the directory was there is a file, so nothing can be put.
@@ -97,7 +97,7 @@ async fn when_pages_cannot_be_kept_there_is_no_letter() {
 }
 
 #[tokio::test]
-async fn the_pages_of_a_letter_that_the_day_has_no_room_for_are_not_kept() {
+async fn a_letter_over_the_daily_quota_leaves_no_pages() {
     let world = World::new().await;
     let council = world
         .service_with(NewService {

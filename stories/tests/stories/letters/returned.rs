@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{becomes, council, id_of, kept, post, template, to_ada};
 
 #[tokio::test]
-async fn letters_that_come_back_are_marked_and_recorded_once_whosever_they_are() {
+async fn returned_letters_are_recorded_once_for_their_services() {
     use NotificationStatus as S;
     let world = World::new().await;
     let (ours, theirs) = (

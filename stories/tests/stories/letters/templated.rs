@@ -133,7 +133,7 @@ async fn a_letter_is_made_only_from_a_letter_template_that_the_service_has() {
 }
 
 #[tokio::test]
-async fn the_first_thing_that_is_wrong_with_a_letter_is_what_is_said() {
+async fn the_first_error_of_a_letter_is_reported() {
     let world = World::new().await;
     let council = council(&world, "Riverside Council").await;
     let template = template(&world, council.id).await;
@@ -282,7 +282,7 @@ async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
 }
 
 #[tokio::test]
-async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first() {
+async fn simulated_letters_are_sending_before_their_receipt() {
     let world = World::new().await;
     let council = council(&world, "Riverside Council").await;
     let template_id = template(&world, council.id).await;
@@ -336,7 +336,7 @@ async fn where_receipts_of_test_letters_are_made_up_they_are_on_their_way_first(
 }
 
 #[tokio::test]
-async fn a_letter_wants_the_values_of_its_contact_block_but_not_of_its_welsh_side() {
+async fn a_letter_requires_the_values_of_its_contact_block_only() {
     let world = World::new().await;
     let council = council(&world, "Riverside Council").await;
     let template = template(&world, council.id).await;
