@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use crate::platform::Platform;
 
-/// Notes every hand-over that is committed, in a table of its own.
+/// Records every committed send in a table of its own.
 const ON_SQLITE: &[&str] = &[
     "CREATE TABLE told (id BLOB NOT NULL)",
     "CREATE TRIGGER tell AFTER UPDATE OF status ON notifications WHEN NEW.status = 'delivered' \
@@ -18,13 +18,13 @@ const ON_POSTGRES: &[&str] = &[
      EXECUTE FUNCTION tell()",
 ];
 
-/// A way into the database that is not the platform's.
+/// A connection to the database that the platform does not use.
 pub(crate) struct Behind {
     address: String,
 }
 
 impl Behind {
-    /// From now on every hand-over that is committed is noted.
+    /// Starts to record every committed send.
     pub(crate) async fn of(platform: &Platform) -> Self {
         let address = platform.database_address();
         let statements = if address.starts_with("sqlite") {
@@ -49,7 +49,7 @@ impl Behind {
         }
     }
 
-    /// The one number that a query asks for.
+    /// Returns the number that a query selects.
     async fn number(&self, sql: &str) -> i64 {
         let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
         if self.address.starts_with("sqlite") {
@@ -62,7 +62,7 @@ impl Behind {
         }
     }
 
-    /// Whether the one job there is has kept all its rows, and nothing is left to be done.
+    /// Returns whether the job has written all its rows and no task is left.
     pub(crate) async fn is_over(&self) -> bool {
         const OPEN: &str = "SELECT (SELECT count(*) FROM jobs WHERE status NOT LIKE 'finished%') \
                             + (SELECT count(*) FROM tasks WHERE pool <> 'periodic-tasks')";
@@ -91,7 +91,7 @@ impl Behind {
     }
 }
 
-/// What the database holds in the end.
+/// The final contents of the database.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) jobs_with_a_problem: i64,
@@ -106,7 +106,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Every row once, each handed over by one commit, and nothing given up.
+    /// Asserts that every row exists once, was sent by one commit, and that there are no dead letters.
     pub(crate) const fn of_a_whole_job(rows: i64) -> Self {
         Self {
             jobs_with_a_problem: 0,

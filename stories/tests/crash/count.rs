@@ -16,7 +16,7 @@ use crate::{
 /// is busy takes longer.
 const IN_FLIGHT: Duration = Duration::from_secs(5);
 
-/// What was found.
+/// The final count.
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     accepted: usize,
@@ -79,7 +79,7 @@ impl Counted {
     }
 }
 
-/// What the sink holds of one message.
+/// What the sink received of one message.
 pub(crate) struct Kept {
     pub(crate) copies: usize,
     pub(crate) first_at: SystemTime,

@@ -20,7 +20,7 @@ use crate::{
     platform::{Platform, Process, is_distributed},
 };
 
-/// How long a fault may take to show, and to be got over.
+/// Longest time until a fault shows, and until it is overcome.
 const PATIENCE: Duration = Duration::from_mins(2);
 const FULL: &str = "its disk is full";
 
@@ -57,7 +57,7 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     assert!(ended.is_ok(), "{what}: it never came to it");
 }
 
-/// Waits until the load gets on: so many more messages are accepted.
+/// Waits until `more` further messages are accepted.
 async fn more_is_accepted(load: &Load, more: usize) {
     let before = load.heard().0;
     until("messages are accepted", async || {
@@ -66,7 +66,7 @@ async fn more_is_accepted(load: &Load, more: usize) {
     .await;
 }
 
-/// Everybody who was refused was told when to come back, and nobody that it was our fault.
+/// Every refusal was a 503 with `Retry-After`.
 fn assert_refused_politely(sent: &Sent) {
     assert!(!sent.refusals.is_empty(), "nobody was refused");
     for refusal in sent.refusals.keys() {
@@ -314,7 +314,7 @@ fn change(file: &Path, whole: &[u8]) -> &'static str {
     "was changed or cut off"
 }
 
-/// A spreadsheet in a directory of its own.
+/// A spreadsheet in its own directory.
 struct Sheet {
     _directory: tempfile::TempDir,
     path: String,
@@ -335,7 +335,7 @@ impl Sheet {
         }
     }
 
-    /// The command that sends it.
+    /// Returns the command that sends it.
     fn send(&self) -> [&str; 6] {
         ["job", "send", "--json", "--template", "Bin day", &self.path]
     }

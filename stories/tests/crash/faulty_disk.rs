@@ -26,7 +26,7 @@ pub(crate) struct FaultyDisk {
 }
 
 impl FaultyDisk {
-    /// One that has room, and does what it is asked to.
+    /// Returns a disk without faults.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let source = directory.path().join("faulty_disk.c");
@@ -83,17 +83,17 @@ impl FaultyDisk {
         self.control.write_all_at(&bytes, place * 4).unwrap();
     }
 
-    /// From now on no file grows.
+    /// Makes every write that would grow a file fail.
     pub(crate) fn fill(&self) {
         self.set(FULL, 1);
     }
 
-    /// So many more writes find room, and then no file grows.
+    /// Makes writes fail after this many more.
     pub(crate) fn make_room_for(&self, writes: i32) {
         self.set(FULL, writes + 1);
     }
 
-    /// There is room again.
+    /// Lets writes succeed again.
     pub(crate) fn make_room(&self) {
         self.set(FULL, 0);
     }
@@ -103,27 +103,27 @@ impl FaultyDisk {
         self.set(SYNCS_TO_FAIL, count);
     }
 
-    /// How many of these are still to come.
+    /// Returns how many of these failures are still to come.
     pub(crate) fn syncs_to_fail(&self) -> i32 {
         self.get(SYNCS_TO_FAIL)
     }
 
-    /// How many processes have had it.
+    /// Returns how many processes loaded the library.
     pub(crate) fn attached(&self) -> i32 {
         self.get(ATTACHED)
     }
 
-    /// How many writes found no room.
+    /// Returns how many writes were refused.
     pub(crate) fn writes_refused(&self) -> i32 {
         self.get(WRITES_REFUSED)
     }
 
-    /// How often durability was refused.
+    /// Returns how many syncs were refused.
     pub(crate) fn syncs_refused(&self) -> i32 {
         self.get(SYNCS_REFUSED)
     }
 
-    /// Where what the processes say is kept: on another disk.
+    /// Returns where the processes write their logs: on another disk.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.path().join("log")
     }

@@ -17,7 +17,7 @@ const PERIODIC: queue::Pool = queue::Pool {
     workers: 1,
 };
 
-/// Takes the tasks of a pool out of the queue without working on them: what a lost message would look like.
+/// Removes the tasks of a pool from the queue, as if they were lost.
 pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
     let entropy = Arc::new(pillarbox_stories::SeededRandom::new(11));
     let source =
@@ -39,7 +39,7 @@ pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
     }
 }
 
-/// Takes messages out of the database behind the platform's back.
+/// Deletes messages directly from the database.
 pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
     let (statement, address) = (
         "DELETE FROM notifications WHERE id = $1",
@@ -222,7 +222,7 @@ async fn missing_rows_of_a_finished_job_are_recreated_with_their_ids() {
     );
 }
 
-/// A job whose texts come from a sender that was chosen.
+/// Creates a job with a chosen sender.
 pub(crate) async fn job_from_the_planner(
     world: &World,
     council: &TestService,
@@ -250,7 +250,7 @@ pub(crate) async fn job_from_the_planner(
     id
 }
 
-/// Found by reading: what was forgotten in time looked like what was lost.
+/// Found by review: rows deleted by retention looked like lost rows.
 #[tokio::test]
 async fn rows_deleted_by_retention_are_not_missing() {
     let world = World::new().await;
@@ -527,7 +527,7 @@ async fn more_messages_than_one_batch_are_all_requeued_and_all_failed() {
     assert_eq!(world.status_of(&council, mail).await, "temporary-failure");
 }
 
-/// What an auditor has found so far, as `/metrics` says it.
+/// Returns the number of findings of an audit in `/metrics`.
 fn found_by(auditor: &str) -> u64 {
     let name = format!("pillarbox_audit_findings_total{{auditor=\"{auditor}\"}} ");
     let measures = server::metrics::render();

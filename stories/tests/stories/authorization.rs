@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, TestService, World};
 use serde_json::{Value, json};
 
-/// A path with an id for each of its parts that want one.
+/// Returns a path with every parameter replaced.
 fn filled(path: &str, fill: impl Fn(&str) -> String) -> String {
     path.split('/')
         .map(|part| match part.strip_prefix('{') {
@@ -25,7 +25,7 @@ fn unsigned(claims: &Value, header: &Value) -> String {
     format!("Bearer {}.{}.", part(header), part(claims))
 }
 
-/// Tokens in this name that nothing must open to, each with what is wrong with it.
+/// Returns invalid tokens of this issuer, each with its defect.
 fn forged(world: &World, issuer: &str, secret: &str) -> Vec<(&'static str, String)> {
     let now = world.clock.now().unix_seconds();
     let claims = json!({"iss": issuer, "iat": now});
@@ -162,7 +162,7 @@ async fn forged_tokens_open_no_route() {
     }
 }
 
-/// What of a service the parts of public paths stand for.
+/// Returns the service's own id for a parameter of a public path.
 fn own_id(council: &TestService, message: &str, job: &str, path: &str, part: &str) -> String {
     match part {
         "version" => "1".to_owned(),

@@ -10,7 +10,7 @@ use pillarbox_stories::{TestResponse, TestService, World};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
-/// Somebody else's transaction, in the way of every message.
+/// A transaction of another client that blocks every insert of a message.
 enum Lock {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -48,7 +48,7 @@ impl Lock {
     }
 }
 
-/// Whoever is in a hurry fills the rate of one service with this many.
+/// Requests that use up the rate limit of one service.
 const EACH: usize = 850;
 
 async fn councils(world: &World, count: usize) -> Vec<TestService> {

@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 const SMS: &str = "/v2/notifications/sms";
 const EMAIL: &str = "/v2/notifications/email";
 const INVALID_JSON: &str = "Invalid JSON supplied in POST data";
-/// Longer than anything takes on a machine that is busy; reached only by what hangs.
+/// Longer than any request takes on a busy machine; only a hanging request reaches it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The server over the database of a world, at the world's time.
+/// A running server over the database and clock of a world.
 struct TestServer {
     world: World,
     council: TestService,
@@ -93,7 +93,7 @@ impl TestServer {
         answer(connection).await
     }
 
-    /// A message like any other is accepted in good time.
+    /// Asserts that an ordinary message is accepted.
     async fn works(&self) {
         let (status, answer) = self
             .post(SMS, text(&self.council, "Ada").to_string().as_bytes())
@@ -121,14 +121,14 @@ fn email(council: &TestService, day: &str) -> Value {
     })
 }
 
-/// Twenty megabytes that must be read whole before it is known what is wrong with them.
+/// Returns twenty megabytes whose error is at the end.
 fn huge(council: &TestService) -> Vec<u8> {
     let mut huge = text(council, &"x".repeat(20_000_000));
     huge["phone_number"] = 5.into();
     huge.to_string().into_bytes()
 }
 
-/// The status and the body of the answer that a connection brings, which ends with it.
+/// Reads a response up to the end of the connection; returns its status and body.
 async fn answer(mut connection: TcpStream) -> (u16, Value) {
     let mut bytes = Vec::new();
     tokio::time::timeout(PATIENCE, connection.read_to_end(&mut bytes))
@@ -145,7 +145,7 @@ fn message(answer: &Value) -> &str {
     answer["errors"][0]["message"].as_str().unwrap_or_default()
 }
 
-/// What this process holds in memory, in bytes; a page is 4096 on all machines that stories run on.
+/// Returns the resident memory of this process in bytes, for pages of 4,096 bytes.
 fn resident_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
@@ -556,7 +556,7 @@ async fn malformed_http_is_refused_or_disconnected() {
     server.close().await;
 }
 
-/// Every row of appendix B that is not the contract's own is asked for here.
+/// Covers every row of appendix B that the contract's cases do not.
 #[tokio::test]
 async fn what_the_contract_does_not_ask_for_is_said_too() {
     let world = World::new().await;
@@ -576,7 +576,7 @@ async fn what_the_contract_does_not_ask_for_is_said_too() {
     }
 }
 
-/// Every type of key is told the same about nonsense.
+/// Every type of key gets the same error for an invalid request.
 #[tokio::test]
 async fn nonsense_is_the_same_for_every_key() {
     let world = World::new().await;

@@ -16,7 +16,7 @@ const LETTERS: Pool = Pool {
     name: "send-letter-tasks",
     workers: 1,
 };
-/// When a letter that was not taken is tried again.
+/// Delay until a letter that was not accepted is retried.
 const RETRY: Duration = Duration::from_secs(301);
 const STILL_PROCESSING: &str =
     "We are still processing these letters, please try again in 5 minutes.";
@@ -32,7 +32,7 @@ async fn spent(world: &World, council: &TestService, allowance: Allowance) -> i6
     spent.await.unwrap()
 }
 
-/// Somebody takes a task; what is done with it is up to the story. Asked to stop, the work on a job ends after a batch.
+/// Claims a task for the story to run. It is asked to stop, so that a job ends after one batch.
 async fn take(world: &World, pool: &str, is_asked_to_stop: bool) -> TaskContext {
     let (store, clock) = (world.app.store().clone(), world.clock.clone());
     let source = DatabaseSource::new(store, clock, Arc::new(SeededRandom::new(23)));
@@ -48,7 +48,7 @@ async fn take(world: &World, pool: &str, is_asked_to_stop: bool) -> TaskContext 
     TaskContext::new(taken[0].clone(), stop)
 }
 
-/// A job of 2500 rows that is paused with a thousand of them kept, and its worker, which has begun and not ended.
+/// Creates a job of 2,500 rows that is paused after a thousand, with its worker still running.
 async fn paused_job(world: &World, council: &TestService) -> (String, TaskContext) {
     let job = world.job(council.id, council.sms, people(2500)).await;
     let task = take(world, JOBS.name, true).await;

@@ -21,7 +21,7 @@ use crate::{
     retention::{is_there, sent, until},
 };
 
-/// What the clock fires once a day.
+/// Tasks that run once a day.
 const DAILY: [&str; 6] = [
     "timeout-sending-notifications.v1",
     "archive-unsubscribe-requests.v1",
@@ -30,7 +30,7 @@ const DAILY: [&str; 6] = [
     "delete-notifications-older-than-retention.v1",
     "remove_sms_email_jobs.v1",
 ];
-/// And of the rest, each of these every so many minutes.
+/// Tasks that run at an interval, in minutes.
 const OFTEN: [(&str, u32); 4] = [
     ("run-scheduled-jobs.v1", 1),
     ("check-job-status.v1", 1),
@@ -38,7 +38,7 @@ const OFTEN: [(&str, u32); 4] = [
     ("replay-created-notifications.v1", 15),
 ];
 
-/// Does what the platform does, and writes down what that was and when.
+/// A handler that runs tasks as the platform does and records their kinds and times.
 struct Diary {
     app: App,
     clock: Arc<ManualClock>,
@@ -78,7 +78,7 @@ impl Diary {
         (diary, runner)
     }
 
-    /// How often each thing was done on each local day.
+    /// Returns how often each kind ran on each local day.
     fn by_local_day(&self) -> BTreeMap<(String, String), u32> {
         let mut found = BTreeMap::new();
         for (kind, at) in self.ran.lock().unwrap().iter() {
@@ -98,7 +98,7 @@ fn local_day(at: Timestamp) -> String {
     at.in_tz("Europe/London").unwrap().date().to_string()
 }
 
-/// Minute by minute, with two clocks that fire at once, and every task done as it comes.
+/// Runs the schedule minute by minute, in two processes at once, and every task at once.
 async fn live_through(world: &World, runner: &Runner, end: Timestamp) {
     while world.clock.now() < end {
         let minute = app::upkeep::schedule::this_minute(world.clock.now());
@@ -121,7 +121,7 @@ async fn scheduled_job(world: &World, council: &TestService, at: &str) -> String
     id
 }
 
-/// One night on which the clocks change: minute by minute from before the local day begins until it is over.
+/// Runs one night on which the clocks change, minute by minute from before the local day begins until it is over.
 async fn night(day: &str, from: &str, over: &str, hours: u32, forgotten_in: &str) {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
@@ -185,7 +185,7 @@ async fn the_day_summer_time_ends_runs_each_schedule_once() {
     night("2026-10-25", from, over, 25, "2026-11-02T03:00:00Z").await;
 }
 
-/// What a clock does that begins to run: it fires what was due while none ran.
+/// Starts the schedule, which first enqueues what was due while it did not run.
 async fn start_the_clock(world: &World) {
     let (stop, app) = (CancellationToken::new(), world.app.clone());
     let clock = tokio::spawn({

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// What each room may know. `stories` may know everything.
+/// The crates that each crate may depend on. `stories` may depend on all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("text", &[]),

@@ -14,7 +14,7 @@ use store::tasks::{self, LeasedTask};
 const POOL: &str = "nobody-works-here";
 const LEASE: Duration = Duration::from_secs(30);
 
-/// A queue that only this story works on.
+/// A queue whose only worker is the story.
 struct Queue {
     world: World,
     source: DatabaseSource,
@@ -57,14 +57,14 @@ impl Queue {
         taken.unwrap()
     }
 
-    /// One worker takes the one task.
+    /// Claims the only task.
     async fn take_one(&self) -> LeasedTask {
         let mut taken = self.take().await;
         assert_eq!(taken.len(), 1);
         taken.remove(0)
     }
 
-    /// The worker is killed and somebody sees it; how many tasks are ready again.
+    /// Reclaims the worker's tasks as if it had died; returns how many are ready again.
     async fn it_dies(&self) -> u64 {
         let dead = self.source.worker();
         self.world.app.reclaim_from_worker(dead).await.unwrap()

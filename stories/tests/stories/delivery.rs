@@ -327,7 +327,7 @@ async fn an_international_text_waits_for_no_receipt() {
     assert!(world.sms.accepted()[0].international);
 }
 
-/// Found by the simulation: the messages that were not tried were in no task any more.
+/// Found by the simulation: messages that were not attempted were in no task any more.
 #[tokio::test]
 async fn a_batch_with_an_expired_lease_is_sent_later() {
     let world = Arc::new(World::new().await);

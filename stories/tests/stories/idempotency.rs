@@ -9,7 +9,7 @@ use futures::future::{join_all, select};
 use pillarbox_stories::{Key, TestClient, TestResponse, TestService, World};
 use serde_json::{Value, json};
 
-/// Sends a text about bins with an idempotency key.
+/// Sends an SMS with an idempotency key.
 async fn send(
     world: &World,
     client: &TestClient,

@@ -22,9 +22,9 @@ use store::Keyring;
 
 use crate::erasure::{PEOPLE, erase, text};
 
-/// Longer than a process that was killed keeps the right to write files anew.
+/// Longer than a killed process keeps the rewrite lock.
 const LEASE: Duration = Duration::from_secs(61);
-/// In how many places an erasure dies.
+/// Number of awaits at which the erasure is interrupted.
 const DEATHS: usize = 16;
 
 fn erasure(world: &World) -> Erasure<'_> {
@@ -32,7 +32,7 @@ fn erasure(world: &World) -> Erasure<'_> {
     Erasure::new(&world.app, recipient, None)
 }
 
-/// Polls a future until it has waited so many times, and drops it: a process that was killed at that await.
+/// Polls a future until its n-th await and drops it there, as if the process were killed.
 async fn dies_after<T>(waits: usize, work: impl Future<Output = T>) -> Option<T> {
     let (mut work, mut left) = (pin!(work), waits);
     poll_fn(|context| {
@@ -45,7 +45,7 @@ async fn dies_after<T>(waits: usize, work: impl Future<Output = T>) -> Option<T>
     .await
 }
 
-/// How often it waits.
+/// Counts the awaits of a future.
 async fn count_waits<T>(work: impl Future<Output = T>) -> (usize, T) {
     let (mut work, mut waits) = (pin!(work), 0);
     poll_fn(|context| {
@@ -55,7 +55,7 @@ async fn count_waits<T>(work: impl Future<Output = T>) -> (usize, T) {
     .await
 }
 
-/// Polls a future until it has begun to write a file, and leaves it there: a process that stands still.
+/// Polls a future until it has begun to write a file, and leaves it there, as a stalled process.
 async fn until_it_writes<T>(world: &World, mut work: Pin<&mut impl Future<Output = T>>) {
     poll_fn(|context| {
         if has_drafts(&world.files()) {
@@ -68,17 +68,17 @@ async fn until_it_writes<T>(world: &World, mut work: Pin<&mut impl Future<Output
     .await;
 }
 
-/// The same people and many others: a file that takes many reads, so that whoever writes it anew is met in the middle.
+/// A spreadsheet with the same recipients and many others, large enough to be interrupted in the middle of a rewrite.
 fn many() -> String {
     let others =
         (0..OTHERS).map(|row| format!("07700900{:03},{},Friday\n", 200 + row, "x".repeat(500)));
     std::iter::once(PEOPLE.to_owned()).chain(others).collect()
 }
 
-/// How many others, of whom none is erased.
+/// Number of other recipients, none of whom is erased.
 const OTHERS: usize = 500;
 
-/// Whether a file is being written.
+/// Returns whether a file is being written.
 fn has_drafts(directory: &Path) -> bool {
     std::fs::read_dir(directory)
         .into_iter()
@@ -90,7 +90,7 @@ fn has_drafts(directory: &Path) -> bool {
         })
 }
 
-/// Of everything that can hold the recipient, one.
+/// Stores the recipient once in everything that can hold one.
 struct Held {
     council: TestService,
     jobs: [String; 2],
@@ -116,7 +116,7 @@ async fn hold_the_recipient_everywhere(world: &World) -> Held {
     }
 }
 
-/// A message with an idempotency key; what is answered.
+/// Sends a message with an idempotency key and returns the response.
 async fn ask_once(world: &World, council: &TestService) -> pillarbox_stories::TestResponse {
     let body = json!({
         "phone_number": "07700900123", "template_id": council.sms,
@@ -133,7 +133,7 @@ async fn ask_once(world: &World, council: &TestService) -> pillarbox_stories::Te
         .await
 }
 
-/// The messages that still say to whom they are, and it is the recipient.
+/// Returns how many messages still name the recipient.
 async fn left(world: &World, council: &TestService) -> usize {
     let path = "/v2/notifications?include_jobs=true";
     let list = world.get(&council.normal, path).await;

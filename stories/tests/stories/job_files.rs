@@ -17,7 +17,7 @@ use crate::{
     retention::until,
 };
 
-/// A service whose template has a file, and the path of the template's files.
+/// Creates a service whose template has a file; returns it with the path of the template's files.
 async fn with_file(world: &World) -> (TestService, String) {
     let mut council = council(world).await;
     council.email = template(world, &council, "((name)): ((Guide.pdf))").await;
@@ -30,7 +30,7 @@ fn path_of_files(council: &TestService, template: TemplateId) -> String {
     format!("/service/{}/template/{template}/file", council.id)
 }
 
-/// Puts the guide to the template; its id.
+/// Adds the guide to the template and returns its id.
 async fn add_guide(world: &World, files: &str) -> String {
     let path = format!("{files}?confirm_email=false&file_name=Guide.pdf&retention_weeks=2");
     let added = world.internal_request("POST", &path, PDF.to_vec()).await;
@@ -46,7 +46,7 @@ fn people(count: usize) -> String {
     csv
 }
 
-/// Who was sent which link.
+/// Returns each recipient with the link that was sent.
 fn links(world: &World) -> BTreeSet<(String, String)> {
     let taken = world.email.accepted();
     let all: BTreeSet<_> = taken

@@ -122,7 +122,7 @@ async fn a_job_resumes_where_it_stopped() {
     );
 }
 
-/// Keeps the first rows as a worker would that dies after them: the job is in progress, its task is taken.
+/// Writes the first rows as a worker that dies after them: the job is in progress and its task is leased.
 pub(crate) async fn interrupt_after(world: &World, council: &TestService, job: &str, rows: u32) {
     let id: JobId = job.parse().unwrap();
     let now = world.clock.now();
@@ -162,7 +162,7 @@ pub(crate) async fn interrupt_after(world: &World, council: &TestService, job: &
     }
 }
 
-/// Each of these jobs comes three times more, as a queue may bring it, and four workers take all that at once.
+/// Each task is in the queue four times, as at-least-once delivery allows, and four workers run them concurrently.
 pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &TestService, jobs: &[String]) {
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// Everything in which a value does not fit a schema of a document.
+/// Returns every mismatch between a value and a schema of the document.
 pub(super) fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     look(document, schema, value, "", &mut faults);

@@ -62,7 +62,7 @@ async fn pages(world: &World, council: &TestService, id: NotificationId) -> Test
     world.get(&council.normal, &path).await
 }
 
-/// A PDF with so many A4 pages.
+/// Returns a PDF with this many A4 pages.
 pub(crate) fn pdf(pages: usize, note: &str) -> Vec<u8> {
     let kids: Vec<String> = (0..pages).map(|page| format!("{} 0 R", page + 3)).collect();
     let mut objects = vec![

@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use crate::json_schema::faults;
 
-/// The platform with the service of the examples, and what stands for the ids in them.
+/// The platform with the service of the examples, and the real ids for those in them.
 struct Place {
     world: World,
     document: Value,
     key: String,
-    /// A text, an e-mail, a letter and a job that waits for its time.
+    /// Creates a text, an e-mail, a letter and a scheduled job.
     ids: [String; 4],
 }
 
@@ -70,7 +70,7 @@ impl Place {
             .token(&rest[rest.len() - 37..rest.len() - 1], secret)
     }
 
-    /// The way to show who asks that an operation wants.
+    /// Returns the headers that authenticate a request for an operation.
     fn authorization(&self, path: &str, operation: &Value) -> Option<String> {
         let scheme = operation["security"][0].as_object()?.keys().next()?;
         let basic = |user: &str| {
@@ -86,7 +86,7 @@ impl Place {
         })
     }
 
-    /// The path of an operation with its examples, and in place of what they stand for the real thing.
+    /// Returns the path of an operation with real ids in place of its examples.
     fn filled(&self, path: &str, operation: &Value) -> String {
         let mut filled = path.to_owned();
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
@@ -129,7 +129,7 @@ fn example_token() -> &'static str {
     "dGhlIGxpbmsgdGhhdCB3ZSBtYWRl"
 }
 
-/// Every operation with its path and method.
+/// Returns every operation with its path and method.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths

@@ -100,7 +100,7 @@ async fn a_row_deleted_by_retention_is_not_retried() {
     assert_eq!(world.sms.accepted().len(), 3);
 }
 
-/// A worker with the job's task in hand, which does as it is told and is obeyed when the story wants.
+/// Claims the job's task as a worker whose outcome the story applies when it wants.
 async fn take(world: &World) -> (DatabaseSource, TaskContext) {
     let entropy = Arc::new(pillarbox_stories::SeededRandom::new(5));
     let source = DatabaseSource::new(world.app.store().clone(), world.clock.clone(), entropy);

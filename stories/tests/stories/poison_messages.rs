@@ -18,7 +18,7 @@ async fn world() -> World {
     world
 }
 
-/// Sends so many texts at once, so that they share their task; their ids by recipient.
+/// Sends `count` texts at once, so that they share a task; returns their ids by recipient.
 async fn sent(world: &World, council: &TestService, count: usize) -> BTreeMap<String, String> {
     let sends = (0..count).map(|number| async move {
         let to = format!("0770091{number:04}");
@@ -29,7 +29,7 @@ async fn sent(world: &World, council: &TestService, count: usize) -> BTreeMap<St
     futures::future::join_all(sends).await.into_iter().collect()
 }
 
-/// The dead letters, each with what it is about.
+/// Returns the dead letters with their details.
 async fn dead(world: &World) -> Vec<Value> {
     let listed = world.internal_request("GET", "/queue/dead", "").await;
     let mut all = Vec::new();
@@ -64,7 +64,7 @@ async fn replay(world: &World, dead: &Value) {
     world.run_tasks().await;
 }
 
-/// Another task that names this message, as a doubled or late one would.
+/// Enqueues another task for this message, as a duplicate or late one would be.
 async fn name_again(world: &World, council: &TestService, kind: &'static str, id: &str) {
     let now = domain::Clock::now(&*world.clock);
     let task = queue::NewTask {
@@ -330,7 +330,7 @@ async fn an_unreadable_message_leaves_its_batch() {
     assert_eq!(world.sms.accepted().len(), 12);
 }
 
-/// Writes what an older or newer program might have left.
+/// Writes data as an older or newer version might have left it.
 async fn damage(world: &World, column: &str, holds: &str, id: &str) {
     let id = if world.database_address().starts_with("sqlite") {
         format!("x'{}'", id.replace('-', ""))

@@ -9,7 +9,7 @@ const TEXTS: queue::Pool = queue::Pool {
     workers: 1,
 };
 
-/// Marks a template through the internal endpoint; its text afterwards.
+/// Sets the lane of a template through the internal API.
 async fn mark(world: &World, council: &TestService, template: TemplateId, lane: &str) {
     let body = json!({
         "template_type": "sms",

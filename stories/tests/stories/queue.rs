@@ -13,7 +13,7 @@ use domain::{Clock as _, Timestamp};
 use pillarbox_stories::{SeededRandom, World};
 use queue::{ClaimLimits, DatabaseSource, Enqueue as _, NewTask, TaskSource, conformance::Harness};
 
-/// A world, and how many sources it has had: each has randomness of its own.
+/// A world with the number of sources it has had, which is the seed of the next.
 struct Database(World, AtomicU64);
 
 impl Database {

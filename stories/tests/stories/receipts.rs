@@ -303,7 +303,7 @@ async fn status(world: &World, service: ServiceId, id: NotificationId) -> Notifi
     found(world, service, id).await.status
 }
 
-/// A letter that the printer has.
+/// Sends a letter to the printer and returns its id.
 async fn letter(world: &World, council: &TestService) -> NotificationId {
     let id = NotificationId::generate(world.clock.now(), world.app.random());
     keep(world, council.id, council.sms, id, Channel::Letter).await;

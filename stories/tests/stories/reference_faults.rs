@@ -20,7 +20,7 @@ async fn spent(world: &World, council: &TestService) -> i64 {
     spent.await.unwrap()
 }
 
-/// Changes the database behind the platform's back.
+/// Runs a statement directly in the database.
 async fn meddle(world: &World, statement: &'static str) {
     let address = world.database_address();
     if address.starts_with("sqlite") {

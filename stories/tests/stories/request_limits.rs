@@ -38,7 +38,7 @@ async fn a_method_that_is_not_in_the_caller_table_is_not_served() {
     }
 }
 
-/// The same platform under other settings.
+/// Uploads to the same platform under other settings.
 async fn upload_under(
     world: &World,
     settings: app::Settings,
@@ -113,7 +113,7 @@ async fn a_file_with_too_many_bytes_or_rows_is_refused() {
     );
 }
 
-/// The same platform, which has this patience with a request.
+/// Returns a router of the same platform with this timeout.
 fn with_patience(world: &World, serve_timeout: std::time::Duration) -> axum::Router {
     let settings = api::Settings {
         internal_client_id: INTERNAL_CLIENT.to_owned(),

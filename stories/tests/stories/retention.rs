@@ -130,7 +130,7 @@ async fn a_service_keeps_its_messages_for_as_long_as_it_said() {
     assert_eq!(count(&world, "notification_history").await, 2);
 }
 
-/// Sets the retention of texts behind the platform's back.
+/// Sets the retention of texts directly in the database.
 pub(crate) async fn keep_for(world: &World, council: &TestService, days: i64) {
     let address = world.database_address();
     let statement = "INSERT INTO data_retention (id, service_id, notification_type, days_of_retention, created_at) \
@@ -351,7 +351,7 @@ async fn a_job_keeps_its_statistics_after_retention() {
     assert_eq!(listed.data()[0]["statistics"], before);
 }
 
-/// A day that may go as a whole must not go before the pages of its letters.
+/// A day's partition must not be dropped before the pages of its letters are deleted.
 #[tokio::test]
 async fn the_pages_of_a_test_letter_go_with_it() {
     let world = World::new().await;

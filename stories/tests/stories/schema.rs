@@ -6,7 +6,7 @@ use pillarbox_stories::World;
 use sqlx::Connection as _;
 use store::{Keyring, Store};
 
-/// Tables with their columns: name, and whether it must be there.
+/// Tables with their columns: name, and whether it is `NOT NULL`.
 type Tables = BTreeMap<String, Vec<(String, bool, Kind)>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,15 +9,15 @@ use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
-/// A fault that is there until it is mended.
+/// A fault of the database until it is repaired.
 struct Fault<'a> {
     world: &'a World,
-    /// What takes it away, on either database.
+    /// The statements that remove it.
     cure: [&'static str; 2],
 }
 
 impl<'a> Fault<'a> {
-    /// From now on the database refuses this event (`INSERT`, `UPDATE`) on messages of which the condition holds.
+    /// Makes the database refuse this event (`INSERT`, `UPDATE`) for messages that meet the condition.
     async fn on(world: &'a World, event: &'static str, condition: &str) -> Self {
         let address = world.database_address();
         if address.starts_with("sqlite") {
@@ -86,7 +86,7 @@ impl<'a> Fault<'a> {
     }
 }
 
-/// Runs a statement beside the platform.
+/// Runs a statement outside the platform.
 pub(crate) async fn run(world: &World, statement: String) {
     let address = world.database_address();
     if address.starts_with("sqlite") {
@@ -198,7 +198,7 @@ async fn a_refused_batch_of_rows_is_retried_without_loss_or_duplicates() {
     goes_on_and_ends_whole(&world, &council, &job, 2300).await;
 }
 
-/// A few seconds after the mend, the job says nothing of it any more, and each of its rows was handed over once.
+/// Asserts that soon after the repair the job shows no error and each of its rows was sent once.
 async fn goes_on_and_ends_whole(
     world: &World,
     council: &pillarbox_stories::TestService,
@@ -225,7 +225,7 @@ fn says_that_it_is_tried_again(job: &Value, why: &str) {
     );
 }
 
-/// What a failing fsync does: all was written, and it cannot be made durable.
+/// A failing fsync: everything was written and cannot be made durable.
 #[tokio::test]
 async fn rows_of_a_failed_commit_are_written_again_once() {
     let world = World::new().await;
@@ -350,7 +350,7 @@ async fn a_job_interrupted_after_each_batch_writes_each_row_once() {
     assert_eq!((world.sms.accepted().len(), names.len()), (4200, 4200));
 }
 
-/// A worker that is asked to stop ends after the batch that it is at, and then dies before it can give its task back.
+/// Runs one batch as a worker that is asked to stop and then dies before it releases its task.
 async fn work_on_one_batch(world: &World) {
     let entropy = std::sync::Arc::new(pillarbox_stories::SeededRandom::new(3));
     let source =

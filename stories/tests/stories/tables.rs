@@ -10,19 +10,19 @@ use pillarbox_stories::{SeededRandom, World};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use store::{Keyring, Store};
 
-/// A table as its database describes it, in words that both have.
+/// A table as its database describes it, in terms common to both databases.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Table {
-    /// Name, type, and whether it must be there.
+    /// Name, type, and whether it is `NOT NULL`.
     columns: BTreeSet<(String, &'static str, bool)>,
     key: Vec<String>,
-    /// By name: the columns, and whether only some rows are in it.
+    /// Columns by index name, and whether the index is partial.
     indexes: BTreeMap<String, (Vec<String>, bool)>,
 }
 
 type Tables = BTreeMap<String, Table>;
 
-/// What one database tells apart and the other does not, is one.
+/// Maps types that only one of the databases distinguishes to one name.
 fn kind(word: &str) -> &'static str {
     match word.to_ascii_lowercase().as_str() {
         "text" => "text",

@@ -10,7 +10,7 @@ use store::Keyring;
 
 const ADA: &str = "ada@example.com";
 
-/// A template whose e-mails one can unsubscribe from.
+/// Creates a template whose e-mails have an unsubscribe link.
 async fn newsletter(world: &World, council: &TestService) -> TemplateId {
     let mut template = {
         let mut session = world.app.read().await.unwrap();
@@ -40,7 +40,7 @@ async fn send(world: &World, council: &TestService, template: TemplateId, more: 
     answer.json["id"].as_str().unwrap().to_owned()
 }
 
-/// The path of the link that the last e-mail carried.
+/// Returns the path of the link in the last e-mail.
 fn link(world: &World) -> String {
     let mail = world.email.accepted().pop().unwrap();
     let url = mail.unsubscribe_url.unwrap();

@@ -16,7 +16,7 @@ use crate::{
 };
 
 const WARM_UP: Duration = Duration::from_secs(2);
-/// More bare rows say nothing more.
+/// Bare rows to insert; more do not change the rate.
 const MOST_BARE_ROWS: u64 = 200_000;
 
 pub(crate) async fn measure(

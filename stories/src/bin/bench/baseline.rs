@@ -18,17 +18,17 @@ use crate::{
 
 pub(crate) const ROWS_A_COMMIT: usize = 1000;
 
-/// Which rows.
+/// The rows of a measurement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     location: DataLocation,
     channel: Channel,
     rows: u32,
-    /// As a job makes them, or as the API does.
+    /// Whether the rows look like those of a job, or like those of single requests.
     of_a_job: bool,
 }
 
-/// How many bare rows a second go in here, now.
+/// Measures how many bare rows a second can be inserted.
 pub(crate) async fn rate(
     backend: &Backend,
     channel: Channel,
@@ -48,7 +48,7 @@ pub(crate) async fn rate(
     Ok(per_second(u64::from(rows), took))
 }
 
-/// Inserts them; how long it took.
+/// Inserts the rows and returns how long it took.
 pub(crate) async fn insert(task: &Task) -> Result<Duration> {
     let platform = Platform::open(&task.location, Taker::Nobody).await?;
     let job = JobOrigin {
@@ -74,7 +74,7 @@ pub(crate) async fn insert(task: &Task) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
-/// A message to a person, as a job makes it or as the API does.
+/// Returns a message as a job writes it, or as a single request does.
 pub(crate) fn row(
     platform: &Platform,
     channel: Channel,

@@ -12,29 +12,29 @@ use tokio::{
 
 use crate::{baseline, content, databases::DataLocation, deliver, growth, job, noisy_neighbour};
 
-/// The first argument of a child; nothing that a person would type.
+/// The first argument of a child process.
 const MARK: &str = "__child";
 
-/// What a child is to do.
+/// The work of a child process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Open the HTTP door until the input ends.
+    /// Serve the API until the input ends.
     Serve(DataLocation),
-    /// Insert rows, and nothing else.
+    /// Insert bare rows.
     Baseline(baseline::Task),
-    /// Keep the rows of a spreadsheet.
+    /// Run a job.
     Job(job::Task),
-    /// Hand over messages.
+    /// Send messages.
     Deliver(deliver::Task),
-    /// Check recipients or fill templates.
+    /// Validate recipients or render templates.
     Content(content::Task),
-    /// Work off one service's backlog while another sends.
+    /// Work on one service's backlog while another sends.
     NoisyNeighbour(noisy_neighbour::Task),
-    /// Hand over and accept with a table that has grown.
+    /// Send and accept messages with a large table.
     Growth(growth::Task),
 }
 
-/// The order that this process was given, if it is a child.
+/// Returns the order of this process, or `None` if it is not a child.
 pub(crate) fn my_order() -> Result<Option<Order>> {
     let mut arguments = env::args().skip(1);
     match (arguments.next(), arguments.next()) {
@@ -43,20 +43,20 @@ pub(crate) fn my_order() -> Result<Option<Order>> {
     }
 }
 
-/// Answers the parent.
+/// Writes a reply to the parent.
 pub(crate) fn reply(answer: &impl Serialize) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", serde_json::to_string(answer)?)?;
     Ok(out.flush()?)
 }
 
-/// Waits for the parent's next line; false at the end of the input.
+/// Waits for the parent's next line; returns false at the end of the input.
 pub(crate) async fn wait_for_a_line() -> Result<bool> {
     let read = || std::io::stdin().read_line(&mut String::new());
     Ok(tokio::task::spawn_blocking(read).await?? > 0)
 }
 
-/// A child that has been given an order. Killed when dropped.
+/// A child process with an order. It is killed when dropped.
 pub(crate) struct Worker {
     child: Child,
     input: ChildStdin,
@@ -81,7 +81,7 @@ impl Worker {
         })
     }
 
-    /// For those who want to look inside while it runs.
+    /// Its process id, to measure it while it runs.
     pub(crate) fn process(&self) -> u32 {
         self.child.id().unwrap_or_default()
     }
@@ -100,7 +100,7 @@ impl Worker {
         self.hear().await
     }
 
-    /// Ends the input and waits for the end.
+    /// Closes the input and waits for the process to exit.
     pub(crate) async fn end(mut self) -> Result<()> {
         drop(self.input);
         let status = self.child.wait().await?;
@@ -109,7 +109,7 @@ impl Worker {
     }
 }
 
-/// Gives an order that has one answer.
+/// Runs an order that has one reply.
 pub(crate) async fn have_done<T: DeserializeOwned>(order: &Order) -> Result<T> {
     let mut worker = Worker::start(order)?;
     let answer = worker.hear().await?;

@@ -31,42 +31,42 @@ use crate::{
     usage::Usage,
 };
 
-/// How long each check and each template is tried.
+/// How long each check and each template is measured.
 const TRIED_FOR: Duration = Duration::from_secs(2);
-/// How many different texts and values are taken by turns.
+/// How many different inputs are used in turn.
 const PEOPLE: u32 = 1_000;
-/// As much of a file at a time as an upload brings.
+/// Bytes of a file that are read at a time, as from an upload.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What is measured, in a process of its own.
+/// A measurement in a process of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Task {
-    /// Texts are read as numbers and checked against what a service may do.
+    /// Phone numbers are parsed and checked against the permissions of a service.
     Phones,
-    /// Texts are read as e-mail addresses.
+    /// E-mail addresses are parsed.
     Emails,
-    /// Texts are read as postal addresses in the United Kingdom.
+    /// Postal addresses in the United Kingdom are parsed.
     Addresses,
-    /// A spreadsheet is read from its file and every row checked.
+    /// A spreadsheet is read and every row validated.
     Spreadsheet {
         file: PathBuf,
         channel: Channel,
         rows: u32,
     },
-    /// A template that was parsed once is filled many times.
+    /// A template that was parsed once is rendered many times.
     TextMessages,
-    /// The same, its subject and its body in plain text.
+    /// The same as an e-mail in plain text with its subject.
     PlainEmails,
-    /// The same, the whole page.
+    /// The same as an e-mail in HTML.
     HtmlEmails,
 }
 
-/// How it went.
+/// The outcome of a measurement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Went {
     count: u64,
     took: Duration,
-    /// Processor time, which others on the machine do not lengthen.
+    /// Processor time, which does not depend on the load of the machine.
     worked: Duration,
     usage: Usage,
 }
@@ -122,7 +122,7 @@ fn spreadsheet(directory: &Path, channel: Channel, rows: u32) -> Result<Task> {
     })
 }
 
-/// What the child does.
+/// Runs in the child.
 pub(crate) fn work(task: &Task) -> Result<Went> {
     let (count, took, worked) = match task {
         Task::Phones => repeat(&texts(written_number), |text| {
@@ -186,7 +186,7 @@ fn values(channel: Channel) -> Vec<Values> {
         .collect()
 }
 
-/// The ways in which people write their number.
+/// Notations of phone numbers.
 fn written_number(person: Person) -> String {
     let number = person.recipient(Channel::Sms);
     let (area, local) = number.split_at(5);
@@ -207,7 +207,7 @@ fn written_address(person: Person) -> String {
     )
 }
 
-/// Takes what is given by turns, until it has been tried long enough. All of it must do.
+/// Measures a function over the inputs in turn. Every input must be valid.
 fn repeat<T>(given: &[T], does: impl Fn(&T) -> bool) -> Result<(u64, Duration, Duration)> {
     let stopwatch = Stopwatch::start()?;
     let mut count = 0;
@@ -221,7 +221,7 @@ fn repeat<T>(given: &[T], does: impl Fn(&T) -> bool) -> Result<(u64, Duration, D
     Ok((count, took, worked))
 }
 
-/// Time on the wall and of the processor.
+/// Elapsed time and processor time.
 struct Stopwatch {
     started: Instant,
     worked: f64,
@@ -242,7 +242,7 @@ impl Stopwatch {
     }
 }
 
-/// Reads a file as an upload is read: in pieces, and no more of it in memory.
+/// Reads a file in pieces, as an upload is read.
 fn check(path: &Path, channel: Channel, rows: u32) -> Result<(u64, Duration, Duration)> {
     let template = match channel {
         Channel::Sms => {

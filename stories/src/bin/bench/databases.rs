@@ -23,7 +23,7 @@ use crate::{
     usage,
 };
 
-/// Where fresh databases can be made.
+/// Where new databases are created.
 #[derive(Debug)]
 pub(crate) enum Backend {
     Sqlite { directory: PathBuf },
@@ -113,7 +113,7 @@ impl Backend {
 }
 
 impl Fresh {
-    /// Makes sure that so many messages are kept, asking the database itself.
+    /// Checks in the database that it holds `count` messages.
     pub(crate) async fn expect_kept(&self, expected: u64) -> Result<()> {
         const COUNT: &str = "SELECT count(*) FROM notifications";
         let address = &self.location.database;
@@ -187,7 +187,7 @@ fn unused_name() -> String {
     )
 }
 
-/// The same address with another database's name.
+/// Returns the address with another database name.
 fn with_name(server: &str, name: &str) -> Result<String> {
     let (address, query) = server
         .split_once('?')

@@ -20,7 +20,7 @@ use crate::{
     usage::Usage,
 };
 
-/// Which messages, to whom.
+/// A measurement of sending.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     location: DataLocation,
@@ -29,7 +29,7 @@ pub(crate) struct Task {
     taker: Taker,
 }
 
-/// How it went.
+/// The outcome of a measurement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Went {
     took: Duration,
@@ -76,7 +76,7 @@ pub(crate) async fn measure(
     Ok(())
 }
 
-/// What the child does: keeps the messages with a job first, then lets the workers drain them.
+/// Runs in the child: writes the messages with a job first, then lets the workers send them.
 pub(crate) async fn drain(task: &Task) -> Result<Went> {
     let platform = Platform::open(&task.location, task.taker).await?;
     let file = task.location.directory.join("people.csv");

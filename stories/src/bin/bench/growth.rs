@@ -22,12 +22,12 @@ use crate::{
     usage::Usage,
 };
 
-/// Messages to a task, as a job's are.
+/// Messages in each task, as a job enqueues them.
 const A_TASK: usize = 100;
 const CONNECTIONS: usize = 64;
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// How large a table, and how many messages more.
+/// Size of the table and number of further messages.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     location: DataLocation,
@@ -35,14 +35,14 @@ pub(crate) struct Task {
     messages: u32,
 }
 
-/// How handing over went.
+/// Outcome of sending.
 #[derive(Debug, Serialize, Deserialize)]
 struct HandedOver {
     took: Duration,
     usage: Usage,
 }
 
-/// What a message costs, in microseconds of processor time.
+/// Cost of a message in microseconds of processor time.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     ours: f64,
@@ -54,7 +54,7 @@ impl Cost {
         self.ours + self.servers.unwrap_or(0.0)
     }
 
-    /// In words, compared with what it was in the smallest table.
+    /// Describes the cost relative to that in the smallest table.
     fn note(self, first: Self) -> String {
         let server = self.servers.map_or_else(String::new, |micros| {
             format!("the database server {micros:.0} µs more, ")
@@ -93,7 +93,7 @@ pub(crate) async fn measure(
     Ok(())
 }
 
-/// A table that has grown, with somebody at work on it.
+/// A child process with a large table.
 struct Grown<'a> {
     fresh: &'a Fresh,
     worker: Worker,
@@ -170,7 +170,7 @@ fn cost(ours: f64, server_before: Option<f64>, server_after: Option<f64>, messag
     }
 }
 
-/// What the child does: lets the table grow, then hands over what waits, then opens the endpoint; each when it is asked to.
+/// Runs in the child: fills the table, sends the queued messages, serves the API, each on request.
 pub(crate) async fn serve(task: &Task) -> Result<()> {
     let platform = Platform::open(&task.location, Taker::Nobody).await?;
     let grown = preload::put(&platform, task.kept, Standing::Settled).await?;

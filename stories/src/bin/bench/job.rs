@@ -29,27 +29,27 @@ use crate::{
     usage::Usage,
 };
 
-/// How often to look; the time itself is the one that the platform writes down.
+/// Polling interval. It does not limit the precision: the times are those that the platform records.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Which job.
+/// The job of a measurement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     location: DataLocation,
     channel: Channel,
     rows: u32,
-    /// Whether its messages are handed over – to the sink – meanwhile.
+    /// Whether its messages are sent to the sink meanwhile.
     everything_on: bool,
 }
 
-/// How it went.
+/// The outcome of a measurement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Went {
-    /// From the first byte of the upload to its answer.
+    /// From the first byte of the upload to its response.
     uploaded: Duration,
-    /// From the first byte of the upload to the last row kept.
+    /// From the first byte of the upload to the last row written.
     kept: Duration,
-    /// And until every message was handed over, if any was.
+    /// From the first byte of the upload to the last message sent, if any was.
     handed_over: Option<Duration>,
     usage: Usage,
 }
@@ -115,7 +115,7 @@ async fn measure_one(
     })
 }
 
-/// What the child does.
+/// Runs in the child.
 pub(crate) async fn send(task: &Task) -> Result<Went> {
     let platform = Platform::open(&task.location, Taker::Sink).await?;
     let file = task.location.directory.join("people.csv");
@@ -153,7 +153,7 @@ pub(crate) async fn send(task: &Task) -> Result<Went> {
     })
 }
 
-/// Those that keep the rows of jobs.
+/// The pool that runs jobs.
 pub(crate) fn job_pools() -> Vec<Pool> {
     POOLS
         .iter()
@@ -162,7 +162,7 @@ pub(crate) fn job_pools() -> Vec<Pool> {
         .collect()
 }
 
-/// Uploads a spreadsheet as it streams from the disk.
+/// Uploads a spreadsheet as a stream from the disk.
 pub(crate) async fn upload(
     platform: &Platform,
     channel: Channel,
@@ -188,7 +188,7 @@ pub(crate) async fn upload(
     checked.id.context("it was to be kept")
 }
 
-/// Makes the job and waits until its rows are kept; when that was.
+/// Creates the job, waits until its rows are written and returns when that was.
 pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Timestamp> {
     app::jobs::create(
         app,
@@ -213,7 +213,7 @@ pub(crate) async fn keep(app: &App, service: ServiceId, id: JobId) -> Result<Tim
     }
 }
 
-/// Waits until no task is left; when that was.
+/// Waits until no task is left and returns when that was.
 pub(crate) async fn all_handed_over(app: &App) -> Result<Timestamp> {
     loop {
         let now = RealClock.now();
@@ -227,7 +227,7 @@ pub(crate) async fn all_handed_over(app: &App) -> Result<Timestamp> {
     }
 }
 
-/// Workers that run.
+/// Running workers.
 pub(crate) struct Workers {
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,

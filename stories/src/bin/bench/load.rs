@@ -24,7 +24,7 @@ const A_TOKEN_LASTS: Duration = Duration::from_millis(500);
 /// Different requests of each connection.
 const BODIES: u32 = 64;
 
-/// How much, how long.
+/// Size and duration of a load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) channel: Channel,
@@ -33,17 +33,17 @@ pub(crate) struct Load {
     pub(crate) measured: Duration,
 }
 
-/// What came of it.
+/// Outcome of a load.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    /// Within the measured time.
+    /// Responses within the measured time.
     pub(crate) counted: u64,
-    /// All, from the first of the warm-up to the last.
+    /// All responses, including those of the warm-up.
     pub(crate) all: u64,
     pub(crate) latency: Option<Latency>,
 }
 
-/// Loads the endpoint.
+/// Runs a load against the API.
 pub(crate) async fn run(endpoint: &Endpoint, load: Load) -> Result<Answered> {
     let (token, tokens) = watch::channel(token(endpoint)?);
     let from = Instant::now() + load.warm_up;
@@ -76,7 +76,7 @@ pub(crate) async fn run(endpoint: &Endpoint, load: Load) -> Result<Answered> {
     })
 }
 
-/// A token as the official clients make it.
+/// Returns a token as the official clients make it.
 pub(crate) fn token(endpoint: &Endpoint) -> Result<Arc<str>> {
     let claims =
         serde_json::json!({"iss": endpoint.service, "iat": RealClock.now().unix_seconds()});
@@ -118,7 +118,7 @@ impl Connection {
         })
     }
 
-    /// How long each answer within the measured time took, in microseconds; and how many there were in all.
+    /// Returns the latency of each response within the measured time, in microseconds, and the number of all responses.
     async fn keep_asking(mut self, from: Instant, until: Instant) -> Result<(Vec<u32>, u64)> {
         let (mut latencies, mut all) = (Vec::with_capacity(16 << 10), 0);
         let mut request = Vec::with_capacity(4 << 10);
@@ -142,7 +142,7 @@ impl Connection {
         Ok((latencies, all))
     }
 
-    /// Reads one answer, which must be a 201.
+    /// Reads one response, which must be a 201.
     async fn hear_created(&mut self) -> Result<()> {
         self.received.clear();
         let head = loop {
@@ -174,7 +174,7 @@ impl Connection {
     }
 }
 
-/// From the end of the token on.
+/// Returns the request from the end of the token on.
 fn rest_of_request(endpoint: &Endpoint, channel: Channel, person: Person) -> Vec<u8> {
     let (member, template) = match channel {
         Channel::Sms => ("phone_number", endpoint.sms),

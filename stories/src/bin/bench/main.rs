@@ -59,7 +59,7 @@ fn run() -> Result<()> {
     }
 }
 
-/// What a child does.
+/// Runs an order in the child.
 async fn obey(order: Order) -> Result<()> {
     match order {
         Order::Serve(backend) => serve::serve(&backend).await,

@@ -25,28 +25,28 @@ use crate::{
     usage::Usage,
 };
 
-/// The other service sends so often…
+/// Interval between the messages of the other service.
 const EVERY: Duration = Duration::from_millis(100);
-/// …and so many in all.
+/// Messages of the other service.
 const MESSAGES: usize = 200;
-/// How long the last of them may take.
+/// Longest time that the last of them may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Which backlog.
+/// The backlog of a measurement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     location: DataLocation,
     backlog: u32,
-    /// Messages to a task: one, as they come through the door one by one, or a hundred, as a job's do.
+    /// Messages in each task: one, as single requests leave them, or a hundred, as a job does.
     together: usize,
 }
 
-/// What the workers have seen.
+/// What the child reports.
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
-    /// When each message of the other service was handed over.
+    /// When each message of the other service was sent.
     handed_over: BTreeMap<String, i64>,
-    /// Tasks that still wait.
+    /// Tasks that are still queued.
     left: u32,
     usage: Usage,
 }
@@ -99,7 +99,7 @@ async fn measure_one(backend: &Backend, backlog: u32, together: usize) -> Result
     })
 }
 
-/// One message after another, whether or not the last was handed over; their ids, and when each was asked for.
+/// Sends one message after another without waiting for its delivery; returns their ids and request times.
 async fn send_all(endpoint: &Endpoint) -> Result<Vec<(String, Timestamp)>> {
     let client = client();
     let mut sent = Vec::with_capacity(MESSAGES);
@@ -157,7 +157,7 @@ async fn hear_of_all(worker: &mut Worker, sent: &[(String, Timestamp)]) -> Resul
     }
 }
 
-/// What the child does: puts the backlog there, then works it off behind an open endpoint.
+/// Runs in the child: writes the backlog, then works on it while the API is served.
 pub(crate) async fn work_off(task: &Task) -> Result<()> {
     let platform = Platform::open(&task.location, Taker::Nobody).await?;
     let other = Tenant::settle(&platform.app, "Small Council").await?;
@@ -172,7 +172,7 @@ pub(crate) async fn work_off(task: &Task) -> Result<()> {
         let handed_over = platform
             .handed_over
             .lock()
-            .expect("nobody panics holding it")
+            .expect("the lock is not poisoned")
             .clone();
         children::reply(&Seen {
             handed_over: handed_over

@@ -8,31 +8,31 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Options {
-    /// Measure only these; by default all but growth.
+    /// Parts to measure; by default all but growth.
     #[arg(long, value_enum, value_delimiter = ',')]
     part: Vec<Part>,
-    /// On which databases; PostgreSQL is left out unless its address is known.
+    /// Databases to measure; PostgreSQL is left out without an address.
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     pub(crate) database: Databases,
-    /// A PostgreSQL server on which databases may be made and dropped.
+    /// Address of a PostgreSQL server on which databases may be created and dropped.
     #[arg(long, env = "PILLARBOX_TEST_DATABASE", hide_env_values = true)]
     pub(crate) postgres: Option<String>,
-    /// Which channels.
+    /// Channels to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Channel::Sms, Channel::Email])]
     pub(crate) channel: Vec<Channel>,
-    /// Accept: how many connections at once, one measurement for each number.
+    /// Accept: numbers of concurrent connections, one measurement for each.
     #[arg(long, value_delimiter = ',', default_values_t = [64, 256])]
     pub(crate) connections: Vec<usize>,
-    /// Accept: for how many seconds, after two to warm up.
+    /// Accept: seconds of measurement after two of warm-up.
     #[arg(long, default_value_t = 10)]
     pub(crate) seconds: u64,
-    /// Job: how many rows, one measurement for each number.
+    /// Job: numbers of rows, one measurement for each.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
     pub(crate) rows: Vec<u32>,
-    /// Deliver: how many messages.
+    /// Deliver: number of messages.
     #[arg(long, default_value_t = 20_000)]
     pub(crate) messages: u32,
-    /// Neighbour: how many messages of one service wait when another sends its own.
+    /// Noisy neighbour: number of queued messages of one service while another sends its own.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) backlog: u32,
     /// Growth: how many messages the table holds, one measurement for each number. Ten million take minutes to write
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Where databases and files are made: a directory on the disk to be measured. By default the one for temporary files.
     #[arg(long)]
     pub(crate) directory: Option<PathBuf>,
-    /// One JSON object a measurement.
+    /// Print one JSON object for each measurement.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -50,40 +50,40 @@ pub(crate) struct Options {
 /// A part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// Messages through the HTTP endpoint, each durable when it is answered.
+    /// Messages accepted over HTTP, each durable when it is answered.
     Accept,
-    /// A spreadsheet, from its first byte to its last row kept.
+    /// A job, from the first byte of its spreadsheet to its last row.
     Job,
-    /// Messages that are kept, handed over.
+    /// Sending of stored messages.
     Deliver,
-    /// How long one service's message waits behind a million of another's.
+    /// Waiting time of one service's messages behind a million of another's.
     NoisyNeighbour,
-    /// What a message costs in a table that has grown: `make bench-growth`.
+    /// Cost of a message in a large table: `make bench-growth`.
     Growth,
-    /// From the start of the program to its first answer.
+    /// Time from the start of the program to its first response.
     Start,
-    /// What messages say and to whom, without anything around it.
+    /// Validation of recipients and rendering of messages alone.
     Content,
 }
 
-/// Which databases.
+/// Databases to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Databases {
-    /// The embedded one.
+    /// `SQLite`.
     Sqlite,
-    /// The one that scales out.
+    /// PostgreSQL.
     Postgres,
     /// Both.
     Both,
 }
 
-/// How messages travel.
+/// Channels of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Channel {
-    /// Texts.
+    /// SMS.
     Sms,
-    /// E-mails.
+    /// E-mail.
     Email,
 }
 

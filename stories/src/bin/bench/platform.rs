@@ -22,28 +22,28 @@ use store::{Keyring, Store};
 
 use crate::{databases::DataLocation, options::Channel};
 
-/// As many as the real program takes by default.
+/// Database connections, as many as the program opens by default.
 const CONNECTIONS: u32 = 16;
 /// A million requests a second: the bucket of 1,000 tokens never runs dry.
 const RATE_LIMIT: u32 = 60_000_000;
 const DAILY_LIMIT: i64 = 1_000_000_000;
 
-/// The platform and what a measurement needs to know of it.
+/// The platform and what a measurement reads from it.
 pub(crate) struct Platform {
     pub(crate) app: App,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) tenant: Tenant,
-    /// When the messages to [`WATCHED`] were handed over, if nobody keeps them.
+    /// When the messages to [`WATCHED`] were sent, if the provider discards messages.
     pub(crate) handed_over: HandedOver,
 }
 
-/// When the watched messages were handed over, by their ids.
+/// Send times of the watched messages by their ids.
 pub(crate) type HandedOver = Arc<Mutex<BTreeMap<String, Timestamp>>>;
 
-/// The number, normalised, whose messages are watched; none of the other [people](crate::people) has it.
+/// The normalised number whose messages are watched; no other recipient of [`sample_data`](crate::sample_data) has it.
 pub(crate) const WATCHED: &str = "447700900123";
 
-/// A service with a key and the demo service's templates, that no limit holds back.
+/// A service without limits, with a key and the demo service's templates.
 pub(crate) struct Tenant {
     pub(crate) service: ServiceId,
     pub(crate) key: ApiKeyId,
@@ -52,13 +52,13 @@ pub(crate) struct Tenant {
     email: TemplateId,
 }
 
-/// Who takes the messages.
+/// The provider of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Taker {
-    /// The development sink: a file a message.
+    /// The development sink, which writes a file for each message.
     Sink,
-    /// Somebody who says yes at once, which leaves our own work.
+    /// A provider that accepts at once, so that only the platform's own work is measured.
     Nobody,
 }
 
@@ -175,11 +175,11 @@ fn taken_by<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Provi
     }
 }
 
-/// Takes everything at once and keeps nothing but the moments at which it was given what is watched.
+/// Accepts everything at once and records only the send times of the watched messages.
 #[derive(Debug)]
 struct Nobody(HandedOver);
 
-/// As many at once as the sink, so that the two compare.
+/// The same concurrency as the sink, so that the two can be compared.
 const AT_ONCE: usize = 64;
 
 #[async_trait]
@@ -222,14 +222,14 @@ impl SmsProvider for Nobody {
     async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {
         if *sms.to == *WATCHED {
             let (id, now) = (sms.id.to_string(), RealClock.now());
-            let mut seen = self.0.lock().expect("nobody panics holding it");
+            let mut seen = self.0.lock().expect("the lock is not poisoned");
             seen.entry(id).or_insert(now);
         }
         Ok(SendReceipt::default())
     }
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Debug)]
 pub(crate) struct RealClock;
 
@@ -246,7 +246,7 @@ impl Clock for RealClock {
     }
 }
 
-/// Randomness of the operating system, stretched by a generator of each thread's own.
+/// Random numbers from a generator for each thread, seeded by the operating system.
 #[derive(Debug)]
 pub(crate) struct RealEntropy;
 

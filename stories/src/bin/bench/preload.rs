@@ -13,16 +13,16 @@ use crate::{
     platform::{Platform, RealClock, RealEntropy},
 };
 
-/// How the messages stand.
+/// The state of preloaded messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Standing {
-    /// Handed over, and nothing more is to happen.
+    /// Delivered.
     Settled,
-    /// Waiting for a worker, so many to a task.
+    /// Queued, this many in each task.
     Queued(usize),
 }
 
-/// Puts so many texts there; how long it took.
+/// Writes `count` texts and returns how long it took.
 pub(crate) async fn put(platform: &Platform, rows: u32, standing: Standing) -> Result<Duration> {
     let started = Instant::now();
     let mut batch = Vec::with_capacity(ROWS_A_COMMIT);
@@ -50,7 +50,7 @@ async fn keep(platform: &Platform, batch: &[SealedRow], standing: Standing) -> R
     Ok(tx.commit().await?)
 }
 
-/// A task as the platform writes it when messages come through its endpoint.
+/// Returns a task as the platform enqueues it for accepted messages.
 fn delivery(platform: &Platform, messages: &[SealedRow]) -> NewTask {
     let ids: Vec<NotificationId> = messages.iter().map(|message| message.id).collect();
     let now = RealClock.now();

@@ -14,15 +14,15 @@ pub(crate) struct Measured {
     /// `sqlite`, `postgres`, or nothing where no database matters.
     pub(crate) database: &'static str,
     pub(crate) part: &'static str,
-    /// What exactly, in words.
+    /// Description of the variant.
     pub(crate) what: String,
-    /// How many messages.
+    /// Number of messages.
     pub(crate) messages: u64,
     pub(crate) seconds: f64,
     pub(crate) messages_per_second: f64,
-    /// How many bare rows a second were inserted in this run.
+    /// Bare rows a second in the same run.
     pub(crate) bare_rows_per_second: f64,
-    /// The first as a share of the second.
+    /// Rate of messages divided by the rate of bare rows.
     pub(crate) ratio_to_bare: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) latency: Option<Latency>,
@@ -30,10 +30,10 @@ pub(crate) struct Measured {
     pub(crate) resident_mib: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peak_mib: Option<f64>,
-    /// Processor time of the process that does the work; the database server's and the load generator's are not in it.
+    /// Processor time of the measured process, without the database server and the load generator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) processor_micros_per_message: Option<f64>,
-    /// Whatever else is worth knowing.
+    /// Further remarks.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) note: String,
 }
@@ -44,14 +44,14 @@ pub(crate) struct Compared {
     pub(crate) part: &'static str,
     pub(crate) what: &'static str,
     pub(crate) per_second: f64,
-    /// The same by processor time: what one processor would do that had nothing else to do.
+    /// The rate by processor time.
     pub(crate) per_processor_second: f64,
     pub(crate) published_per_second: f64,
     pub(crate) seconds: f64,
     pub(crate) peak_mib: f64,
 }
 
-/// How long callers waited, in milliseconds.
+/// Latency in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[expect(
     clippy::struct_field_names,
@@ -64,7 +64,7 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// Of all these waits, in microseconds; sorts them.
+    /// Summarises latencies in microseconds, which are sorted in place.
     pub(crate) fn of(micros: &mut [u32]) -> Option<Self> {
         micros.sort_unstable();
         let at = |hundredths: usize| {
@@ -80,7 +80,7 @@ impl Latency {
 }
 
 impl Measured {
-    /// So many messages in this time, compared with nothing.
+    /// Returns a rate without a ratio.
     pub(crate) fn alone(messages: u64, took: Duration) -> Self {
         Self {
             messages,
@@ -90,7 +90,7 @@ impl Measured {
         }
     }
 
-    /// So many messages in this time, against a bare rate.
+    /// Returns a rate with its ratio to the rate of bare rows.
     pub(crate) fn rate(messages: u64, took: Duration, bare: f64) -> Self {
         let rate = per_second(messages, took);
         Self {
@@ -114,7 +114,7 @@ pub(crate) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-/// Prints each measurement as it comes.
+/// Prints a measurement.
 pub(crate) struct Results {
     json: bool,
     begun: bool,
@@ -150,7 +150,7 @@ impl Results {
         println!("{}", line(measured));
     }
 
-    /// Prints one beside the published rate.
+    /// Prints a measurement beside the published rate.
     pub(crate) fn compare(&self, compared: &Compared) {
         if self.json {
             println!(
@@ -173,7 +173,7 @@ impl Results {
         );
     }
 
-    /// A result that is no rate of messages.
+    /// Prints a result that is not a rate of messages.
     pub(crate) fn say(&self, name: &str, number: f64, unit: &str) {
         if self.json {
             println!(

@@ -27,12 +27,12 @@ const NAMES: [&str; 16] = [
 const DAYS: [&str; 5] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"];
 const BRANCHES: [&str; 4] = ["Riverside", "Old Town", "Hill Street", "Castle Green"];
 
-/// What people are told, as services write it.
+/// The template of a typical SMS.
 pub(crate) const TEXT_MESSAGE: &str =
     "Dear ((name)), your appointment is on ((day)). Reply CHANGE if you cannot come.";
 /// The subject of the e-mail.
 pub(crate) const SUBJECT: &str = "Your appointment at ((branch)) on ((date))";
-/// And its content.
+/// The content of the e-mail.
 pub(crate) const EMAIL: &str = "\
 Dear ((name)),
 
@@ -55,7 +55,7 @@ Bring with you:
 Questions? Write to help@example.org or see https://www.example.org/help.
 ";
 
-/// A person, by number.
+/// A recipient with made-up data that follows from its number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Person(pub(crate) u32);
 
@@ -71,7 +71,7 @@ impl Person {
         }
     }
 
-    /// The recipient in the form for sending and comparing.
+    /// Returns the recipient in normalised form.
     pub(crate) fn normalised(self, channel: Channel) -> String {
         match channel {
             Channel::Sms => format!("447712{:06}", self.0 % 1_000_000),
@@ -79,7 +79,7 @@ impl Person {
         }
     }
 
-    /// What the demo service's template of this channel wants to know.
+    /// Returns the personalisation of the demo service's template of this channel.
     pub(crate) fn personalisation(self, channel: Channel) -> Map<String, Value> {
         let name = self.pick(&NAMES);
         let known = match channel {
@@ -95,7 +95,7 @@ impl Person {
     }
 }
 
-/// Writes a spreadsheet of so many people: the recipient, a name and two more columns.
+/// Writes a spreadsheet of `count` rows: recipient, name and two more columns.
 pub(crate) fn write_spreadsheet(path: &Path, channel: Channel, rows: u32) -> io::Result<()> {
     let mut file = io::BufWriter::new(std::fs::File::create(path)?);
     writeln!(

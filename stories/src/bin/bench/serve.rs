@@ -16,7 +16,7 @@ use crate::{
     usage::Usage,
 };
 
-/// Where the door is, and how to be let in.
+/// Where the API is served, and the credentials for it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Endpoint {
     pub(crate) port: u16,
@@ -26,7 +26,7 @@ pub(crate) struct Endpoint {
     pub(crate) email: TemplateId,
 }
 
-/// Serves until the input ends; tells what it uses whenever it is given a line.
+/// Serves until the input ends and reports the usage of resources for each line of input.
 pub(crate) async fn serve(location: &DataLocation) -> Result<()> {
     let platform = Platform::open(location, Taker::Nobody).await?;
     let endpoint = open(&platform, &platform.tenant).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn serve(location: &DataLocation) -> Result<()> {
     until_the_input_ends().await
 }
 
-/// Opens the door for this service; it stays open until the process ends.
+/// Serves the API for this service until the process ends.
 pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Endpoint> {
     let metrics = platform.metrics.clone();
     let settings = api::Settings {
@@ -65,12 +65,12 @@ pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Endpoin
     })
 }
 
-/// Tells what it uses whenever it is given a line.
+/// Reports the usage of resources for each line of input.
 pub(crate) async fn until_the_input_ends() -> Result<()> {
     tokio::task::spawn_blocking(tell_usage).await?
 }
 
-/// Until the input ends, an answer a line.
+/// Writes one reply for each line of input.
 fn tell_usage() -> Result<()> {
     for line in std::io::stdin().lines() {
         line?;

@@ -13,7 +13,7 @@ use crate::{
     usage::Usage,
 };
 
-/// Starts of each kind; the median counts.
+/// Starts of each kind; the median is reported.
 const STARTS: usize = 5;
 
 pub(crate) async fn measure(results: &mut Results) -> Result<()> {
@@ -41,7 +41,7 @@ pub(crate) async fn measure(results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds until its line appears, and what it uses then.
+/// Returns the milliseconds until its line appears, and its memory at that point.
 async fn start_once(program: &Path, data: &Path) -> Result<(f64, Usage)> {
     let started = Instant::now();
     let mut child = Command::new(program)
@@ -62,7 +62,7 @@ async fn start_once(program: &Path, data: &Path) -> Result<(f64, Usage)> {
     Ok((took, usage))
 }
 
-/// As an operator would, so that the next start finds a directory that was left in order.
+/// Stops the process as an operator would, so that the next start finds a clean directory.
 async fn stop(child: &mut Child) -> Result<()> {
     let process = child.id().context("the program has ended")?.to_string();
     Command::new("kill")

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Memory and processor time of a process.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Usage {
-    /// Memory now, in KiB.
+    /// Resident memory now, in KiB.
     pub(crate) resident_kib: u64,
-    /// The most that it was, in KiB.
+    /// Peak resident memory, in KiB.
     pub(crate) peak_kib: u64,
     /// Processor time, in seconds.
     pub(crate) processor_seconds: f64,
@@ -24,7 +24,7 @@ impl Usage {
         Self::of("self")
     }
 
-    /// Of the process with this number.
+    /// Reads the usage of the process with this id.
     pub(crate) fn of(process: &str) -> Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))
             .context("needs Linux: reads /proc")?;
@@ -43,7 +43,7 @@ impl Usage {
     }
 }
 
-/// User and system time, which are the 12th and 13th number after the name.
+/// Parses user and system time, the 12th and 13th number after the name.
 fn processor_seconds(stat: &str) -> f64 {
     numbers_after_name(stat).skip(11).take(2).sum::<f64>() / TICKS_A_SECOND
 }

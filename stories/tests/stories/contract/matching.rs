@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::tokens::Tokens;
 
-/// Compares by value; what is captured on the way is known to all that comes later in the case.
+/// Compares by value. Captured values can be used in the rest of the case.
 pub(super) fn compare(
     expected: &Value,
     actual: &Value,
@@ -48,7 +48,7 @@ pub(super) fn compare(
     }
 }
 
-/// Members are looked at in the order of the case, so that what one captures the next can name.
+/// Compares members in the order of the case, so that one can use what an earlier one captured.
 fn compare_members(
     expected: &serde_json::Map<String, Value>,
     actual: &Value,
@@ -106,7 +106,7 @@ fn compare_pattern(
     }
 }
 
-/// `$re:REGEX` is found somewhere in a text.
+/// Matches `$re:REGEX` anywhere in a text.
 fn found_by(pattern: &str, text: Option<&str>) -> Result<bool, String> {
     let regex = pattern
         .strip_prefix("$re:")
@@ -115,13 +115,13 @@ fn found_by(pattern: &str, text: Option<&str>) -> Result<bool, String> {
     Ok(text.is_some_and(|text| regex.is_match(text)))
 }
 
-/// Lower case, with hyphens.
+/// Matches a UUID in lower case with hyphens.
 fn is_uuid(text: &str) -> bool {
     text.parse::<uuid::Uuid>()
         .is_ok_and(|id| id.hyphenated().to_string() == text)
 }
 
-/// `2026-03-02T10:00:00.000000Z`
+/// Matches a time such as `2026-03-02T10:00:00.000000Z`.
 fn is_datetime(text: &str) -> bool {
     text.parse::<Timestamp>()
         .is_ok_and(|moment| moment.to_string() == text)

@@ -20,7 +20,7 @@ use app::fixtures::Fixtures;
 use platform::Platform;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
-/// A case as the file has it.
+/// A case of the file.
 #[derive(Debug, Clone, Deserialize)]
 struct Case {
     id: String,
@@ -72,7 +72,7 @@ struct Then {
     expect: Expected,
 }
 
-/// The vectors in this repository.
+/// The vectors of this repository.
 const COPY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors");
 
 /// Returns the path of a vector file in the directory that `PILLARBOX_VECTORS` names, or of the copy here. None if that
@@ -116,10 +116,10 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// How many differences are shown.
+/// Number of differences that are printed.
 const SHOWN: usize = 10;
 
-/// Asks all these cases of one platform, in this order; prints how many are kept, and fails if one is not as it should be.
+/// Runs the cases against one platform in this order and prints how many pass. Panics if one fails.
 #[expect(clippy::print_stdout, reason = "`make vectors` shows what this prints")]
 async fn run(cases: Vec<Case>, order: &str) {
     if cases.is_empty() {
@@ -151,7 +151,7 @@ async fn run(cases: Vec<Case>, order: &str) {
     );
 }
 
-/// The fixtures lie beside the cases, or are those here.
+/// Reads the fixtures beside the cases, or those of this repository.
 fn fixtures() -> Fixtures {
     const NAME: &str = "api_contract_fixtures.json";
     let path = vector_file(NAME).unwrap_or_else(|| PathBuf::from(COPY).join(NAME));

@@ -19,7 +19,7 @@ use super::{Case, Expected, Request, matching, tokens::Tokens};
 
 const HOST: &str = "api.example.org";
 const BASE: &str = "http://api.example.org/";
-/// More requests than the largest bucket lets through.
+/// More requests than the highest rate limit allows.
 const MORE_THAN_A_BUCKET: usize = 1001;
 
 pub(super) struct Platform<'a> {
@@ -28,7 +28,7 @@ pub(super) struct Platform<'a> {
     fixtures: &'a Fixtures,
 }
 
-/// An answer with its body as it came.
+/// A response with its body as text.
 struct Raw {
     status: u16,
     headers: HeaderMap,
@@ -76,7 +76,7 @@ impl<'a> Platform<'a> {
         }
     }
 
-    /// Whether the case is kept; if not, the first thing that is wrong.
+    /// Runs a case and returns its first difference as an error.
     pub(super) async fn try_case(&self, case: &Case) -> Result<(), String> {
         let mut tokens = Tokens {
             fixtures: self.fixtures,
@@ -109,7 +109,7 @@ impl<'a> Platform<'a> {
         Ok(())
     }
 
-    /// What was sent today, then the buckets that are empty: each counter is looked at before it may be remembered.
+    /// Sets up the counters of today, then the exhausted rate limits. In this order no counter is cached before it is set.
     async fn set_the_scene(&self, case: &Case, tokens: &Tokens<'_>) -> Result<(), String> {
         let state = &case.given.state;
         let Some(key) = case.given.key.as_deref().filter(|_| !state.is_empty()) else {
@@ -232,17 +232,17 @@ impl<'a> Platform<'a> {
         if let Some(authorization) = authorization {
             asked = asked.header("authorization", authorization);
         }
-        let asked = asked.body(body).expect("a case asks well");
+        let asked = asked.body(body).expect("the request is well-formed");
         let (head, body) = self
             .router
             .clone()
             .oneshot(asked)
             .await
-            .expect("the router answers everything")
+            .expect("the router is infallible")
             .into_parts();
         let bytes = to_bytes(body, 64 << 20)
             .await
-            .expect("an answer has a body");
+            .expect("the body can be read");
         Raw {
             status: head.status.as_u16(),
             headers: head.headers,
@@ -251,7 +251,7 @@ impl<'a> Platform<'a> {
     }
 }
 
-/// The `Authorization` header that a case asks with.
+/// Returns the `Authorization` header of a case.
 fn authorization(case: &Case, tokens: &Tokens<'_>) -> Result<Option<String>, String> {
     let Some(auth) = &case.given.auth else {
         return match &case.given.key {

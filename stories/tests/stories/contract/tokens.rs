@@ -7,7 +7,7 @@ use domain::Timestamp;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
-/// What the tokens of one case stand for.
+/// The values of the placeholders of one case.
 pub(super) struct Tokens<'a> {
     pub(super) app: &'a App,
     pub(super) fixtures: &'a Fixtures,
@@ -18,7 +18,7 @@ pub(super) struct Tokens<'a> {
 }
 
 impl Tokens<'_> {
-    /// The text with every token replaced.
+    /// Replaces every placeholder in a text.
     pub(super) fn fill(&self, text: &str) -> Result<String, String> {
         let (mut filled, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("{{") {
@@ -31,7 +31,7 @@ impl Tokens<'_> {
         Ok(filled)
     }
 
-    /// The same for every text in a value.
+    /// Replaces every placeholder in the texts of a value.
     pub(super) fn fill_value(&self, value: &Value) -> Result<Value, String> {
         Ok(match value {
             Value::String(text) => Value::String(self.fill(text)?),
@@ -51,7 +51,7 @@ impl Tokens<'_> {
         })
     }
 
-    /// A token signed with a key of the fixtures.
+    /// Returns a JWT signed with a key of the fixtures.
     pub(super) fn jwt(&self, key: &str) -> Result<String, String> {
         let key = self
             .fixtures
@@ -63,7 +63,7 @@ impl Tokens<'_> {
         sign(&json!({"typ": "JWT", "alg": "HS256"}), &claims, &key.secret)
     }
 
-    /// A token of the internal client.
+    /// Returns a JWT of the internal client.
     pub(super) fn internal_jwt(&self) -> Result<String, String> {
         let text = |name: &str| self.fixtures.config[name].as_str().unwrap_or_default();
         let claims = json!({"iss": text("admin_client_id"), "iat": self.now.unix_seconds()});
@@ -71,7 +71,7 @@ impl Tokens<'_> {
         sign(&header, &claims, text("admin_client_secret"))
     }
 
-    /// A token as a case describes it. A claim that is only a time is a number.
+    /// Returns a JWT as a case describes it. A claim that is only a time becomes a number.
     pub(super) fn described_jwt(&self, auth: &Value) -> Result<String, String> {
         let mut claims = self.fill_value(&auth["claims"])?;
         for (name, as_written) in auth["claims"].as_object().into_iter().flatten() {
@@ -136,7 +136,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// `now` with an offset in seconds; as Unix seconds, or in words.
+    /// Returns `now` with an offset in seconds, as Unix seconds or as a text.
     fn time(&self, offset: &str) -> Option<String> {
         let (offset, in_words) = offset
             .strip_suffix(":iso")

@@ -17,7 +17,7 @@ const ADA: &str = "ada@example.com";
 pub(crate) const PDF: &[u8] = b"%PDF-1.7 your decision";
 pub(crate) const WEEK: Duration = Duration::from_hours(24 * 7);
 
-/// A service that may send files, with a template for them.
+/// Creates a service that may send files, with a template for them.
 pub(crate) async fn council(world: &World) -> TestService {
     council_of(world, "Riverside Council").await
 }
@@ -97,7 +97,7 @@ async fn send_to(
         .await
 }
 
-/// The link in an answer.
+/// Returns the link in a response.
 fn link(answer: &TestResponse) -> String {
     assert_eq!(answer.status, 201, "{}", answer.json);
     let body = answer.json["content"]["body"].as_str().unwrap();
@@ -108,7 +108,7 @@ async fn send_one(world: &World, council: &TestService, bytes: &[u8], more: Valu
     link(&send(world, council, json!({"link": file(bytes, &more)})).await)
 }
 
-/// How many files lie in the storage under this folder.
+/// Returns the number of stored files below a folder.
 fn stored(directory: &Path) -> usize {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return 0;

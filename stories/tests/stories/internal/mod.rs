@@ -25,14 +25,14 @@ async fn post(world: &World, path: &str, body: Value) -> TestResponse {
     world.internal_request("POST", path, body.to_string()).await
 }
 
-/// Posts what must be made; its data.
+/// Sends a `POST` request that must succeed and returns its data.
 async fn made(world: &World, path: &str, body: Value) -> Value {
     let answer = post(world, path, body).await;
     assert_eq!(answer.status, 201, "{path}: {}", answer.json);
     answer.data().clone()
 }
 
-/// Posts what must be refused with 400 and exactly this message.
+/// Sends a `POST` request that must fail with 400 and exactly this message.
 async fn refused(world: &World, path: &str, body: Value, message: Value) {
     let answer = post(world, path, body).await;
     assert_eq!(answer.status, 400, "{path}: {}", answer.json);
@@ -43,7 +43,7 @@ async fn refused(world: &World, path: &str, body: Value, message: Value) {
     );
 }
 
-/// It is not there, and says so as everything does.
+/// Asserts a 404 in the internal error format.
 fn is_unknown(answer: &TestResponse) {
     assert_eq!(answer.status, 404, "{}", answer.json);
     assert_eq!(
@@ -58,7 +58,7 @@ fn id(thing: &Value) -> &str {
 
 const NOBODY: &str = "22222222-0000-4000-8000-0000000000ff";
 
-/// A live service with nothing but its name.
+/// Creates a live service with nothing but a name.
 async fn service(world: &World, name: &str) -> ServiceId {
     let new = app::manage::services::NewService::named(name);
     app::manage::services::create(&world.app, new)

@@ -13,7 +13,7 @@ use super::{
 
 const TOO_LATE: &str = "It’s too late to cancel sending, these letters have already been sent.";
 
-/// A job all of whose letters wait for a printer who is away, counted.
+/// Creates a job whose letters wait for an unavailable printer.
 async fn waiting_job(
     world: &World,
     council: &TestService,

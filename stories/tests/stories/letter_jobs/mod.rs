@@ -17,7 +17,7 @@ use domain::{
 use pillarbox_stories::{TestResponse, TestService, World};
 use store::{letter_contacts::LetterContact, notifications::Notification};
 
-/// When a letter that was not taken is tried again.
+/// Delay until a letter that was not accepted is retried.
 const RETRY: Duration = Duration::from_secs(301);
 const STILL_PROCESSING: &str =
     "We are still processing these letters, please try again in 5 minutes.";
@@ -40,7 +40,7 @@ async fn council_that_writes_abroad(world: &World) -> TestService {
     world.service_with(new).await
 }
 
-/// A letter `Dear ((name))`, and what more it says.
+/// Creates a letter template `Dear ((name))` with further content.
 async fn template(world: &World, council: &TestService, more: &str) -> TemplateId {
     let new = app::manage::templates::NewTemplate {
         template_type: Channel::Letter,
@@ -77,7 +77,7 @@ async fn dress_up(world: &World, council: &TestService, id: TemplateId) {
     tx.commit().await.unwrap();
 }
 
-/// People who live at these last lines.
+/// Returns a spreadsheet of recipients with these last address lines.
 fn people_in(last_lines: &[&str]) -> String {
     let mut file = "Address Line 1,address_line_2,POSTCODE,name,unused,reference\n".to_owned();
     for (row, last_line) in last_lines.iter().enumerate() {
@@ -125,7 +125,7 @@ async fn cancel(world: &World, council: &TestService, job: &str) -> TestResponse
     world.internal_request("POST", &path, "").await
 }
 
-/// The status of a job, and of how many of its rows which is known.
+/// Returns the status of a job and its number of rows by status.
 async fn standing(world: &World, council: &TestService, job: &str) -> (String, Vec<(String, u64)>) {
     let status = world.job_status(council.id, job).await;
     let statistics = status["statistics"].as_array().unwrap().iter();
@@ -148,13 +148,13 @@ fn stands(status: &str, statistics: &[(&str, u64)]) -> (String, Vec<(String, u64
     (status.to_owned(), statistics.collect())
 }
 
-/// The clock counts the rows of jobs that finished a minute ago.
+/// Runs the audit of jobs that finished a minute ago.
 async fn count_rows(world: &World) {
     world.advance(Duration::from_secs(61));
     world.run_schedule().await;
 }
 
-/// The printer is there again; what is left is taken.
+/// Makes the printer available and sends the remaining letters.
 async fn print_the_rest(world: &World) {
     world.letter.reset_behaviour();
     world.advance(RETRY);

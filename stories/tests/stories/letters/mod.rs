@@ -11,7 +11,7 @@ use pillarbox_stories::{Key, TestResponse, TestService, World};
 use serde_json::{Value, json};
 use store::{notifications::StatusUpdate, templates::Template};
 
-/// `%PDF-1.4 for the eyes of Ada alone`, in lines as some programs write them.
+/// `%PDF-1.4 for the eyes of Ada alone` in Base64, with line breaks as some programs write them.
 const PDF: &str = "JVBERi0xLjQgZm9yIHRoZSBl\r\neWVzIG9mIEFkYSBhbG9uZQ==";
 const PLAIN_PDF: &str = "%PDF-1.4 for the eyes of Ada alone";
 
@@ -41,7 +41,7 @@ async fn template(world: &World, service: ServiceId) -> TemplateId {
     made.unwrap().id
 }
 
-/// The next version of a letter, changed as the story wants.
+/// Stores a changed version of a letter template.
 async fn rewrite(world: &World, service: ServiceId, id: TemplateId, change: fn(&mut Template)) {
     let mut tx = world.app.store().write().await.unwrap();
     let mut template = store::templates::find(&mut tx, service, id)
@@ -90,7 +90,7 @@ async fn kept(
         .unwrap()
 }
 
-/// What a print provider would make known.
+/// Sets the statuses in order, as a print provider would report them.
 async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStatus]) {
     let mut tx = world.app.store().write().await.unwrap();
     for status in statuses {
@@ -110,7 +110,7 @@ async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStat
     tx.commit().await.unwrap();
 }
 
-/// How many files there are.
+/// Returns the number of stored files.
 fn count_files(directory: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     entries

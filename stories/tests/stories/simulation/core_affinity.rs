@@ -1,7 +1,7 @@
 //! A storm and the threads of its database take turns, always one of them: on one core a turn passes several times faster
 //! than from core to core.
 
-/// This thread, and all that it starts, stays on one core: the first share on the first, and so on.
+/// Pins this thread, and those that it starts, to one core: share 0 to the first, and so on.
 #[cfg(target_os = "linux")]
 pub(super) fn stay_on(share: usize) {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -18,6 +18,6 @@ pub(super) fn stay_on(share: usize) {
     }
 }
 
-/// Elsewhere it stays where it is put.
+/// Does nothing on other systems.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn stay_on(_: usize) {}

@@ -8,7 +8,7 @@ use pillarbox_stories::{SharedDatabase, World};
 use super::storm::{Storm, Sums};
 use crate::jobs;
 
-/// How often each message was handed over.
+/// Returns how often each message was sent.
 pub(super) fn hand_overs(world: &World) -> BTreeMap<NotificationId, usize> {
     let mut handed = BTreeMap::new();
     let texts = world.sms.accepted().into_iter().map(|sms| sms.id);
@@ -19,7 +19,7 @@ pub(super) fn hand_overs(world: &World) -> BTreeMap<NotificationId, usize> {
     handed
 }
 
-/// How often each message came although the lease under which it was sent was lost on its way.
+/// Returns how often each message was accepted after its lease was lost in flight.
 pub(super) fn late(world: &World) -> BTreeMap<NotificationId, usize> {
     let mut late = BTreeMap::new();
     for id in world.sms.late().into_iter().chain(world.email.late()) {
@@ -28,7 +28,7 @@ pub(super) fn late(world: &World) -> BTreeMap<NotificationId, usize> {
     late
 }
 
-/// The messages of which nothing is recorded yet.
+/// Returns the messages without a recorded outcome.
 pub(super) async fn unrecorded(shared_database: &SharedDatabase) -> BTreeSet<NotificationId> {
     let found = shared_database
         .ids("SELECT id FROM notifications WHERE status = 'created'")
@@ -36,7 +36,7 @@ pub(super) async fn unrecorded(shared_database: &SharedDatabase) -> BTreeSet<Not
     found.into_iter().map(NotificationId::from).collect()
 }
 
-/// Those of the messages that travel so.
+/// Returns the messages of one channel.
 pub(super) async fn of_channel(
     shared_database: &SharedDatabase,
     ids: &[NotificationId],
@@ -54,12 +54,12 @@ pub(super) async fn of_channel(
         .collect()
 }
 
-/// How many tasks are in the queue.
+/// Returns the number of tasks in the queue.
 pub(super) async fn tasks_left(shared_database: &SharedDatabase) -> usize {
     shared_database.ids("SELECT id FROM tasks").await.len()
 }
 
-/// Counts all promises; the first that is broken, in words.
+/// Checks all invariants; returns the first violation as an error.
 pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, String> {
     let (world, shared_database) = (&storm.world, storm.shared_database);
     let handed = hand_overs(world);
@@ -123,7 +123,7 @@ fn unanswered(world: &World, id: NotificationId) -> usize {
         .count()
 }
 
-/// What was asked for with one `Idempotency-Key` is one message, however often it was asked for.
+/// Checks that each `Idempotency-Key` made one message.
 async fn count_once(storm: &Storm<'_>) -> Result<(), String> {
     for (key, ids) in storm.once.borrow().iter() {
         if ids.len() != 1 {
@@ -146,7 +146,7 @@ async fn count_once(storm: &Storm<'_>) -> Result<(), String> {
     }
 }
 
-/// Every row of every job is kept once, under its own id.
+/// Checks that every row of every job is stored once under its own id.
 async fn count_rows(
     storm: &Storm<'_>,
     kept: &BTreeSet<NotificationId>,
@@ -196,7 +196,7 @@ async fn count_rows(
     Ok(())
 }
 
-/// The day's counters say what was kept, not more and not less.
+/// Checks that the daily counters equal what was stored.
 async fn count_spent(storm: &Storm<'_>) -> Result<(), String> {
     let world = &storm.world;
     let mut session = world.app.read().await.map_err(|fault| fault.to_string())?;

@@ -1,15 +1,15 @@
-//! The invariants of `ARCHITECTURE.md` under a seeded storm: the real platform and its real queue on the embedded database, as two
-//! processes, while a scheduler that draws everything from a seed lets workers go from await to await, kills them anywhere,
-//! jumps past their leases, doubles and delays tasks, repeats requests, pauses, resumes and cancels jobs, fires the clock,
-//! breaks the store in the middle and in the end of transactions, and makes providers refuse, go away and fall silent.
-//! Afterwards everything is mended, what is left is worked off, and the promises are counted.
+//! The invariants of `ARCHITECTURE.md` under randomised faults: the real platform with its real queue on `SQLite`, as two
+//! processes. A scheduler whose every decision comes from a seed advances workers from await to await, kills them anywhere,
+//! lets leases expire, duplicates and delays tasks, repeats requests, pauses, resumes and cancels jobs, fires the schedule,
+//! makes statements and commits of the store fail, and makes providers reject, become unavailable and lose responses.
+//! Afterwards every fault is repaired, the remaining work is done, and the invariants are counted.
 //!
-//! `PILLARBOX_SEEDS=10000` runs so many seeds, `PILLARBOX_SEED=1234` runs one and tells what it did. A seed decides what
-//! is done in which order; the trail that is printed in the end shows whether two runs did the same.
+//! `PILLARBOX_SEEDS=10000` runs that many seeds; `PILLARBOX_SEED=1234` runs one and prints what it did. The seed decides
+//! the order of all steps. The hash of the steps, printed in the end, shows whether two runs did the same.
 //!
-//! Why our own and not turmoil or madsim: what can go wrong here is between an await and the next, in one process and its
-//! database file; there is no network to simulate, and the database's thread would have to be replaced to run under
-//! theirs – and then it would not be the database any more.
+//! Why not turmoil or madsim: the faults of interest lie between one await and the next, in one process and its database
+//! file. There is no network to simulate, and under those libraries the database's thread would have to be replaced, so
+//! that it would not be the real database any more.
 
 mod core_affinity;
 mod faults;
@@ -26,7 +26,7 @@ use tracing_core::Dispatch;
 use requests::{Requests, Spans};
 use storm::Storm;
 
-/// How many seeds are tried when nobody says.
+/// Number of seeds by default.
 const SEEDS: u64 = 300;
 
 fn number(variable: &str) -> Option<u64> {

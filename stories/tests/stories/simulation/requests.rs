@@ -1,10 +1,10 @@
-//! What was asked of the database and is not answered yet, and who asked.
+//! Statements that were sent to the database and are not answered yet, and which worker sent each.
 //!
-//! The database works on threads of its own. A worker that does not go on waits either for its answer, which comes, or for
-//! another worker, which goes on when the storm says so; a storm that cannot tell the two must wait for a while to find
-//! out, and then its seed does not repeat. It can be told: the driver takes the tracing span in which something is asked
-//! along with the question, and lets go of it when the answer is out. So this is a tracing subscriber with one span for
-//! each worker, in which the worker is whenever it goes on, and it counts who holds them.
+//! The database runs on threads of its own. A worker that does not advance waits either for the database, which will
+//! answer, or for another worker, which advances only when the scheduler says so. A scheduler that cannot tell the two apart
+//! would have to wait a while, and its seed would not repeat. It can tell: the driver keeps the current tracing span with
+//! each statement and drops it with the answer. So this is a tracing subscriber with one span for each worker, entered
+//! whenever the worker advances, which counts the references to each span.
 
 use std::{
     cell::Cell,
@@ -24,30 +24,30 @@ use tracing_core::{
     span::{Attributes, Current, Id, Record},
 };
 
-/// Who asks: a worker by its number, or what runs beside the workers.
+/// The sender of a statement: a worker by its number, or what runs beside the workers.
 pub(super) type Requester = u64;
 
-/// The group commit, connections on their way back, the storm itself.
+/// The group commit, connections returning to their pool, and the scheduler itself.
 pub(super) const NOBODY: Requester = u64::MAX;
 
 thread_local! {
-    /// Whether this is the thread that the storm and its workers are on.
+    /// Whether this is the thread of the scheduler and its workers.
     static ON_STAGE: Cell<bool> = const { Cell::new(false) };
     static WHO: Cell<Requester> = const { Cell::new(NOBODY) };
 }
 
-/// How many questions of each asker are open.
+/// Number of open statements of each sender.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     open: Mutex<BTreeMap<Requester, usize>>,
-    /// How many there ever were.
+    /// Number of statements so far.
     ever: AtomicU64,
     something_came: Notify,
     /// The thread of the connection that writes: the first that was opened.
     writer: OnceLock<ThreadId>,
-    /// Whose question the writer is at.
+    /// The sender of the statement that the writer executes.
     at_writer: AtomicU64,
-    /// Held while a worker goes on, so that the database answers nothing before it has come to its next await.
+    /// Held while a worker advances, so that the database answers nothing before the worker's next await.
     goes_on: Mutex<()>,
 }
 
@@ -57,34 +57,34 @@ impl Requests {
         Self::default()
     }
 
-    /// What `work` asks for is asked by this one.
+    /// Runs `work` with its statements counted for `asker`.
     pub(super) fn by<T>(&self, asker: Requester, work: impl FnOnce() -> T) -> T {
-        let _goes_on = self.goes_on.lock().expect("nobody panics holding it");
+        let _goes_on = self.goes_on.lock().expect("the lock is not poisoned");
         let before = WHO.replace(asker);
         let done = work();
         WHO.set(before);
         done
     }
 
-    /// Whether all is answered that was asked, but for what the writer has for one of these and cannot end until it is taken.
+    /// Returns whether every statement is answered, except one of the writer's whose answer has not been received yet.
     pub(super) fn is_answered(&self, can_take: impl Fn(Requester) -> bool) -> bool {
         let at_writer = self.at_writer.load(Ordering::SeqCst);
-        let open = self.open.lock().expect("nobody panics holding it");
+        let open = self.open.lock().expect("the lock is not poisoned");
         open.keys()
             .all(|asker| *asker == at_writer && can_take(*asker))
     }
 
-    /// How many questions there ever were.
+    /// Returns the number of statements so far.
     pub(super) fn ever(&self) -> u64 {
         self.ever.load(Ordering::SeqCst)
     }
 
-    /// An answer came, or a worker was woken.
+    /// Signals that an answer came or a worker was woken.
     pub(super) fn tell(&self) {
         self.something_came.notify_one();
     }
 
-    /// Waits until something has come since the last time.
+    /// Waits for a signal since the last call.
     pub(super) async fn something_came(&self) {
         self.something_came.notified().await;
     }
@@ -98,7 +98,7 @@ impl Requests {
 
     fn change(&self, id: &Id, change: impl FnOnce(&mut usize)) {
         let asker = id.into_u64();
-        let mut open = self.open.lock().expect("nobody panics holding it");
+        let mut open = self.open.lock().expect("the lock is not poisoned");
         let count = open.entry(asker).or_default();
         change(count);
         if *count == 0 {
@@ -129,7 +129,7 @@ impl Callsite for Asking {
     }
 }
 
-/// Hands the spans out. Those of the platform itself do not exist in a storm: they would hide who asks.
+/// The dispatcher of spans. The platform's own spans are disabled, because they would hide the sender.
 #[derive(Debug)]
 pub(super) struct Spans(pub(super) Arc<Requests>);
 
@@ -162,12 +162,12 @@ impl Subscriber for Spans {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn event(&self, _: &Event<'_>) {}
 
-    /// A thread of the database begins with what it was asked.
+    /// A database thread starts to execute a statement.
     fn enter(&self, id: &Id) {
         if ON_STAGE.get() {
             return;
         }
-        drop(self.0.goes_on.lock().expect("nobody panics holding it"));
+        drop(self.0.goes_on.lock().expect("the lock is not poisoned"));
         self.0.is_at(id);
     }
 

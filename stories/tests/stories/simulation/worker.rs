@@ -11,26 +11,26 @@ use std::{
 
 use super::requests::{Requester, Requests};
 
-/// Something that is done step by step.
+/// A future that is advanced step by step.
 pub(super) struct Worker {
-    /// What it works on, for the story.
+    /// Its pool or purpose, for the log.
     pub(super) name: &'static str,
-    /// In which process, if it works on tasks.
+    /// Its process, if it runs tasks.
     pub(super) process: Option<usize>,
-    /// As whom it asks the database.
+    /// The sender of its statements.
     pub(super) asker: Requester,
     work: Pin<Box<dyn Future<Output = ()>>>,
     woken: Arc<Woken>,
 }
 
-/// What came of a step.
+/// Result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It came to its next await.
+    /// It reached its next await.
     Went,
-    /// It waits for something that another worker holds.
+    /// It is blocked by another worker.
     Waits,
-    /// It is done.
+    /// It has finished.
     Done,
 }
 
@@ -85,7 +85,7 @@ impl Worker {
         self.woken.is.load(Ordering::SeqCst) && self.woken.in_one_piece.load(Ordering::SeqCst)
     }
 
-    /// Goes on to the next await, if what it awaits has come.
+    /// Advances to the next await, if what it awaits is ready.
     pub(super) fn step(&mut self) -> Step {
         if !self.woken.is.swap(false, Ordering::SeqCst) {
             return Step::Waits;

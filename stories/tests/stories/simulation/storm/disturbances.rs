@@ -53,7 +53,7 @@ impl Storm<'_> {
         }
     }
 
-    /// What the living have in hand is not for a process that has just started.
+    /// Removes the tasks of living workers from what a starting process reclaims.
     async fn looks_where_others_are_at_work(&mut self, process: usize) {
         if let Some((_, pool, _)) = self.somebody_at_work() {
             self.a_worker_begins_at(pool, process);
@@ -61,14 +61,14 @@ impl Storm<'_> {
         }
     }
 
-    /// One of those that work on tasks: as whom it asks, and where it works in which process.
+    /// Picks a worker with a task; returns its sender, pool and process.
     fn somebody_at_work(&mut self) -> Option<(Requester, &'static str, usize)> {
         let at_work = |worker: &Worker| Some((worker.asker, worker.name, worker.process?));
         let at_work: Vec<_> = self.workers.iter().filter_map(at_work).collect();
         (!at_work.is_empty()).then(|| at_work[self.rng.random_range(0..at_work.len())])
     }
 
-    /// Whoever holds a lease has lost it, and does not know.
+    /// Expires every lease without notice to its holder.
     pub(super) async fn the_clock_jumps(&mut self, by: Duration) {
         self.tell(format_args!("the clock jumps by {} s", by.as_secs()));
         self.world.advance(by);
@@ -101,7 +101,7 @@ impl Storm<'_> {
         self.goes_on(self.workers.len() - 1, A_WHOLE_TASK).await;
     }
 
-    /// The last that began goes on until something is on its way to a provider.
+    /// Advances the newest worker until a message is in flight to a provider.
     async fn goes_on_until_it_has_sent(&mut self) {
         let sent = |storm: &Self| storm.world.sms.in_flight() + storm.world.email.in_flight();
         let (before, workers) = (sent(self), self.workers.len());
@@ -113,7 +113,7 @@ impl Storm<'_> {
         }
     }
 
-    /// A message that was handed over and is not recorded yet may be handed over once more.
+    /// Allows one more send for each message that was sent and is not recorded yet.
     pub(super) async fn excuse_what_is_in_the_window(&mut self) {
         let unrecorded = invariants::unrecorded(self.shared_database).await;
         let late = invariants::late(&self.world);
@@ -160,7 +160,7 @@ impl Storm<'_> {
         tx.commit().await.unwrap();
     }
 
-    /// All messages that were accepted and travel so.
+    /// Returns all accepted messages of one channel.
     pub(super) async fn delivery(
         &self,
         (pool, kind, channel): (&'static str, &'static str, Channel),

@@ -24,15 +24,15 @@ use super::{
     worker::{Step, Worker},
 };
 
-/// How many things happen before the storm is over.
+/// Number of events of a simulation.
 const EVENTS: u32 = 60;
-/// Longer than the database ever takes.
+/// Longer than any statement takes.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// More steps than a task takes.
+/// More steps than any task takes.
 const A_WHOLE_TASK: u32 = 60;
-/// How long a lease lasts, and a little.
+/// Slightly longer than a lease.
 const PAST_THE_LEASE: Duration = Duration::from_secs(31);
-/// With how much each has to do: a worker that finds nothing tells nothing.
+/// Pools, each with its share of the work: a worker without tasks tests nothing.
 const POOLS: [(&str, u32); 5] = [
     ("send-sms-tasks", 5),
     ("send-email-tasks", 2),
@@ -41,24 +41,24 @@ const POOLS: [(&str, u32); 5] = [
     ("periodic-tasks", 1),
 ];
 
-/// A platform in a storm.
+/// A platform under simulated faults.
 pub(super) struct Storm<'a> {
     pub(super) shared_database: &'a SharedDatabase,
     pub(super) world: Rc<World>,
     pub(super) council: TestService,
-    /// Messages that somebody was told are accepted.
+    /// Messages whose acceptance was answered.
     pub(super) accepted: Rc<RefCell<BTreeSet<NotificationId>>>,
-    /// What was accepted under each `Idempotency-Key`.
+    /// Messages accepted under each `Idempotency-Key`.
     pub(super) once: Rc<RefCell<BTreeMap<u32, BTreeSet<NotificationId>>>>,
-    /// Jobs of which somebody was told that they are cancelled.
+    /// Jobs whose cancellation was answered.
     pub(super) cancelled: Rc<RefCell<BTreeSet<String>>>,
-    /// Jobs, with how many rows each has.
+    /// Jobs with their numbers of rows.
     pub(super) jobs: Vec<(String, u32)>,
-    /// How many hand-overs of a message fell into the one honest window, so that one more may follow each.
+    /// Number of sends of each message that fell into the one window in which a second send is allowed.
     pub(super) excused: BTreeMap<NotificationId, usize>,
-    /// The workers of one process or of two, which share nothing but the database and the files.
+    /// The workers of one or two processes, which share only the database and the files.
     runners: Vec<Runner>,
-    /// The front door of the second.
+    /// A client of the second process.
     client: Rc<TestClient>,
     workers: Vec<Worker>,
     asked: Arc<Requests>,
@@ -68,12 +68,12 @@ pub(super) struct Storm<'a> {
     taken_back: Rc<Cell<u64>>,
     is_broken: bool,
     tells: bool,
-    /// Of all that happened.
+    /// Hash of all steps.
     trail: DefaultHasher,
     sum: Sums,
 }
 
-/// What happened, added up.
+/// Totals of a simulation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sums {
     pub(super) messages: u64,
@@ -84,7 +84,7 @@ pub(super) struct Sums {
     taken_back: u64,
     jumps: u64,
     faults: u64,
-    /// The same for the same seeds, as long as nothing changes.
+    /// Hash of all steps: the same for the same seeds and the same program.
     pub(super) trail: u64,
 }
 
@@ -162,7 +162,7 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// Lets the storm rage, mends everything, works off what is left, and counts the promises.
+    /// Runs the events, repairs every fault, completes the remaining work and checks the invariants.
     pub(super) async fn rage(mut self) -> Result<Sums, String> {
         for _ in 0..EVENTS {
             self.something_happens().await;
@@ -263,7 +263,7 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// An answer that its asker has not taken yet may hold the database's thread: it has come all the same.
+    /// An answer that was not received yet may block the database thread, but counts as answered.
     fn is_answered(&self) -> bool {
         self.asked.is_answered(|asker| {
             let asks = |worker: &&Worker| worker.asker == asker;
@@ -272,7 +272,7 @@ impl<'a> Storm<'a> {
         })
     }
 
-    /// One worker goes on.
+    /// Advances one worker.
     async fn step(&mut self, chosen: usize) -> Step {
         self.settle().await;
         let (step, name) = (self.workers[chosen].step(), self.workers[chosen].name);
@@ -306,7 +306,7 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// Every worker goes on until it is done: nobody holds anything then.
+    /// Advances every worker to its end, so that none holds anything.
     async fn let_all_go(&mut self) {
         let mut waited = 0;
         while !self.workers.is_empty() && waited < 10_000 {
@@ -327,7 +327,7 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// Mends everything, and works off what is left: every delay and every lease runs out.
+    /// Repairs every fault and completes the remaining work, past every delay and lease.
     async fn calm_down(&mut self) -> Result<(), String> {
         self.let_all_go().await;
         if self.is_broken {

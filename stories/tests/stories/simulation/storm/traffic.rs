@@ -11,7 +11,7 @@ use super::Storm;
 use crate::jobs::people;
 
 impl Storm<'_> {
-    /// A request comes in; its caller may go away at any await, like a worker that dies.
+    /// Starts a request whose caller may disconnect at any await.
     pub(super) fn somebody_asks(&mut self) {
         if self.rng.random_bool(0.2) {
             return self.somebody_asks_again();
@@ -37,7 +37,7 @@ impl Storm<'_> {
         });
     }
 
-    /// One of few things is asked for, with its `Idempotency-Key`: perhaps for the first time, perhaps once more.
+    /// Sends one of a few requests with its `Idempotency-Key`, for the first time or again.
     pub(super) fn somebody_asks_again(&mut self) {
         let (world, council) = (self.world.clone(), self.council.clone());
         let (accepted, once) = (self.accepted.clone(), self.once.clone());
@@ -86,7 +86,7 @@ impl Storm<'_> {
         self.jobs.push((id.to_owned(), rows));
     }
 
-    /// Somebody pauses a job, lets it go on, or cancels it, and may go away before it is answered.
+    /// Pauses, resumes or cancels a job; the caller may disconnect before the response.
     pub(super) fn somebody_minds_a_job(&mut self) {
         let verb = ["pause", "resume", "cancel"][self.rng.random_range(0..3)];
         if self.jobs.is_empty() {
@@ -106,7 +106,7 @@ impl Storm<'_> {
         });
     }
 
-    /// What is due this minute: jobs that were scheduled, and everybody who looks after the others.
+    /// Enqueues what is due this minute: scheduled jobs and the audits.
     pub(super) fn the_clock_fires(&mut self) {
         let world = self.world.clone();
         self.begins("the clock", async move {
@@ -116,7 +116,7 @@ impl Storm<'_> {
     }
 }
 
-/// The message that this answer accepts.
+/// Returns the id of the message that a response accepts.
 fn id_of(answer: &TestResponse) -> Option<NotificationId> {
     if answer.status != 201 {
         return None;
