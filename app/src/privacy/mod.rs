@@ -3,6 +3,3 @@
 
 pub mod erasure;
 pub mod reencryption;
-mod rewrite_lock;
-
-pub use rewrite_lock::{RewriteLock, RewriteLockError};

@@ -1,4 +1,7 @@
-//! Encrypted files and tokens, sealed with the platform's keyring.
+//! Encrypted files and tokens, sealed with the keyring of the platform, and the lock that a process holds while it rewrites files.
 
+mod rewrite_lock;
 pub(crate) mod sealed_files;
 pub(crate) mod sealed_tokens;
+
+pub use rewrite_lock::{RewriteLock, RewriteLockError};

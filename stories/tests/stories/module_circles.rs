@@ -15,6 +15,7 @@ type Graph = BTreeMap<String, BTreeMap<String, PathBuf>>;
 
 /// The crates that are free of circles.
 const CRATES: &[&str] = &[
+    "app",
     "domain",
     "files",
     "providers",
