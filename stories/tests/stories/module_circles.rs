@@ -18,7 +18,6 @@ const CRATES: &[&str] = &[
     "app",
     "domain",
     "files",
-    "providers",
     "queue",
     "recipients",
     "server",
