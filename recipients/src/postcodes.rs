@@ -8,7 +8,7 @@ use text::{self, unicode_15_1::upper};
 
 /// The text without known spaces, in capitals.
 pub fn normalised(postcode: &str) -> String {
-    upper(&text::squash(postcode))
+    upper(&text::remove_whitespace(postcode))
 }
 
 /// Whether the text has the shape of a UK postcode.

@@ -1,6 +1,6 @@
 use super::{
-    Layout, ReadError, Record, Records, Report, Row, Settings, columns::Columns, futures::Futures,
-    header::Header, recipient_columns, verdict::Judge,
+    Layout, ReadError, Record, Records, Report, Row, Settings, columns::Columns, header::Header,
+    recipient_columns, row_validation::RowValidator, width_candidates::WidthCandidates,
 };
 use domain::Channel;
 use text::{column_key, html_escape::may_need_escaping};
@@ -64,10 +64,10 @@ impl Checker {
 struct Body {
     header: Header,
     columns: Columns,
-    judge: Judge,
+    validator: RowValidator,
     width: usize,
     rows: usize,
-    futures: Futures,
+    candidates: WidthCandidates,
 }
 
 impl Body {
@@ -87,8 +87,8 @@ impl Body {
         let has_duplicates = !header.duplicate_recipient_columns(channel).is_empty();
         let uses_extra_cells = placeholders.iter().any(|name| column_key(name) == "none");
         Self {
-            judge: Judge::new(settings, &columns, has_duplicates),
-            futures: Futures::new(&columns, uses_extra_cells),
+            validator: RowValidator::new(settings, &columns, has_duplicates),
+            candidates: WidthCandidates::new(&columns, uses_extra_cells),
             width: 0,
             rows: 0,
             header,
@@ -101,22 +101,22 @@ impl Body {
         self.rows += 1;
         if record.width() > self.width {
             self.width = record.width();
-            self.futures.reach(self.width);
+            self.candidates.extend_to(self.width);
         }
-        for future in self.futures.iter_mut() {
+        for candidate in self.candidates.iter_mut() {
             if index >= settings.max_rows {
-                future.tally.pass_over_row(settings);
+                candidate.summary.skip_row(settings);
                 continue;
             }
-            let row = Row::read_for_verdict(
+            let row = Row::new_for_validation(
                 &self.columns,
                 settings.template.channel(),
-                future.width,
+                candidate.width,
                 index,
                 record,
             );
-            let (verdict, recipient) = self.judge.judge(&row, settings);
-            future.tally.add(&row, &verdict, recipient, settings);
+            let (problems, recipient) = self.validator.validate(&row, settings);
+            candidate.summary.add(&row, &problems, recipient, settings);
         }
     }
 
@@ -129,7 +129,12 @@ impl Body {
             self.rows,
             lines_before_header,
         );
-        Report::new(layout, &self.header, settings, self.futures.settle())
+        Report::new(
+            layout,
+            &self.header,
+            settings,
+            self.candidates.into_summary(),
+        )
     }
 }
 

@@ -10,22 +10,22 @@
 
 mod checker;
 mod columns;
-mod futures;
+mod csv_parser;
 mod header;
 mod layout;
-mod machine;
 mod read_error;
 pub mod recipient_columns;
 mod record;
 mod records;
 mod report;
 mod row;
+mod row_validation;
 mod settings;
 mod sheet;
-mod tally;
+mod summary;
 mod template;
 mod trimming;
-mod verdict;
+mod width_candidates;
 mod workbooks;
 
 pub use checker::Checker;
@@ -35,8 +35,8 @@ pub use record::Record;
 pub use records::Records;
 pub use report::{CellError, ErrorCounts, Report};
 pub use row::{CellValue, Row};
+pub use row_validation::{CellProblem, RowProblems};
 pub use settings::{Settings, Validation};
 pub use sheet::{Cell, Sheet};
 pub use template::Template;
-pub use verdict::{CellProblem, Verdict};
 pub use workbooks::{Kind, Utf8Stream, to_csv};

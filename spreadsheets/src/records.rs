@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::{
     ReadError, Record,
-    machine::Machine,
+    csv_parser::CsvParser,
     trimming::{Front, KeptBack, Segment},
 };
 
@@ -20,7 +20,7 @@ pub struct Records {
     ready: VecDeque<Segment>,
     /// How much of the first ready segment has been read.
     read: usize,
-    machine: Machine,
+    parser: CsvParser,
     lines_passed_over: usize,
     end: End,
     failure: Option<ReadError>,
@@ -48,7 +48,7 @@ impl Records {
             kept_back: KeptBack::default(),
             ready: VecDeque::new(),
             read: 0,
-            machine: Machine::new(),
+            parser: CsvParser::new(),
             lines_passed_over: 0,
             end: End::NotInSight,
             failure: None,
@@ -91,7 +91,7 @@ impl Records {
             return Err(failure.clone());
         }
         match self.read_on() {
-            Ok(true) => Ok(Some(self.machine.record())),
+            Ok(true) => Ok(Some(self.parser.record())),
             Ok(false) => Ok(None),
             Err(failure) => Err(self.failure.insert(failure).clone()),
         }
@@ -105,7 +105,7 @@ impl Records {
     /// Reads to the end of the next record. Returns whether there is one.
     fn read_on(&mut self) -> Result<bool, ReadError> {
         while let Some(segment) = self.ready.front_mut() {
-            let (taken, is_complete) = self.machine.read(&segment.text[self.read..])?;
+            let (taken, is_complete) = self.parser.read(&segment.text[self.read..])?;
             self.read += taken;
             if self.read == segment.text.len() {
                 self.read = 0;
@@ -120,7 +120,7 @@ impl Records {
         }
         if self.end == End::Announced {
             self.end = End::Reached;
-            return self.machine.finish();
+            return self.parser.finish();
         }
         Ok(false)
     }
@@ -130,7 +130,7 @@ impl Records {
         let line_ends =
             memchr::memchr_iter(b'\n', &text.as_bytes()[..text.len() - inside.len()]).count();
         self.lines_passed_over += line_ends;
-        self.machine.pass_over_lines(line_ends);
+        self.parser.skip_lines(line_ends);
 
         let (certain, blank) = KeptBack::split(inside);
         if !certain.is_empty() {
@@ -167,7 +167,7 @@ impl Records {
             .ready
             .front()
             .map_or(0, |segment| segment.line_ends_before(self.read));
-        let line = self.machine.line() + ready - read + self.kept_back.line_ends();
+        let line = self.parser.line() + ready - read + self.kept_back.line_ends();
         let problem =
             "there are characters that are not UTF-8. Save the file again as “CSV UTF-8”.";
         ReadError::on_line(line, problem)

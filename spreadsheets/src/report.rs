@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Layout, Settings, header::Header, tally::Tally, verdict::Verdict};
+use super::{Layout, Settings, header::Header, row_validation::RowProblems, summary::Summary};
 use domain::Channel;
 
 /// Everything that the check of a file has to say.
@@ -65,11 +65,16 @@ pub struct CellError {
 }
 
 impl Report {
-    pub(super) fn new(layout: Layout, header: &Header, settings: &Settings, tally: Tally) -> Self {
+    pub(super) fn new(
+        layout: Layout,
+        header: &Header,
+        settings: &Settings,
+        summary: Summary,
+    ) -> Self {
         let channel = settings.template.channel();
-        let international_sms_count = tally.international_sms_count();
-        let allowed_to_send_to = tally.allowed_to_send_to();
-        let mut errors = tally.errors;
+        let international_sms_count = summary.international_sms_count();
+        let allowed_to_send_to = summary.allowed_to_send_to();
+        let mut errors = summary.errors;
         for error in &mut errors {
             error.spreadsheet_row_number = layout.spreadsheet_row_number(error.row);
         }
@@ -77,7 +82,7 @@ impl Report {
             missing_column_headers: header.missing(channel, settings.template.placeholders()),
             duplicate_recipient_column_headers: header.duplicate_recipient_columns(channel),
             has_recipient_columns: header.has_recipient_columns(channel),
-            error_counts: tally.counts,
+            error_counts: summary.counts,
             errors,
             allowed_to_send_to,
             international_sms_count,
@@ -144,13 +149,13 @@ impl fmt::Debug for CellError {
 }
 
 impl ErrorCounts {
-    pub(super) fn add(&mut self, verdict: &Verdict) {
-        self.rows_with_errors += usize::from(verdict.has_error());
-        self.rows_with_bad_recipients += usize::from(verdict.has_bad_recipient());
-        self.rows_with_missing_data += usize::from(verdict.has_missing_data());
-        self.rows_with_message_too_long += usize::from(verdict.message_too_long());
-        self.rows_with_empty_message += usize::from(verdict.message_empty());
-        self.rows_with_bad_qr_codes += usize::from(verdict.qr_code_too_long().is_some());
+    pub(super) fn add(&mut self, problems: &RowProblems) {
+        self.rows_with_errors += usize::from(problems.has_error());
+        self.rows_with_bad_recipients += usize::from(problems.has_bad_recipient());
+        self.rows_with_missing_data += usize::from(problems.has_missing_data());
+        self.rows_with_message_too_long += usize::from(problems.message_too_long());
+        self.rows_with_empty_message += usize::from(problems.message_empty());
+        self.rows_with_bad_qr_codes += usize::from(problems.qr_code_too_long().is_some());
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use domain::Channel;
 use templates::placeholders::{NameSet, Values};
-use text::{is_plain_space, tidy};
+use text::{is_plain_space, trim};
 
 /// Under this key templates can reach the cells past the header. An accident of old, and used.
 const EXTRA_CELLS_KEY: &str = "none";
@@ -66,7 +66,7 @@ impl<'row> Row<'row> {
 
     /// The row with its values as far as they matter to what is wrong with it: the empty cells past the end of a
     /// record, of which there may be thousands, end each list that they make longer as one.
-    pub(super) fn read_for_verdict(
+    pub(super) fn new_for_validation(
         columns: &'row Columns,
         channel: Channel,
         width: usize,
@@ -319,7 +319,7 @@ fn tidied(cell: &str) -> Option<Cow<'_, str>> {
         // Only other characters are taken out from inside.
         Cow::Borrowed(cell.trim_matches(is_plain_space))
     } else {
-        tidy(cell)
+        trim(cell)
     };
     (!tidied.is_empty()).then_some(tidied)
 }

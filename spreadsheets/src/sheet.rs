@@ -1,6 +1,6 @@
 use super::{
-    CellProblem, CellValue, Layout, ReadError, Record, Records, Report, Row, Settings, Verdict,
-    header::Header, recipient_columns, tally::Tally, verdict::Judge,
+    CellProblem, CellValue, Layout, ReadError, Record, Records, Report, Row, RowProblems, Settings,
+    header::Header, recipient_columns, row_validation::RowValidator, summary::Summary,
 };
 use templates::placeholders::NameSet;
 
@@ -12,8 +12,8 @@ pub struct Sheet {
     header: Header,
     layout: Layout,
     records: Vec<Record>,
-    verdicts: Vec<Verdict>,
-    judge: Judge,
+    problems_by_row: Vec<RowProblems>,
+    validator: RowValidator,
     placeholders: NameSet,
     report: Report,
     max_rows: usize,
@@ -66,20 +66,20 @@ impl Sheet {
         let has_duplicates = !header
             .duplicate_recipient_columns(layout.channel())
             .is_empty();
-        let judge = Judge::new(settings, layout.columns(), has_duplicates);
-        let (mut tally, mut verdicts) = (Tally::new(), Vec::new());
+        let validator = RowValidator::new(settings, layout.columns(), has_duplicates);
+        let (mut summary, mut problems_by_row) = (Summary::new(), Vec::new());
         for (index, record) in records.iter().enumerate() {
             if index >= settings.max_rows {
-                tally.pass_over_row(settings);
+                summary.skip_row(settings);
                 continue;
             }
             let row = layout.row(index, record);
-            let (verdict, recipient) = judge.judge(&row, settings);
-            tally.add(&row, &verdict, recipient, settings);
-            verdicts.push(verdict);
+            let (problems, recipient) = validator.validate(&row, settings);
+            summary.add(&row, &problems, recipient, settings);
+            problems_by_row.push(problems);
         }
         Self {
-            report: Report::new(layout.clone(), &header, settings, tally),
+            report: Report::new(layout.clone(), &header, settings, summary),
             placeholders: settings.template.placeholders().clone(),
             max_rows: settings.max_rows,
             max_errors_shown: settings.max_errors_shown,
@@ -87,8 +87,8 @@ impl Sheet {
             header,
             layout,
             records,
-            verdicts,
-            judge,
+            problems_by_row,
+            validator,
         }
     }
 
@@ -131,22 +131,22 @@ impl Sheet {
     }
 
     /// What is wrong with the row with this index. Nothing past the limit.
-    pub fn verdict(&self, index: usize) -> Option<&Verdict> {
-        self.verdicts.get(index)
+    pub fn problems(&self, index: usize) -> Option<&RowProblems> {
+        self.problems_by_row.get(index)
     }
 
     /// The values of a row of this sheet, and what is wrong with them.
     pub fn cells<'row>(&'row self, row: &'row Row<'row>) -> impl Iterator<Item = Cell<'row>> {
-        let problems = self
-            .verdict(row.index())
-            .map_or(&[][..], |verdict| &verdict.cells);
+        let cell_problems = self
+            .problems(row.index())
+            .map_or(&[][..], |problems| &problems.cells);
         let slots = self.layout.columns().slots().iter().enumerate();
         slots.filter_map(move |(slot, column)| {
             Some(Cell {
                 key: &column.key,
                 value: row.value_in(slot)?,
-                is_ignored: self.judge.ignores(slot),
-                problem: problems
+                is_ignored: self.validator.ignores(slot),
+                problem: cell_problems
                     .iter()
                     .find(|(bad, _)| *bad == slot)
                     .map(|(_, problem)| *problem),
@@ -155,11 +155,12 @@ impl Sheet {
     }
 
     /// The indexes of the rows of which this holds, in order. Rows of which there is nothing to say are left out.
-    pub fn rows_with(&self, holds: impl Fn(&Verdict) -> bool) -> Vec<usize> {
+    pub fn rows_with(&self, holds: impl Fn(&RowProblems) -> bool) -> Vec<usize> {
         let is_meant = |&index: &usize| {
-            holds(&self.verdicts[index]) && self.row(index).is_some_and(|row| row.has_anything())
+            holds(&self.problems_by_row[index])
+                && self.row(index).is_some_and(|row| row.has_anything())
         };
-        (0..self.verdicts.len()).filter(is_meant).collect()
+        (0..self.problems_by_row.len()).filter(is_meant).collect()
     }
 
     /// The indexes of the first rows.
@@ -169,7 +170,7 @@ impl Sheet {
 
     /// The indexes of the first rows in error.
     pub fn initial_rows_with_errors(&self) -> Vec<usize> {
-        let mut rows = self.rows_with(Verdict::has_error);
+        let mut rows = self.rows_with(RowProblems::has_error);
         rows.truncate(self.max_errors_shown);
         rows
     }

@@ -247,7 +247,7 @@ fn most_bytes(value: &CellValue<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Settings, Sheet, Verdict};
+    use crate::{RowProblems, Settings, Sheet};
 
     #[test]
     fn the_spaces_round_a_prefix_count_against_a_short_message() {
@@ -256,7 +256,7 @@ mod tests {
             let sheet = Sheet::read(b"phone number\n07900900123", &settings);
             sheet
                 .expect("a sheet")
-                .rows_with(Verdict::message_empty)
+                .rows_with(RowProblems::message_empty)
                 .len()
         };
         assert_eq!(empty(" S "), 1);

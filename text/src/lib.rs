@@ -54,7 +54,7 @@ pub fn is_line_end(character: char) -> bool {
 }
 
 /// Without zero width and fixed spaces anywhere, nor plain space at the ends.
-pub fn tidy(text: &str) -> Cow<'_, str> {
+pub fn trim(text: &str) -> Cow<'_, str> {
     match without(text, |character| {
         is_zero_width(character) || is_fixed_space(character)
     }) {
@@ -64,7 +64,7 @@ pub fn tidy(text: &str) -> Cow<'_, str> {
 }
 
 /// Without any known space.
-pub fn squash(text: &str) -> Cow<'_, str> {
+pub fn remove_whitespace(text: &str) -> Cow<'_, str> {
     without(text, is_known_space)
 }
 
@@ -90,24 +90,24 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A line whose words stand one space apart, whatever kinds of space stood there before.
-pub fn level(line: &str) -> String {
-    let mut levelled = String::with_capacity(line.len());
+pub fn normalise_spaces(line: &str) -> String {
+    let mut normalised = String::with_capacity(line.len());
     let mut word_is_due = false;
     for character in line.chars().filter(|&character| !is_zero_width(character)) {
         if is_any_space(character) {
-            word_is_due = !levelled.is_empty();
+            word_is_due = !normalised.is_empty();
         } else {
             if std::mem::take(&mut word_is_due) {
-                levelled.push(' ');
+                normalised.push(' ');
             }
-            levelled.push(character);
+            normalised.push(character);
         }
     }
-    levelled
+    normalised
 }
 
 /// Without the spaces and tabs directly before a comma or a full stop.
-pub fn close_up(text: &str) -> Cow<'_, str> {
+pub fn remove_whitespace_before_punctuation(text: &str) -> Cow<'_, str> {
     let is_gap = |character| matches!(character, ' ' | '\t');
     let stops_after_gaps = |text: &str| {
         let bytes = text.as_bytes();
@@ -243,13 +243,13 @@ mod tests {
 
     #[test]
     fn tidying_deletes_fixed_spaces_and_strips_plain_ones() {
-        assert_eq!(tidy(" \u{FEFF}\ta\u{A0}b c\u{200B}\r\n"), "ab c");
-        assert!(matches!(tidy(" as it was "), Cow::Borrowed("as it was")));
+        assert_eq!(trim(" \u{FEFF}\ta\u{A0}b c\u{200B}\r\n"), "ab c");
+        assert!(matches!(trim(" as it was "), Cow::Borrowed("as it was")));
     }
 
     #[test]
     fn squashing_leaves_spaces_that_are_not_known() {
-        assert_eq!(squash(" a\u{2003}b\u{202F}c\n"), "a\u{2003}bc");
+        assert_eq!(remove_whitespace(" a\u{2003}b\u{202F}c\n"), "a\u{2003}bc");
     }
 
     #[test]
@@ -264,14 +264,20 @@ mod tests {
 
     #[test]
     fn levelling_joins_words_with_single_spaces() {
-        assert_eq!(level("\u{A0} a\u{200B}b \t\u{1F}c\u{3000}"), "ab c");
-        assert_eq!(level(" \u{200B} "), "");
+        assert_eq!(
+            normalise_spaces("\u{A0} a\u{200B}b \t\u{1F}c\u{3000}"),
+            "ab c"
+        );
+        assert_eq!(normalise_spaces(" \u{200B} "), "");
     }
 
     #[test]
     fn closing_up_moves_stops_to_their_word() {
-        assert_eq!(close_up("Flat 2 , 14\t .\n, x ,. "), "Flat 2, 14.\n, x,. ");
-        assert_eq!(close_up(" ,"), ",");
+        assert_eq!(
+            remove_whitespace_before_punctuation("Flat 2 , 14\t .\n, x ,. "),
+            "Flat 2, 14.\n, x,. "
+        );
+        assert_eq!(remove_whitespace_before_punctuation(" ,"), ",");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use templates::{
     placeholders::{NameSet, Values},
     sanitise::{Sanitised, sanitise_content_for},
 };
-use text::tidy;
+use text::trim;
 
 use super::{
     AcceptError, MessageDraft, check_channel, check_recipient_allowed, commit, files,
@@ -127,7 +127,7 @@ pub async fn email(
         at,
         channel: Channel::Email,
         prepared: accepted.template.clone(),
-        recipient: tidy(&order.as_given).into(),
+        recipient: trim(&order.as_given).into(),
         normalised,
         personalisation: order.personalisation,
         unsubscribe_url: accepted.one_click_unsubscribe_url.clone(),

@@ -6,7 +6,7 @@ use domain::{Allowance, Channel, NotificationId, Permission, SmsSenderId, Templa
 use recipients::phone_numbers::{Permissions, PhoneError, PhoneNumber};
 use serde_json::{Map, Value};
 use templates::placeholders::Values;
-use text::tidy;
+use text::trim;
 
 use super::{
     AcceptError, MessageDraft, PhoneDetails, check_channel, check_recipient_allowed, commit,
@@ -96,7 +96,7 @@ pub async fn sms(
         at,
         channel: Channel::Sms,
         prepared: accepted.template.clone(),
-        recipient: tidy(&order.as_given).into(),
+        recipient: trim(&order.as_given).into(),
         normalised: phone.normalised(),
         personalisation: order.personalisation,
         unsubscribe_url: None,

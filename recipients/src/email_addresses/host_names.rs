@@ -1,16 +1,18 @@
-//! Hosts: their form in ASCII by IDNA 2003 (RFC 3490), and which of them mail is sent to
+//! Host names: their ASCII form by IDNA 2003 (RFC 3490), and which of them are accepted
 //! (`docs/spec/recipients.md` §3).
 
-use super::{nameprep::nameprep, punycode};
+use idna::punycode;
 
-const MOST_HOST_CHARACTERS: usize = 253;
-const MOST_LABEL_CHARACTERS: usize = 63;
-/// With what a label begins that stands for one in other letters.
+use super::nameprep::nameprep;
+
+const MAX_HOST_CHARACTERS: usize = 253;
+const MAX_LABEL_CHARACTERS: usize = 63;
+/// The prefix of a label in Punycode.
 const ACE_PREFIX: &str = "xn--";
 
-/// The host in ASCII, if it can be converted.
+/// Converts a host to ASCII; `None` if it cannot be converted.
 ///
-/// What comes out may have full stops and spaces that were not there before, so it is still to be judged.
+/// Normalisation may bring forth full stops and spaces, so the result is still to be checked.
 pub(super) fn in_ascii(host: &str) -> Option<String> {
     let is_dot = |character| matches!(character, '.' | '\u{3002}' | '\u{FF0E}' | '\u{FF61}');
     let (host, end) = match host.strip_suffix(is_dot) {
@@ -31,25 +33,28 @@ fn label_in_ascii(label: &str) -> Option<String> {
         prepared
     } else if prepared.starts_with(ACE_PREFIX) {
         return None;
+    } else if prepared.chars().nth(MAX_LABEL_CHARACTERS).is_some() {
+        // Each character becomes at least one in ASCII. Encoding takes time with the square of the length.
+        return None;
     } else {
-        format!("{ACE_PREFIX}{}", punycode::encode(&prepared)?)
+        format!("{ACE_PREFIX}{}", punycode::encode_str(&prepared)?)
     };
-    (1..=MOST_LABEL_CHARACTERS)
+    (1..=MAX_LABEL_CHARACTERS)
         .contains(&ascii.len())
         .then_some(ascii)
 }
 
-/// Whether mail is sent to a host, given in ASCII (rules 5 to 7).
+/// Returns whether a host, given in ASCII, is accepted (rules 5 to 7).
 pub(super) fn is_acceptable(host: &str) -> bool {
     let Some((_, last)) = host.rsplit_once('.') else {
         return false;
     };
-    host.len() <= MOST_HOST_CHARACTERS && host.split('.').all(is_label) && is_top_level(last)
+    host.len() <= MAX_HOST_CHARACTERS && host.split('.').all(is_label) && is_top_level(last)
 }
 
 /// Groups of letters and digits, joined by one or two hyphens.
 fn is_label(label: &str) -> bool {
-    (1..=MOST_LABEL_CHARACTERS).contains(&label.len())
+    (1..=MAX_LABEL_CHARACTERS).contains(&label.len())
         && label
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -58,7 +63,7 @@ fn is_label(label: &str) -> bool {
         && !label.contains("---")
 }
 
-/// Two letters or more, or a label that stands for one in other letters. It is known to be a label.
+/// Two letters or more, or a label in Punycode. `label` has passed [`is_label`].
 fn is_top_level(label: &str) -> bool {
     let is_letters = label.len() >= 2 && label.bytes().all(|byte| byte.is_ascii_alphabetic());
     is_letters || is_converted_top_level(label)

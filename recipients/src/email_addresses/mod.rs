@@ -2,7 +2,6 @@
 
 mod host_names;
 mod nameprep;
-mod punycode;
 mod unicode_3_2;
 
 use std::fmt;
@@ -31,13 +30,13 @@ pub struct NotAnEmailAddress;
 
 /// The address in lower case and tidied, where nothing is checked.
 pub fn formatted_only(address: &str) -> String {
-    text::tidy(&lower(address)).into_owned()
+    text::trim(&lower(address)).into_owned()
 }
 
 impl EmailAddress {
     /// Reads an address, looking past spaces that people paste along with it.
     pub fn parse(address: &str) -> Result<Self, NotAnEmailAddress> {
-        let address = text::tidy(address);
+        let address = text::trim(address);
         // A character has at most four bytes, so most texts are not counted.
         if address.len() > MOST_CHARACTERS && address.chars().nth(MOST_CHARACTERS).is_some() {
             return Err(NotAnEmailAddress);

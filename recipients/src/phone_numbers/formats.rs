@@ -1,11 +1,9 @@
 //! How a number is written for people (`docs/spec/recipients.md` §2.7, "Formats").
 
+use regex::bytes::Captures;
 use serde::Deserialize;
 
-use super::{
-    digit_patterns::{DigitPattern, Groups},
-    numbering_plans::main_region,
-};
+use super::{digit_pattern::DigitPattern, numbering_plans::main_region};
 
 /// One way of writing numbers, and the numbers that it serves.
 #[derive(Debug)]
@@ -65,22 +63,22 @@ fn written(
 ) -> String {
     let filled = formats
         .iter()
-        .find_map(|format| Some(template(format).fill(&format.serves(digits)?, digits)))
+        .find_map(|format| Some(template(format).fill(&format.captures(digits)?)))
         .unwrap_or_else(|| digits.to_vec());
     String::from_utf8_lossy(&filled).into_owned()
 }
 
 impl NumberFormat {
-    /// The groups of a number that this format serves.
-    pub(super) fn serves(&self, digits: &[u8]) -> Option<Groups> {
+    /// Returns the groups of a number to which this format applies.
+    fn captures<'digits>(&self, digits: &'digits [u8]) -> Option<Captures<'digits>> {
         if self
             .leading_digits
             .as_ref()
-            .is_some_and(|leading| !leading.begins(digits))
+            .is_some_and(|leading| !leading.matches_start(digits))
         {
             return None;
         }
-        self.pattern.groups_if_fits(digits)
+        self.pattern.captures(digits)
     }
 }
 
@@ -122,13 +120,18 @@ impl Template {
         Self { parts }
     }
 
-    /// The template with its groups filled in from a match in `digits`.
-    pub(super) fn fill(&self, groups: &Groups, digits: &[u8]) -> Vec<u8> {
-        let mut filled = Vec::with_capacity(digits.len() + self.parts.len() + 4);
+    /// Returns the template filled with the groups of a match; a group that took no part is empty.
+    pub(super) fn fill(&self, groups: &Captures<'_>) -> Vec<u8> {
+        let mut filled = Vec::new();
         for part in &self.parts {
             match part {
                 TemplatePart::Text(text) => filled.extend_from_slice(text.as_bytes()),
-                TemplatePart::Group(group) => filled.extend_from_slice(groups.text(*group, digits)),
+                TemplatePart::Group(group) => {
+                    let text = groups
+                        .get(*group)
+                        .map_or(&b""[..], |found| found.as_bytes());
+                    filled.extend_from_slice(text);
+                }
             }
         }
         filled
@@ -174,9 +177,8 @@ mod tests {
     #[test]
     fn a_rule_takes_the_place_of_the_first_group() {
         let template = Template::new("${2} ${1}").with_first_group_as(&Template::new("(0${1})"));
-        let groups = DigitPattern::new(r"(\d)(\d)".into())
-            .groups_if_fits(b"34")
-            .unwrap();
-        assert_eq!(template.fill(&groups, b"34"), b"(04) 3");
+        let pattern = DigitPattern::new(r"(\d)(\d)".into());
+        let groups = pattern.captures(b"34").unwrap();
+        assert_eq!(template.fill(&groups), b"(04) 3");
     }
 }

@@ -1,16 +1,15 @@
-//! Phone numbers: reading them, what a service may send to, what is known about them (`docs/spec/recipients.md` §2).
+//! Phone numbers: parsing them, checking what a service may send to, and their properties (`docs/spec/recipients.md` §2).
 //!
-//! The matcher and the reading are our own rather than a port of a library: the plans that ship as data settle every
-//! answer, a number touches two or three small patterns, and nothing but those is ever translated.
+//! Answers depend only on the numbering plans that ship as data.
 
-mod digit_patterns;
+mod digit_pattern;
 mod error;
 mod formats;
 mod number_type;
 mod numbering_plans;
+mod parse_number;
 mod parsing;
 mod rates;
-mod reading;
 
 use std::fmt;
 
@@ -18,10 +17,9 @@ pub use error::PhoneError;
 pub use number_type::NumberType;
 
 use numbering_plans::{Region, regions_of};
+use parse_number::{ParsedNumber, UK_CALLING_CODE};
 use parsing::Purpose;
-use reading::ReadNumber;
 
-const UK_CALLING_CODE: u16 = 44;
 const NORTH_AMERICAN_CALLING_CODE: u16 = 1;
 
 /// A phone number that was read, and that messages can be sent to.
@@ -29,7 +27,7 @@ const NORTH_AMERICAN_CALLING_CODE: u16 = 1;
 /// Whether a given service may send to it is asked with [`check`](Self::check). Its `Debug` does not show it.
 #[derive(Clone, Copy)]
 pub struct PhoneNumber {
-    number: ReadNumber,
+    number: ParsedNumber,
     region: Option<&'static Region>,
     number_type: NumberType,
 }
@@ -165,7 +163,7 @@ impl PhoneNumber {
         rates::rate_of(self.billing_prefix()).map(|rate| rate.needs_numeric_sender)
     }
 
-    fn from_read(number: ReadNumber) -> Self {
+    fn from_parsed(number: ParsedNumber) -> Self {
         let (region, number_type) = region_and_type(&number);
         Self {
             number,
@@ -196,7 +194,7 @@ impl PhoneNumber {
 }
 
 /// Where a number is, and what it is there (`docs/spec/recipients.md` §2.5).
-fn region_and_type(number: &ReadNumber) -> (Option<&'static Region>, NumberType) {
+fn region_and_type(number: &ParsedNumber) -> (Option<&'static Region>, NumberType) {
     let digits = number.national.as_bytes();
     let regions = regions_of(number.calling_code);
     if let [only] = regions {
@@ -204,7 +202,7 @@ fn region_and_type(number: &ReadNumber) -> (Option<&'static Region>, NumberType)
     }
     for region in regions {
         match &region.leading_digits {
-            Some(leading) if leading.begins(digits) => {
+            Some(leading) if leading.matches_start(digits) => {
                 return (Some(region), region.type_of(digits));
             }
             Some(_) => {}

@@ -1,14 +1,14 @@
 //! The world's numbering plans, from `phone_metadata.json` (`docs/spec/recipients.md` §2.4–§2.5).
 //!
-//! The table is taken in at the first number that is read, which costs a few milliseconds; its patterns are translated
-//! one by one as they are met.
+//! The table is loaded when the first number is parsed, which takes a few milliseconds; its patterns are compiled one by
+//! one as they are needed.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use serde::Deserialize;
 
 use super::{
-    digit_patterns::DigitPattern,
+    digit_pattern::DigitPattern,
     formats::{NumberFormat, NumberFormatEntry, Template},
     number_type::NumberType,
 };
@@ -42,13 +42,13 @@ struct Lengths(u32);
 
 /// What a number's length says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LengthVerdict {
+pub(super) enum LengthCheck {
     Possible,
     LocalOnly,
     TooShort,
     TooLong,
     /// Between the shortest and the longest, but not a length that is used.
-    Odd,
+    InvalidLength,
 }
 
 /// The regions that share a calling code, the main region first; none for a calling code that nobody has.
@@ -87,8 +87,8 @@ impl Region {
         }
     }
 
-    pub(super) fn length_verdict(&self, digits: &[u8]) -> LengthVerdict {
-        self.general.length_verdict(digits.len())
+    pub(super) fn check_length(&self, digits: &[u8]) -> LengthCheck {
+        self.general.check_length(digits.len())
     }
 
     fn kind(&self, number_type: NumberType) -> Option<&NumberKind> {
@@ -102,25 +102,25 @@ impl Region {
 impl NumberKind {
     /// Whether a number is of this kind: its length is used and its digits fit.
     pub(super) fn has(&self, digits: &[u8]) -> bool {
-        self.lengths.has(digits.len()) && self.pattern.fits(digits)
+        self.lengths.has(digits.len()) && self.pattern.matches(digits)
     }
 
     /// Whether the digits fit the pattern, whatever the lengths say.
-    pub(super) fn fits(&self, digits: &[u8]) -> bool {
-        self.pattern.fits(digits)
+    pub(super) fn matches(&self, digits: &[u8]) -> bool {
+        self.pattern.matches(digits)
     }
 
-    fn length_verdict(&self, length: usize) -> LengthVerdict {
+    fn check_length(&self, length: usize) -> LengthCheck {
         if self.local_only_lengths.has(length) {
-            LengthVerdict::LocalOnly
+            LengthCheck::LocalOnly
         } else if self.lengths.has(length) {
-            LengthVerdict::Possible
+            LengthCheck::Possible
         } else if length < self.lengths.least() {
-            LengthVerdict::TooShort
+            LengthCheck::TooShort
         } else if length > self.lengths.most() {
-            LengthVerdict::TooLong
+            LengthCheck::TooLong
         } else {
-            LengthVerdict::Odd
+            LengthCheck::InvalidLength
         }
     }
 }
@@ -259,15 +259,12 @@ mod tests {
 
     #[test]
     fn a_length_is_judged_by_what_the_plan_uses() {
-        let verdict = |length| region("GB").general.length_verdict(length);
-        assert_eq!(verdict(10), LengthVerdict::Possible);
-        assert_eq!(verdict(8), LengthVerdict::LocalOnly);
-        assert_eq!(verdict(3), LengthVerdict::TooShort);
-        assert_eq!(verdict(250), LengthVerdict::TooLong);
-        assert_eq!(
-            region("DE").general.length_verdict(16),
-            LengthVerdict::TooLong
-        );
+        let verdict = |length| region("GB").general.check_length(length);
+        assert_eq!(verdict(10), LengthCheck::Possible);
+        assert_eq!(verdict(8), LengthCheck::LocalOnly);
+        assert_eq!(verdict(3), LengthCheck::TooShort);
+        assert_eq!(verdict(250), LengthCheck::TooLong);
+        assert_eq!(region("DE").general.check_length(16), LengthCheck::TooLong);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::{
     PhoneError, PhoneNumber,
-    numbering_plans::{LengthVerdict, main_region},
-    reading::{Home, ReadNumber, read},
+    numbering_plans::{LengthCheck, main_region},
+    parse_number::{DefaultRegion, ParsedNumber, parse_number},
 };
 
 /// What a number is wanted for.
@@ -32,11 +32,12 @@ fn attempt(text: &str, purpose: Purpose) -> Result<PhoneNumber, PhoneError> {
     if text.is_empty() {
         return Err(PhoneError::TooShort);
     }
-    let read_number = read(text, Home::Britain).ok_or(PhoneError::InvalidNumber)?;
-    if purpose == Purpose::ServiceContact && read_number.national.value().len() == 3 {
-        return short_contact_number(read_number);
+    let parsed =
+        parse_number(text, DefaultRegion::UnitedKingdom).ok_or(PhoneError::InvalidNumber)?;
+    if purpose == Purpose::ServiceContact && parsed.national.value().len() == 3 {
+        return short_contact_number(parsed);
     }
-    let number = PhoneNumber::from_read(with_possible_length(read_number, text)?);
+    let number = PhoneNumber::from_parsed(with_possible_length(parsed, text)?);
     if number.number_type().may_be_sent_to() || number.is_tv_number() {
         Ok(number)
     } else {
@@ -48,31 +49,31 @@ fn may_be_in_a_number(character: char) -> bool {
     matches!(character, '0'..='9' | '(' | ')' | '-' | '+') || text::is_known_space(character)
 }
 
-fn short_contact_number(number: ReadNumber) -> Result<PhoneNumber, PhoneError> {
+fn short_contact_number(number: ParsedNumber) -> Result<PhoneNumber, PhoneError> {
     match number.national.value() {
         "999" | "112" => Err(PhoneError::UnsupportedEmergencyNumber),
-        _ => Ok(PhoneNumber::from_read(number)),
+        _ => Ok(PhoneNumber::from_parsed(number)),
     }
 }
 
 /// The number, if its length is used in its country; else what its text says with a plus in front, if that makes sense.
-fn with_possible_length(number: ReadNumber, text: &str) -> Result<ReadNumber, PhoneError> {
-    let error = match verdict(&number) {
-        LengthVerdict::Possible => return Ok(number),
-        LengthVerdict::TooLong => PhoneError::TooLong,
-        LengthVerdict::TooShort | LengthVerdict::LocalOnly => PhoneError::TooShort,
-        LengthVerdict::Odd => PhoneError::InvalidNumber,
+fn with_possible_length(number: ParsedNumber, text: &str) -> Result<ParsedNumber, PhoneError> {
+    let error = match check_length(&number) {
+        LengthCheck::Possible => return Ok(number),
+        LengthCheck::TooLong => PhoneError::TooLong,
+        LengthCheck::TooShort | LengthCheck::LocalOnly => PhoneError::TooShort,
+        LengthCheck::InvalidLength => PhoneError::InvalidNumber,
     };
-    read(&format!("+{text}"), Home::Nowhere)
+    parse_number(&format!("+{text}"), DefaultRegion::None)
         .filter(|number| {
             matches!(
-                verdict(number),
-                LengthVerdict::Possible | LengthVerdict::LocalOnly
+                check_length(number),
+                LengthCheck::Possible | LengthCheck::LocalOnly
             )
         })
         .ok_or(error)
 }
 
-fn verdict(number: &ReadNumber) -> LengthVerdict {
-    main_region(number.calling_code).length_verdict(number.national.as_bytes())
+fn check_length(number: &ParsedNumber) -> LengthCheck {
+    main_region(number.calling_code).check_length(number.national.as_bytes())
 }

@@ -3,8 +3,8 @@
 
 mod bfpo;
 mod error;
+mod parse_address;
 mod personalisation;
-mod reading;
 
 use serde_json::{Map, Value};
 
@@ -32,7 +32,7 @@ pub struct PostalAddress {
 impl PostalAddress {
     /// An address from its text, a line for each line (`docs/spec/recipients.md` §6.1).
     pub fn from_text(text: &str, international_letters_allowed: bool) -> Self {
-        reading::read(text, international_letters_allowed)
+        parse_address::read(text, international_letters_allowed)
     }
 
     /// An address from the data that a template is filled in with (`docs/spec/recipients.md` §6.3).

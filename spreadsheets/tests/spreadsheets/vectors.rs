@@ -2,8 +2,8 @@
 
 use domain::Channel;
 use pillarbox_spreadsheets::{
-    CellProblem, CellValue, Checker, ReadError, Report, Row, Settings, Sheet, Template, Validation,
-    Verdict, recipient_columns,
+    CellProblem, CellValue, Checker, ReadError, Report, Row, RowProblems, Settings, Sheet,
+    Template, Validation, recipient_columns,
 };
 use recipients::{
     guest_lists::GuestList, phone_numbers::Permissions, postal_addresses::PostalAddress,
@@ -120,12 +120,12 @@ fn about_file(sheet: &Sheet, settings: &Settings) -> Value {
         "international_sms_count": report.international_sms_count,
         "more_international_sms_than_can_send": report.more_international_sms_than_can_send(),
         "has_errors": report.has_errors(),
-        "rows_with_errors": sheet.rows_with(Verdict::has_error),
-        "rows_with_bad_recipients": sheet.rows_with(Verdict::has_bad_recipient),
-        "rows_with_missing_data": sheet.rows_with(Verdict::has_missing_data),
-        "rows_with_message_too_long": sheet.rows_with(Verdict::message_too_long),
-        "rows_with_empty_message": sheet.rows_with(Verdict::message_empty),
-        "rows_with_bad_qr_codes": sheet.rows_with(|verdict| verdict.qr_code_too_long().is_some()),
+        "rows_with_errors": sheet.rows_with(RowProblems::has_error),
+        "rows_with_bad_recipients": sheet.rows_with(RowProblems::has_bad_recipient),
+        "rows_with_missing_data": sheet.rows_with(RowProblems::has_missing_data),
+        "rows_with_message_too_long": sheet.rows_with(RowProblems::message_too_long),
+        "rows_with_empty_message": sheet.rows_with(RowProblems::message_empty),
+        "rows_with_bad_qr_codes": sheet.rows_with(|problems| problems.qr_code_too_long().is_some()),
         "initial_rows": or_null_past_limit(sheet, sheet.initial_rows()),
         "initial_rows_with_errors": sheet.initial_rows_with_errors(),
         "displayed_rows": or_null_past_limit(sheet, sheet.displayed_rows()),
@@ -144,8 +144,8 @@ fn or_null_past_limit(
 }
 
 fn about_row(sheet: &Sheet, row: &Row<'_>, settings: &Settings) -> Value {
-    let verdict = sheet
-        .verdict(row.index())
+    let problems = sheet
+        .problems(row.index())
         .expect("rows within the limit are judged");
     let json_or_null =
         |value: Option<&CellValue<'_>>| value.map_or(Value::Null, CellValue::to_json);
@@ -170,13 +170,13 @@ fn about_row(sheet: &Sheet, row: &Row<'_>, settings: &Settings) -> Value {
         "recipient_and_personalisation": values,
         "extra_columns": row.extra_cells().map(Iterator::collect::<Vec<_>>),
         "cells": about_cells(sheet, row),
-        "has_missing_data": verdict.has_missing_data(),
-        "has_error": verdict.has_error(),
-        "has_bad_recipient": verdict.has_bad_recipient(),
-        "has_error_spanning_multiple_cells": verdict.has_error_spanning_multiple_cells(),
-        "message_too_long": verdict.message_too_long(),
-        "message_empty": verdict.message_empty(),
-        "qr_code_too_long": verdict.qr_code_too_long().map(|bytes| json!({"num_bytes": bytes, "max_bytes": MOST_QR_CODE_BYTES})),
+        "has_missing_data": problems.has_missing_data(),
+        "has_error": problems.has_error(),
+        "has_bad_recipient": problems.has_bad_recipient(),
+        "has_error_spanning_multiple_cells": problems.has_error_spanning_multiple_cells(),
+        "message_too_long": problems.message_too_long(),
+        "message_empty": problems.message_empty(),
+        "qr_code_too_long": problems.qr_code_too_long().map(|bytes| json!({"num_bytes": bytes, "max_bytes": MOST_QR_CODE_BYTES})),
     });
     if settings.template.channel() == Channel::Letter {
         let address = PostalAddress::from_personalisation(

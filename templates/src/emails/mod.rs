@@ -12,7 +12,7 @@ use crate::{
     placeholders::{Field, NameSet, Text, Values, effective_for_html, missing},
     typography,
 };
-use text::{is_any_space, level};
+use text::{is_any_space, normalise_spaces};
 
 pub use page::{Brand, BrandBar, Branding};
 
@@ -148,7 +148,7 @@ impl<'email> Email<'email> {
             .template
             .subject
             .fill(&self.values, field.redacting_if(self.is_redacted));
-        level(&typography::nice(&filled))
+        normalise_spaces(&typography::nice(&filled))
     }
 
     /// The content as it was written, with the values in their places, trimmed (`docs/spec/templates.md` §3,

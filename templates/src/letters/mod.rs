@@ -15,7 +15,7 @@ use crate::{
     sanitise::newlines_to_breaks,
     typography,
 };
-use text::{is_any_space, level};
+use text::{is_any_space, normalise_spaces};
 
 pub use address::AddressLines;
 pub use parts::{logo_class, long_date};
@@ -246,7 +246,7 @@ impl Letter<'_> {
     pub fn subject(&self) -> String {
         let field = Field::HTML.redacting_if(self.is_redacted);
         let filled = self.fill(|side| &side.subject, field);
-        level(&typography::nice(&filled))
+        normalise_spaces(&typography::nice(&filled))
     }
 
     /// The content as it was written, with the values in their places, trimmed (`docs/spec/templates.md` §3,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use text::{number_text, python_repr};
 
 use super::Lists;
-use text::{tidy, unicode_15_1::lower};
+use text::{trim, unicode_15_1::lower};
 
 /// The words that show a conditional placeholder's text.
 const TRUE_WORDS: [&str; 7] = ["yes", "y", "true", "t", "1", "include", "show"];
@@ -33,7 +33,7 @@ fn list_text(items: &[Value], lists: Lists) -> String {
     let items: Vec<String> = items
         .iter()
         .filter(|item| !item.is_null())
-        .map(|item| tidy(&single_text(item)).into_owned())
+        .map(|item| trim(&single_text(item)).into_owned())
         .filter(|item| !item.is_empty())
         .collect();
     match lists {

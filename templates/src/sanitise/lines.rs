@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use text::{is_any_space, is_known_space, level, lines};
+use text::{is_any_space, is_known_space, lines, normalise_spaces};
 
 /// A text whose lines are each levelled, with a line feed between them.
 pub fn normalise_lines(text: &str) -> String {
@@ -14,7 +14,7 @@ pub fn normalise_lines(text: &str) -> String {
         if is_level(line) {
             normalised.push_str(line);
         } else {
-            normalised.push_str(&level(line));
+            normalised.push_str(&normalise_spaces(line));
         }
     }
     normalised

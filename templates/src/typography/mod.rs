@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 pub use quotes::make_quotes_smart;
 
-/// Without the spaces and tabs directly before a comma or a full stop (`docs/spec/templates.md` §6.1).
-pub use text::close_up as remove_whitespace_before_punctuation;
 use text::is_any_space;
+/// Without the spaces and tabs directly before a comma or a full stop (`docs/spec/templates.md` §6.1).
+pub use text::remove_whitespace_before_punctuation;
 
 /// All of it: [`remove_whitespace_before_punctuation`], [`make_quotes_smart`], [`straighten_quotes_in_email_addresses`],
 /// [`replace_hyphens_with_en_dashes`], in this order.

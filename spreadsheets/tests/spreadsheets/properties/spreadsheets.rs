@@ -1,7 +1,7 @@
-//! A spreadsheet says the same wherever it is cut, read at once or row by row (`docs/spec/recipients.md` §8).
+//! A spreadsheet says the same wherever it is threshold, read at once or row by row (`docs/spec/recipients.md` §8).
 
 use pillarbox_spreadsheets::{
-    Checker, ReadError, Records, Report, Settings, Sheet, Utf8Stream, Verdict, to_csv,
+    Checker, ReadError, Records, Report, RowProblems, Settings, Sheet, Utf8Stream, to_csv,
 };
 
 /// Reads any bytes whole and in pieces of `chunk` bytes, and compares all that is said of them.
@@ -12,7 +12,7 @@ pub(crate) fn promises_hold(csv: &[u8], settings: &Settings, chunk: usize) {
         Ok(sheet) => {
             assert_eq!(passed.as_ref(), Ok(sheet.report()));
             rows_are_the_same_one_by_one(sheet, csv, chunk);
-            verdicts_are_counted(sheet, settings);
+            problems_are_counted(sheet, settings);
         }
         Err(error) => assert_eq!(passed.as_ref(), Err(error)),
     }
@@ -57,11 +57,11 @@ fn rows_are_the_same_one_by_one(sheet: &Sheet, csv: &[u8], chunk: usize) {
     assert_eq!(index, layout.rows());
 }
 
-fn verdicts_are_counted(sheet: &Sheet, settings: &Settings) {
+fn problems_are_counted(sheet: &Sheet, settings: &Settings) {
     let report = sheet.report();
     assert_eq!(
         report.error_counts.rows_with_errors,
-        sheet.rows_with(Verdict::has_error).len()
+        sheet.rows_with(RowProblems::has_error).len()
     );
     assert_eq!(report.too_many_rows(), report.rows() > settings.max_rows);
     assert!(sheet.displayed_rows().len() <= report.rows());

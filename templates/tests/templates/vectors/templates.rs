@@ -209,10 +209,14 @@ pub(crate) fn sanitise(input: &Value, _: &Value) -> Value {
 
 fn format_text(function: &str, text: &str, input: &Value) -> Value {
     match function {
-        "normalise_whitespace" => json!(text::level(text)),
+        "normalise_whitespace" => json!(text::normalise_spaces(text)),
         "normalise_whitespace_and_newlines" => json!(sanitise::normalise_lines(text)),
         "get_lines_with_normalised_whitespace" => {
-            json!(text::lines(text).map(text::level).collect::<Vec<_>>())
+            json!(
+                text::lines(text)
+                    .map(text::normalise_spaces)
+                    .collect::<Vec<_>>()
+            )
         }
         "normalise_multiple_newlines" => json!(sanitise::normalise_multiple_newlines(text)),
         "nl2br" => json!(sanitise::newlines_to_breaks(text)),
@@ -248,8 +252,8 @@ fn format_text(function: &str, text: &str, input: &Value) -> Value {
                 &text_of(&input["extra_trailing_characters"])
             ))
         }
-        "strip_and_remove_obscure_whitespace" => json!(text::tidy(text)),
-        "remove_whitespace" => json!(text::squash(text)),
+        "strip_and_remove_obscure_whitespace" => json!(text::trim(text)),
+        "remove_whitespace" => json!(text::remove_whitespace(text)),
         "sanitise_sms" => json!(text::sms(text)),
         "sms_not_encodable" => json!(not_encodable(text)),
         "sanitise_ascii" => json!(text::ascii(text)),

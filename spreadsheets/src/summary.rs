@@ -1,35 +1,35 @@
-//! What is counted over the rows of a file, and the first errors in them (`docs/spec/recipients.md` §8.7).
+//! Counts over the rows of a file, and the first errors in them (`docs/spec/recipients.md` §8.7).
 
 use super::{
     Settings,
     report::{CellError, ErrorCounts},
     row::{CellValue, Row},
-    verdict::{Recipient, Verdict},
+    row_validation::{RecipientKind, RowProblems},
 };
 use domain::Channel;
 
-/// How much of a cell is shown with its error.
+/// Characters of a cell that are shown with its error.
 const EXCERPT: usize = 100;
 
 #[derive(Clone, Debug)]
-pub(super) struct Tally {
+pub(super) struct Summary {
     pub(super) counts: ErrorCounts,
-    /// Of the first rows in error; their row numbers are filled in with the report.
+    /// Errors of the first rows that have any. The report fills in the row numbers.
     pub(super) errors: Vec<CellError>,
     guests: Guests,
     international: Option<usize>,
 }
 
-/// Whether only guests are written to.
+/// Whether all recipients are on the guest list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Guests {
     Only,
     NotOnly,
-    /// A row came first of which that cannot be said.
+    /// A row without a single recipient came before any that is not on the list.
     Unknown,
 }
 
-impl Tally {
+impl Summary {
     pub(super) fn new() -> Self {
         Self {
             counts: ErrorCounts::default(),
@@ -39,7 +39,7 @@ impl Tally {
         }
     }
 
-    /// Whether everyone may be sent to; nothing if a row that cannot be asked came before anyone was refused.
+    /// Returns whether all recipients are on the guest list; `None` if a row without a single recipient came first.
     pub(super) fn allowed_to_send_to(&self) -> Option<bool> {
         match self.guests {
             Guests::Only => Some(true),
@@ -48,46 +48,51 @@ impl Tally {
         }
     }
 
-    /// How many recipients are in other countries; nothing if some row cannot be asked.
+    /// Returns the number of recipients in other countries; `None` if some row has no single recipient.
     pub(super) fn international_sms_count(&self) -> Option<usize> {
         self.international
     }
 
-    /// Counts a row past the limit, which is not read.
-    pub(super) fn pass_over_row(&mut self, settings: &Settings) {
-        self.count_recipient(Recipient::Several, None, settings);
+    /// Counts a row past the limit, which is not validated.
+    pub(super) fn skip_row(&mut self, settings: &Settings) {
+        self.count_recipient(RecipientKind::Several, None, settings);
     }
 
     pub(super) fn add(
         &mut self,
         row: &Row<'_>,
-        verdict: &Verdict,
-        recipient: Recipient,
+        problems: &RowProblems,
+        recipient: RecipientKind,
         settings: &Settings,
     ) {
         self.count_recipient(recipient, row.recipient(), settings);
-        if verdict.has_error() && row.has_anything() {
+        if problems.has_error() && row.has_anything() {
             if self.counts.rows_with_errors < settings.max_errors_shown {
-                self.keep_errors(row, verdict);
+                self.record_errors(row, problems);
             }
-            self.counts.add(verdict);
+            self.counts.add(problems);
         }
     }
 
-    fn count_recipient(&mut self, recipient: Recipient, text: Option<&str>, settings: &Settings) {
+    fn count_recipient(
+        &mut self,
+        recipient: RecipientKind,
+        text: Option<&str>,
+        settings: &Settings,
+    ) {
         let channel = settings.template.channel();
         if channel == Channel::Sms {
             match recipient {
-                Recipient::Missing | Recipient::Several => self.international = None,
-                Recipient::International => {
+                RecipientKind::Missing | RecipientKind::Several => self.international = None,
+                RecipientKind::International => {
                     self.international = self.international.map(|count| count + 1);
                 }
-                Recipient::Other => {}
+                RecipientKind::Other => {}
             }
         }
         let is_closed = channel != Channel::Letter && !settings.guest_list.is_empty();
         if is_closed && self.guests == Guests::Only {
-            if recipient == Recipient::Several {
+            if recipient == RecipientKind::Several {
                 self.guests = Guests::Unknown;
             } else if !settings.guest_list.allows(text.unwrap_or_default()) {
                 self.guests = Guests::NotOnly;
@@ -95,8 +100,8 @@ impl Tally {
         }
     }
 
-    fn keep_errors(&mut self, row: &Row<'_>, verdict: &Verdict) {
-        let of_cells = verdict.cells.iter().map(|(slot, problem)| {
+    fn record_errors(&mut self, row: &Row<'_>, problems: &RowProblems) {
+        let of_cells = problems.cells.iter().map(|(slot, problem)| {
             let value = row
                 .value_in(*slot)
                 .and_then(CellValue::text)
@@ -109,7 +114,7 @@ impl Tally {
                 message: problem.to_string(),
             }
         });
-        let of_the_row = verdict.row_messages().map(|message| CellError {
+        let of_the_row = problems.row_messages().map(|message| CellError {
             row: row.index(),
             spreadsheet_row_number: 0,
             column_header: None,

@@ -43,9 +43,9 @@ pub(super) fn read(text: &str, international_letters_allowed: bool) -> PostalAdd
 fn tidied_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text::lines(text)
         .filter_map(|line| {
-            let mut line = text::level(line);
+            let mut line = text::normalise_spaces(line);
             line.truncate(line.trim_end_matches([' ', ',']).len());
-            (!line.is_empty()).then(|| match text::close_up(&line) {
+            (!line.is_empty()).then(|| match text::remove_whitespace_before_punctuation(&line) {
                 Cow::Borrowed(_) => line,
                 Cow::Owned(closed) => closed,
             })

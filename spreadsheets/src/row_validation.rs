@@ -1,4 +1,4 @@
-//! What is wrong with a row (`docs/spec/recipients.md` §8.5 and §8.6).
+//! Finds what is wrong with a row (`docs/spec/recipients.md` §8.5 and §8.6).
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ use super::{
 };
 use domain::Channel;
 use recipients::{
+    email_addresses::EmailAddress,
     phone_numbers::{PhoneError, PhoneNumber},
     postal_addresses::{AddressError, PostalAddress},
 };
@@ -18,19 +19,19 @@ use templates::{markdown::QrCodeTooLarge, text_messages::LIMIT};
 
 const QR_CODE_LIMIT: usize = QrCodeTooLarge::LIMIT_BYTES;
 
-/// What is wrong with one cell. It displays as the message for people.
+/// What is wrong with one cell. Displays as the message for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellProblem {
-    /// There is nothing in it, and there should be.
+    /// The cell is empty and must not be.
     Missing,
-    /// It is no e-mail address.
+    /// The text is not a valid e-mail address.
     NotAnEmailAddress,
-    /// It is no phone number that the service may send to.
+    /// The text is not a phone number that the service may send to.
     PhoneNumber(PhoneError),
 }
 
 impl CellProblem {
-    /// Whether it lies in what the cell says, rather than in its saying nothing.
+    /// Returns whether the cell has a text that is wrong, rather than none.
     pub fn is_recipient_error(self) -> bool {
         self != Self::Missing
     }
@@ -48,7 +49,7 @@ impl fmt::Display for CellProblem {
 
 /// What is wrong with one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RowProblems {
     /// The bad cells, by slot.
     pub(super) cells: Vec<(usize, CellProblem)>,
     pub(super) has_bad_recipient: bool,
@@ -56,40 +57,40 @@ pub struct Verdict {
     pub(super) message: MessageProblems,
 }
 
-impl Verdict {
-    /// Whether a cell is empty that must not be.
+impl RowProblems {
+    /// Returns whether a required cell is empty.
     pub fn has_missing_data(&self) -> bool {
         self.cells
             .iter()
             .any(|(_, problem)| *problem == CellProblem::Missing)
     }
 
-    /// Whether nothing can be sent to its recipient.
+    /// Returns whether the recipient cannot be sent to.
     pub fn has_bad_recipient(&self) -> bool {
         self.has_bad_recipient
     }
 
-    /// Whether its text message has more characters than are sent.
+    /// Returns whether the text message has too many characters.
     pub fn message_too_long(&self) -> bool {
         self.message.is_too_long
     }
 
-    /// Whether its message says nothing.
+    /// Returns whether the message is empty.
     pub fn message_empty(&self) -> bool {
         self.message.is_empty
     }
 
-    /// The size in bytes of the first QR code in its letter that holds too much.
+    /// Returns the size in bytes of the first QR code of the letter that has too much data.
     pub fn qr_code_too_long(&self) -> Option<usize> {
         self.message.qr_code_bytes
     }
 
-    /// Whether something is wrong that no single cell can be blamed for.
+    /// Returns whether there is an error that concerns more than one cell.
     pub fn has_error_spanning_multiple_cells(&self) -> bool {
         self.message != MessageProblems::default() || self.address.is_some()
     }
 
-    /// What is wrong with the row as a whole, for people.
+    /// Returns the messages about the row as a whole, for people.
     pub(super) fn row_messages(&self) -> impl Iterator<Item = String> {
         let MessageProblems {
             is_too_long,
@@ -105,15 +106,15 @@ impl Verdict {
         [address, too_long, empty, qr_code].into_iter().flatten()
     }
 
-    /// Whether anything is wrong.
+    /// Returns whether the row has any error.
     pub fn has_error(&self) -> bool {
         self.has_error_spanning_multiple_cells() || !self.cells.is_empty()
     }
 }
 
-/// What the recipient of a row is to the counts of the whole file (`docs/spec/recipients.md` §8.7).
+/// The recipient of a row, as far as the counts of the file need it (`docs/spec/recipients.md` §8.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recipient {
+pub(super) enum RecipientKind {
     /// There is none.
     Missing,
     /// There are several.
@@ -124,94 +125,109 @@ pub(super) enum Recipient {
     Other,
 }
 
-/// What a slot's cells are to the template.
+/// What the template uses a column for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum SlotUse {
     Ignored,
     Recipient,
     AddressLine,
     Placeholder,
 }
 
-/// Judges rows, once it knows the columns.
+/// Validates rows of a file with known columns.
 #[derive(Debug)]
-pub(super) struct Judge {
-    parts: Vec<Part>,
+pub(super) struct RowValidator {
+    slot_uses: Vec<SlotUse>,
     recipient_slot: Option<usize>,
-    /// Then nobody can say which of them is meant, and the file as a whole is told so.
+    /// The file as a whole has an error for this, so its rows get none of their own.
     has_duplicate_recipients: bool,
 }
 
-impl Judge {
+impl RowValidator {
     pub(super) fn new(
         settings: &Settings,
         columns: &Columns,
         has_duplicate_recipients: bool,
     ) -> Self {
         let channel = settings.template.channel();
-        let part = |key: &str| match (channel, recipient_columns::keys(channel).contains(&key)) {
-            (Channel::Letter, true) => Part::AddressLine,
-            (_, true) => Part::Recipient,
-            (_, false) if settings.template.placeholders().contains_key(key) => Part::Placeholder,
-            (_, false) => Part::Ignored,
+        let slot_use = |key: &str| match (channel, recipient_columns::keys(channel).contains(&key))
+        {
+            (Channel::Letter, true) => SlotUse::AddressLine,
+            (_, true) => SlotUse::Recipient,
+            (_, false) if settings.template.placeholders().contains_key(key) => {
+                SlotUse::Placeholder
+            }
+            (_, false) => SlotUse::Ignored,
         };
-        let parts: Vec<Part> = columns.slots().iter().map(|slot| part(&slot.key)).collect();
-        let recipient_slot = parts.iter().position(|part| *part == Part::Recipient);
+        let slot_uses: Vec<SlotUse> = columns
+            .slots()
+            .iter()
+            .map(|slot| slot_use(&slot.key))
+            .collect();
+        let recipient_slot = slot_uses
+            .iter()
+            .position(|slot_use| *slot_use == SlotUse::Recipient);
         Self {
-            parts,
+            slot_uses,
             recipient_slot,
             has_duplicate_recipients,
         }
     }
 
-    /// Whether the template makes no use of the slot.
+    /// Returns whether the template does not use the slot.
     pub(super) fn ignores(&self, slot: usize) -> bool {
-        self.parts[slot] == Part::Ignored
+        self.slot_uses[slot] == SlotUse::Ignored
     }
 
-    /// What is wrong with the row, and what its recipient is.
-    pub(super) fn judge(&self, row: &Row<'_>, settings: &Settings) -> (Verdict, Recipient) {
+    /// Returns what is wrong with the row, and which kind of recipient it has.
+    pub(super) fn validate(
+        &self,
+        row: &Row<'_>,
+        settings: &Settings,
+    ) -> (RowProblems, RecipientKind) {
         let recipient = self.recipient_slot.and_then(|slot| row.value_in(slot));
         let number = match (settings.template.channel(), recipient) {
             (Channel::Sms, Some(CellValue::Text(text))) => Some(PhoneNumber::parse(text)),
             _ => None,
         };
         let kind = match (recipient, number) {
-            (Some(CellValue::List(_)), _) => Recipient::Several,
+            (Some(CellValue::List(_)), _) => RecipientKind::Several,
             (Some(CellValue::Text(_)), Some(Ok(number))) if !number.is_uk() => {
-                Recipient::International
+                RecipientKind::International
             }
-            (Some(CellValue::Text(_)), _) => Recipient::Other,
-            (Some(CellValue::Empty) | None, _) => Recipient::Missing,
+            (Some(CellValue::Text(_)), _) => RecipientKind::Other,
+            (Some(CellValue::Empty) | None, _) => RecipientKind::Missing,
         };
         if settings.validation == Validation::Nothing {
-            return (Verdict::default(), kind);
+            return (RowProblems::default(), kind);
         }
-        (self.verdict(row, number, settings), kind)
+        (self.find_problems(row, number, settings), kind)
     }
 
-    fn verdict(
+    fn find_problems(
         &self,
         row: &Row<'_>,
         number: Option<Result<PhoneNumber, PhoneError>>,
         settings: &Settings,
-    ) -> Verdict {
-        let mut verdict = Verdict {
+    ) -> RowProblems {
+        let mut problems = RowProblems {
             message: settings.template.problems_with(row),
-            ..Verdict::default()
+            ..RowProblems::default()
         };
-        for (slot, part) in self.parts.iter().enumerate() {
+        for (slot, slot_use) in self.slot_uses.iter().enumerate() {
             let Some(value) = row.value_in(slot) else {
                 continue;
             };
-            let problem = match part {
-                Part::Ignored | Part::AddressLine => None,
-                Part::Placeholder => (*value == CellValue::Empty).then_some(CellProblem::Missing),
-                Part::Recipient => self.recipient_problem(value, number, settings),
+            let problem = match slot_use {
+                SlotUse::Ignored | SlotUse::AddressLine => None,
+                SlotUse::Placeholder => {
+                    (*value == CellValue::Empty).then_some(CellProblem::Missing)
+                }
+                SlotUse::Recipient => self.recipient_problem(value, number, settings),
             };
             if let Some(problem) = problem {
-                verdict.has_bad_recipient |= problem.is_recipient_error();
-                verdict.cells.push((slot, problem));
+                problems.has_bad_recipient |= problem.is_recipient_error();
+                problems.cells.push((slot, problem));
             }
         }
         if settings.template.channel() == Channel::Letter {
@@ -219,10 +235,10 @@ impl Judge {
                 &row.address(),
                 settings.allow_international_letters,
             );
-            verdict.address = address.error();
-            verdict.has_bad_recipient = verdict.address.is_some();
+            problems.address = address.error();
+            problems.has_bad_recipient = problems.address.is_some();
         }
-        verdict
+        problems
     }
 
     fn recipient_problem(
@@ -235,7 +251,7 @@ impl Judge {
             return (!self.has_duplicate_recipients).then_some(CellProblem::Missing);
         };
         match number {
-            None => recipients::email_addresses::EmailAddress::parse(text)
+            None => EmailAddress::parse(text)
                 .err()
                 .map(|_| CellProblem::NotAnEmailAddress),
             Some(_) if settings.validation == Validation::AllButPhoneNumbers => None,

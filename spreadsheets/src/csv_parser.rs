@@ -25,7 +25,7 @@ enum Step {
 
 /// Reads records from a text that may be cut anywhere.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct CsvParser {
     state: State,
     record: Record,
     /// How much of the open field has had its characters counted, and how many there were.
@@ -33,7 +33,7 @@ pub(super) struct Machine {
     line: usize,
 }
 
-impl Machine {
+impl CsvParser {
     pub(super) fn new() -> Self {
         Self {
             state: State::BetweenRecords,
@@ -44,7 +44,7 @@ impl Machine {
     }
 
     /// Takes note of lines that were left out of the text.
-    pub(super) fn pass_over_lines(&mut self, lines: usize) {
+    pub(super) fn skip_lines(&mut self, lines: usize) {
         self.line += lines;
     }
 
@@ -214,18 +214,18 @@ mod tests {
     use super::*;
 
     fn read_all(text: &str) -> Result<Vec<Vec<String>>, ReadError> {
-        let mut machine = Machine::new();
+        let mut parser = CsvParser::new();
         let (mut records, mut rest) = (Vec::new(), text);
-        let fields = |machine: &Machine| machine.record().fields().map(str::to_owned).collect();
+        let fields = |parser: &CsvParser| parser.record().fields().map(str::to_owned).collect();
         while !rest.is_empty() {
-            let (taken, is_complete) = machine.read(rest)?;
+            let (taken, is_complete) = parser.read(rest)?;
             if is_complete {
-                records.push(fields(&machine));
+                records.push(fields(&parser));
             }
             rest = &rest[taken..];
         }
-        if machine.finish()? {
-            records.push(fields(&machine));
+        if parser.finish()? {
+            records.push(fields(&parser));
         }
         Ok(records)
     }

@@ -2,60 +2,60 @@
 
 use std::borrow::Cow;
 
-use super::numbering_plans::{LengthVerdict, Region, main_region, regions_of};
+use super::numbering_plans::{LengthCheck, Region, main_region, regions_of};
 
 /// A number as read: its calling code, and the digits that follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ReadNumber {
+pub(super) struct ParsedNumber {
     pub(super) calling_code: u16,
     pub(super) national: NationalDigits,
 }
 
 /// The most digits that a number has after its calling code.
-const MOST_NATIONAL_DIGITS: usize = 17;
-const FEWEST_NATIONAL_DIGITS: usize = 2;
+const MAX_NATIONAL_DIGITS: usize = 17;
+const MIN_NATIONAL_DIGITS: usize = 2;
 /// Texts longer than this are not looked at.
-const MOST_CHARACTERS: usize = 250;
-const HOME_CALLING_CODE: u16 = 44;
+const MAX_CHARACTERS: usize = 250;
+pub(super) const UK_CALLING_CODE: u16 = 44;
 
 /// Two to seventeen digits, leading zeros included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct NationalDigits {
     length: u8,
-    digits: [u8; MOST_NATIONAL_DIGITS],
+    digits: [u8; MAX_NATIONAL_DIGITS],
 }
 
 /// Whether a number without a calling code may be read, and as one of which country.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Home {
-    Britain,
-    Nowhere,
+pub(super) enum DefaultRegion {
+    UnitedKingdom,
+    None,
 }
 
 /// Reads a text, or gives nothing if it cannot be read.
-pub(super) fn read(text: &str, home: Home) -> Option<ReadNumber> {
-    let mut buffer = [0; MOST_CHARACTERS];
+pub(super) fn parse_number(text: &str, default_region: DefaultRegion) -> Option<ParsedNumber> {
+    let mut buffer = [0; MAX_CHARACTERS];
     let (form, digits) = digits_of(text, &mut buffer)?;
     let (calling_code, digits) = match form {
-        Form::WithPlus => after_plus(digits, home)?,
-        Form::Plain if home == Home::Nowhere => return None,
+        Form::WithPlus => after_plus(digits, default_region)?,
+        Form::Plain if default_region == DefaultRegion::None => return None,
         Form::Plain => match without_plus(digits) {
             Found::CallingCode(calling_code, digits) => (calling_code, digits),
-            Found::NoCallingCode => (HOME_CALLING_CODE, Cow::Borrowed(digits)),
+            Found::NoCallingCode => (UK_CALLING_CODE, Cow::Borrowed(digits)),
             Found::Unreadable => return None,
         },
     };
-    if digits.len() < FEWEST_NATIONAL_DIGITS {
+    if digits.len() < MIN_NATIONAL_DIGITS {
         return None;
     }
     let region = main_region(calling_code);
     let dropped = without_national_prefix(&digits, region);
     let usable = matches!(
-        region.length_verdict(&dropped),
-        LengthVerdict::Possible | LengthVerdict::TooLong
+        region.check_length(&dropped),
+        LengthCheck::Possible | LengthCheck::TooLong
     );
     let national = NationalDigits::new(if usable { &dropped } else { &digits })?;
-    Some(ReadNumber {
+    Some(ParsedNumber {
         calling_code,
         national,
     })
@@ -71,9 +71,9 @@ enum Form {
 /// Takes the digits out of a text that has the form of a number (steps 1 to 4).
 fn digits_of<'buffer>(
     text: &str,
-    buffer: &'buffer mut [u8; MOST_CHARACTERS],
+    buffer: &'buffer mut [u8; MAX_CHARACTERS],
 ) -> Option<(Form, &'buffer [u8])> {
-    if text.len() > MOST_CHARACTERS && text.chars().nth(MOST_CHARACTERS).is_some() {
+    if text.len() > MAX_CHARACTERS && text.chars().nth(MAX_CHARACTERS).is_some() {
         return None;
     }
     let start = text.find(|character: char| character == '+' || character.is_ascii_digit())?;
@@ -109,9 +109,11 @@ enum Found<'digits> {
 }
 
 /// Finds the calling code of a number that began with a plus. If there is none, the plus may have been a mistake.
-fn after_plus(digits: &[u8], home: Home) -> Option<(u16, Cow<'_, [u8]>)> {
+fn after_plus(digits: &[u8], default_region: DefaultRegion) -> Option<(u16, Cow<'_, [u8]>)> {
     let found = match international(digits) {
-        Found::NoCallingCode if home == Home::Britain => without_plus(digits),
+        Found::NoCallingCode if default_region == DefaultRegion::UnitedKingdom => {
+            without_plus(digits)
+        }
         found => found,
     };
     match found {
@@ -149,17 +151,17 @@ fn without_plus(digits: &[u8]) -> Found<'_> {
         };
     }
     match without_forgotten_plus(digits) {
-        Some(rest) => Found::CallingCode(HOME_CALLING_CODE, rest),
+        Some(rest) => Found::CallingCode(UK_CALLING_CODE, rest),
         None => Found::NoCallingCode,
     }
 }
 
 /// What follows the 44 of a number that only makes sense if that is its calling code.
 fn without_forgotten_plus(digits: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let home = main_region(HOME_CALLING_CODE);
+    let home = main_region(UK_CALLING_CODE);
     let rest = without_national_prefix(digits.strip_prefix(b"44")?, home);
-    let makes_more_sense = !home.general.fits(digits) && home.general.fits(&rest);
-    (makes_more_sense || home.length_verdict(digits) == LengthVerdict::TooLong).then_some(rest)
+    let makes_more_sense = !home.general.matches(digits) && home.general.matches(&rest);
+    (makes_more_sense || home.check_length(digits) == LengthCheck::TooLong).then_some(rest)
 }
 
 /// Drops the national prefix of a region, such as the 0 of British numbers, if there is one to drop.
@@ -168,12 +170,13 @@ fn without_national_prefix<'digits>(digits: &'digits [u8], region: &Region) -> C
         return Cow::Borrowed(digits);
     };
     // A candidate that is what we have already needs no weighing up.
-    if !changes || (region.general.fits(digits) && !region.general.fits(&candidate)) {
+    if !changes || (region.general.matches(digits) && !region.general.matches(&candidate)) {
         return Cow::Borrowed(digits);
     }
     candidate
 }
 
+/// Returns the digits without the national prefix, and whether they differ from `digits`.
 fn candidate_without_prefix<'digits>(
     digits: &'digits [u8],
     region: &Region,
@@ -182,27 +185,28 @@ fn candidate_without_prefix<'digits>(
     if digits.is_empty() {
         return None;
     }
-    let captures = prefix.match_start(digits)?;
-    let rest = &digits[captures.end..];
-    match &region.national_prefix_transform {
-        Some(rule) if captures.groups.last_took_part() => {
-            let mut candidate = rule.fill(&captures.groups, digits);
-            candidate.extend_from_slice(rest);
-            Some((Cow::Owned(candidate), true))
+    if let Some(rule) = &region.national_prefix_transform {
+        let groups = prefix.captures_start(digits)?;
+        // The rule rebuilds the number from the groups, so it applies only if the last of them took part.
+        if groups.iter().last().flatten().is_some() {
+            let mut candidate = rule.fill(&groups);
+            candidate.extend_from_slice(&digits[groups.get_match().end()..]);
+            return Some((Cow::Owned(candidate), true));
         }
-        _ => Some((Cow::Borrowed(rest), captures.end > 0)),
     }
+    let end = prefix.end_of_start(digits)?;
+    Some((Cow::Borrowed(&digits[end..]), end > 0))
 }
 
 impl NationalDigits {
     /// The digits, unless they are too few or too many.
     fn new(digits: &[u8]) -> Option<Self> {
-        if !(FEWEST_NATIONAL_DIGITS..=MOST_NATIONAL_DIGITS).contains(&digits.len()) {
+        if !(MIN_NATIONAL_DIGITS..=MAX_NATIONAL_DIGITS).contains(&digits.len()) {
             return None;
         }
         let mut kept = Self {
             length: u8::try_from(digits.len()).ok()?,
-            digits: [0; MOST_NATIONAL_DIGITS],
+            digits: [0; MAX_NATIONAL_DIGITS],
         };
         kept.digits[..digits.len()].copy_from_slice(digits);
         Some(kept)
@@ -238,7 +242,7 @@ mod tests {
     use super::*;
 
     fn british(text: &str) -> Option<(u16, String)> {
-        let number = read(text, Home::Britain)?;
+        let number = parse_number(text, DefaultRegion::UnitedKingdom)?;
         Some((number.calling_code, number.national.as_str().to_owned()))
     }
 
@@ -286,9 +290,9 @@ mod tests {
 
     #[test]
     fn without_a_home_a_number_needs_its_plus() {
-        assert_eq!(read("07700900123", Home::Nowhere), None);
-        assert_eq!(read("+999123456", Home::Nowhere), None);
-        assert!(read("+447700900123", Home::Nowhere).is_some());
+        assert_eq!(parse_number("07700900123", DefaultRegion::None), None);
+        assert_eq!(parse_number("+999123456", DefaultRegion::None), None);
+        assert!(parse_number("+447700900123", DefaultRegion::None).is_some());
     }
 
     #[test]
@@ -300,7 +304,12 @@ mod tests {
     #[test]
     fn a_number_does_not_show_in_logs() {
         assert_eq!(
-            format!("{:?}", read("07700900123", Home::Britain).unwrap().national),
+            format!(
+                "{:?}",
+                parse_number("07700900123", DefaultRegion::UnitedKingdom)
+                    .unwrap()
+                    .national
+            ),
             "(10 digits)"
         );
     }
