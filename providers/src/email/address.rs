@@ -1,6 +1,7 @@
 //! E-mail addresses in the form that SMTP transmits.
 
 use lettre::Address;
+use recipients::email_addresses::host_to_ascii;
 
 /// RFC 5321 §4.5.3.1 requires servers to accept 64 + 255 characters; the recipient rules allow longer local parts within
 /// that total.
@@ -32,7 +33,8 @@ fn ascii_domain(domain: &str) -> Option<String> {
     let domain = if domain.is_ascii() {
         domain.to_owned()
     } else {
-        idna::domain_to_ascii(domain).ok()?
+        // The same conversion as when the recipient was accepted: other versions of IDNA name another domain.
+        host_to_ascii(domain)?
     };
     let is_a_domain = !domain.is_empty()
         && domain
@@ -57,6 +59,10 @@ mod tests {
         assert_eq!(
             wire("ada@bücher.example").as_deref(),
             Some("ada@xn--bcher-kva.example")
+        );
+        assert_eq!(
+            wire("ada@straße.example").as_deref(),
+            Some("ada@strasse.example")
         );
         assert_eq!(
             wire("O'Neill+tag@Example.com").as_deref(),

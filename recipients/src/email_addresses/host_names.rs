@@ -13,7 +13,7 @@ const ACE_PREFIX: &str = "xn--";
 /// Converts a host to ASCII; `None` if it cannot be converted.
 ///
 /// Normalisation may bring forth full stops and spaces, so the result is still to be checked.
-pub(super) fn in_ascii(host: &str) -> Option<String> {
+pub fn to_ascii(host: &str) -> Option<String> {
     let is_dot = |character| matches!(character, '.' | '\u{3002}' | '\u{FF0E}' | '\u{FF61}');
     let (host, end) = match host.strip_suffix(is_dot) {
         Some(host) => (host, "."),

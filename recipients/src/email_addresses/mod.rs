@@ -6,12 +6,13 @@ mod unicode_3_2;
 
 use std::fmt;
 
+use text::unicode_15_1::lower;
 use thiserror::Error;
 
-use text::{self, unicode_15_1::lower};
+pub use host_names::to_ascii as host_to_ascii;
 
 /// The most characters that an address may have.
-const MOST_CHARACTERS: usize = 320;
+const MAX_CHARACTERS: usize = 320;
 
 /// An address that messages can be sent to. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -38,7 +39,7 @@ impl EmailAddress {
     pub fn parse(address: &str) -> Result<Self, NotAnEmailAddress> {
         let address = text::trim(address);
         // A character has at most four bytes, so most texts are not counted.
-        if address.len() > MOST_CHARACTERS && address.chars().nth(MOST_CHARACTERS).is_some() {
+        if address.len() > MAX_CHARACTERS && address.chars().nth(MAX_CHARACTERS).is_some() {
             return Err(NotAnEmailAddress);
         }
         let (local_part, host) = address.split_once('@').ok_or(NotAnEmailAddress)?;
@@ -49,7 +50,7 @@ impl EmailAddress {
             None
         } else {
             Some(
-                host_names::in_ascii(host)
+                host_names::to_ascii(host)
                     .ok_or(NotAnEmailAddress)?
                     .into_boxed_str(),
             )

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("queue", &["store", "domain"]),
     ("files", &[]),
-    ("providers", &["domain"]),
+    ("providers", &["recipients", "domain"]),
     ("typesetting", &["templates", "text", "domain"]),
     (
         "app",
