@@ -1,4 +1,4 @@
-//! Showing messages: what was kept, with its text rendered now from the version it was made from
+//! Reading notifications: the stored row, with its content rendered now from the template version it was created with
 //! (`docs/spec/public-api.md` §14).
 
 use std::{collections::HashMap, sync::Arc};
@@ -17,54 +17,54 @@ use crate::{
     receipts::unsubscribe,
 };
 
-/// A message as it is shown.
+/// A notification with its content.
 #[derive(Debug)]
 pub struct NotificationView {
-    /// What was kept.
+    /// The stored row.
     pub notification: Notification,
-    /// What is personal in it, opened.
+    /// Its decrypted personal part.
     pub contents: Contents,
-    /// The template at the version it was made from.
+    /// The template at the version it was created with.
     pub template: Arc<ParsedTemplate>,
-    /// The name of who sent it by hand or by job.
+    /// The name of the user who sent it by hand or by a job.
     pub created_by_name: Option<String>,
     rates: Arc<Rates>,
 }
 
 impl NotificationView {
-    /// The body: a text as it is sent but without the service's name; an e-mail's source with its values.
+    /// Renders the body: a text message without the service's name; an e-mail as Markdown source with its values.
     pub fn body(&self) -> String {
         self.template.body(&self.values())
     }
 
-    /// The rendered subject; texts have none.
+    /// Renders the subject; text messages have none.
     pub fn subject(&self) -> Option<String> {
         self.template.subject(&self.values())
     }
 
-    /// Where one click unsubscribes its recipient, if anywhere (`docs/spec/public-api.md` §14).
+    /// Returns the one-click unsubscribe URL, if it has one (`docs/spec/public-api.md` §14).
     pub fn one_click_unsubscribe_url(&self, app: &App) -> Option<String> {
         unsubscribe::url(app, &self.notification, &self.contents, &self.template)
     }
 
-    /// The values it was made with, found by their names however these are spelt.
+    /// Returns the personalisation, found by names however they are spelt.
     pub fn values(&self) -> Values {
         Values::from_json(self.contents.personalisation.reveal())
     }
 
-    /// How a letter travels; other messages do not.
+    /// Returns the postage of a letter.
     pub fn postage(&self) -> Option<Postage> {
         let is_letter = self.notification.channel == Channel::Letter;
         is_letter.then(|| self.notification.postage.unwrap_or(Postage::Second))
     }
 
-    /// When a letter has arrived, whatever has become of it; other messages have no such day.
+    /// Returns when a letter is expected to have arrived, whatever its status.
     pub fn estimated_delivery(&self) -> Option<Timestamp> {
         self.postage()
             .map(|postage| letters::estimated_delivery(self.notification.created_at, postage))
     }
 
-    /// What it cost, once that is known (`docs/spec/public-api.md` §14.2).
+    /// Returns the cost, once it is known (`docs/spec/public-api.md` §14.2).
     pub fn cost(&self) -> Cost {
         let notification = &self.notification;
         match notification.channel {
@@ -99,40 +99,40 @@ impl NotificationView {
                 postage,
                 cost,
             },
-            // There is no rate for it, so nobody knows yet.
+            // Without a rate the cost is not known yet.
             None => Cost::Unknown,
         }
     }
 }
 
-/// What a message cost.
+/// The cost of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cost {
     /// Not known yet.
     Unknown,
-    /// Nothing: e-mails.
+    /// No cost: e-mails.
     Free,
-    /// A text.
+    /// A text message.
     Text {
-        /// How many fragments it had.
+        /// Billed fragments.
         fragments: u32,
-        /// How many times the home rate each costs.
+        /// How many times the domestic rate each fragment costs.
         rate_multiplier: u32,
-        /// The home rate.
+        /// The domestic rate.
         rate: Money,
     },
     /// A letter.
     Letter {
-        /// How many sheets of paper are paid for.
+        /// Billed sheets of paper.
         sheets: u32,
-        /// How it travels.
+        /// The postage.
         postage: Postage,
-        /// What that costs.
+        /// The cost of the whole letter.
         cost: Money,
     },
 }
 
-/// A message of a service, whatever key, job or person sent it.
+/// Finds a notification of a service, whatever key, job or user sent it.
 pub async fn find(
     app: &App,
     service: ServiceId,
@@ -145,8 +145,8 @@ pub async fn find(
     }
 }
 
-/// The messages of a service that pass the filter, newest first, at most `count`. `older_than` names a message; one
-/// that the service does not have makes the list empty.
+/// Lists at most `count` notifications of a service that pass the filter, newest first. An `older_than` that the
+/// service does not have makes the list empty.
 pub async fn list(
     app: &App,
     service: ServiceId,

@@ -1,10 +1,10 @@
-//! Writing sealed files anew – without a recipient, with another key – is for one at a time, wherever it runs: each reads
-//! the old file and puts its own in its place, so of two side by side the last would undo what the first did, and bring
-//! back somebody who was erased.
+//! The lock for rewriting sealed files, whether to erase a recipient or to use another key. Each rewrite reads the
+//! old file and replaces it, so of two at once the later would undo the earlier and could bring back an erased
+//! recipient.
 //!
-//! The right to it lies in the database and has to be renewed. A process that was killed loses it after a minute; one
-//! that stood still for longer finds out before it puts a file in its place; and if it stood still exactly there, its draft
-//! was taken away by whoever came after it.
+//! The lock is a row in the database that has to be renewed. A killed process loses it after a minute. A process that
+//! was suspended for longer checks the lock before it replaces a file; and if it was suspended exactly there, the
+//! next holder has deleted its partial upload.
 
 use std::{
     sync::{
@@ -26,23 +26,23 @@ const NAME: &str = "writing files anew";
 const LEASE: Duration = Duration::from_mins(1);
 const BETWEEN_RENEWALS: Duration = Duration::from_secs(15);
 
-/// Why files cannot be written anew now.
+/// Why files cannot be rewritten now.
 #[derive(Debug, thiserror::Error)]
 pub enum RewriteLockError {
-    /// Another is at it.
+    /// Another rewrite is running.
     #[error(
         "{what} is at work since {since}, and files can be written anew by one at a time: run this again once that has \
          ended – if it was killed, after {until}"
     )]
     Busy {
-        /// What the other does.
+        /// What the holder does.
         what: String,
-        /// Since when.
+        /// When it began.
         since: Timestamp,
-        /// Until when, if nothing more is heard of it.
+        /// When its lock expires unless it is renewed.
         until: Timestamp,
     },
-    /// Nothing was heard of this one for so long that another may have begun.
+    /// This process was suspended for so long that another may have acquired the lock.
     #[error(
         "this stood still for more than a minute, and another may write files anew by now: run it again"
     )]
@@ -52,18 +52,18 @@ pub enum RewriteLockError {
     Store(#[from] store::Error),
 }
 
-/// The right to write files anew, until it is ended, or for a minute after it is dropped.
+/// The lock, until it is released, or for a minute after it is dropped.
 #[derive(Debug)]
 pub struct RewriteLock {
     app: App,
     holder: Uuid,
-    /// In microseconds; moved by the renewals.
+    /// In microseconds; moved by renewals.
     until: Arc<AtomicI64>,
     renewals: AbortHandle,
 }
 
 impl RewriteLock {
-    /// Takes the right to do `what`, such as "an erasure".
+    /// Acquires the lock to do `what`, such as "an erasure".
     pub async fn acquire(app: &App, what: &str) -> Result<Self, RewriteLockError> {
         let (now, holder) = (
             app.clock.now(),
@@ -93,7 +93,7 @@ impl RewriteLock {
         })
     }
 
-    /// Keeps it for another minute.
+    /// Renews the lock for another minute.
     pub(crate) async fn renew(&self) -> Result<(), RewriteLockError> {
         if renew(&self.app, self.holder, &self.until).await? {
             Ok(())
@@ -102,12 +102,12 @@ impl RewriteLock {
         }
     }
 
-    /// Whether it still holds.
+    /// Returns whether the lock is still held.
     fn is_ours(&self) -> bool {
         self.app.clock.now().unix_micros() < self.until.load(Ordering::Relaxed)
     }
 
-    /// Puts a file in the place of the one that was read; false if the right is lost, and the file is left as it is.
+    /// Replaces the file that was read. Returns false, and leaves the file, if the lock is lost.
     pub(crate) async fn finish(&self, sealer: Sealer) -> Result<bool, files::Error> {
         if !self.is_ours() {
             sealer.abort().await;
@@ -120,7 +120,7 @@ impl RewriteLock {
         }
     }
 
-    /// Lets the next begin.
+    /// Releases the lock.
     pub async fn end(self) -> Result<(), store::Error> {
         self.renewals.abort();
         let mut tx = self.app.write().await?;

@@ -1,4 +1,4 @@
-//! What runs by the clock: retention, stuck notifications, partitions; and what an operator looks at.
+//! Periodic work (the schedule, retention, stuck notifications, partitions) and what monitors and operators read.
 
 pub mod queue_stats;
 pub(crate) mod retention_cleanup;

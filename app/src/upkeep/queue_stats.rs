@@ -1,20 +1,20 @@
-//! What an operator sees of the queue.
+//! The state of the queue, for operators.
 
 use domain::TaskId;
 pub use store::tasks::{DeadLetter, Depth};
 
 use crate::{App, tasks};
 
-/// How the queue stands.
+/// The state of the queue.
 #[derive(Debug, Clone)]
 pub struct QueueStats {
     /// Every lane that holds a task.
     pub lanes: Vec<Depth>,
-    /// Tasks that were given up.
+    /// Tasks that were discarded.
     pub dead_letters: u32,
 }
 
-/// Looks at the queue.
+/// Reads the state of the queue.
 pub async fn read(app: &App) -> Result<QueueStats, store::Error> {
     let mut session = app.read().await?;
     Ok(QueueStats {
@@ -23,17 +23,17 @@ pub async fn read(app: &App) -> Result<QueueStats, store::Error> {
     })
 }
 
-/// The dead letters, newest first, at most `count`.
+/// Lists at most `count` dead letters, newest first.
 pub async fn list_dead(app: &App, count: u32) -> Result<Vec<DeadLetter>, store::Error> {
     store::tasks::list_dead(&mut app.read().await?, count).await
 }
 
-/// A dead letter, to be looked at.
+/// Finds a dead letter.
 pub async fn find_dead(app: &App, id: TaskId) -> Result<Option<DeadLetter>, store::Error> {
     store::tasks::find_dead(&mut app.read().await?, id).await
 }
 
-/// Puts a dead letter back in the queue; whether there was one.
+/// Enqueues a dead letter again. Returns false if there is none with this id.
 pub async fn replay(app: &App, id: TaskId) -> Result<bool, store::Error> {
     let mut tx = app.write().await?;
     let replayed = store::tasks::replay(&mut tx, id, app.clock.now()).await?;

@@ -1,10 +1,10 @@
-//! Forgetting in time (`docs/spec/workers.md` §14): messages become a line of history without anything personal; files
-//! of old jobs and of uploads that became no job, received texts, wishes to hear no more and old counters go. A service
-//! may keep its messages for longer or shorter than the standard seven days, by channel.
+//! Retention (`docs/spec/workers.md` §14). Notifications become a line of history without personal data; files of old
+//! jobs and of unused uploads, inbound SMS, unsubscribe requests and old counters are deleted. A service may choose
+//! its own retention for each channel; the standard is seven days.
 //!
-//! Everything is done in small transactions and by looking at what is there, so that a run may stop anywhere and be
-//! done twice. Files go before the rows that name them: no row disappears while its file remains. On PostgreSQL a day
-//! whose messages may all go is dropped whole.
+//! Every step is a small transaction that looks at what exists, so a run may stop anywhere and be repeated. Files are
+//! deleted before the rows that name them, so no file is left behind. On PostgreSQL a day whose notifications may all
+//! go is dropped as a partition.
 
 use std::{
     collections::BTreeMap,
@@ -19,15 +19,15 @@ use tracing::{info, warn};
 
 use crate::{App, jobs::spreadsheets, local_days, tasks};
 
-/// For how many days messages are kept unless the service says otherwise.
+/// Days that notifications are kept unless the service says otherwise.
 const STANDARD_DAYS: u32 = 7;
-/// For how many days a recipient's wish to hear no more waits for its service.
+/// Days that an unprocessed unsubscribe request is kept for its service.
 const OPEN_REQUESTS_DAYS: u32 = 90;
-/// How many messages share a transaction.
+/// Notifications in one transaction.
 const AT_ONCE: u32 = 2000;
-/// How many files are removed between two looks.
+/// Files deleted between two reads of the database.
 const FILES_AT_ONCE: u32 = 500;
-/// How long to wait when the store or the file storage does not answer.
+/// The delay when the store or the file storage does not answer.
 const DELAY: Duration = Duration::from_mins(5);
 
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ fn verdict(what: &'static str, done: Result<(), RetentionError>) -> TaskOutcome 
     }
 }
 
-/// The same of a walk that ends early when its process stops: whoever takes it up goes on.
+/// Returns the outcome of a walk that may end early because its process stops; the task then continues elsewhere.
 fn walked(
     app: &App,
     task: &TaskContext,
@@ -64,7 +64,7 @@ fn walked(
     }
 }
 
-/// For how many days which messages of which service are kept.
+/// The retention of each service and channel, in days.
 struct RetentionRules(BTreeMap<(ServiceId, Channel), u32>);
 
 impl RetentionRules {
@@ -80,13 +80,13 @@ impl RetentionRules {
             .unwrap_or(STANDARD_DAYS)
     }
 
-    /// The most days that anything is kept.
+    /// Returns the longest retention of all.
     fn most_days(&self) -> u32 {
         self.0.values().copied().fold(STANDARD_DAYS, u32::max)
     }
 }
 
-/// Begins to forget the messages whose time is over: whole days where that can be, then service by service.
+/// Enqueues the deletion of expired notifications: whole days where possible, then service by service.
 pub(crate) async fn delete_old_notifications(app: &App) -> TaskOutcome {
     verdict(
         "delete-notifications-older-than-retention",
@@ -132,7 +132,7 @@ async fn has_expired(
     Ok(false)
 }
 
-/// Drops the days in which nothing has to stay. A day that is being used just now is left for the next night.
+/// Drops the partitions of days that have fully expired. A partition in use is left for the next night.
 async fn drop_whole_days(app: &App, before: Timestamp) -> Result<(), store::Error> {
     let days = store::partitions::list_before(&mut app.read().await?, before.utc_day()).await?;
     for day in days {
@@ -152,7 +152,7 @@ async fn drop_whole_days(app: &App, before: Timestamp) -> Result<(), store::Erro
     Ok(())
 }
 
-/// Forgets the messages of one service and channel from before `before`.
+/// Deletes the notifications of one service and channel from before `before`.
 pub(crate) async fn delete_notifications(
     app: &App,
     task: &TaskContext,
@@ -161,7 +161,7 @@ pub(crate) async fn delete_notifications(
 ) -> TaskOutcome {
     match delete_of_service(app, task, channel, before).await {
         Ok(true) => TaskOutcome::Completed,
-        // Asked to stop: the rest is for whoever takes it up.
+        // The process stops: the task continues on another worker.
         Ok(false) => TaskOutcome::Snooze(app.clock.now()),
         Err(fault) => verdict("delete-notifications-for-service-and-type", Err(fault)),
     }
@@ -219,8 +219,7 @@ async fn remove_pages(
     Ok(())
 }
 
-/// Forgets received texts whose time is over (`docs/spec/workers.md` §14.2): who wrote them and what they say; a line
-/// of history stays.
+/// Deletes expired inbound SMS (`docs/spec/workers.md` §14.2), sender and text; a line of history stays.
 pub(crate) async fn delete_inbound_sms(app: &App, task: &TaskContext) -> TaskOutcome {
     let done = try_delete_inbound_sms(app, task).await;
     walked(app, task, "delete-inbound-sms", done)
@@ -233,7 +232,7 @@ async fn try_delete_inbound_sms(app: &App, task: &TaskContext) -> Result<(), Ret
     let services = store::services::list_ids(&mut session).await?;
     drop(session);
     for service in services {
-        // A service that has given its number back has no retention of its own for what came to it.
+        // A service that has returned its number has no retention of its own for inbound SMS.
         let days = if with_number.contains(&service) {
             rules.days(service, Channel::Sms)
         } else {
@@ -260,8 +259,7 @@ async fn try_delete_inbound_sms(app: &App, task: &TaskContext) -> Result<(), Ret
     Ok(())
 }
 
-/// Forgets recipients' wishes to hear no more (`docs/spec/workers.md` §16): those that their service has seen to after
-/// a week, the others after ninety days.
+/// Deletes unsubscribe requests (`docs/spec/workers.md` §16): processed ones after a week, others after ninety days.
 pub(crate) async fn delete_unsubscribe_requests(app: &App, task: &TaskContext) -> TaskOutcome {
     let done = try_delete_unsubscribe_requests(app, task).await;
     walked(app, task, "archive-unsubscribe-requests", done)
@@ -286,7 +284,7 @@ async fn try_delete_unsubscribe_requests(
     Ok(())
 }
 
-/// Removes the spreadsheets of old jobs, of uploads of which no job was made, and what was never written to its end.
+/// Deletes the spreadsheets of old jobs, of uploads without a job, and incomplete uploads.
 pub(crate) async fn remove_job_files(app: &App, task: &TaskContext) -> TaskOutcome {
     let done = remove_files(app, task).await;
     walked(app, task, "remove_sms_email_jobs", done)
@@ -305,7 +303,7 @@ async fn remove_files(app: &App, task: &TaskContext) -> Result<(), RetentionErro
     Ok(())
 }
 
-/// Removes what processes that were killed have left half-written in the file storage. Nobody writes a file for a day.
+/// Deletes what killed processes left incomplete in the file storage. No upload takes a day.
 async fn remove_partial_uploads(app: &App) -> Result<(), RetentionError> {
     let a_day_ago = app.clock.now().minus(Duration::from_hours(24));
     let since_1970 = Duration::from_secs(a_day_ago.unix_seconds().unsigned_abs());
@@ -319,7 +317,7 @@ async fn remove_partial_uploads(app: &App) -> Result<(), RetentionError> {
     Ok(())
 }
 
-/// Removes the spreadsheets of these jobs from before `before`.
+/// Deletes the spreadsheets of these jobs from before `before`.
 async fn remove_files_of(
     app: &App,
     task: &TaskContext,
@@ -350,7 +348,7 @@ async fn remove_files_of(
     Ok(())
 }
 
-/// Removes the spreadsheets of uploads of which no job was made.
+/// Deletes the spreadsheets of uploads without a job.
 async fn remove_unused_files(
     app: &App,
     task: &TaskContext,

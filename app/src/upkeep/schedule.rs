@@ -1,6 +1,6 @@
-//! What happens by the clock. The clock only enqueues, in UTC; twice at once is harmless, for a task's id is a function
-//! of what it is and when; missing a minute is harmless, for every task looks at what there is to do, and what was due
-//! while no clock ran is fired once when one runs again.
+//! The schedule. The clock only enqueues, in UTC. Running twice is harmless, because a task's id is a function of its
+//! kind and time; missing a minute is harmless, because every task looks at what there is to do, and what was due
+//! while no clock ran is enqueued once when one runs again.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use tracing::warn;
 
 use crate::{App, tasks};
 
-/// A task that the clock fires.
+/// A task that the clock enqueues.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     kind: &'static str,
     when: When,
 }
 
-/// When something happens, in UTC.
+/// When an entry is due, in UTC.
 #[derive(Debug, Clone, Copy)]
 enum When {
     /// Every so many minutes, counted from midnight.
     Every(i64),
-    /// Every day at this hour and minute. Nothing happens from 23:00 to 24:00: its local date differs between summer
-    /// and winter (`docs/spec/workers.md` §3).
+    /// Every day at this hour and minute. Nothing is due from 23:00 to 24:00, when the local date differs between
+    /// summer and winter (`docs/spec/workers.md` §3).
     Daily(i64, i64),
 }
 
 impl When {
-    /// The last minute at or before `minute` – both counted from 1970 – at which it happens.
+    /// Returns the last minute at or before `minute` at which the entry is due; both count from 1970.
     const fn last(self, minute: i64) -> i64 {
         const DAY: i64 = 24 * 60;
         match self {
@@ -58,13 +58,13 @@ const fn daily(hour: i64, minute: i64, kind: &'static str) -> Entry {
 
 /// The schedule (`docs/spec/workers.md` §3).
 const TABLE: &[Entry] = &[
-    // The reference looks every quarter of an hour; a job here starts in the minute it asks for.
+    // The reference looks every fifteen minutes; here a job starts in the minute it was scheduled for.
     every(1, tasks::RUN_SCHEDULED_JOBS),
     every(1, tasks::CHECK_JOB_STATUS),
     every(1, tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS),
     every(10, tasks::CHECK_FOR_MISSING_ROWS),
     every(15, tasks::REPLAY_CREATED_NOTIFICATIONS),
-    // A file is not shown a moment longer than it may be; how soon after that its bytes go is less urgent.
+    // An expired file is refused at once; deleting its bytes is less urgent.
     every(10, tasks::REMOVE_EXPIRED_DOCUMENTS),
     every(15, tasks::REMOVE_IDEMPOTENCY_KEYS),
     every(60, tasks::REPORT_OVERDUE_JOBS),
@@ -77,13 +77,15 @@ const TABLE: &[Entry] = &[
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
 ];
 
-/// How many days of partitions are made ahead.
+/// Days of partitions created ahead.
 const DAYS_AHEAD: i64 = 14;
 
-/// How far back the clock looks for what it missed while it stood still. Longer ago than the rarest entry is no use.
+/// How far back the clock looks for what it missed, in minutes. More than the interval of the rarest entry has no
+/// use.
 const MISSED: i64 = 24 * 60;
 
-/// Fires what is due, minute by minute, until `stop`. What was due while no clock ran is fired once, at the start.
+/// Enqueues what is due, minute by minute, until `stop`. What was due while no clock ran is enqueued once, at the
+/// start.
 pub async fn run(app: &App, stop: CancellationToken) {
     let mut fired = minute_of(app.clock.now()) - MISSED;
     while !stop.is_cancelled() {
@@ -109,7 +111,7 @@ pub async fn fire(app: &App, minute: Timestamp) -> Result<(), store::Error> {
     fire_since(app, minute - 1, minute).await
 }
 
-/// Enqueues, once each, what was due after the minute `after` and not after `minute`.
+/// Enqueues, once each, what was due after the minute `after` up to `minute`.
 async fn fire_since(app: &App, after: i64, minute: i64) -> Result<(), store::Error> {
     let tasks = due(after, minute)
         .map(|(kind, at)| tasks::periodic(kind, start_of(at)))
@@ -119,7 +121,7 @@ async fn fire_since(app: &App, after: i64, minute: i64) -> Result<(), store::Err
     app.commit_and_notify(tx, &[tasks::PERIODIC]).await
 }
 
-/// What is due after the minute `after` and not after `minute`, each once, at its last time.
+/// Returns what is due after the minute `after` up to `minute`, each entry once, at its last time.
 fn due(after: i64, minute: i64) -> impl Iterator<Item = (&'static str, i64)> {
     let last = move |entry: &Entry| (entry.kind, entry.when.last(minute));
     TABLE.iter().map(last).filter(move |(_, at)| *at > after)
@@ -133,12 +135,12 @@ const fn start_of(minute: i64) -> Timestamp {
     Timestamp::from_unix_seconds(minute * 60)
 }
 
-/// The moment at which the minute of `now` began.
+/// Returns the moment at which the minute of `now` began.
 pub fn this_minute(now: Timestamp) -> Timestamp {
     start_of(minute_of(now))
 }
 
-/// Makes the days that messages will fall into, on a database that keeps days apart.
+/// Creates the partitions of the days ahead, on a database that partitions by day.
 pub(crate) async fn prepare_partitions(app: &App) -> TaskOutcome {
     match create_partitions(app).await {
         Ok(()) => TaskOutcome::Completed,
@@ -207,7 +209,7 @@ mod tests {
         }
     }
 
-    /// How often each thing is fired by a clock that wakes at each of these minutes.
+    /// Returns how often each entry is enqueued by a clock that wakes at each of these minutes.
     fn fired(mut after: i64, wakes: impl Iterator<Item = i64>) -> BTreeMap<&'static str, i64> {
         let mut fired = BTreeMap::new();
         for minute in wakes {

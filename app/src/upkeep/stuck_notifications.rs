@@ -1,8 +1,8 @@
-//! Messages that linger (`docs/spec/workers.md` §13): those that wait although no task knows of them, and those whose
+//! Stuck notifications (`docs/spec/workers.md` §13): those that wait although no task names them, and those whose
 //! provider has not reported for three days.
 //!
-//! A message and its delivery task are one transaction, so the first kind should never be there; it is looked for all
-//! the same, by an auditor. It costs a walk through the messages of the last hours, by service and time.
+//! A notification and its delivery task are one transaction, so the first kind should not exist; an audit searches
+//! for it all the same. It reads the notifications of the last hours, by service and time.
 
 use std::time::Duration;
 
@@ -14,25 +14,26 @@ use uuid::Uuid;
 
 use crate::{App, audit, send::poison::list_poisoned, tasks};
 
-/// A message that waits longer than this without a task is replayed.
+/// A notification that has waited longer than this without a task is enqueued again.
 const REPLAY_AFTER: Duration = Duration::from_hours(1);
-/// How far back each look goes; the weekly look goes through the rest.
+/// How far back each audit looks; the weekly one looks at the rest.
 const REPLAY_WINDOW: Duration = Duration::from_hours(3);
 const A_WEEK: Duration = Duration::from_hours(7 * 24);
-/// A provider that has not reported for so long will not.
+/// A provider that has not reported for so long is not expected to.
 const TIMEOUT: Duration = Duration::from_hours(3 * 24);
-/// How many messages share a transaction.
+/// Notifications in one transaction.
 const AT_ONCE: u32 = 1000;
 
-/// What waits for a worker. Letters given as PDF first wait for a scan, which is a step of the same task.
+/// Statuses that wait for a worker. Letters supplied as PDF first wait for a virus scan, which is a step of the same
+/// task.
 const WAITING: &[NotificationStatus] = &[
     NotificationStatus::Created,
     NotificationStatus::PendingVirusCheck,
 ];
-/// Letters have no timeout (`docs/spec/letters.md` §1).
+/// Channels with a timeout: letters have none (`docs/spec/letters.md` §1).
 const TIMED: &[Channel] = &[Channel::Email, Channel::Sms];
 
-/// Puts messages that wait without a task back in the queue.
+/// Enqueues notifications that wait without a task.
 pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
     audit::audit_outcome(
         "replay-created-notifications",
@@ -40,7 +41,7 @@ pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
     )
 }
 
-/// The same for all that is not older than a week.
+/// The same for everything that is not older than a week.
 pub(crate) async fn replay_created_this_week(app: &App) -> TaskOutcome {
     audit::audit_outcome("replay-created-notifications", replay(app, A_WEEK).await)
 }
@@ -80,8 +81,8 @@ async fn replay_those_of(
     }
 }
 
-/// While a service has anything in the queue its messages wait for their turn or their next try; of these channels it
-/// has nothing there.
+/// Returns the channels of which the service has nothing in the queue. While it has a task there, its notifications
+/// wait for their turn or their retry.
 async fn idle_channels(app: &App, service: ServiceId) -> Result<Vec<Channel>, store::Error> {
     let mut session = app.read().await?;
     let mut idle = Vec::new();
@@ -106,7 +107,7 @@ async fn enqueue_again(
     let now = app.clock.now();
     let deliver = |id: &NotificationId| tasks::redeliver(service, channel, Lane::Normal, *id, now);
     let mut tx = app.write().await?;
-    // What made the program fail waits for a person.
+    // A poison message waits for an operator.
     let aside = list_poisoned(&mut tx, ids.iter().copied()).await?;
     let ids: Vec<NotificationId> = ids
         .iter()
@@ -123,8 +124,8 @@ async fn enqueue_again(
     Ok(ids.len() as u64)
 }
 
-/// A walk through the messages of a service that are still in one of these statuses, a page at a time, oldest first: no
-/// message is looked at twice, however many there are.
+/// Pages through the notifications of a service that are still in one of these statuses, oldest first, reading each
+/// once.
 struct StuckNotifications<'a> {
     service: ServiceId,
     channels: &'a [Channel],
@@ -173,7 +174,7 @@ impl<'a> StuckNotifications<'a> {
     }
 }
 
-/// Gives up waiting for reports, and on messages that were never handed over: after three days.
+/// Fails notifications without a receipt, and those that were never sent, after three days.
 pub(crate) async fn time_out(app: &App, task: &TaskContext) -> TaskOutcome {
     match try_time_out(app, task).await {
         Ok((silent, unsent)) => {
@@ -212,7 +213,7 @@ async fn try_time_out(app: &App, task: &TaskContext) -> Result<(u64, u64), store
     Ok((silent, unsent))
 }
 
-/// Moves the service's messages in these statuses from before `before` to `next`; how many there were.
+/// Moves the service's notifications in these statuses from before `before` to `next`. Returns how many there were.
 async fn fail_stuck(
     app: &App,
     service: ServiceId,

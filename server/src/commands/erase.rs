@@ -52,7 +52,7 @@ impl Erase {
         let mut erasure = Erasure::new(&platform.app, recipient, service);
         let started_at = Instant::now();
         // Messages that a worker is sending can be erased only after their outcome is stored.
-        while !erasure.go_on().await? && started_at.elapsed() < TIMEOUT {
+        while !erasure.run().await? && started_at.elapsed() < TIMEOUT {
             tokio::time::sleep(RETRY_INTERVAL).await;
         }
         let report = erasure.report().clone();

@@ -11,7 +11,7 @@ use store::{inbound_sms::InboundSms, unsubscribe_requests::UnsubscribeRequest};
 pub(crate) async fn erase(world: &World, recipient: &str) -> Report {
     let recipient = Recipient::parse(recipient).unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
-    assert!(erasure.go_on().await.unwrap(), "nothing has to wait");
+    assert!(erasure.run().await.unwrap(), "nothing has to wait");
     erasure.report().clone()
 }
 
@@ -69,13 +69,13 @@ async fn a_message_in_flight_is_erased_after_it_is_sent() {
     let mut erasure = Erasure::new(&world.app, recipient, None);
     let meanwhile = async {
         gate.arrived.notified().await;
-        assert!(!erasure.go_on().await.unwrap());
+        assert!(!erasure.run().await.unwrap());
         assert_eq!(erasure.report().waiting, 1);
         gate.open.notify_one();
     };
     tokio::join!(world.run_tasks(), meanwhile);
     assert_eq!(world.status_of(&council, &id).await, "sending");
-    assert!(erasure.go_on().await.unwrap());
+    assert!(erasure.run().await.unwrap());
     assert_eq!(
         (erasure.report().notifications, erasure.report().cancelled),
         (1, 0)
@@ -97,7 +97,7 @@ async fn only_what_the_named_service_has_is_erased() {
     world.run_tasks().await;
     let recipient = Recipient::parse("07700900123").unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, Some(council.id));
-    assert!(erasure.go_on().await.unwrap());
+    assert!(erasure.run().await.unwrap());
     assert_eq!(shown(&world, &council, &ours).await["phone_number"], "");
     assert_eq!(
         shown(&world, &other, &theirs).await["phone_number"],
@@ -308,10 +308,10 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
 
     let recipient = Recipient::parse("07700900123").unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
-    assert!(!erasure.go_on().await.unwrap());
+    assert!(!erasure.run().await.unwrap());
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "paused");
-    assert!(!erasure.go_on().await.unwrap(), "it is still there");
+    assert!(!erasure.run().await.unwrap(), "it is still there");
     let mut tx = world.app.store().write().await.unwrap();
     assert!(
         store::tasks::complete(&mut tx, taken[0].id, lease.token)
@@ -319,7 +319,7 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
             .unwrap()
     );
     tx.commit().await.unwrap();
-    assert!(erasure.go_on().await.unwrap());
+    assert!(erasure.run().await.unwrap());
     assert_eq!(
         (erasure.report().spreadsheets, erasure.report().rows),
         (1, 2)

@@ -168,7 +168,7 @@ async fn assert_nobody_is_left(world: &World, held: &Held) {
 async fn an_interrupted_erasure_is_completed_by_the_next() {
     let world = World::new().await;
     let held = hold_the_recipient_everywhere(&world).await;
-    let (waits, done) = count_waits(async { erasure(&world).go_on().await.unwrap() }).await;
+    let (waits, done) = count_waits(async { erasure(&world).run().await.unwrap() }).await;
     assert!(done && waits > DEATHS, "{waits}");
     assert_nobody_is_left(&world, &held).await;
 
@@ -176,7 +176,7 @@ async fn an_interrupted_erasure_is_completed_by_the_next() {
         let world = World::new().await;
         let held = hold_the_recipient_everywhere(&world).await;
         let sent_before = world.sms.accepted().len();
-        let dying = async { erasure(&world).go_on().await.unwrap() };
+        let dying = async { erasure(&world).run().await.unwrap() };
         dies_after(1 + death * waits / DEATHS, dying).await;
         // Whoever was killed leaves nothing behind that goes on writing.
         while has_drafts(&world.files()) {
@@ -208,7 +208,7 @@ async fn a_job_paused_during_an_erasure_stays_paused() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, many()).await;
-    let mut at_work = Box::pin(async { erasure(&world).go_on().await });
+    let mut at_work = Box::pin(async { erasure(&world).run().await });
     until_it_writes(&world, at_work.as_mut()).await;
     let status = world.job_status(council.id, &job).await;
     assert_eq!(status["job_status"], "paused");
@@ -250,14 +250,14 @@ async fn erasure_and_reencryption_exclude_each_other_for_a_minute_at_most() {
     let council = world.service("Riverside Council").await;
     world.job(council.id, council.sms, many()).await;
     add_a_key(&world);
-    let mut at_work = Box::pin(async { erasure(&world).go_on().await });
+    let mut at_work = Box::pin(async { erasure(&world).run().await });
     until_it_writes(&world, at_work.as_mut()).await;
     let elsewhere = world.another_process();
     let refused = reencryption::reencrypt(&elsewhere).await.unwrap_err();
     says_who_is_at_it(&refused, "an erasure is at work since ");
     let other = Recipient::parse("07700900001").unwrap();
     let mut other = Erasure::new(&elsewhere, other, None);
-    let Err(EraseError::Rewriting(refused)) = other.go_on().await else {
+    let Err(EraseError::Rewriting(refused)) = other.run().await else {
         panic!("the other waits");
     };
     says_who_is_at_it(&refused, "an erasure is at work since ");
@@ -270,7 +270,7 @@ async fn erasure_and_reencryption_exclude_each_other_for_a_minute_at_most() {
     world.advance(LEASE);
     let done = reencryption::reencrypt(&elsewhere).await.unwrap().files;
     assert_eq!(done.spreadsheets, 1);
-    assert!(other.go_on().await.unwrap(), "nobody is at it any more");
+    assert!(other.run().await.unwrap(), "nobody is at it any more");
     assert_eq!(erase(&world, "07700900123").await.rows, 2);
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1 + OTHERS);
@@ -286,7 +286,7 @@ async fn a_stalled_reencryption_does_not_restore_erased_data() {
     let mut at_work = Box::pin(reencryption::reencrypt(&elsewhere));
     until_it_writes(&world, at_work.as_mut()).await;
     let mut early = erasure(&world);
-    let Err(EraseError::Rewriting(refused)) = early.go_on().await else {
+    let Err(EraseError::Rewriting(refused)) = early.run().await else {
         panic!("the erasure waits");
     };
     says_who_is_at_it(&refused, "a change of keys is at work since ");
@@ -308,7 +308,7 @@ async fn a_stalled_erasure_overwrites_nothing_sealed_since() {
     let council = world.service("Riverside Council").await;
     let job = world.job(council.id, council.sms, many()).await;
     add_a_key(&world);
-    let mut at_work = Box::pin(async { erasure(&world).go_on().await });
+    let mut at_work = Box::pin(async { erasure(&world).run().await });
     until_it_writes(&world, at_work.as_mut()).await;
     world.advance(LEASE);
     let elsewhere = world.another_process();

@@ -1,5 +1,5 @@
-//! Kept answers of idempotency keys: they show the message as it was rendered. Which message an answer is about stands
-//! in it; those of messages that are erased are emptied. The keys stay, so that asking again sends nothing.
+//! Stored responses of idempotency keys, which show the rendered message. A response names its notification; those of
+//! erased notifications are emptied. The keys stay, so that repeating a request sends nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use store::idempotency_keys::{self, StoredResponse};
 use super::{AT_ONCE, EraseError, Erasure};
 use crate::accept::idempotency;
 
-/// What an answer shows of its message.
+/// The fields of a response that show its message.
 const SHOWN: [&str; 3] = ["body", "subject", "one_click_unsubscribe_url"];
 
 impl Erasure<'_> {
@@ -60,7 +60,7 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// The answer to one message, and which it is; answers to other requests show nothing personal.
+    /// Returns the response to one message and the message's id; responses to other requests show nothing personal.
     fn open(&self, kept: &StoredResponse) -> Result<Option<(NotificationId, Value)>, EraseError> {
         let owner = idempotency::owner(kept.service_id, &kept.key_hash);
         let plain = self.app.store.keyring().open(&owner, &kept.sealed);
@@ -88,7 +88,7 @@ impl Erasure<'_> {
     }
 }
 
-/// The answer without what it shows; nothing if it shows nothing.
+/// Returns the response without its personal fields, or nothing if it has none.
 fn emptied(mut answer: Value) -> Option<Vec<u8>> {
     let content = answer.get_mut("content")?.as_object_mut()?;
     let mut shows = false;

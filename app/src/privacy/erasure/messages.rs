@@ -1,4 +1,4 @@
-//! Messages to the recipient, and the files that went with them.
+//! Notifications to the recipient, and the files sent with them.
 
 use domain::{NotificationId, NotificationStatus};
 use store::notifications::{Contents, Notification, StatusUpdate};
@@ -6,7 +6,7 @@ use store::notifications::{Contents, Notification, StatusUpdate};
 use super::{AT_ONCE, EraseError, Erasure};
 use crate::documents;
 
-/// How often the tasks of a message are looked up anew because they changed meanwhile.
+/// Attempts to lock the tasks of a notification while they change.
 const LOOKS: u32 = 10;
 
 impl Erasure<'_> {
@@ -41,7 +41,7 @@ impl Erasure<'_> {
             || self.recipient.is(contents.recipient.reveal())
     }
 
-    /// Those that a worker had in hand, as they are now.
+    /// Erases the notifications that a worker was sending before, as they are now.
     pub(super) async fn erase_again(
         &mut self,
         in_hand: Vec<Notification>,
@@ -50,7 +50,7 @@ impl Erasure<'_> {
         for before in in_hand {
             let (service, id) = (before.service_id, before.id);
             let now = store::notifications::find(&mut app.read().await?, service, id).await?;
-            // Retention was faster.
+            // Retention has removed it meanwhile.
             let Some(message) = now else { continue };
             let contents = message.open(app.store.keyring())?;
             if self.is_to(&contents) {
@@ -60,7 +60,7 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Its files first: without the message nothing leads to them any more.
+    /// Erases one notification. Its files go first, because only the notification leads to them.
     async fn erase_message(
         &mut self,
         message: Notification,
@@ -84,7 +84,8 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Whoever has a task with it in hand may be speaking to the provider. While we hold its tasks nobody takes them.
+    /// Cancels and erases a waiting notification. Its tasks are locked first, because a worker that has claimed one
+    /// may be calling the provider.
     async fn cancel_and_erase(&mut self, message: Notification) -> Result<(), EraseError> {
         let (app, id) = (self.app, message.id);
         for _ in 0..LOOKS {
@@ -96,7 +97,7 @@ impl Erasure<'_> {
             let mut tx = self.write().await?;
             let held = store::tasks::lock(&mut tx, &named, now).await?;
             if held.len() < named.len() {
-                // One came to its end: what it left over is in another.
+                // A task ended; what remained of it is in another.
                 tx.roll_back().await?;
                 continue;
             }

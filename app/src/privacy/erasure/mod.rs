@@ -1,22 +1,22 @@
-//! Erasing one recipient everywhere: who they are, what was sent to them, what they wrote.
+//! Erases one recipient everywhere: their address or number, what was sent to them, and what they wrote.
 //!
-//! Recipients are sealed, so they cannot be looked for: whatever may hold one is walked through by id, a page at a time,
-//! opened and compared. What is found is replaced by compare-and-set with nothing; rows stay, so that counts and bills
-//! stay right. Everything looks at what is there: stopped anywhere it can be begun again, twice is harmless, and the
-//! platform runs on beside it.
+//! Recipients are sealed, so they cannot be searched for: every table that may contain one is read by id, a page at a
+//! time, decrypted and compared. What is found is replaced with nothing by compare-and-set. Rows stay, so that counts and
+//! bills stay right. Every step looks at what exists, so an erasure may stop anywhere, be repeated, and run beside a
+//! running platform.
 //!
-//! Files go first, for a job makes messages from its file. A job at work on a file with the recipient in it is paused,
-//! and its file written anew once its worker has let go; then it goes on. A message that waits is cancelled, so that it
-//! is not sent to nobody – unless a worker has it in hand just now: then it is erased once the worker has said what became
-//! of it. What has to wait is asked for again with [`Erasure::go_on`].
+//! Files go first, because a job creates notifications from its file. A job in progress whose file contains the recipient
+//! is paused; its file is rewritten once its worker has released it; then it is resumed. A waiting notification is
+//! cancelled, unless a worker has claimed it: then it is erased after its result is recorded. [`Erasure::run`] is called
+//! again for what has to wait.
 //!
-//! Why a job is paused stands in the job, so that an erasure that takes up what another left halfway lets it go on; who
-//! writes files anew stands in the database, so that no two do at once ([`Rewriting`]).
+//! The pause reason is stored on the job, so that the next erasure also resumes jobs that an interrupted one paused. The
+//! [`RewriteLock`] keeps two rewrites apart.
 //!
-//! Not erased: people of the teams, who are reported; letters, whose recipient is an address of several lines; what other
-//! people's messages say about the recipient; files by e-mail whose message is forgotten, or whose row of a job was never
-//! kept, which nobody but who has the link can open or connect with an address (`docs/decisions/files-by-email.md`); and
-//! what providers, backups and the development sink have.
+//! Not erased: team members, who are reported; letters, whose recipient is an address of several lines; what other
+//! people's messages say about the recipient; files by e-mail whose notification is gone, or whose row of a job was never
+//! written, which only the holder of the link can open or connect with an address (`docs/decisions/files-by-email.md`);
+//! and what providers, backups and the development sink hold.
 
 mod idempotent_responses;
 mod messages;
@@ -33,24 +33,24 @@ use tracing::info;
 
 use crate::{App, OpenError, RewriteLock, RewriteLockError, jobs::PauseError};
 
-/// How many rows are looked at between two looks.
+/// Rows read at a time.
 const AT_ONCE: u32 = 500;
 
-/// Somebody to erase, in the form in which recipients are compared: of a phone number its digits with the country's, of
-/// an e-mail address lower case.
+/// A recipient to erase, in the form used for comparison: a phone number as digits with the country code, an e-mail
+/// address in lower case.
 #[derive(Debug, Clone)]
 pub struct Recipient {
     normalised: Private<String>,
     channel: Channel,
 }
 
-/// What can be erased.
+/// The text is neither a phone number nor an e-mail address.
 #[derive(Debug, thiserror::Error)]
 #[error("neither an e-mail address nor a phone number: give one as messages are sent to it")]
 pub struct InvalidRecipient;
 
 impl Recipient {
-    /// Reads a recipient as the door does.
+    /// Parses a recipient as the API does.
     pub fn parse(text: &str) -> Result<Self, InvalidRecipient> {
         let (normalised, channel) = if let Ok(address) = EmailAddress::parse(text) {
             (address.normalised(), Channel::Email)
@@ -64,13 +64,13 @@ impl Recipient {
         })
     }
 
-    /// Whether this is the same recipient, however it is written.
+    /// Returns whether this is the same recipient, however it is written.
     fn is(&self, text: &str) -> bool {
         text == self.normalised.reveal() || formatted_recipient(text) == *self.normalised.reveal()
     }
 }
 
-/// Why an erasure stopped. It can be begun again.
+/// Why an erasure stopped. It can be run again.
 #[derive(Debug, thiserror::Error)]
 pub enum EraseError {
     /// The store failed.
@@ -82,10 +82,10 @@ pub enum EraseError {
     /// A file by e-mail cannot be removed.
     #[error("a file by e-mail cannot be removed")]
     Document(#[from] crate::documents::FileError),
-    /// Another writes files anew, or may by now.
+    /// The lock for rewriting files is held by another run, or may be lost.
     #[error(transparent)]
     Rewriting(#[from] RewriteLockError),
-    /// A job that was paused for it does not go on.
+    /// A job that was paused for the erasure cannot be resumed.
     #[error("a job that was paused does not go on")]
     Job(#[from] PauseError),
 }
@@ -93,31 +93,31 @@ pub enum EraseError {
 /// What was erased, by table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Messages that hold nothing personal any more.
+    /// Notifications without personal data now.
     pub notifications: u64,
-    /// Those of them that still waited, and were cancelled.
+    /// Those of them that were still waiting and were cancelled.
     pub cancelled: u64,
-    /// Files by e-mail that went, rows and bytes.
+    /// Files by e-mail, rows and bytes.
     pub documents: u64,
-    /// Received texts of which a line of history is left.
+    /// Inbound SMS, of which a line of history is left.
     pub received_texts: u64,
     /// Wishes to hear no more.
     pub unsubscribe_requests: u64,
-    /// Places on guest lists.
+    /// Entries of guest lists.
     pub guests: u64,
-    /// Spreadsheets of jobs and uploads that were written anew.
+    /// Spreadsheets of jobs and uploads that were rewritten.
     pub spreadsheets: u64,
-    /// Contact lists that were written anew.
+    /// Contact lists that were rewritten.
     pub contact_lists: u64,
-    /// Rows of these that were overwritten.
+    /// Rows overwritten in these.
     pub rows: u64,
-    /// Kept answers of idempotency keys that say nothing any more.
+    /// Stored responses of idempotency keys that were emptied.
     pub answers: u64,
-    /// People of teams with this address or number: they are not erased.
+    /// Team members with this address or number: they are not erased.
     pub team_members: u64,
-    /// Messages that a worker has in hand, and files that a worker reads: they wait.
+    /// Notifications that a worker is sending, and files that a worker reads: they wait.
     pub waiting: u64,
-    /// Files that cannot be read, by their paths: whether the recipient is in them is not known.
+    /// Unreadable files, by their paths: whether they contain the recipient is not known.
     pub unreadable: Vec<String>,
 }
 
@@ -132,12 +132,12 @@ pub struct Erasure<'a> {
     has_walked: bool,
     busy_sheets: Vec<Spreadsheet>,
     in_hand: Vec<Notification>,
-    /// Once it has begun.
+    /// Held from the first step on.
     rewriting: Option<RewriteLock>,
 }
 
 impl<'a> Erasure<'a> {
-    /// Of one service or of all.
+    /// Prepares the erasure of a recipient from one service, or from all.
     pub const fn new(app: &'a App, recipient: Recipient, service: Option<ServiceId>) -> Self {
         Self {
             app,
@@ -166,10 +166,9 @@ impl<'a> Erasure<'a> {
         }
     }
 
-    /// Erases what can be erased now; whether that was everything. Ask again, a moment later, until it was.
-    ///
-    /// Nobody else writes files anew until it was, or for a minute after this is dropped.
-    pub async fn go_on(&mut self) -> Result<bool, EraseError> {
+    /// Erases what can be erased now. Returns false while something has to wait: call it again a moment later. The
+    /// lock for rewriting files is held until everything is erased, or for a minute after this is dropped.
+    pub async fn run(&mut self) -> Result<bool, EraseError> {
         match &self.rewriting {
             Some(rewriting) => rewriting.renew().await?,
             None => self.rewriting = Some(RewriteLock::acquire(self.app, "an erasure").await?),
@@ -192,7 +191,7 @@ impl<'a> Erasure<'a> {
             self.erase_from_contact_lists().await?;
             self.has_begun = true;
         }
-        // Until the last file is written anew, its job may make more messages.
+        // Until the last file is rewritten, its job may create more notifications.
         if self.busy_sheets.is_empty() {
             if self.has_walked {
                 let in_hand = std::mem::take(&mut self.in_hand);
@@ -218,20 +217,20 @@ impl<'a> Erasure<'a> {
         Ok(true)
     }
 
-    /// What was erased so far.
+    /// Returns what was erased so far.
     pub const fn report(&self) -> &Report {
         &self.report
     }
 
-    /// A transaction that leaves no trace of what it removes in the database's file.
+    /// Begins a transaction that overwrites what it deletes in the database's file.
     async fn write(&self) -> Result<Tx, store::Error> {
         let mut tx = self.app.write().await?;
         tx.enable_secure_delete().await?;
         Ok(tx)
     }
 
-    /// A file that cannot be read holds up nothing else; a storage that fails does.
-    fn note_unreadable(&mut self, key: &files::Key, error: OpenError) -> Result<(), EraseError> {
+    /// Records an unreadable file and continues; a failing storage stops the erasure.
+    fn record_unreadable(&mut self, key: &files::Key, error: OpenError) -> Result<(), EraseError> {
         match error {
             OpenError::Files(files::Error::Missing(_)) => {}
             OpenError::Files(error) => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! What the recipient wrote, wished, and where they are written down.
+//! Inbound SMS, unsubscribe requests, guest lists and team members with the recipient's address or number.
 
 use std::collections::BTreeSet;
 
@@ -91,7 +91,7 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// They are users of the platform, not only recipients: somebody has to decide.
+    /// Counts team members: they are users of the platform, and an administrator has to decide about them.
     async fn look_for_team_members(&mut self) -> Result<(), EraseError> {
         let users = store::users::list(&mut self.app.read().await?).await?;
         let is_theirs = |user: &&store::users::User| {

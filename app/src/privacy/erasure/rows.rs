@@ -1,5 +1,5 @@
-//! A file of rows, read and written anew without one recipient. Rows keep their numbers: what is overwritten stays a row,
-//! with words in place of the recipient that no message can be sent to.
+//! Rewrites a spreadsheet without one recipient. Rows keep their numbers: an overwritten row stays, with a text in
+//! place of the recipient that no message can be sent to.
 
 use files::Key;
 use spreadsheets::{Layout, Record, Records};
@@ -12,17 +12,17 @@ use crate::{
     sealing::sealed_files::{Opener, Sealer},
 };
 
-/// What stands in a row where the recipient was.
+/// What replaces the recipient.
 const ERASED: &str = "(erased)";
 
-/// Where a file lies, whose it is, and how its rows are read.
+/// Where a file is stored, which service owns it, and how its rows are read.
 pub(super) struct SheetFile {
     pub(super) key: Key,
     pub(super) owner: Uuid,
     pub(super) layout: String,
 }
 
-/// In how many rows of a file the recipient is.
+/// Counts the rows of a file that contain the recipient.
 pub(super) async fn count(
     app: &App,
     file: &SheetFile,
@@ -38,7 +38,7 @@ pub(super) async fn count(
     Ok(found)
 }
 
-/// Why a file is not written anew.
+/// Why a file cannot be rewritten.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OverwriteError {
     #[error(transparent)]
@@ -47,8 +47,8 @@ pub(super) enum OverwriteError {
     Rewriting(#[from] RewriteLockError),
 }
 
-/// Writes a file anew, each row of the recipient overwritten. Whole or not at all: who reads it meanwhile reads the old
-/// one to its end.
+/// Rewrites a file with every row of the recipient overwritten. The replacement is atomic; a reader of the old file
+/// reads it to its end.
 pub(super) async fn overwrite(
     app: &App,
     file: &SheetFile,
@@ -141,7 +141,7 @@ impl Reader<()> {
         Ok(Reader {
             file: Opener::new(source, app.store.keyring().clone(), file.owner),
             records: Records::new(),
-            // Nothing else is asked of a row than whose it is.
+            // Only the recipient's columns are needed.
             layout: layout.only_for(&NameSet::new()),
             ended: false,
         })
@@ -149,7 +149,7 @@ impl Reader<()> {
 }
 
 impl<S: futures::Stream<Item = Result<bytes::Bytes, files::Error>> + Unpin> Reader<S> {
-    /// Reads on; false once all was read.
+    /// Reads the next piece. Returns false at the end.
     async fn fill(&mut self) -> Result<bool, OpenError> {
         if self.ended {
             return Ok(false);
@@ -172,7 +172,7 @@ fn is_of(layout: &Layout, index: usize, record: &Record, recipient: &Recipient) 
         .is_some_and(|found| recipient.is(found))
 }
 
-/// A row that says nothing any more; in the recipient's place, that.
+/// Writes a row with every cell empty but the recipient's, which gets the replacement.
 fn put_erased(line: &mut String, record: &Record, recipient: &Recipient) {
     let is_recipient = |cell: &str| recipient.is(cell.trim());
     let nowhere = !record.fields().any(is_recipient);
@@ -186,7 +186,7 @@ fn put_erased(line: &mut String, record: &Record, recipient: &Recipient) {
     put(line, cells);
 }
 
-/// Every cell in quotes: nothing at the end of the file looks like what a reader leaves out.
+/// Writes every cell in quotes, so that nothing at the end of the file looks like what the reader trims.
 fn put<'cell>(line: &mut String, cells: impl Iterator<Item = &'cell str>) {
     for (position, cell) in cells.enumerate() {
         if position > 0 {

@@ -46,7 +46,7 @@ impl Erasure<'_> {
         };
         let found = match rows::count(app, &file, &self.recipient).await {
             Ok(found) => found,
-            Err(error) => return self.note_unreadable(&file.key, error),
+            Err(error) => return self.record_unreadable(&file.key, error),
         };
         if found > 0 {
             if !self.may_write(&sheet).await? {
@@ -58,9 +58,9 @@ impl Erasure<'_> {
             }
             self.report.spreadsheets += 1;
             self.report.rows += found;
-            self.take_back_if_archived(&sheet).await?;
+            self.delete_if_archived(&sheet).await?;
             if !self.may_write(&sheet).await? {
-                // It began while we wrote: its worker may still read the old file.
+                // The job began while the file was rewritten: its worker may still read the old one.
                 self.busy_sheets.push(sheet);
                 return Ok(());
             }
@@ -71,7 +71,7 @@ impl Erasure<'_> {
         if self.is_paused_for_it(&sheet).await? {
             match jobs::resume(app, service, id).await {
                 Ok(_) => info!(job.id = %id, "job {id} goes on"),
-                // Somebody has stopped it for good meanwhile.
+                // The job was stopped for good meanwhile.
                 Err(jobs::PauseError::NotStopped(_) | jobs::PauseError::NoSuch) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -79,42 +79,43 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Writes the file anew without the recipient; whether it could be read.
+    /// Rewrites the file without the recipient. Returns false if it cannot be read.
     async fn overwrite(&mut self, file: &SheetFile) -> Result<bool, EraseError> {
         let rewriting = self.rewriting.as_ref().expect("it was begun with this");
         match rows::overwrite(self.app, file, &self.recipient, rewriting).await {
             Ok(()) => Ok(true),
             Err(OverwriteError::Rewriting(error)) => Err(error.into()),
             Err(OverwriteError::File(error)) => {
-                self.note_unreadable(&file.key, error)?;
+                self.record_unreadable(&file.key, error)?;
                 Ok(false)
             }
         }
     }
 
-    /// Whether its job is paused so that the file can be written anew, by this erasure or by one that was stopped.
+    /// Returns whether its job is paused for the rewrite, by this erasure or by an interrupted one.
     async fn is_paused_for_it(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
         let mut session = self.app.read().await?;
         let job = store::jobs::find(&mut session, sheet.service_id, sheet.id).await?;
         Ok(job.is_some_and(|job| jobs::is_paused_to_rewrite(&job)))
     }
 
-    /// Whether no worker reads the file. A job that is under way is paused first; it keeps no more rows from then on.
+    /// Returns whether no worker reads the file. A job in progress is paused first and writes no more rows from then
+    /// on.
     async fn may_write(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
         let (app, service, id) = (self.app, sheet.service_id, sheet.id);
         let job = store::jobs::find(&mut app.read().await?, service, id).await?;
         let is_under_way = |status| matches!(status, JobStatus::Pending | JobStatus::InProgress);
         if job.is_some_and(|job| is_under_way(job.status))
-            // If not, it came to its end meanwhile.
+            // Otherwise it ended meanwhile.
             && jobs::pause_to_rewrite(app, service, id).await?
         {
             info!(job.id = %id, "job {id} is paused while its file is written anew");
         }
-        Ok(!self.is_in_hand(service, id.as_uuid()).await?)
+        Ok(!self.is_claimed(service, id.as_uuid()).await?)
     }
 
-    /// Whether a worker has a task that names this id.
-    async fn is_in_hand(&self, service: ServiceId, id: Uuid) -> Result<bool, EraseError> {
+    /// Returns whether a worker has claimed a task that names this id.
+    async fn is_claimed(&self, service: ServiceId, id: Uuid) -> Result<bool, EraseError> {
         let app = self.app;
         let named = store::tasks::list_naming(&mut app.read().await?, service, id).await?;
         let mut tx = app.write().await?;
@@ -123,8 +124,8 @@ impl Erasure<'_> {
         Ok(held.len() < named.len() || held.iter().any(|(_, taken)| *taken))
     }
 
-    /// Retention may have removed the file while we wrote it anew.
-    async fn take_back_if_archived(&self, sheet: &Spreadsheet) -> Result<(), EraseError> {
+    /// Deletes the file again if retention archived its job while it was rewritten.
+    async fn delete_if_archived(&self, sheet: &Spreadsheet) -> Result<(), EraseError> {
         let (app, service, id) = (self.app, sheet.service_id, sheet.id);
         let mut session = app.read().await?;
         let job = store::jobs::find(&mut session, service, id).await?;
@@ -162,7 +163,7 @@ impl Erasure<'_> {
         };
         let found = match rows::count(app, &file, &self.recipient).await {
             Ok(found) => found,
-            Err(error) => return self.note_unreadable(&file.key, error),
+            Err(error) => return self.record_unreadable(&file.key, error),
         };
         if found == 0 || !self.overwrite(&file).await? {
             return Ok(());

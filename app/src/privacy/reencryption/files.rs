@@ -1,7 +1,7 @@
-//! Sealing files anew. A file that retention removes while it is written anew is removed again: no file stays that no
-//! row names. An erasure writes files anew too: one waits for the other ([`Rewriting`]).
+//! Re-encrypts files. A file whose row retention deletes meanwhile is deleted again, so no file is left behind. An
+//! erasure rewrites files too, so both take the [`RewriteLock`].
 //!
-//! Files by e-mail are not among them: each is sealed with the key in its link.
+//! Files by e-mail are not included: each is sealed with the key in its link.
 
 use domain::{ContactListId, JobId, NotificationId, ServiceId};
 use files::Key;
@@ -15,7 +15,7 @@ use crate::{
     sealing::sealed_files::{self, Reencrypted},
 };
 
-/// Files that were sealed anew.
+/// Files that were re-encrypted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FilesReencrypted {
     /// Of jobs and uploads.
@@ -26,11 +26,11 @@ pub struct FilesReencrypted {
     pub letters: u64,
     /// Files that belong to templates.
     pub template_files: u64,
-    /// Those that could not be: still sealed with an older key, or damaged.
+    /// Files that could not be: still sealed with an older key, or damaged.
     pub unreadable: Vec<String>,
 }
 
-/// The files that are sealed with the keys of the vault; each lies beside a row, whose id it is sealed to.
+/// The files that are sealed with the keyring; each belongs to a row, whose id it is sealed to.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Spreadsheet,
@@ -54,7 +54,7 @@ pub(super) async fn reencrypt(
     Ok(done)
 }
 
-/// Seals anew what there is of a kind; how many it was.
+/// Re-encrypts the files of a kind. Returns how many.
 async fn reencrypt_all(
     app: &App,
     rewriting: &RewriteLock,
@@ -83,7 +83,7 @@ async fn reencrypt_all(
 }
 
 impl Kind {
-    /// Whose each is, in the order of ids after `after`.
+    /// Lists service and id of each file, in the order of ids after `after`.
     async fn list(self, app: &App, after: Uuid) -> Result<Vec<(ServiceId, Uuid)>, store::Error> {
         let mut session = app.read().await?;
         Ok(match self {
@@ -124,7 +124,7 @@ impl Kind {
         }
     }
 
-    /// Whether a row still names the file. A template's file is never removed.
+    /// Returns whether a row still names the file. A template's file is never deleted.
     async fn is_kept(self, app: &App, service: ServiceId, id: Uuid) -> Result<bool, store::Error> {
         let mut session = app.read().await?;
         Ok(match self {
@@ -149,7 +149,7 @@ impl Kind {
     }
 }
 
-/// Whether the file was sealed anew. One that cannot be is named, and holds up no other.
+/// Re-encrypts one file. Returns false, and names the file in the report, if that is impossible.
 async fn reencrypt_one(
     app: &App,
     rewriting: &RewriteLock,

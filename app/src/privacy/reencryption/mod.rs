@@ -1,4 +1,4 @@
-//! Sealing everything anew with the newest key, after a rotation (`docs/decisions/sealed-contents.md`).
+//! Re-encrypts everything with the newest key after a rotation (`docs/decisions/sealed-contents.md`).
 
 mod files;
 
@@ -15,32 +15,32 @@ use crate::{App, RewriteLock, RewriteLockError, accept::idempotency};
 
 const AT_ONCE: u32 = 500;
 
-/// What was sealed anew.
+/// What was re-encrypted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReencryptionReport {
-    /// Messages.
+    /// Notifications.
     pub notifications: u64,
     /// API keys.
     pub api_keys: u64,
-    /// Texts that were received.
+    /// Inbound SMS.
     pub received_texts: u64,
-    /// Recipients' wishes to hear no more.
+    /// Unsubscribe requests.
     pub unsubscribe_requests: u64,
     /// Callbacks of services.
     pub callbacks: u64,
-    /// Kept answers of idempotency keys.
+    /// Stored responses of idempotency keys.
     pub answers: u64,
-    /// Files: spreadsheets, contact lists, pages of letters, files of templates.
+    /// Files: spreadsheets, contact lists, letter pages, template files.
     pub files: FilesReencrypted,
 }
 
-/// Takes the right to change keys: neither another change nor an erasure runs beside it.
+/// Acquires the lock, so that neither another re-encryption nor an erasure runs at the same time.
 pub async fn begin(app: &App) -> Result<RewriteLock, RewriteLockError> {
     RewriteLock::acquire(app, "a change of keys").await
 }
 
-/// Seals with the newest key what is sealed with an older one. May be stopped and run again, and beside a running
-/// platform: each value is replaced only if it is still the one that was read.
+/// Re-encrypts with the newest key what is sealed with an older one. May be stopped, repeated, and run beside a
+/// running platform: each value is replaced only if it is still the one that was read.
 pub async fn reencrypt(app: &App) -> Result<ReencryptionReport, RewriteLockError> {
     let rewriting = begin(app).await?;
     let done = reencrypt_all(app, &rewriting).await;
@@ -48,7 +48,7 @@ pub async fn reencrypt(app: &App) -> Result<ReencryptionReport, RewriteLockError
     done
 }
 
-/// The same for whoever has the right to it already.
+/// The same for a caller that holds the lock already.
 pub async fn reencrypt_all(
     app: &App,
     rewriting: &RewriteLock,
@@ -90,7 +90,7 @@ async fn reencrypt_notifications(app: &App) -> Result<u64, store::Error> {
     }
 }
 
-/// The secrets of every service: its keys, its callbacks.
+/// Re-encrypts the secrets of every service: its API keys and callbacks.
 async fn reencrypt_services(app: &App) -> Result<(u64, u64), store::Error> {
     let (mut keys, mut callbacks) = (0, 0);
     for service in store::services::list_ids(&mut app.read().await?).await? {

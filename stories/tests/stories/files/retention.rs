@@ -100,7 +100,7 @@ async fn erasure_deletes_the_files_of_its_recipient_only() {
     world.run_tasks().await;
     let recipient = app::privacy::erasure::Recipient::parse("ADA@example.com").unwrap();
     let mut erasure = app::privacy::erasure::Erasure::new(&world.app, recipient, None);
-    assert!(erasure.go_on().await.unwrap());
+    assert!(erasure.run().await.unwrap());
     let report = erasure.report();
     assert_eq!((report.documents, report.notifications), (1, 1));
     let path = |link: &str| link[link.find("/d/").unwrap()..].to_owned();

@@ -282,7 +282,7 @@ async fn erasure_skips_letters_and_retention_deletes_their_pages() {
     let job = world.job(council.id, letter, file).await;
     let recipient = Recipient::parse("07700900123").unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
-    assert!(erasure.go_on().await.unwrap());
+    assert!(erasure.run().await.unwrap());
     assert_eq!(
         erasure.report().rows,
         0,
