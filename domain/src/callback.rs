@@ -1,13 +1,13 @@
-use crate::words::words;
+use crate::words::string_enum;
 
-words! {
-    /// What a service may want to be told at a URL of its own (`docs/spec/public-api.md` §24.1).
-    CallbackKind, "kind of callback" {
-        /// How a message ended.
+string_enum! {
+    /// Event that a service can receive at a URL of its own (`docs/spec/public-api.md` §24.1).
+    pub enum CallbackKind: "kind of callback" {
+        /// A notification reached a final status.
         DeliveryStatus = "delivery_status",
-        /// A text was received.
+        /// A text message was received.
         InboundSms = "inbound_sms",
-        /// The post brought a letter back.
+        /// A letter was returned to sender.
         ReturnedLetter = "returned_letter",
         /// A recipient complained about an e-mail.
         Complaint = "complaint",

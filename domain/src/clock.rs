@@ -1,7 +1,7 @@
 use crate::Timestamp;
 
-/// Tells the time. The process has one; tests own another that they move themselves.
+/// Source of the current time. A process has one; tests use a clock that they move by hand.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The present moment in UTC, cut to microseconds (what both databases keep).
+    /// Returns the current time in UTC, truncated to microseconds because that is the precision of both databases.
     fn now(&self) -> Timestamp;
 }

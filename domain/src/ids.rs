@@ -1,8 +1,8 @@
-//! Ids. All are UUIDs; those that we make are shaped like version 7, so that they sort by time and keep the indexes
-//! local (`docs/decisions/row-ids.md`).
+//! Ids. All are UUIDs. Those that the platform generates have the layout of version 7, so that they sort by time and
+//! new rows land at the end of an index.
 //!
-//! The id of a job's row is a *function* of the job and the row number: redelivery, resume and repair mint the same
-//! id, so the primary key is the duplicate check and a job's rows are one range of ids.
+//! The id of a job's row is a function of the job and the row number. Redelivery, resume and repair therefore
+//! produce the same id, the primary key rejects duplicates, and the rows of a job are one contiguous range of ids.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
@@ -11,23 +11,25 @@ use uuid::Uuid;
 
 use crate::{RandomSource, Timestamp, UtcDay};
 
-/// A text that is no UUID in any accepted spelling (`docs/spec/public-api.md` §5.4).
+/// A text that is not a UUID in any accepted spelling (`docs/spec/public-api.md` §5.4).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("badly formed hexadecimal UUID string")]
 pub struct InvalidId;
 
-/// Reads a UUID as the API does (`docs/spec/public-api.md` §5.4): 32 hexadecimal digits once every `urn:` and `uuid:`,
-/// then braces at the ends, then every hyphen are gone. Letter case does not count.
+/// Parses a UUID as leniently as the API does (`docs/spec/public-api.md` §5.4): `urn:` and `uuid:` are removed
+/// everywhere, braces at the ends, and all hyphens; 32 hexadecimal digits in either case must remain.
 pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
+    // Nearly every id arrives in the canonical form, which needs no copy.
     if let Ok(id) = canonical(text) {
         return Ok(id);
     }
-    let bare = text.replace("urn:", "").replace("uuid:", "");
-    let bare = bare.trim_matches(['{', '}']).replace('-', "");
-    if bare.len() != 32 || !bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    let digits = text.replace("urn:", "").replace("uuid:", "");
+    let digits = digits.trim_matches(['{', '}']).replace('-', "");
+    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(InvalidId);
     }
-    u128::from_str_radix(&bare, 16)
+    // Only digits are left, so a sign, which this function would accept, cannot be among them.
+    u128::from_str_radix(&digits, 16)
         .map(Uuid::from_u128)
         .map_err(|_| InvalidId)
 }
@@ -40,7 +42,7 @@ fn canonical(text: &str) -> Result<Uuid, InvalidId> {
     }
 }
 
-/// A new id of the shape of version 7: the time in milliseconds, then 74 random bits.
+/// Generates an id with the layout of version 7: the time in milliseconds, then 74 random bits.
 pub fn generate(now: Timestamp, random: &dyn RandomSource) -> Uuid {
     let mut bytes = [0; 10];
     random.fill(&mut bytes);
@@ -55,22 +57,24 @@ pub fn generate(now: Timestamp, random: &dyn RandomSource) -> Uuid {
     )
 }
 
-/// The id of the shape of version 7 that these make: the time, and the low 74 bits of `tail` around the version and
-/// variant bits.
+/// Builds an id with the layout of version 7 from a time and the low 74 bits of `tail`, which fill the space around
+/// the version and variant bits.
 pub fn from_time_and_tail(time: Timestamp, tail: u128) -> Uuid {
+    // Version 7 has 48 bits for the time; a clock that is wrong must not spill into the version bits.
     let millis = u128::from(time.unix_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
     let high = (tail >> 62) & 0xfff;
     let low = tail & ((1 << 62) - 1);
     Uuid::from_u128(millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
 }
 
-/// When an id of the shape of version 7 was made; other ids do not say.
+/// Returns when an id was generated, or `None` if it does not have the layout of version 7.
 pub fn generated_at(id: Uuid) -> Option<Timestamp> {
     let millis = i64::try_from(id.as_u128() >> 80).expect("48 bits");
+    // Ids that callers chose, such as a job's, carry no time.
     (id.get_version_num() == 7).then(|| Timestamp::from_unix_micros(millis * 1000))
 }
 
-/// The ids of all notifications that were accepted on `day` lie from the first bound up to, not including, the second.
+/// Returns the half-open range of ids `[first, end)` that holds all notifications accepted on `day`.
 pub fn day_bounds(day: UtcDay) -> (Uuid, Uuid) {
     let lowest = |day: UtcDay| {
         let millis = u128::from(
@@ -91,12 +95,12 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Takes a UUID for one of these.
+            /// Wraps a UUID as this kind of id.
             pub const fn from_uuid(id: Uuid) -> Self {
                 Self(id)
             }
 
-            /// The UUID itself.
+            /// Returns the UUID.
             pub const fn as_uuid(self) -> Uuid {
                 self.0
             }
@@ -238,25 +242,27 @@ id!(
     ContactListId
 );
 
-/// What the ids of a job's rows are a function of. All three are fixed when the job is created.
+/// Inputs of the ids of a job's rows. All three are fixed when the job is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobOrigin {
-    /// The job.
+    /// Job whose rows they are.
     pub job: JobId,
-    /// Whose it is: two services that give their jobs the same id share no row ids.
+    /// Its service, so that two services that choose the same job id share no row ids.
     pub service: ServiceId,
-    /// When its rows are due: the scheduled time, else that of creation.
+    /// When its rows are due: the scheduled time, else the creation time.
     pub due: Timestamp,
 }
 
 impl JobOrigin {
-    /// How many rows have ids of their own; far above the largest spreadsheet.
+    /// Number of rows that can have ids of their own; far above the size limit of a spreadsheet.
     pub const MAX_ROWS: u32 = 1 << 24;
     const ROW_BITS: u32 = 24;
 
-    /// The id of the notification of row `row`, counted from 0.
+    /// Returns the notification id of row `row`, counted from 0.
     pub fn row(&self, row: u32) -> NotificationId {
+        // A larger number would overwrite the bits of the job and collide with another job's rows.
         debug_assert!(row < Self::MAX_ROWS, "a row number has 24 bits");
+        // The service is hashed in, because callers choose job ids and may choose the same ones.
         let job_bits =
             Uuid::new_v5(&self.service.0, self.job.0.as_bytes()).as_u128() & ((1 << 50) - 1);
         NotificationId(from_time_and_tail(
@@ -265,7 +271,7 @@ impl JobOrigin {
         ))
     }
 
-    /// The ids of all rows there could be.
+    /// Returns the range of ids of all possible rows.
     pub fn rows(&self) -> RangeInclusive<NotificationId> {
         self.row(0)..=self.row(Self::MAX_ROWS - 1)
     }
@@ -286,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn every_accepted_spelling_of_a_uuid_is_the_same_id() {
+    fn all_spellings_of_a_uuid_parse_to_the_same_id() {
         let id = parse_uuid("22222222-0000-4000-8000-00000000000a").unwrap();
         for spelling in [
             "222222220000400080000000 0000000a"
@@ -313,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rows_id_is_of_version_seven_and_lies_in_the_day_it_is_due() {
+    fn a_rows_id_has_version_7_and_the_day_it_is_due() {
         let origin = origin(1, 2);
         let (first, after) = day_bounds(origin.due.utc_day());
         let id = origin.row(99_999).as_uuid();
@@ -323,9 +329,9 @@ mod tests {
     }
 
     #[test]
-    fn the_same_job_id_under_two_services_has_no_row_id_in_common() {
-        let (ours, theirs) = (origin(7, 1).rows(), origin(7, 2).rows());
-        assert!(ours.end() < theirs.start() || theirs.end() < ours.start());
+    fn the_same_job_id_in_two_services_shares_no_row_ids() {
+        let (one, other) = (origin(7, 1).rows(), origin(7, 2).rows());
+        assert!(one.end() < other.start() || other.end() < one.start());
     }
 
     proptest! {
@@ -337,7 +343,7 @@ mod tests {
         }
 
         #[test]
-        fn reading_an_id_never_panics(text in ".*") {
+        fn parsing_an_id_never_panics(text in ".*") {
             let _ = parse_uuid(&text);
         }
     }

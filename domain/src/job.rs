@@ -1,36 +1,37 @@
-use crate::words::words;
+use crate::words::string_enum;
 
-words! {
-    /// How far a job has come (`docs/spec/workers.md` §1.1, §4.2).
-    JobStatus, "job status" {
-        /// Accepted; its task waits.
+string_enum! {
+    /// Status of a job (`docs/spec/workers.md` §1.1, `docs/spec/workers.md` §4.2).
+    pub enum JobStatus: "job status" {
+        /// Accepted; its task is queued.
         Pending = "pending",
-        /// Its rows are being kept.
+        /// Its rows are being stored as notifications.
         InProgress = "in progress",
-        /// Every row is kept as a notification.
+        /// Every row is stored as a notification.
         Finished = "finished",
-        /// The same, as the reference calls it once it has counted.
+        /// As [`JobStatus::Finished`], and an audit has counted the rows.
         FinishedAllNotificationsCreated = "finished all notifications created",
-        /// It would have passed a daily limit; no row was kept.
+        /// It would have exceeded a daily quota; no row was stored.
         SendingLimitsExceeded = "sending limits exceeded",
-        /// Waits for its time.
+        /// Waiting for its scheduled time.
         Scheduled = "scheduled",
-        /// Stopped for good: before its time, while it was paused, or because its service is inactive; or its letters were
-        /// all cancelled. Rows that were kept before are sent.
+        /// Cancelled: before its time, while paused, because its service became inactive, or because all its letters
+        /// were cancelled. Rows stored earlier are still sent.
         Cancelled = "cancelled",
-        /// Never written any more.
+        /// No longer written.
         ReadyToSend = "ready to send",
-        /// Never written any more.
+        /// No longer written.
         SentToDvla = "sent to dvla",
-        /// Could not go on; an operator can see why.
+        /// Stopped by an error; the reason is in `problem`.
         Error = "error",
-        /// Stopped by a person, who may let it go on; a word of ours that the reference does not have.
+        /// Paused by a user, who may resume it. This status is not part of the published API.
         Paused = "paused",
     }
 }
 
 impl JobStatus {
-    /// Whether a job in this status may change to `next` (`docs/spec/workers.md` §4.2). Staying as it is, is no change.
+    /// Returns whether a job may change from this status to `next` (`docs/spec/workers.md` §4.2). Keeping the same
+    /// status is not a transition.
     pub const fn can_transition_to(self, next: Self) -> bool {
         use JobStatus::{
             Cancelled, Error, Finished, FinishedAllNotificationsCreated, InProgress, Paused,
@@ -47,13 +48,15 @@ impl JobStatus {
                     InProgress,
                     Finished | Cancelled | SendingLimitsExceeded | Error | Paused
                 )
+                // An operator may resume a job once the cause of its error is fixed.
                 | (Error, InProgress | Cancelled)
                 | (Finished, FinishedAllNotificationsCreated)
+                // Letters wait for the print run, so a finished job of letters can still be cancelled.
                 | (FinishedAllNotificationsCreated, Cancelled)
         )
     }
 
-    /// The statuses from which a job may become `next`.
+    /// Returns the statuses from which a job may change to `next`.
     pub fn sources_of(next: Self) -> impl Iterator<Item = Self> {
         Self::ALL
             .iter()
@@ -61,7 +64,7 @@ impl JobStatus {
             .filter(move |status| status.can_transition_to(next))
     }
 
-    /// Nothing more will happen by itself.
+    /// Returns whether the status changes no more without a user's request.
     pub const fn is_terminal(self) -> bool {
         !matches!(
             self,
@@ -75,14 +78,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_that_waits_can_be_cancelled_and_one_whose_rows_are_all_kept_cannot() {
+    fn a_waiting_job_can_be_cancelled_and_a_finished_one_cannot() {
         assert!(JobStatus::Scheduled.can_transition_to(JobStatus::Cancelled));
         assert!(JobStatus::Paused.can_transition_to(JobStatus::Cancelled));
         assert!(!JobStatus::Finished.can_transition_to(JobStatus::Cancelled));
     }
 
     #[test]
-    fn no_job_that_is_settled_goes_back_to_waiting() {
+    fn no_job_leaves_a_terminal_status_for_a_waiting_one() {
         for status in JobStatus::ALL.iter().filter(|status| status.is_terminal()) {
             assert!(!status.can_transition_to(JobStatus::Pending), "{status}");
             assert!(!status.can_transition_to(JobStatus::Scheduled), "{status}");

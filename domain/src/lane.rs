@@ -1,11 +1,11 @@
-use crate::words::words;
+use crate::words::string_enum;
 
-words! {
-    /// Where a task waits. Workers look at the lanes in this order, without starving any.
-    Lane, "lane" {
-        /// Templates marked so, login codes, the clock's own work.
+string_enum! {
+    /// Priority class of a task. Workers try the lanes in the order given here, but no lane can starve another.
+    pub enum Lane: "lane" {
+        /// Templates marked as priority, sign-in codes and scheduled tasks.
         Priority = "priority",
-        /// Messages of the API.
+        /// Notifications sent through the API.
         Normal = "normal",
         /// Rows of jobs.
         Bulk = "bulk",

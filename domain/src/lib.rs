@@ -1,6 +1,7 @@
-//! The words and rules that every other room shares: ids, times, statuses and their allowed changes, lanes.
+//! Shared vocabulary and rules: ids, times, statuses with their allowed transitions, lanes and private values.
 //!
-//! Pure: no I/O, no clock and no randomness of its own – both are handed in, as [`Clock`] and [`Entropy`].
+//! This crate does no I/O and has neither a clock nor randomness of its own. Callers pass them in as [`Clock`] and
+//! [`RandomSource`], so that every rule can be tested with fixed times and fixed bytes.
 
 mod callback;
 mod clock;

@@ -1,90 +1,93 @@
-use crate::words::words;
+use crate::words::string_enum;
 
-words! {
-    /// The way a message travels. The order is that of the specification.
-    Channel, "notification type" {
-        /// A text message.
+string_enum! {
+    /// Channel of a notification, in the order of the specification.
+    pub enum Channel: "notification type" {
+        /// Text message.
         Sms = "sms",
-        /// An e-mail.
+        /// E-mail.
         Email = "email",
-        /// A letter.
+        /// Printed letter.
         Letter = "letter",
     }
 }
 
-words! {
-    /// What is paid for a letter's way (`docs/spec/letters.md` §2, `docs/spec/public-api.md` §14).
-    Postage, "postage" {
-        /// First class in the United Kingdom.
+string_enum! {
+    /// Postage class of a letter (`docs/spec/letters.md` §2, `docs/spec/public-api.md` §14).
+    pub enum Postage: "postage" {
+        /// United Kingdom, first class.
         First = "first",
-        /// Second class in the United Kingdom.
+        /// United Kingdom, second class.
         Second = "second",
-        /// Economy in the United Kingdom.
+        /// United Kingdom, economy.
         Economy = "economy",
-        /// To Europe.
+        /// International, Europe.
         Europe = "europe",
-        /// To any other country.
+        /// International, any other country.
         RestOfWorld = "rest-of-world",
     }
 }
 
-words! {
-    /// What kind of API key a message was sent with (`docs/spec/public-api.md` §3.1).
-    KeyType, "key type" {
-        /// Sends to anybody; people call it "live".
+string_enum! {
+    /// Type of the API key that a notification was sent with (`docs/spec/public-api.md` §3.1).
+    pub enum KeyType: "key type" {
+        /// Sends to any recipient; called "live" in the user interface.
         Normal = "normal",
-        /// Sends only to the team and the guest list.
+        /// Sends only to team members and the guest list.
         Team = "team",
-        /// Sends nothing; outcomes are made up.
+        /// Sends nothing; delivery outcomes are simulated.
         Test = "test",
     }
 }
 
-words! {
-    /// What has become of a message (`docs/spec/workers.md` §1.1, in the order in which the API lists them).
-    NotificationStatus, "notification status" {
-        /// Stopped before it was handed over.
+string_enum! {
+    /// Status of a notification (`docs/spec/workers.md` §1.1), in the order in which the API lists them.
+    pub enum NotificationStatus: "notification status" {
+        /// Cancelled before it was sent.
         Cancelled = "cancelled",
-        /// Kept, and waiting to be handed over.
+        /// Stored and waiting to be sent.
         Created = "created",
-        /// Handed to a provider that will report.
+        /// Accepted by a provider that sends delivery receipts.
         Sending = "sending",
-        /// Handed over; no report may ever come (international texts).
+        /// Accepted by a provider; a receipt may never come (international text messages).
         Sent = "sent",
-        /// It has arrived, or the last party that tells us anything has taken it.
+        /// Delivered, or accepted by a provider that sends no receipts.
         Delivered = "delivered",
-        /// A provider has reported something that is not the end.
+        /// The provider sent an intermediate receipt.
         Pending = "pending",
-        /// Never written any more; a group of statuses in queries.
+        /// No longer written. Queries use the word for a group of statuses, see [`NotificationStatus::matching`].
         Failed = "failed",
-        /// We could not hand it over.
+        /// The platform could not send it.
         TechnicalFailure = "technical-failure",
-        /// It could not be delivered now.
+        /// The provider could not deliver it; another attempt may succeed.
         TemporaryFailure = "temporary-failure",
-        /// It can never be delivered.
+        /// It can never be delivered to this recipient.
         PermanentFailure = "permanent-failure",
-        /// A letter that waits for the virus scanner.
+        /// Letter waiting for the virus scan.
         PendingVirusCheck = "pending-virus-check",
-        /// It could not be sent as it was given.
+        /// Its content or recipient cannot be sent.
         ValidationFailed = "validation-failed",
-        /// The scanner found a virus.
+        /// The virus scan found something.
         VirusScanFailed = "virus-scan-failed",
-        /// The post brought it back.
+        /// Letter returned to sender.
         ReturnedLetter = "returned-letter",
     }
 }
 
 impl NotificationStatus {
-    /// Whether a message in this status may change to `next`. This is the only place that knows; the store turns it
-    /// into the condition of a compare-and-set, so that nothing overwrites an outcome (`docs/spec/workers.md` §7 Build,
-    /// F13).
+    /// Returns whether a notification may change from this status to `next`. This is the only definition of the
+    /// state machine: the store turns it into the condition of a compare-and-set, so that no final status is
+    /// overwritten (`docs/spec/workers.md` §7).
     pub const fn can_transition_to(self, next: Self) -> bool {
         use NotificationStatus as S;
         match self {
+            // A notification may fail, or be given a simulated outcome, before it is sent; it cannot have been returned.
             S::Created => !matches!(next, S::Created | S::Failed | S::ReturnedLetter),
-            // A receipt may come at any time after the hand-over, and again after `pending`.
+            // A receipt may arrive at any time after sending, and another one after `pending`.
             S::Sending | S::Sent => matches!(
                 next,
+                // A letter counts as delivered when it is despatched, and may
+                // still come back days later.
                 S::Delivered
                     | S::Pending
                     | S::TemporaryFailure
@@ -112,13 +115,14 @@ impl NotificationStatus {
         }
     }
 
-    /// Whether a letter in this status becomes `delivered` when the printer says that it has left: he is believed also
-    /// where we had given it up, for it is on its way (`docs/spec/letters.md` §9 Build).
+    /// Returns whether a despatch report makes a letter in this status `delivered`. A report is also accepted for a
+    /// letter already marked `technical-failure`, because it was printed after all (`docs/spec/letters.md` §9).
     pub const fn can_be_despatched(self) -> bool {
+        // The only way out of a final status, and only for letters.
         matches!(self, Self::TechnicalFailure) || self.can_transition_to(Self::Delivered)
     }
 
-    /// The statuses from which a message may become `next`.
+    /// Returns the statuses from which a notification may change to `next`.
     pub fn sources_of(next: Self) -> impl Iterator<Item = Self> {
         Self::ALL
             .iter()
@@ -126,7 +130,7 @@ impl NotificationStatus {
             .filter(move |status| status.can_transition_to(next))
     }
 
-    /// How the API shows the status of a letter (`docs/spec/public-api.md` §14.1).
+    /// Returns the status word that the API shows for a letter (`docs/spec/public-api.md` §14.1).
     pub const fn public_letter_status(self) -> &'static str {
         match self {
             Self::Created | Self::Sending => "accepted",
@@ -135,7 +139,7 @@ impl NotificationStatus {
         }
     }
 
-    /// The API gives such a message a `completed_at` (`docs/spec/public-api.md` §14).
+    /// Returns whether the API shows a `completed_at` for this status (`docs/spec/public-api.md` §14).
     pub const fn is_completed(self) -> bool {
         matches!(
             self,
@@ -151,7 +155,7 @@ impl NotificationStatus {
         )
     }
 
-    /// The group "failed" (`docs/spec/workers.md` §1.1).
+    /// Returns whether this status belongs to the group "failed" (`docs/spec/workers.md` §1.1).
     pub const fn is_failure(self) -> bool {
         matches!(
             self,
@@ -164,8 +168,8 @@ impl NotificationStatus {
         )
     }
 
-    /// The statuses that a query for `word` finds (`docs/spec/public-api.md` §16): each by its name, and the groups
-    /// `failed`, `accepted` and `received`. `None`: no such word.
+    /// Returns the statuses that a query for `word` selects (`docs/spec/public-api.md` §16): a status by its name,
+    /// or one of the groups `failed`, `accepted` and `received`. Returns `None` for an unknown word.
     pub fn matching(word: &str) -> Option<Vec<Self>> {
         match word {
             "failed" => Some(
@@ -186,10 +190,10 @@ impl NotificationStatus {
 mod tests {
     use super::*;
 
-    /// The whole machine, as a table: rows are `from`, a letter stands where `to` is allowed.
+    /// The whole state machine as a table: one line for each status, with the statuses that may follow it.
     #[test]
-    fn the_allowed_changes_are_these_and_no_others() {
-        let drawn: Vec<String> = NotificationStatus::ALL
+    fn these_transitions_are_allowed_and_no_others() {
+        let table: Vec<String> = NotificationStatus::ALL
             .iter()
             .map(|from| {
                 let row: Vec<_> = NotificationStatus::ALL
@@ -201,7 +205,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            drawn,
+            table,
             [
                 "cancelled: ",
                 "created: cancelled sending sent delivered pending technical-failure temporary-failure \
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handed_over_message_never_goes_back_to_waiting() {
+    fn a_sent_message_never_becomes_created_again() {
         for status in NotificationStatus::ALL {
             let may = status.can_transition_to(NotificationStatus::Created);
             assert_eq!(
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_is_shown_as_accepted_then_received_and_otherwise_as_it_is() {
+    fn the_api_shows_accepted_and_received_for_letters() {
         use NotificationStatus as S;
         for (status, shown) in [
             (S::Created, "accepted"),
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_statuses_are_found_by_their_public_names() {
+    fn a_query_may_name_a_group_of_statuses() {
         assert_eq!(
             NotificationStatus::matching("received"),
             Some(vec![NotificationStatus::Delivered])

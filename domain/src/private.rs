@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// Personal data or a secret: it prints nothing, so that no log line can leak it, and its name shows in reviews.
+/// Personal data or a secret. Its `Debug` output is always `(private)`, so that no log line can leak the value, and
+/// every use of [`Private::reveal`] is visible in a review.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Private<T>(T);
 
@@ -10,12 +11,12 @@ impl<T> Private<T> {
         Self(value)
     }
 
-    /// The value, for the one place that needs it.
+    /// Returns the value. Call it only where the plain value is needed.
     pub const fn reveal(&self) -> &T {
         &self.0
     }
 
-    /// The value, unwrapped.
+    /// Returns the value and drops the wrapper.
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn personal_data_never_prints() {
+    fn private_values_never_print() {
         assert_eq!(format!("{:?}", Private::new("07700 900123")), "(private)");
     }
 }

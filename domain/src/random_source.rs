@@ -1,5 +1,5 @@
-/// Where random bytes come from. The process asks the operating system; tests seed theirs.
+/// Source of random bytes. A process uses the operating system's; tests use a seeded one.
 pub trait RandomSource: Send + Sync + std::fmt::Debug {
-    /// Fills the whole slice with bytes that nobody can foretell.
+    /// Fills the whole slice with cryptographically secure random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }

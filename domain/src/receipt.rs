@@ -1,13 +1,13 @@
 //! Sources of delivery receipts of text messages.
 
-use crate::words::words;
+use crate::words::string_enum;
 
-words! {
+string_enum! {
     /// A provider of text messages whose receipts are accepted. Its name is stored with receipts that wait to be processed.
-    SmsReceiptSource, "receipt source" {
-        /// MMG.
+    pub enum SmsReceiptSource: "receipt source" {
+        /// MMG, which sends receipts as JSON.
         Mmg = "mmg",
-        /// Firetext.
+        /// Firetext, which sends receipts as a form.
         Firetext = "firetext",
     }
 }

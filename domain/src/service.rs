@@ -1,21 +1,21 @@
-use crate::{Channel, words::words};
+use crate::{Channel, words::string_enum};
 
-words! {
-    /// What a service may do (`docs/spec/public-api.md` §1.1).
-    Permission, "permission" {
+string_enum! {
+    /// Feature that a service may use (`docs/spec/public-api.md` §1.1).
+    pub enum Permission: "permission" {
         /// Send e-mails.
         Email = "email",
         /// Send text messages.
         Sms = "sms",
-        /// Send letters.
+        /// Send letters within the United Kingdom.
         Letter = "letter",
-        /// Send texts to numbers outside country code 44.
+        /// Send text messages to numbers outside country code 44.
         InternationalSms = "international_sms",
-        /// Send texts to UK landlines.
+        /// Send text messages to UK landlines.
         SmsToUkLandlines = "sms_to_uk_landlines",
         /// Send letters abroad.
         InternationalLetters = "international_letters",
-        /// Receive texts.
+        /// Receive text messages.
         InboundSms = "inbound_sms",
     }
 }
@@ -30,16 +30,17 @@ impl From<Channel> for Permission {
     }
 }
 
-words! {
-    /// What is counted by the day: a channel, or the texts among them that go abroad (`docs/spec/public-api.md` §4).
-    Allowance, "daily allowance" {
-        /// E-mails.
+string_enum! {
+    /// Daily quota of a service: one for each channel, and one for international text messages
+    /// (`docs/spec/public-api.md` §4).
+    pub enum Allowance: "daily allowance" {
+        /// E-mails sent per day.
         Email = "email",
-        /// Text messages, those abroad included.
+        /// Text messages, including international ones.
         Sms = "sms",
-        /// Letters.
+        /// Letters sent per day.
         Letter = "letter",
-        /// Text messages to numbers outside country code 44.
+        /// Text messages to numbers outside country code 44; they also count as [`Allowance::Sms`].
         InternationalSms = "international_sms",
     }
 }
@@ -55,7 +56,7 @@ impl From<Channel> for Allowance {
 }
 
 impl Allowance {
-    /// How many a day a live service may send unless it was changed (`docs/spec/public-api.md` §4).
+    /// Returns the quota per day of a live service that has no limit of its own (`docs/spec/public-api.md` §4).
     pub const fn standard_limit(self) -> i64 {
         match self {
             Self::Email | Self::Sms => 250_000,

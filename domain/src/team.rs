@@ -1,13 +1,13 @@
-use crate::words::words;
+use crate::words::string_enum;
 
-words! {
-    /// What a member of a team may do in a service.
-    MemberPermission, "permission of a member" {
+string_enum! {
+    /// Permission of a team member within one service.
+    pub enum MemberPermission: "permission of a member" {
         /// Invite and remove members.
         ManageUsers = "manage_users",
-        /// Write templates.
+        /// Create, edit and archive templates.
         ManageTemplates = "manage_templates",
-        /// Change how the service is set up.
+        /// Change the settings of the service.
         ManageSettings = "manage_settings",
         /// Send text messages.
         SendTexts = "send_texts",
@@ -15,21 +15,21 @@ words! {
         SendEmails = "send_emails",
         /// Send letters.
         SendLetters = "send_letters",
-        /// Make and revoke API keys.
+        /// Create and revoke API keys.
         ManageApiKeys = "manage_api_keys",
-        /// See what was sent.
+        /// View sent notifications.
         ViewActivity = "view_activity",
     }
 }
 
-words! {
-    /// Whether a person can sign in.
-    UserState, "state of a user" {
-        /// Has not confirmed who they are yet.
+string_enum! {
+    /// Whether a user can sign in.
+    pub enum UserState: "state of a user" {
+        /// Invited, identity not yet confirmed.
         Pending = "pending",
         /// Can sign in.
         Active = "active",
-        /// Cannot sign in any more.
+        /// Can no longer sign in.
         Inactive = "inactive",
     }
 }

@@ -5,39 +5,39 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
-/// A moment in UTC with microseconds: what PostgreSQL keeps, what SQLite is given, what the API writes.
+/// Moment in UTC with microsecond precision, the precision of both databases and of the API.
 ///
 /// Text form: `2026-03-02T10:00:00.000000Z` (`docs/spec/workers.md` §1.2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From microseconds since the Unix epoch.
+    /// Creates a timestamp from microseconds since the Unix epoch.
     pub const fn from_unix_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// From whole seconds since the Unix epoch.
+    /// Creates a timestamp from whole seconds since the Unix epoch.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(MICROS_PER_SECOND))
     }
 
-    /// Microseconds since the Unix epoch.
+    /// Returns the microseconds since the Unix epoch.
     pub const fn unix_micros(self) -> i64 {
         self.0
     }
 
-    /// Milliseconds since the Unix epoch, rounded down: the time in an id.
+    /// Returns the milliseconds since the Unix epoch, rounded down; ids contain this value.
     pub const fn unix_millis(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// Seconds since the Unix epoch, rounded down.
+    /// Returns the seconds since the Unix epoch, rounded down.
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(MICROS_PER_SECOND)
     }
 
-    /// This moment and so much later.
+    /// Returns the moment `duration` later, at most the largest representable one.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(
@@ -46,7 +46,7 @@ impl Timestamp {
         )
     }
 
-    /// This moment less so much.
+    /// Returns the moment `duration` earlier, at least the smallest representable one.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(
@@ -55,18 +55,18 @@ impl Timestamp {
         )
     }
 
-    /// How long after `earlier` this is; nothing if it is not.
+    /// Returns the time elapsed since `earlier`, or zero if `earlier` is later than this moment.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The UTC day this is in.
+    /// Returns the UTC day that contains this moment.
     pub const fn utc_day(self) -> UtcDay {
         UtcDay(self.0.div_euclid(MICROS_PER_DAY))
     }
 }
 
-/// A text that is no moment.
+/// A text that is not a timestamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time such as 2026-03-02T10:00:00Z")]
 pub struct InvalidTimestamp(String);
@@ -74,10 +74,12 @@ pub struct InvalidTimestamp(String);
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
-    /// Reads RFC 3339; a time without a zone is UTC, as everywhere in the interfaces; a date alone is its midnight.
+    /// Parses RFC 3339. A time without an offset is UTC, as everywhere in the interfaces; a date alone is its
+    /// midnight.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let read = text
             .parse::<jiff::Timestamp>()
+            // Tried second: a time with an offset must not be read as UTC.
             .or_else(|_| text.parse::<jiff::civil::DateTime>().and_then(in_utc));
         read.map(|moment| Self(moment.as_microsecond()))
             .map_err(|_| InvalidTimestamp(text.to_owned()))
@@ -89,8 +91,9 @@ fn in_utc(local: jiff::civil::DateTime) -> Result<jiff::Timestamp, jiff::Error> 
 }
 
 impl fmt::Display for Timestamp {
-    /// A moment beyond the ends of the calendar is written as its end: writing one must never fail.
+    /// Writes the text form. A moment outside the range of the calendar is written as the nearest one inside.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The nearest moment that the calendar can express: formatting must never fail.
         let end = if self.0 < 0 {
             jiff::Timestamp::MIN
         } else {
@@ -107,6 +110,7 @@ impl fmt::Display for Timestamp {
             civil.hour(),
             civil.minute(),
             civil.second(),
+            // `rem_euclid`, because before 1970 the remainder would be negative.
             moment.as_microsecond().rem_euclid(MICROS_PER_SECOND)
         )
     }
@@ -132,28 +136,28 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A day in UTC: what partitions and the limits of the API go by (`docs/spec/public-api.md` §4). Days for billing are
-/// local.
+/// Day in UTC, the unit of partitions and daily quotas (`docs/spec/public-api.md` §4). Days for billing are local
+/// days.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcDay(i64);
 
 impl UtcDay {
-    /// From the number of days since 1 January 1970, which is how a day is stored.
+    /// Creates a day from the number of days since 1 January 1970, which is how a day is stored.
     pub const fn from_number(days: i64) -> Self {
         Self(days)
     }
 
-    /// Days since 1 January 1970.
+    /// Returns the days since 1 January 1970.
     pub const fn number(self) -> i64 {
         self.0
     }
 
-    /// The first moment of the day.
+    /// Returns the first moment of the day.
     pub const fn start(self) -> Timestamp {
         Timestamp(self.0.saturating_mul(MICROS_PER_DAY))
     }
 
-    /// The day after `days` more; negative goes back.
+    /// Returns the day `days` later; a negative number goes back.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
         Self(self.0.saturating_add(days))
@@ -161,7 +165,7 @@ impl UtcDay {
 }
 
 impl fmt::Display for UtcDay {
-    /// `2026-03-02`
+    /// Writes the form `2026-03-02`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             self.start()
@@ -204,12 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_beyond_the_calendar_is_written_as_its_end() {
-        let ever = Timestamp::from_unix_micros(i64::MAX);
-        assert_eq!(ever.to_string(), "9999-12-30T22:00:00.999999Z");
-        let never = Timestamp::from_unix_micros(i64::MIN);
-        assert!(never.to_string().starts_with("-9999-"), "{never}");
-        assert_eq!(UtcDay::from_number(i64::MAX).start(), ever);
+    fn a_moment_outside_the_calendar_is_written_as_its_nearest_end() {
+        let latest = Timestamp::from_unix_micros(i64::MAX);
+        assert_eq!(latest.to_string(), "9999-12-30T22:00:00.999999Z");
+        let earliest = Timestamp::from_unix_micros(i64::MIN);
+        assert!(earliest.to_string().starts_with("-9999-"), "{earliest}");
+        assert_eq!(UtcDay::from_number(i64::MAX).start(), latest);
         assert_eq!(
             UtcDay::from_number(i64::MAX).plus_days(1).number(),
             i64::MAX
@@ -217,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_before_the_epoch_round_down() {
+    fn times_before_1970_round_down() {
         let moment = Timestamp::from_unix_micros(-1);
         assert_eq!(
             (

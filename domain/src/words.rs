@@ -1,34 +1,38 @@
-//! Closed sets of words: enums whose text form is an interface fact.
+//! Enums with a fixed text for each variant. The text is stored in the database and part of the API, so it must
+//! never change.
 
-/// A text that is none of the words of the set it was read as.
+/// A text that is not one of the words of an enum.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is not a {set}")]
 pub struct UnknownWord {
-    /// What the set is called, for people.
+    /// Name of the enum in messages.
     pub set: &'static str,
-    /// The text that was met.
+    /// The rejected text.
     pub word: String,
 }
 
-/// An enum with a fixed text for each member, which is what is stored, sent and shown.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident, $set:literal { $($(#[$doc:meta])* $member:ident = $text:literal,)+ }) => {
+/// Defines an enum with a fixed text for each variant. The text after the enum's name is what error messages call it.
+///
+/// Why not `strum`: `docs/decisions/own-formats.md`.
+macro_rules! string_enum {
+    ($(#[$meta:meta])* pub enum $name:ident: $set:literal { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$doc])* $member,)+ }
+        pub enum $name { $($(#[$doc])* $variant,)+ }
 
         impl $name {
-            /// Every member, in the order of the specification.
-            pub const ALL: &'static [Self] = &[$(Self::$member,)+];
+            /// All variants, in the order of the specification.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The text that is stored, sent and shown.
+            /// Returns the text that is stored, sent and shown.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$member => $text,)+ }
+                match self { $(Self::$variant => $text,)+ }
             }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                // `pad` rather than `write_str`, so that column widths in command output work.
                 f.pad(self.as_str())
             }
         }
@@ -38,7 +42,7 @@ macro_rules! words {
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
-                    $($text => Ok(Self::$member),)+
+                    $($text => Ok(Self::$variant),)+
                     _ => Err($crate::UnknownWord { set: $set, word: word.to_owned() }),
                 }
             }
@@ -52,6 +56,7 @@ macro_rules! words {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                // Borrows where the format can: reading a long list allocates nothing.
                 let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                 word.parse().map_err(serde::de::Error::custom)
             }
@@ -59,4 +64,4 @@ macro_rules! words {
     };
 }
 
-pub(crate) use words;
+pub(crate) use string_enum;

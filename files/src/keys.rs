@@ -1,36 +1,37 @@
-//! Every path that we ever write.
+//! Every path that the platform writes.
 
 use std::fmt;
 
 use object_store::path::Path;
 use uuid::Uuid;
 
-/// The place of a file.
+/// Path of a file within the storage.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
 impl Key {
-    /// An uploaded spreadsheet as CSV, sealed (`docs/spec/workers.md` §4.3).
+    /// Returns the path of an uploaded spreadsheet, stored as sealed CSV (`docs/spec/workers.md` §4.3).
     pub fn spreadsheet(service: Uuid, job: Uuid) -> Self {
         Self(format!("spreadsheets/service-{service}-notify/{job}.csv"))
     }
 
-    /// A contact list as CSV, sealed.
+    /// Returns the path of a contact list, stored as sealed CSV.
     pub fn contact_list(service: Uuid, list: Uuid) -> Self {
         Self(format!("contact-lists/service-{service}/{list}.csv"))
     }
 
-    /// The pages of a letter, as they are printed or as they were given; sealed.
+    /// Returns the path of a letter's PDF, typeset or uploaded; stored sealed.
     pub fn letter_pdf(service: Uuid, notification: Uuid) -> Self {
         Self(format!("letters/service-{service}/{notification}.pdf"))
     }
 
-    /// A file that a recipient downloads, sealed with the key in the link (`docs/spec/public-api.md` §9).
+    /// Returns the path of a file that a recipient downloads, sealed with the key in its link
+    /// (`docs/spec/public-api.md` §9).
     pub fn document(service: Uuid, document: Uuid) -> Self {
         Self(format!("documents/service-{service}/{document}"))
     }
 
-    /// A file that belongs to an e-mail template; sealed (`docs/spec/public-api.md` §9.3).
+    /// Returns the path of a file attached to an e-mail template; stored sealed (`docs/spec/public-api.md` §9.3).
     pub fn template_file(service: Uuid, file: Uuid) -> Self {
         Self(format!("template-files/service-{service}/{file}"))
     }
@@ -39,7 +40,7 @@ impl Key {
         Path::from(self.0.as_str())
     }
 
-    /// The path as text.
+    /// Returns the path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,9 +1,11 @@
-//! In which order a worker looks at the lanes.
+//! The order in which a worker tries the lanes, and how many workers each lane may use.
 
 use domain::Lane;
 
-/// The lanes in the order in which they are looked at in this round. Priority comes first, but one round in four begins
-/// with normal and one in sixteen with bulk, so that a flood in one lane slows the lanes behind it and starves none.
+/// Returns the lanes in the order in which they are tried in this round.
+///
+/// Priority comes first in most rounds, but three in sixteen begin with normal and one with bulk, so that a flood in one
+/// lane slows the lanes behind it and starves none.
 pub(crate) const fn order(round: u32) -> [Lane; 3] {
     match round % 16 {
         15 => [Lane::Bulk, Lane::Priority, Lane::Normal],
@@ -12,8 +14,8 @@ pub(crate) const fn order(round: u32) -> [Lane; 3] {
     }
 }
 
-/// How many of a pool's workers a lane may use: bulk leaves two for the others, normal one for priority, where the
-/// pool is large enough to leave any.
+/// Returns how many of a pool's workers a lane may use. Bulk leaves two for the other lanes and normal one for priority,
+/// where the pool is large enough: a slow task cannot be interrupted, so room for urgent ones must be left free.
 pub(crate) const fn capacity(lane: Lane, workers: u32) -> u32 {
     let reserved = match (lane, workers) {
         (Lane::Bulk, 3..) => 2,

@@ -2,13 +2,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::Notify;
 
-/// Wakes the workers of this process when there is something for them. A signal that is lost costs a moment, not a
-/// task: workers also look by themselves.
+/// Wakes the idle workers of this process when a task was enqueued. Cheap to clone.
+///
+/// A lost signal delays a task by at most one [`poll_interval`](crate::RunnerSettings::poll_interval), because workers
+/// also poll. Tasks enqueued by other processes are found by polling alone.
 #[derive(Debug, Clone, Default)]
 pub struct Notifier(Arc<BTreeMap<&'static str, Notify>>);
 
 impl Notifier {
-    /// Signals for these pools.
+    /// Creates a notifier for these pools.
     pub fn new(pools: impl IntoIterator<Item = &'static str>) -> Self {
         Self(Arc::new(
             pools
@@ -18,19 +20,20 @@ impl Notifier {
         ))
     }
 
-    /// There is something for this pool.
+    /// Wakes a worker of this pool. Call it after the transaction that enqueued the task has committed.
     pub fn notify(&self, pool: &str) {
         if let Some(signal) = self.0.get(pool) {
+            // Stored if no worker waits at this moment, so a signal between a worker's look and its wait is not lost.
             signal.notify_one();
         }
     }
 
-    /// There may be something for every pool.
+    /// Wakes a worker of every pool.
     pub fn notify_all(&self) {
         self.0.values().for_each(Notify::notify_one);
     }
 
-    /// Waits until there may be something for this pool.
+    /// Waits until this pool is notified; for ever if the notifier does not know the pool.
     pub(crate) async fn notified(&self, pool: &str) {
         match self.0.get(pool) {
             Some(signal) => signal.notified().await,

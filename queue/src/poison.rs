@@ -1,5 +1,5 @@
-//! What makes the program fail is set aside by itself, so that the rest of its batch goes on: each piece of a batch is
-//! worked on under [`caught`], and a piece that failed leaves as a dead letter of its own.
+//! Poison messages: parts of a batch that make the program panic. Each part of a batch runs under [`catch_panic`], and
+//! one that panics leaves the batch as a dead letter of its own, so that the rest is processed.
 
 use std::panic::AssertUnwindSafe;
 
@@ -8,44 +8,46 @@ use futures::FutureExt as _;
 use store::{Tx, tasks::NewTask};
 use tracing::error;
 
-/// Does one piece of a batch; nothing if the program failed in it. What the failure said is not kept: it may quote what
-/// was worked on.
+use crate::task::task_name;
+
+/// Runs one part of a batch and returns its result, or `None` if it panicked.
 pub fn catch_panic<T>(work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
     let work = AssertUnwindSafe(Box::pin(work)).catch_unwind();
+    // The panic's message is dropped: it may quote the personal data that the program was working on.
     async { work.await.ok() }
 }
 
-/// A piece of a task that cannot be worked on, as a task of its own.
+/// A part of a task that makes the program panic, as a task of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoisonMessage {
-    /// What would work on it again.
+    /// Task that would process the part alone.
     pub task: NewTask,
-    /// Why it was set aside, naming what it is about. Nothing personal.
+    /// Why it was set aside, with the id of what it is about and without personal data.
     pub why: String,
 }
 
 impl PoisonMessage {
-    /// Puts it among the dead letters, as part of the transaction that leaves it out.
+    /// Inserts it into the dead letters, in the transaction that removes it from its batch.
     pub async fn dead_letter(&self, tx: &mut Tx, at: Timestamp) -> Result<(), store::Error> {
-        store::tasks::insert_dead(tx, &self.task, &self.why, at).await
+        store::tasks::insert_dead_letter(tx, &self.task, &self.why, at).await
     }
 
-    /// Says so, once that is committed.
+    /// Logs and counts it. Call it after the transaction has committed.
     pub fn log(&self) {
         let Self { task, why } = self;
-        let (name, _) = task.kind.split_once(".v").unwrap_or((task.kind, ""));
         error!(
             service.id = %task.service_id,
             "Celery task {name} (queue: {}) failed on a piece of its batch: {why}. The rest goes on; look at the piece with \
              `pillarbox queue look {id}`, and once it is mended `pillarbox queue replay {id}`",
             task.pool,
+            name = task_name(task.kind),
             id = task.id
         );
         count_dead_letter(task.kind);
     }
 }
 
-/// Counts a dead letter, of whatever kind: the alerts hang on it.
+/// Counts a dead letter of any kind; operators' alerts watch this metric.
 pub(crate) fn count_dead_letter(kind: &str) {
     metrics::counter!("pillarbox_dead_letters_total", "kind" => kind.to_owned()).increment(1);
 }

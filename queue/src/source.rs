@@ -4,24 +4,24 @@ use async_trait::async_trait;
 use domain::{Lane, ServiceId, Timestamp, WorkerId};
 use store::tasks::LeasedTask;
 
-/// The queue could not be reached or refused.
+/// Error of the queue's storage.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue did not answer")]
 pub struct SourceError(#[from] pub store::Error);
 
-/// How much a pool of workers may take, so that no lane and no service can fill it.
+/// How many tasks a pool may claim, so that no lane and no service can occupy all its workers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimLimits {
-    /// How many tasks of each lane may be taken.
+    /// Number of tasks that may be claimed from each lane; a lane that is missing gives none.
     pub lanes: BTreeMap<Lane, u32>,
-    /// How many tasks one service may have in hand.
+    /// Number of tasks that one service may have running at a time, those in `running` included.
     pub per_service: u32,
-    /// How many it has in hand now.
+    /// Number of tasks that each service has running now.
     pub running: BTreeMap<ServiceId, u32>,
 }
 
 impl ClaimLimits {
-    /// Room for `count` tasks, whosever and wherever they are.
+    /// Allows `count` tasks of any lane and service.
     pub fn uniform(count: u32) -> Self {
         Self {
             lanes: Lane::ALL.iter().map(|lane| (*lane, count)).collect(),
@@ -31,33 +31,35 @@ impl ClaimLimits {
     }
 }
 
-/// Where tasks come from. An adapter is defined by the conformance suite, not by this trait.
+/// Adapter to where tasks are stored. The `conformance` suite says what an adapter must do; this trait says only how it
+/// is called.
 #[async_trait]
 pub trait TaskSource: Send + Sync + std::fmt::Debug {
-    /// Who takes tasks here: each lease names it, so that the tasks of a dead one are known.
+    /// Returns the worker that the leases name, so that the tasks of a dead worker can be reclaimed. Every source is a
+    /// worker of its own.
     fn worker(&self) -> WorkerId;
 
-    /// Takes tasks that are ready in `pool`, at most `count` and no more than `room` allows, each under a lease of its
-    /// own. Services take turns.
+    /// Claims up to `count` ready tasks of `pool` within `limits`, each under a lease of its own. Services take turns.
     async fn claim(
         &self,
         pool: &str,
         count: u32,
-        room: &ClaimLimits,
+        limits: &ClaimLimits,
         lease: Duration,
     ) -> Result<Vec<LeasedTask>, SourceError>;
 
-    /// Renews a lease; the new end, or nothing if the lease was lost.
+    /// Renews a lease and returns its new end, or `None` if the lease was lost.
     async fn renew(
         &self,
         task: &LeasedTask,
         lease: Duration,
     ) -> Result<Option<Timestamp>, SourceError>;
 
-    /// Takes a finished task out of the queue; false if the lease was lost.
+    /// Deletes a completed task. Returns false if the lease was lost.
     async fn complete(&self, task: &LeasedTask) -> Result<bool, SourceError>;
 
-    /// Gives a task back, to be taken from `ready_at` on with `attempt` tries behind it; false if the lease was lost.
+    /// Releases a task, to be claimed again from `ready_at` on with `attempt` failed attempts. Returns false if the
+    /// lease was lost.
     async fn release(
         &self,
         task: &LeasedTask,
@@ -65,6 +67,6 @@ pub trait TaskSource: Send + Sync + std::fmt::Debug {
         attempt: u32,
     ) -> Result<bool, SourceError>;
 
-    /// Moves a task to the dead letters; false if the lease was lost.
+    /// Moves a task to the dead letters. Returns false if the lease was lost.
     async fn dead_letter(&self, task: &LeasedTask, why: &str) -> Result<bool, SourceError>;
 }

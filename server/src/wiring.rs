@@ -87,12 +87,12 @@ async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::R
     let Some(found) = store::connections::find(&mut store.read().await?).await? else {
         return Ok(());
     };
-    if wanted > found.granted.saturating_sub(found.spoken_for) {
+    if wanted > found.granted.saturating_sub(found.reserved_by_others) {
         bail!(
             "this process may open {wanted} connections (database_connections), other processes hold or may open {}, and the \
              database server allows {} in total: lower database_connections, here or there, or raise the server's \
              max_connections",
-            found.spoken_for,
+            found.reserved_by_others,
             found.granted
         );
     }

@@ -1,4 +1,4 @@
-//! API keys. The secret is sealed; the name is only for people.
+//! API keys. The secret is sealed.
 
 use domain::{ApiKeyId, KeyType, Private, ServiceId, Timestamp, UserId};
 
@@ -8,29 +8,29 @@ use crate::{
     reencryption,
 };
 
-/// A key of a service.
+/// API key of a service.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
-    /// Which.
+    /// Primary key.
     pub id: ApiKeyId,
-    /// Whose.
+    /// Service that it belongs to.
     pub service_id: ServiceId,
-    /// What people call it.
+    /// Name shown to people.
     pub name: String,
-    /// What it may do.
+    /// Type of the key.
     pub key_type: KeyType,
-    /// What tokens are signed with: the text of a UUID.
+    /// Secret that signs tokens: the text of a UUID.
     pub secret: Private<String>,
-    /// Who made it.
+    /// User who created it.
     pub created_by: Option<UserId>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// From when on it is refused.
+    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Keeps a new key.
-pub async fn insert(tx: &mut Tx, vault: &Keyring, key: &ApiKey) -> Result<(), Error> {
+/// Inserts a key.
+pub async fn insert(tx: &mut Tx, keyring: &Keyring, key: &ApiKey) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO api_keys (id, service_id, name, key_type, sealed_secret, created_by, created_at, revoked_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -39,7 +39,7 @@ pub async fn insert(tx: &mut Tx, vault: &Keyring, key: &ApiKey) -> Result<(), Er
             key.service_id,
             &*key.name,
             key.key_type,
-            vault.seal(key.id.as_uuid().as_bytes(), key.secret.reveal().as_bytes()),
+            keyring.seal(key.id.as_uuid().as_bytes(), key.secret.reveal().as_bytes()),
             key.created_by,
             key.created_at,
             key.revoked_at,
@@ -49,26 +49,28 @@ pub async fn insert(tx: &mut Tx, vault: &Keyring, key: &ApiKey) -> Result<(), Er
     Ok(())
 }
 
-/// The keys of a service that were not revoked before `since`, oldest first.
+/// Returns the keys of a service that were not revoked before `since`, oldest first.
 pub async fn list(
     session: &mut Session,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: ServiceId,
     since: Timestamp,
 ) -> Result<Vec<ApiKey>, Error> {
     session
         .fetch_all(
+            // Recently revoked keys are included: a token signed with one gets a different error than an unknown
+            // key.
             "SELECT id, service_id, name, key_type, sealed_secret, created_by, created_at, revoked_at FROM api_keys \
              WHERE service_id = $1 AND (revoked_at IS NULL OR revoked_at > $2) ORDER BY created_at, id",
             args![service, since],
         )
         .await?
         .iter()
-        .map(|row| key(vault, row))
+        .map(|row| parse_api_key(keyring, row))
         .collect()
 }
 
-/// Whether a service has a key of this name that is not revoked.
+/// Returns whether a service has an active key with this name.
 pub async fn is_name_taken(
     session: &mut Session,
     service: ServiceId,
@@ -76,14 +78,14 @@ pub async fn is_name_taken(
 ) -> Result<bool, Error> {
     let row = session
         .fetch_optional(
-            "SELECT id FROM api_keys WHERE service_id = $1 AND name = $2 AND revoked_at IS NULL",
+            "SELECT id FROM api_keys WHERE service_id = $1 AND name = $2 AND revoked_at IS NULL LIMIT 1",
             args![service, name],
         )
         .await?;
     Ok(row.is_some())
 }
 
-/// Revokes all keys of a service from `at` on.
+/// Revokes all keys of a service.
 pub async fn revoke_all(tx: &mut Tx, service: ServiceId, at: Timestamp) -> Result<(), Error> {
     tx.execute(
         "UPDATE api_keys SET revoked_at = $2 WHERE service_id = $1 AND revoked_at IS NULL",
@@ -93,31 +95,31 @@ pub async fn revoke_all(tx: &mut Tx, service: ServiceId, at: Timestamp) -> Resul
     Ok(())
 }
 
-/// Revokes a key from `at` on; whether there was one to revoke.
+/// Revokes a key. Returns whether there was an active one.
 pub async fn revoke(
     tx: &mut Tx,
     service: ServiceId,
     id: ApiKeyId,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE api_keys SET revoked_at = $3 WHERE service_id = $1 AND id = $2 AND revoked_at IS NULL",
             args![service, id, at],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Seals with the newest key of the vault those secrets of a service that an older one sealed; how many it was.
-pub async fn reencrypt(tx: &mut Tx, vault: &Keyring, service: ServiceId) -> Result<u64, Error> {
+/// Re-encrypts with the primary key the secrets of a service that an older key sealed. Returns how many.
+pub async fn reencrypt(tx: &mut Tx, keyring: &Keyring, service: ServiceId) -> Result<u64, Error> {
     let secrets = ("api_keys", "sealed_secret");
-    reencryption::reencrypt_of_service(tx, vault, secrets, service).await
+    reencryption::reencrypt_of_service(tx, keyring, secrets, service).await
 }
 
-fn key(vault: &Keyring, row: &Row) -> Result<ApiKey, Error> {
+fn parse_api_key(keyring: &Keyring, row: &Row) -> Result<ApiKey, Error> {
     let id: ApiKeyId = row.get("id")?;
-    let secret = vault.open(
+    let secret = keyring.open(
         id.as_uuid().as_bytes(),
         &row.get::<Vec<u8>>("sealed_secret")?,
     )?;
@@ -125,7 +127,8 @@ fn key(vault: &Keyring, row: &Row) -> Result<ApiKey, Error> {
         id,
         service_id: row.get("service_id")?,
         name: row.get("name")?,
-        key_type: row.word("api_keys", "key_type")?,
+        key_type: row.parse("api_keys", "key_type")?,
+        // Sealed data that opens but is not text was written by something else.
         secret: String::from_utf8(secret)
             .map_err(|_| Error::Corrupt {
                 table: "api_keys",

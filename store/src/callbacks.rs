@@ -1,4 +1,4 @@
-//! Where services want to be told: one URL with a bearer token for each kind of event. Both are sealed.
+//! Callbacks to services: one URL with a bearer token for each kind of event. Both are sealed.
 
 use domain::{CallbackId, CallbackKind, Private, ServiceId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -9,26 +9,26 @@ use crate::{
     reencryption,
 };
 
-/// A URL at which a service wants to be told.
+/// URL that the platform calls when an event of one kind happens.
 #[derive(Debug, Clone)]
 pub struct Callback {
-    /// Which.
+    /// Primary key.
     pub id: CallbackId,
-    /// Of what it tells.
+    /// Kind of event that triggers it.
     pub kind: CallbackKind,
-    /// Where.
+    /// URL that is called.
     pub url: Private<String>,
-    /// How the service knows that it is us.
+    /// Token that authenticates the platform to the service.
     pub bearer_token: Private<String>,
-    /// Who set it last.
+    /// User who last changed it.
     pub updated_by: Option<UserId>,
-    /// When it was set first.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it was changed.
+    /// When it was last changed.
     pub updated_at: Option<Timestamp>,
 }
 
-/// What is sealed together.
+/// Sealed as one value.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     url: String,
@@ -37,10 +37,10 @@ struct Sealed {
 
 const COLUMNS: &str = "id, kind, sealed, updated_by, created_at, updated_at";
 
-/// Keeps a new callback; `Exists` if the service has one of the kind.
+/// Inserts a callback. Fails with [`Error::Exists`] if the service has one of the kind.
 pub async fn insert(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: ServiceId,
     callback: &Callback,
 ) -> Result<(), Error> {
@@ -51,7 +51,7 @@ pub async fn insert(
             callback.id,
             service,
             callback.kind,
-            seal(vault, callback),
+            seal(keyring, callback),
             callback.updated_by,
             callback.created_at
         ],
@@ -60,44 +60,44 @@ pub async fn insert(
     Ok(())
 }
 
-/// Writes a callback anew; whether it is still there.
+/// Updates a callback. Returns whether it exists.
 pub async fn update(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: ServiceId,
     callback: &Callback,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE service_callbacks SET sealed = $3, updated_by = $4, updated_at = $5 \
              WHERE service_id = $1 AND id = $2",
             args![
                 service,
                 callback.id,
-                seal(vault, callback),
+                seal(keyring, callback),
                 callback.updated_by,
                 callback.updated_at
             ],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Forgets where a service wants to be told; whether it wanted to.
+/// Deletes the callback of a service for this kind of event. Returns whether there was one.
 pub async fn delete(tx: &mut Tx, service: ServiceId, kind: CallbackKind) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "DELETE FROM service_callbacks WHERE service_id = $1 AND kind = $2",
             args![service, kind],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Where a service wants to be told of this kind of event.
+/// Returns the callback of a service for this kind of event.
 pub async fn find(
     session: &mut Session,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: ServiceId,
     kind: CallbackKind,
 ) -> Result<Option<Callback>, Error> {
@@ -107,27 +107,28 @@ pub async fn find(
             args![service, kind],
         )
         .await?;
-    row.map(|row| callback(vault, &row)).transpose()
+    row.map(|row| parse_callback(keyring, &row)).transpose()
 }
 
-/// Seals with the newest key of the vault those callbacks of a service that an older one sealed; how many it was.
-pub async fn reencrypt(tx: &mut Tx, vault: &Keyring, service: ServiceId) -> Result<u64, Error> {
+/// Re-encrypts with the primary key the callbacks of a service that an older key sealed. Returns how many.
+pub async fn reencrypt(tx: &mut Tx, keyring: &Keyring, service: ServiceId) -> Result<u64, Error> {
     let secrets = ("service_callbacks", "sealed");
-    reencryption::reencrypt_of_service(tx, vault, secrets, service).await
+    reencryption::reencrypt_of_service(tx, keyring, secrets, service).await
 }
 
-fn seal(vault: &Keyring, callback: &Callback) -> Vec<u8> {
+fn seal(keyring: &Keyring, callback: &Callback) -> Vec<u8> {
     let sealed = Sealed {
         url: callback.url.reveal().clone(),
         bearer_token: callback.bearer_token.reveal().clone(),
     };
+    // One sealed value rather than two: URL and token can then not be exchanged separately.
     let plain = serde_json::to_vec(&sealed).expect("two texts are writable as JSON");
-    vault.seal(callback.id.as_uuid().as_bytes(), &plain)
+    keyring.seal(callback.id.as_uuid().as_bytes(), &plain)
 }
 
-fn callback(vault: &Keyring, row: &Row) -> Result<Callback, Error> {
+fn parse_callback(keyring: &Keyring, row: &Row) -> Result<Callback, Error> {
     let id: CallbackId = row.get("id")?;
-    let plain = vault.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed")?)?;
+    let plain = keyring.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed")?)?;
     let sealed: Sealed = serde_json::from_slice(&plain).map_err(|_| Error::Corrupt {
         table: "service_callbacks",
         column: "sealed",
@@ -135,7 +136,7 @@ fn callback(vault: &Keyring, row: &Row) -> Result<Callback, Error> {
     })?;
     Ok(Callback {
         id,
-        kind: row.word("service_callbacks", "kind")?,
+        kind: row.parse("service_callbacks", "kind")?,
         url: sealed.url.into(),
         bearer_token: sealed.bearer_token.into(),
         updated_by: row.get("updated_by")?,

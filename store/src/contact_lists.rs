@@ -1,62 +1,60 @@
-//! Contact lists: spreadsheets that a service keeps to send to again. What people call contacts lies in `files`.
+//! Contact lists: spreadsheets that a service stores to send to again. The rows themselves are in the file storage.
 
 use domain::{Channel, ContactListId, ServiceId, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
-    db::{Row, args},
+    db::{Row, Table, args, columns},
 };
 
-/// A contact list.
+/// Spreadsheet of recipients that a service stores for later jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContactList {
-    /// Which.
+    /// Primary key.
     pub id: ContactListId,
-    /// Whose.
+    /// Service that it belongs to.
     pub service_id: ServiceId,
-    /// What its owner calls the file.
+    /// Name of the uploaded file.
     pub original_file_name: String,
-    /// What can be sent to it.
+    /// Channel that can be sent to it.
     pub template_type: Channel,
-    /// What reading its rows needs to know of the whole file, as JSON.
+    /// What reading its rows requires to know about the whole file, as JSON.
     pub layout: String,
-    /// How many rows it has.
+    /// Number of rows.
     pub row_count: u32,
-    /// Who uploaded it.
+    /// User who uploaded it.
     pub created_by: Option<UserId>,
-    /// When that was.
+    /// When it was uploaded.
     pub created_at: Timestamp,
-    /// Its file has been removed, and nothing is sent to it any more.
+    /// Whether its file has been deleted; nothing can be sent to it any more.
     pub archived: bool,
 }
 
 const COLUMNS: &str = "id, service_id, original_file_name, template_type, layout, row_count, created_by, created_at, \
                        archived";
 
-/// Keeps a new list.
+static TABLE: Table<ContactList> = Table::new(
+    "contact_lists",
+    columns![list =>
+        id: Id = list.id,
+        service_id: Id = list.service_id,
+        original_file_name: Text = &*list.original_file_name,
+        template_type: Text = list.template_type,
+        layout: Text = &*list.layout,
+        row_count: Int = list.row_count,
+        created_by: Id = list.created_by,
+        created_at: Time = list.created_at,
+        archived: Bool = list.archived,
+    ],
+);
+
+/// Inserts a list.
 pub async fn insert(tx: &mut Tx, list: &ContactList) -> Result<(), Error> {
-    tx.execute(
-        format!(
-            "INSERT INTO contact_lists ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        ),
-        args![
-            list.id,
-            list.service_id,
-            &*list.original_file_name,
-            list.template_type,
-            &*list.layout,
-            list.row_count,
-            list.created_by,
-            list.created_at,
-            list.archived,
-        ],
-    )
-    .await?;
-    Ok(())
+    tx.insert_row(&TABLE, list).await
 }
 
-/// A list of a service, archived or not.
+/// Returns a list of a service, archived or not.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -68,10 +66,10 @@ pub async fn find(
             args![service, id],
         )
         .await?;
-    row.as_ref().map(contact_list).transpose()
+    row.as_ref().map(parse_contact_list).transpose()
 }
 
-/// The lists of a service that are not archived, newest first.
+/// Returns the lists of a service that are not archived, newest first.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<ContactList>, Error> {
     session
         .fetch_all(
@@ -83,11 +81,11 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Conta
         )
         .await?
         .iter()
-        .map(contact_list)
+        .map(parse_contact_list)
         .collect()
 }
 
-/// Lists that are not archived, in the order of ids, after `after`, at most `count`; of one service or of all.
+/// Returns up to `count` lists after `after` that are not archived, in the order of ids; of one service or of all.
 pub async fn list_kept(
     session: &mut Session,
     service: Option<ServiceId>,
@@ -106,29 +104,29 @@ pub async fn list_kept(
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(contact_list)
+        .map(parse_contact_list)
         .collect()
 }
 
-/// Marks that the file of a list has been removed; whether it was not marked before.
+/// Records that the file of a list has been deleted. Returns whether it was not recorded before.
 pub async fn archive(tx: &mut Tx, service: ServiceId, id: ContactListId) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE contact_lists SET archived = $3 WHERE service_id = $1 AND id = $2 AND archived = $4",
             args![service, id, true, false],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-fn contact_list(row: &Row) -> Result<ContactList, Error> {
+fn parse_contact_list(row: &Row) -> Result<ContactList, Error> {
     Ok(ContactList {
         id: row.get("id")?,
         service_id: row.get("service_id")?,
         original_file_name: row.get("original_file_name")?,
-        template_type: row.word("contact_lists", "template_type")?,
+        template_type: row.parse("contact_lists", "template_type")?,
         layout: row.get("layout")?,
-        row_count: row.count("contact_lists", "row_count")?,
+        row_count: row.get_u32("contact_lists", "row_count")?,
         created_by: row.get("created_by")?,
         created_at: row.get("created_at")?,
         archived: row.get("archived")?,

@@ -1,13 +1,14 @@
-//! How much of its daily allowance a service has spent. Counters are checked and spent in one statement, never counted
-//! from rows. Days are UTC (`docs/spec/public-api.md` §4).
+//! Daily counters of the quotas. A counter is checked and incremented in one statement; rows are never counted. Days
+//! are UTC (`docs/spec/public-api.md` §4).
 
 use domain::{Allowance, ServiceId, UtcDay};
 
 use crate::{Error, Session, Tx, db::args};
 
-/// Spends up to `wanted` of what is left of `limit` today; how many were granted, and how many are spent now.
+/// Adds up to `wanted` to today's counter without exceeding `limit`. Returns how many were granted, and the
+/// counter's new value.
 ///
-/// The row stays locked until the transaction ends, so two at once cannot both pass.
+/// The row stays locked until the transaction ends, so that two concurrent calls cannot both pass the limit.
 pub async fn spend(
     tx: &mut Tx,
     service: ServiceId,
@@ -18,6 +19,7 @@ pub async fn spend(
 ) -> Result<(u32, i64), Error> {
     let row = tx
         .fetch_optional(
+            // Add first and subtract the excess: checking first would need a lock before the row exists.
             "INSERT INTO daily_counters (service_id, allowance, day, spent) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (service_id, allowance, day) DO UPDATE SET spent = daily_counters.spent + excluded.spent \
              RETURNING spent",
@@ -25,6 +27,7 @@ pub async fn spend(
         )
         .await?;
     let spent: i64 = row.map_or(Ok(0), |row| row.get("spent"))?;
+    // The limit may have been lowered since, so the excess can be larger than what was asked for.
     let excess = (spent - limit).clamp(0, i64::from(wanted));
     if excess > 0 {
         refund(tx, service, allowance, day, excess).await?;
@@ -33,7 +36,8 @@ pub async fn spend(
     Ok((granted, spent - excess))
 }
 
-/// Spends `wanted` or nothing; whether it was granted. For jobs, which are all or nothing.
+/// Adds `wanted` to today's counter if the whole fits within `limit`; otherwise adds nothing. Returns whether it was
+/// granted. For jobs, which are sent whole or not at all.
 pub async fn spend_all(
     tx: &mut Tx,
     service: ServiceId,
@@ -49,8 +53,8 @@ pub async fn spend_all(
     Ok(granted == wanted)
 }
 
-/// Gives back what was granted and not used. A day is never left with less than nothing spent: a letter of a job that began
-/// before midnight was counted yesterday.
+/// Subtracts what was granted and not used. The counter never falls below zero: the letters of a job that began
+/// before midnight were counted on the day before.
 pub async fn refund(
     tx: &mut Tx,
     service: ServiceId,
@@ -67,7 +71,7 @@ pub async fn refund(
     Ok(())
 }
 
-/// How many are spent today.
+/// Returns today's counter.
 pub async fn find_spent(
     session: &mut Session,
     service: ServiceId,
@@ -83,7 +87,7 @@ pub async fn find_spent(
     row.map_or(Ok(0), |row| row.get("spent"))
 }
 
-/// Forgets the counters of the days before `day`.
+/// Deletes the counters of the days before `day`.
 pub async fn delete_before(tx: &mut Tx, day: UtcDay) -> Result<u64, Error> {
     tx.execute("DELETE FROM daily_counters WHERE day < $1", args![day])
         .await

@@ -1,12 +1,12 @@
-//! What the three lists of which a service has one default share: text message senders, reply-to addresses, contact
-//! blocks. A unique index of each proves that there are never two defaults.
+//! What the three lists with one default per service have in common: text message senders, reply-to addresses and
+//! contact blocks. A unique index on each table rules out two defaults.
 
 use domain::ServiceId;
 use uuid::Uuid;
 
 use crate::{Error, Tx, db::args};
 
-/// A list with a default.
+/// List with a default.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum List {
     SmsSenders,
@@ -24,7 +24,7 @@ impl List {
     }
 }
 
-/// Makes room for another default.
+/// Clears the default of a list, so that another row can become it.
 pub(crate) async fn clear(tx: &mut Tx, list: List, service: ServiceId) -> Result<(), Error> {
     tx.execute(
         format!(
@@ -37,21 +37,23 @@ pub(crate) async fn clear(tx: &mut Tx, list: List, service: ServiceId) -> Result
     Ok(())
 }
 
-/// Archives what is not the default; whether there was such a thing.
+/// Archives a row unless it is the default. Returns whether it was archived.
 pub(crate) async fn archive(
     tx: &mut Tx,
     list: List,
     service: ServiceId,
     id: Uuid,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             format!(
+                // The default must be replaced before it can be archived, so that a service that has senders always
+                // has a default.
                 "UPDATE {} SET archived = $3 WHERE service_id = $1 AND id = $2 AND NOT archived AND NOT is_default",
                 list.table()
             ),
             args![service, id, true],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }

@@ -1,4 +1,4 @@
-//! Letters that have left the printer, who is paid by that day (`docs/spec/letters.md` §9).
+//! Despatches of letters. The printer is paid by the day of despatch (`docs/spec/letters.md` §9).
 
 use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
 
@@ -7,20 +7,20 @@ use crate::{
     db::{Arg, args, parameters},
 };
 
-/// That a letter has left, when, and what the way costs the printer.
+/// Despatch of a letter, with its date and cost class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Despatch {
-    /// The letter.
+    /// Letter that was despatched.
     pub notification_id: NotificationId,
-    /// Whose it is.
+    /// Service that sent it.
     pub service_id: ServiceId,
-    /// The local day, counted from 1 January 1970.
+    /// Local day, counted from 1 January 1970.
     pub despatched_on: i64,
     /// `sorted` or `unsorted`.
     pub cost_threshold: String,
 }
 
-/// Records a despatch, in place of an earlier word about the same letter.
+/// Records a despatch, replacing an earlier one of the same letter.
 pub async fn upsert(tx: &mut Tx, despatch: &Despatch) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO letter_despatches (notification_id, service_id, despatched_on, cost_threshold) \
@@ -37,13 +37,14 @@ pub async fn upsert(tx: &mut Tx, despatch: &Despatch) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a despatched letter `delivered`, if its status allows that; whether it did.
+/// Marks a despatched letter `delivered` if its status allows that. Returns whether it did.
 pub async fn deliver(
     tx: &mut Tx,
     service: ServiceId,
     letter: NotificationId,
     at: Timestamp,
 ) -> Result<bool, Error> {
+    // Wider than `sources_of(Delivered)`: a letter marked as failed was printed after all.
     let from: Vec<Arg> = NotificationStatus::ALL
         .iter()
         .filter(|status| status.can_be_despatched())
@@ -52,19 +53,20 @@ pub async fn deliver(
     let mut args = args![service, letter, NotificationStatus::Delivered, at];
     let allowed = parameters(args.len() + 1, from.len());
     args.extend(from);
-    let touched = tx
+    let changed = tx
         .execute(
             format!(
+                // An earlier failure is refuted by the despatch.
                 "UPDATE notifications SET status = $3, updated_at = $4, problem = NULL \
                  WHERE id = $2 AND service_id = $1 AND status IN ({allowed})"
             ),
             args,
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// The despatch of a letter of a service.
+/// Returns the despatch of a letter of a service.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,

@@ -1,11 +1,12 @@
-//! The few places where the two databases speak with different accents, each with a name.
+//! Differences between the SQL of the two databases, each as a named function.
 
 use domain::NotificationId;
 
 use crate::{Kind, db::Arg};
 
 impl Kind {
-    /// Passes over rows that another transaction is taking. `SQLite` has one writer, so no row is ever being taken.
+    /// Returns the clause that skips rows locked by another transaction. SQLite has a single writer, so no row is
+    /// ever locked by another.
     pub(crate) const fn skip_locked(self) -> &'static str {
         match self {
             Self::Sqlite => "",
@@ -13,7 +14,7 @@ impl Kind {
         }
     }
 
-    /// Keeps the rows from being changed by another transaction until this one ends. `SQLite` has one writer.
+    /// Returns the clause that locks the selected rows until the transaction ends. SQLite has a single writer.
     pub(crate) const fn for_update(self) -> &'static str {
         match self {
             Self::Sqlite => "",
@@ -21,13 +22,14 @@ impl Kind {
         }
     }
 
-    /// Days are kept apart, so that look-ups prune and retention drops them whole.
+    /// Returns whether notifications are partitioned by day, so that look-ups prune partitions and retention drops
+    /// whole days.
     pub(crate) const fn has_partitions(self) -> bool {
         matches!(self, Self::Postgres)
     }
 
-    /// A further condition that lets PostgreSQL leave out the days in which none of `ids` lies. `SQLite` has one table,
-    /// and the condition would only tempt it to walk the range.
+    /// Returns a further condition that lets PostgreSQL prune the partitions that hold none of `ids`. Empty on
+    /// SQLite, where the condition would only tempt the planner to walk the range.
     pub(crate) fn within(
         self,
         column: &str,

@@ -1,6 +1,7 @@
-//! Files that recipients download: what is known of each (`docs/spec/public-api.md` §9). The bytes lie in `files`.
+//! Metadata of files that recipients download (`docs/spec/public-api.md` §9). Their contents are in the file
+//! storage.
 //!
-//! A recipient comes with a link and belongs to no service, so [`find`] takes the id alone; what is sealed in the row
+//! A recipient follows a link and belongs to no service, so [`find`] takes the id alone; what is sealed in the row
 //! opens only with the key in the link.
 
 use domain::{DocumentId, ServiceId, Timestamp};
@@ -10,24 +11,24 @@ use crate::{
     db::{Row, args},
 };
 
-/// A file that waits for its recipient.
+/// File that waits for its recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// Which.
+    /// Primary key.
     pub id: DocumentId,
-    /// Whose.
+    /// Service that sent it.
     pub service_id: ServiceId,
-    /// Its name and who may open it, sealed with the key in the link.
+    /// Name and access rules, sealed with the key in the link.
     pub sealed: Vec<u8>,
-    /// What it is.
+    /// Media type.
     pub mime_type: String,
-    /// How large it is.
+    /// Size in bytes.
     pub size_bytes: u64,
-    /// What the virus scanner said: `clean`, or `not-scanned` where there is none.
+    /// Result of the virus scan: `clean`, or `not-scanned` where there is no scanner.
     pub scan: String,
     /// When it was uploaded.
     pub created_at: Timestamp,
-    /// From when on it is gone.
+    /// When it stops being available.
     pub expires_at: Timestamp,
 }
 
@@ -35,18 +36,20 @@ const INSERT: &str = "INSERT INTO documents \
     (id, service_id, sealed, mime_type, size_bytes, scan, created_at, expires_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
+// The id is a function of the job's row, so a row that is made again finds its own file; another service's is left
+// alone.
 const PUT: &str = "INSERT INTO documents \
     (id, service_id, sealed, mime_type, size_bytes, scan, created_at, expires_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
     ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at \
     WHERE documents.service_id = excluded.service_id";
 
-/// Keeps what is known of files.
+/// Inserts the metadata of files.
 pub async fn insert_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
     put(tx, INSERT, documents).await
 }
 
-/// The same for files that may be there already: they are kept for as long as they are now to be.
+/// Inserts the metadata of files that may exist already; an existing one gets the new expiry.
 pub async fn upsert_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
     put(tx, PUT, documents).await
 }
@@ -60,6 +63,7 @@ async fn put(tx: &mut Tx, statement: &'static str, documents: &[Document]) -> Re
                 document.service_id,
                 document.sealed.clone(),
                 &*document.mime_type,
+                // Both databases store signed 64-bit integers.
                 i64::try_from(document.size_bytes).unwrap_or(i64::MAX),
                 &*document.scan,
                 document.created_at,
@@ -71,7 +75,7 @@ async fn put(tx: &mut Tx, statement: &'static str, documents: &[Document]) -> Re
     Ok(())
 }
 
-/// The file of a link, unless its time is over.
+/// Returns the file with this id unless it has expired.
 pub async fn find(
     session: &mut Session,
     id: DocumentId,
@@ -79,15 +83,16 @@ pub async fn find(
 ) -> Result<Option<Document>, Error> {
     let row = session
         .fetch_optional(
+            // Expired files are hidden at once; the nightly task deletes them later.
             "SELECT id, service_id, sealed, mime_type, size_bytes, scan, created_at, expires_at FROM documents \
              WHERE id = $1 AND expires_at > $2",
             args![id, now],
         )
         .await?;
-    row.map(|row| read(&row)).transpose()
+    row.map(|row| parse_document(&row)).transpose()
 }
 
-fn read(row: &Row) -> Result<Document, Error> {
+fn parse_document(row: &Row) -> Result<Document, Error> {
     Ok(Document {
         id: row.get("id")?,
         service_id: row.get("service_id")?,
@@ -100,7 +105,7 @@ fn read(row: &Row) -> Result<Document, Error> {
     })
 }
 
-/// Files whose time is over, the oldest first, at most `count`: of whom, and which.
+/// Returns up to `count` expired files with their services, oldest first.
 pub async fn list_expired(
     session: &mut Session,
     now: Timestamp,
@@ -117,7 +122,7 @@ pub async fn list_expired(
         .collect()
 }
 
-/// Forgets files of a service; those that are not there are passed over.
+/// Deletes the metadata of files of a service; ids that do not exist are skipped.
 pub async fn delete(tx: &mut Tx, service: ServiceId, ids: &[DocumentId]) -> Result<(), Error> {
     for id in ids {
         tx.execute(

@@ -1,16 +1,16 @@
-/// Why the store could not do what was asked.
+/// Error of a store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database did not answer, refused, or went away. Trying again later may help.
-    #[error("the database is not available{}", because(.0))]
+    /// The database did not answer, refused the connection or went away. A later attempt may succeed.
+    #[error("the database is not available{}", operator_hint(.0))]
     Unavailable(#[source] sqlx::Error),
-    /// The database said no to the statement itself: a fault of ours, or a broken promise about the data.
+    /// The database rejected the statement: a bug, or data that breaks an assumption.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
     /// A row with this key exists already.
     #[error("it exists already")]
     Exists,
-    /// A row does not read as what it should be.
+    /// A column does not hold what it should.
     #[error("corrupt data in {table}.{column}: {what}")]
     Corrupt {
         /// The table.
@@ -22,8 +22,8 @@ pub enum Error {
     },
     /// Sealed data could not be opened or sealed.
     #[error(transparent)]
-    Vault(#[from] crate::keyring::KeyringError),
-    /// The database was written by a newer version of the program.
+    Keyring(#[from] crate::keyring::KeyringError),
+    /// The database was migrated by a newer version of the program.
     #[error(
         "the database is of a newer version ({found}) than this program knows ({known}): \
          start the newer program, or restore the backup that was made before it"
@@ -34,26 +34,26 @@ pub enum Error {
         /// The newest migration that this program has.
         known: i64,
     },
-    /// The database could not be brought up to date.
+    /// A migration failed.
     #[error("the database could not be migrated")]
     Migration(#[source] sqlx::migrate::MigrateError),
-    /// The address of the database makes no sense.
+    /// The address of the database is invalid.
     #[error("`{0}` is not a database address: use sqlite:<path> or postgres://user@host/name")]
     Address(String),
 }
 
 impl Error {
-    /// Trying again, unchanged, may succeed.
+    /// Returns whether the same operation may succeed later.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// It is one row that cannot be read: without that row the same statement succeeds.
+    /// Returns whether a single unreadable row is the cause: without that row the same statement succeeds.
     pub const fn is_corrupt_row(&self) -> bool {
         matches!(
             self,
             Self::Corrupt { .. }
-                | Self::Vault(_)
+                | Self::Keyring(_)
                 | Self::Refused(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
         )
     }
@@ -62,8 +62,9 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
+            // First, because callers treat it as an answer rather than as a failure.
             sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Self::Exists,
-            sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => {
+            sqlx::Error::Database(refusal) if is_transient_code(refusal.code().as_deref()) => {
                 Self::Unavailable(error)
             }
             sqlx::Error::Io(_)
@@ -71,35 +72,40 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
+            // A connection that was cut in the middle of a message.
             | sqlx::Error::Protocol(_) => Self::Unavailable(error),
             _ => Self::Refused(error),
         }
     }
 }
 
-/// What an operator can do something about, in words: a full disk, a disk that fails.
-fn because(error: &sqlx::Error) -> &'static str {
+/// Returns the part of the message that tells an operator what to do, where it is known.
+fn operator_hint(error: &sqlx::Error) -> &'static str {
     let sqlx::Error::Database(refusal) = error else {
         return "";
     };
     let code = refusal.code();
-    match (code.as_deref(), number_of(code.as_deref())) {
+    match (code.as_deref(), sqlite_code(code.as_deref())) {
+        // The tests and the operators' manual know these two texts.
         (Some("53100"), _) | (_, Some(13)) => ": its disk is full",
         (Some("58030"), _) | (_, Some(10)) => ": its disk fails",
         _ => "",
     }
 }
 
-/// SQLite's number, without what extends it; PostgreSQL's codes have five characters.
-fn number_of(code: Option<&str>) -> Option<u32> {
+/// Returns the primary result code of SQLite, or `None` if the code is PostgreSQL's.
+fn sqlite_code(code: Option<&str>) -> Option<u32> {
+    // PostgreSQL's codes have five characters, SQLite's numbers at most four.
     let code = code.filter(|code| code.len() < 5)?;
+    // The low byte is the primary code; the rest refines it.
     code.parse::<u32>().ok().map(|number| number & 0xff)
 }
 
-/// Codes of faults that pass: SQLite's busy, locked, I/O error, full disk and cannot-open; PostgreSQL's classes for
-/// connection trouble, lost transactions, exhausted resources and operator intervention.
-fn is_passing(code: Option<&str>) -> bool {
-    if let Some(number) = number_of(code) {
+/// Returns whether an error code stands for a transient error: SQLite's busy, locked, I/O error, full disk and
+/// cannot-open; PostgreSQL's classes for connections, serialisation failures, exhausted resources, operator
+/// intervention and system errors.
+fn is_transient_code(code: Option<&str>) -> bool {
+    if let Some(number) = sqlite_code(code) {
         return matches!(number, 5 | 6 | 10 | 13 | 14);
     }
     let Some(code) = code else { return false };

@@ -1,4 +1,4 @@
-//! Folders of templates, and which template lies in which.
+//! Folders of templates, and which template is in which folder.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use crate::{
     db::{Row, args},
 };
 
-/// A folder.
+/// Folder that organises templates and other folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
-    /// Which.
+    /// Primary key.
     pub id: FolderId,
-    /// What people call it.
+    /// Name shown to people.
     pub name: String,
-    /// The folder that it lies in, if it lies in one.
+    /// Folder that contains it; `None` at the top level.
     pub parent_id: Option<FolderId>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// Keeps a new folder.
+/// Inserts a folder.
 pub async fn insert(tx: &mut Tx, service: ServiceId, folder: &Folder) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO template_folders (id, service_id, parent_id, name, created_at) VALUES ($1, $2, $3, $4, $5)",
@@ -32,71 +32,72 @@ pub async fn insert(tx: &mut Tx, service: ServiceId, folder: &Folder) -> Result<
     Ok(())
 }
 
-/// Names a folder anew; whether there is one.
+/// Renames a folder. Returns whether it exists.
 pub async fn rename(
     tx: &mut Tx,
     service: ServiceId,
     id: FolderId,
     name: &str,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE template_folders SET name = $3 WHERE service_id = $1 AND id = $2",
             args![service, id, name],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Puts a folder into another, or beside the outermost; whether there is one.
+/// Moves a folder into another, or to the top level. Returns whether it exists.
 pub async fn move_folder(
     tx: &mut Tx,
     service: ServiceId,
     id: FolderId,
     into: Option<FolderId>,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE template_folders SET parent_id = $3 WHERE service_id = $1 AND id = $2",
             args![service, id, into],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Puts a template into a folder, or into none; whether there is one.
+/// Moves a template into a folder, or to the top level. Returns whether it exists.
 pub async fn move_template(
     tx: &mut Tx,
     service: ServiceId,
     id: TemplateId,
     into: Option<FolderId>,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE templates SET folder_id = $3 WHERE service_id = $1 AND id = $2",
             args![service, id, into],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Removes a folder; whether there was one. Archived templates that lay in it lie in none.
+/// Deletes a folder and moves the archived templates in it to the top level. Returns whether it existed.
 pub async fn delete(tx: &mut Tx, service: ServiceId, id: FolderId) -> Result<bool, Error> {
     tx.execute(
+        // The caller has checked that no visible template is in the folder; archived ones must not point nowhere.
         "UPDATE templates SET folder_id = NULL WHERE service_id = $1 AND folder_id = $2 AND archived",
         args![service, id],
     )
     .await?;
-    let touched = tx
+    let changed = tx
         .execute(
             "DELETE FROM template_folders WHERE service_id = $1 AND id = $2",
             args![service, id],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Whether a folder holds another, or a template that is not archived.
+/// Returns whether a folder contains another folder or a template that is not archived.
 pub async fn has_contents(
     session: &mut Session,
     service: ServiceId,
@@ -104,6 +105,7 @@ pub async fn has_contents(
 ) -> Result<bool, Error> {
     let row = session
         .fetch_optional(
+            // One round trip answers both questions.
             "SELECT id FROM template_folders WHERE service_id = $1 AND parent_id = $2 UNION ALL \
              SELECT id FROM templates WHERE service_id = $1 AND folder_id = $2 AND NOT archived LIMIT 1",
             args![service, id],
@@ -112,7 +114,7 @@ pub async fn has_contents(
     Ok(row.is_some())
 }
 
-/// The folders of a service, by name.
+/// Returns the folders of a service by name.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Folder>, Error> {
     session
         .fetch_all(
@@ -121,11 +123,11 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Folde
         )
         .await?
         .iter()
-        .map(folder)
+        .map(parse_folder)
         .collect()
 }
 
-/// The templates of a service that lie in a folder, with the folder.
+/// Returns the folder of each template of a service that is in one.
 pub async fn list_template_folders(
     session: &mut Session,
     service: ServiceId,
@@ -141,7 +143,7 @@ pub async fn list_template_folders(
         .collect()
 }
 
-fn folder(row: &Row) -> Result<Folder, Error> {
+fn parse_folder(row: &Row) -> Result<Folder, Error> {
     Ok(Folder {
         id: row.get("id")?,
         name: row.get("name")?,

@@ -1,19 +1,19 @@
-//! Guest lists: whom a service may reach in trial mode beside its team.
+//! Guest lists: recipients that a service in trial mode may send to beside its team.
 
 use domain::ServiceId;
 
 use crate::{Error, Session, Tx, db::args, services};
 
-/// The guests of a service, as they were given.
+/// Guest list of a service, as entered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guests {
-    /// By e-mail.
+    /// E-mail addresses.
     pub email_addresses: Vec<String>,
-    /// By text.
+    /// Phone numbers.
     pub phone_numbers: Vec<String>,
 }
 
-/// The guests of a service.
+/// Returns the guest list of a service.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Guests, Error> {
     let mut guests = Guests::default();
     for row in session
@@ -34,8 +34,8 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Guests, E
     Ok(guests)
 }
 
-/// The guests of one service or of all: whose guest each is, of which kind, and as written.
-pub async fn list_of_all(
+/// Returns the guests of one service or of all, each with its service, kind and text.
+pub async fn list_all(
     session: &mut Session,
     service: Option<ServiceId>,
 ) -> Result<Vec<(ServiceId, String, String)>, Error> {
@@ -60,25 +60,26 @@ pub async fn list_of_all(
         .collect()
 }
 
-/// Takes a guest, as written, from a service's list; whether they were on it.
+/// Removes a guest, given as entered, from a service's list. Returns whether it was on it.
 pub async fn delete(
     tx: &mut Tx,
     service: ServiceId,
     kind: &str,
     recipient: &str,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "DELETE FROM guest_list WHERE service_id = $1 AND kind = $2 AND recipient = $3",
             args![service, kind, recipient],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Makes these, and nobody else, the guests of a service.
+/// Replaces the guest list of a service.
 pub async fn replace(tx: &mut Tx, service: ServiceId, guests: &Guests) -> Result<(), Error> {
     tx.execute(
+        // The list is short and edited as a whole, so replacing it is simpler than comparing.
         "DELETE FROM guest_list WHERE service_id = $1",
         args![service],
     )

@@ -1,5 +1,6 @@
-//! What is left of a message once its time is over: who sent what kind of message when, and what became of it, for
-//! counting and billing. Nothing personal, and not what test keys sent (`docs/spec/workers.md` §14.1).
+//! History of notifications after their retention has ended: which service sent what kind of notification when, and
+//! its final status, for statistics and billing. It holds no personal data, and nothing that test keys sent
+//! (`docs/spec/workers.md` §14.1).
 
 use std::collections::BTreeMap;
 
@@ -12,16 +13,16 @@ use crate::{
     db::{Arg, args, parameters},
 };
 
-/// The columns that are kept, by the names they have in both tables.
+/// Columns kept in the history; they have the same names in both tables.
 pub(crate) const COLUMNS: &str = "id, service_id, job_id, job_row_number, template_id, template_version, api_key_id, \
                                   key_type, notification_type, status, client_reference, international, phone_prefix, \
                                   rate_multiplier, billable_units, postage, documents, created_by, created_at, sent_at, \
                                   updated_at, sent_by, reference";
 
-/// Letters in these statuses are still to be printed, whatever their age.
+/// Statuses of letters that are still to be printed, whatever their age.
 const UNPRINTED: &str = "('pending-virus-check', 'created', 'sending')";
 
-/// For how many days messages are kept, where a service has said so.
+/// Returns the retention in days of each service and channel that has its own.
 pub async fn list_retentions(
     session: &mut Session,
 ) -> Result<Vec<((ServiceId, Channel), u32)>, Error> {
@@ -33,15 +34,15 @@ pub async fn list_retentions(
         .await?
         .iter()
         .map(|row| {
-            let channel = row.word("data_retention", "notification_type")?;
-            let days = row.count("data_retention", "days_of_retention")?;
+            let channel = row.parse("data_retention", "notification_type")?;
+            let days = row.get_u32("data_retention", "days_of_retention")?;
             Ok(((row.get("service_id")?, channel), days))
         })
         .collect()
 }
 
-/// The messages of a service and channel from before `before`, oldest first, at most `count`: those that went to
-/// people, or those that test keys pretended to send. Letters that are not printed yet are never among them.
+/// Returns up to `count` notifications of a service and channel created before `before`, oldest first: either those
+/// of test keys or all others. Letters that are not printed yet are left out.
 pub async fn list_expired(
     session: &mut Session,
     service: ServiceId,
@@ -50,8 +51,10 @@ pub async fn list_expired(
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<NotificationId>, Error> {
+    // Test keys have a retention of their own and leave no history.
     let key_type = if of_test_keys { "=" } else { "<>" };
     let printed = match channel {
+        // Deleting an unprinted letter would lose it: the print run reads it from this table.
         Channel::Letter if !of_test_keys => format!("AND status NOT IN {UNPRINTED}"),
         _ => String::new(),
     };
@@ -67,7 +70,7 @@ pub async fn list_expired(
         .collect()
 }
 
-/// Copies messages into the history, passing over those that are there; how many were copied.
+/// Copies notifications into the history, skipping those already there. Returns how many were copied.
 pub async fn insert_from_notifications(
     tx: &mut Tx,
     service: ServiceId,
@@ -75,20 +78,21 @@ pub async fn insert_from_notifications(
 ) -> Result<u64, Error> {
     let (chosen, args) = chosen(tx, service, ids);
     let sql = format!(
+        // A run that was interrupted between copying and deleting copies the same rows again.
         "INSERT INTO notification_history ({COLUMNS}) SELECT {COLUMNS} FROM notifications WHERE {chosen} \
          ON CONFLICT (id) DO NOTHING"
     );
     tx.execute(sql, args).await
 }
 
-/// Removes messages for good; how many there were.
+/// Deletes notifications for good. Returns how many there were.
 pub async fn delete(tx: &mut Tx, service: ServiceId, ids: &[NotificationId]) -> Result<u64, Error> {
     let (chosen, args) = chosen(tx, service, ids);
     tx.execute(format!("DELETE FROM notifications WHERE {chosen}"), args)
         .await
 }
 
-/// How many rows of a job are lines of history, by their last status.
+/// Returns how many rows of a job are in the history, by their final status.
 pub async fn count_by_status(
     session: &mut Session,
     origin: &JobOrigin,
@@ -103,13 +107,13 @@ pub async fn count_by_status(
         .await?
         .iter()
         .map(|row| {
-            let status = row.word("notification_history", "status")?;
-            Ok((status, row.count("notification_history", "number")?))
+            let status = row.parse("notification_history", "status")?;
+            Ok((status, row.get_u32("notification_history", "number")?))
         })
         .collect()
 }
 
-/// The numbers of the rows of a job that are lines of history, in order.
+/// Returns the row numbers of a job that are in the history, in order.
 pub async fn list_row_numbers(
     session: &mut Session,
     origin: &JobOrigin,
@@ -123,7 +127,7 @@ pub async fn list_row_numbers(
         )
         .await?
         .iter()
-        .map(|row| row.count("notification_history", "job_row_number"))
+        .map(|row| row.get_u32("notification_history", "job_row_number"))
         .collect()
 }
 
@@ -131,6 +135,7 @@ fn chosen(tx: &Tx, service: ServiceId, ids: &[NotificationId]) -> (String, Vec<A
     let mut args = args![service];
     let list = parameters(args.len() + 1, ids.len());
     args.extend(ids.iter().copied().map(Arg::from));
+    // The ids of a batch were accepted within a few days, so most partitions can be skipped.
     let pruned = tx.kind().within("id", ids.iter().copied(), &mut args);
     (format!("service_id = $1 AND id IN ({list}){pruned}"), args)
 }

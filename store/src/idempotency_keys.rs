@@ -1,5 +1,6 @@
-//! The keys that services put on their requests so that asking twice does once, each with what was asked and what was
-//! answered. The primary key is the duplicate check: of two that claim a key at once, in whatever processes, one has it.
+//! Idempotency keys: each key that a service put on a request, with a hash of the request and the sealed response.
+//! The primary key rejects duplicates: of two transactions that claim a key at once, in whichever processes, one
+//! gets it.
 
 use std::collections::HashSet;
 
@@ -10,39 +11,40 @@ use crate::{
     db::{args, parameters},
 };
 
-/// A keyed hash.
+/// Keyed hash, see [`Keyring::fingerprint`](crate::Keyring::fingerprint).
 pub type Hash = [u8; 32];
 
-/// A key to keep, in the transaction that keeps what it is for.
+/// Key to store in the transaction that stores the result of its request.
 #[derive(Debug, Clone)]
 pub struct NewKey {
-    /// Whose.
+    /// Service that sent the key.
     pub service_id: ServiceId,
-    /// A keyed hash of the key.
+    /// Keyed hash of the key.
     pub key_hash: Hash,
-    /// A keyed hash of what was asked.
+    /// Keyed hash of the request.
     pub request_hash: Hash,
-    /// The answer, sealed.
+    /// Sealed response.
     pub sealed: Vec<u8>,
 }
 
-/// A key that is kept.
+/// Idempotency key as stored, with the response to its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// What was asked.
+    /// Keyed hash of the request.
     pub request_hash: Vec<u8>,
-    /// What was answered, sealed.
+    /// Sealed response.
     pub sealed: Vec<u8>,
 }
 
-/// Keys are claimed by powers of two, at most this many a statement: few statements to prepare.
-const MOST_AT_ONCE: usize = 32;
+/// Keys are claimed in powers of two up to this many per statement, so that only a few statements need preparing.
+const MAX_KEYS_PER_STATEMENT: usize = 32;
 const COLUMNS: usize = 5;
 
-/// Keeps those of `keys` that are free – never used, or not since `used_since` – and says of each whether it was.
+/// Stores those of `keys` that are free, that is never used or not since `used_since`, and returns for each whether
+/// it was.
 ///
-/// They must differ. Each stays claimed until the transaction ends; somebody else who wants it waits until then, so
-/// they are claimed in one order by everybody.
+/// The keys must differ. A claimed key stays locked until the transaction ends, and others wait for it. All callers
+/// therefore claim in the same order, which rules out deadlocks.
 pub async fn claim(
     tx: &mut Tx,
     keys: &[&NewKey],
@@ -50,10 +52,11 @@ pub async fn claim(
     used_since: Timestamp,
 ) -> Result<Vec<bool>, Error> {
     let mut in_order: Vec<&NewKey> = keys.to_vec();
+    // One order for all callers, or two transactions could wait for each other's keys.
     in_order.sort_unstable_by_key(|key| (key.service_id, key.key_hash));
     let (mut rest, mut claimed) = (in_order.as_slice(), HashSet::with_capacity(keys.len()));
     while !rest.is_empty() {
-        let (some, more) = rest.split_at((1 << rest.len().ilog2()).min(MOST_AT_ONCE));
+        let (some, more) = rest.split_at((1 << rest.len().ilog2()).min(MAX_KEYS_PER_STATEMENT));
         rest = more;
         let rows: Vec<String> = (0..some.len())
             .map(|row| format!("({})", parameters(2 + row * COLUMNS, COLUMNS)))
@@ -69,6 +72,8 @@ pub async fn claim(
             ]);
         }
         let sql = format!(
+            // An expired key is taken over in place; deleting it first would let two requests both insert it. Only
+            // rows that were inserted or taken over are returned.
             "INSERT INTO idempotency_keys (service_id, key_hash, request_hash, sealed, created_at) VALUES {} \
              ON CONFLICT (service_id, key_hash) DO UPDATE SET request_hash = excluded.request_hash, \
              sealed = excluded.sealed, created_at = excluded.created_at WHERE idempotency_keys.created_at <= $1 \
@@ -82,13 +87,14 @@ pub async fn claim(
             ));
         }
     }
+    // The answers are in the order of the caller's list, not in that of the statement.
     Ok(keys
         .iter()
         .map(|key| claimed.contains(&(key.service_id, key.key_hash.to_vec())))
         .collect())
 }
 
-/// Lets a key go that this transaction has claimed: what it was for is not kept.
+/// Deletes a key that this transaction has claimed, because the result of its request is not stored after all.
 pub async fn release(tx: &mut Tx, key: &NewKey) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM idempotency_keys WHERE service_id = $1 AND key_hash = $2",
@@ -98,7 +104,7 @@ pub async fn release(tx: &mut Tx, key: &NewKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// A key of a service, if it was used after `used_since`.
+/// Returns a key of a service if it was used after `used_since`.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -121,24 +127,26 @@ pub async fn find(
     .transpose()
 }
 
-/// A kept answer, whosever it is.
+/// Stored response of any service.
 #[derive(Debug, Clone)]
 pub struct StoredResponse {
-    /// Whose.
+    /// Service that sent the request.
     pub service_id: ServiceId,
-    /// The key it is kept for.
+    /// Keyed hash of the idempotency key.
     pub key_hash: Vec<u8>,
-    /// The answer, sealed.
+    /// Sealed response.
     pub sealed: Vec<u8>,
 }
 
-/// Kept answers in the order of services and keys, after `after`, at most `count`; of one service or of all.
+/// Returns up to `count` stored responses after `after` in the order of services and keys; of one service, or of
+/// all.
 pub async fn list_responses(
     session: &mut Session,
     service: Option<ServiceId>,
     after: Option<&StoredResponse>,
     count: u32,
 ) -> Result<Vec<StoredResponse>, Error> {
+    // Sorts before every key.
     let nothing = (ServiceId::from(uuid::Uuid::nil()), Vec::new());
     let (after_service, after_key) =
         after.map_or(nothing, |last| (last.service_id, last.key_hash.clone()));
@@ -165,13 +173,13 @@ pub async fn list_responses(
         .collect()
 }
 
-/// Replaces a kept answer, unless it has changed since it was read; whether it had not.
+/// Replaces a stored response unless it has changed since it was read. Returns whether it was replaced.
 pub async fn replace_response(
     tx: &mut Tx,
     before: &StoredResponse,
     sealed: Vec<u8>,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE idempotency_keys SET sealed = $4 WHERE service_id = $1 AND key_hash = $2 AND sealed = $3",
             args![
@@ -182,10 +190,10 @@ pub async fn replace_response(
             ],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Removes the oldest of those that were last used at `until` or before, at most `count`; how many.
+/// Deletes up to `count` keys last used at `until` or before, oldest first, and returns how many.
 pub async fn delete_expired(tx: &mut Tx, until: Timestamp, count: u32) -> Result<u64, Error> {
     tx.execute(
         "DELETE FROM idempotency_keys WHERE (service_id, key_hash) IN \

@@ -1,4 +1,4 @@
-//! Numbers at which texts are received, and whose they are.
+//! Phone numbers that receive text messages, and the services they are assigned to.
 
 use domain::{InboundNumberId, ServiceId, Timestamp};
 
@@ -7,24 +7,24 @@ use crate::{
     db::{Row, args},
 };
 
-/// A number at which texts are received.
+/// Phone number that receives text messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundNumber {
-    /// Which.
+    /// Primary key.
     pub id: InboundNumberId,
-    /// As recipients write it; unique among all.
+    /// Number as recipients write it; unique.
     pub number: String,
-    /// Who brings its texts.
+    /// Provider that forwards its messages.
     pub provider: String,
-    /// Whose it is; nobody's if it is free.
+    /// Service that it is assigned to; `None` if it is free.
     pub service_id: Option<ServiceId>,
-    /// An inactive number receives nothing and is given to nobody.
+    /// Whether it is active; an inactive number receives nothing and is not assigned.
     pub active: bool,
 }
 
 const COLUMNS: &str = "id, number, provider, service_id, active";
 
-/// Keeps a new number; `Exists` if it is there.
+/// Inserts a number. Fails with [`Error::Exists`] if it exists.
 pub async fn insert(tx: &mut Tx, number: &InboundNumber, at: Timestamp) -> Result<(), Error> {
     tx.execute(
         format!(
@@ -43,55 +43,57 @@ pub async fn insert(tx: &mut Tx, number: &InboundNumber, at: Timestamp) -> Resul
     Ok(())
 }
 
-/// Gives a free number to a service; false if it is not free any more.
+/// Assigns a free number to a service. Returns false if it is no longer free.
 pub async fn assign(
     tx: &mut Tx,
     service: ServiceId,
     id: InboundNumberId,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
+            // Compare-and-set: of two services that choose the same number, one gets it.
             "UPDATE inbound_numbers SET service_id = $1, updated_at = $3 \
              WHERE id = $2 AND service_id IS NULL AND active",
             args![service, id, at],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Takes its number from a service; it stays active or not.
+/// Releases the number of a service, and sets whether it stays active.
 pub async fn release(
     tx: &mut Tx,
     service: ServiceId,
     active: bool,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE inbound_numbers SET service_id = NULL, active = $2, updated_at = $3 WHERE service_id = $1",
             args![service, active, at],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// A number that is free and that no other transaction is taking, the oldest first.
+/// Returns the oldest free number that no other transaction is assigning.
 pub async fn find_free(tx: &mut Tx) -> Result<Option<InboundNumber>, Error> {
     let skip_locked = tx.kind().skip_locked();
     let row = tx
         .fetch_optional(
             format!(
+                // `SKIP LOCKED` lets two services take two numbers at once instead of waiting for the same one.
                 "SELECT {COLUMNS} FROM inbound_numbers WHERE service_id IS NULL AND active \
                  ORDER BY created_at, id LIMIT 1 {skip_locked}"
             ),
             args![],
         )
         .await?;
-    row.as_ref().map(number).transpose()
+    row.as_ref().map(parse_inbound_number).transpose()
 }
 
-/// The number with this id.
+/// Returns a number.
 pub async fn find(
     session: &mut Session,
     id: InboundNumberId,
@@ -102,10 +104,10 @@ pub async fn find(
             args![id],
         )
         .await?;
-    row.as_ref().map(number).transpose()
+    row.as_ref().map(parse_inbound_number).transpose()
 }
 
-/// The service that receives the texts to this number, if it is an active one of ours.
+/// Returns the service that an active number is assigned to.
 pub async fn find_service(session: &mut Session, number: &str) -> Result<Option<ServiceId>, Error> {
     let row = session
         .fetch_optional(
@@ -116,8 +118,8 @@ pub async fn find_service(session: &mut Session, number: &str) -> Result<Option<
     row.map(|row| row.get("service_id")).transpose()
 }
 
-/// The number of a service.
-pub async fn find_of_service(
+/// Returns the number of a service.
+pub async fn find_by_service(
     session: &mut Session,
     service: ServiceId,
 ) -> Result<Option<InboundNumber>, Error> {
@@ -127,10 +129,10 @@ pub async fn find_of_service(
             args![service],
         )
         .await?;
-    row.as_ref().map(number).transpose()
+    row.as_ref().map(parse_inbound_number).transpose()
 }
 
-/// All numbers.
+/// Returns all numbers.
 pub async fn list(session: &mut Session) -> Result<Vec<InboundNumber>, Error> {
     session
         .fetch_all(
@@ -139,11 +141,11 @@ pub async fn list(session: &mut Session) -> Result<Vec<InboundNumber>, Error> {
         )
         .await?
         .iter()
-        .map(number)
+        .map(parse_inbound_number)
         .collect()
 }
 
-fn number(row: &Row) -> Result<InboundNumber, Error> {
+fn parse_inbound_number(row: &Row) -> Result<InboundNumber, Error> {
     Ok(InboundNumber {
         id: row.get("id")?,
         number: row.get("number")?,

@@ -1,4 +1,4 @@
-//! Texts that were received. Who wrote one and what it says is sealed; a text that a provider brings twice is kept once.
+//! Inbound SMS. Sender and text are sealed; a message that a provider forwards twice is stored once.
 
 use domain::{InboundSmsId, Private, ServiceId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -9,26 +9,26 @@ use crate::{
     db::{Arg, Row, args, parameters},
 };
 
-/// A received text.
+/// Received text message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundSms {
-    /// Which.
+    /// Primary key.
     pub id: InboundSmsId,
-    /// Whose number it came to.
+    /// Service that the number is assigned to.
     pub service_id: ServiceId,
-    /// That number.
+    /// Number that it was sent to.
     pub notify_number: String,
-    /// Who wrote it.
+    /// Number of the sender.
     pub user_number: Private<String>,
-    /// What it says.
+    /// Text of the message.
     pub content: Private<String>,
-    /// Who brought it.
+    /// Provider that forwarded it.
     pub provider: String,
-    /// The provider's own id for it, if it has one.
+    /// Id that the provider uses for it, if any.
     pub provider_reference: Option<String>,
-    /// When it was written, as the provider says.
+    /// When it was written, according to the provider.
     pub provider_date: Timestamp,
-    /// When it came to us.
+    /// When it was received.
     pub created_at: Timestamp,
 }
 
@@ -40,17 +40,18 @@ struct Contents {
 
 const COLUMNS: &str = "id, service_id, notify_number, sealed, provider, provider_reference, provider_date, created_at";
 
-/// Keeps a received text, unless it is there already; whether it was new.
-pub async fn insert(tx: &mut Tx, vault: &Keyring, text: &InboundSms) -> Result<bool, Error> {
+/// Inserts a received message unless it is stored already. Returns whether it was new.
+pub async fn insert(tx: &mut Tx, keyring: &Keyring, text: &InboundSms) -> Result<bool, Error> {
     let contents = Contents {
         from: text.user_number.reveal().clone(),
         text: text.content.reveal().clone(),
     };
     let plain = serde_json::to_vec(&contents).expect("texts are writable");
-    let sealed = vault.seal(text.id.as_uuid().as_bytes(), &plain);
-    let touched = tx
+    let sealed = keyring.seal(text.id.as_uuid().as_bytes(), &plain);
+    let changed = tx
         .execute(
             format!(
+                // A unique index on provider and reference recognises a message that was forwarded twice.
                 "INSERT INTO inbound_sms ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"
             ),
             args![
@@ -65,10 +66,10 @@ pub async fn insert(tx: &mut Tx, vault: &Keyring, text: &InboundSms) -> Result<b
             ],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// When a received text of a service came.
+/// Returns when a message of a service was received.
 pub async fn find_time(
     session: &mut Session,
     service: ServiceId,
@@ -83,10 +84,10 @@ pub async fn find_time(
     row.map(|row| row.get("created_at")).transpose()
 }
 
-/// The texts that a service received, newest first, at most `count`; only those before `older_than` if it is given.
+/// Returns up to `count` messages that a service received, newest first; only those before `older_than` if given.
 pub async fn list(
     session: &mut Session,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: ServiceId,
     older_than: Option<(Timestamp, InboundSmsId)>,
     count: u32,
@@ -103,11 +104,11 @@ pub async fn list(
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(|row| inbound_sms(row, vault))
+        .map(|row| parse_inbound_sms(row, keyring))
         .collect()
 }
 
-/// The services that have a number, and so a retention of their own for what comes to it.
+/// Returns the services that have an inbound number, and so a retention for inbound SMS.
 pub async fn list_services_with_number(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
     session
         .fetch_all(
@@ -120,7 +121,7 @@ pub async fn list_services_with_number(session: &mut Session) -> Result<Vec<Serv
         .collect()
 }
 
-/// The texts that a service received before `before`, oldest first, at most `count`.
+/// Returns up to `count` messages that a service received before `before`, oldest first.
 pub async fn list_expired(
     session: &mut Session,
     service: ServiceId,
@@ -138,8 +139,8 @@ pub async fn list_expired(
         .collect()
 }
 
-/// Leaves of these texts a line of history, without who wrote them and what they say; how many there were. The same
-/// ids are copied and removed (`docs/spec/workers.md` §17, F15).
+/// Moves messages to the history, without sender and text. Returns how many there were. The same ids are copied and
+/// deleted (`docs/spec/workers.md` §17, F15).
 pub async fn move_to_history(
     tx: &mut Tx,
     service: ServiceId,
@@ -150,6 +151,8 @@ pub async fn move_to_history(
     if ids.is_empty() {
         return Ok(0);
     }
+    // The ids are fixed before the copy, so that a message that arrives meanwhile is not deleted without being
+    // copied.
     let chosen = format!("service_id = $1 AND id IN ({})", parameters(2, ids.len()));
     let args = || {
         let ids = ids.iter().copied().map(Arg::from);
@@ -167,11 +170,11 @@ pub async fn move_to_history(
         .await
 }
 
-/// Texts in the order of ids, after `after`, at most `count`, with whose number each came to and who wrote it; of one
+/// Returns up to `count` messages after `after` in the order of ids, each with its service and sender; of one
 /// service or of all.
 pub async fn list_senders(
     session: &mut Session,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: Option<ServiceId>,
     after: Uuid,
     count: u32,
@@ -188,26 +191,26 @@ pub async fn list_senders(
         .await?
         .iter()
         .map(|row| {
-            let text = inbound_sms(row, vault)?;
+            let text = parse_inbound_sms(row, keyring)?;
             Ok((text.service_id, text.id, text.user_number))
         })
         .collect()
 }
 
-/// Seals anew with the newest key up to `count` texts after `after`; how many, and the last that was looked at.
+/// Re-encrypts with the primary key up to `count` messages after `after`. Returns how many, and the last one read.
 pub async fn reencrypt(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     after: Uuid,
     count: u32,
 ) -> Result<(u64, Option<Uuid>), Error> {
-    crate::reencryption::reencrypt(tx, vault, "inbound_sms", after, count).await
+    crate::reencryption::reencrypt(tx, keyring, "inbound_sms", after, count).await
 }
 
-fn inbound_sms(row: &Row, vault: &Keyring) -> Result<InboundSms, Error> {
+fn parse_inbound_sms(row: &Row, keyring: &Keyring) -> Result<InboundSms, Error> {
     let id: InboundSmsId = row.get("id")?;
     let sealed: Vec<u8> = row.get("sealed")?;
-    let plain = vault.open(id.as_uuid().as_bytes(), &sealed)?;
+    let plain = keyring.open(id.as_uuid().as_bytes(), &sealed)?;
     let contents: Contents = serde_json::from_slice(&plain).map_err(|error| Error::Corrupt {
         table: "inbound_sms",
         column: "sealed",

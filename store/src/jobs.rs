@@ -1,5 +1,5 @@
-//! Jobs: one template to every row of a spreadsheet. The cursor `rows_kept` moves in the transaction that keeps the
-//! rows before it, so a job that stopped anywhere goes on where it was, with every row once.
+//! Jobs: one template sent to every row of a spreadsheet. The cursor `rows_kept` advances in the transaction that
+//! stores the rows before it, so an interrupted job resumes where it stopped and every row is stored once.
 
 use domain::{
     ApiKeyId, Channel, ContactListId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId,
@@ -9,62 +9,62 @@ use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
-    db::{Row, args, parameters},
+    db::{Row, Table, args, columns, parameters},
 };
 
-/// A job.
+/// Job: one template sent to every row of one spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Which; given by the caller, the id of its spreadsheet.
+    /// Id, given by the caller; also the id of its spreadsheet.
     pub id: JobId,
-    /// Whose.
+    /// Service that it belongs to.
     pub service_id: ServiceId,
-    /// What is sent.
+    /// Template that is sent.
     pub template_id: TemplateId,
-    /// In which version, whatever is written later.
+    /// Version of the template, fixed at creation.
     pub template_version: u32,
-    /// What its owner calls the file.
+    /// Name of the uploaded file.
     pub original_file_name: String,
-    /// How many rows the file has.
+    /// Number of rows in the file.
     pub notification_count: u32,
-    /// The reply-to address or text message sender that was chosen.
+    /// Chosen reply-to address or text message sender.
     pub sender_id: Option<Uuid>,
-    /// Who made it.
+    /// User who created it.
     pub created_by: Option<UserId>,
-    /// The key that it was made with, if it came through the API.
+    /// API key that it was created with, if it came through the API.
     pub api_key_id: Option<ApiKeyId>,
-    /// The type of that key; `normal` for jobs that people make.
+    /// Type of that key; `normal` for jobs that users create.
     pub key_type: KeyType,
-    /// The service's own reference, for rows that have none.
+    /// Reference of the service, for rows that have none.
     pub client_reference: Option<String>,
-    /// How far it is.
+    /// Current status.
     pub status: JobStatus,
-    /// Why it could not go on, in words, if it could not.
+    /// Why it could not continue.
     pub problem: Option<String>,
-    /// When its rows are due: what their ids begin with.
+    /// When its rows are due; the ids of its rows begin with this time.
     pub due: Timestamp,
-    /// When it was asked to start.
+    /// Requested start.
     pub scheduled_for: Option<Timestamp>,
-    /// Rows before this one are kept.
+    /// Cursor: the rows before this one are stored.
     pub rows_kept: u32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Option<Timestamp>,
-    /// When its first row was taken.
+    /// When processing began.
     pub processing_started: Option<Timestamp>,
-    /// When its last row was kept, or it stopped.
+    /// When its last row was stored, or it stopped.
     pub processing_finished: Option<Timestamp>,
-    /// Its file has been removed.
+    /// Whether its file has been deleted.
     pub archived: bool,
-    /// The list of contacts that it was made from.
+    /// Contact list that it was created from.
     pub contact_list_id: Option<ContactListId>,
-    /// How often an auditor took it up again without one new row since.
+    /// How often an audit has resumed it since its last new row.
     pub resumptions: u32,
 }
 
 impl Job {
-    /// What the ids of its rows are a function of.
+    /// Returns the inputs of its rows' ids.
     pub const fn origin(&self) -> JobOrigin {
         JobOrigin {
             job: self.id,
@@ -79,44 +79,41 @@ const COLUMNS: &str = "id, service_id, template_id, template_version, original_f
                        processing_started, processing_finished, archived, contact_list_id, resumptions, api_key_id, \
                        key_type, client_reference";
 
-/// Keeps a new job; [`Error::Exists`] if its id is taken, by whomever.
+static TABLE: Table<Job> = Table::new(
+    "jobs",
+    columns![job =>
+        id: Id = job.id,
+        service_id: Id = job.service_id,
+        template_id: Id = job.template_id,
+        template_version: Int = job.template_version,
+        original_file_name: Text = &*job.original_file_name,
+        notification_count: Int = job.notification_count,
+        sender_id: Id = job.sender_id,
+        created_by: Id = job.created_by,
+        status: Text = job.status,
+        problem: Text = job.problem.as_deref(),
+        due: Time = job.due,
+        scheduled_for: Time = job.scheduled_for,
+        rows_kept: Int = job.rows_kept,
+        created_at: Time = job.created_at,
+        updated_at: Time = job.updated_at,
+        processing_started: Time = job.processing_started,
+        processing_finished: Time = job.processing_finished,
+        archived: Bool = job.archived,
+        contact_list_id: Id = job.contact_list_id,
+        resumptions: Int = job.resumptions,
+        api_key_id: Id = job.api_key_id,
+        key_type: Text = job.key_type,
+        client_reference: Text = job.client_reference.as_deref(),
+    ],
+);
+
+/// Inserts a job. Fails with [`Error::Exists`] if the id is taken, by any service.
 pub async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Error> {
-    tx.execute(
-        format!(
-            "INSERT INTO jobs ({COLUMNS}) VALUES ({})",
-            parameters(1, 23)
-        ),
-        args![
-            job.id,
-            job.service_id,
-            job.template_id,
-            job.template_version,
-            &*job.original_file_name,
-            job.notification_count,
-            job.sender_id,
-            job.created_by,
-            job.status,
-            job.problem.as_deref(),
-            job.due,
-            job.scheduled_for,
-            job.rows_kept,
-            job.created_at,
-            job.updated_at,
-            job.processing_started,
-            job.processing_finished,
-            job.archived,
-            job.contact_list_id,
-            job.resumptions,
-            job.api_key_id,
-            job.key_type,
-            job.client_reference.as_deref(),
-        ],
-    )
-    .await?;
-    Ok(())
+    tx.insert_row(&TABLE, job).await
 }
 
-/// A job of a service.
+/// Returns a job of a service.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -128,10 +125,10 @@ pub async fn find(
             args![service, id],
         )
         .await?;
-    row.as_ref().map(job).transpose()
+    row.as_ref().map(parse_job).transpose()
 }
 
-/// How far a job is, from now on until the transaction ends: nobody changes it meanwhile.
+/// Returns the status of a job and locks the job until the transaction ends.
 pub async fn lock_status(
     tx: &mut Tx,
     service: ServiceId,
@@ -142,14 +139,14 @@ pub async fn lock_status(
         tx.kind().for_update()
     );
     let row = tx.fetch_optional(sql, args![service, id]).await?;
-    row.map(|row| row.word("jobs", "status")).transpose()
+    row.map(|row| row.parse("jobs", "status")).transpose()
 }
 
-/// What jobs are called that are none to those who look at lists: messages that somebody sent to try a template, and
-/// reports (`docs/spec/workers.md` §4.1).
+/// Excludes the jobs that are not shown in lists: single messages sent to try a template, and reports
+/// (`docs/spec/workers.md` §4.1).
 const LISTED: &str = "original_file_name NOT IN ('Test message', 'Report')";
 
-/// The jobs of a service, newest first: `count` of them after the first `skip`.
+/// Returns `count` jobs of a service after the first `skip`, newest first.
 pub async fn list(
     session: &mut Session,
     service: ServiceId,
@@ -166,11 +163,12 @@ pub async fn list(
         )
         .await?
         .iter()
-        .map(job)
+        .map(parse_job)
         .collect()
 }
 
-/// The jobs of a service that were made with this type of key, newest first: at most `count`, older than the one given.
+/// Returns up to `count` jobs of a service that were created with this type of key and before the given one, newest
+/// first.
 pub async fn list_older(
     session: &mut Session,
     service: ServiceId,
@@ -187,10 +185,10 @@ pub async fn list_older(
     }
     sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT $3");
     let found = session.fetch_all(sql, args).await?;
-    found.iter().map(job).collect()
+    found.iter().map(parse_job).collect()
 }
 
-/// Changes the status, if the job is in one from which that is allowed; whether it was.
+/// Changes the status if `domain` allows the transition. Returns whether it changed.
 pub async fn set_status(
     tx: &mut Tx,
     service: ServiceId,
@@ -200,7 +198,9 @@ pub async fn set_status(
     at: Timestamp,
 ) -> Result<bool, Error> {
     let from: Vec<&str> = JobStatus::sources_of(next).map(JobStatus::as_str).collect();
+    // `COALESCE` keeps the start through every other transition.
     let started = (next == JobStatus::InProgress).then_some(at);
+    // A job that is resumed is not finished any more, so the column is cleared by every other status.
     let finished = next.is_terminal().then_some(at);
     let mut args = args![service, id, next, problem, at, started, finished];
     let sql = format!(
@@ -213,8 +213,8 @@ pub async fn set_status(
     Ok(tx.execute(sql, args).await? == 1)
 }
 
-/// Changes the status from `before` to `next`, if it is `before`; whether it was. For changes that two may try at once
-/// and only from one status.
+/// Changes the status from `before` to `next`. Returns false if it is not `before`. For transitions that two callers
+/// may try at once and that are right from one status only.
 pub async fn set_status_from(
     tx: &mut Tx,
     service: ServiceId,
@@ -228,19 +228,20 @@ pub async fn set_status_from(
         "domain knows which changes are allowed"
     );
     let finished = next.is_terminal().then_some(at);
-    let touched = tx
+    let changed = tx
         .execute(
+            // Counting a finished job must not move the time at which it finished.
             "UPDATE jobs SET status = $4, updated_at = $5, \
              processing_finished = CASE WHEN $6 IS NULL THEN NULL ELSE COALESCE(processing_finished, $6) END \
              WHERE service_id = $1 AND id = $2 AND status = $3",
             args![service, id, before, next, at, finished],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Moves the cursor from `before` to `after`; false if it was not at `before` or the job is not in progress: somebody
-/// else has kept these rows, and the caller's transaction must not.
+/// Advances the cursor from `before` to `after`. Returns false if it was not at `before` or the job is not in
+/// progress: then another worker has stored these rows, and the caller must roll back.
 pub async fn advance_cursor(
     tx: &mut Tx,
     service: ServiceId,
@@ -249,17 +250,18 @@ pub async fn advance_cursor(
     after: u32,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
+            // Compare-and-set on the cursor: of two workers on one job, one fails here and rolls its rows back.
             "UPDATE jobs SET rows_kept = $4, updated_at = $5, problem = NULL \
              WHERE service_id = $1 AND id = $2 AND rows_kept = $3 AND status = 'in progress'",
             args![service, id, before, after, at],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Says in words why a job that is in progress does not get on at the moment; forgotten with its next rows.
+/// Records why a job in progress cannot continue at the moment; cleared with its next rows.
 pub async fn set_problem(
     tx: &mut Tx,
     service: ServiceId,
@@ -276,7 +278,7 @@ pub async fn set_problem(
     Ok(())
 }
 
-/// Takes back why a job is paused: from now on it is because somebody wants it to be.
+/// Clears the reason for a pause, so that from now on it counts as requested by a user.
 pub async fn clear_pause_reason(
     tx: &mut Tx,
     service: ServiceId,
@@ -291,7 +293,7 @@ pub async fn clear_pause_reason(
     Ok(())
 }
 
-/// The scheduled jobs whose time has come, oldest first, at most `count`.
+/// Returns up to `count` scheduled jobs whose time has come, oldest first.
 pub async fn list_due(
     session: &mut Session,
     now: Timestamp,
@@ -307,12 +309,12 @@ pub async fn list_due(
         )
         .await?
         .iter()
-        .map(job)
+        .map(parse_job)
         .collect()
 }
 
-/// Jobs in one of these statuses that have not changed since `since` and were taken up again less than `resumptions`
-/// times, those that changed first before the others, at most `count`. For the auditors, which look at all services.
+/// Returns up to `count` jobs of all services that are in one of these statuses, have not changed since `since`, and
+/// were resumed fewer than `resumptions` times; least recently changed first. For audits.
 pub async fn list_unchanged(
     session: &mut Session,
     statuses: &[JobStatus],
@@ -331,11 +333,11 @@ pub async fn list_unchanged(
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(job)
+        .map(parse_job)
         .collect()
 }
 
-/// The jobs whose rows were all kept between the two moments, and which nobody has counted since, at most `count`.
+/// Returns up to `count` jobs that finished between the two times and have not been counted since.
 pub async fn list_finished(
     session: &mut Session,
     after: Timestamp,
@@ -352,23 +354,24 @@ pub async fn list_finished(
         )
         .await?
         .iter()
-        .map(job)
+        .map(parse_job)
         .collect()
 }
 
-/// Notes that an auditor takes a job up again; how often it has without one new row in between.
+/// Counts a resumption by an audit, and returns how many there were since the last new row.
 pub async fn count_resumption(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<u32, Error> {
     let row = tx
         .fetch_optional(
+            // A resumption that stored new rows was worth it, so counting starts again.
             "UPDATE jobs SET resumptions = CASE WHEN resumed_at_row = rows_kept THEN resumptions + 1 ELSE 1 END, \
              resumed_at_row = rows_kept WHERE service_id = $1 AND id = $2 RETURNING resumptions",
             args![service, id],
         )
         .await?;
-    row.map_or(Ok(0), |row| row.count("jobs", "resumptions"))
+    row.map_or(Ok(0), |row| row.get_u32("jobs", "resumptions"))
 }
 
-/// Forgets how often a job was taken up again: a person has looked at it.
+/// Resets the count of resumptions after a user has intervened.
 pub async fn reset_resumptions(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
     tx.execute(
         "UPDATE jobs SET resumptions = 0, resumed_at_row = NULL WHERE service_id = $1 AND id = $2",
@@ -378,55 +381,57 @@ pub async fn reset_resumptions(tx: &mut Tx, service: ServiceId, id: JobId) -> Re
     Ok(())
 }
 
-/// Of whose jobs the files are meant.
+/// Which jobs' files a retention applies to.
 #[derive(Debug, Clone, Copy)]
 pub enum RetentionScope {
-    /// Those of a service that keeps messages of this type for days of its own.
+    /// Those of a service with a retention of its own for this channel.
     Of(ServiceId, Channel),
-    /// Everybody else's.
+    /// All others.
     Others,
 }
 
-/// Jobs whose file is still there although they were due before `before`, oldest first, at most `count`.
+/// Returns up to `count` jobs that were due before `before` and whose file still exists, oldest first.
 pub async fn list_with_old_files(
     session: &mut Session,
-    whose: RetentionScope,
+    scope: RetentionScope,
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
     let mut args = args![before, count];
-    let whose = match whose {
+    let in_scope = match scope {
         RetentionScope::Of(service, channel) => {
             args.extend(args![service, channel]);
             "service_id = $3 AND (SELECT t.template_type FROM templates t WHERE t.id = jobs.template_id) = $4"
         }
         RetentionScope::Others => {
+            // Services with a retention of their own are handled one by one.
             "NOT EXISTS (SELECT 1 FROM templates t JOIN data_retention r \
              ON r.service_id = t.service_id AND r.notification_type = t.template_type WHERE t.id = jobs.template_id)"
         }
     };
     let sql = format!(
-        "SELECT {COLUMNS} FROM jobs WHERE NOT archived AND due < $1 AND {whose} ORDER BY due LIMIT $2"
+        "SELECT {COLUMNS} FROM jobs WHERE NOT archived AND due < $1 AND {in_scope} ORDER BY due LIMIT $2"
     );
     let found = session.fetch_all(sql, args).await?;
-    found.iter().map(job).collect()
+    found.iter().map(parse_job).collect()
 }
 
-/// The jobs that were due before `before` and are not over, longest first, at most `count`. For the auditors.
+/// Returns up to `count` jobs that were due before `before` and are not over, longest overdue first. For audits.
 pub async fn list_overdue(
     session: &mut Session,
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
     let sql = format!(
+        // A job paused by its owner is not overdue.
         "SELECT {COLUMNS} FROM jobs WHERE status IN ('pending', 'in progress', 'error') AND due < $1 \
          ORDER BY due LIMIT $2"
     );
     let found = session.fetch_all(sql, args![before, count]).await?;
-    found.iter().map(job).collect()
+    found.iter().map(parse_job).collect()
 }
 
-/// Marks that the file of a job has been removed.
+/// Records that the file of a job has been deleted.
 pub async fn archive(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
     tx.execute(
         "UPDATE jobs SET archived = $3 WHERE service_id = $1 AND id = $2",
@@ -436,30 +441,30 @@ pub async fn archive(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), E
     Ok(())
 }
 
-fn job(row: &Row) -> Result<Job, Error> {
+fn parse_job(row: &Row) -> Result<Job, Error> {
     Ok(Job {
         id: row.get("id")?,
         service_id: row.get("service_id")?,
         template_id: row.get("template_id")?,
-        template_version: row.count("jobs", "template_version")?,
+        template_version: row.get_u32("jobs", "template_version")?,
         original_file_name: row.get("original_file_name")?,
-        notification_count: row.count("jobs", "notification_count")?,
+        notification_count: row.get_u32("jobs", "notification_count")?,
         sender_id: row.get("sender_id")?,
         created_by: row.get("created_by")?,
-        status: row.word("jobs", "status")?,
+        status: row.parse("jobs", "status")?,
         problem: row.get("problem")?,
         due: row.get("due")?,
         scheduled_for: row.get("scheduled_for")?,
-        rows_kept: row.count("jobs", "rows_kept")?,
+        rows_kept: row.get_u32("jobs", "rows_kept")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         processing_started: row.get("processing_started")?,
         processing_finished: row.get("processing_finished")?,
         archived: row.get("archived")?,
         contact_list_id: row.get("contact_list_id")?,
-        resumptions: row.count("jobs", "resumptions")?,
+        resumptions: row.get_u32("jobs", "resumptions")?,
         api_key_id: row.get("api_key_id")?,
-        key_type: row.word("jobs", "key_type")?,
+        key_type: row.parse("jobs", "key_type")?,
         client_reference: row.get("client_reference")?,
     })
 }

@@ -1,9 +1,10 @@
-//! Sealing what is personal or secret before it reaches a table, a queue or a file (`docs/decisions/sealed-contents.md`).
+//! Authenticated encryption of personal data and secrets before they reach a table, a queue or a file.
 //!
-//! A sealed value is `version (1) | key id (4) | nonce (12) | ciphertext and tag`, AES-256-GCM-SIV with random nonces:
-//! it stays safe even should a nonce repeat, which plain GCM does not, and a nonce a message is a great many. What the
-//! value belongs to (the id of its row) is authenticated with it, so that a sealed value cannot be moved elsewhere.
-//! Keys have ids, so that they can be rotated: new values take the newest key, old ones open with theirs.
+//! A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`, encrypted with
+//! AES-256-GCM-SIV and a random nonce. Unlike plain GCM this mode stays safe should a nonce repeat, which matters at
+//! one nonce per message. The owner of the value (the id of its row) is authenticated with it, so that a sealed
+//! value cannot be moved to another row. Keys have ids, so that they can be rotated: new values are sealed with the
+//! primary key, old ones open with theirs.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +24,7 @@ const VERSION: u8 = 1;
 const HEADER: usize = 1 + 4 + NONCE_LEN;
 const KEY_BYTES: usize = 32;
 
-/// Why a value could not be sealed or opened.
+/// Error of sealing, opening or reading keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The value was sealed with a key that is not in the key file.
@@ -31,55 +32,57 @@ pub enum KeyringError {
         "sealed with key {0}, which is not among the keys: restore the key file that belongs to this database"
     )]
     UnknownKey(u32),
-    /// The value was changed, or belongs to another row.
+    /// The value was modified, or belongs to another row.
     #[error("sealed data does not open: it was changed, or belongs elsewhere")]
     Tampered,
-    /// The key file cannot be read.
+    /// The key file cannot be used.
     #[error("cannot use the key file {path}: {why}")]
     KeyFile {
-        /// Where it is.
+        /// Path of the key file.
         path: String,
-        /// What is wrong.
+        /// What is wrong with it.
         why: String,
     },
 }
 
-/// The keys of an installation, and the file that they come from.
+/// Keys of an installation, and the file that they were read from. Cheap to clone.
 #[derive(Clone)]
 pub struct Keyring {
     keys: Arc<RwLock<Arc<Keys>>>,
     file: Option<Arc<PathBuf>>,
-    entropy: Arc<dyn RandomSource>,
+    random: Arc<dyn RandomSource>,
 }
 
 struct Keys {
     newest: u32,
     by_id: BTreeMap<u32, LessSafeKey>,
-    /// Made of the oldest key: a rotation, which adds a newer one, changes no fingerprint.
+    /// Derived from the oldest key, so that a rotation, which adds a newer key, changes no fingerprint.
     fingerprints: hmac::Key,
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault")
+        f.debug_struct("Keyring")
             .field("file", &self.file)
             .finish_non_exhaustive()
     }
 }
 
 impl Keyring {
-    /// Reads the key file: one `<id> <64 hexadecimal digits>` a line, `#` begins a comment. The highest id seals.
-    pub fn open_file(path: &Path, entropy: Arc<dyn RandomSource>) -> Result<Self, KeyringError> {
+    /// Reads a key file: one `<id> <64 hexadecimal digits>` per line; `#` begins a comment. The key with the highest
+    /// id is the primary key.
+    pub fn open_file(path: &Path, random: Arc<dyn RandomSource>) -> Result<Self, KeyringError> {
         let keys = read_file(path)?;
         Ok(Self {
+            // The inner `Arc` lets a caller keep using the old keys while others reload.
             keys: Arc::new(RwLock::new(Arc::new(keys))),
             file: Some(Arc::new(path.to_owned())),
-            entropy,
+            random,
         })
     }
 
-    /// Takes keys in the form of the key file's text: for a deployment that hands them over as a setting.
-    pub fn from_text(text: &str, entropy: Arc<dyn RandomSource>) -> Result<Self, KeyringError> {
+    /// Parses keys in the format of the key file, for deployments that pass them as a setting.
+    pub fn from_text(text: &str, random: Arc<dyn RandomSource>) -> Result<Self, KeyringError> {
         let keys = parse(text).map_err(|why| KeyringError::KeyFile {
             path: "(setting)".into(),
             why,
@@ -87,12 +90,13 @@ impl Keyring {
         Ok(Self {
             keys: Arc::new(RwLock::new(Arc::new(keys))),
             file: None,
-            entropy,
+            random,
         })
     }
 
-    /// Takes one key that is in no key file: for what is sealed with a key of its own, such as the one in a link.
-    pub fn with_key(key: &[u8; 32], entropy: Arc<dyn RandomSource>) -> Self {
+    /// Creates a keyring with a single key that is in no key file, for values sealed with a key of their own, such
+    /// as the one in a download link.
+    pub fn with_key(key: &[u8; 32], random: Arc<dyn RandomSource>) -> Self {
         let cipher = UnboundKey::new(&AES_256_GCM_SIV, key).expect("the cipher takes 32 bytes");
         let keys = Keys {
             newest: 0,
@@ -102,14 +106,14 @@ impl Keyring {
         Self {
             keys: Arc::new(RwLock::new(Arc::new(keys))),
             file: None,
-            entropy,
+            random,
         }
     }
 
-    /// A line for a key file, with a new key.
-    pub fn new_key_line(id: u32, entropy: &dyn RandomSource) -> String {
+    /// Generates a key and returns its line for a key file.
+    pub fn new_key_line(id: u32, random: &dyn RandomSource) -> String {
         let mut key = [0; KEY_BYTES];
-        entropy.fill(&mut key);
+        random.fill(&mut key);
         let mut line = format!("{id} ");
         for byte in key {
             let _ = write!(line, "{byte:02x}");
@@ -118,19 +122,19 @@ impl Keyring {
         line
     }
 
-    /// The id of the key that seals.
+    /// Returns the id of the key that seals new values.
     pub fn primary_key_id(&self) -> u32 {
-        self.now().newest
+        self.current_keys().newest
     }
 
-    /// The key that a sealed value was sealed with, if it is one.
+    /// Returns the id of the key that sealed a value, or `None` if it is not a sealed value.
     pub fn key_id_of(sealed: &[u8]) -> Option<u32> {
         let id = sealed.get(1..5)?;
         (sealed.first() == Some(&VERSION))
             .then(|| u32::from_be_bytes(id.try_into().expect("four bytes")))
     }
 
-    /// Looks at the key file again, where there is one, so that a rotation needs no restart.
+    /// Reads the key file again, if there is one, so that a rotation needs no restart.
     pub fn reload(&self) -> Result<(), KeyringError> {
         if let Some(path) = &self.file {
             let keys = Arc::new(read_file(path)?);
@@ -139,11 +143,11 @@ impl Keyring {
         Ok(())
     }
 
-    /// Seals `value` for the thing that `owner` names.
+    /// Seals `value` for `owner`.
     pub fn seal(&self, owner: &[u8], value: &[u8]) -> Vec<u8> {
-        let keys = self.now();
+        let keys = self.current_keys();
         let mut nonce = [0; NONCE_LEN];
-        self.entropy.fill(&mut nonce);
+        self.random.fill(&mut nonce);
         let mut sealed = Vec::with_capacity(HEADER + value.len() + AES_256_GCM_SIV.tag_len());
         sealed.push(VERSION);
         sealed.extend_from_slice(&keys.newest.to_be_bytes());
@@ -160,14 +164,14 @@ impl Keyring {
         sealed
     }
 
-    /// Opens what was sealed for `owner`.
+    /// Opens a value that was sealed for `owner`.
     pub fn open(&self, owner: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyringError> {
         let id = Self::key_id_of(sealed).ok_or(KeyringError::Tampered)?;
-        let mut keys = self.now();
+        let mut keys = self.current_keys();
         if !keys.by_id.contains_key(&id) {
-            // Another process has rotated since we looked.
+            // Another process may have rotated the keys since this one read them.
             self.reload()?;
-            keys = self.now();
+            keys = self.current_keys();
         }
         let key = keys.by_id.get(&id).ok_or(KeyringError::UnknownKey(id))?;
         let (Some(nonce), Some(body)) = (sealed.get(5..HEADER), sealed.get(HEADER..)) else {
@@ -179,16 +183,19 @@ impl Keyring {
             .open_in_place(nonce, Aad::from(owner), &mut body)
             .map_err(|_| KeyringError::Tampered)?
             .len();
+        // The tag is cut off, and the text stays in the buffer that it was opened in.
         body.truncate(length);
         Ok(body)
     }
 
-    /// A keyed hash of these parts: who reads the database cannot tell what was hashed, nor try guesses. It stays the
-    /// same while the oldest key is in the key file. `purpose` keeps the hashes of different things apart.
+    /// Returns a keyed hash of `parts`. Without the key, nobody who reads the database can tell what was hashed or
+    /// test guesses. The hash stays the same while the oldest key is in the key file. `purpose` separates hashes of
+    /// different things.
     pub fn fingerprint(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let keys = self.now();
+        let keys = self.current_keys();
         let mut hash = hmac::Context::with_key(&keys.fingerprints);
         for part in [purpose.as_bytes()].iter().chain(parts) {
+            // Each part is preceded by its length, so that `ab, c` and `a, bc` hash differently.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -196,7 +203,7 @@ impl Keyring {
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
-    fn now(&self) -> Arc<Keys> {
+    fn current_keys(&self) -> Arc<Keys> {
         self.keys.read().expect("no one panics holding it").clone()
     }
 }
@@ -225,6 +232,7 @@ fn parse(text: &str) -> Result<Keys, String> {
             )
         })?;
         by_id.insert(id, key);
+        // Compared by id rather than by position in the file, which an editor may change.
         if oldest.as_ref().is_none_or(|(oldest, _)| id <= *oldest) {
             oldest = Some((id, bytes));
         }
@@ -238,7 +246,7 @@ fn parse(text: &str) -> Result<Keys, String> {
     })
 }
 
-/// A key for something else than sealing, made of one of the file's.
+/// Derives a key for another purpose than sealing.
 fn derived(key: &[u8], purpose: &[u8]) -> hmac::Key {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, purpose).as_ref())
@@ -270,70 +278,70 @@ mod tests {
         }
     }
 
-    fn entropy() -> Arc<dyn RandomSource> {
+    fn random() -> Arc<dyn RandomSource> {
         Arc::new(Counting(0.into()))
     }
 
-    fn vault(ids: &[u32]) -> Keyring {
+    fn keyring(ids: &[u32]) -> Keyring {
         let lines: Vec<String> = ids
             .iter()
             .map(|id| format!("{id} {}", format!("{id:02x}").repeat(KEY_BYTES)))
             .collect();
-        Keyring::from_text(&lines.join("\n"), entropy()).unwrap()
+        Keyring::from_text(&lines.join("\n"), random()).unwrap()
     }
 
     #[test]
-    fn what_was_sealed_opens_for_its_owner_and_for_no_other() {
-        let vault = vault(&[1]);
-        let sealed = vault.seal(b"row 1", b"07700 900123");
-        assert_eq!(vault.open(b"row 1", &sealed).unwrap(), b"07700 900123");
+    fn a_sealed_value_opens_only_for_its_owner() {
+        let keyring = keyring(&[1]);
+        let sealed = keyring.seal(b"row 1", b"07700 900123");
+        assert_eq!(keyring.open(b"row 1", &sealed).unwrap(), b"07700 900123");
         assert!(matches!(
-            vault.open(b"row 2", &sealed),
+            keyring.open(b"row 2", &sealed),
             Err(KeyringError::Tampered)
         ));
         assert!(!sealed.windows(5).any(|window| window == b"07700"));
     }
 
     #[test]
-    fn one_changed_bit_anywhere_is_noticed() {
-        let vault = vault(&[1]);
-        let sealed = vault.seal(b"row", b"secret");
+    fn a_changed_bit_is_detected() {
+        let keyring = keyring(&[1]);
+        let sealed = keyring.seal(b"row", b"secret");
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert!(vault.open(b"row", &changed).is_err(), "byte {index}");
+            assert!(keyring.open(b"row", &changed).is_err(), "byte {index}");
         }
-        assert!(vault.open(b"row", &[]).is_err());
-        assert!(vault.open(b"row", &sealed[..HEADER]).is_err());
+        assert!(keyring.open(b"row", &[]).is_err());
+        assert!(keyring.open(b"row", &sealed[..HEADER]).is_err());
     }
 
     #[test]
-    fn old_values_open_after_a_rotation_and_new_ones_take_the_new_key() {
-        let sealed = vault(&[1]).seal(b"row", b"secret");
-        let rotated = vault(&[1, 2]);
+    fn old_values_open_after_a_rotation() {
+        let sealed = keyring(&[1]).seal(b"row", b"secret");
+        let rotated = keyring(&[1, 2]);
         assert_eq!(rotated.open(b"row", &sealed).unwrap(), b"secret");
         assert_eq!(
             Keyring::key_id_of(&rotated.seal(b"row", b"secret")),
             Some(2)
         );
         assert!(matches!(
-            vault(&[2]).open(b"row", &sealed),
+            keyring(&[2]).open(b"row", &sealed),
             Err(KeyringError::UnknownKey(1))
         ));
     }
 
     #[test]
-    fn a_fingerprint_outlives_a_rotation_and_is_one_of_its_parts_and_its_purpose() {
-        let (before, after) = (vault(&[3]), vault(&[3, 4]));
+    fn a_fingerprint_depends_on_its_parts_and_purpose_and_survives_a_rotation() {
+        let (before, after) = (keyring(&[3]), keyring(&[3, 4]));
         let print = before.fingerprint("a", &[b"one", b"two"]);
         assert_eq!(after.fingerprint("a", &[b"one", b"two"]), print);
         assert_ne!(before.fingerprint("a", &[b"onet", b"wo"]), print);
         assert_ne!(before.fingerprint("b", &[b"one", b"two"]), print);
-        assert_ne!(vault(&[4]).fingerprint("a", &[b"one", b"two"]), print);
+        assert_ne!(keyring(&[4]).fingerprint("a", &[b"one", b"two"]), print);
     }
 
     #[test]
-    fn a_key_file_that_makes_no_sense_is_refused_in_words() {
+    fn an_invalid_key_file_is_rejected() {
         for text in [
             "",
             "# nothing\n",
@@ -341,11 +349,11 @@ mod tests {
             "x 00",
             &format!("1 {}", "zz".repeat(32)),
         ] {
-            assert!(Keyring::from_text(text, entropy()).is_err(), "{text}");
+            assert!(Keyring::from_text(text, random()).is_err(), "{text}");
         }
-        let line = Keyring::new_key_line(3, &*entropy());
+        let line = Keyring::new_key_line(3, &*random());
         assert_eq!(
-            Keyring::from_text(&line, entropy())
+            Keyring::from_text(&line, random())
                 .unwrap()
                 .primary_key_id(),
             3

@@ -8,18 +8,18 @@ use crate::{
     defaults::{self, List},
 };
 
-/// A contact block of a service.
+/// Contact block of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LetterContact {
-    /// Which.
+    /// Primary key.
     pub id: LetterContactId,
-    /// Its lines; they may hold placeholders.
+    /// Lines of text, which may contain placeholders.
     pub contact_block: String,
-    /// Taken for templates for which none is named.
+    /// Whether it is used for templates that name none.
     pub is_default: bool,
 }
 
-/// Keeps a new contact block. A default one takes the place of the default before it.
+/// Inserts a contact block. A default one replaces the previous default.
 pub async fn insert(
     tx: &mut Tx,
     service: ServiceId,
@@ -38,7 +38,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Writes a contact block anew. A default one takes the place of the default before it.
+/// Updates a contact block. A default one replaces the previous default.
 pub async fn update(tx: &mut Tx, service: ServiceId, contact: &LetterContact) -> Result<(), Error> {
     if contact.is_default {
         defaults::clear(tx, List::LetterContacts, service).await?;
@@ -51,13 +51,14 @@ pub async fn update(tx: &mut Tx, service: ServiceId, contact: &LetterContact) ->
     Ok(())
 }
 
-/// Archives a contact block that is not the default; whether there was one. The current versions of templates that
-/// showed it show none.
+/// Archives a contact block unless it is the default, and removes it from the current versions of templates. Returns
+/// whether it was archived.
 pub async fn archive(tx: &mut Tx, service: ServiceId, id: LetterContactId) -> Result<bool, Error> {
     if !defaults::archive(tx, List::LetterContacts, service, id.as_uuid()).await? {
         return Ok(false);
     }
     tx.execute(
+        // Only the current versions: a letter that was sent keeps the sender's address it was printed with.
         "UPDATE template_versions SET letter_contact_id = NULL WHERE letter_contact_id = $2 AND EXISTS \
          (SELECT t.id FROM templates t WHERE t.id = template_versions.template_id \
           AND t.version = template_versions.version AND t.service_id = $1)",
@@ -67,7 +68,7 @@ pub async fn archive(tx: &mut Tx, service: ServiceId, id: LetterContactId) -> Re
     Ok(true)
 }
 
-/// The contact block of a service with this id, unless it is archived.
+/// Returns a contact block of a service unless it is archived.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -80,10 +81,10 @@ pub async fn find(
             args![service, id],
         )
         .await?;
-    row.as_ref().map(contact).transpose()
+    row.as_ref().map(parse_letter_contact).transpose()
 }
 
-/// The contact blocks of a service that are not archived, oldest first.
+/// Returns the contact blocks of a service that are not archived, oldest first.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<LetterContact>, Error> {
     session
         .fetch_all(
@@ -93,11 +94,11 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Lette
         )
         .await?
         .iter()
-        .map(contact)
+        .map(parse_letter_contact)
         .collect()
 }
 
-fn contact(row: &Row) -> Result<LetterContact, Error> {
+fn parse_letter_contact(row: &Row) -> Result<LetterContact, Error> {
     Ok(LetterContact {
         id: row.get("id")?,
         contact_block: row.get("contact_block")?,

@@ -1,9 +1,10 @@
-//! The only room that knows SQL. One text serves `SQLite` and PostgreSQL; `db` is the only module that names a
-//! driver and `dialect.rs` names the few differences.
+//! Persistence in SQLite or PostgreSQL. This is the only crate that contains SQL. One text serves both databases:
+//! [`db`] is the only module that uses a driver, and [`dialect`] names the few differences.
 //!
-//! A query is a free function named for what comes back. It takes a [`Session`] to read and a [`Tx`] to write; what
-//! belongs to a service takes the service's id first, so that forgetting it does not compile. A status changes only
-//! by a compare-and-set whose condition comes from `domain`.
+//! A query is a free function named for its result: `find_…` returns an `Option`, `list_…` a page, `insert…`,
+//! `update…`, `claim…` and `delete…` do what they say. It takes a [`Session`] to read or a [`Tx`] to write. Queries
+//! on data of a service take the service id first, so that leaving it out does not compile. A status changes only by
+//! a compare-and-set whose condition comes from `domain`.
 
 pub mod api_keys;
 pub mod callbacks;
@@ -48,24 +49,25 @@ pub use db::{Kind, Session, Tx};
 pub use error::Error;
 pub use keyring::{Keyring, KeyringError};
 
-/// The database of an installation and the keys that seal what is personal in it. Cheap to clone.
+/// Database of an installation, with the keys that seal personal data in it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     db: db::Db,
-    vault: Keyring,
+    keyring: Keyring,
 }
 
 impl Store {
-    /// Opens `sqlite:<path>` (made if it is not there) or `postgres://…` with at most `connections` connections.
-    /// Nothing is migrated yet.
-    pub async fn connect(address: &str, connections: u32, vault: Keyring) -> Result<Self, Error> {
+    /// Opens `sqlite:<path>`, which is created if it does not exist, or `postgres://…` with at most `connections`
+    /// connections. Does not migrate.
+    pub async fn connect(address: &str, connections: u32, keyring: Keyring) -> Result<Self, Error> {
         Ok(Self {
             db: db::Db::connect(address, connections).await?,
-            vault,
+            keyring,
         })
     }
 
-    /// Brings the tables up to date. Harmless when they are; refuses a database that a newer version has written.
+    /// Applies the pending migrations. Does nothing when there are none; refuses a database that a newer version has
+    /// migrated.
     pub async fn migrate(&self) -> Result<(), Error> {
         self.db
             .migrate(match self.kind() {
@@ -75,39 +77,40 @@ impl Store {
             .await
     }
 
-    /// A connection to read from. On `SQLite` it cannot write.
+    /// Returns a connection for reading. SQLite rejects writes on it.
     pub async fn read(&self) -> Result<Session, Error> {
         self.db.read().await
     }
 
-    /// A transaction to write in. Hold it shortly, and never while the outside is spoken to.
+    /// Begins a transaction for writing. Keep it short, and never hold it during a call to a provider, the file
+    /// storage or a caller.
     pub async fn write(&self) -> Result<Tx, Error> {
         self.db.begin().await
     }
 
-    /// The keys.
+    /// Returns the keys that seal personal data.
     pub const fn keyring(&self) -> &Keyring {
-        &self.vault
+        &self.keyring
     }
 
-    /// Which database it is.
+    /// Returns which database it is.
     pub const fn kind(&self) -> Kind {
         self.db.kind()
     }
 
-    /// Leaves nothing of what was erased in a log beside the database; whether nobody was in the way. On PostgreSQL the
-    /// log is the server's.
+    /// Empties SQLite's write-ahead log into the database, so that erased data does not survive there. Returns false
+    /// if another connection prevented it. PostgreSQL manages its own log.
     pub async fn checkpoint_wal(&self) -> Result<bool, Error> {
         self.db.checkpoint_wal().await
     }
 
-    /// Closes every connection, once those in use have come back.
+    /// Closes all connections after those in use have been returned.
     pub async fn close(&self) {
         self.db.close().await;
     }
 }
 
-/// The newest migration that the database has had.
+/// Returns the number of the newest migration that the database has had.
 pub async fn applied_schema_version(session: &mut Session) -> Result<Option<i64>, Error> {
     let row = session
         .fetch_optional(
@@ -118,7 +121,7 @@ pub async fn applied_schema_version(session: &mut Session) -> Result<Option<i64>
     row.map_or(Ok(None), |row| row.get("version"))
 }
 
-/// The newest migration that this program knows.
+/// Returns the number of the newest migration that this program contains.
 pub fn schema_version() -> i64 {
     migrations::SQLITE
         .iter()

@@ -1,4 +1,4 @@
-//! Who belongs to the team of which service, and what they may do there.
+//! Team members of services and their permissions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,39 +10,40 @@ use crate::{
     users::{self, User},
 };
 
-/// A member of a service's team.
+/// User in the team of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// User who is the member.
     pub user: User,
-    /// What they may do in this service.
+    /// What the member may do in this service.
     pub permissions: BTreeSet<MemberPermission>,
 }
 
-/// Makes a person a member of a service's team; false if they are one.
+/// Adds a user to a service's team. Returns false if they are a member already.
 pub async fn insert(tx: &mut Tx, service: ServiceId, user: UserId) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "INSERT INTO service_users (service_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             args![service, user],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Ends a membership with all its permissions; false if there was none.
+/// Removes a member with all permissions. Returns false if they are not a member.
 pub async fn delete(tx: &mut Tx, service: ServiceId, user: UserId) -> Result<bool, Error> {
+    // Otherwise a member who is added again would have the old permissions back.
     set_permissions(tx, service, user, &BTreeSet::new()).await?;
-    let touched = tx
+    let changed = tx
         .execute(
             "DELETE FROM service_users WHERE service_id = $1 AND user_id = $2",
             args![service, user],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Lets a member do these things in a service, and nothing else.
+/// Replaces the permissions of a member.
 pub async fn set_permissions(
     tx: &mut Tx,
     service: ServiceId,
@@ -64,7 +65,7 @@ pub async fn set_permissions(
     Ok(())
 }
 
-/// Whether a person is a member of a service's team.
+/// Returns whether a user is a member of a service's team.
 pub async fn is_member(
     session: &mut Session,
     service: ServiceId,
@@ -79,7 +80,7 @@ pub async fn is_member(
     Ok(row.is_some())
 }
 
-/// The team of a service, by name.
+/// Returns the team of a service by name.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Member>, Error> {
     let mut permissions: BTreeMap<UserId, BTreeSet<MemberPermission>> = BTreeMap::new();
     let rows = session
@@ -89,7 +90,7 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Membe
         )
         .await?;
     for row in rows {
-        let permission = row.word("member_permissions", "permission")?;
+        let permission = row.parse("member_permissions", "permission")?;
         permissions
             .entry(row.get("user_id")?)
             .or_default()
@@ -104,14 +105,14 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Membe
         .await?
         .iter()
         .map(|row| {
-            let user = users::user(row)?;
+            let user = users::parse_user(row)?;
             let permissions = permissions.remove(&user.id).unwrap_or_default();
             Ok(Member { user, permissions })
         })
         .collect()
 }
 
-/// The services to whose teams a person belongs, with what they may do in each.
+/// Returns the services that a user is a member of, with the permissions in each.
 pub async fn list_memberships(
     session: &mut Session,
     user: UserId,
@@ -124,6 +125,7 @@ pub async fn list_memberships(
         )
         .await?
     {
+        // A member without any permission is still a member.
         memberships.insert(row.get("service_id")?, BTreeSet::new());
     }
     for row in session
@@ -133,7 +135,7 @@ pub async fn list_memberships(
         )
         .await?
     {
-        let permission = row.word("member_permissions", "permission")?;
+        let permission = row.parse("member_permissions", "permission")?;
         memberships
             .entry(row.get("service_id")?)
             .or_default()

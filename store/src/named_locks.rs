@@ -1,23 +1,23 @@
-//! Work that only one may be at, in whatever process. Whoever has it says so again and again; of whom nothing is heard,
-//! the next takes it over. The primary key decides between two.
+//! Named locks across processes: work that only one process may do at a time. A holder renews its lock; a lock that
+//! was not renewed in time can be acquired by another process. The primary key decides between two that try at once.
 
 use domain::Timestamp;
 use uuid::Uuid;
 
 use crate::{Error, Session, Tx, db::args};
 
-/// Who has it, for people.
+/// Holder of a lock, as shown to operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockHolder {
-    /// What they do.
+    /// What the holder does.
     pub what: String,
-    /// Since when.
+    /// When it acquired the lock.
     pub since: Timestamp,
-    /// Until when, if nothing more is heard of them.
+    /// When the lock expires unless it is renewed.
     pub until: Timestamp,
 }
 
-/// Takes the work, if nobody has it; whether it was taken.
+/// Acquires the lock unless another holder has it. Returns whether it was acquired.
 pub async fn acquire(
     tx: &mut Tx,
     name: &str,
@@ -26,29 +26,31 @@ pub async fn acquire(
     now: Timestamp,
     until: Timestamp,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
+            // The table keeps the name of the migration that created it. An expired lock is taken over in the same
+            // statement, so that two processes cannot both do so.
             "INSERT INTO exclusive_work (name, holder, what, since, until) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, what = excluded.what, \
              since = excluded.since, until = excluded.until WHERE exclusive_work.until <= excluded.since",
             args![name, holder, what, now, until],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Keeps the work for longer; false if another has it by now.
+/// Extends the lock to `until`. Returns false if another holder has it.
 pub async fn renew(tx: &mut Tx, name: &str, holder: Uuid, until: Timestamp) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE exclusive_work SET until = $3 WHERE name = $1 AND holder = $2",
             args![name, holder, until],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Gives the work up; harmless if another has it by now.
+/// Releases the lock; does nothing if another holder has it.
 pub async fn release(tx: &mut Tx, name: &str, holder: Uuid) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM exclusive_work WHERE name = $1 AND holder = $2",
@@ -58,7 +60,7 @@ pub async fn release(tx: &mut Tx, name: &str, holder: Uuid) -> Result<(), Error>
     Ok(())
 }
 
-/// Who has the work, or had it last and has not given it up.
+/// Returns the current holder, or the last one if it neither released the lock nor renewed it.
 pub async fn find(session: &mut Session, name: &str) -> Result<Option<LockHolder>, Error> {
     let row = session
         .fetch_optional(

@@ -1,4 +1,4 @@
-//! Organisations: who runs services.
+//! Organisations that run services.
 
 use domain::{OrganisationId, ServiceId, Timestamp};
 
@@ -7,22 +7,22 @@ use crate::{
     db::{Row, args},
 };
 
-/// An organisation.
+/// Public body that runs one or more services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organisation {
-    /// Which.
+    /// Primary key.
     pub id: OrganisationId,
-    /// Unique among all.
+    /// Name; unique.
     pub name: String,
-    /// Whether it may take on services.
+    /// Whether services can be added to it.
     pub active: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
 const COLUMNS: &str = "id, name, active, created_at";
 
-/// Keeps a new organisation; `Exists` if another has its name.
+/// Inserts an organisation. Fails with [`Error::Exists`] if the name is taken.
 pub async fn insert(tx: &mut Tx, organisation: &Organisation) -> Result<(), Error> {
     tx.execute(
         format!("INSERT INTO organisations ({COLUMNS}) VALUES ($1, $2, $3, $4)"),
@@ -37,7 +37,7 @@ pub async fn insert(tx: &mut Tx, organisation: &Organisation) -> Result<(), Erro
     Ok(())
 }
 
-/// Writes the name and the standing of an organisation; `Exists` if another has the name.
+/// Updates the name and whether it is active. Fails with [`Error::Exists`] if the name is taken.
 pub async fn update(tx: &mut Tx, organisation: &Organisation) -> Result<(), Error> {
     tx.execute(
         "UPDATE organisations SET name = $2, active = $3 WHERE id = $1",
@@ -47,7 +47,7 @@ pub async fn update(tx: &mut Tx, organisation: &Organisation) -> Result<(), Erro
     Ok(())
 }
 
-/// The organisation with this id.
+/// Returns an organisation.
 pub async fn find(
     session: &mut Session,
     id: OrganisationId,
@@ -58,10 +58,10 @@ pub async fn find(
             args![id],
         )
         .await?;
-    row.as_ref().map(organisation).transpose()
+    row.as_ref().map(parse_organisation).transpose()
 }
 
-/// The organisation with this id, which nobody else changes until the transaction ends.
+/// Returns an organisation and locks the row until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: OrganisationId) -> Result<Option<Organisation>, Error> {
     let for_update = tx.kind().for_update();
     let row = tx
@@ -70,10 +70,10 @@ pub async fn lock(tx: &mut Tx, id: OrganisationId) -> Result<Option<Organisation
             args![id],
         )
         .await?;
-    row.as_ref().map(organisation).transpose()
+    row.as_ref().map(parse_organisation).transpose()
 }
 
-/// All organisations, by name.
+/// Returns all organisations by name.
 pub async fn list(session: &mut Session) -> Result<Vec<Organisation>, Error> {
     session
         .fetch_all(
@@ -82,26 +82,26 @@ pub async fn list(session: &mut Session) -> Result<Vec<Organisation>, Error> {
         )
         .await?
         .iter()
-        .map(organisation)
+        .map(parse_organisation)
         .collect()
 }
 
-/// Makes an organisation, or nobody, the one that runs a service. Whether there is the service.
+/// Assigns a service to an organisation, or to none. Returns whether the service exists.
 pub async fn add_service(
     tx: &mut Tx,
     service: ServiceId,
     organisation: Option<OrganisationId>,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE services SET organisation_id = $2 WHERE id = $1",
             args![service, organisation],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-fn organisation(row: &Row) -> Result<Organisation, Error> {
+fn parse_organisation(row: &Row) -> Result<Organisation, Error> {
     Ok(Organisation {
         id: row.get("id")?,
         name: row.get("name")?,

@@ -1,15 +1,17 @@
-//! The days of `notifications` on PostgreSQL. A version 7 id begins with its time, so a range of ids is a day.
+//! Daily partitions of `notifications` on PostgreSQL. A version 7 id begins with its time, so a day is a range of
+//! ids.
 
 use domain::{Timestamp, UtcDay, day_bounds};
 
 use crate::{Error, Session, Tx, db::args, history::COLUMNS};
 
-/// Makes the partitions of `from` and the `days` after it that are not there yet; how many it made.
-/// Twice at once is harmless: the name is taken under a lock. On `SQLite` there is nothing to make.
+/// Creates the missing partitions of `from` and the `days` after it, and returns how many. Concurrent calls are
+/// serialised by an advisory lock. Does nothing on SQLite.
 pub async fn create(tx: &mut Tx, from: UtcDay, days: i64) -> Result<u32, Error> {
     if !tx.kind().has_partitions() {
         return Ok(0);
     }
+    // Any number that nothing else in this database locks.
     tx.execute("SELECT pg_advisory_xact_lock(7045531)", args![])
         .await?;
     let mut made = 0;
@@ -19,7 +21,7 @@ pub async fn create(tx: &mut Tx, from: UtcDay, days: i64) -> Result<u32, Error> 
             continue;
         }
         let (first, after) = day_bounds(day);
-        // The free room in each page lets a status change stay on its page, which spares the indexes.
+        // Free space in each page lets a status change stay on its page, which spares the indexes.
         let sql = format!(
             "CREATE TABLE {name} PARTITION OF notifications FOR VALUES FROM ('{first}') TO ('{after}') \
              WITH (fillfactor = 80)"
@@ -42,16 +44,17 @@ fn name_of(day: UtcDay) -> String {
     format!("notifications_{}", day.to_string().replace('-', ""))
 }
 
-/// What became of an attempt to forget a whole day.
+/// Result of dropping a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropResult {
-    /// The day is gone; so many of its messages are in the history.
+    /// The day was dropped; this many of its notifications were copied to the history.
     Day(u64),
-    /// Something in it must stay: a message that was accepted later, or a letter, whose pages are a file.
+    /// The day holds a row that must stay: a notification accepted later, or a letter, whose PDF must be deleted
+    /// first.
     NotYet,
 }
 
-/// The days that are there and lie wholly before `before`, oldest first. None on a database that keeps no days apart.
+/// Returns the days that have a partition and end before `before`, oldest first. Empty on SQLite.
 pub async fn list_before(session: &mut Session, before: UtcDay) -> Result<Vec<UtcDay>, Error> {
     if !session.kind().has_partitions() {
         return Ok(Vec::new());
@@ -71,13 +74,13 @@ pub async fn list_before(session: &mut Session, before: UtcDay) -> Result<Vec<Ut
     Ok(days)
 }
 
-/// Copies the messages of a whole day into the history, except those of test keys, and drops the day: no row is
-/// touched, however many there are. The caller knows that every message accepted before `before` may go.
+/// Copies the notifications of a day to the history, except those of test keys, and drops its partition without
+/// touching the rows one by one. The caller knows that every notification accepted before `before` may be deleted.
 pub async fn drop_day(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<DropResult, Error> {
     let name = name_of(day);
-    // Whoever reads or writes must not queue behind us for long: the next night is as good.
+    // Other statements queue behind a waiting lock, so this one gives up quickly; the next night will do.
     tx.execute("SET LOCAL lock_timeout = '3s'", args![]).await?;
-    // Nobody puts a message into the day – a late row of a job that was paused – between our look and its end.
+    // A late row of a paused job could otherwise arrive between the check and the drop.
     let lock = format!("LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE");
     tx.execute(lock, args![]).await?;
     let stays = tx
@@ -91,7 +94,7 @@ pub async fn drop_day(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<Dro
     if stays.is_some() {
         return Ok(DropResult::NotYet);
     }
-    let kept = tx
+    let copied = tx
         .execute(
             format!(
                 "INSERT INTO notification_history ({COLUMNS}) SELECT {COLUMNS} FROM {name} WHERE key_type <> 'test' \
@@ -101,12 +104,13 @@ pub async fn drop_day(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<Dro
         )
         .await?;
     tx.execute(format!("DROP TABLE {name}"), args![]).await?;
-    Ok(DropResult::Day(kept))
+    Ok(DropResult::Day(copied))
 }
 
-/// The day whose partition has this name.
+/// Returns the day of a partition, given its name.
 fn day_of(name: &str) -> Option<UtcDay> {
     let digits = name.strip_prefix("notifications_")?;
+    // Other tables may have a similar name, for example a backup made by hand.
     if digits.len() != 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

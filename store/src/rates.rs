@@ -1,32 +1,32 @@
-//! What messages cost: the rates of texts and letters, each from a moment on. Amounts are millionths of a pound.
+//! Rates of text messages and letters, each valid from a moment on. Amounts are in millionths of a pound.
 
 use domain::{Postage, Timestamp};
 
 use crate::{Error, Session, Tx, db::args};
 
-/// What a fragment of a text costs at home.
+/// Price of one fragment of a domestic text message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SmsRate {
-    /// From when on.
+    /// Start of validity.
     pub valid_from: Timestamp,
-    /// How much.
+    /// Price in millionths of a pound.
     pub micropounds: i64,
 }
 
-/// What a letter costs.
+/// Price of a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LetterRate {
-    /// From when on.
+    /// Start of validity.
     pub start_date: Timestamp,
-    /// How it travels.
+    /// Postage class.
     pub postage: Postage,
-    /// How many sheets of paper it has.
+    /// Number of sheets.
     pub sheet_count: u32,
-    /// How much.
+    /// Price in millionths of a pound.
     pub micropounds: i64,
 }
 
-/// The rates of texts, newest first.
+/// Returns the rates of text messages, newest first.
 pub async fn list_sms(session: &mut Session) -> Result<Vec<SmsRate>, Error> {
     session
         .fetch_all(
@@ -44,7 +44,7 @@ pub async fn list_sms(session: &mut Session) -> Result<Vec<SmsRate>, Error> {
         .collect()
 }
 
-/// The rates of letters, newest first.
+/// Returns the rates of letters, newest first.
 pub async fn list_letter(session: &mut Session) -> Result<Vec<LetterRate>, Error> {
     session
         .fetch_all(
@@ -57,17 +57,18 @@ pub async fn list_letter(session: &mut Session) -> Result<Vec<LetterRate>, Error
         .map(|row| {
             Ok(LetterRate {
                 start_date: row.get("start_date")?,
-                postage: row.word("letter_rates", "post_class")?,
-                sheet_count: row.count("letter_rates", "sheet_count")?,
+                postage: row.parse("letter_rates", "post_class")?,
+                sheet_count: row.get_u32("letter_rates", "sheet_count")?,
                 micropounds: row.get("rate_micropounds")?,
             })
         })
         .collect()
 }
 
-/// Keeps a rate of texts; one that begins at the same moment gives way.
+/// Stores a rate of text messages, replacing one with the same start.
 pub async fn upsert_sms(tx: &mut Tx, rate: &SmsRate) -> Result<(), Error> {
     tx.execute(
+        // A rate entered by mistake is corrected by entering it again.
         "INSERT INTO sms_rates (valid_from, rate_micropounds) VALUES ($1, $2) \
          ON CONFLICT (valid_from) DO UPDATE SET rate_micropounds = excluded.rate_micropounds",
         args![rate.valid_from, rate.micropounds],
@@ -76,7 +77,7 @@ pub async fn upsert_sms(tx: &mut Tx, rate: &SmsRate) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps a rate of letters; one of the same kind that begins at the same moment gives way.
+/// Stores a rate of letters, replacing one of the same kind with the same start.
 pub async fn upsert_letter(tx: &mut Tx, rate: &LetterRate) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO letter_rates (start_date, post_class, sheet_count, rate_micropounds) VALUES ($1, $2, $3, $4) \

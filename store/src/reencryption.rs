@@ -1,4 +1,5 @@
-//! Sealing rows anew with the newest key, for tables whose sealed value belongs to the id of its row.
+//! Re-encryption of rows with the primary key after a key rotation, for tables whose sealed value is bound to the
+//! row's id.
 
 use domain::ServiceId;
 use uuid::Uuid;
@@ -8,11 +9,11 @@ use crate::{
     db::{Row, args},
 };
 
-/// Seals anew up to `count` rows of `table` after `after`, those sealed with an older key; how many it was, and the
-/// last row that was looked at, if there was one.
+/// Re-encrypts those of the next `count` rows of `table` after `after` that an older key sealed. Returns how many it
+/// changed, and the id of the last row it read.
 pub(crate) async fn reencrypt(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     table: &'static str,
     after: Uuid,
     count: u32,
@@ -24,13 +25,17 @@ pub(crate) async fn reencrypt(
         )
         .await?;
     let last = rows.last().map(|row| row.get("id")).transpose()?;
-    Ok((seal_anew(tx, vault, (table, "sealed"), &rows).await?, last))
+    Ok((
+        seal_anew(tx, keyring, (table, "sealed"), &rows).await?,
+        last,
+    ))
 }
 
-/// Seals anew those rows of a service that were sealed with an older key; how many it was. For what a service has few of.
+/// Re-encrypts all rows of a service that an older key sealed, and returns how many. For tables with few rows per
+/// service.
 pub(crate) async fn reencrypt_of_service(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     (table, column): (&'static str, &'static str),
     service: ServiceId,
 ) -> Result<u64, Error> {
@@ -40,24 +45,26 @@ pub(crate) async fn reencrypt_of_service(
             args![service],
         )
         .await?;
-    seal_anew(tx, vault, (table, column), &rows).await
+    seal_anew(tx, keyring, (table, column), &rows).await
 }
 
 async fn seal_anew(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     (table, column): (&'static str, &'static str),
     rows: &[Row],
 ) -> Result<u64, Error> {
     let mut done = 0;
     for row in rows {
         let (id, before): (Uuid, Vec<u8>) = (row.get("id")?, row.get(column)?);
-        if Keyring::key_id_of(&before) == Some(vault.primary_key_id()) {
+        // Sealed with the primary key already, for example by an earlier run.
+        if Keyring::key_id_of(&before) == Some(keyring.primary_key_id()) {
             continue;
         }
-        let sealed = vault.seal(id.as_bytes(), &vault.open(id.as_bytes(), &before)?);
+        let sealed = keyring.seal(id.as_bytes(), &keyring.open(id.as_bytes(), &before)?);
         done += tx
             .execute(
+                // Compare-and-set: a value that changed meanwhile was sealed with the primary key anyway.
                 format!("UPDATE {table} SET {column} = $3 WHERE id = $1 AND {column} = $2"),
                 args![id, before, sealed],
             )

@@ -1,4 +1,4 @@
-//! For how many days a service's messages are kept, where it is not the standard number.
+//! Retention in days of a service's notifications, where it differs from the standard.
 
 use domain::{Channel, RetentionId, ServiceId, Timestamp};
 
@@ -7,24 +7,24 @@ use crate::{
     db::{Row, args},
 };
 
-/// A service's own retention of a type of message.
+/// Retention of a service for one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
-    /// Which.
+    /// Primary key.
     pub id: RetentionId,
-    /// Of which messages.
+    /// Channel whose notifications it applies to.
     pub notification_type: Channel,
-    /// How long.
+    /// Days after which a notification is moved to the history.
     pub days_of_retention: u32,
     /// When it was set.
     pub created_at: Timestamp,
-    /// When it was changed.
+    /// When it was last changed.
     pub updated_at: Option<Timestamp>,
 }
 
 const COLUMNS: &str = "id, notification_type, days_of_retention, created_at, updated_at";
 
-/// Keeps a new retention; `Exists` if the service has one for the type.
+/// Inserts a retention. Fails with [`Error::Exists`] if the service has one for the channel.
 pub async fn insert(tx: &mut Tx, service: ServiceId, retention: &Retention) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO data_retention (id, service_id, notification_type, days_of_retention, created_at) \
@@ -41,7 +41,7 @@ pub async fn insert(tx: &mut Tx, service: ServiceId, retention: &Retention) -> R
     Ok(())
 }
 
-/// Changes how long; whether there is such a retention.
+/// Changes the number of days. Returns whether the retention exists.
 pub async fn update(
     tx: &mut Tx,
     service: ServiceId,
@@ -49,16 +49,16 @@ pub async fn update(
     days: u32,
     at: Timestamp,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE data_retention SET days_of_retention = $3, updated_at = $4 WHERE service_id = $1 AND id = $2",
             args![service, id, days, at],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// The retention of a service with this id.
+/// Returns a retention of a service.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -70,10 +70,10 @@ pub async fn find(
             args![service, id],
         )
         .await?;
-    row.as_ref().map(retention).transpose()
+    row.as_ref().map(parse_retention).transpose()
 }
 
-/// A service's own retentions, by type.
+/// Returns the retentions of a service by channel.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Retention>, Error> {
     session
         .fetch_all(
@@ -84,15 +84,15 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Reten
         )
         .await?
         .iter()
-        .map(retention)
+        .map(parse_retention)
         .collect()
 }
 
-fn retention(row: &Row) -> Result<Retention, Error> {
+fn parse_retention(row: &Row) -> Result<Retention, Error> {
     Ok(Retention {
         id: row.get("id")?,
-        notification_type: row.word("data_retention", "notification_type")?,
-        days_of_retention: row.count("data_retention", "days_of_retention")?,
+        notification_type: row.parse("data_retention", "notification_type")?,
+        days_of_retention: row.get_u32("data_retention", "days_of_retention")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
     })

@@ -1,33 +1,40 @@
-//! Letters that the post brought back, for the reports of their services.
+//! Letters returned to sender, for the reports of their services.
 
 use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
 
 use crate::{
     Error, Session, Tx,
-    db::{Arg, ColumnType, Table, args, parameters},
+    db::{Arg, Table, args, columns, parameters},
 };
 
-/// A letter that was found by the reference printed on it.
+/// Letter found by its printed reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatchedLetter {
-    /// Which.
+    /// Id of the letter.
     pub id: NotificationId,
-    /// Whose.
+    /// Service that sent it.
     pub service_id: ServiceId,
-    /// What has become of it.
+    /// Current status.
     pub status: NotificationStatus,
 }
 
-static TABLE: Table = Table::new(
+/// Line of a service's report of returned letters.
+struct ReportLine {
+    notification_id: NotificationId,
+    service_id: ServiceId,
+    reported_at: Timestamp,
+}
+
+static TABLE: Table<ReportLine> = Table::new(
     "returned_letters",
-    &[
-        ("notification_id", ColumnType::Id),
-        ("service_id", ColumnType::Id),
-        ("reported_at", ColumnType::Time),
+    columns![line =>
+        notification_id: Id = line.notification_id,
+        service_id: Id = line.service_id,
+        reported_at: Time = line.reported_at,
     ],
 );
 
-/// The letters, of whatever service, on which one of these references is printed.
+/// Returns the letters of any service that have one of these references.
 pub async fn list_by_reference(
     session: &mut Session,
     references: &[String],
@@ -36,6 +43,7 @@ pub async fn list_by_reference(
         return Ok(Vec::new());
     }
     let sql = format!(
+        // Providers' references of other channels are in the same column.
         "SELECT id, service_id, status FROM notifications \
          WHERE notification_type = 'letter' AND reference IN ({})",
         parameters(1, references.len())
@@ -52,27 +60,31 @@ pub async fn list_by_reference(
             Ok(MatchedLetter {
                 id: row.get("id")?,
                 service_id: row.get("service_id")?,
-                status: row.word("notifications", "status")?,
+                status: row.parse("notifications", "status")?,
             })
         })
         .collect()
 }
 
-/// Records letters as returned, in the report of that day. One that is in a report stays there, for a service may have
-/// read it. How many are new.
+/// Records letters as returned, in the report of that day, and returns how many are new. A letter already in a
+/// report stays there, because its service may have read the report.
 pub async fn insert_many(
     tx: &mut Tx,
     letters: &[MatchedLetter],
     day: Timestamp,
 ) -> Result<u64, Error> {
-    let rows: Vec<Vec<Arg>> = letters
+    let lines: Vec<ReportLine> = letters
         .iter()
-        .map(|letter| args![letter.id, letter.service_id, day])
+        .map(|letter| ReportLine {
+            notification_id: letter.id,
+            service_id: letter.service_id,
+            reported_at: day,
+        })
         .collect();
-    tx.insert_rows(&TABLE, rows.iter().map(Vec::as_slice)).await
+    tx.insert_rows(&TABLE, &lines).await
 }
 
-/// The returned letters of a service that were reported since then, newest first, at most `count`.
+/// Returns up to `count` returned letters of a service that were reported since `since`, newest first.
 pub async fn list(
     session: &mut Session,
     service: ServiceId,

@@ -1,4 +1,4 @@
-//! Whom a service's messages come from: text message senders and reply-to addresses.
+//! Senders of a service's messages: text message senders and reply-to addresses.
 
 use domain::{InboundNumberId, ReplyToId, ServiceId, SmsSenderId, Timestamp};
 
@@ -8,31 +8,31 @@ use crate::{
     defaults::{self, List},
 };
 
-/// A text message sender.
+/// Name or number that a text message is sent from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmsSender {
-    /// Which.
+    /// Primary key.
     pub id: SmsSenderId,
-    /// What the recipient sees.
+    /// Sender as the recipient sees it.
     pub sms_sender: String,
-    /// Taken when none is named.
+    /// Whether it is used when a request names none.
     pub is_default: bool,
-    /// The number at which answers are received, if it is one.
+    /// Inbound number that it is, if replies can be received.
     pub inbound_number_id: Option<InboundNumberId>,
 }
 
-/// A reply-to address.
+/// E-mail address that receives the replies to a service's e-mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyTo {
-    /// Which.
+    /// Primary key.
     pub id: ReplyToId,
-    /// Where answers go.
+    /// E-mail address for replies.
     pub email_address: String,
-    /// Taken when none is named.
+    /// Whether it is used when a request names none.
     pub is_default: bool,
 }
 
-/// Keeps a new text message sender. A default one takes the place of the default before it.
+/// Inserts a text message sender. A default one replaces the previous default.
 pub async fn insert_sms_sender(
     tx: &mut Tx,
     service: ServiceId,
@@ -59,7 +59,7 @@ pub async fn insert_sms_sender(
     Ok(())
 }
 
-/// Keeps a new reply-to address. A default one takes the place of the default before it.
+/// Inserts a reply-to address. A default one replaces the previous default.
 pub async fn insert_reply_to(
     tx: &mut Tx,
     service: ServiceId,
@@ -78,7 +78,7 @@ pub async fn insert_reply_to(
     Ok(())
 }
 
-/// Writes a text message sender anew. A default one takes the place of the default before it.
+/// Updates a text message sender. A default one replaces the previous default.
 pub async fn update_sms_sender(
     tx: &mut Tx,
     service: ServiceId,
@@ -95,7 +95,7 @@ pub async fn update_sms_sender(
     Ok(())
 }
 
-/// Writes a reply-to address anew. A default one takes the place of the default before it.
+/// Updates a reply-to address. A default one replaces the previous default.
 pub async fn update_reply_to(
     tx: &mut Tx,
     service: ServiceId,
@@ -112,7 +112,7 @@ pub async fn update_reply_to(
     Ok(())
 }
 
-/// Archives a text message sender that is not the default; whether there was one.
+/// Archives a text message sender unless it is the default. Returns whether it was archived.
 pub async fn archive_sms_sender(
     tx: &mut Tx,
     service: ServiceId,
@@ -121,7 +121,7 @@ pub async fn archive_sms_sender(
     defaults::archive(tx, List::SmsSenders, service, id.as_uuid()).await
 }
 
-/// Archives a reply-to address that is not the default; whether there was one.
+/// Archives a reply-to address unless it is the default. Returns whether it was archived.
 pub async fn archive_reply_to(
     tx: &mut Tx,
     service: ServiceId,
@@ -135,7 +135,7 @@ const SMS_SENDERS: &str = "SELECT id, sms_sender, is_default, inbound_number_id 
 const REPLY_TOS: &str = "SELECT id, email_address, is_default FROM reply_to_addresses \
                          WHERE service_id = $1 AND NOT archived";
 
-/// The text message sender of a service with this id, unless it is archived.
+/// Returns a text message sender of a service unless it is archived.
 pub async fn find_sms_sender(
     session: &mut Session,
     service: ServiceId,
@@ -144,10 +144,10 @@ pub async fn find_sms_sender(
     let row = session
         .fetch_optional(format!("{SMS_SENDERS} AND id = $2"), args![service, id])
         .await?;
-    row.as_ref().map(sms_sender).transpose()
+    row.as_ref().map(parse_sms_sender).transpose()
 }
 
-/// The reply-to address of a service with this id, unless it is archived.
+/// Returns a reply-to address of a service unless it is archived.
 pub async fn find_reply_to(
     session: &mut Session,
     service: ServiceId,
@@ -156,10 +156,10 @@ pub async fn find_reply_to(
     let row = session
         .fetch_optional(format!("{REPLY_TOS} AND id = $2"), args![service, id])
         .await?;
-    row.as_ref().map(reply_to).transpose()
+    row.as_ref().map(parse_reply_to).transpose()
 }
 
-/// The text message senders of a service that are not archived, oldest first.
+/// Returns the text message senders of a service that are not archived, oldest first.
 pub async fn list_sms_senders(
     session: &mut Session,
     service: ServiceId,
@@ -171,11 +171,11 @@ pub async fn list_sms_senders(
         )
         .await?
         .iter()
-        .map(sms_sender)
+        .map(parse_sms_sender)
         .collect()
 }
 
-/// The reply-to addresses of a service that are not archived, oldest first.
+/// Returns the reply-to addresses of a service that are not archived, oldest first.
 pub async fn list_reply_tos(
     session: &mut Session,
     service: ServiceId,
@@ -187,11 +187,11 @@ pub async fn list_reply_tos(
         )
         .await?
         .iter()
-        .map(reply_to)
+        .map(parse_reply_to)
         .collect()
 }
 
-fn sms_sender(row: &Row) -> Result<SmsSender, Error> {
+fn parse_sms_sender(row: &Row) -> Result<SmsSender, Error> {
     Ok(SmsSender {
         id: row.get("id")?,
         sms_sender: row.get("sms_sender")?,
@@ -200,7 +200,7 @@ fn sms_sender(row: &Row) -> Result<SmsSender, Error> {
     })
 }
 
-fn reply_to(row: &Row) -> Result<ReplyTo, Error> {
+fn parse_reply_to(row: &Row) -> Result<ReplyTo, Error> {
     Ok(ReplyTo {
         id: row.get("id")?,
         email_address: row.get("email_address")?,

@@ -1,4 +1,4 @@
-//! Services – the tenants – with what they may do, how much a day, and whom they may always reach.
+//! Services, the tenants of the platform, with their permissions, daily limits and allowed recipients.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,43 +9,43 @@ use crate::{
     db::{Arg, Row, args},
 };
 
-/// A service.
+/// Tenant of the platform, to which templates, keys, jobs and notifications belong.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "its switches are independent of each other"
 )]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Which.
+    /// Primary key.
     pub id: ServiceId,
-    /// As people know it; shown in front of its texts if `prefix_sms`.
+    /// Name shown to people, and before its text messages if `prefix_sms`.
     pub name: String,
-    /// An inactive service can do nothing any more.
+    /// Whether it can do anything; an inactive service cannot.
     pub active: bool,
-    /// In trial mode: it reaches only its team and guest list.
+    /// Whether it is in trial mode: it can send only to its team and guest list.
     pub restricted: bool,
-    /// What stands before the `@` of its e-mails' sender.
+    /// Local part of its e-mails' sender address.
     pub email_sender_local_part: String,
-    /// Its name goes before its texts.
+    /// Whether its name is put before its text messages.
     pub prefix_sms: bool,
-    /// Where its recipients can ask; needed for sending files.
+    /// Contact address for recipients; required for sending files.
     pub contact_link: Option<String>,
-    /// Requests a minute for each type of key.
+    /// Requests per minute for each type of key.
     pub rate_limit: u32,
-    /// What it may do.
+    /// Features that it may use.
     pub permissions: BTreeSet<Permission>,
-    /// How many a day, where it is not the standard number.
+    /// Daily limits that differ from the standard.
     pub limits: BTreeMap<Allowance, i64>,
-    /// Who runs it.
+    /// Organisation that it belongs to.
     pub organisation_id: Option<OrganisationId>,
-    /// It is counted in public, because it does not only try things out.
+    /// Whether it counts in public statistics; false for services that only try things out.
     pub count_as_live: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
 impl Service {
-    /// How many of these it may send a day.
+    /// Returns its daily limit for a quota.
     pub fn daily_limit(&self, allowance: Allowance) -> i64 {
         self.limits
             .get(&allowance)
@@ -57,7 +57,7 @@ impl Service {
 const COLUMNS: &str = "id, name, active, restricted, email_sender_local_part, prefix_sms, contact_link, rate_limit, \
                        organisation_id, count_as_live, created_at";
 
-/// Keeps a new service with its permissions and limits; `Exists` if another has its name.
+/// Inserts a service with its permissions and limits. Fails with [`Error::Exists`] if the name is taken.
 pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     let mut args = columns(service);
     args.push(service.created_at.into());
@@ -71,7 +71,7 @@ pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     set_permissions_and_limits(tx, service).await
 }
 
-/// Writes a service anew with its permissions and limits; `Exists` if another has its name.
+/// Updates a service with its permissions and limits. Fails with [`Error::Exists`] if the name is taken.
 pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     tx.execute(
         "UPDATE services SET name = $2, active = $3, restricted = $4, email_sender_local_part = $5, prefix_sms = $6, \
@@ -82,7 +82,7 @@ pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     set_permissions_and_limits(tx, service).await
 }
 
-/// What may change of a service's row, after its id, in the order of `COLUMNS`.
+/// Returns the id and then the columns that can change, in the order of `COLUMNS`.
 fn columns(service: &Service) -> Vec<Arg> {
     args![
         service.id,
@@ -112,6 +112,7 @@ async fn set_permissions(
     permissions: &BTreeSet<Permission>,
 ) -> Result<(), Error> {
     tx.execute(
+        // A handful of rows: replacing them is simpler than comparing.
         "DELETE FROM service_permissions WHERE service_id = $1",
         args![service],
     )
@@ -126,8 +127,8 @@ async fn set_permissions(
     Ok(())
 }
 
-/// The service with this id, which nobody else changes until the transaction ends. What belongs to a service and hangs
-/// together – its defaults, its folders, its number – is changed under this lock.
+/// Returns a service and locks it until the transaction ends. Changes that concern several rows of a service, such
+/// as its defaults, folders or inbound number, are made under this lock.
 pub async fn lock(tx: &mut Tx, id: ServiceId) -> Result<Option<Service>, Error> {
     let for_update = tx.kind().for_update();
     let locked = tx
@@ -157,23 +158,23 @@ async fn set_limit(
     Ok(())
 }
 
-/// Makes a service live (`restricted` false) or puts it in trial mode; and active or not. Whether there is one.
+/// Sets whether a service is active and whether it is in trial mode. Returns whether it exists.
 pub async fn set_mode(
     tx: &mut Tx,
     service: ServiceId,
     active: bool,
     restricted: bool,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE services SET active = $2, restricted = $3 WHERE id = $1",
             args![service, active, restricted],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// The service with this id.
+/// Returns a service.
 pub async fn find(session: &mut Session, id: ServiceId) -> Result<Option<Service>, Error> {
     let row = session
         .fetch_optional(
@@ -187,7 +188,7 @@ pub async fn find(session: &mut Session, id: ServiceId) -> Result<Option<Service
     }
 }
 
-/// All services, by name.
+/// Returns all services by name.
 pub async fn list(session: &mut Session) -> Result<Vec<Service>, Error> {
     let rows = session
         .fetch_all(
@@ -198,8 +199,8 @@ pub async fn list(session: &mut Session) -> Result<Vec<Service>, Error> {
     complete_all(session, &rows, "", vec![]).await
 }
 
-/// The services of an organisation, by name.
-pub async fn list_of_organisation(
+/// Returns the services of an organisation by name.
+pub async fn list_by_organisation(
     session: &mut Session,
     organisation: OrganisationId,
 ) -> Result<Vec<Service>, Error> {
@@ -209,11 +210,12 @@ pub async fn list_of_organisation(
             args![organisation],
         )
         .await?;
+    // Filters by the organisation again instead of listing ids, so that the statement stays the same.
     let these = "WHERE service_id IN (SELECT id FROM services WHERE organisation_id = $1)";
     complete_all(session, &rows, these, args![organisation]).await
 }
 
-/// Services with their permissions and limits, in three queries however many they are.
+/// Adds permissions and limits to services, in two queries however many services there are.
 async fn complete_all(
     session: &mut Session,
     rows: &[Row],
@@ -228,7 +230,7 @@ async fn complete_all(
         )
         .await?
     {
-        let permission = row.word("service_permissions", "permission")?;
+        let permission = row.parse("service_permissions", "permission")?;
         permissions
             .entry(row.get("service_id")?)
             .or_default()
@@ -242,7 +244,7 @@ async fn complete_all(
         )
         .await?
     {
-        let allowance = row.word("service_limits", "allowance")?;
+        let allowance = row.parse("service_limits", "allowance")?;
         limits
             .entry(row.get("service_id")?)
             .or_default()
@@ -251,7 +253,7 @@ async fn complete_all(
     rows.iter()
         .map(|row| {
             let id = row.get("id")?;
-            service(
+            parse_service(
                 row,
                 permissions.remove(&id).unwrap_or_default(),
                 limits.remove(&id).unwrap_or_default(),
@@ -260,7 +262,7 @@ async fn complete_all(
         .collect()
 }
 
-/// The ids of all services, for work that goes through them one by one.
+/// Returns the ids of all services.
 pub async fn list_ids(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
     session
         .fetch_all("SELECT id FROM services ORDER BY id", args![])
@@ -277,7 +279,7 @@ async fn complete(session: &mut Session, row: &Row) -> Result<Service, Error> {
     Ok(completed.remove(0))
 }
 
-fn service(
+fn parse_service(
     row: &Row,
     permissions: BTreeSet<Permission>,
     limits: BTreeMap<Allowance, i64>,
@@ -290,7 +292,7 @@ fn service(
         email_sender_local_part: row.get("email_sender_local_part")?,
         prefix_sms: row.get("prefix_sms")?,
         contact_link: row.get("contact_link")?,
-        rate_limit: row.count("services", "rate_limit")?,
+        rate_limit: row.get_u32("services", "rate_limit")?,
         permissions,
         limits,
         organisation_id: row.get("organisation_id")?,
@@ -299,7 +301,8 @@ fn service(
     })
 }
 
-/// How many services are live and count as such, and how many organisations have one (`docs/spec/public-api.md` §20).
+/// Returns how many live services count in public statistics, and how many organisations have one
+/// (`docs/spec/public-api.md` §20).
 pub async fn count_live(session: &mut Session) -> Result<(u32, u32), Error> {
     let row = session
         .fetch_optional(
@@ -310,13 +313,13 @@ pub async fn count_live(session: &mut Session) -> Result<(u32, u32), Error> {
         .await?;
     row.map_or(Ok((0, 0)), |row| {
         Ok((
-            row.count("services", "services")?,
-            row.count("services", "organisations")?,
+            row.get_u32("services", "services")?,
+            row.get_u32("services", "organisations")?,
         ))
     })
 }
 
-/// Makes a person a member of a service's team.
+/// Adds a user to a service's team.
 pub async fn add_member(tx: &mut Tx, service: ServiceId, user: UserId) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO service_users (service_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -326,7 +329,7 @@ pub async fn add_member(tx: &mut Tx, service: ServiceId, user: UserId) -> Result
     Ok(())
 }
 
-/// Puts a recipient on a service's guest list; `kind` is `email` or `mobile`.
+/// Adds a recipient to a service's guest list; `kind` is `email` or `mobile`.
 pub async fn add_guest(
     tx: &mut Tx,
     service: ServiceId,
@@ -341,8 +344,8 @@ pub async fn add_guest(
     Ok(())
 }
 
-/// Whom a service may reach in trial mode or with a team key: the addresses and numbers of its team, then its guests,
-/// as they were given.
+/// Returns the recipients that a service may send to in trial mode or with a team key, as they were entered: the
+/// addresses and numbers of its team, then its guest list.
 pub async fn list_allowed_recipients(
     session: &mut Session,
     service: ServiceId,

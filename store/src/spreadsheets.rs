@@ -1,62 +1,64 @@
-//! Uploaded spreadsheets: what the check learnt about each file (`docs/spec/workers.md` §4.3). The file itself lies in
-//! `files`.
+//! Uploaded spreadsheets: what the validation learnt about each file (`docs/spec/workers.md` §4.3). The file itself
+//! is in the file storage.
 
 use domain::{JobId, ServiceId, TemplateId, Timestamp};
 use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
-    db::{Row, args},
+    db::{Row, Table, args, columns},
 };
 
-/// An uploaded spreadsheet. Its id becomes that of the job made from it.
+/// Uploaded spreadsheet. Its id becomes that of the job created from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spreadsheet {
-    /// Which; also the job's id.
+    /// Id; also that of its job.
     pub id: JobId,
-    /// Whose.
+    /// Service that it belongs to.
     pub service_id: ServiceId,
-    /// The template it was checked against.
+    /// Template that it was validated against.
     pub template_id: TemplateId,
-    /// What its owner calls it.
+    /// Name of the uploaded file.
     pub original_file_name: String,
-    /// How many rows it has.
+    /// Number of rows.
     pub notification_count: u32,
-    /// Every row may be sent.
+    /// Whether every row can be sent.
     pub valid: bool,
-    /// The reply-to address or text message sender that was chosen.
+    /// Chosen reply-to address or text message sender.
     pub sender_id: Option<Uuid>,
-    /// What reading its rows needs to know of the whole file, as JSON.
+    /// What reading its rows requires to know about the whole file, as JSON.
     pub layout: String,
-    /// What the links to files of its rows are made of, together with the keyring; empty once its rows are removed.
+    /// Secret that, with the keyring, determines the download links of its rows; empty once no more rows are made.
     pub link_secret: Vec<u8>,
     /// When it was uploaded.
     pub created_at: Timestamp,
 }
 
-/// Keeps what was learnt about an uploaded file.
+const COLUMNS: &str = "id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
+                       link_secret, created_at";
+
+static TABLE: Table<Spreadsheet> = Table::new(
+    "spreadsheets",
+    columns![sheet =>
+        id: Id = sheet.id,
+        service_id: Id = sheet.service_id,
+        template_id: Id = sheet.template_id,
+        original_file_name: Text = &*sheet.original_file_name,
+        notification_count: Int = sheet.notification_count,
+        valid: Bool = sheet.valid,
+        sender_id: Id = sheet.sender_id,
+        layout: Text = &*sheet.layout,
+        link_secret: Bytes = sheet.link_secret.clone(),
+        created_at: Time = sheet.created_at,
+    ],
+);
+
+/// Inserts what was learnt about an uploaded file.
 pub async fn insert(tx: &mut Tx, sheet: &Spreadsheet) -> Result<(), Error> {
-    tx.execute(
-        "INSERT INTO spreadsheets (id, service_id, template_id, original_file_name, notification_count, valid, \
-         sender_id, layout, link_secret, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        args![
-            sheet.id,
-            sheet.service_id,
-            sheet.template_id,
-            &*sheet.original_file_name,
-            sheet.notification_count,
-            sheet.valid,
-            sheet.sender_id,
-            &*sheet.layout,
-            sheet.link_secret.clone(),
-            sheet.created_at,
-        ],
-    )
-    .await?;
-    Ok(())
+    tx.insert_row(&TABLE, sheet).await
 }
 
-/// The uploaded file with this id, of this service.
+/// Returns an uploaded file of a service.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -64,21 +66,20 @@ pub async fn find(
 ) -> Result<Option<Spreadsheet>, Error> {
     let row = session
         .fetch_optional(
-            "SELECT id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
-             link_secret, created_at FROM spreadsheets WHERE service_id = $1 AND id = $2",
+            format!("SELECT {COLUMNS} FROM spreadsheets WHERE service_id = $1 AND id = $2"),
             args![service, id],
         )
         .await?;
-    row.as_ref().map(spreadsheet).transpose()
+    row.as_ref().map(parse_spreadsheet).transpose()
 }
 
-fn spreadsheet(row: &Row) -> Result<Spreadsheet, Error> {
+fn parse_spreadsheet(row: &Row) -> Result<Spreadsheet, Error> {
     Ok(Spreadsheet {
         id: row.get("id")?,
         service_id: row.get("service_id")?,
         template_id: row.get("template_id")?,
         original_file_name: row.get("original_file_name")?,
-        notification_count: row.count("spreadsheets", "notification_count")?,
+        notification_count: row.get_u32("spreadsheets", "notification_count")?,
         valid: row.get("valid")?,
         sender_id: row.get("sender_id")?,
         layout: row.get("layout")?,
@@ -87,7 +88,8 @@ fn spreadsheet(row: &Row) -> Result<Spreadsheet, Error> {
     })
 }
 
-/// Uploaded files that are still there, in the order of ids, after `after`, at most `count`; of one service or of all.
+/// Returns up to `count` files after `after` that have not been deleted, in the order of ids; of one service or of
+/// all.
 pub async fn list_kept(
     session: &mut Session,
     service: Option<ServiceId>,
@@ -100,19 +102,19 @@ pub async fn list_kept(
         " AND service_id = $3"
     });
     let sql = format!(
-        "SELECT id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
-         link_secret, created_at FROM spreadsheets WHERE id > $1{of_one} \
+        // A file without a job has not been deleted either.
+        "SELECT {COLUMNS} FROM spreadsheets WHERE id > $1{of_one} \
          AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = spreadsheets.id AND archived) ORDER BY id LIMIT $2"
     );
     session
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(spreadsheet)
+        .map(parse_spreadsheet)
         .collect()
 }
 
-/// Uploaded files from before `before` of which no job was made, oldest first, at most `count`.
+/// Returns up to `count` files uploaded before `before` that no job was created from, oldest first.
 pub async fn list_unused(
     session: &mut Session,
     before: Timestamp,
@@ -130,7 +132,7 @@ pub async fn list_unused(
         .collect()
 }
 
-/// Forgets what the links to files of its rows were made of: no row is made of it any more.
+/// Clears the link secret, because no more rows are made from the file.
 pub async fn clear_link_secret(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
     tx.execute(
         "UPDATE spreadsheets SET link_secret = $3 WHERE service_id = $1 AND id = $2",
@@ -140,7 +142,7 @@ pub async fn clear_link_secret(tx: &mut Tx, service: ServiceId, id: JobId) -> Re
     Ok(())
 }
 
-/// Forgets an uploaded file.
+/// Deletes the record of an uploaded file.
 pub async fn delete(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
     tx.execute(
         "DELETE FROM spreadsheets WHERE service_id = $1 AND id = $2",

@@ -1,26 +1,26 @@
-//! Files that belong to an e-mail template and go with every message made from it (`docs/spec/public-api.md` §9.3). The
-//! bytes lie in `files`.
+//! Files attached to an e-mail template, which are sent with every message rendered from it
+//! (`docs/spec/public-api.md` §9.3). Their contents are in the file storage.
 
 use domain::{ServiceId, TemplateFileId, TemplateId, Timestamp};
 
 use crate::{Error, Session, Tx, db::args};
 
-/// A file of a template.
+/// File of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateFile {
-    /// Which.
+    /// Primary key.
     pub id: TemplateFileId,
-    /// Whose.
+    /// Service that it belongs to.
     pub service_id: ServiceId,
-    /// The template it belongs to.
+    /// Template that it is attached to.
     pub template_id: TemplateId,
-    /// Its name: the placeholder that its link takes.
+    /// Name; also the placeholder that its link replaces.
     pub file_name: String,
-    /// What the link says; without it, the link itself is shown.
+    /// Text of the link; without one, the URL itself is shown.
     pub link_text: Option<String>,
-    /// For how many weeks each recipient may download it.
+    /// Weeks for which each recipient may download it.
     pub retention_weeks: u32,
-    /// Whether the recipient must confirm the address first.
+    /// Whether the recipient must confirm the e-mail address first.
     pub confirm_email: bool,
     /// When it was added.
     pub created_at: Timestamp,
@@ -47,7 +47,7 @@ pub async fn insert(tx: &mut Tx, file: &TemplateFile) -> Result<(), Error> {
     Ok(())
 }
 
-/// The files of a template of a service, in the order in which they were added.
+/// Returns the files of a template in the order in which they were added.
 pub async fn list(
     session: &mut Session,
     service: ServiceId,
@@ -69,7 +69,7 @@ pub async fn list(
                 template_id: row.get("template_id")?,
                 file_name: row.get("file_name")?,
                 link_text: row.get("link_text")?,
-                retention_weeks: row.count("template_files", "retention_weeks")?,
+                retention_weeks: row.get_u32("template_files", "retention_weeks")?,
                 confirm_email: row.get("confirm_email")?,
                 created_at: row.get("created_at")?,
             })
@@ -77,7 +77,7 @@ pub async fn list(
         .collect()
 }
 
-/// Files of templates, taken from them or not, in the order of ids, after `after`, at most `count`: of whom, and which.
+/// Returns up to `count` files after `after` in the order of ids, archived or not, each with its service.
 pub async fn list_kept(
     session: &mut Session,
     after: uuid::Uuid,
@@ -94,19 +94,19 @@ pub async fn list_kept(
         .collect()
 }
 
-/// Takes a file from a template; messages that exist keep theirs. False if the template has no such file.
+/// Removes a file from a template; existing messages keep theirs. Returns false if the template has no such file.
 pub async fn archive(
     tx: &mut Tx,
     service: ServiceId,
     template: TemplateId,
     id: TemplateFileId,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE template_files SET archived = $4 \
              WHERE service_id = $1 AND template_id = $2 AND id = $3 AND archived = $5",
             args![service, template, id, true, false],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }

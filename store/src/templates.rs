@@ -1,4 +1,4 @@
-//! Templates with all their versions. A message keeps the version that it was made from.
+//! Templates with all their versions. A notification keeps the version that it was rendered from.
 
 use domain::{
     Channel, FolderId, Lane, LetterContactId, Postage, ServiceId, TemplateId, Timestamp, UserId,
@@ -6,51 +6,51 @@ use domain::{
 
 use crate::{
     Error, Session, Tx,
-    db::{Row, args},
+    db::{Row, Table, args, columns},
 };
 
-/// A template at one of its versions.
+/// Template at one of its versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    /// Which.
+    /// Primary key, the same for all versions.
     pub id: TemplateId,
-    /// Whose.
+    /// Service that it belongs to.
     pub service_id: ServiceId,
-    /// What kind of message it makes.
+    /// Channel of its messages.
     pub template_type: Channel,
-    /// Where its messages wait, if it says so itself.
+    /// Lane of its notifications, if it sets one.
     pub lane: Option<Lane>,
-    /// No new messages may be made from it.
+    /// Whether it is archived: nothing new can be sent with it.
     pub archived: bool,
-    /// It is the system's own and is not shown.
+    /// Whether it is the system's own and not shown.
     pub hidden: bool,
-    /// The version that the rest describes; 1 is the first.
+    /// Version that the following fields describe; the first is 1.
     pub version: u32,
-    /// What people call it.
+    /// Name shown to people.
     pub name: String,
-    /// E-mails and letters have one.
+    /// Subject; e-mails and letters have one.
     pub subject: Option<String>,
-    /// The source of the body.
+    /// Source of the body.
     pub content: String,
-    /// E-mails made from it carry an unsubscribe link.
+    /// Whether its e-mails carry an unsubscribe link.
     pub has_unsubscribe_link: bool,
-    /// Letters: how they travel.
+    /// Postage class of its letters.
     pub postage: Option<Postage>,
-    /// Letters: the contact block at their head.
+    /// Contact block at the head of its letters.
     pub letter_contact_id: Option<LetterContactId>,
-    /// Its text, as it is now; only read.
+    /// Current text of the contact block; ignored on writing.
     pub letter_contact_block: Option<String>,
-    /// Letters in two languages: the Welsh subject.
+    /// Welsh subject of a bilingual letter.
     pub welsh_subject: Option<String>,
-    /// Letters in two languages: the Welsh body.
+    /// Welsh body of a bilingual letter.
     pub welsh_content: Option<String>,
-    /// The folder that it lies in.
+    /// Folder that it is in.
     pub folder_id: Option<FolderId>,
-    /// Who wrote this version.
+    /// User who wrote this version.
     pub created_by: Option<UserId>,
-    /// When its first version was written.
+    /// When the first version was written.
     pub created_at: Timestamp,
-    /// When this version was written, if it is not the first.
+    /// When this version was written, unless it is the first.
     pub updated_at: Option<Timestamp>,
 }
 
@@ -58,35 +58,56 @@ const COLUMNS: &str = "t.id, t.service_id, t.template_type, t.lane, t.archived, 
                        v.name, v.subject, v.content, v.has_unsubscribe_link, v.postage, v.letter_contact_id, \
                        c.contact_block, v.welsh_subject, v.welsh_content, v.created_by, v.created_at, v.updated_at";
 
-/// A template with one of its versions, and the contact block of that.
+/// A template joined with one of its versions and that version's contact block.
 const TABLES: &str = "templates t JOIN template_versions v ON v.template_id = t.id \
                       LEFT JOIN letter_contacts c ON c.id = v.letter_contact_id";
 
-/// Keeps a new template at its first version.
+static TEMPLATES: Table<Template> = Table::new(
+    "templates",
+    columns![template =>
+        id: Id = template.id,
+        service_id: Id = template.service_id,
+        template_type: Text = template.template_type,
+        version: Int = template.version,
+        lane: Text = template.lane.map(Lane::as_str),
+        archived: Bool = template.archived,
+        hidden: Bool = template.hidden,
+        folder_id: Id = template.folder_id,
+        created_at: Time = template.created_at,
+    ],
+);
+
+static VERSIONS: Table<Template> = Table::new(
+    "template_versions",
+    columns![template =>
+        template_id: Id = template.id,
+        version: Int = template.version,
+        name: Text = &*template.name,
+        subject: Text = template.subject.as_deref(),
+        content: Text = &*template.content,
+        has_unsubscribe_link: Bool = template.has_unsubscribe_link,
+        postage: Text = template.postage.map(Postage::as_str),
+        letter_contact_id: Id = template.letter_contact_id,
+        welsh_subject: Text = template.welsh_subject.as_deref(),
+        welsh_content: Text = template.welsh_content.as_deref(),
+        created_by: Id = template.created_by,
+        created_at: Time = template.created_at,
+        updated_at: Time = template.updated_at,
+    ],
+);
+
+/// Inserts a template at its first version.
 pub async fn insert(tx: &mut Tx, template: &Template) -> Result<(), Error> {
-    tx.execute(
-        "INSERT INTO templates (id, service_id, template_type, version, lane, archived, hidden, folder_id, \
-         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        args![
-            template.id,
-            template.service_id,
-            template.template_type,
-            template.version,
-            template.lane.map(Lane::as_str),
-            template.archived,
-            template.hidden,
-            template.folder_id,
-            template.created_at,
-        ],
-    )
-    .await?;
+    tx.insert_row(&TEMPLATES, template).await?;
     insert_version(tx, template).await
 }
 
-/// Writes the next version of a template over the one given as `template.version - 1`; false if somebody was faster.
+/// Inserts the next version of a template, whose predecessor is `template.version - 1`. Returns false if another
+/// version was written meanwhile.
 pub async fn update(tx: &mut Tx, template: &Template) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
+            // Compare-and-set on the version: of two people who edit at once, one is told so.
             "UPDATE templates SET version = $3, lane = $5 WHERE service_id = $1 AND id = $2 AND version = $4",
             args![
                 template.service_id,
@@ -97,38 +118,17 @@ pub async fn update(tx: &mut Tx, template: &Template) -> Result<bool, Error> {
             ],
         )
         .await?;
-    if touched == 1 {
+    if changed == 1 {
         insert_version(tx, template).await?;
     }
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
 async fn insert_version(tx: &mut Tx, template: &Template) -> Result<(), Error> {
-    tx.execute(
-        "INSERT INTO template_versions (template_id, version, name, subject, content, has_unsubscribe_link, postage, \
-         letter_contact_id, welsh_subject, welsh_content, created_by, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        args![
-            template.id,
-            template.version,
-            &*template.name,
-            template.subject.as_deref(),
-            &*template.content,
-            template.has_unsubscribe_link,
-            template.postage.map(Postage::as_str),
-            template.letter_contact_id,
-            template.welsh_subject.as_deref(),
-            template.welsh_content.as_deref(),
-            template.created_by,
-            template.created_at,
-            template.updated_at,
-        ],
-    )
-    .await?;
-    Ok(())
+    tx.insert_row(&VERSIONS, template).await
 }
 
-/// A template of a service at its current version, archived and hidden ones too.
+/// Returns a template of a service at its current version, archived and hidden ones included.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -142,10 +142,10 @@ pub async fn find(
             args![service, id],
         )
         .await?;
-    row.as_ref().map(template).transpose()
+    row.as_ref().map(parse_template).transpose()
 }
 
-/// A template of a service as it was at `version`.
+/// Returns a template of a service at `version`.
 pub async fn find_version(
     session: &mut Session,
     service: ServiceId,
@@ -160,15 +160,16 @@ pub async fn find_version(
             args![service, id, version],
         )
         .await?;
-    row.as_ref().map(template).transpose()
+    row.as_ref().map(parse_template).transpose()
 }
 
-/// The templates of a service at their current versions, by name, then type in the order of the specification; without
-/// archived and hidden ones.
+/// Returns the templates of a service at their current versions, without archived and hidden ones, by name, then
+/// type in the order of the specification.
 pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Template>, Error> {
     session
         .fetch_all(
             format!(
+                // Alphabetical order would put e-mails first.
                 "SELECT {COLUMNS} FROM {TABLES} WHERE t.service_id = $1 AND v.version = t.version \
                  AND NOT t.archived AND NOT t.hidden \
                  ORDER BY v.name, CASE t.template_type WHEN 'sms' THEN 0 WHEN 'email' THEN 1 ELSE 2 END, t.id"
@@ -177,11 +178,11 @@ pub async fn list(session: &mut Session, service: ServiceId) -> Result<Vec<Templ
         )
         .await?
         .iter()
-        .map(template)
+        .map(parse_template)
         .collect()
 }
 
-/// A template of a service at all its versions, newest first.
+/// Returns all versions of a template of a service, newest first.
 pub async fn list_versions(
     session: &mut Session,
     service: ServiceId,
@@ -196,7 +197,7 @@ pub async fn list_versions(
         )
         .await?
         .iter()
-        .map(template)
+        .map(parse_template)
         .collect()
 }
 
@@ -210,32 +211,31 @@ pub async fn archive_all(tx: &mut Tx, service: ServiceId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Archives a template: nothing new can be made from it. Whether there was one that was not archived.
+/// Archives a template. Returns whether there was one that was not archived.
 pub async fn archive(tx: &mut Tx, service: ServiceId, id: TemplateId) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE templates SET archived = $3 WHERE service_id = $1 AND id = $2 AND NOT archived",
             args![service, id, true],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-fn template(row: &Row) -> Result<Template, Error> {
-    let lane: Option<String> = row.get("lane")?;
+fn parse_template(row: &Row) -> Result<Template, Error> {
     Ok(Template {
         id: row.get("id")?,
         service_id: row.get("service_id")?,
-        template_type: row.word("templates", "template_type")?,
-        lane: lane.map(|_| row.word("templates", "lane")).transpose()?,
+        template_type: row.parse("templates", "template_type")?,
+        lane: row.parse_optional("templates", "lane")?,
         archived: row.get("archived")?,
         hidden: row.get("hidden")?,
-        version: row.count("template_versions", "version")?,
+        version: row.get_u32("template_versions", "version")?,
         name: row.get("name")?,
         subject: row.get("subject")?,
         content: row.get("content")?,
         has_unsubscribe_link: row.get("has_unsubscribe_link")?,
-        postage: row.optional_word("template_versions", "postage")?,
+        postage: row.parse_optional("template_versions", "postage")?,
         letter_contact_id: row.get("letter_contact_id")?,
         letter_contact_block: row.get("contact_block")?,
         welsh_subject: row.get("welsh_subject")?,

@@ -1,41 +1,43 @@
-//! Recipients who want to hear no more. A message has one open request at most, however often its link is used.
+//! Unsubscribe requests of recipients. A notification has at most one open request, however often its link is
+//! followed.
 
 use domain::{NotificationId, Private, ServiceId, TemplateId, Timestamp, UnsubscribeRequestId};
 use uuid::Uuid;
 
 use crate::{Error, Keyring, Session, Tx, db::args};
 
-/// A recipient's wish.
+/// Request of a recipient to receive no more messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsubscribeRequest {
-    /// Which.
+    /// Primary key.
     pub id: UnsubscribeRequestId,
-    /// The message whose link was used.
+    /// Notification whose link was followed.
     pub notification_id: NotificationId,
-    /// Whose message it was.
+    /// Service that sent it.
     pub service_id: ServiceId,
-    /// What the message was made from.
+    /// Template of the notification.
     pub template_id: TemplateId,
-    /// In which version.
+    /// Version of the template.
     pub template_version: u32,
-    /// The address that is to be left alone.
+    /// Address to unsubscribe.
     pub email_address: Private<String>,
-    /// When it was asked for.
+    /// When the request was made.
     pub created_at: Timestamp,
-    /// When the service has done it.
+    /// When the service processed it.
     pub processed_at: Option<Timestamp>,
 }
 
-/// Keeps a request, unless its message has an open one; whether it was new.
+/// Inserts a request unless its notification has an open one. Returns whether it was new.
 pub async fn insert(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     request: &UnsubscribeRequest,
 ) -> Result<bool, Error> {
     let owner = request.id.as_uuid();
-    let sealed = vault.seal(owner.as_bytes(), request.email_address.reveal().as_bytes());
-    let touched = tx
+    let sealed = keyring.seal(owner.as_bytes(), request.email_address.reveal().as_bytes());
+    let changed = tx
         .execute(
+            // A partial unique index on open requests makes a second click harmless.
             "INSERT INTO unsubscribe_requests \
                (id, notification_id, service_id, template_id, template_version, sealed, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
@@ -50,10 +52,10 @@ pub async fn insert(
             ],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Whether a message, whosever it is, has a request that its service has not processed yet.
+/// Returns whether a notification of any service has a request that is not processed yet.
 pub async fn is_open(session: &mut Session, notification: NotificationId) -> Result<bool, Error> {
     let row = session
         .fetch_optional(
@@ -64,10 +66,10 @@ pub async fn is_open(session: &mut Session, notification: NotificationId) -> Res
     Ok(row.is_some())
 }
 
-/// The requests to a service, newest first, at most `count`.
+/// Returns up to `count` requests to a service, newest first.
 pub async fn list(
     session: &mut Session,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: ServiceId,
     count: u32,
 ) -> Result<Vec<UnsubscribeRequest>, Error> {
@@ -82,13 +84,13 @@ pub async fn list(
         .map(|row| {
             let id: UnsubscribeRequestId = row.get("id")?;
             let sealed: Vec<u8> = row.get("sealed")?;
-            let plain = vault.open(id.as_uuid().as_bytes(), &sealed)?;
+            let plain = keyring.open(id.as_uuid().as_bytes(), &sealed)?;
             Ok(UnsubscribeRequest {
                 id,
                 notification_id: row.get("notification_id")?,
                 service_id: service,
                 template_id: row.get("template_id")?,
-                template_version: row.count("unsubscribe_requests", "template_version")?,
+                template_version: row.get_u32("unsubscribe_requests", "template_version")?,
                 email_address: String::from_utf8_lossy(&plain).into_owned().into(),
                 created_at: row.get("created_at")?,
                 processed_at: row.get("processed_at")?,
@@ -97,7 +99,7 @@ pub async fn list(
         .collect()
 }
 
-/// Marks the requests of a service for these messages as processed; how many were open.
+/// Marks the open requests for a notification of a service as processed. Returns how many.
 pub async fn set_processed(
     tx: &mut Tx,
     service: ServiceId,
@@ -112,8 +114,8 @@ pub async fn set_processed(
     .await
 }
 
-/// Forgets requests that were processed before `processed`, and those that nobody has processed from before `open`, at
-/// most `count` of each; how many.
+/// Deletes requests processed before `processed`, and open ones created before `open`, up to `count` of each.
+/// Returns how many.
 pub async fn delete_old(
     tx: &mut Tx,
     processed: Timestamp,
@@ -129,11 +131,11 @@ pub async fn delete_old(
     .await
 }
 
-/// Requests in the order of ids, after `after`, at most `count`, with whose each is and the address; of one service or
-/// of all.
+/// Returns up to `count` requests after `after` in the order of ids, each with its service and address; of one
+/// service or of all.
 pub async fn list_addresses(
     session: &mut Session,
-    vault: &Keyring,
+    keyring: &Keyring,
     service: Option<ServiceId>,
     after: Uuid,
     count: u32,
@@ -152,34 +154,34 @@ pub async fn list_addresses(
         .iter()
         .map(|row| {
             let id: UnsubscribeRequestId = row.get("id")?;
-            let plain = vault.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed")?)?;
+            let plain = keyring.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed")?)?;
             let address = String::from_utf8_lossy(&plain).into_owned();
             Ok((row.get("service_id")?, id, address.into()))
         })
         .collect()
 }
 
-/// Forgets a request of a service; whether it was there.
+/// Deletes a request of a service. Returns whether it existed.
 pub async fn delete(
     tx: &mut Tx,
     service: ServiceId,
     id: UnsubscribeRequestId,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "DELETE FROM unsubscribe_requests WHERE service_id = $1 AND id = $2",
             args![service, id],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Seals anew with the newest key up to `count` requests after `after`; how many, and the last that was looked at.
+/// Re-encrypts with the primary key up to `count` requests after `after`. Returns how many, and the last one read.
 pub async fn reencrypt(
     tx: &mut Tx,
-    vault: &Keyring,
+    keyring: &Keyring,
     after: Uuid,
     count: u32,
 ) -> Result<(u64, Option<Uuid>), Error> {
-    crate::reencryption::reencrypt(tx, vault, "unsubscribe_requests", after, count).await
+    crate::reencryption::reencrypt(tx, keyring, "unsubscribe_requests", after, count).await
 }

@@ -1,4 +1,4 @@
-//! People: team members of services, and those who run the platform.
+//! Users: team members of services, and platform administrators.
 
 use domain::{Timestamp, UserId, UserState};
 
@@ -7,20 +7,20 @@ use crate::{
     db::{Row, args},
 };
 
-/// A person.
+/// Person who can sign in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Who.
+    /// Primary key.
     pub id: UserId,
-    /// What they are called.
+    /// Full name.
     pub name: String,
-    /// Unique among all; in lower case, as it is compared.
+    /// E-mail address in lower case; unique.
     pub email_address: String,
-    /// As it was given.
+    /// Mobile number as entered.
     pub mobile_number: Option<String>,
     /// Whether they can sign in.
     pub state: UserState,
-    /// Runs the platform itself.
+    /// Whether they administer the platform.
     pub platform_admin: bool,
     /// When they joined.
     pub created_at: Timestamp,
@@ -28,7 +28,7 @@ pub struct User {
 
 const COLUMNS: &str = "id, name, email_address, mobile_number, state, platform_admin, created_at";
 
-/// Keeps a new person; `Exists` if another has the address.
+/// Inserts a user. Fails with [`Error::Exists`] if the address is taken.
 pub async fn insert(tx: &mut Tx, user: &User) -> Result<(), Error> {
     tx.execute(
         format!("INSERT INTO users ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"),
@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut Tx, user: &User) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes what is known of a person; `Exists` if another has the address.
+/// Updates a user. Fails with [`Error::Exists`] if the address is taken.
 pub async fn update(tx: &mut Tx, user: &User) -> Result<(), Error> {
     tx.execute(
         "UPDATE users SET name = $2, email_address = $3, mobile_number = $4, state = $5, platform_admin = $6 \
@@ -64,7 +64,7 @@ pub async fn update(tx: &mut Tx, user: &User) -> Result<(), Error> {
     Ok(())
 }
 
-/// The person with this id.
+/// Returns a user.
 pub async fn find(session: &mut Session, id: UserId) -> Result<Option<User>, Error> {
     let row = session
         .fetch_optional(
@@ -72,10 +72,10 @@ pub async fn find(session: &mut Session, id: UserId) -> Result<Option<User>, Err
             args![id],
         )
         .await?;
-    row.as_ref().map(user).transpose()
+    row.as_ref().map(parse_user).transpose()
 }
 
-/// The person with this id, whom nobody else changes until the transaction ends.
+/// Returns a user and locks the row until the transaction ends.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<User>, Error> {
     let for_update = tx.kind().for_update();
     let row = tx
@@ -84,24 +84,25 @@ pub async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<User>, Error> {
             args![id],
         )
         .await?;
-    row.as_ref().map(user).transpose()
+    row.as_ref().map(parse_user).transpose()
 }
 
-/// The person with this address, which is given in lower case.
+/// Returns the user with this address, which is given in lower case.
 pub async fn find_by_email(
     session: &mut Session,
     email_address: &str,
 ) -> Result<Option<User>, Error> {
     let row = session
         .fetch_optional(
+            // Addresses are stored in lower case, so this look-up uses the unique index.
             format!("SELECT {COLUMNS} FROM users WHERE email_address = $1"),
             args![email_address],
         )
         .await?;
-    row.as_ref().map(user).transpose()
+    row.as_ref().map(parse_user).transpose()
 }
 
-/// Everybody, by name.
+/// Returns all users by name.
 pub async fn list(session: &mut Session) -> Result<Vec<User>, Error> {
     session
         .fetch_all(
@@ -110,17 +111,17 @@ pub async fn list(session: &mut Session) -> Result<Vec<User>, Error> {
         )
         .await?
         .iter()
-        .map(user)
+        .map(parse_user)
         .collect()
 }
 
-pub(crate) fn user(row: &Row) -> Result<User, Error> {
+pub(crate) fn parse_user(row: &Row) -> Result<User, Error> {
     Ok(User {
         id: row.get("id")?,
         name: row.get("name")?,
         email_address: row.get("email_address")?,
         mobile_number: row.get("mobile_number")?,
-        state: row.word("users", "state")?,
+        state: row.parse("users", "state")?,
         platform_admin: row.get("platform_admin")?,
         created_at: row.get("created_at")?,
     })

@@ -50,7 +50,7 @@ pub(crate) async fn get_inbound_number(
     _: Internal,
     Path(service): Path<String>,
 ) -> Result<Response, Problem> {
-    let found = inbound_numbers::find_of_service(&api.app, id(&service)?)
+    let found = inbound_numbers::find_by_service(&api.app, id(&service)?)
         .await
         .map_err(problem)?;
     Ok(ok(&found.as_ref().map_or_else(|| json!({}), shown)))

@@ -42,9 +42,9 @@ impl Letters {
     async fn tasks(&self, session: &mut Session) -> Result<Vec<TaskId>, store::Error> {
         match self {
             Self::One(service, id) => {
-                store::tasks::list_naming(session, *service, id.as_uuid()).await
+                store::tasks::list_by_subject(session, *service, id.as_uuid()).await
             }
-            Self::OfJob(origin) => store::tasks::list_naming_rows(session, origin).await,
+            Self::OfJob(origin) => store::tasks::list_by_job_rows(session, origin).await,
         }
     }
 }

@@ -17,12 +17,12 @@ pub async fn list(app: &App) -> Result<Vec<InboundNumber>, AdminError> {
 }
 
 /// The number of a service, if it has one.
-pub async fn find_of_service(
+pub async fn find_by_service(
     app: &App,
     service: ServiceId,
 ) -> Result<Option<InboundNumber>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
-    Ok(store::inbound_numbers::find_of_service(&mut session, service).await?)
+    Ok(store::inbound_numbers::find_by_service(&mut session, service).await?)
 }
 
 /// Adds a free number.
@@ -57,7 +57,7 @@ pub async fn assign(
 ) -> Result<InboundNumber, AdminError> {
     let now = app.clock.now();
     let mut tx = services::lock(app, service).await?;
-    if let Some(has) = store::inbound_numbers::find_of_service(&mut tx, service).await? {
+    if let Some(has) = store::inbound_numbers::find_by_service(&mut tx, service).await? {
         return Err(AdminError::Taken(format!(
             "The service has an inbound number already: {}",
             has.number
@@ -98,7 +98,7 @@ async fn choose(tx: &mut Tx, wanted: Option<InboundNumberId>) -> Result<InboundN
 /// Takes its number from a service. It is free again, unless it is to be used no more.
 pub async fn free(app: &App, service: ServiceId, use_no_more: bool) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
-    let number = store::inbound_numbers::find_of_service(&mut tx, service)
+    let number = store::inbound_numbers::find_by_service(&mut tx, service)
         .await?
         .ok_or(NO_SUCH)?;
     let senders = store::senders::list_sms_senders(&mut tx, service).await?;

@@ -78,7 +78,7 @@ pub async fn find(app: &App, id: OrganisationId) -> Result<Organisation, AdminEr
 pub async fn list_services(app: &App, id: OrganisationId) -> Result<Vec<Service>, AdminError> {
     find(app, id).await?;
     let mut session = app.read().await?;
-    Ok(store::services::list_of_organisation(&mut session, id).await?)
+    Ok(store::services::list_by_organisation(&mut session, id).await?)
 }
 
 /// Makes an organisation the one that runs a service.

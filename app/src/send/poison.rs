@@ -82,7 +82,7 @@ pub(crate) async fn list_poisoned(
         .map(|id| (tasks::redelivery_task_id(id), id))
         .collect();
     let tasks: Vec<TaskId> = named.iter().map(|(task, _)| *task).collect();
-    let dead = store::tasks::list_dead_among(session, &tasks).await?;
+    let dead = store::tasks::filter_dead_letters(session, &tasks).await?;
     Ok(named
         .into_iter()
         .filter(|(task, _)| dead.contains(task))

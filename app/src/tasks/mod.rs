@@ -6,7 +6,7 @@
 mod payloads;
 
 use domain::{Channel, JobId, Lane, NotificationId, ServiceId, TaskId, Timestamp};
-use queue::{NewTask, Pool};
+use queue::{NewTask, Pool, SubjectRange};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -129,15 +129,18 @@ pub(crate) fn deliver(
         Channel::Sms => DELIVER_SMS,
         Channel::Letter => DELIVER_LETTER,
     };
-    new(
-        id,
-        delivery_pool(channel),
-        lane,
-        service_id,
-        kind,
-        &Ids { ids: ids.to_vec() },
-        now,
-    )
+    NewTask {
+        subjects: SubjectRange::of(ids.iter().copied()),
+        ..new(
+            id,
+            delivery_pool(channel),
+            lane,
+            service_id,
+            kind,
+            &Ids { ids: ids.to_vec() },
+            now,
+        )
+    }
 }
 
 /// Hand over a message that no task names. The task's id is a function of the message: of two who miss it at the same
@@ -165,15 +168,18 @@ pub(crate) fn simulated_receipts(
     ids: &[NotificationId],
     now: Timestamp,
 ) -> NewTask {
-    new(
-        id,
-        RESEARCH_MODE,
-        Lane::Normal,
-        service,
-        SIMULATED_RECEIPTS,
-        &Ids { ids: ids.to_vec() },
-        now,
-    )
+    NewTask {
+        subjects: SubjectRange::of(ids.iter().copied()),
+        ..new(
+            id,
+            RESEARCH_MODE,
+            Lane::Normal,
+            service,
+            SIMULATED_RECEIPTS,
+            &Ids { ids: ids.to_vec() },
+            now,
+        )
+    }
 }
 
 /// Record these receipts of texts. Whose texts they are is found out then, so they use nobody's turn.
@@ -242,15 +248,18 @@ fn of_job(
     now: Timestamp,
 ) -> NewTask {
     let id = Uuid::new_v5(&job.as_uuid(), purpose.as_bytes());
-    new(
-        id.into(),
-        JOBS,
-        Lane::Normal,
-        service,
-        kind,
-        &OneJob { job },
-        now,
-    )
+    NewTask {
+        subjects: SubjectRange::of([job]),
+        ..new(
+            id.into(),
+            JOBS,
+            Lane::Normal,
+            service,
+            kind,
+            &OneJob { job },
+            now,
+        )
+    }
 }
 
 /// Forget the messages of this service and channel from before `before`.
@@ -303,6 +312,7 @@ fn new(
         service_id,
         kind,
         payload: serde_json::to_string(payload).expect("ids are writable as JSON"),
+        subjects: None,
         attempt: 0,
         ready_at: now,
         created_at: now,

@@ -19,18 +19,18 @@ pub async fn read(app: &App) -> Result<QueueStats, store::Error> {
     let mut session = app.read().await?;
     Ok(QueueStats {
         lanes: store::tasks::list_depths(&mut session, app.clock.now()).await?,
-        dead_letters: store::tasks::count_dead(&mut session).await?,
+        dead_letters: store::tasks::count_dead_letters(&mut session).await?,
     })
 }
 
 /// Lists at most `count` dead letters, newest first.
 pub async fn list_dead(app: &App, count: u32) -> Result<Vec<DeadLetter>, store::Error> {
-    store::tasks::list_dead(&mut app.read().await?, count).await
+    store::tasks::list_dead_letters(&mut app.read().await?, count).await
 }
 
 /// Finds a dead letter.
 pub async fn find_dead(app: &App, id: TaskId) -> Result<Option<DeadLetter>, store::Error> {
-    store::tasks::find_dead(&mut app.read().await?, id).await
+    store::tasks::find_dead_letter(&mut app.read().await?, id).await
 }
 
 /// Enqueues a dead letter again. Returns false if there is none with this id.

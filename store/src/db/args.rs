@@ -1,4 +1,4 @@
-//! Statements and their arguments, as each driver takes them.
+//! Statements and their arguments, in the form that each driver takes.
 
 use domain::Timestamp;
 use sqlx::{
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ColumnType;
 use crate::Error;
 
-/// A statement: a literal, or one that was put together from literals and numbers of parameters. Never from data.
+/// Statement: a literal, or text assembled from literals and parameter numbers, never from data.
 #[derive(Debug)]
 pub(crate) struct Sql(pub(super) SqlStr);
 
@@ -29,7 +29,7 @@ impl From<String> for Sql {
     }
 }
 
-/// `$first, $first+1, …`: parameters for a list of `count`.
+/// Returns `$first, $first+1, …` for a list of `count` arguments.
 pub(crate) fn parameters(first: usize, count: usize) -> String {
     (first..first + count)
         .map(|number| format!("${number}"))
@@ -37,7 +37,7 @@ pub(crate) fn parameters(first: usize, count: usize) -> String {
         .join(", ")
 }
 
-/// An argument of a statement, with its type even when null.
+/// Argument of a statement; keeps its type even when null.
 #[derive(Clone)]
 pub(crate) enum Arg {
     Bool(Option<bool>),
@@ -48,20 +48,10 @@ pub(crate) enum Arg {
     Time(Option<Timestamp>),
 }
 
-impl Arg {
-    /// How much memory it takes beside its own size.
-    pub(crate) fn size_bytes(&self) -> usize {
-        match self {
-            Self::Text(Some(text)) => text.len(),
-            Self::Bytes(Some(bytes)) => bytes.len(),
-            _ => 0,
-        }
-    }
-}
-
-/// PostgreSQL keeps no NUL in a text. Whatever door it came through – a spreadsheet, a query, a form – one that got as far
-/// as here is dropped, on either database, so that no row that goes in on one is refused by the other.
+/// Removes NUL characters, which PostgreSQL does not accept in text. Doing so for both databases ensures that no row
+/// accepted by one is refused by the other.
 fn without_nul(mut text: String) -> String {
+    // Most texts have none; the check is cheaper than building a copy.
     if text.as_bytes().contains(&0) {
         text.retain(|character| character != '\0');
     }
@@ -143,7 +133,7 @@ macro_rules! args {
 }
 pub(crate) use args;
 
-pub(super) fn sqlite(args: &[Arg]) -> Result<SqliteArguments, Error> {
+pub(super) fn sqlite(args: Vec<Arg>) -> Result<SqliteArguments, Error> {
     let mut arguments = SqliteArguments::default();
     for arg in args {
         add_sqlite(&mut arguments, arg).map_err(sqlx::Error::Encode)?;
@@ -151,13 +141,13 @@ pub(super) fn sqlite(args: &[Arg]) -> Result<SqliteArguments, Error> {
     Ok(arguments)
 }
 
-pub(super) fn add_sqlite(arguments: &mut SqliteArguments, arg: &Arg) -> Result<(), BoxDynError> {
+pub(super) fn add_sqlite(arguments: &mut SqliteArguments, arg: Arg) -> Result<(), BoxDynError> {
     match arg {
-        Arg::Bool(value) => arguments.add(*value),
-        Arg::Int(value) => arguments.add(*value),
-        Arg::Text(value) => arguments.add(value.clone()),
-        Arg::Bytes(value) => arguments.add(value.clone()),
-        Arg::Id(value) => arguments.add(*value),
+        Arg::Bool(value) => arguments.add(value),
+        Arg::Int(value) => arguments.add(value),
+        Arg::Text(value) => arguments.add(value),
+        Arg::Bytes(value) => arguments.add(value),
+        Arg::Id(value) => arguments.add(value),
         Arg::Time(value) => arguments.add(value.map(Timestamp::unix_micros)),
     }
 }
@@ -178,37 +168,41 @@ pub(super) fn postgres(args: Vec<Arg>) -> Result<PgArguments, Error> {
     Ok(arguments)
 }
 
-const MISMATCH: &str = "a row holds its table's types in its table's order";
-
-/// The values of one column, which are all of the column's type.
-macro_rules! column_of {
-    ($column:expr, $variant:ident, $value:ident => $read:expr) => {
+/// Collects the values of one column, which all have the column's type.
+macro_rules! values_of {
+    ($column:expr, $variant:ident) => {
         $column
-            .iter()
             .map(|arg| match arg {
-                Arg::$variant($value) => $read,
-                _ => unreachable!("{MISMATCH}"),
+                Arg::$variant(value) => value,
+                _ => unreachable!("a column's values have the column's type"),
             })
             .collect::<Vec<_>>()
     };
 }
 
+/// Adds the values of one column as an array.
 pub(super) fn add_array(
     arguments: &mut PgArguments,
-    kind: ColumnType,
-    column: &[&Arg],
+    column_type: ColumnType,
+    column: impl Iterator<Item = Arg>,
 ) -> Result<(), BoxDynError> {
-    match kind {
-        ColumnType::Bool => arguments.add(column_of!(column, Bool, value => *value)),
-        ColumnType::Int => arguments.add(column_of!(column, Int, value => *value)),
-        ColumnType::Text => arguments.add(column_of!(column, Text, value => value.as_deref())),
-        ColumnType::Bytes => arguments.add(column_of!(column, Bytes, value => value.as_deref())),
-        ColumnType::Id => arguments.add(column_of!(column, Id, value => *value)),
-        ColumnType::Time => arguments.add(column_of!(column, Time, value => value.map(Moment))),
+    match column_type {
+        ColumnType::Bool => arguments.add(values_of!(column, Bool)),
+        ColumnType::Int => arguments.add(values_of!(column, Int)),
+        ColumnType::Text => arguments.add(values_of!(column, Text)),
+        ColumnType::Bytes => arguments.add(values_of!(column, Bytes)),
+        ColumnType::Id => arguments.add(values_of!(column, Id)),
+        ColumnType::Time => {
+            let moments = column.map(|arg| match arg {
+                Arg::Time(value) => value.map(Moment),
+                _ => unreachable!("a column's values have the column's type"),
+            });
+            arguments.add(moments.collect::<Vec<_>>())
+        }
     }
 }
 
-/// A timestamp as PostgreSQL keeps it: microseconds since 2000 in UTC.
+/// Timestamp in PostgreSQL's encoding: microseconds since 2000-01-01 in UTC.
 pub(super) struct Moment(pub(super) Timestamp);
 
 const MICROS_FROM_1970_TO_2000: i64 = 946_684_800_000_000;
@@ -257,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_that_goes_into_a_database_has_a_nul() {
+    fn nul_characters_are_removed_from_text() {
         for (arg, kept) in [
             (Arg::from("a\0b"), "ab"),
             (Arg::from("\0".to_owned()), ""),

@@ -1,7 +1,8 @@
-//! The one module that names a driver. Everything above it speaks of a [`Session`] (a connection to read from), a
+//! The only module that uses a driver. The modules above it work with a [`Session`] (a connection to read from), a
 //! [`Tx`] (a transaction to write in), arguments and rows, and one SQL text serves both databases.
 //!
-//! Both take `$1`-style parameters. An argument knows its type even when it is null, because PostgreSQL asks.
+//! Both databases take `$1`-style parameters. An argument knows its type even when it is null, because PostgreSQL
+//! requires it.
 
 /// Names every kind of id to a macro: each is an argument and can be read.
 macro_rules! for_every_id {
@@ -33,38 +34,35 @@ macro_rules! for_every_id {
 }
 
 mod args;
+mod insert;
 mod row;
+mod session;
 mod table;
 
-use std::{
-    ops::{Deref, DerefMut},
-    path::Path,
-    str::FromStr as _,
-    time::Duration,
-};
+use std::{path::Path, str::FromStr as _, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, Postgres, Sqlite, Transaction,
-    pool::PoolConnection,
-    postgres::{PgArguments, PgPool, PgPoolOptions},
+    Connection as _,
+    postgres::{PgPool, PgPoolOptions},
     sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
-        SqlitePoolOptions, SqliteSynchronous,
+        SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+        SqliteSynchronous,
     },
 };
 
 pub(crate) use args::{Arg, args, parameters};
-use args::{Sql, add_array, add_sqlite, postgres, sqlite};
 pub(crate) use row::Row;
-use table::MOST_ROWS_AT_ONCE;
-pub(crate) use table::{ColumnType, Table};
+use session::Connection;
+pub use session::{Session, Tx};
+pub(crate) use table::{Column, ColumnType, Table, columns};
 
 use crate::Error;
 
-/// The open database, of either kind. Cheap to clone.
+/// Open database of either kind. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Db {
-    /// Many readers and one writer: `SQLite` has one writer at a time, and waiting in our own line beats its polling.
+    /// Several readers and a single writer. SQLite allows one writer at a time, and waiting for the connection is
+    /// fairer and faster than polling its lock.
     Sqlite {
         readers: SqlitePool,
         writer: SqlitePool,
@@ -72,12 +70,12 @@ pub(crate) enum Db {
     Postgres(PgPool),
 }
 
-/// Which of the two databases it is; `dialect.rs` names what follows from it.
+/// Kind of database; `dialect.rs` names what depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The embedded one.
+    /// SQLite, embedded in the process.
     Sqlite,
-    /// The one that scales out.
+    /// PostgreSQL, shared by several processes.
     Postgres,
 }
 
@@ -101,19 +99,26 @@ impl Db {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
+            // An answered request must survive a power failure, so each commit waits for the disk.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(200)
+            // 32 MB for each connection; the negative number counts kibibytes instead of pages.
             .pragma("cache_size", "-32000")
+            // 16 MB of log between checkpoints: fewer of them at full load, and readers still find pages quickly.
             .pragma("wal_autocheckpoint", "4000")
+            // A burst must not leave a log of gigabytes behind.
             .pragma("journal_size_limit", "67108864")
             .pragma("temp_store", "memory");
+        // The writer comes first: it creates the file and switches it to the write-ahead log.
         let writer = pool(1)
+            // See `is_stuck`.
             .before_acquire(|connection, _| Box::pin(async { Ok(!is_stuck(connection)) }))
             .connect_with(options.clone())
             .await?;
         let readers = pool(READERS)
+            // A write on a reader would bypass the single writer; SQLite itself rejects it.
             .connect_with(options.pragma("query_only", "on"))
             .await?;
         Ok(Self::Sqlite { readers, writer })
@@ -123,11 +128,13 @@ impl Db {
         let options = sqlx::postgres::PgConnectOptions::from_str(address)
             .map_err(|_| Error::Address(redacted(address)))?
             .application_name(&crate::connections::application_name(connections))
+            // Twenty minutes end a query that a lost process left behind; no query of ours takes that long.
             .options([("statement_timeout", "1200000"), ("timezone", "UTC")])
             .statement_cache_capacity(200);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A round trip for every use of a connection would cost more than a rare failure that is retried anyway.
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
@@ -151,6 +158,8 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx, Error> {
         Ok(Tx(Session(match self {
             Self::Sqlite { writer, .. } => {
+                // `IMMEDIATE`, because a transaction that starts as a reader can fail with `BUSY` when it first
+                // writes.
                 Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
             Self::Postgres(pool) => Connection::PostgresTx(pool.begin().await?),
@@ -163,6 +172,7 @@ impl Db {
             Self::Postgres(pool) => migrator.run(pool).await,
         };
         outcome.map_err(|error| match error {
+            // The database has had a migration that this program does not contain.
             sqlx::migrate::MigrateError::VersionMissing(found) => Error::TooNew {
                 found,
                 known: migrator.iter().map(|one| one.version).max().unwrap_or(0),
@@ -196,9 +206,9 @@ impl Db {
     }
 }
 
-/// A full disk ends a transaction without anybody asking, and so does a commit that cannot be made durable; then the
-/// driver's own rollback fails, and the connection believes for ever that it is in a transaction. It is closed, and
-/// another takes its place (docs/decisions/after-a-failed-fsync.md).
+/// Returns whether a connection wrongly believes that it is in a transaction. A full disk and a failed commit make
+/// SQLite roll back by itself; the driver's own rollback then fails, and the connection stays in this state for
+/// ever. It is closed and replaced (`docs/decisions/after-a-failed-fsync.md`).
 fn is_stuck(connection: &SqliteConnection) -> bool {
     connection.is_in_transaction()
 }
@@ -208,229 +218,20 @@ fn pool(size: u32) -> SqlitePoolOptions {
         .max_connections(size)
         .min_connections(1)
         .acquire_timeout(BUSY_TIMEOUT)
+        // Reopening would lose the page cache of the connection.
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
 }
 
-/// The address without what may be a password.
+/// Returns the address without its user and password.
 fn redacted(address: &str) -> String {
     match (address.find("://"), address.rfind('@')) {
+        // `rfind`, because a password may contain an `@`.
         (Some(scheme), Some(at)) if scheme < at => {
             format!("{}://…{}", &address[..scheme], &address[at..])
         }
         _ => address.to_owned(),
-    }
-}
-
-#[derive(Debug)]
-enum Connection {
-    Sqlite(PoolConnection<Sqlite>),
-    SqliteTx(Transaction<'static, Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-    PostgresTx(Transaction<'static, Postgres>),
-}
-
-/// A connection to ask. Every query function takes one; a [`Tx`] serves as one.
-#[derive(Debug)]
-pub struct Session(Connection);
-
-/// A transaction. Dropped without [`Tx::commit`], it never happened.
-#[derive(Debug)]
-pub struct Tx(Session);
-
-impl Deref for Tx {
-    type Target = Session;
-
-    fn deref(&self) -> &Session {
-        &self.0
-    }
-}
-
-impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut Session {
-        &mut self.0
-    }
-}
-
-impl Tx {
-    /// From now on what this process removes or replaces is overwritten in the database's file. PostgreSQL does so when
-    /// it vacuums.
-    pub async fn enable_secure_delete(&mut self) -> Result<(), Error> {
-        if self.kind() == Kind::Sqlite {
-            self.fetch_all("PRAGMA secure_delete = ON", vec![]).await?;
-        }
-        Ok(())
-    }
-
-    /// Makes all that was done durable: once this returns, no crash undoes it.
-    pub async fn commit(self) -> Result<(), Error> {
-        match self.0.0 {
-            Connection::SqliteTx(tx) => tx.commit().await?,
-            Connection::PostgresTx(tx) => tx.commit().await?,
-            Connection::Sqlite(_) | Connection::Postgres(_) => {
-                unreachable!("a Tx is made by begin")
-            }
-        }
-        Ok(())
-    }
-
-    /// Undoes all that was done; dropping does the same a little later.
-    pub async fn roll_back(self) -> Result<(), Error> {
-        match self.0.0 {
-            Connection::SqliteTx(tx) => tx.rollback().await?,
-            Connection::PostgresTx(tx) => tx.rollback().await?,
-            Connection::Sqlite(_) | Connection::Postgres(_) => {
-                unreachable!("a Tx is made by begin")
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Session {
-    /// Which database this is, for the few places where the accent matters.
-    pub(crate) const fn kind(&self) -> Kind {
-        match &self.0 {
-            Connection::Sqlite(_) | Connection::SqliteTx(_) => Kind::Sqlite,
-            Connection::Postgres(_) | Connection::PostgresTx(_) => Kind::Postgres,
-        }
-    }
-
-    /// Runs a statement; the number of rows that it touched.
-    pub(crate) async fn execute(
-        &mut self,
-        sql: impl Into<Sql>,
-        args: Vec<Arg>,
-    ) -> Result<u64, Error> {
-        let sql = sql.into().0;
-        Ok(match &mut self.0 {
-            Connection::Sqlite(c) => sqlx::query_with(sql, sqlite(&args)?)
-                .execute(&mut **c)
-                .await?
-                .rows_affected(),
-            Connection::SqliteTx(c) => sqlx::query_with(sql, sqlite(&args)?)
-                .execute(&mut **c)
-                .await?
-                .rows_affected(),
-            Connection::Postgres(c) => sqlx::query_with(sql, postgres(args)?)
-                .execute(&mut **c)
-                .await?
-                .rows_affected(),
-            Connection::PostgresTx(c) => sqlx::query_with(sql, postgres(args)?)
-                .execute(&mut **c)
-                .await?
-                .rows_affected(),
-        })
-    }
-
-    /// Every row that a query finds.
-    pub(crate) async fn fetch_all(
-        &mut self,
-        sql: impl Into<Sql>,
-        args: Vec<Arg>,
-    ) -> Result<Vec<Row>, Error> {
-        let sql = sql.into().0;
-        Ok(match &mut self.0 {
-            Connection::Sqlite(c) => Row::all_sqlite(
-                sqlx::query_with(sql, sqlite(&args)?)
-                    .fetch_all(&mut **c)
-                    .await?,
-            ),
-            Connection::SqliteTx(c) => Row::all_sqlite(
-                sqlx::query_with(sql, sqlite(&args)?)
-                    .fetch_all(&mut **c)
-                    .await?,
-            ),
-            Connection::Postgres(c) => Row::all_postgres(
-                sqlx::query_with(sql, postgres(args)?)
-                    .fetch_all(&mut **c)
-                    .await?,
-            ),
-            Connection::PostgresTx(c) => Row::all_postgres(
-                sqlx::query_with(sql, postgres(args)?)
-                    .fetch_all(&mut **c)
-                    .await?,
-            ),
-        })
-    }
-
-    /// The first row that a query finds, if any.
-    pub(crate) async fn fetch_optional(
-        &mut self,
-        sql: impl Into<Sql>,
-        args: Vec<Arg>,
-    ) -> Result<Option<Row>, Error> {
-        Ok(self.fetch_all(sql, args).await?.into_iter().next())
-    }
-
-    /// Puts many rows into a table at once, passing over those whose key is there; how many were put.
-    /// PostgreSQL is given one array a column, `SQLite` many rows a statement: each is its fastest way.
-    pub(crate) async fn insert_rows<'a>(
-        &mut self,
-        table: &Table,
-        rows: impl ExactSizeIterator<Item = &'a [Arg]> + Send,
-    ) -> Result<u64, Error> {
-        match self.kind() {
-            Kind::Postgres => self.insert_columns(table, rows).await,
-            Kind::Sqlite => self.insert_values(table, rows).await,
-        }
-    }
-
-    async fn insert_values<'a>(
-        &mut self,
-        table: &Table,
-        mut rows: impl ExactSizeIterator<Item = &'a [Arg]> + Send,
-    ) -> Result<u64, Error> {
-        let mut inserted = 0;
-        while rows.len() > 0 {
-            let power = rows.len().ilog2().min(MOST_ROWS_AT_ONCE);
-            let mut arguments = SqliteArguments::default();
-            for arg in rows.by_ref().take(1 << power).flatten() {
-                add_sqlite(&mut arguments, arg).map_err(sqlx::Error::Encode)?;
-            }
-            let query = sqlx::query_with(AssertSqlSafe(table.values_statement(power)), arguments);
-            inserted += match &mut self.0 {
-                Connection::SqliteTx(c) => query.execute(&mut **c).await?.rows_affected(),
-                Connection::Sqlite(c) => query.execute(&mut **c).await?.rows_affected(),
-                Connection::Postgres(_) | Connection::PostgresTx(_) => {
-                    unreachable!("PostgreSQL takes arrays")
-                }
-            };
-        }
-        Ok(inserted)
-    }
-
-    async fn insert_columns<'a>(
-        &mut self,
-        table: &Table,
-        rows: impl ExactSizeIterator<Item = &'a [Arg]> + Send,
-    ) -> Result<u64, Error> {
-        if rows.len() == 0 {
-            return Ok(0);
-        }
-        let mut columns: Vec<Vec<&Arg>> = table
-            .columns
-            .iter()
-            .map(|_| Vec::with_capacity(rows.len()))
-            .collect();
-        for row in rows {
-            for (column, arg) in columns.iter_mut().zip(row) {
-                column.push(arg);
-            }
-        }
-        let mut arguments = PgArguments::default();
-        for ((_, kind), column) in table.columns.iter().zip(columns) {
-            add_array(&mut arguments, *kind, &column).map_err(sqlx::Error::Encode)?;
-        }
-        let query = sqlx::query_with(AssertSqlSafe(table.unnest_statement()), arguments);
-        Ok(match &mut self.0 {
-            Connection::PostgresTx(c) => query.execute(&mut **c).await?.rows_affected(),
-            Connection::Postgres(c) => query.execute(&mut **c).await?.rows_affected(),
-            Connection::Sqlite(_) | Connection::SqliteTx(_) => {
-                unreachable!("only PostgreSQL takes arrays")
-            }
-        })
     }
 }
 
@@ -439,7 +240,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn writing_goes_on_once_a_full_disk_has_room_again() {
+    async fn writes_succeed_again_after_a_full_disk() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("full.db");
         let db = Db::open_file(&path).await.unwrap();

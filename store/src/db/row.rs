@@ -1,4 +1,4 @@
-//! Rows that were found, and what their columns can be read as.
+//! Rows of a query result, and the types that their columns can be read as.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::args::Moment;
 use crate::Error;
 
-/// A row that was found.
+/// Row of a query result.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
@@ -24,13 +24,13 @@ impl Row {
         rows.into_iter().map(Self::Postgres).collect()
     }
 
-    /// The value of a column.
+    /// Returns the value of a column.
     pub(crate) fn get<T: Stored>(&self, column: &'static str) -> Result<T, Error> {
         T::from_row(self, column).map_err(Error::from)
     }
 
-    /// The value of a column that holds a word of a closed set.
-    pub(crate) fn word<T>(&self, table: &'static str, column: &'static str) -> Result<T, Error>
+    /// Parses a text column, for example as an enum of `domain`.
+    pub(crate) fn parse<T>(&self, table: &'static str, column: &'static str) -> Result<T, Error>
     where
         T: FromStr,
         T::Err: std::fmt::Display,
@@ -43,8 +43,8 @@ impl Row {
         })
     }
 
-    /// The value of a column that holds such a word or nothing.
-    pub(crate) fn optional_word<T>(
+    /// Parses a text column that may be null.
+    pub(crate) fn parse_optional<T>(
         &self,
         table: &'static str,
         column: &'static str,
@@ -54,23 +54,38 @@ impl Row {
         T::Err: std::fmt::Display,
     {
         match self.get::<Option<String>>(column)? {
-            Some(_) => self.word(table, column).map(Some),
+            Some(_) => self.parse(table, column).map(Some),
             None => Ok(None),
         }
     }
 
-    /// A column that counts: never negative, never beyond `u32`.
-    pub(crate) fn count(&self, table: &'static str, column: &'static str) -> Result<u32, Error> {
-        let number: i64 = self.get(column)?;
-        u32::try_from(number).map_err(|_| Error::Corrupt {
-            table,
-            column,
-            what: format!("{number} is no count"),
-        })
+    /// Returns the value of an integer column that is never negative and fits `u32`.
+    pub(crate) fn get_u32(&self, table: &'static str, column: &'static str) -> Result<u32, Error> {
+        to_u32(self.get(column)?, table, column)
+    }
+
+    /// Returns the value of such a column that may be null.
+    pub(crate) fn get_optional_u32(
+        &self,
+        table: &'static str,
+        column: &'static str,
+    ) -> Result<Option<u32>, Error> {
+        let number: Option<i64> = self.get(column)?;
+        number
+            .map(|number| to_u32(number, table, column))
+            .transpose()
     }
 }
 
-/// What a column can be read as.
+fn to_u32(number: i64, table: &'static str, column: &'static str) -> Result<u32, Error> {
+    u32::try_from(number).map_err(|_| Error::Corrupt {
+        table,
+        column,
+        what: format!("{number} is out of range"),
+    })
+}
+
+/// Type that a column can be read as.
 pub(crate) trait Stored: Sized {
     fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error>;
 }
@@ -80,6 +95,7 @@ macro_rules! stored {
         $(impl Stored for $type {
             fn from_row(row: &Row, column: &'static str) -> Result<Self, sqlx::Error> {
                 match row {
+                    // SQLite has no time type; it stores the microseconds.
                     Row::Sqlite(row) => row.try_get(column),
                     Row::Postgres(row) => row.try_get(column),
                 }

@@ -1,29 +1,29 @@
-//! What is personal in a message: sealed as one piece, with the id of its row.
+//! Personal data of a notification, sealed as one value and bound to the id of its row.
 
 use domain::{NotificationId, Private};
 use serde::{Deserialize, Serialize};
 
 use crate::Keyring;
 
-/// What is personal in a notification; sealed as one piece.
+/// Personal data of a notification; sealed as one value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contents {
-    /// The recipient as it was given (`docs/spec/public-api.md` §12.4).
+    /// Recipient as given in the request (`docs/spec/public-api.md` §12.4).
     #[serde(rename = "to", with = "private")]
     pub recipient: Private<String>,
-    /// The recipient for sending and comparing.
+    /// Recipient in the form used for sending and comparing.
     #[serde(rename = "norm", with = "private")]
     pub normalised: Private<String>,
-    /// The values of the placeholders, as they were given.
+    /// Values of the placeholders as given in the request.
     #[serde(rename = "values", with = "private", default)]
     pub personalisation: Private<serde_json::Map<String, serde_json::Value>>,
-    /// Where one click unsubscribes, if the service said.
+    /// URL for one-click unsubscribing, if the service gave one.
     #[serde(rename = "unsub", default, skip_serializing_if = "Option::is_none")]
     pub unsubscribe_url: Option<String>,
 }
 
 impl Contents {
-    /// What is left of a recipient who was erased.
+    /// Returns the contents of an erased notification.
     pub fn erased() -> Self {
         Self {
             recipient: String::new().into(),
@@ -33,7 +33,8 @@ impl Contents {
         }
     }
 
-    /// Whether its recipient was erased: no message is accepted to nobody.
+    /// Returns whether the contents were erased. No notification is accepted without a recipient, so an empty one
+    /// means erasure.
     pub fn is_erased(&self) -> bool {
         self.recipient.reveal().is_empty() && self.normalised.reveal().is_empty()
     }
@@ -57,7 +58,8 @@ mod private {
     }
 }
 
-pub(super) fn seal(vault: &Keyring, id: NotificationId, contents: &Contents) -> Vec<u8> {
+pub(super) fn seal(keyring: &Keyring, id: NotificationId, contents: &Contents) -> Vec<u8> {
     let plain = serde_json::to_vec(contents).expect("texts and JSON values are writable");
-    vault.seal(id.as_uuid().as_bytes(), &plain)
+    // Bound to the id, so that a row with exchanged contents does not open.
+    keyring.seal(id.as_uuid().as_bytes(), &plain)
 }

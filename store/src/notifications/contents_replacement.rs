@@ -1,11 +1,11 @@
-//! Going through all messages: to seal them anew with the newest key, to erase a recipient, to look through pages.
+//! Walks through all notifications in the order of their ids, for re-encryption and erasure.
 
 use domain::{Channel, NotificationId, ServiceId};
 
-use super::{COLUMNS, Contents, Notification, contents::seal, notification};
+use super::{COLUMNS, Contents, Notification, contents::seal, parse_notification};
 use crate::{Error, Keyring, Session, Tx, db::args};
 
-/// Sealed contents in the order of ids, after `after`, at most `count`: for sealing them anew.
+/// Returns the sealed contents of up to `count` notifications after `after`.
 pub async fn list_sealed(
     session: &mut Session,
     after: Option<NotificationId>,
@@ -23,25 +23,26 @@ pub async fn list_sealed(
         .collect()
 }
 
-/// Replaces sealed contents, unless they have changed since.
+/// Replaces sealed contents unless they have changed since they were read. Returns whether they were replaced.
 pub async fn replace_sealed(
     tx: &mut Tx,
     id: NotificationId,
     before: Vec<u8>,
     after: Vec<u8>,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
+            // Compare-and-set: an erasure that happened meanwhile must not be undone.
             "UPDATE notifications SET sealed = $3 WHERE id = $1 AND sealed = $2",
             args![id, before, after],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// E-mails or texts in the order of ids, after `after`, at most `count`; of one service or of all. For what looks for a
-/// recipient, who is sealed in each.
-pub async fn list_of_channel(
+/// Returns up to `count` notifications of a channel after `after`, of one service or of all. A recipient is sealed
+/// in each row, so a search for one reads them all.
+pub async fn list_by_channel(
     session: &mut Session,
     service: Option<ServiceId>,
     channel: Channel,
@@ -61,12 +62,11 @@ pub async fn list_of_channel(
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(notification)
+        .map(parse_notification)
         .collect()
 }
 
-/// The letters among the messages after `after` in the order of ids, at most `count`: whose each is, for what looks
-/// through their pages.
+/// Returns the letters among the next `count` notifications after `after`, each with its service.
 pub async fn list_letters(
     session: &mut Session,
     after: Option<NotificationId>,
@@ -85,16 +85,17 @@ pub async fn list_letters(
         .collect()
 }
 
-/// Puts nothing in the place of what is personal in a message, and of the words with which it was refused, unless it has
-/// changed since it was read; whether it had not.
-pub async fn erase(tx: &mut Tx, vault: &Keyring, message: &Notification) -> Result<bool, Error> {
+/// Erases the personal data of a notification and its problem text, unless it has changed since it was read. Returns
+/// whether it was erased.
+pub async fn erase(tx: &mut Tx, keyring: &Keyring, message: &Notification) -> Result<bool, Error> {
     let (id, before) = (message.id, message.sealed.clone());
-    let nothing = seal(vault, id, &Contents::erased());
-    let touched = tx
+    let nothing = seal(keyring, id, &Contents::erased());
+    let changed = tx
         .execute(
+            // The problem text may quote the recipient.
             "UPDATE notifications SET sealed = $3, problem = NULL WHERE id = $1 AND sealed = $2",
             args![id, before, nothing],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }

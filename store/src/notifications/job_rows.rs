@@ -1,4 +1,4 @@
-//! The messages of a job. Their ids lie between two that are a function of the job, so it takes no index on the job.
+//! The notifications of a job. Their ids lie in a range computed from the job, so no index on the job is needed.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     db::{Arg, args, parameters},
 };
 
-/// How many rows of a job there are in each status.
+/// Returns how many rows of a job are in each status.
 pub async fn count_by_status(
     session: &mut Session,
     origin: &JobOrigin,
@@ -25,15 +25,15 @@ pub async fn count_by_status(
         .iter()
         .map(|row| {
             Ok((
-                row.word("notifications", "status")?,
-                row.count("notifications", "number")?,
+                row.parse("notifications", "status")?,
+                row.get_u32("notifications", "number")?,
             ))
         })
         .collect()
 }
 
-/// Cancels those rows of a job that may be, so that nobody pays for them; how many, and how many of them were accepted
-/// from `today` on.
+/// Cancels those rows of a job that may still be cancelled, and sets their billable units to 0. Returns how many,
+/// and how many of them were accepted from `today` on.
 pub async fn cancel_rows(
     tx: &mut Tx,
     origin: &JobOrigin,
@@ -47,6 +47,7 @@ pub async fn cancel_rows(
         .collect();
     let mut args = args![*rows.start(), *rows.end(), origin.job, cancelled, at];
     let sql = format!(
+        // A provider that may have a letter already will print it, so it cannot be cancelled.
         "UPDATE notifications SET status = $4, updated_at = $5, billable_units = 0 \
          WHERE id BETWEEN $1 AND $2 AND job_id = $3 AND sent_by IS NULL AND status IN ({})",
         parameters(args.len() + 1, from.len())
@@ -55,6 +56,8 @@ pub async fn cancel_rows(
     let changed = tx.execute(sql, args).await?;
     let row = tx
         .fetch_optional(
+            // Only today's counter is refunded; the rows are recognised by the time at which this transaction
+            // cancelled them.
             "SELECT count(*) AS number FROM notifications WHERE id BETWEEN $1 AND $2 AND job_id = $3 \
              AND status = $4 AND updated_at = $5 AND created_at >= $6",
             args![*rows.start(), *rows.end(), origin.job, cancelled, at, today],
@@ -64,7 +67,7 @@ pub async fn cancel_rows(
     Ok((changed, of_today))
 }
 
-/// The numbers of the rows of a job that are kept, in order.
+/// Returns the row numbers of a job that are stored, in order.
 pub async fn list_row_numbers(
     session: &mut Session,
     origin: &JobOrigin,
@@ -77,6 +80,6 @@ pub async fn list_row_numbers(
         )
         .await?
         .iter()
-        .map(|row| row.count("notifications", "job_row_number"))
+        .map(|row| row.get_u32("notifications", "job_row_number"))
         .collect()
 }

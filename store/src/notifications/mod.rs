@@ -1,5 +1,5 @@
-//! Notifications: the hot table. Rows are put in batches, what is personal is sealed before a transaction begins, and
-//! a status changes only by compare-and-set with the condition that `domain` gives.
+//! Notifications: the most used table. Rows are inserted in batches, personal data is sealed before the transaction
+//! begins, and a status changes only by a compare-and-set with the condition that `domain` gives.
 
 mod contents;
 mod contents_replacement;
@@ -20,69 +20,70 @@ use crate::{
 };
 
 pub use contents::Contents;
-pub use contents_replacement::{erase, list_letters, list_of_channel, list_sealed, replace_sealed};
+pub use contents_replacement::{erase, list_by_channel, list_letters, list_sealed, replace_sealed};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
-pub use new::{NewNotification, SealedRow, insert_many};
+pub use new::{NewNotification, SealedContents, SealedRow, insert_many};
 pub use status_update::{StatusUpdate, apply, clear_provider, set_provider};
 
-/// A message as it is kept.
+/// Notification as stored; its personal data stays sealed until [`Notification::open`].
 #[derive(Debug, Clone)]
 pub struct Notification {
-    /// Which.
+    /// Primary key; its time is when the notification was accepted.
     pub id: NotificationId,
-    /// Whose.
+    /// Service that sent it.
     pub service_id: ServiceId,
-    /// The job it came from.
+    /// Job that it is a row of.
     pub job_id: Option<JobId>,
-    /// And its row there, counted from 0.
+    /// Row number within the job, counted from 0.
     pub job_row_number: Option<u32>,
-    /// What it is made from.
+    /// Template that it is rendered from.
     pub template_id: TemplateId,
-    /// In which version.
+    /// Version of the template.
     pub template_version: u32,
-    /// The type of the key it was sent with.
+    /// Type of the API key it was sent with; `normal` for jobs.
     pub key_type: KeyType,
-    /// How it travels.
+    /// Channel that it is sent through.
     pub channel: Channel,
-    /// What has become of it.
+    /// Current status; changed only by [`apply`].
     pub status: NotificationStatus,
     sealed: Vec<u8>,
-    /// The service's own reference.
+    /// Reference given by the service.
     pub client_reference: Option<String>,
-    /// The sender or reply-to address as text.
+    /// Sender or reply-to address as text.
     pub reply_to_text: Option<String>,
-    /// Goes abroad.
+    /// Whether it is international.
     pub international: bool,
-    /// The prefix that is billed.
+    /// Country prefix that determines the rate.
     pub phone_prefix: Option<String>,
-    /// How many times the home rate.
+    /// Multiple of the domestic rate.
     pub rate_multiplier: Option<u32>,
-    /// Fragments of a text, sheets of a letter; 0 until they are known.
+    /// Fragments of a text message or sheets of a letter; 0 until they are known.
     pub billable_units: u32,
-    /// Letters: how they travel.
+    /// Postage class of a letter.
     pub postage: Option<Postage>,
-    /// The provider's own id for it; of a letter the reference that is printed on it.
+    /// Id that the provider uses for it; for a letter, the reference printed on it.
     pub reference: Option<String>,
-    /// E-mails: how many files went with them.
+    /// Number of files sent with an e-mail.
     pub documents: u32,
-    /// Who sent it by hand or by job.
+    /// User who sent it by hand or created its job.
     pub created_by: Option<UserId>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When it was handed over.
+    /// When a provider accepted it.
     pub sent_at: Option<Timestamp>,
     /// When its status last changed.
     pub updated_at: Option<Timestamp>,
-    /// The provider that took it; of a letter that waits, one who may have it without having said so.
+    /// Provider that accepted it. While a letter is still `created`: provider that may have it without having
+    /// confirmed.
     pub sent_by: Option<String>,
-    /// Why it failed, in words, if we know.
+    /// Why it failed, if known.
     pub problem: Option<String>,
 }
 
 impl Notification {
-    /// Opens what is personal.
-    pub fn open(&self, vault: &Keyring) -> Result<Contents, Error> {
-        let plain = vault.open(self.id.as_uuid().as_bytes(), &self.sealed)?;
+    /// Decrypts the personal data.
+    pub fn open(&self, keyring: &Keyring) -> Result<Contents, Error> {
+        let plain = keyring.open(self.id.as_uuid().as_bytes(), &self.sealed)?;
         serde_json::from_slice(&plain).map_err(|error| Error::Corrupt {
             table: "notifications",
             column: "sealed",
@@ -96,7 +97,7 @@ const COLUMNS: &str = "id, service_id, job_id, job_row_number, template_id, temp
                        phone_prefix, rate_multiplier, billable_units, postage, reference, documents, created_by, created_at, \
                        sent_at, updated_at, sent_by, problem";
 
-/// A message of a service.
+/// Returns a notification of a service.
 pub async fn find(
     session: &mut Session,
     service: ServiceId,
@@ -108,10 +109,10 @@ pub async fn find(
             args![service, id],
         )
         .await?;
-    row.as_ref().map(notification).transpose()
+    row.as_ref().map(parse_notification).transpose()
 }
 
-/// A message, whosever it is: for what comes in from outside, which knows the message and not the service.
+/// Returns a notification of any service, for receipts and links, which know the notification but not its service.
 pub async fn find_for_any_service(
     session: &mut Session,
     id: NotificationId,
@@ -122,28 +123,28 @@ pub async fn find_for_any_service(
             args![id],
         )
         .await?;
-    row.as_ref().map(notification).transpose()
+    row.as_ref().map(parse_notification).transpose()
 }
 
-/// Which messages of a service to list. The default: all that were not sent by a job.
+/// Conditions of a notification list. The default selects everything that was not sent by a job.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only those sent with this type of key.
     pub key_type: Option<KeyType>,
-    /// Those of jobs too.
+    /// Include the rows of jobs.
     pub include_jobs: bool,
-    /// Only those in one of these statuses; empty: any.
+    /// Only those in one of these statuses; empty for any.
     pub statuses: Vec<NotificationStatus>,
-    /// Only those that travel so; empty: any.
+    /// Only those of these channels; empty for any.
     pub channels: Vec<Channel>,
-    /// Only those with this reference of the service's own.
+    /// Only those with this reference of the service.
     pub client_reference: Option<String>,
-    /// Only those before this one.
+    /// Only those created before this one.
     pub older_than: Option<(Timestamp, NotificationId)>,
 }
 
 impl Filter {
-    /// Its conditions, each after an `AND`; what they compare with comes behind the arguments that are there.
+    /// Returns the conditions, each beginning with `AND`, and appends their arguments to `args`.
     fn conditions(&self, args: &mut Vec<Arg>) -> String {
         let mut sql = String::new();
         if !self.include_jobs {
@@ -169,6 +170,7 @@ impl Filter {
         }
         if let Some((created_at, id)) = self.older_than {
             let first = args.len() + 1;
+            // Both columns, because many notifications share a timestamp.
             let _ = write!(sql, " AND (created_at, id) < (${first}, ${})", first + 1);
             args.extend(args![created_at, id]);
         }
@@ -176,7 +178,7 @@ impl Filter {
     }
 }
 
-/// The messages of a service that pass the filter, newest first, at most `count`.
+/// Returns up to `count` notifications of a service that match the filter, newest first.
 pub async fn list(
     session: &mut Session,
     service: ServiceId,
@@ -193,39 +195,39 @@ pub async fn list(
         .fetch_all(sql, args)
         .await?
         .iter()
-        .map(notification)
+        .map(parse_notification)
         .collect()
 }
 
-/// Those of `ids` that still wait to be handed over; the others are dealt with or gone. In the order of `ids`.
+/// Returns those of `ids` that are still waiting to be sent, in the order of `ids`.
 pub async fn list_created(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
-    list_those(session, ids, "AND status = 'created'").await
+    list_matching(session, ids, "AND status = 'created'").await
 }
 
-/// Those of `ids` – letters – with which there may be something to do: those that wait to be checked or handed over, and
-/// those with a test key, which count as delivered before they have pages. In the order of `ids`.
+/// Returns those of `ids`, all letters, that may still need work, in the order of `ids`: those waiting to be checked
+/// or sent, and those of a test key, which count as delivered before their PDF exists.
 pub async fn list_created_letters(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
     let with_work = "AND (status IN ('created', 'pending-virus-check') \
                      OR (status IN ('sending', 'delivered') AND key_type = 'test'))";
-    list_those(session, ids, with_work).await
+    list_matching(session, ids, with_work).await
 }
 
-/// Those of `ids` that are there, whosever they are. In the order of `ids`.
+/// Returns those of `ids` that exist, of any service, in the order of `ids`.
 pub async fn list_by_id(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
-    list_those(session, ids, "").await
+    list_matching(session, ids, "").await
 }
 
-/// Those of `ids` that meet the condition, in the order of `ids`.
-async fn list_those(
+/// Returns those of `ids` that meet the condition, in the order of `ids`.
+async fn list_matching(
     session: &mut Session,
     ids: &[NotificationId],
     condition: &str,
@@ -240,16 +242,17 @@ async fn list_those(
     let rows = session
         .fetch_all(sql, ids.iter().copied().map(Arg::from).collect())
         .await?;
+    // The database returns them in any order, and a batch is sent in the order of its task.
     let mut found: BTreeMap<NotificationId, Notification> = rows
         .iter()
-        .map(|row| notification(row).map(|one| (one.id, one)))
+        .map(|row| parse_notification(row).map(|one| (one.id, one)))
         .collect::<Result<_, _>>()?;
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
-/// Messages of a service that travel so, were accepted between the two moments and are still in one of these statuses,
-/// oldest first, at most `count`; with how each travels and when it was accepted. The first moment may be that of a
-/// message that was found before, with its id: then those after it.
+/// Returns up to `count` notifications of a service that are of these channels, were accepted between the two times,
+/// and are still in one of these statuses, oldest first. The first time may be that of a notification found before,
+/// together with its id; then the list continues after it.
 pub async fn list_stuck(
     session: &mut Session,
     service: ServiceId,
@@ -273,45 +276,34 @@ pub async fn list_stuck(
         .await?
         .iter()
         .map(|row| {
-            let channel = row.word("notifications", "notification_type")?;
+            let channel = row.parse("notifications", "notification_type")?;
             Ok((row.get("id")?, channel, row.get("created_at")?))
         })
         .collect()
 }
 
-fn notification(row: &Row) -> Result<Notification, Error> {
+fn parse_notification(row: &Row) -> Result<Notification, Error> {
     const TABLE: &str = "notifications";
-    let count = |column, value: Option<i64>| {
-        value
-            .map(|number| {
-                u32::try_from(number).map_err(|_| Error::Corrupt {
-                    table: TABLE,
-                    column,
-                    what: format!("{number} is no count"),
-                })
-            })
-            .transpose()
-    };
     Ok(Notification {
         id: row.get("id")?,
         service_id: row.get("service_id")?,
         job_id: row.get("job_id")?,
-        job_row_number: count("job_row_number", row.get("job_row_number")?)?,
+        job_row_number: row.get_optional_u32(TABLE, "job_row_number")?,
         template_id: row.get("template_id")?,
-        template_version: row.count(TABLE, "template_version")?,
-        key_type: row.word(TABLE, "key_type")?,
-        channel: row.word(TABLE, "notification_type")?,
-        status: row.word(TABLE, "status")?,
+        template_version: row.get_u32(TABLE, "template_version")?,
+        key_type: row.parse(TABLE, "key_type")?,
+        channel: row.parse(TABLE, "notification_type")?,
+        status: row.parse(TABLE, "status")?,
         sealed: row.get("sealed")?,
         client_reference: row.get("client_reference")?,
         reply_to_text: row.get("reply_to_text")?,
         international: row.get("international")?,
         phone_prefix: row.get("phone_prefix")?,
-        rate_multiplier: count("rate_multiplier", row.get("rate_multiplier")?)?,
-        billable_units: row.count(TABLE, "billable_units")?,
-        postage: row.optional_word(TABLE, "postage")?,
+        rate_multiplier: row.get_optional_u32(TABLE, "rate_multiplier")?,
+        billable_units: row.get_u32(TABLE, "billable_units")?,
+        postage: row.parse_optional(TABLE, "postage")?,
         reference: row.get("reference")?,
-        documents: row.count(TABLE, "documents")?,
+        documents: row.get_u32(TABLE, "documents")?,
         created_by: row.get("created_by")?,
         created_at: row.get("created_at")?,
         sent_at: row.get("sent_at")?,

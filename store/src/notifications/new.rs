@@ -1,4 +1,6 @@
-//! Messages to keep, and how many of them are put at once.
+//! New notifications, and their insertion in batches.
+
+use std::fmt;
 
 use domain::{
     ApiKeyId, Channel, JobId, KeyType, NotificationId, NotificationStatus, Postage, ServiceId,
@@ -8,49 +10,50 @@ use domain::{
 use super::{Contents, contents::seal};
 use crate::{
     Error, Keyring, Tx,
-    db::{Arg, ColumnType, Table, args},
+    db::{Table, columns},
 };
 
-/// A message to keep.
+/// Notification to insert. `P` is its personal data: plain [`Contents`] at first, and [`SealedContents`] once it is a
+/// [`SealedRow`].
 #[derive(Debug, Clone)]
-pub struct NewNotification {
-    /// Minted by us; a job's row has the one that is a function of both.
+pub struct NewNotification<P = Contents> {
+    /// Generated id; for a row of a job, the id computed from both.
     pub id: NotificationId,
-    /// Whose.
+    /// Service that sends it.
     pub service_id: ServiceId,
-    /// The job and the row it came from, counted from 0.
+    /// Job and row number, counted from 0, if it is a row of a job.
     pub job_row: Option<(JobId, u32)>,
-    /// What it is made from.
+    /// Template that it is rendered from.
     pub template_id: TemplateId,
-    /// In which version.
+    /// Version of the template.
     pub template_version: u32,
-    /// The key it was sent with; jobs have none.
+    /// API key that it is sent with; jobs have none.
     pub api_key_id: Option<ApiKeyId>,
-    /// The type of that key; `normal` for jobs.
+    /// Type of that key; `normal` for jobs.
     pub key_type: KeyType,
-    /// How it travels.
+    /// Channel that it is sent through.
     pub channel: Channel,
-    /// `created`, unless it can never be sent.
+    /// First status: `created`, unless it can never be sent.
     pub status: NotificationStatus,
-    /// What is personal.
-    pub contents: Contents,
-    /// The service's own reference.
+    /// Personal data.
+    pub contents: P,
+    /// Reference given by the service.
     pub client_reference: Option<String>,
-    /// The sender or reply-to address as text, at this moment.
+    /// Sender or reply-to address as text, as it is at this moment.
     pub reply_to_text: Option<String>,
-    /// Goes abroad.
+    /// Whether it is international.
     pub international: bool,
-    /// The prefix that is billed.
+    /// Country prefix that determines the rate.
     pub phone_prefix: Option<String>,
-    /// How many times the home rate.
+    /// Multiple of the domestic rate.
     pub rate_multiplier: Option<u32>,
-    /// Letters: how they travel.
+    /// Postage class of a letter.
     pub postage: Option<Postage>,
-    /// Letters: the reference that is printed on them.
+    /// Reference printed on a letter.
     pub reference: Option<String>,
-    /// E-mails: how many files went with them.
+    /// Number of files sent with an e-mail.
     pub documents: u32,
-    /// Who sent it by hand or by job.
+    /// User who sent it by hand or created its job.
     pub created_by: Option<UserId>,
     /// When it was accepted.
     pub created_at: Timestamp,
@@ -58,99 +61,105 @@ pub struct NewNotification {
     pub problem: Option<String>,
 }
 
-/// A message ready to be put: what is personal is sealed, so that no transaction waits for a cipher.
-pub struct SealedRow {
-    /// Its id.
-    pub id: NotificationId,
-    row: Vec<Arg>,
-}
+/// Notification that is ready to be inserted. Its personal data is sealed beforehand, so that no transaction waits for
+/// the cipher.
+pub type SealedRow = NewNotification<SealedContents>;
 
-impl SealedRow {
-    /// How much memory its contents take, about.
-    pub fn size_bytes(&self) -> usize {
-        self.row.iter().map(Arg::size_bytes).sum()
+/// Sealed personal data of a notification.
+#[derive(Clone)]
+pub struct SealedContents(Vec<u8>);
+
+impl fmt::Debug for SealedContents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(sealed)")
     }
 }
 
-impl std::fmt::Debug for SealedRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sealed")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-static TABLE: Table = Table::new(
+static TABLE: Table<SealedRow> = Table::new(
     "notifications",
-    &[
-        ("id", ColumnType::Id),
-        ("service_id", ColumnType::Id),
-        ("job_id", ColumnType::Id),
-        ("job_row_number", ColumnType::Int),
-        ("template_id", ColumnType::Id),
-        ("template_version", ColumnType::Int),
-        ("api_key_id", ColumnType::Id),
-        ("key_type", ColumnType::Text),
-        ("notification_type", ColumnType::Text),
-        ("status", ColumnType::Text),
-        ("sealed", ColumnType::Bytes),
-        ("client_reference", ColumnType::Text),
-        ("reply_to_text", ColumnType::Text),
-        ("international", ColumnType::Bool),
-        ("phone_prefix", ColumnType::Text),
-        ("rate_multiplier", ColumnType::Int),
-        ("billable_units", ColumnType::Int),
-        ("postage", ColumnType::Text),
-        ("reference", ColumnType::Text),
-        ("documents", ColumnType::Int),
-        ("created_by", ColumnType::Id),
-        ("created_at", ColumnType::Time),
-        ("updated_at", ColumnType::Time),
-        ("problem", ColumnType::Text),
+    columns![row =>
+        id: Id = row.id,
+        service_id: Id = row.service_id,
+        job_id: Id = row.job_row.map(|(job, _)| job),
+        job_row_number: Int = row.job_row.map(|(_, number)| number),
+        template_id: Id = row.template_id,
+        template_version: Int = row.template_version,
+        api_key_id: Id = row.api_key_id,
+        key_type: Text = row.key_type,
+        notification_type: Text = row.channel,
+        status: Text = row.status,
+        sealed: Bytes = row.contents.0.clone(),
+        client_reference: Text = row.client_reference.as_deref(),
+        reply_to_text: Text = row.reply_to_text.as_deref(),
+        international: Bool = row.international,
+        phone_prefix: Text = row.phone_prefix.as_deref(),
+        rate_multiplier: Int = row.rate_multiplier,
+        // Known once the message has been rendered for sending.
+        billable_units: Int = 0_u32,
+        postage: Text = row.postage.map(Postage::as_str),
+        reference: Text = row.reference.as_deref(),
+        documents: Int = row.documents,
+        created_by: Id = row.created_by,
+        created_at: Time = row.created_at,
+        updated_at: Time = row.updated_at(),
+        problem: Text = row.problem.as_deref(),
     ],
 );
 
 impl NewNotification {
-    /// Seals what is personal.
-    pub fn seal(self, vault: &Keyring) -> SealedRow {
-        let sealed = seal(vault, self.id, &self.contents);
-        let waits = matches!(
-            self.status,
-            NotificationStatus::Created | NotificationStatus::PendingVirusCheck
-        );
-        let updated_at = (!waits).then_some(self.created_at);
-        let row = args![
-            self.id,
-            self.service_id,
-            self.job_row.map(|(job, _)| job),
-            self.job_row.map(|(_, row)| row),
-            self.template_id,
-            self.template_version,
-            self.api_key_id,
-            self.key_type,
-            self.channel,
-            self.status,
-            sealed,
-            self.client_reference,
-            self.reply_to_text,
-            self.international,
-            self.phone_prefix,
-            self.rate_multiplier,
-            0i64,
-            self.postage.map(Postage::as_str),
-            self.reference,
-            self.documents,
-            self.created_by,
-            self.created_at,
-            updated_at,
-            self.problem,
-        ];
-        SealedRow { id: self.id, row }
+    /// Seals the personal data.
+    pub fn seal(self, keyring: &Keyring) -> SealedRow {
+        NewNotification {
+            contents: SealedContents(seal(keyring, self.id, &self.contents)),
+            id: self.id,
+            service_id: self.service_id,
+            job_row: self.job_row,
+            template_id: self.template_id,
+            template_version: self.template_version,
+            api_key_id: self.api_key_id,
+            key_type: self.key_type,
+            channel: self.channel,
+            status: self.status,
+            client_reference: self.client_reference,
+            reply_to_text: self.reply_to_text,
+            international: self.international,
+            phone_prefix: self.phone_prefix,
+            rate_multiplier: self.rate_multiplier,
+            postage: self.postage,
+            reference: self.reference,
+            documents: self.documents,
+            created_by: self.created_by,
+            created_at: self.created_at,
+            problem: self.problem,
+        }
     }
 }
 
-/// Puts messages into the table, passing over those whose id is there; how many were put.
+impl SealedRow {
+    /// Returns roughly how much heap memory the row takes.
+    pub fn size_bytes(&self) -> usize {
+        let texts = [
+            &self.client_reference,
+            &self.reply_to_text,
+            &self.phone_prefix,
+            &self.reference,
+            &self.problem,
+        ];
+        let text_bytes: usize = texts.into_iter().flatten().map(String::len).sum();
+        self.contents.0.len() + text_bytes
+    }
+
+    /// Returns when its status last changed: at once, if it is stored in a status that is final.
+    fn updated_at(&self) -> Option<Timestamp> {
+        let is_waiting = matches!(
+            self.status,
+            NotificationStatus::Created | NotificationStatus::PendingVirusCheck
+        );
+        (!is_waiting).then_some(self.created_at)
+    }
+}
+
+/// Inserts notifications, skipping those whose id exists. Returns how many were inserted.
 pub async fn insert_many(tx: &mut Tx, notifications: &[SealedRow]) -> Result<u64, Error> {
-    tx.insert_rows(&TABLE, notifications.iter().map(|one| one.row.as_slice()))
-        .await
+    tx.insert_rows(&TABLE, notifications).await
 }

@@ -1,4 +1,4 @@
-//! What becomes of messages: many at once, each only as `domain` allows.
+//! Status updates: many at once, each only where `domain` allows the transition.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use crate::{
     db::{Arg, args, parameters},
 };
 
-/// What has become of a message: the change of its status and what is learnt with it.
+/// New status of a notification, with what is learnt at the same time.
 #[derive(Debug, Clone)]
 pub struct StatusUpdate {
-    /// Which message.
+    /// Notification to update.
     pub id: NotificationId,
-    /// What it becomes, if it may.
+    /// Status to change to, if the transition is allowed.
     pub status: NotificationStatus,
-    /// When it was handed over, if it was just now.
+    /// When a provider accepted it, if it just did.
     pub sent_at: Option<Timestamp>,
-    /// To whom.
+    /// Provider that accepted it.
     pub sent_by: Option<String>,
-    /// The provider's own id for it.
+    /// Id that the provider uses for it.
     pub reference: Option<String>,
     /// Fragments or sheets, if they are known now.
     pub billable_units: Option<u32>,
@@ -28,23 +28,24 @@ pub struct StatusUpdate {
     pub problem: Option<String>,
 }
 
-/// Records what has become of messages, each only if its status may change so; how many changed.
-pub async fn apply(tx: &mut Tx, outcomes: &[StatusUpdate], at: Timestamp) -> Result<u64, Error> {
+/// Applies status updates, each only if the transition is allowed. Returns how many were applied.
+pub async fn apply(tx: &mut Tx, updates: &[StatusUpdate], at: Timestamp) -> Result<u64, Error> {
     let mut by_status: BTreeMap<NotificationStatus, Vec<&StatusUpdate>> = BTreeMap::new();
-    for outcome in outcomes {
-        by_status.entry(outcome.status).or_default().push(outcome);
+    for update in updates {
+        // One statement for each status: the allowed earlier statuses differ.
+        by_status.entry(update.status).or_default().push(update);
     }
     let mut changed = 0;
-    for (status, outcomes) in by_status {
-        changed += record_alike(tx, status, &outcomes, at).await?;
+    for (status, updates) in by_status {
+        changed += apply_same_status(tx, status, &updates, at).await?;
     }
     Ok(changed)
 }
 
-async fn record_alike(
+async fn apply_same_status(
     tx: &mut Tx,
     next: NotificationStatus,
-    outcomes: &[&StatusUpdate],
+    updates: &[&StatusUpdate],
     at: Timestamp,
 ) -> Result<u64, Error> {
     let from: Vec<&str> = NotificationStatus::sources_of(next)
@@ -55,27 +56,28 @@ async fn record_alike(
     args.extend(from.into_iter().map(Arg::from));
     let pruned = tx.kind().within(
         "notifications.id",
-        outcomes.iter().map(|outcome| outcome.id),
+        updates.iter().map(|update| update.id),
         &mut args,
     );
-    let mut values = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
+    let mut values = Vec::with_capacity(updates.len());
+    for update in updates {
         values.push(format!("({})", parameters(args.len() + 1, 6)));
         args.extend(args![
-            outcome.id,
-            outcome.sent_at,
-            outcome.sent_by.as_deref(),
-            outcome.reference.as_deref(),
-            outcome.billable_units,
-            outcome.problem.as_deref(),
+            update.id,
+            update.sent_at,
+            update.sent_by.as_deref(),
+            update.reference.as_deref(),
+            update.billable_units,
+            update.problem.as_deref(),
         ]);
     }
-    // What somebody may have already is not cancelled any more.
+    // A provider recorded in `sent_by` may have the notification already.
     let condition = match next {
         NotificationStatus::Cancelled => "AND notifications.sent_by IS NULL",
         _ => "",
     };
     let sql = format!(
+        // A receipt knows nothing of the sending, and must not clear it.
         "WITH learnt (id, sent_at, sent_by, reference, billable_units, problem) AS (VALUES {}) \
          UPDATE notifications SET status = $1, updated_at = $2, \
          sent_at = COALESCE(learnt.sent_at, notifications.sent_at), \
@@ -89,24 +91,24 @@ async fn record_alike(
     tx.execute(sql, args).await
 }
 
-/// Notes who is about to be given a message that waits, before he is: from now on he may have it, whatever becomes of us,
-/// and nobody cancels it. False if it does not wait any more.
+/// Records the provider in `sent_by` before sending, so that a concurrent cancel fails. Returns false if the
+/// notification is no longer `created`.
 pub async fn set_provider(
     tx: &mut Tx,
     service: ServiceId,
     id: NotificationId,
     to: &str,
 ) -> Result<bool, Error> {
-    let touched = tx
+    let changed = tx
         .execute(
             "UPDATE notifications SET sent_by = $3 WHERE service_id = $1 AND id = $2 AND status = 'created'",
             args![service, id, to],
         )
         .await?;
-    Ok(touched == 1)
+    Ok(changed == 1)
 }
 
-/// Takes back what was noted before a hand-over: he has said that he does not have it.
+/// Clears `sent_by` after the provider has confirmed that it does not have the notification.
 pub async fn clear_provider(
     tx: &mut Tx,
     service: ServiceId,

@@ -34,6 +34,7 @@ impl Queue {
             service_id: council.id,
             kind: "nothing.v1",
             payload: "{}".into(),
+            subjects: None,
             attempt: 0,
             ready_at: now,
             created_at: now,

@@ -78,6 +78,7 @@ async fn name_again(world: &World, council: &TestService, kind: &'static str, id
         service_id: council.id,
         kind,
         payload: json!({"ids": [id]}).to_string(),
+        subjects: None,
         attempt: 0,
         ready_at: now,
         created_at: now,

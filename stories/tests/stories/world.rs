@@ -17,6 +17,7 @@ async fn enqueue(world: &World, kind: &'static str, delay: Duration) {
         service_id: council.id,
         kind,
         payload: "{}".into(),
+        subjects: None,
         attempt: 0,
         ready_at: now.plus(delay),
         created_at: now,

@@ -14,7 +14,7 @@ impl Erasure<'_> {
         let (app, mut after) = (self.app, None::<NotificationId>);
         loop {
             let mut session = app.read().await?;
-            let page = store::notifications::list_of_channel(
+            let page = store::notifications::list_by_channel(
                 &mut session,
                 self.service,
                 self.recipient.channel,
@@ -91,7 +91,8 @@ impl Erasure<'_> {
         for _ in 0..LOOKS {
             let mut session = app.read().await?;
             let named =
-                store::tasks::list_naming(&mut session, message.service_id, id.as_uuid()).await?;
+                store::tasks::list_by_subject(&mut session, message.service_id, id.as_uuid())
+                    .await?;
             drop(session);
             let now = app.clock.now();
             let mut tx = self.write().await?;

@@ -74,7 +74,7 @@ impl Erasure<'_> {
 
     async fn erase_guests(&mut self) -> Result<(), EraseError> {
         let app = self.app;
-        let guests = store::guests::list_of_all(&mut app.read().await?, self.service).await?;
+        let guests = store::guests::list_all(&mut app.read().await?, self.service).await?;
         let mut touched = BTreeSet::new();
         for (service, kind, guest) in guests {
             if self.recipient.is(&guest) {

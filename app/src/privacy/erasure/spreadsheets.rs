@@ -117,7 +117,7 @@ impl Erasure<'_> {
     /// Returns whether a worker has claimed a task that names this id.
     async fn is_claimed(&self, service: ServiceId, id: Uuid) -> Result<bool, EraseError> {
         let app = self.app;
-        let named = store::tasks::list_naming(&mut app.read().await?, service, id).await?;
+        let named = store::tasks::list_by_subject(&mut app.read().await?, service, id).await?;
         let mut tx = app.write().await?;
         let held = store::tasks::lock(&mut tx, &named, app.clock.now()).await?;
         tx.roll_back().await?;

@@ -61,6 +61,7 @@ fn delivery(platform: &Platform, messages: &[SealedRow]) -> NewTask {
         service_id: platform.tenant.service,
         kind: "deliver_sms.v1",
         payload: serde_json::json!({ "ids": ids }).to_string(),
+        subjects: store::tasks::SubjectRange::of(ids.iter().copied()),
         attempt: 0,
         ready_at: now,
         created_at: now,

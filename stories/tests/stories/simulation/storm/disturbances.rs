@@ -150,6 +150,7 @@ impl Storm<'_> {
             service_id: self.council.id,
             kind,
             payload: payload.to_string(),
+            subjects: None,
             attempt: 0,
             ready_at: now.plus(Duration::from_secs(self.rng.random_range(0..40))),
             created_at: now,

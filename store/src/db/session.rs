@@ -1,0 +1,164 @@
+//! Connections and transactions, with the three ways to run a statement.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::{Postgres, Sqlite, Transaction, pool::PoolConnection};
+
+use super::{
+    Arg, Kind, Row,
+    args::{Sql, postgres, sqlite},
+};
+use crate::Error;
+
+#[derive(Debug)]
+pub(super) enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    SqliteTx(Transaction<'static, Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    PostgresTx(Transaction<'static, Postgres>),
+}
+
+/// Connection for reading. Every query function takes one; a [`Tx`] derefs to one.
+#[derive(Debug)]
+pub struct Session(pub(super) Connection);
+
+/// Transaction. Dropping it without [`Tx::commit`] rolls it back.
+#[derive(Debug)]
+pub struct Tx(pub(super) Session);
+
+impl Deref for Tx {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.0
+    }
+}
+
+impl Tx {
+    /// Makes SQLite overwrite deleted and replaced content in the database file from now on. PostgreSQL does so when it
+    /// vacuums.
+    pub async fn enable_secure_delete(&mut self) -> Result<(), Error> {
+        if self.kind() == Kind::Sqlite {
+            // The pragma answers with its new value, so it is fetched rather than executed.
+            self.fetch_optional("PRAGMA secure_delete = ON", vec![])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Commits the transaction. When this returns, its changes survive a crash.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self.0.0 {
+            Connection::SqliteTx(tx) => tx.commit().await?,
+            Connection::PostgresTx(tx) => tx.commit().await?,
+            Connection::Sqlite(_) | Connection::Postgres(_) => {
+                unreachable!("a Tx is made by begin")
+            }
+        }
+        Ok(())
+    }
+
+    /// Rolls the transaction back; dropping it does the same a little later.
+    pub async fn roll_back(self) -> Result<(), Error> {
+        match self.0.0 {
+            Connection::SqliteTx(tx) => tx.rollback().await?,
+            Connection::PostgresTx(tx) => tx.rollback().await?,
+            Connection::Sqlite(_) | Connection::Postgres(_) => {
+                unreachable!("a Tx is made by begin")
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a statement by a method of `sqlx::Query` on whichever connection it is, and converts the result.
+macro_rules! run {
+    ($session:ident, $sql:expr, $args:expr, $method:ident, $from_sqlite:expr, $from_postgres:expr) => {{
+        let sql = $sql.into().0;
+        match &mut $session.0 {
+            Connection::Sqlite(connection) => {
+                let query = sqlx::query_with(sql, sqlite($args)?);
+                $from_sqlite(query.$method(&mut **connection).await?)
+            }
+            Connection::SqliteTx(connection) => {
+                let query = sqlx::query_with(sql, sqlite($args)?);
+                $from_sqlite(query.$method(&mut **connection).await?)
+            }
+            Connection::Postgres(connection) => {
+                let query = sqlx::query_with(sql, postgres($args)?);
+                $from_postgres(query.$method(&mut **connection).await?)
+            }
+            Connection::PostgresTx(connection) => {
+                let query = sqlx::query_with(sql, postgres($args)?);
+                $from_postgres(query.$method(&mut **connection).await?)
+            }
+        }
+    }};
+}
+
+impl Session {
+    /// Returns which database this is.
+    pub(crate) const fn kind(&self) -> Kind {
+        match &self.0 {
+            Connection::Sqlite(_) | Connection::SqliteTx(_) => Kind::Sqlite,
+            Connection::Postgres(_) | Connection::PostgresTx(_) => Kind::Postgres,
+        }
+    }
+
+    /// Runs a statement and returns the number of affected rows.
+    pub(crate) async fn execute(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: Vec<Arg>,
+    ) -> Result<u64, Error> {
+        Ok(run!(
+            self,
+            sql,
+            args,
+            execute,
+            |result: sqlx::sqlite::SqliteQueryResult| result.rows_affected(),
+            |result: sqlx::postgres::PgQueryResult| result.rows_affected()
+        ))
+    }
+
+    /// Returns all rows of a query.
+    pub(crate) async fn fetch_all(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: Vec<Arg>,
+    ) -> Result<Vec<Row>, Error> {
+        Ok(run!(
+            self,
+            sql,
+            args,
+            fetch_all,
+            Row::all_sqlite,
+            Row::all_postgres
+        ))
+    }
+
+    /// Returns the row of a query that finds at most one: it looks up a key, aggregates, or says `LIMIT 1`.
+    ///
+    /// SQLite stops after the first row. PostgreSQL would send all of them, which is why the query itself must not find
+    /// more than one.
+    pub(crate) async fn fetch_optional(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: Vec<Arg>,
+    ) -> Result<Option<Row>, Error> {
+        Ok(run!(
+            self,
+            sql,
+            args,
+            fetch_optional,
+            |row: Option<_>| row.map(Row::Sqlite),
+            |row: Option<_>| row.map(Row::Postgres)
+        ))
+    }
+}

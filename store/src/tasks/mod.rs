@@ -1,0 +1,338 @@
+//! The tasks of the queue and the dead letters. What a task means is not known here; running tasks is the `queue`
+//! crate's part.
+//!
+//! A claimed task stays in its row, with `ready_at` set to the end of its lease: after a worker has crashed nothing
+//! needs to be returned, the task is simply ready again. Completing, releasing or dead-lettering a task names the
+//! lease, so that a worker whose lease was lost changes nothing.
+
+mod dead_letters;
+mod subjects;
+
+use domain::{Lane, ServiceId, TaskId, Timestamp, WorkerId};
+use uuid::Uuid;
+
+use crate::{
+    Error, Session, Tx,
+    db::{Row, Table, args, columns},
+};
+
+pub use dead_letters::{
+    DeadLetter, count_dead_letters, dead_letter, filter_dead_letters, find_dead_letter,
+    insert_dead_letter, list_dead_letters, replay,
+};
+pub use subjects::{SubjectRange, list_by_job_rows, list_by_subject};
+
+/// Task to insert into the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTask {
+    /// Id; generated ids sort by time.
+    pub id: TaskId,
+    /// Worker pool that runs it.
+    pub pool: &'static str,
+    /// Lane that it waits in.
+    pub lane: Lane,
+    /// Service in whose round-robin turn it runs; the nil id for the platform's own tasks.
+    pub service_id: ServiceId,
+    /// Task kind with its version, for example `deliver_sms.v1`.
+    pub kind: &'static str,
+    /// Arguments as JSON, without personal data.
+    pub payload: String,
+    /// Range of the ids that the payload names, if the task must be found by one of them.
+    pub subjects: Option<SubjectRange>,
+    /// Number of failed attempts so far; 0 for a new task.
+    pub attempt: u32,
+    /// Earliest time at which it may be claimed.
+    pub ready_at: Timestamp,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// Terms under which a worker claims a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Unique id of this lease.
+    pub token: Uuid,
+    /// Worker that claims the task.
+    pub worker: WorkerId,
+    /// When the lease expires unless it is renewed.
+    pub until: Timestamp,
+}
+
+/// Task that a worker has claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeasedTask {
+    /// Id of the task.
+    pub id: TaskId,
+    /// Token of this lease.
+    pub lease: Uuid,
+    /// When the lease expires unless it is renewed.
+    pub until: Timestamp,
+    /// Lane that it waited in.
+    pub lane: Lane,
+    /// Service that it belongs to; the nil id for the platform's own tasks.
+    pub service_id: ServiceId,
+    /// Task kind with its version.
+    pub kind: String,
+    /// Arguments as JSON.
+    pub payload: String,
+    /// Number of failed attempts before this one.
+    pub attempt: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+static TABLE: Table<NewTask> = Table::new(
+    "tasks",
+    columns![task =>
+        id: Id = task.id,
+        pool: Text = task.pool,
+        lane: Text = task.lane,
+        service_id: Id = task.service_id,
+        kind: Text = task.kind,
+        payload: Text = &*task.payload,
+        first_subject: Id = task.subjects.map(|subjects| subjects.first),
+        last_subject: Id = task.subjects.map(|subjects| subjects.last),
+        attempt: Int = task.attempt,
+        ready_at: Time = task.ready_at,
+        created_at: Time = task.created_at,
+    ],
+);
+
+/// Inserts tasks. A task whose id is in the queue already is left as it is.
+pub async fn insert_many(tx: &mut Tx, tasks: &[NewTask]) -> Result<(), Error> {
+    tx.insert_rows(&TABLE, tasks).await?;
+    Ok(())
+}
+
+/// Returns whether a task with this id is in the queue: waiting, delayed or running.
+pub async fn exists(session: &mut Session, id: TaskId) -> Result<bool, Error> {
+    let row = session
+        .fetch_optional("SELECT 1 AS one FROM tasks WHERE id = $1", args![id])
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Returns whether this pool has any task of the service: waiting, delayed or running.
+pub async fn has_any(session: &mut Session, pool: &str, service: ServiceId) -> Result<bool, Error> {
+    // One index look-up for each lane; without the lane, the index could not be used.
+    for lane in Lane::ALL {
+        let row = session
+            .fetch_optional(
+                "SELECT 1 AS one FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 LIMIT 1",
+                args![pool, *lane, service],
+            )
+            .await?;
+        if row.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns up to `count` services that have a task ready in this pool and lane, in the order of their ids from
+/// `from` on. Each step of the walk is one index look-up, however many tasks a service has.
+pub async fn list_ready_services(
+    session: &mut Session,
+    pool: &str,
+    lane: Lane,
+    from: ServiceId,
+    now: Timestamp,
+    count: u32,
+) -> Result<Vec<ServiceId>, Error> {
+    session
+        .fetch_all(
+            // A loose index scan: `SELECT DISTINCT` would read every task of every service.
+            "WITH RECURSIVE turn (service_id) AS ( \
+               SELECT * FROM (SELECT service_id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id >= $3 \
+                              ORDER BY service_id LIMIT 1) AS first \
+               UNION ALL \
+               SELECT (SELECT t.service_id FROM tasks t WHERE t.pool = $1 AND t.lane = $2 \
+                       AND t.service_id > turn.service_id ORDER BY t.service_id LIMIT 1) \
+               FROM turn WHERE turn.service_id IS NOT NULL) \
+             SELECT turn.service_id AS service_id FROM turn WHERE turn.service_id IS NOT NULL AND EXISTS \
+               (SELECT 1 FROM tasks t WHERE t.pool = $1 AND t.lane = $2 AND t.service_id = turn.service_id \
+                AND t.ready_at <= $4) LIMIT $5",
+            args![pool, lane, from, now, count],
+        )
+        .await?
+        .iter()
+        .map(|row| row.get("service_id"))
+        .collect()
+}
+
+/// Claims up to `count` ready tasks of one service, longest waiting first.
+pub async fn claim(
+    tx: &mut Tx,
+    pool: &str,
+    lane: Lane,
+    service: ServiceId,
+    lease: &Lease,
+    now: Timestamp,
+    count: u32,
+) -> Result<Vec<LeasedTask>, Error> {
+    let sql = format!(
+        // The subquery picks and locks the rows, so that concurrent workers skip them instead of waiting.
+        "UPDATE tasks SET lease = $5, worker = $6, ready_at = $7 WHERE id IN \
+           (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at <= $4 \
+            ORDER BY ready_at LIMIT $8 {}) \
+         RETURNING id, lane, service_id, kind, payload, attempt, created_at",
+        tx.kind().skip_locked()
+    );
+    let Lease {
+        token,
+        worker,
+        until,
+    } = *lease;
+    let args = args![pool, lane, service, now, token, worker, until, count];
+    let rows = tx.fetch_all(sql, args).await?;
+    let mut tasks = rows
+        .iter()
+        .map(|row| parse_leased_task(row, lease))
+        .collect::<Result<Vec<_>, _>>()?;
+    // `RETURNING` promises no order.
+    tasks.sort_by_key(|task| (task.created_at, task.id));
+    Ok(tasks)
+}
+
+fn parse_leased_task(row: &Row, lease: &Lease) -> Result<LeasedTask, Error> {
+    Ok(LeasedTask {
+        id: row.get("id")?,
+        lease: lease.token,
+        until: lease.until,
+        lane: row.parse("tasks", "lane")?,
+        service_id: row.get("service_id")?,
+        kind: row.get("kind")?,
+        payload: row.get("payload")?,
+        attempt: row.get_u32("tasks", "attempt")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+/// Prevents these tasks from being claimed until the transaction ends. Returns, for each that still exists, whether
+/// a worker holds a lease on it.
+pub async fn lock(
+    tx: &mut Tx,
+    ids: &[TaskId],
+    now: Timestamp,
+) -> Result<Vec<(TaskId, bool)>, Error> {
+    let mut held = Vec::with_capacity(ids.len());
+    for id in ids {
+        let sql = format!(
+            "SELECT lease, ready_at FROM tasks WHERE id = $1 {}",
+            tx.kind().for_update()
+        );
+        // One by one in the caller's order: two callers that lock the same tasks then cannot deadlock.
+        if let Some(row) = tx.fetch_optional(sql, args![*id]).await? {
+            let lease: Option<Uuid> = row.get("lease")?;
+            let until: Timestamp = row.get("ready_at")?;
+            // An expired lease is nobody's, although the row still names it.
+            held.push((*id, lease.is_some() && until > now));
+        }
+    }
+    Ok(held)
+}
+
+/// Extends a lease to `until`. Returns false if the lease was lost.
+pub async fn renew(tx: &mut Tx, id: TaskId, lease: Uuid, until: Timestamp) -> Result<bool, Error> {
+    let changed = tx
+        .execute(
+            // A renewal is progress: whatever crashed the earlier workers did not crash this one.
+            "UPDATE tasks SET ready_at = $3, deaths = 0 WHERE id = $1 AND lease = $2",
+            args![id, lease, until],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Resets the crash count of a task that is getting on, because it is not the cause of its workers' crashes.
+pub async fn record_progress(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<(), Error> {
+    tx.execute(
+        // Most tasks never crashed a worker, and get no write.
+        "UPDATE tasks SET deaths = 0 WHERE id = $1 AND lease = $2 AND deaths > 0",
+        args![id, lease],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Releases the leases of a dead worker and returns how many. A task that has crashed `max_crashes` workers without
+/// progress keeps its lease until it expires, to stop crash loops. Call this only when the worker is known to be
+/// dead.
+pub async fn reclaim(
+    tx: &mut Tx,
+    worker: WorkerId,
+    now: Timestamp,
+    max_crashes: u32,
+) -> Result<u64, Error> {
+    tx.execute(
+        // Leases that have expired are left out: those tasks are ready anyway, or have another worker.
+        "UPDATE tasks SET lease = NULL, worker = NULL, ready_at = $2, deaths = deaths + 1 \
+         WHERE worker = $1 AND lease IS NOT NULL AND ready_at > $2 AND deaths < $3",
+        args![worker, now, max_crashes],
+    )
+    .await
+}
+
+/// Deletes a completed task. Returns false if the lease was lost.
+pub async fn complete(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<bool, Error> {
+    Ok(tx
+        .execute(
+            "DELETE FROM tasks WHERE id = $1 AND lease = $2",
+            args![id, lease],
+        )
+        .await?
+        == 1)
+}
+
+/// Releases a task, to be claimed again from `ready_at` on with `attempt` failed attempts. Returns false if the
+/// lease was lost.
+pub async fn release(
+    tx: &mut Tx,
+    id: TaskId,
+    lease: Uuid,
+    ready_at: Timestamp,
+    attempt: u32,
+) -> Result<bool, Error> {
+    let changed = tx
+        .execute(
+            "UPDATE tasks SET lease = NULL, worker = NULL, ready_at = $3, attempt = $4, deaths = 0 \
+             WHERE id = $1 AND lease = $2",
+            args![id, lease, ready_at, attempt],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Number of tasks in a lane of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    /// Worker pool, by its name.
+    pub pool: String,
+    /// Lane within the pool.
+    pub lane: Lane,
+    /// Tasks in the lane: waiting, delayed or running.
+    pub tasks: u32,
+    /// Since when the longest waiting ready task has been ready.
+    pub oldest_ready: Option<Timestamp>,
+}
+
+/// Returns the depth of every lane that holds a task.
+pub async fn list_depths(session: &mut Session, now: Timestamp) -> Result<Vec<Depth>, Error> {
+    session
+        .fetch_all(
+            "SELECT pool, lane, count(*) AS number, min(CASE WHEN ready_at <= $1 THEN ready_at END) AS oldest \
+             FROM tasks GROUP BY pool, lane ORDER BY pool, lane",
+            args![now],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Depth {
+                pool: row.get("pool")?,
+                lane: row.parse("tasks", "lane")?,
+                tasks: row.get_u32("tasks", "number")?,
+                oldest_ready: row.get("oldest")?,
+            })
+        })
+        .collect()
+}
