@@ -5,7 +5,7 @@
 use std::any::Any;
 
 use app::{
-    LimitError,
+    DailyLimitReached, LimitError,
     accept::{AcceptError, idempotency::LookupError},
     documents::FileError,
     jobs::{BulkError, spreadsheets::UploadError},
@@ -393,13 +393,15 @@ impl From<LimitError> for Problem {
                 };
                 Self::too_many("RateLimitError", text, limit)
             }
-            LimitError::DailyLimit {
-                allowance,
-                limit,
-                wait_seconds,
-            } => daily_limit(allowance, limit, 0, wait_seconds),
+            LimitError::DailyLimit(reached) => reached.into(),
             LimitError::Store(error) => Self::fault(error),
         }
+    }
+}
+
+impl From<DailyLimitReached> for Problem {
+    fn from(reached: DailyLimitReached) -> Self {
+        daily_limit(reached.allowance, reached.limit, 0, reached.wait_seconds)
     }
 }
 
@@ -526,11 +528,7 @@ pub(crate) fn accepting(
             "Cannot decode letter content (invalid base64 encoding)".to_owned()
         }
         AcceptError::Pages(error) => return Problem::unkept(error),
-        AcceptError::DailyLimit {
-            allowance,
-            limit,
-            wait_seconds,
-        } => return daily_limit(allowance, limit, 0, wait_seconds),
+        AcceptError::DailyLimit(reached) => return reached.into(),
         AcceptError::KeyTaken => return LookupError::InFlight.into(),
         AcceptError::Busy => return Problem::busy(),
         AcceptError::Store(error) => return Problem::fault(error),

@@ -1,16 +1,15 @@
-//! What an auditor is: a task by the clock that looks for what should not be there, mends it on the ordinary path, and
-//! counts it. Every count should stay 0; the metric is there from the first look, so that an alarm can be hung on it.
-
-use std::time::Duration;
+//! Audits: tasks by the clock that search for what should not exist, repair it on the ordinary path, and count it.
 
 use queue::TaskOutcome;
 use tracing::error;
 
-/// What becomes of an audit: what it found is counted, and one that failed is done again.
-pub(crate) fn audit_outcome(
-    auditor: &'static str,
-    found: Result<u64, store::Error>,
-) -> TaskOutcome {
+use crate::tasks;
+
+/// Counts what an audit found in `pillarbox_audit_findings_total` and returns the outcome of its task. `kind` is the
+/// kind of the task; without its version it names the auditor.
+pub(crate) fn audit_outcome(kind: &'static str, found: Result<u64, store::Error>) -> TaskOutcome {
+    let auditor = kind.trim_end_matches(".v1");
+    // Registered on the first run even if nothing is found, so that an alarm can refer to the metric: it should stay 0.
     let counter = metrics::counter!("pillarbox_audit_findings_total", "auditor" => auditor);
     match found {
         Ok(found) => {
@@ -22,7 +21,7 @@ pub(crate) fn audit_outcome(
                 error = &fault as &dyn std::error::Error,
                 "{auditor} failed, will try again; look at the database"
             );
-            TaskOutcome::Retry(Duration::from_mins(1))
+            tasks::retry_periodic(kind)
         }
     }
 }

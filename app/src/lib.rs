@@ -33,7 +33,10 @@ use files::Files;
 use queue::{DatabaseSource, Notifier, Runner};
 use store::{Session, Store, Tx};
 
-pub use accept::{group_commit::CommitError, limits::LimitError};
+pub use accept::{
+    group_commit::CommitError,
+    limits::{DailyLimitReached, LimitError},
+};
 pub use cache::templates::ParsedTemplate;
 pub use cache::tenants::{Caller, Tenant};
 pub use manage::AdminError;

@@ -25,7 +25,7 @@ use tracing::error;
 use crate::{
     accept::{
         idempotency::oldest_valid,
-        limits::{QuotaCache, seconds_left_today},
+        limits::{DailyLimitReached, QuotaCache},
     },
     tasks,
 };
@@ -45,16 +45,9 @@ pub enum CommitError {
     /// So many messages wait already that this one would wait too long.
     #[error("too many messages wait to be kept")]
     Busy,
-    /// One more would have passed today's limit.
-    #[error("too many messages today")]
-    DailyLimit {
-        /// Of which kind.
-        allowance: Allowance,
-        /// How many are allowed.
-        limit: i64,
-        /// How many seconds are left of the day.
-        wait_seconds: u32,
-    },
+    /// The daily quota is reached.
+    #[error(transparent)]
+    DailyLimit(#[from] DailyLimitReached),
     /// Another message with the same `Idempotency-Key` is kept.
     #[error("the idempotency key is taken")]
     KeyTaken,
@@ -469,12 +462,8 @@ impl QuotaRequests {
                 store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
             let (served, refused) = takers.split_at(granted as usize);
             for index in refused {
-                let refusal = CommitError::DailyLimit {
-                    allowance: *allowance,
-                    limit: *limit,
-                    wait_seconds: seconds_left_today(now),
-                };
-                outlay.refusals.insert(*index, refusal);
+                let reached = DailyLimitReached::new(*allowance, *limit, now);
+                outlay.refusals.insert(*index, reached.into());
             }
             outlay.counters.insert((*service, *allowance), spent);
             granted_to.push((*service, *allowance, served.to_vec()));

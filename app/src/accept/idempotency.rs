@@ -26,7 +26,7 @@ use store::{
 };
 use tracing::{error, info};
 
-use crate::{App, Caller};
+use crate::{App, Caller, tasks};
 
 /// For how long a key is remembered.
 const KEY_LIFETIME: Duration = Duration::from_hours(24);
@@ -233,7 +233,7 @@ pub(crate) async fn delete_expired(app: &App) -> TaskOutcome {
                 error = &fault as &dyn std::error::Error,
                 "cannot remove old idempotency keys, will try again"
             );
-            TaskOutcome::Retry(Duration::from_mins(1))
+            tasks::retry_periodic(tasks::REMOVE_IDEMPOTENCY_KEYS)
         }
     }
 }

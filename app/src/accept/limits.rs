@@ -27,19 +27,34 @@ pub enum LimitError {
         /// After how many seconds one may pass.
         wait_seconds: u32,
     },
-    /// Too many messages today.
-    #[error("too many messages today")]
-    DailyLimit {
-        /// Of which kind.
-        allowance: Allowance,
-        /// How many are allowed.
-        limit: i64,
-        /// How many seconds are left of the day.
-        wait_seconds: u32,
-    },
+    /// The daily quota is reached.
+    #[error(transparent)]
+    DailyLimit(#[from] DailyLimitReached),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
+}
+
+/// The daily quota of a service is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many messages today")]
+pub struct DailyLimitReached {
+    /// The quota that is used up.
+    pub allowance: Allowance,
+    /// The number of messages that it allows in a day.
+    pub limit: i64,
+    /// Seconds until the next UTC day, when it starts again at 0.
+    pub wait_seconds: u32,
+}
+
+impl DailyLimitReached {
+    pub(crate) fn new(allowance: Allowance, limit: i64, now: Timestamp) -> Self {
+        Self {
+            allowance,
+            limit,
+            wait_seconds: seconds_left_today(now),
+        }
+    }
 }
 
 /// Refuses if requests come too fast.
@@ -85,11 +100,7 @@ pub async fn check_daily_quota(
     if spent < limit {
         Ok(())
     } else {
-        Err(LimitError::DailyLimit {
-            allowance,
-            limit,
-            wait_seconds: seconds_left_today(app.clock.now()),
-        })
+        Err(DailyLimitReached::new(allowance, limit, app.clock.now()).into())
     }
 }
 

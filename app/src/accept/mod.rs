@@ -36,7 +36,10 @@ pub use sms::{AcceptedSms, SmsRequest, sms};
 use crate::accept::simulated_recipients::is_simulated;
 use crate::{
     App, Caller, CommitError, LimitError, ParsedTemplate,
-    accept::group_commit::{BatchKey, PendingNotification},
+    accept::{
+        group_commit::{BatchKey, PendingNotification},
+        limits::DailyLimitReached,
+    },
     cache::templates,
     documents,
 };
@@ -136,16 +139,9 @@ pub enum AcceptError {
     /// The pages of a letter could not be kept.
     #[error("the pages could not be kept")]
     Pages(#[source] ::files::Error),
-    /// Today's limit is reached.
-    #[error("too many messages today")]
-    DailyLimit {
-        /// Of which kind.
-        allowance: Allowance,
-        /// How many are allowed.
-        limit: i64,
-        /// How many seconds are left of the day.
-        wait_seconds: u32,
-    },
+    /// The daily quota is reached.
+    #[error(transparent)]
+    DailyLimit(#[from] DailyLimitReached),
     /// Somebody else has used the request's `Idempotency-Key` a moment ago.
     #[error("the idempotency key is taken")]
     KeyTaken,
@@ -176,15 +172,7 @@ impl From<CommitError> for AcceptError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Busy => Self::Busy,
-            CommitError::DailyLimit {
-                allowance,
-                limit,
-                wait_seconds,
-            } => Self::DailyLimit {
-                allowance,
-                limit,
-                wait_seconds,
-            },
+            CommitError::DailyLimit(reached) => Self::DailyLimit(reached),
             CommitError::KeyTaken => Self::KeyTaken,
             CommitError::Store(error) => Self::Store(error),
         }
@@ -194,15 +182,7 @@ impl From<CommitError> for AcceptError {
 impl From<LimitError> for AcceptError {
     fn from(error: LimitError) -> Self {
         match error {
-            LimitError::DailyLimit {
-                allowance,
-                limit,
-                wait_seconds,
-            } => Self::DailyLimit {
-                allowance,
-                limit,
-                wait_seconds,
-            },
+            LimitError::DailyLimit(reached) => Self::DailyLimit(reached),
             LimitError::RateLimited { .. } => Self::Busy,
             LimitError::Store(error) => error.into(),
         }

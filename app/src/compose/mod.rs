@@ -1,10 +1,39 @@
-//! Composition that several stages share: a stored notification as the message its recipient gets.
+//! Composition that several stages share: a stored notification as the message that its recipient gets.
 
+pub(crate) mod email;
 pub(crate) mod sms;
 
-use domain::Timestamp;
+use std::sync::Arc;
 
-/// A moment as the providers take it.
+use domain::Timestamp;
+use store::notifications::{Contents, Notification};
+
+use crate::{App, ParsedTemplate, cache::templates};
+
+/// What a stored notification is rendered from.
+pub(crate) struct Source {
+    /// The version of the template that it was accepted with, unless it is gone.
+    pub(crate) template: Option<Arc<ParsedTemplate>>,
+    pub(crate) contents: Contents,
+}
+
+/// Reads the template of a notification and opens its contents.
+pub(crate) async fn open(
+    app: &App,
+    notification: &Notification,
+) -> Result<Source, Arc<store::Error>> {
+    let template = templates::find_version(
+        app,
+        notification.service_id,
+        notification.template_id,
+        notification.template_version,
+    )
+    .await?;
+    let contents = notification.open(app.store.keyring())?;
+    Ok(Source { template, contents })
+}
+
+/// Converts a time to the type that providers take.
 pub(crate) fn to_jiff(now: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_microsecond(now.unix_micros()).unwrap_or_default()
 }

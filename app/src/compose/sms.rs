@@ -5,16 +5,13 @@ use domain::Timestamp;
 use providers::Sms;
 use store::notifications::Notification;
 
-use super::to_jiff;
-use crate::{
-    App, Tenant,
-    cache::templates::{self, Text},
-};
+use super::{open, to_jiff};
+use crate::{App, Tenant, cache::templates::Text};
 
 /// A text message ready to be sent.
 pub(crate) struct RenderedSms {
     pub(crate) sms: Sms,
-    /// How many fragments it is billed as.
+    /// The number of fragments for which the message is billed.
     pub(crate) fragments: u32,
 }
 
@@ -22,40 +19,33 @@ pub(crate) struct RenderedSms {
 pub(crate) async fn render(
     app: &App,
     tenant: &Tenant,
-    message: &Notification,
+    notification: &Notification,
     now: Timestamp,
 ) -> Result<Option<RenderedSms>, std::sync::Arc<store::Error>> {
-    let prepared = templates::find_version(
-        app,
-        message.service_id,
-        message.template_id,
-        message.template_version,
-    )
-    .await?;
-    let Some(Text::Sms(text)) = prepared.as_deref().map(|prepared| &prepared.text) else {
+    let source = open(app, notification).await?;
+    let Some(Text::Sms(text)) = source.template.as_deref().map(|template| &template.text) else {
         return Ok(None);
     };
-    let contents = message.open(app.store.keyring())?;
-    let values = Values::from_json(contents.personalisation.reveal());
+    let values = Values::from_json(source.contents.personalisation.reveal());
     let filled = text.fill(&values, tenant.sms_prefix());
     let fragments = filled.fragment_count();
     let sms = Sms {
-        id: message.id.as_uuid(),
+        id: notification.id.as_uuid(),
         at: to_jiff(now),
-        to: contents.normalised.into_inner(),
+        to: source.contents.normalised.into_inner(),
         content: filled.into_text(),
-        sender: message.reply_to_text.clone().unwrap_or_default(),
-        international: message.international,
+        sender: notification.reply_to_text.clone().unwrap_or_default(),
+        international: notification.international,
     };
     Ok(Some(RenderedSms { sms, fragments }))
 }
 
-/// How many fragments a text has, if its template is still there: for one whose hand-over could not be recorded.
+/// Counts the fragments of a text message whose sending could not be recorded. Returns nothing if its template is gone.
 pub(crate) async fn fragments(
     app: &App,
     tenant: &Tenant,
-    message: &Notification,
+    notification: &Notification,
 ) -> Result<Option<u32>, std::sync::Arc<store::Error>> {
-    let rendered = render(app, tenant, message, message.created_at).await?;
+    let rendered = render(app, tenant, notification, notification.created_at).await?;
     Ok(rendered.map(|rendered| rendered.fragments))
 }

@@ -1,15 +1,13 @@
 //! Removing files whose time is over. The bytes go first, then the row: stopped in between, the next look finds the row
 //! again and removes what is not there any more.
 
-use std::time::Duration;
-
 use domain::{DocumentId, ServiceId};
 use files::Key;
 use queue::{TaskContext, TaskOutcome};
 use tracing::{info, warn};
 
 use super::FileError;
-use crate::App;
+use crate::{App, tasks};
 
 const AT_ONCE: u32 = 100;
 
@@ -25,7 +23,7 @@ pub(crate) async fn remove_expired(app: &App, task: &TaskContext) -> TaskOutcome
                     error = &fault as &dyn std::error::Error,
                     "cannot remove files whose time is over, will try again"
                 );
-                break TaskOutcome::Retry(Duration::from_mins(1));
+                break tasks::retry_periodic(tasks::REMOVE_EXPIRED_DOCUMENTS);
             }
         }
         if task.is_stopping() {

@@ -44,7 +44,7 @@ const TEST_ROWS_ARE_THERE_DAYS: u32 = FEWEST_DAYS;
 
 /// Finds jobs that have stopped silently: no change for half an hour, and no task.
 pub(crate) async fn check_job_status(app: &App) -> TaskOutcome {
-    audit::audit_outcome("check-job-status", find_stuck(app).await)
+    audit::audit_outcome(tasks::CHECK_JOB_STATUS, find_stuck(app).await)
 }
 
 async fn find_stuck(app: &App) -> Result<u64, store::Error> {
@@ -119,7 +119,7 @@ pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
         }
         Ok(0)
     };
-    audit::audit_outcome("update-status-of-fully-processed-jobs", counted.await)
+    audit::audit_outcome(tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS, counted.await)
 }
 
 /// Returns whether every row of a job exists, now or as a line of history, and marks the job if so.
@@ -143,10 +143,7 @@ async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
 
 /// Searches finished jobs for missing rows and enqueues tasks that insert them.
 pub(crate) async fn check_for_missing_rows(app: &App) -> TaskOutcome {
-    audit::audit_outcome(
-        "check-for-missing-rows-in-completed-jobs",
-        find_missing(app).await,
-    )
+    audit::audit_outcome(tasks::CHECK_FOR_MISSING_ROWS, find_missing(app).await)
 }
 
 async fn find_missing(app: &App) -> Result<u64, store::Error> {
@@ -182,7 +179,7 @@ async fn look_for_rows(app: &App, job: &Job) -> Result<bool, store::Error> {
 /// Reports every hour the jobs that need an operator: unfinished long after they were due, or without all their rows
 /// a day after they finished. The other audits have not helped these.
 pub(crate) async fn report_overdue(app: &App) -> TaskOutcome {
-    audit::audit_outcome("tell-of-overdue-jobs", find_overdue(app).await)
+    audit::audit_outcome(tasks::REPORT_OVERDUE_JOBS, find_overdue(app).await)
 }
 
 async fn find_overdue(app: &App) -> Result<u64, store::Error> {
@@ -230,7 +227,7 @@ pub(crate) async fn process_missing_rows(app: &App, task: &TaskContext, id: JobI
         }
         Err(error) => {
             warn!(job.id = %id, error = &error as &dyn std::error::Error, "cannot keep the missing rows of job {id} now");
-            TaskOutcome::Snooze(app.clock.now().plus(process::DELAY))
+            TaskOutcome::Snooze(app.clock.now().plus(tasks::STORAGE_PAUSE))
         }
     }
 }

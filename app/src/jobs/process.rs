@@ -24,12 +24,11 @@ use crate::{
     cache::{templates, tenants},
     documents::FileError,
     sealing::sealed_files::OpenError,
+    tasks,
 };
 
 /// How long a job uses its worker before other jobs get their turn.
 const MAX_TURN_TIME: Duration = Duration::from_secs(20);
-/// The delay when the store or the file storage does not answer.
-pub(super) const DELAY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProcessError {
@@ -106,7 +105,7 @@ pub(crate) async fn process(app: &App, task: &TaskContext, id: JobId) -> TaskOut
             if !matches!(error, ProcessError::Overtaken) {
                 record_problem(app, task, id, &error).await;
             }
-            TaskOutcome::Snooze(app.clock.now().plus(DELAY))
+            TaskOutcome::Snooze(app.clock.now().plus(tasks::STORAGE_PAUSE))
         }
     }
 }
@@ -141,7 +140,7 @@ async fn stop(app: &App, task: &TaskContext, id: JobId, why: &ProcessError) -> T
     };
     if let Err(fault) = stopped.await {
         warn!(job.id = %id, error = &fault as &dyn std::error::Error, "job {id} cannot be marked, will try again");
-        return TaskOutcome::Snooze(app.clock.now().plus(DELAY));
+        return TaskOutcome::Snooze(app.clock.now().plus(tasks::STORAGE_PAUSE));
     }
     TaskOutcome::Discard(given_up)
 }

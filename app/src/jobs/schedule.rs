@@ -1,8 +1,6 @@
 //! Starts scheduled jobs that are due (`docs/spec/workers.md` §4.5). The change of status and the task are one
 //! transaction, so running twice starts each job once.
 
-use std::time::Duration;
-
 use domain::JobStatus;
 use queue::{Enqueue as _, TaskOutcome};
 use tracing::{error, info};
@@ -19,7 +17,7 @@ pub(crate) async fn run_scheduled(app: &App) -> TaskOutcome {
                 error = &fault as &dyn std::error::Error,
                 "Failed to run scheduled jobs, will try again"
             );
-            TaskOutcome::Retry(Duration::from_secs(10))
+            tasks::retry_periodic(tasks::RUN_SCHEDULED_JOBS)
         }
     }
 }

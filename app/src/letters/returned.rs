@@ -4,8 +4,6 @@
 //! A letter becomes `returned-letter` only if it was handed over, and is in the report of one day, whatever is told
 //! again: a report that a service has read does not change.
 
-use std::time::Duration;
-
 use domain::{NotificationStatus, TaskId};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
 use store::{notifications::StatusUpdate, returned_letters::MatchedLetter};
@@ -17,8 +15,6 @@ use crate::{App, tasks};
 const PORTION: usize = 5000;
 /// How many share a transaction: others wait while it is open.
 const AT_ONCE: usize = 500;
-/// How long to wait when the store does not answer.
-const DELAY: Duration = Duration::from_secs(5);
 
 /// Takes note of returned letters: what is to be done is durable when this returns.
 pub async fn report(app: &App, references: &[String]) -> Result<(), store::Error> {
@@ -38,14 +34,14 @@ pub async fn report(app: &App, references: &[String]) -> Result<(), store::Error
 pub(crate) async fn record(app: &App, task: &TaskContext, references: &[String]) -> TaskOutcome {
     for portion in references.chunks(AT_ONCE) {
         if !task.holds_lease(app.clock.now()) {
-            return TaskOutcome::Retry(DELAY);
+            return tasks::retry(task, app.random(), &"the lease was lost");
         }
         if let Err(fault) = try_record(app, portion).await {
             warn!(
                 error = &fault as &dyn std::error::Error,
                 "cannot record returned letters, will try again"
             );
-            return TaskOutcome::Retry(DELAY);
+            return tasks::retry(task, app.random(), &fault);
         }
     }
     TaskOutcome::Completed

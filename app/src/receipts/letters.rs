@@ -11,7 +11,7 @@ use store::{
 use templates::letter_timings::to_london;
 use tracing::{error, info, warn};
 
-use super::{EARLY_RECEIPT_RETRY, MAX_RETRIES, failed, is_early};
+use super::{early_receipt_delay, failed};
 pub use crate::tasks::{CostThreshold, LetterReceipt, LetterReceiptStatus};
 use crate::{App, sealing::sealed_tokens, tasks};
 
@@ -80,7 +80,7 @@ pub async fn accept_letter_receipt(app: &App, receipt: &LetterReceipt) -> Result
 pub(crate) async fn process(app: &App, task: &TaskContext, receipt: LetterReceipt) -> TaskOutcome {
     match try_process(app, task, &receipt).await {
         Ok(()) => TaskOutcome::Completed,
-        Err(fault) => failed(&fault, task, app.clock.now()),
+        Err(fault) => failed(app, task, &fault),
     }
 }
 
@@ -124,11 +124,10 @@ async fn missing(
     tx: &mut Tx,
 ) -> Result<(), store::Error> {
     let (id, now) = (receipt.id, app.clock.now());
-    let attempt = task.leased().attempt;
-    if attempt < MAX_RETRIES && is_early(id, now) {
+    if let Some(delay) = early_receipt_delay(app, task, id) {
         let again = NewTask {
-            attempt: attempt + 1,
-            ready_at: now.plus(EARLY_RECEIPT_RETRY),
+            attempt: task.leased().attempt + 1,
+            ready_at: now.plus(delay),
             ..tasks::letter_receipt(TaskId::generate(now, app.random()), receipt, now)
         };
         return tx.enqueue(vec![again]).await;

@@ -7,6 +7,8 @@ pub(crate) mod receipt_writer;
 mod sms;
 pub mod unsubscribe;
 
+use std::time::Duration;
+
 use domain::{KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use queue::{NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
 use store::notifications::{Notification, StatusUpdate};
@@ -23,35 +25,32 @@ pub use receipt_writer::ReceiptError;
 pub(crate) use sms::process as process_texts;
 pub use sms::{SmsReceipt, accept_sms_receipt};
 
-/// How long a message is looked for that a receipt names and that is not there, if its id says that it is young: a
-/// receipt may overtake what it is about, and is kept until then.
-const EARLY_RECEIPT_WINDOW: std::time::Duration = std::time::Duration::from_mins(5);
-/// How long between two looks.
-const EARLY_RECEIPT_RETRY: std::time::Duration = std::time::Duration::from_mins(1);
-/// How often a receipt is tried again when it is itself what fails (`docs/spec/workers.md` §9.1).
-const MAX_RETRIES: u32 = 5;
-const RETRY_DELAY: std::time::Duration = std::time::Duration::from_mins(5);
-const STORE_DELAY: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long a receipt waits for its notification, counted from the time in the notification's id. A provider can report
+/// before the notification is committed.
+const EARLY_RECEIPT_WINDOW: Duration = Duration::from_mins(5);
 
-/// Whether a message that is not there may still come: its id carries its time.
-fn is_early(id: NotificationId, now: Timestamp) -> bool {
-    domain::generated_at(id.as_uuid())
-        .is_some_and(|minted| minted <= now && now.since(minted) < EARLY_RECEIPT_WINDOW)
+/// Returns after how long to look again for a notification that does not exist, or `None` if it will not appear any
+/// more.
+fn early_receipt_delay(app: &App, task: &TaskContext, id: NotificationId) -> Option<Duration> {
+    let now = app.clock.now();
+    let generated = domain::generated_at(id.as_uuid())?;
+    let is_young = generated <= now && now.since(generated) < EARLY_RECEIPT_WINDOW;
+    // Anyone can send a receipt with an invented id: only an id that was generated just now is worth another look.
+    is_young
+        .then(|| tasks::EARLY_RECEIPT.next(task.leased().attempt, app.random()))
+        .flatten()
 }
 
-/// What to do with a task of receipts that the store failed: a fault that passes is waited for, any other is tried
-/// again a few times.
-fn failed(fault: &store::Error, task: &TaskContext, now: Timestamp) -> TaskOutcome {
+/// Returns the outcome of a receipt task that the database failed.
+fn failed(app: &App, task: &TaskContext, fault: &store::Error) -> TaskOutcome {
     warn!(
         error = fault as &dyn std::error::Error,
         "cannot record receipts, will try again"
     );
     if fault.is_transient() {
-        TaskOutcome::Snooze(now.plus(STORE_DELAY))
-    } else if task.leased().attempt < MAX_RETRIES {
-        TaskOutcome::Retry(RETRY_DELAY)
+        TaskOutcome::Snooze(app.clock.now().plus(tasks::STORAGE_PAUSE))
     } else {
-        TaskOutcome::Discard(fault.to_string())
+        tasks::retry(task, app.random(), fault)
     }
 }
 
@@ -99,7 +98,7 @@ pub(crate) async fn simulate_receipts(
                 error = &fault as &dyn std::error::Error,
                 "cannot make up receipts, will try again"
             );
-            TaskOutcome::Retry(std::time::Duration::from_secs(5))
+            tasks::retry(task, app.random(), &fault)
         }
     }
 }

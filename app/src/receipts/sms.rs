@@ -4,7 +4,7 @@
 //! the provider must have had the message – and the hand-over then changes nothing. One whose message is not there yet,
 //! though its id is young, is kept and looked at again. One that cannot be considered is set aside by itself.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{Channel, NotificationStatus, SmsReceiptSource, TaskId, Timestamp};
 use providers::sms::receipts;
@@ -13,7 +13,7 @@ use recipients::phone_numbers;
 use store::notifications::{Notification, StatusUpdate};
 use tracing::{error, info, warn};
 
-use super::{EARLY_RECEIPT_RETRY, MAX_RETRIES, failed, is_early, receipt_writer::ReceiptError};
+use super::{early_receipt_delay, failed, receipt_writer::ReceiptError};
 pub use crate::tasks::SmsReceipt;
 use crate::{App, cache::tenants, compose, tasks};
 
@@ -60,7 +60,7 @@ pub(crate) async fn process(
 ) -> TaskOutcome {
     match try_process(app, task, receipts).await {
         Ok(()) => TaskOutcome::Completed,
-        Err(fault) => failed(&fault, task, app.clock.now()),
+        Err(fault) => failed(app, task, &fault),
     }
 }
 
@@ -77,7 +77,7 @@ async fn try_process(
         for receipt in round {
             match catch_panic(consider(app, task, &receipt)).await {
                 Some(Ok(Applied::Changes(outcome))) => outcomes.push(outcome),
-                Some(Ok(Applied::ComesLater)) => later.push(receipt),
+                Some(Ok(Applied::ComesLater(delay))) => later.push((receipt, delay)),
                 Some(Ok(Applied::Nothing)) => {}
                 Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault),
                 Some(Err(fault)) => {
@@ -139,10 +139,16 @@ fn one_of_each(receipts: Vec<SmsReceipt>) -> (Vec<SmsReceipt>, Vec<SmsReceipt>) 
         .partition(|receipt| seen.insert(receipt.id))
 }
 
-fn look_again(app: &App, task: &TaskContext, receipts: Vec<SmsReceipt>, now: Timestamp) -> NewTask {
+fn look_again(
+    app: &App,
+    task: &TaskContext,
+    later: Vec<(SmsReceipt, Duration)>,
+    now: Timestamp,
+) -> NewTask {
+    let (receipts, delays): (Vec<_>, Vec<_>) = later.into_iter().unzip();
     NewTask {
         attempt: task.leased().attempt + 1,
-        ready_at: now.plus(EARLY_RECEIPT_RETRY),
+        ready_at: now.plus(delays.into_iter().max().unwrap_or_default()),
         ..tasks::sms_receipts(TaskId::generate(now, app.random()), receipts, now)
     }
 }
@@ -150,8 +156,8 @@ fn look_again(app: &App, task: &TaskContext, receipts: Vec<SmsReceipt>, now: Tim
 /// What a receipt comes to.
 enum Applied {
     Changes(StatusUpdate),
-    /// Its message may still come.
-    ComesLater,
+    /// Its notification may be committed soon: look again after this long.
+    ComesLater(Duration),
     Nothing,
 }
 
@@ -163,8 +169,8 @@ async fn consider(
     let (id, by) = (receipt.id, receipt.by.title());
     let found = store::notifications::find_for_any_service(&mut app.read().await?, id).await?;
     let Some(message) = found.filter(|message| message.channel == Channel::Sms) else {
-        if task.leased().attempt < MAX_RETRIES && is_early(id, app.clock.now()) {
-            return Ok(Applied::ComesLater);
+        if let Some(delay) = early_receipt_delay(app, task, id) {
+            return Ok(Applied::ComesLater(delay));
         }
         warn!(notification.id = %id, "{by} callback for a text that is not there: {id}");
         count(receipt, "unknown");

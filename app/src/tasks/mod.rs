@@ -4,6 +4,7 @@
 //! with a warning.
 
 mod payloads;
+mod retry_policies;
 
 use domain::{Channel, JobId, Lane, NotificationId, ServiceId, TaskId, Timestamp};
 use queue::{NewTask, Pool, SubjectRange};
@@ -12,6 +13,9 @@ use uuid::Uuid;
 
 pub use payloads::{CostThreshold, LetterReceipt, LetterReceiptStatus, SmsReceipt};
 pub(crate) use payloads::{Expired, Ids, OneJob, References, SmsReceipts};
+pub(crate) use retry_policies::{
+    EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, retry, retry_periodic, retry_policy,
+};
 
 pub(crate) const DELIVER_EMAIL: &str = "deliver_email.v1";
 pub(crate) const DELIVER_SMS: &str = "deliver_sms.v1";

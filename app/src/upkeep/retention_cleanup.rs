@@ -27,8 +27,6 @@ const OPEN_REQUESTS_DAYS: u32 = 90;
 const AT_ONCE: u32 = 2000;
 /// Files deleted between two reads of the database.
 const FILES_AT_ONCE: u32 = 500;
-/// The delay when the store or the file storage does not answer.
-const DELAY: Duration = Duration::from_mins(5);
 
 #[derive(Debug, thiserror::Error)]
 enum RetentionError {
@@ -46,7 +44,7 @@ fn verdict(what: &'static str, done: Result<(), RetentionError>) -> TaskOutcome 
                 error = &fault as &dyn std::error::Error,
                 "{what} stopped, will go on later"
             );
-            TaskOutcome::Retry(DELAY)
+            tasks::retry_periodic(tasks::DELETE_NOTIFICATIONS)
         }
     }
 }

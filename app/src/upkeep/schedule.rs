@@ -149,7 +149,7 @@ pub(crate) async fn prepare_partitions(app: &App) -> TaskOutcome {
                 error = &fault as &dyn std::error::Error,
                 "cannot prepare the days to come, will try again"
             );
-            TaskOutcome::Retry(Duration::from_mins(1))
+            tasks::retry_periodic(tasks::PREPARE_PARTITIONS)
         }
     }
 }

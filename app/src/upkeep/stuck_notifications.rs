@@ -36,14 +36,17 @@ const TIMED: &[Channel] = &[Channel::Email, Channel::Sms];
 /// Enqueues notifications that wait without a task.
 pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
     audit::audit_outcome(
-        "replay-created-notifications",
+        tasks::REPLAY_CREATED_NOTIFICATIONS,
         replay(app, REPLAY_WINDOW).await,
     )
 }
 
 /// The same for everything that is not older than a week.
 pub(crate) async fn replay_created_this_week(app: &App) -> TaskOutcome {
-    audit::audit_outcome("replay-created-notifications", replay(app, A_WEEK).await)
+    audit::audit_outcome(
+        tasks::REPLAY_CREATED_NOTIFICATIONS,
+        replay(app, A_WEEK).await,
+    )
 }
 
 async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
@@ -194,7 +197,7 @@ pub(crate) async fn time_out(app: &App, task: &TaskContext) -> TaskOutcome {
                 error = &fault as &dyn std::error::Error,
                 "cannot time out messages, will try again"
             );
-            TaskOutcome::Retry(Duration::from_mins(1))
+            tasks::retry_periodic(tasks::TIMEOUT_SENDING)
         }
     }
 }

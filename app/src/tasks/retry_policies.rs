@@ -1,0 +1,147 @@
+//! The retry policy of every kind of task (`docs/spec/workers.md` §20, `docs/spec/letters.md` §17).
+
+use std::{fmt, time::Duration};
+
+use domain::RandomSource;
+use queue::{Delay, RetryPolicy, TaskContext, TaskOutcome};
+
+use super::{
+    ARCHIVE_UNSUBSCRIBE_REQUESTS, CHECK_FOR_MISSING_ROWS, CHECK_JOB_STATUS, DELETE_INBOUND_SMS,
+    DELETE_NOTIFICATIONS, DELETE_OLD_NOTIFICATIONS, DELIVER_EMAIL, DELIVER_LETTER, DELIVER_SMS,
+    LETTER_RECEIPT, PREPARE_PARTITIONS, PROCESS_INCOMPLETE_JOB, PROCESS_JOB, PROCESS_MISSING_ROWS,
+    REMOVE_EXPIRED_DOCUMENTS, REMOVE_IDEMPOTENCY_KEYS, REMOVE_JOB_FILES,
+    REPLAY_CREATED_NOTIFICATIONS, REPLAY_CREATED_THIS_WEEK, REPORT_OVERDUE_JOBS, RETURNED_LETTERS,
+    RUN_SCHEDULED_JOBS, SIMULATED_RECEIPTS, SMS_RECEIPTS, TIMEOUT_SENDING,
+    UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS,
+};
+
+/// Sending a text message or an e-mail: four hours in all.
+const SEND: RetryPolicy = RetryPolicy::fixed(48, Duration::from_mins(5));
+
+/// Sending a letter to its print provider: two and three quarter hours in all.
+const PRINT: RetryPolicy = RetryPolicy::fixed(55, Duration::from_mins(3));
+
+/// Making and checking the PDF of a letter, a step of [`DELIVER_LETTER`]. The steps of a letter share one count of
+/// attempts, because they share one task.
+pub(crate) const LETTER_PDF: RetryPolicy = RetryPolicy::fixed(15, Duration::from_mins(5));
+
+/// Scanning a supplied PDF for viruses, a step of [`DELIVER_LETTER`].
+pub(crate) const LETTER_SCAN: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(5));
+
+/// Storing the rows of a job.
+const ROWS: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(5));
+
+/// Recording a delivery receipt that cannot be recorded.
+const RECEIPT: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(5));
+
+/// Looking again for the notification of a receipt that came before it was committed.
+pub(crate) const EARLY_RECEIPT: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(1));
+
+/// Recording what exists nowhere else, such as returned letters: until it succeeds.
+const RECORD: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_secs(5));
+
+/// Starting scheduled jobs. The next run by the clock is a minute later, so a retry is worthwhile only before it.
+const SCHEDULED_JOBS: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_secs(10));
+
+/// Tasks by the clock. They never become dead letters: each run does all that is due, whenever it succeeds.
+const PERIODIC: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_mins(1));
+
+/// Removing what has expired. It is never urgent, and its failures are mostly those of a storage under load.
+const CLEANUP: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_mins(5));
+
+/// Pause of a task whose database or file storage does not answer now. It is a snooze, not an attempt: the failure says
+/// nothing about the task.
+pub(crate) const STORAGE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The policy of each kind of task.
+const POLICIES: &[(&str, RetryPolicy)] = &[
+    (DELIVER_EMAIL, SEND),
+    (DELIVER_SMS, SEND),
+    (DELIVER_LETTER, PRINT),
+    (PROCESS_JOB, ROWS),
+    (PROCESS_INCOMPLETE_JOB, ROWS),
+    (PROCESS_MISSING_ROWS, ROWS),
+    (SMS_RECEIPTS, RECEIPT),
+    (LETTER_RECEIPT, RECEIPT),
+    (SIMULATED_RECEIPTS, RECORD),
+    (RETURNED_LETTERS, RECORD),
+    (RUN_SCHEDULED_JOBS, SCHEDULED_JOBS),
+    (CHECK_JOB_STATUS, PERIODIC),
+    (REPORT_OVERDUE_JOBS, PERIODIC),
+    (CHECK_FOR_MISSING_ROWS, PERIODIC),
+    (UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS, PERIODIC),
+    (REPLAY_CREATED_NOTIFICATIONS, PERIODIC),
+    (REPLAY_CREATED_THIS_WEEK, PERIODIC),
+    (TIMEOUT_SENDING, PERIODIC),
+    (PREPARE_PARTITIONS, PERIODIC),
+    (REMOVE_EXPIRED_DOCUMENTS, PERIODIC),
+    (REMOVE_IDEMPOTENCY_KEYS, PERIODIC),
+    (DELETE_OLD_NOTIFICATIONS, CLEANUP),
+    (DELETE_NOTIFICATIONS, CLEANUP),
+    (REMOVE_JOB_FILES, CLEANUP),
+    (DELETE_INBOUND_SMS, CLEANUP),
+    (ARCHIVE_UNSUBSCRIBE_REQUESTS, CLEANUP),
+];
+
+/// Returns the retry policy of a kind of task.
+pub(crate) fn retry_policy(kind: &str) -> RetryPolicy {
+    let found = POLICIES.iter().find(|(name, _)| *name == kind);
+    // A kind without a handler is discarded before anybody asks for its policy.
+    found.map_or(PERIODIC, |(_, policy)| *policy)
+}
+
+/// Returns the outcome of a failed attempt by the policy of the task's kind: a retry, or a dead letter once the retries
+/// are used up.
+pub(crate) fn retry(
+    task: &TaskContext,
+    random: &dyn RandomSource,
+    why: &dyn fmt::Display,
+) -> TaskOutcome {
+    let leased = task.leased();
+    match retry_policy(&leased.kind).next(leased.attempt, random) {
+        Some(delay) => TaskOutcome::Retry(delay),
+        None => TaskOutcome::Discard(why.to_string()),
+    }
+}
+
+/// Returns how a task by the clock is retried. Such a task has no last attempt.
+pub(crate) fn retry_periodic(kind: &str) -> TaskOutcome {
+    TaskOutcome::Retry(match retry_policy(kind).delay {
+        Delay::Fixed(delay) => delay,
+        Delay::Exponential { max, .. } => max,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_one_policy() {
+        let mut kinds: Vec<_> = POLICIES.iter().map(|(kind, _)| *kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), POLICIES.len());
+        // The list of kinds is read from the source, so that a new kind is not forgotten here.
+        let declared = include_str!("mod.rs")
+            .split("pub(crate) const ")
+            .filter(|item| item.split(';').next().unwrap().contains(".v1\""))
+            .count();
+        assert_eq!(kinds.len(), declared);
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_specification() {
+        let numbers = |policy: RetryPolicy| match policy.delay {
+            Delay::Fixed(delay) => (policy.max_retries, delay.as_secs()),
+            Delay::Exponential { .. } => panic!("no policy has a backoff"),
+        };
+        assert_eq!(numbers(retry_policy(DELIVER_SMS)), (48, 300));
+        assert_eq!(numbers(retry_policy(DELIVER_EMAIL)), (48, 300));
+        assert_eq!(numbers(retry_policy(DELIVER_LETTER)), (55, 180));
+        assert_eq!(numbers(LETTER_PDF), (15, 300));
+        assert_eq!(numbers(LETTER_SCAN), (5, 300));
+        assert_eq!(numbers(retry_policy(PROCESS_JOB)), (5, 300));
+        assert_eq!(numbers(retry_policy(SMS_RECEIPTS)), (5, 300));
+    }
+}
