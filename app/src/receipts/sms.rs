@@ -81,7 +81,7 @@ async fn try_process(
                 Some(Ok(Applied::Nothing)) => {}
                 Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault),
                 Some(Err(fault)) => {
-                    asides.push(poison_message(app, task, receipt, &fault.to_string()))
+                    asides.push(poison_message(app, task, receipt, &fault.to_string()));
                 }
                 None => asides.push(poison_message(app, task, receipt, "the program failed")),
             }
