@@ -123,7 +123,7 @@ run_schemathesis() {
     local hooks=$PWD/clients/python
     # It writes files into its working directory.
     (cd "$home" && PYTHONPATH=$hooks SCHEMATHESIS_HOOKS=schemathesis_hooks timeout 600 "$installed/python/bin/schemathesis" run "$document" \
-        --url "$NOTIFY_API_URL" --max-examples "${SCHEMATHESIS_EXAMPLES:-50}" --request-timeout 20 \
+        --url "$NOTIFY_API_URL" --exclude-tag Internal --max-examples "${SCHEMATHESIS_EXAMPLES:-50}" --request-timeout 20 \
         --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance,unsupported_method,ignored_auth \
         --generation-database none --no-color)
 }

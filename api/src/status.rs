@@ -1,4 +1,4 @@
-//! Is it there (`docs/spec/public-api.md` §20), and the metrics.
+//! Health and metrics (`docs/spec/public-api.md` §20).
 
 use axum::{
     extract::{RawQuery, State},
@@ -7,9 +7,9 @@ use axum::{
 use http::{StatusCode, header};
 use serde_json::json;
 
-use crate::{Api, answer, problem::Problem};
+use crate::{Api, json, problem::Problem};
 
-/// `GET /`, `GET` or `POST /_status`: `ok` means that the database answers, unless it is only asked `simple`.
+/// `GET /`, `GET` or `POST /_status`: `ok` means that the database responds, unless the query has `simple`.
 pub(crate) async fn status(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
@@ -17,11 +17,11 @@ pub(crate) async fn status(
     let query = query.unwrap_or_default();
     let simple = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "simple");
     if simple.is_some_and(|(_, value)| !value.is_empty()) {
-        return Ok(answer::json(StatusCode::OK, &json!({"status": "ok"})));
+        return Ok(json::response(StatusCode::OK, &json!({"status": "ok"})));
     }
     let version = app::upkeep::status::database_version(&api.app)
         .await
-        .map_err(Problem::fault_old)?;
+        .map_err(Problem::legacy_internal)?;
     let body = json!({
         "status": "ok",
         "build_time": api.settings.build_time,
@@ -29,16 +29,16 @@ pub(crate) async fn status(
         "db_version": version,
         "db_bulk_version": null,
     });
-    Ok(answer::json(StatusCode::OK, &body))
+    Ok(json::response(StatusCode::OK, &body))
 }
 
 /// `GET /_status/live-service-and-organisation-counts`
 pub(crate) async fn live_counts(State(api): State<Api>) -> Result<Response, Problem> {
     let counts = app::upkeep::status::live_counts(&api.app)
         .await
-        .map_err(Problem::fault_old)?;
+        .map_err(Problem::legacy_internal)?;
     let body = json!({"organisations": counts.organisations, "services": counts.services});
-    Ok(answer::json(StatusCode::OK, &body))
+    Ok(json::response(StatusCode::OK, &body))
 }
 
 /// `GET /metrics`

@@ -9,49 +9,48 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    Api, answer,
+    Api, json,
     problem::{self, Problem},
 };
 
-/// `POST /unsubscribe/<notification id>/<token>` (`docs/spec/public-api.md` §21): a mail program does it; the body is
-/// ignored.
+/// `POST /unsubscribe/<notification id>/<token>` (`docs/spec/public-api.md` §21): a mail program sends it; the body is ignored.
 pub(crate) async fn unsubscribe(
     State(api): State<Api>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
-    // A path whose percent signs make no text is none that we made.
+    // A path that is not UTF-8 cannot be a link of ours.
     let Ok(Path((id, token))) = path else {
         return Err(not_a_link());
     };
     let Some(id) = hyphenated(&id) else {
-        return Err(problem::no_such_path().await);
+        return Err(problem::unknown_route());
     };
     match unsubscribe::unsubscribe(&api.app, id, &token).await {
         Ok(()) => {
             let body = json!({"message": "Unsubscribe successful", "result": "success"});
-            Ok(answer::json(StatusCode::OK, &body))
+            Ok(json::response(StatusCode::OK, &body))
         }
         Err(UnsubscribeError::NotALink) => Err(not_a_link()),
         Err(UnsubscribeError::NoSuchMessage) => Err(invalid_or_expired()),
-        Err(UnsubscribeError::Store(fault)) => Err(Problem::fault_old(fault)),
+        Err(UnsubscribeError::Store(fault)) => Err(Problem::legacy_internal(fault)),
     }
 }
 
-/// What is said of a link that we have not made.
+/// Returns the 404 of a link that we did not sign.
 pub(crate) fn not_a_link() -> Problem {
     refused("This is not a valid unsubscribe link.")
 }
 
-/// What is said of a link of ours that no longer leads anywhere.
+/// Returns the 404 of a link of ours whose email is unknown.
 pub(crate) fn invalid_or_expired() -> Problem {
     refused("This unsubscribe link is invalid or expired.")
 }
 
 fn refused(text: &str) -> Problem {
-    Problem::old(StatusCode::NOT_FOUND, json!({"unsubscribe request": text}))
+    Problem::legacy(StatusCode::NOT_FOUND, json!({"unsubscribe request": text}))
 }
 
-/// An id as this path takes it: with its hyphens, in either case; anything else is another path.
+/// Parses an id with hyphens, in either case; anything else is another path.
 fn hyphenated(text: &str) -> Option<NotificationId> {
     let id = (text.len() == 36)
         .then(|| Uuid::try_parse(text).ok())

@@ -35,7 +35,7 @@ use store::{Session, Store, Tx};
 
 pub use accept::{
     group_commit::CommitError,
-    limits::{DailyLimitReached, LimitError},
+    limits::{LimitError, QuotaExceeded},
 };
 pub use cache::templates::ParsedTemplate;
 pub use cache::tenants::{Caller, Tenant};

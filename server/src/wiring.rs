@@ -135,7 +135,7 @@ impl Platform {
             build_time: option_env!("PILLARBOX_BUILD_TIME").map(str::to_owned),
             metrics: Arc::new(metrics::render),
             serve_timeout: std::time::Duration::from_secs(self.settings.http_serve_timeout_seconds),
-            text_bringers: self.settings.received_texts.credentials(),
+            inbound_sms_credentials: self.settings.received_texts.credentials(),
             sink: self.sink.clone(),
         };
         api::router(api::Api::new(self.app.clone(), settings))

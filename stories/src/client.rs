@@ -67,7 +67,7 @@ impl TestClient {
                 git_commit: None,
                 build_time: None,
                 serve_timeout: Duration::from_secs(30),
-                text_bringers: api::TextBringers {
+                inbound_sms_credentials: api::InboundSmsCredentials {
                     mmg_users: vec![MMG_USER.to_owned().into()],
                     mmg_passwords: vec![
                         "an old password".to_owned().into(),

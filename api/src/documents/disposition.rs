@@ -1,10 +1,10 @@
-//! The name of a download in a header (RFC 6266, RFC 8187): once in ASCII for old programs, once as it is.
+//! Writes the file name of a download in `Content-Disposition` (RFC 6266, RFC 8187).
 
 use std::fmt::Write as _;
 
 use http::HeaderValue;
 
-/// Something to keep under this name.
+/// Returns an attachment of this name: in ASCII for old programs, and in UTF-8.
 pub(super) fn attachment(name: &str) -> HeaderValue {
     let ascii: String = name.chars().map(plain).collect();
     let mut value = format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''");
@@ -18,7 +18,7 @@ pub(super) fn attachment(name: &str) -> HeaderValue {
     HeaderValue::from_str(&value).expect("it is printable ASCII")
 }
 
-/// What can stand between quotes as it is, and is not taken for an escape by anybody.
+/// Replaces characters that cannot stand in quotes, or that some programs take for an escape.
 fn plain(character: char) -> char {
     match character {
         '"' | '\\' | '%' | '/' => '_',

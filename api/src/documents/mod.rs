@@ -1,8 +1,7 @@
-//! What a recipient sees who follows the link to a file: pages without scripts, and the file itself
-//! (`docs/spec/public-api.md` §9).
+//! Downloads of files that were sent by email: pages without scripts, and the file itself (`docs/spec/public-api.md` §9).
 //!
-//! An unknown file, an expired one and a wrong key are answered alike. A name is shown, and a file handed out, only to
-//! whoever has confirmed the address, where the sender wants that.
+//! An unknown file, an expired file and a wrong key get the same response. If the sender requires it, the name of the file
+//! is shown, and the file is served, only after the recipient has confirmed the email address.
 
 mod disposition;
 mod page;
@@ -22,9 +21,9 @@ use tracing::error;
 use crate::Api;
 
 const COOKIE: &str = "document_pass";
-/// A form with one address.
+/// The largest form, which has one address.
 const MAX_FORM_BYTES: usize = 16 << 10;
-/// After how long somebody who guessed too often may try again.
+/// `Retry-After` of too many wrong addresses.
 const WAIT_SECONDS: u32 = 600;
 
 const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
@@ -111,7 +110,7 @@ pub(crate) async fn download_document(
     }
 }
 
-/// The file behind a link, or the answer that there is none.
+/// Returns the file of a link, or the response that there is none.
 async fn open(api: &Api, document: &str, key: &str) -> Result<FileAccess, Response> {
     match documents::open(&api.app, document, key).await {
         Ok(Some(opened)) => Ok(opened),
@@ -125,7 +124,7 @@ fn failed(fault: &(dyn std::error::Error + 'static)) -> Response {
     html(StatusCode::INTERNAL_SERVER_ERROR, page::failed())
 }
 
-/// The path of a link; ids and keys are made of characters that need no escaping, and one that opened has no others.
+/// Returns the path of a link. It needs no escaping: an id and a key that open a file have URL-safe characters only.
 fn link(document: &str, key: &str) -> String {
     format!("/d/{document}/{key}")
 }
@@ -152,7 +151,7 @@ fn see_other(link: &str) -> Response {
     unlisted(answer)
 }
 
-/// The pass that the browser brings, if it brings one.
+/// Returns the pass in the cookie, if there is one.
 fn pass(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).into_iter();
     let mut pairs = cookies
@@ -171,7 +170,7 @@ fn field(form: &[u8], name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The file, as something to keep and never as something to run.
+/// Returns the file as a download that the browser does not execute.
 fn file(opened: &FileAccess, body: Body) -> Response {
     let mut answer = Response::new(body);
     let headers = answer.headers_mut();
@@ -199,7 +198,7 @@ fn html(status: StatusCode, page: String) -> Response {
     unlisted(answer)
 }
 
-/// No search engine keeps it, and no site that it links to learns the link.
+/// Adds headers that keep a page out of search engines, and its link out of `Referer`.
 fn unlisted(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     headers.insert(

@@ -1,5 +1,5 @@
-//! The pages, as text. There are four, with one layout; no scripts, no pictures, nothing from elsewhere. What comes from
-//! a sender is written with [`Escaped`].
+//! The HTML of the four pages, without scripts, images or external resources. Text from a sender is written with
+//! [`Escaped`].
 
 use std::{fmt, sync::LazyLock};
 
@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::Timestamp;
 use http::HeaderValue;
 
-/// Dark text on white at the browser's own size, one column, and focus that can be seen.
+/// Dark text on white at the browser's font size, one column, visible focus.
 const STYLE: &str = "\
 :root{color-scheme:light}
 body{margin:0;background:#fff;color:#1a1a1a;font:1.125rem/1.5 system-ui,sans-serif}
@@ -27,7 +27,7 @@ input{box-sizing:border-box;width:100%;max-width:25rem;padding:.5rem;font:inheri
 #hint{margin:0;color:#4a4a4a}#fault{margin:.5rem 0;color:#b3261e;font-weight:600}
 footer{border-top:1px solid #b0b0b0;color:#4a4a4a;font-size:1rem}";
 
-/// What a page may do: wear our style, and send its form to us.
+/// Returns the `Content-Security-Policy`, which allows only our style, and forms to us.
 pub(super) fn policy() -> HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
         let style = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
@@ -40,14 +40,14 @@ pub(super) fn policy() -> HeaderValue {
     POLICY.clone()
 }
 
-/// What was wrong with an address.
+/// Why an email address was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mistake {
-    /// None was entered.
+    /// The field is empty.
     Nothing,
-    /// It is not the one that the message went to.
+    /// It is not the address that the message was sent to.
     Wrong,
-    /// Too many were wrong.
+    /// There were too many wrong attempts.
     TooOften,
 }
 
@@ -65,7 +65,7 @@ impl Mistake {
     }
 }
 
-/// The page of a file that may be downloaded.
+/// Returns the download page.
 pub(super) fn download(opened: &FileAccess, link: &str) -> String {
     let service = Escaped(&opened.tenant.service.name);
     let main = format!(
@@ -82,7 +82,7 @@ pub(super) fn download(opened: &FileAccess, link: &str) -> String {
     layout("Download your file", opened, &main)
 }
 
-/// The page that asks for the address.
+/// Returns the page that asks for the email address.
 pub(super) fn confirm(opened: &FileAccess, link: &str, mistake: Option<Mistake>) -> String {
     let service = Escaped(&opened.tenant.service.name);
     let (summary, fault, described_by) = match mistake {
@@ -123,7 +123,7 @@ pub(super) fn confirm(opened: &FileAccess, link: &str, mistake: Option<Mistake>)
     layout(title, opened, &main)
 }
 
-/// The page for every link behind which there is nothing.
+/// Returns the page of a link that is invalid or has expired.
 pub(super) fn not_found() -> String {
     bare(
         "No longer available",
@@ -134,7 +134,7 @@ pub(super) fn not_found() -> String {
     )
 }
 
-/// The page for a fault of ours.
+/// Returns the page of an internal error.
 pub(super) fn failed() -> String {
     bare(
         "Sorry, there is a problem",
@@ -168,7 +168,7 @@ fn document(title: &str, body: &str) -> String {
     )
 }
 
-/// How the service is reached: a page, an address, or what it wrote.
+/// Returns the contact details of the service: a link to a page or an address, or its text.
 fn contact(service: &str, link: &str) -> String {
     let link = link.trim();
     if link.is_empty() {
@@ -192,7 +192,7 @@ fn contact(service: &str, link: &str) -> String {
     )
 }
 
-/// A text between tags or between quotes.
+/// Text that is escaped for element content and quoted attributes.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -213,7 +213,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// What a type is called.
+/// Returns the name of a media type for people.
 fn kind(mime_type: &str) -> &'static str {
     match mime_type {
         "application/pdf" => "PDF",
@@ -237,7 +237,7 @@ fn kind(mime_type: &str) -> &'static str {
     }
 }
 
-/// A size for people, with one decimal at most; never less than there is.
+/// Formats a size with at most one decimal, rounded up.
 fn size(bytes: u64) -> String {
     let tenths = |unit: u64| (bytes * 10).div_ceil(unit);
     let shown = |tenths: u64, unit: &str| {
@@ -255,7 +255,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// The last day on which a file is there from morning to night.
+/// Returns the last whole day on which a file is available.
 fn last_day(expires_at: Timestamp) -> String {
     const MONTHS: [&str; 12] = [
         "January",
@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_sender_leaves_its_place() {
+    fn text_of_a_sender_is_escaped() {
         let text = Escaped("<script>\"&'</script>").to_string();
         assert_eq!(text, "&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;");
         let contact = contact("A&B", "javascript:alert(1)");
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_reached_by_page_address_or_words() {
+    fn contact_details_are_a_page_an_address_or_text() {
         for (link, shown) in [
             (
                 "https://a.example/?x=1&y=2",
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_days_read_well() {
+    fn sizes_and_days_are_formatted() {
         for (bytes, shown) in [
             (1, "1 byte"),
             (999, "999 bytes"),

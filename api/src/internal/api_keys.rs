@@ -1,24 +1,23 @@
 use app::manage::api_keys;
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
+use domain::{ApiKeyId, ServiceId};
 use http::StatusCode;
 use serde_json::json;
 
-use super::{created, fields::Fields, id, listed, problem};
-use crate::{Api, answer, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids},
+    listed,
+};
+use crate::{Api, json, problem::Problem};
 
-/// `GET /service/<id>/api-keys`: their secrets stay inside.
+/// `GET /service/<id>/api-keys`: without their secrets.
 pub(crate) async fn list_api_keys(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let found = api_keys::list(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
+    let found = api_keys::list(&api.app, service).await?;
     Ok(listed(&found, |key| {
         json!({
             "id": key.id,
@@ -31,22 +30,17 @@ pub(crate) async fn list_api_keys(
     }))
 }
 
-/// `POST /service/<id>/api-key`: the only answer that holds the secret.
+/// `POST /service/<id>/api-key`: the only response that has the secret.
 pub(crate) async fn create_api_key(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let name: String = fields.need("name");
-    let created_by = fields.may("created_by");
-    let key_type = fields.must("key_type")?;
+    let name: String = fields.or_default("name");
+    let created_by = fields.optional("created_by");
+    let key_type = fields.required("key_type")?;
     fields.finish()?;
-    let made = api_keys::create_for(&api.app, service, &name, key_type, created_by)
-        .await
-        .map_err(problem)?;
+    let made = api_keys::create_for(&api.app, service, &name, key_type, created_by).await?;
     Ok(created(
         &json!({"id": made.id, "key_type": made.key_type, "key": made.key.reveal()}),
     ))
@@ -55,11 +49,8 @@ pub(crate) async fn create_api_key(
 /// `POST /service/<id>/api-key/revoke/<key>`
 pub(crate) async fn revoke_api_key(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, key)): Path<(String, String)>,
+    Ids(service, key): Ids<ServiceId, ApiKeyId>,
 ) -> Result<Response, Problem> {
-    api_keys::revoke(&api.app, id(&service)?, id(&key)?)
-        .await
-        .map_err(problem)?;
-    Ok(answer::json(StatusCode::ACCEPTED, &json!({})))
+    api_keys::revoke(&api.app, service, key).await?;
+    Ok(json::response(StatusCode::ACCEPTED, &json!({})))
 }

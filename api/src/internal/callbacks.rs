@@ -1,27 +1,16 @@
 use app::manage::callbacks::{self, Callback, CallbackChange};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-    routing::{MethodRouter, get},
-};
+use axum::{extract::State, response::Response};
 use domain::{CallbackKind, ServiceId};
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, no_content, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{created, fields::Fields, ids::Id, no_content, ok};
+use crate::{Api, problem::Problem};
 
-/// The endpoints of one kind of callback: a service has one at most of each, so none is named by an id.
-pub(crate) fn of(kind: CallbackKind) -> MethodRouter<Api> {
-    get(move |State(api), _: Internal, Path(service)| get_callback(api, kind, service))
-        .post(move |State(api), _: Internal, Path(service), body| {
-            set_callback(api, kind, service, body)
-        })
-        .delete(move |State(api), _: Internal, Path(service)| delete_callback(api, kind, service))
-}
+type Handled = BoxFuture<'static, Result<Response, Problem>>;
 
-/// The token stays inside.
-fn shown(service: ServiceId, callback: &Callback) -> Value {
+/// The token is never shown.
+fn callback_view(service: ServiceId, callback: &Callback) -> Value {
     json!({
         "id": callback.id,
         "service_id": service,
@@ -33,43 +22,42 @@ fn shown(service: ServiceId, callback: &Callback) -> Value {
     })
 }
 
-async fn get_callback(api: Api, kind: CallbackKind, service: String) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = callbacks::find(&api.app, service, kind)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &found)))
+/// `GET /service/<id>/<kind>-api`. A service has at most one callback of each kind, so none is named by an id.
+pub(crate) fn get(kind: CallbackKind) -> impl Fn(State<Api>, Id<ServiceId>) -> Handled + Clone {
+    move |State(api), Id(service)| {
+        Box::pin(async move {
+            let found = callbacks::find(&api.app, service, kind).await?;
+            Ok(ok(&callback_view(service, &found)))
+        })
+    }
 }
 
-/// 201 if the service had none of this kind, 200 if it is changed; then what is not given stays.
-async fn set_callback(
-    api: Api,
+/// `POST /service/<id>/<kind>-api`: 201 if the service had none of this kind, 200 if it is changed; fields that are
+/// missing stay as they are.
+pub(crate) fn set(
     kind: CallbackKind,
-    service: String,
-    body: Body,
-) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let change = CallbackChange {
-        url: fields.may("url"),
-        bearer_token: fields.may("bearer_token"),
-        updated_by: fields.may("updated_by_id"),
-    };
-    fields.finish()?;
-    let (callback, is_new) = callbacks::set(&api.app, service, kind, change)
-        .await
-        .map_err(problem)?;
-    let value = shown(service, &callback);
-    Ok(if is_new { created(&value) } else { ok(&value) })
+) -> impl Fn(State<Api>, Id<ServiceId>, Fields) -> Handled + Clone {
+    move |State(api), Id(service), mut fields| {
+        Box::pin(async move {
+            let change = CallbackChange {
+                url: fields.optional("url"),
+                bearer_token: fields.optional("bearer_token"),
+                updated_by: fields.optional("updated_by_id"),
+            };
+            fields.finish()?;
+            let (callback, is_new) = callbacks::set(&api.app, service, kind, change).await?;
+            let value = callback_view(service, &callback);
+            Ok(if is_new { created(&value) } else { ok(&value) })
+        })
+    }
 }
 
-async fn delete_callback(
-    api: Api,
-    kind: CallbackKind,
-    service: String,
-) -> Result<Response, Problem> {
-    callbacks::delete(&api.app, id(&service)?, kind)
-        .await
-        .map_err(problem)?;
-    Ok(no_content())
+/// `DELETE /service/<id>/<kind>-api`
+pub(crate) fn delete(kind: CallbackKind) -> impl Fn(State<Api>, Id<ServiceId>) -> Handled + Clone {
+    move |State(api), Id(service)| {
+        Box::pin(async move {
+            callbacks::delete(&api.app, service, kind).await?;
+            Ok(no_content())
+        })
+    }
 }

@@ -1,17 +1,21 @@
 use app::jobs::contact_lists::{self, ContactList, NewContactList};
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Query, State},
     response::Response,
 };
-use domain::{Channel, UserId};
+use domain::{Channel, ContactListId, ServiceId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{created, id, listed, missing, no_content, ok, problem, spreadsheets};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    ids::{Id, Ids},
+    listed, missing, no_content, ok, spreadsheets,
+};
+use crate::{Api, problem::Problem};
 
-fn shown(list: &ContactList) -> Value {
+fn contact_list_view(list: &ContactList) -> Value {
     json!({
         "id": list.id,
         "service_id": list.service_id,
@@ -26,48 +30,44 @@ fn shown(list: &ContactList) -> Value {
 /// `GET /service/<id>/contact-list`: those that are not archived, newest first.
 pub(crate) async fn list_contact_lists(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let found = contact_lists::list(&api.app, id(&service)?).await;
-    Ok(listed(&found.map_err(problem)?, shown))
+    let found = contact_lists::list(&api.app, service).await;
+    Ok(listed(&found?, contact_list_view))
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct UploadQuery {
     template_type: Option<Channel>,
     file_name: Option<String>,
     created_by: Option<UserId>,
 }
 
-/// `POST /service/<id>/contact-list?template_type=…&file_name=…`: checks the recipients of the file in the body, of any
-/// kind, and keeps it if nothing is wrong with them.
+/// `POST /service/<id>/contact-list?template_type=…&file_name=…`: checks the recipients in the file in the body,
+/// of any supported format, and stores it if they are valid.
 pub(crate) async fn create_contact_list(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<UploadQuery>,
+    Id(service): Id<ServiceId>,
     body: Body,
 ) -> Result<Response, Problem> {
     let new = NewContactList {
-        service: id(&service)?,
-        template_type: asked
+        service,
+        template_type: query
             .template_type
             .ok_or_else(|| missing("template_type"))?,
-        file_name: asked
+        file_name: query
             .file_name
             .unwrap_or_else(|| "contact-list.csv".to_owned()),
-        created_by: asked.created_by,
+        created_by: query.created_by,
     };
-    let uploaded = contact_lists::upload(&api.app, new, spreadsheets::pieces(body))
-        .await
-        .map_err(spreadsheets::problem)?;
+    let uploaded = contact_lists::upload(&api.app, new, spreadsheets::pieces(body)).await?;
     let mut data = spreadsheets::report(&uploaded.report, &uploaded.problems());
     data["valid"] = json!(uploaded.list.is_some());
     let Some(list) = &uploaded.list else {
         return Ok(ok(&data));
     };
-    if let (Value::Object(data), Value::Object(list)) = (&mut data, shown(list)) {
+    if let (Value::Object(data), Value::Object(list)) = (&mut data, contact_list_view(list)) {
         data.extend(list);
     }
     Ok(created(&data))
@@ -76,26 +76,22 @@ pub(crate) async fn create_contact_list(
 /// `GET /service/<id>/contact-list/<list>`
 pub(crate) async fn get_contact_list(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, list)): Path<(String, String)>,
+    Ids(service, list): Ids<ServiceId, ContactListId>,
 ) -> Result<Response, Problem> {
-    let found = contact_lists::find(&api.app, id(&service)?, id(&list)?).await;
+    let found = contact_lists::find(&api.app, service, list).await;
     match found {
-        Ok(list) => Ok(ok(&shown(&list))),
-        // It is shown to nobody any more.
-        Err(contact_lists::ContactListError::Archived) => Err(Problem::old_not_found()),
-        Err(error) => Err(spreadsheets::unusable(error)),
+        Ok(list) => Ok(ok(&contact_list_view(&list))),
+        // An archived list is treated as if it did not exist.
+        Err(contact_lists::ContactListError::Archived) => Err(Problem::legacy_not_found()),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// `DELETE /service/<id>/contact-list/<list>`: its file goes; jobs that were made from it have their own.
+/// `DELETE /service/<id>/contact-list/<list>`: deletes its file. Jobs that were created from it have copies.
 pub(crate) async fn archive_contact_list(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, list)): Path<(String, String)>,
+    Ids(service, list): Ids<ServiceId, ContactListId>,
 ) -> Result<Response, Problem> {
-    contact_lists::archive(&api.app, id(&service)?, id(&list)?)
-        .await
-        .map_err(spreadsheets::unusable)?;
+    contact_lists::archive(&api.app, service, list).await?;
     Ok(no_content())
 }

@@ -1,63 +1,76 @@
-//! The members of a JSON body, one by one, so that an answer names every field that is wrong.
+//! Reads the fields of a JSON body one by one and collects the errors of all of them.
 
-use axum::body::Body;
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::{answer, problem::Problem};
+use crate::{body_limit, json, problem::Problem};
 
-/// A body that is taken apart. Ask for each member, then [`Fields::finish`] before anything is done with them. Members
-/// that nobody asks for are passed over.
-pub(super) struct Fields {
+/// The fields of a JSON body. Read each field, then call [`Fields::finish`] before using any of them. Unknown fields are
+/// ignored.
+pub(crate) struct Fields {
     members: Map<String, Value>,
     wrong: Map<String, Value>,
 }
 
+impl<S: Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Self::read(request.into_body()).await
+    }
+}
+
 impl Fields {
-    /// Reads a JSON object.
-    pub(super) async fn read(body: Body) -> Result<Self, Problem> {
-        let bytes = answer::read_body(body)
+    async fn read(body: Body) -> Result<Self, Problem> {
+        let bytes = body_limit::read_body(body)
             .await
-            .map_err(Problem::in_old_shape)?;
+            .map_err(Problem::into_legacy)?;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        match serde_json::from_slice(&answer::without_nul(bytes)) {
+        match serde_json::from_slice(&json::without_nul(bytes)) {
             Ok(Value::Object(members)) => Ok(Self {
                 members,
                 wrong: Map::new(),
             }),
-            Ok(_) => Err(Problem::old(
+            Ok(_) => Err(Problem::legacy(
                 StatusCode::BAD_REQUEST,
                 json!({"_schema": ["Invalid input type."]}),
             )),
-            Err(_) => Err(Problem::invalid_json().in_old_shape()),
+            Err(_) => Err(Problem::invalid_json().into_legacy()),
         }
     }
 
-    /// A member that must be there; its default stands in until [`Fields::finish`] says what is wrong.
-    pub(super) fn need<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> T {
-        self.need_one(name).unwrap_or_default()
+    /// Returns a required field; if it is missing or invalid, its default until [`Fields::finish`] fails.
+    pub(super) fn or_default<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> T {
+        self.take_required(name).unwrap_or_default()
     }
 
-    /// A member that must be there, of a type without a default: the last to be asked for.
-    pub(super) fn must<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Problem> {
-        self.need_one(name).ok_or_else(|| self.refusal())
+    /// Returns a required field of a type without a default. Read it last: it fails with the errors of all before.
+    pub(super) fn required<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<T, Problem> {
+        self.take_required(name).ok_or_else(|| self.errors())
     }
 
-    /// A member that may be missing or null.
-    pub(super) fn may<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
+    /// Returns a field that may be missing or null.
+    pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
         match self.members.remove(name) {
             None | Some(Value::Null) => None,
             Some(value) => self.read_as(name, value),
         }
     }
 
-    /// A member that may be missing, and then stays as it is, or null, and then is no more.
+    /// Returns a field of a change: missing leaves the value as it is, null removes it.
     #[expect(
         clippy::option_option,
-        reason = "missing and null are different answers"
+        reason = "missing and null mean different things"
     )]
-    pub(super) fn change<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<Option<T>> {
+    pub(super) fn patch<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<Option<T>> {
         match self.members.remove(name) {
             None => None,
             Some(Value::Null) => Some(None),
@@ -65,16 +78,16 @@ impl Fields {
         }
     }
 
-    /// Says what is wrong, if anything is.
+    /// Fails with the errors of all fields, if there are any.
     pub(super) fn finish(&mut self) -> Result<(), Problem> {
         if self.wrong.is_empty() {
             Ok(())
         } else {
-            Err(self.refusal())
+            Err(self.errors())
         }
     }
 
-    fn need_one<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
+    fn take_required<T: DeserializeOwned>(&mut self, name: &'static str) -> Option<T> {
         let why = match self.members.remove(name) {
             None => "Missing data for required field.",
             Some(Value::Null) => "Field may not be null.",
@@ -95,8 +108,8 @@ impl Fields {
         }
     }
 
-    fn refusal(&mut self) -> Problem {
-        Problem::old(
+    fn errors(&mut self) -> Problem {
+        Problem::legacy(
             StatusCode::BAD_REQUEST,
             Value::Object(std::mem::take(&mut self.wrong)),
         )

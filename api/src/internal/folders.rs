@@ -1,16 +1,17 @@
 use app::manage::folders::{self, Folder, Move};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{FolderId, ServiceId};
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, listed, no_content, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids},
+    listed, no_content, ok,
+};
+use crate::{Api, problem::Problem};
 
-fn shown(service: ServiceId, folder: &Folder) -> Value {
+fn folder_view(service: ServiceId, folder: &Folder) -> Value {
     json!({
         "id": folder.id,
         "service_id": service,
@@ -23,96 +24,76 @@ fn shown(service: ServiceId, folder: &Folder) -> Value {
 /// `GET /service/<id>/template-folder`
 pub(crate) async fn list_template_folders(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = folders::list(&api.app, service).await.map_err(problem)?;
-    Ok(listed(&found, |one| shown(service, one)))
+    let found = folders::list(&api.app, service).await?;
+    Ok(listed(&found, |one| folder_view(service, one)))
 }
 
 /// `POST /service/<id>/template-folder`
 pub(crate) async fn create_template_folder(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let name: String = fields.need("name");
-    let parent = fields.may("parent_id");
+    let name: String = fields.or_default("name");
+    let parent = fields.optional("parent_id");
     fields.finish()?;
-    let made = folders::create(&api.app, service, &name, parent)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(service, &made)))
+    let made = folders::create(&api.app, service, &name, parent).await?;
+    Ok(created(&folder_view(service, &made)))
 }
 
-/// `POST /service/<id>/template-folder/<folder>`: another name.
+/// `POST /service/<id>/template-folder/<folder>`: renames a folder.
 pub(crate) async fn rename_template_folder(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, folder)): Path<(String, String)>,
-    body: Body,
+    Ids(service, folder): Ids<ServiceId, FolderId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, folder): (_, FolderId) = (id(&service)?, id(&folder)?);
-    let mut fields = Fields::read(body).await?;
-    let name: String = fields.need("name");
+    let name: String = fields.or_default("name");
     fields.finish()?;
-    let after = folders::rename(&api.app, service, folder, &name)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &after)))
+    let after = folders::rename(&api.app, service, folder, &name).await?;
+    Ok(ok(&folder_view(service, &after)))
 }
 
 /// `DELETE /service/<id>/template-folder/<folder>`
 pub(crate) async fn delete_template_folder(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, folder)): Path<(String, String)>,
+    Ids(service, folder): Ids<ServiceId, FolderId>,
 ) -> Result<Response, Problem> {
-    folders::delete(&api.app, id(&service)?, id(&folder)?)
-        .await
-        .map_err(problem)?;
+    folders::delete(&api.app, service, folder).await?;
     Ok(no_content())
 }
 
-/// `POST /service/<id>/template-folder/contents`: moves out of all folders.
+/// `POST /service/<id>/template-folder/contents`: moves folders and templates to the top level.
 pub(crate) async fn move_out_of_folders(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    fields: Fields,
 ) -> Result<Response, Problem> {
-    move_to(&api, id(&service)?, None, body).await
+    move_to(&api, service, None, fields).await
 }
 
-/// `POST /service/<id>/template-folder/<folder>/contents`: moves into a folder.
+/// `POST /service/<id>/template-folder/<folder>/contents`: moves folders and templates into a folder.
 pub(crate) async fn move_to_folder(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, folder)): Path<(String, String)>,
-    body: Body,
+    Ids(service, folder): Ids<ServiceId, FolderId>,
+    fields: Fields,
 ) -> Result<Response, Problem> {
-    move_to(&api, id(&service)?, Some(id(&folder)?), body).await
+    move_to(&api, service, Some(folder), fields).await
 }
 
 async fn move_to(
     api: &Api,
     service: ServiceId,
     into: Option<FolderId>,
-    body: Body,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::read(body).await?;
     let order = Move {
         into,
-        folders: fields.need("folders"),
-        templates: fields.need("templates"),
+        folders: fields.or_default("folders"),
+        templates: fields.or_default("templates"),
     };
     fields.finish()?;
-    folders::move_contents(&api.app, service, &order)
-        .await
-        .map_err(problem)?;
+    folders::move_contents(&api.app, service, &order).await?;
     Ok(no_content())
 }

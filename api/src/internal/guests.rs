@@ -1,62 +1,46 @@
 use app::manage::guests::{self, Guests};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
+use domain::ServiceId;
 use serde_json::json;
 
-use super::{created, fields::Fields, id, no_content, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{created, fields::Fields, ids::Id, no_content, ok};
+use crate::{Api, problem::Problem};
 
 /// `GET /service/<id>/guest-list`
 pub(crate) async fn get_guest_list(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let guests = guests::list(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
+    let guests = guests::list(&api.app, service).await?;
     Ok(ok(&json!({
         "email_addresses": guests.email_addresses,
         "phone_numbers": guests.phone_numbers,
     })))
 }
 
-/// `PUT /service/<id>/guest-list`: these, and nobody else.
+/// `PUT /service/<id>/guest-list`: replaces the list.
 pub(crate) async fn replace_guest_list(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
     let guests = Guests {
-        email_addresses: fields.need("email_addresses"),
-        phone_numbers: fields.need("phone_numbers"),
+        email_addresses: fields.or_default("email_addresses"),
+        phone_numbers: fields.or_default("phone_numbers"),
     };
     fields.finish()?;
-    guests::replace(&api.app, service, &guests)
-        .await
-        .map_err(problem)?;
+    guests::replace(&api.app, service, &guests).await?;
     Ok(no_content())
 }
 
-/// `POST /service/<id>/guest-list`: one more, `{"recipient": …}`.
+/// `POST /service/<id>/guest-list`: adds `{"recipient": …}`.
 pub(crate) async fn add_guest(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let recipient: String = fields.need("recipient");
+    let recipient: String = fields.or_default("recipient");
     fields.finish()?;
-    guests::add(&api.app, service, &recipient)
-        .await
-        .map_err(problem)?;
+    guests::add(&api.app, service, &recipient).await?;
     Ok(created(&json!({"recipient": recipient})))
 }

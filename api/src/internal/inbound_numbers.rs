@@ -1,16 +1,12 @@
 use app::manage::inbound_numbers::{self, InboundNumber};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::ServiceId;
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, listed, no_content, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{created, fields::Fields, ids::Id, listed, no_content, ok};
+use crate::{Api, problem::Problem};
 
-fn shown(number: &InboundNumber) -> Value {
+fn inbound_number_view(number: &InboundNumber) -> Value {
     json!({
         "id": number.id,
         "number": number.number,
@@ -21,71 +17,58 @@ fn shown(number: &InboundNumber) -> Value {
 }
 
 /// `GET /inbound-number`
-pub(crate) async fn list_inbound_numbers(
-    State(api): State<Api>,
-    _: Internal,
-) -> Result<Response, Problem> {
-    let found = inbound_numbers::list(&api.app).await.map_err(problem)?;
-    Ok(listed(&found, shown))
+pub(crate) async fn list_inbound_numbers(State(api): State<Api>) -> Result<Response, Problem> {
+    let found = inbound_numbers::list(&api.app).await?;
+    Ok(listed(&found, inbound_number_view))
 }
 
-/// `POST /inbound-number`: a number that is free until a service gets it.
+/// `POST /inbound-number`: adds a number that is not assigned.
 pub(crate) async fn create_inbound_number(
     State(api): State<Api>,
-    _: Internal,
-    body: Body,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::read(body).await?;
-    let (number, provider): (String, String) = (fields.need("number"), fields.need("provider"));
+    let (number, provider): (String, String) =
+        (fields.or_default("number"), fields.or_default("provider"));
     fields.finish()?;
-    let made = inbound_numbers::create(&api.app, &number, &provider)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(&made)))
+    let made = inbound_numbers::create(&api.app, &number, &provider).await?;
+    Ok(created(&inbound_number_view(&made)))
 }
 
 /// `GET /inbound-number/service/<id>`: an empty object if the service has none.
 pub(crate) async fn get_inbound_number(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let found = inbound_numbers::find_by_service(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&found.as_ref().map_or_else(|| json!({}), shown)))
+    let found = inbound_numbers::find_by_service(&api.app, service).await?;
+    Ok(ok(&found
+        .as_ref()
+        .map_or_else(|| json!({}), inbound_number_view)))
 }
 
-/// `POST /inbound-number/service/<id>`: gives the service the number `inbound_number_id`, or any that is free.
+/// `POST /inbound-number/service/<id>`: assigns the number `inbound_number_id`, or any free one.
 pub(crate) async fn assign_inbound_number(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service: ServiceId = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let (wanted, is_default) = (fields.may("inbound_number_id"), fields.may("is_default"));
+    let (wanted, is_default) = (
+        fields.optional("inbound_number_id"),
+        fields.optional("is_default"),
+    );
     fields.finish()?;
-    let assigned = inbound_numbers::assign(&api.app, service, wanted, is_default)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(&assigned)))
+    let assigned = inbound_numbers::assign(&api.app, service, wanted, is_default).await?;
+    Ok(created(&inbound_number_view(&assigned)))
 }
 
-/// `POST /inbound-number/service/<id>/off`: takes the number away; with `{"archive": true}` nobody gets it again.
+/// `POST /inbound-number/service/<id>/off`: releases the number; with `{"archive": true}` it is
+/// not assigned again.
 pub(crate) async fn free_inbound_number(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service: ServiceId = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let use_no_more = fields.may("archive").unwrap_or(false);
+    let use_no_more = fields.optional("archive").unwrap_or(false);
     fields.finish()?;
-    inbound_numbers::free(&api.app, service, use_no_more)
-        .await
-        .map_err(problem)?;
+    inbound_numbers::free(&api.app, service, use_no_more).await?;
     Ok(no_content())
 }

@@ -6,18 +6,20 @@ use axum::{
     extract::{Path, Query, State},
     response::Response,
 };
-use domain::{ContactListId, JobId, Timestamp, UserId};
+use domain::{ContactListId, JobId, ServiceId, Timestamp, UserId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{id, missing, read};
-use crate::{Api, answer, callers::Internal, problem::Problem};
+use super::{
+    ids::{Id, Ids, Ids3},
+    missing, read,
+};
+use crate::{Api, json, problem::Problem};
 
-/// How many jobs a page has.
 const PAGE: u32 = 50;
 
-fn shown(job: &app::Job, statistics: &[Value]) -> Value {
+fn job_view(job: &app::Job, statistics: &[Value]) -> Value {
     json!({
         "id": job.id,
         "service": job.service_id,
@@ -46,7 +48,7 @@ fn with_statistics(progress: &Progress) -> Value {
         .iter()
         .map(|(status, count)| json!({"status": status, "count": count}))
         .collect();
-    shown(&progress.job, &statistics)
+    job_view(&progress.job, &statistics)
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,29 +59,30 @@ struct Create {
     contact_list_id: Option<ContactListId>,
 }
 
-/// `POST /service/<id>/job` (`docs/spec/workers.md` §4.4): the spreadsheet with this id is uploaded already.
+/// `POST /service/<id>/job` (`docs/spec/workers.md` §4.4): creates a job from an uploaded spreadsheet, which has
+/// the same id.
 pub(crate) async fn create_job(
     State(api): State<Api>,
-    _: Internal,
     Path(service): Path<String>,
     body: Body,
 ) -> Result<Response, Problem> {
+    // The body is checked before the id of the service, unlike elsewhere.
     let create: Create = read(body).await?;
     let new = NewJob {
-        service: id(&service)?,
+        service: service.parse().map_err(|_| Problem::legacy_not_found())?,
         id: create.id,
         created_by: create.created_by,
         scheduled_for: create.scheduled_for,
         contact_list_id: create.contact_list_id,
     };
     let job = jobs::create(&api.app, new).await.map_err(refusal)?;
-    Ok(answer::json(
+    Ok(json::response(
         StatusCode::CREATED,
-        &json!({"data": shown(&job, &[])}),
+        &json!({"data": job_view(&job, &[])}),
     ))
 }
 
-/// The texts of `docs/spec/workers.md` §4.4, trailing spaces included.
+/// Returns the errors of `docs/spec/workers.md` §4.4, trailing spaces included.
 fn refusal(error: CreateError) -> Problem {
     let (status, message) = match error {
         CreateError::NoId => return missing("id"),
@@ -113,9 +116,9 @@ fn refusal(error: CreateError) -> Problem {
             StatusCode::CONFLICT,
             json!("There is a job with this id already"),
         ),
-        CreateError::Store(error) => return Problem::fault_old(error),
+        CreateError::Store(error) => return Problem::legacy_internal(error),
     };
-    Problem::old(status, message)
+    Problem::legacy(status, message)
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,16 +129,15 @@ pub(crate) struct Paged {
 /// `GET /service/<id>/job?page=N`: newest first.
 pub(crate) async fn list_jobs(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
     Query(paged): Query<Paged>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
     let page = paged.page.unwrap_or(1);
-    let found = jobs::list(&api.app, id(&service)?, page, PAGE)
+    let found = jobs::list(&api.app, service, page, PAGE)
         .await
-        .map_err(Problem::fault_old)?;
+        .map_err(Problem::legacy_internal)?;
     let data: Vec<Value> = found.iter().map(with_statistics).collect();
-    Ok(answer::json(
+    Ok(json::response(
         StatusCode::OK,
         &json!({"data": data, "page_size": PAGE}),
     ))
@@ -144,50 +146,47 @@ pub(crate) async fn list_jobs(
 /// `GET /service/<id>/job/<job>`
 pub(crate) async fn get_job(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, job)): Path<(String, String)>,
+    Ids(service, job): Ids<ServiceId, JobId>,
 ) -> Result<Response, Problem> {
-    let found = jobs::find(&api.app, id(&service)?, id(&job)?)
+    let found = jobs::find(&api.app, service, job)
         .await
-        .map_err(Problem::fault_old)?;
-    let progress = found.ok_or_else(Problem::old_not_found)?;
-    Ok(answer::json(
+        .map_err(Problem::legacy_internal)?;
+    let progress = found.ok_or_else(Problem::legacy_not_found)?;
+    Ok(json::response(
         StatusCode::OK,
         &json!({"data": with_statistics(&progress)}),
     ))
 }
 
-/// `POST /service/<id>/job/<job>/cancel`: a job that is scheduled, paused or stopped with an error
+/// `POST /service/<id>/job/<job>/cancel`: cancels a job that is scheduled, paused or in error
 /// (`docs/spec/workers.md` §4.4).
 pub(crate) async fn cancel_job(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, job)): Path<(String, String)>,
+    Ids(service, job): Ids<ServiceId, JobId>,
 ) -> Result<Response, Problem> {
-    match jobs::cancel(&api.app, id(&service)?, id(&job)?).await {
-        Ok(job) => Ok(answer::json(
+    match jobs::cancel(&api.app, service, job).await {
+        Ok(job) => Ok(json::response(
             StatusCode::OK,
-            &json!({"data": shown(&job, &[])}),
+            &json!({"data": job_view(&job, &[])}),
         )),
         Err(error @ CancelError::NotWaiting) => {
-            Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
+            Err(Problem::legacy(StatusCode::NOT_FOUND, error.to_string()))
         }
-        Err(CancelError::Store(error)) => Err(Problem::fault_old(error)),
-        Err(CancelError::Cached(error)) => Err(Problem::fault_old(error)),
+        Err(CancelError::Store(error)) => Err(Problem::legacy_internal(error)),
+        Err(CancelError::Cached(error)) => Err(Problem::legacy_internal(error)),
     }
 }
 
-/// `POST /service/<id>/job/<job>/cancel-letter-job`: all its letters, until they are printed
+/// `POST /service/<id>/job/<job>/cancel-letter-job`: cancels all its letters, unless they are being printed
 /// (`docs/spec/letters.md` §12).
 pub(crate) async fn cancel_letter_job(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, job)): Path<(String, String)>,
+    Ids(service, job): Ids<ServiceId, JobId>,
 ) -> Result<Response, Problem> {
-    let cancelled = jobs::cancel_letters(&api.app, id(&service)?, id(&job)?).await;
+    let cancelled = jobs::cancel_letters(&api.app, service, job).await;
     let why = match cancelled {
-        Ok(count) => return Ok(answer::json(StatusCode::OK, &json!(count))),
-        Err(CancelLettersError::NoSuch) => return Err(Problem::old_not_found()),
+        Ok(count) => return Ok(json::response(StatusCode::OK, &json!(count))),
+        Err(CancelLettersError::NoSuch) => return Err(Problem::legacy_not_found()),
         Err(CancelLettersError::NotLetters) => {
             "Only letter jobs can be cancelled through this endpoint. This is not a letter job."
         }
@@ -197,74 +196,71 @@ pub(crate) async fn cancel_letter_job(
         Err(CancelLettersError::TooLate) => {
             "It’s too late to cancel sending, these letters have already been sent."
         }
-        Err(CancelLettersError::Store(error)) => return Err(Problem::fault_old(error)),
-        Err(CancelLettersError::Cached(error)) => return Err(Problem::fault_old(error)),
+        Err(CancelLettersError::Store(error)) => return Err(Problem::legacy_internal(error)),
+        Err(CancelLettersError::Cached(error)) => return Err(Problem::legacy_internal(error)),
     };
-    Ok(answer::json(
+    Ok(json::response(
         StatusCode::BAD_REQUEST,
         &json!({"message": why}),
     ))
 }
 
-/// `POST /service/<id>/job/<job>/pause`: rows that are not kept yet wait.
+/// `POST /service/<id>/job/<job>/pause`: stops processing further rows.
 pub(crate) async fn pause_job(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, job)): Path<(String, String)>,
+    Ids(service, job): Ids<ServiceId, JobId>,
 ) -> Result<Response, Problem> {
-    after_a_change(jobs::pause(&api.app, id(&service)?, id(&job)?).await)
+    after_a_change(jobs::pause(&api.app, service, job).await)
 }
 
-/// `POST /service/<id>/job/<job>/resume`: a job that is paused, or that stopped with an error, goes on.
+/// `POST /service/<id>/job/<job>/resume`: continues a job that is paused or in error.
 pub(crate) async fn resume_job(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, job)): Path<(String, String)>,
+    Ids(service, job): Ids<ServiceId, JobId>,
 ) -> Result<Response, Problem> {
-    after_a_change(jobs::resume(&api.app, id(&service)?, id(&job)?).await)
+    after_a_change(jobs::resume(&api.app, service, job).await)
 }
 
-/// `POST /service/<id>/job/<job>/row/<number>`: does one row again, if it was lost (`docs/spec/workers.md` §4.14).
-pub(crate) async fn redo_row(
+/// `POST /service/<id>/job/<job>/row/<number>`: creates the notification of a row if it is missing
+/// (`docs/spec/workers.md` §4.14).
+pub(crate) async fn retry_row(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, job, row)): Path<(String, String, String)>,
+    Ids3(service, job, row): Ids3<ServiceId, JobId, u32>,
 ) -> Result<Response, Problem> {
-    let (service, job, row) = (id(&service)?, id(&job)?, id(&row)?);
     match jobs::retry_row(&api.app, service, job, row).await {
-        Ok(redone) => {
-            let status = if redone.was_missing {
+        Ok(retried) => {
+            let status = if retried.was_missing {
                 StatusCode::CREATED
             } else {
                 StatusCode::OK
             };
             let data = json!({
-                "notification_id": redone.notification, "row_number": row, "was_missing": redone.was_missing,
+                "notification_id": retried.notification, "row_number": row, "was_missing": retried.was_missing,
             });
-            Ok(answer::json(status, &json!({"data": data})))
+            Ok(json::response(status, &json!({"data": data})))
         }
         Err(error @ RetryRowError::NoSuch(_)) => {
-            Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
+            Err(Problem::legacy(StatusCode::NOT_FOUND, error.to_string()))
         }
         Err(error @ (RetryRowError::NotKeptYet { .. } | RetryRowError::Impossible(_))) => {
-            Err(Problem::old(StatusCode::CONFLICT, error.to_string()))
+            Err(Problem::legacy(StatusCode::CONFLICT, error.to_string()))
         }
-        Err(RetryRowError::Store(error)) => Err(Problem::fault_old(error)),
+        Err(RetryRowError::Store(error)) => Err(Problem::legacy_internal(error)),
     }
 }
 
 fn after_a_change(changed: Result<app::Job, PauseError>) -> Result<Response, Problem> {
     match changed {
-        Ok(job) => Ok(answer::json(
+        Ok(job) => Ok(json::response(
             StatusCode::OK,
-            &json!({"data": shown(&job, &[])}),
+            &json!({"data": job_view(&job, &[])}),
         )),
         Err(error @ PauseError::NoSuch) => {
-            Err(Problem::old(StatusCode::NOT_FOUND, error.to_string()))
+            Err(Problem::legacy(StatusCode::NOT_FOUND, error.to_string()))
         }
         Err(error @ (PauseError::NotUnderWay(_) | PauseError::NotStopped(_))) => {
-            Err(Problem::old(StatusCode::CONFLICT, error.to_string()))
+            Err(Problem::legacy(StatusCode::CONFLICT, error.to_string()))
         }
-        Err(PauseError::Store(error)) => Err(Problem::fault_old(error)),
+        Err(PauseError::Store(error)) => Err(Problem::legacy_internal(error)),
     }
 }

@@ -1,16 +1,17 @@
 use app::manage::letter_contacts::{self, ContactChange, LetterContact};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{LetterContactId, ServiceId};
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, listed, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids},
+    listed, ok,
+};
+use crate::{Api, problem::Problem};
 
-fn shown(service: ServiceId, one: &LetterContact) -> Value {
+fn letter_contact_view(service: ServiceId, one: &LetterContact) -> Value {
     json!({
         "id": one.id,
         "service_id": service,
@@ -23,78 +24,56 @@ fn shown(service: ServiceId, one: &LetterContact) -> Value {
 /// `GET /service/<id>/letter-contact`: those that are not archived.
 pub(crate) async fn list_letter_contacts(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = letter_contacts::list(&api.app, service)
-        .await
-        .map_err(problem)?;
-    Ok(listed(&found, |one| shown(service, one)))
+    let found = letter_contacts::list(&api.app, service).await?;
+    Ok(listed(&found, |one| letter_contact_view(service, one)))
 }
 
 /// `POST /service/<id>/letter-contact`
 pub(crate) async fn create_letter_contact(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let contact_block: String = fields.need("contact_block");
-    let is_default = fields.may("is_default");
+    let contact_block: String = fields.or_default("contact_block");
+    let is_default = fields.optional("is_default");
     fields.finish()?;
-    let made = letter_contacts::create(&api.app, service, &contact_block, is_default)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(service, &made)))
+    let made = letter_contacts::create(&api.app, service, &contact_block, is_default).await?;
+    Ok(created(&letter_contact_view(service, &made)))
 }
 
 /// `GET /service/<id>/letter-contact/<contact>`
 pub(crate) async fn get_letter_contact(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, contact)): Path<(String, String)>,
+    Ids(service, contact): Ids<ServiceId, LetterContactId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = letter_contacts::find(&api.app, service, id(&contact)?)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &found)))
+    let found = letter_contacts::find(&api.app, service, contact).await?;
+    Ok(ok(&letter_contact_view(service, &found)))
 }
 
 /// `POST /service/<id>/letter-contact/<contact>`
 pub(crate) async fn update_letter_contact(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, contact)): Path<(String, String)>,
-    body: Body,
+    Ids(service, contact): Ids<ServiceId, LetterContactId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, contact): (_, LetterContactId) = (id(&service)?, id(&contact)?);
-    let mut fields = Fields::read(body).await?;
     let change = ContactChange {
-        contact_block: fields.may("contact_block"),
-        is_default: fields.may("is_default"),
+        contact_block: fields.optional("contact_block"),
+        is_default: fields.optional("is_default"),
     };
     fields.finish()?;
-    let after = letter_contacts::update(&api.app, service, contact, change)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &after)))
+    let after = letter_contacts::update(&api.app, service, contact, change).await?;
+    Ok(ok(&letter_contact_view(service, &after)))
 }
 
 /// `POST /service/<id>/letter-contact/<contact>/archive`
 pub(crate) async fn archive_letter_contact(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, contact)): Path<(String, String)>,
+    Ids(service, contact): Ids<ServiceId, LetterContactId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let archived = letter_contacts::archive(&api.app, service, id(&contact)?)
-        .await
-        .map_err(problem)?;
-    let mut value = shown(service, &archived);
+    let archived = letter_contacts::archive(&api.app, service, contact).await?;
+    let mut value = letter_contact_view(service, &archived);
     value["archived"] = true.into();
     Ok(ok(&value))
 }

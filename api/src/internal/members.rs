@@ -1,38 +1,35 @@
-use std::collections::BTreeSet;
-
 use app::manage::members::{self, Member};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
-use domain::MemberPermission;
+use axum::{extract::State, response::Response};
+use domain::{MemberPermission, ServiceId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeSet;
 
-use super::{created, fields::Fields, id, listed, no_content, ok, problem, users};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids},
+    listed, no_content, ok, users,
+};
+use crate::{Api, problem::Problem};
 
-fn shown(member: &Member) -> Value {
-    let mut value = users::shown(&member.user);
+fn member_view(member: &Member) -> Value {
+    let mut value = users::user_view(&member.user);
     value["permissions"] = json!(member.permissions);
     value
 }
 
-/// `GET /service/<id>/users`: with what they may do in this service.
+/// `GET /service/<id>/users`: team members with their permissions.
 pub(crate) async fn list_members(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let found = members::list(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
-    Ok(listed(&found, shown))
+    let found = members::list(&api.app, service).await?;
+    Ok(listed(&found, member_view))
 }
 
-/// A permission, as a word or as `{"permission": word}`.
+/// A permission, written as a word or as `{"permission": word}`.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -42,7 +39,7 @@ enum Written {
 
 fn permissions(fields: &mut Fields) -> BTreeSet<MemberPermission> {
     fields
-        .need::<Vec<Written>>("permissions")
+        .or_default::<Vec<Written>>("permissions")
         .into_iter()
         .map(|written| match written {
             Written::Word(permission) | Written::Inside { permission } => permission,
@@ -50,49 +47,37 @@ fn permissions(fields: &mut Fields) -> BTreeSet<MemberPermission> {
         .collect()
 }
 
-/// `POST /service/<id>/users/<user>`: `{"permissions": […]}`; answers the team.
+/// `POST /service/<id>/users/<user>`: `{"permissions": […]}`; returns the team.
 pub(crate) async fn add_member(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, user)): Path<(String, String)>,
-    body: Body,
+    Ids(service, user): Ids<ServiceId, UserId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, user) = (id(&service)?, id(&user)?);
-    let mut fields = Fields::read(body).await?;
     let permissions = permissions(&mut fields);
     fields.finish()?;
-    members::add(&api.app, service, user, &permissions)
-        .await
-        .map_err(problem)?;
-    let team = members::list(&api.app, service).await.map_err(problem)?;
-    Ok(created(&team.iter().map(shown).collect()))
+    members::add(&api.app, service, user, &permissions).await?;
+    let team = members::list(&api.app, service).await?;
+    Ok(created(&team.iter().map(member_view).collect()))
 }
 
 /// `DELETE /service/<id>/users/<user>`
 pub(crate) async fn remove_member(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, user)): Path<(String, String)>,
+    Ids(service, user): Ids<ServiceId, UserId>,
 ) -> Result<Response, Problem> {
-    members::remove(&api.app, id(&service)?, id(&user)?)
-        .await
-        .map_err(problem)?;
+    members::remove(&api.app, service, user).await?;
     Ok(no_content())
 }
 
-/// `POST /user/<id>/service/<service>/permission`: `{"permissions": […]}` are all that the member may do from now on.
+/// `POST /user/<id>/service/<service>/permission`: replaces the permissions by
+/// `{"permissions": […]}`.
 pub(crate) async fn set_member_permissions(
     State(api): State<Api>,
-    _: Internal,
-    Path((user, service)): Path<(String, String)>,
-    body: Body,
+    Ids(user, service): Ids<UserId, ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, user) = (id(&service)?, id(&user)?);
-    let mut fields = Fields::read(body).await?;
     let permissions = permissions(&mut fields);
     fields.finish()?;
-    members::set_permissions(&api.app, service, user, &permissions)
-        .await
-        .map_err(problem)?;
+    members::set_permissions(&api.app, service, user, &permissions).await?;
     Ok(ok(&json!({"permissions": permissions})))
 }

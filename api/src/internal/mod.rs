@@ -1,4 +1,4 @@
-//! Endpoints for internal clients: the commands, the console, later the admin application. Old error shape.
+//! Endpoints for internal clients: the commands and administration interfaces. Errors have the legacy shape.
 
 pub(crate) mod api_keys;
 pub(crate) mod callbacks;
@@ -6,6 +6,7 @@ pub(crate) mod contact_lists;
 mod fields;
 pub(crate) mod folders;
 pub(crate) mod guests;
+mod ids;
 pub(crate) mod inbound_numbers;
 pub(crate) mod jobs;
 pub(crate) mod letter_contacts;
@@ -23,55 +24,34 @@ pub(crate) mod template_files;
 pub(crate) mod templates;
 pub(crate) mod users;
 
-use app::AdminError;
 use axum::{
     body::Body,
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::{answer, problem::Problem};
+use crate::{body_limit, json, problem::Problem};
 
-/// A JSON body of this shape; what does not fit is said in words.
+/// Parses a JSON body.
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let bytes = answer::read_body(body)
+    let bytes = body_limit::read_body(body)
         .await
-        .map_err(Problem::in_old_shape)?;
-    serde_json::from_slice(&answer::without_nul(&bytes)).map_err(|error| invalid(error.to_string()))
-}
-
-/// What an error of setting the platform up says.
-fn problem(error: AdminError) -> Problem {
-    match error {
-        AdminError::NoSuch(_) => Problem::old_not_found(),
-        AdminError::Fields(fields) => {
-            let mut message = Map::new();
-            for (name, why) in fields {
-                let texts = message.entry(name).or_insert_with(|| json!([]));
-                if let Value::Array(texts) = texts {
-                    texts.push(why.into());
-                }
-            }
-            Problem::old(StatusCode::BAD_REQUEST, message)
-        }
-        AdminError::Refused(why) => invalid(why),
-        AdminError::Taken(why) => Problem::old(StatusCode::CONFLICT, why),
-        AdminError::Store(error) => Problem::fault_old(error),
-    }
+        .map_err(Problem::into_legacy)?;
+    serde_json::from_slice(&json::without_nul(&bytes)).map_err(|error| invalid(error.to_string()))
 }
 
 fn ok(data: &Value) -> Response {
-    answer::json(StatusCode::OK, &json!({"data": data}))
+    json::response(StatusCode::OK, &json!({"data": data}))
 }
 
 fn created(data: &Value) -> Response {
-    answer::json(StatusCode::CREATED, &json!({"data": data}))
+    json::response(StatusCode::CREATED, &json!({"data": data}))
 }
 
-fn listed<T>(found: &[T], shown: impl Fn(&T) -> Value) -> Response {
-    ok(&found.iter().map(shown).collect())
+fn listed<T>(found: &[T], view: impl Fn(&T) -> Value) -> Response {
+    ok(&found.iter().map(view).collect())
 }
 
 fn no_content() -> Response {
@@ -79,16 +59,11 @@ fn no_content() -> Response {
 }
 
 fn invalid(why: String) -> Problem {
-    Problem::old(StatusCode::BAD_REQUEST, why)
-}
-
-/// An id in a path.
-fn id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|_| Problem::old_not_found())
+    Problem::legacy(StatusCode::BAD_REQUEST, why)
 }
 
 fn missing(key: &str) -> Problem {
-    Problem::old(
+    Problem::legacy(
         StatusCode::BAD_REQUEST,
         json!({key: ["Missing data for required field."]}),
     )

@@ -1,21 +1,18 @@
 use app::letters::{self, CancelLetterError};
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
+use domain::{NotificationId, ServiceId};
 use http::StatusCode;
 use serde_json::json;
 
-use super::{id, invalid, ok};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{ids::Ids, invalid, ok};
+use crate::{Api, problem::Problem};
 
 /// `POST /service/<id>/notifications/<notification>/cancel` (`docs/spec/letters.md` §12).
 pub(crate) async fn cancel_letter(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, notification)): Path<(String, String)>,
+    Ids(service, notification): Ids<ServiceId, NotificationId>,
 ) -> Result<Response, Problem> {
-    let cancelled = letters::cancel(&api.app, id(&service)?, id(&notification)?).await;
+    let cancelled = letters::cancel(&api.app, service, notification).await;
     let letter = cancelled.map_err(refusal)?;
     Ok(ok(&json!({
         "id": letter.id,
@@ -37,11 +34,11 @@ pub(crate) async fn cancel_letter(
     })))
 }
 
-/// The texts of `docs/spec/letters.md` §12.
+/// Returns the errors of `docs/spec/letters.md` §12.
 fn refusal(error: CancelLetterError) -> Problem {
     let why = match error {
         CancelLetterError::NoSuch => {
-            return Problem::old(StatusCode::NOT_FOUND, "Notification not found");
+            return Problem::legacy(StatusCode::NOT_FOUND, "Notification not found");
         }
         CancelLetterError::NotALetter => {
             "Notification cannot be cancelled - only letters can be cancelled".to_owned()
@@ -54,7 +51,7 @@ fn refusal(error: CancelLetterError) -> Problem {
             "We could not cancel this letter. Letter status: {}, created_at: {}",
             letter.status, letter.created_at
         ),
-        CancelLetterError::Store(error) => return Problem::fault_old(error),
+        CancelLetterError::Store(error) => return Problem::legacy_internal(error),
     };
     invalid(why)
 }

@@ -1,16 +1,12 @@
 use app::manage::organisations::{self, Organisation, OrganisationChange};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::OrganisationId;
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, listed, no_content, ok, problem, services};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{created, fields::Fields, ids::Id, listed, no_content, ok, services};
+use crate::{Api, problem::Problem};
 
-fn shown(organisation: &Organisation) -> Value {
+fn organisation_view(organisation: &Organisation) -> Value {
     json!({
         "id": organisation.id,
         "name": organisation.name,
@@ -20,84 +16,62 @@ fn shown(organisation: &Organisation) -> Value {
 }
 
 /// `GET /organisations`
-pub(crate) async fn list_organisations(
-    State(api): State<Api>,
-    _: Internal,
-) -> Result<Response, Problem> {
-    let found = organisations::list(&api.app).await.map_err(problem)?;
-    Ok(listed(&found, shown))
+pub(crate) async fn list_organisations(State(api): State<Api>) -> Result<Response, Problem> {
+    let found = organisations::list(&api.app).await?;
+    Ok(listed(&found, organisation_view))
 }
 
 /// `POST /organisations`
 pub(crate) async fn create_organisation(
     State(api): State<Api>,
-    _: Internal,
-    body: Body,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::read(body).await?;
-    let name: String = fields.need("name");
+    let name: String = fields.or_default("name");
     fields.finish()?;
-    let made = organisations::create(&api.app, &name)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(&made)))
+    let made = organisations::create(&api.app, &name).await?;
+    Ok(created(&organisation_view(&made)))
 }
 
 /// `GET /organisations/<id>`
 pub(crate) async fn get_organisation(
     State(api): State<Api>,
-    _: Internal,
-    Path(organisation): Path<String>,
+    Id(organisation): Id<OrganisationId>,
 ) -> Result<Response, Problem> {
-    let found = organisations::find(&api.app, id(&organisation)?)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(&found)))
+    let found = organisations::find(&api.app, organisation).await?;
+    Ok(ok(&organisation_view(&found)))
 }
 
 /// `POST /organisations/<id>`
 pub(crate) async fn update_organisation(
     State(api): State<Api>,
-    _: Internal,
-    Path(organisation): Path<String>,
-    body: Body,
+    Id(organisation): Id<OrganisationId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let organisation: OrganisationId = id(&organisation)?;
-    let mut fields = Fields::read(body).await?;
     let change = OrganisationChange {
-        name: fields.may("name"),
-        active: fields.may("active"),
+        name: fields.optional("name"),
+        active: fields.optional("active"),
     };
     fields.finish()?;
-    let after = organisations::update(&api.app, organisation, change)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(&after)))
+    let after = organisations::update(&api.app, organisation, change).await?;
+    Ok(ok(&organisation_view(&after)))
 }
 
 /// `GET /organisations/<id>/services`
 pub(crate) async fn list_organisation_services(
     State(api): State<Api>,
-    _: Internal,
-    Path(organisation): Path<String>,
+    Id(organisation): Id<OrganisationId>,
 ) -> Result<Response, Problem> {
-    let found = organisations::list_services(&api.app, id(&organisation)?)
-        .await
-        .map_err(problem)?;
-    Ok(listed(&found, services::shown))
+    let found = organisations::list_services(&api.app, organisation).await?;
+    Ok(listed(&found, services::service_view))
 }
 
 /// `POST /organisations/<id>/service`: `{"service_id": …}`
 pub(crate) async fn adopt_service(
     State(api): State<Api>,
-    _: Internal,
-    Path(organisation): Path<String>,
-    body: Body,
+    Id(organisation): Id<OrganisationId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let organisation: OrganisationId = id(&organisation)?;
-    let service = Fields::read(body).await?.must("service_id")?;
-    organisations::adopt(&api.app, organisation, service)
-        .await
-        .map_err(problem)?;
+    let service = fields.required("service_id")?;
+    organisations::adopt(&api.app, organisation, service).await?;
     Ok(no_content())
 }

@@ -1,16 +1,17 @@
 use app::manage::reply_to_addresses::{self, ReplyTo, ReplyToChange};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{ReplyToId, ServiceId};
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, listed, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids},
+    listed, ok,
+};
+use crate::{Api, problem::Problem};
 
-fn shown(service: ServiceId, one: &ReplyTo) -> Value {
+fn reply_to_view(service: ServiceId, one: &ReplyTo) -> Value {
     json!({
         "id": one.id,
         "service_id": service,
@@ -23,78 +24,56 @@ fn shown(service: ServiceId, one: &ReplyTo) -> Value {
 /// `GET /service/<id>/email-reply-to`: those that are not archived.
 pub(crate) async fn list_reply_tos(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = reply_to_addresses::list(&api.app, service)
-        .await
-        .map_err(problem)?;
-    Ok(listed(&found, |one| shown(service, one)))
+    let found = reply_to_addresses::list(&api.app, service).await?;
+    Ok(listed(&found, |one| reply_to_view(service, one)))
 }
 
 /// `POST /service/<id>/email-reply-to`
 pub(crate) async fn create_reply_to(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let email_address: String = fields.need("email_address");
-    let is_default = fields.may("is_default");
+    let email_address: String = fields.or_default("email_address");
+    let is_default = fields.optional("is_default");
     fields.finish()?;
-    let made = reply_to_addresses::create(&api.app, service, &email_address, is_default)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(service, &made)))
+    let made = reply_to_addresses::create(&api.app, service, &email_address, is_default).await?;
+    Ok(created(&reply_to_view(service, &made)))
 }
 
 /// `GET /service/<id>/email-reply-to/<reply_to>`
 pub(crate) async fn get_reply_to(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, reply_to)): Path<(String, String)>,
+    Ids(service, reply_to): Ids<ServiceId, ReplyToId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = reply_to_addresses::find(&api.app, service, id(&reply_to)?)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &found)))
+    let found = reply_to_addresses::find(&api.app, service, reply_to).await?;
+    Ok(ok(&reply_to_view(service, &found)))
 }
 
 /// `POST /service/<id>/email-reply-to/<reply_to>`
 pub(crate) async fn update_reply_to(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, reply_to)): Path<(String, String)>,
-    body: Body,
+    Ids(service, reply_to): Ids<ServiceId, ReplyToId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, reply_to): (_, ReplyToId) = (id(&service)?, id(&reply_to)?);
-    let mut fields = Fields::read(body).await?;
     let change = ReplyToChange {
-        email_address: fields.may("email_address"),
-        is_default: fields.may("is_default"),
+        email_address: fields.optional("email_address"),
+        is_default: fields.optional("is_default"),
     };
     fields.finish()?;
-    let after = reply_to_addresses::update(&api.app, service, reply_to, change)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &after)))
+    let after = reply_to_addresses::update(&api.app, service, reply_to, change).await?;
+    Ok(ok(&reply_to_view(service, &after)))
 }
 
 /// `POST /service/<id>/email-reply-to/<reply_to>/archive`
 pub(crate) async fn archive_reply_to(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, reply_to)): Path<(String, String)>,
+    Ids(service, reply_to): Ids<ServiceId, ReplyToId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let archived = reply_to_addresses::archive(&api.app, service, id(&reply_to)?)
-        .await
-        .map_err(problem)?;
-    let mut value = shown(service, &archived);
+    let archived = reply_to_addresses::archive(&api.app, service, reply_to).await?;
+    let mut value = reply_to_view(service, &archived);
     value["archived"] = true.into();
     Ok(ok(&value))
 }

@@ -1,16 +1,17 @@
 use app::manage::retention::{self, Retention};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{RetentionId, ServiceId};
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, listed, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids},
+    listed, ok,
+};
+use crate::{Api, problem::Problem};
 
-fn shown(service: ServiceId, retention: &Retention) -> Value {
+fn retention_view(service: ServiceId, retention: &Retention) -> Value {
     json!({
         "id": retention.id,
         "service_id": service,
@@ -24,58 +25,42 @@ fn shown(service: ServiceId, retention: &Retention) -> Value {
 /// `GET /service/<id>/data-retention`
 pub(crate) async fn list_data_retention(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = retention::list(&api.app, service).await.map_err(problem)?;
-    Ok(listed(&found, |one| shown(service, one)))
+    let found = retention::list(&api.app, service).await?;
+    Ok(listed(&found, |one| retention_view(service, one)))
 }
 
 /// `POST /service/<id>/data-retention`
 pub(crate) async fn create_data_retention(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let days = fields.need("days_of_retention");
-    let notification_type = fields.must("notification_type")?;
+    let days = fields.or_default("days_of_retention");
+    let notification_type = fields.required("notification_type")?;
     fields.finish()?;
-    let made = retention::create(&api.app, service, notification_type, days)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(service, &made)))
+    let made = retention::create(&api.app, service, notification_type, days).await?;
+    Ok(created(&retention_view(service, &made)))
 }
 
 /// `GET /service/<id>/data-retention/<retention>`
 pub(crate) async fn get_data_retention(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, retention)): Path<(String, String)>,
+    Ids(service, retention): Ids<ServiceId, RetentionId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = retention::find(&api.app, service, id(&retention)?)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &found)))
+    let found = retention::find(&api.app, service, retention).await?;
+    Ok(ok(&retention_view(service, &found)))
 }
 
 /// `POST /service/<id>/data-retention/<retention>`
 pub(crate) async fn update_data_retention(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, retention)): Path<(String, String)>,
-    body: Body,
+    Ids(service, retention): Ids<ServiceId, RetentionId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, retention): (_, RetentionId) = (id(&service)?, id(&retention)?);
-    let mut fields = Fields::read(body).await?;
-    let days = fields.need("days_of_retention");
+    let days = fields.or_default("days_of_retention");
     fields.finish()?;
-    let after = retention::update(&api.app, service, retention, days)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &after)))
+    let after = retention::update(&api.app, service, retention, days).await?;
+    Ok(ok(&retention_view(service, &after)))
 }

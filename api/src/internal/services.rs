@@ -1,18 +1,13 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use app::manage::services::{self, NewService, STANDARD_RATE_LIMIT, ServiceChange};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{Allowance, Permission, ServiceId};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{created, fields::Fields, id, listed, no_content, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{created, fields::Fields, ids::Id, listed, no_content, ok};
+use crate::{Api, problem::Problem};
 
-pub(super) fn shown(service: &app::Service) -> Value {
+pub(super) fn service_view(service: &app::Service) -> Value {
     let mut value = json!({
         "id": service.id,
         "name": service.name,
@@ -35,7 +30,7 @@ pub(super) fn shown(service: &app::Service) -> Value {
     value
 }
 
-/// Daily limits under names of their own, beside those in `limits`.
+/// Daily quotas that also have names of their own, beside `limits`.
 const MESSAGE_LIMITS: &[(Allowance, &str)] = &[
     (Allowance::Email, "email_message_limit"),
     (Allowance::Sms, "sms_message_limit"),
@@ -47,9 +42,9 @@ const MESSAGE_LIMITS: &[(Allowance, &str)] = &[
 ];
 
 fn limits(fields: &mut Fields) -> BTreeMap<Allowance, i64> {
-    let mut limits: BTreeMap<Allowance, i64> = fields.may("limits").unwrap_or_default();
+    let mut limits: BTreeMap<Allowance, i64> = fields.optional("limits").unwrap_or_default();
     for (allowance, name) in MESSAGE_LIMITS {
-        if let Some(limit) = fields.may(name) {
+        if let Some(limit) = fields.optional(name) {
             limits.insert(*allowance, limit);
         }
     }
@@ -57,111 +52,89 @@ fn limits(fields: &mut Fields) -> BTreeMap<Allowance, i64> {
 }
 
 /// `GET /service`
-pub(crate) async fn list_services(
-    State(api): State<Api>,
-    _: Internal,
-) -> Result<Response, Problem> {
-    let found = services::list(&api.app).await.map_err(problem)?;
-    Ok(listed(&found, shown))
+pub(crate) async fn list_services(State(api): State<Api>) -> Result<Response, Problem> {
+    let found = services::list(&api.app).await?;
+    Ok(listed(&found, service_view))
 }
 
 /// `GET /service/<id>`
 pub(crate) async fn get_service(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let found = services::find(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(&found)))
+    let found = services::find(&api.app, service).await?;
+    Ok(ok(&service_view(&found)))
 }
 
 /// `POST /service`
 pub(crate) async fn create_service(
     State(api): State<Api>,
-    _: Internal,
-    body: Body,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::read(body).await?;
-    let standard = NewService::named(fields.need::<String>("name"));
-    let permissions: Option<BTreeSet<Permission>> = fields.may("permissions");
+    let standard = NewService::named(fields.or_default::<String>("name"));
+    let permissions: Option<BTreeSet<Permission>> = fields.optional("permissions");
     let new = NewService {
-        restricted: fields.may("restricted").unwrap_or(false),
+        restricted: fields.optional("restricted").unwrap_or(false),
         permissions: permissions.unwrap_or(standard.permissions),
-        rate_limit: fields.may("rate_limit").unwrap_or(STANDARD_RATE_LIMIT),
+        rate_limit: fields.optional("rate_limit").unwrap_or(STANDARD_RATE_LIMIT),
         limits: limits(&mut fields),
-        sms_sender: fields.may("sms_sender"),
-        reply_to: fields.may("reply_to"),
-        organisation: fields.may("organisation"),
+        sms_sender: fields.optional("sms_sender"),
+        reply_to: fields.optional("reply_to"),
+        organisation: fields.optional("organisation"),
         name: standard.name,
     };
     fields.finish()?;
-    let service = services::create(&api.app, new).await.map_err(problem)?;
-    Ok(created(&shown(&service)))
+    let service = services::create(&api.app, new).await?;
+    Ok(created(&service_view(&service)))
 }
 
-/// `POST /service/<id>`: what is not given stays.
+/// `POST /service/<id>`: missing fields stay as they are.
 pub(crate) async fn update_service(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service: ServiceId = id(&service)?;
-    let mut fields = Fields::read(body).await?;
     let change = ServiceChange {
-        name: fields.may("name"),
-        active: fields.may("active"),
-        restricted: fields.may("restricted"),
-        email_sender_local_part: fields.may("email_sender_local_part"),
-        prefix_sms: fields.may("prefix_sms"),
-        contact_link: fields.change("contact_link"),
-        rate_limit: fields.may("rate_limit"),
-        permissions: fields.may("permissions"),
+        name: fields.optional("name"),
+        active: fields.optional("active"),
+        restricted: fields.optional("restricted"),
+        email_sender_local_part: fields.optional("email_sender_local_part"),
+        prefix_sms: fields.optional("prefix_sms"),
+        contact_link: fields.patch("contact_link"),
+        rate_limit: fields.optional("rate_limit"),
+        permissions: fields.optional("permissions"),
         limits: limits(&mut fields),
-        organisation: fields.change("organisation"),
-        count_as_live: fields.may("count_as_live"),
+        organisation: fields.patch("organisation"),
+        count_as_live: fields.optional("count_as_live"),
     };
     fields.finish()?;
-    let after = services::update(&api.app, service, change)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(&after)))
+    let after = services::update(&api.app, service, change).await?;
+    Ok(ok(&service_view(&after)))
 }
 
 /// `POST /service/<id>/archive`
 pub(crate) async fn archive_service(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    services::archive(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
+    services::archive(&api.app, service).await?;
     Ok(no_content())
 }
 
 /// `POST /service/<id>/suspend`
 pub(crate) async fn suspend_service(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    services::suspend(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
+    services::suspend(&api.app, service).await?;
     Ok(no_content())
 }
 
 /// `POST /service/<id>/resume`
 pub(crate) async fn resume_service(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    services::resume(&api.app, id(&service)?)
-        .await
-        .map_err(problem)?;
+    services::resume(&api.app, service).await?;
     Ok(no_content())
 }

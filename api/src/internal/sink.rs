@@ -6,36 +6,36 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Api, answer, callers::Internal, problem::Problem};
+use crate::{Api, json, problem::Problem};
 
 const STANDARD_LIMIT: usize = 50;
 const MOST: usize = 1000;
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct SinkQuery {
     channel: Option<domain::Channel>,
     limit: Option<usize>,
 }
 
-/// `GET /sink`: what would have been sent in development, newest first.
+/// `GET /sink`: messages that the development provider received, newest first.
 pub(crate) async fn list_sink(
     State(api): State<Api>,
-    _: Internal,
-    Query(asked): Query<Asked>,
+    Query(query): Query<SinkQuery>,
 ) -> Result<Response, Problem> {
     let sink = api
         .settings
         .sink
         .clone()
-        .ok_or_else(Problem::old_not_found)?;
-    let limit = asked.limit.unwrap_or(STANDARD_LIMIT).min(MOST);
+        .ok_or_else(Problem::legacy_not_found)?;
+    let channel = query.channel;
+    let limit = query.limit.unwrap_or(STANDARD_LIMIT).min(MOST);
     let looked = tokio::task::spawn_blocking(move || {
-        Ok::<_, std::io::Error>((sink.count()?, sink.list(asked.channel, limit)?))
+        Ok::<_, std::io::Error>((sink.count()?, sink.list(channel, limit)?))
     });
     let (counts, kept) = looked
         .await
-        .map_err(Problem::fault_old)?
-        .map_err(Problem::fault_old)?;
+        .map_err(Problem::legacy_internal)?
+        .map_err(Problem::legacy_internal)?;
     let kept: Vec<Value> = kept
         .iter()
         .map(|one| {
@@ -46,7 +46,7 @@ pub(crate) async fn list_sink(
         })
         .collect();
     let counts = json!({"email": counts.email, "sms": counts.sms, "letter": counts.letter});
-    Ok(answer::json(
+    Ok(json::response(
         StatusCode::OK,
         &json!({"data": {"counts": counts, "kept": kept}}),
     ))

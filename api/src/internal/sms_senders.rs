@@ -1,16 +1,17 @@
 use app::manage::sms_senders::{self, SenderChange, SmsSender};
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{ServiceId, SmsSenderId};
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, listed, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids},
+    listed, ok,
+};
+use crate::{Api, problem::Problem};
 
-fn shown(service: ServiceId, one: &SmsSender) -> Value {
+fn sms_sender_view(service: ServiceId, one: &SmsSender) -> Value {
     json!({
         "id": one.id,
         "service_id": service,
@@ -24,78 +25,56 @@ fn shown(service: ServiceId, one: &SmsSender) -> Value {
 /// `GET /service/<id>/sms-sender`: those that are not archived.
 pub(crate) async fn list_sms_senders(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = sms_senders::list(&api.app, service)
-        .await
-        .map_err(problem)?;
-    Ok(listed(&found, |one| shown(service, one)))
+    let found = sms_senders::list(&api.app, service).await?;
+    Ok(listed(&found, |one| sms_sender_view(service, one)))
 }
 
 /// `POST /service/<id>/sms-sender`
 pub(crate) async fn create_sms_sender(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let sms_sender: String = fields.need("sms_sender");
-    let is_default = fields.may("is_default");
+    let sms_sender: String = fields.or_default("sms_sender");
+    let is_default = fields.optional("is_default");
     fields.finish()?;
-    let made = sms_senders::create(&api.app, service, &sms_sender, is_default)
-        .await
-        .map_err(problem)?;
-    Ok(created(&shown(service, &made)))
+    let made = sms_senders::create(&api.app, service, &sms_sender, is_default).await?;
+    Ok(created(&sms_sender_view(service, &made)))
 }
 
 /// `GET /service/<id>/sms-sender/<sender>`
 pub(crate) async fn get_sms_sender(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, sender)): Path<(String, String)>,
+    Ids(service, sender): Ids<ServiceId, SmsSenderId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = sms_senders::find(&api.app, service, id(&sender)?)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &found)))
+    let found = sms_senders::find(&api.app, service, sender).await?;
+    Ok(ok(&sms_sender_view(service, &found)))
 }
 
 /// `POST /service/<id>/sms-sender/<sender>`
 pub(crate) async fn update_sms_sender(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, sender)): Path<(String, String)>,
-    body: Body,
+    Ids(service, sender): Ids<ServiceId, SmsSenderId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, sender): (_, SmsSenderId) = (id(&service)?, id(&sender)?);
-    let mut fields = Fields::read(body).await?;
     let change = SenderChange {
-        sms_sender: fields.may("sms_sender"),
-        is_default: fields.may("is_default"),
+        sms_sender: fields.optional("sms_sender"),
+        is_default: fields.optional("is_default"),
     };
     fields.finish()?;
-    let after = sms_senders::update(&api.app, service, sender, change)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown(service, &after)))
+    let after = sms_senders::update(&api.app, service, sender, change).await?;
+    Ok(ok(&sms_sender_view(service, &after)))
 }
 
 /// `POST /service/<id>/sms-sender/<sender>/archive`
 pub(crate) async fn archive_sms_sender(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, sender)): Path<(String, String)>,
+    Ids(service, sender): Ids<ServiceId, SmsSenderId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let archived = sms_senders::archive(&api.app, service, id(&sender)?)
-        .await
-        .map_err(problem)?;
-    let mut value = shown(service, &archived);
+    let archived = sms_senders::archive(&api.app, service, sender).await?;
+    let mut value = sms_sender_view(service, &archived);
     value["archived"] = true.into();
     Ok(ok(&value))
 }

@@ -4,7 +4,7 @@ use app::jobs::{
 };
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Query, State},
     response::Response,
 };
 use domain::{ContactListId, ServiceId, TemplateId};
@@ -14,11 +14,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{id, invalid, missing};
-use crate::{Api, answer, callers::Internal, problem::Problem};
+use super::{ids::Id, invalid, missing};
+use crate::{Api, json, problem::Problem};
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct UploadQuery {
     template_id: Option<TemplateId>,
     file_name: Option<String>,
     sender_id: Option<Uuid>,
@@ -27,54 +27,48 @@ pub(crate) struct Asked {
     check_only: bool,
 }
 
-/// `POST /service/<id>/spreadsheet?template_id=…&file_name=…`: checks the file in the body, of any kind, and keeps it
-/// for a job unless it is only to be checked. With `contact_list_id` the file is a copy of that list's, and the body is
-/// not looked at.
+/// `POST /service/<id>/spreadsheet?template_id=…&file_name=…`: checks the file in the body, of any supported format,
+/// and stores it for a job unless `check_only` is set. With `contact_list_id` it copies the file of that list and ignores
+/// the body.
 pub(crate) async fn upload_spreadsheet(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<UploadQuery>,
+    Id(service): Id<ServiceId>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let service: ServiceId = id(&service)?;
-    let list = match asked.contact_list_id {
-        Some(list) => Some(
-            contact_lists::find(&api.app, service, list)
-                .await
-                .map_err(unusable)?,
-        ),
+    let list = match query.contact_list_id {
+        Some(list) => Some(contact_lists::find(&api.app, service, list).await?),
         None => None,
     };
     let upload = Upload {
         service,
-        template: asked.template_id.ok_or_else(|| missing("template_id"))?,
-        file_name: asked
+        template: query.template_id.ok_or_else(|| missing("template_id"))?,
+        file_name: query
             .file_name
             .or_else(|| list.as_ref().map(|list| list.original_file_name.clone()))
             .unwrap_or_else(|| "spreadsheet.csv".to_owned()),
-        sender_id: asked.sender_id,
-        keep: !asked.check_only,
+        sender_id: query.sender_id,
+        keep: !query.check_only,
     };
     let checked = match list {
         Some(list) => {
-            let rows = contact_lists::read(&api.app, &list)
-                .await
-                .map_err(unusable)?;
+            let rows = contact_lists::read(&api.app, &list).await?;
             spreadsheets::upload_again(&api.app, upload, rows).await
         }
         None => spreadsheets::upload(&api.app, upload, pieces(body)).await,
-    }
-    .map_err(problem)?;
+    }?;
     let status = if checked.id.is_some() {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    Ok(answer::json(status, &json!({"data": shown(&checked)})))
+    Ok(json::response(
+        status,
+        &json!({"data": check_view(&checked)}),
+    ))
 }
 
-/// The body as it comes.
+/// Returns the body as a stream.
 pub(super) fn pieces(
     body: Body,
 ) -> impl Stream<Item = Result<bytes::Bytes, UploadError>> + Send + Unpin {
@@ -82,39 +76,44 @@ pub(super) fn pieces(
         .map(|piece| piece.map_err(|_| UploadError::BrokeOff))
 }
 
-/// Why a contact list cannot be sent to.
-pub(super) fn unusable(error: ContactListError) -> Problem {
-    match error {
-        ContactListError::NoSuch => Problem::old(StatusCode::NOT_FOUND, error.to_string()),
-        ContactListError::Archived => invalid(error.to_string()),
-        ContactListError::Store(error) => Problem::fault_old(error),
-        ContactListError::File(error) => Problem::fault_old(error),
-    }
-}
-
-pub(super) fn problem(error: UploadError) -> Problem {
-    match error {
-        UploadError::NoSuch(_) => Problem::old(StatusCode::NOT_FOUND, error.to_string()),
-        UploadError::TemplateArchived | UploadError::NoListsOfAddresses | UploadError::BrokeOff => {
-            invalid(error.to_string())
+impl From<ContactListError> for Problem {
+    fn from(error: ContactListError) -> Self {
+        match error {
+            ContactListError::NoSuch => Self::legacy(StatusCode::NOT_FOUND, error.to_string()),
+            ContactListError::Archived => invalid(error.to_string()),
+            ContactListError::Store(error) => Self::legacy_internal(error),
+            ContactListError::File(error) => Self::legacy_internal(error),
         }
-        UploadError::Unreadable(error) => invalid(error.to_string()),
-        UploadError::TooLarge(_) => Problem::old(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
-        UploadError::Files(_)
-        | UploadError::Kept(_)
-        | UploadError::Store(_)
-        | UploadError::Cached(_) => Problem::fault_old(error),
     }
 }
 
-fn shown(checked: &Checked) -> Value {
-    let mut shown = report(&checked.report, &checked.problems());
-    shown["id"] = json!(checked.id);
-    shown["valid"] = json!(checked.is_valid);
-    shown
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::NoSuch(_) => Self::legacy(StatusCode::NOT_FOUND, error.to_string()),
+            UploadError::TemplateArchived
+            | UploadError::NoListsOfAddresses
+            | UploadError::BrokeOff => invalid(error.to_string()),
+            UploadError::Unreadable(error) => invalid(error.to_string()),
+            UploadError::TooLarge(_) => {
+                Self::legacy(StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
+            }
+            UploadError::Files(_)
+            | UploadError::Kept(_)
+            | UploadError::Store(_)
+            | UploadError::Cached(_) => Self::legacy_internal(error),
+        }
+    }
 }
 
-/// What is wrong with a file.
+fn check_view(checked: &Checked) -> Value {
+    let mut check_view = report(&checked.report, &checked.problems());
+    check_view["id"] = json!(checked.id);
+    check_view["valid"] = json!(checked.is_valid);
+    check_view
+}
+
+/// Returns the errors of a file.
 pub(super) fn report(report: &Report, problems: &[String]) -> Value {
     json!({
         "notification_count": report.rows(),

@@ -6,7 +6,7 @@ use app::documents::{
 };
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Query, State},
     response::Response,
 };
 use domain::{ServiceId, TemplateFileId, TemplateId};
@@ -14,11 +14,17 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{id, invalid, missing};
-use crate::{Api, answer, callers::Internal, problem::Problem, v2::file_values};
+use super::{
+    ids::{Ids, Ids3},
+    invalid, missing,
+};
+use crate::{
+    Api, body_limit, json,
+    problem::{self, Problem},
+};
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct UploadQuery {
     file_name: Option<String>,
     link_text: Option<String>,
     retention_weeks: Option<u32>,
@@ -28,69 +34,61 @@ pub(crate) struct Asked {
 /// `POST /service/<id>/template/<id>/file?file_name=…`: adds the file in the body to the template.
 pub(crate) async fn add_template_file(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, template)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<UploadQuery>,
+    Ids(service, template): Ids<ServiceId, TemplateId>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let (service, template): (ServiceId, TemplateId) = (id(&service)?, id(&template)?);
-    let bytes = answer::read_body(body)
+    let bytes = body_limit::read_body(body)
         .await
-        .map_err(Problem::in_old_shape)?;
+        .map_err(Problem::into_legacy)?;
     let new = NewTemplateFile {
-        file_name: asked.file_name.ok_or_else(|| missing("file_name"))?,
-        link_text: asked.link_text,
-        retention_weeks: asked.retention_weeks.unwrap_or(STANDARD_WEEKS),
-        confirm_email: asked.confirm_email.unwrap_or(true),
+        file_name: query.file_name.ok_or_else(|| missing("file_name"))?,
+        link_text: query.link_text,
+        retention_weeks: query.retention_weeks.unwrap_or(STANDARD_WEEKS),
+        confirm_email: query.confirm_email.unwrap_or(true),
         bytes: bytes.to_vec().into(),
     };
-    let added = template_files::add(&api.app, service, template, new)
-        .await
-        .map_err(problem)?;
-    Ok(answer::json(
+    let added = template_files::add(&api.app, service, template, new).await?;
+    Ok(json::response(
         StatusCode::CREATED,
-        &json!({"data": shown(&added)}),
+        &json!({"data": template_file_view(&added)}),
     ))
 }
 
 /// `GET /service/<id>/template/<id>/file`
 pub(crate) async fn list_template_files(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, template)): Path<(String, String)>,
+    Ids(service, template): Ids<ServiceId, TemplateId>,
 ) -> Result<Response, Problem> {
-    let (service, template): (ServiceId, TemplateId) = (id(&service)?, id(&template)?);
-    let found = template_files::list(&api.app, service, template)
-        .await
-        .map_err(problem)?;
-    let data: Vec<Value> = found.iter().map(shown).collect();
-    Ok(answer::json(StatusCode::OK, &json!({"data": data})))
+    let found = template_files::list(&api.app, service, template).await?;
+    let data: Vec<Value> = found.iter().map(template_file_view).collect();
+    Ok(json::response(StatusCode::OK, &json!({"data": data})))
 }
 
-/// `POST /service/<id>/template/<id>/file/<id>/archive`: takes the file from the template.
+/// `POST /service/<id>/template/<id>/file/<id>/archive`: removes the file from the template.
 pub(crate) async fn archive_template_file(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, template, file)): Path<(String, String, String)>,
+    Ids3(service, template, file): Ids3<ServiceId, TemplateId, TemplateFileId>,
 ) -> Result<Response, Problem> {
-    let (service, template): (ServiceId, TemplateId) = (id(&service)?, id(&template)?);
-    let file: TemplateFileId = id(&file)?;
-    template_files::archive(&api.app, service, template, file)
-        .await
-        .map_err(problem)?;
-    Ok(answer::json(StatusCode::OK, &json!({"data": {"id": file}})))
+    template_files::archive(&api.app, service, template, file).await?;
+    Ok(json::response(
+        StatusCode::OK,
+        &json!({"data": {"id": file}}),
+    ))
 }
 
-fn problem(error: TemplateFileError) -> Problem {
-    match error {
-        TemplateFileError::NoSuch(_) => Problem::old(StatusCode::NOT_FOUND, error.to_string()),
-        TemplateFileError::Invalid(why) => invalid(why.to_owned()),
-        TemplateFileError::Refused(refused) => invalid(file_values::refused(refused)),
-        TemplateFileError::Fault(fault) => Problem::fault_old(fault),
+impl From<TemplateFileError> for Problem {
+    fn from(error: TemplateFileError) -> Self {
+        match error {
+            TemplateFileError::NoSuch(_) => Self::legacy(StatusCode::NOT_FOUND, error.to_string()),
+            TemplateFileError::Invalid(why) => invalid(why.to_owned()),
+            TemplateFileError::Refused(refused) => invalid(problem::file_rejected(refused)),
+            TemplateFileError::Fault(fault) => Self::legacy_internal(fault),
+        }
     }
 }
 
-fn shown(file: &TemplateFile) -> Value {
+fn template_file_view(file: &TemplateFile) -> Value {
     json!({
         "id": file.id,
         "file_name": file.file_name,

@@ -2,29 +2,32 @@ use app::{
     manage::folders,
     manage::templates::{self, NewTemplate, Template, TemplateError},
 };
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{FolderId, ServiceId, TemplateId};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{created, fields::Fields, id, invalid, listed, ok};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{
+    created,
+    fields::Fields,
+    ids::{Id, Ids, Ids3},
+    invalid, listed, ok,
+};
+use crate::{Api, problem::Problem};
 
-fn problem(error: TemplateError) -> Problem {
-    match error {
-        TemplateError::NoSuch(_) => Problem::old_not_found(),
-        TemplateError::Around(error) => super::problem(error),
-        TemplateError::Invalid(why) => invalid(why.to_owned()),
-        TemplateError::Overtaken => Problem::old(StatusCode::CONFLICT, error.to_string()),
-        TemplateError::Store(error) => Problem::fault_old(error),
+impl From<TemplateError> for Problem {
+    fn from(error: TemplateError) -> Self {
+        match error {
+            TemplateError::NoSuch(_) => Self::legacy_not_found(),
+            TemplateError::Around(error) => error.into(),
+            TemplateError::Invalid(why) => invalid(why.to_owned()),
+            TemplateError::Overtaken => Self::legacy(StatusCode::CONFLICT, error.to_string()),
+            TemplateError::Store(error) => Self::legacy_internal(error),
+        }
     }
 }
 
-fn shown(template: &Template) -> Value {
+fn template_view(template: &Template) -> Value {
     json!({
         "id": template.id,
         "service": template.service_id,
@@ -40,10 +43,10 @@ fn shown(template: &Template) -> Value {
 }
 
 fn written(mut fields: Fields) -> Result<NewTemplate, Problem> {
-    let (name, content) = (fields.need("name"), fields.need("content"));
-    let (subject, lane) = (fields.may("subject"), fields.may("process_type"));
-    let created_by = fields.may("created_by");
-    let template_type = fields.must("template_type")?;
+    let (name, content) = (fields.or_default("name"), fields.or_default("content"));
+    let (subject, lane) = (fields.optional("subject"), fields.optional("process_type"));
+    let created_by = fields.optional("created_by");
+    let template_type = fields.required("template_type")?;
     fields.finish()?;
     Ok(NewTemplate {
         template_type,
@@ -58,20 +61,18 @@ fn written(mut fields: Fields) -> Result<NewTemplate, Problem> {
 /// `GET /service/<id>/template`
 pub(crate) async fn list_templates(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
+    Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let found = templates::list(&api.app, service).await.map_err(problem)?;
+    let found = templates::list(&api.app, service).await?;
     let placed = folders::list_placed(&api.app, service)
         .await
-        .map_err(Problem::fault_old)?;
+        .map_err(Problem::legacy_internal)?;
     Ok(listed(&found, |one| in_folder(one, placed.get(&one.id))))
 }
 
-/// A template with the folder in which it lies.
+/// Returns a template with its folder.
 fn in_folder(template: &Template, folder: Option<&FolderId>) -> Value {
-    let mut value = shown(template);
+    let mut value = template_view(template);
     value["folder"] = json!(folder);
     value
 }
@@ -79,86 +80,68 @@ fn in_folder(template: &Template, folder: Option<&FolderId>) -> Value {
 async fn with_folder(api: &Api, template: &Template) -> Result<Value, Problem> {
     let placed = folders::list_placed(&api.app, template.service_id)
         .await
-        .map_err(Problem::fault_old)?;
+        .map_err(Problem::legacy_internal)?;
     Ok(in_folder(template, placed.get(&template.id)))
 }
 
 /// `GET /service/<id>/template/<template>`
 pub(crate) async fn get_template(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, template)): Path<(String, String)>,
+    Ids(service, template): Ids<ServiceId, TemplateId>,
 ) -> Result<Response, Problem> {
-    let found = templates::find(&api.app, id(&service)?, id(&template)?)
+    let found = templates::find(&api.app, service, template)
         .await
-        .map_err(Problem::fault_old)?;
-    let found = found.ok_or_else(Problem::old_not_found)?;
+        .map_err(Problem::legacy_internal)?;
+    let found = found.ok_or_else(Problem::legacy_not_found)?;
     Ok(ok(&with_folder(&api, &found.template).await?))
 }
 
 /// `GET /service/<id>/template/<template>/version/<n>`
 pub(crate) async fn get_template_version(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, template, version)): Path<(String, String, String)>,
+    Ids3(service, template, version): Ids3<ServiceId, TemplateId, u32>,
 ) -> Result<Response, Problem> {
-    let (service, template): (ServiceId, TemplateId) = (id(&service)?, id(&template)?);
-    let found = templates::find_version(&api.app, service, template, id(&version)?)
+    let found = templates::find_version(&api.app, service, template, version)
         .await
-        .map_err(Problem::fault_old)?;
-    let found = found.ok_or_else(Problem::old_not_found)?;
-    Ok(ok(&shown(&found.template)))
+        .map_err(Problem::legacy_internal)?;
+    let found = found.ok_or_else(Problem::legacy_not_found)?;
+    Ok(ok(&template_view(&found.template)))
 }
 
 /// `GET /service/<id>/template/<template>/versions`: newest first.
 pub(crate) async fn list_template_versions(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, template)): Path<(String, String)>,
+    Ids(service, template): Ids<ServiceId, TemplateId>,
 ) -> Result<Response, Problem> {
-    let found = templates::list_versions(&api.app, id(&service)?, id(&template)?)
-        .await
-        .map_err(problem)?;
-    Ok(listed(&found, shown))
+    let found = templates::list_versions(&api.app, service, template).await?;
+    Ok(listed(&found, template_view))
 }
 
 /// `POST /service/<id>/template`
 pub(crate) async fn create_template(
     State(api): State<Api>,
-    _: Internal,
-    Path(service): Path<String>,
-    body: Body,
+    Id(service): Id<ServiceId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let service = id(&service)?;
-    let mut fields = Fields::read(body).await?;
-    let folder: Option<FolderId> = fields.may("parent_folder_id");
-    let template = templates::create_in_folder(&api.app, service, written(fields)?, folder)
-        .await
-        .map_err(problem)?;
+    let folder: Option<FolderId> = fields.optional("parent_folder_id");
+    let template = templates::create_in_folder(&api.app, service, written(fields)?, folder).await?;
     Ok(created(&in_folder(&template, folder.as_ref())))
 }
 
-/// `POST /service/<id>/template/<template>`: the next version, or `{"archived": true}`.
+/// `POST /service/<id>/template/<template>`: creates a version, or archives the template with `{"archived": true}`.
 pub(crate) async fn update_template(
     State(api): State<Api>,
-    _: Internal,
-    Path((service, template)): Path<(String, String)>,
-    body: Body,
+    Ids(service, template): Ids<ServiceId, TemplateId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let (service, template) = (id(&service)?, id(&template)?);
-    let mut fields = Fields::read(body).await?;
-    match fields.may("archived") {
+    match fields.optional("archived") {
         Some(true) => {
-            templates::archive(&api.app, service, template)
-                .await
-                .map_err(problem)?;
+            templates::archive(&api.app, service, template).await?;
             Ok(ok(&json!({"id": template, "archived": true})))
         }
         Some(false) => Err(invalid("an archived template stays archived".to_owned())),
         None => {
-            let after = templates::update(&api.app, service, template, written(fields)?)
-                .await
-                .map_err(problem)?;
+            let after = templates::update(&api.app, service, template, written(fields)?).await?;
             Ok(ok(&with_folder(&api, &after).await?))
         }
     }

@@ -1,21 +1,16 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use app::manage::{
     members,
     users::{self, NewUser, User, UserChange},
 };
-use axum::{
-    body::Body,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::{MemberPermission, ServiceId, UserId, UserState};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{created, fields::Fields, id, listed, ok, problem};
-use crate::{Api, callers::Internal, problem::Problem};
+use super::{created, fields::Fields, ids::Id, listed, ok};
+use crate::{Api, problem::Problem};
 
-pub(super) fn shown(user: &User) -> Value {
+pub(super) fn user_view(user: &User) -> Value {
     json!({
         "id": user.id,
         "name": user.name,
@@ -27,9 +22,12 @@ pub(super) fn shown(user: &User) -> Value {
     })
 }
 
-/// With the services to whose teams they belong.
-fn shown_with(user: &User, memberships: &BTreeMap<ServiceId, BTreeSet<MemberPermission>>) -> Value {
-    let mut value = shown(user);
+/// Adds the services and permissions of a user.
+fn user_with_memberships_view(
+    user: &User,
+    memberships: &BTreeMap<ServiceId, BTreeSet<MemberPermission>>,
+) -> Value {
+    let mut value = user_view(user);
     let services: Vec<&ServiceId> = memberships.keys().collect();
     let permissions: BTreeMap<String, &BTreeSet<MemberPermission>> = memberships
         .iter()
@@ -41,82 +39,70 @@ fn shown_with(user: &User, memberships: &BTreeMap<ServiceId, BTreeSet<MemberPerm
 }
 
 /// `GET /user`
-pub(crate) async fn list_users(State(api): State<Api>, _: Internal) -> Result<Response, Problem> {
-    let found = users::list(&api.app).await.map_err(problem)?;
-    Ok(listed(&found, shown))
+pub(crate) async fn list_users(State(api): State<Api>) -> Result<Response, Problem> {
+    let found = users::list(&api.app).await?;
+    Ok(listed(&found, user_view))
 }
 
 /// `POST /user`
 pub(crate) async fn create_user(
     State(api): State<Api>,
-    _: Internal,
-    body: Body,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::read(body).await?;
     let new = NewUser {
-        name: fields.need("name"),
-        email_address: fields.need("email_address"),
-        mobile_number: fields.may("mobile_number"),
-        state: fields.may("state").unwrap_or(UserState::Pending),
-        platform_admin: fields.may("platform_admin").unwrap_or(false),
+        name: fields.or_default("name"),
+        email_address: fields.or_default("email_address"),
+        mobile_number: fields.optional("mobile_number"),
+        state: fields.optional("state").unwrap_or(UserState::Pending),
+        platform_admin: fields.optional("platform_admin").unwrap_or(false),
     };
     fields.finish()?;
-    let made = users::create(&api.app, new).await.map_err(problem)?;
-    Ok(created(&shown_with(&made, &BTreeMap::new())))
+    let made = users::create(&api.app, new).await?;
+    Ok(created(&user_with_memberships_view(
+        &made,
+        &BTreeMap::new(),
+    )))
 }
 
 /// `GET /user/<id>`
 pub(crate) async fn get_user(
     State(api): State<Api>,
-    _: Internal,
-    Path(user): Path<String>,
+    Id(user): Id<UserId>,
 ) -> Result<Response, Problem> {
-    let user: UserId = id(&user)?;
-    let found = users::find(&api.app, user).await.map_err(problem)?;
+    let found = users::find(&api.app, user).await?;
     with_memberships(&api, &found).await
 }
 
-/// `POST /user/email`: the person with an address, `{"email": …}`. Addresses do not belong into paths, which are logged.
+/// `POST /user/email`: finds the user of an address, `{"email": …}`. It is not in the path because paths are logged.
 pub(crate) async fn find_user_by_email(
     State(api): State<Api>,
-    _: Internal,
-    body: Body,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::read(body).await?;
-    let email: String = fields.need("email");
+    let email: String = fields.or_default("email");
     fields.finish()?;
-    let found = users::find_by_email(&api.app, &email)
-        .await
-        .map_err(problem)?;
+    let found = users::find_by_email(&api.app, &email).await?;
     with_memberships(&api, &found).await
 }
 
 /// `POST /user/<id>`
 pub(crate) async fn update_user(
     State(api): State<Api>,
-    _: Internal,
-    Path(user): Path<String>,
-    body: Body,
+    Id(user): Id<UserId>,
+    mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let user: UserId = id(&user)?;
-    let mut fields = Fields::read(body).await?;
     let change = UserChange {
-        name: fields.may("name"),
-        email_address: fields.may("email_address"),
-        mobile_number: fields.change("mobile_number"),
-        state: fields.may("state"),
-        platform_admin: fields.may("platform_admin"),
+        name: fields.optional("name"),
+        email_address: fields.optional("email_address"),
+        mobile_number: fields.patch("mobile_number"),
+        state: fields.optional("state"),
+        platform_admin: fields.optional("platform_admin"),
     };
     fields.finish()?;
-    let after = users::update(&api.app, user, change)
-        .await
-        .map_err(problem)?;
+    let after = users::update(&api.app, user, change).await?;
     with_memberships(&api, &after).await
 }
 
 async fn with_memberships(api: &Api, user: &User) -> Result<Response, Problem> {
-    let memberships = members::list_memberships(&api.app, user.id)
-        .await
-        .map_err(problem)?;
-    Ok(ok(&shown_with(user, &memberships)))
+    let memberships = members::list_memberships(&api.app, user.id).await?;
+    Ok(ok(&user_with_memberships_view(user, &memberships)))
 }

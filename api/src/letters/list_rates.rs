@@ -4,23 +4,23 @@ use domain::{Postage, Timestamp};
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::{Api, answer, callers::InternalV2, problem::Problem};
+use crate::{Api, json, problem::Problem};
 
 #[derive(Debug, Serialize)]
-struct Shown {
+struct RateView {
     post_class: Postage,
     rate: String,
     sheet_count: u32,
     start_date: Timestamp,
 }
 
-/// `GET /letter-rates/` (`docs/spec/public-api.md` §23): those that hold now, by sheets, then rate, then class.
-pub(crate) async fn list_rates(State(api): State<Api>, _: InternalV2) -> Result<Response, Problem> {
-    let rates = rates::find(&api.app).await.map_err(Problem::fault)?;
-    let shown: Vec<Shown> = rates
+/// `GET /letter-rates/` (`docs/spec/public-api.md` §23): the current rates, by sheets, then rate, then postage class.
+pub(crate) async fn list_rates(State(api): State<Api>) -> Result<Response, Problem> {
+    let rates = rates::find(&api.app).await.map_err(Problem::internal)?;
+    let views: Vec<RateView> = rates
         .letters_at(api.app.clock().now())
         .into_iter()
-        .map(|rate| Shown {
+        .map(|rate| RateView {
             post_class: rate.postage,
             rate: Money {
                 micropounds: rate.micropounds,
@@ -30,5 +30,5 @@ pub(crate) async fn list_rates(State(api): State<Api>, _: InternalV2) -> Result<
             start_date: rate.start_date,
         })
         .collect();
-    Ok(answer::raw_json(StatusCode::OK, &shown))
+    Ok(json::ordered_response(StatusCode::OK, &views))
 }

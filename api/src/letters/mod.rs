@@ -1,5 +1,4 @@
-//! What internal clients say and ask about letters. The shape of errors is that of v2 (`docs/spec/public-api.md` §3.4,
-//! §23).
+//! Letter rates and returned letters, for internal clients. Errors have the v2 shape (`docs/spec/public-api.md` §3.4, §23).
 
 mod list_rates;
 mod report_returned;

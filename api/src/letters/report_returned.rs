@@ -3,30 +3,32 @@ use axum::{body::Body, extract::State, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{Api, answer, callers::InternalV2, problem::Problem, v2::shown};
+use crate::{
+    Api, body_limit, json,
+    problem::{Problem, display_value},
+};
 
-/// `POST /letters/returned` (`docs/spec/public-api.md` §23): what came back is marked later, in portions.
+/// `POST /letters/returned` (`docs/spec/public-api.md` §23): a task marks the letters later, in batches.
 pub(crate) async fn report_returned(
     State(api): State<Api>,
-    _: InternalV2,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = answer::parse_v2(&answer::read_body(body).await?)?;
+    let body = json::parse_v2(&body_limit::read_body(body).await?)?;
     let references = check(&body)?;
     letters::report_returned(&api.app, &references)
         .await
-        .map_err(Problem::fault)?;
-    Ok(answer::json(
+        .map_err(Problem::internal)?;
+    Ok(json::response(
         StatusCode::OK,
         &json!({"references": references}),
     ))
 }
 
-/// The references, or all that is wrong with them.
+/// Returns the references, or all their errors.
 fn check(body: &Value) -> Result<Vec<String>, Problem> {
     let wrong = |text: String| Err(Problem::validation(vec![text]));
     if !body.is_object() {
-        return wrong(format!("{} is not of type object", shown(body)));
+        return wrong(format!("{} is not of type object", display_value(body)));
     }
     match body.get("references") {
         None => wrong("references is a required property".to_owned()),
@@ -34,7 +36,10 @@ fn check(body: &Value) -> Result<Vec<String>, Problem> {
             wrong("references [] should be non-empty".to_owned())
         }
         Some(Value::Array(items)) => check_each(items),
-        Some(other) => wrong(format!("references {} is not of type array", shown(other))),
+        Some(other) => wrong(format!(
+            "references {} is not of type array",
+            display_value(other)
+        )),
     }
 }
 
@@ -45,9 +50,12 @@ fn check_each(items: &[Value]) -> Result<Vec<String>, Problem> {
             Some(text) if is_reference(text) => references.push(text.to_owned()),
             Some(_) => errors.push(format!(
                 "references {} does not match ^[0-9A-Z]{{16}}$",
-                shown(item)
+                display_value(item)
             )),
-            None => errors.push(format!("references {} is not of type string", shown(item))),
+            None => errors.push(format!(
+                "references {} is not of type string",
+                display_value(item)
+            )),
         }
     }
     if errors.is_empty() {

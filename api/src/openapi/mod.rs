@@ -1,126 +1,131 @@
-//! The description of the API: `GET /v2/openapi.json` for programs, `GET /docs` for people.
+//! The OpenAPI document, `GET /v2/openapi.json`, and the reference page made from it, `GET /docs`.
 //!
-//! It is made from what the program itself goes by, so that there is one truth: the routes and who may call them are
-//! those of [`ROUTES`], the shapes of requests are the tables that check them ([`bodies`](crate::v2::bodies)), and every
-//! error example is the [`Problem`](crate::problem::Problem) that the endpoint answers with, with its status and its
-//! headers. Written by hand is only what no table of the program says: what things are for, and the shapes of answers,
-//! which a story holds against real ones. See `docs/decisions/openapi.md`.
+//! Nothing that the program goes by is repeated here: paths, methods and authentication are those of the routes, schemas of
+//! requests are made from the declarations that parse them ([`bodies`](crate::v2::bodies)), and each error example is the
+//! [`Problem`](crate::problem::Problem) that the endpoint returns. Written by hand are titles, descriptions, and the schemas
+//! of responses, which a story compares with real responses. See `docs/decisions/openapi.md`.
 
 #![expect(
     clippy::needless_pass_by_value,
     reason = "a document is put together from values that are made for it"
 )]
 
-mod answers;
+mod error_examples;
 mod examples;
+mod handlers;
 mod internal;
-mod jobs;
 mod operation;
+pub(crate) mod operations;
 mod page;
-mod providers;
-mod public;
-mod reading;
-mod refusals;
-mod sending;
-mod shapes;
-mod shared;
+mod requests;
+mod responses;
+mod shared_examples;
 
-use std::sync::LazyLock;
-
-use axum::response::{Html, IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    answer,
-    router::{Callers, ROUTES},
-};
-use operation::Operation;
+use crate::{auth::Auth, json};
+
+pub(crate) use handlers::{Source, get_openapi, show_docs};
+pub(crate) use internal::internal_operation;
+pub(crate) use operation::Operation;
 
 /// The groups of operations, in the order in which they are shown.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 10] = [
     (
-        "Sending",
-        "A 201 means that the message is on disk and will be delivered.",
+        "Send messages",
+        "A 201 means that the message is stored durably and will be delivered.",
     ),
     (
-        "Many at once",
-        "One template to many people in one request, as a job.",
+        "Bulk jobs",
+        "Send one template to many recipients with one request.",
     ),
     (
-        "Messages",
-        "What became of messages, for as long as the service keeps them (7 days, unless it says otherwise).",
+        "Notifications",
+        "The status of messages, for as long as the service keeps them (7 days by default).",
     ),
-    ("Templates", "What can be sent, and how it would look."),
+    ("Templates", "List, get and preview templates."),
     (
-        "Received texts",
-        "What people wrote to the service's number.",
+        "Received text messages",
+        "Text messages that people sent to the service's numbers.",
     ),
     (
         "Recipients",
-        "What a recipient's mail program or browser asks, by links that we made.",
+        "Links in messages: requests of the recipient's mail program and browser.",
     ),
     (
         "Providers",
-        "What those who carry our messages tell us. Errors have the old shape, except where the print provider asks.",
+        "Delivery receipts and inbound text messages. Errors have the legacy shape, except for the print provider.",
     ),
     (
-        "Running it",
-        "For whoever runs the platform. Letters are told and asked about with the token of an internal client.",
+        "Letters",
+        "Letter rates and returned letters, for internal clients. Errors have the v2 shape.",
+    ),
+    ("Platform", "Health, metrics and this document."),
+    (
+        INTERNAL_TAG,
+        "Management of services, users, templates, jobs and the queue, for internal clients such as an administration \
+         interface. Bodies and responses are JSON, mostly under the key `data`; errors have the legacy shape. These \
+         endpoints can change between releases.",
     ),
 ];
+const INTERNAL_TAG: &str = "Internal";
 
-const ABOUT: &str = include_str!("about.md");
+const DESCRIPTION: &str = include_str!("description.md");
 
-/// `GET /v2/openapi.json`
-pub(crate) async fn get_openapi() -> Response {
-    static WRITTEN: LazyLock<Bytes> = LazyLock::new(|| answer::written(&*DOCUMENT).into());
-    let json = HeaderValue::from_static("application/json");
-    (
-        StatusCode::OK,
-        [(header::CONTENT_TYPE, json)],
-        WRITTEN.clone(),
-    )
-        .into_response()
+/// A route with its documentation.
+pub(crate) struct Described<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'static str,
+    pub(crate) auth: Auth,
+    /// The name of the handler, which is the operation id unless the operation has its own.
+    pub(crate) handler: &'static str,
+    pub(crate) operation: Operation,
 }
 
-/// `GET /docs`
-pub(crate) async fn show_docs() -> Response {
-    static PAGE: LazyLock<Bytes> = LazyLock::new(|| page::written(&whole()).into());
-    let policy = (header::CONTENT_SECURITY_POLICY, page::policy());
-    ([policy], Html(PAGE.clone())).into_response()
+/// The document in all its forms.
+pub(crate) struct Documentation {
+    document: Value,
+    json: Bytes,
+    page: Bytes,
 }
 
-/// The document.
-pub fn document() -> &'static Value {
-    &DOCUMENT
+impl Documentation {
+    /// Builds the document of these routes.
+    pub(crate) fn of(routes: &[Described<'_>]) -> Self {
+        let mut document = document(routes);
+        let page = page::to_html(&document).into();
+        shared_examples::share(&mut document);
+        Self {
+            json: json::to_json_bytes(&document).into(),
+            document,
+            page,
+        }
+    }
+
+    pub(crate) const fn document(&self) -> &Value {
+        &self.document
+    }
 }
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let mut document = whole();
-    shared::share_examples(&mut document);
-    document
-});
-
-/// The document with all that is told of an operation in its place.
-fn whole() -> Value {
+/// Returns the document with every example in its place.
+fn document(routes: &[Described<'_>]) -> Value {
     let tags: Vec<Value> = TAGS
         .iter()
-        .map(|(name, about)| json!({"name": name, "description": about}))
+        .map(|(name, description)| json!({"name": name, "description": description}))
         .collect();
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Pillarbox",
             "version": env!("CARGO_PKG_VERSION"),
-            "summary": "Sends e-mails, text messages and letters for services, and tells what became of them.",
-            "description": ABOUT.trim_end(),
+            "summary": "Sends emails, text messages and letters for services, and reports what happened to them.",
+            "description": DESCRIPTION.trim_end(),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/", "description": "Where this document is served"}],
+        "servers": [{"url": "/", "description": "The server of this document"}],
         "tags": tags,
-        "paths": paths(),
+        "paths": paths(routes),
         "components": {
             "securitySchemes": security_schemes(),
             "schemas": schemas(),
@@ -128,41 +133,22 @@ fn whole() -> Value {
     })
 }
 
-/// Every operation that is described.
-fn operations() -> Vec<Operation> {
-    [
-        sending::operations(),
-        jobs::operations(),
-        reading::operations(),
-        public::operations(),
-        providers::operations(),
-        internal::operations(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// The operations by path and method, in the order of the caller table, each with what its callers must show.
-fn paths() -> Map<String, Value> {
-    let operations = operations();
+fn paths(routes: &[Described<'_>]) -> Map<String, Value> {
     let mut paths = Map::new();
-    for (method, path, callers) in ROUTES {
-        let described = operations.iter().find(|one| one.route == (*method, *path));
-        if let Some(operation) = described {
-            let item = paths.entry(*path).or_insert_with(|| json!({}));
-            item[method.to_lowercase()] = operation.written(security(*callers));
-        }
+    for route in routes {
+        let id = route.operation.id_or(route.handler);
+        let item = paths.entry(route.path).or_insert_with(|| json!({}));
+        item[route.method.to_lowercase()] = route.operation.to_json(id, security(route.auth));
     }
     paths
 }
 
-fn security(callers: Callers) -> Value {
-    match callers {
-        Callers::Service => json!([{"service": []}]),
-        Callers::Internal => json!([{"internal": []}]),
-        Callers::Provider => json!([{"provider": []}]),
-        Callers::Anybody | Callers::Reporter | Callers::LinkHolder => json!([]),
+fn security(auth: Auth) -> Value {
+    match auth {
+        Auth::Service => json!([{"service": []}]),
+        Auth::Internal | Auth::InternalV2 => json!([{"internal": []}]),
+        Auth::ProviderCredentials => json!([{"provider": []}]),
+        Auth::Anyone | Auth::UnverifiedReceipt | Auth::SignedLink => json!([]),
     }
 }
 
@@ -172,110 +158,31 @@ fn security_schemes() -> Value {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "A service with one of its keys. A key reads `<name>-<service id>-<secret>`: the last 36 \
+            "description": "A service, by one of its API keys. A key reads `<name>-<service id>-<secret>`: the last 36 \
                 characters are the secret, the 36 before the hyphen are the id of the service. The token's header is \
                 `{\"typ\": \"JWT\", \"alg\": \"HS256\"}`, its claims are `iss`, the id of the service, and `iat`, the \
-                time now in Unix seconds; it is signed with the secret as text. A token is good for 30 seconds: make a \
+                time now in Unix seconds; it is signed with the secret as text. A token is valid for 30 seconds: make a \
                 new one for each request. `pillarbox token --key KEY` prints one.",
         },
         "internal": {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "An internal client: the same kind of token, with the name of the client as `iss`, signed \
-                with one of its secrets. The settings hold both.",
+            "description": "An internal client: the same kind of token, with the client id as `iss`, signed with one of \
+                its secrets. Both are settings of the platform.",
         },
         "provider": {
             "type": "http",
             "scheme": "basic",
-            "description": "A provider that brings texts, with a name and a password that the settings hold.",
+            "description": "A provider that delivers inbound text messages. User name and password are settings of the platform.",
         },
     })
 }
 
 fn schemas() -> Map<String, Value> {
-    shapes::requests()
+    requests::schemas()
         .into_iter()
-        .chain(answers::schemas())
+        .chain(responses::schemas())
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    /// Internal clients have many more endpoints, which are described elsewhere; of theirs these two are public contract.
-    const OF_INTERNAL_CLIENTS: [&str; 2] = ["/letters/returned", "/letter-rates/"];
-
-    #[test]
-    fn every_route_for_others_than_internal_clients_is_described_and_nothing_else_is() {
-        let described: BTreeSet<_> = operations().iter().map(|one| one.route).collect();
-        assert_eq!(
-            described.len(),
-            operations().len(),
-            "nothing is described twice"
-        );
-        let routes: BTreeSet<_> = ROUTES
-            .iter()
-            .filter(|(_, path, callers)| {
-                *callers != Callers::Internal || OF_INTERNAL_CLIENTS.contains(path)
-            })
-            .map(|(method, path, _)| (*method, *path))
-            .collect();
-        assert_eq!(described, routes);
-    }
-
-    #[test]
-    fn an_operation_is_called_as_its_handler() {
-        let source: String = include_str!("../router.rs").split_whitespace().collect();
-        let mut ids = BTreeSet::new();
-        for operation in operations() {
-            let (method, path) = operation.route;
-            let (_, route) = source
-                .split_once(&format!(".route(\"{path}\","))
-                .expect("it is a route");
-            let (route, _) = route.split_once(".route(").unwrap_or((route, ""));
-            let handler = route
-                .split_once(&format!("{}(", method.to_lowercase()))
-                .and_then(|(_, rest)| rest.split_once(')'))
-                .and_then(|(handler, _)| handler.rsplit_once("::"))
-                .map(|(_, handler)| handler)
-                .expect("it has a handler");
-            // A handler of several routes has something after its name.
-            let rest = operation.id.strip_prefix(handler);
-            assert!(
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_')),
-                "{method} {path} is {handler}, not {}",
-                operation.id
-            );
-            assert!(ids.insert(operation.id), "{} is there twice", operation.id);
-        }
-    }
-
-    #[test]
-    fn the_document_in_docs_is_fresh() {
-        let kept = include_str!("../../../docs/openapi.json");
-        let made = serde_json::to_string_pretty(document()).unwrap();
-        assert_eq!(kept.trim_end(), made, "run `make fresh`");
-    }
-
-    #[test]
-    fn whatever_is_referred_to_is_there_and_whatever_is_there_is_referred_to() {
-        let text = document().to_string();
-        let mut parts = text.split("\"#/components/schemas/");
-        parts.next();
-        let used: BTreeSet<&str> = parts.filter_map(|rest| rest.split('"').next()).collect();
-        let there = document()["components"]["schemas"].as_object().unwrap();
-        assert_eq!(used, there.keys().map(String::as_str).collect());
-        for operation in operations() {
-            assert!(
-                TAGS.iter().any(|(tag, _)| *tag == operation.tag),
-                "{}",
-                operation.tag
-            );
-        }
-    }
 }

@@ -1,32 +1,33 @@
-//! One operation of the document, put together piece by piece.
+//! Builds one operation of the OpenAPI document.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::response::IntoResponse as _;
 use http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
-use super::shapes::reference;
+use super::requests::reference;
 use crate::problem::Problem;
 
 const JSON: &str = "application/json";
 
-/// A method and a path, with all that is said of them.
-pub(super) struct Operation {
-    pub(super) route: (&'static str, &'static str),
-    pub(super) id: &'static str,
+/// The documentation of an operation. Its method, path and authentication come from the route.
+pub(crate) struct Operation {
+    id: Option<Cow<'static, str>>,
     pub(super) tag: &'static str,
-    summary: &'static str,
-    about: Option<&'static str>,
+    title: &'static str,
+    description: Option<&'static str>,
     parameters: Vec<Value>,
     body: Option<Value>,
-    answers: BTreeMap<u16, Answer>,
+    responses: BTreeMap<u16, Response>,
+    /// Responses to a whole class of statuses, such as `4XX`.
+    classes: Map<String, Value>,
 }
 
-/// What is said of a status: the media types with their schemas and examples, the headers, and where to go on.
+/// A response: media types with their schemas and examples, headers, and links.
 #[derive(Default)]
-struct Answer {
-    about: Option<&'static str>,
+struct Response {
+    description: Option<&'static str>,
     contents: BTreeMap<&'static str, Content>,
     headers: Map<String, Value>,
     links: Map<String, Value>,
@@ -39,32 +40,31 @@ struct Content {
 }
 
 impl Operation {
-    pub(super) fn new(
-        method: &'static str,
-        path: &'static str,
-        id: &'static str,
-        tag: &'static str,
-        summary: &'static str,
-    ) -> Self {
+    pub(super) fn new(tag: &'static str, title: &'static str) -> Self {
         Self {
-            route: (method, path),
-            id,
+            id: None,
             tag,
-            summary,
-            about: None,
+            title,
+            description: None,
             parameters: Vec::new(),
             body: None,
-            answers: BTreeMap::new(),
+            responses: BTreeMap::new(),
+            classes: Map::new(),
         }
     }
 
-    /// More than fits in the summary.
-    pub(super) fn about(mut self, about: &'static str) -> Self {
-        self.about = Some(about);
+    /// Sets the operation id, for handlers of several routes; by default it is the name of the handler.
+    pub(super) fn id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
+        self.id = Some(id.into());
         self
     }
 
-    /// A part of the path, with an example.
+    pub(super) fn description(mut self, description: &'static str) -> Self {
+        self.description = Some(description);
+        self
+    }
+
+    /// Adds a path parameter with an example.
     pub(super) fn path(
         self,
         name: &str,
@@ -78,7 +78,7 @@ impl Operation {
         }))
     }
 
-    /// A key of the query that may be left out.
+    /// Adds an optional query parameter.
     pub(super) fn query(self, name: &str, about: &str, schema: Value) -> Self {
         self.parameter(json!({"name": name, "in": "query", "description": about, "schema": schema}))
     }
@@ -88,12 +88,12 @@ impl Operation {
         self
     }
 
-    /// A JSON body with examples, each of which can be sent.
+    /// Sets a JSON body with examples; a story sends each of them.
     pub(super) fn body(self, schema: Value, examples: &[(&str, &str, Value)]) -> Self {
         self.body_of(JSON, schema, examples)
     }
 
-    /// A body that is a form.
+    /// Sets a form as the body.
     pub(super) fn form(self, schema: Value, examples: &[(&str, &str, Value)]) -> Self {
         self.body_of("application/x-www-form-urlencoded", schema, examples)
     }
@@ -120,7 +120,7 @@ impl Operation {
         self
     }
 
-    /// The body may be left out.
+    /// Makes the body optional.
     pub(super) fn body_is_optional(mut self) -> Self {
         if let Some(body) = &mut self.body {
             body["required"] = false.into();
@@ -128,19 +128,19 @@ impl Operation {
         self
     }
 
-    /// A good answer in JSON.
-    pub(super) fn answers(
+    /// Adds a successful response in JSON.
+    pub(super) fn responds(
         self,
         status: u16,
         about: &'static str,
         schema: &str,
         example: Value,
     ) -> Self {
-        self.answers_of(status, about, JSON, reference(schema), Some(example))
+        self.responds_with(status, about, JSON, reference(schema), Some(example))
     }
 
-    /// An answer of another type.
-    pub(super) fn answers_of(
+    /// Adds a response of another media type.
+    pub(super) fn responds_with(
         mut self,
         status: u16,
         about: &'static str,
@@ -148,9 +148,9 @@ impl Operation {
         schema: Value,
         example: Option<Value>,
     ) -> Self {
-        let answer = self.answers.entry(status).or_default();
-        answer.about.get_or_insert(about);
-        let content = answer.contents.entry(media_type).or_default();
+        let response = self.responses.entry(status).or_default();
+        response.description.get_or_insert(about);
+        let content = response.contents.entry(media_type).or_default();
         if !content.schemas.contains(&schema) {
             content.schemas.push(schema);
         }
@@ -164,13 +164,13 @@ impl Operation {
         self
     }
 
-    /// An answer without a body.
-    pub(super) fn answers_nothing(mut self, status: u16, about: &'static str) -> Self {
-        self.answers.entry(status).or_default().about = Some(about);
+    /// Adds a response without a body.
+    pub(super) fn responds_empty(mut self, status: u16, about: &'static str) -> Self {
+        self.responses.entry(status).or_default().description = Some(about);
         self
     }
 
-    /// A header that an answer may carry.
+    /// Adds a header that a response may have.
     pub(super) fn with_header(
         mut self,
         status: u16,
@@ -178,32 +178,44 @@ impl Operation {
         about: &str,
         schema: Value,
     ) -> Self {
-        let answer = self.answers.entry(status).or_default();
+        let response = self.responses.entry(status).or_default();
         let header = json!({"description": about, "schema": schema});
-        answer.headers.insert(name.to_owned(), header);
+        response.headers.insert(name.to_owned(), header);
         self
     }
 
-    /// Where the id of an answer leads.
-    pub(super) fn leads_to(mut self, status: u16, operation: &str) -> Self {
-        let answer = self.answers.entry(status).or_default();
+    /// Adds the response to a class of statuses, such as `4XX`.
+    pub(super) fn class_of_responses(
+        mut self,
+        class: &str,
+        description: &str,
+        schema: Value,
+    ) -> Self {
+        let response = json!({"description": description, "content": {JSON: {"schema": schema}}});
+        self.classes.insert(class.to_owned(), response);
+        self
+    }
+
+    /// Links the id of a response to an operation.
+    pub(super) fn links_to(mut self, status: u16, operation: &str) -> Self {
+        let response = self.responses.entry(status).or_default();
         let link = json!({"operationId": operation, "parameters": {"id": "$response.body#/id"}});
-        answer.links.insert(operation.to_owned(), link);
+        response.links.insert(operation.to_owned(), link);
         self
     }
 
-    /// Errors, each as it is answered: with its status, its shape, its headers, and itself as the example.
-    pub(super) fn refuses(
+    /// Adds errors. Each gives its status, shape and headers, and is the example.
+    pub(super) fn fails_with(
         mut self,
         problems: impl IntoIterator<Item = (&'static str, Problem)>,
     ) -> Self {
         for (name, problem) in problems {
-            let answer = self.answers.entry(problem.status().as_u16()).or_default();
-            let content = answer.contents.entry(JSON).or_default();
+            let response = self.responses.entry(problem.status().as_u16()).or_default();
+            let content = response.contents.entry(JSON).or_default();
             let schema = reference(if problem.is_v2() {
                 "Errors"
             } else {
-                "OldError"
+                "LegacyError"
             });
             if !content.schemas.contains(&schema) {
                 content.schemas.push(schema);
@@ -211,21 +223,26 @@ impl Operation {
             content
                 .examples
                 .insert(name.to_owned(), json!({"value": problem.body()}));
-            answer
+            response
                 .headers
                 .extend(described(problem.into_response().headers()));
         }
         self
     }
 
-    pub(super) fn written(&self, security: Value) -> Value {
+    /// Returns the operation id, given the name of the handler.
+    pub(super) fn id_or<'a>(&'a self, handler: &'a str) -> &'a str {
+        self.id.as_deref().unwrap_or(handler)
+    }
+
+    pub(super) fn to_json(&self, id: &str, security: Value) -> Value {
         let mut written = json!({
-            "operationId": self.id,
+            "operationId": id,
             "tags": [self.tag],
-            "summary": self.summary,
+            "summary": self.title,
         });
-        if let Some(about) = self.about {
-            written["description"] = about.into();
+        if let Some(description) = self.description {
+            written["description"] = description.into();
         }
         written["security"] = security;
         if !self.parameters.is_empty() {
@@ -234,20 +251,21 @@ impl Operation {
         if let Some(body) = &self.body {
             written["requestBody"] = body.clone();
         }
-        let answers: Map<String, Value> = self
-            .answers
+        let mut responses: Map<String, Value> = self
+            .responses
             .iter()
-            .map(|(status, answer)| (status.to_string(), answer.written(*status)))
+            .map(|(status, response)| (status.to_string(), response.to_json(*status)))
             .collect();
-        written["responses"] = answers.into();
+        responses.extend(self.classes.clone());
+        written["responses"] = responses.into();
         written
     }
 }
 
-impl Answer {
-    fn written(&self, status: u16) -> Value {
-        let about = self.about.unwrap_or_else(|| meaning(status));
-        let mut written = json!({"description": about});
+impl Response {
+    fn to_json(&self, status: u16) -> Value {
+        let description = self.description.unwrap_or_else(|| meaning(status));
+        let mut written = json!({"description": description});
         if !self.headers.is_empty() {
             written["headers"] = self.headers.clone().into();
         }
@@ -271,50 +289,50 @@ impl Answer {
     }
 }
 
-/// What a status means wherever it is answered.
+/// Returns the description of a status that operations have in common.
 fn meaning(status: u16) -> &'static str {
     match status {
-        400 => "Something is wrong with the request: change it before you make it again",
-        401 => "The request does not say who makes it",
-        403 => "Whoever makes the request may not",
-        404 => "There is no such thing, or it is another service's",
-        409 => "Not in this state",
+        400 => "The request is invalid: correct it before you retry",
+        401 => "The request has no valid credentials",
+        403 => "The caller is not allowed to do this",
+        404 => "There is no such resource, or it belongs to another service",
+        409 => "The state of the resource does not allow this",
         413 => "The body is too large",
-        416 => "The file does not have these bytes",
+        416 => "The file does not have this range",
         422 => "The `Idempotency-Key` was used for another request",
-        429 => "A limit is reached: make the request again later",
-        500 => "A fault of ours: make the request again, and tell us if it stays",
-        503 => "Too much is going on: make the request again in a moment",
-        504 => "It took too long: make the request again",
-        _ => "As the example says",
+        429 => "A limit is exceeded: retry later",
+        500 => "Internal error: retry, and report it if it persists",
+        503 => "The platform is overloaded or a dependency is unavailable: retry in a moment",
+        504 => "The request took too long: retry",
+        _ => "See the example",
     }
 }
 
-/// The headers that an error has and that say something.
+/// Returns the documented headers of an error.
 fn described(headers: &HeaderMap) -> impl Iterator<Item = (String, Value)> {
     let about = [
         (
             header::RETRY_AFTER.as_str(),
             "Retry-After",
-            "After how many seconds to make the request again",
+            "Seconds to wait before a retry",
             json!({"type": "integer", "minimum": 0}),
         ),
         (
             "ratelimit-policy",
             "RateLimit-Policy",
-            "The limit that was met: its name, how many (`q`) in how many seconds (`w`)",
+            "The exceeded limit: its name, its quota (`q`) and its window in seconds (`w`)",
             json!({"type": "string"}),
         ),
         (
             "ratelimit",
             "RateLimit",
-            "How many are left (`r`), and in how many seconds there are more (`t`)",
+            "The quota that is left (`r`) and the seconds until it is reset (`t`)",
             json!({"type": "string"}),
         ),
         (
             header::WWW_AUTHENTICATE.as_str(),
             "WWW-Authenticate",
-            "A scheme of authorisation",
+            "The authentication scheme",
             json!({"type": "string"}),
         ),
     ];

@@ -9,18 +9,21 @@ use domain::NotificationId;
 use http::StatusCode;
 use providers::letter::dvla::{self, LetterEvent};
 
-use crate::{Api, answer, problem::Problem, v2::shown};
+use crate::{
+    Api, body_limit, json,
+    problem::{Problem, display_value},
+};
 
 /// `POST /notifications/letter/status?token=…`
-pub(crate) async fn hear_letter(
+pub(crate) async fn receive_letter_receipt(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    // The token comes first: without it nothing is said about the body.
+    // The token is checked first: a caller without one learns nothing about the body.
     let letter = letter_of(&api, query.as_deref().unwrap_or_default())?;
-    let body = answer::parse_v2(&answer::read_form(body).await?)?;
-    let receipt = dvla::LetterReceipt::parse(&body, shown).map_err(Problem::validation)?;
+    let body = json::parse_v2(&body_limit::read_form(body).await?)?;
+    let receipt = dvla::LetterReceipt::parse(&body, display_value).map_err(Problem::validation)?;
     if receipt.letter() != Some(letter) {
         return Err(another_letter());
     }
@@ -29,15 +32,15 @@ pub(crate) async fn hear_letter(
         .map_err(|message| Problem::validation(vec![message]))?;
     let receipt = LetterReceipt {
         id: letter,
-        word: word(&event),
+        word: status_of(&event),
     };
     receipts::accept_letter_receipt(&api.app, &receipt)
         .await
-        .map_err(Problem::fault)?;
+        .map_err(Problem::internal)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn word(event: &LetterEvent) -> LetterReceiptStatus {
+fn status_of(event: &LetterEvent) -> LetterReceiptStatus {
     match event {
         LetterEvent::Rejected => LetterReceiptStatus::Rejected,
         LetterEvent::Despatched {
@@ -59,7 +62,7 @@ fn letter_of(api: &Api, query: &str) -> Result<NotificationId, Problem> {
     letter.ok_or_else(bad_token)
 }
 
-/// The token in the URL is absent or not ours.
+/// Returns the 403 of a missing or invalid token.
 pub(crate) fn bad_token() -> Problem {
     invalid(
         StatusCode::FORBIDDEN,
@@ -67,7 +70,7 @@ pub(crate) fn bad_token() -> Problem {
     )
 }
 
-/// Token and body are about different letters.
+/// Returns the 400 of a token for another letter.
 pub(crate) fn another_letter() -> Problem {
     invalid(
         StatusCode::BAD_REQUEST,

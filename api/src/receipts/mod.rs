@@ -6,31 +6,31 @@ mod received_texts;
 mod sms;
 
 /// What the description of the API says about these endpoints.
-pub(crate) mod told {
+pub(crate) mod documented {
     pub(crate) use super::{
         letter::{another_letter, bad_token},
         sms::incomplete,
     };
 }
 
-pub(crate) use letter::hear_letter;
-pub(crate) use received_texts::{receive_firetext, receive_mmg};
-pub(crate) use sms::{hear_firetext, hear_mmg};
+pub(crate) use letter::receive_letter_receipt;
+pub(crate) use received_texts::{receive_firetext_text, receive_mmg_text};
+pub(crate) use sms::{receive_firetext_receipt, receive_mmg_receipt};
 
 use axum::body::Body;
 
 use crate::{
-    answer::{self, InHand},
+    body_limit::{self, BodyBytes},
     problem::Problem,
 };
 
 /// Reads a body. If it breaks off, the error has the shape that the callers of these endpoints know.
-async fn read_body(body: Body) -> Result<InHand, Problem> {
-    answer::read_form(body).await.map_err(|problem| {
+async fn read_body(body: Body) -> Result<BodyBytes, Problem> {
+    body_limit::read_form(body).await.map_err(|problem| {
         if problem == Problem::too_large() {
             problem
         } else {
-            Problem::not_understood()
+            Problem::unreadable_body()
         }
     })
 }

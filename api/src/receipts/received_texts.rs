@@ -15,10 +15,10 @@ use providers::sms::{
 use serde_json::json;
 
 use super::read_body;
-use crate::{Api, answer, callers::sign_in, problem::Problem};
+use crate::{Api, auth::sign_in, json, problem::Problem};
 
 /// `POST /notifications/sms/receive/mmg`
-pub(crate) async fn receive_mmg(
+pub(crate) async fn receive_mmg_text(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Body,
@@ -26,9 +26,9 @@ pub(crate) async fn receive_mmg(
     let inbound = mmg::parse_inbound(&read_body(body).await?);
     // A body that cannot be parsed is reported even to an unknown caller; a missing field only to a known one.
     if inbound == Err(InboundError::Malformed) {
-        return Err(Problem::not_understood());
+        return Err(Problem::unreadable_body());
     }
-    let known = &api.settings.text_bringers;
+    let known = &api.settings.inbound_sms_credentials;
     sign_in(&headers, &known.mmg_users, &known.mmg_passwords)?;
     match receive(&api, SmsReceiptSource::Mmg, inbound).await? {
         Received::Kept => Ok(ok()),
@@ -40,13 +40,13 @@ pub(crate) async fn receive_mmg(
 }
 
 /// `POST /notifications/sms/receive/firetext`
-pub(crate) async fn receive_firetext(
+pub(crate) async fn receive_firetext_text(
     State(api): State<Api>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let users: [Private<String>; 1] = [firetext::INBOUND_USER.to_owned().into()];
-    let known = &api.settings.text_bringers;
+    let known = &api.settings.inbound_sms_credentials;
     sign_in(&headers, &users, &known.firetext_passwords)?;
     let inbound = firetext::parse_inbound(&read_body(body).await?);
     receive(&api, SmsReceiptSource::Firetext, inbound).await?;
@@ -54,7 +54,7 @@ pub(crate) async fn receive_firetext(
 }
 
 fn ok() -> Response {
-    answer::json(StatusCode::OK, &json!({"status": "ok"}))
+    json::response(StatusCode::OK, &json!({"status": "ok"}))
 }
 
 async fn receive(
@@ -62,7 +62,7 @@ async fn receive(
     provider: SmsReceiptSource,
     inbound: Result<InboundSms, InboundError>,
 ) -> Result<Received, Problem> {
-    let inbound = inbound.map_err(|_| Problem::not_understood())?;
+    let inbound = inbound.map_err(|_| Problem::unreadable_body())?;
     let text = NewInboundSms {
         provider,
         dialled: inbound.dialled,
@@ -73,5 +73,5 @@ async fn receive(
     };
     inbound_sms::receive(&api.app, text)
         .await
-        .map_err(Problem::fault_old)
+        .map_err(Problem::legacy_internal)
 }

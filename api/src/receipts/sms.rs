@@ -11,16 +11,22 @@ use providers::sms::{
 use serde_json::{Value, json};
 
 use super::read_body;
-use crate::{Api, answer, problem::Problem};
+use crate::{Api, json, problem::Problem};
 
 /// `POST /notifications/sms/mmg`
-pub(crate) async fn hear_mmg(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn receive_mmg_receipt(
+    State(api): State<Api>,
+    body: Body,
+) -> Result<Response, Problem> {
     let receipt = mmg::parse_receipt(&read_body(body).await?);
     accept(&api, SmsReceiptSource::Mmg, receipt).await
 }
 
 /// `POST /notifications/sms/firetext`
-pub(crate) async fn hear_firetext(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn receive_firetext_receipt(
+    State(api): State<Api>,
+    body: Body,
+) -> Result<Response, Problem> {
     let receipt = firetext::parse_receipt(&read_body(body).await?);
     accept(&api, SmsReceiptSource::Firetext, receipt).await
 }
@@ -32,7 +38,7 @@ async fn accept(
     receipt: Result<SmsReceipt, ReceiptError>,
 ) -> Result<Response, Problem> {
     let receipt = receipt.map_err(|error| match error {
-        ReceiptError::Malformed => Problem::not_understood(),
+        ReceiptError::Malformed => Problem::unreadable_body(),
         ReceiptError::Missing(fields) => incomplete(source, &fields),
     })?;
     let SmsReceipt {
@@ -43,17 +49,20 @@ async fn accept(
     receipts::accept_sms_receipt(&api.app, source, reference, status, code.as_deref())
         .await
         .map_err(|error| match error {
-            receipts::ReceiptError::Busy => Problem::busy_old(),
-            receipts::ReceiptError::Store(_) => Problem::fault_old(error),
+            receipts::ReceiptError::Busy => Problem::legacy_busy(),
+            receipts::ReceiptError::Store(_) => Problem::legacy_internal(error),
         })?;
-    Ok(answer::json(StatusCode::OK, &json!({"result": "success"})))
+    Ok(json::response(
+        StatusCode::OK,
+        &json!({"result": "success"}),
+    ))
 }
 
-/// The receipt lacks fields.
+/// Returns the 400 of a receipt without required fields.
 pub(crate) fn incomplete(source: SmsReceiptSource, missing: &[&str]) -> Problem {
     let messages: Vec<Value> = missing
         .iter()
         .map(|name| format!("{} callback failed: {name} missing", source.title()).into())
         .collect();
-    Problem::old(StatusCode::BAD_REQUEST, messages)
+    Problem::legacy(StatusCode::BAD_REQUEST, messages)
 }

@@ -1,5 +1,5 @@
-//! The body of `POST /v2/notifications/bulk`, which may be large: rows become CSV – what the platform checks and keeps –
-//! as they are read, so that they are never in memory as values.
+//! Parses the body of `POST /v2/notifications/bulk`, which can be large: rows are converted to CSV, which the platform checks
+//! and stores, while they are parsed, so that they are never in memory as values.
 
 use std::fmt;
 
@@ -16,16 +16,16 @@ use text::{exact_number_of, keep_numbers};
 
 use crate::problem::Problem;
 
-/// What the body says.
+/// The parsed body.
 pub(super) struct BulkBody {
-    /// Everything but the rows.
+    /// The keys other than `rows` and `csv`.
     pub(super) members: Map<String, Value>,
-    /// The rows, a header first.
+    /// The rows as CSV, with a header.
     pub(super) csv: Bytes,
 }
 
 impl BulkBody {
-    /// Reads it. What does not fit is said with its place.
+    /// Parses a body. Errors name the line and column.
     pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let body = keep_numbers(body).map_err(|_| Problem::invalid_json())?;
@@ -34,12 +34,12 @@ impl BulkBody {
                 Category::Data => Problem::validation(vec![error.to_string()]),
                 Category::Syntax | Category::Eof | Category::Io => Problem::invalid_json(),
             })?;
-        let says = |text: &str| Problem::validation(vec![text.to_owned()]);
+        let invalid = |text: &str| Problem::validation(vec![text.to_owned()]);
         let csv = match (parts.rows, parts.csv) {
             (Some(rows), None) => rows,
             (None, Some(csv)) => csv,
-            (None, None) => return Err(says("rows or csv is a required property")),
-            (Some(_), Some(_)) => return Err(says("rows and csv must not both be given")),
+            (None, None) => return Err(invalid("rows or csv is a required property")),
+            (Some(_), Some(_)) => return Err(invalid("rows and csv must not both be given")),
         };
         Ok(Self {
             members: parts.members,
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Parts {
     }
 }
 
-/// Rows, as CSV.
+/// Rows, converted to CSV.
 struct Rows(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Rows {
@@ -112,7 +112,7 @@ impl<'de> Deserialize<'de> for Rows {
     }
 }
 
-/// A row, written as a line.
+/// Appends a row to the CSV.
 struct Line<'a>(&'a mut Vec<u8>);
 
 impl<'de> serde::de::DeserializeSeed<'de> for Line<'_> {
@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for Line<'_> {
     }
 }
 
-/// What a cell says: a text, a number as it is written, or nothing.
+/// A cell: a text, a number with all its digits, or nothing.
 struct Cell<'a>(std::borrow::Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Cell<'de> {
@@ -183,7 +183,7 @@ impl<'de> Deserialize<'de> for Cell<'de> {
                 Ok(Cell(number.to_string().into()))
             }
 
-            /// A number that has no other form: every digit of it counts.
+            /// A number too long for a float, as `keep_numbers` represents it.
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cell<'de>, A::Error> {
                 let members = Map::deserialize(MapAccessDeserializer::new(map))?;
                 match exact_number_of(&members) {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_become_lines_in_which_every_cell_is_quoted() {
+    fn rows_become_csv_with_every_cell_quoted() {
         let body =
             r#"{"name": "x", "rows": [["phone number", "na\"me"], [7, null], [1.5, "a,\nb"], []]}"#;
         assert_eq!(
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_said_with_its_place() {
+    fn errors_name_their_place() {
         for (body, message) in [
             ("{", "Invalid JSON supplied in POST data"),
             ("{}", "rows or csv is a required property"),

@@ -2,12 +2,10 @@ use app::jobs::{self, CancelError};
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 
-use super::{IdInPath, get_job::job_id, show_job::Job};
-use crate::{Api, answer, callers::ServiceKey, problem, problem::Problem};
+use super::{IdInPath, get_job::job_id, job_response::JobResponse};
+use crate::{Api, auth::ServiceKey, json, links, problem, problem::Problem};
 
-/// `DELETE /v2/jobs/<id>`: cancels a job that waits for its time, is paused or has stopped with an error. Any other is at
-/// work, or is over. A key cancels what keys of its own type have made: nobody trying things out with a test key stops
-/// what is meant.
+/// `DELETE /v2/jobs/<id>`: cancels a job that is scheduled, paused or in error.
 pub(crate) async fn cancel_job(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
@@ -17,8 +15,9 @@ pub(crate) async fn cancel_job(
     let (service, id) = (caller.tenant.service.id, job_id(&id)?);
     let found = jobs::find(&api.app, service, id)
         .await
-        .map_err(Problem::fault)?;
+        .map_err(Problem::internal)?;
     let job = found.ok_or_else(Problem::not_found)?.job;
+    // A test key must not stop a job that sends real messages.
     if job.key_type != caller.key_type {
         return Err(problem::job_of_another_key_type());
     }
@@ -26,14 +25,14 @@ pub(crate) async fn cancel_job(
         Ok(_) => {
             let found = jobs::find(&api.app, service, id)
                 .await
-                .map_err(Problem::fault)?;
+                .map_err(Problem::internal)?;
             let after = found.ok_or_else(Problem::not_found)?;
-            let root = answer::url_root(&api, &headers);
-            let shown = Job::new(&after.job, Some(&after.statistics), &root);
-            Ok(answer::raw_json(StatusCode::OK, &shown))
+            let root = links::root_url(&api, &headers);
+            let shown = JobResponse::new(&after.job, Some(&after.statistics), &root);
+            Ok(json::ordered_response(StatusCode::OK, &shown))
         }
         Err(CancelError::NotWaiting) => Err(problem::job_not_waiting(job.status)),
-        Err(CancelError::Store(error)) => Err(Problem::fault(error)),
-        Err(CancelError::Cached(error)) => Err(Problem::fault(error)),
+        Err(CancelError::Store(error)) => Err(Problem::internal(error)),
+        Err(CancelError::Cached(error)) => Err(Problem::internal(error)),
     }
 }

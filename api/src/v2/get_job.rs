@@ -2,10 +2,10 @@ use axum::{extract::State, response::Response};
 use domain::JobId;
 use http::{HeaderMap, StatusCode};
 
-use super::{IdInPath, show_job::Job};
-use crate::{Api, answer, callers::ServiceKey, problem::Problem};
+use super::{IdInPath, job_response::JobResponse};
+use crate::{Api, auth::ServiceKey, json, links, problem::Problem};
 
-/// `GET /v2/jobs/<id>`: any of the service's, whatever key or person made it, with what has become of its rows.
+/// `GET /v2/jobs/<id>`: any job of the service, whichever key or user created it, with the statuses of its notifications.
 pub(crate) async fn get_job(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
@@ -14,16 +14,16 @@ pub(crate) async fn get_job(
 ) -> Result<Response, Problem> {
     let found = app::jobs::find(&api.app, caller.tenant.service.id, job_id(&id)?)
         .await
-        .map_err(Problem::fault)?;
+        .map_err(Problem::internal)?;
     let progress = found.ok_or_else(Problem::not_found)?;
-    let root = answer::url_root(&api, &headers);
-    Ok(answer::raw_json(
+    let root = links::root_url(&api, &headers);
+    Ok(json::ordered_response(
         StatusCode::OK,
-        &Job::new(&progress.job, Some(&progress.statistics), &root),
+        &JobResponse::new(&progress.job, Some(&progress.statistics), &root),
     ))
 }
 
-/// The id in a path.
+/// Parses the id in a path.
 pub(super) fn job_id(text: &str) -> Result<JobId, Problem> {
     text.parse()
         .map_err(|_| Problem::validation(vec!["job_id is not a valid UUID".to_owned()]))

@@ -1,11 +1,11 @@
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 
-use super::{IdInPath, show::Notification};
-use crate::{Api, answer, callers::ServiceKey, problem::Problem};
+use super::{IdInPath, notification_response::NotificationResponse};
+use crate::{Api, auth::ServiceKey, json, links, problem::Problem};
 
-/// `GET /v2/notifications/<id>` (`docs/spec/public-api.md` §14): any of the service's, whatever key, job or person sent
-/// it.
+/// `GET /v2/notifications/<id>` (`docs/spec/public-api.md` §14): any notification of the
+/// service, whichever key, job or user sent it.
 pub(crate) async fn get_notification(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
@@ -14,14 +14,14 @@ pub(crate) async fn get_notification(
 ) -> Result<Response, Problem> {
     let id = id
         .parse()
-        .map_err(|_| super::not_an_id("notification_id"))?;
+        .map_err(|_| super::invalid_id("notification_id"))?;
     let found = app::notifications::find(&api.app, caller.tenant.service.id, id)
         .await
-        .map_err(Problem::fault)?;
+        .map_err(Problem::internal)?;
     let shown = found.ok_or_else(Problem::not_found)?;
-    let root = answer::url_root(&api, &headers);
-    Ok(answer::raw_json(
+    let root = links::root_url(&api, &headers);
+    Ok(json::ordered_response(
         StatusCode::OK,
-        &Notification::new(&api.app, &shown, &root),
+        &NotificationResponse::new(&api.app, &shown, &root),
     ))
 }

@@ -11,7 +11,7 @@ use tracing::error;
 use super::IdInPath;
 use crate::{
     Api,
-    callers::ServiceKey,
+    auth::ServiceKey,
     problem::{self, Problem},
 };
 
@@ -24,10 +24,10 @@ pub(crate) async fn get_pdf(
 ) -> Result<Response, Problem> {
     let id = id
         .parse()
-        .map_err(|_| super::not_an_id("notification_id"))?;
+        .map_err(|_| super::invalid_id("notification_id"))?;
     let found = app::notifications::find(&api.app, caller.tenant.service.id, id)
         .await
-        .map_err(Problem::fault)?;
+        .map_err(Problem::internal)?;
     let shown = found.ok_or_else(Problem::not_found)?;
     check(&shown)?;
     let pages = letters::find_pages(&api.app, caller.tenant.service.id, id)
@@ -45,7 +45,7 @@ pub(crate) async fn get_pdf(
     ))
 }
 
-/// Whether there can be pages to show.
+/// Fails if the notification cannot have a PDF.
 fn check(shown: &NotificationView) -> Result<(), Problem> {
     if shown.notification.channel != Channel::Letter {
         return Err(problem::not_a_letter());
@@ -58,7 +58,7 @@ fn check(shown: &NotificationView) -> Result<(), Problem> {
     }
 }
 
-/// All of it, or the one range of bytes that was asked for.
+/// Returns the file, or the requested range of it.
 fn part_of(pages: &Bytes, headers: &HeaderMap) -> Response {
     let length = pages.len();
     let pdf = (
@@ -74,7 +74,7 @@ fn part_of(pages: &Bytes, headers: &HeaderMap) -> Response {
             (StatusCode::PARTIAL_CONTENT, [pdf, bytes, range], part).into_response()
         }
         Range::Nothing => {
-            let mut response = problem::no_such_range().into_response();
+            let mut response = problem::range_not_satisfiable().into_response();
             let (name, range) = content_range(&format!("bytes */{length}"));
             response.headers_mut().insert(name, range);
             response
@@ -87,7 +87,7 @@ fn content_range(text: &str) -> (header::HeaderName, HeaderValue) {
     (header::CONTENT_RANGE, value)
 }
 
-/// What of a file is wanted.
+/// The requested part of a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Range {
     All,
@@ -95,15 +95,16 @@ enum Range {
         first: usize,
         last: usize,
     },
-    /// A range that the file does not have.
+    /// A range outside the file.
     Nothing,
 }
 
 impl Range {
-    /// What is no single range of bytes asks for all. So does `If-Range`: we give out nothing that it could hold.
+    /// Parses `Range`. Anything but a single range of bytes means the whole file.
     fn asked_for(headers: &HeaderMap, length: usize) -> Self {
         let asked = headers
             .get(header::RANGE)
+            // There are no validators that `If-Range` could match, so it gets the whole file.
             .filter(|_| !headers.contains_key(header::IF_RANGE))
             .and_then(|range| range.to_str().ok());
         asked
@@ -116,7 +117,7 @@ impl Range {
         let number = |text: &str| -> Option<usize> {
             let digits = text.trim();
             let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            // A number beyond all numbers lies beyond the file too.
+            // A number too large to parse is outside the file as well.
             is_number.then(|| digits.parse().unwrap_or(usize::MAX))
         };
         let (first, last) = match (first.trim(), last.trim()) {
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_range_of_bytes_is_honoured_and_whatever_is_none_means_all() {
+    fn anything_but_one_range_of_bytes_means_the_whole_file() {
         let part = |first, last| Some(Range::Part { first, last });
         for (text, read) in [
             ("bytes=0-3", part(0, 3)),

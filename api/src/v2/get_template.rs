@@ -1,58 +1,54 @@
 use app::manage::template_previews::{self, Described};
 use axum::{
-    extract::{FromRequestParts, Path, State},
+    extract::{Path, State},
     response::Response,
 };
 use domain::TemplateId;
-use http::{StatusCode, request::Parts};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::IdInPath;
-use crate::{
-    Api, answer,
-    callers::ServiceKey,
-    problem::{self, Problem},
-};
+use crate::{Api, auth::ServiceKey, json, problem::Problem};
 
-/// `GET /v2/template/<id>` (`docs/spec/public-api.md` §17): archived ones too.
+/// `GET /v2/template/<id>` (`docs/spec/public-api.md` §17): the current version, also of an archived template.
 pub(crate) async fn get_template(
     State(api): State<Api>,
     ServiceKey(caller): ServiceKey,
     IdInPath(id): IdInPath,
 ) -> Result<Response, Problem> {
-    answer_with(&api, &caller, &id, None).await
+    respond(&api, &caller, &id, None).await
 }
 
-/// `GET /v2/template/<id>/version/<n>` (`docs/spec/public-api.md` §17): version 0 means the current one.
+/// `GET /v2/template/<id>/version/<n>` (`docs/spec/public-api.md` §17): version 0 is the current one.
 pub(crate) async fn get_template_version(
     State(api): State<Api>,
-    AtVersion { id, version }: AtVersion,
     ServiceKey(caller): ServiceKey,
+    Path((id, version)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let version = match version.trim_start_matches('0') {
         "" => None,
-        // A number beyond all versions: no template has it.
+        // No template has a version that large.
         number => Some(number.parse().unwrap_or(u32::MAX)),
     };
-    answer_with(&api, &caller, &id, version).await
+    respond(&api, &caller, &id, version).await
 }
 
-async fn answer_with(
+async fn respond(
     api: &Api,
     caller: &app::Caller,
     id: &str,
     version: Option<u32>,
 ) -> Result<Response, Problem> {
-    let id: TemplateId = id.parse().map_err(|_| super::not_an_id("id"))?;
+    let id: TemplateId = id.parse().map_err(|_| super::invalid_id("id"))?;
     let found = template_previews::find(&api.app, caller.tenant.service.id, id, version)
         .await
-        .map_err(Problem::fault)?;
+        .map_err(Problem::internal)?;
     let described = found.ok_or_else(Problem::not_found)?;
-    Ok(answer::json(StatusCode::OK, &shown(&described)))
+    Ok(json::response(StatusCode::OK, &template_view(&described)))
 }
 
-/// A template as the API shows it.
-pub(super) fn shown(described: &Described) -> Value {
+/// Returns a template as the API shows it.
+pub(super) fn template_view(described: &Described) -> Value {
     let template = &described.prepared.template;
     let personalisation: Map<String, Value> = described
         .prepared
@@ -76,24 +72,7 @@ pub(super) fn shown(described: &Described) -> Value {
     })
 }
 
-/// A path whose last part is one or more digits; any other is no route, whoever asks.
-pub(crate) struct AtVersion {
-    id: String,
-    version: String,
-}
-
-impl FromRequestParts<Api> for AtVersion {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let path = Path::<(String, String)>::from_request_parts(parts, api).await;
-        match path {
-            Ok(Path((id, version)))
-                if !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()) =>
-            {
-                Ok(Self { id, version })
-            }
-            _ => Err(problem::no_such_path().await),
-        }
-    }
+/// Returns whether the last part of a path is a version; with any other the path is unknown, whoever asks.
+pub(crate) fn is_version(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

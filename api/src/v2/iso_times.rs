@@ -1,5 +1,5 @@
-//! Times as Python reads ISO 8601 (`docs/spec/public-api.md` §5.6): more forms than RFC 3339 has, and an offset that is
-//! read and dropped.
+//! Parses ISO 8601 times as Python does (`docs/spec/public-api.md` §5.6): more forms than RFC 3339 has, and an offset that
+//! is ignored.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use domain::Timestamp;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// A date, or a date, any one character and a time; what the clock shows is taken for UTC.
+/// Parses a date, or a date, any one character and a time. The local time is taken for UTC.
 pub(super) fn civil_time(text: &str) -> Option<Timestamp> {
     let (date, rest) = date(text)?;
     let mut rest = rest.chars();
@@ -17,7 +17,7 @@ pub(super) fn civil_time(text: &str) -> Option<Timestamp> {
     }
 }
 
-/// The day that a text begins with, with or without dashes, and the rest of it.
+/// Parses the date that a text begins with, with or without dashes. Returns the rest of the text too.
 fn date(text: &str) -> Option<(Timestamp, &str)> {
     let (year, rest) = digits(text, 4)?;
     if year == 0 {
@@ -39,7 +39,7 @@ fn date(text: &str) -> Option<(Timestamp, &str)> {
     Some((date, rest))
 }
 
-/// A week of a year, and one of its days or else its Monday.
+/// Parses a week date; without a day of the week it is the Monday.
 fn week_date(year: u32, rest: &str, has_dashes: bool) -> Option<(Timestamp, &str)> {
     let (week, rest) = digits(rest, 2)?;
     let named = if has_dashes {
@@ -51,7 +51,7 @@ fn week_date(year: u32, rest: &str, has_dashes: bool) -> Option<(Timestamp, &str
     if !(1..=53).contains(&week) || !(1..=7).contains(&day) {
         return None;
     }
-    // The first week has the fourth of January in it, and each belongs to the year of its Thursday.
+    // Week 1 contains 4 January, and a week belongs to the year of its Thursday.
     let fourth: Timestamp = format!("{year:04}-01-04").parse().ok()?;
     let fourth = fourth.unix_seconds() / SECONDS_A_DAY;
     let monday = fourth - (fourth + 3).rem_euclid(7) + 7 * (i64::from(week) - 1);
@@ -62,7 +62,7 @@ fn week_date(year: u32, rest: &str, has_dashes: bool) -> Option<(Timestamp, &str
     is_of_year.then(|| (at(monday + i64::from(day) - 1), rest))
 }
 
-/// How long after midnight it is.
+/// Parses a time of day with an optional offset, and returns the time since midnight.
 fn time(text: &str) -> Option<Duration> {
     let (clock_face, zone) = text.split_at(text.find(['+', '-', 'Z']).unwrap_or(text.len()));
     let is_zone = match zone.split_at_checked(1) {
@@ -79,8 +79,8 @@ fn since_midnight([hours, minutes, seconds, micros]: [u32; 4]) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros.into())
 }
 
-/// Hours, minutes, seconds and microseconds, from left to right as far as they are there, with colons or without. A
-/// fraction is one of a second, whatever it follows.
+/// Parses hours, minutes, seconds and microseconds, of which the last can be missing, with colons or without. A fraction
+/// is one of a second, whatever it follows.
 fn clock(text: &str) -> Option<[u32; 4]> {
     let (hours, mut rest) = digits(text, 2)?;
     let mut read = [hours, 0, 0, 0];
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_as_python_reads_them() {
+    fn times_are_parsed_as_python_does() {
         for (text, read) in [
             ("2026-03-02", "2026-03-02T00:00:00.000000Z"),
             ("20260302", "2026-03-02T00:00:00.000000Z"),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_python_does_not_read_is_no_time() {
+    fn what_python_refuses_is_no_time() {
         for text in [
             "",
             "tomorrow",

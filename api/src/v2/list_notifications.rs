@@ -10,14 +10,15 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    schema::{shown, unexpected},
-    show::Notification,
+use super::{notification_response::NotificationResponse, query::Query};
+use crate::{
+    Api,
+    auth::ServiceKey,
+    json, links,
+    problem::{Problem, display_value},
 };
-use crate::{Api, answer, callers::ServiceKey, problem::Problem};
 
-/// How many messages a page has.
-const PAGE: u32 = 250;
+const PAGE_SIZE: u32 = 250;
 
 const KEYS: [&str; 5] = [
     "reference",
@@ -30,7 +31,7 @@ const KEYS: [&str; 5] = [
 #[derive(Debug, Serialize)]
 struct Page {
     links: Links,
-    notifications: Vec<Notification>,
+    notifications: Vec<NotificationResponse>,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,18 +48,17 @@ pub(crate) async fn list_notifications(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let query = Query::read(query.as_deref().unwrap_or_default());
-    query.check()?;
+    let mut query = NotificationQuery::parse(query.as_deref())?;
     let filter = Filter {
         key_type: Some(caller.key_type),
-        ..query.filter()
+        ..std::mem::take(&mut query.filter)
     };
     let service = caller.tenant.service.id;
-    let found = notifications::list(&api.app, service, filter, query.older_than(), PAGE)
+    let found = notifications::list(&api.app, service, filter, query.older_than, PAGE_SIZE)
         .await
-        .map_err(Problem::fault)?;
+        .map_err(Problem::internal)?;
 
-    let root = answer::url_root(&api, &headers);
+    let root = links::root_url(&api, &headers);
     let last = found.last().map(|shown| shown.notification.id);
     let page = Page {
         links: Links {
@@ -67,137 +67,82 @@ pub(crate) async fn list_notifications(
         },
         notifications: found
             .iter()
-            .map(|shown| Notification::new(&api.app, shown, &root))
+            .map(|shown| NotificationResponse::new(&api.app, shown, &root))
             .collect(),
     };
-    Ok(answer::raw_json(StatusCode::OK, &page))
+    Ok(json::ordered_response(StatusCode::OK, &page))
 }
 
-/// The statuses that may be asked for, in the order in which an error lists them.
+/// Returns the statuses that can be asked for, in the order in which an error lists them.
 pub(crate) fn statuses() -> Vec<&'static str> {
     let stored = NotificationStatus::ALL.iter().map(|status| status.as_str());
     stored.chain(["accepted", "received"]).collect()
 }
 
-/// The query: keys in the order of their first appearance, each with its values. A NUL is dropped: no database of ours
-/// keeps one in a text.
-struct Query(Vec<(String, Vec<String>)>);
+/// The query of this list, parsed.
+struct NotificationQuery {
+    query: Query,
+    filter: Filter,
+    older_than: Option<NotificationId>,
+}
 
-impl Query {
-    fn read(text: &str) -> Self {
-        let mut keys: Vec<(String, Vec<String>)> = Vec::new();
-        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
-            match keys.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, values)) => values.push(value.replace('\0', "")),
-                None => keys.push((key.into_owned(), vec![value.replace('\0', "")])),
-            }
-        }
-        Self(keys)
-    }
-
-    fn values(&self, key: &str) -> &[String] {
-        self.0
-            .iter()
-            .find(|(known, _)| known == key)
-            .map_or(&[], |(_, values)| values)
-    }
-
-    /// Of repeated values that can only be given once, the first counts.
-    fn first(&self, key: &str) -> Option<&str> {
-        self.values(key).first().map(String::as_str)
-    }
-
-    /// Everything that is wrong with it, in the order of the contract.
-    fn check(&self) -> Result<(), Problem> {
-        let not_one_of = |key: &str, value: &str, allowed: &[&str]| {
-            format!(
-                "{key} {} is not one of [{}]",
-                shown(&Value::from(value)),
-                allowed.join(", ")
-            )
-        };
-        let statuses = statuses();
+impl NotificationQuery {
+    /// Parses the query, or fails with everything that is wrong with it, in the order of the contract.
+    fn parse(text: Option<&str>) -> Result<Self, Problem> {
+        // Neither database keeps a NUL in a text, so none can match.
+        let query = Query::parse(text).without_nul();
+        let mut errors = Vec::new();
+        check_words("status", query.values("status"), &statuses(), &mut errors);
         let types: Vec<&str> = Channel::ALL
             .iter()
             .map(|channel| channel.as_str())
             .collect();
-        let wrong = |key, allowed: &[&str]| -> Vec<String> {
-            let unknown = self
-                .values(key)
-                .iter()
-                .filter(|value| !allowed.contains(&value.as_str()));
-            unknown
-                .map(|value| not_one_of(key, value, allowed))
-                .collect()
-        };
-        let mut errors = wrong("status", &statuses);
-        errors.extend(wrong("template_type", &types));
-        if let Some(value) = self
-            .first("include_jobs")
-            .filter(|value| !["true", "True"].contains(value))
-        {
-            errors.push(not_one_of("include_jobs", value, &["true", "True"]));
-        }
-        if self
-            .first("older_than")
-            .is_some_and(|id| id.parse::<NotificationId>().is_err())
-        {
-            errors.push("older_than is not a valid UUID".to_owned());
-        }
-        let mut unknown: Vec<&String> = self
-            .0
-            .iter()
-            .map(|(key, _)| key)
-            .filter(|key| !KEYS.contains(&key.as_str()))
-            .collect();
-        unknown.sort();
-        let names: Vec<String> = unknown
-            .into_iter()
-            .map(|key| shown(&Value::from(key.as_str())))
-            .collect();
-        errors.extend(unexpected(&names));
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::validation(errors))
-        }
-    }
-
-    fn filter(&self) -> Filter {
-        Filter {
-            include_jobs: self.first("include_jobs").is_some(),
-            statuses: self
+        check_words(
+            "template_type",
+            query.values("template_type"),
+            &types,
+            &mut errors,
+        );
+        // Of repeated values only the first counts, so only that one is checked.
+        let include_jobs = query.values("include_jobs").get(..1).unwrap_or_default();
+        check_words("include_jobs", include_jobs, &["true", "True"], &mut errors);
+        let older_than = query.id("older_than", &mut errors);
+        query.check(&KEYS, errors)?;
+        let filter = Filter {
+            include_jobs: !include_jobs.is_empty(),
+            statuses: query
                 .values("status")
                 .iter()
                 .flat_map(|word| NotificationStatus::matching(word).unwrap_or_default())
                 .collect(),
-            channels: self
+            channels: query
                 .values("template_type")
                 .iter()
                 .filter_map(|word| word.parse().ok())
                 .collect(),
-            client_reference: self.first("reference").map(str::to_owned),
+            client_reference: query.first("reference").map(str::to_owned),
             ..Filter::default()
-        }
+        };
+        Ok(Self {
+            query,
+            filter,
+            older_than,
+        })
     }
 
-    fn older_than(&self) -> Option<NotificationId> {
-        self.first("older_than").and_then(|id| id.parse().ok())
-    }
-
-    /// The query as it was understood; for the next page with the last id of this one, in its place or at the end.
+    /// Returns the URL of this page, or of the one that begins after `last`.
     fn link(&self, root: &str, last: Option<NotificationId>) -> String {
         let mut pairs: Vec<(&str, String)> = Vec::new();
-        for (key, values) in &self.0 {
-            match (key.as_str(), last) {
+        for (key, values) in self.query.iter() {
+            match (key, last) {
                 ("older_than", Some(last)) => pairs.push((key, last.to_string())),
                 ("reference" | "older_than" | "include_jobs", _) => {
-                    pairs.extend(values.first().map(|value| (key.as_str(), value.clone())));
+                    pairs.extend(values.first().map(|value| (key, value.clone())));
                 }
-                _ => pairs.extend(values.iter().map(|value| (key.as_str(), value.clone()))),
+                _ => pairs.extend(values.iter().map(|value| (key, value.clone()))),
             }
         }
-        if let (Some(last), None) = (last, self.first("older_than")) {
+        if let (Some(last), None) = (last, self.query.first("older_than")) {
             pairs.push(("older_than", last.to_string()));
         }
         let query: Vec<String> = pairs
@@ -209,7 +154,20 @@ impl Query {
     }
 }
 
-/// Form encoding in which more characters stay than usual (`docs/spec/public-api.md` §16).
+/// Adds an error for each value that is not one of the allowed words.
+fn check_words(key: &str, values: &[String], allowed: &[&str], errors: &mut Vec<String>) {
+    for value in values {
+        if !allowed.contains(&value.as_str()) {
+            errors.push(format!(
+                "{key} {} is not one of [{}]",
+                display_value(&Value::from(value.as_str())),
+                allowed.join(", ")
+            ));
+        }
+    }
+}
+
+/// Form-encodes a text, but leaves more characters as they are than usual (`docs/spec/public-api.md` §16).
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -6,13 +6,11 @@ use axum::{
 use domain::{InboundSmsId, ServiceId, Timestamp};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
 
-use super::schema::{shown, unexpected};
-use crate::{Api, answer, callers::ServiceKey, problem::Problem};
+use super::query;
+use crate::{Api, auth::ServiceKey, json, links, problem::Problem};
 
-/// How many texts a page has.
-const PAGE: u32 = 250;
+const PAGE_SIZE: u32 = 250;
 
 #[derive(Debug, Serialize)]
 struct Page {
@@ -27,7 +25,7 @@ struct Links {
     next: Option<String>,
 }
 
-/// In alphabetical order, as they are written.
+/// Fields in alphabetical order, as serialised.
 #[derive(Serialize)]
 struct ReceivedText {
     content: String,
@@ -53,12 +51,12 @@ pub(crate) async fn list_received_texts(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let older_than = older_than(query.as_deref().unwrap_or_default())?;
+    let older_than = query::older_than(query.as_deref())?;
     let service = caller.tenant.service.id;
-    let found = inbound_sms::list(&api.app, service, older_than, PAGE)
+    let found = inbound_sms::list(&api.app, service, older_than, PAGE_SIZE)
         .await
-        .map_err(Problem::fault)?;
-    let root = answer::url_root(&api, &headers);
+        .map_err(Problem::internal)?;
+    let root = links::root_url(&api, &headers);
     let current = format!("{root}v2/received-text-messages");
     let page = Page {
         links: Links {
@@ -79,33 +77,5 @@ pub(crate) async fn list_received_texts(
             })
             .collect(),
     };
-    Ok(answer::raw_json(StatusCode::OK, &page))
-}
-
-/// The text that the page begins after, if one is named; or everything that is wrong with the query.
-fn older_than(query: &str) -> Result<Option<InboundSmsId>, Problem> {
-    let (mut first, mut unknown) = (None, Vec::new());
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if key == "older_than" {
-            first.get_or_insert(value);
-        } else if !unknown.contains(&key) {
-            unknown.push(key);
-        }
-    }
-    unknown.sort();
-    let id = first.as_ref().map(|text| text.parse::<InboundSmsId>());
-    let mut errors = Vec::new();
-    if matches!(id, Some(Err(_))) {
-        errors.push("older_than is not a valid UUID".to_owned());
-    }
-    let names: Vec<String> = unknown
-        .into_iter()
-        .map(|key| shown(&Value::from(key)))
-        .collect();
-    errors.extend(unexpected(&names));
-    if errors.is_empty() {
-        Ok(id.and_then(Result::ok))
-    } else {
-        Err(Problem::validation(errors))
-    }
+    Ok(json::ordered_response(StatusCode::OK, &page))
 }

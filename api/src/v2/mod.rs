@@ -2,38 +2,38 @@
 
 mod bulk_body;
 mod cancel_job;
-pub(crate) mod file_values;
 mod get_job;
 mod get_notification;
 mod get_pdf;
 mod get_template;
 mod https_urls;
+mod idempotency;
 mod iso_times;
+mod job_response;
 mod list_jobs;
 mod list_notifications;
 mod list_received_texts;
 mod list_templates;
-mod no_such_channel;
-mod once;
+mod notification_response;
 mod preview_template;
-mod schema;
+mod query;
+mod request_body;
+mod reserved_paths;
 mod send_bulk;
 mod send_email;
 mod send_letter;
 mod send_sms;
-mod show;
-mod show_job;
 
-/// The shapes of requests, for the document that describes them.
+/// Request bodies, for the OpenAPI document.
 pub(crate) mod bodies {
     pub(crate) use super::{
         list_notifications::statuses,
-        preview_template::SCHEMA as PREVIEW,
-        schema::{INLAND_POSTAGE, Schema, Shape},
-        send_bulk::SCHEMA as BULK,
-        send_email::SCHEMA as EMAIL,
-        send_letter::{PRECOMPILED, SCHEMA as LETTER},
-        send_sms::SCHEMA as SMS,
+        preview_template::PreviewBody,
+        request_body::{INLAND_POSTAGE, Schema, Shape, missing_key},
+        send_bulk::JobBody,
+        send_email::EmailBody,
+        send_letter::{LetterBody, PrecompiledLetterBody},
+        send_sms::SmsBody,
     };
 }
 
@@ -49,20 +49,19 @@ pub(crate) use cancel_job::cancel_job;
 pub(crate) use get_job::get_job;
 pub(crate) use get_notification::get_notification;
 pub(crate) use get_pdf::get_pdf;
-pub(crate) use get_template::{get_template, get_template_version};
+pub(crate) use get_template::{get_template, get_template_version, is_version};
 pub(crate) use list_jobs::list_jobs;
 pub(crate) use list_notifications::list_notifications;
 pub(crate) use list_received_texts::list_received_texts;
 pub(crate) use list_templates::list_templates;
-pub(crate) use no_such_channel::{get_on_sending_path, send_otherwise};
 pub(crate) use preview_template::preview_template;
-pub(crate) use schema::shown;
+pub(crate) use reserved_paths::{get_send_path, unknown_channel};
 pub(crate) use send_bulk::send_bulk;
 pub(crate) use send_email::send_email;
 pub(crate) use send_letter::send_letter;
 pub(crate) use send_sms::send_sms;
 
-/// The id in a path, as it came. One whose percent signs make no text is told that it is none, like any other.
+/// The id in a path, not parsed yet. One that is not UTF-8 is replaced, and then refused like any other invalid id.
 pub(crate) struct IdInPath(pub(crate) String);
 
 impl FromRequestParts<Api> for IdInPath {
@@ -76,13 +75,12 @@ impl FromRequestParts<Api> for IdInPath {
     }
 }
 
-/// What is said of an id in a path that is none.
-pub(crate) fn not_an_id(name: &str) -> Problem {
+/// Returns the 400 of an invalid id in a path.
+pub(crate) fn invalid_id(name: &str) -> Problem {
     Problem::validation(vec![format!("{name} is not a valid UUID")])
 }
 
-/// The answer to a message that was accepted (`docs/spec/public-api.md` §6.1). Fields in alphabetical order, as they
-/// are written.
+/// The response to an accepted message (`docs/spec/public-api.md` §6.1). Fields in alphabetical order, as serialised.
 #[derive(Debug, Serialize)]
 struct Accepted<'a, C> {
     content: C,
@@ -90,7 +88,7 @@ struct Accepted<'a, C> {
     reference: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sanitised_content: Option<serde_json::Value>,
-    /// Always null: nothing is scheduled here.
+    /// Always null: a single message cannot be scheduled.
     scheduled_for: (),
     template: AcceptedTemplate,
     uri: String,

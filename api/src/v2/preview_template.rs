@@ -8,20 +8,23 @@ use text::exact_number_of;
 
 use super::{
     IdInPath,
-    schema::{Members, Schema, Shape},
+    request_body::{Id, Object, request_body},
 };
 use crate::{
-    Api, answer,
-    callers::ServiceKey,
+    Api,
+    auth::ServiceKey,
+    body_limit, json,
     problem::{self, Problem},
 };
 
-pub(crate) const SCHEMA: Schema = Schema {
-    keys: &[("id", Shape::Uuid), ("personalisation", Shape::Object)],
-    required: &[],
-};
+request_body! {
+    PreviewBody {
+        id: Id<TemplateId>,
+        personalisation: Option<Object>,
+    }
+}
 
-/// In alphabetical order, as it is written.
+/// Fields in alphabetical order, as serialised.
 #[derive(Debug, Serialize)]
 struct Shown {
     body: String,
@@ -42,26 +45,28 @@ pub(crate) async fn preview_template(
     body: Body,
 ) -> Result<Response, Problem> {
     let asked = with_id_of_path(read(body).await?, id);
-    let mut members = Members(SCHEMA.check(asked, api.app.clock().now())?);
-    let (id, _) = members.id("id").expect("the schema checks it");
-    let personalisation = members.object("personalisation");
+    let asked = PreviewBody::parse(asked, api.app.clock().now())?;
+    let personalisation = asked.personalisation.unwrap_or_default();
     let service = caller.tenant.service.id;
-    let preview = template_previews::preview(&api.app, service, id, &personalisation)
+    let preview = template_previews::preview(&api.app, service, asked.id.value, &personalisation)
         .await
         .map_err(problem)?;
-    Ok(answer::raw_json(StatusCode::OK, &Shown::from(preview)))
+    Ok(json::ordered_response(
+        StatusCode::OK,
+        &Shown::from(preview),
+    ))
 }
 
-/// No body at all is an empty object.
+/// Reads the body; an empty one counts as an empty object.
 async fn read(body: Body) -> Result<Value, Problem> {
-    let bytes = answer::read_body(body).await?;
+    let bytes = body_limit::read_body(body).await?;
     if bytes.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    answer::parse_v2(&bytes)
+    Ok(json::parse_v2(&bytes)?)
 }
 
-/// The path's id takes the place of any other, and other keys are ignored.
+/// Puts the id of the path in the body, and drops the other keys.
 fn with_id_of_path(body: Value, id: String) -> Value {
     let mut members = match body {
         Value::Object(members) if exact_number_of(&members).is_none() => members,
@@ -78,7 +83,7 @@ fn problem(error: PreviewError) -> Problem {
     match error {
         PreviewError::NoSuchTemplate => Problem::not_found(),
         PreviewError::MissingPersonalisation(names) => problem::missing_personalisation(&names),
-        PreviewError::Store(error) => Problem::fault(error),
+        PreviewError::Store(error) => Problem::internal(error),
     }
 }
 

@@ -1,31 +1,30 @@
 use app::accept::{self, AcceptedEmail, EmailRequest, Sanitised};
 use axum::{body::Body, extract::State, response::Response};
-use domain::Channel;
+use domain::{Channel, ReplyToId, TemplateId};
 use http::HeaderMap;
-use recipients::email_addresses::EmailAddress;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     Accepted, AcceptedTemplate,
-    once::{Admitted, Request},
-    schema::{Members, Schema, Shape},
+    idempotency::{Admission, SendRequest},
+    request_body::{Email, Given, HttpsUrl, Id, List, Object, ScheduledFor, Text, request_body},
 };
-use crate::{Api, answer, callers::ServiceKey, problem::Problem};
+use crate::{Api, auth::ServiceKey, body_limit, json, links, problem::Problem};
 
-pub(crate) const SCHEMA: Schema = Schema {
-    keys: &[
-        ("reference", Shape::Text(1000)),
-        ("email_address", Shape::Email),
-        ("template_id", Shape::Uuid),
-        ("personalisation", Shape::Object),
-        ("scheduled_for", Shape::ScheduledFor),
-        ("email_reply_to_id", Shape::Uuid),
-        ("one_click_unsubscribe_url", Shape::HttpsUrl),
-        ("sanitise_content_for", Shape::List),
-    ],
-    required: &["email_address", "template_id"],
-};
+request_body! {
+    #[expect(dead_code, reason = "`scheduled_for` is checked and has no effect")]
+    EmailBody {
+        reference: Option<Text<1000>>,
+        email_address: Email,
+        template_id: Id<TemplateId>,
+        personalisation: Option<Object>,
+        scheduled_for: Option<ScheduledFor>,
+        email_reply_to_id: Option<Id<ReplyToId>>,
+        one_click_unsubscribe_url: Option<HttpsUrl>,
+        sanitise_content_for: Option<List>,
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct Content<'a> {
@@ -42,29 +41,28 @@ pub(crate) async fn send_email(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request = Request {
+    let send = SendRequest {
         api: &api,
         caller: &caller,
         route: "POST /v2/notifications/email",
         channel: Some(Channel::Email),
         headers: &headers,
-        max_body_bytes: answer::MAX_BODY_BYTES,
+        max_body_bytes: body_limit::MAX_BODY_BYTES,
     };
-    let sending = match request.admit(body).await? {
-        Admitted::New(sending) => sending,
-        Admitted::Answered(response) => return Ok(response),
+    let admitted = match send.admit(body).await? {
+        Admission::New(admitted) => admitted,
+        Admission::Replayed(response) => return Ok(response),
     };
-    let body = answer::parse_v2(&sending.body)?;
-    let mut members = Members(SCHEMA.check(body, api.app.clock().now())?);
-    let order = order(&mut members);
+    let body = json::parse_v2(&admitted.body)?;
+    let request = to_request(EmailBody::parse(body, api.app.clock().now())?);
 
-    let root = answer::url_root(&api, &headers);
-    let write = |accepted: &AcceptedEmail| answer::written(&shown(accepted, &root));
-    let accepted = accept::email(&api.app, &caller.0, order, sending.once(&write)).await;
-    sending.answer(&api, &caller, accepted, write).await
+    let root = links::root_url(&api, &headers);
+    let write = |accepted: &AcceptedEmail| json::to_json_bytes(&response(accepted, &root));
+    let accepted = accept::email(&api.app, &caller.0, request, admitted.idempotent(&write)).await;
+    admitted.respond(&api, &caller, accepted, write).await
 }
 
-fn shown<'a>(accepted: &'a AcceptedEmail, root: &str) -> Accepted<'a, Content<'a>> {
+fn response<'a>(accepted: &'a AcceptedEmail, root: &str) -> Accepted<'a, Content<'a>> {
     Accepted {
         content: Content {
             body: &accepted.body,
@@ -81,23 +79,20 @@ fn shown<'a>(accepted: &'a AcceptedEmail, root: &str) -> Accepted<'a, Content<'a
     }
 }
 
-fn order(members: &mut Members) -> EmailRequest {
-    let as_given = members
-        .text("email_address")
-        .expect("the schema requires it");
+fn to_request(body: EmailBody) -> EmailRequest {
     EmailRequest {
-        email_address: EmailAddress::parse(&as_given).expect("the schema checks it"),
-        as_given,
-        template_id: members.id("template_id").expect("the schema requires it").0,
-        personalisation: members.object("personalisation"),
-        reference: members.text("reference"),
-        email_reply_to_id: members.id("email_reply_to_id"),
-        one_click_unsubscribe_url: members.text("one_click_unsubscribe_url"),
-        sanitise_content_for: members.items("sanitise_content_for"),
+        email_address: body.email_address.value,
+        as_given: body.email_address.as_given,
+        template_id: body.template_id.value,
+        personalisation: body.personalisation.unwrap_or_default(),
+        reference: body.reference,
+        email_reply_to_id: body.email_reply_to_id.map(Given::into_pair),
+        one_click_unsubscribe_url: body.one_click_unsubscribe_url,
+        sanitise_content_for: body.sanitise_content_for.unwrap_or_default(),
     }
 }
 
-/// An entry for each value that was changed, by its name as sent (`docs/spec/public-api.md` §8.2).
+/// Returns an entry for each value that was changed, by its name as sent (`docs/spec/public-api.md` §8.2).
 fn sanitised_content(changed: &[Sanitised]) -> Value {
     let mut entries: Map<String, Value> = changed
         .iter()

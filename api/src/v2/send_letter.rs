@@ -2,35 +2,33 @@ use app::accept::{
     self, AcceptedLetter, AcceptedPrecompiledLetter, LetterRequest, PrecompiledLetterRequest,
 };
 use axum::{body::Body, extract::State, response::Response};
-use domain::{Channel, NotificationId, Postage};
+use domain::{Channel, NotificationId, Postage, TemplateId};
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     Accepted, AcceptedTemplate,
-    once::{Admitted, Request, Sending},
-    schema::{Members, Schema, Shape},
+    idempotency::{Admission, AdmittedRequest, SendRequest},
+    request_body::{Id, InlandPostage, Object, Text, request_body},
 };
-use crate::{Api, answer, callers::ServiceKey, problem::Problem};
+use crate::{Api, auth::ServiceKey, body_limit, json, links, problem::Problem};
 
-pub(crate) const SCHEMA: Schema = Schema {
-    keys: &[
-        ("reference", Shape::Text(1000)),
-        ("template_id", Shape::Uuid),
-        ("personalisation", Shape::Object),
-    ],
-    required: &["template_id", "personalisation"],
-};
+request_body! {
+    LetterBody {
+        reference: Option<Text<1000>>,
+        template_id: Id<TemplateId>,
+        personalisation: Object,
+    }
+}
 
-pub(crate) const PRECOMPILED: Schema = Schema {
-    keys: &[
-        ("reference", Shape::Text(usize::MAX)),
-        ("content", Shape::Text(usize::MAX)),
-        ("postage", Shape::Postage),
-    ],
-    required: &["reference", "content"],
-};
+request_body! {
+    PrecompiledLetterBody {
+        reference: Text<{ usize::MAX }>,
+        content: Text<{ usize::MAX }>,
+        postage: Option<InlandPostage>,
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct Content<'a> {
@@ -45,44 +43,44 @@ struct AcceptedPages<'a> {
     reference: &'a str,
 }
 
-/// `POST /v2/notifications/letter` (`docs/spec/public-api.md` §6, §10): from a template, or as PDF if the body has the
-/// key `content`.
+/// `POST /v2/notifications/letter` (`docs/spec/public-api.md` §6, §10): from a template, or
+/// precompiled if the body has the key `content`.
 pub(crate) async fn send_letter(
     State(api): State<Api>,
     caller: ServiceKey,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request = Request {
+    let send = SendRequest {
         api: &api,
         caller: &caller,
         route: "POST /v2/notifications/letter",
         channel: Some(Channel::Letter),
         headers: &headers,
-        max_body_bytes: answer::MAX_BODY_BYTES,
+        max_body_bytes: body_limit::MAX_BODY_BYTES,
     };
-    let sending = match request.admit(body).await? {
-        Admitted::New(sending) => sending,
-        Admitted::Answered(response) => return Ok(response),
+    let admitted = match send.admit(body).await? {
+        Admission::New(admitted) => admitted,
+        Admission::Replayed(response) => return Ok(response),
     };
-    let body = answer::parse_v2(&sending.body)?;
+    let body = json::parse_v2(&admitted.body)?;
     if body.get("content").is_some() {
-        return send_precompiled(&api, &caller, &sending, body).await;
+        return send_precompiled(&api, &caller, &admitted, body).await;
     }
-    let mut members = Members(SCHEMA.check(body, api.app.clock().now())?);
-    let order = LetterRequest {
-        template_id: members.id("template_id").expect("the schema requires it").0,
-        personalisation: members.object("personalisation"),
-        reference: members.text("reference"),
+    let body = LetterBody::parse(body, api.app.clock().now())?;
+    let request = LetterRequest {
+        template_id: body.template_id.value,
+        personalisation: body.personalisation,
+        reference: body.reference,
     };
 
-    let root = answer::url_root(&api, &headers);
-    let write = |accepted: &AcceptedLetter| answer::written(&shown(accepted, &root));
-    let accepted = accept::letter(&api.app, &caller.0, order, sending.once(&write)).await;
-    sending.answer(&api, &caller, accepted, write).await
+    let root = links::root_url(&api, &headers);
+    let write = |accepted: &AcceptedLetter| json::to_json_bytes(&response(accepted, &root));
+    let accepted = accept::letter(&api.app, &caller.0, request, admitted.idempotent(&write)).await;
+    admitted.respond(&api, &caller, accepted, write).await
 }
 
-fn shown<'a>(accepted: &'a AcceptedLetter, root: &str) -> Accepted<'a, Content<'a>> {
+fn response<'a>(accepted: &'a AcceptedLetter, root: &str) -> Accepted<'a, Content<'a>> {
     Accepted {
         content: Content {
             body: &accepted.body,
@@ -97,28 +95,27 @@ fn shown<'a>(accepted: &'a AcceptedLetter, root: &str) -> Accepted<'a, Content<'
     }
 }
 
-/// A letter as PDF (`docs/spec/public-api.md` §11).
+/// Sends a precompiled PDF (`docs/spec/public-api.md` §11).
 async fn send_precompiled(
     api: &Api,
     caller: &ServiceKey,
-    sending: &Sending,
+    admitted: &AdmittedRequest,
     body: Value,
 ) -> Result<Response, Problem> {
-    let mut members = Members(PRECOMPILED.check(body, api.app.clock().now())?);
-    let order = PrecompiledLetterRequest {
-        reference: members.text("reference").expect("the schema requires it"),
-        content: members.text("content").expect("the schema requires it"),
-        postage: members
-            .text("postage")
-            .map(|postage| postage.parse().expect("the schema checks it")),
+    let body = PrecompiledLetterBody::parse(body, api.app.clock().now())?;
+    let request = PrecompiledLetterRequest {
+        reference: body.reference,
+        content: body.content,
+        postage: body.postage,
     };
     let write = |accepted: &AcceptedPrecompiledLetter| {
-        answer::written(&AcceptedPages {
+        json::to_json_bytes(&AcceptedPages {
             id: accepted.id,
             postage: accepted.postage,
             reference: &accepted.reference,
         })
     };
-    let accepted = accept::precompiled(&api.app, &caller.0, order, sending.once(&write)).await;
-    sending.answer(api, caller, accepted, write).await
+    let accepted =
+        accept::precompiled(&api.app, &caller.0, request, admitted.idempotent(&write)).await;
+    admitted.respond(api, caller, accepted, write).await
 }

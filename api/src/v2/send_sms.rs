@@ -1,28 +1,27 @@
 use app::accept::{self, AcceptedSms, SmsRequest};
 use axum::{body::Body, extract::State, response::Response};
-use domain::Channel;
+use domain::{Channel, SmsSenderId, TemplateId};
 use http::HeaderMap;
-use recipients::phone_numbers::PhoneNumber;
 use serde::Serialize;
 
 use super::{
     Accepted, AcceptedTemplate,
-    once::{Admitted, Request},
-    schema::{Members, Schema, Shape},
+    idempotency::{Admission, SendRequest},
+    request_body::{Given, Id, Object, Phone, ScheduledFor, Text, request_body},
 };
-use crate::{Api, answer, callers::ServiceKey, problem::Problem};
+use crate::{Api, auth::ServiceKey, body_limit, json, links, problem::Problem};
 
-pub(crate) const SCHEMA: Schema = Schema {
-    keys: &[
-        ("reference", Shape::Text(1000)),
-        ("phone_number", Shape::Phone),
-        ("template_id", Shape::Uuid),
-        ("personalisation", Shape::Object),
-        ("scheduled_for", Shape::ScheduledFor),
-        ("sms_sender_id", Shape::Uuid),
-    ],
-    required: &["phone_number", "template_id"],
-};
+request_body! {
+    #[expect(dead_code, reason = "`scheduled_for` is checked and has no effect")]
+    SmsBody {
+        reference: Option<Text<1000>>,
+        phone_number: Phone,
+        template_id: Id<TemplateId>,
+        personalisation: Option<Object>,
+        scheduled_for: Option<ScheduledFor>,
+        sms_sender_id: Option<Id<SmsSenderId>>,
+    }
+}
 
 #[derive(Debug, Serialize)]
 struct Content<'a> {
@@ -37,29 +36,28 @@ pub(crate) async fn send_sms(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request = Request {
+    let send = SendRequest {
         api: &api,
         caller: &caller,
         route: "POST /v2/notifications/sms",
         channel: Some(Channel::Sms),
         headers: &headers,
-        max_body_bytes: answer::MAX_BODY_BYTES,
+        max_body_bytes: body_limit::MAX_BODY_BYTES,
     };
-    let sending = match request.admit(body).await? {
-        Admitted::New(sending) => sending,
-        Admitted::Answered(response) => return Ok(response),
+    let admitted = match send.admit(body).await? {
+        Admission::New(admitted) => admitted,
+        Admission::Replayed(response) => return Ok(response),
     };
-    let body = answer::parse_v2(&sending.body)?;
-    let mut members = Members(SCHEMA.check(body, api.app.clock().now())?);
-    let order = order(&mut members);
+    let body = json::parse_v2(&admitted.body)?;
+    let request = to_request(SmsBody::parse(body, api.app.clock().now())?);
 
-    let root = answer::url_root(&api, &headers);
-    let write = |accepted: &AcceptedSms| answer::written(&shown(accepted, &root));
-    let accepted = accept::sms(&api.app, &caller.0, order, sending.once(&write)).await;
-    sending.answer(&api, &caller, accepted, write).await
+    let root = links::root_url(&api, &headers);
+    let write = |accepted: &AcceptedSms| json::to_json_bytes(&response(accepted, &root));
+    let accepted = accept::sms(&api.app, &caller.0, request, admitted.idempotent(&write)).await;
+    admitted.respond(&api, &caller, accepted, write).await
 }
 
-fn shown<'a>(accepted: &'a AcceptedSms, root: &str) -> Accepted<'a, Content<'a>> {
+fn response<'a>(accepted: &'a AcceptedSms, root: &str) -> Accepted<'a, Content<'a>> {
     Accepted {
         content: Content {
             body: &accepted.body,
@@ -74,16 +72,13 @@ fn shown<'a>(accepted: &'a AcceptedSms, root: &str) -> Accepted<'a, Content<'a>>
     }
 }
 
-fn order(members: &mut Members) -> SmsRequest {
-    let as_given = members
-        .text("phone_number")
-        .expect("the schema requires it");
+fn to_request(body: SmsBody) -> SmsRequest {
     SmsRequest {
-        phone_number: PhoneNumber::parse(&as_given).expect("the schema checks it"),
-        as_given,
-        template_id: members.id("template_id").expect("the schema requires it").0,
-        personalisation: members.object("personalisation"),
-        reference: members.text("reference"),
-        sms_sender_id: members.id("sms_sender_id"),
+        phone_number: body.phone_number.value,
+        as_given: body.phone_number.as_given,
+        template_id: body.template_id.value,
+        personalisation: body.personalisation.unwrap_or_default(),
+        reference: body.reference,
+        sms_sender_id: body.sms_sender_id.map(Given::into_pair),
     }
 }

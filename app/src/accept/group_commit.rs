@@ -25,7 +25,7 @@ use tracing::error;
 use crate::{
     accept::{
         idempotency::oldest_valid,
-        limits::{DailyLimitReached, QuotaCache},
+        limits::{QuotaCache, QuotaExceeded, seconds_left_today},
     },
     tasks,
 };
@@ -45,9 +45,9 @@ pub enum CommitError {
     /// So many messages wait already that this one would wait too long.
     #[error("too many messages wait to be kept")]
     Busy,
-    /// The daily quota is reached.
+    /// The daily quota is used up.
     #[error(transparent)]
-    DailyLimit(#[from] DailyLimitReached),
+    DailyQuota(#[from] QuotaExceeded),
     /// Another message with the same `Idempotency-Key` is kept.
     #[error("the idempotency key is taken")]
     KeyTaken,
@@ -462,8 +462,13 @@ impl QuotaRequests {
                 store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
             let (served, refused) = takers.split_at(granted as usize);
             for index in refused {
-                let reached = DailyLimitReached::new(*allowance, *limit, now);
-                outlay.refusals.insert(*index, reached.into());
+                let refusal = CommitError::DailyQuota(QuotaExceeded {
+                    allowance: *allowance,
+                    limit: *limit,
+                    wait_seconds: seconds_left_today(now),
+                    remaining: 0,
+                });
+                outlay.refusals.insert(*index, refusal);
             }
             outlay.counters.insert((*service, *allowance), spent);
             granted_to.push((*service, *allowance, served.to_vec()));

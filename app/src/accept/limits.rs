@@ -14,6 +14,20 @@ use domain::{Allowance, KeyType, ServiceId, Timestamp, UtcDay};
 
 use crate::{App, Caller};
 
+/// A daily quota that is used up, or has fewer messages left than are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("too many messages today")]
+pub struct QuotaExceeded {
+    /// The quota.
+    pub allowance: Allowance,
+    /// Messages allowed in a day.
+    pub limit: i64,
+    /// Messages left of it.
+    pub remaining: i64,
+    /// Seconds until it is reset.
+    pub wait_seconds: u32,
+}
+
 /// Why a request is refused at the door.
 #[derive(Debug, thiserror::Error)]
 pub enum LimitError {
@@ -27,34 +41,12 @@ pub enum LimitError {
         /// After how many seconds one may pass.
         wait_seconds: u32,
     },
-    /// The daily quota is reached.
+    /// A daily quota is used up.
     #[error(transparent)]
-    DailyLimit(#[from] DailyLimitReached),
+    DailyQuota(#[from] QuotaExceeded),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
-}
-
-/// The daily quota of a service is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many messages today")]
-pub struct DailyLimitReached {
-    /// The quota that is used up.
-    pub allowance: Allowance,
-    /// The number of messages that it allows in a day.
-    pub limit: i64,
-    /// Seconds until the next UTC day, when it starts again at 0.
-    pub wait_seconds: u32,
-}
-
-impl DailyLimitReached {
-    pub(crate) fn new(allowance: Allowance, limit: i64, now: Timestamp) -> Self {
-        Self {
-            allowance,
-            limit,
-            wait_seconds: seconds_left_today(now),
-        }
-    }
 }
 
 /// Refuses if requests come too fast.
@@ -100,7 +92,12 @@ pub async fn check_daily_quota(
     if spent < limit {
         Ok(())
     } else {
-        Err(DailyLimitReached::new(allowance, limit, app.clock.now()).into())
+        Err(LimitError::DailyQuota(QuotaExceeded {
+            allowance,
+            limit,
+            remaining: 0,
+            wait_seconds: seconds_left_today(app.clock.now()),
+        }))
     }
 }
 

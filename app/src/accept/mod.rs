@@ -35,11 +35,8 @@ pub use sms::{AcceptedSms, SmsRequest, sms};
 
 use crate::accept::simulated_recipients::is_simulated;
 use crate::{
-    App, Caller, CommitError, LimitError, ParsedTemplate,
-    accept::{
-        group_commit::{BatchKey, PendingNotification},
-        limits::DailyLimitReached,
-    },
+    App, Caller, CommitError, LimitError, ParsedTemplate, QuotaExceeded,
+    accept::group_commit::{BatchKey, PendingNotification},
     cache::templates,
     documents,
 };
@@ -139,9 +136,9 @@ pub enum AcceptError {
     /// The pages of a letter could not be kept.
     #[error("the pages could not be kept")]
     Pages(#[source] ::files::Error),
-    /// The daily quota is reached.
+    /// The daily quota is used up.
     #[error(transparent)]
-    DailyLimit(#[from] DailyLimitReached),
+    DailyQuota(#[from] QuotaExceeded),
     /// Somebody else has used the request's `Idempotency-Key` a moment ago.
     #[error("the idempotency key is taken")]
     KeyTaken,
@@ -172,7 +169,7 @@ impl From<CommitError> for AcceptError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Busy => Self::Busy,
-            CommitError::DailyLimit(reached) => Self::DailyLimit(reached),
+            CommitError::DailyQuota(exceeded) => Self::DailyQuota(exceeded),
             CommitError::KeyTaken => Self::KeyTaken,
             CommitError::Store(error) => Self::Store(error),
         }
@@ -182,7 +179,7 @@ impl From<CommitError> for AcceptError {
 impl From<LimitError> for AcceptError {
     fn from(error: LimitError) -> Self {
         match error {
-            LimitError::DailyLimit(reached) => Self::DailyLimit(reached),
+            LimitError::DailyQuota(exceeded) => Self::DailyQuota(exceeded),
             LimitError::RateLimited { .. } => Self::Busy,
             LimitError::Store(error) => error.into(),
         }

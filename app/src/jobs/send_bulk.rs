@@ -21,7 +21,7 @@ use crate::{
         AcceptError, check_channel,
         idempotency::{self, IdempotentRequest},
         letter::check_may_send_letters,
-        limits::seconds_left_today,
+        limits::{QuotaExceeded, seconds_left_today},
     },
     cache::templates,
     jobs::spreadsheets::{self, SendContext, UploadError},
@@ -85,16 +85,7 @@ pub enum BulkError {
     },
     /// There are more rows than are left of today's quota.
     #[error("more rows than the service may still send today")]
-    MoreThanToday {
-        /// The quota that is exceeded.
-        allowance: Allowance,
-        /// The daily quota.
-        limit: i64,
-        /// What is left of it today.
-        remaining: i64,
-        /// Seconds until the quota is renewed.
-        wait_seconds: u32,
-    },
+    MoreThanToday(QuotaExceeded),
     /// The rows have errors.
     #[error("something is wrong with the rows")]
     Invalid {
@@ -275,12 +266,12 @@ fn refusal(
     if allowance == channel && i64::try_from(rows).is_ok_and(|rows| rows > limit) {
         return BulkError::MoreThanADay { rows, limit };
     }
-    BulkError::MoreThanToday {
+    BulkError::MoreThanToday(QuotaExceeded {
         allowance,
         limit,
         remaining,
         wait_seconds: seconds_left_today(now),
-    }
+    })
 }
 
 /// Stores the key, the record of the file, the job and its task in one transaction. Returns false if the key is in

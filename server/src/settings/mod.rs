@@ -235,8 +235,8 @@ pub struct ReceivedTexts {
 
 impl ReceivedTexts {
     /// Returns the credentials as `api` takes them.
-    pub(crate) fn credentials(&self) -> api::TextBringers {
-        api::TextBringers {
+    pub(crate) fn credentials(&self) -> api::InboundSmsCredentials {
+        api::InboundSmsCredentials {
             mmg_users: split_list(self.mmg_users.as_ref()),
             mmg_passwords: split_list(self.mmg_passwords.as_ref()),
             firetext_passwords: split_list(self.firetext_passwords.as_ref()),

@@ -1,8 +1,8 @@
-//! Every route of the caller table, attacked with tokens that are almost good, and by another service.
+//! Every route, attacked with tokens that are almost good, and by another service.
 
 use std::time::Duration;
 
-use api::router::{Callers, ROUTES};
+use api::{Auth, routes};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Clock as _;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -134,16 +134,18 @@ async fn forged_tokens_open_no_route() {
         ("a service", world.token(&name, &ours.normal.secret)),
         ("a stranger", world.token("somebody-else", INTERNAL_SECRET)),
     ]);
-    for (method, path, callers) in ROUTES {
-        // Who may be asked by anybody has nothing to open.
-        let tokens = if *callers == Callers::Service {
-            &of_services
-        } else if *callers == Callers::Internal {
-            &of_internals
-        } else {
-            continue;
+    for route in routes::all() {
+        let tokens = match route.auth {
+            Auth::Service => &of_services,
+            Auth::Internal | Auth::InternalV2 => &of_internals,
+            // These take no token.
+            Auth::Anyone
+            | Auth::ProviderCredentials
+            | Auth::UnverifiedReceipt
+            | Auth::SignedLink => continue,
         };
-        let path = filled(path, |part| {
+        let method = route.method.as_str();
+        let path = filled(route.path, |part| {
             if part == "version" {
                 "1".to_owned()
             } else {
@@ -186,10 +188,11 @@ async fn a_service_cannot_read_the_data_of_another() {
         .post(&ours.normal, "/v2/notifications/bulk", &rows)
         .await;
     let job = made.json["id"].as_str().unwrap();
-    let public = ROUTES
+    let public = routes::all()
         .iter()
-        .filter(|(_, path, callers)| *callers == Callers::Service && path.contains('{'))
-        // A channel that there is not: nobody's.
+        .map(|route| (route.method.as_str(), route.path, route.auth))
+        .filter(|(_, path, auth)| *auth == Auth::Service && path.contains('{'))
+        // An unknown channel belongs to no service.
         .filter(|(method, path, _)| (*method, *path) != ("POST", "/v2/notifications/{id}"));
     for (method, path, _) in public {
         let asked = filled(path, |part| own_id(&ours, message, job, path, part));

@@ -129,7 +129,7 @@ fn example_token() -> &'static str {
     "dGhlIGxpbmsgdGhhdCB3ZSBtYWRl"
 }
 
-/// Returns every operation with its path and method.
+/// Returns every operation with its path and method, except those of internal clients: only their titles and errors are described.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
     paths
@@ -137,6 +137,7 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
             let methods = item.as_object().unwrap().iter();
             methods.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
         })
+        .filter(|(_, _, operation)| operation["tags"][0] != "Internal")
         .collect()
 }
 

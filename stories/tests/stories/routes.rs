@@ -1,8 +1,6 @@
-//! Every route is in the caller table, and each is attacked.
+//! Every route refuses callers that it is not for.
 
-use std::collections::BTreeSet;
-
-use api::router::{Callers, ROUTES};
+use api::{Auth, routes};
 use pillarbox_stories::World;
 use serde_json::json;
 
@@ -27,8 +25,8 @@ async fn no_route_answers_a_caller_it_is_not_for() {
         pillarbox_stories::INTERNAL_CLIENT,
         pillarbox_stories::INTERNAL_SECRET,
     );
-    for (method, path, callers) in ROUTES {
-        let path = filled(path);
+    for route in routes::all() {
+        let (method, path) = (route.method.as_str(), filled(route.path));
         let status = async |authorization: Option<&str>| {
             world
                 .request(method, &path, authorization, "{}")
@@ -36,13 +34,13 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                 .status
                 .as_u16()
         };
-        match callers {
+        match route.auth {
             // A link that leads nowhere says so to everybody.
-            Callers::Anybody if path.starts_with("/d/") => {
+            Auth::Anyone if path.starts_with("/d/") => {
                 assert_eq!(status(None).await, 404, "{method} {path}");
             }
-            Callers::Anybody => assert_eq!(status(None).await, 200, "{method} {path}"),
-            Callers::Service => {
+            Auth::Anyone => assert_eq!(status(None).await, 200, "{method} {path}"),
+            Auth::Service => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
                 assert_eq!(
                     status(Some(&internal)).await,
@@ -50,15 +48,15 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                     "{method} {path} answers an internal client"
                 );
             }
-            Callers::Provider => {
+            Auth::ProviderCredentials => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
                 for stranger in [&service, &internal] {
                     let answered = status(Some(stranger)).await;
                     assert_eq!(answered, 403, "{method} {path} answers a stranger");
                 }
             }
-            Callers::Reporter => assert_eq!(status(None).await, 400, "{method} {path}"),
-            Callers::LinkHolder => {
+            Auth::UnverifiedReceipt => assert_eq!(status(None).await, 400, "{method} {path}"),
+            Auth::SignedLink => {
                 for stranger in [None, Some(&*service), Some(&*internal)] {
                     let answered = status(stranger).await;
                     assert!(
@@ -67,7 +65,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                     );
                 }
             }
-            Callers::Internal => {
+            Auth::Internal | Auth::InternalV2 => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
                 assert_eq!(
                     status(Some(&service)).await,
@@ -120,20 +118,6 @@ async fn nothing_of_one_service_is_found_under_another() {
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.json);
     }
     world.run_tasks().await;
-}
-
-#[tokio::test]
-async fn the_table_and_the_router_name_the_same_paths() {
-    let source = include_str!("../../../api/src/router.rs");
-    let (_, router) = source.split_once("Router::new()").unwrap();
-    let answered: BTreeSet<&str> = router
-        .split('"')
-        .skip(1)
-        .step_by(2)
-        .filter(|text| text.starts_with('/'))
-        .collect();
-    let listed: BTreeSet<&str> = ROUTES.iter().map(|(_, path, _)| *path).collect();
-    assert_eq!(answered, listed);
 }
 
 #[tokio::test]
@@ -203,11 +187,12 @@ async fn every_route_lists_its_methods_to_authorized_callers() {
         pillarbox_stories::INTERNAL_CLIENT,
         pillarbox_stories::INTERNAL_SECRET,
     );
-    for (method, path, callers) in ROUTES {
+    for route in routes::all() {
+        let (method, path) = (route.method.as_str(), route.path);
         let url = filled(path);
-        let authorization = match callers {
-            Callers::Service => Some(&*service),
-            Callers::Internal => Some(&*internal),
+        let authorization = match route.auth {
+            Auth::Service => Some(&*service),
+            Auth::Internal | Auth::InternalV2 => Some(&*internal),
             _ => None,
         };
         if authorization.is_some() {

@@ -1,4 +1,4 @@
-//! The document as a page: one file, no scripts, nothing from elsewhere. All text is written with [`Escaped`].
+//! The document as an HTML page: one file without scripts or external resources. All text is written with [`Escaped`].
 
 mod tables;
 mod words;
@@ -16,7 +16,7 @@ use words::{kind, prose, sentence, text_of};
 
 const STYLE: &str = include_str!("style.css");
 
-/// What the page may do: wear its style.
+/// Returns the `Content-Security-Policy` of the page, which allows only its style.
 pub(super) fn policy() -> HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
         let style = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
@@ -28,7 +28,7 @@ pub(super) fn policy() -> HeaderValue {
     POLICY.clone()
 }
 
-/// An operation of the document, with where it is.
+/// An operation of the document with its method and path.
 struct Operation<'a> {
     method: &'a str,
     path: &'a str,
@@ -40,8 +40,8 @@ impl Operation<'_> {
         text_of(&self.value["operationId"])
     }
 
-    /// Paths that only say that there is nothing come last.
-    fn does_something(&self) -> bool {
+    /// Operations that can only fail come last.
+    fn can_succeed(&self) -> bool {
         members(&self.value["responses"]).any(|(status, _)| status.starts_with('2'))
     }
 
@@ -50,8 +50,8 @@ impl Operation<'_> {
     }
 }
 
-/// The page of a document.
-pub(super) fn written(document: &Value) -> String {
+/// Returns the page of a document.
+pub(super) fn to_html(document: &Value) -> String {
     let operations = operations(document);
     let info = &document["info"];
     let (title, version) = (text_of(&info["title"]), text_of(&info["version"]));
@@ -71,7 +71,7 @@ pub(super) fn written(document: &Value) -> String {
     write_contents(&mut page, document, &operations);
     page.push_str("<main id=\"content\" tabindex=\"-1\">\n");
     page.push_str(&prose(text_of(&info["description"])));
-    write_authorisation(&mut page, document);
+    write_authentication(&mut page, document);
     for tag in items(&document["tags"]) {
         write_group(&mut page, tag, &operations);
     }
@@ -91,7 +91,7 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
             })
         })
         .collect();
-    all.sort_by_key(|one| !one.does_something());
+    all.sort_by_key(|one| !one.can_succeed());
     all
 }
 
@@ -104,13 +104,13 @@ fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     members.map(|(key, value)| (key.as_str(), value))
 }
 
-/// What a heading is reached by.
+/// Returns the id of a heading.
 fn anchor(text: &str) -> String {
     text.to_lowercase().replace(' ', "-")
 }
 
 fn write_contents(page: &mut String, document: &Value, operations: &[Operation<'_>]) {
-    page.push_str("<nav aria-label=\"Contents\">\n<ul>\n<li><a href=\"#authorisation\">Authorisation</a></li>\n<li><a href=\"#shapes\">Shapes</a></li>\n</ul>\n");
+    page.push_str("<nav aria-label=\"Contents\">\n<ul>\n<li><a href=\"#authentication\">Authentication</a></li>\n<li><a href=\"#schemas\">Schemas</a></li>\n</ul>\n");
     for tag in items(&document["tags"]) {
         let name = text_of(&tag["name"]);
         let _ = write!(page, "<h2>{}</h2>\n<ul>\n", Escaped(name));
@@ -128,12 +128,12 @@ fn write_contents(page: &mut String, document: &Value, operations: &[Operation<'
     page.push_str("</nav>\n");
 }
 
-fn write_authorisation(page: &mut String, document: &Value) {
-    page.push_str("<h2 id=\"authorisation\">Authorisation</h2>\n");
+fn write_authentication(page: &mut String, document: &Value) {
+    page.push_str("<h2 id=\"authentication\">Authentication</h2>\n");
     for (name, scheme) in members(&document["components"]["securitySchemes"]) {
         let _ = write!(
             page,
-            "<h3 id=\"authorisation-{name}\">{name}: HTTP {scheme}</h3>\n{about}",
+            "<h3 id=\"authentication-{name}\">{name}: HTTP {scheme}</h3>\n{about}",
             name = Escaped(name),
             scheme = Escaped(text_of(&scheme["scheme"])),
             about = prose(text_of(&scheme["description"])),
@@ -167,22 +167,22 @@ fn write_operation(page: &mut String, operation: &Operation<'_>) {
         shout = Escaped(&operation.method.to_uppercase()),
         path = Escaped(operation.path),
     );
-    page.push_str(&who(&value["security"]));
+    page.push_str(&authentication(&value["security"]));
     page.push_str(&prose(text_of(&value["description"])));
     page.push_str(&parameters_table(operation.id(), &value["parameters"]));
     write_body(page, &value["requestBody"]);
-    page.push_str("<h4>Answers</h4>\n");
-    write_answers(page, operation.id(), &value["responses"]);
+    page.push_str("<h4>Responses</h4>\n");
+    write_responses(page, operation.id(), &value["responses"]);
 }
 
-fn who(security: &Value) -> String {
+fn authentication(security: &Value) -> String {
     let scheme = items(security).flat_map(members).next();
     match scheme {
         Some((name, _)) => format!(
-            "<p class=\"who\">Authorisation: <a href=\"#authorisation-{0}\">{0}</a></p>\n",
+            "<p class=\"who\">Authentication: <a href=\"#authentication-{0}\">{0}</a></p>\n",
             Escaped(name)
         ),
-        None => "<p class=\"who\">No authorisation</p>\n".to_owned(),
+        None => "<p class=\"who\">No authentication</p>\n".to_owned(),
     }
 }
 
@@ -191,7 +191,7 @@ fn write_body(page: &mut String, body: &Value) {
         let optional = if body["required"] == true {
             ""
         } else {
-            ", may be left out"
+            ", optional"
         };
         let _ = writeln!(
             page,
@@ -209,20 +209,20 @@ fn write_body(page: &mut String, body: &Value) {
     }
 }
 
-/// The answers: good ones in full, errors with their examples folded away.
-fn write_answers(page: &mut String, id: &str, answers: &Value) {
-    page.push_str(&answers_table(id, answers));
-    for (status, answer) in members(answers) {
-        let is_good = status.starts_with('2');
+/// Writes the responses; examples of errors are collapsed.
+fn write_responses(page: &mut String, id: &str, responses: &Value) {
+    page.push_str(&responses_table(id, responses));
+    for (status, response) in members(responses) {
+        let is_success = status.starts_with('2');
         let contents =
-            || members(&answer["content"]).flat_map(|(_, content)| members(&content["examples"]));
+            || members(&response["content"]).flat_map(|(_, content)| members(&content["examples"]));
         let count = contents().count();
         if count == 0 {
             continue;
         }
         let mut examples = String::new();
         for (name, example) in contents() {
-            let caption = if is_good {
+            let caption = if is_success {
                 String::new()
             } else {
                 sentence(name)
@@ -230,7 +230,7 @@ fn write_answers(page: &mut String, id: &str, answers: &Value) {
             examples.push_str(&example_of(&caption, &example["value"]));
         }
         let what = if count == 1 { "example" } else { "examples" };
-        let open = if is_good { " open" } else { "" };
+        let open = if is_success { " open" } else { "" };
         let _ = write!(
             page,
             "<details{open}>\n<summary>{count} {what} of {}</summary>\n{examples}</details>\n",
@@ -239,10 +239,10 @@ fn write_answers(page: &mut String, id: &str, answers: &Value) {
     }
 }
 
-fn answers_table(id: &str, answers: &Value) -> String {
+fn responses_table(id: &str, responses: &Value) -> String {
     let mut rows = String::new();
-    for (status, answer) in members(answers) {
-        let contents = members(&answer["content"]).map(|(media_type, content)| {
+    for (status, response) in members(responses) {
+        let contents = members(&response["content"]).map(|(media_type, content)| {
             let kind = kind(&content["schema"]);
             if media_type == "application/json" {
                 kind
@@ -255,7 +255,7 @@ fn answers_table(id: &str, answers: &Value) -> String {
             rows,
             "<tr><th scope=\"row\"><code>{}</code></th><td class=\"about\">{}</td><td class=\"kind\">{}</td></tr>",
             Escaped(status),
-            prose(text_of(&answer["description"]))
+            prose(text_of(&response["description"]))
                 .trim()
                 .trim_start_matches("<p>")
                 .trim_end_matches("</p>"),
@@ -266,8 +266,8 @@ fn answers_table(id: &str, answers: &Value) -> String {
             },
         );
     }
-    let table = tables::table("Answers", &["Status", "Meaning", "Body"], &rows);
-    format!("{table}{}", headers_table(id, answers))
+    let table = tables::table("Responses", &["Status", "Meaning", "Body"], &rows);
+    format!("{table}{}", headers_table(id, responses))
 }
 
 fn example_of(caption: &str, value: &Value) -> String {
@@ -287,11 +287,11 @@ fn example_of(caption: &str, value: &Value) -> String {
 }
 
 fn write_schemas(page: &mut String, document: &Value) {
-    page.push_str("<h2 id=\"shapes\">Shapes</h2>\n<p>Of requests, of answers, and of what both are made of.</p>\n");
+    page.push_str("<h2 id=\"schemas\">Schemas</h2>\n<p>The schemas of requests and responses, and of their parts.</p>\n");
     for (name, schema) in members(&document["components"]["schemas"]) {
         let _ = write!(
             page,
-            "<h3 id=\"shape-{name}\">{name}</h3>\n{about}",
+            "<h3 id=\"schema-{name}\">{name}</h3>\n{about}",
             name = Escaped(name),
             about = prose(text_of(&schema["description"])),
         );
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_the_document_says_is_text_on_the_page() {
+    fn all_text_of_the_document_is_escaped() {
         let nasty = "<script>\"'&";
         let document = json!({
             "info": {"title": nasty, "version": nasty, "summary": nasty, "description": nasty},
@@ -338,14 +338,14 @@ mod tests {
                 }},
             },
         });
-        let page = written(&document);
+        let page = to_html(&document);
         assert!(!page.contains("<script"), "{page}");
         assert!(!page.contains("\"'&"), "{page}");
     }
 
     #[test]
-    fn every_operation_and_every_shape_can_be_reached() {
-        let page = written(&super::super::whole());
+    fn every_link_leads_to_one_heading() {
+        let page = to_html(crate::openapi());
         let targets: Vec<&str> = page
             .split("href=\"#")
             .skip(1)

@@ -1,4 +1,4 @@
-//! The tables of the page. Each scrolls by itself where it is too wide.
+//! The tables of the page. Each scrolls by itself if it is too wide.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::documents::Escaped;
 
-/// A table with a caption that is read out and not shown: a heading stands above it.
+/// Returns a table. Its label is for screen readers, since a heading stands above it.
 pub(super) fn table(label: &str, columns: &[&str], rows: &str) -> String {
     let mut head = String::new();
     for column in columns {
@@ -41,7 +41,7 @@ pub(super) fn parameters_table(id: &str, parameters: &Value) -> String {
     for one in items(parameters) {
         let place = text_of(&one["in"]);
         let need = if one["required"] == true && place != "path" {
-            format!("{place}, needed")
+            format!("{place}, required")
         } else {
             place.to_owned()
         };
@@ -62,11 +62,11 @@ pub(super) fn parameters_table(id: &str, parameters: &Value) -> String {
     )
 }
 
-/// The headers of all answers of an operation, each with the statuses that have it.
-pub(super) fn headers_table(id: &str, answers: &Value) -> String {
+/// Returns the headers of all responses of an operation, each with the statuses that have it.
+pub(super) fn headers_table(id: &str, responses: &Value) -> String {
     let mut headers: Vec<(&str, &Value, Vec<&str>)> = Vec::new();
-    for (status, answer) in members(answers) {
-        for (name, header) in members(&answer["headers"]) {
+    for (status, response) in members(responses) {
+        for (name, header) in members(&response["headers"]) {
             match headers
                 .iter_mut()
                 .find(|(known, same, _)| *known == name && *same == header)
@@ -88,14 +88,14 @@ pub(super) fn headers_table(id: &str, answers: &Value) -> String {
     if rows.is_empty() {
         return rows;
     }
-    let label = format!("Headers of the answers of {id}");
+    let label = format!("Response headers of {id}");
     format!(
-        "<h4>Headers of answers</h4>\n{}",
+        "<h4>Response headers</h4>\n{}",
         table(&label, &["Header", "Type", "Meaning"], &rows)
     )
 }
 
-/// The keys of an object, those of what is in it after its name.
+/// Returns the keys of an object; the keys of nested objects follow with their path.
 pub(super) fn properties_table(label: &str, schema: &Value) -> String {
     let mut rows = String::new();
     write_properties(&mut rows, "", schema);

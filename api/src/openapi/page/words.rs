@@ -1,4 +1,4 @@
-//! How the document's words become HTML.
+//! Converts texts and schemas of the document to HTML.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ pub(super) fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A name as the beginning of a sentence: `no_such_template` becomes `No such template`.
+/// Converts a name to a caption: `no_such_template` becomes `No such template`.
 pub(super) fn sentence(name: &str) -> String {
     let words = name.replace('_', " ");
     let mut letters = words.chars();
@@ -20,7 +20,7 @@ pub(super) fn sentence(name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The Markdown that our descriptions use: paragraphs, `code`, **strong**, and blocks of code that are indented.
+/// Converts the Markdown of our descriptions: paragraphs, `code`, **strong**, and indented code blocks.
 pub(super) fn prose(text: &str) -> String {
     let mut html = String::new();
     for block in text.split("\n\n").filter(|block| !block.trim().is_empty()) {
@@ -38,7 +38,7 @@ pub(super) fn prose(text: &str) -> String {
     html
 }
 
-/// Text with `code` and **strong** in it, for one line.
+/// Converts a line with `code` and **strong**.
 pub(super) fn inline(text: &str) -> String {
     let mut html = String::new();
     for (index, part) in text.split('`').enumerate() {
@@ -62,11 +62,11 @@ fn write_strong(html: &mut String, text: &str) -> std::fmt::Result {
     Ok(())
 }
 
-/// What a value of this schema is, in words.
+/// Describes the values of a schema.
 pub(super) fn kind(schema: &Value) -> String {
     if let Some(target) = schema["$ref"].as_str() {
         let name = target.rsplit('/').next().unwrap_or_default();
-        return format!("<a href=\"#shape-{0}\">{0}</a>", Escaped(name));
+        return format!("<a href=\"#schema-{0}\">{0}</a>", Escaped(name));
     }
     for several in ["anyOf", "oneOf"] {
         let parts: Vec<String> = schema[several]
@@ -118,17 +118,17 @@ fn limits(schema: &Value) -> String {
         limits.push(Escaped(format).to_string());
     }
     for (key, words) in [
-        ("minLength", "characters at least"),
-        ("maxLength", "characters at most"),
-        ("minItems", "items at least"),
-        ("maxItems", "items at most"),
+        ("minLength", "characters or more"),
+        ("maxLength", "characters or fewer"),
+        ("minItems", "items or more"),
+        ("maxItems", "items or fewer"),
     ] {
         if let Some(number) = schema[key].as_u64() {
             limits.push(format!("{number} {words}"));
         }
     }
     if let Some(minimum) = schema["minimum"].as_u64() {
-        limits.push(format!("not below {minimum}"));
+        limits.push(format!("at least {minimum}"));
     }
     if let Some(pattern) = schema["pattern"].as_str() {
         limits.push(format!("<code>{}</code>", Escaped(pattern)));
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prose_has_paragraphs_code_and_strong_words() {
+    fn prose_has_paragraphs_code_and_strong_text() {
         assert_eq!(
             prose("a `b<c` **d**\n\n    e & f\n    g"),
             "<p>a <code>b&lt;c</code> <strong>d</strong></p>\n<pre tabindex=\"0\">e &amp; f\ng</pre>\n"
@@ -155,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_says_type_choices_and_limits() {
+    fn a_schema_is_described_by_type_choices_and_limits() {
         for (schema, words) in [
             (json!({"type": "string", "format": "uuid"}), "string (uuid)"),
             (
                 json!({"type": ["string", "null"], "maxLength": 5}),
-                "string or null (5 characters at most)",
+                "string or null (5 characters or fewer)",
             ),
             (
                 json!({"type": "string", "enum": ["a", "b"]}),
@@ -168,7 +168,7 @@ mod tests {
             ),
             (
                 json!({"type": "array", "items": {"$ref": "#/components/schemas/Job"}}),
-                "array of: <a href=\"#shape-Job\">Job</a>",
+                "array of: <a href=\"#schema-Job\">Job</a>",
             ),
             (json!({}), "anything"),
         ] {

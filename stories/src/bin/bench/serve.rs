@@ -44,7 +44,7 @@ pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Endpoin
         git_commit: None,
         build_time: None,
         serve_timeout: std::time::Duration::from_secs(30),
-        text_bringers: api::TextBringers::default(),
+        inbound_sms_credentials: api::InboundSmsCredentials::default(),
         metrics: Arc::new(move || metrics.render()),
         sink: None,
     };

@@ -60,7 +60,7 @@ impl<'a> Platform<'a> {
             git_commit: None,
             build_time: None,
             serve_timeout: std::time::Duration::from_secs(30),
-            text_bringers: api::TextBringers {
+            inbound_sms_credentials: api::InboundSmsCredentials {
                 mmg_users: vec![text("mmg_inbound_username").into()],
                 mmg_passwords: vec![text("mmg_inbound_password").into()],
                 firetext_passwords: vec![text("firetext_inbound_password").into()],

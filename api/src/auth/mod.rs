@@ -1,0 +1,61 @@
+//! Authentication (`docs/spec/public-api.md` §3, §22.2). Each route declares its [`Auth`], and the router checks it before
+//! the handler runs.
+
+mod basic;
+mod internal;
+mod service;
+mod token;
+
+use http::request::Parts;
+
+use crate::{Api, problem::Problem};
+
+pub(crate) use basic::{sign_in, unauthorized};
+pub(crate) use service::ServiceKey;
+pub(crate) use token::Token;
+
+/// The authentication of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// None.
+    Anyone,
+    /// A token signed with an API key of a service. The handler gets a `ServiceKey`.
+    Service,
+    /// A token of an internal client; errors have the legacy shape.
+    Internal,
+    /// A token of an internal client; errors have the v2 shape.
+    InternalV2,
+    /// Basic authentication of a provider. The handler checks it, because for MMG the contract wants an unreadable body
+    /// refused first.
+    ProviderCredentials,
+    /// None: a delivery receipt, which is applied only to a notification that it fits.
+    UnverifiedReceipt,
+    /// A signed token in the link, which the handler verifies.
+    SignedLink,
+}
+
+impl Auth {
+    /// Returns whether [`Self::authenticate`] checks anything.
+    pub(crate) const fn is_checked_by_router(self) -> bool {
+        matches!(self, Self::Service | Self::Internal | Self::InternalV2)
+    }
+
+    /// Authenticates a request, and adds the caller to its extensions.
+    pub(crate) async fn authenticate(self, parts: &mut Parts, api: &Api) -> Result<(), Problem> {
+        match self {
+            Self::Service => {
+                let caller = service::authenticate(&parts.headers, api).await?;
+                parts.extensions.insert(ServiceKey(caller));
+                Ok(())
+            }
+            Self::Internal => {
+                internal::authenticate(&parts.headers, api).map_err(internal::with_token_key)
+            }
+            Self::InternalV2 => internal::authenticate(&parts.headers, api),
+            Self::Anyone
+            | Self::ProviderCredentials
+            | Self::UnverifiedReceipt
+            | Self::SignedLink => Ok(()),
+        }
+    }
+}

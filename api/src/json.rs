@@ -1,0 +1,180 @@
+//! JSON as the contract writes and reads it (`docs/spec/public-api.md` §2.3, §5.1).
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use text::keep_numbers;
+
+/// Returns a JSON response: ASCII only, keys in alphabetical order, no spaces, a newline at the end.
+pub(crate) fn response(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut value = serde_json::to_value(body).expect("our responses are writable as JSON");
+    value.sort_all_objects();
+    ordered_response(status, &value)
+}
+
+/// Returns a JSON response whose keys are in alphabetical order already.
+pub(crate) fn ordered_response(status: StatusCode, body: &impl Serialize) -> Response {
+    bytes_response(status, to_json_bytes(body))
+}
+
+/// Serialises a body as [`ordered_response`] sends it.
+pub(crate) fn to_json_bytes(body: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(512);
+    let mut writer = serde_json::Serializer::with_formatter(&mut bytes, AsciiOnly);
+    body.serialize(&mut writer)
+        .expect("our responses are writable as JSON");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Returns a response whose body is serialised already.
+pub(crate) fn bytes_response(status: StatusCode, bytes: Vec<u8>) -> Response {
+    (
+        status,
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )],
+        bytes,
+    )
+        .into_response()
+}
+
+struct AsciiOnly;
+
+impl serde_json::ser::Formatter for AsciiOnly {
+    fn write_string_fragment<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        text: &str,
+    ) -> std::io::Result<()> {
+        if text.is_ascii() {
+            return writer.write_all(text.as_bytes());
+        }
+        for character in text.chars() {
+            if character.is_ascii() {
+                writer.write_all(&[character as u8])?;
+            } else {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes the escapes of NUL: neither database keeps that character in a text (`docs/spec/public-api.md` §25). A NUL
+/// that is not escaped is no JSON.
+pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
+    const NUL: &[u8] = b"\\u0000";
+    if memchr::memmem::find(json, NUL).is_none() {
+        return json.into();
+    }
+    let (mut kept, mut rest) = (Vec::with_capacity(json.len()), json);
+    while let Some(backslash) = memchr::memchr(b'\\', rest) {
+        kept.extend_from_slice(&rest[..backslash]);
+        let escape = &rest[backslash..];
+        rest = if let Some(after) = escape.strip_prefix(NUL) {
+            after
+        } else {
+            // Copy an escape whole: the second byte of `\\` must not be read as the start of another escape.
+            let (escape, after) = escape.split_at(escape.len().min(2));
+            kept.extend_from_slice(escape);
+            after
+        };
+    }
+    kept.extend_from_slice(rest);
+    kept.into()
+}
+
+/// A body that is not JSON.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is not JSON")]
+pub(crate) struct InvalidJson;
+
+/// Parses the body of a v2 request, whatever its content type says. Every falsy value counts as an empty object
+/// (`docs/spec/public-api.md` §5.1).
+pub(crate) fn parse_v2(body: &[u8]) -> Result<Value, InvalidJson> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let without_nul = without_nul(body);
+    let body = keep_numbers(&without_nul).map_err(|_| InvalidJson)?;
+    let value: Value = serde_json::from_slice(&body).map_err(|_| InvalidJson)?;
+    // The reference implementation reads `request.get_json() or {}`.
+    Ok(if is_falsy(&value) {
+        Value::Object(Map::new())
+    } else {
+        value
+    })
+}
+
+fn is_falsy(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(true) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn responses_are_ascii_sorted_and_end_in_a_newline() {
+        let response = response(
+            StatusCode::OK,
+            &serde_json::json!({"b": "Zoë 🥴", "a": null}),
+        );
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(
+            &bytes[..],
+            b"{\"a\":null,\"b\":\"Zo\\u00eb \\ud83e\\udd74\"}\n"
+        );
+    }
+
+    #[test]
+    fn only_the_escape_of_nul_is_removed() {
+        for (json, kept) in [
+            (r#"{"a\u0000":"\u0000b\u0000\u0000"}"#, r#"{"a":"b"}"#),
+            (r#"["\\u0000"]"#, r#"["\\u0000"]"#),
+            (r#"["\\\u0000\"\n"]"#, r#"["\\\"\n"]"#),
+            (r#"["\u00000"]"#, r#"["0"]"#),
+            (r"\u0000\", r"\"),
+        ] {
+            assert_eq!(without_nul(json.as_bytes()), kept.as_bytes(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_falsy_body_is_an_empty_object() {
+        for body in [
+            "null",
+            "false",
+            "0",
+            "0.0",
+            "\"\"",
+            "[]",
+            "{}",
+            "\u{feff}{}",
+        ] {
+            assert_eq!(
+                parse_v2(body.as_bytes()).unwrap(),
+                serde_json::json!({}),
+                "{body}"
+            );
+        }
+        assert_eq!(parse_v2(b"12").unwrap(), 12);
+        assert!(parse_v2(b"").is_err());
+        assert!(parse_v2(b"\xff").is_err());
+        assert!(parse_v2("[".repeat(100_000).as_bytes()).is_err());
+    }
+}

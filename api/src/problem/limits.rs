@@ -1,0 +1,95 @@
+use app::{LimitError, QuotaExceeded};
+use domain::KeyType;
+use http::HeaderName;
+
+use super::Problem;
+
+/// An exceeded limit, for the `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers). They are sent with a 429 only:
+/// the contract's successful responses have no such headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limit {
+    /// Its name.
+    pub(super) policy: String,
+    /// Requests or messages allowed in the window.
+    pub(super) quota: i64,
+    /// Length of the window.
+    pub(super) window_seconds: u32,
+    /// Requests or messages left in it.
+    pub(super) remaining: i64,
+    /// Seconds until a retry can succeed.
+    pub(super) wait_seconds: u32,
+}
+
+impl Limit {
+    /// Returns `RateLimit-Policy` and `RateLimit`.
+    pub(super) fn headers(&self) -> [(HeaderName, String); 2] {
+        let Self {
+            policy,
+            quota,
+            window_seconds,
+            remaining,
+            wait_seconds,
+        } = self;
+        [
+            (
+                HeaderName::from_static("ratelimit-policy"),
+                format!("\"{policy}\";q={quota};w={window_seconds}"),
+            ),
+            (
+                HeaderName::from_static("ratelimit"),
+                format!("\"{policy}\";r={remaining};t={wait_seconds}"),
+            ),
+        ]
+    }
+}
+
+impl From<LimitError> for Problem {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::RateLimited {
+                key_type,
+                rate,
+                wait_seconds,
+            } => {
+                let name = match key_type {
+                    KeyType::Normal => "LIVE",
+                    KeyType::Team => "TEAM",
+                    KeyType::Test => "TEST",
+                };
+                let text = format!(
+                    "Exceeded rate limit for key type {name} of {rate} requests per 60 seconds"
+                );
+                let limit = Limit {
+                    policy: "minute".to_owned(),
+                    quota: rate.into(),
+                    window_seconds: 60,
+                    remaining: 0,
+                    wait_seconds,
+                };
+                Self::limit_exceeded("RateLimitError", text, limit)
+            }
+            LimitError::DailyQuota(exceeded) => exceeded.into(),
+            LimitError::Store(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<QuotaExceeded> for Problem {
+    fn from(exceeded: QuotaExceeded) -> Self {
+        let QuotaExceeded {
+            allowance,
+            limit: quota,
+            remaining,
+            wait_seconds,
+        } = exceeded;
+        let text = format!("Exceeded send limits ({allowance}: {quota}) for today");
+        let limit = Limit {
+            policy: format!("{allowance}-day"),
+            quota,
+            window_seconds: 86_400,
+            remaining,
+            wait_seconds,
+        };
+        Self::limit_exceeded("TooManyRequestsError", text, limit)
+    }
+}

@@ -1,0 +1,200 @@
+//! Every route of the HTTP interface, written once. The router, authentication, `Allow`, the OpenAPI document and the
+//! authorization stories are made from these tables.
+
+mod internal;
+mod platform;
+mod public;
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use axum::{
+    handler::Handler,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use http::{HeaderValue, Method};
+
+use crate::{
+    Api,
+    auth::Auth,
+    openapi::{Described, Operation, internal_operation},
+};
+
+/// A route: what the router, the OpenAPI document and the stories need to know of an endpoint.
+#[derive(Debug)]
+pub struct Route {
+    /// The method. A route with `GET` serves `HEAD` too.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// The authentication that a request needs.
+    pub auth: Auth,
+    /// A condition on a parameter of the path; without it the path is unknown.
+    pub(crate) constraint: Option<Constraint>,
+    pub(crate) handler: MethodRouter<Api>,
+    handler_name: &'static str,
+    documentation: Docs,
+}
+
+/// What a parameter of a path must look like. It is checked before authentication, as is whether a path exists.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Constraint {
+    pub(crate) parameter: &'static str,
+    pub(crate) fits: fn(&str) -> bool,
+}
+
+/// The documentation of a route.
+#[derive(Debug)]
+enum Docs {
+    /// All of it.
+    Full(fn() -> Operation),
+    /// The title of an internal endpoint; its operation id is made from the name of its handler.
+    Title(&'static str),
+    /// Operation id and title of an internal endpoint whose handler serves several routes.
+    Named(&'static str, &'static str),
+}
+
+impl Route {
+    fn new<H: Handler<T, Api>, T: 'static>(
+        (method, filter): (Method, MethodFilter),
+        path: &'static str,
+        auth: Auth,
+        handler: H,
+        documentation: Docs,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            auth,
+            constraint: None,
+            handler: on(filter, handler),
+            handler_name: last_part_of(std::any::type_name::<H>()),
+            documentation,
+        }
+    }
+
+    /// Adds a condition on a parameter of the path.
+    fn only_if(mut self, parameter: &'static str, fits: fn(&str) -> bool) -> Self {
+        self.constraint = Some(Constraint { parameter, fits });
+        self
+    }
+
+    pub(crate) fn described(&self) -> Described<'_> {
+        Described {
+            method: self.method.as_str(),
+            path: self.path,
+            auth: self.auth,
+            handler: self.handler_name,
+            operation: match self.documentation {
+                Docs::Full(operation) => operation(),
+                Docs::Title(title) => {
+                    internal_operation(self.path, format!("internal_{}", self.handler_name), title)
+                }
+                Docs::Named(id, title) => {
+                    internal_operation(self.path, format!("internal_{id}"), title)
+                }
+            },
+        }
+    }
+}
+
+fn get<H: Handler<T, Api>, T: 'static>(
+    path: &'static str,
+    auth: Auth,
+    handler: H,
+    documentation: Docs,
+) -> Route {
+    let method = (Method::GET, MethodFilter::GET);
+    Route::new(method, path, auth, handler, documentation)
+}
+
+fn post<H: Handler<T, Api>, T: 'static>(
+    path: &'static str,
+    auth: Auth,
+    handler: H,
+    documentation: Docs,
+) -> Route {
+    let method = (Method::POST, MethodFilter::POST);
+    Route::new(method, path, auth, handler, documentation)
+}
+
+fn put<H: Handler<T, Api>, T: 'static>(
+    path: &'static str,
+    auth: Auth,
+    handler: H,
+    documentation: Docs,
+) -> Route {
+    let method = (Method::PUT, MethodFilter::PUT);
+    Route::new(method, path, auth, handler, documentation)
+}
+
+fn delete<H: Handler<T, Api>, T: 'static>(
+    path: &'static str,
+    auth: Auth,
+    handler: H,
+    documentation: Docs,
+) -> Route {
+    let method = (Method::DELETE, MethodFilter::DELETE);
+    Route::new(method, path, auth, handler, documentation)
+}
+
+/// Returns the name of a function without its path.
+fn last_part_of(type_name: &'static str) -> &'static str {
+    type_name.rsplit("::").next().unwrap_or(type_name)
+}
+
+/// Returns all routes.
+pub fn all() -> &'static [Route] {
+    static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+        [public::routes(), platform::routes(), internal::routes()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+    &ROUTES
+}
+
+/// The routes of one path.
+pub(crate) struct PathRoutes {
+    pub(crate) auth: Auth,
+    /// The value of `Allow`.
+    pub(crate) allow: HeaderValue,
+}
+
+/// Returns what the routes of a path have in common.
+pub(crate) fn of_path(path: &str) -> Option<&'static PathRoutes> {
+    static PATHS: LazyLock<BTreeMap<&'static str, PathRoutes>> = LazyLock::new(|| {
+        let paths = all().iter().map(|route| {
+            let routes = PathRoutes {
+                // The routes of a path have one authentication, as a test says.
+                auth: route.auth,
+                allow: allow(route.path),
+            };
+            (route.path, routes)
+        });
+        paths.collect()
+    });
+    PATHS.get(path)
+}
+
+fn allow(path: &str) -> HeaderValue {
+    let routes = all().iter().filter(|route| route.path == path);
+    let mut methods: Vec<&str> = routes.map(|route| route.method.as_str()).collect();
+    if methods.contains(&"GET") {
+        methods.insert(0, "HEAD");
+    }
+    methods.push("OPTIONS");
+    HeaderValue::from_str(&methods.join(", ")).expect("methods are ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_routes_of_a_path_have_one_authentication() {
+        for route in all() {
+            let of_path = of_path(route.path).expect("the path has this route");
+            assert_eq!(of_path.auth, route.auth, "{}", route.path);
+        }
+    }
+}
