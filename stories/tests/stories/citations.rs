@@ -1,5 +1,6 @@
 //! Comments and documents cite the specification by path and section. Each citation must lead somewhere, and a section
-//! number without a document leads nowhere. Links between documents must lead to a file.
+//! number without a document leads nowhere. Links between documents must lead to a file, and
+//! the paths that guides name must exist.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,6 +86,36 @@ fn every_link_between_documents_leads_to_a_file() {
         }
     }
     assert!(links > 20, "only {links} links found");
+}
+
+#[test]
+fn every_path_that_a_guide_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let quoted = Regex::new(r"`(?<path>(?<directory>[a-z-]+)/[\w./-]+)`").unwrap();
+    let mut paths = 0;
+    let mut missing = Vec::new();
+    for (guide, text) in texts_below(root).iter().filter(|(path, _)| is_guide(path)) {
+        for found in quoted.captures_iter(text) {
+            let directory = root.join(&found["directory"]);
+            // Other texts with a slash are no paths of ours.
+            if directory.is_dir() && !is_generated(&directory) {
+                paths += 1;
+                if !root.join(&found["path"]).exists() {
+                    missing.push(format!("{guide}: there is no {}", &found["path"]));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(paths > 100, "only {paths} paths found");
+}
+
+/// Guides describe the source as it is. The changelog is a record, and the specification names no source.
+fn is_guide(path: &str) -> bool {
+    is_markdown(path)
+        && path != "CHANGELOG.md"
+        && !path.starts_with(SPECIFICATION)
+        && (!path.contains('/') || path.starts_with("docs/"))
 }
 
 #[test]
