@@ -1,6 +1,5 @@
-//! How often an address may be guessed. A try is taken before the address is compared, and given back if it was right,
-//! so that many at once are no way around. The count is this process's own; behind several, a file has as many times
-//! the tries, which is still nothing to somebody who guesses.
+//! Limits how many wrong e-mail addresses can be tried per file. The limit is per process: with several API processes
+//! the total is a small multiple of it, which is still useless for guessing.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
@@ -8,17 +7,18 @@ use domain::{DocumentId, Timestamp};
 
 const TRIES: u32 = 5;
 const WINDOW: Duration = Duration::from_mins(10);
-/// Beyond so many files, those whose window has passed are forgotten.
+/// Number of tracked files above which expired windows are evicted.
 const MANY: usize = 10_000;
 
-/// The wrong addresses of the last minutes, for each file.
+/// Counts the wrong addresses per file in a fixed window.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptLimiter(Mutex<HashMap<DocumentId, (u32, Timestamp)>>);
 
 impl AttemptLimiter {
-    /// Takes a try; false if there is none left.
+    /// Counts an attempt and returns whether it is within the limit.
     pub(super) fn try_acquire(&self, id: DocumentId, now: Timestamp) -> bool {
         let mut all = self.0.lock().expect("no one panics holding it");
+        // Evict lazily: no timer is needed, and the map cannot grow without bound.
         if all.len() > MANY {
             all.retain(|_, (_, since)| now.since(*since) < WINDOW);
         }
@@ -26,14 +26,17 @@ impl AttemptLimiter {
         if now.since(*since) >= WINDOW {
             (*used, *since) = (0, now);
         }
+        // Count before comparing, and refund a correct address afterwards, so that concurrent requests cannot exceed
+        // the limit.
         *used += 1;
         *used <= TRIES
     }
 
-    /// Gives a try back.
+    /// Refunds the attempt of a correct address.
     pub(super) fn refund(&self, id: DocumentId) {
         let mut all = self.0.lock().expect("no one panics holding it");
         if let Some((used, _)) = all.get_mut(&id) {
+            // The window may have restarted since the attempt was counted.
             *used = used.saturating_sub(1);
         }
     }

@@ -1,30 +1,30 @@
-//! What a file is, by its first bytes and by its name. Only what stands in the table is taken, and a file is served as
-//! nothing but what stands there.
+//! Detects the type of a file from its first bytes and its name. Only the types in the table are accepted, and a file
+//! is never served as anything else.
 
 use memchr::memmem;
 
-/// A kind of file that is taken.
+/// A supported file type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FileType {
-    /// How its name ends.
+    /// The file name extension in lower case.
     pub(crate) extension: &'static str,
-    /// What it is served as.
+    /// The media type that the file is served as.
     pub(crate) mime_type: &'static str,
     family: Family,
 }
 
-/// What its bytes look like.
+/// The binary format that the content must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
     Pdf,
     Png,
     Jpeg,
     Rtf,
-    /// Office before 2007; holds this name in UTF-16.
+    /// Microsoft Office before 2007; contains a stream with this name in UTF-16.
     CompoundFile(&'static str),
-    /// Office since; holds a folder of this name.
+    /// Microsoft Office since 2007; a ZIP archive that contains a folder with this name.
     OpenXml(&'static str),
-    /// Begins with an entry that says what it is.
+    /// A ZIP archive whose first entry contains the media type.
     OpenDocument,
     Text,
 }
@@ -37,7 +37,7 @@ const fn kind(extension: &'static str, mime_type: &'static str, family: Family) 
     }
 }
 
-/// Everything that is taken. Where several fit the bytes and there is no name, the first does.
+/// All supported types. Without a name, the first type that fits the content is used.
 const KINDS: &[FileType] = &[
     kind("pdf", "application/pdf", Family::Pdf),
     kind("png", "image/png", Family::Png),
@@ -79,22 +79,22 @@ const KINDS: &[FileType] = &[
     kind("json", "application/json", Family::Text),
 ];
 
-/// The types that are taken, for people.
+/// The supported extensions as shown in error messages.
 pub const SUPPORTED: &str =
     "csv, doc, docx, jpeg, jpg, json, ods, odt, pdf, png, rtf, txt, xls, xlsx";
 
-/// Why a file is none of them.
+/// The reason why a file has no supported type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UnsupportedFile {
-    /// Its name ends in something else.
+    /// The extension of the file name is not supported.
     Extension(String),
-    /// Its bytes are something else than its name, or its sender, says.
+    /// The content does not match the type with this extension.
     Other(&'static str),
-    /// It has no name and its bytes are nothing that we know.
+    /// There is no file name, and the content is not recognised.
     Unknown,
 }
 
-/// What the file is.
+/// Determines the type of a file from its content and, if given, its name.
 pub(crate) fn find(
     bytes: &[u8],
     name: Option<&str>,
@@ -112,7 +112,7 @@ pub(crate) fn find(
     }
 }
 
-/// The kind that is served as `mime_type`.
+/// Finds a type by its media type.
 pub(crate) fn served_as(mime_type: &str) -> Option<&'static FileType> {
     KINDS.iter().find(|kind| kind.mime_type == mime_type)
 }
@@ -135,7 +135,7 @@ fn by_bytes(bytes: &[u8]) -> Option<&'static FileType> {
         return Some(found);
     }
     if looks_like_markup(bytes) {
-        // A page or picture with scripts in it is nothing that we take, though it is text.
+        // HTML and SVG are text too, but may contain scripts that would run on our domain.
         return None;
     }
     let extension = if is_json(bytes) { "json" } else { "txt" };
@@ -146,7 +146,7 @@ impl FileType {
     fn fits(&self, bytes: &[u8]) -> bool {
         let holds = |needle: &[u8]| memmem::find(bytes, needle).is_some();
         match self.family {
-            // Some programs put a few bytes before it, and readers look for it in the first kilobyte.
+            // Some programs write a few bytes before the header, and readers search the first kilobyte for it.
             Family::Pdf => memmem::find(&bytes[..bytes.len().min(1024)], b"%PDF-").is_some(),
             Family::Png => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
             Family::Jpeg => bytes.starts_with(b"\xff\xd8\xff"),
@@ -160,7 +160,7 @@ impl FileType {
                     && holds(b"[Content_Types].xml")
                     && holds(folder.as_bytes())
             }
-            // The first entry is called `mimetype`, is not compressed, and holds it.
+            // The first entry is named `mimetype` and is stored uncompressed.
             Family::OpenDocument => {
                 bytes.starts_with(b"PK\x03\x04")
                     && bytes.get(30..).is_some_and(|entry| {
@@ -174,8 +174,8 @@ impl FileType {
     }
 }
 
-/// Text in any encoding that a spreadsheet program writes: no control characters but those of lines and pages; in
-/// UTF-16 it says so.
+/// Returns whether the bytes are text in an encoding that spreadsheet programs write: no control characters except
+/// white space and end-of-file, or UTF-16 with a byte order mark.
 fn is_text(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return bytes.len().is_multiple_of(2);

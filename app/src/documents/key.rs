@@ -1,4 +1,4 @@
-//! The key in a link, and what is derived from it.
+//! The secret key in a file's link, and the keys derived from it.
 
 use std::{fmt, sync::Arc};
 
@@ -9,7 +9,8 @@ use store::Keyring;
 
 const BYTES: usize = 32;
 
-/// The key in a link: whoever has it may come in, and what lies behind it is sealed with it.
+/// The 256-bit secret in a file's link. It grants access to the file, and the file's content and properties are
+/// sealed with keys derived from it.
 #[derive(Clone)]
 pub(crate) struct LinkKey([u8; BYTES]);
 
@@ -26,44 +27,45 @@ impl LinkKey {
         Self(bytes)
     }
 
-    /// The key that these secret bytes are.
+    /// Creates a key from secret bytes, for links that must be reproducible.
     pub(crate) const fn of(bytes: [u8; BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// As it stands in a link.
+    /// Encodes the key as it appears in a link.
     pub(crate) fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// From a link. There is one spelling of each key.
+    /// Parses the key of a link. Only the canonical encoding is accepted.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
-    /// What the file and what is known of it are sealed with.
+    /// Returns the keyring that seals the file's content and properties.
     pub(crate) fn vault(&self, entropy: &Arc<dyn RandomSource>) -> Keyring {
         let key = hmac::sign(&self.derive(b"contents"), b"");
         let key = key.as_ref().try_into().expect("SHA-256 has 32 bytes");
         Keyring::with_key(key, entropy.clone())
     }
 
-    /// The mark of an address: with it an address can be recognised, without this key not even by trying them all.
+    /// Returns a keyed hash of an address. Without the link key it cannot be reversed, not even by trying every known
+    /// address.
     pub(crate) fn mark(&self, address: &str) -> Vec<u8> {
         let mark = hmac::sign(&self.derive(b"address"), address.as_bytes());
         mark.as_ref().to_vec()
     }
 
-    /// Whether the mark is this address's; takes as long for one that is as for one that is not.
+    /// Returns whether `mark` is the hash of `address`, in constant time.
     pub(crate) fn recognises(&self, mark: &[u8], address: &str) -> bool {
         hmac::verify(&self.derive(b"address"), address.as_bytes(), mark).is_ok()
     }
 
-    /// One key for each purpose.
     fn derive(&self, purpose: &[u8]) -> hmac::Key {
         let link = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
         let derived = hmac::sign(
             &link,
+            // One key per purpose, so that the address hash reveals nothing about the content key.
             &[b"pillarbox document, version 1: ", purpose].concat(),
         );
         hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())

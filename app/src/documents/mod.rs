@@ -1,13 +1,12 @@
-//! Files by e-mail: what a service sends with a message, kept until its recipient has downloaded it or its time is over
-//! (`docs/spec/public-api.md` §9).
+//! Files sent by e-mail, stored until they expire (`docs/spec/public-api.md` §9).
 //!
-//! Each file has a key of its own, 256 random bits that stand in its link and nowhere else. Bytes, name and the mark of
-//! the recipient's address are sealed with it: without the link neither the database, nor the file storage, nor our
-//! keyring opens a file (`docs/decisions/files-by-email.md`). The link is known before anything is written, so a
-//! message that is refused writes nothing.
+//! Each file has its own 256-bit key, which exists only in its link. The content, the name and the keyed hash of the
+//! recipient's address are sealed with keys derived from it, so neither the database nor the file storage nor the
+//! server's keyring opens a file without its link (`docs/decisions/files-by-email.md`). The link is known
+//! before anything is written, so a rejected message leaves nothing behind.
 //!
-//! `prepare` checks a file and makes its link, `keep` and `keep_for_rows` write, `remove` takes back; [`open()`],
-//! [`confirm()`] and [`read()`] are for whoever comes with a link; `remove_expired` is the clock's.
+//! `prepare` checks a file and creates its link; `store` and `store_for_rows` write files and `remove` undoes that;
+//! [`open()`], [`confirm()`] and [`read()`] serve the recipient; `remove_expired` runs on a schedule.
 
 mod attempt_limiter;
 mod erase;
@@ -28,7 +27,7 @@ pub use prepare::{FileError, FileRejected};
 pub(crate) use remove_expired::remove_expired;
 pub(crate) use store::{remove, store, store_for_rows};
 
-/// For how many weeks a file is kept when its sender does not say (`docs/spec/public-api.md` §9.1).
+/// Default retention in weeks when the sender gives none (`docs/spec/public-api.md` §9.1).
 pub const STANDARD_WEEKS: u32 = 26;
-/// The most that a sender may ask for.
+/// Longest retention in weeks that a sender can ask for.
 pub(crate) const MAX_WEEKS: u32 = 78;

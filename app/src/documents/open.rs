@@ -1,6 +1,7 @@
-//! Whoever comes with a link: what they are shown, how they confirm their address, what they download.
+//! Serves the public pages behind a file's link: opening, confirming the e-mail address, downloading.
 //!
-//! An unknown file, an expired one and a wrong key are one and the same here: there is nothing.
+//! An unknown file, an expired file and a wrong key all give the same empty result, so that a link cannot be used to
+//! probe which files exist.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,16 +18,16 @@ use super::{
 };
 use crate::{App, OpenError, Tenant, cache::tenants, sealing::sealed_files};
 
-/// For how long a confirmed address opens its file.
+/// Lifetime of a download pass in seconds, counted from the confirmation of the address.
 pub const PASS_SECONDS: u64 = 30 * 60;
 
-/// A file whose link was right.
+/// A file that was file with the right key.
 #[derive(Debug)]
 pub struct FileAccess {
     document: Document,
-    /// Whose file it is.
+    /// The service that sent the file.
     pub tenant: Arc<Tenant>,
-    /// What it is called; not to be shown before the address is confirmed.
+    /// The file name. Must not be shown before the address is confirmed.
     pub name: Private<String>,
     mark: Option<Vec<u8>>,
     key: LinkKey,
@@ -34,23 +35,24 @@ pub struct FileAccess {
 }
 
 impl FileAccess {
-    /// How large it is.
+    /// Returns the size of the uploaded file in bytes.
     pub const fn size_bytes(&self) -> u64 {
         self.document.size_bytes
     }
 
-    /// The last moment at which it is there.
+    /// Returns the time at which the file is removed.
     pub const fn expires_at(&self) -> Timestamp {
         self.document.expires_at
     }
 
-    /// What it may be served as: from the table of what we take, whatever the row says.
+    /// Returns the media type to serve the file as. It comes from the table of supported types, never from the row
+    /// alone: a type that is not in the table becomes `application/octet-stream`.
     pub fn mime_type(&self) -> &'static str {
         file_types::served_as(&self.document.mime_type)
             .map_or("application/octet-stream", |kind| kind.mime_type)
     }
 
-    /// Whether this caller may have it: nothing need be confirmed, or the pass says that it was.
+    /// Returns whether the caller may download the file: either no address needs confirming, or `pass` is valid.
     pub fn may_download(&self, app: &App, pass: Option<&str>) -> bool {
         self.mark.is_none() || pass.is_some_and(|pass| self.is_good(app, pass))
     }
@@ -70,7 +72,7 @@ impl FileAccess {
     }
 }
 
-/// The file behind a link.
+/// Finds a file by the id and the key in its link.
 pub async fn open(app: &App, id: &str, key: &str) -> Result<Option<FileAccess>, Arc<store::Error>> {
     let (Ok(id), Some(key)) = (id.parse::<DocumentId>(), LinkKey::parse(key)) else {
         return Ok(None);
@@ -82,6 +84,7 @@ pub async fn open(app: &App, id: &str, key: &str) -> Result<Option<FileAccess>, 
     let vault = key.vault(&app.random);
     let facts = match vault.open(&file_properties(id), &document.sealed) {
         Ok(facts) => facts,
+        // The key in the link is wrong.
         Err(KeyringError::Tampered) => return Ok(None),
         Err(other) => return Err(Arc::new(other.into())),
     };
@@ -104,24 +107,26 @@ pub async fn open(app: &App, id: &str, key: &str) -> Result<Option<FileAccess>, 
     }))
 }
 
-/// What came of confirming an address.
+/// The result of confirming an e-mail address.
 #[derive(Debug)]
 pub enum Confirmed {
-    /// It was right: with this the file can be downloaded for [`PASS_SECONDS`].
+    /// The address matches. The pass permits the download for [`PASS_SECONDS`].
     Pass(String),
-    /// It is not the address that the message went to.
+    /// The address is not the one that the message was sent to.
     Wrong,
-    /// Too many were wrong lately.
+    /// Too many wrong addresses were given for this file recently.
     TooOften,
 }
 
-/// Compares an address with the one that the message went to.
+/// Compares `address` with the one that the message was sent to, and issues a download pass if they match.
 pub fn confirm(app: &App, opened: &FileAccess, address: &str) -> Confirmed {
     let (id, now) = (opened.document.id, app.clock.now());
+    // Count the attempt before comparing, so that concurrent guesses cannot exceed the limit.
     if !app.document_attempts.try_acquire(id, now) {
         return Confirmed::TooOften;
     }
     let address = EmailAddress::parse(address).map_or_else(
+        // Compare an invalid address as well: it gives the same answer as any wrong address.
         |_| email_addresses::formatted_only(address),
         |address| address.normalised(),
     );
@@ -129,19 +134,20 @@ pub fn confirm(app: &App, opened: &FileAccess, address: &str) -> Confirmed {
     if !opened.key.recognises(mark, &address) {
         return Confirmed::Wrong;
     }
+    // Only wrong addresses count towards the limit.
     app.document_attempts.refund(id);
     let until = now.plus(Duration::from_secs(PASS_SECONDS)).unix_seconds();
     let pass = app.store.keyring().seal(&pass_of(id), &until.to_be_bytes());
     Confirmed::Pass(URL_SAFE_NO_PAD.encode(pass))
 }
 
-/// What a pass is sealed for. It is sealed with our keyring: whoever has the link can read the file's facts, and must
-/// not be able to write a pass.
+/// Returns the context that a pass is sealed for. It is sealed with the server's keyring and not with the link key:
+/// anyone who has the link has that key, and could issue a pass.
 fn pass_of(id: DocumentId) -> Vec<u8> {
     [b"document pass".as_slice(), id.as_uuid().as_bytes()].concat()
 }
 
-/// The bytes of a file, whole and as they were uploaded; nothing if they are gone.
+/// Reads the whole content of a file. Returns `None` if it is no longer in the file storage.
 pub async fn read(app: &App, opened: &FileAccess) -> Result<Option<Vec<u8>>, OpenError> {
     let (service, id) = (opened.document.service_id, opened.document.id);
     let key = Key::document(service.as_uuid(), id.as_uuid());

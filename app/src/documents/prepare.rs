@@ -1,4 +1,5 @@
-//! Checking a file, and making its link. Nothing is written here.
+//! Checks a file and creates its link. Nothing is written here, except that an external file service receives its
+//! upload.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -15,53 +16,52 @@ use store::{Keyring, documents::Document};
 use super::{file_types, key::LinkKey};
 use crate::{App, OpenError};
 
-/// The most characters of a file's name.
 const MAX_NAME_CHARACTERS: usize = 100;
 const WEEK: Duration = Duration::from_hours(7 * 24);
-/// Senders may leave the padding out.
+/// Accepts base64 with or without padding, because senders may leave it out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A file as a sender wants it kept.
+/// A file to send, as requested by an API call or by a template.
 #[derive(Debug)]
 pub(crate) struct FileRequest {
     pub(crate) bytes: Bytes,
     pub(crate) is_csv: bool,
-    /// The address, normalised, that the recipient must confirm, if one must be.
+    /// The normalised address that the recipient must confirm, if confirmation is required.
     pub(crate) confirm: Option<Private<String>>,
     pub(crate) weeks: u32,
-    /// The same in the sender's words.
+    /// The retention period in the sender's own words, for an external file service.
     pub(crate) retention_period: Option<String>,
     pub(crate) file_name: Option<Private<String>>,
-    /// What its link is made of; without it, of chance.
+    /// A fixed id and key for a reproducible link; random ones are generated if absent.
     pub(crate) identity: Option<Identity>,
 }
 
-/// What a link is made of.
+/// The id and the key in a link.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) id: DocumentId,
     pub(crate) key: LinkKey,
 }
 
-/// The bytes of a file.
+/// The content of a requested file.
 #[derive(Debug)]
 pub(crate) enum Bytes {
-    /// As a message brings them; not looked at yet.
+    /// From an API request: not decoded, checked or scanned yet.
     Base64(Private<String>),
-    /// Of a template's file: looked at when it was added.
+    /// From a template's file: checked and scanned when it was added.
     Known(Private<bytes::Bytes>),
 }
 
-/// A file that may be kept: its link is known, nothing is written yet.
+/// A checked file with its link, ready to be stored.
 pub(crate) struct PreparedFile {
     pub(crate) link: Private<String>,
     pub(super) ours: Option<Ours>,
 }
 
-/// What is to be written into our own store.
+/// The row and the content of a file for our own storage; absent when an external file service has the file.
 pub(super) struct Ours {
     pub(super) row: Document,
     pub(super) bytes: bytes::Bytes,
@@ -74,63 +74,63 @@ impl Ours {
     }
 }
 
-/// Why a file is not taken: the sender's to mend. The public wording is the API's.
+/// A reason that the sender can act on. The API owns the public wording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileRejected {
-    /// It is not base64.
+    /// The content is not base64.
     NotBase64,
-    /// There is nothing in it.
+    /// The content is empty.
     Empty,
-    /// It is too large.
+    /// The file is too large.
     TooLarge {
-        /// The most it may have.
+        /// The largest accepted size.
         limit_bytes: u64,
     },
-    /// Its name has too many characters.
+    /// The file name is too long.
     NameTooLong {
-        /// The most it may have.
+        /// The largest accepted number of characters.
         limit: usize,
     },
-    /// It is of a type that is not taken.
+    /// The file type is not supported.
     Type {
-        /// How its name ends, if it has one.
+        /// The extension of the file name, if there is one.
         extension: Option<String>,
     },
-    /// Its bytes are something else than its name, or its sender, says.
+    /// The content does not match the type that the name or the sender gives.
     OtherType {
-        /// What it should be.
+        /// The extension that was expected.
         extension: &'static str,
     },
-    /// It holds a virus.
+    /// The virus scanner found a virus.
     Virus,
-    /// The external file service refuses it, in its own words.
+    /// The external file service rejected the file; the text is its own.
     Elsewhere(String),
 }
 
-/// Why a file could not be dealt with: ours to mend.
+/// A fault on our side while handling a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The virus scanner could not say.
+    /// The virus scan failed.
     #[error(transparent)]
     Scanner(#[from] providers::ScanError),
-    /// The external file service failed.
+    /// The upload to the external file service failed.
     #[error(transparent)]
     Elsewhere(UploadError),
     /// The file storage failed.
     #[error(transparent)]
     Files(#[from] files::Error),
-    /// A file of a template cannot be read.
+    /// A template's file cannot be decrypted or read.
     #[error("a file of a template cannot be read")]
     Template(#[source] OpenError),
-    /// A file of a template is not where it should be.
+    /// A template's file is missing from the file storage.
     #[error("the file {0} of a template is not in the file storage")]
     Gone(domain::TemplateFileId),
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
 }
 
-/// Why there is no draft.
+/// The reason why a file cannot be prepared.
 #[derive(Debug)]
 pub(crate) enum PrepareError {
     Refused(FileRejected),
@@ -149,20 +149,21 @@ impl From<FileRejected> for PrepareError {
     }
 }
 
-/// What is sealed in a file's row.
+/// The properties of a file that are sealed in its row.
 #[derive(Serialize, Deserialize)]
 pub(super) struct FileProperties {
     pub(super) name: String,
-    /// The mark of the address that must be confirmed.
+    /// The keyed hash of the address that must be confirmed, if confirmation is required.
     pub(super) mark: Option<Vec<u8>>,
 }
 
-/// What a file's facts are sealed for; its frames are sealed for more than its id.
+/// Returns the context that a file's properties are sealed for. The content frames use a longer context, so that the
+/// two cannot be swapped.
 pub(super) fn file_properties(id: DocumentId) -> [u8; 16] {
     *id.as_uuid().as_bytes()
 }
 
-/// Checks a file and makes its link; where files go to somebody else's service, puts it there.
+/// Checks a file and creates its link. If an external file service is configured, uploads the file to it instead.
 pub(crate) async fn prepare(
     app: &App,
     service: ServiceId,
@@ -193,6 +194,7 @@ async fn upload(
     };
     match elsewhere.upload(&upload).await {
         Ok(link) => Ok(PreparedFile { link, ours: None }),
+        // Only a rejection is the sender's to act on; everything else is a fault.
         Err(UploadError::Refused(why)) => Err(FileRejected::Elsewhere(why).into()),
         Err(failed) => Err(PrepareError::Fault(FileError::Elsewhere(failed))),
     }
@@ -208,10 +210,12 @@ async fn draft(
     let (bytes, scan) = match order.bytes {
         Bytes::Base64(text) => {
             let bytes = decode(text.reveal(), app.settings.max_file_bytes)?;
+            // Check the type first: a scan is slow, and a rejected file needs none.
             kind_of(&bytes, given_name, order.is_csv)?;
             let scan = scan(app, &bytes).await?;
             (bytes.into(), scan)
         }
+        // Scanned when it was added to the template.
         Bytes::Known(bytes) => (bytes.into_inner(), "clean"),
     };
     let kind = kind_of(&bytes, given_name, order.is_csv)?;
@@ -243,14 +247,14 @@ async fn draft(
     })
 }
 
-/// White space between the characters does not count: senders wrap lines.
+/// Decodes base64. White space is ignored, because senders wrap lines.
 fn decode(text: &str, limit_bytes: u64) -> Result<Vec<u8>, FileRejected> {
     let text = if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         Cow::Owned(text.split_ascii_whitespace().collect::<String>())
     } else {
         Cow::Borrowed(text)
     };
-    // What is far too large is not decoded to be told so: four characters are three bytes.
+    // Reject far too large input before decoding it; four characters encode three bytes.
     if text.len() as u64 / 4 > limit_bytes / 3 + 1 {
         return Err(FileRejected::TooLarge { limit_bytes });
     }
@@ -266,7 +270,7 @@ fn decode(text: &str, limit_bytes: u64) -> Result<Vec<u8>, FileRejected> {
     }
 }
 
-/// What a file is, if it is anything that we take.
+/// Determines the type of a file, or rejects its name, type or content.
 pub(super) fn kind_of(
     bytes: &[u8],
     name: Option<&str>,
@@ -286,7 +290,7 @@ pub(super) fn kind_of(
     })
 }
 
-/// Looks for a virus; what the row says about it.
+/// Scans a file for viruses and returns the value for the `scan` column.
 pub(super) async fn scan(app: &App, bytes: &[u8]) -> Result<&'static str, PrepareError> {
     let Some(scanner) = &app.providers.scanner else {
         return Ok("not-scanned");
@@ -297,8 +301,8 @@ pub(super) async fn scan(app: &App, bytes: &[u8]) -> Result<&'static str, Prepar
     }
 }
 
-/// The name under which a file is saved: no folders, nothing invisible or that turns the direction of writing, and not
-/// hidden. Whatever is left ends as the file's kind does.
+/// Returns a safe name for downloads: no folders, no invisible or bidirectional control characters, no leading dot.
+/// It always ends with the extension of the detected type.
 fn safe_name(given: Option<&str>, extension: &str) -> String {
     let visible: String = given
         .unwrap_or_default()
@@ -309,6 +313,7 @@ fn safe_name(given: Option<&str>, extension: &str) -> String {
         })
         .map(|character| if "/\\<>:\"|?*".contains(character) { '_' } else { character })
         .collect();
+    // The extension is that of the detected type, never the one in the given name.
     let stem = visible.rsplit_once('.').map_or("", |(stem, _)| stem);
     let stem = stem.trim_matches(|character: char| character == '.' || character.is_whitespace());
     format!(

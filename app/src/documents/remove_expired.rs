@@ -1,5 +1,4 @@
-//! Removing files whose time is over. The bytes go first, then the row: stopped in between, the next look finds the row
-//! again and removes what is not there any more.
+//! Removes expired files.
 
 use domain::{DocumentId, ServiceId};
 use files::Key;
@@ -11,7 +10,7 @@ use crate::{App, tasks};
 
 const AT_ONCE: u32 = 100;
 
-/// Removes every file whose time is over.
+/// Removes all expired files in batches, until none is left or the worker is stopping.
 pub(crate) async fn remove_expired(app: &App, task: &TaskContext) -> TaskOutcome {
     let mut removed = 0;
     let outcome = loop {
@@ -27,6 +26,7 @@ pub(crate) async fn remove_expired(app: &App, task: &TaskContext) -> TaskOutcome
             }
         }
         if task.is_stopping() {
+            // The next scheduled run continues.
             break TaskOutcome::Completed;
         }
     };
@@ -40,6 +40,8 @@ async fn remove_some(app: &App) -> Result<usize, FileError> {
     let now = app.clock.now();
     let expired = store::documents::list_expired(&mut app.read().await?, now, AT_ONCE).await?;
     for (service, id) in &expired {
+        // Content before rows: after a crash in between, the next run finds the row again, and removing an absent
+        // object succeeds.
         app.files.remove(&key(*service, *id)).await?;
     }
     if !expired.is_empty() {

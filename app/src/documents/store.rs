@@ -1,7 +1,8 @@
-//! Writing files, and taking them back.
+//! Stores prepared files, and removes them again if their message is rejected.
 //!
-//! The row comes first and with its real end, then the bytes: whatever stops us in between, nothing lies in the storage
-//! that no row will have removed. A file without a message is opened by nobody, for its link was never sent.
+//! The row is committed first, with its expiry time, and then the content is written. After a crash in between every
+//! object in the file storage still has a row that will remove it. A file without a message cannot be opened by
+//! anyone, because its link was never sent.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tracing::warn;
@@ -9,7 +10,7 @@ use tracing::warn;
 use super::{FileError, PreparedFile, prepare::Ours};
 use crate::{App, sealing::sealed_files};
 
-/// Keeps these files; they are durable when this returns. If one cannot be kept, none is.
+/// Stores files durably: all of them, or none.
 pub(crate) async fn store(app: &App, drafts: &[PreparedFile]) -> Result<(), FileError> {
     let ours = || drafts.iter().filter_map(|draft| draft.ours.as_ref());
     let rows: Vec<_> = ours().map(|one| one.row.clone()).collect();
@@ -21,6 +22,7 @@ pub(crate) async fn store(app: &App, drafts: &[PreparedFile]) -> Result<(), File
     tx.commit().await?;
     for one in ours() {
         if let Err(fault) = write(app, one).await {
+            // All or none: remove what was written before the failure.
             remove(app, drafts).await;
             return Err(fault.into());
         }
@@ -28,12 +30,10 @@ pub(crate) async fn store(app: &App, drafts: &[PreparedFile]) -> Result<(), File
     Ok(())
 }
 
-/// How many files of rows are written at the same time.
+/// Number of files written concurrently for the rows of a job.
 const AT_ONCE: usize = 8;
 
-/// Keeps the files of rows of a job; they are durable when this returns. Their links are a function of the row, so who
-/// makes the rows again writes the same files: what is there is written again, and nothing is taken back, for another
-/// worker may have kept the rows by now.
+/// Stores the files of job rows durably. It is idempotent, because the links are a function of the row.
 pub(crate) async fn store_for_rows(app: &App, drafts: &[PreparedFile]) -> Result<(), FileError> {
     let ours: Vec<&Ours> = drafts
         .iter()
@@ -44,6 +44,8 @@ pub(crate) async fn store_for_rows(app: &App, drafts: &[PreparedFile]) -> Result
         return Ok(());
     }
     let mut tx = app.write().await?;
+    // Another worker may have stored the same files already, and its rows may be committed: overwrite them, and never
+    // remove them on failure.
     store::documents::upsert_many(&mut tx, &rows).await?;
     tx.commit().await?;
     let writes: Vec<_> = ours.into_iter().map(|one| write(app, one)).collect();
@@ -59,7 +61,7 @@ async fn write(app: &App, one: &Ours) -> Result<(), files::Error> {
     sealed_files::store(&app.files, &one.vault, &one.key(), owner, &one.bytes).await
 }
 
-/// Takes files back at once, because their message is not kept. What cannot be removed now goes when its time is over.
+/// Removes files whose message was rejected. A file that cannot be removed now is left to expire.
 pub(crate) async fn remove(app: &App, drafts: &[PreparedFile]) {
     for one in drafts.iter().filter_map(|draft| draft.ours.as_ref()) {
         if let Err(fault) = remove_one(app, one).await {

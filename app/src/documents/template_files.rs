@@ -1,4 +1,4 @@
-//! Files that belong to an e-mail template: each message made from it carries a link of its own to each of them
+//! Files attached to an e-mail template. Each message made from the template gets its own link to each file
 //! (`docs/spec/public-api.md` §9.3).
 
 use domain::{Channel, DocumentId, NotificationId, Private, ServiceId, TemplateFileId, TemplateId};
@@ -12,34 +12,34 @@ use super::{
 };
 use crate::{App, sealing::sealed_files};
 
-/// A file as it is added to a template.
+/// A file to add to a template.
 #[derive(Debug)]
 pub struct NewTemplateFile {
-    /// Its name, with its ending: the placeholder that its link takes.
+    /// The file name with its extension; also the name of the placeholder that the link replaces.
     pub file_name: String,
-    /// What the link says; without it, the link itself is shown.
+    /// The text of the link; the URL itself is shown if absent.
     pub link_text: Option<String>,
-    /// For how many weeks each recipient may download it.
+    /// How many weeks each recipient can download the file.
     pub retention_weeks: u32,
-    /// Whether the recipient must confirm the address first.
+    /// Whether the recipient must confirm the e-mail address before downloading.
     pub confirm_email: bool,
-    /// The file itself.
+    /// The content of the file.
     pub bytes: Private<Vec<u8>>,
 }
 
-/// Why a file cannot be added or taken away.
+/// An error of adding or archiving a template's file.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateFileError {
-    /// There is no such e-mail template or file.
+    /// The e-mail template or the file does not exist.
     #[error("there is no such {0}")]
     NoSuch(&'static str),
-    /// What was given makes no sense.
+    /// A value is out of range.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The file is not taken.
+    /// The file was rejected.
     #[error("the file is not taken")]
     Refused(FileRejected),
-    /// Ours to mend.
+    /// A fault on our side.
     #[error(transparent)]
     Fault(#[from] FileError),
 }
@@ -59,7 +59,8 @@ impl From<PrepareError> for TemplateFileError {
     }
 }
 
-/// Adds a file to an e-mail template. It is looked at now; the messages that carry it do not look again.
+/// Adds a file to an e-mail template. The file is checked and scanned here, once; sending a message does not repeat
+/// it.
 pub async fn add(
     app: &App,
     service: ServiceId,
@@ -91,6 +92,7 @@ pub async fn add(
         confirm_email: new.confirm_email,
         created_at: now,
     };
+    // Check before storing the content, so that a wrong id leaves no object behind.
     let found = store::templates::find(&mut app.read().await?, service, template).await?;
     found
         .filter(|found| found.template_type == Channel::Email)
@@ -99,14 +101,16 @@ pub async fn add(
     sealed_files::store(&app.files, vault, &key_of(&file), owner, bytes)
         .await
         .map_err(FileError::from)?;
+    // Content before row: a template never refers to a file that is not there yet.
     let mut tx = app.write().await?;
     store::template_files::insert(&mut tx, &file).await?;
     tx.commit().await?;
+    // The cached template lists its files.
     app.templates.forget(service, template).await;
     Ok(file)
 }
 
-/// The files of a template of a service.
+/// Lists the files of a service's template.
 pub async fn list(
     app: &App,
     service: ServiceId,
@@ -115,7 +119,7 @@ pub async fn list(
     Ok(store::template_files::list(&mut app.read().await?, service, template).await?)
 }
 
-/// Takes a file from a template. Messages that carry it keep theirs.
+/// Removes a file from a template. Links in messages already sent continue to work.
 pub async fn archive(
     app: &App,
     service: ServiceId,
@@ -133,7 +137,7 @@ pub async fn archive(
     }
 }
 
-/// A template's file, to be kept for one recipient.
+/// Returns a request to store a copy of a template's file for one recipient.
 pub(crate) async fn order(
     app: &App,
     file: &TemplateFile,
@@ -142,9 +146,11 @@ pub(crate) async fn order(
     Ok(order_of(file, read(app, file).await?, recipient, None))
 }
 
-/// The same for a row of a job, of bytes that were read for many rows. Whoever makes the row again – another worker,
-/// after a crash, the auditor – makes the same link and writes the same file, so that nothing is left over. The key is
-/// made of the job's secret, which goes with the job's rows: from then on our keyring opens no file.
+/// Returns a request to store a copy of a template's file for one row of a job; `bytes` were read once for many rows.
+///
+/// The link is a function of the job's secret, the row, the file and the recipient, so that building the row again
+/// (by another worker after a crash, or by the audit) gives the same link and overwrites the same file. Once the
+/// job's secret is deleted with its rows, the server's keyring can no longer open the file.
 pub(crate) fn order_for_row(
     app: &App,
     file: &TemplateFile,
@@ -167,7 +173,7 @@ pub(crate) fn order_for_row(
     order_of(file, bytes, recipient, Some(identity))
 }
 
-/// Which document a file is for a row. It sorts by the time of its row.
+/// Derives the document id of a row's file. Its time part is that of the row, so ids sort in row order.
 fn document_of_row(app: &App, row: NotificationId, file: TemplateFileId) -> DocumentId {
     let (row, file) = (row.as_uuid(), file.as_uuid());
     let parts = [row.as_bytes().as_slice(), file.as_bytes()];
@@ -196,7 +202,7 @@ fn order_of(
     }
 }
 
-/// The bytes of a template's file.
+/// Reads and decrypts a template's file.
 pub(crate) async fn read(
     app: &App,
     file: &TemplateFile,
