@@ -1,25 +1,26 @@
-/// Why something that the platform is set up with – an organisation, a service, a sender – cannot be made or changed.
+/// An error of creating or changing something that the platform manages, such as an organisation, a service or a
+/// sender.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// There is no such thing, or it is another service's.
+    /// It does not exist, or belongs to another service.
     #[error("there is no such {0}")]
     NoSuch(&'static str),
-    /// What was given for these fields makes no sense.
+    /// These fields have invalid values.
     #[error("{}", joined(.0))]
     Fields(Vec<(&'static str, String)>),
-    /// It must not be done as things are.
+    /// The present state does not allow it.
     #[error("{0}")]
     Refused(String),
-    /// There is one already.
+    /// It exists already.
     #[error("{0}")]
     Taken(String),
-    /// The store failed.
+    /// The database failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
 }
 
 impl AdminError {
-    /// What was given for this field makes no sense.
+    /// Returns an error about the value of one field.
     pub(crate) fn field(name: &'static str, why: impl Into<String>) -> Self {
         Self::Fields(vec![(name, why.into())])
     }
@@ -28,7 +29,7 @@ impl AdminError {
         Self::Refused(why.into())
     }
 
-    /// For a statement that a unique index may refuse: what it means if it does.
+    /// Maps a violated unique constraint to the error that it means; other database errors pass through.
     pub(crate) fn if_taken(meaning: impl FnOnce() -> Self) -> impl FnOnce(store::Error) -> Self {
         |error| match error {
             store::Error::Exists => meaning(),
@@ -45,7 +46,7 @@ fn joined(fields: &[(&'static str, String)]) -> String {
         .join("; ")
 }
 
-/// A name for people: some text, without spaces around it.
+/// Checks and trims a name shown to people.
 pub(crate) fn name_of(text: &str) -> Result<String, AdminError> {
     const MAX_CHARACTERS: usize = 255;
     let name = text.trim();

@@ -1,4 +1,4 @@
-//! API keys of services. A key can be read only when it is made.
+//! API keys of services. The secret is only shown when the key is created.
 
 use domain::{ApiKeyId, KeyType, Private, ServiceId, Timestamp, UserId};
 use store::{Tx, api_keys::ApiKey};
@@ -9,18 +9,18 @@ use crate::{
     manage::{admin_error::name_of, services, users},
 };
 
-/// A key that was just made: the only moment at which it can be read.
+/// A key that was just created. This is the only time when its secret is available.
 #[derive(Debug, Clone)]
 pub struct MadeKey {
-    /// Which.
+    /// The id of the key.
     pub id: ApiKeyId,
-    /// What it may do.
+    /// The type of the key.
     pub key_type: KeyType,
-    /// What is handed to a developer: `<name>-<service id>-<secret>` (`docs/spec/public-api.md` §3.1).
+    /// The key as a developer uses it: `<name>-<service id>-<secret>` (`docs/spec/public-api.md` §3.1).
     pub key: Private<String>,
 }
 
-/// Makes an API key.
+/// Creates an API key.
 pub async fn create(
     app: &App,
     service: ServiceId,
@@ -30,7 +30,7 @@ pub async fn create(
     create_for(app, service, name, key_type, None).await
 }
 
-/// Makes an API key for somebody.
+/// Creates an API key and records the user who did it.
 pub async fn create_for(
     app: &App,
     service: ServiceId,
@@ -45,7 +45,8 @@ pub async fn create_for(
     Ok(made)
 }
 
-/// The service is held, so that a name is looked for and taken in one.
+/// Creates an API key in the caller's transaction, which must hold the lock on the service: the check of the name and
+/// the insert have to be atomic.
 pub(crate) async fn create_in(
     app: &App,
     tx: &mut Tx,
@@ -81,21 +82,21 @@ pub(crate) async fn create_in(
     })
 }
 
-/// A UUID of version 4: 122 bits that nobody can foretell.
+/// Returns a random UUID (version 4) with 122 unpredictable bits.
 fn random_uuid(app: &App) -> Uuid {
     let mut bytes = [0; 16];
     app.random.fill(&mut bytes);
     uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// The keys of a service, revoked ones too; their secrets stay inside.
+/// Lists the keys of a service, including revoked ones. Callers must not show the secrets.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ApiKey>, AdminError> {
     let since = Timestamp::default();
     let mut session = services::read_existing(app, service).await?;
     Ok(store::api_keys::list(&mut session, app.store.keyring(), service, since).await?)
 }
 
-/// Revokes a key; other processes may take it for two more seconds.
+/// Revokes a key. Other processes may accept it for up to two seconds more, until their caches expire.
 pub async fn revoke(app: &App, service: ServiceId, id: ApiKeyId) -> Result<(), AdminError> {
     let mut tx = app.write().await?;
     let found = store::api_keys::revoke(&mut tx, service, id, app.clock.now()).await?;

@@ -1,5 +1,5 @@
-//! Where a service wants to be told what happened (`docs/spec/public-api.md` §24.1). What is checked here is the form
-//! of a URL; where its host is may change, so that is looked at before each call.
+//! The callback URLs of services (`docs/spec/public-api.md` §24.1). Only the form of a URL is checked here. Whether
+//! its host is a public address is checked before each call, because DNS may change.
 
 use domain::{CallbackId, CallbackKind, ServiceId, UserId};
 pub use store::callbacks::Callback;
@@ -13,18 +13,18 @@ const MIN_TOKEN_CHARACTERS: usize = 10;
 const MAX_TOKEN_CHARACTERS: usize = 1000;
 const MAX_URL_CHARACTERS: usize = 2000;
 
-/// Where a service wants to be told; what is not given stays as it is.
+/// A change to a callback. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
 pub struct CallbackChange {
-    /// An https URL.
+    /// The https URL to call.
     pub url: Option<String>,
-    /// How the service knows that it is us.
+    /// The bearer token with which the service authenticates the call.
     pub bearer_token: Option<String>,
-    /// Who says so.
+    /// The user who makes the change.
     pub updated_by: Option<UserId>,
 }
 
-/// Where a service wants to be told of this kind of event.
+/// Finds the callback of a service for a kind of event.
 pub async fn find(
     app: &App,
     service: ServiceId,
@@ -35,7 +35,7 @@ pub async fn find(
         .ok_or(AdminError::NoSuch("callback"))
 }
 
-/// Sets where a service wants to be told of this kind of event, and says whether it had not said so before.
+/// Sets the callback for a kind of event. Also returns whether it is new.
 pub async fn set(
     app: &App,
     service: ServiceId,
@@ -76,7 +76,7 @@ pub async fn set(
     Ok((callback, is_new))
 }
 
-/// Forgets where a service wants to be told of this kind of event.
+/// Deletes the callback for a kind of event.
 pub async fn delete(app: &App, service: ServiceId, kind: CallbackKind) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
     if !store::callbacks::delete(&mut tx, service, kind).await? {
@@ -114,7 +114,7 @@ fn check(change: &CallbackChange) -> Result<(), AdminError> {
                 format!("is too short: it needs at least {MIN_TOKEN_CHARACTERS} characters"),
             ));
         }
-        // It travels in a header.
+        // The token is sent in a header, which must not contain control characters or spaces.
         Some(token)
             if token.len() > MAX_TOKEN_CHARACTERS
                 || !token.bytes().all(|one| one.is_ascii_graphic()) =>
@@ -135,7 +135,7 @@ fn check(change: &CallbackChange) -> Result<(), AdminError> {
     }
 }
 
-/// An https URL with a host, and without a name and password in it: those would show in logs.
+/// Returns whether `text` is an https URL with a host and without credentials, which would appear in logs.
 fn is_https(text: &str) -> bool {
     let Ok(url) = text.parse::<http::Uri>() else {
         return false;

@@ -1,4 +1,4 @@
-//! Folders of templates. They lie in each other like directories; never one in itself.
+//! Template folders. They form a tree: no folder can be inside itself.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::{
 
 const NO_SUCH: AdminError = AdminError::NoSuch("folder");
 
-/// The folders of a service, by name.
+/// Lists the folders of a service, ordered by name.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Folder>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::folders::list(&mut session, service).await?)
 }
 
-/// The templates of a service that lie in a folder, with the folder.
+/// Returns the folder of each template that is in one.
 pub async fn list_placed(
     app: &App,
     service: ServiceId,
@@ -27,7 +27,7 @@ pub async fn list_placed(
     store::folders::list_template_folders(&mut app.read().await?, service).await
 }
 
-/// Makes a folder.
+/// Creates a folder.
 pub async fn create(
     app: &App,
     service: ServiceId,
@@ -48,7 +48,7 @@ pub async fn create(
     Ok(folder)
 }
 
-/// Names a folder anew.
+/// Renames a folder.
 pub async fn rename(
     app: &App,
     service: ServiceId,
@@ -65,7 +65,7 @@ pub async fn rename(
     folders.into_iter().find(|one| one.id == id).ok_or(NO_SUCH)
 }
 
-/// Removes a folder that holds nothing.
+/// Deletes an empty folder.
 pub async fn delete(app: &App, service: ServiceId, id: FolderId) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
     if store::folders::has_contents(&mut tx, service, id).await? {
@@ -77,20 +77,20 @@ pub async fn delete(app: &App, service: ServiceId, id: FolderId) -> Result<(), A
     services::commit_and_invalidate(app, tx, service).await
 }
 
-/// What is moved, and where to.
+/// Folders and templates to move.
 #[derive(Debug, Clone, Default)]
 pub struct Move {
-    /// Into this folder; nothing: beside the outermost.
+    /// The target folder; the top level if absent.
     pub into: Option<FolderId>,
-    /// These folders with all that is in them.
+    /// The folders to move, with their contents.
     pub folders: Vec<FolderId>,
-    /// These templates.
+    /// The templates to move.
     pub templates: Vec<TemplateId>,
 }
 
-/// Moves folders and templates, all or none.
+/// Moves folders and templates: all of them, or none.
 pub async fn move_contents(app: &App, service: ServiceId, order: &Move) -> Result<(), AdminError> {
-    // The lock on the service keeps two moves from putting two folders into each other.
+    // Without the lock, two concurrent moves could put two folders into each other.
     let mut tx = services::lock(app, service).await?;
     let parents = parents(&mut tx, service).await?;
     if order.into.is_some_and(|into| !parents.contains_key(&into)) {
@@ -134,6 +134,7 @@ fn check_move(
     if into == Some(folder) {
         return Err(AdminError::rejected("You cannot move a folder to itself"));
     }
+    // Walk up from the target: if the folder is one of its ancestors, the move would create a cycle.
     let mut above = into;
     while let Some(id) = above {
         if id == folder {
@@ -146,7 +147,7 @@ fn check_move(
     Ok(())
 }
 
-/// Refuses the id of no folder of the service, where something is to lie in it.
+/// Fails if `id` is given and the service has no such folder; `field` names the field in the error.
 pub(crate) async fn expect(
     tx: &mut Tx,
     service: ServiceId,

@@ -1,4 +1,4 @@
-//! Guest lists: whom a service may reach in trial mode, and with a team key, beside its team.
+//! Guest lists: the recipients outside the team that a service can send to in trial mode or with a team key.
 
 use domain::ServiceId;
 use recipients::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
@@ -6,16 +6,16 @@ pub use store::guests::Guests;
 
 use crate::{AdminError, App, manage::services};
 
-/// A guest list is for trying out.
+/// A guest list is meant for trials, not as an audience.
 const MOST_GUESTS: usize = 1000;
 
-/// The guests of a service.
+/// Lists the guests of a service.
 pub async fn list(app: &App, service: ServiceId) -> Result<Guests, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::guests::list(&mut session, service).await?)
 }
 
-/// Makes these, and nobody else, the guests of a service.
+/// Replaces the guest list of a service.
 pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(), AdminError> {
     if guests.email_addresses.len() + guests.phone_numbers.len() > MOST_GUESTS {
         return Err(AdminError::rejected(format!(
@@ -35,6 +35,7 @@ pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(
         }
     }
     if !wrong.is_empty() {
+        // Report all invalid recipients at once, not only the first.
         return Err(AdminError::Fields(wrong));
     }
     let mut tx = services::lock(app, service).await?;
@@ -42,7 +43,7 @@ pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(
     services::commit_and_invalidate(app, tx, service).await
 }
 
-/// Puts a recipient on a service's guest list.
+/// Adds a recipient to the guest list of a service.
 pub async fn add(app: &App, service: ServiceId, recipient: &str) -> Result<(), AdminError> {
     let kind = if EmailAddress::parse(recipient).is_ok() {
         "email"

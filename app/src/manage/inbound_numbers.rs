@@ -1,5 +1,5 @@
-//! Numbers at which texts are received. A service has one at most; it is a text message sender of the service, so that
-//! recipients can answer.
+//! Numbers that receive text messages. A service has at most one; it is also one of the service's text message
+//! senders, so that recipients can reply.
 
 use domain::{InboundNumberId, ServiceId, SmsSenderId};
 use recipients::phone_numbers::PhoneNumber;
@@ -11,12 +11,12 @@ use crate::{AdminError, App, manage::services};
 
 const NO_SUCH: AdminError = AdminError::NoSuch("inbound number");
 
-/// All numbers.
+/// Lists all inbound numbers.
 pub async fn list(app: &App) -> Result<Vec<InboundNumber>, AdminError> {
     Ok(store::inbound_numbers::list(&mut app.read().await?).await?)
 }
 
-/// The number of a service, if it has one.
+/// Finds the inbound number of a service.
 pub async fn find_by_service(
     app: &App,
     service: ServiceId,
@@ -25,7 +25,7 @@ pub async fn find_by_service(
     Ok(store::inbound_numbers::find_by_service(&mut session, service).await?)
 }
 
-/// Adds a free number.
+/// Adds an unassigned number.
 pub async fn create(app: &App, number: &str, provider: &str) -> Result<InboundNumber, AdminError> {
     let provider = provider.trim();
     if provider.is_empty() {
@@ -48,7 +48,8 @@ pub async fn create(app: &App, number: &str, provider: &str) -> Result<InboundNu
     Ok(number)
 }
 
-/// Gives a number to a service, as a text message sender: the one that is wanted, or any that is free.
+/// Assigns a number to a service, and adds it to its text message senders. Without `wanted`, any free number is
+/// chosen.
 pub async fn assign(
     app: &App,
     service: ServiceId,
@@ -95,7 +96,7 @@ async fn choose(tx: &mut Tx, wanted: Option<InboundNumberId>) -> Result<InboundN
     }
 }
 
-/// Takes its number from a service. It is free again, unless it is to be used no more.
+/// Removes the number of a service. The number becomes free for another service, unless it is retired.
 pub async fn free(app: &App, service: ServiceId, use_no_more: bool) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
     let number = store::inbound_numbers::find_by_service(&mut tx, service)
@@ -116,8 +117,8 @@ pub async fn free(app: &App, service: ServiceId, use_no_more: bool) -> Result<()
     services::commit_and_invalidate(app, tx, service).await
 }
 
-/// The form in which dialled numbers are compared (`docs/spec/public-api.md` §22.2): at home with a leading zero. Short
-/// numbers have only that.
+/// Normalises a number to the form in which dialled numbers are compared (`docs/spec/public-api.md` §22.2): British
+/// numbers with a leading zero, short codes as they are.
 fn number_of(text: &str) -> Result<String, AdminError> {
     let bare: String = text.chars().filter(|one| !one.is_whitespace()).collect();
     if (3..=6).contains(&bare.len()) && bare.bytes().all(|one| one.is_ascii_digit()) {

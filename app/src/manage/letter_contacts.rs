@@ -1,29 +1,29 @@
-//! The contact blocks of a service's letters. One is the default at any time: the first, until another is made it.
+//! The contact blocks of a service's letters. If a service has any, exactly one is the default.
 
 use domain::{LetterContactId, ServiceId};
 pub use store::letter_contacts::LetterContact;
 
 use crate::{AdminError, App, manage::services};
 
-/// What is changed about a contact block; nothing stays as it is.
+/// A change to a contact block. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
 pub struct ContactChange {
-    /// Its lines.
+    /// The lines of the block.
     pub contact_block: Option<String>,
-    /// Taken for templates for which none is named.
+    /// Whether it is used for templates that name no contact block.
     pub is_default: Option<bool>,
 }
 
 const NEEDS_A_DEFAULT: &str = "You must have at least one letter contact as the default.";
 const NO_SUCH: AdminError = AdminError::NoSuch("contact block");
 
-/// The contact blocks of a service, oldest first.
+/// Lists the contact blocks of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<LetterContact>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::letter_contacts::list(&mut session, service).await?)
 }
 
-/// A contact block of a service.
+/// Finds a contact block of a service.
 pub async fn find(
     app: &App,
     service: ServiceId,
@@ -34,7 +34,7 @@ pub async fn find(
         .ok_or(NO_SUCH)
 }
 
-/// Adds a contact block. If nothing is said of it, it is the default where there is none.
+/// Adds a contact block. If `is_default` is absent, it becomes the default only if there is none.
 pub async fn create(
     app: &App,
     service: ServiceId,
@@ -59,7 +59,7 @@ pub async fn create(
     Ok(contact)
 }
 
-/// Changes a contact block. The default changes only by making another the default.
+/// Changes a contact block. The default can only be changed by making another block the default.
 pub async fn update(
     app: &App,
     service: ServiceId,
@@ -85,7 +85,7 @@ pub async fn update(
     Ok(after)
 }
 
-/// Archives a contact block that is not the default. Templates that showed it show none.
+/// Archives a contact block that is not the default. Templates that used it then have none.
 pub async fn archive(
     app: &App,
     service: ServiceId,
@@ -105,7 +105,7 @@ pub async fn archive(
     Ok(contact)
 }
 
-/// The lines of a contact block: ten fit beside the recipient's address.
+/// Checks the lines of a contact block: ten fit beside the recipient's address.
 fn block_of(text: &str) -> Result<String, AdminError> {
     const MOST_LINES: usize = 10;
     let block = text.trim();

@@ -1,4 +1,4 @@
-//! The teams of services.
+//! The team members of services.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ pub use store::members::Member;
 
 use crate::{AdminError, App, manage::services};
 
-/// The team of a service, by name.
+/// Lists the team of a service, ordered by name.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Member>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::members::list(&mut session, service).await?)
 }
 
-/// The services to whose teams a person belongs, with what they may do in each.
+/// Lists the services that a user is a member of, with the user's permissions in each.
 pub async fn list_memberships(
     app: &App,
     user: UserId,
@@ -21,7 +21,7 @@ pub async fn list_memberships(
     Ok(store::members::list_memberships(&mut app.read().await?, user).await?)
 }
 
-/// Makes a person a member of a service's team.
+/// Adds a user to a service's team.
 pub async fn add(
     app: &App,
     service: ServiceId,
@@ -41,7 +41,7 @@ pub async fn add(
     services::commit_and_invalidate(app, tx, service).await
 }
 
-/// Lets a member do these things, and nothing else.
+/// Replaces the permissions of a member.
 pub async fn set_permissions(
     app: &App,
     service: ServiceId,
@@ -56,7 +56,7 @@ pub async fn set_permissions(
     services::commit_and_invalidate(app, tx, service).await
 }
 
-/// Takes a person out of a service's team. Somebody must be left.
+/// Removes a member from a team. The last member cannot be removed.
 pub async fn remove(app: &App, service: ServiceId, user: UserId) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
     let team = store::members::list(&mut tx, service).await?;

@@ -1,5 +1,5 @@
-//! Managing what messages are sent with: services and the organisations, users, keys, templates, senders and limits
-//! that belong to them. The console, the internal endpoints and the commands call these.
+//! Manages services and what belongs to them: organisations, users, API keys, templates, senders and limits. The
+//! console, the internal endpoints and the commands call these functions.
 
 mod admin_error;
 pub mod api_keys;

@@ -1,4 +1,4 @@
-//! Organisations, and which services they run.
+//! Organisations and the services that belong to them.
 
 use domain::{OrganisationId, ServiceId};
 pub use store::organisations::Organisation;
@@ -9,16 +9,16 @@ use crate::{
     manage::{admin_error::name_of, services},
 };
 
-/// What is changed about an organisation; nothing stays as it is.
+/// A change to an organisation. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
 pub struct OrganisationChange {
-    /// Another name.
+    /// The new name.
     pub name: Option<String>,
-    /// Whether it may take on services.
+    /// Whether services can be added to the organisation.
     pub active: Option<bool>,
 }
 
-/// Makes an organisation.
+/// Creates an organisation.
 pub async fn create(app: &App, name: &str) -> Result<Organisation, AdminError> {
     let now = app.clock.now();
     let organisation = Organisation {
@@ -62,26 +62,26 @@ fn name_exists() -> AdminError {
     AdminError::field("name", "Organisation name already exists")
 }
 
-/// All organisations, by name.
+/// Lists all organisations, ordered by name.
 pub async fn list(app: &App) -> Result<Vec<Organisation>, AdminError> {
     Ok(store::organisations::list(&mut app.read().await?).await?)
 }
 
-/// The organisation with this id.
+/// Finds an organisation by id.
 pub async fn find(app: &App, id: OrganisationId) -> Result<Organisation, AdminError> {
     store::organisations::find(&mut app.read().await?, id)
         .await?
         .ok_or(AdminError::NoSuch("organisation"))
 }
 
-/// The services that an organisation runs, by name.
+/// Lists the services of an organisation, ordered by name.
 pub async fn list_services(app: &App, id: OrganisationId) -> Result<Vec<Service>, AdminError> {
     find(app, id).await?;
     let mut session = app.read().await?;
     Ok(store::services::list_by_organisation(&mut session, id).await?)
 }
 
-/// Makes an organisation the one that runs a service.
+/// Assigns a service to an organisation.
 pub async fn adopt(app: &App, id: OrganisationId, service: ServiceId) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
     if !expect_active(&mut tx, id).await? {
@@ -91,7 +91,8 @@ pub async fn adopt(app: &App, id: OrganisationId, service: ServiceId) -> Result<
     services::commit_and_invalidate(app, tx, service).await
 }
 
-/// Whether there is such an organisation; one that is not active takes nothing on.
+/// Returns whether the organisation exists. Fails if it exists but is inactive, because no service can be added to
+/// it.
 pub(crate) async fn expect_active(
     session: &mut store::Session,
     id: OrganisationId,

@@ -1,4 +1,4 @@
-//! Where answers to a service's e-mails go. One address is the default at any time: the first, until another is made it.
+//! The reply-to addresses of a service's e-mails. If a service has any, exactly one is the default.
 
 use domain::{ReplyToId, ServiceId};
 use recipients::email_addresses::EmailAddress;
@@ -6,31 +6,31 @@ pub use store::senders::ReplyTo;
 
 use crate::{AdminError, App, manage::services};
 
-/// What is changed about an address; nothing stays as it is.
+/// A change to a reply-to address. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
 pub struct ReplyToChange {
-    /// Where answers go.
+    /// The address that receives replies.
     pub email_address: Option<String>,
-    /// Taken when none is named.
+    /// Whether it is used when a request names no reply-to address.
     pub is_default: Option<bool>,
 }
 
 const NEEDS_A_DEFAULT: &str = "You must have at least one reply to address as the default.";
 
-/// The reply-to addresses of a service, oldest first.
+/// Lists the reply-to addresses of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ReplyTo>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::senders::list_reply_tos(&mut session, service).await?)
 }
 
-/// A reply-to address of a service.
+/// Finds a reply-to address of a service.
 pub async fn find(app: &App, service: ServiceId, id: ReplyToId) -> Result<ReplyTo, AdminError> {
     store::senders::find_reply_to(&mut app.read().await?, service, id)
         .await?
         .ok_or(AdminError::NoSuch("reply-to address"))
 }
 
-/// Adds a reply-to address. If nothing is said of it, it is the default where there is none.
+/// Adds a reply-to address. If `is_default` is absent, it becomes the default only if there is none.
 pub async fn create(
     app: &App,
     service: ServiceId,
@@ -56,7 +56,7 @@ pub async fn create(
     Ok(reply_to)
 }
 
-/// Changes a reply-to address. The default changes only by making another the default.
+/// Changes a reply-to address. The default can only be changed by making another address the default.
 pub async fn update(
     app: &App,
     service: ServiceId,

@@ -1,28 +1,29 @@
-//! For how many days a service's messages are kept, where it is not the standard number (`docs/spec/workers.md` §14).
+//! How many days a service's notifications are stored, where it differs from the default (`docs/spec/workers.md`
+//! §14).
 
 use domain::{Channel, RetentionId, ServiceId};
 pub use store::retention::Retention;
 
 use crate::{AdminError, App, manage::services};
 
-/// The fewest days that anything is kept.
+/// The shortest retention in days.
 pub(crate) const FEWEST_DAYS: u32 = 3;
 const MOST_DAYS: u32 = 90;
 
-/// A service's own retentions, by type.
+/// Lists the retention settings of a service, ordered by channel.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Retention>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::retention::list(&mut session, service).await?)
 }
 
-/// A retention of a service.
+/// Finds a retention setting of a service.
 pub async fn find(app: &App, service: ServiceId, id: RetentionId) -> Result<Retention, AdminError> {
     store::retention::find(&mut app.read().await?, service, id)
         .await?
         .ok_or(AdminError::NoSuch("data retention"))
 }
 
-/// Gives a service a retention of its own for a type of message.
+/// Adds a retention setting for a channel of a service.
 pub async fn create(
     app: &App,
     service: ServiceId,
@@ -51,7 +52,7 @@ pub async fn create(
     Ok(retention)
 }
 
-/// Changes how long a service's messages of a type are kept.
+/// Changes a retention setting.
 pub async fn update(
     app: &App,
     service: ServiceId,

@@ -1,5 +1,5 @@
-//! Services: made, seen, changed, suspended, archived. What hangs together in a service – its defaults, its folders,
-//! its number – is changed while the service is held, so that two changes at once come one after the other.
+//! Services: creating, changing, suspending and archiving them. Changes to a service and what belongs to it (default
+//! senders, folders, inbound number) hold a lock on the service row, so that concurrent changes are serialised.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,32 +23,32 @@ pub use crate::manage::{
     guests::add as add_guest,
 };
 
-/// The rate limit of a new service, in requests a minute (`docs/spec/public-api.md` §1.1).
+/// The rate limit of a new service in requests per minute (`docs/spec/public-api.md` §1.1).
 pub const STANDARD_RATE_LIMIT: u32 = 3000;
 
-/// A service as it is asked for.
+/// A service to create.
 #[derive(Debug, Clone)]
 pub struct NewService {
-    /// What people call it.
+    /// The name shown to people.
     pub name: String,
-    /// In trial mode, where it reaches only its team and guests.
+    /// Whether the service is in trial mode, where it can send only to its team and guests.
     pub restricted: bool,
-    /// What it may do.
+    /// The permissions of the service.
     pub permissions: BTreeSet<Permission>,
-    /// Requests a minute.
+    /// The rate limit in requests per minute.
     pub rate_limit: u32,
-    /// How many a day, where it is not the standard number.
+    /// Daily limits that differ from the defaults.
     pub limits: BTreeMap<Allowance, i64>,
-    /// The text message sender of its own; nothing: its name, cut to what fits.
+    /// The default text message sender; derived from the name if absent.
     pub sms_sender: Option<String>,
-    /// Where answers to its e-mails go.
+    /// The default reply-to address of e-mails.
     pub reply_to: Option<String>,
-    /// Who runs it.
+    /// The organisation that the service belongs to.
     pub organisation: Option<OrganisationId>,
 }
 
 impl NewService {
-    /// A live service that sends e-mails and texts at the standard limits.
+    /// Returns a live service that can send e-mails and text messages at the default limits.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -63,7 +63,7 @@ impl NewService {
     }
 }
 
-/// Makes a service.
+/// Creates a service.
 pub async fn create(app: &App, new: NewService) -> Result<Service, AdminError> {
     let mut tx = app.write().await?;
     let id = ServiceId::generate(app.clock.now(), app.random());
@@ -112,7 +112,6 @@ pub(crate) async fn create_in(
     Ok(service)
 }
 
-/// Gives a new service its default sender of texts and, if it has one, its default reply-to address.
 async fn give_defaults(
     app: &App,
     tx: &mut Tx,
@@ -139,7 +138,8 @@ async fn give_defaults(
     Ok(())
 }
 
-/// A name that fits where the sender of a text is shown: letters and digits, eleven at most.
+/// Derives a text message sender from a service name: its ASCII letters and digits, at most 11, which is what
+/// networks show.
 fn sender_of(name: &str) -> String {
     let fitting: String = name
         .chars()
@@ -157,7 +157,7 @@ fn name_exists(name: &str) -> AdminError {
     AdminError::field("name", format!("Duplicate service name '{name}'"))
 }
 
-/// What an archived service is called begins like this, so that its name is free for another.
+/// Prefix of the names of archived services. Names are unique, so archiving renames the service to free its name.
 const ARCHIVED: &str = "_archived_";
 
 fn service_name_of(text: &str) -> Result<String, AdminError> {
@@ -190,46 +190,46 @@ fn check_limits(
     Ok(())
 }
 
-/// All services, by name.
+/// Lists all services, ordered by name.
 pub async fn list(app: &App) -> Result<Vec<Service>, AdminError> {
     Ok(store::services::list(&mut app.read().await?).await?)
 }
 
-/// The service with this id, as it is kept.
+/// Finds a service, reading past the cache.
 pub async fn find(app: &App, id: ServiceId) -> Result<Service, AdminError> {
     store::services::find(&mut app.read().await?, id)
         .await?
         .ok_or(AdminError::NoSuch("service"))
 }
 
-/// What is changed about a service; nothing stays as it is.
+/// A change to a service. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceChange {
-    /// Another name.
+    /// The new name.
     pub name: Option<String>,
-    /// Whether it may do anything at all.
+    /// Whether the service is active; a suspended service can do nothing.
     pub active: Option<bool>,
-    /// In trial mode, or live.
+    /// Whether the service is in trial mode.
     pub restricted: Option<bool>,
-    /// What stands before the `@` of its e-mails' sender; if never given, it follows the name.
+    /// The local part of the sender address of e-mails. Until one is set, it follows the name.
     pub email_sender_local_part: Option<String>,
-    /// Its name goes before its texts.
+    /// Whether text messages begin with the service name.
     pub prefix_sms: Option<bool>,
-    /// Where its recipients can ask, or nowhere.
+    /// The contact link for recipients; `Some(None)` removes it.
     pub contact_link: Option<Option<String>>,
-    /// Requests a minute.
+    /// The rate limit in requests per minute.
     pub rate_limit: Option<u32>,
-    /// All that it may do.
+    /// The complete set of permissions.
     pub permissions: Option<BTreeSet<Permission>>,
-    /// How many of these a day; others stay.
+    /// Daily limits to change; the others are left as they are.
     pub limits: BTreeMap<Allowance, i64>,
-    /// Who runs it, or nobody.
+    /// The organisation; `Some(None)` removes it.
     pub organisation: Option<Option<OrganisationId>>,
-    /// Whether it is counted in public.
+    /// Whether the service counts in public statistics.
     pub count_as_live: Option<bool>,
 }
 
-/// Changes a service. What this process knows of it is forgotten, so that the change counts at once.
+/// Changes a service, effective immediately in this process.
 pub async fn update(
     app: &App,
     id: ServiceId,
@@ -307,7 +307,7 @@ fn local_part_of(text: &str) -> Result<String, AdminError> {
     Ok(safe)
 }
 
-/// Switches a service on or off, and in or out of trial mode.
+/// Sets whether a service is active and whether it is in trial mode.
 pub async fn set_mode(
     app: &App,
     id: ServiceId,
@@ -322,7 +322,7 @@ pub async fn set_mode(
     update(app, id, change).await.map(drop)
 }
 
-/// Lets a service do nothing until it is resumed. Its keys stay, and are refused meanwhile.
+/// Suspends a service. Its API keys remain, but are rejected until it is resumed.
 pub async fn suspend(app: &App, id: ServiceId) -> Result<(), AdminError> {
     let change = ServiceChange {
         active: Some(false),
@@ -331,7 +331,7 @@ pub async fn suspend(app: &App, id: ServiceId) -> Result<(), AdminError> {
     update(app, id, change).await.map(drop)
 }
 
-/// Lets a suspended service go on.
+/// Resumes a suspended service.
 pub async fn resume(app: &App, id: ServiceId) -> Result<(), AdminError> {
     let change = ServiceChange {
         active: Some(true),
@@ -340,13 +340,13 @@ pub async fn resume(app: &App, id: ServiceId) -> Result<(), AdminError> {
     update(app, id, change).await.map(drop)
 }
 
-/// Ends a service for good: its keys are revoked, its templates archived, and its name is free for another. Again is
-/// harmless.
+/// Archives a service permanently: revokes its API keys, archives its templates and frees its name. It is idempotent.
 pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
     let now = app.clock.now();
     let mut tx = app.write().await?;
     let before = lock_existing(&mut tx, id).await?;
     if is_archived(&before) {
+        // Archiving again must not rename it again.
         return Ok(());
     }
     let after = Service {
@@ -358,6 +358,7 @@ pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
     store::api_keys::revoke_all(&mut tx, id, now).await?;
     store::templates::archive_all(&mut tx, id).await?;
     commit_and_invalidate(app, tx, id).await?;
+    // Archived templates may still be cached, and the cache has no index by service.
     app.templates.forget_all();
     Ok(())
 }
@@ -366,21 +367,20 @@ fn is_archived(service: &Service) -> bool {
     !service.active && service.name.starts_with(ARCHIVED)
 }
 
-/// The service, held until the transaction ends.
 async fn lock_existing(tx: &mut Tx, id: ServiceId) -> Result<Service, AdminError> {
     store::services::lock(tx, id)
         .await?
         .ok_or(AdminError::NoSuch("service"))
 }
 
-/// A transaction in which a service is held.
+/// Begins a transaction that holds a lock on the service row.
 pub(crate) async fn lock(app: &App, service: ServiceId) -> Result<Tx, AdminError> {
     let mut tx = app.write().await?;
     lock_existing(&mut tx, service).await?;
     Ok(tx)
 }
 
-/// Ends a transaction that changed something of a service; this process looks the service up anew.
+/// Commits a change to a service and removes the service from the cache.
 pub(crate) async fn commit_and_invalidate(
     app: &App,
     tx: Tx,
@@ -391,7 +391,7 @@ pub(crate) async fn commit_and_invalidate(
     Ok(())
 }
 
-/// A session to read what belongs to a service that is there.
+/// Begins a read session for what belongs to a service, or fails if the service does not exist.
 pub(crate) async fn read_existing(app: &App, service: ServiceId) -> Result<Session, AdminError> {
     let mut session = app.read().await?;
     store::services::find(&mut session, service)
@@ -400,7 +400,7 @@ pub(crate) async fn read_existing(app: &App, service: ServiceId) -> Result<Sessi
     Ok(session)
 }
 
-/// Makes a person known and a member of a service's team.
+/// Creates a user and adds the user to a service's team.
 pub async fn add_member(
     app: &App,
     service: ServiceId,

@@ -1,4 +1,4 @@
-//! Whom a service's texts come from. One of them is the default at any time: the first, until another is made it.
+//! The senders of a service's text messages. Exactly one of them is the default.
 
 use domain::{ServiceId, SmsSenderId};
 use recipients::phone_numbers::PhoneNumber;
@@ -6,31 +6,31 @@ pub use store::senders::SmsSender;
 
 use crate::{AdminError, App, manage::services};
 
-/// What is changed about a sender; nothing stays as it is.
+/// A change to a sender. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
 pub struct SenderChange {
-    /// What the recipient sees.
+    /// The sender as the recipient sees it.
     pub sms_sender: Option<String>,
-    /// Taken when none is named.
+    /// Whether it is used when a request names no sender.
     pub is_default: Option<bool>,
 }
 
 const NEEDS_A_DEFAULT: &str = "You must have at least one SMS sender as the default.";
 
-/// The senders of a service, oldest first.
+/// Lists the senders of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<SmsSender>, AdminError> {
     let mut session = services::read_existing(app, service).await?;
     Ok(store::senders::list_sms_senders(&mut session, service).await?)
 }
 
-/// A sender of a service.
+/// Finds a sender of a service.
 pub async fn find(app: &App, service: ServiceId, id: SmsSenderId) -> Result<SmsSender, AdminError> {
     store::senders::find_sms_sender(&mut app.read().await?, service, id)
         .await?
         .ok_or(AdminError::NoSuch("text message sender"))
 }
 
-/// Adds a sender. If nothing is said of it, it is the default where there is none.
+/// Adds a sender. If `is_default` is absent, it becomes the default only if there is none.
 pub async fn create(
     app: &App,
     service: ServiceId,
@@ -56,7 +56,8 @@ pub async fn create(
     Ok(sender)
 }
 
-/// Changes a sender. The number of a service stays what it is; the default changes only by making another the default.
+/// Changes a sender. The text of an inbound number cannot change, and the default can only be changed by making
+/// another sender the default.
 pub async fn update(
     app: &App,
     service: ServiceId,
@@ -86,7 +87,7 @@ pub async fn update(
     Ok(after)
 }
 
-/// Archives a sender that is neither the default nor the number of the service.
+/// Archives a sender that is neither the default nor an inbound number.
 pub async fn archive(
     app: &App,
     service: ServiceId,
@@ -97,6 +98,7 @@ pub async fn archive(
         .await?
         .ok_or(AdminError::NoSuch("text message sender"))?;
     if sender.inbound_number_id.is_some() {
+        // It goes only together with the assignment of the number, or replies would have no sender to match.
         return Err(AdminError::rejected("You cannot delete an inbound number"));
     }
     if !store::senders::archive_sms_sender(&mut tx, service, id).await? {
@@ -108,7 +110,7 @@ pub async fn archive(
     Ok(sender)
 }
 
-/// What a network shows as the sender of a text: a number, or up to eleven letters, digits and a few signs.
+/// Checks a sender that networks can show: a phone number, or up to 11 letters, digits and a few signs.
 fn sender_of(text: &str) -> Result<String, AdminError> {
     const MOST_CHARACTERS: usize = 11;
     let sender = text.trim();

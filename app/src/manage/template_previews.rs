@@ -1,5 +1,4 @@
-//! Templates as services see them: with who wrote them, and filled with values for a look
-//! (`docs/spec/public-api.md` §17, §18).
+//! Reading templates with their authors, and previewing them with values (`docs/spec/public-api.md` §17, §18).
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -15,16 +14,16 @@ use crate::{
     cache::templates::{self, Text},
 };
 
-/// A template at a version, with who wrote that.
+/// A version of a template with its author.
 #[derive(Debug)]
 pub struct Described {
-    /// The template.
+    /// The parsed template.
     pub prepared: Arc<ParsedTemplate>,
     /// The e-mail address of the author.
     pub author: Option<String>,
 }
 
-/// A template of a service at a version, or at its current one; archived ones too, hidden ones not.
+/// Finds a template at a version, or at its current one. Archived templates are found, hidden ones are not.
 pub async fn find(
     app: &App,
     service: ServiceId,
@@ -44,7 +43,7 @@ pub async fn find(
     Ok(Some(Described { prepared, author }))
 }
 
-/// The templates of a service at their current versions, perhaps only those of one type, by name.
+/// Lists the current versions of a service's templates, optionally of one channel, ordered by name.
 pub async fn list(
     app: &App,
     service: ServiceId,
@@ -66,7 +65,7 @@ pub async fn list(
     Ok(described)
 }
 
-/// The addresses of authors, each looked up once: a service has many templates and few who write them.
+/// Caches the addresses of authors during one listing: a service has many templates and few authors.
 #[derive(Debug, Default)]
 struct Authors(HashMap<UserId, Option<String>>);
 
@@ -89,40 +88,40 @@ impl Authors {
     }
 }
 
-/// A message as a template would make it.
+/// A message as a template would render it.
 #[derive(Debug)]
 pub struct Preview {
-    /// The template.
+    /// The id of the template.
     pub id: TemplateId,
-    /// What kind of message it makes.
+    /// The channel of the message.
     pub template_type: Channel,
-    /// The version that was looked at.
+    /// The version that was rendered.
     pub version: u32,
-    /// The body, as answers show it.
+    /// The body as the API shows it.
     pub body: String,
-    /// The rendered subject; texts have none.
+    /// The rendered subject; absent for text messages.
     pub subject: Option<String>,
-    /// E-mails: the rendered body alone, without a page around it.
+    /// The rendered HTML body of an e-mail, without a surrounding page.
     pub html: Option<String>,
-    /// Letters: how they travel.
+    /// The postage of a letter.
     pub postage: Option<Postage>,
 }
 
-/// Why there is no preview.
+/// An error of previewing a template.
 #[derive(Debug, thiserror::Error)]
 pub enum PreviewError {
     /// The service has no such template.
     #[error("no such template")]
     NoSuchTemplate,
-    /// Placeholders without a value.
+    /// Placeholders have no value.
     #[error("values are missing")]
     MissingPersonalisation(Vec<String>),
-    /// The store failed.
+    /// The database failed.
     #[error("the store failed")]
     Store(#[from] Arc<store::Error>),
 }
 
-/// Fills a template with values, for a look. Archived templates, and what is empty or too long, are fine.
+/// Renders a template with values. Archived templates and messages that are empty or too long are accepted.
 pub async fn preview(
     app: &App,
     service: ServiceId,

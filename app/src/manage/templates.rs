@@ -1,4 +1,5 @@
-//! Writing templates: a new one, its next version, its end. Messages and jobs that exist keep their version.
+//! Creating, changing and archiving templates. Existing notifications and jobs keep the version that they were made
+//! from.
 
 use domain::{Channel, FolderId, Lane, Postage, ServiceId, TemplateId, Timestamp, UserId};
 pub use store::templates::Template;
@@ -7,12 +8,12 @@ use super::AdminError;
 use crate::App;
 pub use crate::cache::templates::{find, find_version};
 
-/// The templates of a service, by name.
+/// Lists the templates of a service, ordered by name.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Template>, TemplateError> {
     Ok(store::templates::list(&mut app.read().await?, service).await?)
 }
 
-/// A template of a service at all its versions, newest first.
+/// Lists all versions of a template, newest first.
 pub async fn list_versions(
     app: &App,
     service: ServiceId,
@@ -25,44 +26,44 @@ pub async fn list_versions(
     Ok(versions)
 }
 
-/// What is written as a template.
+/// A template, or a new version of one, to write.
 #[derive(Debug, Clone)]
 pub struct NewTemplate {
-    /// What kind of message it makes.
+    /// The channel of its messages.
     pub template_type: Channel,
-    /// What people call it.
+    /// The name shown to people.
     pub name: String,
-    /// E-mails and letters need one.
+    /// The subject; required for e-mails and letters.
     pub subject: Option<String>,
-    /// The source of the body.
+    /// The source text of the body.
     pub content: String,
-    /// Where its messages wait, if not where they would; an update that does not say leaves it as it is.
+    /// The lane of its messages, if not the default; an update without one leaves it as it is.
     pub lane: Option<Lane>,
-    /// Who writes it.
+    /// The author.
     pub created_by: Option<UserId>,
 }
 
-/// Why a template cannot be written.
+/// An error of writing a template.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// There is no such service or template.
+    /// The service or the template does not exist.
     #[error("there is no such {0}")]
     NoSuch(&'static str),
-    /// It needs a subject, or must not have one.
+    /// A field is missing, or must not be given for this channel.
     #[error("{0}")]
     Invalid(&'static str),
-    /// Its service, its folder or its author makes no sense.
+    /// The service, the folder or the author is invalid.
     #[error(transparent)]
     Around(#[from] AdminError),
-    /// Somebody else changed it at the same moment.
+    /// The template was changed concurrently.
     #[error("somebody else changed the template at the same moment: look at it and try again")]
     Overtaken,
-    /// The store failed.
+    /// The database failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
 }
 
-/// Writes a new template.
+/// Creates a template.
 pub async fn create(
     app: &App,
     service: ServiceId,
@@ -71,7 +72,7 @@ pub async fn create(
     create_in_folder(app, service, new, None).await
 }
 
-/// Writes a new template that lies in a folder.
+/// Creates a template in a folder.
 pub async fn create_in_folder(
     app: &App,
     service: ServiceId,
@@ -123,7 +124,7 @@ pub(crate) fn first_version(
     })
 }
 
-/// Writes the next version of a template. Messages and jobs that exist keep theirs.
+/// Writes a new version of a template.
 pub async fn update(
     app: &App,
     service: ServiceId,
@@ -152,6 +153,7 @@ pub async fn update(
         ..before
     };
     if !store::templates::update(&mut tx, &after).await? {
+        // The update is conditional on the version that was read.
         return Err(TemplateError::Overtaken);
     }
     tx.commit().await?;
@@ -159,7 +161,7 @@ pub async fn update(
     Ok(after)
 }
 
-/// Archives a template: nothing new can be made from it.
+/// Archives a template, so that nothing new can be sent with it.
 pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<(), TemplateError> {
     let mut tx = app.write().await?;
     let archived = store::templates::archive(&mut tx, service, id).await?;

@@ -1,4 +1,4 @@
-//! People. An address belongs to one person, whatever its letter case.
+//! Users. E-mail addresses are unique, ignoring case.
 
 use domain::{UserId, UserState};
 use recipients::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
@@ -6,37 +6,37 @@ pub use store::users::User;
 
 use crate::{AdminError, App, manage::admin_error::name_of};
 
-/// A person as they are made known.
+/// A user to create.
 #[derive(Debug, Clone)]
 pub struct NewUser {
-    /// What they are called.
+    /// The name shown to people.
     pub name: String,
-    /// Unique among all.
+    /// The e-mail address, unique among all users.
     pub email_address: String,
-    /// Where they can be reached by text.
+    /// The mobile number.
     pub mobile_number: Option<String>,
-    /// Whether they can sign in.
+    /// Whether the user can sign in.
     pub state: UserState,
-    /// Runs the platform itself.
+    /// Whether the user administers the platform.
     pub platform_admin: bool,
 }
 
-/// What is changed about a person; nothing stays as it is.
+/// A change to a user. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {
-    /// Another name.
+    /// The new name.
     pub name: Option<String>,
-    /// Another address.
+    /// The new e-mail address.
     pub email_address: Option<String>,
-    /// Another number, or none.
+    /// The new mobile number; `Some(None)` removes it.
     pub mobile_number: Option<Option<String>>,
-    /// Whether they can sign in.
+    /// Whether the user can sign in.
     pub state: Option<UserState>,
-    /// Runs the platform itself.
+    /// Whether the user administers the platform.
     pub platform_admin: Option<bool>,
 }
 
-/// Makes a person known.
+/// Creates a user.
 pub async fn create(app: &App, new: NewUser) -> Result<User, AdminError> {
     let now = app.clock.now();
     let user = User {
@@ -56,7 +56,8 @@ pub async fn create(app: &App, new: NewUser) -> Result<User, AdminError> {
     Ok(user)
 }
 
-/// Changes what is known of a person. The services whose team they are in reach them where they now are.
+/// Changes a user. Services that the user is a team member of can then send to the new address and number in trial
+/// mode.
 pub async fn update(app: &App, id: UserId, change: UserChange) -> Result<User, AdminError> {
     let name = change.name.as_deref().map(name_of).transpose()?;
     let email_address = change.email_address.as_deref().map(email_of).transpose()?;
@@ -88,19 +89,19 @@ pub async fn update(app: &App, id: UserId, change: UserChange) -> Result<User, A
     Ok(after)
 }
 
-/// Everybody, by name.
+/// Lists all users, ordered by name.
 pub async fn list(app: &App) -> Result<Vec<User>, AdminError> {
     Ok(store::users::list(&mut app.read().await?).await?)
 }
 
-/// The person with this id.
+/// Finds a user by id.
 pub async fn find(app: &App, id: UserId) -> Result<User, AdminError> {
     store::users::find(&mut app.read().await?, id)
         .await?
         .ok_or(AdminError::NoSuch("user"))
 }
 
-/// The person with this address, in whatever letter case it is written.
+/// Finds a user by e-mail address, ignoring case.
 pub async fn find_by_email(app: &App, email_address: &str) -> Result<User, AdminError> {
     let email_address = email_of(email_address)?;
     store::users::find_by_email(&mut app.read().await?, &email_address)
@@ -108,7 +109,7 @@ pub async fn find_by_email(app: &App, email_address: &str) -> Result<User, Admin
         .ok_or(AdminError::NoSuch("user"))
 }
 
-/// Refuses the id of nobody, where somebody is said to have done something.
+/// Fails if `id` is given and no such user exists; `field` names the field in the error.
 pub(crate) async fn expect(
     session: &mut store::Session,
     field: &'static str,
