@@ -328,7 +328,7 @@ mod tests {
         let [Block::QrCode(symbol)] = &read[..] else {
             panic!("a QR code: {read:?}");
         };
-        let code = templates::letters::qr_codes::QrCode::of("https://example.org").unwrap();
+        let code = templates::letters::qr_codes::QrCode::encode("https://example.org").unwrap();
         let mut drawn = vec![vec![false; usize::from(symbol.side)]; usize::from(symbol.side)];
         for (x, y, length) in &symbol.runs {
             for module in *x..x + length {

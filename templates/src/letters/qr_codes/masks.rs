@@ -1,41 +1,31 @@
-//! Which mask a symbol gets (`docs/spec/templates.md` §10.4).
+//! The choice of the mask (`docs/spec/templates.md` §10.4).
+//!
+//! The score differs from the standard's, and so from that of `qrcodegen`, in which finder-like patterns count and in
+//! what is judged: the symbol before format and version information are drawn.
 
-use super::grid::Grid;
+use qrcodegen::QrCode as Symbol;
 
-/// Where each mask turns a module round, by column and row.
-const MASKS: [fn(usize, usize) -> bool; 8] = [
-    |x, y| (x + y).is_multiple_of(2),
-    |_, y| y.is_multiple_of(2),
-    |x, _| x.is_multiple_of(3),
-    |x, y| (x + y).is_multiple_of(3),
-    |x, y| (x / 3 + y / 2).is_multiple_of(2),
-    |x, y| x * y % 2 + x * y % 3 == 0,
-    |x, y| (x * y % 2 + x * y % 3).is_multiple_of(2),
-    |x, y| ((x + y) % 2 + x * y % 3).is_multiple_of(2),
-];
+use super::modules::Modules;
 
-/// What looks like the middle of a great square, and may not look like one elsewhere.
+/// The middle row of a finder pattern.
 const FINDER_LIKE: [bool; 7] = [true, false, true, true, true, false, true];
 
-/// The mask with the lowest score, and the symbol with it.
-pub(super) fn best(grid: &Grid) -> (u8, Grid) {
-    (0..8)
-        .zip(MASKS)
-        .map(|(number, mask)| (number, grid.masked(mask)))
-        .min_by_key(|(_, masked)| score(masked))
+/// Returns the symbol with the lowest score, the first of several.
+pub(super) fn best(symbols: impl Iterator<Item = Symbol>) -> Symbol {
+    symbols
+        .min_by_key(|symbol| {
+            let modules = Modules::of_symbol(symbol);
+            score(&modules.without_information(symbol.version().value()))
+        })
         .expect("there are eight masks")
 }
 
-/// How badly a symbol can be read: lower is better.
-fn score(grid: &Grid) -> usize {
-    let columns: Vec<bool> = (0..grid.size())
-        .flat_map(|x| (0..grid.size()).map(move |y| grid.is_dark(x, y)))
-        .collect();
-    let lines = grid.rows().chain(columns.chunks(grid.size()));
-    let in_lines: usize = lines
-        .map(|line| long_runs(line) + 40 * finder_likes(line))
-        .sum();
-    in_lines + 3 * even_squares(grid) + 10 * imbalance(grid)
+/// Returns how hard a symbol is to read: lower is better.
+fn score(modules: &Modules) -> usize {
+    let line_score = |line: &[bool]| long_runs(line) + 40 * finder_likes(line);
+    let in_rows: usize = modules.rows().map(line_score).sum();
+    let in_columns: usize = modules.columns().map(|column| line_score(&column)).sum();
+    in_rows + in_columns + 3 * even_squares(modules) + 10 * imbalance(modules)
 }
 
 fn long_runs(line: &[bool]) -> usize {
@@ -45,7 +35,7 @@ fn long_runs(line: &[bool]) -> usize {
         .sum()
 }
 
-/// How many patterns look like the middle of a great square and have light modules on one side, or an end of the line.
+/// Counts finder-like patterns with light modules or an end of the line on one side.
 fn finder_likes(line: &[bool]) -> usize {
     let is_light = |modules: &[bool]| modules.iter().all(|is_dark| !is_dark);
     let (mut count, mut from) = (0, 0);
@@ -53,11 +43,12 @@ fn finder_likes(line: &[bool]) -> usize {
         let end = found + FINDER_LIKE.len();
         let before = &line[found.saturating_sub(4)..found];
         let after = &line[end..(end + 4).min(line.len())];
-        // No modules are all light: that is how the ends of the line count.
+        // An empty slice is all light, so a pattern at either end of the line counts.
         if is_light(before) || is_light(after) {
             count += 1;
             from = end;
         } else {
+            // Not one module but four: the reference skips so, and overlapping patterns depend on it.
             from = found + 4;
         }
     }
@@ -71,9 +62,9 @@ fn find(line: &[bool], from: usize) -> Option<usize> {
         .map(|place| from + place)
 }
 
-/// Squares of two by two in one colour.
-fn even_squares(grid: &Grid) -> usize {
-    let rows: Vec<_> = grid.rows().collect();
+/// Counts 2×2 blocks of one colour.
+fn even_squares(modules: &Modules) -> usize {
+    let rows: Vec<_> = modules.rows().collect();
     rows.windows(2)
         .map(|pair| {
             let (upper, lower) = (pair[0].windows(2), pair[1].windows(2));
@@ -85,10 +76,10 @@ fn even_squares(grid: &Grid) -> usize {
         .sum()
 }
 
-/// How many full twentieths the share of dark modules is away from half.
-fn imbalance(grid: &Grid) -> usize {
-    let all = grid.size() * grid.size();
-    let dark = grid.rows().flatten().filter(|&&is_dark| is_dark).count();
+/// Returns by how many full steps of 5 % the share of dark modules differs from 50 %.
+fn imbalance(modules: &Modules) -> usize {
+    let all = modules.size() * modules.size();
+    let dark = modules.rows().flatten().filter(|&&is_dark| is_dark).count();
     (100 * dark).abs_diff(50 * all) / (5 * all)
 }
 
@@ -101,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_count_beside_light_modules_or_an_end() {
+    fn finder_like_patterns_count_beside_light_modules_or_an_end() {
         for (modules, count) in [
             ("1011101", 1),
             ("11011101", 1),
@@ -115,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_count_from_five_on() {
+    fn runs_of_five_or_more_count() {
         assert_eq!(long_runs(&line("1111100000011")), 3 + 4);
     }
 }

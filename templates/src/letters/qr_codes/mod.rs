@@ -1,25 +1,54 @@
-//! QR codes as letters have them (`docs/spec/templates.md` §10.4): the smallest symbol for a text, as strong as it can
-//! be at its size.
+//! QR codes of letters (`docs/spec/templates.md` §10.4): the smallest symbol for a text at level M, then the highest
+//! level that fits into its size.
 //!
-//! The symbols are those of ISO/IEC 18004. Which of the eight masks is taken follows the rules of our model, which
-//! judges them a little differently from the standard; every reader can read the outcome.
+//! The library `qrcodegen` makes the symbols. Three rules of the specification differ from what it does by default,
+//! and they decide which modules are dark: the choice of the character set and mode (`encoding`), the padding
+//! ([`pad`]) and the choice of the mask (`masks`). Every reader can read the result either way.
 
-mod bits;
-mod capacity;
-mod correction;
-mod grid;
+mod encoding;
 mod masks;
-mod segment;
+mod modules;
 mod shift_jis;
 
-use std::fmt::Write;
+use std::{fmt::Write, slice};
 
-pub use capacity::Level;
-pub use segment::Mode;
+use qrcodegen::{DataTooLong, Mask, QrCode as Symbol, QrCodeEcc, QrSegment, Version};
 
-use capacity::Version;
-use grid::Grid;
-use segment::Segment;
+pub use encoding::Mode;
+
+use modules::Modules;
+
+/// Error correction level: the share of a symbol that may be damaged. Level L is never used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// `M`, about 15 %.
+    Medium,
+    /// `Q`, about 25 %.
+    Quartile,
+    /// `H`, about 30 %.
+    High,
+}
+
+impl Level {
+    /// Returns the letter by which the standard calls the level.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Medium => 'M',
+            Self::Quartile => 'Q',
+            Self::High => 'H',
+        }
+    }
+}
+
+impl From<QrCodeEcc> for Level {
+    fn from(level: QrCodeEcc) -> Self {
+        match level {
+            QrCodeEcc::Low | QrCodeEcc::Medium => Self::Medium,
+            QrCodeEcc::Quartile => Self::Quartile,
+            QrCodeEcc::High => Self::High,
+        }
+    }
+}
 
 /// A QR code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,53 +57,66 @@ pub struct QrCode {
     level: Level,
     mode: Mode,
     mask: u8,
-    modules: Grid,
+    modules: Modules,
 }
 
 impl QrCode {
-    /// The code for a text; none for a text that is too long for any.
-    pub fn of(text: &str) -> Option<Self> {
-        let segment = Segment::of(text);
-        let version = Version::smallest_for(&segment)?;
-        let level = version.strongest_for(&segment);
-        let codewords = correction::protected(&segment.codewords(version, level), version, level);
-        let blank = Grid::with_codewords(version, &codewords);
-        let (mask, masked) = masks::best(&blank);
+    /// Encodes a text. Returns `None` if it is too long for the largest symbol at level M (2,331 bytes).
+    pub fn encode(text: &str) -> Option<Self> {
+        let bytes = encoding::encode(text);
+        let mode = Mode::for_bytes(&bytes);
+        let segment = encoding::segment(mode, &bytes);
+        let unmasked = Symbol::encode_segments_advanced(
+            slice::from_ref(&segment),
+            QrCodeEcc::Medium,
+            Version::MIN,
+            Version::MAX,
+            // The mask changes neither version nor level; giving one spares the library its own choice.
+            Some(Mask::new(0)),
+            true,
+        );
+        let (version, level) = unmasked
+            .map(|symbol| (symbol.version(), symbol.error_correction_level()))
+            .ok()?;
+        let segment = pad(segment, version, level);
+        let symbol = masks::best((0..8).map(|mask| {
+            draw(&segment, version, level, Mask::new(mask)).expect("the segment fits this version")
+        }));
         Some(Self {
-            version: version.number(),
-            level,
-            mode: segment.mode(),
-            mask,
-            modules: masked.finished(version, level, mask),
+            version: version.value(),
+            level: level.into(),
+            mode,
+            mask: symbol.mask().value(),
+            modules: Modules::of_symbol(&symbol),
         })
     }
 
-    /// Its size class, 1 to 40: each is four modules wider than the one before, the first has 21.
+    /// Returns the version, 1 to 40: version 1 has 21 modules a side, each further one four more.
     pub fn version(&self) -> u8 {
         self.version
     }
 
-    /// How much of it may be damaged.
+    /// Returns the error correction level.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// What its data is made of.
+    /// Returns the mode in which the data is encoded.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// The pattern laid over it, 0 to 7.
+    /// Returns the number of the mask pattern, 0 to 7.
     pub fn mask(&self) -> u8 {
         self.mask
     }
 
-    /// Its rows from top to bottom, without a margin: dark modules are true.
+    /// Returns the rows from top to bottom, without a quiet zone. Dark modules are true.
     pub fn rows(&self) -> impl Iterator<Item = &[bool]> {
         self.modules.rows()
     }
 
-    /// It as SVG: one path over its dark modules, without a margin.
+    /// Renders SVG with one path over all dark modules, without a quiet zone.
     pub fn svg(&self) -> String {
         let size = self.modules.size();
         let mut svg = format!("<svg viewBox=\"0 0 {size} {size}\"><path stroke=\"#000\" d=\"");
@@ -90,7 +132,41 @@ impl QrCode {
     }
 }
 
-/// A line over so many modules, from the end of the one before.
+/// Draws a symbol with everything but the data given, and fails if the data does not fit.
+fn draw(
+    segment: &QrSegment,
+    version: Version,
+    level: QrCodeEcc,
+    mask: Mask,
+) -> Result<Symbol, DataTooLong> {
+    let segments = slice::from_ref(segment);
+    Symbol::encode_segments_advanced(segments, level, version, version, Some(mask), false)
+}
+
+/// Appends a zero byte where data and terminator end at a byte boundary and a further codeword fits.
+///
+/// The published symbols have that byte before the alternating pad codewords; the standard and `qrcodegen` do not.
+/// Readers ignore all that follows the terminator, and the appended byte begins with one.
+fn pad(segment: QrSegment, version: Version, level: QrCodeEcc) -> QrSegment {
+    const MODE_AND_TERMINATOR_BITS: usize = 4 + 4;
+    let used = MODE_AND_TERMINATOR_BITS
+        + encoding::count_bits(segment.mode(), version)
+        + segment.data().len();
+    if !used.is_multiple_of(8) {
+        return segment;
+    }
+    let mut data = segment.data().clone();
+    data.extend([false; 8]);
+    let padded = QrSegment::new(segment.mode(), segment.num_chars(), data);
+    // The library keeps its table of capacities private, so drawing once tells whether the byte fits.
+    if draw(&padded, version, level, Mask::new(0)).is_ok() {
+        padded
+    } else {
+        segment
+    }
+}
+
+/// Writes a horizontal line, relative to the end of the one before.
 fn push_run(
     svg: &mut String,
     before: Option<(usize, usize)>,
@@ -100,14 +176,14 @@ fn push_run(
     let written = match before {
         None => write!(svg, "M{x} {y}.5h{length}"),
         Some((end, row)) => {
-            let back = if x < end { "-" } else { "" };
-            write!(svg, "m{back}{} {}h{length}", x.abs_diff(end), y - row)
+            let sign = if x < end { "-" } else { "" };
+            write!(svg, "m{sign}{} {}h{length}", x.abs_diff(end), y - row)
         }
     };
-    written.expect("a String takes all that is written");
+    written.expect("writing to a String cannot fail");
 }
 
-/// Where dark modules begin, and how many follow each other.
+/// Returns the start and length of each run of dark modules.
 fn dark_runs(row: &[bool]) -> impl Iterator<Item = (usize, usize)> {
     let mut x = 0;
     row.chunk_by(|left, right| left == right)
@@ -123,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_takes_the_smallest_symbol_and_the_strongest_level() {
+    fn a_text_gets_the_smallest_version_and_highest_level() {
         for (text, version, level, mode) in [
             ("12345678", 1, Level::High, Mode::Numeric),
             ("HELLO WORLD", 1, Level::Quartile, Mode::Alphanumeric),
@@ -131,7 +207,7 @@ mod tests {
             ("café", 1, Level::High, Mode::Byte),
             ("", 1, Level::High, Mode::Byte),
         ] {
-            let code = QrCode::of(text).expect("a short text");
+            let code = QrCode::encode(text).expect("a short text");
             assert_eq!(
                 (code.version(), code.level(), code.mode()),
                 (version, level, mode)
@@ -141,18 +217,18 @@ mod tests {
     }
 
     #[test]
-    fn every_version_has_the_room_that_the_standard_says() {
+    fn versions_have_the_capacity_of_the_standard() {
         for (bytes, version) in [(14, 1), (106, 6), (666, 20), (1370, 30), (2331, 40)] {
-            let fits = QrCode::of(&"~".repeat(bytes)).expect("a text that fits");
+            let fits = QrCode::encode(&"~".repeat(bytes)).expect("a text that fits");
             assert_eq!((fits.version(), fits.level()), (version, Level::Medium));
-            let wider = QrCode::of(&"~".repeat(bytes + 1)).map(|code| code.version());
+            let wider = QrCode::encode(&"~".repeat(bytes + 1)).map(|code| code.version());
             assert_eq!(wider, Some(version + 1).filter(|&version| version <= 40));
         }
     }
 
     #[test]
-    fn the_path_goes_from_run_to_run() {
-        let svg = QrCode::of("1").expect("a short text").svg();
+    fn the_svg_path_draws_run_after_run() {
+        let svg = QrCode::encode("1").expect("a short text").svg();
         assert!(svg.starts_with("<svg viewBox=\"0 0 21 21\"><path stroke=\"#000\" d=\"M0 0.5h7m"));
         assert!(svg.ends_with("\"/></svg>"));
     }

@@ -67,7 +67,7 @@ impl LetterHtml {
             return protect_hyphens(&placeholder_box(&data));
         }
         // Data that no symbol can hold leaves an empty one: the check comes first, and such a letter is not sent.
-        let svg = qr_codes::QrCode::of(&decode_strict(&data))
+        let svg = qr_codes::QrCode::encode(&decode_strict(&data))
             .map(|code| code.svg())
             .unwrap_or_default();
         format!("<div class='qrcode'>{}</div>", protect_hyphens(&svg))

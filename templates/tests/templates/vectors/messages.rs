@@ -68,7 +68,7 @@ pub(crate) fn letter(input: &Value, expect: &Value) -> Value {
     match op(input) {
         "letter" => whole_letter(input),
         "qr" => {
-            let code = QrCode::of(&text(input, "data")).expect("a text that fits");
+            let code = QrCode::encode(&text(input, "data")).expect("a text that fits");
             let mode = format!("{:?}", code.mode()).to_lowercase();
             let modules: Vec<String> = code
                 .rows()
