@@ -16,7 +16,7 @@ pub(super) enum Queue {
     /// Show the number of tasks by pool and lane
     Show,
     /// List the dead letters, newest first
-    DeadWorker,
+    Dead,
     /// Show one dead letter with its payload
     Look {
         /// Id of the dead letter, from `queue dead`
@@ -37,7 +37,7 @@ impl Queue {
         let client = context.client()?;
         match self {
             Self::Show => show(context, &client).await,
-            Self::DeadWorker => {
+            Self::Dead => {
                 let columns = [
                     ("Id", "id"),
                     ("Kind", "kind"),
