@@ -27,6 +27,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0002_public_api",
     "0003_jobs_and_retention",
     "0004_tasks_of_the_dead",
+    "0005_task_subjects",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

@@ -51,6 +51,10 @@ pub(super) struct PreparedRow {
 }
 
 /// A row as the builder returns it.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost every row is the large variant, and a box would cost each an allocation"
+)]
 pub(super) enum BuiltRow {
     /// Ready to be inserted.
     Ready(PreparedRow),

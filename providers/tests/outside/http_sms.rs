@@ -222,7 +222,7 @@ async fn an_answer_that_does_not_come_leaves_the_message_unknown() {
     let error = send.await.unwrap().unwrap_err();
     assert_eq!(
         error,
-        SendError::unknown("the provider did not answer in time")
+        SendError::unknown("the provider did not reply in time")
     );
 }
 

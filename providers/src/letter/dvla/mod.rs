@@ -278,6 +278,9 @@ mod tests {
 
     /// As the public API renders values.
     fn show(value: &Value) -> String {
+        if let Value::String(text) = value {
+            return text.clone();
+        }
         value
             .to_string()
             .replace('"', "")
