@@ -9,7 +9,7 @@ use text::python_repr;
 
 use super::{display_value, unexpected_keys};
 
-/// Describes each error of a file value (§9.1).
+/// Describes each error of a file value (`docs/spec/public-api.md` §9.1).
 pub(super) fn describe_all(faults: &[FileFieldError]) -> Vec<String> {
     faults.iter().map(describe).collect()
 }
