@@ -37,6 +37,8 @@ async fn a_renewed_lease_keeps_the_task(harness: &dyn Harness) {
 
 async fn a_lost_lease_changes_nothing(harness: &dyn Harness) {
     let late = Worker::on_empty_queue(harness).await;
+    // An empty queue may still have the dead letters of earlier promises.
+    let dead_letters = harness.count_dead().await;
     let holder = Worker::another(harness).await;
     harness.enqueue(tasks(harness, 1, 1)).await;
     let lost = late.claim_one().await;
@@ -47,7 +49,7 @@ async fn a_lost_lease_changes_nothing(harness: &dyn Harness) {
     assert!(!late.complete(&lost).await);
     assert!(!late.release(&lost, harness.now(), 9).await);
     assert!(!late.dead_letter(&lost, "no").await);
-    assert_eq!(harness.count_dead().await, 0);
+    assert_eq!(harness.count_dead().await, dead_letters);
 
     assert!(holder.renew(&held).await.is_some(), "the holder goes on");
     assert!(holder.complete(&held).await);

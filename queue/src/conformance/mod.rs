@@ -1,8 +1,7 @@
 //! Test suite that defines a [`TaskSource`] adapter. The stories run it on every database; an adapter is done when it
 //! passes.
 //!
-//! The promises are grouped by what they are about: claiming (here), [leases](self::leases) and
-//! [fairness](self::fairness).
+//! The promises are grouped by what they are about: claiming (here), leases, and fairness between services and lanes.
 
 mod fairness;
 mod leases;
