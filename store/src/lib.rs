@@ -1,5 +1,5 @@
 //! Persistence in SQLite or PostgreSQL. This is the only crate that contains SQL. One text serves both databases:
-//! [`db`] is the only module that uses a driver, and [`dialect`] names the few differences.
+//! `db` is the only module that uses a driver, and `dialect` names the few differences.
 //!
 //! A query is a free function named for its result: `find_…` returns an `Option`, `list_…` a page, `insert…`,
 //! `update…`, `claim…` and `delete…` do what they say. It takes a [`Session`] to read or a [`Tx`] to write. Queries

@@ -3,7 +3,7 @@
 //!
 //! The library `qrcodegen` makes the symbols. Three rules of the specification differ from what it does by default,
 //! and they decide which modules are dark: the choice of the character set and mode (`encoding`), the padding
-//! ([`pad`]) and the choice of the mask (`masks`). Every reader can read the result either way.
+//! (`pad`) and the choice of the mask (`masks`). Every reader can read the result either way.
 
 mod encoding;
 mod masks;
