@@ -1,4 +1,4 @@
-//! Who takes messages from us, and which of them takes the next (`docs/spec/workers.md` §7.2).
+//! The active providers of each channel, and which of them sends the next message (`docs/spec/workers.md` §7.2).
 
 use std::{fmt, sync::Arc};
 
@@ -7,7 +7,7 @@ use providers::{EmailProvider, FileService, LetterProvider, Scanner, SmsProvider
 
 /// A provider with its share of the traffic.
 pub struct Weighted<P: ?Sized> {
-    /// Who.
+    /// The provider.
     pub provider: Arc<P>,
     /// Its share: 0–100, against those of the others.
     pub priority: u32,

@@ -29,32 +29,32 @@ pub(crate) struct SmsReceipts {
     pub(crate) receipts: Vec<SmsReceipt>,
 }
 
-/// A receipt as it came: an id and codes, nothing personal.
+/// A delivery receipt for a text message, as it was received: an id and codes, nothing personal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmsReceipt {
-    /// Whose.
+    /// The provider that reports.
     pub by: SmsReceiptSource,
-    /// About which message.
+    /// The notification.
     pub id: NotificationId,
-    /// What it says.
+    /// The provider's status.
     pub status: String,
-    /// And more exactly.
+    /// The provider's more detailed code.
     pub code: Option<String>,
-    /// When it came.
+    /// When it was received.
     pub at: Timestamp,
 }
 
-/// A receipt as it came: an id and codes.
+/// A delivery receipt for a letter, as it was received: an id and codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LetterReceipt {
-    /// About which letter.
+    /// The letter.
     pub id: NotificationId,
-    /// What it says.
+    /// What the print provider reports.
     #[serde(flatten)]
     pub word: LetterReceiptStatus,
 }
 
-/// What a print provider says of a letter.
+/// What a print provider reports about a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum LetterReceiptStatus {

@@ -34,7 +34,7 @@ async fn a_process_without_enough_database_connections_does_not_start() {
     if let Err(why) = refused {
         let why = why.to_string();
         assert!(
-            why.contains("may hold 1000000 connections (database_connections)"),
+            why.contains("may open 1000000 connections (database_connections)"),
             "{why}"
         );
         assert!(why.contains("raise the server's max_connections"), "{why}");

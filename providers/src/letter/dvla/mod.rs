@@ -37,7 +37,7 @@ pub enum LetterEvent {
         postage_class: String,
         /// One of [`MAILING_PRODUCTS`].
         mailing_product: String,
-        /// When.
+        /// When it was despatched.
         at: Timestamp,
     },
     /// The letter was not printed.
