@@ -73,7 +73,7 @@ start_platform() {
     for variable in $(compgen -e | grep '^PILLARBOX_' || true); do
         unset "$variable"
     done
-    pillarbox=$PWD/${CARGO_TARGET_DIR:-target}/debug/pillarbox
+    pillarbox=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)/debug/pillarbox
     mkfifo "$home/up"
     "$pillarbox" up --json --listen 127.0.0.1:0 --data-dir "$home/data" >"$home/up" 2>"$home/log" &
     platform=$!
