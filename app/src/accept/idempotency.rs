@@ -1,13 +1,14 @@
-//! Asking twice, done once. A service puts an `Idempotency-Key` on a request to send; whoever
-//! asks again with the same key and the same body within a day is given the first answer, and nothing is sent again.
+//! Idempotency keys. A service puts an `Idempotency-Key` on a request to send; a repetition with the same key and the
+//! same body within a day gets the first response, and nothing is sent again.
 //!
-//! The key is kept in the transaction that keeps what was asked for, and the primary key of its table decides: of two
-//! requests with one key, in one commit or in two processes, one is kept and the other is given its answer. So a crash
-//! between the commit and the answer loses nothing. Only success is kept: a request that was refused may be mended and
-//! asked again.
+//! The key is stored in the transaction that stores the notification or job, and the primary key of its table detects
+//! duplicates: of two requests with one key, in one commit or in two processes, one is stored and the other gets its
+//! response. A crash between commit and response therefore loses nothing. Only success is stored: a rejected request may
+//! be corrected and sent again.
 //!
-//! A key is its service's, and of one type of API key: what was tried with a test key must never stand for the message
-//! that is to reach somebody. It is not of one API key: between a request and its repetition keys may be changed.
+//! A key belongs to its service and to one type of API key, because a request with a test key must never stand for a
+//! message that is to be delivered. It does not belong to one API key: keys may be changed between a request and its
+//! repetition.
 //!
 //! The answer is sealed, and what is hashed is hashed with a key of ours, the oldest in the key file, which is why an
 //! old key stays there a day longer than the last value it sealed.

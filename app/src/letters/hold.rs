@@ -1,7 +1,8 @@
-//! Letters that a worker may be handing over just now. One that is cancelled meanwhile would be printed all the same,
-//! so who cancels holds the tasks that name it first (`docs/spec/letters.md` §12 Build). One whose hand-over nobody
-//! knows the end of – its printer fell silent, its worker died – has its printer noted, and the store does not cancel
-//! it.
+//! Locks the tasks that name a letter before the letter is cancelled (`docs/spec/letters.md` §12 Build).
+//!
+//! A worker that has claimed such a task may be sending the letter, which would then be printed although it was
+//! cancelled. A letter whose sending has no known end, because its print provider did not answer or its worker died, has
+//! its provider recorded, and the store does not cancel it.
 
 use domain::{JobOrigin, NotificationId, ServiceId, TaskId};
 use store::{Session, Tx};

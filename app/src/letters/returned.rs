@@ -1,7 +1,7 @@
-//! Letters that the post brought back (`docs/spec/public-api.md` §23, `docs/spec/letters.md` §10). They are told by the
-//! reference that is printed on them, whosever they are; a reference that nobody knows is passed over.
+//! Records letters that the post has returned (`docs/spec/public-api.md` §23, `docs/spec/letters.md` §10). They are
+//! reported by the reference printed on them, for all services at once; an unknown reference is skipped.
 //!
-//! A letter becomes `returned-letter` only if it was handed over, and is in the report of one day, whatever is told
+//! A letter becomes `returned-letter` only if it was sent. It is in the report of one day, however often it is reported
 //! again: a report that a service has read does not change.
 
 use domain::{NotificationStatus, TaskId};
