@@ -13,6 +13,8 @@ string_enum! {
         InternationalSms = "international_sms",
         /// Send text messages to UK landlines.
         SmsToUkLandlines = "sms_to_uk_landlines",
+        /// Send text messages with characters outside the GSM alphabet, in smaller fragments.
+        UnicodeSms = "unicode_sms",
         /// Send letters abroad.
         InternationalLetters = "international_letters",
         /// Receive text messages.

@@ -91,7 +91,7 @@ const WORKS: &[(&str, Work)] = &[
         black_box(markdown::to_letter_html(text));
     }),
     ("typography", |text| {
-        black_box(typography::nice(text));
+        black_box(typography::apply_typography(text));
     }),
     ("formatters", |text| {
         black_box((html_escape::escape(text), html_escape::decode_lenient(text)));

@@ -1,4 +1,4 @@
-//! Countries as people write them, and what it takes to post a letter there (`docs/spec/recipients.md` §5).
+//! Names of countries, and their postage zones (`docs/spec/recipients.md` §5).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,22 +9,22 @@ use serde::Deserialize;
 
 use text::{self, unicode_15_1::lower_character};
 
-/// The canonical name of the country that letters are posted in.
+/// The canonical name of the United Kingdom.
 pub const UNITED_KINGDOM: &str = "United Kingdom";
 
-/// How far a letter goes, which settles its price.
+/// Postage zone, which determines the price of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PostageZone {
     /// The United Kingdom, with Jersey, Guernsey and the Isle of Man.
     UnitedKingdom,
-    /// The rest of Europe, as Royal Mail draws it.
+    /// The rest of Europe, as Royal Mail defines it.
     Europe,
-    /// Everywhere else.
+    /// All other countries.
     RestOfWorld,
 }
 
 impl PostageZone {
-    /// The name by which the zone is known outside: `united-kingdom`, `europe` or `rest-of-world`.
+    /// Returns the published name of the zone: `united-kingdom`, `europe` or `rest-of-world`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnitedKingdom => "united-kingdom",
@@ -34,9 +34,9 @@ impl PostageZone {
     }
 }
 
-/// The canonical name of the country that a text names, if it names one.
+/// Returns the canonical name of a country, given any of its names.
 pub fn find(name: &str) -> Option<&'static str> {
-    // No name in the table has a digit of any kind, so this changes nothing; but most addresses end in a postcode.
+    // No country's name has a digit, and most addresses end in a postcode: this skips the lookup for them.
     if name.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -46,7 +46,7 @@ pub fn find(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The postage zone of a country, by its canonical name.
+/// Returns the postage zone of a country, given its canonical name.
 pub fn postage_zone(canonical_name: &str) -> PostageZone {
     if POSTAGE_ZONES.united_kingdom.contains(canonical_name) {
         PostageZone::UnitedKingdom
@@ -57,14 +57,14 @@ pub fn postage_zone(canonical_name: &str) -> PostageZone {
     }
 }
 
-/// What is left of a name when case, joiners, stops and accents are looked past.
+/// Normalises a name for comparison: ignores case, joining words, full stops and accents.
 fn country_key(name: &str) -> String {
     let mut key = String::with_capacity(name.len());
     for character in name.chars() {
         match character {
             '&' | '+' => key.push_str("and"),
             ' ' | '_' | '-' | '\'' | '\u{2019}' | ',' | '.' | '(' | ')' => {}
-            // Character by character: a final sigma is not told from another.
+            // Converted character by character, so that a final sigma equals any other.
             _ => key.extend(lower_character(character)),
         }
     }

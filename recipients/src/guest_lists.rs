@@ -1,11 +1,11 @@
-//! Guest lists: to whom a service in trial mode, or with a team key, may send (`docs/spec/recipients.md` §7).
+//! Guest lists: recipients to whom a service in trial mode, or a team key, may send (`docs/spec/recipients.md` §7).
 
 use std::collections::HashSet;
 
 use crate::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
 
-/// The one form in which recipients are compared: of a phone number or an e-mail address its normalised form, of
-/// anything else the text itself.
+/// Normalises a recipient for comparison: phone numbers and e-mail addresses to their normalised forms, anything else
+/// to itself.
 pub fn formatted_recipient(recipient: &str) -> String {
     if let Ok(number) = PhoneNumber::parse(recipient) {
         return number.normalised();
@@ -14,14 +14,14 @@ pub fn formatted_recipient(recipient: &str) -> String {
         .map_or_else(|_| recipient.to_owned(), |address| address.normalised())
 }
 
-/// Recipients who may be sent to. They are formatted once, so that asking is cheap.
+/// Allowed recipients, normalised once.
 #[derive(Clone, Default)]
 pub struct GuestList {
     formatted: HashSet<String>,
 }
 
 impl GuestList {
-    /// A list of these recipients, however they are written.
+    /// Creates a list from recipients in any form.
     pub fn new<Recipient: AsRef<str>>(recipients: impl IntoIterator<Item = Recipient>) -> Self {
         let formatted = recipients
             .into_iter()
@@ -30,19 +30,19 @@ impl GuestList {
         Self { formatted }
     }
 
-    /// Whether the recipient is on the list, however either is written.
+    /// Returns whether the list contains the recipient, in any form.
     pub fn allows(&self, recipient: &str) -> bool {
         self.formatted.contains(&formatted_recipient(recipient))
     }
 
-    /// Whether nobody is on the list.
+    /// Returns whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.formatted.is_empty()
     }
 }
 
 impl std::fmt::Debug for GuestList {
-    /// Recipients are personal: logs see how many they are and no more.
+    /// Shows only the number of recipients, because they are personal data.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "GuestList({} recipients)", self.formatted.len())
     }

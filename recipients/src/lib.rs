@@ -1,7 +1,8 @@
-//! To whom a message goes: phone numbers, e-mail addresses, postal addresses and guest lists. Pure rules, no I/O, no clock.
+//! Recipients of messages: phone numbers, e-mail addresses, postal addresses and guest lists. Pure rules, no I/O, no
+//! clock.
 //!
-//! Each module is one section of `docs/spec/recipients.md` and bears its name. Tables (numbering plans, countries, postcode areas)
-//! are data under `recipients/data`, never code.
+//! Each module implements a section of `docs/spec/recipients.md`. Tables (numbering plans, countries, postcode areas)
+//! are data in `recipients/data`, not code.
 
 pub mod countries;
 pub mod email_addresses;

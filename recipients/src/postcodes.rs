@@ -1,27 +1,27 @@
-//! UK postcodes: whether a text has the shape of one, and how it is printed (`docs/spec/recipients.md` §4).
+//! UK postcodes: format and printing (`docs/spec/recipients.md` §4).
 //!
-//! Nothing is looked up beyond the list of areas, so a postcode of the right shape need not be in use.
+//! Only the area is looked up, so a well-formed postcode need not be in use.
 
 use std::{collections::HashSet, sync::LazyLock};
 
 use text::{self, unicode_15_1::upper};
 
-/// The text without known spaces, in capitals.
+/// Removes plain, zero-width and no-break spaces and converts to upper case.
 pub fn normalised(postcode: &str) -> String {
     upper(&text::remove_whitespace(postcode))
 }
 
-/// Whether the text has the shape of a UK postcode.
+/// Returns whether the text has the format of a UK postcode.
 pub fn is_real(postcode: &str) -> bool {
     has_shape(&normalised(postcode))
 }
 
-/// As it is printed, with a space before the last three characters, whether it is real or not.
+/// Formats a postcode for printing, with a space before the last three characters, whether it is well-formed or not.
 pub fn formatted_for_printing(postcode: &str) -> String {
     spaced(&normalised(postcode))
 }
 
-/// As it is printed, if it has the shape of a UK postcode.
+/// Formats a postcode for printing if it has the format of a UK postcode.
 pub fn formatted_or_none(postcode: &str) -> Option<String> {
     let normalised = normalised(postcode);
     has_shape(&normalised).then(|| spaced(&normalised))
@@ -51,7 +51,7 @@ fn is_inward_letter(byte: u8) -> bool {
     byte.is_ascii_uppercase() && !b"CIKMOV".contains(&byte)
 }
 
-/// An area, a digit, and perhaps one more digit or letter.
+/// Matches an area, a digit, and an optional digit or letter.
 fn is_outward(outward: &[u8]) -> bool {
     is_area_with_digit(outward)
         || outward.split_last().is_some_and(|(last, rest)| {

@@ -173,6 +173,10 @@ impl<'row> Row<'row> {
         self.values[slot].as_ref()
     }
 
+    pub(super) fn key_of(&self, slot: usize) -> &str {
+        &self.columns.slots()[slot].key
+    }
+
     pub(super) fn header_of(&self, slot: usize) -> &str {
         &self.columns.slots()[slot].header
     }

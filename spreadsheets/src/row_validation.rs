@@ -16,6 +16,7 @@ use recipients::{
     postal_addresses::{AddressError, PostalAddress},
 };
 use templates::{markdown::QrCodeTooLarge, text_messages::LIMIT};
+use text::describe_characters;
 
 const QR_CODE_LIMIT: usize = QrCodeTooLarge::LIMIT_BYTES;
 
@@ -55,6 +56,8 @@ pub struct RowProblems {
     pub(super) has_bad_recipient: bool,
     pub(super) address: Option<AddressError>,
     pub(super) message: MessageProblems,
+    /// Characters of a letter that cannot be printed.
+    pub(super) unprintable: Vec<char>,
 }
 
 impl RowProblems {
@@ -87,7 +90,9 @@ impl RowProblems {
 
     /// Returns whether there is an error that concerns more than one cell.
     pub fn has_error_spanning_multiple_cells(&self) -> bool {
-        self.message != MessageProblems::default() || self.address.is_some()
+        self.message != MessageProblems::default()
+            || self.address.is_some()
+            || !self.unprintable.is_empty()
     }
 
     /// Returns the messages about the row as a whole, for people.
@@ -102,8 +107,16 @@ impl RowProblems {
         let qr_code = qr_code_bytes.map(|bytes| {
             format!("Too much data for QR code (num_bytes={bytes}, max_bytes={QR_CODE_LIMIT})")
         });
+        let unprintable = (!self.unprintable.is_empty()).then(|| {
+            format!(
+                "These characters cannot be printed: {}",
+                describe_characters(&self.unprintable)
+            )
+        });
         let address = self.address.map(|error| error.to_string());
-        [address, too_long, empty, qr_code].into_iter().flatten()
+        [address, too_long, empty, qr_code, unprintable]
+            .into_iter()
+            .flatten()
     }
 
     /// Returns whether the row has any error.
@@ -187,7 +200,13 @@ impl RowValidator {
     ) -> (RowProblems, RecipientKind) {
         let recipient = self.recipient_slot.and_then(|slot| row.value_in(slot));
         let number = match (settings.template.channel(), recipient) {
-            (Channel::Sms, Some(CellValue::Text(text))) => Some(PhoneNumber::parse(text)),
+            (Channel::Sms, Some(CellValue::Text(text))) => {
+                Some(if settings.rejects_ambiguous_numbers {
+                    PhoneNumber::parse_recipient(text)
+                } else {
+                    PhoneNumber::parse(text)
+                })
+            }
             _ => None,
         };
         let kind = match (recipient, number) {
@@ -236,9 +255,22 @@ impl RowValidator {
                 settings.allow_international_letters,
             );
             problems.address = address.error();
+            problems.unprintable = settings.template.unprintable_in(self.shown_in_letter(row));
             problems.has_bad_recipient = problems.address.is_some();
         }
         problems
+    }
+
+    /// Returns the keys and values that a letter shows: address lines and placeholders.
+    fn shown_in_letter<'row>(
+        &self,
+        row: &'row Row<'_>,
+    ) -> impl Iterator<Item = (&'row str, &'row CellValue<'row>)> {
+        self.slot_uses
+            .iter()
+            .enumerate()
+            .filter(|(_, slot_use)| **slot_use != SlotUse::Ignored)
+            .filter_map(|(slot, _)| Some((row.key_of(slot), row.value_in(slot)?)))
     }
 
     fn recipient_problem(

@@ -20,6 +20,8 @@ pub struct Settings {
     pub remaining_international_sms_messages: Option<i64>,
     /// To which numbers the service may send text messages besides UK mobiles. Default: none.
     pub phone_permissions: Permissions,
+    /// Whether a UK number with too many digits is an error even if it could be read as a number abroad.
+    pub rejects_ambiguous_numbers: bool,
     /// Whether letters may go to other countries. Default: no.
     pub allow_international_letters: bool,
     /// What is checked. Default: everything.
@@ -50,6 +52,7 @@ impl Settings {
             remaining_messages: None,
             remaining_international_sms_messages: None,
             phone_permissions: Permissions::default(),
+            rejects_ambiguous_numbers: false,
             allow_international_letters: false,
             validation: Validation::Everything,
         }

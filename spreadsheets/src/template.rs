@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{row::CellValue, row::Row};
 use domain::Channel;
 use templates::{
-    markdown::find_too_large_qr_code,
+    markdown::{self, find_too_large_qr_code},
     placeholders::{Field, NameSet, Text, Values, effective_for_html},
     text_messages::{self, TextMessageTemplate},
 };
@@ -18,6 +18,18 @@ use text::{is_any_space, sms};
 pub struct Template {
     placeholders: NameSet,
     content: Content,
+    print_check: Option<PrintCheck>,
+}
+
+/// Finds the characters of a letter that cannot be printed. Fonts are not the business of this crate, so the caller
+/// supplies the function.
+#[derive(Clone, Debug)]
+struct PrintCheck {
+    find_unprintable: fn(&str) -> Vec<char>,
+    /// Those of the template itself.
+    in_template: Vec<char>,
+    /// Placeholders of lines that become QR codes, whose data is not printed as text.
+    in_qr_codes: NameSet,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +55,7 @@ impl Template {
         Self {
             placeholders: message.template.placeholders().clone(),
             content: Content::TextMessage(message),
+            print_check: None,
         }
     }
 
@@ -55,6 +68,7 @@ impl Template {
         Self {
             placeholders,
             content: Content::Email(content),
+            print_check: None,
         }
     }
 
@@ -67,7 +81,67 @@ impl Template {
         Self {
             placeholders,
             content: Content::Letter(content),
+            print_check: None,
         }
+    }
+
+    /// Makes a letter's rows fail that have characters which cannot be printed, and all of them if the template has.
+    /// `is_qr_code` tells lines of the content that become QR codes.
+    #[must_use]
+    pub fn with_print_check(
+        self,
+        subject: &str,
+        find_unprintable: fn(&str) -> Vec<char>,
+        is_qr_code: fn(&str) -> bool,
+    ) -> Self {
+        let Content::Letter(content) = &self.content else {
+            return self;
+        };
+        let (qr_codes, lines): (Vec<&str>, Vec<&str>) = content
+            .source()
+            .split('\n')
+            .partition(|line| is_qr_code(line));
+        let in_template = find_unprintable(&format!("{subject}\n{}", lines.join("\n")));
+        let in_qr_codes = Text::parse(&qr_codes.join("\n")).placeholders().clone();
+        Self {
+            print_check: Some(PrintCheck {
+                find_unprintable,
+                in_template,
+                in_qr_codes,
+            }),
+            ..self
+        }
+    }
+
+    /// Lets a text message have any characters; those outside the GSM alphabet make its fragments smaller.
+    #[must_use]
+    pub fn with_unicode_texts(mut self, is_allowed: bool) -> Self {
+        if let Content::TextMessage(message) = &mut self.content {
+            message.is_unicode = is_allowed;
+        }
+        self
+    }
+
+    /// Returns the characters of a row that cannot be printed, given the values that its letter shows.
+    pub(super) fn unprintable_in<'row>(
+        &self,
+        shown: impl Iterator<Item = (&'row str, &'row CellValue<'row>)>,
+    ) -> Vec<char> {
+        let Some(check) = &self.print_check else {
+            return Vec::new();
+        };
+        let mut found = check.in_template.clone();
+        for (key, value) in shown {
+            if check.in_qr_codes.contains_key(key) {
+                continue;
+            }
+            for text in texts_of(value) {
+                found.extend((check.find_unprintable)(text));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The same with more placeholders before its own: those of a letter's contact block and of its Welsh half.
@@ -107,7 +181,7 @@ impl Template {
         match &self.content {
             Content::TextMessage(message) => message.problems_with(row),
             Content::Email(content) => MessageProblems {
-                is_empty: is_empty(content, row),
+                is_empty: is_empty(content, row) || vanishes(content, row),
                 ..Default::default()
             },
             Content::Letter(content) => MessageProblems {
@@ -152,6 +226,28 @@ fn is_empty(content: &Text, row: &Row<'_>) -> bool {
     filled.trim_matches(is_any_space).is_empty()
 }
 
+/// Returns whether an e-mail has only constructs that Markdown drops, such as a table.
+fn vanishes(content: &Text, row: &Row<'_>) -> bool {
+    // Filling and rendering are slow, and few templates or values have any of the signs of such constructs.
+    let is_suspect = |text: &str| text.contains('|') || text.contains("![") || text.contains("]:");
+    let has_suspect_value = || {
+        row.values()
+            .any(|(_, value)| texts_of(value).any(is_suspect))
+    };
+    (is_suspect(content.source()) || has_suspect_value())
+        && markdown::vanishes(&content.fill(&row.filling(), Field::HTML.with_markdown_lists()))
+}
+
+fn texts_of<'row>(value: &'row CellValue<'_>) -> impl Iterator<Item = &'row str> {
+    let (text, list) = match value {
+        CellValue::Empty => (None, None),
+        CellValue::Text(text) => (Some(&**text), None),
+        CellValue::List(cells) => (None, Some(cells)),
+    };
+    let cells = list.into_iter().flatten().flatten();
+    text.into_iter().chain(cells.map(|cell| &**cell))
+}
+
 /// A text message, and what is known about its length before it is filled: filling it is by far the slowest part of
 /// checking a row, and most messages are plainly neither empty nor too long.
 #[derive(Clone, Debug)]
@@ -163,6 +259,8 @@ struct TextMessage {
     openings: usize,
     /// Something is left whatever the values are.
     says_something: bool,
+    /// The service may send any characters.
+    is_unicode: bool,
 }
 
 impl TextMessage {
@@ -183,6 +281,7 @@ impl TextMessage {
             source_bytes: content.len(),
             openings: content.matches("((").count(),
             says_something: !is_blank && is_shown_whole(prefix),
+            is_unicode: false,
         }
     }
 
@@ -190,7 +289,12 @@ impl TextMessage {
         if self.says_something && self.surely_fits(row) {
             return MessageProblems::default();
         }
-        let message = self.template.fill(&row.filling(), self.prefix.as_deref());
+        let (values, prefix) = (row.filling(), self.prefix.as_deref());
+        let message = if self.is_unicode {
+            self.template.fill_unicode(&values, prefix)
+        } else {
+            self.template.fill(&values, prefix)
+        };
         MessageProblems {
             is_too_long: message.is_too_long(),
             is_empty: message.is_empty(),

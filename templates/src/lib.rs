@@ -1,8 +1,8 @@
-//! What a message says: placeholders, Markdown, typography, and the text messages, e-mails and letters made of them. Pure
-//! rules, no I/O, no clock.
+//! Content of messages: placeholders, Markdown, typography, and the text messages, e-mails and letters made with them.
+//! Pure rules, no I/O, no clock.
 //!
-//! Each module is one section of `docs/spec/templates.md` and bears its name. Tables (alphabets, bank holidays, limits) are data under
-//! `templates/data`, never code.
+//! Each module implements a section of `docs/spec/templates.md`. Tables (alphabets, bank holidays, limits) are data in
+//! `templates/data`, not code.
 
 pub mod emails;
 pub mod letter_timings;
@@ -10,6 +10,7 @@ pub mod letters;
 pub mod links;
 pub mod markdown;
 pub mod placeholders;
+pub mod qr_codes;
 pub mod sanitise;
 pub mod text_messages;
 pub mod typography;

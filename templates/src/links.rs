@@ -1,4 +1,4 @@
-//! Web addresses in plain text, and the anchors made of them (`docs/spec/templates.md` §11.1).
+//! Web addresses in plain text, and anchors for them (`docs/spec/templates.md` §11.1).
 
 use std::{fmt::Write, ops::Range};
 
@@ -7,26 +7,26 @@ use text::{
     is_any_space,
 };
 
-/// An address that begins with one of these, in any case, stands as it is; any other gets `http://` before it.
+/// Addresses that begin with one of these, in any case, are used unchanged; others get `http://` prepended.
 const PROTOCOLS: [&str; 6] = ["ftp:", "file:", "http:", "https:", "mailto:", "tel:"];
 
-/// An HTML anchor. What is empty is left out.
+/// An HTML anchor. Empty attributes are omitted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Anchor<'text> {
-    /// Where it leads.
+    /// Target.
     pub address: &'text str,
-    /// Its classes, separated by spaces.
+    /// Classes, separated by spaces.
     pub classes: &'text str,
-    /// Its inline style.
+    /// Inline style.
     pub style: &'text str,
-    /// Its title; not escaped.
+    /// Title; not escaped.
     pub title: &'text str,
-    /// What it shows, not escaped; if empty, the address as given.
+    /// Text; not escaped. If empty, the address as given.
     pub text: &'text str,
 }
 
 impl Anchor<'_> {
-    /// The anchor as HTML. In its address, all that does not belong there is percent-encoded.
+    /// Renders the anchor. Characters that are not allowed in addresses are percent-encoded.
     pub fn to_html(&self) -> String {
         let mut html = String::with_capacity(self.address.len() * 2 + self.text.len() + 32);
         html.push_str("<a ");
@@ -67,7 +67,7 @@ fn push_address(html: &mut String, address: &str) {
     }
 }
 
-/// A web address as an anchor, with the punctuation that only follows it left behind it.
+/// Makes an anchor of a web address, leaving trailing punctuation outside it.
 pub fn make_link(address: &str, classes: &str) -> String {
     let (address, trailing) = split_trailing(address);
     let mut html = Anchor {
@@ -80,8 +80,8 @@ pub fn make_link(address: &str, classes: &str) -> String {
     html
 }
 
-/// An address, and what stands at its end but does not belong to it: stops, commas, colons, and closing brackets that were
-/// not opened within.
+/// Splits an address from the trailing characters that do not belong to it: full stops, commas, colons, and unmatched
+/// closing brackets.
 pub fn split_trailing(address: &str) -> (&str, &str) {
     let count = |wanted: u8| address.bytes().filter(|&byte| byte == wanted).count();
     let mut unopened_round = count(b')').saturating_sub(count(b'('));
@@ -99,17 +99,17 @@ pub fn split_trailing(address: &str) -> (&str, &str) {
     address.split_at(end)
 }
 
-/// A text with `%2E` for each full stop, so that no mail program makes a link of it.
+/// Replaces full stops by `%2E`, which stops e-mail clients from making links.
 pub fn encode_full_stops(text: &str) -> String {
     text.replace('.', "%2E")
 }
 
-/// A text with its web addresses made into anchors of these classes.
+/// Replaces the web addresses of a text by anchors with these classes.
 pub fn autolink(text: &str, classes: &str) -> String {
     replace_links(text, |link| make_link(link, classes))
 }
 
-/// A text with each web address replaced.
+/// Replaces each web address of a text.
 pub(crate) fn replace_links(text: &str, mut replacement: impl FnMut(&str) -> String) -> String {
     let mut replaced = String::with_capacity(text.len() * 2);
     let mut done = 0;
@@ -122,8 +122,8 @@ pub(crate) fn replace_links(text: &str, mut replacement: impl FnMut(&str) -> Str
     replaced
 }
 
-/// The places of all web addresses, from left to right: an optional protocol, labels that end in dots, a last label of
-/// 2–63 ASCII letters, and perhaps a path. None begins after `@` or `.`, nor is the last label followed by `@`.
+/// Iterates over the ranges of all web addresses: an optional protocol, labels that end in dots, a last label of 2–63
+/// ASCII letters, and an optional path. None begins after `@` or `.`, or is followed by `@`.
 pub fn find_links(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut from = 0;
     let mut chain = Chain::EMPTY;
@@ -145,7 +145,7 @@ fn may_begin_link(text: &str, place: usize, character: char) -> bool {
         && is_word_boundary(before, Some(character))
 }
 
-/// Where the host ends of a link that begins here, if one does.
+/// Returns the end of the host that begins at `start`, if there is one.
 fn host_from(text: &str, start: usize, chain: &mut Chain) -> Option<usize> {
     let protocol = ["https://", "http://"]
         .into_iter()
@@ -160,10 +160,11 @@ fn host_from(text: &str, start: usize, chain: &mut Chain) -> Option<usize> {
     })
 }
 
-/// Labels in a row, each but the last with its dot. Every start within shares its answer, so it is read but once.
+/// A sequence of labels, each but the last with its dot. Its end is shared by every start inside it, so it is parsed
+/// only once.
 struct Chain {
     end: usize,
-    /// The last dot that a top-level label follows, and where that label ends.
+    /// The last dot before a top-level label, and the end of that label.
     top_level: Option<(usize, usize)>,
 }
 
@@ -195,7 +196,7 @@ impl Chain {
         }
     }
 
-    /// The end of the longest host that begins here.
+    /// Returns the end of the longest host that begins at `start`.
     fn host_end_from(&self, start: usize) -> Option<usize> {
         self.top_level
             .filter(|&(dot, _)| dot > start)

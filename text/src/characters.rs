@@ -1,10 +1,11 @@
-//! What kind of character this is (`docs/spec/templates.md` §1): the classes that templates know beside those of [`crate`].
+//! Character classes of templates (`docs/spec/templates.md` §1), besides those in [`crate`].
 
 use unicode_general_category::GeneralCategory;
 
 use crate::unicode_15_1::general_category;
 
-/// A letter, any character with a numeric value, or `_`. Combining marks are none; `½` and `²` are.
+/// Returns whether a character is a letter, has a numeric value, or is `_`. Combining marks do not count; `½` and `²`
+/// do.
 pub fn is_word(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_alphanumeric() || character == '_';
@@ -12,7 +13,7 @@ pub fn is_word(character: char) -> bool {
     is_letter(character) || is_numeric(character)
 }
 
-/// A decimal digit of any script.
+/// Returns whether a character is a decimal digit of any script.
 pub fn is_digit(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_digit();
@@ -20,7 +21,7 @@ pub fn is_digit(character: char) -> bool {
     general_category(character) == GeneralCategory::DecimalNumber
 }
 
-/// A letter of any script, with or without case.
+/// Returns whether a character is a letter of any script.
 pub fn is_letter(character: char) -> bool {
     use GeneralCategory::{
         LowercaseLetter, ModifierLetter, OtherLetter, TitlecaseLetter, UppercaseLetter,
@@ -31,7 +32,7 @@ pub fn is_letter(character: char) -> bool {
     )
 }
 
-/// A digit, a letter that counts, or another number such as a fraction.
+/// Returns whether a character is a digit, a letter number, or another number such as a fraction.
 pub fn is_numeric(character: char) -> bool {
     use GeneralCategory::{DecimalNumber, LetterNumber, OtherNumber};
     matches!(
@@ -40,7 +41,7 @@ pub fn is_numeric(character: char) -> bool {
     )
 }
 
-/// Whether a word begins or ends between two neighbours. `None` stands for the end of the text.
+/// Returns whether there is a word boundary between two characters. `None` stands for the start or end of the text.
 pub fn is_word_boundary(before: Option<char>, after: Option<char>) -> bool {
     before.is_some_and(is_word) != after.is_some_and(is_word)
 }

@@ -1,35 +1,36 @@
-//! Numbers that JSON can write and a [`Value`] cannot hold. Python keeps every digit of a whole number, however long,
-//! and takes a fraction beyond the largest for infinity (`docs/spec/public-api.md` §5.1, §5.3 and §13.5); a `Value` has
-//! 64 bits for the former and refuses the latter.
+//! Numbers that JSON can express but a [`Value`] cannot. The contract follows Python, which keeps every digit of an
+//! integer and reads a fraction beyond the largest as infinity (`docs/spec/public-api.md` §5.1, §5.3 and §13.5); a
+//! `Value` has 64 bits for the former and rejects the latter.
 //!
-//! Such a number becomes an object of one member before its JSON is read, and is taken for a number again wherever a
-//! value is shown or its type looked at. So it is kept, stored and read back like any other value, and all else that
-//! reads JSON is as it was – which it would not be if every number of the program were kept as its text.
+//! Such a number is replaced by an object with one member before its JSON is parsed, and treated as a number again
+//! wherever a value is formatted or its type is checked. So it is stored and read like any other value, and JSON
+//! parsing elsewhere is unchanged, which it would not be with the `arbitrary_precision` feature of `serde_json`.
 
 use std::{borrow::Cow, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
-/// The name of the one member. Nobody can send it: a NUL is dropped from every request (`docs/spec/public-api.md` §25).
+/// Name of the one member. No request can contain it, because NUL is removed from every request
+/// (`docs/spec/public-api.md` §25).
 const NAME: &str = "\0number";
-/// The most digits that Python reads as a whole number.
+/// Maximum number of digits of an integer in Python.
 const MAX_DIGITS: usize = 4300;
-/// Digits that always fit 64 bits.
+/// Number of digits that always fits 64 bits.
 const SAFE_DIGITS: usize = 18;
-/// Characters of a number without exponent that is always finite.
+/// Length of a number without an exponent that is always finite.
 const SAFE_LENGTH: usize = 300;
 
-/// A whole number has more digits than are read.
+/// An integer has more digits than are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a whole number has more than {MAX_DIGITS} digits")]
 pub struct TooManyDigits;
 
-/// How Python writes the number that a value stands for, if it stands for one that a `Value` cannot hold.
+/// Returns Python's notation of the number if the value represents one that a `Value` cannot hold.
 pub fn exact_number(value: &Value) -> Option<&str> {
     exact_number_of(value.as_object()?)
 }
 
-/// The same for the members of an object.
+/// Like [`exact_number`], given the members of an object.
 pub fn exact_number_of(members: &Map<String, Value>) -> Option<&str> {
     match members.get(NAME) {
         Some(Value::String(text)) if members.len() == 1 => Some(text),
@@ -37,7 +38,7 @@ pub fn exact_number_of(members: &Map<String, Value>) -> Option<&str> {
     }
 }
 
-/// JSON, in which there is no NUL, with such numbers in the form that a `Value` can hold. What is no JSON stays none.
+/// Replaces such numbers in JSON without NUL. Invalid JSON stays invalid.
 pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
     let (mut kept, mut copied) = (Vec::new(), 0);
     let mut at = 0;
@@ -66,7 +67,7 @@ pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
     Ok(kept.into())
 }
 
-/// Where a text that has begun is over.
+/// Returns the position after a string that has begun.
 fn end_of_text(json: &[u8], mut at: usize) -> usize {
     while let Some(found) = json
         .get(at..)
@@ -76,7 +77,7 @@ fn end_of_text(json: &[u8], mut at: usize) -> usize {
         if json[at] == b'"' {
             return at + 1;
         }
-        // What is escaped ends nothing.
+        // An escaped character cannot end the string.
         at += 2;
     }
     json.len()
@@ -86,13 +87,13 @@ fn is_of_number(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// What takes the place of a number; nothing if it can stay, or is none.
+/// Returns the replacement of a number, or `None` if it can stay or is no number.
 fn other_form(number: &[u8]) -> Result<Option<String>, TooManyDigits> {
     let digits = number.strip_prefix(b"-").unwrap_or(number);
     if !digits.iter().all(u8::is_ascii_digit) {
         return Ok(beyond_the_largest(number));
     }
-    // Whole numbers have no negative zero.
+    // Integers have no negative zero.
     if number == b"-0" {
         return Ok(Some("0".to_owned()));
     }
@@ -107,7 +108,7 @@ fn other_form(number: &[u8]) -> Result<Option<String>, TooManyDigits> {
     Ok((!fits).then(|| standing_for(&text)))
 }
 
-/// Infinity, for a fraction that is larger than all that can be held.
+/// Returns infinity for a fraction beyond the largest.
 fn beyond_the_largest(number: &[u8]) -> Option<String> {
     let has_exponent = number.iter().any(|byte| matches!(byte, b'e' | b'E'));
     if !has_exponent && number.len() <= SAFE_LENGTH || !is_fraction(number) {
@@ -118,7 +119,7 @@ fn beyond_the_largest(number: &[u8]) -> Option<String> {
         .then(|| standing_for(if read > 0.0 { "inf" } else { "-inf" }))
 }
 
-/// Whether JSON has such a number: Rust reads more.
+/// Returns whether this is a fraction in JSON's syntax; Rust's parser accepts more.
 fn is_fraction(number: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(number).is_ok()
 }

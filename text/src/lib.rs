@@ -1,6 +1,7 @@
-//! Text operations that `recipients`, `templates` and `spreadsheets` share (`docs/spec/recipients.md` §1). Pure rules, no I/O.
+//! Text operations shared by `recipients`, `templates` and `spreadsheets` (`docs/spec/recipients.md` §1). Pure rules,
+//! no I/O.
 //!
-//! Operations that seldom change anything borrow what they were given. Tables are data under `text/data`, never code.
+//! Operations that rarely change anything return borrowed text. Tables are data in `text/data`, not code.
 
 pub mod characters;
 mod exact_number;
@@ -17,12 +18,12 @@ pub use python_repr::{number_text, python_repr};
 
 use crate::unicode_15_1::lower;
 
-/// Tab, the line ends below U+000E, and the space.
+/// Returns whether a character is a tab, a line end below U+000E, or a space.
 pub fn is_plain_space(character: char) -> bool {
     matches!(character, '\u{9}'..='\u{D}' | ' ')
 }
 
-/// Characters without a width, which people paste unawares.
+/// Returns whether a character has zero width, such as those pasted unintentionally.
 pub fn is_zero_width(character: char) -> bool {
     matches!(
         character,
@@ -30,22 +31,22 @@ pub fn is_zero_width(character: char) -> bool {
     )
 }
 
-/// The two no-break spaces.
+/// Returns whether a character is one of the two no-break spaces.
 pub fn is_fixed_space(character: char) -> bool {
     matches!(character, '\u{A0}' | '\u{202F}')
 }
 
-/// Plain, zero width or fixed.
+/// Returns whether a character is a plain, zero-width or no-break space.
 pub fn is_known_space(character: char) -> bool {
     is_plain_space(character) || is_zero_width(character) || is_fixed_space(character)
 }
 
-/// White space in the widest sense: Unicode's, and the four information separators besides.
+/// Returns whether a character is whitespace in Unicode, or one of the four information separators.
 pub fn is_any_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1C}'..='\u{1F}')
 }
 
-/// A character that ends a line.
+/// Returns whether a character ends a line.
 pub fn is_line_end(character: char) -> bool {
     matches!(
         character,
@@ -53,7 +54,7 @@ pub fn is_line_end(character: char) -> bool {
     )
 }
 
-/// Without zero width and fixed spaces anywhere, nor plain space at the ends.
+/// Removes zero-width and no-break spaces everywhere, and plain spaces at both ends.
 pub fn trim(text: &str) -> Cow<'_, str> {
     match without(text, |character| {
         is_zero_width(character) || is_fixed_space(character)
@@ -63,12 +64,12 @@ pub fn trim(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Without any known space.
+/// Removes all plain, zero-width and no-break spaces.
 pub fn remove_whitespace(text: &str) -> Cow<'_, str> {
     without(text, is_known_space)
 }
 
-/// The lines of a text. CR LF ends one line, and a final line end starts no line of its own.
+/// Iterates over the lines of a text. CR LF is one line end, and a final line end starts no further line.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -89,7 +90,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A line whose words stand one space apart, whatever kinds of space stood there before.
+/// Replaces runs of spaces of any kind by one space, and trims.
 pub fn normalise_spaces(line: &str) -> String {
     let mut normalised = String::with_capacity(line.len());
     let mut word_is_due = false;
@@ -106,7 +107,7 @@ pub fn normalise_spaces(line: &str) -> String {
     normalised
 }
 
-/// Without the spaces and tabs directly before a comma or a full stop.
+/// Removes spaces and tabs directly before a comma or full stop.
 pub fn remove_whitespace_before_punctuation(text: &str) -> Cow<'_, str> {
     let is_gap = |character| matches!(character, ' ' | '\t');
     let stops_after_gaps = |text: &str| {
@@ -127,24 +128,46 @@ pub fn remove_whitespace_before_punctuation(text: &str) -> Cow<'_, str> {
     Cow::Owned(closed)
 }
 
-/// In the characters U+0020–U+007E alone: others give way to what stands nearest, or to `?`.
+/// Converts to the characters U+0020–U+007E: others are replaced by similar ones, or by `?`.
 pub fn ascii(text: &str) -> Cow<'_, str> {
     DOWNGRADES.ascii.apply(text)
 }
 
-/// In the characters that a text message may keep: others give way to what stands nearest, or to `?`.
+/// Converts to the characters of text messages: others are replaced by similar ones, or by `?`.
 pub fn sms(text: &str) -> Cow<'_, str> {
     DOWNGRADES.sms.apply(text)
 }
 
-/// What a spreadsheet's column or a placeholder is called once case, spaces, `_` and `-` are looked past.
+/// Converts to the characters of text messages like [`sms`], but keeps characters that have no replacement.
+pub fn sms_or_unicode(text: &str) -> Cow<'_, str> {
+    DOWNGRADES.sms.apply_or_keep(text)
+}
+
+/// Normalises the name of a column or placeholder for comparison: ignores case, spaces, `_` and `-`.
 pub fn column_key(name: &str) -> String {
     lower(&without(name, |character| {
         matches!(character, ' ' | '_' | '-')
     }))
 }
 
-/// The length in UTF-16 code units.
+/// Lists characters for people, with their code points, which identify those that a screen cannot show:
+/// `م (U+0645), ن (U+0646) and 3 more`.
+pub fn describe_characters(characters: &[char]) -> String {
+    const MAX_SHOWN: usize = 10;
+    let shown: Vec<String> = characters
+        .iter()
+        .take(MAX_SHOWN)
+        .map(|&character| format!("{character} (U+{:04X})", u32::from(character)))
+        .collect();
+    let rest = characters.len().saturating_sub(MAX_SHOWN);
+    if rest == 0 {
+        shown.join(", ")
+    } else {
+        format!("{} and {rest} more", shown.join(", "))
+    }
+}
+
+/// Returns the length in UTF-16 code units.
 pub fn utf16_units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
@@ -161,7 +184,7 @@ fn without(text: &str, unwanted: impl Fn(char) -> bool) -> Cow<'_, str> {
     }
 }
 
-/// `character_downgrades.json`, taken in once.
+/// `character_downgrades.json`.
 static DOWNGRADES: LazyLock<Downgrades> = LazyLock::new(|| {
     let table: DowngradeTable =
         serde_json::from_str(include_str!("../data/character_downgrades.json"))
@@ -184,17 +207,17 @@ struct DowngradeTable {
     sms_allowed: String,
 }
 
-/// A set of characters, and what stands in for some that are not in it.
+/// A set of characters, and replacements for some that are not in it.
 struct Repertoire {
-    /// One bit for each member below U+0080, so that plain text is looked at once and borrowed.
+    /// One bit for each member below U+0080, so that plain text is scanned once and borrowed.
     ascii_members: u128,
-    /// What each other character becomes; a member becomes itself.
-    stand_ins: HashMap<char, Box<str>>,
+    /// Replacement of each other character; a member is replaced by itself.
+    replacement_of: HashMap<char, Box<str>>,
 }
 
 impl Repertoire {
     fn new(members: Vec<char>, replacements: HashMap<String, (char, String)>) -> Self {
-        let mut stand_ins: HashMap<char, Box<str>> = replacements
+        let mut replacement_of: HashMap<char, Box<str>> = replacements
             .into_values()
             .map(|(character, replacement)| (character, replacement.into_boxed_str()))
             .collect();
@@ -203,11 +226,11 @@ impl Repertoire {
             if member.is_ascii() {
                 ascii_members |= 1 << u32::from(member);
             }
-            stand_ins.insert(member, member.to_string().into_boxed_str());
+            replacement_of.insert(member, member.to_string().into_boxed_str());
         }
         Self {
             ascii_members,
-            stand_ins,
+            replacement_of,
         }
     }
 
@@ -216,21 +239,32 @@ impl Repertoire {
     }
 
     fn apply<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        self.replace(text, |_, outcome| outcome.push('?'))
+    }
+
+    fn apply_or_keep<'text>(&self, text: &'text str) -> Cow<'text, str> {
+        self.replace(text, |character, outcome| outcome.push(character))
+    }
+
+    /// Replaces all characters that are not members; `fallback` writes those that have no replacement.
+    fn replace<'text>(
+        &self,
+        text: &'text str,
+        fallback: impl Fn(char, &mut String),
+    ) -> Cow<'text, str> {
         let Some(kept) = text.bytes().position(|byte| !self.keeps_byte(byte)) else {
             return Cow::Borrowed(text);
         };
-        // Bytes before the first that is not kept are ASCII, so this is the start of a character.
+        // All bytes before the first one to replace are ASCII, so this is a character boundary.
         let (mut outcome, rest) = (text[..kept].to_owned(), &text[kept..]);
         outcome.reserve(rest.len());
         for character in rest.chars() {
             if u8::try_from(character).is_ok_and(|byte| self.keeps_byte(byte)) {
                 outcome.push(character);
+            } else if let Some(replacement) = self.replacement_of.get(&character) {
+                outcome.push_str(replacement);
             } else {
-                outcome.push_str(
-                    self.stand_ins
-                        .get(&character)
-                        .map_or("?", |stand_in| stand_in),
-                );
+                fallback(character, &mut outcome);
             }
         }
         Cow::Owned(outcome)

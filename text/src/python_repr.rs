@@ -1,4 +1,4 @@
-//! How Python shows a value: the notation in which error messages and objects among values are written
+//! Values in Python's notation, in which error messages, and objects inside values, are written
 //! (`docs/spec/public-api.md` §5.3 and §13.5).
 
 use std::fmt::Write;
@@ -9,8 +9,8 @@ use unicode_general_category::GeneralCategory;
 use crate::exact_number_of;
 use crate::unicode_15_1::general_category;
 
-/// A value as Python shows it: texts quoted and escaped, `None`, `True`, fractions always with point or exponent,
-/// `[a, b]` and `{'k': 1}` recursively and in the order given.
+/// Formats a value as Python's `repr`: strings quoted and escaped, `None`, `True`, fractions with a point or
+/// exponent, `[a, b]` and `{'k': 1}` recursively and in the order given.
 pub fn python_repr(value: &Value) -> String {
     let mut shown = String::new();
     write_value(&mut shown, value);
@@ -57,7 +57,7 @@ fn separate(out: &mut String, place: usize) {
     }
 }
 
-/// Whole numbers in decimal; fractions in the shortest form that reads back the same, with point or exponent.
+/// Formats an integer in decimal, a fraction in the shortest form that reads back the same, with a point or exponent.
 pub fn number_text(number: &Number) -> String {
     match number.as_f64() {
         Some(fraction) if number.is_f64() => fraction_text(fraction),
@@ -66,7 +66,7 @@ pub fn number_text(number: &Number) -> String {
 }
 
 fn fraction_text(fraction: f64) -> String {
-    // Rust changes to exponents where Python does, and writes them shorter: 1e-7 for 1e-07.
+    // Rust switches to exponents where Python does, but writes them shorter: 1e-7 for 1e-07.
     let shown = format!("{fraction:?}");
     let Some((digits, exponent)) = shown.split_once('e') else {
         return shown;

@@ -1,18 +1,17 @@
-//! Unicode as it was in version 15.1, on which templates and recipients stand (`docs/spec/templates.md` §1).
+//! Character properties of Unicode 15.1, on which templates and recipients are based (`docs/spec/templates.md` §1).
 //!
-//! The compiler and the libraries know the characters of later versions too, and more of them with every release; what
-//! a message says must not change with those. A character that version 15.1 did not have is of no kind here and has no
-//! case.
+//! The compiler and the libraries know later versions, and newer ones with every release, but what a message says
+//! must not change with them. A character added after 15.1 has no category and no case here.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// All code points before this one are characters.
+/// All code points before this one are assigned.
 const FIRST_UNASSIGNED: char = '\u{378}';
 
-/// First and last of each range, in order.
+/// First and last code point of each range, in order.
 static UNASSIGNED: LazyLock<Vec<(u32, u32)>> = LazyLock::new(|| {
     let table: Table = serde_json::from_str(include_str!("../data/unicode_15_1.json"))
         .expect("the table has the shape that its README gives");
@@ -28,7 +27,7 @@ struct Table {
     unassigned: Vec<(String, String)>,
 }
 
-/// Whether it was a character.
+/// Returns whether the character was assigned.
 pub fn is_assigned(character: char) -> bool {
     if character < FIRST_UNASSIGNED {
         return true;
@@ -40,7 +39,7 @@ pub fn is_assigned(character: char) -> bool {
         .is_none_or(|&(first, _)| number < first)
 }
 
-/// What kind of character it was.
+/// Returns the general category.
 pub fn general_category(character: char) -> GeneralCategory {
     if is_assigned(character) {
         get_general_category(character)
@@ -49,7 +48,7 @@ pub fn general_category(character: char) -> GeneralCategory {
     }
 }
 
-/// In lower case, with the final sigma where a word ends.
+/// Converts to lower case, with a final sigma at the end of a word.
 pub fn lower(text: &str) -> String {
     let is_stranger = |character| !is_assigned(character);
     if !text.contains(is_stranger) {
@@ -64,7 +63,7 @@ pub fn lower(text: &str) -> String {
     lower
 }
 
-/// A character by itself in lower case.
+/// Converts a single character to lower case.
 pub fn lower_character(character: char) -> impl Iterator<Item = char> {
     let has_case = is_assigned(character);
     let lower = has_case.then(|| character.to_lowercase());
@@ -74,7 +73,7 @@ pub fn lower_character(character: char) -> impl Iterator<Item = char> {
         .chain((!has_case).then_some(character))
 }
 
-/// In upper case.
+/// Converts to upper case.
 pub fn upper(text: &str) -> String {
     let mut upper = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,6 +1,6 @@
 //! The embedded font: coverage, metrics and shaping of text into glyphs.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use harfrust::{Direction, ShapeOptions, Shaper, ShaperData, UnicodeBuffer};
 use krilla::text::{Font as EmbeddedFont, GlyphId, KrillaGlyph};
@@ -99,16 +99,16 @@ impl Font {
         f32::from(self.metrics.units_per_em)
     }
 
-    /// Replaces every character that cannot be printed by □ and returns how many there were. Line breaks are kept.
-    pub(crate) fn replace_unprintable(&self, text: &str) -> (String, usize) {
-        let mut replaced = 0;
+    /// Replaces every character that cannot be printed by □ and returns which there were. Line breaks are kept.
+    pub(crate) fn replace_unprintable(&self, text: &str) -> (String, BTreeSet<char>) {
+        let mut replaced = BTreeSet::new();
         let printable = text
             .chars()
             .map(|character| {
                 if character == '\n' || self.can_print(character) {
                     character
                 } else {
-                    replaced += 1;
+                    replaced.insert(character);
                     REPLACEMENT
                 }
             })
@@ -116,7 +116,7 @@ impl Font {
         (printable, replaced)
     }
 
-    fn can_print(&self, character: char) -> bool {
+    pub(crate) fn can_print(&self, character: char) -> bool {
         // The font has Hebrew glyphs, but the layout does not support right-to-left text.
         let is_right_to_left = matches!(character, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}');
         let is_private_use = matches!(character, '\u{e000}'..='\u{f8ff}');
@@ -178,8 +178,11 @@ mod tests {
         for bold in [false, true] {
             let font = font(bold);
             let text = "Ŵŵ Ŷŷ Ẁẁ Âêîôû – ‘’ “” • £ € … ½ Αθήνα Москва";
-            assert_eq!(font.replace_unprintable(text), (text.to_owned(), 0));
-            assert_eq!(font.replace_unprintable("東京 שלום 😀").1, 7);
+            assert_eq!(
+                font.replace_unprintable(text),
+                (text.to_owned(), BTreeSet::new())
+            );
+            assert_eq!(font.replace_unprintable("東京 שלום 😀").1.len(), 7);
         }
     }
 

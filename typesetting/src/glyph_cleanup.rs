@@ -70,7 +70,7 @@ pub(crate) fn clean_line(text: &str, bold: bool) -> Vec<TextSpan> {
 }
 
 /// Control characters, joiners, direction marks, soft hyphens, variation selectors.
-fn is_invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

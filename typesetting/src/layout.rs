@@ -1,11 +1,13 @@
 //! Places lines and QR codes on pages, and builds the structure tree for tagging.
 
+use std::collections::BTreeSet;
+
 use crate::{
     blocks::{Block, QrSymbol, TextSpan},
     fonts::font,
-    letter::LetterProblem,
     line_breaking::{Line, break_lines},
     page_metrics::{self, Style},
+    problem::LetterProblem,
 };
 
 /// The role of a node in the tagged structure of the PDF.
@@ -69,7 +71,7 @@ pub(crate) struct Layout {
     pub(crate) placements: Vec<Placement>,
     pub(crate) parts: Vec<Node>,
     pub(crate) outline: Vec<OutlineEntry>,
-    pub(crate) unprintable: usize,
+    pub(crate) unprintable: BTreeSet<char>,
     /// Where the next content goes on the current page.
     y: f32,
 }
@@ -130,7 +132,7 @@ impl Layout {
         let mut node = Node::new(role);
         let width = (page_metrics::RIGHT - left) / style.size;
         let broken = break_lines(text, width, style.bold);
-        self.unprintable += broken.unprintable;
+        self.unprintable.extend(broken.unprintable);
         if !self.is_at_top() {
             self.y += style.before;
         }

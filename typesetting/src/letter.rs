@@ -1,5 +1,7 @@
 //! Lays out a letter: first page, parts by language, subject and body.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use templates::{
     letters::{AddressLines, Language, Letter, LetterTemplate, long_date},
@@ -14,10 +16,8 @@ use crate::{
     line_breaking::{Line, break_lines},
     page_metrics::{self, Style},
     pdf_writer::write_pdf,
+    problem::{LetterProblem, MAX_BODY_BYTES},
 };
-
-/// The largest body in bytes of HTML; more text than [`MAX_TYPESET_PAGES`](crate::MAX_TYPESET_PAGES) pages hold.
-pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// A letter as pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,28 +26,8 @@ pub struct TypesetLetter {
     pub pdf: Vec<u8>,
     /// Number of pages. May exceed [`MAX_LETTER_PAGES`](crate::MAX_LETTER_PAGES).
     pub pages: usize,
-    /// Number of characters that were printed as □ because the font lacks them.
-    pub unprintable: usize,
-}
-
-/// Why a letter cannot be typeset.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LetterProblem {
-    /// It has more than [`MAX_TYPESET_PAGES`](crate::MAX_TYPESET_PAGES) pages or [`MAX_BODY_BYTES`] bytes.
-    #[error(
-        "the letter is too long to be printed: it has more than {} pages",
-        page_metrics::MAX_TYPESET_PAGES
-    )]
-    TooLong,
-    /// Even at the smallest font size the address exceeds the envelope's window.
-    #[error("the address does not fit the window of the envelope: shorten its lines")]
-    AddressDoesNotFit,
-    /// The contact block leaves no room for the letter.
-    #[error("the contact block is too long: at most some thirty lines can be printed")]
-    ContactBlockTooLong,
-    /// The PDF library refused the document: a defect.
-    #[error("the pages could not be written as a PDF: {0}")]
-    Unwritable(String),
+    /// Characters that were printed as □ because the font lacks them, by code point.
+    pub unprintable: Vec<char>,
 }
 
 /// Makes the pages of a letter filled with `values`. `day` is the local date to print. Blocks for a few milliseconds.
@@ -69,7 +49,7 @@ pub fn typeset(
     }
     let title = document_title(&subject_spans(&english));
     let pages = layout.pages;
-    let unprintable = layout.unprintable;
+    let unprintable = layout.unprintable.iter().copied().collect();
     let language = if template.has_welsh() {
         Language::Welsh
     } else {
@@ -158,7 +138,7 @@ fn add_contact_block(
     let mut lines = Vec::new();
     for line in html_parser::parse_lines(&letter.contact_block()) {
         let broken = break_lines(&line, width, style.bold);
-        layout.unprintable += broken.unprintable;
+        layout.unprintable.extend(broken.unprintable);
         if broken.lines.is_empty() {
             // An empty line separates groups of a contact block, so it must take a row.
             lines.push(Line::default());
@@ -201,7 +181,7 @@ fn add_address(
             page_metrics::ADDRESS_TOP,
         );
         if bottom <= page_metrics::ADDRESS_TOP + page_metrics::ADDRESS_HEIGHT {
-            layout.unprintable += unprintable;
+            layout.unprintable.extend(unprintable);
             part.push(node);
             return Ok(());
         }
@@ -210,12 +190,12 @@ fn add_address(
     Err(LetterProblem::AddressDoesNotFit)
 }
 
-fn break_address(lines: &[Vec<TextSpan>], style: &Style) -> (Vec<Line>, usize) {
+fn break_address(lines: &[Vec<TextSpan>], style: &Style) -> (Vec<Line>, BTreeSet<char>) {
     let mut printed = Vec::new();
-    let mut unprintable = 0;
+    let mut unprintable = BTreeSet::new();
     for line in lines {
         let broken = break_lines(line, page_metrics::ADDRESS_WIDTH / style.size, false);
-        unprintable += broken.unprintable;
+        unprintable.extend(broken.unprintable);
         printed.extend(broken.lines);
     }
     (printed, unprintable)

@@ -19,9 +19,11 @@
 //! # Limits
 //!
 //! Latin (with Welsh ŵ and ŷ), Greek and Cyrillic are printed. Characters that the font lacks, and right-to-left scripts,
-//! are printed as □ and counted in [`TypesetLetter::unprintable`]. There is no hyphenation, and there are no logos or page numbers.
+//! are printed as □ and listed in [`TypesetLetter::unprintable`]; callers refuse such letters, if possible earlier, with
+//! [`unprintable_in_letter`]. There is no hyphenation, and there are no logos or page numbers.
 
 mod blocks;
+mod coverage;
 mod fonts;
 mod glyph_cleanup;
 mod html_parser;
@@ -31,10 +33,13 @@ mod line_breaking;
 mod page_metrics;
 mod pdf_check;
 mod pdf_writer;
+mod problem;
 
-pub use letter::{LetterProblem, MAX_BODY_BYTES, TypesetLetter, typeset};
+pub use coverage::{is_qr_code, unprintable_characters, unprintable_in_letter};
+pub use letter::{TypesetLetter, typeset};
 pub use page_metrics::MAX_TYPESET_PAGES;
 pub use pdf_check::{PdfLimits, PdfProblem, PdfSummary, check_pdf};
+pub use problem::{LetterProblem, MAX_BODY_BYTES};
 
 /// The most pages a letter may have: five sheets printed on both sides (`docs/spec/letters.md` §11.1).
 pub const MAX_LETTER_PAGES: usize = 10;

@@ -1,5 +1,7 @@
 //! Breaks text into lines: at spaces, and inside a word only if the word alone is longer than a line.
 
+use std::collections::BTreeSet;
+
 use crate::{
     blocks::TextSpan,
     fonts::{Run, font},
@@ -14,8 +16,8 @@ pub(crate) struct Line {
 #[derive(Debug, Default)]
 pub(crate) struct BrokenText {
     pub(crate) lines: Vec<Line>,
-    /// Number of characters that were replaced because they cannot be printed.
-    pub(crate) unprintable: usize,
+    /// Characters that were replaced because they cannot be printed.
+    pub(crate) unprintable: BTreeSet<char>,
 }
 
 /// Breaks a text into lines of at most `max_width`, a multiple of the font size. With `bold`, every span is bold.
@@ -45,7 +47,7 @@ struct LineBreaker {
 impl LineBreaker {
     fn add_span(&mut self, span: &TextSpan, bold: bool) {
         let (text, unprintable) = font(bold).replace_unprintable(&span.text);
-        self.broken.unprintable += unprintable;
+        self.broken.unprintable.extend(unprintable);
         for part in text.split_inclusive([' ', '\n']) {
             let words = part.strip_suffix('\n').unwrap_or(part);
             self.word

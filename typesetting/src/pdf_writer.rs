@@ -18,8 +18,8 @@ use crate::{
     blocks::QrSymbol,
     fonts::font,
     layout::{Child, DrawOp, Layout, Node, OutlineEntry, Placement, Role},
-    letter::LetterProblem,
     page_metrics,
+    problem::LetterProblem,
 };
 
 /// Returns the bytes of a PDF with this title and language.

@@ -39,7 +39,7 @@ fn the_text_of_a_letter_is_in_reading_order() {
     let mut values = to_ada();
     values.insert("name", json!("Ada"));
     let made = made(&template, &values);
-    assert_eq!((made.pages, made.unprintable), (1, 0));
+    assert_eq!((made.pages, made.unprintable.as_slice()), (1, &[][..]));
     assert_eq!(
         words(&made, 1),
         "Riverside Council Town Hall Ada 1 Mill Lane SW1A 1AA 2 March 2026 Your bins Dear Ada When • Monday • Friday \
@@ -116,8 +116,8 @@ fn an_address_or_contact_block_that_does_not_fit_is_an_error() {
 }
 
 #[test]
-fn unprintable_characters_are_counted() {
+fn unprintable_characters_are_listed() {
     let made = made(&LetterTemplate::parse("s", "日本 😀"), &to_ada());
-    assert_eq!(made.unprintable, 3);
+    assert_eq!(made.unprintable, ['日', '本', '😀']);
     assert!(words(&made, 1).ends_with("□□ □"));
 }

@@ -21,6 +21,7 @@ impl From<TemplateError> for Problem {
             TemplateError::NoSuch(_) => Self::legacy_not_found(),
             TemplateError::Around(error) => error.into(),
             TemplateError::Invalid(why) => invalid(why.to_owned()),
+            TemplateError::Content(why) => invalid(why),
             TemplateError::Overtaken => Self::legacy(StatusCode::CONFLICT, error.to_string()),
             TemplateError::Store(error) => Self::legacy_internal(error),
         }
@@ -125,7 +126,10 @@ pub(crate) async fn create_template(
 ) -> Result<Response, Problem> {
     let folder: Option<FolderId> = fields.optional("parent_folder_id");
     let template = templates::create_in_folder(&api.app, service, written(fields)?, folder).await?;
-    Ok(created(&in_folder(&template, folder.as_ref())))
+    Ok(created(&with_warnings(
+        in_folder(&template, folder.as_ref()),
+        &template,
+    )))
 }
 
 /// `POST /service/<id>/template/<template>`: creates a version, or archives the template with `{"archived": true}`.
@@ -142,7 +146,16 @@ pub(crate) async fn update_template(
         Some(false) => Err(invalid("an archived template stays archived".to_owned())),
         None => {
             let after = templates::update(&api.app, service, template, written(fields)?).await?;
-            Ok(ok(&with_folder(&api, &after).await?))
+            Ok(ok(&with_warnings(with_folder(&api, &after).await?, &after)))
         }
     }
+}
+
+/// Adds warnings about the content, if there are any.
+fn with_warnings(mut value: Value, template: &Template) -> Value {
+    let warnings = templates::warnings(template);
+    if !warnings.is_empty() {
+        value["warnings"] = json!(warnings);
+    }
+    value
 }

@@ -79,6 +79,12 @@ pub(crate) fn accept_error(
             "Your message is too long. Emails cannot be longer than 2000000 bytes. Your message is {bytes} bytes."
         ),
         AcceptError::QrCodeTooLarge(code) => return qr_code_too_large(&code),
+        AcceptError::Unprintable(characters) => {
+            return Problem::validation(vec![format!(
+                "Letter has characters that cannot be printed: {}",
+                text::describe_characters(&characters)
+            )]);
+        }
         AcceptError::LetterWithTeamKey => {
             return forbidden("Cannot send letters with a team api key");
         }

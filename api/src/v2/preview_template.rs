@@ -35,6 +35,9 @@ struct Shown {
     #[serde(rename = "type")]
     template_type: Channel,
     version: u32,
+    /// Absent if there are none, as the contract has no such member.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// `POST /v2/template/<id>/preview` (`docs/spec/public-api.md` §18)
@@ -97,6 +100,7 @@ impl From<Preview> for Shown {
             subject: preview.subject,
             template_type: preview.template_type,
             version: preview.version,
+            warnings: preview.warnings,
         }
     }
 }

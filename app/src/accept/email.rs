@@ -84,7 +84,7 @@ pub async fn email(
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
     }
-    if text.is_message_empty(&values) {
+    if text.is_message_empty(&values) || text.fill(&values).vanishes() {
         return Err(AcceptError::Empty);
     }
     let reply_to = find_reply_to(&caller.tenant, order.email_reply_to_id)?;

@@ -123,6 +123,10 @@ fn render(
     if letter.is_message_empty() {
         return Err(AcceptError::Empty);
     }
+    let unprintable = typesetting::unprintable_in_letter(text, &values);
+    if !unprintable.is_empty() {
+        return Err(AcceptError::Unprintable(unprintable));
+    }
     Ok((letter.subject(), letter.content()))
 }
 

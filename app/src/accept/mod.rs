@@ -121,6 +121,9 @@ pub enum AcceptError {
     /// A QR code of a letter could not be read from paper.
     #[error("a QR code has too much data")]
     QrCodeTooLarge(QrCodeTooLarge),
+    /// A letter has characters that no font can print.
+    #[error("the letter has characters that cannot be printed")]
+    Unprintable(Vec<char>),
     /// A team key sends no letters.
     #[error("letters cannot be sent with a team key")]
     LetterWithTeamKey,

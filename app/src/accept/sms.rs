@@ -16,6 +16,7 @@ use crate::{
     App, Caller, ParsedTemplate, Tenant,
     accept::{idempotency::IdempotentRequest, limits},
     cache::templates::Text,
+    compose,
 };
 
 /// A text message as it was asked for; the shape was checked by the API.
@@ -67,7 +68,7 @@ pub async fn sms(
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
     }
-    let message = text.fill(&values, None);
+    let message = compose::sms::fill(&caller.tenant, text, &values, None);
     if message.is_empty() {
         return Err(AcceptError::Empty);
     }

@@ -1,7 +1,10 @@
 //! Stored text messages, rendered for a provider or for counting.
 
-use ::templates::placeholders::Values;
-use domain::Timestamp;
+use ::templates::{
+    placeholders::Values,
+    text_messages::{TextMessage, TextMessageTemplate},
+};
+use domain::{Permission, Timestamp};
 use providers::Sms;
 use store::notifications::Notification;
 
@@ -27,7 +30,7 @@ pub(crate) async fn render(
         return Ok(None);
     };
     let values = Values::from_json(source.contents.personalisation.reveal());
-    let filled = text.fill(&values, tenant.sms_prefix());
+    let filled = fill(tenant, text, &values, tenant.sms_prefix());
     let fragments = filled.fragment_count();
     let sms = Sms {
         id: notification.id.as_uuid(),
@@ -38,6 +41,20 @@ pub(crate) async fn render(
         international: notification.international,
     };
     Ok(Some(RenderedSms { sms, fragments }))
+}
+
+/// Fills a text message in the characters that the service may send.
+pub(crate) fn fill(
+    tenant: &Tenant,
+    text: &TextMessageTemplate,
+    values: &Values,
+    prefix: Option<&str>,
+) -> TextMessage {
+    if tenant.may(Permission::UnicodeSms) {
+        text.fill_unicode(values, prefix)
+    } else {
+        text.fill_composed(values, prefix)
+    }
 }
 
 /// Counts the fragments of a text message whose sending could not be recorded. Returns nothing if its template is gone.

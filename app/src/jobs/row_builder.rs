@@ -308,7 +308,7 @@ impl<'a> RowBuilder<'a> {
     /// sent to is stored and not sent (`docs/spec/workers.md` §4.8).
     fn address_text(&self, recipient: &str) -> ResolvedRecipient {
         let permissions = spreadsheets::phone_permissions(self.tenant);
-        match PhoneNumber::parse(recipient)
+        match PhoneNumber::parse_recipient(recipient)
             .and_then(|number| number.check(permissions).map(|()| number))
         {
             Ok(number) => ResolvedRecipient {

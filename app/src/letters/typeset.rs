@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use store::notifications::{Contents, Notification};
 use templates::{letter_timings::to_london, placeholders::Values};
-use tracing::warn;
+use text::describe_characters;
 use typesetting::{LetterProblem, TypesetLetter};
 
 use crate::{ParsedTemplate, cache::templates::Text};
@@ -16,6 +16,9 @@ pub(crate) enum NoPages {
     /// It cannot be printed as it is.
     #[error(transparent)]
     Letter(#[from] LetterProblem),
+    /// It has characters that no font can print: nobody could read it.
+    #[error("the letter has characters that cannot be printed: {}", describe_characters(.0))]
+    Unprintable(Vec<char>),
     /// Its template is gone, or is none of a letter.
     #[error("there is no letter template {0} any more")]
     NoTemplate(domain::TemplateId),
@@ -45,11 +48,9 @@ pub(crate) async fn make_pages(
     let made = tokio::task::spawn_blocking(work)
         .await
         .unwrap_or(Err(NoPages::Broken))?;
-    if made.unprintable > 0 {
-        warn!(
-            notification.id = %message.id, service.id = %message.service_id,
-            "{} characters of letter {} cannot be printed; a box stands for each", made.unprintable, message.id
-        );
+    if made.unprintable.is_empty() {
+        Ok(made)
+    } else {
+        Err(NoPages::Unprintable(made.unprintable))
     }
-    Ok(made)
 }

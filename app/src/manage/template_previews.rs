@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use ::templates::placeholders::Values;
+use ::templates::{markdown, placeholders::Values};
 use domain::{Channel, Postage, ServiceId, TemplateId, UserId};
 use serde_json::{Map, Value};
 
@@ -105,6 +105,8 @@ pub struct Preview {
     pub html: Option<String>,
     /// The postage of a letter.
     pub postage: Option<Postage>,
+    /// What recipients will not see of the content, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// An error of previewing a template.
@@ -119,6 +121,14 @@ pub enum PreviewError {
     /// The database failed.
     #[error("the store failed")]
     Store(#[from] Arc<store::Error>),
+}
+
+/// Returns warnings about constructs of the filled content that the message does not show. A value can bring them in.
+fn dropped_by(template: &store::templates::Template, body: &str) -> Vec<String> {
+    match template.template_type {
+        Channel::Sms => Vec::new(),
+        Channel::Email | Channel::Letter => markdown::find_dropped(body).warnings(),
+    }
 }
 
 /// Renders a template with values. Archived templates and messages that are empty or too long are accepted.
@@ -150,5 +160,6 @@ pub async fn preview(
         subject: prepared.subject(&values),
         html,
         postage: template.postage,
+        warnings: dropped_by(template, &prepared.body(&values)),
     })
 }

@@ -1,8 +1,18 @@
 //! Creating, changing and archiving templates. Existing notifications and jobs keep the version that they were made
 //! from.
 
-use domain::{Channel, FolderId, Lane, Postage, ServiceId, TemplateId, Timestamp, UserId};
+use ::templates::{
+    emails::EmailTemplate,
+    markdown,
+    placeholders::{self, Values},
+    text_messages,
+};
+use domain::{
+    Channel, FolderId, Lane, Permission, Postage, ServiceId, TemplateId, Timestamp, UserId,
+};
 pub use store::templates::Template;
+
+use text::describe_characters;
 
 use super::AdminError;
 use crate::App;
@@ -52,6 +62,9 @@ pub enum TemplateError {
     /// A field is missing, or must not be given for this channel.
     #[error("{0}")]
     Invalid(&'static str),
+    /// Recipients would not get the content as it is written.
+    #[error("{0}")]
+    Content(String),
     /// The service, the folder or the author is invalid.
     #[error(transparent)]
     Around(#[from] AdminError),
@@ -81,7 +94,8 @@ pub async fn create_in_folder(
 ) -> Result<Template, TemplateError> {
     let now = app.clock.now();
     let id = TemplateId::generate(now, app.random());
-    let template = first_version(service, id, new, now)?;
+    let template = first_version(service, id, with_plain_names(new), now)?;
+    check_content(app, &template).await?;
     let mut tx = super::services::lock(app, service).await?;
     super::users::expect(&mut tx, "created_by", template.created_by).await?;
     super::folders::expect(&mut tx, service, "parent_folder_id", folder).await?;
@@ -132,6 +146,7 @@ pub async fn update(
     new: NewTemplate,
 ) -> Result<Template, TemplateError> {
     check(&new)?;
+    let new = with_plain_names(new);
     let mut tx = app.write().await?;
     super::users::expect(&mut tx, "created_by", new.created_by).await?;
     let before = store::templates::find(&mut tx, service, id)
@@ -152,6 +167,7 @@ pub async fn update(
         updated_at: Some(app.clock.now()),
         ..before
     };
+    check_content(app, &after).await?;
     if !store::templates::update(&mut tx, &after).await? {
         // The update is conditional on the version that was read.
         return Err(TemplateError::Overtaken);
@@ -159,6 +175,15 @@ pub async fn update(
     tx.commit().await?;
     app.templates.forget(service, id).await;
     Ok(after)
+}
+
+/// Replaces spaces in the names of placeholders that nobody sees.
+fn with_plain_names(new: NewTemplate) -> NewTemplate {
+    NewTemplate {
+        subject: new.subject.as_deref().map(placeholders::with_plain_names),
+        content: placeholders::with_plain_names(&new.content),
+        ..new
+    }
 }
 
 /// Archives a template, so that nothing new can be sent with it.
@@ -189,5 +214,87 @@ fn check(new: &NewTemplate) -> Result<(), TemplateError> {
             "an e-mail or letter template needs a subject",
         )),
         _ => Ok(()),
+    }
+}
+
+/// Checks that recipients would get the content as it is written. Templates saved before these checks, or by fixtures,
+/// can still be sent.
+async fn check_content(app: &App, template: &Template) -> Result<(), TemplateError> {
+    match template.template_type {
+        Channel::Sms => {
+            // Not from the cache, so that a permission that was just given counts.
+            let service =
+                store::services::find(&mut app.read().await?, template.service_id).await?;
+            let allows_unicode = service
+                .is_some_and(|service| service.permissions.contains(&Permission::UnicodeSms));
+            check_text_message(&template.content, allows_unicode)
+        }
+        Channel::Email => check_email(template),
+        Channel::Letter => check_letter(template),
+    }
+}
+
+fn check_text_message(content: &str, allows_unicode: bool) -> Result<(), TemplateError> {
+    let parsed = text_messages::TextMessageTemplate::parse(content);
+    // Placeholders count as nothing, so no message of a template refused here could be sent.
+    let shortest = parsed.fill(&Values::new(), None);
+    if shortest.is_too_long() {
+        return Err(TemplateError::Content(format!(
+            "a text message has at most {} characters: this one has {}",
+            text_messages::LIMIT,
+            shortest.content_count()
+        )));
+    }
+    let lost = parsed.not_encodable();
+    if allows_unicode || lost.is_empty() {
+        return Ok(());
+    }
+    Err(TemplateError::Content(format!(
+        "these characters cannot be sent in a text message: {}. Remove them, or give the service the permission {}",
+        describe_characters(&lost),
+        Permission::UnicodeSms
+    )))
+}
+
+fn check_email(template: &Template) -> Result<(), TemplateError> {
+    let subject = template.subject.as_deref().unwrap_or_default();
+    let parsed = EmailTemplate::parse(subject, &template.content);
+    // Values that show every conditional text.
+    let values: Values = parsed
+        .placeholders()
+        .iter()
+        .map(|name| (name, "yes".into()))
+        .collect();
+    if parsed.fill(&values).vanishes() {
+        return Err(TemplateError::Content(
+            "recipients would see an empty e-mail: tables and images are not shown".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn check_letter(template: &Template) -> Result<(), TemplateError> {
+    let subject = template.subject.as_deref().unwrap_or_default();
+    let lines = template
+        .content
+        .split('\n')
+        .filter(|line| !typesetting::is_qr_code(line));
+    let printed = lines.fold(subject.to_owned(), |printed, line| printed + "\n" + line);
+    let unprintable = typesetting::unprintable_characters(&printed);
+    if unprintable.is_empty() {
+        return Ok(());
+    }
+    Err(TemplateError::Content(format!(
+        "these characters cannot be printed in a letter: {}",
+        describe_characters(&unprintable)
+    )))
+}
+
+/// Returns what the author of a template should know about it, a sentence each: constructs of the content that
+/// recipients will not see.
+pub fn warnings(template: &Template) -> Vec<String> {
+    match template.template_type {
+        Channel::Sms => Vec::new(),
+        Channel::Email | Channel::Letter => markdown::find_dropped(&template.content).warnings(),
     }
 }

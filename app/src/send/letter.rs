@@ -28,7 +28,7 @@ pub(super) const MAX_CONCURRENCY: usize = 4;
 impl From<NoPages> for SendFailure {
     fn from(problem: NoPages) -> Self {
         let status = match problem {
-            NoPages::Letter(typesetting::LetterProblem::TooLong) => {
+            NoPages::Letter(typesetting::LetterProblem::TooLong) | NoPages::Unprintable(_) => {
                 NotificationStatus::ValidationFailed
             }
             _ => NotificationStatus::TechnicalFailure,

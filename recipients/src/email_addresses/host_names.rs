@@ -1,5 +1,4 @@
-//! Host names: their ASCII form by IDNA 2003 (RFC 3490), and which of them are accepted
-//! (`docs/spec/recipients.md` §3).
+//! Host names: conversion to ASCII by IDNA 2003 (RFC 3490), and validation (`docs/spec/recipients.md` §3).
 
 use idna::punycode;
 
@@ -7,12 +6,12 @@ use super::nameprep::nameprep;
 
 const MAX_HOST_CHARACTERS: usize = 253;
 const MAX_LABEL_CHARACTERS: usize = 63;
-/// The prefix of a label in Punycode.
+/// Prefix of a label in Punycode.
 const ACE_PREFIX: &str = "xn--";
 
-/// Converts a host to ASCII; `None` if it cannot be converted.
+/// Converts a host to ASCII; `None` if that is impossible.
 ///
-/// Normalisation may bring forth full stops and spaces, so the result is still to be checked.
+/// Normalisation can produce full stops and spaces, so the result must still be validated.
 pub fn to_ascii(host: &str) -> Option<String> {
     let is_dot = |character| matches!(character, '.' | '\u{3002}' | '\u{FF0E}' | '\u{FF61}');
     let (host, end) = match host.strip_suffix(is_dot) {
@@ -34,7 +33,7 @@ fn label_in_ascii(label: &str) -> Option<String> {
     } else if prepared.starts_with(ACE_PREFIX) {
         return None;
     } else if prepared.chars().nth(MAX_LABEL_CHARACTERS).is_some() {
-        // Each character becomes at least one in ASCII. Encoding takes time with the square of the length.
+        // Rejected early: each character becomes at least one in ASCII, and encoding takes quadratic time.
         return None;
     } else {
         format!("{ACE_PREFIX}{}", punycode::encode_str(&prepared)?)

@@ -1,4 +1,4 @@
-//! E-mail addresses: which are accepted, and the forms they are kept in (`docs/spec/recipients.md` §3).
+//! E-mail addresses: validation and normalised forms (`docs/spec/recipients.md` §3).
 
 mod host_names;
 mod nameprep;
@@ -11,34 +11,34 @@ use thiserror::Error;
 
 pub use host_names::to_ascii as host_to_ascii;
 
-/// The most characters that an address may have.
+/// Maximum length of an address in characters.
 const MAX_CHARACTERS: usize = 320;
 
-/// An address that messages can be sent to. Its `Debug` does not show it.
+/// A valid e-mail address. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     validated: Box<str>,
-    /// The byte at which the host begins.
+    /// Byte offset of the host.
     host_start: usize,
-    /// The host in ASCII, where that is not what was written.
+    /// The host in ASCII, if it was converted.
     converted_host: Option<Box<str>>,
 }
 
-/// The text is not an e-mail address; why is not told.
+/// The text is not an e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("Not a valid email address")]
 pub struct NotAnEmailAddress;
 
-/// The address in lower case and tidied, where nothing is checked.
+/// Returns the address trimmed and in lower case, without validation.
 pub fn formatted_only(address: &str) -> String {
     text::trim(&lower(address)).into_owned()
 }
 
 impl EmailAddress {
-    /// Reads an address, looking past spaces that people paste along with it.
+    /// Parses an address, ignoring spaces that are often pasted along.
     pub fn parse(address: &str) -> Result<Self, NotAnEmailAddress> {
         let address = text::trim(address);
-        // A character has at most four bytes, so most texts are not counted.
+        // A character has at most four bytes, so most texts need not be counted.
         if address.len() > MAX_CHARACTERS && address.chars().nth(MAX_CHARACTERS).is_some() {
             return Err(NotAnEmailAddress);
         }
@@ -66,22 +66,22 @@ impl EmailAddress {
         })
     }
 
-    /// The address as it was written, but for pasted spaces. Case is kept and the host is not converted.
+    /// Returns the address as given, without pasted spaces. Case is kept and the host is not converted.
     pub fn validated(&self) -> &str {
         &self.validated
     }
 
-    /// The address in lower case, as addresses are compared.
+    /// Returns the address in lower case, for comparison.
     pub fn normalised(&self) -> String {
         lower(&self.validated)
     }
 
-    /// What stands before the `@`, in ASCII.
+    /// Returns the part before `@`, in ASCII.
     pub fn local_part(&self) -> &str {
         &self.validated[..self.host_start - 1]
     }
 
-    /// The host as mail servers know it, converted by IDNA 2003 if it was not in ASCII.
+    /// Returns the host in ASCII, converted by IDNA 2003 if necessary.
     pub fn host_in_ascii(&self) -> &str {
         self.converted_host
             .as_deref()

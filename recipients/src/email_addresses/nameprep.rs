@@ -1,14 +1,14 @@
-//! Nameprep (RFC 3491): what labels in other letters are taken to be.
+//! Nameprep (RFC 3491): normalisation of non-ASCII labels.
 //!
-//! Code points that Unicode 3.2 did not have are let through, as RFC 3490 allows for queries. The `stringprep` crate
-//! refuses them in its own nameprep, so only its tables are used here.
+//! Code points unassigned in Unicode 3.2 are allowed, as RFC 3490 specifies for queries. The nameprep of the
+//! `stringprep` crate rejects them, so only its tables are used here.
 
 use stringprep::tables;
 
 use super::unicode_3_2;
 use text::unicode_15_1::lower_character;
 
-/// The label folded and normalised; nothing if it has what labels must not have.
+/// Folds and normalises a label; `None` if it contains prohibited characters.
 pub(super) fn nameprep(label: &str) -> Option<String> {
     let folded: String = label
         .chars()
@@ -19,7 +19,7 @@ pub(super) fn nameprep(label: &str) -> Option<String> {
     (!prepared.chars().any(is_prohibited) && reads_one_way(&prepared)).then_some(prepared)
 }
 
-/// A character by table B.2. Letters that came to have a lower case since then take the way through that.
+/// Folds a character by table B.2. Letters that gained a lower case since then are folded through it.
 fn folded(character: char) -> impl Iterator<Item = char> {
     tables::case_fold_for_nfkc(character)
         .flat_map(lower_character)
@@ -38,7 +38,7 @@ fn is_prohibited(character: char) -> bool {
             || tables::tagging_character(character))
 }
 
-/// Whether a label with letters that run from right to left has no others, and begins and ends with them.
+/// Returns whether a label with right-to-left letters has no others, and begins and ends with them.
 fn reads_one_way(label: &str) -> bool {
     if !label.chars().any(unicode_3_2::runs_to_the_left) {
         return true;

@@ -1,22 +1,22 @@
-//! Unicode as it was in version 3.2, on which internationalised host names stand.
+//! Character properties of Unicode 3.2, on which IDNA 2003 is based.
 
 use stringprep::tables;
 use unicode_normalization::char::{canonical_combining_class, compose, decompose_compatible};
 
-/// Normalisation form KC. A code point that was not assigned yet stays as it is.
+/// Normalises to form KC. Code points unassigned in Unicode 3.2 stay unchanged.
 pub(super) fn nfkc(text: &str) -> String {
     composed(&in_canonical_order(decomposed(text)))
 }
 
-/// Whether the character had the bidirectional class R or AL (RFC 3454, table D.1).
+/// Returns whether the bidirectional class was R or AL (RFC 3454, table D.1).
 pub(super) fn runs_to_the_left(character: char) -> bool {
     tables::bidi_r_or_al(character) && !tables::unassigned_code_point(character)
 }
 
-/// Whether the character had the bidirectional class L (RFC 3454, table D.2).
+/// Returns whether the bidirectional class was L (RFC 3454, table D.2).
 pub(super) fn runs_to_the_right(character: char) -> bool {
     match character {
-        // Their class has been changed since.
+        // Their class has changed since.
         '\u{CBF}' | '\u{CC6}' | '\u{1734}' | '\u{2800}'..='\u{28FF}' | '\u{302E}' | '\u{302F}' => {
             false
         }
@@ -39,7 +39,7 @@ fn decomposed(text: &str) -> Vec<char> {
     decomposed
 }
 
-/// Five ideographs whose decomposition was wrong until Unicode 4.0 (Corrigendum #4).
+/// Five ideographs had a wrong decomposition before Unicode 4.0 (Corrigendum #4).
 fn before_corrigendum_4(character: char) -> Option<char> {
     Some(match character {
         '\u{2F868}' => '\u{2136A}',
@@ -54,17 +54,17 @@ fn before_corrigendum_4(character: char) -> Option<char> {
 fn in_canonical_order(mut text: Vec<char>) -> Vec<char> {
     let is_starter = |&character: &char| canonical_combining_class(character) == 0;
     for marks in text.split_mut(is_starter) {
-        // The sort is stable, as it must be.
+        // The sort must be stable: marks of one class keep their order.
         marks.sort_by_key(|&mark| canonical_combining_class(mark));
     }
     text
 }
 
-/// Joins each mark with the starter before it, where there is a character for the two.
+/// Composes each mark with the preceding starter where a composed character exists.
 fn composed(text: &[char]) -> String {
     let mut composed: Vec<char> = Vec::with_capacity(text.len());
     let mut starter: Option<usize> = None;
-    // The class of the last mark that was left standing since the starter.
+    // Class of the last mark since the starter that was not composed.
     let mut last_class = 0;
     for &character in text {
         let class = canonical_combining_class(character);

@@ -1,29 +1,29 @@
 use thiserror::Error;
 
-/// Why a text is not a phone number that a message may be sent to (`docs/spec/recipients.md` §2.9).
+/// Reason why a text is not a phone number to which a message may be sent (`docs/spec/recipients.md` §2.9).
 ///
-/// Displayed, it is the message for people.
+/// `Display` gives the message for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("{}", self.message())]
 pub enum PhoneError {
-    /// It cannot be read as a number, or nothing may be sent to numbers of its type.
+    /// Not a number, or a type of number that cannot receive messages.
     InvalidNumber,
-    /// It has more digits than numbers of its country.
+    /// More digits than numbers of its country have.
     TooLong,
-    /// It has fewer digits than numbers of its country.
+    /// Fewer digits than numbers of its country have.
     TooShort,
-    /// The service may only send to UK mobiles, and this is another number.
+    /// Not a UK mobile, but the service may only send to those.
     NotAUkMobile,
-    /// It has a character that phone numbers are not written with.
+    /// Contains a character that does not occur in phone numbers.
     UnknownCharacter,
-    /// Nobody has set a rate for its calling code.
+    /// Its calling code has no rate.
     UnsupportedCountryCode,
-    /// It calls an emergency service.
+    /// The number of an emergency service.
     UnsupportedEmergencyNumber,
 }
 
 impl PhoneError {
-    /// The name by which the error is known to programs.
+    /// Returns the machine-readable name of the error.
     pub fn code(self) -> &'static str {
         match self {
             Self::InvalidNumber => "invalid_number",
@@ -36,7 +36,7 @@ impl PhoneError {
         }
     }
 
-    /// The message that people are shown.
+    /// Returns the message for people.
     pub fn message(self) -> &'static str {
         match self {
             Self::InvalidNumber => {
@@ -57,7 +57,7 @@ impl PhoneError {
         }
     }
 
-    /// The message of the public API, version 2, which programs have come to rely on.
+    /// Returns the message of version 2 of the public API, which clients compare.
     pub fn legacy_message(self) -> &'static str {
         match self {
             Self::TooLong => "Too many digits",

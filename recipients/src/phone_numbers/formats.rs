@@ -1,11 +1,11 @@
-//! How a number is written for people (`docs/spec/recipients.md` §2.7, "Formats").
+//! Formatting of numbers for display (`docs/spec/recipients.md` §2.7, "Formats").
 
 use regex::bytes::Captures;
 use serde::Deserialize;
 
 use super::{digit_pattern::DigitPattern, numbering_plans::main_region};
 
-/// One way of writing numbers, and the numbers that it serves.
+/// A number format and the numbers to which it applies.
 #[derive(Debug)]
 pub(super) struct NumberFormat {
     pattern: DigitPattern,
@@ -23,7 +23,7 @@ pub(super) struct NumberFormatEntry {
     national_prefix_formatting_rule: Option<String>,
 }
 
-/// Text with references to groups, `${1}` in the tables.
+/// A format with references to groups, `${1}` in the tables.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     parts: Vec<TemplatePart>,
@@ -35,14 +35,14 @@ enum TemplatePart {
     Group(usize),
 }
 
-/// As people in the country write it: `07700 900123`.
+/// Formats a number as within its country: `07700 900123`.
 pub(super) fn national(calling_code: u16, digits: &[u8]) -> String {
     written(&main_region(calling_code).formats, digits, |format| {
         &format.national_template
     })
 }
 
-/// As it is written for people elsewhere: `+33 6 12 98 76 54`.
+/// Formats a number as in other countries: `+33 6 12 98 76 54`.
 pub(super) fn international(calling_code: u16, digits: &[u8]) -> String {
     let region = main_region(calling_code);
     let formats = if region.international_formats.is_empty() {
@@ -137,7 +137,7 @@ impl Template {
         filled
     }
 
-    /// This template with `rule` in the place of its first reference, to which the rule's own `${1}` then refers.
+    /// Replaces the first reference of this template by `rule`, whose own `${1}` then refers to the same group.
     fn with_first_group_as(&self, rule: &Self) -> Self {
         let Some(place) = self
             .parts

@@ -1,6 +1,6 @@
-//! Phone numbers: parsing them, checking what a service may send to, and their properties (`docs/spec/recipients.md` §2).
+//! Phone numbers: parsing, checking against a service's permissions, properties (`docs/spec/recipients.md` §2).
 //!
-//! Answers depend only on the numbering plans that ship as data.
+//! Results depend only on the numbering plans compiled into the program.
 
 mod digit_pattern;
 mod error;
@@ -22,9 +22,9 @@ use parsing::Purpose;
 
 const NORTH_AMERICAN_CALLING_CODE: u16 = 1;
 
-/// A phone number that was read, and that messages can be sent to.
+/// A phone number to which messages can be sent.
 ///
-/// Whether a given service may send to it is asked with [`check`](Self::check). Its `Debug` does not show it.
+/// [`check`](Self::check) returns whether a given service may send to it. `Debug` does not show it.
 #[derive(Clone, Copy)]
 pub struct PhoneNumber {
     number: ParsedNumber,
@@ -32,7 +32,7 @@ pub struct PhoneNumber {
     number_type: NumberType,
 }
 
-/// To which numbers a service may send text messages, besides UK mobiles.
+/// Kinds of numbers, besides UK mobiles, to which a service may send text messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Permissions {
     /// Numbers in other countries (`international_sms`).
@@ -42,33 +42,39 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// Every permission, as when only the form of a number is in question.
+    /// All permissions, for checking only the form of a number.
     pub const ALL: Self = Self {
         international: true,
         uk_landline: true,
     };
 }
 
-/// Whether receipts are to be believed for messages abroad that were billed under this dialling prefix: only where the
-/// table says that somebody there reports delivery (`docs/spec/workers.md` §9.1).
+/// Returns whether delivery receipts are reliable for messages abroad billed under this dialling prefix, by the table
+/// of rates (`docs/spec/workers.md` §9.1).
 pub fn reports_delivery(prefix: &str) -> bool {
     let rate = prefix.parse().ok().and_then(rates::rate_of);
     rate.is_some_and(|rate| rate.reports_delivery)
 }
 
 impl PhoneNumber {
-    /// Reads a number that a message is to be sent to (`docs/spec/recipients.md` §2.2), whoever may send to it.
+    /// Parses the number of a recipient (`docs/spec/recipients.md` §2.2), regardless of permissions.
     pub fn parse(text: &str) -> Result<Self, PhoneError> {
         parsing::parse(text, Purpose::Sending)
     }
 
-    /// Reads a number that a service shows to its users (`docs/spec/recipients.md` §2.8): short codes are read too,
-    /// emergency numbers refused.
+    /// Parses the number of a recipient like [`parse`](Self::parse), but rejects a UK number with too many digits that
+    /// could be read as a number abroad (`docs/spec/recipients.md` §2.3). What people type and paste goes through this.
+    pub fn parse_recipient(text: &str) -> Result<Self, PhoneError> {
+        parsing::parse_recipient(text)
+    }
+
+    /// Parses a number that a service shows to its users (`docs/spec/recipients.md` §2.8): short codes are allowed,
+    /// emergency numbers are rejected.
     pub fn parse_service_contact(text: &str) -> Result<Self, PhoneError> {
         parsing::parse(text, Purpose::ServiceContact)
     }
 
-    /// Whether a service with these permissions may send to the number (`docs/spec/recipients.md` §2.6).
+    /// Checks whether a service with these permissions may send to the number (`docs/spec/recipients.md` §2.6).
     pub fn check(&self, permissions: Permissions) -> Result<(), PhoneError> {
         if !permissions.international && !self.is_uk() {
             return Err(PhoneError::NotAUkMobile);
@@ -82,7 +88,7 @@ impl PhoneNumber {
         }
     }
 
-    /// Calling code and national digits without a plus: `447700900123`.
+    /// Returns calling code and national digits without a plus: `447700900123`.
     pub fn normalised(&self) -> String {
         format!(
             "{}{}",
@@ -91,7 +97,7 @@ impl PhoneNumber {
         )
     }
 
-    /// As people write it: `07700 900123`, `+33 6 12 98 76 54`.
+    /// Formats the number for display: `07700 900123`, `+33 6 12 98 76 54`.
     pub fn human_readable(&self) -> String {
         let (calling_code, digits) = (self.number.calling_code, self.number.national.as_bytes());
         if self.is_uk() {
@@ -101,46 +107,46 @@ impl PhoneNumber {
         }
     }
 
-    /// The calling code: 44, 1, 33, …
+    /// Returns the calling code: 44, 1, 33, …
     pub fn country_code(&self) -> u16 {
         self.number.calling_code
     }
 
-    /// The digits after the calling code without leading zeros; at least `0`.
+    /// Returns the digits after the calling code without leading zeros; at least `0`.
     pub fn national_number(&self) -> &str {
         self.number.national.value()
     }
 
-    /// What the number is for, by its numbering plan.
+    /// Returns the type of the number by its numbering plan.
     pub fn number_type(&self) -> NumberType {
         self.number_type
     }
 
-    /// The dialling prefix under which the number is billed: its calling code, or `1` and its area code where that has
-    /// a rate of its own.
+    /// Returns the dialling prefix for billing: the calling code, or `1` and the area code where that has a rate of
+    /// its own.
     pub fn country_prefix(&self) -> String {
         self.billing_prefix().to_string()
     }
 
-    /// Whether the calling code is 44, as it also is in the crown dependencies.
+    /// Returns whether the calling code is 44, which the crown dependencies share.
     pub fn is_uk(&self) -> bool {
         self.number.calling_code == UK_CALLING_CODE
     }
 
-    /// Whether the number is outside Great Britain and Northern Ireland. Numbers in Jersey, Guernsey and the Isle of
-    /// Man are; numbers kept for drama are not, wherever they are.
+    /// Returns whether the number is outside Great Britain and Northern Ireland. Numbers in Jersey, Guernsey and the
+    /// Isle of Man are; numbers reserved for drama never are.
     pub fn is_international(&self) -> bool {
         !self.is_in_great_britain() && !self.is_tv_number()
     }
 
-    /// Whether the number is in Jersey, Guernsey or the Isle of Man.
+    /// Returns whether the number is in Jersey, Guernsey or the Isle of Man.
     pub fn is_crown_dependency(&self) -> bool {
         self.is_uk() && self.is_international()
     }
 
-    /// Whether the number begins as those that Ofcom keeps for drama, 07700 900000 to 900999, do.
+    /// Returns whether the number is in the range that Ofcom reserves for drama, 07700 900000 to 900999.
     ///
-    /// Neither the calling code nor the last digits are looked at: that is how it has always been.
+    /// Only the start of the national number is compared, as the contract requires.
     pub fn is_tv_number(&self) -> bool {
         self.number
             .national
@@ -149,7 +155,7 @@ impl PhoneNumber {
             .is_some_and(|rest| !rest.is_empty())
     }
 
-    /// How many messages at home one message to this number costs as much as; nothing if no rate is set.
+    /// Returns how many domestic messages one message to this number costs; `None` if there is no rate.
     pub fn rate_multiplier(&self) -> Option<u32> {
         if self.is_international() {
             rates::rate_of(self.billing_prefix()).map(|rate| rate.multiplier)
@@ -158,7 +164,7 @@ impl PhoneNumber {
         }
     }
 
-    /// Whether senders with letters in their name do not work where the number is; nothing if that is not known.
+    /// Returns whether alphanumeric senders do not work at the number's destination; `None` if unknown.
     pub fn should_use_numeric_sender(&self) -> Option<bool> {
         rates::rate_of(self.billing_prefix()).map(|rate| rate.needs_numeric_sender)
     }
@@ -183,7 +189,7 @@ impl PhoneNumber {
             .unwrap_or(calling_code)
     }
 
-    /// 1 and the area code, of a North American number.
+    /// Returns 1 and the area code of a North American number.
     fn area_prefix(&self) -> Option<u16> {
         if self.number.calling_code != NORTH_AMERICAN_CALLING_CODE {
             return None;
@@ -193,7 +199,7 @@ impl PhoneNumber {
     }
 }
 
-/// Where a number is, and what it is there (`docs/spec/recipients.md` §2.5).
+/// Returns the region and type of a number (`docs/spec/recipients.md` §2.5).
 fn region_and_type(number: &ParsedNumber) -> (Option<&'static Region>, NumberType) {
     let digits = number.national.as_bytes();
     let regions = regions_of(number.calling_code);
@@ -219,7 +225,7 @@ fn region_and_type(number: &ParsedNumber) -> (Option<&'static Region>, NumberTyp
 
 impl PartialEq for PhoneNumber {
     fn eq(&self, other: &Self) -> bool {
-        // All else follows from the number.
+        // All other fields are derived from the number.
         self.number == other.number
     }
 }

@@ -1,37 +1,37 @@
 use serde::Deserialize;
 
-/// What a number is for, by its numbering plan (`docs/spec/recipients.md` §2.5).
+/// Type of a number by its numbering plan (`docs/spec/recipients.md` §2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberType {
-    /// A landline.
+    /// Landline.
     FixedLine,
-    /// A mobile.
+    /// Mobile.
     Mobile,
-    /// Where a plan does not tell the two apart, as in North America.
+    /// Either, in plans that do not distinguish them, such as the North American one.
     FixedLineOrMobile,
-    /// A "universal access number" of a company: 03 and 055 in the UK.
+    /// Universal access number of a company: 03 and 055 in the UK.
     Uan,
-    /// A number that follows a person about: 070 in the UK.
+    /// Personal number that forwards to its owner: 070 in the UK.
     PersonalNumber,
-    /// A number whose caller pays a premium.
+    /// Number with a surcharge.
     PremiumRate,
-    /// A number whose caller pays nothing.
+    /// Free for the caller.
     TollFree,
-    /// A number whose caller pays a part.
+    /// Cost shared by caller and recipient.
     SharedCost,
-    /// A number on the internet.
+    /// Internet telephony.
     Voip,
-    /// A pager.
+    /// Pager.
     Pager,
-    /// A voice mail box.
+    /// Voice mail.
     Voicemail,
-    /// A number that fits nothing in its plan, or that is in no region.
+    /// Matches no type of its plan, or is in no region.
     Unknown,
 }
 
 impl NumberType {
-    /// The types that plans describe, in the order in which a number is compared with them.
+    /// Types described by the plans, in the order of comparison.
     pub(super) const IN_PLANS: [Self; 10] = [
         Self::PremiumRate,
         Self::TollFree,
@@ -45,7 +45,7 @@ impl NumberType {
         Self::Mobile,
     ];
 
-    /// The name by which the type is known outside: `fixed_line`, `mobile`, …
+    /// Returns the published name of the type: `fixed_line`, `mobile`, …
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FixedLine => "fixed_line",
@@ -63,7 +63,7 @@ impl NumberType {
         }
     }
 
-    /// Whether messages may be sent to numbers of this type (`docs/spec/recipients.md` §2.3, step 6).
+    /// Returns whether numbers of this type can receive messages (`docs/spec/recipients.md` §2.3, step 6).
     pub(super) fn may_be_sent_to(self) -> bool {
         matches!(
             self,
@@ -75,8 +75,7 @@ impl NumberType {
         )
     }
 
-    /// Whether a British number of this type is a landline to the permissions of a service
-    /// (`docs/spec/recipients.md` §2.6).
+    /// Returns whether a British number of this type needs the landline permission (`docs/spec/recipients.md` §2.6).
     pub(super) fn is_landline(self) -> bool {
         matches!(self, Self::FixedLine | Self::FixedLineOrMobile | Self::Uan)
     }

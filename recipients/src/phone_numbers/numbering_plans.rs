@@ -13,16 +13,16 @@ use super::{
     number_type::NumberType,
 };
 
-/// All that is known of numbers in one region, or under one calling code that belongs to no region.
+/// Numbering plan of a region, or of a calling code that belongs to no region.
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) id: Box<str>,
     pub(super) national_prefix: Option<DigitPattern>,
     pub(super) national_prefix_transform: Option<Template>,
-    /// Settles which of the regions with one calling code a number is in.
+    /// Identifies the region among those that share a calling code.
     pub(super) leading_digits: Option<DigitPattern>,
     pub(super) general: NumberKind,
-    /// In the order in which a number is compared with them.
+    /// In the order in which numbers are compared with them.
     types: [Option<NumberKind>; NumberType::IN_PLANS.len()],
     pub(super) formats: Vec<NumberFormat>,
     pub(super) international_formats: Vec<NumberFormat>,
@@ -36,22 +36,22 @@ pub(super) struct NumberKind {
     local_only_lengths: Lengths,
 }
 
-/// A set of lengths: bit *n* for *n* digits.
+/// Set of lengths: bit *n* is set for *n* digits.
 #[derive(Clone, Copy, Debug, Default)]
 struct Lengths(u32);
 
-/// What a number's length says about it.
+/// Result of comparing a number's length with a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LengthCheck {
     Possible,
     LocalOnly,
     TooShort,
     TooLong,
-    /// Between the shortest and the longest, but not a length that is used.
+    /// Between the shortest and the longest length, but unused.
     InvalidLength,
 }
 
-/// The regions that share a calling code, the main region first; none for a calling code that nobody has.
+/// Returns the regions that share a calling code, the main region first; empty for an unassigned code.
 pub(super) fn regions_of(calling_code: u16) -> &'static [Region] {
     PLANS
         .by_calling_code
@@ -59,7 +59,7 @@ pub(super) fn regions_of(calling_code: u16) -> &'static [Region] {
         .map_or(&[], Vec::as_slice)
 }
 
-/// The main region of a calling code that somebody has.
+/// Returns the main region of an assigned calling code.
 pub(super) fn main_region(calling_code: u16) -> &'static Region {
     regions_of(calling_code)
         .first()
@@ -71,7 +71,7 @@ impl Region {
         &*self.id == "GB"
     }
 
-    /// What a number is in this region (`docs/spec/recipients.md` §2.5).
+    /// Returns the type of a number in this region (`docs/spec/recipients.md` §2.5).
     pub(super) fn type_of(&self, digits: &[u8]) -> NumberType {
         if !self.general.has(digits) {
             return NumberType::Unknown;
@@ -100,12 +100,12 @@ impl Region {
 }
 
 impl NumberKind {
-    /// Whether a number is of this kind: its length is used and its digits fit.
+    /// Returns whether a number is of this kind by length and pattern.
     pub(super) fn has(&self, digits: &[u8]) -> bool {
         self.lengths.has(digits.len()) && self.pattern.matches(digits)
     }
 
-    /// Whether the digits fit the pattern, whatever the lengths say.
+    /// Returns whether the digits match the pattern, regardless of their length.
     pub(super) fn matches(&self, digits: &[u8]) -> bool {
         self.pattern.matches(digits)
     }

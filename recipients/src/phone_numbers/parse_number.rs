@@ -1,20 +1,20 @@
-//! Reading a text as a calling code and national digits (`docs/spec/recipients.md` §2.4).
+//! Parses a text into a calling code and national digits (`docs/spec/recipients.md` §2.4).
 
 use std::borrow::Cow;
 
 use super::numbering_plans::{LengthCheck, Region, main_region, regions_of};
 
-/// A number as read: its calling code, and the digits that follow it.
+/// A parsed number: its calling code, and the digits that follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ParsedNumber {
     pub(super) calling_code: u16,
     pub(super) national: NationalDigits,
 }
 
-/// The most digits that a number has after its calling code.
+/// Maximum number of digits after the calling code.
 const MAX_NATIONAL_DIGITS: usize = 17;
 const MIN_NATIONAL_DIGITS: usize = 2;
-/// Texts longer than this are not looked at.
+/// Maximum length of a text; longer ones are rejected unread.
 const MAX_CHARACTERS: usize = 250;
 pub(super) const UK_CALLING_CODE: u16 = 44;
 
@@ -25,14 +25,14 @@ pub(super) struct NationalDigits {
     digits: [u8; MAX_NATIONAL_DIGITS],
 }
 
-/// Whether a number without a calling code may be read, and as one of which country.
+/// Country to assume for a number without a calling code, if there may be one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum DefaultRegion {
     UnitedKingdom,
     None,
 }
 
-/// Reads a text, or gives nothing if it cannot be read.
+/// Parses a text; `None` if it is no number.
 pub(super) fn parse_number(text: &str, default_region: DefaultRegion) -> Option<ParsedNumber> {
     let mut buffer = [0; MAX_CHARACTERS];
     let (form, digits) = digits_of(text, &mut buffer)?;
@@ -61,14 +61,14 @@ pub(super) fn parse_number(text: &str, default_region: DefaultRegion) -> Option<
     })
 }
 
-/// Whether the text of a number begins with a plus.
+/// Whether the text begins with a plus.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     WithPlus,
     Plain,
 }
 
-/// Takes the digits out of a text that has the form of a number (steps 1 to 4).
+/// Extracts the digits of a text that has the form of a number (steps 1 to 4).
 fn digits_of<'buffer>(
     text: &str,
     buffer: &'buffer mut [u8; MAX_CHARACTERS],
@@ -101,14 +101,14 @@ fn digits_of<'buffer>(
     (count >= 3 || is_two_digits_alone).then_some((form, &buffer[..count]))
 }
 
-/// What the digits of a number say about its calling code (step 5), and the digits that follow it.
+/// Result of looking for a calling code (step 5), with the digits that follow it.
 enum Found<'digits> {
     CallingCode(u16, Cow<'digits, [u8]>),
     NoCallingCode,
     Unreadable,
 }
 
-/// Finds the calling code of a number that began with a plus. If there is none, the plus may have been a mistake.
+/// Splits off the calling code of a number with a plus. If there is none, the plus may have been a mistake.
 fn after_plus(digits: &[u8], default_region: DefaultRegion) -> Option<(u16, Cow<'_, [u8]>)> {
     let found = match international(digits) {
         Found::NoCallingCode if default_region == DefaultRegion::UnitedKingdom => {
@@ -122,7 +122,7 @@ fn after_plus(digits: &[u8], default_region: DefaultRegion) -> Option<(u16, Cow<
     }
 }
 
-/// Finds the calling code at the head of an international number: the shortest that somebody has.
+/// Splits off the calling code of an international number: the shortest one that is assigned.
 fn international(digits: &[u8]) -> Found<'_> {
     if digits.len() <= 2 {
         return Found::Unreadable;
@@ -140,7 +140,7 @@ fn international(digits: &[u8]) -> Found<'_> {
     Found::NoCallingCode
 }
 
-/// Finds the calling code of a number at home without a plus, if it has one all the same.
+/// Splits off the calling code of a national number without a plus, if it begins with one.
 fn without_plus(digits: &[u8]) -> Found<'_> {
     if let [b'0', b'0', rest @ ..] = digits
         && rest.first() != Some(&b'0')
@@ -156,7 +156,7 @@ fn without_plus(digits: &[u8]) -> Found<'_> {
     }
 }
 
-/// What follows the 44 of a number that only makes sense if that is its calling code.
+/// Returns the digits after 44 if the number is valid only with 44 as its calling code.
 fn without_forgotten_plus(digits: &[u8]) -> Option<Cow<'_, [u8]>> {
     let home = main_region(UK_CALLING_CODE);
     let rest = without_national_prefix(digits.strip_prefix(b"44")?, home);
@@ -164,12 +164,12 @@ fn without_forgotten_plus(digits: &[u8]) -> Option<Cow<'_, [u8]>> {
     (makes_more_sense || home.check_length(digits) == LengthCheck::TooLong).then_some(rest)
 }
 
-/// Drops the national prefix of a region, such as the 0 of British numbers, if there is one to drop.
+/// Removes the national prefix of a region, such as the 0 of British numbers.
 fn without_national_prefix<'digits>(digits: &'digits [u8], region: &Region) -> Cow<'digits, [u8]> {
     let Some((candidate, changes)) = candidate_without_prefix(digits, region) else {
         return Cow::Borrowed(digits);
     };
-    // A candidate that is what we have already needs no weighing up.
+    // An unchanged candidate needs no comparison.
     if !changes || (region.general.matches(digits) && !region.general.matches(&candidate)) {
         return Cow::Borrowed(digits);
     }
@@ -199,7 +199,7 @@ fn candidate_without_prefix<'digits>(
 }
 
 impl NationalDigits {
-    /// The digits, unless they are too few or too many.
+    /// Creates digits unless they are too few or too many.
     fn new(digits: &[u8]) -> Option<Self> {
         if !(MIN_NATIONAL_DIGITS..=MAX_NATIONAL_DIGITS).contains(&digits.len()) {
             return None;
@@ -216,12 +216,12 @@ impl NationalDigits {
         &self.digits[..usize::from(self.length)]
     }
 
-    /// The digits as text.
+    /// Returns the digits.
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).expect("digits are ASCII")
     }
 
-    /// The digits as a number is written: without leading zeros, but with at least one digit.
+    /// Returns the digits without leading zeros, but at least one digit.
     pub(super) fn value(&self) -> &str {
         match self.as_str().trim_start_matches('0') {
             "" => "0",
@@ -231,7 +231,7 @@ impl NationalDigits {
 }
 
 impl std::fmt::Debug for NationalDigits {
-    /// Numbers are personal: logs see how long they are and no more.
+    /// Shows only the length, because numbers are personal data.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "({} digits)", self.length)
     }

@@ -1,4 +1,4 @@
-//! From a text to a number that may be sent to (`docs/spec/recipients.md` §2.2, §2.3 and §2.8).
+//! Validation of the number of a recipient or a service (`docs/spec/recipients.md` §2.2, §2.3 and §2.8).
 
 use super::{
     PhoneError, PhoneNumber,
@@ -6,7 +6,7 @@ use super::{
     parse_number::{DefaultRegion, ParsedNumber, parse_number},
 };
 
-/// What a number is wanted for.
+/// Intended use of a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Messages are sent to it.
@@ -15,9 +15,30 @@ pub(super) enum Purpose {
     ServiceContact,
 }
 
-/// Tries the text as it stands, and once more with what people wrongly put in front of a number taken off.
+/// Parses the text as it is, then without prefixes that are often put before a number by mistake.
 pub(super) fn parse(text: &str, purpose: Purpose) -> Result<PhoneNumber, PhoneError> {
     attempt(text, purpose).or_else(|_| attempt(&rescued(text), purpose))
+}
+
+/// Like [`parse`], but rejects a number abroad that was found in a text in UK national form.
+///
+/// The second attempt drops the leading 0, so that a UK number with one digit too many can look like a number abroad:
+/// `07900 9001234` like +7 900 900 12 34 in Russia. A digit too many is a typing error, and the message is personal.
+pub(super) fn parse_recipient(text: &str) -> Result<PhoneNumber, PhoneError> {
+    let number = parse(text, Purpose::Sending)?;
+    if number.is_uk() || !is_in_national_form(text) {
+        return Ok(number);
+    }
+    // The error of the text as it is: usually that it is too long.
+    attempt(text, Purpose::Sending).and(Err(PhoneError::TooLong))
+}
+
+/// Returns whether the digits begin with a single 0, the UK trunk prefix. `00` and `+` precede calling codes.
+fn is_in_national_form(text: &str) -> bool {
+    let mut signs = text
+        .chars()
+        .filter(|character| character.is_ascii_digit() || *character == '+');
+    signs.next() == Some('0') && signs.next().is_some_and(|sign| !matches!(sign, '0' | '+'))
 }
 
 fn rescued(text: &str) -> String {
@@ -56,7 +77,8 @@ fn short_contact_number(number: ParsedNumber) -> Result<PhoneNumber, PhoneError>
     }
 }
 
-/// The number, if its length is used in its country; else what its text says with a plus in front, if that makes sense.
+/// Returns the number if its length is used in its country, else what the text means with a plus prepended, if that
+/// is possible.
 fn with_possible_length(number: ParsedNumber, text: &str) -> Result<ParsedNumber, PhoneError> {
     let error = match check_length(&number) {
         LengthCheck::Possible => return Ok(number),

@@ -1,21 +1,21 @@
-//! What a text message abroad costs, in units of one at home, and what carriers there support.
+//! Rates of international text messages in units of a domestic one, and features of the carriers.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-/// What is known of text messages to one dialling prefix.
+/// Rate and features of one dialling prefix.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
-    /// How many messages at home one message there costs as much as.
+    /// Cost of one message in domestic messages.
     pub(super) multiplier: u32,
-    /// Senders with letters in their name cannot be used at all.
+    /// Whether alphanumeric senders are impossible.
     pub(super) needs_numeric_sender: bool,
-    /// Somebody there says whether a message has arrived.
+    /// Whether delivery is reported.
     pub(super) reports_delivery: bool,
 }
 
-/// The rate of a dialling prefix, if one is set.
+/// Returns the rate of a dialling prefix, if one is set.
 pub(super) fn rate_of(prefix: u16) -> Option<Rate> {
     RATES.get(&prefix).copied()
 }

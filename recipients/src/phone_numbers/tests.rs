@@ -104,3 +104,31 @@ fn a_number_does_not_show_in_logs() {
         "PhoneNumber(+44 (10 digits))"
     );
 }
+
+#[test]
+fn a_uk_number_with_a_digit_too_many_is_not_sent_abroad() {
+    for text in [
+        "079009001234",
+        "07700 900 1234",
+        "(0)7900 9001234",
+        " 0 79009001234",
+        "0161 496 00001",
+    ] {
+        assert_eq!(
+            PhoneNumber::parse_recipient(text),
+            Err(PhoneError::TooLong),
+            "{text}"
+        );
+    }
+    for (text, normalised) in [
+        ("79009001234", "79009001234"),
+        ("+79009001234", "79009001234"),
+        ("0079009001234", "79009001234"),
+        ("07900900123", "447900900123"),
+        ("0447900900123", "447900900123"),
+        ("0+447900900123", "447900900123"),
+    ] {
+        let number = PhoneNumber::parse_recipient(text).expect(text);
+        assert_eq!(number.normalised(), normalised, "{text}");
+    }
+}

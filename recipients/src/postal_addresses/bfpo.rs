@@ -1,10 +1,10 @@
-//! The numbers of the British Forces Post Office (`docs/spec/recipients.md` §6.1, step 2).
+//! Numbers of the British Forces Post Office (`docs/spec/recipients.md` §6.1, step 2).
 
 use std::fmt;
 
 use text::characters::is_digit;
 
-/// The number in a line such as `BFPO 12`. Displayed, it is in plain decimal without leading zeros.
+/// BFPO number of an address. `Display` gives plain decimal without leading zeros.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BfpoNumber(String);
 
@@ -14,15 +14,15 @@ impl fmt::Display for BfpoNumber {
     }
 }
 
-/// A line that says BFPO and nothing else.
+/// An address line that consists of BFPO and an optional number.
 pub(super) enum BfpoLine {
     WithNumber(BfpoNumber),
     WithoutNumber,
 }
 
 impl BfpoLine {
-    /// Reads a line, if it is one: `bfpo`, perhaps `c/o`, perhaps a number in the digits of any script.
-    pub(super) fn read(line: &str) -> Option<Self> {
+    /// Parses a line: `bfpo`, optional `c/o`, optional digits of any script.
+    pub(super) fn parse(line: &str) -> Option<Self> {
         let (word, rest) = line.split_at_checked(4)?;
         if !word.eq_ignore_ascii_case("bfpo") {
             return None;
@@ -47,7 +47,7 @@ impl BfpoLine {
     }
 }
 
-/// The ASCII digit of the same worth as a decimal digit of any script.
+/// Converts a decimal digit of any script to ASCII.
 fn plain_digit(character: char) -> Option<char> {
     if character.is_ascii() {
         return character.is_ascii_digit().then_some(character);
@@ -55,7 +55,7 @@ fn plain_digit(character: char) -> Option<char> {
     if !is_digit(character) {
         return None;
     }
-    // Unicode lays down the digits of a script in order, ten by ten, so their place in an unbroken run tells.
+    // Unicode encodes the digits of a script in contiguous runs of ten, so the position in the run gives the value.
     let before = (0..u32::from(character))
         .rev()
         .map_while(char::from_u32)
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn number(line: &str) -> Option<String> {
-        match BfpoLine::read(line)? {
+        match BfpoLine::parse(line)? {
             BfpoLine::WithNumber(number) => Some(number.to_string()),
             BfpoLine::WithoutNumber => Some("none".into()),
         }

@@ -1,5 +1,4 @@
-//! Postal addresses: how they are cleaned up, what is known about them, what is wrong with them
-//! (`docs/spec/recipients.md` §6).
+//! Postal addresses: normalisation, properties and validation (`docs/spec/recipients.md` §6).
 
 mod bfpo;
 mod error;
@@ -18,11 +17,11 @@ const MOST_LINES: usize = 7;
 const FORBIDDEN_FIRST_CHARACTERS: &str = "@()=[]\"\\/,<>~";
 const NO_FIXED_ABODE: &[&str] = &["no fixed abode", "no fixed address"];
 
-/// An address that a letter is to be sent to. It may be wrong: ask for its [`error`](Self::error).
+/// Address of a letter. It may be invalid: see [`error`](Self::error).
 #[derive(Clone, Debug)]
 pub struct PostalAddress {
     international_letters_allowed: bool,
-    /// What is printed, a line each. An address of nothing has one empty line.
+    /// Lines to print. An empty address has one empty line.
     lines: Vec<String>,
     country: &'static str,
     postcode: Option<String>,
@@ -30,12 +29,12 @@ pub struct PostalAddress {
 }
 
 impl PostalAddress {
-    /// An address from its text, a line for each line (`docs/spec/recipients.md` §6.1).
+    /// Parses an address from lines of text (`docs/spec/recipients.md` §6.1).
     pub fn from_text(text: &str, international_letters_allowed: bool) -> Self {
-        parse_address::read(text, international_letters_allowed)
+        parse_address::parse(text, international_letters_allowed)
     }
 
-    /// An address from the data that a template is filled in with (`docs/spec/recipients.md` §6.3).
+    /// Parses the address in personalisation (`docs/spec/recipients.md` §6.3).
     pub fn from_personalisation(
         values: &Map<String, Value>,
         international_letters_allowed: bool,
@@ -46,98 +45,97 @@ impl PostalAddress {
         )
     }
 
-    /// The text of the address in the data that a template is filled in with (`docs/spec/recipients.md` §6.3): seven
-    /// lines.
+    /// Returns the address lines of personalisation as text (`docs/spec/recipients.md` §6.3): seven lines.
     pub fn text_of_personalisation(values: &Map<String, Value>) -> String {
         personalisation::text_of(values)
     }
 
-    /// Whether letters to other countries were allowed when the address was made.
+    /// Returns whether international letters were allowed when the address was parsed.
     pub fn international_letters_allowed(&self) -> bool {
         self.international_letters_allowed
     }
 
-    /// The lines as they are printed.
+    /// Returns the lines to print.
     pub fn normalised_lines(&self) -> &[String] {
         &self.lines
     }
 
-    /// The lines joined with line feeds.
+    /// Returns the lines joined with line feeds.
     pub fn normalised(&self) -> String {
         self.lines.join("\n")
     }
 
-    /// The lines joined with commas.
+    /// Returns the lines joined with commas.
     pub fn as_single_line(&self) -> String {
         self.lines.join(", ")
     }
 
-    /// Whether nothing would be printed.
+    /// Returns whether there is nothing to print.
     pub fn is_empty(&self) -> bool {
         self.lines.iter().all(String::is_empty) && self.lines.len() <= 1
     }
 
-    /// How many lines are printed.
+    /// Returns the number of lines to print.
     pub fn line_count(&self) -> usize {
         if self.is_empty() { 0 } else { self.lines.len() }
     }
 
-    /// Whether there are three lines or more.
+    /// Returns whether there are at least three lines.
     pub fn has_enough_lines(&self) -> bool {
         self.line_count() >= FEWEST_LINES
     }
 
-    /// Whether there are more than seven lines.
+    /// Returns whether there are more than seven lines.
     pub fn has_too_many_lines(&self) -> bool {
         self.line_count() > MOST_LINES
     }
 
-    /// The canonical name of the country.
+    /// Returns the canonical name of the country.
     pub fn country(&self) -> &'static str {
         self.country
     }
 
-    /// How far the letter goes.
+    /// Returns the postage zone.
     pub fn postage(&self) -> PostageZone {
         countries::postage_zone(self.country)
     }
 
-    /// Whether the letter leaves the United Kingdom.
+    /// Returns whether the address is outside the United Kingdom.
     pub fn is_international(&self) -> bool {
         self.postage() != PostageZone::UnitedKingdom
     }
 
-    /// The postcode as it is printed, of an address in the United Kingdom that ends in one.
+    /// Returns the formatted postcode of a United Kingdom address that ends in one.
     pub fn postcode(&self) -> Option<&str> {
         self.postcode.as_deref()
     }
 
-    /// Whether there is a postcode.
+    /// Returns whether there is a postcode.
     pub fn has_valid_postcode(&self) -> bool {
         self.postcode.is_some()
     }
 
-    /// The number of the British Forces Post Office, if the address has one.
+    /// Returns the BFPO number, if there is one.
     pub fn bfpo_number(&self) -> Option<&BfpoNumber> {
         self.bfpo_number.as_ref()
     }
 
-    /// Whether the address is one of the British Forces Post Office.
+    /// Returns whether this is a BFPO address.
     pub fn is_bfpo_address(&self) -> bool {
         self.bfpo_number.is_some()
     }
 
-    /// The lines of a BFPO address without its number and postcode, which are printed elsewhere.
+    /// Returns the lines of a BFPO address without number and postcode, which are printed separately.
     pub fn bfpo_address_lines(&self) -> Option<&[String]> {
         self.is_bfpo_address().then(|| self.lines_before_the_last())
     }
 
-    /// Whether it is a BFPO address with a country, which such addresses must not have.
+    /// Returns whether this is a BFPO address with a country, which is not allowed.
     pub fn has_invalid_country_for_bfpo_address(&self) -> bool {
         self.is_international() && self.is_bfpo_address()
     }
 
-    /// Whether the address ends as one must: in a country, a postcode or a BFPO number.
+    /// Returns whether the last line is a country, a postcode or a BFPO number.
     pub fn has_valid_last_line(&self) -> bool {
         if self.is_international() {
             self.international_letters_allowed && !self.is_bfpo_address()
@@ -146,14 +144,14 @@ impl PostalAddress {
         }
     }
 
-    /// Whether a line begins with a character that printing machines stumble over.
+    /// Returns whether a line begins with a character that the print provider cannot process.
     pub fn has_invalid_characters(&self) -> bool {
         self.lines
             .iter()
             .any(|line| line.starts_with(|first| FORBIDDEN_FIRST_CHARACTERS.contains(first)))
     }
 
-    /// Whether the address says that there is none.
+    /// Returns whether the address says "no fixed abode".
     pub fn has_no_fixed_abode_address(&self) -> bool {
         if self
             .lines
@@ -168,18 +166,17 @@ impl PostalAddress {
             .any(|phrase| normalised.contains(phrase))
     }
 
-    /// Whether each of the first two lines has a letter or a digit of ASCII.
+    /// Returns whether each of the first two lines has an ASCII letter or digit.
     pub fn has_alphanumeric_character_in_address_lines_1_and_2(&self) -> bool {
         matches!(self.lines.as_slice(), [first, second, ..] if has_alphanumeric(first) && has_alphanumeric(second))
     }
 
-    /// Whether a letter can be sent to the address.
+    /// Returns whether a letter can be sent to the address.
     pub fn is_valid(&self) -> bool {
         self.error().is_none()
     }
 
-    /// The first thing that is wrong with the address, in the order in which the API looks
-    /// (`docs/spec/recipients.md` §6.4).
+    /// Returns the first problem of the address, in the API's order (`docs/spec/recipients.md` §6.4).
     pub fn error(&self) -> Option<AddressError> {
         let found = [
             (!self.has_enough_lines(), AddressError::TooFewLines),
@@ -207,9 +204,9 @@ impl PostalAddress {
             .find_map(|(is_wrong, error)| is_wrong.then_some(error))
     }
 
-    /// The address as data for a template: `address_line_1` to `address_line_6`, `postcode`, `address_line_7`.
+    /// Returns the address as personalisation: `address_line_1` to `address_line_6`, `postcode`, `address_line_7`.
     ///
-    /// Nothing, if the address has no lines at all.
+    /// `None` if the address has no lines.
     pub fn as_personalisation(&self) -> Option<Map<String, Value>> {
         personalisation::of(self)
     }
@@ -222,7 +219,7 @@ impl PostalAddress {
         }
     }
 
-    /// The lines but for the last, or the last two of a BFPO address with a postcode.
+    /// Returns all lines but the last, or the last two of a BFPO address with a postcode.
     fn lines_before_the_last(&self) -> &[String] {
         let last = if self.is_bfpo_address() && self.has_valid_postcode() {
             2
@@ -234,7 +231,7 @@ impl PostalAddress {
 }
 
 impl PartialEq for PostalAddress {
-    /// Two addresses are equal if the same would be printed, under the same rules.
+    /// Compares the printed lines and whether international letters are allowed.
     fn eq(&self, other: &Self) -> bool {
         self.lines == other.lines
             && self.international_letters_allowed == other.international_letters_allowed
@@ -249,7 +246,7 @@ fn has_alphanumeric(line: &str) -> bool {
     line.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Lower case as matching that looks past case knows it: three letters outside ASCII stand for ones inside.
+/// Converts to lower case as case-insensitive regular expressions do: three non-ASCII letters match ASCII ones.
 fn in_plain_lower_case(character: char) -> char {
     match character {
         '\u{131}' | '\u{130}' => 'i',

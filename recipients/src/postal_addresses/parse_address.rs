@@ -1,4 +1,4 @@
-//! From a text to an address (`docs/spec/recipients.md` §6.1).
+//! Parses a text into an address (`docs/spec/recipients.md` §6.1).
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use crate::{
     postcodes,
 };
 
-pub(super) fn read(text: &str, international_letters_allowed: bool) -> PostalAddress {
+pub(super) fn parse(text: &str, international_letters_allowed: bool) -> PostalAddress {
     let mut lines = tidied_lines(text);
-    let bfpo_number = take_bfpo(&mut lines);
-    let country = take_country(&mut lines);
+    let bfpo_number = extract_bfpo(&mut lines);
+    let country = extract_country(&mut lines);
     let is_international = countries::postage_zone(country) != PostageZone::UnitedKingdom;
     let postcode = if is_international {
         None
@@ -57,21 +57,21 @@ fn tidied_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// The first number on a line that says BFPO; if there is one, every such line goes.
-fn take_bfpo(lines: &mut Vec<String>) -> Option<BfpoNumber> {
-    let number = lines.iter().find_map(|line| match BfpoLine::read(line)? {
+/// Removes all BFPO lines and returns the first number among them.
+fn extract_bfpo(lines: &mut Vec<String>) -> Option<BfpoNumber> {
+    let number = lines.iter().find_map(|line| match BfpoLine::parse(line)? {
         BfpoLine::WithNumber(number) => Some(number),
         BfpoLine::WithoutNumber => None,
     })?;
-    lines.retain(|line| BfpoLine::read(line).is_none());
+    lines.retain(|line| BfpoLine::parse(line).is_none());
     Some(number)
 }
 
-/// The country on the last line, which goes, along with as many lines as there are that name the United Kingdom.
+/// Removes the country on the last line, and as many lines as name the United Kingdom, and returns the country.
 ///
-/// Lines in between that are no countries do not stop the count, so that an "England" near the top takes a line too
-/// many from the bottom. It has always been so.
-fn take_country(lines: &mut Vec<String>) -> &'static str {
+/// Lines in between that are no countries do not end the count, so "England" near the top removes one line too many
+/// from the bottom. The contract requires this.
+fn extract_country(lines: &mut Vec<String>) -> &'static str {
     let Some(country) = lines.last().and_then(|last| countries::find(last)) else {
         return UNITED_KINGDOM;
     };

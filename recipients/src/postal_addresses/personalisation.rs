@@ -1,4 +1,4 @@
-//! Addresses in the data that templates are filled in with (`docs/spec/recipients.md` §6.2 and §6.3).
+//! Addresses in personalisation (`docs/spec/recipients.md` §6.2 and §6.3).
 
 use serde_json::{Map, Number, Value};
 
@@ -7,7 +7,7 @@ use text::{self, python_repr};
 
 const LINES_BEFORE_THE_LAST: usize = 6;
 
-/// The text of an address: lines 1 to 6, then line 7 or, where the data has no such line, the postcode.
+/// Joins the address lines 1 to 6 and line 7 or, if there is no line 7, the postcode.
 pub(super) fn text_of(values: &Map<String, Value>) -> String {
     const POSTCODE: usize = 7;
     let mut lines: [Option<&Value>; 8] = [None; 8];
@@ -23,7 +23,7 @@ pub(super) fn text_of(values: &Map<String, Value>) -> String {
             "postcode" => POSTCODE,
             _ => continue,
         };
-        // A later name for the same line wins.
+        // If several names denote the same line, the last one wins.
         lines[place] = Some(value);
     }
     let last = lines[LINES_BEFORE_THE_LAST].or(lines[POSTCODE]);
@@ -34,7 +34,7 @@ pub(super) fn text_of(values: &Map<String, Value>) -> String {
         .join("\n")
 }
 
-/// What a value says on its line. Values that say nothing count as empty.
+/// Converts a value to a line. Null and false values are empty.
 fn line_of(value: &Value) -> String {
     match value {
         Value::Null | Value::Bool(false) => String::new(),
@@ -42,7 +42,7 @@ fn line_of(value: &Value) -> String {
         Value::Array(members) if members.is_empty() => String::new(),
         Value::Object(members) if members.is_empty() => String::new(),
         Value::String(text) => text.clone(),
-        // It has no place in an address, and is written so that people can tell what it was.
+        // Lists and objects are not expected here; Python's notation shows the sender what was given.
         other => python_repr(other),
     }
 }
@@ -51,7 +51,7 @@ fn is_zero(number: &Number) -> bool {
     number.as_f64() == Some(0.0)
 }
 
-/// The data that an address is for a template; nothing for an address without lines.
+/// Converts an address to personalisation; `None` for an address without lines.
 pub(super) fn of(address: &PostalAddress) -> Option<Map<String, Value>> {
     let last = address.normalised_lines().last()?;
     let before = address.lines_before_the_last();

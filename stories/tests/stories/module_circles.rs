@@ -21,7 +21,9 @@ const CRATES: &[&str] = &[
     "queue",
     "recipients",
     "server",
+    "templates",
     "text",
+    "typesetting",
 ];
 
 #[test]

@@ -24,9 +24,9 @@ impl Colour {
         })
     }
 
-    /// Black or white, whichever has the greater contrast on this colour by the Web Content Accessibility Guidelines.
+    /// Returns black or white, whichever has the greater contrast by the Web Content Accessibility Guidelines.
     pub(super) fn readable_on_it(self) -> &'static str {
-        // From this luminance on, black stands out more.
+        // Above this luminance black has the greater contrast.
         const BALANCE: f64 = 0.179;
         if self.luminance() > BALANCE {
             "#0b0c0c"

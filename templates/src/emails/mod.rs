@@ -1,4 +1,4 @@
-//! E-mails: a subject and a body in Markdown, as plain text and as HTML (`docs/spec/templates.md` §9).
+//! E-mails: a subject and a Markdown body, rendered as plain text and as HTML (`docs/spec/templates.md` §9).
 
 mod colour;
 mod page;
@@ -16,13 +16,13 @@ use text::{is_any_space, normalise_spaces};
 
 pub use page::{Brand, BrandBar, Branding};
 
-/// The most bytes of UTF-8 that [`Email::content`] may have (`docs/spec/templates.md` §9.4).
+/// Maximum size of [`Email::content`] in bytes of UTF-8 (`docs/spec/templates.md` §9.4).
 pub const LIMIT_BYTES: usize = 2_000_000;
 
-/// How many characters a mail program is given to show beside the subject (`docs/spec/templates.md` §9.3).
+/// Maximum length of a preheader in characters (`docs/spec/templates.md` §9.3).
 const PREHEADER_CHARACTERS: usize = 256;
 
-/// An e-mail with placeholders, parsed once and filled many times.
+/// An e-mail template, parsed once and filled many times.
 #[derive(Debug, Clone)]
 pub struct EmailTemplate {
     subject: Text,
@@ -31,7 +31,7 @@ pub struct EmailTemplate {
 }
 
 impl EmailTemplate {
-    /// Takes a template apart. Every text is one.
+    /// Parses a template. Any text is valid.
     pub fn parse(subject: &str, content: &str) -> Self {
         let (subject, content) = (Text::parse(subject), Text::parse(content));
         let placeholders = subject.placeholders().union(content.placeholders());
@@ -42,17 +42,17 @@ impl EmailTemplate {
         }
     }
 
-    /// The names of the placeholders: those of the subject, then those of the content.
+    /// Returns the names of the placeholders: those of the subject, then those of the content.
     pub fn placeholders(&self) -> &NameSet {
         &self.placeholders
     }
 
-    /// The placeholders without a value, in order. An empty text is a value.
+    /// Returns the placeholders without a value, in order. An empty text is a value.
     pub fn missing(&self, values: &Values) -> Vec<String> {
         missing(&self.placeholders, values)
     }
 
-    /// The e-mail with these values, from which each of its parts can be had.
+    /// Fills the template with values.
     pub fn fill<'email>(&'email self, values: &'email Values) -> Email<'email> {
         Email {
             template: self,
@@ -103,7 +103,7 @@ impl EmailTemplate {
     }
 }
 
-/// A template together with what fills it.
+/// A template with the values that fill it.
 #[derive(Debug, Clone)]
 pub struct Email<'email> {
     template: &'email EmailTemplate,
@@ -113,8 +113,8 @@ pub struct Email<'email> {
 }
 
 impl<'email> Email<'email> {
-    /// With a link at the foot of both bodies by which the recipient can leave; an empty one is none. It is filled like
-    /// the content, but neither [`Email::content`] nor the preheader has it.
+    /// Adds an unsubscribe link at the end of both bodies; an empty link adds nothing. Placeholders in it are filled.
+    /// [`Email::content`] and the preheader do not include it.
     #[must_use]
     pub fn with_unsubscribe_link(self, link: &'email str) -> Self {
         Self {
@@ -123,22 +123,22 @@ impl<'email> Email<'email> {
         }
     }
 
-    /// With the names of missing placeholders hidden in subject and HTML, if this is so.
+    /// Sets whether the names of missing placeholders are hidden in the subject and the HTML.
     #[must_use]
-    pub fn redacting_if(self, is_redacted: bool) -> Self {
+    pub fn with_redaction(self, is_redacted: bool) -> Self {
         Self {
             is_redacted,
             ..self
         }
     }
 
-    /// The subject in plain text, as the API answers it and the mail carries it (`docs/spec/templates.md` §9.1,
-    /// `docs/spec/public-api.md` §13.2).
+    /// Returns the subject in plain text, as the API returns it and the e-mail carries it (`docs/spec/templates.md`
+    /// §9.1, `docs/spec/public-api.md` §13.2).
     pub fn subject(&self) -> String {
         self.subject_as(Field::UNESCAPED_HTML)
     }
 
-    /// The subject as HTML (`docs/spec/templates.md` §9.1).
+    /// Returns the subject as HTML (`docs/spec/templates.md` §9.1).
     pub fn html_subject(&self) -> String {
         self.subject_as(Field::HTML)
     }
@@ -147,60 +147,67 @@ impl<'email> Email<'email> {
         let filled = self
             .template
             .subject
-            .fill(&self.values, field.redacting_if(self.is_redacted));
-        normalise_spaces(&typography::nice(&filled))
+            .fill(&self.values, field.with_redaction(self.is_redacted));
+        normalise_spaces(&typography::apply_typography(&filled))
     }
 
-    /// The content as it was written, with the values in their places, trimmed (`docs/spec/templates.md` §3,
+    /// Returns the source of the content with its placeholders filled, trimmed (`docs/spec/templates.md` §3,
     /// `content_with_placeholders_filled_in`).
     pub fn content(&self) -> String {
         let field = Field::UNESCAPED_HTML.with_markdown_lists();
         let filled = self
             .template
             .content
-            .fill(&self.values, field.redacting_if(self.is_redacted));
+            .fill(&self.values, field.with_redaction(self.is_redacted));
         filled.trim_matches(is_any_space).to_owned()
     }
 
-    /// The length of [`Email::content`] in bytes of UTF-8 (`docs/spec/templates.md` §9.4).
+    /// Returns the size of [`Email::content`] in bytes of UTF-8 (`docs/spec/templates.md` §9.4).
     pub fn size_bytes(&self) -> usize {
         self.content().len()
     }
 
-    /// Whether there are more than [`LIMIT_BYTES`] (`docs/spec/templates.md` §9.4).
+    /// Returns whether the content exceeds [`LIMIT_BYTES`] (`docs/spec/templates.md` §9.4).
     pub fn is_message_too_long(&self) -> bool {
         self.size_bytes() > LIMIT_BYTES
     }
 
-    /// Whether there is nothing to send (`docs/spec/templates.md` §3): no content at all, or placeholders alone that
-    /// came to nothing. Content of spaces is not empty.
+    /// Returns whether there is nothing to send (`docs/spec/templates.md` §3): no content at all, or only
+    /// placeholders that are filled with nothing. Content of spaces is not empty.
     pub fn is_message_empty(&self) -> bool {
         let source = self.template.content.source();
         source.is_empty()
             || (source.starts_with("((") && source.ends_with("))") && self.content().is_empty())
     }
 
-    /// The body in plain text (`docs/spec/templates.md` §9.2).
+    /// Returns whether nothing would be left of the content, because it has only constructs that the dialect drops, such
+    /// as a table.
+    pub fn vanishes(&self) -> bool {
+        let field = Field::HTML.with_markdown_lists();
+        markdown::vanishes(&self.template.content.fill(&self.values, field))
+    }
+
+    /// Renders the body as plain text (`docs/spec/templates.md` §9.2).
     pub fn plain_body(&self) -> String {
-        let nice = typography::nice(&self.plain_markdown());
-        let decoded = text::html_escape::decode_lenient(&nice);
+        let typeset = typography::apply_typography(&self.plain_markdown());
+        let decoded = text::html_escape::decode_lenient(&typeset);
         let mut body = decoded.trim_start_matches(is_any_space).to_owned();
         body.push('\n');
         body
     }
 
-    /// The plain body before typography.
+    /// Renders the plain body without typography.
     pub fn plain_markdown(&self) -> String {
         let field = Field::UNESCAPED_HTML.with_markdown_lists();
         markdown::to_plain_text(&self.body_source(field))
     }
 
-    /// The body in HTML, to stand between a page's tags (`docs/spec/templates.md` §9.3).
+    /// Renders the body as HTML, to be inserted into a page (`docs/spec/templates.md` §9.3).
     pub fn html_body(&self) -> String {
-        typography::nice(&self.html_markdown())
+        typography::apply_typography(&self.html_markdown())
     }
 
-    /// The HTML body before typography.
+    /// Renders the HTML body without typography.
     pub fn html_markdown(&self) -> String {
         markdown::to_email_html(&self.body_source(self.html_field()))
     }
@@ -208,10 +215,11 @@ impl<'email> Email<'email> {
     fn html_field(&self) -> Field {
         Field::HTML
             .with_markdown_lists()
-            .redacting_if(self.is_redacted)
+            .with_redaction(self.is_redacted)
     }
 
-    /// What Markdown is given for a body: filled, its unsubscribe link behind it, fit for mail programs.
+    /// Returns the Markdown source of a body: filled, with the unsubscribe link, without characters that e-mail
+    /// clients cannot show.
     fn body_source(&self, field: Field) -> String {
         let mut source = self.template.content.fill(&self.values, field);
         if let Some(link) = self.unsubscribe_link {
@@ -221,13 +229,13 @@ impl<'email> Email<'email> {
         fit_for_mail_programs(source)
     }
 
-    /// The beginning of the message as a mail program shows it beside the subject: at most 256 characters of HTML text
-    /// in one line (`docs/spec/templates.md` §9.3).
+    /// Returns the start of the message for e-mail clients to show beside the subject: at most 256 characters of HTML
+    /// text in one line (`docs/spec/templates.md` §9.3).
     pub fn preheader(&self) -> String {
         let field = Field::HTML.with_markdown_lists();
         let source = fit_for_mail_programs(self.template.content.fill(&self.values, field));
-        let nice = typography::nice(&markdown::to_preheader(&source));
-        let words: Vec<&str> = nice
+        let typeset = typography::apply_typography(&markdown::to_preheader(&source));
+        let words: Vec<&str> = typeset
             .split(is_any_space)
             .filter(|word| !word.is_empty())
             .collect();
@@ -235,7 +243,7 @@ impl<'email> Email<'email> {
         line.trim_matches(is_any_space).to_owned()
     }
 
-    /// The whole HTML document: our layout around the body, with the preheader hidden before it
+    /// Renders the whole HTML document: our layout around the body, with the preheader hidden before it
     /// (`docs/spec/templates.md` §9.3).
     pub fn html_page(&self, branding: &Branding) -> String {
         page::page(

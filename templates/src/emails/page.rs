@@ -1,42 +1,42 @@
-//! The HTML document around an e-mail's body (`docs/spec/templates.md` §9.3): our own layout.
+//! The HTML document around the body of an e-mail (`docs/spec/templates.md` §9.3), in our own layout.
 //!
-//! One column of at most 580 pixels, made of tables as mail programs want it, all of them marked as layout for people
-//! who hear the page. Without a brand it is plain. Colours are few and none is said twice, so that mail programs can
-//! turn them in dark mode; those that ask do it by the media query in the head.
+//! One column of at most 580 pixels, made of tables as e-mail clients require, all marked as layout for screen
+//! readers. Without a brand the page is plain. Each colour is stated once, so that clients can invert it in dark
+//! mode; clients that support the media query use the colours in the head.
 
 use std::borrow::Cow;
 
 use super::colour::Colour;
 
-/// Who an e-mail is from, as its page shows it. By default nothing: a plain page.
+/// The sender's branding. The default is a plain page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Branding {
-    /// The brand at the head of the page.
+    /// The brand in the page header.
     pub brand: Option<Brand>,
 }
 
-/// A brand at the head of the page. What is left out leaves no gap.
+/// A brand. Absent parts leave no gap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Brand {
-    /// What it is called, in plain text; shown beside the logo.
+    /// Name in plain text, shown beside the logo.
     pub name: Option<String>,
-    /// Where its logo can be fetched.
+    /// URL of the logo.
     pub logo_url: Option<String>,
-    /// What the logo says, for people who do not see it. Without it the logo counts as decoration beside the name.
+    /// Alternative text of the logo. Without it the logo is marked as decorative.
     pub logo_alternative_text: Option<String>,
-    /// `#rrggbb`; anything else counts as none.
+    /// `#rrggbb`; anything else is ignored.
     pub colour: Option<String>,
-    /// Where the colour goes.
+    /// Where the colour is shown.
     pub bar: BrandBar,
 }
 
-/// Where a brand's colour goes.
+/// Position of a brand's colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BrandBar {
-    /// A bar beside name and logo.
+    /// A bar beside the name and logo.
     #[default]
     Single,
-    /// A banner across the page, name and logo on it.
+    /// A full-width banner behind the name and logo.
     Banner,
 }
 
@@ -87,7 +87,7 @@ const AFTER_CONTENT: &str = concat!(
     "</td></tr></table>\n</body>\n</html>\n",
 );
 
-/// The page. Subject, preheader and body are HTML already.
+/// Renders the page. Subject, preheader and body are HTML already.
 pub(super) fn page(subject: &str, preheader: &str, body: &str, branding: &Branding) -> String {
     let fixed = HEAD.len() + STYLES.len() + BODY.len() + BEFORE_CONTENT.len() + AFTER_CONTENT.len();
     let mut page =
@@ -101,7 +101,7 @@ pub(super) fn page(subject: &str, preheader: &str, body: &str, branding: &Brandi
     page
 }
 
-/// HTML as text that may stand where tags may not. A preheader can end in the middle of a tag, which goes too.
+/// Removes tags, including one that the truncation of a preheader cut in two.
 fn without_tags(html: &str) -> Cow<'_, str> {
     if !html.contains('<') {
         return Cow::Borrowed(html);
@@ -173,7 +173,7 @@ fn name(name: &str) -> String {
     )
 }
 
-/// A text as it may stand in an attribute in double quotes, or between tags.
+/// Escapes a text for an attribute in double quotes or for element content.
 fn in_attribute(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! What is promised of e-mails.
+//! Tests of e-mails.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Until when a letter can be cancelled (`docs/spec/templates.md` §12.3).
+//! Deadline for cancelling a letter (`docs/spec/templates.md` §12.3).
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::to_london;
 
-/// When the day's letters are handed to the printers.
+/// Local time at which the day's letters are handed to the print provider.
 const DEADLINE: Time = Time::constant(17, 30, 0, 0);
 
 /// `cancellable_notification_statuses` of `content_constants.json`.
@@ -26,16 +26,16 @@ struct Constants {
     cancellable_notification_statuses: Vec<String>,
 }
 
-/// Whether a letter in this status can be cancelled now.
+/// Returns whether a letter in this status can still be cancelled.
 pub fn can_be_cancelled(status: &str, created_at: Timestamp, now: Timestamp) -> bool {
     STATUSES.iter().any(|cancellable| cancellable == status)
         && !is_too_late_to_cancel(created_at, now)
 }
 
-/// Whether a letter of this time has been handed to the printers: in London, at half past five of the day on which it was
-/// created, or of the day after if it was created later than that.
+/// Returns whether a letter has been handed to the print provider: at 17:30 London time on the day of its creation,
+/// or on the next day if it was created later than that.
 ///
-/// On the day itself there is up to a minute of grace, by the seconds of now.
+/// On the day itself the comparison allows up to a minute of grace, because it ignores the seconds of `now`.
 pub fn is_too_late_to_cancel(created_at: Timestamp, now: Timestamp) -> bool {
     let (created, now) = (to_london(created_at).datetime(), to_london(now).datetime());
     let days_since = created.date().duration_until(now.date()).as_hours() / 24;

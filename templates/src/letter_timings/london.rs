@@ -8,22 +8,22 @@ use jiff::{
     tz::{TimeZone, TimeZoneDatabase},
 };
 
-/// Europe/London, from the tables that travel with the program.
+/// Europe/London, from the time zone data compiled into the program.
 static LONDON: LazyLock<TimeZone> = LazyLock::new(|| {
     TimeZoneDatabase::bundled()
         .get("Europe/London")
         .expect("the bundled tables have London")
 });
 
-/// A moment on London's clocks.
+/// Converts a moment to local time in London.
 pub fn to_london(moment: Timestamp) -> ZonedDateTime {
     moment.to_zoned_datetime(LONDON.clone())
 }
 
-/// The moment at which London's clocks show this.
+/// Converts a local time in London to the moment it denotes.
 ///
-/// When they go back and show it twice, it is the first time; when they go forward and never show it, they are read as if
-/// they had not been changed yet. At the ends of time it is the first or the last moment there is.
+/// An ambiguous time, when clocks go back, is the first of the two; a time skipped when clocks go forward uses the
+/// offset before the change. Out of range, it is the first or last representable moment.
 pub fn from_london(shown: DateTime) -> Timestamp {
     LONDON.to_timestamp(shown).unwrap_or_else(|_| {
         if shown.year() < 0 {
@@ -34,29 +34,28 @@ pub fn from_london(shown: DateTime) -> Timestamp {
     })
 }
 
-/// The moment with the same seconds at which London's clocks show this full hour (0–23) on the same day.
-pub fn set_hour(moment: Timestamp, hour: i8) -> Result<Timestamp, NotATime> {
+/// Sets London's local time to this full hour (0–23) of the same day, keeping the seconds.
+pub fn set_hour(moment: Timestamp, hour: i8) -> Result<Timestamp, InvalidTime> {
     let shown = to_london(moment).datetime();
     let set = shown.with().hour(hour).minute(0).build();
-    set.map(from_london).map_err(|_| NotATime)
+    set.map(from_london).map_err(|_| InvalidTime)
 }
 
-/// A text or a number that is no time.
+/// A text or a number that is not a valid time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a time")]
-pub struct NotATime;
+pub struct InvalidTime;
 
-/// A moment in UTC from its text: a date, or a date and a time with `T` or a space between, with or without hyphens and
-/// colons.
+/// Parses a date, or a date and time separated by `T` or a space, with or without hyphens and colons, as UTC.
 ///
-/// An offset in the text is dropped, not applied: `12:00+05:00` is 12:00 in UTC. That is how it has always been read.
-pub fn utc_from_text(text: &str) -> Result<Timestamp, NotATime> {
+/// An offset is ignored, not applied: `12:00+05:00` is 12:00 UTC. The contract requires this.
+pub fn utc_from_text(text: &str) -> Result<Timestamp, InvalidTime> {
     let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
     let read: DateTime = text
         .parse()
         .or_else(|_| text.parse::<Date>().map(|day| day.at(0, 0, 0, 0)))
-        .map_err(|_| NotATime)?;
-    TimeZone::UTC.to_timestamp(read).map_err(|_| NotATime)
+        .map_err(|_| InvalidTime)?;
+    TimeZone::UTC.to_timestamp(read).map_err(|_| InvalidTime)
 }
 
 #[cfg(test)]
@@ -83,7 +82,7 @@ mod tests {
         }
         assert_eq!(utc("2025-07-15"), utc("2025-07-15T00:00"));
         for text in ["", "Z", "tomorrow", "2025-02-30", "2025-07-15T25:00"] {
-            assert_eq!(utc_from_text(text), Err(NotATime), "{text}");
+            assert_eq!(utc_from_text(text), Err(InvalidTime), "{text}");
         }
     }
 
@@ -99,6 +98,6 @@ mod tests {
     fn an_hour_is_set_on_the_london_day() {
         let late = utc("2025-06-30T23:30:07.5");
         assert_eq!(set_hour(late, 0), Ok(utc("2025-06-30T23:00:07.5")));
-        assert_eq!(set_hour(late, 24), Err(NotATime));
+        assert_eq!(set_hour(late, 24), Err(InvalidTime));
     }
 }

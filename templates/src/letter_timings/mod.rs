@@ -1,7 +1,7 @@
-//! When a letter is printed, when it arrives, until when it can be cancelled (`docs/spec/templates.md` §12).
+//! Times at which a letter is printed, arrives, and can no longer be cancelled (`docs/spec/templates.md` §12).
 //!
-//! All of it happens on London's clocks, and comes out in UTC. The seconds of the upload stay in every answer, as they
-//! do at the model of this service.
+//! They are computed in London's local time and returned in UTC. The seconds of the upload are kept in every result,
+//! as the contract requires.
 
 mod cancelling;
 mod london;
@@ -14,19 +14,19 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::Deserialize;
 
 pub use cancelling::{can_be_cancelled, is_too_late_to_cancel};
-pub use london::{NotATime, from_london, set_hour, to_london, utc_from_text};
+pub use london::{InvalidTime, from_london, set_hour, to_london, utc_from_text};
 pub use working_days::{Calendar, Division, is_bank_holiday};
 
-/// The hour by which letters are printed.
+/// Hour by which letters are printed.
 const PRINT_HOUR: i8 = 15;
 
-/// The hour by which letters are delivered.
+/// Hour by which letters are delivered.
 const DELIVERY_HOUR: i8 = 16;
 
-/// How long before midnight the day's letters are handed over: an upload from 17:30 on belongs to the next day.
+/// From 17:30, this long before midnight, an upload belongs to the next day.
 const BEFORE_MIDNIGHT_MINUTES: i64 = 6 * 60 + 30;
 
-/// Returns how many working days the post takes, at least and at most, not counting the day on which it takes the letter.
+/// Returns the minimum and maximum number of working days in the post, not counting the day of posting.
 pub fn days_in_transit(postage: Postage) -> (u16, u16) {
     DAYS_IN_TRANSIT[&postage]
 }
@@ -45,22 +45,22 @@ struct Constants {
     days_in_transit: HashMap<String, (u16, u16)>,
 }
 
-/// When a letter is printed and when it arrives.
+/// Expected times of printing and delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timings {
-    /// The letter is with the post by then.
+    /// Latest time of printing.
     pub printed_by: Timestamp,
-    /// It does not arrive before.
+    /// Earliest time of delivery.
     pub earliest_delivery: Timestamp,
-    /// It has arrived by then.
+    /// Latest time of delivery.
     pub latest_delivery: Timestamp,
 }
 
 impl Timings {
-    /// Those of a letter that was uploaded at this moment (`docs/spec/templates.md` §12.2).
+    /// Returns the timings of a letter uploaded at this moment (`docs/spec/templates.md` §12.2).
     pub fn of(upload: Timestamp, postage: Postage) -> Self {
         let uploaded = to_london(upload).datetime();
-        // The shift is one of the clock's hands: that the clocks change meanwhile does not count.
+        // Added to the local time, so that a clock change during the interval has no effect.
         let handed_over = uploaded.saturating_add(BEFORE_MIDNIGHT_MINUTES.minutes());
         let print_day = Calendar::Dvla.next_working_day(handed_over.date());
         let delivery = Delivery::of(print_day, postage);
@@ -75,23 +75,23 @@ impl Timings {
         }
     }
 
-    /// Whether the letter is printed: later than [`Timings::printed_by`].
+    /// Returns whether `now` is after [`Timings::printed_by`].
     pub fn is_printed(&self, now: Timestamp) -> bool {
         now > self.printed_by
     }
 }
 
-/// The days on which a letter can arrive.
+/// Range of days on which a letter can arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {
-    /// The first of them.
+    /// First day.
     pub earliest: Date,
-    /// The last of them.
+    /// Last day.
     pub latest: Date,
 }
 
 impl Delivery {
-    /// Those of a letter that is printed on this day (`docs/spec/templates.md` §12.2, step 4).
+    /// Returns the delivery days of a letter printed on this day (`docs/spec/templates.md` §12.2, step 4).
     pub fn of(print_day: Date, postage: Postage) -> Self {
         let (fewest, most) = days_in_transit(postage);
         let after = |days| Calendar::RoyalMail(postage).days_after(print_day, 1 + days);

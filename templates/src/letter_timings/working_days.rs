@@ -1,4 +1,4 @@
-//! Working days of printers and post (`docs/spec/templates.md` §12.1).
+//! Working days of the print provider and the post (`docs/spec/templates.md` §12.1).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,20 +11,20 @@ use serde::Deserialize;
 
 use domain::Postage;
 
-/// Whose working days.
+/// An organisation's working days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calendar {
-    /// The printers.
+    /// The print provider.
     Dvla,
-    /// The post, which carries first class letters on Saturdays too.
+    /// The post, which delivers first class letters on Saturdays too.
     RoyalMail(Postage),
 }
 
-/// A part of the United Kingdom with bank holidays of its own.
+/// Part of the United Kingdom with its own bank holidays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Division {
-    /// England and Wales. Printers and post keep these everywhere.
+    /// England and Wales, whose bank holidays apply to print provider and post everywhere.
     EnglandAndWales,
     /// Scotland.
     Scotland,
@@ -58,13 +58,13 @@ struct BankHoliday {
     date: String,
 }
 
-/// Whether a day is a bank holiday there. Years before 2018 and after 2027 have none.
+/// Returns whether a day is a bank holiday. Years before 2018 and after 2027 have none.
 pub fn is_bank_holiday(division: Division, day: Date) -> bool {
     BANK_HOLIDAYS[&division].contains(&day)
 }
 
 impl Calendar {
-    /// Whether they work on this day.
+    /// Returns whether the day is a working day.
     pub fn is_working_day(self, day: Date) -> bool {
         let is_weekend = match (self, day.weekday()) {
             (_, Weekday::Sunday) => true,
@@ -74,19 +74,19 @@ impl Calendar {
         !is_weekend && !is_bank_holiday(Division::EnglandAndWales, day)
     }
 
-    /// The first working day after this day.
+    /// Returns the first working day after `day`.
     pub fn next_working_day(self, day: Date) -> Date {
         self.days_after(day, 1)
     }
 
-    /// The last working day before this day.
+    /// Returns the last working day before `day`.
     pub fn previous_working_day(self, day: Date) -> Date {
         const BACK: NonZeroI32 = NonZeroI32::new(-1).expect("not zero");
         self.offset(day, BACK)
     }
 
-    /// The day that is so many working days after this one, or before it if the number is below zero. This day does not
-    /// count. At the ends of time it is the first or the last day there is.
+    /// Returns the day that is `days` working days after `day`, or before it if negative. `day` itself does not
+    /// count. Out of range, it is the first or last representable day.
     pub fn offset(self, day: Date, days: NonZeroI32) -> Date {
         let step = |day: Date| {
             if days.is_positive() {

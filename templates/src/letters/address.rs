@@ -11,7 +11,7 @@ use text::lines as lines_of;
 const LAST_LINE: &str = "address line 7";
 const POSTCODE: &str = "postcode";
 
-/// The placeholders of an address, a line each.
+/// The address placeholders, one per line.
 static PLACEHOLDERS: LazyLock<Text> = LazyLock::new(|| {
     let lines: Vec<String> = (1..=7)
         .map(|line| format!("((address line {line}))"))
@@ -22,9 +22,9 @@ static PLACEHOLDERS: LazyLock<Text> = LazyLock::new(|| {
 /// The lines of a letter's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressLines {
-    /// Those that are printed, in plain text.
+    /// Plain text of a printable address of three to seven lines.
     Address(Vec<String>),
-    /// Those of the placeholders for an address, as HTML: what is missing appears by its name.
+    /// HTML of the seven address placeholders, of which missing ones show their names.
     Placeholders(Vec<String>),
 }
 
@@ -45,7 +45,7 @@ pub(super) fn lines(placeholders: &NameSet, given: &Values) -> AddressLines {
     AddressLines::Placeholders(lines_of(&filled).map(str::to_owned).collect())
 }
 
-/// Only these very spellings count.
+/// Uses the postcode as the last line if there is none. Only these exact spellings count.
 fn with_postcode_on_the_last_line(mut values: Values) -> Values {
     let named = |wanted: &str| {
         values

@@ -2,7 +2,6 @@
 
 mod address;
 mod parts;
-pub mod qr_codes;
 #[cfg(test)]
 mod tests;
 
@@ -23,42 +22,42 @@ pub use parts::{logo_class, long_date};
 /// The language of a letter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Language {
-    /// English, which every letter has.
+    /// English, the language of every letter.
     #[default]
     English,
-    /// Welsh, which a bilingual letter has besides.
+    /// Welsh, the second language of a bilingual letter.
     Welsh,
 }
 
-/// A letter with placeholders, parsed once and filled many times.
+/// A letter template, parsed once and filled many times.
 #[derive(Debug, Clone)]
 pub struct LetterTemplate {
-    english: Side,
-    welsh: Option<Side>,
+    english: LanguageVersion,
+    welsh: Option<LanguageVersion>,
     contact_block: ContactBlock,
-    /// Those of all its texts, gathered once.
+    /// The placeholders of all texts.
     placeholders: NameSet,
 }
 
-/// A letter in one language.
+/// Subject and content in one language.
 #[derive(Debug, Clone)]
-struct Side {
+struct LanguageVersion {
     subject: Text,
     content: Text,
 }
 
 #[derive(Debug, Clone)]
 struct ContactBlock {
-    /// Each line trimmed, as it is filled.
+    /// The trimmed lines.
     lines: Text,
     placeholders: NameSet,
 }
 
 impl LetterTemplate {
-    /// Takes a template apart. Every text is one.
+    /// Parses a template. Any text is valid.
     pub fn parse(subject: &str, content: &str) -> Self {
         Self {
-            english: Side::parse(subject, content),
+            english: LanguageVersion::parse(subject, content),
             welsh: None,
             contact_block: ContactBlock::parse(""),
             placeholders: NameSet::new(),
@@ -66,7 +65,7 @@ impl LetterTemplate {
         .with_placeholders_gathered()
     }
 
-    /// With a contact block, a line each.
+    /// Adds a contact block.
     #[must_use]
     pub fn with_contact_block(self, block: &str) -> Self {
         Self {
@@ -76,11 +75,11 @@ impl LetterTemplate {
         .with_placeholders_gathered()
     }
 
-    /// With the same letter in Welsh.
+    /// Adds the Welsh version.
     #[must_use]
     pub fn with_welsh(self, subject: &str, content: &str) -> Self {
         Self {
-            welsh: Some(Side::parse(subject, content)),
+            welsh: Some(LanguageVersion::parse(subject, content)),
             ..self
         }
         .with_placeholders_gathered()
@@ -96,13 +95,13 @@ impl LetterTemplate {
         }
     }
 
-    /// Whether the letter is in Welsh too.
+    /// Returns whether the letter has a Welsh version.
     pub fn has_welsh(&self) -> bool {
         self.welsh.is_some()
     }
 
-    /// The names of the placeholders: those of the contact block, the Welsh subject and content, the English subject
-    /// and content (`docs/spec/templates.md` §3).
+    /// Returns the names of the placeholders in order: contact block, Welsh subject and content, English subject and
+    /// content (`docs/spec/templates.md` §3).
     pub fn placeholders(&self) -> &NameSet {
         &self.placeholders
     }
@@ -117,13 +116,13 @@ impl LetterTemplate {
         names
     }
 
-    /// The placeholders without a value, in order. An empty text is a value.
+    /// Returns the placeholders without a value, in order. An empty text is a value.
     pub fn missing(&self, values: &Values) -> Vec<String> {
         missing(&self.placeholders, values)
     }
 
-    /// The same, but for those that only the Welsh texts have: what is asked of a letter that is to be sent
-    /// (`docs/spec/public-api.md` §6).
+    /// Like [`LetterTemplate::missing`], but ignores placeholders that only the Welsh version has: what sending a
+    /// letter requires (`docs/spec/public-api.md` §6).
     pub fn missing_outside_welsh(&self, values: &Values) -> Vec<String> {
         let names = self
             .contact_block
@@ -133,12 +132,12 @@ impl LetterTemplate {
         missing(&names, values)
     }
 
-    /// The English letter with these values, from which each of its parts can be had.
+    /// Fills the English version with values.
     pub fn fill<'letter>(&'letter self, values: &'letter Values) -> Letter<'letter> {
         self.fill_in(Language::English, values)
     }
 
-    /// The letter in one language with these values. A letter without Welsh text is empty in Welsh.
+    /// Fills the version in `language` with values. A missing Welsh version gives an empty letter.
     pub fn fill_in<'letter>(
         &'letter self,
         language: Language,
@@ -173,7 +172,7 @@ impl LetterTemplate {
     }
 }
 
-impl Side {
+impl LanguageVersion {
     fn parse(subject: &str, content: &str) -> Self {
         Self {
             subject: Text::parse(subject),
@@ -196,7 +195,7 @@ impl ContactBlock {
     }
 }
 
-/// A template together with what fills it.
+/// A template with the values that fill it.
 #[derive(Debug, Clone)]
 pub struct Letter<'letter> {
     template: &'letter LetterTemplate,
@@ -206,16 +205,16 @@ pub struct Letter<'letter> {
 }
 
 impl Letter<'_> {
-    /// With the names of missing placeholders hidden in subject, body and contact block, if this is so.
+    /// Sets whether the names of missing placeholders are hidden in subject, body and contact block.
     #[must_use]
-    pub fn redacting_if(self, is_redacted: bool) -> Self {
+    pub fn with_redaction(self, is_redacted: bool) -> Self {
         Self {
             is_redacted,
             ..self
         }
     }
 
-    /// The names of the placeholders of this language: for English those of the whole template
+    /// Returns the names of the placeholders of this language; for English, those of the whole template
     /// (`docs/spec/templates.md` §10.1).
     pub fn placeholders(&self) -> NameSet {
         match self.language {
@@ -224,88 +223,96 @@ impl Letter<'_> {
         }
     }
 
-    /// The [`Letter::placeholders`] without a value, in order.
+    /// Returns those of [`Letter::placeholders`] without a value, in order.
     pub fn missing(&self) -> Vec<String> {
         missing(&self.placeholders(), &self.values)
     }
 
-    fn side(&self) -> Option<&Side> {
+    fn language_version(&self) -> Option<&LanguageVersion> {
         match self.language {
             Language::English => Some(&self.template.english),
             Language::Welsh => self.template.welsh.as_ref(),
         }
     }
 
-    fn fill(&self, part: impl Fn(&Side) -> &Text, field: Field) -> String {
-        self.side()
-            .map(|side| part(side).fill(&self.values, field))
+    fn fill(&self, part: impl Fn(&LanguageVersion) -> &Text, field: Field) -> String {
+        self.language_version()
+            .map(|version| part(version).fill(&self.values, field))
             .unwrap_or_default()
     }
 
-    /// The subject as HTML (`docs/spec/templates.md` §10.2).
+    /// Renders the subject as HTML (`docs/spec/templates.md` §10.2).
     pub fn subject(&self) -> String {
-        let field = Field::HTML.redacting_if(self.is_redacted);
-        let filled = self.fill(|side| &side.subject, field);
-        normalise_spaces(&typography::nice(&filled))
+        let field = Field::HTML.with_redaction(self.is_redacted);
+        let filled = self.fill(|version| &version.subject, field);
+        normalise_spaces(&typography::apply_typography(&filled))
     }
 
-    /// The content as it was written, with the values in their places, trimmed (`docs/spec/templates.md` §3,
+    /// Returns the source of the content with its placeholders filled, trimmed (`docs/spec/templates.md` §3,
     /// `content_with_placeholders_filled_in`).
     pub fn content(&self) -> String {
         let field = Field::UNESCAPED_HTML.with_markdown_lists();
-        let filled = self.fill(|side| &side.content, field.redacting_if(self.is_redacted));
+        let filled = self.fill(
+            |version| &version.content,
+            field.with_redaction(self.is_redacted),
+        );
         filled.trim_matches(is_any_space).to_owned()
     }
 
-    /// Whether there is nothing to print (`docs/spec/templates.md` §3): no content at all, or placeholders alone that
-    /// came to nothing. Content of spaces is not empty.
+    /// Returns whether there is nothing to print (`docs/spec/templates.md` §3): no content at all, or only
+    /// placeholders that are filled with nothing. Content of spaces is not empty.
     pub fn is_message_empty(&self) -> bool {
-        let source = self.side().map_or("", |side| side.content.source());
+        let source = self
+            .language_version()
+            .map_or("", |version| version.content.source());
         source.is_empty()
             || (source.starts_with("((") && source.ends_with("))") && self.content().is_empty())
     }
 
-    /// The body as HTML, QR codes drawn (`docs/spec/templates.md` §10.2, §10.3).
+    /// Renders the body as HTML, with QR codes drawn (`docs/spec/templates.md` §10.2, §10.3).
     pub fn html_body(&self) -> String {
-        let nice = typography::nice(&self.html_markdown());
+        let typeset = typography::apply_typography(&self.html_markdown());
         typography::restore_hyphens(&typography::replace_hyphens_with_non_breaking_hyphens(
-            &nice,
+            &typeset,
         ))
     }
 
-    /// The body before typography; hyphens that are to stay are marked.
+    /// Renders the body without typography; hyphens to be kept are marked.
     pub fn html_markdown(&self) -> String {
         let field = Field::HTML.with_markdown_lists();
-        markdown::to_letter_html(
-            &self.fill(|side| &side.content, field.redacting_if(self.is_redacted)),
-        )
+        markdown::to_letter_html(&self.fill(
+            |version| &version.content,
+            field.with_redaction(self.is_redacted),
+        ))
     }
 
-    /// The first QR code with too much data to be read from paper, if there is one (`docs/spec/templates.md` §10.3).
-    /// Without values the content is looked at as it was written.
+    /// Returns the first QR code whose data is too large (`docs/spec/templates.md` §10.3). Without values the
+    /// unfilled content is checked.
     pub fn qr_code_error(&self) -> Option<QrCodeTooLarge> {
         if self.values.is_empty() {
-            let source = self.side().map_or("", |side| side.content.source());
+            let source = self
+                .language_version()
+                .map_or("", |version| version.content.source());
             return markdown::find_too_large_qr_code(source);
         }
-        markdown::find_too_large_qr_code(&self.fill(|side| &side.content, self.html_field()))
+        markdown::find_too_large_qr_code(&self.fill(|version| &version.content, self.html_field()))
     }
 
     fn html_field(&self) -> Field {
         Field::HTML
             .with_markdown_lists()
-            .redacting_if(self.is_redacted)
+            .with_redaction(self.is_redacted)
     }
 
-    /// The contact block as HTML, its lines parted by `<br>` (`docs/spec/templates.md` §10.2).
+    /// Renders the contact block as HTML with `<br>` between lines (`docs/spec/templates.md` §10.2).
     pub fn contact_block(&self) -> String {
         let lines = &self.template.contact_block.lines;
-        let filled = lines.fill(&self.values, Field::HTML.redacting_if(self.is_redacted));
+        let filled = lines.fill(&self.values, Field::HTML.with_redaction(self.is_redacted));
         newlines_to_breaks(&typography::remove_whitespace_before_punctuation(&filled))
     }
 
-    /// The lines of the address: those that are printed, if there are three to seven; else those of the seven
-    /// placeholders for one (`docs/spec/templates.md` §10.2).
+    /// Returns the address to print if it has three to seven lines, and the seven address placeholders otherwise
+    /// (`docs/spec/templates.md` §10.2).
     pub fn address_lines(&self) -> AddressLines {
         address::lines(&self.template.placeholders, &self.values)
     }

@@ -1,4 +1,4 @@
-//! The small parts of a letter: date and logo (`docs/spec/templates.md` §10.2).
+//! Date and logo of a letter (`docs/spec/templates.md` §10.2).
 
 use std::sync::LazyLock;
 
@@ -36,7 +36,7 @@ struct Constants {
     welsh_months: [String; 12],
 }
 
-/// A London day as a letter writes it: `5 January 2025`.
+/// Formats a local day for a letter: `5 January 2025`.
 pub fn long_date(day: Date, language: Language) -> String {
     let month = usize::from(day.month().unsigned_abs()) - 1;
     let name = match language {
@@ -46,7 +46,7 @@ pub fn long_date(day: Date, language: Language) -> String {
     format!("{} {name} {}", day.day(), day.year())
 }
 
-/// The kind of a logo, by the last three characters of its file's name; none without a file.
+/// Returns the last three characters of a logo's file name in lower case, or `None` for an empty name.
 pub fn logo_class(file_name: &str) -> Option<String> {
     let name = lower(file_name);
     let start = name

@@ -1,4 +1,4 @@
-//! What is promised of letters.
+//! Tests of letters.
 
 use serde_json::json;
 
@@ -55,7 +55,7 @@ fn hyphens_do_not_break_and_contact_blocks_have_no_smart_quotes() {
 #[test]
 fn names_of_missing_placeholders_are_hidden_everywhere_where_they_are_to_be() {
     let (template, none) = (bilingual(), Values::new());
-    let letter = template.fill(&none).redacting_if(true);
+    let letter = template.fill(&none).with_redaction(true);
     for part in [
         letter.subject(),
         letter.html_body(),

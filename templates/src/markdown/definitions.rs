@@ -1,22 +1,22 @@
-//! What a document defines for its links and footnotes, wherever in it that stands (`docs/spec/templates.md` §7.2,
-//! §7.5).
+//! Link and footnote definitions of a document, which apply before and after their position in it
+//! (`docs/spec/templates.md` §7.2, §7.5).
 
 use std::collections::{HashMap, HashSet};
 
 use super::keys::{KeyHash, normalised};
 
-/// All links and footnotes that a document defines.
+/// All link and footnote definitions of a document.
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
     links: HashMap<String, LinkTarget>,
     footnotes: HashMap<String, Footnote>,
-    /// The keys of the footnotes that the text refers to, in order.
+    /// Keys of the referenced footnotes, in the order of their first reference.
     referred_to: Vec<String>,
     link_hashes: HashSet<u64>,
     footnote_hashes: HashSet<u64>,
 }
 
-/// Where a defined link leads.
+/// Target of a defined link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LinkTarget {
     pub(super) address: String,
@@ -26,7 +26,7 @@ pub(super) struct LinkTarget {
 #[derive(Debug, Default)]
 struct Footnote {
     is_referred_to: bool,
-    /// What it says, once the place of its definition has been passed.
+    /// Rendered content; `None` until the definition has been reached.
     content: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Definitions {
         self.links.insert(key, target);
     }
 
-    /// Defines a footnote, unless there is one of that key.
+    /// Defines a footnote and returns whether it is the first one with that key.
     pub(super) fn define_footnote(&mut self, key: &str) -> bool {
         let key = normalised(key);
         if self.footnotes.contains_key(&key) {
@@ -57,7 +57,7 @@ impl Definitions {
         true
     }
 
-    /// The target of the link with this key, if it is defined. The hash of the normalised key saves looking at most.
+    /// Returns the target of the link with this key. The hash of the normalised key avoids most comparisons.
     pub(super) fn link(&self, key: &str, hash: KeyHash) -> Option<&LinkTarget> {
         if !self.link_hashes.contains(&hash.value()) {
             return None;
@@ -65,7 +65,7 @@ impl Definitions {
         self.links.get(&normalised(key))
     }
 
-    /// Refers to a footnote, which must be defined and not referred to yet.
+    /// Records a reference to a footnote. Returns false if it is undefined or was already referenced.
     pub(super) fn refer_to_footnote(&mut self, key: &str, hash: KeyHash) -> bool {
         if !self.footnote_hashes.contains(&hash.value()) {
             return false;
@@ -81,7 +81,7 @@ impl Definitions {
         }
     }
 
-    /// Whether the footnote still wants its content; it is asked once.
+    /// Returns whether the content of the footnote still has to be rendered; true only once per footnote.
     pub(super) fn wants_content(&mut self, key: &str) -> bool {
         match self.footnotes.get_mut(&normalised(key)) {
             Some(footnote) if footnote.content.is_none() => {
@@ -98,7 +98,7 @@ impl Definitions {
         }
     }
 
-    /// What the footnotes say that were referred to, in the order in which they were.
+    /// Returns the contents of the referenced footnotes in reference order.
     pub(super) fn contents_in_order(&self) -> impl Iterator<Item = &str> {
         self.referred_to
             .iter()

@@ -1,7 +1,8 @@
-//! Keys of links and footnotes, and how they are compared (`docs/spec/templates.md` §7.5).
+//! Normalisation and comparison of link and footnote keys (`docs/spec/templates.md` §7.5).
 //!
-//! A document can ask again and again whether some part of it is a key, and the parts can be long. So each beginning of
-//! a text gets a hash once, from which that of any part follows; only a part whose hash is that of a key is compared.
+//! A document can ask for many overlapping parts whether each is a key, and the parts can be long. So a rolling hash
+//! is computed once for each prefix of a text; the hash of any part follows from two of them, and only a part whose
+//! hash matches a key is compared.
 
 use text::{
     characters::is_word,
@@ -9,7 +10,7 @@ use text::{
     unicode_15_1::{lower, lower_character},
 };
 
-/// A key as it is compared: in lower case, escaped, whitespace made even (`docs/spec/templates.md` §7.5).
+/// Normalises a key for comparison: lower case, HTML-escaped, whitespace collapsed (`docs/spec/templates.md` §7.5).
 pub(super) fn normalised(key: &str) -> String {
     let lower = lower(key);
     let mut normalised = String::with_capacity(lower.len());
@@ -34,7 +35,7 @@ impl KeyPiece {
     }
 }
 
-/// Escapes and evens out the whitespace of a text that is in lower case.
+/// Iterator over the pieces of a lower-case text, which escapes HTML and collapses whitespace.
 struct KeyPieces<'text> {
     rest: &'text str,
     was_space: bool,
@@ -73,7 +74,7 @@ impl Iterator for KeyPieces<'_> {
     }
 }
 
-/// Whether `#` or not, word characters and `;` follow an ampersand, so that it is not escaped
+/// Returns whether an optional `#`, word characters and `;` follow the ampersand, so that it is not escaped
 /// (`docs/spec/templates.md` §7.4).
 pub(super) fn is_reference_after_ampersand(rest: &str, with_underscores: bool) -> bool {
     let rest = rest.strip_prefix('#').unwrap_or(rest);
@@ -82,9 +83,9 @@ pub(super) fn is_reference_after_ampersand(rest: &str, with_underscores: bool) -
     name.is_some_and(|length| length > 0 && rest[length..].starts_with(';'))
 }
 
-/// The hash of a normalised key, which for any part of a text can be had from those of its beginnings.
+/// Rolling hash of a normalised key.
 ///
-/// It makes no difference between the two small sigmas, as their choice depends on what surrounds them.
+/// σ and ς hash alike, because which one is used depends on the characters around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyHash {
     value: u64,
@@ -122,7 +123,7 @@ impl KeyHash {
         normalised.chars().fold(self, Self::with)
     }
 
-    /// The hash of what comes after a beginning of which this is the hash.
+    /// Returns the hash of what follows a prefix with the hash `beginning`.
     pub(super) fn after(self, beginning: Self) -> Self {
         let length = self.length - beginning.length;
         let shifted = Self::multiply(beginning.value, Self::power(length));
@@ -154,7 +155,7 @@ impl KeyHash {
     }
 }
 
-/// The hashes of a text's beginnings, as keys, read from left to right.
+/// Hashes of the prefixes of a text, computed from left to right.
 pub(super) struct KeyHashes<'text> {
     text: &'text str,
     at: usize,
@@ -172,7 +173,7 @@ impl<'text> KeyHashes<'text> {
         }
     }
 
-    /// The hash of all before this place, which is not before the last one asked for.
+    /// Returns the hash of everything before `place`, which must not decrease between calls.
     pub(super) fn up_to(&mut self, place: usize) -> KeyHash {
         while self.at < place {
             self.step();

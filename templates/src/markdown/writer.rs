@@ -1,28 +1,30 @@
-//! From blocks to output (`docs/spec/templates.md` §7.3).
+//! Renders blocks (`docs/spec/templates.md` §7.3).
 
 use std::ops::Range;
 
 use super::{
     blocks::{self, Block, Footnote, Kind, LinkDefinition, List, Source, without_marks},
     definitions::{Definitions, LinkTarget},
+    dropped::Dropped,
     lines::is_blank,
-    media::Medium,
+    renderers::Renderer,
 };
 use text::is_any_space;
 
-/// Lists inside lists beyond this are not parsed, and quotations likewise.
+/// Maximum nesting of lists, and of quotations; deeper ones are not parsed.
 const DEEPEST: usize = 6;
 
-/// What stands in every text that defines a link or a footnote.
+/// Occurs in every text that defines a link or a footnote.
 const DEFINITION_SIGN: &str = "]:";
 
-/// Writes a document for one medium.
+/// Writes a document with one renderer.
 #[derive(Debug)]
-pub(super) struct Writer<M> {
+pub(super) struct Writer<R> {
     pub(super) out: String,
-    pub(super) medium: M,
+    pub(super) renderer: R,
     pub(super) definitions: Definitions,
-    /// The text is gone through for its definitions alone.
+    pub(super) dropped: Dropped,
+    /// Whether this pass only collects definitions.
     is_collecting: bool,
     pub(super) is_in_link: bool,
     pub(super) is_in_footnote: bool,
@@ -31,19 +33,20 @@ pub(super) struct Writer<M> {
     quotation_depth: usize,
 }
 
-/// How the texts of a part are shown that are no paragraphs of their own.
+/// How texts that are not paragraphs of their own are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Texts {
     AsTheyStand,
     AsParagraphs,
 }
 
-impl<M: Medium> Writer<M> {
-    pub(super) fn new(medium: M) -> Self {
+impl<R: Renderer> Writer<R> {
+    pub(super) fn new(renderer: R) -> Self {
         Self {
             out: String::new(),
-            medium,
+            renderer,
             definitions: Definitions::default(),
+            dropped: Dropped::default(),
             is_collecting: false,
             is_in_link: false,
             is_in_footnote: false,
@@ -53,8 +56,19 @@ impl<M: Medium> Writer<M> {
         }
     }
 
-    /// Writes a prepared document, its footnotes at the end.
-    pub(super) fn write_document(mut self, text: &str) -> (String, M) {
+    /// Writes a preprocessed document, with its footnotes at the end.
+    pub(super) fn write_document(mut self, text: &str) -> (String, R) {
+        self.process(text);
+        (self.out, self.renderer)
+    }
+
+    /// Returns which constructs of a preprocessed document render as nothing.
+    pub(super) fn find_dropped(mut self, text: &str) -> Dropped {
+        self.process(text);
+        self.dropped
+    }
+
+    fn process(&mut self, text: &str) {
         self.out.reserve(text.len() * 2);
         if text.contains(DEFINITION_SIGN) {
             self.is_collecting = true;
@@ -63,13 +77,12 @@ impl<M: Medium> Writer<M> {
         }
         self.blocks(text, blocks::DOCUMENT, Texts::AsParagraphs);
         self.out.extend(self.definitions.contents_in_order());
-        (self.out, self.medium)
     }
 
     fn blocks(&mut self, text: &str, rules: &[Kind], texts: Texts) {
         let text = text.trim_end_matches('\n');
         let source = Source::new(text);
-        // Lines of text that follow each other are one text.
+        // Consecutive lines form one text.
         let mut lines: Option<Range<usize>> = None;
         let mut at = 0;
         while at < text.len() {
@@ -98,8 +111,8 @@ impl<M: Medium> Writer<M> {
     fn block(&mut self, block: Block<'_>) {
         match block {
             Block::Nothing => {}
-            Block::LineBreak => self.write(M::line_break),
-            Block::HorizontalRule => self.write(M::rule),
+            Block::LineBreak => self.write(R::line_break),
+            Block::HorizontalRule => self.write(R::rule),
             Block::Verbatim(text) => self.write(|_, out| out.push_str(&text)),
             Block::Heading { level, text } => self.heading(level, text),
             Block::Quotation(raw) => self.quotation(raw),
@@ -107,6 +120,7 @@ impl<M: Medium> Writer<M> {
             Block::LinkDefinition(definition) => self.link_definition(definition),
             Block::Footnote(footnote) => self.footnote(footnote),
             Block::Table(table) => {
+                self.dropped.table = true;
                 if self.definitions.has_footnotes() {
                     table.cells().for_each(|cell| self.note_references(cell));
                 }
@@ -115,18 +129,18 @@ impl<M: Medium> Writer<M> {
         }
     }
 
-    /// Writes, unless the text is gone through for its definitions alone.
-    fn write(&mut self, write: impl FnOnce(&mut M, &mut String)) {
+    /// Calls `write`, except in the pass that only collects definitions.
+    fn write(&mut self, write: impl FnOnce(&mut R, &mut String)) {
         if !self.is_collecting {
-            write(&mut self.medium, &mut self.out);
+            write(&mut self.renderer, &mut self.out);
         }
     }
 
     fn heading(&mut self, level: u8, text: &str) {
-        if M::has_heading(level) {
-            self.write(|medium, out| medium.open_heading(out, level));
+        if R::has_heading(level) {
+            self.write(|renderer, out| renderer.open_heading(out, level));
             self.inline(text);
-            self.write(|medium, out| medium.close_heading(out, level));
+            self.write(|renderer, out| renderer.close_heading(out, level));
         } else {
             self.paragraph(text);
         }
@@ -137,33 +151,33 @@ impl<M: Medium> Writer<M> {
             return;
         }
         let start = self.out.len();
-        self.medium.open_paragraph(&mut self.out);
+        self.renderer.open_paragraph(&mut self.out);
         let text_start = self.out.len();
         self.inline(text);
         if is_blank(&self.out[text_start..]) {
             self.out.truncate(start);
         } else {
-            self.medium.close_paragraph(&mut self.out, text_start);
+            self.renderer.close_paragraph(&mut self.out, text_start);
         }
     }
 
     fn quotation(&mut self, raw: &str) {
         self.quotation_depth += 1;
-        self.write(M::open_quotation);
+        self.write(R::open_quotation);
         if self.quotation_depth > DEEPEST {
             self.paragraph(raw);
         } else {
             let text = without_marks(raw);
             self.blocks(&text, blocks::DOCUMENT, Texts::AsParagraphs);
         }
-        self.write(M::close_quotation);
+        self.write(R::close_quotation);
         self.quotation_depth -= 1;
     }
 
     fn list(&mut self, list: List<'_>) {
         let is_ordered = list.is_ordered;
         self.list_depth += 1;
-        self.write(|medium, out| medium.open_list(out, is_ordered));
+        self.write(|renderer, out| renderer.open_list(out, is_ordered));
         if self.list_depth > DEEPEST {
             self.item(is_ordered, 1, |writer| writer.inline(list.text));
         } else {
@@ -178,16 +192,16 @@ impl<M: Medium> Writer<M> {
                 });
             }
         }
-        self.write(|medium, out| medium.close_list(out, is_ordered));
+        self.write(|renderer, out| renderer.close_list(out, is_ordered));
         self.list_depth -= 1;
     }
 
     fn item(&mut self, is_ordered: bool, number: usize, content: impl FnOnce(&mut Self)) {
-        self.write(|medium, out| medium.open_item(out, is_ordered.then_some(number)));
+        self.write(|renderer, out| renderer.open_item(out, is_ordered.then_some(number)));
         let start = self.out.len();
         content(self);
         trim_from(&mut self.out, start);
-        self.write(M::close_item);
+        self.write(R::close_item);
     }
 
     fn link_definition(&mut self, definition: LinkDefinition<'_>) {
@@ -212,7 +226,7 @@ impl<M: Medium> Writer<M> {
         let before = std::mem::take(&mut self.out);
         self.is_in_footnote = true;
         self.blocks(&footnote.content(), blocks::FOOTNOTE, Texts::AsParagraphs);
-        // A footnote inside this one, which only a quotation can hold, ends this one's too.
+        // A nested footnote, which only a quotation can contain, ends the outer one too.
         self.is_in_footnote = false;
         let content = std::mem::replace(&mut self.out, before);
         if !self.is_collecting {
@@ -220,7 +234,7 @@ impl<M: Medium> Writer<M> {
         }
     }
 
-    /// Reads a text for the footnotes that it refers to, and for nothing else.
+    /// Processes a text only for its footnote references.
     fn note_references(&mut self, text: &str) {
         let end = self.out.len();
         self.inline(text);
@@ -235,7 +249,7 @@ impl<M: Medium> Writer<M> {
     }
 }
 
-/// Removes the whitespace at both ends of what stands from `start` on.
+/// Removes the whitespace at both ends of the output from `start` on.
 fn trim_from(out: &mut String, start: usize) {
     out.truncate(start + out[start..].trim_end_matches(is_any_space).len());
     let text = &out[start..];

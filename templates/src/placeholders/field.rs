@@ -1,59 +1,58 @@
-//! How placeholders are filled (`docs/spec/templates.md` §2.3 and §2.4).
+//! Options for filling placeholders (`docs/spec/templates.md` §2.3 and §2.4).
 
-/// The manner of filling a text. Begin with one of the constants and change what differs:
-/// `Field::HTML.redacting()`.
+/// Options for filling a text. Start from one of the constants and change what differs: `Field::HTML.redacting()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// What becomes of HTML in the text, in names and in values.
+    /// Treatment of HTML in the text, in names and in values.
     pub html: Html,
-    /// How a list is put in.
+    /// Formatting of list values.
     pub lists: Lists,
-    /// What stands for a placeholder without a value.
+    /// Representation of a placeholder without a value.
     pub missing: Missing,
-    /// What the outcome is for.
+    /// Target format.
     pub target: Target,
 }
 
-/// What becomes of HTML in the text, in names and in values.
+/// Treatment of HTML in the text, in names and in values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Html {
-    /// It is escaped, as people should see what was typed.
+    /// Escapes it.
     Escape,
-    /// It stays as it is.
+    /// Leaves it unchanged.
     Passthrough,
 }
 
-/// How a list is put in.
+/// Formatting of list values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lists {
     /// `a, b and c`.
     Sentence,
-    /// An empty line and an item on each line, as Markdown has it.
+    /// A Markdown list: an empty line, then an item per line.
     Markdown,
 }
 
-/// What stands for a placeholder without a value.
+/// Representation of a placeholder without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// The placeholder itself.
+    /// The placeholder as typed.
     Named,
-    /// Its name alone; conditional ones stay themselves.
+    /// The name without parentheses; conditional placeholders stay as typed.
     NamedWithoutBrackets,
-    /// A word that says something is hidden.
+    /// The word "hidden".
     Redacted,
 }
 
-/// What the outcome is for: placeholders without a value look different in HTML.
+/// Target format, which determines how placeholders without a value are marked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// They are spans with a class.
+    /// HTML: a span with a class.
     Html,
-    /// They are plain text.
+    /// Plain text, without markup.
     PlainText,
 }
 
 impl Field {
-    /// Escaped, missing placeholders as spans, lists as sentences.
+    /// Escapes HTML, marks missing placeholders with spans, joins lists as sentences.
     pub const HTML: Self = Self {
         html: Html::Escape,
         lists: Lists::Sentence,
@@ -61,19 +60,19 @@ impl Field {
         target: Target::Html,
     };
 
-    /// Nothing is escaped, missing placeholders are spans all the same.
+    /// Like [`Field::HTML`], but escapes nothing.
     pub const UNESCAPED_HTML: Self = Self {
         html: Html::Passthrough,
         ..Self::HTML
     };
 
-    /// Nothing is escaped, missing placeholders stay as they were typed.
+    /// Escapes nothing; missing placeholders stay as typed.
     pub const PLAIN: Self = Self {
         target: Target::PlainText,
         ..Self::UNESCAPED_HTML
     };
 
-    /// With lists put in as Markdown.
+    /// Formats lists as Markdown.
     #[must_use]
     pub const fn with_markdown_lists(self) -> Self {
         Self {
@@ -82,7 +81,7 @@ impl Field {
         }
     }
 
-    /// With missing placeholders hidden.
+    /// Hides the names of missing placeholders.
     #[must_use]
     pub const fn redacting(self) -> Self {
         Self {
@@ -91,13 +90,13 @@ impl Field {
         }
     }
 
-    /// With missing placeholders hidden, if this is so.
+    /// Hides the names of missing placeholders if `redact` is true.
     #[must_use]
-    pub const fn redacting_if(self, redact: bool) -> Self {
+    pub const fn with_redaction(self, redact: bool) -> Self {
         if redact { self.redacting() } else { self }
     }
 
-    /// With missing placeholders shown without brackets.
+    /// Shows missing placeholders without parentheses.
     #[must_use]
     pub const fn without_brackets(self) -> Self {
         Self {

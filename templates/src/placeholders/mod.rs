@@ -1,8 +1,8 @@
-//! Placeholders: `((name))` and `((condition??text))` in a text, and the values that take their place
-//! (`docs/spec/templates.md` §2 and §3).
+//! Placeholders, `((name))` and `((condition??text))`, and the values that fill them (`docs/spec/templates.md` §2 and
+//! §3).
 //!
-//! A [`Text`] is parsed once and filled many times. What fills it are [`Values`], found by name without regard to
-//! case, spaces, `_` and `-`; how they are put in is a [`Field`].
+//! A [`Text`] is parsed once and filled many times with [`Values`], which are looked up by name ignoring case,
+//! spaces, `_` and `-`. A [`Field`] holds the options for filling.
 
 mod field;
 mod names;
@@ -15,14 +15,14 @@ use std::borrow::Cow;
 
 pub use field::{Field, Html, Lists, Missing, Target};
 pub use names::{NameSet, name_key};
-pub use placeholder::Placeholder;
+pub use placeholder::{Placeholder, with_plain_names};
 pub use text::Text;
 pub use value_text::is_true;
 pub use values::Values;
 
 use ::text::html_escape::may_need_escaping;
 
-/// The placeholders that have no value, or null, in the order in which the template has them. An empty text is a value.
+/// Returns the placeholders whose value is absent or null, in template order. An empty text is a value.
 pub fn missing(placeholders: &NameSet, values: &Values) -> Vec<String> {
     placeholders
         .entries()
@@ -35,7 +35,7 @@ pub fn missing(placeholders: &NameSet, values: &Values) -> Vec<String> {
         .collect()
 }
 
-/// The names of values for which the template has no placeholder, in the order given.
+/// Returns the names of values for which the template has no placeholder, in the order given.
 pub fn additional<'values>(placeholders: &NameSet, values: &'values Values) -> Vec<&'values str> {
     values
         .entries()
@@ -44,10 +44,10 @@ pub fn additional<'values>(placeholders: &NameSet, values: &'values Values) -> V
         .collect()
 }
 
-/// The values as a template sees them: each of its placeholders in its own spelling and order, null where nothing was
-/// given, then what else was given. No values at all stay none.
+/// Returns the values as a template sees them: each of its placeholders in its own spelling and order, null where
+/// nothing was given, then the other values. If no values are given, the result is empty.
 ///
-/// Filling needs this only where names are escaped: see [`effective_for_html`].
+/// Only needed where names are escaped: see [`effective_for_html`].
 pub fn effective(placeholders: &NameSet, given: &Values) -> Values {
     if given.is_empty() {
         return Values::new();
@@ -65,10 +65,10 @@ pub fn effective(placeholders: &NameSet, given: &Values) -> Values {
     own.chain(others).collect()
 }
 
-/// The values to fill a template's texts with where HTML is escaped: the [`effective`] ones if it matters.
+/// Returns the values for filling with HTML escaping: the [`effective`] ones where that matters.
 ///
-/// It matters only if a given name holds HTML: two names that are the same once escaped then take the value of the last,
-/// and the template's own spelling comes first.
+/// It matters only if a given name contains HTML: if two names become equal by escaping, the last value wins, and the
+/// template's own spelling comes first.
 pub fn effective_for_html<'values>(
     placeholders: &NameSet,
     given: &'values Values,

@@ -1,18 +1,18 @@
-//! Names of placeholders and the keys by which they are the same (`docs/spec/templates.md` §2.2).
+//! Names of placeholders and the keys by which they are compared (`docs/spec/templates.md` §2.2).
 
 use indexmap::IndexMap;
 
 /// What a name is compared by: without spaces, `_` and `-`, in lower case. No other character is ignored.
 pub use text::column_key as name_key;
 
-/// Names in the order in which they first appeared, each spelt as it was then.
+/// Names in order of first appearance, each in its first spelling.
 #[derive(Debug, Clone, Default)]
 pub struct NameSet {
     spelling_by_key: IndexMap<Box<str>, Box<str>>,
 }
 
 impl NameSet {
-    /// No names.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -22,39 +22,39 @@ impl NameSet {
         self.insert_with_key(name_key(name).into_boxed_str(), name);
     }
 
-    /// The spellings, in order.
+    /// Iterates over the spellings, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.spelling_by_key.values().map(AsRef::as_ref)
     }
 
-    /// The keys and spellings, in order.
+    /// Iterates over keys and spellings, in order.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         self.spelling_by_key
             .iter()
             .map(|(key, spelling)| (&**key, &**spelling))
     }
 
-    /// Whether this name, however spelt, is among them.
+    /// Returns whether the set contains this name, however spelt.
     pub fn contains(&self, name: &str) -> bool {
         self.contains_key(&name_key(name))
     }
 
-    /// Whether a name with this key is among them.
+    /// Returns whether the set contains a name with this key.
     pub fn contains_key(&self, key: &str) -> bool {
         self.spelling_by_key.contains_key(key)
     }
 
-    /// How many names there are.
+    /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.spelling_by_key.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.spelling_by_key.is_empty()
     }
 
-    /// All of these, then the other's new ones.
+    /// Returns these names, followed by those that only `other` has.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut all = self.clone();
@@ -64,13 +64,13 @@ impl NameSet {
         all
     }
 
-    /// Those of these that the other has too, spelt and ordered as here.
+    /// Returns the names that `other` has too, in the spelling and order of `self`.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         self.only(|key| other.contains_key(key))
     }
 
-    /// Those of these that the other has not.
+    /// Returns the names that `other` does not have.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         self.only(|key| !other.contains_key(key))
@@ -105,7 +105,7 @@ impl<Name: AsRef<str>> FromIterator<Name> for NameSet {
     }
 }
 
-/// The same keys, in any order and spelling.
+/// Compares keys, ignoring order and spelling.
 impl PartialEq for NameSet {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()

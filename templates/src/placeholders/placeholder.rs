@@ -1,23 +1,25 @@
-//! What a placeholder is and where a text has them (`docs/spec/templates.md` §2.1).
+//! Syntax of placeholders (`docs/spec/templates.md` §2.1).
 
 use std::ops::Range;
 
-/// A placeholder, taken apart.
+use text::{is_fixed_space, is_zero_width};
+
+/// A parsed placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placeholder<'text> {
-    /// The name, not trimmed; perhaps empty.
+    /// Name, not trimmed; may be empty.
     pub name: &'text str,
-    /// What is shown when the value is true, for a placeholder with `??`.
+    /// Text after `??`, shown if the value is true.
     pub conditional_text: Option<&'text str>,
 }
 
 impl<'text> Placeholder<'text> {
-    /// Takes apart a body that is given alone, with or without its parentheses.
+    /// Parses a body, with or without its parentheses.
     pub fn parse(text: &'text str) -> Self {
         Self::from_body(text.trim_start_matches('(').trim_end_matches(')'))
     }
 
-    /// Takes apart what stands between the parentheses.
+    /// Parses the text between the parentheses.
     fn from_body(body: &'text str) -> Self {
         match body.split_once("??") {
             Some((name, text)) => Self {
@@ -32,7 +34,7 @@ impl<'text> Placeholder<'text> {
     }
 }
 
-/// The placeholders of a text from left to right, each with its place there, parentheses included.
+/// Iterates over the placeholders of a text with their ranges, parentheses included.
 pub(super) fn find_all(text: &str) -> impl Iterator<Item = (Range<usize>, Placeholder<'_>)> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -45,8 +47,8 @@ pub(super) fn find_all(text: &str) -> impl Iterator<Item = (Range<usize>, Placeh
     })
 }
 
-/// Where the next body is: one or more characters without a parenthesis, between two and two. So only the last two of a
-/// row of opening ones can begin a placeholder.
+/// Returns the range of the next body: at least one character, none of them a parenthesis, between `((` and `))`. So
+/// in a run of opening parentheses only the last two can begin a placeholder.
 fn next_body(text: &str, mut from: usize) -> Option<Range<usize>> {
     loop {
         let opening = from + text[from..].find("((")?;
@@ -61,6 +63,32 @@ fn next_body(text: &str, mut from: usize) -> Option<Range<usize>> {
     }
 }
 
+/// Replaces no-break spaces in the names of placeholders by spaces, and removes zero-width characters.
+///
+/// They are pasted along unseen, and no value has a name with them, so that such a placeholder could never be filled.
+pub fn with_plain_names(text: &str) -> String {
+    let mut plain = text.to_owned();
+    let found: Vec<_> = find_all(text).collect();
+    // From the last to the first, so that the ranges before stay valid.
+    for (range, placeholder) in found.into_iter().rev() {
+        let start = range.start + 2;
+        let name: String = placeholder
+            .name
+            .chars()
+            .filter(|&character| !is_zero_width(character))
+            .map(|character| {
+                if is_fixed_space(character) {
+                    ' '
+                } else {
+                    character
+                }
+            })
+            .collect();
+        plain.replace_range(start..start + placeholder.name.len(), &name);
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +97,14 @@ mod tests {
         find_all(text)
             .map(|(_, placeholder)| placeholder.name)
             .collect()
+    }
+
+    #[test]
+    fn names_lose_spaces_that_nobody_sees_and_other_text_keeps_them() {
+        assert_eq!(
+            with_plain_names("a\u{a0}b ((first\u{a0}na\u{200b}me)) ((c\u{202f}d??x\u{a0}y))"),
+            "a\u{a0}b ((first name)) ((c d??x\u{a0}y))"
+        );
     }
 
     #[test]

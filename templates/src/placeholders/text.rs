@@ -13,17 +13,18 @@ use text::{
     is_any_space,
 };
 
-/// A text, taken apart into what stands as it is and placeholders.
+/// A text, split into literal parts and placeholders.
 #[derive(Debug, Clone)]
 pub struct Text {
     raw: Pieces,
-    /// The same after escaping, which can bring placeholders to light and change names; `None` if it changes nothing.
+    /// The escaped text, computed on first use: escaping can create placeholders and change names. `None` if it
+    /// changes nothing.
     escaped: OnceLock<Option<Pieces>>,
     placeholders: NameSet,
 }
 
 impl Text {
-    /// Takes a text apart. Every text is one; what is no complete placeholder is ordinary text.
+    /// Parses a text. Any text is valid; an incomplete placeholder is literal.
     pub fn parse(content: &str) -> Self {
         let raw = Pieces::parse(content.to_owned());
         let mut placeholders = NameSet::new();
@@ -37,31 +38,32 @@ impl Text {
         }
     }
 
-    /// The text as it was given.
+    /// Returns the text as given.
     pub fn source(&self) -> &str {
         &self.raw.content
     }
 
-    /// The names of its placeholders, conditional ones included, in order of first appearance.
+    /// Returns the placeholder names, conditional ones included, in order of first appearance.
     pub fn placeholders(&self) -> &NameSet {
         &self.placeholders
     }
 
-    /// Filled without regard to HTML: missing placeholders stay as they were typed.
+    /// Fills without HTML escaping; missing placeholders stay as typed.
     pub fn fill_plain(&self, values: &Values) -> String {
         self.fill(values, Field::PLAIN)
     }
 
-    /// Filled in one pass: what is put in is never looked at again.
+    /// Fills in one pass: placeholders inside values are not filled.
     ///
-    /// Where HTML is escaped, the names of values are too; a template passes [`super::effective_for_html`] values.
+    /// With [`Html::Escape`](super::Html) the names of values are escaped too; templates pass values from
+    /// [`super::effective_for_html`].
     pub fn fill(&self, values: &Values, field: Field) -> String {
         let mut filled = String::with_capacity(self.raw.content.len() * 2);
         self.fill_into(&mut filled, values, field);
         filled
     }
 
-    /// As [`Text::fill`], at the end of a text that is there already.
+    /// Like [`Text::fill`], but appends to `out`.
     pub fn fill_into(&self, out: &mut String, values: &Values, field: Field) {
         match field.html {
             Html::Passthrough => self.raw.fill(out, &|key| values.get_by_key(key), field),
@@ -69,20 +71,21 @@ impl Text {
         }
     }
 
-    /// The source with its placeholders filled, trimmed: what an answer of the API shows of an e-mail or a letter, and
-    /// what their length counts (`docs/spec/templates.md` §3). Those without a value are spans even here.
+    /// Returns the source with its placeholders filled, trimmed: the content of an e-mail or letter in API responses,
+    /// whose size is limited (`docs/spec/templates.md` §3). Missing placeholders are spans even here.
     pub fn filled_source(&self, values: &Values, redact: bool) -> String {
         let filled = self.fill(
             values,
             Field::UNESCAPED_HTML
                 .with_markdown_lists()
-                .redacting_if(redact),
+                .with_redaction(redact),
         );
         filled.trim_matches(is_any_space).to_owned()
     }
 
-    /// Whether an e-mail or a letter of this content has nothing to say, given its [`Text::filled_source`]. Only content
-    /// that begins and ends with a placeholder's parentheses, or none at all, can be so; blank content is not.
+    /// Returns whether an e-mail or letter with this content is empty, given its [`Text::filled_source`]. Only
+    /// content that starts and ends with a placeholder's parentheses, or no content, can be empty; blank content is
+    /// not.
     pub fn is_message_empty(&self, filled_source: &str) -> bool {
         let source = self.source();
         source.is_empty()
@@ -112,7 +115,7 @@ impl Text {
     }
 }
 
-/// A text and the places in it that are filled, from left to right.
+/// A text and the ranges in it to be filled, from left to right.
 #[derive(Debug, Clone)]
 struct Pieces {
     content: String,
@@ -121,7 +124,7 @@ struct Pieces {
 
 #[derive(Debug, Clone)]
 struct Slot {
-    /// Where it stands, parentheses included.
+    /// Range in the text, parentheses included.
     place: Range<usize>,
     key: Box<str>,
     name: Range<usize>,
@@ -180,7 +183,7 @@ impl Pieces {
 impl Slot {
     fn new(place: Range<usize>, found: Placeholder<'_>) -> Self {
         let name = place.start + 2..place.start + 2 + found.name.len();
-        // `??` stands between the two, `))` at the end.
+        // The name is followed by `??`, the text by `))`.
         let conditional_text = found.conditional_text.map(|_| name.end + 2..place.end - 2);
         Self {
             key: name_key(found.name).into_boxed_str(),
@@ -191,7 +194,7 @@ impl Slot {
     }
 }
 
-/// What stands for a placeholder that has no value.
+/// Writes the representation of a placeholder without a value.
 fn write_missing(
     out: &mut String,
     Placeholder {
@@ -283,7 +286,7 @@ mod tests {
             ),
             (Field::PLAIN, "((n)) ((c??t & u))"),
             (Field::PLAIN.without_brackets(), "n ((c??t & u))"),
-            (Field::PLAIN.redacting_if(true), "[hidden] [hidden]"),
+            (Field::PLAIN.with_redaction(true), "[hidden] [hidden]"),
         ] {
             assert_eq!(text.fill(&none, field), shown);
         }

@@ -1,4 +1,4 @@
-//! A value as the text that is put in, and whether it is true (`docs/spec/templates.md` §2.5 and §2.6).
+//! Conversion of a value to text and to a truth value (`docs/spec/templates.md` §2.5 and §2.6).
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use text::{number_text, python_repr};
 use super::Lists;
 use text::{trim, unicode_15_1::lower};
 
-/// The words that show a conditional placeholder's text.
+/// Values that make a conditional placeholder show its text.
 const TRUE_WORDS: [&str; 7] = ["yes", "y", "true", "t", "1", "include", "show"];
 
-/// What a value puts in; `None` if it is null. Nothing is escaped here.
+/// Formats a value; `None` if it is null. Escapes nothing.
 pub(super) fn value_text(value: &Value, lists: Lists) -> Option<Cow<'_, str>> {
     match value {
         Value::Null => None,
@@ -42,7 +42,7 @@ fn list_text(items: &[Value], lists: Lists) -> String {
     }
 }
 
-/// `a, b and c`.
+/// Joins items as a sentence: `a, b and c`.
 fn sentence(items: &[String]) -> String {
     match items {
         [] => String::new(),
@@ -51,13 +51,14 @@ fn sentence(items: &[String]) -> String {
     }
 }
 
-/// Whether a value as text shows a conditional placeholder's text. Case does not matter; nothing is trimmed.
+/// Returns whether a text makes a conditional placeholder show its text. Ignores case; does not trim.
 pub(super) fn is_true_word(text: &str) -> bool {
-    // The longest word has seven characters, and lower-casing can turn one of up to three bytes into one of one.
+    // Avoids lower-casing long texts: the longest word has seven characters, and a character of up to three bytes can
+    // become one of one byte.
     text.len() <= 3 * 7 && TRUE_WORDS.contains(&lower(text).as_str())
 }
 
-/// Whether a bare value counts as true. Lists and objects never do: they have no such word for a notation.
+/// Returns whether a value counts as true. Lists and objects never do.
 pub fn is_true(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) | Value::Array(_) | Value::Object(_) => false,

@@ -1,11 +1,11 @@
-//! What a caller gives for a template's placeholders (`docs/spec/templates.md` §2.2, "name map").
+//! Values for the placeholders of a template (`docs/spec/templates.md` §2.2, "name map").
 
 use indexmap::{IndexMap, map::Entry};
 use serde_json::{Map, Value};
 
 use super::name_key;
 
-/// Values by name. A name that comes again, however spelt, keeps its first place and spelling and takes the last value.
+/// Values by name. A repeated name, however spelt, keeps its first position and spelling and its last value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Values {
     by_key: IndexMap<Box<str>, Given>,
@@ -18,12 +18,12 @@ struct Given {
 }
 
 impl Values {
-    /// No values: every placeholder is missing.
+    /// Creates an empty set: every placeholder is missing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The members of a JSON object, in its order.
+    /// Creates values from the members of a JSON object, in its order.
     pub fn from_json(object: &Map<String, Value>) -> Self {
         object
             .iter()
@@ -31,7 +31,7 @@ impl Values {
             .collect()
     }
 
-    /// Gives a value to a name, instead of the one it had.
+    /// Sets the value of a name.
     pub fn insert(&mut self, name: impl Into<String>, value: Value) {
         let name = name.into();
         match self.by_key.entry(name_key(&name).into_boxed_str()) {
@@ -42,36 +42,36 @@ impl Values {
         }
     }
 
-    /// The value of this name, however spelt.
+    /// Returns the value of this name, however spelt.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.get_by_key(&name_key(name))
     }
 
-    /// The value of the name with this key (see [`name_key`]).
+    /// Returns the value of the name with this key (see [`name_key`]).
     pub fn get_by_key(&self, key: &str) -> Option<&Value> {
         self.by_key.get(key).map(|given| &given.value)
     }
 
-    /// Names and values, in order.
+    /// Iterates over names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.by_key
             .values()
             .map(|given| (given.name.as_str(), &given.value))
     }
 
-    /// Keys, names and values, in order.
+    /// Iterates over keys, names and values, in order.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         self.by_key
             .iter()
             .map(|(key, given)| (&**key, given.name.as_str(), &given.value))
     }
 
-    /// How many names have a value.
+    /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.by_key.len()
     }
 
-    /// Whether there are no values at all.
+    /// Returns whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.by_key.is_empty()
     }

@@ -1,10 +1,11 @@
-//! File sizes for people (`docs/spec/templates.md` §11.2).
+//! Formatting of file sizes (`docs/spec/templates.md` §11.2).
 
-/// A size in KB or MB with at most one decimal.
+/// Formats a size in KB or MB with at most one decimal.
 ///
-/// All zeros at the end vanish, those before the point too: ten kilobytes are shown as `1KB`. Known to be odd, and kept.
+/// All trailing zeros are removed, also those before the decimal point: ten kilobytes are shown as `1KB`. The
+/// contract requires this.
 pub fn format_file_size(size_bytes: u64) -> String {
-    // 51.2 and 52,428.8 bytes: a twentieth of a kilobyte and of a megabyte.
+    // 51.2 and 52,428.8 bytes: a twentieth of a kilobyte and of a megabyte, where rounding starts to give 0.1.
     match size_bytes {
         0..=51 => "0.1KB".to_owned(),
         52..=52_428 => format!("{}KB", shortened(size_bytes, 1024.0)),

@@ -1,10 +1,10 @@
-//! Whitespace and lines (`docs/spec/templates.md` §11.2). What one line needs is in [`text`].
+//! Normalisation of whitespace and lines (`docs/spec/templates.md` §11.2). For single lines see [`text`].
 
 use std::borrow::Cow;
 
 use text::{is_any_space, is_known_space, lines, normalise_spaces};
 
-/// A text whose lines are each levelled, with a line feed between them.
+/// Normalises the spaces of each line and separates lines by a line feed.
 pub fn normalise_lines(text: &str) -> String {
     let mut normalised = String::with_capacity(text.len());
     for (number, line) in lines(text).enumerate() {
@@ -20,7 +20,7 @@ pub fn normalise_lines(text: &str) -> String {
     normalised
 }
 
-/// Whether a line is plainly as levelling would leave it, which most lines of most messages are.
+/// Returns whether normalising the spaces of a line certainly changes nothing, as for most lines.
 fn is_level(line: &str) -> bool {
     let mut after_space = true;
     for byte in line.bytes() {
@@ -34,7 +34,7 @@ fn is_level(line: &str) -> bool {
     line.is_empty() || !after_space
 }
 
-/// A text in which three or more line feeds in a row are two.
+/// Replaces three or more line feeds in a row by two.
 pub fn normalise_multiple_newlines(text: &str) -> Cow<'_, str> {
     if !text.contains("\n\n\n") {
         return Cow::Borrowed(text);
@@ -50,13 +50,13 @@ pub fn normalise_multiple_newlines(text: &str) -> Cow<'_, str> {
     Cow::Owned(normalised)
 }
 
-/// A trimmed text with `<br>` for each line feed and each carriage return.
+/// Trims a text and replaces each line feed and each carriage return by `<br>`.
 pub fn newlines_to_breaks(text: &str) -> String {
     text.trim_matches(is_any_space)
         .replace(['\n', '\r'], "<br>")
 }
 
-/// A text behind `PREFIX: `, the prefix trimmed; the text alone if there is no prefix, or an empty one.
+/// Prepends `PREFIX: ` with the prefix trimmed, unless it is absent or empty.
 pub fn add_prefix(text: String, prefix: Option<&str>) -> String {
     match prefix {
         None | Some("") => text,
@@ -64,17 +64,17 @@ pub fn add_prefix(text: String, prefix: Option<&str>) -> String {
     }
 }
 
-/// A text below its subject as a heading.
+/// Prepends the subject as a heading.
 pub fn prepend_subject(text: &str, subject: &str) -> String {
     format!("# {subject}\n\n{text}")
 }
 
-/// A text and a line feed.
+/// Appends a line feed.
 pub fn add_trailing_newline(text: &str) -> String {
     format!("{text}\n")
 }
 
-/// Without plain, zero-width and fixed spaces at the ends, nor the given characters at its end.
+/// Removes plain, zero-width and no-break spaces at both ends, and the given characters at the end.
 pub fn strip_all_whitespace<'text>(
     text: &'text str,
     extra_trailing_characters: &str,
@@ -85,7 +85,7 @@ pub fn strip_all_whitespace<'text>(
         })
 }
 
-/// Without whitespace at its start.
+/// Removes leading whitespace.
 pub fn strip_leading_whitespace(text: &str) -> &str {
     text.trim_start_matches(is_any_space)
 }

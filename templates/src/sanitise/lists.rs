@@ -1,34 +1,34 @@
-//! Lists for people: `‘a’, ‘b’ and ‘c’` (`docs/spec/templates.md` §11.2).
+//! Lists in running text: `‘a’, ‘b’ and ‘c’` (`docs/spec/templates.md` §11.2).
 
 use std::borrow::Cow;
 
 use text::html_escape::escape;
 
-/// How a list is written. Begin with the default and change what differs.
+/// Options for formatting a list. Start from the default and change what differs.
 #[derive(Debug, Clone, Copy)]
 pub struct FormattedList<'text> {
-    /// What stands before the last item.
+    /// Word before the last item.
     pub conjunction: &'text str,
-    /// What stands before each item.
+    /// Text before each item.
     pub before_each: &'text str,
-    /// What stands after each item.
+    /// Text after each item.
     pub after_each: &'text str,
-    /// What stands between the others.
+    /// Text between the other items.
     pub separator: &'text str,
-    /// What stands before a list of one.
+    /// Text before a list of one item.
     pub prefix: &'text str,
-    /// What stands before a list of several.
+    /// Text before a list of several items.
     pub prefix_plural: &'text str,
-    /// If there are more items than this, the last that are shown make room for a word.
+    /// Maximum number of items; further ones are replaced by `word_for_items_not_shown`.
     pub max_items_shown: Option<usize>,
-    /// That word.
+    /// Replaces the items beyond `max_items_shown`.
     pub word_for_items_not_shown: &'text str,
 }
 
-/// A list is to be cut short, but there is no word for what is left out.
+/// The list exceeds `max_items_shown`, but there is no word to replace the other items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("word_for_items_not_shown is required when max_items_shown is given")]
-pub struct NoWordForTheRest;
+pub struct MissingOverflowWord;
 
 impl Default for FormattedList<'_> {
     fn default() -> Self {
@@ -46,19 +46,19 @@ impl Default for FormattedList<'_> {
 }
 
 impl FormattedList<'_> {
-    /// The list with its items escaped for HTML; what is put around them is not.
-    pub fn to_html(&self, items: &[String]) -> Result<String, NoWordForTheRest> {
+    /// Formats the list with its items escaped for HTML; the texts around them are not.
+    pub fn to_html(&self, items: &[String]) -> Result<String, MissingOverflowWord> {
         self.write(items.iter().map(|item| escape(item)).collect())
     }
 
-    /// The list with its items as they are.
-    pub fn to_text(&self, items: &[String]) -> Result<String, NoWordForTheRest> {
+    /// Formats the list without escaping.
+    pub fn to_text(&self, items: &[String]) -> Result<String, MissingOverflowWord> {
         self.write(items.iter().map(Cow::from).collect())
     }
 
-    fn write(&self, items: Vec<Cow<'_, str>>) -> Result<String, NoWordForTheRest> {
+    fn write(&self, items: Vec<Cow<'_, str>>) -> Result<String, MissingOverflowWord> {
         if self.max_items_shown.is_some() && self.word_for_items_not_shown.is_empty() {
-            return Err(NoWordForTheRest);
+            return Err(MissingOverflowWord);
         }
         let is_single = items.len() == 1;
         let shown = self.shown(items);
@@ -73,7 +73,7 @@ impl FormattedList<'_> {
         })
     }
 
-    /// The items that are shown, and the word for the others.
+    /// Returns the items to show, the overflow word included.
     fn shown(&self, mut items: Vec<Cow<'_, str>>) -> Vec<String> {
         let hides_some = self.max_items_shown.is_some_and(|most| items.len() > most);
         if let Some(most) = self.max_items_shown.filter(|_| hides_some) {
@@ -136,7 +136,7 @@ mod tests {
             max_items_shown: Some(3),
             ..FormattedList::default()
         };
-        assert_eq!(list.to_text(&[]), Err(NoWordForTheRest));
+        assert_eq!(list.to_text(&[]), Err(MissingOverflowWord));
     }
 
     #[test]

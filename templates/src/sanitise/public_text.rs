@@ -1,35 +1,36 @@
-//! What the public wrote, made harmless before it goes into an e-mail (`docs/spec/public-api.md` §8.2).
+//! Sanitising of values that members of the public entered, before they go into an e-mail (`docs/spec/public-api.md`
+//! §8.2).
 
 use serde_json::{Map, Value};
 
 use crate::{links::replace_links, placeholders::NameSet};
 
-/// What Markdown could take for more than a character.
+/// Characters with a meaning in Markdown.
 const ESCAPED: [char; 18] = [
     '`', '*', '_', '(', ')', '\\', '{', '}', '[', ']', '<', '>', '#', '+', '-', '.', '!', '|',
 ];
 
-/// A value that was changed.
+/// A value that sanitising changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sanitised {
-    /// Its key as it was sent.
+    /// Key as sent.
     pub name: String,
-    /// As it was sent.
+    /// Value as sent.
     pub unsanitised: String,
-    /// As it is used and kept.
+    /// Value as used and stored.
     pub sanitised: String,
 }
 
-/// A value that was to be sanitised is no text.
+/// A value to be sanitised is not a text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} must be text to be sanitised")]
 pub struct NotText {
-    /// Its key as it was sent.
+    /// Key as sent.
     pub name: String,
 }
 
-/// Sanitises the values of these names, compared as placeholders are, where they stand. Answers what it changed, in the
-/// order of the object. On an error nothing is changed.
+/// Sanitises in place the values with these names, which are compared as placeholders are. Returns what changed, in
+/// the order of the object. On an error nothing is changed.
 pub fn sanitise_content_for(
     personalisation: &mut Map<String, Value>,
     names: &NameSet,
@@ -57,8 +58,8 @@ pub fn sanitise_content_for(
     Ok(changes)
 }
 
-/// A text without its web addresses, all else shown as it was typed. What may be two sentences without a space between
-/// them is no address and gets the space.
+/// Removes web addresses and escapes Markdown. What looks like two sentences without a space between them is no
+/// address and gets the space.
 pub fn sanitise_public_text(text: &str) -> String {
     escape_markdown(&replace_links(text, |link| {
         if may_be_sentences(link) {

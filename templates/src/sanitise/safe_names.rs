@@ -1,4 +1,4 @@
-//! Names that are safe in addresses and identifiers (`docs/spec/templates.md` §11.2).
+//! Names for use in addresses and identifiers (`docs/spec/templates.md` §11.2).
 
 use unicode_general_category::GeneralCategory;
 use unicode_normalization::UnicodeNormalization;
@@ -9,17 +9,17 @@ use text::{
     unicode_15_1::{general_category, is_assigned, lower_character},
 };
 
-/// A name as the local part of an email address: `Ünï Ço_de` becomes `uni.code`.
+/// Converts a name to the local part of an email address: `Ünï Ço_de` becomes `uni.code`.
 pub fn safe_email_local_part(name: &str) -> String {
     safe(name, '.')
 }
 
-/// A name as an identifier: `Dog Licensing` becomes `dog-licensing`.
+/// Converts a name to an identifier: `Dog Licensing` becomes `dog-licensing`.
 pub fn safe_id(name: &str) -> String {
     safe(name, '-')
 }
 
-/// Letters without their marks and numbers, in lower case, with a separator for whitespace.
+/// Keeps letters without their marks and digits, in lower case, with a separator for whitespace.
 fn safe(name: &str, separator: char) -> String {
     let is_mark =
         |character: &char| general_category(*character) == GeneralCategory::NonspacingMark;
@@ -41,7 +41,7 @@ fn safe(name: &str, separator: char) -> String {
     safe.trim_matches('.').to_owned()
 }
 
-/// What came after Unicode 15.1 is no letter, and is made of none.
+/// Replaces characters added after Unicode 15.1, which the contract does not know as letters.
 fn known_or_replaced(character: char) -> char {
     if is_assigned(character) {
         character

@@ -1,4 +1,4 @@
-//! The characters of text messages (`docs/spec/templates.md` §5.2 and §5.3).
+//! Character sets of text messages (`docs/spec/templates.md` §5.2 and §5.3).
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use text::sms;
 
-/// The characters of a text for which a message has no replacement but `?`, each once, by code point.
+/// Returns the characters that would be replaced by `?` in a text message, without duplicates, by code point.
 pub fn not_encodable(text: &str) -> Vec<char> {
     let is_lost =
         |character: &char| *character != '?' && sms(character.encode_utf8(&mut [0; 4])) == "?";
@@ -16,7 +16,7 @@ pub fn not_encodable(text: &str) -> Vec<char> {
     lost
 }
 
-/// How many characters of a text take two places in a message of 7-bit characters.
+/// Counts the characters that take two septets in a message of 7-bit characters.
 pub(super) fn count_taking_two_places(text: &str) -> usize {
     let alphabet = &*ALPHABET;
     text.chars()
@@ -24,7 +24,7 @@ pub(super) fn count_taking_two_places(text: &str) -> usize {
         .count()
 }
 
-/// The characters of a text that, though they are kept, make the whole message one of 16-bit characters: each once, in
+/// Returns the characters that are kept but force the whole message into 16-bit characters, without duplicates, in
 /// order of first appearance.
 pub(super) fn forcing_wide_characters(text: &str) -> Vec<char> {
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn forcing_wide_characters(text: &str) -> Vec<char> {
         .chars()
         .filter(|&character| alphabet.forces_wide_characters(character))
     {
-        // There are but a few dozen such characters.
+        // A linear search suffices: there are only a few dozen such characters.
         if !found.contains(&character) {
             found.push(character);
         }
@@ -44,7 +44,7 @@ pub(super) fn forcing_wide_characters(text: &str) -> Vec<char> {
     found
 }
 
-/// `gsm_characters.json`, taken in once.
+/// `gsm_characters.json`.
 static ALPHABET: LazyLock<Alphabet> = LazyLock::new(|| {
     let table: Table = serde_json::from_str(include_str!("../../data/gsm_characters.json"))
         .expect("the table of characters has the shape that its README gives");
@@ -60,7 +60,7 @@ static ALPHABET: LazyLock<Alphabet> = LazyLock::new(|| {
 });
 
 struct Alphabet {
-    /// One bit for each member below U+0080.
+    /// One bit for each character below U+0080.
     extended_ascii: u128,
     extended_beyond_ascii: BTreeSet<char>,
     welsh_non_gsm: BTreeSet<char>,

@@ -1,58 +1,80 @@
-//! A finished text message and what it counts (`docs/spec/templates.md` §5.3 and §5.4).
+//! A rendered text message and its size (`docs/spec/templates.md` §5.3 and §5.4).
+
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
 use super::{
     LIMIT,
-    alphabet::{count_taking_two_places, forcing_wide_characters},
+    alphabet::{count_taking_two_places, forcing_wide_characters, not_encodable},
 };
-use text::{sms, utf16_units};
+use text::{sms, sms_or_unicode, utf16_units};
 
-/// A message exactly as it is sent.
+/// A text message exactly as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextMessage {
     text: String,
     /// In UTF-16 code units.
     content_count: usize,
-    /// Of the encoded prefix, if one is shown; in UTF-16 code units.
+    /// Length of the encoded prefix, if there is one, in UTF-16 code units.
     prefix_count: Option<usize>,
     non_gsm_characters: Vec<char>,
     extended_gsm_count: usize,
 }
 
-/// How many places a message of one fragment has, and each of several.
+/// Size of a single fragment, and of each fragment of a longer message.
 struct Capacity {
     single: usize,
     each: usize,
 }
 
 impl TextMessage {
-    /// Encodes what is ready but for its characters, and counts it.
+    /// Encodes a rendered message in the characters of text messages and counts them.
     pub(super) fn new(unsanitised: &str, prefix: Option<&str>) -> Self {
-        let text = sms(unsanitised).into_owned();
+        Self {
+            non_gsm_characters: forcing_wide_characters(unsanitised),
+            ..Self::encoded(sms(unsanitised).into_owned(), unsanitised, prefix.map(sms))
+        }
+    }
+
+    /// Like [`TextMessage::new`], but keeps characters that have no replacement. They force 16-bit characters.
+    pub(super) fn new_unicode(unsanitised: &str, prefix: Option<&str>) -> Self {
+        let composed = composed(unsanitised);
+        let text = sms_or_unicode(&composed).into_owned();
+        let mut non_gsm_characters = forcing_wide_characters(&composed);
+        non_gsm_characters.extend(not_encodable(&composed));
+        Self {
+            non_gsm_characters,
+            ..Self::encoded(text, &composed, prefix.map(sms_or_unicode))
+        }
+    }
+
+    fn encoded(text: String, unsanitised: &str, prefix: Option<Cow<'_, str>>) -> Self {
         Self {
             content_count: utf16_units(&text),
             text,
-            prefix_count: prefix.map(|prefix| utf16_units(&sms(prefix))),
-            non_gsm_characters: forcing_wide_characters(unsanitised),
+            prefix_count: prefix.map(|prefix| utf16_units(&prefix)),
+            non_gsm_characters: Vec::new(),
             extended_gsm_count: count_taking_two_places(unsanitised),
         }
     }
 
-    /// The message, prefix included, in the characters of text messages.
+    /// Returns the encoded text, prefix included.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The message, to keep.
+    /// Converts the message into its text.
     pub fn into_text(self) -> String {
         self.text
     }
 
-    /// Its length in UTF-16 code units.
+    /// Returns the length in UTF-16 code units.
     pub fn content_count(&self) -> usize {
         self.content_count
     }
 
-    /// Its length in UTF-16 code units, less the prefix as it was given and two for `: `.
+    /// Returns the length in UTF-16 code units, less the given prefix and two for `: `.
     pub fn content_count_without_prefix(&self) -> usize {
         match self.prefix_count {
             Some(prefix_count) => self.content_count.saturating_sub(prefix_count + 2),
@@ -60,18 +82,18 @@ impl TextMessage {
         }
     }
 
-    /// The characters that make it one of 16-bit characters, each once, in order of first appearance. Those that only
-    /// encoding brings in do not count.
+    /// Returns the characters that force the message into 16-bit characters, without duplicates, in order of first
+    /// appearance. Characters produced by the encoding do not count.
     pub fn non_gsm_characters(&self) -> &[char] {
         &self.non_gsm_characters
     }
 
-    /// How many of its characters take two places.
+    /// Returns the number of characters that take two septets.
     pub fn extended_gsm_count(&self) -> usize {
         self.extended_gsm_count
     }
 
-    /// How many fragments a network makes of it, and the service pays; at least one.
+    /// Returns the number of fragments, which is what providers charge for; at least one.
     pub fn fragment_count(&self) -> u32 {
         let (size, capacity) = (self.size(), self.capacity());
         let fragments = if size <= capacity.single {
@@ -82,7 +104,7 @@ impl TextMessage {
         u32::try_from(fragments).unwrap_or(u32::MAX)
     }
 
-    /// How many places it reaches beyond those that one fragment less would have had.
+    /// Returns by how much the size exceeds the capacity of one fragment fewer.
     pub fn characters_above_previous_fragment_boundary(&self) -> usize {
         let capacity = self.capacity();
         let boundary = match self.fragment_count() {
@@ -92,22 +114,22 @@ impl TextMessage {
         self.size().saturating_sub(boundary)
     }
 
-    /// Whether it has more than [`LIMIT`] characters without its prefix.
+    /// Returns whether the message without its prefix has more than [`LIMIT`] characters.
     pub fn is_too_long(&self) -> bool {
         self.characters_above_limit() > 0
     }
 
-    /// By how many characters it is too long.
+    /// Returns by how many characters the message is too long.
     pub fn characters_above_limit(&self) -> usize {
         self.content_count_without_prefix().saturating_sub(LIMIT)
     }
 
-    /// Whether nothing is left of it, its prefix not counted.
+    /// Returns whether the message without its prefix is empty.
     pub fn is_empty(&self) -> bool {
         self.content_count_without_prefix() == 0
     }
 
-    /// The places it takes.
+    /// Returns the size in septets or 16-bit units, whichever the message uses.
     fn size(&self) -> usize {
         if self.is_wide() {
             self.content_count
@@ -132,6 +154,15 @@ impl TextMessage {
 
     fn is_wide(&self) -> bool {
         !self.non_gsm_characters.is_empty()
+    }
+}
+
+/// Composes letters with their accents (NFC). Otherwise a letter would be kept and its accent replaced by `?`.
+pub(super) fn composed(text: &str) -> Cow<'_, str> {
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
     }
 }
 

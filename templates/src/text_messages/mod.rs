@@ -1,4 +1,4 @@
-//! Text messages: what is sent, what it counts, and how it is previewed (`docs/spec/templates.md` §5).
+//! Text messages: rendering, counting, previews (`docs/spec/templates.md` §5).
 
 mod alphabet;
 mod message;
@@ -15,48 +15,75 @@ use crate::{
 };
 use text::is_any_space;
 
-/// The most characters of a message, its prefix not counted.
+/// Maximum length of a message in characters, its prefix not counted.
 pub const LIMIT: usize = 918;
 
-/// A text message's template, parsed once and filled for each recipient.
+/// A text message template, parsed once and filled many times.
 #[derive(Debug, Clone)]
 pub struct TextMessageTemplate {
     content: Text,
 }
 
 impl TextMessageTemplate {
-    /// Takes the content of a template apart. Every text is one.
+    /// Parses the content of a template. Any text is valid.
     pub fn parse(content: &str) -> Self {
         Self {
             content: Text::parse(content),
         }
     }
 
-    /// The names for which it wants values, in order of first appearance.
+    /// Returns the placeholder names, in order of first appearance.
     pub fn placeholders(&self) -> &NameSet {
         self.content.placeholders()
     }
 
-    /// The placeholders that have no value, or null, spelt as in the template.
+    /// Returns the placeholders whose value is absent or null, as spelt in the template.
     pub fn missing(&self, values: &Values) -> Vec<String> {
         placeholders::missing(self.placeholders(), values)
     }
 
-    /// The message for these values, exactly as it is sent. The prefix, usually a service's name, is shown if it is given
-    /// and not empty.
+    /// Renders the message exactly as it is sent. The prefix, usually the service's name, is used if it is not empty.
     ///
-    /// Without any values placeholders show nothing; with some, the others show themselves.
+    /// Without any values, placeholders show nothing; with some, the missing ones show themselves.
     pub fn fill(&self, values: &Values, prefix: Option<&str>) -> TextMessage {
         let prefix = prefix.filter(|prefix| !prefix.is_empty());
-        let unsanitised = if values.is_empty() && !self.placeholders().is_empty() {
+        TextMessage::new(&self.render(values, prefix), prefix)
+    }
+
+    /// Like [`TextMessageTemplate::fill`], but composes letters with their accents first, so that `e` and U+0308 become
+    /// `ë` and not `e?` (`docs/spec/templates.md` §5.6). This is what is sent.
+    pub fn fill_composed(&self, values: &Values, prefix: Option<&str>) -> TextMessage {
+        let prefix = prefix.filter(|prefix| !prefix.is_empty());
+        TextMessage::new(&message::composed(&self.render(values, prefix)), prefix)
+    }
+
+    /// Like [`TextMessageTemplate::fill_composed`], for a service that may send any character: those without a replacement are
+    /// kept, and the message then consists of 16-bit characters.
+    pub fn fill_unicode(&self, values: &Values, prefix: Option<&str>) -> TextMessage {
+        let prefix = prefix.filter(|prefix| !prefix.is_empty());
+        TextMessage::new_unicode(&self.render(values, prefix), prefix)
+    }
+
+    fn render(&self, values: &Values, prefix: Option<&str>) -> String {
+        if values.is_empty() && !self.placeholders().is_empty() {
             self.unfilled(prefix)
         } else {
             normalise(&add_prefix(self.content.fill_plain(values), prefix))
-        };
-        TextMessage::new(&unsanitised, prefix)
+        }
     }
 
-    /// The normalised content with nothing in place of its placeholders, but with the spaces around them.
+    /// Returns the characters of the template itself, conditional texts included, that would be replaced by `?`.
+    pub fn not_encodable(&self) -> Vec<char> {
+        // Shows every conditional text and no name of a placeholder.
+        let values: Values = self
+            .placeholders()
+            .iter()
+            .map(|name| (name, "yes".into()))
+            .collect();
+        not_encodable(&message::composed(&self.render(&values, None)))
+    }
+
+    /// Renders the content with nothing in place of its placeholders, keeping the spaces around them.
     fn unfilled(&self, prefix: Option<&str>) -> String {
         let mark = mark_foreign_to(self.content.source(), prefix.unwrap_or_default());
         let marks: Values = self
@@ -68,14 +95,14 @@ impl TextMessageTemplate {
     }
 }
 
-/// Stops close to their words, words one space apart, at most one empty line in a row, nothing at the ends.
+/// Removes spaces before punctuation, collapses spaces and empty lines, and trims.
 fn normalise(text: &str) -> String {
     let lines = normalise_lines(&remove_whitespace_before_punctuation(text));
     let lines = normalise_multiple_newlines(&lines);
     lines.trim_matches(is_any_space).to_owned()
 }
 
-/// A character that occurs in neither text, and is neither whitespace nor punctuation.
+/// Returns a private-use character that occurs in neither text.
 fn mark_foreign_to(content: &str, prefix: &str) -> char {
     const PRIVATE: std::ops::RangeInclusive<char> = '\u{F0000}'..='\u{10FFFF}';
     let taken: std::collections::HashSet<char> = content
@@ -111,6 +138,34 @@ mod tests {
             None,
         );
         assert_eq!(sent.text(), "Dear Zoë\n,\n\n\"a and b\" ...");
+    }
+
+    #[test]
+    fn accents_are_composed_and_unicode_texts_keep_every_character() {
+        let template = TextMessageTemplate::parse("Hi ((name))");
+        let fill = |name: &str, unicode: bool| {
+            let values = [("name", json!(name))].into_iter().collect();
+            if unicode {
+                template.fill_unicode(&values, None)
+            } else {
+                template.fill_composed(&values, None)
+            }
+        };
+        assert_eq!(fill("Zoe\u{308}", false).text(), "Hi Zoë");
+        assert_eq!(fill("مريم 😀", false).text(), "Hi ???? ?");
+        let sent = fill("مريم 😀 Zoe\u{308} “x”", true);
+        assert_eq!(sent.text(), "Hi مريم 😀 Zoë \"x\"");
+        assert_eq!(sent.fragment_count(), 1);
+        // An emoji counts as two units of 16 bits: 3 + 2 × 34 are 71.
+        assert_eq!(fill(&"😀".repeat(34), true).fragment_count(), 2);
+        assert_eq!(fill(&"a".repeat(157), true).fragment_count(), 1);
+    }
+
+    #[test]
+    fn a_template_names_the_characters_that_would_be_lost() {
+        let lost = |content| TextMessageTemplate::parse(content).not_encodable();
+        assert_eq!(lost("Hi ((имя)) 😀 ((a??да))"), ['а', 'д', '😀']);
+        assert!(lost("Zoe\u{308}, ŵ, €, “x” … ((a??b))").is_empty());
     }
 
     #[test]

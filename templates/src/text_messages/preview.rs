@@ -1,4 +1,4 @@
-//! Text messages as people see them before they are sent (`docs/spec/templates.md` §5.5).
+//! HTML previews of text messages (`docs/spec/templates.md` §5.5).
 
 use super::{TextMessageTemplate, normalise_lines, normalise_multiple_newlines};
 use crate::{
@@ -9,14 +9,14 @@ use crate::{
 };
 use text::{html_escape::escape, is_any_space, sms};
 
-/// What a preview shows beside the message.
+/// Options of a preview.
 #[derive(Debug, Clone, Copy)]
 pub struct Preview<'text> {
-    /// The prefix, if the service shows one.
+    /// Prefix, if the service uses one.
     pub prefix: Option<&'text str>,
-    /// Whether placeholders without a value are hidden.
+    /// Whether the names of missing placeholders are hidden.
     pub redact: bool,
-    /// Whether characters that cannot be sent are replaced, as they are when it is sent.
+    /// Whether characters that cannot be sent are replaced as they are when sending.
     pub downgrade_characters: bool,
 }
 
@@ -31,9 +31,9 @@ impl Default for Preview<'_> {
 }
 
 impl TextMessageTemplate {
-    /// The message as HTML: escaped, with line breaks and links, placeholders without a value as spans.
+    /// Renders the message as HTML: escaped, with line breaks and links, missing placeholders as spans.
     pub fn preview(&self, values: &Values, options: Preview<'_>) -> String {
-        let filled = self.fill_html(values, Field::HTML.redacting_if(options.redact));
+        let filled = self.fill_html(values, Field::HTML.with_redaction(options.redact));
         let prefix = options.prefix.map(escape);
         let prefixed = add_prefix(filled, prefix.as_deref());
         let closed = remove_whitespace_before_punctuation(&prefixed);
@@ -49,7 +49,8 @@ impl TextMessageTemplate {
         )
     }
 
-    /// The message as HTML without a prefix, on lines of its own, placeholders without a value hidden.
+    /// Renders the message as HTML without a prefix and with plain line ends, hiding the names of missing
+    /// placeholders.
     pub fn body_preview(&self, values: &Values) -> String {
         let filled = self.fill_html(values, Field::HTML.redacting());
         let lines = normalise_lines(&sms(&remove_whitespace_before_punctuation(&filled)));

@@ -1,4 +1,4 @@
-//! Typography: quotes that curl, dashes with room, stops that stand close (`docs/spec/templates.md` §6).
+//! Typography: curly quotes, spaced en dashes, no space before punctuation (`docs/spec/templates.md` §6).
 
 mod quote_rules;
 mod quotes;
@@ -8,12 +8,12 @@ use std::borrow::Cow;
 pub use quotes::make_quotes_smart;
 
 use text::is_any_space;
-/// Without the spaces and tabs directly before a comma or a full stop (`docs/spec/templates.md` §6.1).
+/// Removes spaces and tabs directly before a comma or full stop (`docs/spec/templates.md` §6.1).
 pub use text::remove_whitespace_before_punctuation;
 
-/// All of it: [`remove_whitespace_before_punctuation`], [`make_quotes_smart`], [`straighten_quotes_in_email_addresses`],
-/// [`replace_hyphens_with_en_dashes`], in this order.
-pub fn nice(text: &str) -> String {
+/// Applies [`remove_whitespace_before_punctuation`], [`make_quotes_smart`], [`straighten_quotes_in_email_addresses`]
+/// and [`replace_hyphens_with_en_dashes`], in this order.
+pub fn apply_typography(text: &str) -> String {
     let text = remove_whitespace_before_punctuation(text);
     let text = then(text, make_quotes_smart);
     let text = then(text, straighten_quotes_in_email_addresses);
@@ -32,7 +32,7 @@ fn then(text: Cow<'_, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'_, str>
 
 /// Makes curly single quotes straight in what looks like an email address (`docs/spec/templates.md` §6.3).
 ///
-/// Of two addresses with one space between them only the first is seen; across a line feed both are.
+/// Of two addresses separated by one space only the first is recognised; separated by a line feed, both are.
 pub fn straighten_quotes_in_email_addresses(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut straightened = String::new();
@@ -43,7 +43,7 @@ pub fn straighten_quotes_in_email_addresses(text: &str) -> Cow<'_, str> {
         let start = at + before.len() - last_word(before).len();
         let word = first_word(&text[start..]);
         let end = start + word.len();
-        // The whitespace before a word belongs to it, unless the address before has taken that already.
+        // The whitespace before a word is part of the match, unless the previous address has consumed it.
         let is_free = start > at || start == 0 || bytes[start - 1] == b'\n';
         at = end;
         if is_free && is_email_like(word) {
@@ -60,7 +60,7 @@ pub fn straighten_quotes_in_email_addresses(text: &str) -> Cow<'_, str> {
 
 const CURLY: [char; 2] = ['‘', '’'];
 
-/// What was made of a text up to a place, and the rest as it is; the text itself, if that place is its beginning.
+/// Returns the processed text up to `done` followed by the rest; the original text if nothing was processed.
 fn with_rest(text: &str, done: usize, mut made: String) -> Cow<'_, str> {
     if done == 0 {
         return Cow::Borrowed(text);
@@ -77,7 +77,7 @@ fn straight(character: char) -> char {
     }
 }
 
-/// The length of the one whitespace character with which this begins, if it does.
+/// Returns the length of the whitespace character with which the text begins, or 0.
 fn gap_length(text: &str) -> usize {
     text.chars()
         .next()
@@ -85,17 +85,17 @@ fn gap_length(text: &str) -> usize {
         .map_or(0, char::len_utf8)
 }
 
-/// All up to the first whitespace.
+/// Returns the text before the first whitespace.
 fn first_word(text: &str) -> &str {
     &text[..text.find(is_any_space).unwrap_or(text.len())]
 }
 
-/// All after the last whitespace.
+/// Returns the text after the last whitespace.
 fn last_word(text: &str) -> &str {
     text.rsplit(is_any_space).next().unwrap_or(text)
 }
 
-/// Whether there is an `@` with something on either side.
+/// Returns whether the word has an `@` with characters on both sides.
 fn is_email_like(word: &str) -> bool {
     let mut inner = word.chars();
     inner.next();
@@ -103,9 +103,8 @@ fn is_email_like(word: &str) -> bool {
     inner.as_str().contains('@')
 }
 
-/// One to three hyphens or dashes between whitespace become an en dash between two spaces
-/// (`docs/spec/templates.md` §6.4). Line feeds are whitespace; what follows a dash is used up, so the next one needs
-/// whitespace of its own.
+/// Replaces one to three hyphens or dashes between whitespace by an en dash between spaces (`docs/spec/templates.md`
+/// §6.4). Line feeds are whitespace. A match consumes the whitespace after it, so the next one needs its own.
 pub fn replace_hyphens_with_en_dashes(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut replaced = String::new();
@@ -116,7 +115,7 @@ pub fn replace_hyphens_with_en_dashes(text: &str) -> Cow<'_, str> {
         if place < done || is_inside_a_word {
             continue;
         }
-        // First what is cheap: other characters begin with that byte too, some of them whitespace.
+        // The cheap test comes first: other characters, some of them whitespace, begin with that byte too.
         let Some(after) = after_dash(&text[place..]) else {
             continue;
         };
@@ -133,7 +132,7 @@ pub fn replace_hyphens_with_en_dashes(text: &str) -> Cow<'_, str> {
 
 const DASH: &[u8] = "–".as_bytes();
 
-/// What comes after a dash and whitespace, if this begins so.
+/// Returns the text after a dash and whitespace, if the text begins with them.
 fn after_dash(text: &str) -> Option<&str> {
     let is_dash = |character: char| matches!(character, '-' | '–' | '—');
     let length: usize = text
@@ -150,9 +149,9 @@ fn after_dash(text: &str) -> Option<&str> {
     (after.len() < after_dash.len()).then_some(after)
 }
 
-/// Puts a zero-width space after the dot of `GOV.UK`, lest mail programs make a link of it
-/// (`docs/spec/templates.md` §6.5). Where it stands at the start or after whitespace, perhaps behind one `#`, `*` or
-/// `^`, and no address goes on after it.
+/// Inserts a zero-width space after the dot of `GOV.UK`, to stop e-mail clients from making it a link
+/// (`docs/spec/templates.md` §6.5). Applies at the start or after whitespace, optionally behind one `#`, `*` or `^`,
+/// unless an address continues after it.
 pub fn unlink_govuk(text: &str) -> Cow<'_, str> {
     let mut unlinked = String::new();
     let mut done = 0;
@@ -173,7 +172,7 @@ fn begins_a_word(before: &str) -> bool {
     is_start(before) || before.strip_suffix(['#', '*', '^']).is_some_and(is_start)
 }
 
-/// Where `gov.uk` stands, in any case.
+/// Iterates over the positions of `gov.uk`, in any case.
 fn places_of_govuk(text: &str) -> impl Iterator<Item = usize> {
     let bytes = text.as_bytes();
     memchr::memchr_iter(b'.', bytes).filter_map(|dot| {
@@ -183,7 +182,7 @@ fn places_of_govuk(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Without U+2028 and U+3164, which some mail programs cannot show (`docs/spec/templates.md` §6.6).
+/// Removes U+2028 and U+3164, which some e-mail clients cannot display (`docs/spec/templates.md` §6.6).
 pub fn strip_unsupported_characters(text: &str) -> Cow<'_, str> {
     let is_unsupported = ['\u{2028}', '\u{3164}'];
     if text.contains(is_unsupported) {
@@ -193,20 +192,20 @@ pub fn strip_unsupported_characters(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What stands for a hyphen that is to stay one (`docs/spec/templates.md` §11.2).
+/// Replaces a hyphen that must remain one (`docs/spec/templates.md` §11.2).
 const HYPHEN_MARK: &str = "🛳️🐦🥴";
 
-/// With hyphens at which no line breaks, as letters have them (`docs/spec/templates.md` §11.2).
+/// Replaces hyphens by non-breaking ones, as letters require (`docs/spec/templates.md` §11.2).
 pub fn replace_hyphens_with_non_breaking_hyphens(text: &str) -> String {
     text.replace('-', "\u{2011}")
 }
 
-/// With a mark for each hyphen, which [`restore_hyphens`] turns back (`docs/spec/templates.md` §11.2).
+/// Replaces each hyphen by a mark, which [`restore_hyphens`] replaces back (`docs/spec/templates.md` §11.2).
 pub fn protect_hyphens(text: &str) -> String {
     text.replace('-', HYPHEN_MARK)
 }
 
-/// With the hyphens that [`protect_hyphens`] put aside.
+/// Restores the hyphens that [`protect_hyphens`] replaced.
 pub fn restore_hyphens(text: &str) -> String {
     text.replace(HYPHEN_MARK, "-")
 }
@@ -278,8 +277,11 @@ mod tests {
 
     #[test]
     fn all_steps_follow_each_other() {
-        assert_eq!(nice("o'x@example.org - \"q\" ,"), "o'x@example.org – “q”,");
-        assert_eq!(nice("plain"), "plain");
+        assert_eq!(
+            apply_typography("o'x@example.org - \"q\" ,"),
+            "o'x@example.org – “q”,"
+        );
+        assert_eq!(apply_typography("plain"), "plain");
     }
 
     proptest::proptest! {
@@ -289,7 +291,7 @@ mod tests {
         ) {
             let set = make_quotes_smart(&text);
             assert!(!set.contains(['\'', '"']));
-            nice(&text);
+            apply_typography(&text);
         }
 
         #[test]

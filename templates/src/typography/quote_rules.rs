@@ -1,7 +1,7 @@
-//! How the quotes of one piece of text curl (`docs/spec/templates.md` §6.2, steps 1 to 12).
+//! Rules for curling the quotes of one piece of text (`docs/spec/templates.md` §6.2, steps 1 to 12).
 //!
-//! The steps follow each other over the whole piece, as later ones look at what earlier ones put in. Within a step what
-//! it matches shares no characters.
+//! Each step processes the whole piece before the next begins, because later steps depend on the replacements of
+//! earlier ones. Matches of one step do not overlap.
 
 use text::{
     characters::{is_digit, is_word},
@@ -17,7 +17,7 @@ const OPENERS: [&str; 6] = [
     "&&#x2014;",
 ];
 
-/// References that come out as the characters they stand for.
+/// References that are replaced by the characters they denote.
 const DECODED: [(&str, char); 7] = [
     ("&#8211;", '–'),
     ("&#8212;", '—'),
@@ -28,12 +28,12 @@ const DECODED: [(&str, char); 7] = [
     ("&#8230;", '…'),
 ];
 
-/// Whether [`curl`] could change this text at all.
+/// Returns false if [`curl`] certainly leaves this text unchanged.
 pub(super) fn may_need_curling(text: &str) -> bool {
     text.contains(['\'', '"', '\\']) || text.contains("&#8")
 }
 
-/// Adds a text with its quotes curled. `previous` is what the text before it ended with.
+/// Appends a text with its quotes curled. `previous` is the last character before the text.
 pub(super) fn curl(text: &str, previous: Option<char>, out: &mut String) {
     let mut piece = Piece {
         characters: with_escapes(text),
@@ -60,7 +60,7 @@ fn follows_something(previous: Option<char>) -> bool {
     previous.is_some_and(|character| !is_any_space(character))
 }
 
-/// The characters, with each backslash pair as the reference it stands for (step 1).
+/// Splits the text into characters, replacing each backslash pair by a reference (step 1).
 fn with_escapes(text: &str) -> Vec<char> {
     let mut characters = Vec::with_capacity(text.len());
     let mut rest = text.chars();
@@ -143,12 +143,12 @@ impl Piece {
         }
     }
 
-    /// Step 4, its first half.
+    /// First half of step 4.
     fn open_double_then_single(&mut self) {
         self.open_pairs(['"', '\''], ['“', '‘']);
     }
 
-    /// Step 4, its second half.
+    /// Second half of step 4.
     fn open_single_then_double(&mut self) {
         self.open_pairs(['\'', '"'], ['‘', '“']);
     }
@@ -163,7 +163,7 @@ impl Piece {
         }
     }
 
-    /// Step 5: in `the ’90s`, if it is written without the space.
+    /// Step 5: `the ’90s`, but in the reference's pattern without the space.
     fn close_before_decades(&mut self) {
         for place in 1..self.characters.len() {
             if let ['\'', tens, ones, 's', ..] = self.characters[place..]
@@ -199,7 +199,7 @@ impl Piece {
         });
     }
 
-    /// Step 8. What follows is part of the match.
+    /// Step 8. The characters after the quote are part of the match.
     fn close_single_at_word_ends(&mut self) {
         self.close_after_solid('\'', '’', |after| {
             let first = after.first()?;
@@ -207,7 +207,7 @@ impl Piece {
         });
     }
 
-    /// Step 10, its second part.
+    /// Second part of step 10.
     fn close_double_before_whitespace(&mut self) {
         for place in 0..self.characters.len() {
             if self.characters[place] == '"' && self.at(place + 1).is_some_and(is_any_space) {
@@ -216,7 +216,7 @@ impl Piece {
         }
     }
 
-    /// Step 10, its third part.
+    /// Third part of step 10.
     fn close_double_at_the_start(&mut self) {
         if let [quote @ '"', punctuation, ..] = self.characters.as_mut_slice()
             && is_punctuation(*punctuation)
@@ -225,13 +225,13 @@ impl Piece {
         }
     }
 
-    /// Step 10, its last part.
+    /// Last part of step 10.
     fn close_double_after_solid_characters(&mut self) {
         self.close_after_solid('"', '”', |_| Some(0));
     }
 
-    /// Closes quotes that stand after a solid character, where `matched_after` says how many of the characters behind
-    /// belong to the match as well. The solid character belongs to it too, so it is no other match's.
+    /// Closes quotes that follow a solid character. `matched_after` returns how many of the following characters
+    /// belong to the match. The solid character belongs to it too, so it cannot be part of another match.
     fn close_after_solid(
         &mut self,
         straight: char,
@@ -265,17 +265,17 @@ impl Piece {
     }
 }
 
-/// ASCII punctuation other than `&`.
+/// Returns whether the character is ASCII punctuation other than `&`.
 fn is_punctuation(character: char) -> bool {
     character.is_ascii_punctuation() && character != '&'
 }
 
-/// Anything but spaces, opening brackets and hyphens.
+/// Returns whether the character is anything but a space, an opening bracket or a hyphen.
 fn is_solid(character: char) -> bool {
     !matches!(character, ' ' | '\t' | '\r' | '\n' | '[' | '{' | '(' | '-')
 }
 
-/// An `s` with which the word ends.
+/// Returns whether the text begins with an `s` that ends its word.
 fn is_final_s(after: &[char]) -> bool {
     matches!(after, ['s', rest @ ..] if rest.first().is_none_or(|&next| !is_word(next)))
 }

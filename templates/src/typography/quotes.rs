@@ -1,4 +1,4 @@
-//! Which parts of a text have their quotes curled: what stands between tags, outside code and scripts
+//! Finds the parts of a text whose quotes are curled: text between tags, outside code and scripts
 //! (`docs/spec/templates.md` §6.2).
 
 use std::{borrow::Cow, ops::Range};
@@ -6,14 +6,16 @@ use std::{borrow::Cow, ops::Range};
 use super::quote_rules::{curl, may_need_curling};
 use text::is_any_space;
 
-/// What these elements hold is left alone. A tag has the first name with which it begins, so `<abbr>` counts as `a`.
+/// Elements whose content is left unchanged. A tag matches the first of these names that is a prefix of its name, so
+/// `<abbr>` counts as `a`.
 const SKIPPED_ELEMENTS: [&str; 9] = [
     "pre", "samp", "code", "tt", "kbd", "script", "style", "math", "a",
 ];
 
-/// Straight quotes become curly ones, by what stands around them; tags and the contents of code stay.
+/// Replaces straight quotes by curly ones, depending on the characters around them; leaves tags and the content of
+/// code unchanged.
 ///
-/// A backslash before one of `` \ " ' . - ` `` turns both into a numeric reference, which keeps a quote as it is.
+/// A backslash before one of `` \ " ' . - ` `` turns both into a numeric reference, which protects a quote.
 pub fn make_quotes_smart(text: &str) -> Cow<'_, str> {
     if !may_need_curling(text) {
         return Cow::Borrowed(text);
@@ -40,7 +42,7 @@ pub fn make_quotes_smart(text: &str) -> Cow<'_, str> {
     Cow::Owned(smart)
 }
 
-/// Whether we are inside an element whose contents are left alone.
+/// Tracks whether the current position is inside an element whose content is left unchanged.
 #[derive(Default)]
 struct Skipping {
     open: Vec<&'static str>,
@@ -77,7 +79,7 @@ fn skipped_element(tag_body: &str) -> Option<&'static str> {
     })
 }
 
-/// The same ignoring case, in which the long s, the Kelvin sign and the dotless i count too.
+/// Compares ignoring case, by which the long s, the Kelvin sign and the dotless i are letters too.
 fn is_same_letter(found: char, expected: char) -> bool {
     found.eq_ignore_ascii_case(&expected)
         || matches!(
@@ -91,7 +93,7 @@ enum Token<'text> {
     Text(&'text str),
 }
 
-/// The tags of a text, and what is between them.
+/// Iterator over the tags of a text and the text between them.
 struct Tokens<'text> {
     text: &'text str,
     at: usize,
@@ -110,7 +112,7 @@ impl<'text> Tokens<'text> {
         }
     }
 
-    /// The end of the comment or else of the tag that begins here. Without one, there is no other tag either.
+    /// Returns the end of the comment or tag at `start`. Without one, there is no further tag.
     fn tag_end(&mut self, start: usize) -> Option<usize> {
         if self.text[start..].starts_with("<!--")
             && let Some(end) = self.comment_ends.after(start + "<!--".len())
@@ -156,7 +158,7 @@ impl<'text> Iterator for Tokens<'text> {
     }
 }
 
-/// A comment with `--` inside is text.
+/// Returns whether this is a comment with `--` inside, which counts as text.
 fn is_broken_comment(tag: &str) -> bool {
     tag.strip_prefix("<!--").is_some_and(|inside| {
         inside
@@ -167,15 +169,15 @@ fn is_broken_comment(tag: &str) -> bool {
     })
 }
 
-/// The ends of comments, found from left to right so that each is looked for once.
+/// Ends of comments, searched from left to right, each once.
 struct CommentEnds<'text> {
     text: &'text str,
-    /// The first `--`, whitespace and `>` that is not passed yet; `None` if there are no more.
+    /// The next `--`, whitespace and `>` not passed yet; `None` if there are no more.
     next: Option<Range<usize>>,
 }
 
 impl CommentEnds<'_> {
-    /// The end of the first that starts at this place or later. Places only grow.
+    /// Returns the end of the first one at or after `place`, which must not decrease between calls.
     fn after(&mut self, place: usize) -> Option<usize> {
         while self.next.as_ref()?.start < place {
             let from = self.next.as_ref()?.start.max(place - 1) + 1;

@@ -1,4 +1,4 @@
-//! HTML: what may stand in it as text, and what a character reference stands for (`docs/spec/templates.md` §4).
+//! Escaping HTML, and decoding character references (`docs/spec/templates.md` §4).
 
 mod references;
 
@@ -6,30 +6,30 @@ use std::borrow::Cow;
 
 pub use references::{decode_lenient, decode_strict};
 
-/// What stays as it was typed, each with the mark that stands in its place meanwhile. The marks are part of the rule:
-/// a text that holds one itself comes out with the reference instead.
-const SET_ASIDE: [(&str, &str); 2] = [("&nbsp;", "👾🐦🥴"), ("&amp;", "➕🐦🥴")];
+/// References that stay as typed, each with its temporary replacement. The replacements are part of the contract: a
+/// text that contains one gets the reference instead.
+const PROTECTED: [(&str, &str); 2] = [("&nbsp;", "👾🐦🥴"), ("&amp;", "➕🐦🥴")];
 
-/// A text as it may stand between HTML tags: `&`, `<` and `>` are escaped, quotes stay.
+/// Escapes `&`, `<` and `>` for element content; quotes stay.
 ///
-/// References that were already there are decoded first, so `&lt;` and `<` both give `&lt;` and `&copy;` gives `©`.
-/// Only `&nbsp;` and `&amp;` stay as they are.
+/// References in the text are decoded first, so `&lt;` and `<` both give `&lt;`, and `&copy;` gives `©`. Only
+/// `&nbsp;` and `&amp;` stay unchanged.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '🥴']) {
         return Cow::Borrowed(text);
     }
     let mut aside = text.to_owned();
-    for (reference, mark) in SET_ASIDE {
+    for (reference, mark) in PROTECTED {
         aside = replace_all(aside, reference, mark);
     }
     let mut escaped = escape_plainly(&decode_strict(&aside));
-    for (reference, mark) in SET_ASIDE {
+    for (reference, mark) in PROTECTED {
         escaped = replace_all(escaped, mark, reference);
     }
     Cow::Owned(escaped)
 }
 
-/// Whether [`escape`] could change this text at all. Cheap, and sometimes true for a text that stays as it is.
+/// Returns false if [`escape`] certainly leaves the text unchanged. Cheap.
 pub fn may_need_escaping(text: &str) -> bool {
     text.contains(['&', '<', '>', '🥴'])
 }

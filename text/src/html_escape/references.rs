@@ -1,4 +1,4 @@
-//! Character references and what they stand for, by the table of the HTML standard.
+//! Character references, by the table of the HTML standard.
 
 use std::{
     borrow::Cow,
@@ -8,15 +8,15 @@ use std::{
 
 use serde::Deserialize;
 
-/// The most characters of a name that are looked at, a final `;` not counted.
+/// Maximum number of characters of a name, without a final `;`.
 const LONGEST_NAME: usize = 32;
 
-/// A text with its character references replaced by what they stand for, where they end in `;`.
+/// Decodes character references that end in `;`.
 pub fn decode_strict(text: &str) -> Cow<'_, str> {
     decode(text, End::Required)
 }
 
-/// The same, but a reference need not end in `;`. This changes addresses such as `?a=1&copy=2`, as it should.
+/// Decodes character references, also without `;`. This changes addresses such as `?a=1&copy=2`, as HTML specifies.
 pub fn decode_lenient(text: &str) -> Cow<'_, str> {
     decode(text, End::Optional)
 }
@@ -51,13 +51,13 @@ fn decode(text: &str, end: End) -> Cow<'_, str> {
     Cow::Owned(decoded)
 }
 
-/// What a reference stands for, and the part of what was read as its name that does not belong to it.
+/// The decoded text, and the rest of what was parsed as the name.
 struct Meaning<'text> {
     text: Cow<'static, str>,
     remainder: &'text str,
 }
 
-/// A reference by number directly after its `&`: how many bytes it takes, and what it means.
+/// Decodes a numeric reference after its `&` and returns how many bytes it takes.
 fn numeric(after: &str, end: End) -> Option<(usize, Meaning<'_>)> {
     let body = after.strip_prefix('#')?;
     let (radix, prefix) = if body.starts_with(['x', 'X']) {
@@ -84,7 +84,7 @@ fn numeric(after: &str, end: End) -> Option<(usize, Meaning<'_>)> {
     ))
 }
 
-/// The value of the digits; anything too great for a character is as good as anything else.
+/// Parses digits; values too large for a character saturate.
 fn number(digits: &str, radix: u32) -> u32 {
     digits
         .chars()
@@ -105,7 +105,8 @@ fn character_numbered(number: u32) -> Cow<'static, str> {
     }
 }
 
-/// A reference by name directly after its `&`. One that is not known, nor begins like one, means itself.
+/// Decodes a named reference after its `&`. Unknown names stay unchanged unless they begin with a name that needs no
+/// `;`.
 fn named(after: &str, end: End) -> Option<(usize, Meaning<'_>)> {
     let length = name_length(after);
     let has_end = after.as_bytes().get(length) == Some(&b';');
@@ -133,7 +134,7 @@ fn named(after: &str, end: End) -> Option<(usize, Meaning<'_>)> {
     ))
 }
 
-/// How many bytes from here on can be a name's.
+/// Returns how many bytes from the start can belong to a name.
 fn name_length(after: &str) -> usize {
     after
         .char_indices()
@@ -148,7 +149,7 @@ fn name_length(after: &str) -> usize {
         .map_or(0, |(place, character)| place + character.len_utf8())
 }
 
-/// The longest known name, of two characters or more, with which this one begins without being it.
+/// Returns the longest name of at least two characters that is a proper prefix of `name`.
 fn legacy_beginning(name: &str) -> Option<(&'static str, usize)> {
     let ascii = name.bytes().take_while(u8::is_ascii_alphanumeric).count();
     let longest = ascii.min(name.len() - 1).min(TABLE.longest_legacy);
@@ -160,7 +161,7 @@ fn legacy_beginning(name: &str) -> Option<(&'static str, usize)> {
     })
 }
 
-/// `html_entities.json`, taken in once.
+/// `html_entities.json`.
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let file: File = serde_json::from_str(include_str!("../../data/html_entities.json"))
         .expect("the table of references has the shape that its note gives");
@@ -175,7 +176,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 
 struct Table {
     named: HashMap<String, String>,
-    /// Names without `;` are few and short; nothing longer can begin a name that is not known.
+    /// Names without `;` are few and short, so an unknown name can begin with nothing longer.
     longest_legacy: usize,
     numeric_overrides: HashMap<u32, String>,
     numeric_removed: HashSet<u32>,

@@ -65,7 +65,7 @@ impl Kind for Phone {
             international: true,
             uk_landline: true,
         };
-        let parsed = PhoneNumber::parse(&as_given)
+        let parsed = PhoneNumber::parse_recipient(&as_given)
             .and_then(|number| number.check(anywhere).map(|()| number));
         match parsed {
             Ok(value) => Ok(Some(Given { value, as_given })),

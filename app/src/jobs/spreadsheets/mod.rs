@@ -329,7 +329,8 @@ pub(crate) async fn settings(
     let template = &prepared.template;
     let channel = template.template_type;
     let text = match channel {
-        Channel::Sms => Template::text_message(&template.content, tenant.sms_prefix()),
+        Channel::Sms => Template::text_message(&template.content, tenant.sms_prefix())
+            .with_unicode_texts(tenant.may(Permission::UnicodeSms)),
         Channel::Email => Template::email(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
@@ -339,7 +340,12 @@ pub(crate) async fn settings(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
         )
-        .with_placeholders(prepared.placeholders()),
+        .with_placeholders(prepared.placeholders())
+        .with_print_check(
+            template.subject.as_deref().unwrap_or_default(),
+            typesetting::unprintable_characters,
+            typesetting::is_qr_code,
+        ),
     };
     let service = &tenant.service;
     let is_today = sending.day == app.clock.now().utc_day();
@@ -363,6 +369,7 @@ pub(crate) async fn settings(
             Channel::Email | Channel::Letter => None,
         },
         phone_permissions: phone_permissions(tenant),
+        rejects_ambiguous_numbers: true,
         allow_international_letters: tenant.may(Permission::InternationalLetters),
         ..Settings::new(text)
     })

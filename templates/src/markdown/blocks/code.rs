@@ -1,4 +1,4 @@
-//! Code, indented or fenced (`docs/spec/templates.md` §7.2). It comes out as it stands.
+//! Indented and fenced code (`docs/spec/templates.md` §7.2), written unchanged.
 
 use std::{borrow::Cow, cell::OnceCell};
 
@@ -21,15 +21,15 @@ impl<'text> Source<'text> {
         })
     }
 
-    /// What stands between the fences of which the first begins here, and the place after the second.
+    /// Returns the content between the fence at `at` and its closing fence, and the position after the latter.
     pub(super) fn fence(&self, at: usize) -> Option<(&'text str, usize)> {
         let run = skip_spaces(self.text, at);
         let mark = self.byte(run).filter(|mark| matches!(mark, b'`' | b'~'))?;
         let run_end = skip(self.text, run, mark);
         let body = self.after_opening_fence(run_end)?;
         let ends = self.fences.of(mark, self.text);
-        // A shorter opening leaves its other marks to the word behind it, which only tildes can be part of, and which
-        // then must not have a space before it.
+        // A shorter opening leaves its other marks to the word after it. Only tildes can be part of that word, which
+        // then must not be separated by a space.
         let word_is_apart = run_end < self.text.len()
             && self.text.as_bytes()[run_end] == b' '
             && !self.is_at_line_end(skip_spaces(self.text, run_end));
@@ -45,7 +45,7 @@ impl<'text> Source<'text> {
         ))
     }
 
-    /// Where the line after an opening fence begins: behind it there may be one word without backticks.
+    /// Returns the start of the line after an opening fence, which may be followed by one word without backticks.
     fn after_opening_fence(&self, run_end: usize) -> Option<usize> {
         let word = skip_spaces(self.text, run_end);
         let rest = &self.text[word..];
@@ -65,13 +65,13 @@ fn without_indent(code: &str) -> String {
     outdented
 }
 
-/// At least one character stays.
+/// Removes trailing whitespace, keeping at least one character.
 fn without_trailing_whitespace(code: &str) -> &str {
     let first = code.chars().next().map_or(0, char::len_utf8);
     &code[..code.trim_end_matches(is_any_space).len().max(first)]
 }
 
-/// Where fences can end in a text, for each of the two marks; worked out when first asked for.
+/// Lines of a text that can close a fence, for each of the two marks; computed on first use.
 #[derive(Debug, Default)]
 pub(super) struct FenceEnds {
     backticks: OnceCell<FenceLines>,
@@ -89,7 +89,7 @@ impl FenceEnds {
     }
 }
 
-/// The lines of a text that end in at least three marks, perhaps with spaces after them.
+/// The lines of a text that end in at least three marks and optional spaces.
 #[derive(Debug)]
 struct FenceLines {
     lines: Vec<FenceLine>,
@@ -99,9 +99,9 @@ struct FenceLines {
 struct FenceLine {
     run: usize,
     run_end: usize,
-    /// Where the line ends.
+    /// End of the line.
     end: usize,
-    /// The length of the longest run at the end of this line or a later one.
+    /// Length of the longest run at the end of this or a later line.
     longest_from_here: usize,
 }
 
@@ -132,7 +132,7 @@ impl FenceLines {
         Self { lines }
     }
 
-    /// The longest run that can close what begins at this place, with at least a character between.
+    /// Returns the longest run that can close a fence with at least one character after `body`.
     fn longest_after(&self, body: usize) -> usize {
         let from = self.first_index(body);
         let later = self
@@ -144,7 +144,8 @@ impl FenceLines {
             .map_or(0, |line| line.usable_length(body).max(later))
     }
 
-    /// Where the first run of at least this length begins its last part of this length; and where its line ends.
+    /// Returns the start of the last `length` marks of the first run of at least that length, and the end of its
+    /// line.
     fn first(&self, body: usize, length: usize) -> Option<(usize, usize)> {
         let line = self.lines[self.first_index(body)..]
             .iter()
@@ -158,7 +159,7 @@ impl FenceLines {
 }
 
 impl FenceLine {
-    /// How much of the run is left if a character must come before it.
+    /// Returns the usable length of the run if a character must precede it.
     fn usable_length(&self, body: usize) -> usize {
         self.run_end - self.run.max(body + 1).min(self.run_end)
     }

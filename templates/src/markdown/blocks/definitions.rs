@@ -1,4 +1,4 @@
-//! Definitions of links and footnotes (`docs/spec/templates.md` §7.2).
+//! Link and footnote definitions (`docs/spec/templates.md` §7.2).
 
 use super::{Block, Found, Source};
 use crate::markdown::lines::{end_of_line, line_end, skip_line_feeds, skip_spaces};
@@ -12,24 +12,24 @@ pub(in crate::markdown) struct LinkDefinition<'text> {
     pub(in crate::markdown) title: Option<&'text str>,
 }
 
-/// `[^key]: text`, with the lines that go on with it.
+/// `[^key]: text`, with its continuation lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::markdown) struct Footnote<'text> {
     pub(in crate::markdown) key: &'text str,
     text: &'text str,
 }
 
-/// What stands behind the `]` of a link's definition. All are places.
+/// The part after `]` of a link definition, as positions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DefinitionEnd {
     address: (usize, usize),
     title: Option<(usize, usize)>,
-    /// After the line feeds that follow.
+    /// Position after the line feeds that follow.
     end: usize,
 }
 
 impl<'text> Source<'text> {
-    /// The definition of a link that begins here, and the place after it. A key may run over several lines.
+    /// Parses the link definition at `at` and returns the position after it. A key may span several lines.
     pub(super) fn link_definition(&self, at: usize) -> Option<(LinkDefinition<'text>, usize)> {
         let bracket = skip_spaces(self.text, at);
         if self.byte(bracket) != Some(b'[') {
@@ -59,7 +59,7 @@ impl<'text> Source<'text> {
         Some((definition, end))
     }
 
-    /// Many lines can begin a key that ends at the same bracket: what follows it is read once.
+    /// Cached, because many lines can begin a key that ends at the same bracket.
     fn definition_end(&self, bracket: usize) -> Option<DefinitionEnd> {
         match self.definition_end.get() {
             Some((known, end)) if known == bracket => end,
@@ -109,7 +109,7 @@ impl<'text> Source<'text> {
         })
     }
 
-    /// The title that fills the line from here, spaces before it: in quotes or parentheses, which need not fit.
+    /// Parses a title that fills the rest of the line after spaces. Its quotes or parentheses need not match.
     fn read_title(&self, at: usize, line_end: usize) -> Option<(usize, usize)> {
         let opening = skip_spaces(self.text, at);
         let closing = self.text[..line_end].trim_end_matches(' ').len() - 1;
@@ -130,7 +130,7 @@ impl<'text> Source<'text> {
         Some((Block::Footnote(Footnote { key, text }), end))
     }
 
-    /// The key of the footnote that begins here, and where its text begins.
+    /// Parses the key of a footnote definition and returns where its text begins.
     pub(super) fn footnote_text(&self, at: usize) -> Option<(&'text str, usize)> {
         if !self.text[at..].starts_with("[^") {
             return None;
@@ -149,7 +149,7 @@ impl<'text> Source<'text> {
 }
 
 impl Footnote<'_> {
-    /// What it says, moved to the left: from the second line on, as many characters are taken away as the least indented
+    /// Returns the text without indent: each line from the second on loses as many characters as the least indented
     /// of the indented lines has.
     pub(in crate::markdown) fn content(&self) -> String {
         let indent = |line: &str| {

@@ -1,4 +1,4 @@
-//! Rules and headings (`docs/spec/templates.md` §7.2).
+//! Horizontal rules and headings (`docs/spec/templates.md` §7.2).
 
 use super::{Block, Found, Source};
 use crate::markdown::lines::{end_of_line, line_end, skip, skip_line_feeds, skip_spaces};
@@ -6,7 +6,7 @@ use crate::markdown::lines::{end_of_line, line_end, skip, skip_line_feeds, skip_
 const DEEPEST_LEVEL: usize = 6;
 
 impl<'text> Source<'text> {
-    /// The place after the rule that begins here: a line of `-`, `*`, `_`, at most three spaces before it.
+    /// Returns the end of a horizontal rule: a line of `-`, `*` or `_` after at most three spaces.
     pub(super) fn horizontal_rule(&self, at: usize) -> Option<usize> {
         let marks = skip_spaces(self.text, at);
         if marks > at + 3 {
@@ -15,7 +15,7 @@ impl<'text> Source<'text> {
         self.unindented_rule(marks)
     }
 
-    /// The same for a rule without spaces before it.
+    /// Returns the end of a horizontal rule that is not indented.
     pub(super) fn unindented_rule(&self, at: usize) -> Option<usize> {
         if !matches!(self.byte(at), Some(b'-' | b'*' | b'_')) {
             return None;
@@ -45,7 +45,7 @@ impl<'text> Source<'text> {
         ))
     }
 
-    /// Whether a heading begins here, however many spaces are before it. A lone `#` is none.
+    /// Returns whether a heading begins at `at`, at any indent. A lone `#` is none.
     pub(super) fn is_heading(&self, at: usize) -> bool {
         let marks = skip_spaces(self.text, at);
         self.byte(marks) == Some(b'#') && !self.is_at_line_end(marks + 1)
@@ -62,7 +62,7 @@ impl<'text> Source<'text> {
         ))
     }
 
-    /// Where a line ends that is not empty and has a line of `=` and `-` below it; and where that one ends.
+    /// Returns the ends of a non-empty line and of the line of `=` and `-` below it.
     pub(super) fn underlined_line(&self, at: usize) -> Option<(usize, usize)> {
         let end = line_end(self.text, at);
         if end == at || end == self.text.len() {
@@ -80,7 +80,7 @@ impl<'text> Source<'text> {
     }
 }
 
-/// The level and text of a heading from its first mark to the end of its line.
+/// Splits a heading line into its level and text.
 fn level_and_text(line: &str) -> (u8, &str) {
     let level = skip(line, 0, b'#').min(DEEPEST_LEVEL);
     let rest = &line[level..];

@@ -1,4 +1,4 @@
-//! HTML that is a block (`docs/spec/templates.md` §7.2): only texts that reach Markdown unescaped have any.
+//! HTML blocks (`docs/spec/templates.md` §7.2). Only texts that reach Markdown unescaped have any.
 
 use std::{borrow::Cow, cell::OnceCell};
 
@@ -11,13 +11,13 @@ use crate::markdown::{
 const COMMENT_START: &str = "<!--";
 const COMMENT_END: &str = "-->";
 
-/// Where HTML blocks can end in a text: only ends behind which a block may end count.
+/// Positions in a text where HTML blocks can end, considering only those after which a block may end.
 #[derive(Debug)]
 pub(super) struct HtmlEnds<'text> {
     attributes: Attributes<'text>,
-    /// With the place after the block.
+    /// Closing tags with the position after the block.
     closing_tags: ClosingTags<'text, usize>,
-    /// The ends of comments, each with the place after the block.
+    /// Ends of comments with the position after the block.
     comments: OnceCell<Vec<(usize, usize)>>,
 }
 
@@ -57,7 +57,7 @@ impl<'text> Source<'text> {
         Some(verbatim(&self.text[at..end], end))
     }
 
-    /// Whether a line that begins here begins with an element that can be a block.
+    /// Returns whether the line at `at` begins with an element that can be a block.
     pub(super) fn begins_html(&self, at: usize) -> bool {
         self.byte(at) == Some(b'<') && block_name_end(self.text, at + 1).is_some()
     }
@@ -74,7 +74,7 @@ impl<'text> Source<'text> {
             .map(|&(_, after)| after)
     }
 
-    /// The place after HTML that ends here, if a block may end here: two line feeds, or nothing more.
+    /// Returns the position after an HTML block that ends at `end`, if two line feeds or the end of the text follow.
     fn after_html(&self, end: usize) -> Option<usize> {
         let gap = skip_spaces(self.text, end);
         let after = skip_line_feeds(self.text, gap);

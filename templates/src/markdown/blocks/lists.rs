@@ -7,19 +7,19 @@ use super::{Block, Found, Source};
 use crate::markdown::lines::{line_end, skip_line_feeds, skip_spaces, trailing_whitespace};
 use text::characters::is_digit;
 
-/// A list: all its lines.
+/// The lines of a list.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::markdown) struct List<'text> {
     pub(in crate::markdown) text: &'text str,
     pub(in crate::markdown) is_ordered: bool,
 }
 
-/// An item of a list.
+/// A list item.
 #[derive(Debug)]
 pub(in crate::markdown) struct Item<'text> {
-    /// Without its bullet, moved to the left.
+    /// Text without the bullet and without the item's indent.
     pub(in crate::markdown) text: Cow<'text, str>,
-    /// Its texts are not paragraphs.
+    /// Whether the item's texts are not wrapped in paragraphs.
     pub(in crate::markdown) is_tight: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'text> Source<'text> {
     pub(super) fn list(&self, at: usize) -> Found<'text> {
         let bullet = skip_spaces(self.text, at);
         let after_bullet = bullet_end(self.text, bullet)?;
-        // One character always belongs to the list, whatever it is.
+        // The first character belongs to the list whatever it is.
         let first = self.text[after_bullet..].chars().next()?;
         let indent = &self.text[at..bullet];
         let end = self.list_end(after_bullet + first.len_utf8(), indent);
@@ -53,7 +53,7 @@ impl<'text> Source<'text> {
         }
     }
 
-    /// Whether a list ends before this place, at which a line begins after so many line feeds.
+    /// Returns whether a list ends before the line that begins at `at`, after this many line feeds.
     fn ends_list(&self, at: usize, line_feeds: usize, indent: &str) -> bool {
         if self.begins_rule(at, indent)
             || self.link_definition(at).is_some()
@@ -85,7 +85,7 @@ impl<'text> Source<'text> {
     }
 }
 
-/// The place after the bullet here: `•`, `*`, `-`, or digits and a dot.
+/// Returns the position after a bullet: `•`, `*`, `-`, or digits and a dot.
 fn bullet_end(text: &str, at: usize) -> Option<usize> {
     let rest = &text[at..];
     let first = rest.chars().next()?;
@@ -95,7 +95,7 @@ fn bullet_end(text: &str, at: usize) -> Option<usize> {
     number_end(text, at)
 }
 
-/// The place after the digits and the dot here.
+/// Returns the position after digits and a dot.
 pub(super) fn number_end(text: &str, at: usize) -> Option<usize> {
     let rest = &text[at..];
     let length = rest.find(|character| !is_digit(character))?;
@@ -103,7 +103,7 @@ pub(super) fn number_end(text: &str, at: usize) -> Option<usize> {
 }
 
 impl<'text> List<'text> {
-    /// The items from the first to the last.
+    /// Iterates over the items.
     pub(in crate::markdown) fn items(self) -> impl Iterator<Item = Item<'text>> {
         let indent = &self.text[..skip_spaces(self.text, 0)];
         let mut start = 0;
@@ -129,8 +129,8 @@ impl<'text> List<'text> {
     }
 }
 
-/// Where the item ends that begins here, and where the next one begins: at the next line with the list's indent and a
-/// bullet. The line feed before that line belongs to neither.
+/// Returns where an item ends and the next one begins: at the next line with the list's indent and a bullet. The line
+/// feed before that line belongs to neither.
 fn item_end(list: &str, start: usize, indent: &str) -> (usize, usize) {
     let mut at = start;
     loop {
@@ -145,7 +145,7 @@ fn item_end(list: &str, start: usize, indent: &str) -> (usize, usize) {
     }
 }
 
-/// An item without its bullet; if a line in it is indented, each by as much as was removed, where it can be.
+/// Removes the bullet and, where lines are indented, up to the same indent from each line.
 fn outdented(item: &str) -> Cow<'_, str> {
     let bullet = skip_spaces(item, 0);
     let start = bullet_end(item, bullet).unwrap_or(bullet);
@@ -162,7 +162,7 @@ fn outdented(item: &str) -> Cow<'_, str> {
     Cow::Owned(outdented)
 }
 
-/// Whether there is an empty line with something after it.
+/// Returns whether the item has an empty line with text after it.
 fn has_gap(item: &str) -> bool {
     item[..trailing_whitespace(item)].contains("\n\n")
 }

@@ -1,4 +1,4 @@
-//! Finding blocks (`docs/spec/templates.md` §7.2): what begins at a place of a text, and where it ends.
+//! Block parsing (`docs/spec/templates.md` §7.2): which block begins at a position and where it ends.
 
 mod code;
 mod definitions;
@@ -12,8 +12,8 @@ mod tables;
 use std::{borrow::Cow, cell::Cell};
 
 use super::{
-    ahead::Ahead,
     lines::{line_end, skip_line_feeds, trailing_whitespace},
+    search_cache::SearchCache,
 };
 
 pub(super) use definitions::{Footnote, LinkDefinition};
@@ -21,7 +21,7 @@ pub(super) use lists::List;
 pub(super) use quotations::without_marks;
 pub(super) use tables::Table;
 
-/// What can begin at a place, each by a rule of its own.
+/// Kinds of blocks, each with its own parsing rule.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Newline,
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     Text,
 }
 
-/// The rules for documents and quotations, in order.
+/// Kinds that are tried in documents and quotations, in order.
 pub(super) const DOCUMENT: &[Kind] = &[
     Kind::Newline,
     Kind::HorizontalRule,
@@ -60,7 +60,7 @@ pub(super) const DOCUMENT: &[Kind] = &[
     Kind::Text,
 ];
 
-/// The rules for items of lists, in order.
+/// Kinds that are tried in list items, in order.
 pub(super) const LIST_ITEM: &[Kind] = &[
     Kind::Newline,
     Kind::IndentedCode,
@@ -73,7 +73,7 @@ pub(super) const LIST_ITEM: &[Kind] = &[
     Kind::Text,
 ];
 
-/// The rules for footnotes, in order.
+/// Kinds that are tried in footnotes, in order.
 pub(super) const FOOTNOTE: &[Kind] = &[
     Kind::Newline,
     Kind::IndentedCode,
@@ -90,63 +90,63 @@ pub(super) const FOOTNOTE: &[Kind] = &[
     Kind::Text,
 ];
 
-/// What was found. Texts are still to be read inline, contents to be parsed with rules of their own.
+/// A parsed block. Its texts are parsed as inline text later, its contents as blocks.
 #[derive(Debug)]
 pub(super) enum Block<'text> {
-    /// Gives nothing.
+    /// Produces no output.
     Nothing,
     LineBreak,
     HorizontalRule,
-    /// Code or HTML, as it stands.
+    /// Code or HTML, written unchanged.
     Verbatim(Cow<'text, str>),
     Heading {
         level: u8,
         text: &'text str,
     },
-    /// With its marks.
+    /// A quotation, with its marks.
     Quotation(&'text str),
     List(List<'text>),
     LinkDefinition(LinkDefinition<'text>),
     Footnote(Footnote<'text>),
     Table(Table<'text>),
     Paragraph(&'text str),
-    /// One line in a list item.
+    /// One line of a list item.
     Text(&'text str),
 }
 
-/// A block and the place after it.
+/// A block and the position after it.
 type Found<'text> = Option<(Block<'text>, usize)>;
 
-/// A text in which blocks are found, with what is remembered of it.
+/// Text to be parsed into blocks, with its search caches.
 #[derive(Debug)]
 pub(super) struct Source<'text> {
     text: &'text str,
-    /// Where the whitespace begins with which it ends.
+    /// Start of the trailing whitespace.
     trailing_whitespace: usize,
     fences: code::FenceEnds,
     html: html::HtmlEnds<'text>,
-    square_bracket: Ahead,
-    caret_or_square_bracket: Ahead,
-    /// What stands behind the bracket at the first place, read as the end of a link definition.
+    square_bracket: SearchCache,
+    caret_or_square_bracket: SearchCache,
+    /// Cached result of `definition_end`, with the position of its bracket.
     definition_end: Cell<Option<(usize, Option<definitions::DefinitionEnd>)>>,
 }
 
 impl<'text> Source<'text> {
-    /// For a text without line feeds at its end.
+    /// Creates a source from a text without trailing line feeds.
     pub(super) fn new(text: &'text str) -> Self {
         Self {
             text,
             trailing_whitespace: trailing_whitespace(text),
             fences: code::FenceEnds::default(),
             html: html::HtmlEnds::new(text),
-            square_bracket: Ahead::new(text.len()),
-            caret_or_square_bracket: Ahead::new(text.len()),
+            square_bracket: SearchCache::new(text.len()),
+            caret_or_square_bracket: SearchCache::new(text.len()),
             definition_end: Cell::new(None),
         }
     }
 
-    /// The block that begins at this place, before the end, by the first of the rules that matches; and the place after
-    /// it. What matches no rule, which cannot be, would be text.
+    /// Parses the block at `at`, which must be before the end, by the first kind that matches, and returns the
+    /// position after it.
     pub(super) fn block(&self, at: usize, rules: &[Kind]) -> (Block<'text>, usize) {
         rules
             .iter()
@@ -192,7 +192,8 @@ impl<'text> Source<'text> {
     }
 
     fn text_line(&self, at: usize) -> (Block<'text>, usize) {
-        // A line feed alone cannot come here, but would be a line: something is always used up.
+        // No kind matched, which cannot happen; treated as text. At least one byte is consumed, so that parsing
+        // always ends.
         let end = line_end(self.text, at).max(at + 1);
         (Block::Text(&self.text[at..end]), end)
     }
@@ -205,12 +206,12 @@ impl<'text> Source<'text> {
         matches!(self.byte(at), None | Some(b'\n'))
     }
 
-    /// The place after this line and the line feeds that follow.
+    /// Returns the position after this line and the line feeds that follow.
     fn after_line(&self, at: usize) -> usize {
         skip_line_feeds(self.text, line_end(self.text, at))
     }
 
-    /// The place where the next line begins, if there is one.
+    /// Returns the start of the next line, if there is one.
     fn next_line(&self, at: usize) -> Option<usize> {
         Some(line_end(self.text, at) + 1).filter(|&next| next <= self.text.len())
     }

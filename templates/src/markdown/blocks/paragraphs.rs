@@ -1,4 +1,4 @@
-//! Paragraphs: lines up to one that begins something else (`docs/spec/templates.md` §7.2).
+//! Paragraphs: lines up to one that begins another block (`docs/spec/templates.md` §7.2).
 
 use super::{Block, Found, Source, lists::number_end};
 use crate::markdown::lines::{line_end, skip_line_feeds, skip_spaces};
@@ -18,7 +18,7 @@ impl<'text> Source<'text> {
         ))
     }
 
-    /// Whether the line that begins here ends a paragraph before it.
+    /// Returns whether the line at `at` interrupts a paragraph.
     fn ends_paragraph(&self, at: usize) -> bool {
         self.underlined_line(at).is_some()
             || match self.byte(skip_spaces(self.text, at)) {
@@ -36,8 +36,8 @@ impl<'text> Source<'text> {
             }
     }
 
-    /// Whether an item of common Markdown begins here: one of `*`, `+`, `-`, or a number and a dot, or both; then a space
-    /// and at least one character.
+    /// Returns whether a common Markdown list item begins at `at`: `*`, `+`, `-` or a number and a dot, or both, then
+    /// a space and at least one character.
     fn begins_plain_item(&self, at: usize) -> bool {
         let start = skip_spaces(self.text, at);
         let has_mark = matches!(self.byte(start), Some(b'*' | b'+' | b'-'));

@@ -4,7 +4,7 @@ use super::Source;
 use crate::markdown::lines::{line_end, skip_line_feeds, skip_spaces};
 
 impl Source<'_> {
-    /// The place after the quotation that begins here: lines marked with `^`, and those that follow without a gap.
+    /// Returns the end of the quotation at `at`: lines marked with `^`, and lines that follow without a gap.
     pub(super) fn quotation(&self, at: usize) -> Option<usize> {
         let mut end = at;
         while self.is_quotation_line(end) {
@@ -23,7 +23,7 @@ impl Source<'_> {
     }
 }
 
-/// A quotation's lines without their marks; each with one space after it, if it has one.
+/// Removes the mark of each line, and one space after it.
 pub(in crate::markdown) fn without_marks(quotation: &str) -> String {
     let mut unmarked = String::with_capacity(quotation.len());
     for line in quotation.split_inclusive('\n') {

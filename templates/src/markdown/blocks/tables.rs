@@ -1,10 +1,10 @@
-//! Tables (`docs/spec/templates.md` §7.2). They vanish, but what their cells refer to counts.
+//! Tables (`docs/spec/templates.md` §7.2). They render as nothing, but footnote references in their cells count.
 
 use super::{Block, Found, Source};
 use crate::markdown::lines::{line_end, skip_line_feeds, skip_spaces};
 use text::is_any_space;
 
-/// A table: its header and its other rows.
+/// The header and the other rows of a table.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::markdown) struct Table<'text> {
     header: &'text str,
@@ -12,7 +12,7 @@ pub(in crate::markdown) struct Table<'text> {
 }
 
 impl<'text> Table<'text> {
-    /// The cells from left to right and from top to bottom. In the rows, `\|` does not divide.
+    /// Iterates over the cells by row. In rows other than the header, `\|` does not separate cells.
     pub(in crate::markdown) fn cells(&self) -> impl Iterator<Item = &'text str> {
         let header = self.header.split('|');
         header.chain(self.rows.split('\n').flat_map(row_cells))
@@ -33,7 +33,7 @@ fn row_cells(row: &str) -> impl Iterator<Item = &str> {
 }
 
 impl<'text> Source<'text> {
-    /// Rows with `|` somewhere in them, the second one a line of `-`, `:`, `|`.
+    /// Parses rows that contain `|`, of which the second consists of `-`, `:` and `|`.
     pub(super) fn bare_table(&self, at: usize) -> Found<'text> {
         let start = skip_spaces(self.text, at);
         let header = &self.text[start..line_end(self.text, start)];
@@ -60,7 +60,7 @@ impl<'text> Source<'text> {
         Some(self.table(header, rows, |row| row.contains('|')))
     }
 
-    /// Rows that begin with `|`.
+    /// Parses rows that begin with `|`.
     pub(super) fn piped_table(&self, at: usize) -> Found<'text> {
         let bar = skip_spaces(self.text, at);
         if self.byte(bar) != Some(b'|') {
@@ -81,7 +81,8 @@ impl<'text> Source<'text> {
         }))
     }
 
-    /// The next line, if this one has nothing but `-`, `|`, `:` and spaces from here on and is not the last.
+    /// Returns the start of the next line if the rest of this one has only `-`, `|`, `:` and spaces and it is not the
+    /// last.
     fn after_delimiters(&self, at: usize) -> Option<usize> {
         let end = line_end(self.text, at);
         let is_delimiter = |byte| matches!(byte, b'-' | b'|' | b' ' | b':');

@@ -1,9 +1,9 @@
-//! Web addresses in running text (`docs/spec/templates.md` §7.4, rule 4).
+//! Web addresses in plain text (`docs/spec/templates.md` §7.4, rule 4).
 
 use text::is_any_space;
 
-/// The text before a web address, its protocol up to the colon, and its rest from the colon on, if a colon after this text
-/// is that of one.
+/// Splits a text whose next character is a colon into the text before a web address, its protocol, and its rest from
+/// the colon on; `None` if the colon belongs to no address.
 pub(super) fn around_colon<'text>(
     before_colon: &'text str,
     from_colon: &'text str,

@@ -1,10 +1,9 @@
-//! Links, references and footnote marks: all that begins with a square bracket (`docs/spec/templates.md` §7.4, rules
+//! Links, references and footnote references: everything that begins with `[` (`docs/spec/templates.md` §7.4, rules
 //! 5–8).
 //!
-//! A link's text can hold brackets of its own, and it is as long as it can be. But from each bracket there is only one
-//! way on: over a whole `[…]` where one opens, over a lone `]` where the next bracket is another one. So the brackets
-//! of a text are gone through once, from the last to the first, and each takes over what is known of the one that comes
-//! after.
+//! A link text can contain brackets and is matched as far as possible. From each bracket there is only one way to
+//! continue: past a whole `[…]` at an opening bracket, past a lone `]` where another bracket follows. So the brackets
+//! of a text are visited once, from the last to the first, and each copies what is known about the one after it.
 
 use std::ops::Range;
 
@@ -25,37 +24,38 @@ pub(super) struct Brackets {
 struct Bracket {
     place: usize,
     is_opening: bool,
-    /// The next closing bracket.
+    /// Index of the next closing bracket.
     next_closing: Option<usize>,
-    /// Whether there is a `^` before the next closing bracket.
+    /// Whether a `^` precedes the next closing bracket.
     caret_comes_first: bool,
-    /// What makes the text before this closing bracket that of a link.
+    /// The destination after this closing bracket, which makes the text before it a link.
     destination: Option<Destination>,
-    /// What makes it that of a reference.
+    /// The reference after this closing bracket, which makes the text before it a link.
     reference: Option<Reference>,
-    /// If a text goes on here: the last bracket that can end it as that of a link, of a reference, of a short reference.
+    /// If a link text continues here: the last bracket that can end it as a link, as a reference, and as a short
+    /// reference.
     link_end: Option<usize>,
     reference_end: Option<usize>,
     short_end: Option<usize>,
-    /// The hash of all before this place, if there are any definitions.
+    /// Hash of everything before this position, if the document has definitions.
     hash: KeyHash,
 }
 
-/// The brackets around the key of a reference.
+/// The indices of the brackets around a reference's key.
 #[derive(Debug, Clone, Copy)]
 struct Reference {
     opening: usize,
     closing: usize,
 }
 
-/// A link in the text, wherever its address is from.
+/// A link of any form: inline, by reference or by short reference.
 #[derive(Debug)]
 pub(super) struct FoundLink<'found> {
     pub(super) address: &'found str,
     pub(super) title: Option<&'found str>,
-    /// Where its text ends.
+    /// End of the link's text.
     pub(super) text_end: usize,
-    /// Where all of it ends.
+    /// End of the whole link.
     pub(super) end: usize,
 }
 
@@ -103,7 +103,7 @@ impl Brackets {
             .map_or(text.len(), |bracket| bracket.place)
     }
 
-    /// Whether a `^` comes after the next bracket and before the next closing one.
+    /// Returns whether a `^` occurs after the next bracket and before the next closing one.
     fn caret_after(&self, index: usize) -> bool {
         self.all
             .get(index + 1)
@@ -146,7 +146,7 @@ impl Brackets {
         bracket.reference = reference;
     }
 
-    /// The key in brackets that follows this bracket, perhaps with whitespace between.
+    /// Parses the key in brackets that follows this bracket, after optional whitespace.
     fn reference_after(&self, index: usize, text: &str) -> Option<Reference> {
         let opening = index + 1;
         let next = self.all.get(opening).filter(|next| next.is_opening)?;
@@ -156,7 +156,8 @@ impl Brackets {
         follows.then_some(Reference { opening, closing })
     }
 
-    /// The key of the footnote that the text may refer to at this opening bracket, its hash, and the place after it.
+    /// Parses a footnote reference at this opening bracket into its key, the hash of the key, and the position after
+    /// it.
     pub(super) fn footnote_reference<'text>(
         &self,
         text: &'text str,
@@ -178,7 +179,7 @@ impl Brackets {
         })
     }
 
-    /// The link that begins with the opening bracket at this place.
+    /// Parses the link that begins with the opening bracket at `at`.
     pub(super) fn link<'found>(
         &'found self,
         text: &'found str,
@@ -243,7 +244,7 @@ impl Brackets {
         self.defined(text, opening..end, definitions, end, end)
     }
 
-    /// The link whose key stands between two brackets.
+    /// Returns the link whose key is between two brackets, if it is defined.
     fn defined<'found>(
         &self,
         text: &str,

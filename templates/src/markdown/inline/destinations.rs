@@ -1,34 +1,34 @@
-//! Where links lead: what stands between the parentheses behind a link's text (`docs/spec/templates.md` §7.4, rule 6).
+//! Link destinations: the part in parentheses after a link's text (`docs/spec/templates.md` §7.4, rule 6).
 
 use std::ops::Range;
 
-use crate::markdown::{ahead::Ahead, lines::skip_whitespace};
+use crate::markdown::{lines::skip_whitespace, search_cache::SearchCache};
 use text::is_any_space;
 
-/// Where a link leads, by places in its text.
+/// A link destination, as byte offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Destination {
     pub(super) address: Range<usize>,
     pub(super) title: Option<Range<usize>>,
-    /// After the closing parenthesis.
+    /// Position after the closing parenthesis.
     pub(super) end: usize,
 }
 
-/// Finds destinations in one text, which are asked for from its end to its start.
+/// Parses the destinations of one text. Queries run from its end to its start.
 pub(super) struct Destinations<'text> {
     text: &'text str,
-    parenthesis: Ahead,
-    /// A quote after whitespace can begin a title.
-    opening_quote: Ahead,
-    /// A quote before a parenthesis, perhaps with whitespace between, ends one.
-    closing_quote: Ahead,
-    /// An angle bracket that a title or the end follows.
-    closing_angle: Ahead,
+    parenthesis: SearchCache,
+    /// Quotes after whitespace, which can open a title.
+    opening_quote: SearchCache,
+    /// Quotes before optional whitespace and a parenthesis, which close a title.
+    closing_quote: SearchCache,
+    /// Angle brackets followed by a title or the end.
+    closing_angle: SearchCache,
 }
 
 impl<'text> Destinations<'text> {
     pub(super) fn new(text: &'text str) -> Self {
-        let nothing_known = || Ahead::new(text.len());
+        let nothing_known = || SearchCache::new(text.len());
         Self {
             text,
             parenthesis: nothing_known(),
@@ -38,7 +38,7 @@ impl<'text> Destinations<'text> {
         }
     }
 
-    /// The destination whose opening parenthesis is before this place.
+    /// Parses the destination whose opening parenthesis precedes this position.
     pub(super) fn at(&self, after_parenthesis: usize) -> Option<Destination> {
         let start = skip_whitespace(self.text, after_parenthesis);
         let in_angles = self.text[start..]
@@ -60,7 +60,7 @@ impl<'text> Destinations<'text> {
         })
     }
 
-    /// What ends a destination: a title after whitespace, or nothing; then a parenthesis.
+    /// Parses the end of a destination: an optional title after whitespace, then a parenthesis.
     fn tail(&self, at: usize) -> Option<(Option<Range<usize>>, usize)> {
         let after = skip_whitespace(self.text, at);
         match self.byte(after)? {
@@ -73,7 +73,7 @@ impl<'text> Destinations<'text> {
         }
     }
 
-    /// The title whose opening quote is here, and the place after the parenthesis behind it.
+    /// Parses the title that this quote opens. Returns also the position after the closing parenthesis.
     fn title(&self, opening_quote: usize) -> Option<(Range<usize>, usize)> {
         let start = opening_quote + 1;
         let closing = self.next(&self.closing_quote, start, |place| self.closes_title(place))?;
@@ -84,7 +84,7 @@ impl<'text> Destinations<'text> {
         self.is_quote(place) && self.byte(skip_whitespace(self.text, place + 1)) == Some(b')')
     }
 
-    /// An address without angle brackets ends before the first parenthesis, or before a title.
+    /// Parses an address without angle brackets, which ends before the first parenthesis or before a title.
     fn bare(&self, start: usize) -> Option<Destination> {
         let parenthesis = self.next(&self.parenthesis, start, |place| {
             self.byte(place) == Some(b')')
@@ -110,7 +110,7 @@ impl<'text> Destinations<'text> {
         })
     }
 
-    /// Without the whitespace at its end.
+    /// Removes trailing whitespace from the range of an address.
     fn address(&self, start: usize, end: usize) -> Range<usize> {
         start..start + self.text[start..end].trim_end_matches(is_any_space).len()
     }
@@ -123,9 +123,9 @@ impl<'text> Destinations<'text> {
         self.text.as_bytes().get(place).copied()
     }
 
-    fn next(&self, ahead: &Ahead, at: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+    fn next(&self, cache: &SearchCache, at: usize, is_it: impl Fn(usize) -> bool) -> Option<usize> {
         let length = self.text.len();
-        ahead.next(at.min(length), length, |from, to| {
+        cache.next(at.min(length), length, |from, to| {
             (from..to).find(|&place| is_it(place))
         })
     }

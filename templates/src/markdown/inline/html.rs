@@ -1,24 +1,24 @@
-//! HTML and links in angle brackets in running text (`docs/spec/templates.md` §7.4, rules 2 and 3).
+//! Inline HTML and links in angle brackets (`docs/spec/templates.md` §7.4, rules 2 and 3).
 
 use std::cell::Cell;
 
 use crate::markdown::{
-    ahead::Ahead,
-    media::Autolink,
+    renderers::Autolink,
+    search_cache::SearchCache,
     tags::{Attributes, BeforeEnd, ClosingTags, name_end},
 };
 
 const COMMENT_START: &str = "<!--";
 const COMMENT_END: &str = "-->";
 
-/// Finds where HTML ends in one text.
+/// Finds the ends of inline HTML in one text.
 pub(super) struct InlineHtml<'text> {
     text: &'text str,
     attributes: Attributes<'text>,
     closing_tags: ClosingTags<'text, ()>,
-    comment_end: Ahead,
-    space_or_angle: Ahead,
-    /// The last `@` or `:` that can be inside a link that ends at the first place.
+    comment_end: SearchCache,
+    space_or_angle: SearchCache,
+    /// Cached result of the last call of `sign_before`: the end and what was found.
     sign_before: Cell<Option<(usize, Option<usize>)>>,
 }
 
@@ -28,13 +28,13 @@ impl<'text> InlineHtml<'text> {
             text,
             attributes: Attributes::new(text),
             closing_tags: ClosingTags::new(text),
-            comment_end: Ahead::new(text.len()),
-            space_or_angle: Ahead::new(text.len()),
+            comment_end: SearchCache::new(text.len()),
+            space_or_angle: SearchCache::new(text.len()),
             sign_before: Cell::new(None),
         }
     }
 
-    /// The place after the HTML that begins with the `<` here: a comment, an element with all in it, or a tag.
+    /// Returns the end of the HTML that begins at this `<`: a comment, an element with its content, or a tag.
     pub(super) fn end(&self, at: usize) -> Option<usize> {
         if self.text[at..].starts_with(COMMENT_START) {
             return self.comment_end(at + COMMENT_START.len());
@@ -60,7 +60,7 @@ impl<'text> InlineHtml<'text> {
         Some(end + COMMENT_END.len())
     }
 
-    /// The link that the angle brackets hold of which the first is here: no space, and an `@` or `:` inside.
+    /// Parses a link in angle brackets: no spaces, and an `@` or `:` inside.
     pub(super) fn angle_link(&self, at: usize) -> Option<Autolink<'text>> {
         let start = at + 1;
         let end = self
@@ -80,7 +80,8 @@ impl<'text> InlineHtml<'text> {
         })
     }
 
-    /// The last `@` or `:` before this place with a character after it. Many links can begin before one end.
+    /// Returns the last `@` or `:` that has a character between it and `end`. Cached, because many links can begin
+    /// before one end.
     fn sign_before(&self, end: usize) -> Option<usize> {
         match self.sign_before.get() {
             Some((known, sign)) if known == end => sign,

@@ -1,5 +1,4 @@
-//! Reading inline text (`docs/spec/templates.md` §7.4): escapes, HTML, links, references, line breaks. There is no
-//! emphasis.
+//! Inline text (`docs/spec/templates.md` §7.4): escapes, HTML, links, references, line breaks. There is no emphasis.
 
 mod addresses;
 mod brackets;
@@ -11,19 +10,19 @@ use std::cell::OnceCell;
 use super::{
     keys::is_reference_after_ampersand,
     lines::trailing_whitespace,
-    media::{Autolink, Link, Medium},
+    renderers::{Autolink, Link, Renderer},
     writer::Writer,
 };
 use brackets::Brackets;
 use html::InlineHtml;
 
-/// Link texts inside link texts beyond this are not looked at any more.
+/// Maximum nesting of link texts; deeper ones are plain text.
 const DEEPEST_LINK_TEXT: usize = 10;
 
-/// What a backslash can stand before to make it an ordinary character.
+/// Characters that a backslash makes literal.
 const ESCAPABLE: &[u8] = b"\\`*{}[]()#+-.!_>~|";
 
-/// The bytes at which something may be other than plain text.
+/// The bytes that can begin something other than plain text.
 const SIGNS: [bool; 256] = {
     let mut signs = [false; 256];
     let list = b"\\<>&[!:\n";
@@ -35,10 +34,10 @@ const SIGNS: [bool; 256] = {
     signs
 };
 
-/// An inline text with what is remembered of it.
+/// Inline text with its search caches.
 struct InlineText<'text> {
     text: &'text str,
-    /// Where the whitespace begins with which it ends.
+    /// Start of the trailing whitespace.
     trailing_whitespace: usize,
     html: OnceCell<InlineHtml<'text>>,
     brackets: OnceCell<Brackets>,
@@ -59,11 +58,11 @@ impl<'text> InlineText<'text> {
     }
 }
 
-impl<M: Medium> Writer<M> {
+impl<R: Renderer> Writer<R> {
     pub(super) fn write_inline(&mut self, text: &str) {
         let source = InlineText::new(text.trim_end_matches('\n'));
         let text = source.text;
-        // What lies between `written` and `at` is plain and still to be written.
+        // The text between `written` and `at` is plain and not written yet.
         let (mut written, mut at) = (0, 0);
         while let Some(sign) = next_sign(text, at) {
             let plain = &text[written..sign];
@@ -85,7 +84,7 @@ impl<M: Medium> Writer<M> {
         self.out.push_str(&text[written..]);
     }
 
-    /// Writes what was plain and then this, in the place of one byte.
+    /// Writes the pending plain text, then `then` in place of one byte.
     fn plain_then(&mut self, plain: &str, then: &str) -> usize {
         self.out.push_str(plain);
         self.out.push_str(then);
@@ -105,7 +104,7 @@ impl<M: Medium> Writer<M> {
         Some(2)
     }
 
-    /// Inside a text an `_` would begin a new piece of it, so no reference has one.
+    /// References with `_` stay literal: `_` ends a run of plain text in the specification's grammar.
     fn ampersand(&mut self, plain: &str, rest: &str) -> Option<usize> {
         if is_reference_after_ampersand(rest, false) {
             return None;
@@ -123,11 +122,11 @@ impl<M: Medium> Writer<M> {
             return self.plain_then(plain, "&lt;");
         };
         self.out.push_str(plain);
-        self.medium.autolink(&mut self.out, link);
+        self.renderer.autolink(&mut self.out, link);
         link.address.len() + "<>".len()
     }
 
-    /// A colon may be that of a protocol; then the address has begun before it.
+    /// Writes a web address if this colon belongs to its protocol, which is then already part of `plain`.
     fn web_address(&mut self, plain: &str, from_colon: &str) -> Option<usize> {
         let (before, protocol, rest) = addresses::around_colon(plain, from_colon)?;
         self.out.push_str(before);
@@ -140,7 +139,7 @@ impl<M: Medium> Writer<M> {
                 address: &address,
                 is_email: false,
             };
-            self.medium.autolink(&mut self.out, link);
+            self.renderer.autolink(&mut self.out, link);
         }
         Some(rest.len())
     }
@@ -157,13 +156,13 @@ impl<M: Medium> Writer<M> {
         }
     }
 
-    /// A line break swallows the spaces before it. There is none where only whitespace follows.
+    /// A line break removes the spaces before it. There is none if only whitespace follows.
     fn line_feed(&mut self, plain: &str, source: &InlineText<'_>, at: usize) -> Option<usize> {
         if at >= source.trailing_whitespace {
             return None;
         }
         self.out.push_str(plain.trim_end_matches(' '));
-        self.medium.line_break(&mut self.out);
+        self.renderer.line_break(&mut self.out);
         Some(1)
     }
 
@@ -179,7 +178,7 @@ impl<M: Medium> Writer<M> {
         }
         let found = brackets.link(source.text, at, &self.definitions)?;
         let (text, end) = (&source.text[at + 1..found.text_end], found.end);
-        // The definitions may change while the text is read, as footnotes are referred to.
+        // Copied because parsing the link text can change the definitions: it may reference footnotes.
         let (address, title) = (found.address.to_owned(), found.title.map(str::to_owned));
         let link = Link {
             address: &address,
@@ -191,7 +190,7 @@ impl<M: Medium> Writer<M> {
     }
 
     fn link(&mut self, text: &str, link: Link<'_>) {
-        self.medium.open_link(&mut self.out);
+        self.renderer.open_link(&mut self.out);
         let text_start = self.out.len();
         self.is_in_link = true;
         self.link_depth += 1;
@@ -202,10 +201,10 @@ impl<M: Medium> Writer<M> {
         }
         self.link_depth -= 1;
         self.is_in_link = false;
-        self.medium.close_link(&mut self.out, link, text_start);
+        self.renderer.close_link(&mut self.out, link, text_start);
     }
 
-    /// An image gives nothing.
+    /// Skips an image, which renders as nothing.
     fn image(&mut self, plain: &str, source: &InlineText<'_>, at: usize) -> Option<usize> {
         if source.text.as_bytes().get(at + 1) != Some(&b'[') {
             return None;
@@ -213,8 +212,10 @@ impl<M: Medium> Writer<M> {
         let found = self
             .brackets(source)
             .link(source.text, at + 1, &self.definitions)?;
+        let end = found.end;
+        self.dropped.image = true;
         self.out.push_str(plain);
-        Some(found.end - at)
+        Some(end - at)
     }
 
     fn brackets<'source>(&self, source: &'source InlineText<'_>) -> &'source Brackets {

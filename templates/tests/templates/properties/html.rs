@@ -11,7 +11,7 @@ pub(crate) fn promises_hold(given: &str) {
     sanitise::safe_email_local_part(given);
     sanitise::safe_id(given);
     sanitise::sanitise_public_text(given);
-    typography::nice(given);
+    typography::apply_typography(given);
     typography::unlink_govuk(given);
     assert!(!links::encode_full_stops(given).contains('.'));
 }

@@ -10,9 +10,10 @@ use pillarbox_templates::{
         Calendar, Delivery, Division, Timings, can_be_cancelled, days_in_transit, from_london,
         is_bank_holiday, is_too_late_to_cancel, set_hour, to_london, utc_from_text,
     },
-    letters::{AddressLines, Language, LetterTemplate, logo_class, long_date, qr_codes::QrCode},
+    letters::{AddressLines, Language, LetterTemplate, logo_class, long_date},
     markdown::{self, QrCodeTooLarge},
     placeholders::Values,
+    qr_codes::QrCode,
     typography,
 };
 use serde_json::{Value, json};
@@ -106,7 +107,7 @@ fn whole_letter(input: &Value) -> Value {
     let values = values(input);
     let letter = template
         .fill_in(language, &values)
-        .redacting_if(input["redact"] == true);
+        .with_redaction(input["redact"] == true);
     let date = input["date"].as_str().unwrap_or("2025-01-01T12:00:00");
     let day = to_london(utc_from_text(date).expect("a moment")).date();
     let body = letter.html_body();
@@ -154,7 +155,7 @@ fn with_email(input: &Value, answer: impl Fn(&Email<'_>) -> Value) -> Value {
     let link = text(input, "unsubscribe_link");
     let email = template
         .fill(&values)
-        .redacting_if(input["redact"] == true)
+        .with_redaction(input["redact"] == true)
         .with_unsubscribe_link(&link);
     answer(&email)
 }

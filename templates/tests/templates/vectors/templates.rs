@@ -232,7 +232,7 @@ fn format_text(function: &str, text: &str, input: &Value) -> Value {
             json!(typography::straighten_quotes_in_email_addresses(text))
         }
         "replace_hyphens_with_en_dashes" => json!(typography::replace_hyphens_with_en_dashes(text)),
-        "do_nice_typography" => json!(typography::nice(text)),
+        "do_nice_typography" => json!(typography::apply_typography(text)),
         "replace_hyphens_with_non_breaking_hyphens" => {
             json!(typography::replace_hyphens_with_non_breaking_hyphens(text))
         }

@@ -1,25 +1,25 @@
-//! What happens to a text before its blocks are looked for (`docs/spec/templates.md` §7.1).
+//! Preprocesses a text before its blocks are parsed (`docs/spec/templates.md` §7.1).
 
 use std::borrow::Cow;
 
 const TAB_STOP: usize = 4;
 
-/// With one kind of line end, without tabs, and with nothing on lines of spaces.
-pub(super) fn prepare(text: &str) -> Cow<'_, str> {
-    let mut prepared = Cow::Borrowed(text);
+/// Converts line ends to line feeds, expands tabs, and empties lines that consist of spaces.
+pub(super) fn preprocess(text: &str) -> Cow<'_, str> {
+    let mut processed = Cow::Borrowed(text);
     if text.contains('\r') {
-        prepared = Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));
+        processed = Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));
     }
-    if prepared.contains('\t') {
-        prepared = Cow::Owned(expand_tabs(&prepared));
+    if processed.contains('\t') {
+        processed = Cow::Owned(expand_tabs(&processed));
     }
-    if prepared.contains('\u{2424}') {
-        prepared = Cow::Owned(prepared.replace('\u{2424}', "\n"));
+    if processed.contains('\u{2424}') {
+        processed = Cow::Owned(processed.replace('\u{2424}', "\n"));
     }
-    if has_line_of_spaces(&prepared) {
-        prepared = Cow::Owned(empty_lines_of_spaces(&prepared));
+    if has_line_of_spaces(&processed) {
+        processed = Cow::Owned(empty_lines_of_spaces(&processed));
     }
-    prepared
+    processed
 }
 
 fn expand_tabs(text: &str) -> String {
@@ -72,14 +72,14 @@ mod tests {
 
     #[test]
     fn line_ends_tabs_and_lines_of_spaces_are_made_even() {
-        for (text, prepared) in [
+        for (text, processed) in [
             ("a\r\nb\rc\r\r\nd", "a\nb\nc\n\nd"),
             ("\tx\n12\ty\né234\tz", "    x\n12  y\né234    z"),
             ("a\u{2424}\tb", "a\n  b"),
             ("a\n   \n b \n ", "a\n\n b \n"),
             ("plain", "plain"),
         ] {
-            assert_eq!(prepare(text), prepared);
+            assert_eq!(preprocess(text), processed);
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Searches that are asked for again and again over one text.
+//! Caches the result of a search that is repeated over one text.
 
 use std::cell::Cell;
 
-/// Where something next stands, remembered: as long as the questions move through a text in one direction, all of them
-/// together look at each place once.
+/// The last result of a search for the next match. While the queries move through a text in one direction, all of
+/// them together inspect each position once.
 #[derive(Debug)]
-pub(super) struct Ahead {
-    /// The last answer holds for every place from here up to itself.
+pub(super) struct SearchCache {
+    /// The cached result is valid for queries from here up to the match itself.
     from: Cell<usize>,
     found: Cell<Option<usize>>,
 }
 
-impl Ahead {
-    /// For a text of this length, of which nothing is known yet.
+impl SearchCache {
+    /// Creates an empty cache for a text of this length.
     pub(super) fn new(length: usize) -> Self {
         Self {
             from: Cell::new(length),
@@ -20,7 +20,7 @@ impl Ahead {
         }
     }
 
-    /// The first place at or after `at`. `search` finds the first in a range of places.
+    /// Returns the first match at or after `at`. `search` finds the first match in a range.
     pub(super) fn next(
         &self,
         at: usize,
@@ -58,10 +58,10 @@ mod tests {
                 .position(|&byte| byte == b'x')
                 .map(|place| at + place)
         };
-        let ahead = Ahead::new(text.len());
+        let cache = SearchCache::new(text.len());
         for at in [7, 3, 0, 2, 8, 6, 9, 1, 4] {
             let search = |from: usize, to: usize| plainly(from).filter(|&place| place < to);
-            assert_eq!(ahead.next(at, text.len(), search), plainly(at), "from {at}");
+            assert_eq!(cache.next(at, text.len(), search), plainly(at), "from {at}");
         }
     }
 }

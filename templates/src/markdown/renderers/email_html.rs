@@ -1,8 +1,8 @@
-//! HTML for e-mail (`docs/spec/templates.md` §8.1). Mail programs need styles on each element. That of a paragraph is
-//! an interface fact: previews show it (`docs/spec/public-api.md` §18). `Margin` has a capital, so that one mail
-//! program that drops the property keeps it.
+//! HTML for e-mail (`docs/spec/templates.md` §8.1). E-mail clients need inline styles on each element. The style of a
+//! paragraph is part of the public contract because previews return it (`docs/spec/public-api.md` §18). `Margin` is
+//! capitalised so that a client which drops the lower-case property keeps it.
 
-use super::{Autolink, Link, Medium, with_span_restored};
+use super::{Autolink, Link, Renderer, with_span_restored};
 use crate::links::Anchor;
 
 const PARAGRAPH: &str =
@@ -25,7 +25,7 @@ const LINK_STYLE: &str = "word-wrap: break-word; color: #1D70B8;";
 #[derive(Debug)]
 pub(in crate::markdown) struct EmailHtml;
 
-impl Medium for EmailHtml {
+impl Renderer for EmailHtml {
     fn has_heading(level: u8) -> bool {
         level <= 2
     }

@@ -1,29 +1,29 @@
-//! HTML for letters (`docs/spec/templates.md` §8.4), with the QR codes in it (`docs/spec/templates.md` §10.3).
+//! HTML for letters (`docs/spec/templates.md` §8.4), including QR codes (`docs/spec/templates.md` §10.3).
 
 use std::ops::Range;
 
-use super::{Autolink, Link, Medium, with_span_restored};
-use crate::{letters::qr_codes, typography::protect_hyphens};
+use super::{Autolink, Link, Renderer, with_span_restored};
+use crate::{qr_codes, typography::protect_hyphens};
 use text::{html_escape::decode_strict, is_any_space};
 
-/// The most bytes of UTF-8 that a QR code on paper may stand for.
+/// The maximum size of the data of a QR code, in bytes of UTF-8.
 const QR_CODE_LIMIT_BYTES: usize = 504;
 
 const PROTECTED_START: &str = "<strong data-original-protocol='";
 
-/// A QR code with more data than can be read from paper.
+/// A QR code whose data is too large to be scanned from paper.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Too much data for QR code (num_bytes={}, max_bytes={})", self.size_bytes(), Self::LIMIT_BYTES)]
 pub struct QrCodeTooLarge {
-    /// The data, as HTML: that is how it is measured, so `&amp;` is five bytes.
+    /// The data as HTML, which is what the limit applies to: `&amp;` counts five bytes.
     pub data: String,
 }
 
 impl QrCodeTooLarge {
-    /// The most bytes that there may be.
+    /// The maximum size in bytes.
     pub const LIMIT_BYTES: usize = QR_CODE_LIMIT_BYTES;
 
-    /// How many bytes there are.
+    /// Returns the size of the data in bytes.
     pub fn size_bytes(&self) -> usize {
         self.data.len()
     }
@@ -36,7 +36,7 @@ pub(in crate::markdown) struct LetterHtml {
 }
 
 impl LetterHtml {
-    /// To be printed.
+    /// Renders for printing, with QR codes drawn.
     pub(in crate::markdown) fn drawing() -> Self {
         Self {
             draws_qr_codes: true,
@@ -44,7 +44,7 @@ impl LetterHtml {
         }
     }
 
-    /// To find QR codes with too much data; the text is of no use.
+    /// Only searches for QR codes that are too large; the rendered text is meaningless.
     pub(in crate::markdown) fn checking() -> Self {
         Self {
             draws_qr_codes: false,
@@ -66,7 +66,8 @@ impl LetterHtml {
         if data.contains("<span class='placeholder") || data.contains("<span class=\"placeholder") {
             return protect_hyphens(&placeholder_box(&data));
         }
-        // Data that no symbol can hold leaves an empty one: the check comes first, and such a letter is not sent.
+        // Data that exceeds the largest symbol gives an empty one: such a letter fails the size check first and is
+        // not sent.
         let svg = qr_codes::QrCode::encode(&decode_strict(&data))
             .map(|code| code.svg())
             .unwrap_or_default();
@@ -74,7 +75,7 @@ impl LetterHtml {
     }
 }
 
-impl Medium for LetterHtml {
+impl Renderer for LetterHtml {
     fn has_heading(level: u8) -> bool {
         level == 1
     }
@@ -150,7 +151,7 @@ impl Medium for LetterHtml {
     }
 }
 
-/// The data of the QR code that a paragraph is, if it is one: `qr`, a colon, and a line of data.
+/// Returns the data if the paragraph is a QR code: `qr`, a colon, and one line of data.
 fn qr_code_data(paragraph: &str) -> Option<String> {
     let text = paragraph.trim_start_matches(is_any_space);
     let label = text
@@ -167,7 +168,7 @@ fn qr_code_data(paragraph: &str) -> Option<String> {
     (!data.contains('\n')).then(|| with_addresses_restored(data))
 }
 
-/// With each web address that was made bold as it was typed.
+/// Restores web addresses that the renderer made bold to what was typed.
 fn with_addresses_restored(data: &str) -> String {
     let mut restored = String::with_capacity(data.len());
     let mut rest = data;
@@ -179,7 +180,7 @@ fn with_addresses_restored(data: &str) -> String {
     restored
 }
 
-/// Where an address that was made bold begins, its protocol, what it shows, and where it ends.
+/// Returns the start, protocol, displayed address and end of the next address that the renderer made bold.
 fn next_bold_address(text: &str) -> Option<(usize, Range<usize>, Range<usize>, usize)> {
     const PROTECTED_END: &str = "</strong>";
     let place = text.find(PROTECTED_START)?;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Autolink, Link, Medium};
+use super::{Autolink, Link, Renderer};
 
-/// As wide as a line of plain text should be.
+/// 65 characters, the usual width of a line of plain text.
 const RULE: &str = "=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=-=";
 const DOUBLE_LINE: &str = "=================================================================";
 const SINGLE_LINE: &str = "-----------------------------------------------------------------";
@@ -12,7 +12,7 @@ const SINGLE_LINE: &str = "-----------------------------------------------------
 #[derive(Debug)]
 pub(in crate::markdown) struct PlainText;
 
-impl Medium for PlainText {
+impl Renderer for PlainText {
     fn has_heading(level: u8) -> bool {
         level <= 2
     }

@@ -1,11 +1,11 @@
-//! What a mail program shows beside the subject (`docs/spec/templates.md` §8.3): plain text without decoration.
+//! Text that e-mail clients show beside the subject (`docs/spec/templates.md` §8.3): plain text without decoration.
 
-use super::{Autolink, Link, Medium, PlainText, plain_text::write_title};
+use super::{Autolink, Link, PlainText, Renderer, plain_text::write_title};
 
 #[derive(Debug)]
 pub(in crate::markdown) struct Preheader;
 
-impl Medium for Preheader {
+impl Renderer for Preheader {
     fn has_heading(_: u8) -> bool {
         false
     }
