@@ -70,6 +70,7 @@ pub async fn letter(
     }
     check_may_send_letters(caller)?;
     let address = find_address(caller, &order.personalisation)?;
+    check_printable(&prepared, &order.personalisation)?;
     let (id, at) = generate_id(app);
     let accepted = AcceptedLetter {
         id,
@@ -123,10 +124,6 @@ fn render(
     if letter.is_message_empty() {
         return Err(AcceptError::Empty);
     }
-    let unprintable = typesetting::unprintable_in_letter(text, &values);
-    if !unprintable.is_empty() {
-        return Err(AcceptError::Unprintable(unprintable));
-    }
     Ok((letter.subject(), letter.content()))
 }
 
@@ -136,6 +133,23 @@ pub(crate) fn check_may_send_letters(caller: &Caller) -> Result<(), AcceptError>
         KeyType::Team => Err(AcceptError::LetterWithTeamKey),
         KeyType::Normal if caller.tenant.service.restricted => Err(AcceptError::LetterInTrial),
         KeyType::Normal | KeyType::Test => Ok(()),
+    }
+}
+
+/// Refuses a letter that nobody could read. Last of all checks, because the contract fixes the order of the others.
+fn check_printable(
+    prepared: &ParsedTemplate,
+    personalisation: &Map<String, Value>,
+) -> Result<(), AcceptError> {
+    let Text::Letter(text) = &prepared.text else {
+        unreachable!("find_template compares the type");
+    };
+    let values = Values::from_json(personalisation);
+    let unprintable = typesetting::unprintable_in_letter(text, &values);
+    if unprintable.is_empty() {
+        Ok(())
+    } else {
+        Err(AcceptError::Unprintable(unprintable))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Templates as services see them, and previews.
 
-use domain::{Channel, TemplateId};
+use app::manage::{
+    services::NewService,
+    templates::{NewTemplate, TemplateError, create},
+};
+use domain::{Channel, Permission, ServiceId, TemplateId};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
@@ -165,4 +169,88 @@ async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
         html.starts_with("<p style=") && html.contains("Dear &lt;b&gt;Ada"),
         "{html}"
     );
+}
+
+async fn save(
+    world: &World,
+    service: ServiceId,
+    template_type: Channel,
+    content: &str,
+) -> Result<TemplateId, String> {
+    let new = NewTemplate {
+        template_type,
+        name: "Saved".to_owned(),
+        subject: (template_type != Channel::Sms).then(|| "Bins".to_owned()),
+        content: content.to_owned(),
+        lane: None,
+        created_by: None,
+    };
+    let created = create(&world.app, service, new).await;
+    created
+        .map(|template| template.id)
+        .map_err(|error: TemplateError| error.to_string())
+}
+
+#[tokio::test]
+async fn a_template_that_recipients_could_not_read_is_not_saved() {
+    let world = World::new().await;
+    let plain = world.service("Plain").await.id;
+    let mut unicode = NewService::named("Unicode");
+    unicode.permissions.insert(Permission::UnicodeSms);
+    let unicode = world.service_with(unicode).await.id;
+    let table = "| Day | Bin |\n|---|---|\n| Mon | Green |";
+    for (service, channel, content, error) in [
+        (plain, Channel::Sms, "Hi 😀", Some("😀 (U+1F600)")),
+        (plain, Channel::Sms, "((a??привет))", Some("(U+043F)")),
+        (unicode, Channel::Sms, "Hi 😀 привет", None),
+        (plain, Channel::Sms, "Zoe\u{308} “ŵ” €", None),
+        (plain, Channel::Sms, &"x".repeat(918), None),
+        (plain, Channel::Sms, &"x".repeat(919), Some("at most 918")),
+        (plain, Channel::Email, table, Some("an empty e-mail")),
+        (plain, Channel::Email, &format!("Dear\n\n{table}"), None),
+        (plain, Channel::Letter, "Dear שלום", Some("(U+05DC)")),
+        (plain, Channel::Letter, "qr: https://example.org/東", None),
+    ] {
+        let saved = save(&world, service, channel, content).await;
+        match (saved, error) {
+            (Ok(_), None) => {}
+            (Err(found), Some(error)) if found.contains(error) => {}
+            (saved, error) => panic!("{content}: {saved:?}, expected {error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_is_warned_about_and_an_email_of_nothing_else_is_refused() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let id = save(&world, council.id, Channel::Email, "((first\u{a0}name))")
+        .await
+        .unwrap();
+    let preview = async |value: &str| {
+        let body = json!({"personalisation": {"first name": value}});
+        let path = format!("/v2/template/{id}/preview");
+        world.post(&council.normal, &path, &body).await
+    };
+    let table = "| Day | Bin |\n|---|---|\n| Mon | Green |";
+    let warned = preview(table).await;
+    assert_eq!(warned.json["warnings"].as_array().map(Vec::len), Some(1));
+    assert_eq!(preview("Ada").await.json["warnings"], Value::Null);
+
+    let send = async |value: &str| {
+        let body = json!({
+            "email_address": "ada@example.org",
+            "template_id": id,
+            "personalisation": {"first name": value},
+        });
+        world
+            .post(&council.normal, "/v2/notifications/email", &body)
+            .await
+    };
+    let refused = send(table).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.message()),
+        (400, "Your message is empty.")
+    );
+    assert_eq!(send("Ada").await.status, 201);
 }

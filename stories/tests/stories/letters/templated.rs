@@ -432,3 +432,22 @@ async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
     assert_eq!(rates.json.as_array().unwrap().len(), 1);
     assert_eq!(rates.json[0]["rate"], "1.005");
 }
+
+#[tokio::test]
+async fn a_letter_that_no_font_can_print_is_refused_with_its_characters() {
+    let world = World::new().await;
+    let council = council(&world, "Riverside Council").await;
+    let template = template(&world, council.id).await;
+    let mut body = to_ada(template);
+    body["personalisation"]["name"] = json!("Zoë 東京");
+    for key in [&council.normal, &council.test] {
+        let refused = post(&world, key, &body).await;
+        assert_eq!(refused.status, 400);
+        assert_eq!(
+            refused.message(),
+            "Letter has characters that cannot be printed: 京 (U+4EAC), 東 (U+6771)"
+        );
+    }
+    body["personalisation"]["name"] = json!("Zoe\u{308} Ŵyn");
+    assert_eq!(post(&world, &council.normal, &body).await.status, 201);
+}
