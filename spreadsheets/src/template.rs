@@ -370,4 +370,31 @@ mod tests {
             assert_eq!(empty(tidy), 0, "{tidy:?}");
         }
     }
+
+    #[test]
+    fn a_letter_with_unprintable_characters_is_a_row_error() {
+        let find_unprintable = |text: &str| text.chars().filter(|c| !c.is_ascii()).collect();
+        let template = Template::letter("s", "Dear ((name))\n\nqr: ((link))").with_print_check(
+            "s",
+            find_unprintable,
+            |line| line.starts_with("qr:"),
+        );
+        let file = "name,link,address line 1,address line 2,postcode,notes\n\
+                    Ada,東,1 Mill Lane,x,SW1A 1AA,東\n\
+                    東,x,1 Mill Lane,x,SW1A 1AA,\n\
+                    Ada,x,1 Mill Lane,ם,SW1A 1AA,\n";
+        let settings = Settings::new(template);
+        let sheet = Sheet::read(file.as_bytes(), &settings).expect("a sheet");
+        let rows = sheet.rows_with(|problems| !problems.unprintable.is_empty());
+        assert_eq!(rows, [1, 2]);
+    }
+
+    #[test]
+    fn an_email_of_only_a_table_is_empty() {
+        let settings = Settings::new(Template::email("s", "((text))"));
+        let file =
+            "email address,text\na@example.org,\"a | b\n--- | ---\n1 | 2\"\na@example.org,a | b\n";
+        let sheet = Sheet::read(file.as_bytes(), &settings).expect("a sheet");
+        assert_eq!(sheet.rows_with(RowProblems::message_empty), [0]);
+    }
 }
