@@ -4,7 +4,7 @@
 
 use crate::{
     Error, Session,
-    db::{Kind, args},
+    db::{Kind, announced_connections, args},
 };
 
 /// Connections of a database server.
@@ -14,11 +14,6 @@ pub struct Connections {
     pub granted: u32,
     /// Connections that others hold, or may hold if they are processes of the platform.
     pub reserved_by_others: u32,
-}
-
-/// Returns the application name under which a process announces how many connections it may hold.
-pub(crate) fn application_name(connections: u32) -> String {
-    format!("pillarbox {connections} {}", std::process::id())
 }
 
 /// Returns the state of the server's connections, or `None` for SQLite, which has no server.
@@ -64,25 +59,4 @@ pub async fn find(session: &mut Session) -> Result<Option<Connections>, Error> {
         granted: number(granted)?,
         reserved_by_others,
     }))
-}
-
-/// Returns how many connections a process with this application name may hold.
-fn announced_connections(name: &str) -> u32 {
-    let number = name
-        .split(' ')
-        .nth(1)
-        .and_then(|number| number.parse().ok());
-    // An unknown format holds at least the connection that it was seen on.
-    number.unwrap_or(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_application_name_announces_the_connections() {
-        assert_eq!(announced_connections(&application_name(16)), 16);
-        assert_eq!(announced_connections("pillarbox from the future"), 1);
-    }
 }

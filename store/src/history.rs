@@ -11,6 +11,7 @@ use domain::{
 use crate::{
     Error, Session, Tx,
     db::{Arg, args, parameters},
+    rows_of_job,
 };
 
 /// Columns kept in the history; they have the same names in both tables.
@@ -97,20 +98,7 @@ pub async fn count_by_status(
     session: &mut Session,
     origin: &JobOrigin,
 ) -> Result<BTreeMap<NotificationStatus, u32>, Error> {
-    let rows = origin.rows();
-    session
-        .fetch_all(
-            "SELECT status, count(*) AS number FROM notification_history \
-             WHERE id BETWEEN $1 AND $2 AND job_id = $3 GROUP BY status",
-            args![*rows.start(), *rows.end(), origin.job],
-        )
-        .await?
-        .iter()
-        .map(|row| {
-            let status = row.parse("notification_history", "status")?;
-            Ok((status, row.get_u32("notification_history", "number")?))
-        })
-        .collect()
+    rows_of_job::count_by_status(session, "notification_history", origin).await
 }
 
 /// Returns the row numbers of a job that are in the history, in order.
@@ -118,17 +106,7 @@ pub async fn list_row_numbers(
     session: &mut Session,
     origin: &JobOrigin,
 ) -> Result<Vec<u32>, Error> {
-    let rows = origin.rows();
-    session
-        .fetch_all(
-            "SELECT job_row_number FROM notification_history \
-             WHERE id BETWEEN $1 AND $2 AND job_id = $3 ORDER BY id",
-            args![*rows.start(), *rows.end(), origin.job],
-        )
-        .await?
-        .iter()
-        .map(|row| row.get_u32("notification_history", "job_row_number"))
-        .collect()
+    rows_of_job::list_row_numbers(session, "notification_history", origin).await
 }
 
 fn chosen(tx: &Tx, service: ServiceId, ids: &[NotificationId]) -> (String, Vec<Arg>) {

@@ -36,6 +36,7 @@ pub mod rates;
 mod reencryption;
 pub mod retention;
 pub mod returned_letters;
+mod rows_of_job;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;

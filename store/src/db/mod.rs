@@ -33,6 +33,7 @@ macro_rules! for_every_id {
     };
 }
 
+mod application_name;
 mod args;
 mod insert;
 mod row;
@@ -50,6 +51,7 @@ use sqlx::{
     },
 };
 
+pub(crate) use application_name::announced_connections;
 pub(crate) use args::{Arg, args, parameters};
 pub(crate) use row::Row;
 use session::Connection;
@@ -127,7 +129,7 @@ impl Db {
     async fn connect_server(address: &str, connections: u32) -> Result<Self, Error> {
         let options = sqlx::postgres::PgConnectOptions::from_str(address)
             .map_err(|_| Error::Address(redacted(address)))?
-            .application_name(&crate::connections::application_name(connections))
+            .application_name(&application_name::application_name(connections))
             // Twenty minutes end a query that a lost process left behind; no query of ours takes that long.
             .options([("statement_timeout", "1200000"), ("timezone", "UTC")])
             .statement_cache_capacity(200);

@@ -7,6 +7,7 @@ use domain::{JobOrigin, NotificationStatus, Timestamp};
 use crate::{
     Error, Session, Tx,
     db::{Arg, args, parameters},
+    rows_of_job,
 };
 
 /// Returns how many rows of a job are in each status.
@@ -14,22 +15,7 @@ pub async fn count_by_status(
     session: &mut Session,
     origin: &JobOrigin,
 ) -> Result<BTreeMap<NotificationStatus, u32>, Error> {
-    let rows = origin.rows();
-    session
-        .fetch_all(
-            "SELECT status, count(*) AS number FROM notifications \
-             WHERE id BETWEEN $1 AND $2 AND job_id = $3 GROUP BY status",
-            args![*rows.start(), *rows.end(), origin.job],
-        )
-        .await?
-        .iter()
-        .map(|row| {
-            Ok((
-                row.parse("notifications", "status")?,
-                row.get_u32("notifications", "number")?,
-            ))
-        })
-        .collect()
+    rows_of_job::count_by_status(session, "notifications", origin).await
 }
 
 /// Cancels those rows of a job that may still be cancelled, and sets their billable units to 0. Returns how many,
@@ -72,14 +58,5 @@ pub async fn list_row_numbers(
     session: &mut Session,
     origin: &JobOrigin,
 ) -> Result<Vec<u32>, Error> {
-    let rows = origin.rows();
-    session
-        .fetch_all(
-            "SELECT job_row_number FROM notifications WHERE id BETWEEN $1 AND $2 AND job_id = $3 ORDER BY id",
-            args![*rows.start(), *rows.end(), origin.job],
-        )
-        .await?
-        .iter()
-        .map(|row| row.get_u32("notifications", "job_row_number"))
-        .collect()
+    rows_of_job::list_row_numbers(session, "notifications", origin).await
 }
