@@ -16,6 +16,7 @@ pub mod letters;
 mod local_days;
 pub mod manage;
 pub mod notifications;
+mod partitions;
 pub mod privacy;
 pub mod receipts;
 mod sealing;
@@ -32,6 +33,7 @@ use domain::{Clock, RandomSource, WorkerId};
 use files::Files;
 use queue::{DatabaseSource, Notifier, Runner};
 use store::{Session, Store, Tx};
+use tokio_util::sync::CancellationToken;
 
 pub use accept::{
     group_commit::CommitError,
@@ -65,6 +67,7 @@ pub struct AppInner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) notifier: Notifier,
+    pub(crate) partitions: partitions::Partitions,
     pub(crate) group_commit: accept::group_commit::GroupCommit,
     pub(crate) receipt_writer: receipts::receipt_writer::ReceiptWriter,
     pub(crate) tenants: cache::tenants::TenantCache,
@@ -112,12 +115,14 @@ impl App {
         } = foundations;
         let signals = Notifier::new(tasks::POOLS.iter().map(|pool| pool.name));
         let spent = accept::limits::QuotaCache::default();
+        let partitions = partitions::Partitions::new(store.clone(), clock.clone());
         let keeper = accept::group_commit::GroupCommit::start(&accept::group_commit::Writer {
             store: store.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             signals: signals.clone(),
             spent: spent.clone(),
+            partitions: partitions.clone(),
         });
         let receipts =
             receipts::receipt_writer::ReceiptWriter::start(&store, &clock, &entropy, &signals);
@@ -136,6 +141,7 @@ impl App {
             clock,
             random: entropy,
             notifier: signals,
+            partitions,
             group_commit: keeper,
             quota_cache: spent,
             document_attempts: documents::AttemptLimiter::default(),
@@ -188,9 +194,15 @@ impl App {
         Ok(taken_back)
     }
 
-    /// Makes what must be there before the first message comes: the days ahead, on a database that keeps days apart.
-    pub async fn prepare_partitions(&self) -> Result<(), store::Error> {
-        upkeep::schedule::create_partitions(self).await
+    /// Creates the missing partitions of the days ahead, on a database that partitions by day. What fails is logged,
+    /// counted and tried again later; it keeps nothing from starting.
+    pub async fn prepare_partitions(&self) {
+        self.partitions.prepare().await;
+    }
+
+    /// Keeps the partitions of the days ahead until `stop` is cancelled. Every process runs it, whatever its roles.
+    pub async fn keep_partitions_ahead(&self, stop: &CancellationToken) {
+        self.partitions.run(stop).await;
     }
 
     pub(crate) async fn write(&self) -> Result<Tx, store::Error> {

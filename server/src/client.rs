@@ -44,7 +44,7 @@ struct Claims<'a> {
 pub fn token(issuer: &str, secret: &str) -> String {
     let claims = Claims {
         iss: issuer,
-        iat: SystemClock.now().unix_seconds(),
+        iat: SystemClock.machine_time().unix_seconds(),
     };
     jsonwebtoken::encode(
         &Header::new(Algorithm::HS256),

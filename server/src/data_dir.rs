@@ -1,6 +1,7 @@
 //! The data directory of an installation: its locks, and the files in it beside the database.
 //!
 //! ```text
+//! start.lock       locked exclusively by a process while it starts, so that first files are created once
 //! lock             locked by the process of `up`, exclusively; by the processes of `serve`, shared
 //! workers/         a directory for each machine with a file for each worker, locked while it is alive
 //! running.json     URL and process id of the platform while it runs
@@ -14,6 +15,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use anyhow::{Context as _, anyhow, bail};
@@ -107,6 +109,32 @@ impl DataDir {
         write_atomically(&path, content).with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// As [`DataDir::write_private`], unless the file exists. Returns whether it was created.
+    pub fn create_private(&self, name: &str, content: &str) -> anyhow::Result<bool> {
+        let path = self.file(name);
+        create_atomically(&path, content)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Waits until no other process starts on this directory, and keeps others waiting until the lock is dropped.
+    pub async fn lock_start(&self) -> anyhow::Result<Lock> {
+        let path = self.file("start.lock");
+        let lock = |path: &Path| -> io::Result<Lock> {
+            let file = OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path)?;
+            file.lock()?;
+            Ok(Lock { _file: file })
+        };
+        let failed = format!("cannot lock {}", path.display());
+        // The other process may take minutes, for example to migrate a large database.
+        let locked = tokio::task::spawn_blocking(move || lock(&path)).await?;
+        locked.context(failed)
+    }
+
     /// Reads a text file; `None` if it does not exist.
     pub fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         let path = self.file(name);
@@ -137,11 +165,8 @@ impl DataDir {
         let path = self.file("room");
         // A single byte may still fit on a full disk.
         let written = write_atomically(&path, &SAMPLE.repeat(1000));
-        // Either file may be missing, depending on where the write failed.
-        let _ = (
-            fs::remove_file(&path),
-            fs::remove_file(path.with_extension("new")),
-        );
+        // Missing if the write failed.
+        let _ = fs::remove_file(&path);
         written
     }
 
@@ -178,18 +203,55 @@ impl Drop for RunningFile {
 }
 
 fn write_atomically(path: &Path, content: &str) -> io::Result<()> {
+    let temporary = write_temporary(path, content)?;
+    let renamed = fs::rename(&temporary, path);
+    if renamed.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    renamed?;
+    sync_directory_of(path)
+}
+
+/// Creates a file with its whole content, or returns false if it exists.
+pub(crate) fn create_atomically(path: &Path, content: &str) -> io::Result<bool> {
+    let temporary = write_temporary(path, content)?;
+    // Unlike renaming, linking fails if the name is taken. Unlike `create_new`, it never shows an unfinished file.
+    let linked = fs::hard_link(&temporary, path);
+    let _ = fs::remove_file(&temporary);
+    match linked {
+        Ok(()) => sync_directory_of(path).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a file beside `path`, under a name that no other process or thread uses, and syncs it.
+fn write_temporary(path: &Path, content: &str) -> io::Result<PathBuf> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let mut file = OpenOptions::new()
-        .create(true)
+    // The process id alone is not enough where containers share a directory: each may have the same one.
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    temporary.push(format!(".{}-{random:x}-{number}.new", std::process::id()));
+    let temporary = PathBuf::from(temporary);
+    let written = OpenOptions::new()
+        .create_new(true)
         .write(true)
-        .truncate(true)
         .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(content.as_bytes())?;
-    // Sync the content before the name, and the name after it: otherwise a power failure could leave an empty file.
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
+        .open(&temporary)
+        // Sync the content before the name, and the name after it: otherwise a power failure could leave an empty file.
+        .and_then(|mut file| {
+            file.write_all(content.as_bytes())
+                .and_then(|()| file.sync_all())
+        });
+    if written.is_err() {
+        // A full disk should not keep the file that it had no room for.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map(|()| temporary)
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
@@ -214,6 +276,29 @@ mod tests {
             directory.read("secret").unwrap().as_deref(),
             Some("hunter2")
         );
+    }
+
+    #[test]
+    fn a_file_that_many_create_is_created_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = DataDir::new(directory.path());
+        let created: Vec<bool> = std::thread::scope(|scope| {
+            let create = |number: usize| {
+                let directory = &directory;
+                scope.spawn(move || directory.create_private("secret", &format!("{number:999}")))
+            };
+            let creating: Vec<_> = (0..16).map(create).collect();
+            let created = creating.into_iter().map(|one| one.join().unwrap().unwrap());
+            created.collect()
+        });
+        let winner = created.iter().position(|created| *created).unwrap();
+        assert_eq!(created.iter().filter(|created| **created).count(), 1);
+        assert_eq!(
+            directory.read("secret").unwrap(),
+            Some(format!("{winner:999}"))
+        );
+        let files = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(files, 1, "no temporary file is left");
     }
 
     #[test]

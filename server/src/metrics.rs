@@ -73,6 +73,10 @@ fn describe() {
         "pillarbox_dead_letters_total",
         "Tasks that became dead letters since the start."
     );
+    describe_counter!(
+        "pillarbox_partition_failures_total",
+        "Daily partitions that could not be created; expected to stay 0. See the log for the reason."
+    );
     describe_histogram!("pillarbox_task_seconds", "Duration of a task attempt.");
     describe_histogram!(
         "pillarbox_commit_batch_size",

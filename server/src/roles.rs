@@ -105,6 +105,11 @@ pub async fn start(
             Ok(())
         });
     }
+    let (app, preparing) = (platform.app.clone(), stop.clone());
+    services.spawn(async move {
+        app.keep_partitions_ahead(&preparing).await;
+        Ok(())
+    });
     let (app, watching) = (platform.app.clone(), stop.clone());
     services.spawn(async move {
         metrics::watch(&app, &watching).await;

@@ -13,7 +13,11 @@ use anyhow::{Context as _, bail};
 use domain::{Private, RandomSource as _};
 use store::{Keyring, Store};
 
-use crate::{data_dir::DataDir, settings::Settings, system::SystemRandom};
+use crate::{
+    data_dir::{DataDir, create_atomically},
+    settings::Settings,
+    system::SystemRandom,
+};
 
 const INTERNAL_SECRET: &str = "internal-secret";
 
@@ -39,27 +43,30 @@ pub async fn open_keyring(settings: &Settings) -> anyhow::Result<Keyring> {
     {
         // Looking into the database needs a key too; this one is stored only for a new installation.
         let line = Keyring::new_key_line(1, &SystemRandom);
-        if database_has_services(settings, &line).await? {
+        if database_is_in_use(settings, &line).await? {
             bail!(
                 "the key file {} does not exist, but the database is in use: put back the key file that belongs to it",
                 path.display()
             );
         }
-        append_key(&path, &line)?;
+        // If another process was faster, its key is the one to use.
+        create_atomically(&path, &line)
+            .with_context(|| format!("cannot write the key file {}", path.display()))?;
     }
     Ok(Keyring::open_file(&path, random)?)
 }
 
-/// Returns whether the database holds a service, and so sealed API keys.
-async fn database_has_services(settings: &Settings, key_line: &str) -> anyhow::Result<bool> {
+/// Returns whether the database holds data that is sealed with a key.
+async fn database_is_in_use(settings: &Settings, key_line: &str) -> anyhow::Result<bool> {
     let keyring = Keyring::from_text(key_line, Arc::new(SystemRandom))?;
     let store = connect(settings, keyring).await?;
     if settings.migrate_on_start {
         store.migrate().await?;
     }
-    let in_use = !store::services::list(&mut store.read().await?)
-        .await?
-        .is_empty();
+    let mut session = store.read().await?;
+    let in_use = store::keyring_canary::exists(&mut session).await?
+        || !store::services::list(&mut session).await?.is_empty();
+    drop(session);
     store.close().await;
     Ok(in_use)
 }
@@ -119,8 +126,11 @@ pub fn internal_secrets(settings: &Settings) -> anyhow::Result<Vec<Private<Strin
     for byte in random {
         let _ = write!(secret, "{byte:02x}");
     }
-    DataDir::new(&settings.data_dir).write_private(INTERNAL_SECRET, &secret)?;
-    Ok(vec![secret.into()])
+    if DataDir::new(&settings.data_dir).create_private(INTERNAL_SECRET, &secret)? {
+        return Ok(vec![secret.into()]);
+    }
+    // Another process was faster.
+    existing_internal_secrets(settings)?.context("the secret of internal clients was removed again")
 }
 
 /// As [`internal_secrets`], without creating one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use app::{App, Dependencies, Providers, Sink};
 use domain::{Clock, Private, RandomSource};
 use files::Files;
@@ -14,6 +14,7 @@ use providers::{
 use store::{Keyring, Store};
 
 use crate::{
+    data_dir::DataDir,
     metrics, secrets,
     settings::Settings,
     system::{SystemClock, SystemRandom},
@@ -43,10 +44,15 @@ pub async fn open_with(
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
 ) -> anyhow::Result<Platform> {
+    // Of many that start at once on a new directory, one creates the keys and the tables, and the others find them.
+    let starting = DataDir::new(&settings.data_dir).lock_start().await?;
     // First, because a new installation gets its first key here.
     let keyring = secrets::open_keyring(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
     let store = open_store(&settings, keyring).await?;
+    // Before anything is sealed: with other keys than the rest of the installation, nobody could open it.
+    store.check_keyring().await?;
+    drop(starting);
     check_connection_limit(&settings, &store).await?;
     let files = Files::open(&settings.files_address())?;
     let sink = Sink::new(settings.sink_directory());
@@ -61,9 +67,7 @@ pub async fn open_with(
             random,
         },
     );
-    app.prepare_partitions()
-        .await
-        .context("cannot prepare the database")?;
+    app.prepare_partitions().await;
     Ok(Platform {
         app,
         settings,

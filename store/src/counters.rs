@@ -89,6 +89,7 @@ pub async fn find_spent(
 
 /// Deletes the counters of the days before `day`.
 pub async fn delete_before(tx: &mut Tx, day: UtcDay) -> Result<u64, Error> {
+    tx.allow_long_statements();
     tx.execute("DELETE FROM daily_counters WHERE day < $1", args![day])
         .await
 }

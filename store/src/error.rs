@@ -23,6 +23,13 @@ pub enum Error {
     /// Sealed data could not be opened or sealed.
     #[error(transparent)]
     Keyring(#[from] crate::keyring::KeyringError),
+    /// The keyring is not the one that the data of this database is sealed with.
+    #[error(
+        "the encryption keys do not belong to this database: its data is sealed with other keys. Put back the key file \
+         that belongs to it; processes that share a database share its keys, so copy the key file of the one that \
+         started first"
+    )]
+    WrongKeyring,
     /// The database was migrated by a newer version of the program.
     #[error(
         "the database is of a newer version ({found}) than this program knows ({known}): \
@@ -46,6 +53,14 @@ impl Error {
     /// Returns whether the same operation may succeed later.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// Returns whether another transaction held a lock for longer than the statement was willing to wait.
+    pub fn is_lock_timeout(&self) -> bool {
+        let Self::Refused(sqlx::Error::Database(refusal)) = self else {
+            return false;
+        };
+        refusal.code().as_deref() == Some("55P03")
     }
 
     /// Returns whether a single unreadable row is the cause: without that row the same statement succeeds.

@@ -231,7 +231,10 @@ fn parse(text: &str) -> Result<Keys, String> {
                 KEY_BYTES * 2
             )
         })?;
-        by_id.insert(id, key);
+        // Two processes that each made a first key; what one of them sealed would no longer open.
+        if by_id.insert(id, key).is_some() {
+            return Err(format!("line {} is a second key {id}", number + 1));
+        }
         // Compared by id rather than by position in the file, which an editor may change.
         if oldest.as_ref().is_none_or(|(oldest, _)| id <= *oldest) {
             oldest = Some((id, bytes));
@@ -348,6 +351,7 @@ mod tests {
             "1 abc",
             "x 00",
             &format!("1 {}", "zz".repeat(32)),
+            &format!("1 {}\n1 {}", "aa".repeat(32), "bb".repeat(32)),
         ] {
             assert!(Keyring::from_text(text, random()).is_err(), "{text}");
         }

@@ -25,6 +25,7 @@ pub mod inbound_numbers;
 pub mod inbound_sms;
 pub mod jobs;
 mod keyring;
+pub mod keyring_canary;
 pub mod letter_contacts;
 pub mod members;
 mod migrations;
@@ -76,6 +77,12 @@ impl Store {
                 Kind::Postgres => &migrations::POSTGRES,
             })
             .await
+    }
+
+    /// Checks that the keyring is the one that this database is sealed with, by opening a canary row. Fails with
+    /// [`Error::WrongKeyring`]. Call it after [`Store::migrate`].
+    pub async fn check_keyring(&self) -> Result<(), Error> {
+        keyring_canary::check(self).await
     }
 
     /// Returns a connection for reading. SQLite rejects writes on it.

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0003_jobs_and_retention",
     "0004_tasks_of_the_dead",
     "0005_task_subjects",
+    "0006_keyring_canary",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

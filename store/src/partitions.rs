@@ -5,31 +5,60 @@ use domain::{Timestamp, UtcDay, day_bounds};
 
 use crate::{Error, Session, Tx, db::args, history::COLUMNS};
 
-/// Creates the missing partitions of `from` and the `days` after it, and returns how many. Concurrent calls are
-/// serialised by an advisory lock. Does nothing on SQLite.
-pub async fn create(tx: &mut Tx, from: UtcDay, days: i64) -> Result<u32, Error> {
-    if !tx.kind().has_partitions() {
-        return Ok(0);
+/// Returns which of `from` and the `days` after it have no partition. Empty on SQLite.
+pub async fn list_missing(
+    session: &mut Session,
+    from: UtcDay,
+    days: i64,
+) -> Result<Vec<UtcDay>, Error> {
+    if !session.kind().has_partitions() {
+        return Ok(Vec::new());
     }
+    let existing = list_days(session).await?;
+    Ok((0..=days)
+        .map(|later| from.plus_days(later))
+        .filter(|day| !existing.contains(day))
+        .collect())
+}
+
+/// Creates the partition of a day and moves the rows into it that the default partition holds for this day. Returns
+/// false if it exists. Concurrent calls are serialised by an advisory lock. Does nothing on SQLite.
+///
+/// Fails with [`Error::is_lock_timeout`] if another transaction holds the default partition for longer than a second.
+pub async fn create(tx: &mut Tx, day: UtcDay) -> Result<bool, Error> {
+    if !tx.kind().has_partitions() {
+        return Ok(false);
+    }
+    tx.allow_long_statements();
     // Any number that nothing else in this database locks.
     tx.execute("SELECT pg_advisory_xact_lock(7045531)", args![])
         .await?;
-    let mut made = 0;
-    for day in (0..=days).map(|later| from.plus_days(later)) {
-        let name = name_of(day);
-        if exists(tx, &name).await? {
-            continue;
-        }
-        let (first, after) = day_bounds(day);
-        // Free space in each page lets a status change stay on its page, which spares the indexes.
-        let sql = format!(
-            "CREATE TABLE {name} PARTITION OF notifications FOR VALUES FROM ('{first}') TO ('{after}') \
-             WITH (fillfactor = 80)"
-        );
-        tx.execute(sql, args![]).await?;
-        made += 1;
+    let name = name_of(day);
+    if exists(tx, &name).await? {
+        return Ok(false);
     }
-    Ok(made)
+    // Statements that read every partition queue behind a waiting lock, so this one gives up quickly.
+    tx.execute("SET LOCAL lock_timeout = '1s'", args![]).await?;
+    // No row of this day may arrive in the default partition between the move and the attachment.
+    let lock = "LOCK TABLE notifications_default IN ACCESS EXCLUSIVE MODE";
+    tx.execute(lock, args![]).await?;
+    // Attaching a table locks the parent less than `CREATE … PARTITION OF`: inserts and look-ups continue. Free space
+    // in each page lets a status change stay on its page, which spares the indexes.
+    let create =
+        format!("CREATE TABLE {name} (LIKE notifications INCLUDING ALL) WITH (fillfactor = 80)");
+    tx.execute(create, args![]).await?;
+    let (first, after) = day_bounds(day);
+    // While the default partition holds a row of the day, PostgreSQL refuses to attach a partition for it.
+    let move_rows = format!(
+        "WITH moved AS (DELETE FROM notifications_default WHERE id >= $1 AND id < $2 RETURNING *) \
+         INSERT INTO {name} SELECT * FROM moved"
+    );
+    tx.execute(move_rows, args![first, after]).await?;
+    let attach = format!(
+        "ALTER TABLE notifications ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{after}')"
+    );
+    tx.execute(attach, args![]).await?;
+    Ok(true)
 }
 
 async fn exists(session: &mut Session, name: &str) -> Result<bool, Error> {
@@ -59,6 +88,13 @@ pub async fn list_before(session: &mut Session, before: UtcDay) -> Result<Vec<Ut
     if !session.kind().has_partitions() {
         return Ok(Vec::new());
     }
+    let mut days = list_days(session).await?;
+    days.retain(|day| *day < before);
+    Ok(days)
+}
+
+/// Returns the days that have a partition, oldest first.
+async fn list_days(session: &mut Session) -> Result<Vec<UtcDay>, Error> {
     let rows = session
         .fetch_all(
             "SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
@@ -69,7 +105,7 @@ pub async fn list_before(session: &mut Session, before: UtcDay) -> Result<Vec<Ut
     let mut days = Vec::new();
     for row in rows {
         let name: String = row.get("name")?;
-        days.extend(day_of(&name).filter(|day| *day < before));
+        days.extend(day_of(&name));
     }
     Ok(days)
 }
@@ -77,6 +113,7 @@ pub async fn list_before(session: &mut Session, before: UtcDay) -> Result<Vec<Ut
 /// Copies the notifications of a day to the history, except those of test keys, and drops its partition without
 /// touching the rows one by one. The caller knows that every notification accepted before `before` may be deleted.
 pub async fn drop_day(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<DropResult, Error> {
+    tx.allow_long_statements();
     let name = name_of(day);
     // Other statements queue behind a waiting lock, so this one gives up quickly; the next night will do.
     tx.execute("SET LOCAL lock_timeout = '3s'", args![]).await?;

@@ -1,9 +1,13 @@
 //! A database of its own for each story.
 
+use domain::RandomSource as _;
+use rand::Rng as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
+
+use crate::deterministic::SeededRandom;
 
 /// A database that is dropped with its story.
 #[derive(Debug)]
@@ -79,6 +83,25 @@ impl Drop for Database {
             ));
         });
         let _ = dropped.join();
+    }
+}
+
+/// A database without tables, for stories of a first start.
+#[derive(Debug)]
+pub struct EmptyDatabase(Database);
+
+impl EmptyDatabase {
+    /// Creates a database that is dropped with the returned value.
+    pub async fn create() -> Self {
+        let random = SeededRandom::new(rand::rng().next_u64());
+        let mut name = [0; 16];
+        random.fill(&mut name);
+        Self(Database::fresh(Uuid::from_bytes(name)).await)
+    }
+
+    /// Returns the address of the database.
+    pub fn address(&self) -> String {
+        self.0.address()
     }
 }
 

@@ -8,30 +8,66 @@ use std::time::Duration;
 
 use domain::{Clock, RandomSource, Timestamp};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use server::system::SteadyTime;
 
-/// A clock that stands still until it is advanced.
+/// A clock that stands still until it is advanced. Its machine time may also step back.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    micros: AtomicI64,
+    /// How far the machine time has stepped back, in microseconds.
+    stepped_back: AtomicI64,
+    steady: SteadyTime,
+}
 
 impl ManualClock {
     /// Returns a clock that shows `moment`, an ISO 8601 time.
     pub fn at(moment: &str) -> Self {
         let moment: Timestamp = moment.parse().expect("a story gives a valid time");
-        Self(AtomicI64::new(moment.unix_micros()))
+        Self {
+            micros: AtomicI64::new(moment.unix_micros()),
+            stepped_back: AtomicI64::new(0),
+            steady: SteadyTime::new(),
+        }
     }
 
     /// Advances the clock.
     pub fn advance(&self, by: Duration) {
-        let micros = i64::try_from(by.as_micros())
-            .expect("a story advances the clock by less than 300,000 years");
-        self.0.fetch_add(micros, Ordering::SeqCst);
+        self.micros.fetch_add(micros(by), Ordering::SeqCst);
     }
+
+    /// Sets the clock of the machine back.
+    pub fn step_back(&self, by: Duration) {
+        // The time before the step, which must not come again.
+        let now = self.micros.load(Ordering::SeqCst);
+        let monotonic = Duration::from_micros(now.unsigned_abs());
+        let stepped_back = self.stepped_back.load(Ordering::SeqCst);
+        self.steady
+            .now(monotonic, Timestamp::from_unix_micros(now - stepped_back));
+        self.stepped_back.fetch_add(micros(by), Ordering::SeqCst);
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).expect("a story moves the clock by less than 300,000 years")
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         // Each reading is a microsecond later, so that times are distinct, as they are with a real clock.
-        Timestamp::from_unix_micros(self.0.fetch_add(1, Ordering::SeqCst))
+        let now = self.micros.fetch_add(1, Ordering::SeqCst);
+        let stepped_back = self.stepped_back.load(Ordering::SeqCst);
+        if stepped_back == 0 {
+            return Timestamp::from_unix_micros(now);
+        }
+        // The same as in the program: the time that passes is the monotonic clock of a story.
+        let monotonic = Duration::from_micros(now.unsigned_abs());
+        self.steady
+            .now(monotonic, Timestamp::from_unix_micros(now - stepped_back))
+    }
+
+    fn machine_time(&self) -> Timestamp {
+        let now = self.micros.fetch_add(1, Ordering::SeqCst);
+        Timestamp::from_unix_micros(now - self.stepped_back.load(Ordering::SeqCst))
     }
 }
 

@@ -18,6 +18,7 @@ pub use browser::{Browser, BrowserResponse};
 pub use client::{
     INBOUND_PASSWORD, INTERNAL_CLIENT, INTERNAL_SECRET, MMG_USER, TestClient, TestResponse,
 };
+pub use database::EmptyDatabase;
 pub use deterministic::{ManualClock, SeededRandom};
 pub use file_service::FakeFileService;
 pub use providers::{Behaviour, FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate, PanicPoint};

@@ -149,9 +149,7 @@ impl World {
                 random: entropy,
             },
         );
-        app.prepare_partitions()
-            .await
-            .expect("partitions can be created");
+        app.prepare_partitions().await;
         let client = TestClient::of(&app);
         let runner = app.runner(queue::RunnerSettings::default());
         Self {
@@ -289,7 +287,8 @@ impl World {
         self.process_over(self.app.store().clone())
     }
 
-    fn process_over(&self, store: Store) -> App {
+    /// Returns another process over this store.
+    pub fn process_over(&self, store: Store) -> App {
         App::new(
             self.app.settings.clone(),
             Dependencies {
@@ -321,7 +320,7 @@ impl World {
 
     /// Returns an `Authorization` header with a token as the official clients make it.
     pub fn token(&self, issuer: &str, secret: &str) -> String {
-        let claims = json!({"iss": issuer, "iat": self.clock.now().unix_seconds()});
+        let claims = json!({"iss": issuer, "iat": self.clock.machine_time().unix_seconds()});
         self.token_with_claims(&claims, secret)
     }
 

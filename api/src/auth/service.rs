@@ -1,6 +1,6 @@
 use app::{Caller, Tenant};
 use axum::extract::FromRequestParts;
-use domain::{ServiceId, Timestamp};
+use domain::{Clock, ServiceId};
 use http::{HeaderMap, StatusCode, request::Parts};
 use tracing::error;
 
@@ -38,7 +38,7 @@ pub(super) async fn authenticate(headers: &HeaderMap, api: &Api) -> Result<Calle
     if !tenant.service.active {
         return Err(forbidden("Invalid token: service is archived"));
     }
-    let (key_id, key_type) = find_key(&token, &tenant, api.app.clock().now())?;
+    let (key_id, key_type) = find_key(&token, &tenant, &**api.app.clock())?;
     Ok(Caller {
         tenant,
         key_id,
@@ -59,13 +59,15 @@ fn issuer(token: &Token<'_>) -> Result<ServiceId, Problem> {
 fn find_key(
     token: &Token<'_>,
     tenant: &Tenant,
-    now: Timestamp,
+    clock: &dyn Clock,
 ) -> Result<(domain::ApiKeyId, domain::KeyType), Problem> {
+    // The caller's machine stated when the token was made, so it is compared with the clock of this machine.
+    let now = clock.machine_time();
     for key in &tenant.keys {
         match token.verify(key.secret.reveal(), now) {
             Verdict::NotThisKey => {}
             Verdict::Refused(problem) => return Err(problem),
-            Verdict::Fits if key.revoked_at.is_some_and(|at| at <= now) => {
+            Verdict::Fits if key.revoked_at.is_some_and(|at| at <= clock.now()) => {
                 return Err(auth(
                     StatusCode::FORBIDDEN,
                     "Invalid token: API key revoked",

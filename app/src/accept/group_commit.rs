@@ -27,6 +27,7 @@ use crate::{
         idempotency::oldest_valid,
         limits::{QuotaCache, QuotaExceeded, seconds_left_today},
     },
+    partitions::Partitions,
     tasks,
 };
 
@@ -139,6 +140,7 @@ pub(crate) struct Writer {
     pub(crate) entropy: Arc<dyn RandomSource>,
     pub(crate) signals: Notifier,
     pub(crate) spent: QuotaCache,
+    pub(crate) partitions: Partitions,
 }
 
 impl Writer {
@@ -214,6 +216,8 @@ impl Writer {
         let keys = IdempotencyClaims::collect(&mut parcels);
         let spending = QuotaRequests::of(&parcels);
         let (rows, tasks, pools) = self.sort(parcels, now);
+        // Before the transaction, because creating a partition waits for those that read the default one.
+        self.partitions.ensure_today().await;
         let mut tx = self.store.write().await?;
         if !keys.claim(&mut tx, now).await?.is_empty() {
             tx.roll_back().await?;

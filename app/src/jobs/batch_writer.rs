@@ -94,6 +94,7 @@ async fn write(
     after: u32,
 ) -> Result<Written, store::Error> {
     let now = app.clock.now();
+    app.partitions.ensure_today().await;
     let mut tx = app.write().await?;
     if !store::jobs::advance_cursor(&mut tx, job.service_id, job.id, before, after, now).await? {
         return Ok(Written::CursorElsewhere);

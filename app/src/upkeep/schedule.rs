@@ -77,9 +77,6 @@ const TABLE: &[Entry] = &[
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
 ];
 
-/// Days of partitions created ahead.
-const DAYS_AHEAD: i64 = 14;
-
 /// How far back the clock looks for what it missed, in minutes. More than the interval of the rarest entry has no
 /// use.
 const MISSED: i64 = 24 * 60;
@@ -90,6 +87,9 @@ pub async fn run(app: &App, stop: CancellationToken) {
     let mut fired = minute_of(app.clock.now()) - MISSED;
     while !stop.is_cancelled() {
         let minute = minute_of(app.clock.now());
+        // A clock that was put back would otherwise hold everything until it is where it was. What is enqueued a second
+        // time for the same minute is the same task.
+        fired = fired.min(minute);
         match fire_since(app, fired, minute).await {
             Ok(()) => fired = minute,
             Err(fault) => warn!(
@@ -142,23 +142,11 @@ pub fn this_minute(now: Timestamp) -> Timestamp {
 
 /// Creates the partitions of the days ahead, on a database that partitions by day.
 pub(crate) async fn prepare_partitions(app: &App) -> TaskOutcome {
-    match create_partitions(app).await {
-        Ok(()) => TaskOutcome::Completed,
-        Err(fault) => {
-            warn!(
-                error = &fault as &dyn std::error::Error,
-                "cannot prepare the days to come, will try again"
-            );
-            tasks::retry_periodic(tasks::PREPARE_PARTITIONS)
-        }
+    if app.partitions.prepare().await {
+        TaskOutcome::Completed
+    } else {
+        tasks::retry_periodic(tasks::PREPARE_PARTITIONS)
     }
-}
-
-pub(crate) async fn create_partitions(app: &App) -> Result<(), store::Error> {
-    let mut tx = app.write().await?;
-    let today = app.clock.now().utc_day();
-    store::partitions::create(&mut tx, today.plus_days(-1), DAYS_AHEAD + 1).await?;
-    tx.commit().await
 }
 
 #[cfg(test)]

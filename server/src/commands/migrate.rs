@@ -18,9 +18,13 @@ impl Migrate {
     pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
         let (mut settings, _) = context.settings(None)?;
         settings.migrate_on_start = true;
-        DataDir::new(&settings.data_dir).create()?;
+        let directory = DataDir::new(&settings.data_dir);
+        directory.create()?;
+        let _starting = directory.lock_start().await?;
         let keyring = secrets::open_keyring(&settings).await?;
-        wiring::open_store(&settings, keyring).await?.close().await;
+        let store = wiring::open_store(&settings, keyring).await?;
+        store.check_keyring().await?;
+        store.close().await;
         let version = app::schema_version();
         if context.json {
             print_json(&json!({"schema_version": version}));

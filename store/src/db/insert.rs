@@ -56,7 +56,7 @@ impl Session {
             inserted += match &mut self.0 {
                 Connection::SqliteTx(c) => query.execute(&mut **c).await?.rows_affected(),
                 Connection::Sqlite(c) => query.execute(&mut **c).await?.rows_affected(),
-                Connection::Postgres(_) | Connection::PostgresTx(_) => {
+                Connection::Postgres(_) => {
                     unreachable!("PostgreSQL takes arrays")
                 }
             };
@@ -78,12 +78,11 @@ impl Session {
             add_array(&mut arguments, column.kind, values).map_err(sqlx::Error::Encode)?;
         }
         let query = sqlx::query_with(AssertSqlSafe(table.unnest_statement()), arguments);
-        Ok(match &mut self.0 {
-            Connection::PostgresTx(c) => query.execute(&mut **c).await?.rows_affected(),
-            Connection::Postgres(c) => query.execute(&mut **c).await?.rows_affected(),
-            Connection::Sqlite(_) | Connection::SqliteTx(_) => {
-                unreachable!("only PostgreSQL takes arrays")
-            }
-        })
+        let Connection::Postgres(lease) = &mut self.0 else {
+            unreachable!("only PostgreSQL takes arrays")
+        };
+        let limit = lease.statement_limit;
+        let result = tokio::time::timeout(limit, query.execute(lease.connection())).await;
+        Ok(lease.check(result)?.rows_affected())
     }
 }

@@ -36,15 +36,16 @@ macro_rules! for_every_id {
 mod application_name;
 mod args;
 mod insert;
+mod postgres;
 mod row;
 mod session;
 mod table;
 
-use std::{path::Path, str::FromStr as _, time::Duration};
+use std::{path::Path, time::Duration};
 
 use sqlx::{
     Connection as _,
-    postgres::{PgPool, PgPoolOptions},
+    postgres::PgPool,
     sqlite::{
         SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
         SqliteSynchronous,
@@ -53,6 +54,7 @@ use sqlx::{
 
 pub(crate) use application_name::announced_connections;
 pub(crate) use args::{Arg, args, parameters};
+use postgres::Lease;
 pub(crate) use row::Row;
 use session::Connection;
 pub use session::{Session, Tx};
@@ -83,7 +85,6 @@ pub enum Kind {
 
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Db {
     pub(crate) async fn connect(address: &str, connections: u32) -> Result<Self, Error> {
@@ -91,7 +92,9 @@ impl Db {
             return Self::open_file(Path::new(path.trim_start_matches("//"))).await;
         }
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
-            return Self::connect_server(address, connections).await;
+            return Ok(Self::Postgres(
+                postgres::connect(address, connections).await?,
+            ));
         }
         Err(Error::Address(redacted(address)))
     }
@@ -126,23 +129,6 @@ impl Db {
         Ok(Self::Sqlite { readers, writer })
     }
 
-    async fn connect_server(address: &str, connections: u32) -> Result<Self, Error> {
-        let options = sqlx::postgres::PgConnectOptions::from_str(address)
-            .map_err(|_| Error::Address(redacted(address)))?
-            .application_name(&application_name::application_name(connections))
-            // Twenty minutes end a query that a lost process left behind; no query of ours takes that long.
-            .options([("statement_timeout", "1200000"), ("timezone", "UTC")])
-            .statement_cache_capacity(200);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A round trip for every use of a connection would cost more than a rare failure that is retried anyway.
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await?;
-        Ok(Self::Postgres(pool))
-    }
-
     pub(crate) const fn kind(&self) -> Kind {
         match self {
             Self::Sqlite { .. } => Kind::Sqlite,
@@ -153,7 +139,7 @@ impl Db {
     pub(crate) async fn read(&self) -> Result<Session, Error> {
         Ok(Session(match self {
             Self::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
-            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(Lease::acquire(pool).await?),
         }))
     }
 
@@ -164,7 +150,7 @@ impl Db {
                 // writes.
                 Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Self::Postgres(pool) => Connection::PostgresTx(pool.begin().await?),
+            Self::Postgres(pool) => Connection::Postgres(Lease::begin(pool).await?),
         })))
     }
 

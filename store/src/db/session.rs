@@ -2,11 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::{Postgres, Sqlite, Transaction, pool::PoolConnection};
+use sqlx::{Sqlite, Transaction, pool::PoolConnection};
 
 use super::{
     Arg, Kind, Row,
     args::{Sql, postgres, sqlite},
+    postgres::Lease,
 };
 use crate::Error;
 
@@ -14,8 +15,8 @@ use crate::Error;
 pub(super) enum Connection {
     Sqlite(PoolConnection<Sqlite>),
     SqliteTx(Transaction<'static, Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-    PostgresTx(Transaction<'static, Postgres>),
+    /// With or without a transaction.
+    Postgres(Lease),
 }
 
 /// Connection for reading. Every query function takes one; a [`Tx`] derefs to one.
@@ -56,8 +57,8 @@ impl Tx {
     pub async fn commit(self) -> Result<(), Error> {
         match self.0.0 {
             Connection::SqliteTx(tx) => tx.commit().await?,
-            Connection::PostgresTx(tx) => tx.commit().await?,
-            Connection::Sqlite(_) | Connection::Postgres(_) => {
+            Connection::Postgres(tx) => tx.commit().await?,
+            Connection::Sqlite(_) => {
                 unreachable!("a Tx is made by begin")
             }
         }
@@ -68,8 +69,8 @@ impl Tx {
     pub async fn roll_back(self) -> Result<(), Error> {
         match self.0.0 {
             Connection::SqliteTx(tx) => tx.rollback().await?,
-            Connection::PostgresTx(tx) => tx.rollback().await?,
-            Connection::Sqlite(_) | Connection::Postgres(_) => {
+            Connection::Postgres(tx) => tx.roll_back().await?,
+            Connection::Sqlite(_) => {
                 unreachable!("a Tx is made by begin")
             }
         }
@@ -90,13 +91,11 @@ macro_rules! run {
                 let query = sqlx::query_with(sql, sqlite($args)?);
                 $from_sqlite(query.$method(&mut **connection).await?)
             }
-            Connection::Postgres(connection) => {
+            Connection::Postgres(lease) => {
                 let query = sqlx::query_with(sql, postgres($args)?);
-                $from_postgres(query.$method(&mut **connection).await?)
-            }
-            Connection::PostgresTx(connection) => {
-                let query = sqlx::query_with(sql, postgres($args)?);
-                $from_postgres(query.$method(&mut **connection).await?)
+                let limit = lease.statement_limit;
+                let result = tokio::time::timeout(limit, query.$method(lease.connection())).await;
+                $from_postgres(lease.check(result)?)
             }
         }
     }};
@@ -107,7 +106,15 @@ impl Session {
     pub(crate) const fn kind(&self) -> Kind {
         match &self.0 {
             Connection::Sqlite(_) | Connection::SqliteTx(_) => Kind::Sqlite,
-            Connection::Postgres(_) | Connection::PostgresTx(_) => Kind::Postgres,
+            Connection::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    /// Lets the next statements take minutes, because they read a part of the database that grows with its use. Others
+    /// are given up after seconds: then the network has failed rather than the statement been slow.
+    pub(crate) const fn allow_long_statements(&mut self) {
+        if let Connection::Postgres(lease) = &mut self.0 {
+            lease.allow_long_statements();
         }
     }
 

@@ -17,6 +17,7 @@ pub async fn list_unchanged(
     resumptions: u32,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
+    session.allow_long_statements();
     let mut args = args![since, count, resumptions];
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs WHERE status IN ({}) AND COALESCE(updated_at, created_at) < $1 \
@@ -38,6 +39,7 @@ pub async fn list_overdue(
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
+    session.allow_long_statements();
     let sql = format!(
         // A job paused by its owner is not overdue.
         "SELECT {COLUMNS} FROM jobs WHERE status IN ('pending', 'in progress', 'error') AND due < $1 \
@@ -54,6 +56,7 @@ pub async fn list_finished(
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
+    session.allow_long_statements();
     session
         .fetch_all(
             format!(

@@ -21,6 +21,7 @@ pub async fn list_with_old_files(
     before: Timestamp,
     count: u32,
 ) -> Result<Vec<Job>, Error> {
+    session.allow_long_statements();
     let mut args = args![before, count];
     let in_scope = match scope {
         RetentionScope::Of(service, channel) => {

@@ -11,6 +11,7 @@ pub async fn list_sealed(
     after: Option<NotificationId>,
     count: u32,
 ) -> Result<Vec<(NotificationId, Vec<u8>)>, Error> {
+    session.allow_long_statements();
     let after = after.map_or(uuid::Uuid::nil(), NotificationId::as_uuid);
     session
         .fetch_all(
@@ -49,6 +50,7 @@ pub async fn list_by_channel(
     after: Option<NotificationId>,
     count: u32,
 ) -> Result<Vec<Notification>, Error> {
+    session.allow_long_statements();
     let after = after.map_or(uuid::Uuid::nil(), NotificationId::as_uuid);
     let mut args = args![after, count, channel];
     let of_one = service.map_or("", |service| {
@@ -72,6 +74,7 @@ pub async fn list_letters(
     after: Option<NotificationId>,
     count: u32,
 ) -> Result<Vec<(ServiceId, NotificationId)>, Error> {
+    session.allow_long_statements();
     let after = after.map_or(uuid::Uuid::nil(), NotificationId::as_uuid);
     session
         .fetch_all(

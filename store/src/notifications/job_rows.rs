@@ -26,6 +26,7 @@ pub async fn cancel_rows(
     today: Timestamp,
     at: Timestamp,
 ) -> Result<(u64, i64), Error> {
+    tx.allow_long_statements();
     let rows = origin.rows();
     let cancelled = NotificationStatus::Cancelled;
     let from: Vec<&str> = NotificationStatus::sources_of(cancelled)

@@ -204,6 +204,7 @@ pub async fn list_created(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
+    session.allow_long_statements();
     list_matching(session, ids, "AND status = 'created'").await
 }
 
@@ -213,6 +214,7 @@ pub async fn list_created_letters(
     session: &mut Session,
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
+    session.allow_long_statements();
     let with_work = "AND (status IN ('created', 'pending-virus-check') \
                      OR (status IN ('sending', 'delivered') AND key_type = 'test'))";
     list_matching(session, ids, with_work).await
@@ -261,6 +263,7 @@ pub async fn list_stuck(
     ((after, last), before): ((Timestamp, NotificationId), Timestamp),
     count: u32,
 ) -> Result<Vec<(NotificationId, Channel, Timestamp)>, Error> {
+    session.allow_long_statements();
     let mut args = args![service, after, before, count, last];
     let sql = format!(
         "SELECT id, notification_type, created_at FROM notifications WHERE service_id = $1 AND created_at >= $2 \

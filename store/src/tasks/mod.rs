@@ -318,6 +318,7 @@ pub struct Depth {
 
 /// Returns the depth of every lane that holds a task.
 pub async fn list_depths(session: &mut Session, now: Timestamp) -> Result<Vec<Depth>, Error> {
+    session.allow_long_statements();
     session
         .fetch_all(
             "SELECT pool, lane, count(*) AS number, min(CASE WHEN ready_at <= $1 THEN ready_at END) AS oldest \

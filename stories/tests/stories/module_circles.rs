@@ -23,7 +23,6 @@ const CRATES: &[&str] = &[
     "server",
     "store",
     "templates",
-||||||| parent of 9be91db (store: no circle between modules; jobs by what they do; a subject is found by both halves of the index)
     "text",
     "typesetting",
 ];

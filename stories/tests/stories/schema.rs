@@ -103,7 +103,7 @@ async fn migrating_twice_and_with_data_in_it_is_harmless() {
         .unwrap()
         .to_owned();
     world.app.store().migrate().await.unwrap();
-    world.app.prepare_partitions().await.unwrap();
+    world.app.prepare_partitions().await;
     world.run_tasks().await;
     assert_eq!(world.status_of(&council, &id).await, "sending");
 }

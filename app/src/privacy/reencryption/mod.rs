@@ -53,6 +53,9 @@ pub async fn reencrypt_all(
     app: &App,
     rewriting: &RewriteLock,
 ) -> Result<ReencryptionReport, RewriteLockError> {
+    let mut tx = app.write().await?;
+    store::keyring_canary::reencrypt(&mut tx, app.store.keyring()).await?;
+    tx.commit().await?;
     let notifications = reencrypt_notifications(app).await?;
     let (api_keys, callbacks) = reencrypt_services(app).await?;
     Ok(ReencryptionReport {

@@ -83,7 +83,7 @@ impl Platform {
             random: entropy,
         };
         let app = App::new(app::Settings::default(), foundations);
-        app.prepare_partitions().await?;
+        app.prepare_partitions().await;
         app::fixtures::demo::create(&app).await?;
         let tenant = Tenant::settle(&app, "Bench Council").await?;
         Ok(Self {

@@ -1,0 +1,93 @@
+//! The first start of many processes at once: one creates the keys and the tables, the others find them. A process with
+//! other keys than its database does not start.
+
+use std::{fs, path::Path, sync::Arc};
+
+use futures::future::join_all;
+use pillarbox_stories::{EmptyDatabase, ManualClock};
+use server::{
+    settings::Settings,
+    system::SystemRandom,
+    wiring::{self, Platform},
+};
+use store::Keyring;
+
+async fn start(database: &EmptyDatabase, directory: &Path) -> anyhow::Result<Platform> {
+    let settings = Settings {
+        data_dir: directory.to_owned(),
+        database: Some(database.address().into()),
+        database_connections: 2,
+        ..Settings::default()
+    };
+    let clock = Arc::new(ManualClock::at("2026-03-02T09:00:00Z"));
+    wiring::open_with(settings, clock, Arc::new(SystemRandom)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_start_at_once_on_one_directory_agree() {
+    let database = EmptyDatabase::create().await;
+    let directory = tempfile::tempdir().unwrap();
+    let starts = (0..8).map(|_| start(&database, directory.path()));
+    let started: Vec<Platform> = join_all(starts)
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let secrets: Vec<&str> = started
+        .iter()
+        .map(|platform| platform.internal_secrets[0].reveal().as_str())
+        .collect();
+    assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+    let sealed = started[0].app.store().keyring().seal(b"row", b"secret");
+    for platform in &started {
+        let opened = platform.app.store().keyring().open(b"row", &sealed);
+        assert_eq!(opened.unwrap(), b"secret");
+    }
+    let keys = fs::read_to_string(directory.path().join("keyring")).unwrap();
+    assert_eq!(keys.lines().count(), 1, "one key was made");
+    for platform in &started {
+        platform.app.store().close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_with_keys_of_their_own_on_one_database_one_starts() {
+    let database = EmptyDatabase::create().await;
+    if !database.address().starts_with("postgres") {
+        return;
+    }
+    let directories: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+    let starts = directories
+        .iter()
+        .map(|directory| start(&database, directory.path()));
+    let started = join_all(starts).await;
+    let running: Vec<&Platform> = started.iter().flatten().collect();
+    assert_eq!(running.len(), 1, "{started:?}");
+    for refused in started.iter().filter_map(|start| start.as_ref().err()) {
+        let why = refused.to_string();
+        let is_told = why.contains("do not belong to this database") || why.contains("in use");
+        assert!(is_told, "{why}");
+    }
+    running[0].app.store().close().await;
+}
+
+#[tokio::test]
+async fn a_wrong_keyring_is_found_at_the_start() {
+    let database = EmptyDatabase::create().await;
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let platform = start(&database, first.path()).await.unwrap();
+    platform.app.store().close().await;
+
+    let why = start(&database, second.path()).await.unwrap_err();
+    assert!(why.to_string().contains("the database is in use"), "{why}");
+    let keyring = second.path().join("keyring");
+    fs::write(&keyring, Keyring::new_key_line(1, &SystemRandom)).unwrap();
+    let why = start(&database, second.path()).await.unwrap_err();
+    assert!(
+        why.to_string().contains("do not belong to this database"),
+        "{why}"
+    );
+    fs::copy(first.path().join("keyring"), &keyring).unwrap();
+    let platform = start(&database, second.path()).await.unwrap();
+    platform.app.store().close().await;
+}
