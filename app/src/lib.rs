@@ -1,9 +1,9 @@
-//! What the platform does: a folder for each stage of a notification's life, and one for each kind of work around it.
+//! Use cases: a folder for each stage of a notification's life, and one for each kind of work around it.
 //!
 //! Every write begins here. A use case reads, decides, then makes one short write; no transaction is open while a
 //! provider, a callback URL or the file storage is called. [`tasks`] lists every kind of background work, [`upkeep`]
-//! holds the schedule, and `worker` dispatches a task to the feature that handles it. The folders form no circle; the
-//! [`App`] handle is what they share.
+//! holds the schedule, and `worker` dispatches a task to its handler. The folders form no circle; what they share is the
+//! [`App`] handle.
 
 pub mod accept;
 mod audit;
@@ -11,6 +11,7 @@ pub mod cache;
 mod compose;
 pub mod documents;
 pub mod fixtures;
+mod group_commit;
 pub mod jobs;
 pub mod letters;
 mod local_days;
@@ -35,9 +36,11 @@ use queue::{DatabaseSource, Notifier, Runner};
 use store::{Session, Store, Tx};
 use tokio_util::sync::CancellationToken;
 
+use group_commit::Infrastructure;
+
 pub use accept::{
-    group_commit::CommitError,
     limits::{LimitError, QuotaExceeded},
+    notification_writer::CommitError,
 };
 pub use cache::templates::ParsedTemplate;
 pub use cache::tenants::{Caller, Tenant};
@@ -49,17 +52,18 @@ pub use settings::{Money, Settings, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
 
-/// How often a task whose worker died is ready again at once, if the work never got on with it.
+/// Crashed workers after which a task keeps its lease until it expires, so that a task which crashes its worker does not
+/// do so again at once.
 const MAX_CRASHES: u32 = 2;
 
-/// The platform. Cheap to clone; all clones are one.
+/// Handle to the platform. Cheap to clone; all clones share their state.
 #[derive(Debug, Clone)]
 pub struct App(Arc<AppInner>);
 
-/// What the platform is made of.
+/// The infrastructure of the platform, and the state that each feature keeps in memory.
 #[derive(Debug)]
 pub struct AppInner {
-    /// How it is set.
+    /// Settings that the use cases need.
     pub settings: Settings,
     pub(crate) store: Store,
     pub(crate) files: Files,
@@ -68,30 +72,25 @@ pub struct AppInner {
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) notifier: Notifier,
     pub(crate) partitions: partitions::Partitions,
-    pub(crate) group_commit: accept::group_commit::GroupCommit,
-    pub(crate) receipt_writer: receipts::receipt_writer::ReceiptWriter,
-    pub(crate) tenants: cache::tenants::TenantCache,
-    pub(crate) templates: cache::templates::TemplateCache,
-    pub(crate) rates: cache::rates::RateCache,
-    pub(crate) rate_limiter: accept::limits::RateLimiter,
-    pub(crate) in_flight_requests: accept::idempotency::InFlightRequests,
-    pub(crate) in_flight_notifications: send::InFlightNotifications,
-    pub(crate) quota_cache: accept::limits::QuotaCache,
-    pub(crate) document_attempts: documents::AttemptLimiter,
+    pub(crate) accept: accept::AcceptState,
+    pub(crate) caches: cache::Caches,
+    pub(crate) documents: documents::DocumentState,
+    pub(crate) receipts: receipts::ReceiptState,
+    pub(crate) send: send::SendState,
 }
 
-/// What an [`App`] is built over.
+/// What an [`App`] is built from.
 #[derive(Debug)]
 pub struct Dependencies {
     /// The database.
     pub store: Store,
-    /// The files.
+    /// The file storage.
     pub files: Files,
-    /// Who takes messages from us.
+    /// Providers of every channel, and the virus scanner.
     pub providers: Providers,
-    /// The time.
+    /// Source of the time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Source of randomness.
     pub random: Arc<dyn RandomSource>,
 }
 
@@ -104,71 +103,70 @@ impl Deref for App {
 }
 
 impl App {
-    /// Puts the platform together. Must be called inside a runtime: the group commit begins to wait for messages.
-    pub fn new(settings: Settings, foundations: Dependencies) -> Self {
+    /// Builds the platform and starts its group commits. Must be called inside a runtime.
+    pub fn new(settings: Settings, dependencies: Dependencies) -> Self {
         let Dependencies {
             store,
             files,
             providers,
             clock,
-            random: entropy,
-        } = foundations;
-        let signals = Notifier::new(tasks::POOLS.iter().map(|pool| pool.name));
-        let spent = accept::limits::QuotaCache::default();
+            random,
+        } = dependencies;
         let partitions = partitions::Partitions::new(store.clone(), clock.clone());
-        let keeper = accept::group_commit::GroupCommit::start(&accept::group_commit::Writer {
-            store: store.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            signals: signals.clone(),
-            spent: spent.clone(),
-            partitions: partitions.clone(),
-        });
-        let receipts =
-            receipts::receipt_writer::ReceiptWriter::start(&store, &clock, &entropy, &signals);
+        let infrastructure = Infrastructure {
+            store,
+            clock,
+            random,
+            notifier: Notifier::new(tasks::POOLS.iter().map(|pool| pool.name)),
+            partitions,
+        };
+        let accept = accept::AcceptState::start(&infrastructure);
+        let receipts = receipts::ReceiptState::start(&infrastructure);
+        let Infrastructure {
+            store,
+            clock,
+            random,
+            notifier,
+            partitions,
+        } = infrastructure;
         Self(Arc::new(AppInner {
-            receipt_writer: receipts,
-            tenants: cache::tenants::TenantCache::new(),
-            templates: cache::templates::TemplateCache::new(),
-            rates: cache::rates::RateCache::new(),
-            rate_limiter: accept::limits::RateLimiter::default(),
-            in_flight_requests: accept::idempotency::InFlightRequests::default(),
-            in_flight_notifications: send::InFlightNotifications::default(),
             settings,
             store,
             files,
             providers,
             clock,
-            random: entropy,
-            notifier: signals,
+            random,
+            notifier,
             partitions,
-            group_commit: keeper,
-            quota_cache: spent,
-            document_attempts: documents::AttemptLimiter::default(),
+            accept,
+            caches: cache::Caches::new(),
+            documents: documents::DocumentState::default(),
+            receipts,
+            send: send::SendState::default(),
         }))
     }
 
-    /// A connection for a plain read.
+    /// Opens a connection for plain reads.
     pub async fn read(&self) -> Result<Session, store::Error> {
         self.store.read().await
     }
 
-    /// The database, for commands and for the workers.
+    /// Returns the database, for commands and workers.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The time.
+    /// Returns the source of the time.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
-    /// Randomness.
+    /// Returns the source of randomness.
     pub fn random(&self) -> &dyn RandomSource {
         &*self.random
     }
 
-    /// The workers over the database's own queue, ready to run.
+    /// Creates the workers over the queue in the database. Nothing runs until [`Runner::run`] is called.
     pub fn runner(&self, settings: queue::RunnerSettings) -> Runner {
         let source =
             DatabaseSource::new(self.store.clone(), self.clock.clone(), self.random.clone());
@@ -181,17 +179,18 @@ impl App {
         )
     }
 
-    /// Makes ready at once what a dead worker had in hand, so that nobody waits for the ends of its leases; how many tasks.
-    /// Only for who knows that it is dead: one that lives would hand the same over too.
+    /// Releases the leases of a dead worker and returns how many, so that its tasks do not wait until they expire.
+    ///
+    /// The caller must know that the worker is dead: one that is alive would send the same notifications as well.
     pub async fn reclaim_from_worker(&self, dead: WorkerId) -> Result<u64, store::Error> {
         let mut tx = self.write().await?;
         let now = self.clock.now();
-        let taken_back = store::tasks::reclaim(&mut tx, dead, now, MAX_CRASHES).await?;
+        let reclaimed = store::tasks::reclaim(&mut tx, dead, now, MAX_CRASHES).await?;
         tx.commit().await?;
-        if taken_back > 0 {
+        if reclaimed > 0 {
             self.notifier.notify_all();
         }
-        Ok(taken_back)
+        Ok(reclaimed)
     }
 
     /// Creates the missing partitions of the days ahead, on a database that partitions by day. What fails is logged,
@@ -209,7 +208,7 @@ impl App {
         self.store.write().await
     }
 
-    /// Commits, then tells the workers of these pools that there is something for them.
+    /// Commits, then wakes the workers of these pools.
     pub(crate) async fn commit_and_notify(
         &self,
         tx: Tx,

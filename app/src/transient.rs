@@ -1,15 +1,15 @@
-//! Which faults pass: trying again, unchanged, may succeed.
+//! Transient errors: the same attempt, unchanged, may succeed later.
 
 use std::{error::Error, sync::Arc};
 
 use crate::{documents::FileError, sealing::sealed_files::OpenError};
 
-/// Whether what is behind an error is a database or a file storage that does not answer now: its disk is full, it starts
-/// anew, nobody reaches it. Nothing of the request is at fault, and whoever asks again later may be served.
+/// Returns whether an error, or one of its causes, is a database or a file storage that does not answer now: its disk
+/// is full, it restarts, or it cannot be reached. Nothing is wrong with the request, and repeating it may succeed.
 pub fn is_transient(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if passes(error) {
+        if is_transient_itself(error) {
             return true;
         }
         cause = error.source();
@@ -17,21 +17,23 @@ pub fn is_transient(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-fn passes(error: &(dyn Error + 'static)) -> bool {
+fn is_transient_itself(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<store::Error>() {
         return error.is_transient();
     }
     if let Some(error) = error.downcast_ref::<Arc<store::Error>>() {
         return error.is_transient();
     }
-    // These two show what they hold as if it were them, so that it is not among the causes.
+    // These two are transparent: what they hold is not among their causes.
     match (error.downcast_ref(), error.downcast_ref()) {
-        (Some(OpenError::Files(error)), _) | (_, Some(FileError::Files(error))) => fails(error),
+        (Some(OpenError::Files(error)), _) | (_, Some(FileError::Files(error))) => {
+            is_storage_failure(error)
+        }
         (_, Some(FileError::Store(error))) => error.is_transient(),
-        _ => error.downcast_ref().is_some_and(fails),
+        _ => error.downcast_ref().is_some_and(is_storage_failure),
     }
 }
 
-const fn fails(error: &files::Error) -> bool {
+const fn is_storage_failure(error: &files::Error) -> bool {
     matches!(error, files::Error::Storage { .. })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Channel, NotificationId, ReplyToId, TemplateId};
+use domain::{Channel, NotificationId, NotificationStatus, ReplyToId, TemplateId};
 use recipients::email_addresses::EmailAddress;
 use serde_json::{Map, Value};
 use templates::{
@@ -12,12 +12,13 @@ use templates::{
 use text::trim;
 
 use super::{
-    AcceptError, MessageDraft, check_channel, check_recipient_allowed, commit, files,
+    AcceptError, check_channel, check_recipient_allowed, commit, files,
     find_template, generate_id,
 };
 use crate::{
     App, Caller, ParsedTemplate, Tenant, accept::idempotency::IdempotentRequest,
-    cache::templates::Text, documents,
+    cache::templates::Text,
+    compose::{MessageDraft, ResolvedRecipient}, documents,
 };
 
 /// The most bytes of an e-mail's body (`docs/spec/public-api.md` §13.3).
@@ -69,17 +70,17 @@ pub struct AcceptedEmail {
 pub async fn email(
     app: &App,
     caller: &Caller,
-    mut order: EmailRequest,
+    mut request: EmailRequest,
     once: Option<IdempotentRequest<'_, AcceptedEmail>>,
 ) -> Result<AcceptedEmail, AcceptError> {
     check_channel(caller, Channel::Email)?;
-    let sanitised = sanitise(&mut order)?;
-    let prepared = find_template(app, caller, order.template_id, Channel::Email).await?;
-    let Text::Email(text) = &prepared.text else {
+    let sanitised = sanitise(&mut request)?;
+    let parsed = find_template(app, caller, request.template_id, Channel::Email).await?;
+    let Text::Email(text) = &parsed.text else {
         unreachable!("find_template compares the type");
     };
-    files::insert_placeholder_links(&mut order.personalisation, &prepared.files);
-    let mut values = Values::from_json(&order.personalisation);
+    files::insert_placeholder_links(&mut request.personalisation, &parsed.files);
+    let mut values = Values::from_json(&request.personalisation);
     let missing = text.missing(&values);
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
@@ -87,15 +88,15 @@ pub async fn email(
     if text.is_message_empty(&values) || text.fill(&values).vanishes() {
         return Err(AcceptError::Empty);
     }
-    let reply_to = find_reply_to(&caller.tenant, order.email_reply_to_id)?;
-    check_recipient_allowed(caller, &order.as_given)?;
-    let normalised = order.email_address.normalised();
-    let personalisation = &mut order.personalisation;
-    let taken_up = files::process_files(app, caller, &prepared.files, personalisation, &normalised);
-    let drafts = match taken_up.await? {
-        Some(drafts) => {
-            values = Values::from_json(&order.personalisation);
-            drafts
+    let reply_to = find_reply_to(&caller.tenant, request.email_reply_to_id)?;
+    check_recipient_allowed(caller, &request.as_given)?;
+    let normalised = request.email_address.normalised();
+    let personalisation = &mut request.personalisation;
+    let processed = files::process_files(app, caller, &parsed.files, personalisation, &normalised);
+    let files = match processed.await? {
+        Some(files) => {
+            values = Values::from_json(&request.personalisation);
+            files
         }
         None => Vec::new(),
     };
@@ -104,60 +105,58 @@ pub async fn email(
         return Err(AcceptError::EmailTooLong { bytes: body.len() });
     }
     let subject = text.subject(&values);
-    documents::store(app, &drafts)
+    documents::store(app, &files)
         .await
         .map_err(AcceptError::Files)?;
     let (id, at) = generate_id(app);
     let accepted = AcceptedEmail {
         id,
-        reference: order.reference,
+        reference: request.reference,
         from_email: format!(
             "{}@{}",
             caller.tenant.service.email_sender_local_part, app.settings.email_domain
         ),
         subject,
         body,
-        one_click_unsubscribe_url: order.one_click_unsubscribe_url,
+        one_click_unsubscribe_url: request.one_click_unsubscribe_url,
         sanitised,
-        template: prepared,
+        template: parsed,
     };
     let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
-    let kept = MessageDraft {
+    let draft = MessageDraft {
         id,
-        at,
-        channel: Channel::Email,
-        prepared: accepted.template.clone(),
-        recipient: trim(&order.as_given).into(),
-        normalised,
-        personalisation: order.personalisation,
+        created_at: at,
+        template: &accepted.template.template,
+        recipient: ResolvedRecipient::email(&trim(&request.as_given), normalised),
+        status: NotificationStatus::Created,
+        personalisation: request.personalisation,
         unsubscribe_url: accepted.one_click_unsubscribe_url.clone(),
-        reference: accepted.reference.clone(),
+        client_reference: accepted.reference.clone(),
         reply_to_text: reply_to,
-        documents: u32::try_from(drafts.len()).unwrap_or(u32::MAX),
-        phone: None,
-        letter: None,
+        documents: u32::try_from(files.len()).unwrap_or(u32::MAX),
+        problem: None,
     };
-    if let Err(refused) = commit(app, caller, kept, key).await {
-        documents::remove(app, &drafts).await;
-        return Err(refused);
+    if let Err(rejected) = commit(app, caller, draft, key).await {
+        documents::remove(app, &files).await;
+        return Err(rejected);
     }
     Ok(accepted)
 }
 
 /// Step 5.
-fn sanitise(order: &mut EmailRequest) -> Result<Vec<Sanitised>, AcceptError> {
-    if order.sanitise_content_for.is_empty() {
+fn sanitise(request: &mut EmailRequest) -> Result<Vec<Sanitised>, AcceptError> {
+    if request.sanitise_content_for.is_empty() {
         return Ok(Vec::new());
     }
     let mut names = NameSet::new();
-    for name in &order.sanitise_content_for {
+    for name in &request.sanitise_content_for {
         match name {
             Value::String(name) => names.insert(name),
             Value::Null => {}
             _ => return Err(AcceptError::NoNameToSanitise),
         }
     }
-    sanitise_content_for(&mut order.personalisation, &names)
+    sanitise_content_for(&mut request.personalisation, &names)
         .map_err(|_| AcceptError::NothingToSanitise)
 }
 

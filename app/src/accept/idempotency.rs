@@ -137,6 +137,7 @@ pub async fn look_up(
         _turn: InFlightGuard::default(),
     };
     let turn = app
+        .accept
         .in_flight_requests
         .begin(asked.key)
         .ok_or(LookupError::InFlight)?;

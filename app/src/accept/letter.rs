@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use domain::{
-    Channel, KeyType, NotificationId, NotificationStatus, Permission, Postage, TemplateId,
-};
-use recipients::{countries::PostageZone, postal_addresses::PostalAddress};
+use domain::{Channel, KeyType, NotificationId, Permission, TemplateId};
+use recipients::postal_addresses::PostalAddress;
 use serde_json::{Map, Value};
 use templates::placeholders::Values;
 
 use super::{
-    AcceptError, LetterDetails, MessageDraft, check_channel, commit, find_template, generate_id,
+    AcceptError, check_channel, commit, find_template, generate_id,
     is_file,
 };
 use crate::{
     App, Caller, ParsedTemplate, accept::idempotency::IdempotentRequest, cache::templates::Text,
+    compose::{MessageDraft, ResolvedRecipient, letter::first_status},
 };
 
 /// The values that are the address: these very names, unlike all others (`docs/spec/public-api.md` §10.1).
@@ -59,57 +58,51 @@ pub struct AcceptedLetter {
 pub async fn letter(
     app: &App,
     caller: &Caller,
-    order: LetterRequest,
+    request: LetterRequest,
     once: Option<IdempotentRequest<'_, AcceptedLetter>>,
 ) -> Result<AcceptedLetter, AcceptError> {
     check_channel(caller, Channel::Letter)?;
-    let prepared = find_template(app, caller, order.template_id, Channel::Letter).await?;
-    let (subject, body) = render(&prepared, &order.personalisation)?;
-    if order.personalisation.values().any(is_file) {
+    let parsed = find_template(app, caller, request.template_id, Channel::Letter).await?;
+    let (subject, body) = render(&parsed, &request.personalisation)?;
+    if request.personalisation.values().any(is_file) {
         return Err(AcceptError::FileOutsideEmail);
     }
     check_may_send_letters(caller)?;
-    let address = find_address(caller, &order.personalisation)?;
-    check_printable(&prepared, &order.personalisation)?;
+    let address = find_address(caller, &request.personalisation)?;
+    check_printable(&parsed, &request.personalisation)?;
     let (id, at) = generate_id(app);
     let accepted = AcceptedLetter {
         id,
-        reference: order.reference,
-        template: prepared,
+        reference: request.reference,
+        template: parsed,
         subject,
         body,
     };
     let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
     let template = &accepted.template.template;
-    let kept = MessageDraft {
+    let draft = MessageDraft {
         id,
-        at,
-        channel: Channel::Letter,
-        prepared: accepted.template.clone(),
-        recipient: address.normalised(),
-        normalised: for_comparing(&address.normalised()),
-        personalisation: order.personalisation,
+        created_at: at,
+        template,
+        recipient: ResolvedRecipient::letter(&address, template.postage),
+        status: first_status(app, caller.key_type),
+        personalisation: request.personalisation,
         unsubscribe_url: None,
-        reference: accepted.reference.clone(),
+        client_reference: accepted.reference.clone(),
         reply_to_text: template.letter_contact_block.clone(),
         documents: 0,
-        phone: None,
-        letter: Some(LetterDetails {
-            postage: postage(&address, template.postage),
-            international: address.is_international(),
-            status: first_status(app, caller.key_type),
-        }),
+        problem: None,
     };
-    commit(app, caller, kept, key).await?;
+    commit(app, caller, draft, key).await?;
     Ok(accepted)
 }
 
 /// Step 7: subject and body as the answer shows them, if they can be made.
 fn render(
-    prepared: &ParsedTemplate,
+    parsed: &ParsedTemplate,
     personalisation: &Map<String, Value>,
 ) -> Result<(String, String), AcceptError> {
-    let Text::Letter(text) = &prepared.text else {
+    let Text::Letter(text) = &parsed.text else {
         unreachable!("find_template compares the type");
     };
     let values = Values::from_json(personalisation);
@@ -167,31 +160,4 @@ fn find_address(
         Some(error) => Err(AcceptError::Address(error)),
         None => Ok(address),
     }
-}
-
-/// The address decides for letters that go abroad, the template for all others (`docs/spec/letters.md` §2).
-pub(crate) fn postage(address: &PostalAddress, of_template: Option<Postage>) -> Postage {
-    match address.postage() {
-        PostageZone::UnitedKingdom => of_template.unwrap_or(Postage::Second),
-        PostageZone::Europe => Postage::Europe,
-        PostageZone::RestOfWorld => Postage::RestOfWorld,
-    }
-}
-
-/// A letter with a test key is not printed: it counts as delivered at once, unless its receipt is to be made up
-/// (`docs/spec/public-api.md` §10.3).
-pub(crate) fn first_status(app: &App, key_type: KeyType) -> NotificationStatus {
-    match key_type {
-        KeyType::Test if app.settings.test_letters_fake_delivery => NotificationStatus::Sending,
-        KeyType::Test => NotificationStatus::Delivered,
-        KeyType::Normal | KeyType::Team => NotificationStatus::Created,
-    }
-}
-
-/// An address as it is compared: without white space, in lower case (`docs/spec/letters.md` §6.2).
-pub(crate) fn for_comparing(address: &str) -> String {
-    address
-        .split_whitespace()
-        .collect::<String>()
-        .to_lowercase()
 }

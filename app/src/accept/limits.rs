@@ -2,7 +2,7 @@
 //! body is read.
 //!
 //! The day's count here is a quick look, at most a second old; the exact one is spent in the transaction that keeps the
-//! message (`group_commit`).
+//! message (`notification_writer`).
 
 use std::{
     collections::HashMap,
@@ -52,7 +52,7 @@ pub enum LimitError {
 /// Refuses if requests come too fast.
 pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
     let service = &caller.tenant.service;
-    app.rate_limiter
+    app.accept.rate_limiter
         .take(
             service.id,
             caller.key_type,
@@ -109,12 +109,12 @@ pub(crate) async fn spent_today(
 ) -> Result<i64, store::Error> {
     let now = app.clock.now();
     let day = now.utc_day();
-    if let Some(spent) = app.quota_cache.get(service, allowance, day, now) {
+    if let Some(spent) = app.accept.quota_cache.get(service, allowance, day, now) {
         return Ok(spent);
     }
     let spent =
         store::counters::find_spent(&mut app.store.read().await?, service, allowance, day).await?;
-    app.quota_cache.put(service, allowance, day, spent, now);
+    app.accept.quota_cache.put(service, allowance, day, spent, now);
     Ok(spent)
 }
 

@@ -3,12 +3,14 @@
 
 mod email;
 pub(crate) mod files;
-pub(crate) mod group_commit;
 pub mod idempotency;
+mod idempotency_claims;
 mod lenient_base64;
 pub(crate) mod letter;
 pub mod limits;
+pub(crate) mod notification_writer;
 mod precompiled;
+mod quota_requests;
 mod simulated_recipients;
 pub(crate) mod sms;
 
@@ -17,15 +19,11 @@ use std::sync::Arc;
 use ::templates::markdown::QrCodeTooLarge;
 pub use ::templates::sanitise::Sanitised;
 use domain::{
-    Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, Postage, RandomSource,
-    TemplateId, Timestamp,
+    Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, TemplateId, Timestamp,
 };
 use recipients::{phone_numbers::PhoneError, postal_addresses::AddressError};
-use serde_json::{Map, Value};
-use store::{
-    idempotency_keys::NewKey,
-    notifications::{Contents, NewNotification},
-};
+use serde_json::Value;
+use store::idempotency_keys::NewKey;
 
 pub use email::{AcceptedEmail, EmailRequest, email};
 pub use files::FileFieldError;
@@ -36,10 +34,34 @@ pub use sms::{AcceptedSms, SmsRequest, sms};
 use crate::accept::simulated_recipients::is_simulated;
 use crate::{
     App, Caller, CommitError, LimitError, ParsedTemplate, QuotaExceeded,
-    accept::group_commit::{BatchKey, PendingNotification},
+    accept::notification_writer::{BatchKey, NotificationWriter, PendingNotification},
     cache::templates,
+    compose::{MessageDraft, Origin},
     documents,
+    group_commit::{GroupCommit, Infrastructure},
 };
+
+/// What accepting knows between requests.
+#[derive(Debug)]
+pub(crate) struct AcceptState {
+    notifications: GroupCommit<NotificationWriter>,
+    rate_limiter: limits::RateLimiter,
+    quota_cache: limits::QuotaCache,
+    in_flight_requests: idempotency::InFlightRequests,
+}
+
+impl AcceptState {
+    /// Starts the group commit of notifications.
+    pub(crate) fn start(infrastructure: &Infrastructure) -> Self {
+        let quota_cache = limits::QuotaCache::default();
+        Self {
+            notifications: NotificationWriter::start(infrastructure, &quota_cache),
+            rate_limiter: limits::RateLimiter::default(),
+            quota_cache,
+            in_flight_requests: idempotency::InFlightRequests::default(),
+        }
+    }
+}
 
 /// Why a message is not accepted. The public wording is the API's.
 #[derive(Debug, thiserror::Error)]
@@ -239,52 +261,21 @@ fn check_recipient_allowed(caller: &Caller, recipient: &str) -> Result<(), Accep
     })
 }
 
-/// What the channels have in common when a message is kept.
-struct MessageDraft {
-    id: NotificationId,
-    at: Timestamp,
-    channel: Channel,
-    prepared: Arc<ParsedTemplate>,
-    recipient: String,
-    normalised: String,
-    personalisation: Map<String, Value>,
-    unsubscribe_url: Option<String>,
-    reference: Option<String>,
-    reply_to_text: Option<String>,
-    documents: u32,
-    phone: Option<PhoneDetails>,
-    letter: Option<LetterDetails>,
-}
-
-struct LetterDetails {
-    postage: Postage,
-    international: bool,
-    status: NotificationStatus,
-}
-
-struct PhoneDetails {
-    international: bool,
-    prefix: String,
-    rate_multiplier: Option<u32>,
-    /// Counts against the limit of texts that go abroad.
-    abroad: bool,
-}
-
 /// The id of a message that is accepted now, and the moment.
 fn generate_id(app: &App) -> (NotificationId, Timestamp) {
     let now = app.clock.now();
     (NotificationId::generate(now, app.random()), now)
 }
 
-/// Step 11: keeps the message with its delivery task and, if the request had one, its `Idempotency-Key`; when this
+/// Step 11: commits the message with its delivery task and, if the request had one, its `Idempotency-Key`; when this
 /// returns, all of it is durable.
 async fn commit(
     app: &App,
     caller: &Caller,
-    message: MessageDraft,
+    draft: MessageDraft<'_>,
     key: Option<NewKey>,
 ) -> Result<(), AcceptError> {
-    if is_simulated(&message.normalised) {
+    if is_simulated(&draft.recipient.normalised) {
         return match key {
             Some(key) if !idempotency::store_without_notification(app, &key).await? => {
                 Err(AcceptError::KeyTaken)
@@ -292,95 +283,42 @@ async fn commit(
             _ => Ok(()),
         };
     }
-    let channel = message.channel;
-    let quotas = spends(caller, &message);
-    let lane = message.prepared.template.lane.unwrap_or(Lane::Normal);
-    let notification = compose(app, caller, message);
-    let parcel = PendingNotification {
-        place: BatchKey {
+    let channel = draft.template.template_type;
+    let lane = draft.template.lane.unwrap_or(Lane::Normal);
+    let spends = spends(caller, channel, draft.recipient.is_abroad);
+    let origin = Origin {
+        service_id: caller.tenant.service.id,
+        api_key_id: Some(caller.key_id),
+        key_type: caller.key_type,
+        job_row: None,
+        created_by: None,
+    };
+    let notification = draft.into_notification(origin, app.random());
+    let pending = PendingNotification {
+        batch: BatchKey {
             service: notification.service_id,
             channel,
             lane,
-            // A test letter that counts as handed over waits for a receipt, and nobody will send one.
-            receipt_is_made_up: notification.status == NotificationStatus::Sending,
+            // A test letter that counts as sent waits for a receipt, and no provider will send one.
+            receipt_is_simulated: notification.status == NotificationStatus::Sending,
         },
         sealed: notification.seal(app.store.keyring()),
-        spends: quotas,
+        spends,
         key,
     };
-    app.group_commit.commit(parcel).await?;
+    app.accept.notifications.commit(pending).await?;
     metrics::counter!("pillarbox_notifications_accepted_total", "channel" => channel.as_str())
         .increment(1);
     Ok(())
 }
 
-/// What the message spends of the day's limits: nothing with a test key.
-fn spends(caller: &Caller, message: &MessageDraft) -> Vec<(Allowance, i64)> {
+/// Returns the daily quotas that a message spends, each with its limit: none with a test key.
+fn spends(caller: &Caller, channel: Channel, is_abroad: bool) -> Vec<(Allowance, i64)> {
     if caller.key_type == KeyType::Test {
         return Vec::new();
     }
-    let goes_abroad = message.phone.as_ref().is_some_and(|phone| phone.abroad);
-    std::iter::once(message.channel.into())
-        .chain(goes_abroad.then_some(Allowance::InternationalSms))
+    std::iter::once(channel.into())
+        .chain(is_abroad.then_some(Allowance::InternationalSms))
         .map(|allowance| (allowance, caller.tenant.service.daily_limit(allowance)))
         .collect()
-}
-
-fn compose(app: &App, caller: &Caller, message: MessageDraft) -> NewNotification {
-    let template = &message.prepared.template;
-    let (international, phone_prefix, rate_multiplier) =
-        message.phone.map_or((false, None, None), |phone| {
-            (
-                phone.international,
-                Some(phone.prefix),
-                phone.rate_multiplier,
-            )
-        });
-    let letter = message.letter.as_ref();
-    NewNotification {
-        id: message.id,
-        service_id: caller.tenant.service.id,
-        job_row: None,
-        template_id: template.id,
-        template_version: template.version,
-        api_key_id: Some(caller.key_id),
-        key_type: caller.key_type,
-        channel: message.channel,
-        status: letter.map_or(NotificationStatus::Created, |letter| letter.status),
-        contents: Contents {
-            recipient: message.recipient.into(),
-            normalised: message.normalised.into(),
-            personalisation: message.personalisation.into(),
-            unsubscribe_url: message.unsubscribe_url,
-        },
-        client_reference: message.reference,
-        reply_to_text: message.reply_to_text,
-        international: international || letter.is_some_and(|letter| letter.international),
-        phone_prefix,
-        rate_multiplier,
-        postage: letter.map(|letter| letter.postage),
-        reference: letter.map(|_| print_reference(app.random())),
-        documents: message.documents,
-        created_by: None,
-        created_at: message.at,
-        problem: None,
-    }
-}
-
-/// What is printed on a letter, and what the print provider knows it by: sixteen random characters
-/// (`docs/spec/letters.md` §1).
-pub(crate) fn print_reference(entropy: &dyn RandomSource) -> String {
-    const CHARACTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    const LENGTH: usize = 16;
-    /// The bytes that fall evenly on the characters.
-    const EVEN: u8 = 252;
-    let mut reference = String::with_capacity(LENGTH);
-    while reference.len() < LENGTH {
-        let mut random = [0; LENGTH];
-        entropy.fill(&mut random);
-        let fitting = random.iter().filter(|byte| **byte < EVEN);
-        let characters = fitting.map(|byte| char::from(CHARACTERS[usize::from(byte % 36)]));
-        reference.extend(characters.take(LENGTH - reference.len()));
-    }
-    reference
 }

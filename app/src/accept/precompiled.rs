@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use tracing::error;
 
 use super::{
-    AcceptError, LetterDetails, MessageDraft, check_channel, commit, generate_id, lenient_base64,
-    letter::{check_may_send_letters, for_comparing},
+    AcceptError, check_channel, commit, generate_id, lenient_base64,
+    letter::check_may_send_letters,
 };
-use crate::{App, Caller, accept::idempotency::IdempotentRequest, letters};
+use crate::{App, Caller, accept::idempotency::IdempotentRequest, compose::{MessageDraft, ResolvedRecipient}, letters};
 
 /// What stands for the recipient until the address is read from the pages, and in what the API shows for good.
 const RECIPIENT: &str = "Provided as PDF";
@@ -26,7 +26,7 @@ pub struct PrecompiledLetterRequest {
 
 impl std::fmt::Debug for PrecompiledLetterRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PrecompiledOrder")
+        f.debug_struct("PrecompiledLetterRequest")
             .field("postage", &self.postage)
             .finish_non_exhaustive()
     }
@@ -47,16 +47,16 @@ pub struct AcceptedPrecompiledLetter {
 pub async fn precompiled(
     app: &App,
     caller: &Caller,
-    order: PrecompiledLetterRequest,
+    request: PrecompiledLetterRequest,
     once: Option<IdempotentRequest<'_, AcceptedPrecompiledLetter>>,
 ) -> Result<AcceptedPrecompiledLetter, AcceptError> {
     check_channel(caller, Channel::Letter)?;
     check_may_send_letters(caller)?;
-    let pdf = lenient_base64::decode(&order.content).ok_or(AcceptError::NotBase64)?;
-    drop(order.content);
+    let pdf = lenient_base64::decode(&request.content).ok_or(AcceptError::NotBase64)?;
+    drop(request.content);
     let service = caller.tenant.service.id;
-    let prepared = letters::precompiled_template(app, service).await?;
-    let postage = order.postage.unwrap_or(Postage::Second);
+    let template = letters::precompiled_template(app, service).await?;
+    let postage = request.postage.unwrap_or(Postage::Second);
 
     let (id, at) = generate_id(app);
     letters::store_pages(app, service, id, &pdf)
@@ -64,40 +64,34 @@ pub async fn precompiled(
         .map_err(AcceptError::Pages)?;
     let accepted = AcceptedPrecompiledLetter {
         id,
-        reference: order.reference,
+        reference: request.reference,
         postage,
     };
     let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
-    let message = MessageDraft {
+    let draft = MessageDraft {
         id,
-        at,
-        channel: Channel::Letter,
-        prepared,
-        recipient: RECIPIENT.to_owned(),
-        normalised: for_comparing(RECIPIENT),
+        created_at: at,
+        template: &template.template,
+        recipient: ResolvedRecipient::postal(RECIPIENT.to_owned(), postage),
+        status: NotificationStatus::PendingVirusCheck,
         personalisation: Map::from_iter([("address_line_1".to_owned(), Value::from(RECIPIENT))]),
         unsubscribe_url: None,
-        reference: Some(accepted.reference.clone()),
+        client_reference: Some(accepted.reference.clone()),
         reply_to_text: None,
         documents: 0,
-        phone: None,
-        letter: Some(LetterDetails {
-            postage,
-            international: false,
-            status: NotificationStatus::PendingVirusCheck,
-        }),
+        problem: None,
     };
-    if let Err(refusal) = commit(app, caller, message, key).await {
-        tidy_up(app, caller, id, &refusal).await;
-        return Err(refusal);
+    if let Err(rejection) = commit(app, caller, draft, key).await {
+        remove_pages(app, caller, id, &rejection).await;
+        return Err(rejection);
     }
     Ok(accepted)
 }
 
 /// The pages of a letter that was refused go. Where the store failed nobody knows whether the row was kept: pages without
 /// a row harm nobody, a row without pages would.
-async fn tidy_up(app: &App, caller: &Caller, id: NotificationId, refusal: &AcceptError) {
-    match refusal {
+async fn remove_pages(app: &App, caller: &Caller, id: NotificationId, rejection: &AcceptError) {
+    match rejection {
         AcceptError::Store(_) => error!(
             notification.id = %id,
             "letter {id} could not be kept for certain: its pages stay in the file storage"

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use domain::{Allowance, Channel, NotificationId, Permission, SmsSenderId, TemplateId};
+use domain::{Allowance, Channel, NotificationId, NotificationStatus, Permission, SmsSenderId, TemplateId};
 use recipients::phone_numbers::{Permissions, PhoneError, PhoneNumber};
 use serde_json::{Map, Value};
 use templates::placeholders::Values;
 use text::trim;
 
 use super::{
-    AcceptError, MessageDraft, PhoneDetails, check_channel, check_recipient_allowed, commit,
+    AcceptError, check_channel, check_recipient_allowed, commit,
     find_template, generate_id, is_file,
 };
 use crate::{
     App, Caller, ParsedTemplate, Tenant,
     accept::{idempotency::IdempotentRequest, limits},
     cache::templates::Text,
-    compose,
+    compose::{self, MessageDraft, ResolvedRecipient, sms::display_sender},
 };
 
 /// A text message as it was asked for; the shape was checked by the API.
@@ -55,15 +55,15 @@ pub struct AcceptedSms {
 pub async fn sms(
     app: &App,
     caller: &Caller,
-    order: SmsRequest,
+    request: SmsRequest,
     once: Option<IdempotentRequest<'_, AcceptedSms>>,
 ) -> Result<AcceptedSms, AcceptError> {
     check_channel(caller, Channel::Sms)?;
-    let prepared = find_template(app, caller, order.template_id, Channel::Sms).await?;
-    let Text::Sms(text) = &prepared.text else {
+    let parsed = find_template(app, caller, request.template_id, Channel::Sms).await?;
+    let Text::Sms(text) = &parsed.text else {
         unreachable!("find_template compares the type");
     };
-    let values = Values::from_json(&order.personalisation);
+    let values = Values::from_json(&request.personalisation);
     let missing = text.missing(&values);
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
@@ -72,12 +72,12 @@ pub async fn sms(
     if message.is_empty() {
         return Err(AcceptError::Empty);
     }
-    if order.personalisation.values().any(is_file) {
+    if request.personalisation.values().any(is_file) {
         return Err(AcceptError::FileOutsideEmail);
     }
-    let sender = find_sender(&caller.tenant, order.sms_sender_id)?;
-    let phone = &order.phone_number;
-    check_recipient(app, caller, phone, &order.as_given).await?;
+    let sender = find_sender(&caller.tenant, request.sms_sender_id)?;
+    let phone = &request.phone_number;
+    check_recipient(app, caller, phone, &request.as_given).await?;
     if message.is_too_long() {
         return Err(AcceptError::TextTooLong {
             characters: message.content_count(),
@@ -86,37 +86,30 @@ pub async fn sms(
     let (id, at) = generate_id(app);
     let accepted = AcceptedSms {
         id,
-        reference: order.reference,
+        reference: request.reference,
         from_number: sender,
         body: message.into_text(),
-        template: prepared,
+        template: parsed,
     };
     let key = once.map(|once| once.answered(app.store.keyring(), &accepted));
-    let kept = MessageDraft {
+    let draft = MessageDraft {
         id,
-        at,
-        channel: Channel::Sms,
-        prepared: accepted.template.clone(),
-        recipient: trim(&order.as_given).into(),
-        normalised: phone.normalised(),
-        personalisation: order.personalisation,
+        created_at: at,
+        template: &accepted.template.template,
+        recipient: ResolvedRecipient::phone(&trim(&request.as_given), phone),
+        status: NotificationStatus::Created,
+        personalisation: request.personalisation,
         unsubscribe_url: None,
-        reference: accepted.reference.clone(),
+        client_reference: accepted.reference.clone(),
         reply_to_text: accepted.from_number.clone(),
         documents: 0,
-        letter: None,
-        phone: Some(PhoneDetails {
-            international: phone.is_international(),
-            prefix: phone.country_prefix(),
-            rate_multiplier: phone.rate_multiplier(),
-            abroad: !phone.is_uk(),
-        }),
+        problem: None,
     };
-    commit(app, caller, kept, key).await?;
+    commit(app, caller, draft, key).await?;
     Ok(accepted)
 }
 
-/// Step 9. A sender that reads as a number is shown, and used, in its normalised form (`docs/spec/public-api.md` §7).
+/// Step 9: the sender, as the response shows it.
 fn find_sender(
     tenant: &Tenant,
     id: Option<(SmsSenderId, String)>,
@@ -129,11 +122,7 @@ fn find_sender(
         ),
         None => tenant.default_sms_sender(),
     };
-    Ok(sender.map(|sender| shown_sender(&sender.sms_sender)))
-}
-
-pub(crate) fn shown_sender(sender: &str) -> String {
-    PhoneNumber::parse(sender).map_or_else(|_| sender.to_owned(), |number| number.normalised())
+    Ok(sender.map(|sender| display_sender(&sender.sms_sender)))
 }
 
 /// Step 10: whom this caller may reach, then what this service may send to (`docs/spec/public-api.md` §12.1, §12.2).

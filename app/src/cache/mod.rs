@@ -5,3 +5,21 @@
 pub mod rates;
 pub mod templates;
 pub mod tenants;
+
+/// The caches of a process.
+#[derive(Debug)]
+pub(crate) struct Caches {
+    pub(crate) tenants: tenants::TenantCache,
+    pub(crate) templates: templates::TemplateCache,
+    pub(crate) rates: rates::RateCache,
+}
+
+impl Caches {
+    pub(crate) fn new() -> Self {
+        Self {
+            tenants: tenants::TenantCache::new(),
+            templates: templates::TemplateCache::new(),
+            rates: rates::RateCache::new(),
+        }
+    }
+}

@@ -121,7 +121,7 @@ impl RateCache {
 
 /// All rates, at most a minute old.
 pub async fn find(app: &App) -> Result<Arc<Rates>, Arc<store::Error>> {
-    app.rates.0.try_get_with((), load(app)).await
+    app.caches.rates.0.try_get_with((), load(app)).await
 }
 
 async fn load(app: &App) -> Result<Arc<Rates>, store::Error> {

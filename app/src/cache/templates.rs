@@ -184,7 +184,8 @@ pub async fn find(
         }
         Ok::<_, store::Error>(Some(Arc::new(prepared)))
     };
-    app.templates
+    app.caches
+        .templates
         .current
         .try_get_with((service, id), load)
         .await
@@ -203,7 +204,8 @@ pub async fn find_version(
                 .await?;
         Ok::<_, store::Error>(found.map(|template| Arc::new(ParsedTemplate::new(template))))
     };
-    app.templates
+    app.caches
+        .templates
         .versions
         .try_get_with((service, id, version), load)
         .await

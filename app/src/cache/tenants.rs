@@ -108,7 +108,7 @@ impl TenantCache {
 
 /// The service with this id, at most two seconds old.
 pub async fn find(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, Arc<store::Error>> {
-    app.tenants.0.try_get_with(id, load(app, id)).await
+    app.caches.tenants.0.try_get_with(id, load(app, id)).await
 }
 
 async fn load(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, store::Error> {

@@ -1,6 +1,10 @@
-//! Composition that several stages share: a stored notification as the message that its recipient gets.
+//! Composition that several stages share: a message as the notification that is stored, and a stored notification as
+//! the message that its recipient gets.
 
+mod draft;
 pub(crate) mod email;
+pub(crate) mod letter;
+mod recipient;
 pub(crate) mod sms;
 
 use std::sync::Arc;
@@ -9,6 +13,9 @@ use domain::Timestamp;
 use store::notifications::{Contents, Notification};
 
 use crate::{App, ParsedTemplate, cache::templates};
+
+pub(crate) use draft::{MessageDraft, Origin};
+pub(crate) use recipient::ResolvedRecipient;
 
 /// What a stored notification is rendered from.
 pub(crate) struct Source {

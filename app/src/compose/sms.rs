@@ -6,6 +6,7 @@ use ::templates::{
 };
 use domain::{Permission, Timestamp};
 use providers::Sms;
+use recipients::phone_numbers::PhoneNumber;
 use store::notifications::Notification;
 
 use super::{open, to_jiff};
@@ -65,4 +66,10 @@ pub(crate) async fn fragments(
 ) -> Result<Option<u32>, std::sync::Arc<store::Error>> {
     let rendered = render(app, tenant, notification, notification.created_at).await?;
     Ok(rendered.map(|rendered| rendered.fragments))
+}
+
+/// Returns a sender as it is shown and used: one that is a phone number in its normalised form
+/// (`docs/spec/public-api.md` §7).
+pub(crate) fn display_sender(sender: &str) -> String {
+    PhoneNumber::parse(sender).map_or_else(|_| sender.to_owned(), |number| number.normalised())
 }

@@ -18,7 +18,7 @@ mod remove_expired;
 mod store;
 pub mod template_files;
 
-pub(crate) use attempt_limiter::AttemptLimiter;
+use attempt_limiter::AttemptLimiter;
 pub(crate) use erase::{links_in, remove_behind};
 pub use file_types::SUPPORTED;
 pub use open::{Confirmed, FileAccess, PASS_SECONDS, confirm, open, read};
@@ -31,3 +31,9 @@ pub(crate) use store::{remove, store, store_for_rows};
 pub const STANDARD_WEEKS: u32 = 26;
 /// Longest retention in weeks that a sender can ask for.
 pub(crate) const MAX_WEEKS: u32 = 78;
+
+/// What serving files knows between requests.
+#[derive(Debug, Default)]
+pub(crate) struct DocumentState {
+    attempts: AttemptLimiter,
+}

@@ -122,7 +122,7 @@ pub enum Confirmed {
 pub fn confirm(app: &App, opened: &FileAccess, address: &str) -> Confirmed {
     let (id, now) = (opened.document.id, app.clock.now());
     // Count the attempt before comparing, so that concurrent guesses cannot exceed the limit.
-    if !app.document_attempts.try_acquire(id, now) {
+    if !app.documents.attempts.try_acquire(id, now) {
         return Confirmed::TooOften;
     }
     let address = EmailAddress::parse(address).map_or_else(
@@ -135,7 +135,7 @@ pub fn confirm(app: &App, opened: &FileAccess, address: &str) -> Confirmed {
         return Confirmed::Wrong;
     }
     // Only wrong addresses count towards the limit.
-    app.document_attempts.refund(id);
+    app.documents.attempts.refund(id);
     let until = now.plus(Duration::from_secs(PASS_SECONDS)).unix_seconds();
     let pass = app.store.keyring().seal(&pass_of(id), &until.to_be_bytes());
     Confirmed::Pass(URL_SAFE_NO_PAD.encode(pass))

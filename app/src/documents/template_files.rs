@@ -106,7 +106,7 @@ pub async fn add(
     store::template_files::insert(&mut tx, &file).await?;
     tx.commit().await?;
     // The cached template lists its files.
-    app.templates.forget(service, template).await;
+    app.caches.templates.forget(service, template).await;
     Ok(file)
 }
 
@@ -129,7 +129,7 @@ pub async fn archive(
     let mut tx = app.write().await?;
     let found = store::template_files::archive(&mut tx, service, template, id).await?;
     tx.commit().await?;
-    app.templates.forget(service, template).await;
+    app.caches.templates.forget(service, template).await;
     if found {
         Ok(())
     } else {

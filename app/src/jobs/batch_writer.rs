@@ -9,7 +9,7 @@ use store::{Tx, jobs::Job, tasks::LeasedTask};
 use tracing::warn;
 
 use super::{process::ProcessError, row_builder::PreparedRow};
-use crate::{App, ParsedTemplate, accept::group_commit::MAX_TASK_IDS, tasks};
+use crate::{App, ParsedTemplate, tasks::{self, MAX_TASK_IDS}};
 
 /// Writes one batch at a time in the background while the caller builds the next.
 pub(super) struct BatchWriter<'a> {
@@ -100,13 +100,13 @@ async fn write(
         return Ok(Written::CursorElsewhere);
     }
     let count = rows.len() as u64;
-    let (put, pools) = insert_batch(&app, &mut tx, &job, lane, rows).await?;
-    if put != count {
-        return Ok(Written::IdsTaken(count - put));
+    let (inserted, pools) = insert_batch(&app, &mut tx, &job, lane, rows).await?;
+    if inserted != count {
+        return Ok(Written::IdsTaken(count - inserted));
     }
     store::tasks::record_progress(&mut tx, task.id, task.lease).await?;
     app.commit_and_notify(tx, &pools).await?;
-    metrics::counter!("pillarbox_notifications_kept_total").increment(put);
+    metrics::counter!("pillarbox_notifications_kept_total").increment(inserted);
     Ok(Written::All)
 }
 
@@ -121,7 +121,7 @@ pub(super) async fn insert_batch(
     let now = app.clock.now();
     let mut ids = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
-    let mut made_up = Vec::new();
+    let mut simulated = Vec::new();
     let (mut channel, mut abroad, mut refused) = (Channel::Email, 0, 0);
     for row in rows {
         refused += u32::from(!row.is_to_be_sent);
@@ -130,8 +130,8 @@ pub(super) async fn insert_batch(
         if row.is_to_be_sent {
             ids.push(row.sealed.id);
         }
-        if row.receipt_is_made_up {
-            made_up.push(row.sealed.id);
+        if row.receipt_is_simulated {
+            simulated.push(row.sealed.id);
         }
         sealed.push(row.sealed);
     }
@@ -139,15 +139,15 @@ pub(super) async fn insert_batch(
         let id = job.id;
         warn!(job.id = %id, "{refused} rows of job {id} have failed validation and will not be sent: each says why");
     }
-    let put = store::notifications::insert_many(tx, &sealed).await?;
-    let mint = || TaskId::generate(now, app.random());
+    let inserted = store::notifications::insert_many(tx, &sealed).await?;
+    let generate = || TaskId::generate(now, app.random());
     let deliver =
-        |ids: &[NotificationId]| tasks::deliver(mint(), job.service_id, channel, lane, ids, now);
+        |ids: &[NotificationId]| tasks::deliver(generate(), job.service_id, channel, lane, ids, now);
     let report =
-        |ids: &[NotificationId]| tasks::simulated_receipts(mint(), job.service_id, ids, now);
+        |ids: &[NotificationId]| tasks::simulated_receipts(generate(), job.service_id, ids, now);
     let deliveries = ids.chunks(MAX_TASK_IDS).map(deliver);
     let tasks: Vec<NewTask> = deliveries
-        .chain(made_up.chunks(MAX_TASK_IDS).map(report))
+        .chain(simulated.chunks(MAX_TASK_IDS).map(report))
         .collect();
     let pools: BTreeSet<_> = tasks.iter().map(|task| task.pool).collect();
     tx.enqueue(tasks).await?;
@@ -156,7 +156,7 @@ pub(super) async fn insert_batch(
         let (day, allowance) = (now.utc_day(), Allowance::InternationalSms);
         store::counters::spend(tx, job.service_id, allowance, day, abroad, i64::MAX).await?;
     }
-    Ok((put, pools.into_iter().collect()))
+    Ok((inserted, pools.into_iter().collect()))
 }
 
 /// Returns the lane of a job's rows: the template's own, else `bulk`, behind messages that are sent one by one.

@@ -10,7 +10,7 @@ use std::{
 use ::spreadsheets::{Layout, Row};
 use ::templates::placeholders::{NameSet, name_key};
 use domain::{
-    Channel, KeyType, NotificationStatus, Permission, Postage, ReplyToId, SmsSenderId, Timestamp,
+    Channel, KeyType, NotificationStatus, Permission, ReplyToId, SmsSenderId, Timestamp,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use recipients::{
@@ -21,7 +21,7 @@ use recipients::{
 use serde_json::{Map, Value};
 use store::{
     jobs::Job,
-    notifications::{Contents, NewNotification, SealedRow},
+    notifications::{NewNotification, SealedRow},
     spreadsheets::Spreadsheet,
 };
 use tracing::warn;
@@ -29,7 +29,7 @@ use tracing::warn;
 use super::{attachments::Attachments, process::ProcessError};
 use crate::{
     App, ParsedTemplate, Tenant,
-    accept::{letter, print_reference, sms::shown_sender},
+    compose::{MessageDraft, Origin, ResolvedRecipient, letter::first_status, sms::display_sender},
     documents::{self, FileError, PreparedFile},
     jobs::spreadsheets,
 };
@@ -45,7 +45,7 @@ pub(super) struct PreparedRow {
     pub(super) channel: Channel,
     pub(super) is_to_be_sent: bool,
     /// A test key's row that counts as sent and waits for a simulated receipt.
-    pub(super) receipt_is_made_up: bool,
+    pub(super) receipt_is_simulated: bool,
     /// Counts against the quota of international texts.
     pub(super) is_abroad: bool,
 }
@@ -67,7 +67,7 @@ pub(super) struct RowBuilder<'a> {
     app: &'a App,
     tenant: &'a Tenant,
     job: &'a Job,
-    prepared: &'a ParsedTemplate,
+    template: &'a ParsedTemplate,
     /// The placeholders that a column fills.
     placeholders: NameSet,
     attachments: Attachments,
@@ -80,22 +80,10 @@ pub(super) struct RowBuilder<'a> {
 impl BuiltRow {
     fn ready(self) -> PreparedRow {
         match self {
-            Self::Ready(printed) => printed,
+            Self::Ready(row) => row,
             Self::WithoutFiles(_) => unreachable!("no row waits where there are no files"),
         }
     }
-}
-
-/// A row's recipient after it was parsed and formatted.
-struct ResolvedRecipient {
-    recipient: String,
-    normalised: String,
-    international: bool,
-    phone_prefix: Option<String>,
-    rate_multiplier: Option<u32>,
-    postage: Option<Postage>,
-    is_abroad: bool,
-    problem: Option<String>,
 }
 
 impl<'a> RowBuilder<'a> {
@@ -104,18 +92,18 @@ impl<'a> RowBuilder<'a> {
         tenant: &'a Tenant,
         job: &'a Job,
         sheet: &Spreadsheet,
-        prepared: &'a ParsedTemplate,
+        template: &'a ParsedTemplate,
     ) -> Result<Self, FileError> {
-        let channel = prepared.template.template_type;
+        let channel = template.template.template_type;
         let attachments = Attachments::read(app, job, sheet, channel).await?;
-        let placeholders = prepared.placeholders().difference(&attachments.names());
-        let sender = sender(tenant, job, prepared);
-        let written = prepared.template.updated_at;
+        let placeholders = template.placeholders().difference(&attachments.names());
+        let sender = sender(tenant, job, template);
+        let written = template.template.updated_at;
         Ok(Self {
             app,
             tenant,
             job,
-            prepared,
+            template,
             placeholders,
             attachments,
             sender,
@@ -155,61 +143,50 @@ impl<'a> RowBuilder<'a> {
 
     /// Builds one row. A row that makes the program panic stops its job with an error that names the row.
     pub(super) fn build(&self, row: &Row<'_>, number: u32) -> Result<BuiltRow, ProcessError> {
-        of_row(number, || self.set(row, number))
+        of_row(number, || self.build_row(row, number))
     }
 
-    fn set(&self, row: &Row<'_>, number: u32) -> BuiltRow {
-        let channel = self.prepared.template.template_type;
-        let recipient = row.recipient().unwrap_or_default();
-        let mut addressed = match channel {
-            Channel::Sms => self.address_text(recipient),
-            Channel::Email => address_email(recipient),
-            Channel::Letter => self.address_letter(row),
+    fn build_row(&self, row: &Row<'_>, number: u32) -> BuiltRow {
+        let channel = self.template.template.template_type;
+        let given = row.recipient().unwrap_or_default();
+        let (recipient, invalid) = match channel {
+            Channel::Sms => self.resolve_phone(given),
+            Channel::Email => resolve_email(given),
+            Channel::Letter => self.resolve_address(row),
         };
-        if addressed.problem.is_none() {
-            addressed.problem = self.out_of_reach(channel, recipient);
-        }
-        if addressed.problem.is_none() && self.template_is_newer {
-            addressed.problem = self.unfilled(row);
-        }
-        let is_to_be_sent = addressed.problem.is_none();
-        let status = self.status(channel, is_to_be_sent);
-        let is_letter = channel == Channel::Letter;
-        let notification = NewNotification {
+        let problem = invalid
+            .or_else(|| self.out_of_reach(channel, given))
+            .or_else(|| self.missing_values(row));
+        let is_to_be_sent = problem.is_none();
+        let is_abroad = recipient.is_abroad;
+        let draft = MessageDraft {
             id: self.job.origin().row(number),
-            service_id: self.job.service_id,
-            job_row: Some((self.job.id, number)),
-            template_id: self.job.template_id,
-            template_version: self.job.template_version,
-            api_key_id: self.job.api_key_id,
-            key_type: self.job.key_type,
-            channel,
-            status,
-            contents: Contents {
-                recipient: addressed.recipient.into(),
-                normalised: addressed.normalised.into(),
-                personalisation: self.personalisation(row).into(),
-                unsubscribe_url: None,
-            },
+            created_at: self.now,
+            template: &self.template.template,
+            recipient,
+            status: self.status(channel, is_to_be_sent),
+            personalisation: self.personalisation(row),
+            unsubscribe_url: None,
             client_reference: row
                 .client_reference()
                 .or(self.job.client_reference.as_deref())
                 .map(str::to_owned),
             reply_to_text: self.sender.clone(),
-            international: addressed.international,
-            phone_prefix: addressed.phone_prefix,
-            rate_multiplier: addressed.rate_multiplier,
-            postage: addressed.postage,
-            reference: is_letter.then(|| print_reference(self.app.random())),
             documents: 0,
-            created_by: self.job.created_by,
-            created_at: self.now,
-            problem: addressed.problem,
+            problem,
         };
+        let origin = Origin {
+            service_id: self.job.service_id,
+            api_key_id: self.job.api_key_id,
+            key_type: self.job.key_type,
+            job_row: Some((self.job.id, number)),
+            created_by: self.job.created_by,
+        };
+        let notification = draft.into_notification(origin, self.app.random());
         if is_to_be_sent && !self.attachments.is_empty() {
             return BuiltRow::WithoutFiles(Box::new(notification));
         }
-        BuiltRow::Ready(self.seal(notification, is_to_be_sent && addressed.is_abroad))
+        BuiltRow::Ready(self.seal(notification, is_to_be_sent && is_abroad))
     }
 
     fn seal(&self, notification: NewNotification, is_abroad: bool) -> PreparedRow {
@@ -218,7 +195,7 @@ impl<'a> RowBuilder<'a> {
             sealed: notification.seal(self.app.store.keyring()),
             channel,
             is_to_be_sent: status != NotificationStatus::ValidationFailed,
-            receipt_is_made_up: status == NotificationStatus::Sending,
+            receipt_is_simulated: status == NotificationStatus::Sending,
             is_abroad,
         }
     }
@@ -227,43 +204,43 @@ impl<'a> RowBuilder<'a> {
     /// any of the rows is inserted; no transaction is open meanwhile.
     pub(super) async fn attach(
         &self,
-        proofs: Vec<BuiltRow>,
+        rows: Vec<BuiltRow>,
     ) -> Result<Vec<PreparedRow>, FileError> {
         if self.attachments.is_empty() {
-            return Ok(proofs.into_iter().map(BuiltRow::ready).collect());
+            return Ok(rows.into_iter().map(BuiltRow::ready).collect());
         }
-        let attached: Vec<(PreparedRow, Vec<PreparedFile>)> = stream::iter(proofs)
-            .map(|proof| self.attach_one(proof))
+        let attached: Vec<(PreparedRow, Vec<PreparedFile>)> = stream::iter(rows)
+            .map(|row| self.attach_one(row))
             .buffered(ROWS_ATTACHED_AT_ONCE)
             .try_collect()
             .await?;
-        let mut drafts = Vec::new();
-        let mut printed = Vec::with_capacity(attached.len());
+        let mut all_files = Vec::new();
+        let mut prepared = Vec::with_capacity(attached.len());
         for (row, files) in attached {
-            printed.push(row);
-            drafts.extend(files);
+            prepared.push(row);
+            all_files.extend(files);
         }
-        documents::store_for_rows(self.app, &drafts).await?;
-        Ok(printed)
+        documents::store_for_rows(self.app, &all_files).await?;
+        Ok(prepared)
     }
 
     async fn attach_one(
         &self,
-        proof: BuiltRow,
+        row: BuiltRow,
     ) -> Result<(PreparedRow, Vec<PreparedFile>), FileError> {
-        let mut notification = match proof {
-            BuiltRow::Ready(printed) => return Ok((printed, Vec::new())),
+        let mut notification = match row {
+            BuiltRow::Ready(row) => return Ok((row, Vec::new())),
             BuiltRow::WithoutFiles(notification) => notification,
         };
-        let drafts = self.attachments.attach(self.app, &mut notification).await?;
-        Ok((self.seal(*notification, false), drafts))
+        let files = self.attachments.attach(self.app, &mut notification).await?;
+        Ok((self.seal(*notification, false), files))
     }
 
     fn status(&self, channel: Channel, is_to_be_sent: bool) -> NotificationStatus {
         match channel {
             _ if !is_to_be_sent => NotificationStatus::ValidationFailed,
             Channel::Sms | Channel::Email => NotificationStatus::Created,
-            Channel::Letter => letter::first_status(self.app, self.job.key_type),
+            Channel::Letter => first_status(self.app, self.job.key_type),
         }
     }
 
@@ -285,9 +262,12 @@ impl<'a> RowBuilder<'a> {
 
     /// Returns which placeholders the row leaves empty, if the template is newer than the check; the check itself
     /// found none.
-    fn unfilled(&self, row: &Row<'_>) -> Option<String> {
+    fn missing_values(&self, row: &Row<'_>) -> Option<String> {
+        if !self.template_is_newer {
+            return None;
+        }
         let values = row.personalisation(&self.placeholders);
-        let mut missing = self.prepared.missing_to_send(&values);
+        let mut missing = self.template.missing_to_send(&values);
         // The rest are links to files, which no row has at this point.
         missing.retain(|name| self.placeholders.contains(name));
         (!missing.is_empty()).then(|| format!("Missing personalisation: {}", missing.join(", ")))
@@ -296,7 +276,7 @@ impl<'a> RowBuilder<'a> {
     /// Returns the values of the columns that the template uses (`docs/spec/workers.md` §4.7); for letters also the
     /// address columns, which are printed.
     fn personalisation(&self, row: &Row<'_>) -> Map<String, Value> {
-        let is_letter = self.prepared.template.template_type == Channel::Letter;
+        let is_letter = self.template.template.template_type == Channel::Letter;
         row.personalisation(&self.placeholders)
             .iter()
             .filter(|(name, _)| is_letter || self.placeholders.contains(name))
@@ -304,81 +284,48 @@ impl<'a> RowBuilder<'a> {
             .collect()
     }
 
-    /// Parses and formats a phone number. Rules may have tightened since the check: a number that can no longer be
-    /// sent to is stored and not sent (`docs/spec/workers.md` §4.8).
-    fn address_text(&self, recipient: &str) -> ResolvedRecipient {
+    /// Parses a phone number, and returns what is wrong with it. Rules may have tightened since the check: a number that
+    /// can no longer be sent to is stored and not sent (`docs/spec/workers.md` §4.8).
+    fn resolve_phone(&self, given: &str) -> (ResolvedRecipient, Option<String>) {
         let permissions = spreadsheets::phone_permissions(self.tenant);
-        match PhoneNumber::parse_recipient(recipient)
+        match PhoneNumber::parse_recipient(given)
             .and_then(|number| number.check(permissions).map(|()| number))
         {
-            Ok(number) => ResolvedRecipient {
-                recipient: recipient.to_owned(),
-                normalised: number.normalised(),
-                international: number.is_international(),
-                phone_prefix: Some(number.country_prefix()),
-                rate_multiplier: number.rate_multiplier(),
-                postage: None,
-                is_abroad: !number.is_uk(),
-                problem: None,
-            },
-            Err(error) => ResolvedRecipient {
-                recipient: recipient.to_owned(),
-                normalised: recipient.to_owned(),
-                international: false,
-                phone_prefix: Some("44".to_owned()),
-                rate_multiplier: Some(0),
-                postage: None,
-                is_abroad: false,
-                problem: Some(error.message().to_owned()),
-            },
+            Ok(number) => (ResolvedRecipient::phone(given, &number), None),
+            Err(error) => {
+                let problem = error.message().to_owned();
+                (ResolvedRecipient::invalid_phone(given), Some(problem))
+            }
         }
     }
 
-    /// Formats the whole address, a line each, as it is printed (`docs/spec/letters.md` §4.1, §6.2). One that is no
-    /// longer valid, for example because international letters were switched off, is stored as far as it could be
-    /// parsed.
-    fn address_letter(&self, row: &Row<'_>) -> ResolvedRecipient {
+    /// Parses an address, and returns what is wrong with it. One that is no longer valid, for example because
+    /// international letters were switched off, is stored as far as it could be parsed.
+    fn resolve_address(&self, row: &Row<'_>) -> (ResolvedRecipient, Option<String>) {
         let abroad = self.tenant.may(Permission::InternationalLetters);
         let address = PostalAddress::from_personalisation(&row.address(), abroad);
-        let recipient = address.normalised();
-        ResolvedRecipient {
-            normalised: letter::for_comparing(&recipient),
-            recipient,
-            international: address.is_international(),
-            phone_prefix: None,
-            rate_multiplier: None,
-            postage: Some(letter::postage(&address, self.prepared.template.postage)),
-            is_abroad: false,
-            problem: address.error().map(|error| error.to_string()),
-        }
+        let recipient = ResolvedRecipient::letter(&address, self.template.template.postage);
+        (recipient, address.error().map(|error| error.to_string()))
     }
 }
 
-fn address_email(recipient: &str) -> ResolvedRecipient {
-    let (normalised, problem) = match EmailAddress::parse(recipient) {
+/// Parses an e-mail address, and returns what is wrong with it.
+fn resolve_email(given: &str) -> (ResolvedRecipient, Option<String>) {
+    let (normalised, problem) = match EmailAddress::parse(given) {
         Ok(address) => (address.normalised(), None),
         Err(error) => (
-            email_addresses::formatted_only(recipient),
+            email_addresses::formatted_only(given),
             Some(error.to_string()),
         ),
     };
-    ResolvedRecipient {
-        recipient: recipient.to_owned(),
-        normalised,
-        international: false,
-        phone_prefix: None,
-        rate_multiplier: None,
-        postage: None,
-        is_abroad: false,
-        problem,
-    }
+    (ResolvedRecipient::email(given, normalised), problem)
 }
 
 /// Returns the chosen sender; one archived since the upload falls back to the default (`docs/spec/workers.md` §4.8
 /// Build). For letters it is the contact block as it is now.
-fn sender(tenant: &Tenant, job: &Job, prepared: &ParsedTemplate) -> Option<String> {
-    match prepared.template.template_type {
-        Channel::Letter => prepared.template.letter_contact_block.clone(),
+fn sender(tenant: &Tenant, job: &Job, template: &ParsedTemplate) -> Option<String> {
+    match template.template.template_type {
+        Channel::Letter => template.template.letter_contact_block.clone(),
         Channel::Sms => {
             let chosen = job
                 .sender_id
@@ -386,7 +333,7 @@ fn sender(tenant: &Tenant, job: &Job, prepared: &ParsedTemplate) -> Option<Strin
             warn_if_gone(job, chosen.is_none());
             chosen
                 .or(tenant.default_sms_sender())
-                .map(|sender| shown_sender(&sender.sms_sender))
+                .map(|sender| display_sender(&sender.sms_sender))
         }
         Channel::Email => {
             let chosen = job
@@ -400,8 +347,8 @@ fn sender(tenant: &Tenant, job: &Job, prepared: &ParsedTemplate) -> Option<Strin
     }
 }
 
-fn of_row<T>(number: u32, print: impl FnOnce() -> T) -> Result<T, ProcessError> {
-    catch_unwind(AssertUnwindSafe(print)).map_err(|_| {
+fn of_row<T>(number: u32, build: impl FnOnce() -> T) -> Result<T, ProcessError> {
+    catch_unwind(AssertUnwindSafe(build)).map_err(|_| {
         ProcessError::Broken(format!(
             "the program failed on row {number} (the first is 0); the rows before it are kept"
         ))

@@ -28,7 +28,7 @@ pub(crate) async fn find_or_make(
         Err(store::Error::Exists) => tx.roll_back().await?,
         Err(fault) => return Err(Arc::new(fault)),
     }
-    app.templates.forget(service, id).await;
+    app.caches.templates.forget(service, id).await;
     Ok(Arc::new(ParsedTemplate::new(template)))
 }
 

@@ -101,7 +101,7 @@ pub async fn revoke(app: &App, service: ServiceId, id: ApiKeyId) -> Result<(), A
     let mut tx = app.write().await?;
     let found = store::api_keys::revoke(&mut tx, service, id, app.clock.now()).await?;
     tx.commit().await?;
-    app.tenants.forget(service).await;
+    app.caches.tenants.forget(service).await;
     if found {
         Ok(())
     } else {

@@ -81,7 +81,7 @@ pub async fn update(
     };
     store::letter_contacts::update(&mut tx, service, &after).await?;
     services::commit_and_invalidate(app, tx, service).await?;
-    app.templates.forget_all();
+    app.caches.templates.forget_all();
     Ok(after)
 }
 
@@ -101,7 +101,7 @@ pub async fn archive(
         ));
     }
     services::commit_and_invalidate(app, tx, service).await?;
-    app.templates.forget_all();
+    app.caches.templates.forget_all();
     Ok(contact)
 }
 

@@ -359,7 +359,7 @@ pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
     store::templates::archive_all(&mut tx, id).await?;
     commit_and_invalidate(app, tx, id).await?;
     // Archived templates may still be cached, and the cache has no index by service.
-    app.templates.forget_all();
+    app.caches.templates.forget_all();
     Ok(())
 }
 
@@ -387,7 +387,7 @@ pub(crate) async fn commit_and_invalidate(
     service: ServiceId,
 ) -> Result<(), AdminError> {
     tx.commit().await?;
-    app.tenants.forget(service).await;
+    app.caches.tenants.forget(service).await;
     Ok(())
 }
 
@@ -421,6 +421,6 @@ pub async fn add_member(
     store::users::insert(&mut tx, &user).await?;
     store::services::add_member(&mut tx, service, user.id).await?;
     tx.commit().await?;
-    app.tenants.forget(service).await;
+    app.caches.tenants.forget(service).await;
     Ok(user)
 }

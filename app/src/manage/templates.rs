@@ -173,7 +173,7 @@ pub async fn update(
         return Err(TemplateError::Overtaken);
     }
     tx.commit().await?;
-    app.templates.forget(service, id).await;
+    app.caches.templates.forget(service, id).await;
     Ok(after)
 }
 
@@ -191,7 +191,7 @@ pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<()
     let mut tx = app.write().await?;
     let archived = store::templates::archive(&mut tx, service, id).await?;
     tx.commit().await?;
-    app.templates.forget(service, id).await;
+    app.caches.templates.forget(service, id).await;
     if archived {
         Ok(())
     } else {

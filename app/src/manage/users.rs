@@ -84,7 +84,7 @@ pub async fn update(app: &App, id: UserId, change: UserChange) -> Result<User, A
     let services = store::members::list_memberships(&mut tx, id).await?;
     tx.commit().await?;
     for service in services.into_keys() {
-        app.tenants.forget(service).await;
+        app.caches.tenants.forget(service).await;
     }
     Ok(after)
 }

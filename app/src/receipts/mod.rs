@@ -3,7 +3,7 @@
 
 pub mod inbound_sms;
 mod letters;
-pub(crate) mod receipt_writer;
+mod receipt_writer;
 mod sms;
 pub mod unsubscribe;
 
@@ -14,7 +14,11 @@ use queue::{NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
 use store::notifications::{Notification, StatusUpdate};
 use tracing::warn;
 
-use crate::{App, tasks};
+use crate::{
+    App,
+    group_commit::{GroupCommit, Infrastructure},
+    tasks,
+};
 
 pub(crate) use letters::process as process_letter;
 pub use letters::{
@@ -24,6 +28,21 @@ pub use letters::{
 pub use receipt_writer::ReceiptError;
 pub(crate) use sms::process as process_texts;
 pub use sms::{SmsReceipt, accept_sms_receipt};
+
+/// What receiving receipts knows between requests.
+#[derive(Debug)]
+pub(crate) struct ReceiptState {
+    sms: GroupCommit<receipt_writer::ReceiptWriter>,
+}
+
+impl ReceiptState {
+    /// Starts the group commit of receipts.
+    pub(crate) fn start(infrastructure: &Infrastructure) -> Self {
+        Self {
+            sms: receipt_writer::ReceiptWriter::start(infrastructure),
+        }
+    }
+}
 
 /// How long a receipt waits for its notification, counted from the time in the notification's id. A provider can report
 /// before the notification is committed.

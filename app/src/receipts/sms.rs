@@ -41,7 +41,7 @@ pub async fn accept_sms_receipt(
         code: code.map(|code| word(code).to_owned()),
         at: app.clock.now(),
     };
-    app.receipt_writer.write_receipt(receipt).await
+    app.receipts.sms.commit(receipt).await
 }
 
 fn word(text: &str) -> &str {

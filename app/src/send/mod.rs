@@ -28,10 +28,16 @@ use tracing::{error, warn};
 
 use batch::Batch;
 use failure::SendFailure;
-pub(crate) use in_flight::InFlightNotifications;
+use in_flight::InFlightNotifications;
 use poison::FailedPhase;
 
 use crate::{App, Tenant, cache::tenants, tasks};
+
+/// What sending knows between batches.
+#[derive(Debug, Default)]
+pub(crate) struct SendState {
+    in_flight: InFlightNotifications,
+}
 
 /// Sends those notifications of a batch that are still `created`.
 pub(crate) async fn send_batch(
@@ -69,7 +75,7 @@ async fn try_send_batch(
     ids: &[NotificationId],
 ) -> Result<BatchEnd, SendBatchError> {
     // Claimed before they are read: what another worker has sent in between is no longer `created` when it is read.
-    let (claim, elsewhere) = app.in_flight_notifications.claim(ids);
+    let (claim, elsewhere) = app.send.in_flight.claim(ids);
     let waiting = match catch_panic(list_unsent(app, channel, &claim.ids)).await {
         Some(Ok(waiting)) => waiting,
         Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault.into()),

@@ -60,6 +60,9 @@ pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
 /// Fired by the clock.
 pub(crate) const REMOVE_IDEMPOTENCY_KEYS: &str = "remove-idempotency-keys.v1";
 
+/// Notifications, or receipts, that share a task.
+pub(crate) const MAX_TASK_IDS: usize = 100;
+
 pub(crate) const SEND_EMAIL: &str = "send-email-tasks";
 pub(crate) const SEND_SMS: &str = "send-sms-tasks";
 pub(crate) const SEND_LETTER: &str = "send-letter-tasks";

@@ -86,7 +86,7 @@ impl Erasure<'_> {
             }
         }
         for service in touched {
-            app.tenants.forget(service).await;
+            app.caches.tenants.forget(service).await;
         }
         Ok(())
     }

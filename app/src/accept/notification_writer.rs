@@ -1,0 +1,244 @@
+//! Commits accepted notifications: the rows, the day's counters and the delivery tasks in one transaction, so that an
+//! accepted notification always has a task that delivers it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use domain::{Allowance, Channel, Lane, NotificationId, ServiceId, TaskId, Timestamp};
+use queue::{Enqueue as _, NewTask};
+use store::{Tx, idempotency_keys::NewKey, notifications::SealedRow};
+
+use super::{
+    idempotency_claims::IdempotencyClaims,
+    limits::{QuotaCache, QuotaExceeded},
+    quota_requests::{QuotaRequests, QuotaResult},
+};
+use crate::{
+    group_commit::{CommitFailure, GroupCommit, GroupWriter, Infrastructure},
+    tasks::{self, MAX_TASK_IDS},
+};
+
+/// Why a notification was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Too many notifications wait already.
+    #[error("too many messages wait to be kept")]
+    Busy,
+    /// The daily quota is used up.
+    #[error(transparent)]
+    DailyQuota(#[from] QuotaExceeded),
+    /// Another notification with the same `Idempotency-Key` is committed.
+    #[error("the idempotency key is taken")]
+    KeyTaken,
+    /// The store failed.
+    #[error("the message could not be kept")]
+    Store(#[source] Arc<store::Error>),
+}
+
+impl From<CommitFailure> for CommitError {
+    fn from(failure: CommitFailure) -> Self {
+        match failure {
+            CommitFailure::Busy => {
+                metrics::counter!("pillarbox_busy_refusals_total").increment(1);
+                Self::Busy
+            }
+            CommitFailure::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Notifications that may share a delivery task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct BatchKey {
+    pub(crate) service: ServiceId,
+    pub(crate) channel: Channel,
+    pub(crate) lane: Lane,
+    /// It counts as sent, and its receipt is simulated.
+    pub(crate) receipt_is_simulated: bool,
+}
+
+/// A notification to commit, with what belongs to its transaction.
+#[derive(Debug)]
+pub(crate) struct PendingNotification {
+    pub(crate) sealed: SealedRow,
+    pub(crate) batch: BatchKey,
+    /// The quotas that it spends, each with its limit. None with a test key.
+    pub(crate) spends: Vec<(Allowance, i64)>,
+    /// The `Idempotency-Key` of its request, if it had one.
+    pub(crate) key: Option<NewKey>,
+}
+
+/// Commits notifications.
+#[derive(Debug, Clone)]
+pub(crate) struct NotificationWriter {
+    infrastructure: Infrastructure,
+    quota_cache: QuotaCache,
+}
+
+impl GroupWriter for NotificationWriter {
+    type Row = PendingNotification;
+    type Error = CommitError;
+    const ROWS: &'static str = "messages";
+
+    fn size_bytes(row: &PendingNotification) -> usize {
+        row.sealed.size_bytes()
+    }
+
+    /// Claims idempotency keys first, always, and spends counters last, so that counters are locked for as short as
+    /// possible. Only when a key or a counter rejects a row is all of it done again in the other order.
+    async fn write(
+        &self,
+        mut pending: Vec<PendingNotification>,
+    ) -> Result<Vec<Option<CommitError>>, store::Error> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "at most the rows of one commit"
+        )]
+        metrics::histogram!("pillarbox_commit_batch_size").record(pending.len() as f64);
+        let now = self.infrastructure.clock.now();
+        let keys = IdempotencyClaims::collect(&mut pending);
+        let quotas = QuotaRequests::of(&pending);
+        let (batches, rows): (Vec<BatchKey>, Vec<SealedRow>) = pending
+            .into_iter()
+            .map(|one| (one.batch, one.sealed))
+            .unzip();
+        let count = rows.len();
+        // Before the transaction, because creating a partition waits for those that read the default one.
+        self.infrastructure.partitions.ensure_today().await;
+        let mut tx = self.infrastructure.store.write().await?;
+        if keys.claim(&mut tx, now).await?.is_empty() {
+            let pools = self.insert(&mut tx, &batches, &rows, now).await?;
+            let spent = quotas.spend(&mut tx, now, &BTreeSet::new()).await?;
+            if spent.rejections.is_empty() {
+                self.commit(tx, count, &pools, &spent, now).await?;
+                return Ok((0..count).map(|_| None).collect());
+            }
+        }
+        tx.roll_back().await?;
+        self.write_granted(batches, rows, &keys, &quotas, now).await
+    }
+}
+
+impl NotificationWriter {
+    /// Starts the group commit. `SQLite` has one writer; on PostgreSQL two commits run at once.
+    pub(super) fn start(
+        infrastructure: &Infrastructure,
+        quota_cache: &QuotaCache,
+    ) -> GroupCommit<Self> {
+        let writers = match infrastructure.store.kind() {
+            store::Kind::Sqlite => 1,
+            store::Kind::Postgres => 2,
+        };
+        let writer = Self {
+            infrastructure: infrastructure.clone(),
+            quota_cache: quota_cache.clone(),
+        };
+        GroupCommit::start(&writer, writers)
+    }
+
+    /// Commits the rows whose keys are free and whose quotas are granted; the others are rejected.
+    async fn write_granted(
+        &self,
+        batches: Vec<BatchKey>,
+        rows: Vec<SealedRow>,
+        keys: &IdempotencyClaims,
+        quotas: &QuotaRequests,
+        now: Timestamp,
+    ) -> Result<Vec<Option<CommitError>>, store::Error> {
+        let mut tx = self.infrastructure.store.write().await?;
+        let taken = keys.claim(&mut tx, now).await?;
+        let mut spent = quotas.spend(&mut tx, now, &taken).await?;
+        keys.release(&mut tx, &spent.rejections).await?;
+        let is_taken = |index: &usize| (*index, CommitError::KeyTaken);
+        spent.rejections.extend(taken.iter().map(is_taken));
+        let count = rows.len();
+        let (batches, rows): (Vec<BatchKey>, Vec<SealedRow>) = batches
+            .into_iter()
+            .zip(rows)
+            .enumerate()
+            .filter(|(index, _)| !spent.rejections.contains_key(index))
+            .map(|(_, granted)| granted)
+            .unzip();
+        let pools = self.insert(&mut tx, &batches, &rows, now).await?;
+        self.commit(tx, rows.len(), &pools, &spent, now).await?;
+        Ok((0..count)
+            .map(|index| spent.rejections.remove(&index))
+            .collect())
+    }
+
+    /// Inserts rows and the tasks that send them. Returns the pools of these tasks.
+    async fn insert(
+        &self,
+        tx: &mut Tx,
+        batches: &[BatchKey],
+        rows: &[SealedRow],
+        now: Timestamp,
+    ) -> Result<BTreeSet<&'static str>, store::Error> {
+        store::notifications::insert_many(tx, rows).await?;
+        let tasks = self.tasks(
+            batches.iter().copied().zip(rows.iter().map(|row| row.id)),
+            now,
+        );
+        let pools = tasks.iter().map(|task| task.pool).collect();
+        tx.enqueue(tasks).await?;
+        Ok(pools)
+    }
+
+    /// Builds the delivery tasks of these notifications, and those that simulate receipts.
+    fn tasks(
+        &self,
+        notifications: impl Iterator<Item = (BatchKey, NotificationId)>,
+        now: Timestamp,
+    ) -> Vec<NewTask> {
+        let mut batches: BTreeMap<BatchKey, Vec<NotificationId>> = BTreeMap::new();
+        for (batch, id) in notifications {
+            batches.entry(batch).or_default().push(id);
+        }
+        let generate = || TaskId::generate(now, &*self.infrastructure.random);
+        let mut tasks = Vec::with_capacity(batches.len());
+        for (batch, ids) in &batches {
+            for ids in ids.chunks(MAX_TASK_IDS) {
+                let (service, channel, lane) = (batch.service, batch.channel, batch.lane);
+                tasks.push(tasks::deliver(
+                    generate(),
+                    service,
+                    channel,
+                    lane,
+                    ids,
+                    now,
+                ));
+            }
+            if batch.receipt_is_simulated {
+                tasks.push(tasks::simulated_receipts(
+                    generate(),
+                    batch.service,
+                    ids,
+                    now,
+                ));
+            }
+        }
+        tasks
+    }
+
+    async fn commit(
+        &self,
+        tx: Tx,
+        rows: usize,
+        pools: &BTreeSet<&'static str>,
+        spent: &QuotaResult,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        tx.commit().await?;
+        for ((service, allowance), count) in &spent.counters {
+            let day = now.utc_day();
+            self.quota_cache.put(*service, *allowance, day, *count, now);
+        }
+        for pool in pools {
+            self.infrastructure.notifier.notify(pool);
+        }
+        metrics::counter!("pillarbox_notifications_kept_total").increment(rows as u64);
+        Ok(())
+    }
+}
