@@ -12,13 +12,14 @@ use templates::{
 use text::trim;
 
 use super::{
-    AcceptError, check_channel, check_recipient_allowed, commit, files,
-    find_template, generate_id,
+    AcceptError, check_channel, check_recipient_allowed, commit, files, find_template, generate_id,
 };
 use crate::{
-    App, Caller, ParsedTemplate, Tenant, accept::idempotency::IdempotentRequest,
+    App, Caller, ParsedTemplate, Tenant,
+    accept::idempotency::IdempotentRequest,
     cache::templates::Text,
-    compose::{MessageDraft, ResolvedRecipient}, documents,
+    compose::{MessageDraft, ResolvedRecipient},
+    documents,
 };
 
 /// The most bytes of an e-mail's body (`docs/spec/public-api.md` §13.3).

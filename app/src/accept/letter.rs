@@ -7,12 +7,11 @@ use recipients::postal_addresses::PostalAddress;
 use serde_json::{Map, Value};
 use templates::placeholders::Values;
 
-use super::{
-    AcceptError, check_channel, commit, find_template, generate_id,
-    is_file,
-};
+use super::{AcceptError, check_channel, commit, find_template, generate_id, is_file};
 use crate::{
-    App, Caller, ParsedTemplate, accept::idempotency::IdempotentRequest, cache::templates::Text,
+    App, Caller, ParsedTemplate,
+    accept::idempotency::IdempotentRequest,
+    cache::templates::Text,
     compose::{MessageDraft, ResolvedRecipient, letter::first_status},
 };
 

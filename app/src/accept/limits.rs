@@ -52,7 +52,8 @@ pub enum LimitError {
 /// Refuses if requests come too fast.
 pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
     let service = &caller.tenant.service;
-    app.accept.rate_limiter
+    app.accept
+        .rate_limiter
         .take(
             service.id,
             caller.key_type,
@@ -114,7 +115,9 @@ pub(crate) async fn spent_today(
     }
     let spent =
         store::counters::find_spent(&mut app.store.read().await?, service, allowance, day).await?;
-    app.accept.quota_cache.put(service, allowance, day, spent, now);
+    app.accept
+        .quota_cache
+        .put(service, allowance, day, spent, now);
     Ok(spent)
 }
 

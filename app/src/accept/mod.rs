@@ -293,7 +293,7 @@ async fn commit(
         job_row: None,
         created_by: None,
     };
-    let notification = draft.into_notification(origin, app.random());
+    let notification = draft.into_notification(&origin, app.random());
     let pending = PendingNotification {
         batch: BatchKey {
             service: notification.service_id,

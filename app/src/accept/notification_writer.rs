@@ -92,10 +92,7 @@ impl GroupWriter for NotificationWriter {
         &self,
         mut pending: Vec<PendingNotification>,
     ) -> Result<Vec<Option<CommitError>>, store::Error> {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "at most the rows of one commit"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "at most the rows of one commit")]
         metrics::histogram!("pillarbox_commit_batch_size").record(pending.len() as f64);
         let now = self.infrastructure.clock.now();
         let keys = IdempotencyClaims::collect(&mut pending);
@@ -201,14 +198,7 @@ impl NotificationWriter {
         for (batch, ids) in &batches {
             for ids in ids.chunks(MAX_TASK_IDS) {
                 let (service, channel, lane) = (batch.service, batch.channel, batch.lane);
-                tasks.push(tasks::deliver(
-                    generate(),
-                    service,
-                    channel,
-                    lane,
-                    ids,
-                    now,
-                ));
+                tasks.push(tasks::deliver(generate(), service, channel, lane, ids, now));
             }
             if batch.receipt_is_simulated {
                 tasks.push(tasks::simulated_receipts(

@@ -6,10 +6,14 @@ use serde_json::{Map, Value};
 use tracing::error;
 
 use super::{
-    AcceptError, check_channel, commit, generate_id, lenient_base64,
-    letter::check_may_send_letters,
+    AcceptError, check_channel, commit, generate_id, lenient_base64, letter::check_may_send_letters,
 };
-use crate::{App, Caller, accept::idempotency::IdempotentRequest, compose::{MessageDraft, ResolvedRecipient}, letters};
+use crate::{
+    App, Caller,
+    accept::idempotency::IdempotentRequest,
+    compose::{MessageDraft, ResolvedRecipient},
+    letters,
+};
 
 /// What stands for the recipient until the address is read from the pages, and in what the API shows for good.
 const RECIPIENT: &str = "Provided as PDF";

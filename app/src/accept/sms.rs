@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use domain::{Allowance, Channel, NotificationId, NotificationStatus, Permission, SmsSenderId, TemplateId};
+use domain::{
+    Allowance, Channel, NotificationId, NotificationStatus, Permission, SmsSenderId, TemplateId,
+};
 use recipients::phone_numbers::{Permissions, PhoneError, PhoneNumber};
 use serde_json::{Map, Value};
 use templates::placeholders::Values;
 use text::trim;
 
 use super::{
-    AcceptError, check_channel, check_recipient_allowed, commit,
-    find_template, generate_id, is_file,
+    AcceptError, check_channel, check_recipient_allowed, commit, find_template, generate_id,
+    is_file,
 };
 use crate::{
     App, Caller, ParsedTemplate, Tenant,

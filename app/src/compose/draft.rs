@@ -42,7 +42,7 @@ pub(crate) struct MessageDraft<'a> {
 impl MessageDraft<'_> {
     pub(crate) fn into_notification(
         self,
-        origin: Origin,
+        origin: &Origin,
         random: &dyn RandomSource,
     ) -> NewNotification {
         let channel = self.template.template_type;

@@ -9,7 +9,10 @@ use store::{Tx, jobs::Job, tasks::LeasedTask};
 use tracing::warn;
 
 use super::{process::ProcessError, row_builder::PreparedRow};
-use crate::{App, ParsedTemplate, tasks::{self, MAX_TASK_IDS}};
+use crate::{
+    App, ParsedTemplate,
+    tasks::{self, MAX_TASK_IDS},
+};
 
 /// Writes one batch at a time in the background while the caller builds the next.
 pub(super) struct BatchWriter<'a> {
@@ -141,8 +144,9 @@ pub(super) async fn insert_batch(
     }
     let inserted = store::notifications::insert_many(tx, &sealed).await?;
     let generate = || TaskId::generate(now, app.random());
-    let deliver =
-        |ids: &[NotificationId]| tasks::deliver(generate(), job.service_id, channel, lane, ids, now);
+    let deliver = |ids: &[NotificationId]| {
+        tasks::deliver(generate(), job.service_id, channel, lane, ids, now)
+    };
     let report =
         |ids: &[NotificationId]| tasks::simulated_receipts(generate(), job.service_id, ids, now);
     let deliveries = ids.chunks(MAX_TASK_IDS).map(deliver);

@@ -9,9 +9,7 @@ use std::{
 
 use ::spreadsheets::{Layout, Row};
 use ::templates::placeholders::{NameSet, name_key};
-use domain::{
-    Channel, KeyType, NotificationStatus, Permission, ReplyToId, SmsSenderId, Timestamp,
-};
+use domain::{Channel, KeyType, NotificationStatus, Permission, ReplyToId, SmsSenderId, Timestamp};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use recipients::{
     email_addresses::{self, EmailAddress},
@@ -182,7 +180,7 @@ impl<'a> RowBuilder<'a> {
             job_row: Some((self.job.id, number)),
             created_by: self.job.created_by,
         };
-        let notification = draft.into_notification(origin, self.app.random());
+        let notification = draft.into_notification(&origin, self.app.random());
         if is_to_be_sent && !self.attachments.is_empty() {
             return BuiltRow::WithoutFiles(Box::new(notification));
         }
@@ -202,10 +200,7 @@ impl<'a> RowBuilder<'a> {
 
     /// Gives each waiting row its own links to the template's files. The files are durable when this returns, before
     /// any of the rows is inserted; no transaction is open meanwhile.
-    pub(super) async fn attach(
-        &self,
-        rows: Vec<BuiltRow>,
-    ) -> Result<Vec<PreparedRow>, FileError> {
+    pub(super) async fn attach(&self, rows: Vec<BuiltRow>) -> Result<Vec<PreparedRow>, FileError> {
         if self.attachments.is_empty() {
             return Ok(rows.into_iter().map(BuiltRow::ready).collect());
         }
