@@ -8,7 +8,7 @@ use std::{
 
 use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use futures::StreamExt as _;
-use queue::{Enqueue as _, TaskContext, catch_panic};
+use queue::{Enqueue as _, NewTask, TaskContext, catch_panic};
 use store::{Tx, notifications::Notification};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
@@ -21,6 +21,14 @@ use crate::{App, Tenant, receipts, tasks};
 
 /// How long a batch keeps its worker. What is left then waits for the next turn of its service.
 const MAX_BATCH_TIME: Duration = Duration::from_secs(1);
+
+/// Pauses before a commit of results is tried again. Together they are shorter than a lease.
+const COMMIT_PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 
 /// What one attempt to send a notification came to.
 #[derive(Debug)]
@@ -123,6 +131,10 @@ impl<'a> Batch<'a> {
         if !self.task.holds_lease(now) {
             return SendResult::LeaseLost;
         }
+        // An earlier run of this task has called the provider, and could not record the answer.
+        if let Some(outcome) = self.app.send.unrecorded.find(notification.id) {
+            return SendResult::Final(outcome);
+        }
         if now.since(self.started) > MAX_BATCH_TIME || self.task.is_stopping() {
             return SendResult::NotStarted(notification.id);
         }
@@ -131,10 +143,16 @@ impl<'a> Batch<'a> {
             Channel::Sms => sms::send(self, notification, now).await,
             Channel::Letter => letter::send(self, notification, now).await,
         };
-        match sent {
+        let result = match sent {
             Ok(outcome) => SendResult::Final(outcome),
             Err(failure) => self.apply_failure(notification, failure),
+        };
+        if let SendResult::Final(outcome) = &result
+            && self.phase(notification.id) == FailedPhase::HandingOver
+        {
+            self.app.send.unrecorded.put(outcome, now);
         }
+        result
     }
 
     fn apply_failure(&self, notification: &Notification, failure: SendFailure) -> SendResult {
@@ -192,7 +210,7 @@ impl<'a> Batch<'a> {
                 break;
             }
             if !writes.is_empty() {
-                self.commit(std::mem::take(&mut writes)).await?;
+                self.commit(std::mem::take(&mut writes), None).await?;
             }
         }
         self.end(writes, rest).await
@@ -213,12 +231,51 @@ impl<'a> Batch<'a> {
         }
     }
 
-    async fn commit(&self, writes: PendingWrites) -> Result<(), store::Error> {
-        let mut tx = self.app.write().await?;
-        let pools = self.write(&mut tx, &writes).await?;
-        self.app.commit_and_notify(tx, &pools).await?;
+    /// Commits results. A commit that fails is tried again while the lease holds and the database may recover.
+    ///
+    /// `continuing` is given with the last results: the task is then completed, and these tasks take its place.
+    async fn commit(
+        &self,
+        writes: PendingWrites,
+        continuing: Option<Vec<NewTask>>,
+    ) -> Result<(), store::Error> {
+        let mut pauses = COMMIT_PAUSES.iter();
+        while let Err(error) = self.try_commit(&writes, continuing.as_deref()).await {
+            let holds_lease = self.task.holds_lease(self.app.clock.now());
+            let pause = pauses
+                .next()
+                .filter(|_| error.is_transient() && holds_lease);
+            let Some(pause) = pause else {
+                return Err(error);
+            };
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot record results of a batch, will try again"
+            );
+            tokio::time::sleep(*pause).await;
+        }
+        self.app.send.unrecorded.remove(&writes.outcomes);
         writes.log_and_count(self.channel);
         Ok(())
+    }
+
+    /// Commits once. Repeating a commit that was applied although it seemed to fail is harmless: statuses change by
+    /// compare-and-set, and a task that is completed is not completed, nor continued, a second time.
+    async fn try_commit(
+        &self,
+        writes: &PendingWrites,
+        continuing: Option<&[NewTask]>,
+    ) -> Result<(), store::Error> {
+        let mut tx = self.app.write().await?;
+        let mut pools = self.write(&mut tx, writes).await?;
+        if let Some(continuing) = continuing
+            // If the lease was lost, the other worker continues the batch, and these tasks would repeat its work.
+            && self.task.complete(&mut tx).await?
+        {
+            pools.extend(continuing.iter().map(|task| task.pool));
+            tx.enqueue(continuing.to_vec()).await?;
+        }
+        self.app.commit_and_notify(tx, &pools).await
     }
 
     /// Writes results with the tasks that they make necessary, and returns the pools of these tasks.
@@ -252,19 +309,11 @@ impl<'a> Batch<'a> {
         rest.log();
         if rest.lease_lost {
             // The task is not completed, even if no other worker has claimed it yet: it alone names what was not attempted.
-            self.commit(writes).await?;
+            self.commit(writes, None).await?;
             return Ok(BatchEnd::LeaseLost);
         }
         let continuing = rest.tasks(self.app, self.task, self.channel, self.app.clock.now());
-        let mut tx = self.app.write().await?;
-        let mut pools = self.write(&mut tx, &writes).await?;
-        // If the lease was lost, the other worker continues the batch, and these tasks would repeat its work.
-        if self.task.complete(&mut tx).await? {
-            pools.extend(continuing.iter().map(|task| task.pool));
-            tx.enqueue(continuing).await?;
-        }
-        self.app.commit_and_notify(tx, &pools).await?;
-        writes.log_and_count(self.channel);
+        self.commit(writes, Some(continuing)).await?;
         Ok(BatchEnd::Finished)
     }
 }

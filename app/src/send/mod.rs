@@ -2,7 +2,9 @@
 //! transaction is open while a provider is called.
 //!
 //! Results are committed as they come, all that wait in one commit, so that a crash repeats at most the calls that ended
-//! after the last commit began: the one honest window (`ARCHITECTURE.md` "Invariants", 6). The last of them are committed
+//! after the last commit began: the one honest window (`ARCHITECTURE.md` "Invariants", 6). A commit that fails is tried
+//! again for a few seconds, and its results outlive the batch (`unrecorded`), so that a failing database does not make
+//! a provider be called twice. The last of them are committed
 //! together with the completion of the task and with the smaller tasks for the rest: what must be retried, with its
 //! delay, and what a slow provider left over when the batch had used its time.
 //!
@@ -18,6 +20,7 @@ pub(crate) mod poison;
 pub(crate) mod provider_selection;
 mod remaining;
 mod sms;
+mod unrecorded;
 
 use std::sync::Arc;
 
@@ -37,6 +40,7 @@ use crate::{App, Tenant, cache::tenants, tasks};
 #[derive(Debug, Default)]
 pub(crate) struct SendState {
     in_flight: InFlightNotifications,
+    unrecorded: unrecorded::UnrecordedOutcomes,
 }
 
 /// Sends those notifications of a batch that are still `created`.

@@ -284,7 +284,31 @@ async fn a_job_waits_while_the_file_storage_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn an_unrecorded_outcome_is_resent_under_the_same_reference() {
+async fn an_unrecorded_outcome_is_recorded_later_without_sending_again() {
+    let world = World::new().await;
+    let council = world.service("Riverside Council").await;
+    let ids: Vec<Value> = futures::future::join_all(
+        (0..5).map(|_| async { post(&world, &council, "bins").await.json["id"].clone() }),
+    )
+    .await;
+    let fault = Fault::on(&world, "UPDATE", "NEW.status = 'sending'").await;
+    world.run_tasks().await;
+    world.advance(std::time::Duration::from_secs(6));
+    world.run_tasks().await;
+    assert_eq!(world.sms.accepted().len(), 5, "each was sent once");
+
+    fault.mend().await;
+    world.advance(std::time::Duration::from_secs(6));
+    world.run_tasks().await;
+    assert_eq!(world.sms.accepted().len(), 5, "and none a second time");
+    for id in ids {
+        let status = world.status_of(&council, id.as_str().unwrap()).await;
+        assert_eq!(status, "sending");
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_a_restart_forgets_is_resent_under_the_same_reference() {
     let world = World::new().await;
     let council = world.service("Riverside Council").await;
     let id = post(&world, &council, "bins").await.json["id"].clone();
@@ -298,16 +322,13 @@ async fn an_unrecorded_outcome_is_resent_under_the_same_reference() {
     );
 
     fault.mend().await;
+    let first = json!(world.sms.accepted()[0].id);
+    let world = world.restarted().await;
     world.advance(std::time::Duration::from_secs(6));
     world.run_tasks().await;
-    let references: Vec<Value> = world
-        .sms
-        .accepted()
-        .iter()
-        .map(|sms| json!(sms.id))
-        .collect();
+    let again = json!(world.sms.accepted()[0].id);
     assert_eq!(
-        references,
+        [first, again],
         [id.clone(), id.clone()],
         "the one honest window"
     );

@@ -1,0 +1,54 @@
+//! What providers answered and no commit has recorded yet.
+//!
+//! A commit can fail after the provider has accepted the message: the database drops connections, or its disk is full.
+//! The task is then retried as a whole, and the answer is found here instead of asking the provider a second time. It
+//! lives in memory: if the process dies, the message is sent again under the same reference (`ARCHITECTURE.md`
+//! "Invariants", 6).
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use domain::{NotificationId, Timestamp};
+use store::notifications::StatusUpdate;
+
+/// Outcomes that are kept at most. Beyond it none is added, which is no worse than keeping none.
+const CAPACITY: usize = 10_000;
+/// Age after which an outcome makes room: another process has long recorded what became of its notification.
+const MAX_AGE: Duration = Duration::from_hours(24);
+
+/// Outcomes that wait for a commit that succeeds.
+#[derive(Debug, Default)]
+pub(super) struct UnrecordedOutcomes(Mutex<HashMap<NotificationId, (StatusUpdate, Timestamp)>>);
+
+impl UnrecordedOutcomes {
+    /// Keeps the outcome of a call until it is recorded.
+    pub(super) fn put(&self, outcome: &StatusUpdate, now: Timestamp) {
+        let mut outcomes = self.lock();
+        if outcomes.len() >= CAPACITY {
+            outcomes.retain(|_, (_, at)| now.since(*at) < MAX_AGE);
+        }
+        if outcomes.len() < CAPACITY {
+            outcomes.insert(outcome.id, (outcome.clone(), now));
+        }
+    }
+
+    /// Returns the outcome of an earlier call for this notification, if no commit has recorded it.
+    pub(super) fn find(&self, id: NotificationId) -> Option<StatusUpdate> {
+        self.lock().get(&id).map(|(outcome, _)| outcome.clone())
+    }
+
+    /// Removes outcomes that are committed.
+    pub(super) fn remove(&self, recorded: &[StatusUpdate]) {
+        let mut outcomes = self.lock();
+        for outcome in recorded {
+            outcomes.remove(&outcome.id);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<NotificationId, (StatusUpdate, Timestamp)>> {
+        self.0.lock().expect("no one panics holding it")
+    }
+}
