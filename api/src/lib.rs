@@ -25,6 +25,6 @@ mod unsubscribe;
 mod v2;
 
 pub use auth::Auth;
-pub use router::{openapi, router};
+pub use router::{openapi_document, router};
 pub use routes::Route;
 pub use state::{Api, InboundSmsCredentials, Settings};

@@ -36,7 +36,7 @@ pub fn router(api: Api) -> Router {
 }
 
 /// Returns the OpenAPI document.
-pub fn openapi() -> &'static Value {
+pub fn openapi_document() -> &'static Value {
     DOCUMENTATION.document()
 }
 
@@ -90,12 +90,12 @@ mod tests {
     #[test]
     fn the_document_in_docs_is_fresh() {
         let committed = include_str!("../../docs/openapi.json");
-        let current = serde_json::to_string_pretty(openapi()).unwrap();
+        let current = serde_json::to_string_pretty(openapi_document()).unwrap();
         assert_eq!(committed.trim_end(), current, "run `make fresh`");
     }
 
     fn operations() -> impl Iterator<Item = &'static Value> {
-        let paths = openapi()["paths"].as_object().unwrap().values();
+        let paths = openapi_document()["paths"].as_object().unwrap().values();
         paths.flat_map(|item| item.as_object().unwrap().values())
     }
 
@@ -119,14 +119,14 @@ mod tests {
 
     #[test]
     fn tags_and_schemas_are_declared_and_used() {
-        let text = openapi().to_string();
+        let text = openapi_document().to_string();
         let mut parts = text.split("\"#/components/schemas/");
         parts.next();
         let used: BTreeSet<&str> = parts.filter_map(|rest| rest.split('"').next()).collect();
-        let declared = openapi()["components"]["schemas"].as_object().unwrap();
+        let declared = openapi_document()["components"]["schemas"].as_object().unwrap();
         assert_eq!(used, declared.keys().map(String::as_str).collect());
 
-        let tags = openapi()["tags"].as_array().unwrap();
+        let tags = openapi_document()["tags"].as_array().unwrap();
         let declared: BTreeSet<Option<&str>> =
             tags.iter().map(|tag| tag["name"].as_str()).collect();
         let used: BTreeSet<Option<&str>> = operations()

@@ -1,11 +1,12 @@
 //! What the settings of all providers have in common: reading, checking, building.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{SettingsError, Sink};
+use crate::SettingsError;
 
 /// The settings of one provider for a channel, where `P` is the channel's port such as `dyn SmsProvider`.
 pub trait ProviderSettings<P: ?Sized>: fmt::Debug + Send + Sync {
@@ -15,35 +16,28 @@ pub trait ProviderSettings<P: ?Sized>: fmt::Debug + Send + Sync {
     /// Returns the longest wait for a reply in seconds; `None` for a provider without a network connection.
     fn timeout_seconds(&self) -> Option<u64>;
 
-    /// Checks the settings and builds the provider. `sink` is the platform's own sink, for the kind that stands for it.
-    fn build(&self, sink: &Sink) -> Result<Arc<P>, SettingsError>;
-}
-
-/// Where the settings of a kind are documented: the doc comments of its struct are the settings reference.
-pub(crate) trait SettingsReference {
-    /// The name of the struct.
-    const STRUCT: &'static str;
-    /// The source file that declares it.
-    const SOURCE: &'static str;
+    /// Checks the settings and builds the provider. `sink_directory` is where the platform keeps its sink, for the kind that
+    /// stands for it.
+    fn build(&self, sink_directory: &Path) -> Result<Arc<P>, SettingsError>;
 }
 
 /// A kind of provider: a line of the table in [`crate::registry`].
 pub struct ProviderKind<P: ?Sized + 'static> {
     /// The value of `kind` in the settings.
     pub name: &'static str,
-    /// The name of the struct that documents its settings, and the source that declares it.
-    pub reference: (&'static str, &'static str),
+    /// Returns the JSON schema of its settings, without `kind` and `priority`. Their reference is made from it.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
     parse: fn(Value) -> serde_json::Result<Arc<dyn ProviderSettings<P>>>,
 }
 
 impl<P: ?Sized + 'static> ProviderKind<P> {
     pub(crate) const fn new<S>(name: &'static str) -> Self
     where
-        S: ProviderSettings<P> + SettingsReference + DeserializeOwned + 'static,
+        S: ProviderSettings<P> + JsonSchema + DeserializeOwned + 'static,
     {
         Self {
             name,
-            reference: (S::STRUCT, S::SOURCE),
+            schema: S::json_schema,
             parse: |settings| Ok(Arc::new(serde_json::from_value::<S>(settings)?)),
         }
     }

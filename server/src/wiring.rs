@@ -55,8 +55,7 @@ pub async fn open_with(
     drop(starting);
     check_connection_limit(&settings, &store).await?;
     let files = Files::open(&settings.files_address())?;
-    let sink = Sink::new(settings.sink_directory());
-    let providers = providers(&settings, &sink)?;
+    let providers = providers(&settings)?;
     let app = App::new(
         settings.rules(),
         Dependencies {
@@ -68,6 +67,7 @@ pub async fn open_with(
         },
     );
     app.prepare_partitions().await;
+    let sink = Sink::new(settings.sink_directory());
     Ok(Platform {
         app,
         settings,
@@ -104,8 +104,8 @@ async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::R
 }
 
 /// Builds the configured providers, with the sink for each channel that has none.
-pub fn providers(settings: &Settings, sink: &Sink) -> anyhow::Result<Providers> {
-    let mut found = settings.providers.build(sink)?;
+pub fn providers(settings: &Settings) -> anyhow::Result<Providers> {
+    let mut found = settings.providers.build(&settings.sink_directory())?;
     found.file_service = file_service(settings)?;
     if let Some(address) = &settings.virus_scanner {
         found.scanner = Some(Arc::new(Clamd::at(address)?));

@@ -19,6 +19,22 @@ use crate::{
     openapi::{Described, Operation, internal_operation},
 };
 
+/// Writes a route as a line of a table: method and path, authentication, handler, documentation. Takes the operation id
+/// from the name of the handler.
+macro_rules! route {
+    ($method:ident $path:literal, $auth:expr, $module:ident::$handler:ident $(($argument:expr))?, $docs:expr) => {
+        Route::new(
+            (http::Method::$method, axum::routing::MethodFilter::$method),
+            $path,
+            $auth,
+            $module::$handler $(($argument))?,
+            stringify!($handler),
+            $docs,
+        )
+    };
+}
+use route;
+
 /// A route: what the router, the OpenAPI document and the stories need to know of an endpoint.
 #[derive(Debug)]
 pub struct Route {
@@ -59,6 +75,7 @@ impl Route {
         path: &'static str,
         auth: Auth,
         handler: H,
+        handler_name: &'static str,
         documentation: Docs,
     ) -> Self {
         Self {
@@ -67,7 +84,7 @@ impl Route {
             auth,
             constraint: None,
             handler: on(filter, handler),
-            handler_name: last_part_of(std::any::type_name::<H>()),
+            handler_name,
             documentation,
         }
     }
@@ -95,51 +112,6 @@ impl Route {
             },
         }
     }
-}
-
-fn get<H: Handler<T, Api>, T: 'static>(
-    path: &'static str,
-    auth: Auth,
-    handler: H,
-    documentation: Docs,
-) -> Route {
-    let method = (Method::GET, MethodFilter::GET);
-    Route::new(method, path, auth, handler, documentation)
-}
-
-fn post<H: Handler<T, Api>, T: 'static>(
-    path: &'static str,
-    auth: Auth,
-    handler: H,
-    documentation: Docs,
-) -> Route {
-    let method = (Method::POST, MethodFilter::POST);
-    Route::new(method, path, auth, handler, documentation)
-}
-
-fn put<H: Handler<T, Api>, T: 'static>(
-    path: &'static str,
-    auth: Auth,
-    handler: H,
-    documentation: Docs,
-) -> Route {
-    let method = (Method::PUT, MethodFilter::PUT);
-    Route::new(method, path, auth, handler, documentation)
-}
-
-fn delete<H: Handler<T, Api>, T: 'static>(
-    path: &'static str,
-    auth: Auth,
-    handler: H,
-    documentation: Docs,
-) -> Route {
-    let method = (Method::DELETE, MethodFilter::DELETE);
-    Route::new(method, path, auth, handler, documentation)
-}
-
-/// Returns the name of a function without its path.
-fn last_part_of(type_name: &'static str) -> &'static str {
-    type_name.rsplit("::").next().unwrap_or(type_name)
 }
 
 /// Returns all routes.

@@ -1,6 +1,6 @@
 //! Health, metrics and the API reference.
 
-use super::{Docs::Full, Route, get, post};
+use super::{Docs::Full, Route, route};
 use crate::{
     auth::Auth::Anyone,
     openapi::{self, operations as docs},
@@ -10,12 +10,12 @@ use crate::{
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        get("/", Anyone, status::status, Full(docs::status_at_root)),
-        get("/_status", Anyone, status::status, Full(docs::status)),
-        post("/_status", Anyone, status::status, Full(docs::status_by_post)),
-        get("/_status/live-service-and-organisation-counts", Anyone, status::live_counts, Full(docs::live_counts)),
-        get("/metrics", Anyone, status::metrics, Full(docs::metrics)),
-        get("/v2/openapi.json", Anyone, openapi::get_openapi, Full(docs::get_openapi)),
-        get("/docs", Anyone, openapi::show_docs, Full(docs::show_docs)),
+        route!(GET "/", Anyone, status::status, Full(docs::status_at_root)),
+        route!(GET "/_status", Anyone, status::status, Full(docs::status)),
+        route!(POST "/_status", Anyone, status::status, Full(docs::status_by_post)),
+        route!(GET "/_status/live-service-and-organisation-counts", Anyone, status::live_counts, Full(docs::live_counts)),
+        route!(GET "/metrics", Anyone, status::metrics, Full(docs::metrics)),
+        route!(GET "/v2/openapi.json", Anyone, openapi::get_openapi, Full(docs::get_openapi)),
+        route!(GET "/docs", Anyone, openapi::show_docs, Full(docs::show_docs)),
     ]
 }

@@ -1,6 +1,6 @@
 //! The public API: what services, recipients and providers call.
 
-use super::{Docs::Full, Route, delete, get, post};
+use super::{Docs::Full, Route, route};
 use crate::{
     auth::Auth::{Anyone, InternalV2, ProviderCredentials, Service, SignedLink, UnverifiedReceipt},
     documents, letters,
@@ -11,39 +11,39 @@ use crate::{
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        post("/v2/notifications/sms", Service, v2::send_sms, Full(docs::send_sms)),
-        post("/v2/notifications/email", Service, v2::send_email, Full(docs::send_email)),
-        post("/v2/notifications/letter", Service, v2::send_letter, Full(docs::send_letter)),
+        route!(POST "/v2/notifications/sms", Service, v2::send_sms, Full(docs::send_sms)),
+        route!(POST "/v2/notifications/email", Service, v2::send_email, Full(docs::send_email)),
+        route!(POST "/v2/notifications/letter", Service, v2::send_letter, Full(docs::send_letter)),
         // `GET` takes the last part of these paths for the id of a notification.
-        get("/v2/notifications/sms", Service, v2::get_send_path, Full(docs::get_sms_path)),
-        get("/v2/notifications/email", Service, v2::get_send_path, Full(docs::get_email_path)),
-        get("/v2/notifications/letter", Service, v2::get_send_path, Full(docs::get_letter_path)),
-        post("/v2/notifications/bulk", Service, v2::send_bulk, Full(docs::send_bulk)),
-        get("/v2/jobs", Service, v2::list_jobs, Full(docs::list_jobs)),
-        get("/v2/jobs/{id}", Service, v2::get_job, Full(docs::get_job)),
-        delete("/v2/jobs/{id}", Service, v2::cancel_job, Full(docs::cancel_job)),
-        get("/v2/notifications", Service, v2::list_notifications, Full(docs::list_notifications)),
-        get("/v2/notifications/{id}", Service, v2::get_notification, Full(docs::get_notification)),
-        post("/v2/notifications/{id}", Service, v2::unknown_channel, Full(docs::unknown_channel)),
-        get("/v2/notifications/{id}/pdf", Service, v2::get_pdf, Full(docs::get_pdf)),
-        get("/v2/templates", Service, v2::list_templates, Full(docs::list_templates)),
-        get("/v2/template/{id}", Service, v2::get_template, Full(docs::get_template)),
-        get("/v2/template/{id}/version/{version}", Service, v2::get_template_version, Full(docs::get_template_version))
+        route!(GET "/v2/notifications/sms", Service, v2::get_send_path, Full(docs::get_sms_path)),
+        route!(GET "/v2/notifications/email", Service, v2::get_send_path, Full(docs::get_email_path)),
+        route!(GET "/v2/notifications/letter", Service, v2::get_send_path, Full(docs::get_letter_path)),
+        route!(POST "/v2/notifications/bulk", Service, v2::send_bulk, Full(docs::send_bulk)),
+        route!(GET "/v2/jobs", Service, v2::list_jobs, Full(docs::list_jobs)),
+        route!(GET "/v2/jobs/{id}", Service, v2::get_job, Full(docs::get_job)),
+        route!(DELETE "/v2/jobs/{id}", Service, v2::cancel_job, Full(docs::cancel_job)),
+        route!(GET "/v2/notifications", Service, v2::list_notifications, Full(docs::list_notifications)),
+        route!(GET "/v2/notifications/{id}", Service, v2::get_notification, Full(docs::get_notification)),
+        route!(POST "/v2/notifications/{id}", Service, v2::unknown_channel, Full(docs::unknown_channel)),
+        route!(GET "/v2/notifications/{id}/pdf", Service, v2::get_pdf, Full(docs::get_pdf)),
+        route!(GET "/v2/templates", Service, v2::list_templates, Full(docs::list_templates)),
+        route!(GET "/v2/template/{id}", Service, v2::get_template, Full(docs::get_template)),
+        route!(GET "/v2/template/{id}/version/{version}", Service, v2::get_template_version, Full(docs::get_template_version))
             .only_if("version", v2::is_version),
-        post("/v2/template/{id}/preview", Service, v2::preview_template, Full(docs::preview_template)),
-        get("/letter-rates/", InternalV2, letters::list_rates, Full(docs::list_rates)),
-        post("/letters/returned", InternalV2, letters::report_returned, Full(docs::report_returned)),
-        get("/v2/received-text-messages", Service, v2::list_received_texts, Full(docs::list_received_texts)),
+        route!(POST "/v2/template/{id}/preview", Service, v2::preview_template, Full(docs::preview_template)),
+        route!(GET "/letter-rates/", InternalV2, letters::list_rates, Full(docs::list_rates)),
+        route!(POST "/letters/returned", InternalV2, letters::report_returned, Full(docs::report_returned)),
+        route!(GET "/v2/received-text-messages", Service, v2::list_received_texts, Full(docs::list_received_texts)),
 
-        post("/notifications/sms/mmg", UnverifiedReceipt, receipts::receive_mmg_receipt, Full(docs::receive_mmg_receipt)),
-        post("/notifications/sms/firetext", UnverifiedReceipt, receipts::receive_firetext_receipt, Full(docs::receive_firetext_receipt)),
-        post("/notifications/sms/receive/mmg", ProviderCredentials, receipts::receive_mmg_text, Full(docs::receive_mmg_text)),
-        post("/notifications/sms/receive/firetext", ProviderCredentials, receipts::receive_firetext_text, Full(docs::receive_firetext_text)),
-        post("/notifications/letter/status", SignedLink, receipts::receive_letter_receipt, Full(docs::receive_letter_receipt)),
+        route!(POST "/notifications/sms/mmg", UnverifiedReceipt, receipts::receive_mmg_receipt, Full(docs::receive_mmg_receipt)),
+        route!(POST "/notifications/sms/firetext", UnverifiedReceipt, receipts::receive_firetext_receipt, Full(docs::receive_firetext_receipt)),
+        route!(POST "/notifications/sms/receive/mmg", ProviderCredentials, receipts::receive_mmg_text, Full(docs::receive_mmg_text)),
+        route!(POST "/notifications/sms/receive/firetext", ProviderCredentials, receipts::receive_firetext_text, Full(docs::receive_firetext_text)),
+        route!(POST "/notifications/letter/status", SignedLink, receipts::receive_letter_receipt, Full(docs::receive_letter_receipt)),
 
-        post("/unsubscribe/{id}/{token}", SignedLink, unsubscribe::unsubscribe, Full(docs::unsubscribe)),
-        get("/d/{document}/{key}", Anyone, documents::show_document, Full(docs::show_document)),
-        post("/d/{document}/{key}", Anyone, documents::confirm_document, Full(docs::confirm_document)),
-        get("/d/{document}/{key}/file", Anyone, documents::download_document, Full(docs::download_document)),
+        route!(POST "/unsubscribe/{id}/{token}", SignedLink, unsubscribe::unsubscribe, Full(docs::unsubscribe)),
+        route!(GET "/d/{document}/{key}", Anyone, documents::show_document, Full(docs::show_document)),
+        route!(POST "/d/{document}/{key}", Anyone, documents::confirm_document, Full(docs::confirm_document)),
+        route!(GET "/d/{document}/{key}/file", Anyone, documents::download_document, Full(docs::download_document)),
     ]
 }

@@ -22,6 +22,7 @@ mod reserved_paths;
 mod send_bulk;
 mod send_email;
 mod send_letter;
+mod send_message;
 mod send_sms;
 
 /// Request bodies, for the OpenAPI document.
@@ -99,6 +100,26 @@ struct AcceptedTemplate {
     id: domain::TemplateId,
     uri: String,
     version: u32,
+}
+
+impl<'a, C> Accepted<'a, C> {
+    fn new(
+        content: C,
+        id: domain::NotificationId,
+        reference: Option<&'a str>,
+        template: &app::ParsedTemplate,
+        root: &str,
+    ) -> Self {
+        Self {
+            content,
+            id,
+            reference,
+            sanitised_content: None,
+            scheduled_for: (),
+            template: AcceptedTemplate::new(template, root),
+            uri: format!("{root}v2/notifications/{id}"),
+        }
+    }
 }
 
 impl AcceptedTemplate {

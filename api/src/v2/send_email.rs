@@ -1,16 +1,20 @@
-use app::accept::{self, AcceptedEmail, EmailRequest, Sanitised};
-use axum::{body::Body, extract::State, response::Response};
-use domain::{Channel, ReplyToId, TemplateId};
-use http::HeaderMap;
+use app::{
+    App, Caller,
+    accept::{
+        self, AcceptError, AcceptedEmail, EmailRequest, Sanitised, idempotency::IdempotentRequest,
+    },
+};
+use axum::{body::Body, response::Response};
+use domain::{Channel, ReplyToId, TemplateId, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Accepted, AcceptedTemplate,
-    idempotency::{Admission, SendRequest},
+    Accepted,
     request_body::{Email, Given, HttpsUrl, Id, List, Object, ScheduledFor, Text, request_body},
+    send_message::{Message, SendCall},
 };
-use crate::{Api, auth::ServiceKey, body_limit, json, links, problem::Problem};
+use crate::{json, problem::Problem};
 
 request_body! {
     #[expect(dead_code, reason = "`scheduled_for` is checked and has no effect")]
@@ -35,47 +39,43 @@ struct Content<'a> {
 }
 
 /// `POST /v2/notifications/email` (`docs/spec/public-api.md` §6, §8)
-pub(crate) async fn send_email(
-    State(api): State<Api>,
-    caller: ServiceKey,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let send = SendRequest {
-        api: &api,
-        caller: &caller,
-        route: "POST /v2/notifications/email",
-        channel: Some(Channel::Email),
-        headers: &headers,
-        max_body_bytes: body_limit::MAX_BODY_BYTES,
-    };
-    let admitted = match send.admit(body).await? {
-        Admission::New(admitted) => admitted,
-        Admission::Replayed(response) => return Ok(response),
-    };
-    let body = json::parse_v2(&admitted.body)?;
-    let request = to_request(EmailBody::parse(body, api.app.clock().now())?);
+pub(crate) async fn send_email(call: SendCall, body: Body) -> Result<Response, Problem> {
+    let route = "POST /v2/notifications/email";
+    call.serve::<EmailRequest>(route, Channel::Email, body).await
+}
 
-    let root = links::root_url(&api, &headers);
-    let write = |accepted: &AcceptedEmail| json::to_json_bytes(&response(accepted, &root));
-    let accepted = accept::email(&api.app, &caller.0, request, admitted.idempotent(&write)).await;
-    admitted.respond(&api, &caller, accepted, write).await
+impl Message for EmailRequest {
+    type Accepted = AcceptedEmail;
+
+    fn parse(body: Value, now: Timestamp) -> Result<Self, Problem> {
+        EmailBody::parse(body, now).map(to_request)
+    }
+
+    async fn accept(
+        self,
+        app: &App,
+        caller: &Caller,
+        once: Option<IdempotentRequest<'_, AcceptedEmail>>,
+    ) -> Result<AcceptedEmail, AcceptError> {
+        accept::email(app, caller, self, once).await
+    }
+
+    fn response(accepted: &AcceptedEmail, root: &str) -> Vec<u8> {
+        json::to_json_bytes(&response(accepted, root))
+    }
 }
 
 fn response<'a>(accepted: &'a AcceptedEmail, root: &str) -> Accepted<'a, Content<'a>> {
+    let content = Content {
+        body: &accepted.body,
+        from_email: &accepted.from_email,
+        one_click_unsubscribe_url: accepted.one_click_unsubscribe_url.as_deref(),
+        subject: &accepted.subject,
+    };
+    let reference = accepted.reference.as_deref();
     Accepted {
-        content: Content {
-            body: &accepted.body,
-            from_email: &accepted.from_email,
-            one_click_unsubscribe_url: accepted.one_click_unsubscribe_url.as_deref(),
-            subject: &accepted.subject,
-        },
-        id: accepted.id,
-        reference: accepted.reference.as_deref(),
         sanitised_content: Some(sanitised_content(&accepted.sanitised)),
-        scheduled_for: (),
-        template: AcceptedTemplate::new(&accepted.template, root),
-        uri: format!("{root}v2/notifications/{}", accepted.id),
+        ..Accepted::new(content, accepted.id, reference, &accepted.template, root)
     }
 }
 

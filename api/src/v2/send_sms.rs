@@ -1,15 +1,18 @@
-use app::accept::{self, AcceptedSms, SmsRequest};
-use axum::{body::Body, extract::State, response::Response};
-use domain::{Channel, SmsSenderId, TemplateId};
-use http::HeaderMap;
+use app::{
+    App, Caller,
+    accept::{self, AcceptError, AcceptedSms, SmsRequest, idempotency::IdempotentRequest},
+};
+use axum::{body::Body, response::Response};
+use domain::{Channel, SmsSenderId, TemplateId, Timestamp};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
-    Accepted, AcceptedTemplate,
-    idempotency::{Admission, SendRequest},
+    Accepted,
     request_body::{Given, Id, Object, Phone, ScheduledFor, Text, request_body},
+    send_message::{Message, SendCall},
 };
-use crate::{Api, auth::ServiceKey, body_limit, json, links, problem::Problem};
+use crate::{json, problem::Problem};
 
 request_body! {
     #[expect(dead_code, reason = "`scheduled_for` is checked and has no effect")]
@@ -30,46 +33,39 @@ struct Content<'a> {
 }
 
 /// `POST /v2/notifications/sms` (`docs/spec/public-api.md` §6, §7)
-pub(crate) async fn send_sms(
-    State(api): State<Api>,
-    caller: ServiceKey,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let send = SendRequest {
-        api: &api,
-        caller: &caller,
-        route: "POST /v2/notifications/sms",
-        channel: Some(Channel::Sms),
-        headers: &headers,
-        max_body_bytes: body_limit::MAX_BODY_BYTES,
-    };
-    let admitted = match send.admit(body).await? {
-        Admission::New(admitted) => admitted,
-        Admission::Replayed(response) => return Ok(response),
-    };
-    let body = json::parse_v2(&admitted.body)?;
-    let request = to_request(SmsBody::parse(body, api.app.clock().now())?);
+pub(crate) async fn send_sms(call: SendCall, body: Body) -> Result<Response, Problem> {
+    let route = "POST /v2/notifications/sms";
+    call.serve::<SmsRequest>(route, Channel::Sms, body).await
+}
 
-    let root = links::root_url(&api, &headers);
-    let write = |accepted: &AcceptedSms| json::to_json_bytes(&response(accepted, &root));
-    let accepted = accept::sms(&api.app, &caller.0, request, admitted.idempotent(&write)).await;
-    admitted.respond(&api, &caller, accepted, write).await
+impl Message for SmsRequest {
+    type Accepted = AcceptedSms;
+
+    fn parse(body: Value, now: Timestamp) -> Result<Self, Problem> {
+        SmsBody::parse(body, now).map(to_request)
+    }
+
+    async fn accept(
+        self,
+        app: &App,
+        caller: &Caller,
+        once: Option<IdempotentRequest<'_, AcceptedSms>>,
+    ) -> Result<AcceptedSms, AcceptError> {
+        accept::sms(app, caller, self, once).await
+    }
+
+    fn response(accepted: &AcceptedSms, root: &str) -> Vec<u8> {
+        json::to_json_bytes(&response(accepted, root))
+    }
 }
 
 fn response<'a>(accepted: &'a AcceptedSms, root: &str) -> Accepted<'a, Content<'a>> {
-    Accepted {
-        content: Content {
-            body: &accepted.body,
-            from_number: accepted.from_number.as_deref(),
-        },
-        id: accepted.id,
-        reference: accepted.reference.as_deref(),
-        sanitised_content: None,
-        scheduled_for: (),
-        template: AcceptedTemplate::new(&accepted.template, root),
-        uri: format!("{root}v2/notifications/{}", accepted.id),
-    }
+    let content = Content {
+        body: &accepted.body,
+        from_number: accepted.from_number.as_deref(),
+    };
+    let reference = accepted.reference.as_deref();
+    Accepted::new(content, accepted.id, reference, &accepted.template, root)
 }
 
 fn to_request(body: SmsBody) -> SmsRequest {

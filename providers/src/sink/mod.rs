@@ -15,12 +15,17 @@
 mod file_store;
 mod list;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Channel;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -30,7 +35,7 @@ use crate::{
     Email, EmailProvider, Letter, LetterProvider, SendError, SendReceipt, SettingsError, Sms,
     SmsProvider,
     email::{mime, rfc2047::one_line},
-    settings::{ProviderSettings, SettingsReference},
+    settings::ProviderSettings,
 };
 
 const NAME: &str = "sink";
@@ -168,15 +173,10 @@ impl LetterProvider for Sink {
     }
 }
 
-/// The settings of the sink: it has none of its own, so that the platform knows where its messages are.
-#[derive(Debug, Clone, Deserialize)]
+/// The development sink has no settings of its own: its messages are in the directory `sink` of the data directory.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SinkSettings {}
-
-impl SettingsReference for SinkSettings {
-    const STRUCT: &'static str = "SinkSettings";
-    const SOURCE: &'static str = "";
-}
 
 macro_rules! sink_in_channel {
     ($port:ident) => {
@@ -189,8 +189,8 @@ macro_rules! sink_in_channel {
                 None
             }
 
-            fn build(&self, sink: &Sink) -> Result<Arc<dyn $port>, SettingsError> {
-                Ok(Arc::new(sink.clone()))
+            fn build(&self, sink_directory: &Path) -> Result<Arc<dyn $port>, SettingsError> {
+                Ok(Arc::new(Sink::new(sink_directory)))
             }
         }
     };

@@ -247,7 +247,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print_line(format!("{:#}", settings::schema().as_value()));
         }
         Command::Settings(_) => print_line(settings::reference().trim_end()),
-        Command::OpenApi => print_line(format!("{:#}", api::openapi())),
+        Command::OpenApi => print_line(format!("{:#}", api::openapi_document())),
     }
     Ok(ExitCode::SUCCESS)
 }

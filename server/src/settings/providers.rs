@@ -1,9 +1,9 @@
 //! The settings of providers: a list of tables for each channel, read by the table of kinds in `providers`.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use ::providers::{
-    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, Sink, SmsProvider,
+    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, SmsProvider,
     registry::{KINDS, SINK},
 };
 use app::Weighted;
@@ -202,11 +202,11 @@ impl Providers {
     }
 
     /// Builds all providers; for a channel without any, the sink.
-    pub(crate) fn build(&self, sink: &Sink) -> anyhow::Result<app::Providers> {
+    pub(crate) fn build(&self, sink_directory: &Path) -> anyhow::Result<app::Providers> {
         Ok(app::Providers {
-            email: build_channel(&self.email, sink)?,
-            sms: build_channel(&self.sms, sink)?,
-            letter: build_channel(&self.letter, sink)?,
+            email: build_channel(&self.email, sink_directory)?,
+            sms: build_channel(&self.sms, sink_directory)?,
+            letter: build_channel(&self.letter, sink_directory)?,
             ..app::Providers::default()
         })
     }
@@ -218,12 +218,12 @@ fn uses_sink<P: ?Sized>(providers: &[ConfiguredProvider<P>]) -> bool {
 
 fn build_channel<P: Port + ?Sized>(
     configured: &[ConfiguredProvider<P>],
-    sink: &Sink,
+    sink_directory: &Path,
 ) -> anyhow::Result<Vec<Weighted<P>>> {
     let mut built = Vec::new();
     for one in configured {
         built.push(Weighted {
-            provider: one.settings.build(sink)?,
+            provider: one.settings.build(sink_directory)?,
             priority: one.priority,
         });
     }
@@ -231,7 +231,7 @@ fn build_channel<P: Port + ?Sized>(
         let mut table = Map::new();
         table.insert("kind".to_owned(), SINK.into());
         let default = ConfiguredProvider::read(table).map_err(anyhow::Error::msg)?;
-        return build_channel(&[default], sink);
+        return build_channel(&[default], sink_directory);
     }
     Ok(built)
 }

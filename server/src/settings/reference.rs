@@ -6,10 +6,12 @@ use ::providers::{
     ProviderKind,
     registry::{KINDS, SINK},
 };
+use schemars::Schema;
+use serde_json::Value;
 
 use super::{
     load::variable,
-    schema::{Entry, entries},
+    schema::{Entry, entries, generator, one_line, properties},
 };
 
 const OPENING: &str = "\
@@ -34,15 +36,15 @@ in the sink, the directory `sink` in the data directory. Several providers of a 
 
 ";
 
-/// Returns the kinds of providers: settings table, name of the kind, and where its doc comments are.
-fn provider_kinds() -> Vec<(&'static str, &'static str, (&'static str, &'static str))> {
+/// Returns the kinds of providers: settings table, name of the kind, and the schema of its settings.
+fn provider_kinds() -> Vec<(&'static str, &'static str, Schema)> {
     fn of<P: ?Sized>(
         table: &'static str,
         kinds: &[ProviderKind<P>],
-    ) -> impl Iterator<Item = (&'static str, &'static str, (&'static str, &'static str))> {
+    ) -> impl Iterator<Item = (&'static str, &'static str, Schema)> {
         kinds
             .iter()
-            .map(move |kind| (table, kind.name, kind.reference))
+            .map(move |kind| (table, kind.name, (kind.schema)(&mut generator())))
     }
     of("providers.email", KINDS.email)
         .chain(of("providers.sms", KINDS.sms))
@@ -98,13 +100,13 @@ fn write_entry(page: &mut String, entry: &Entry) {
 fn write_providers(page: &mut String) {
     page.push_str(PROVIDERS);
     page.push_str(&provider_example());
-    for (table, kind, (structure, source)) in provider_kinds() {
+    for (table, kind, schema) in provider_kinds() {
         // The sink has no settings of its own.
         if kind == SINK {
             continue;
         }
         let _ = write!(page, "\n### `[[{table}]]` with `kind = \"{kind}\"`\n\n");
-        for field in fields(source, structure) {
+        for field in fields(&schema) {
             let need = if field.required { " (required)" } else { "" };
             let _ = writeln!(page, "- `{}`{need}: {}", field.name, field.about);
         }
@@ -117,34 +119,17 @@ struct Field {
     required: bool,
 }
 
-/// Returns the public fields of a struct with their doc comments, parsed from its source.
-fn fields(source: &str, structure: &str) -> Vec<Field> {
-    let opening = format!("pub struct {structure} {{");
-    let body = source
-        .lines()
-        .skip_while(|line| *line != opening)
-        .skip(1)
-        .take_while(|line| *line != "}");
-    let mut fields = Vec::new();
-    let (mut about, mut required) = (Vec::new(), true);
-    for line in body.map(str::trim) {
-        if let Some(comment) = line.strip_prefix("///") {
-            about.push(comment.trim());
-        } else if line.starts_with("#[serde(default") {
-            required = false;
-        } else if let Some((name, _)) = line
-            .strip_prefix("pub ")
-            .and_then(|field| field.split_once(':'))
-        {
-            fields.push(Field {
-                name: name.to_owned(),
-                about: about.join(" "),
-                required,
-            });
-            (about, required) = (Vec::new(), true);
-        }
-    }
-    fields
+/// Returns the settings that a schema describes.
+fn fields(schema: &Schema) -> Vec<Field> {
+    let required = schema.get("required").and_then(Value::as_array);
+    let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|one| one == name));
+    let all = properties(schema.as_value()).into_iter().flatten();
+    all.map(|(name, setting)| Field {
+        name: name.clone(),
+        about: one_line(setting),
+        required: is_required(name),
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -159,11 +144,11 @@ mod tests {
 
     #[test]
     fn the_settings_of_every_kind_of_provider_are_found() {
-        for (_, kind, (structure, source)) in provider_kinds() {
+        for (_, kind, schema) in provider_kinds() {
             if kind == SINK {
                 continue;
             }
-            let found = fields(source, structure);
+            let found = fields(&schema);
             assert!(
                 found.len() > 5 && found.iter().all(|field| !field.about.is_empty()),
                 "{kind}"

@@ -1,9 +1,10 @@
 //! The JSON schema of the settings, derived from their structs.
 
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
-use serde_json::{Map, Value};
+use ::providers::{EmailProvider, LetterProvider, SmsProvider};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
 
-use super::Settings;
+use super::{Settings, providers::Port};
 
 /// The providers as they stand in the settings file: tables with settings of their own, by `kind`.
 #[derive(JsonSchema)]
@@ -11,29 +12,54 @@ use super::Settings;
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) struct ProviderTables {
     /// E-mail providers. Without one, e-mails go to the sink.
-    #[schemars(default)]
-    email: Vec<ProviderTable>,
+    #[schemars(default, schema_with = "tables::<dyn EmailProvider>")]
+    email: Vec<Value>,
     /// SMS providers. Without one, text messages go to the sink.
-    #[schemars(default)]
-    sms: Vec<ProviderTable>,
+    #[schemars(default, schema_with = "tables::<dyn SmsProvider>")]
+    sms: Vec<Value>,
     /// Letter providers. Without one, letters go to the sink.
-    #[schemars(default)]
-    letter: Vec<ProviderTable>,
+    #[schemars(default, schema_with = "tables::<dyn LetterProvider>")]
+    letter: Vec<Value>,
 }
 
-/// A provider and its share of the messages of its channel.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct ProviderTable {
-    /// Kind of the provider, which decides what other settings it has.
-    kind: String,
-    /// Weight of the provider against others of its channel.
-    #[schemars(range(max = 100), default = "default_priority")]
-    priority: u32,
+/// Returns the schema of the tables of a channel: one alternative for each kind of provider.
+fn tables<P: Port + ?Sized>(generator: &mut SchemaGenerator) -> Schema {
+    let kinds = P::kinds().iter();
+    let alternatives: Vec<Schema> = kinds
+        .map(|kind| table(kind.name, (kind.schema)(generator)))
+        .collect();
+    json!({"type": "array", "items": {"oneOf": alternatives}})
+        .try_into()
+        .expect("an object is a schema")
 }
 
-const fn default_priority() -> u32 {
-    100
+/// Adds the settings that every provider has to those of a kind.
+fn table(kind: &str, mut schema: Schema) -> Schema {
+    let own = schema.remove("properties").unwrap_or_default();
+    let mut properties = Map::new();
+    properties.insert("kind".to_owned(), json!({"const": kind}));
+    properties.insert(
+        "priority".to_owned(),
+        json!({
+            "description": "Weight of the provider against others of its channel.",
+            "type": "integer", "minimum": 0, "maximum": 100, "default": 100,
+        }),
+    );
+    properties.extend(own.as_object().cloned().unwrap_or_default());
+    let mut required = vec![json!("kind")];
+    if let Some(Value::Array(own)) = schema.remove("required") {
+        required.extend(own);
+    }
+    schema.insert("properties".to_owned(), properties.into());
+    schema.insert("required".to_owned(), required.into());
+    schema
+}
+
+/// Returns a generator of schemas without references, which editors and [`entries`] read most easily.
+pub(super) fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator()
 }
 
 /// A setting in the reference.
@@ -50,11 +76,7 @@ pub(super) struct Entry {
 
 /// Returns the JSON schema of the settings file.
 pub fn schema() -> Schema {
-    let generator =
-        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    generator
-        .into_generator()
-        .into_root_schema_for::<Settings>()
+    generator().into_root_schema_for::<Settings>()
 }
 
 /// Returns every setting that has an environment variable, in the order of the fields.
@@ -65,7 +87,7 @@ pub(super) fn entries() -> Vec<Entry> {
     entries
 }
 
-fn properties(schema: &Value) -> Option<&Map<String, Value>> {
+pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties")?.as_object()
 }
 
@@ -86,7 +108,7 @@ fn collect(prefix: &str, settings: Option<&Map<String, Value>>, entries: &mut Ve
     }
 }
 
-fn one_line(setting: &Value) -> String {
+pub(super) fn one_line(setting: &Value) -> String {
     let about = setting["description"].as_str().unwrap_or_default();
     about.split_whitespace().collect::<Vec<_>>().join(" ")
 }

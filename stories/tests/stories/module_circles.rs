@@ -15,9 +15,11 @@ type Graph = BTreeMap<String, BTreeMap<String, PathBuf>>;
 
 /// The crates that are free of circles.
 const CRATES: &[&str] = &[
+    "api",
     "app",
     "domain",
     "files",
+    "providers",
     "queue",
     "recipients",
     "server",

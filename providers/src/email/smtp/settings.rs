@@ -1,18 +1,19 @@
 //! The settings of an SMTP relay.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::{Path, PathBuf}, sync::Arc};
 
 use lettre::transport::smtp::extension::ClientId;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{SmtpRelay, tls::TlsMode};
 use crate::{
-    EmailProvider, Secret, SettingsError, Sink,
-    settings::{ProviderSettings, SettingsReference, require_positive},
+    EmailProvider, Secret, SettingsError,
+    settings::{ProviderSettings, require_positive},
 };
 
 /// The settings of an SMTP relay.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpSettings {
     /// The identifier of the provider's row. Default `smtp`.
@@ -51,7 +52,7 @@ pub struct SmtpSettings {
 }
 
 /// The encryption of the connection to a relay.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SmtpTls {
     /// None: for a relay on the same machine only.
@@ -133,11 +134,6 @@ impl SmtpSettings {
     }
 }
 
-impl SettingsReference for SmtpSettings {
-    const STRUCT: &'static str = "SmtpSettings";
-    const SOURCE: &'static str = include_str!("settings.rs");
-}
-
 impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
     fn name(&self) -> &str {
         &self.name
@@ -147,7 +143,7 @@ impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
         Some(self.timeout_seconds)
     }
 
-    fn build(&self, _: &Sink) -> Result<Arc<dyn EmailProvider>, SettingsError> {
+    fn build(&self, _: &Path) -> Result<Arc<dyn EmailProvider>, SettingsError> {
         Ok(Arc::new(SmtpRelay::new(self)?))
     }
 }

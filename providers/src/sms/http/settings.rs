@@ -1,11 +1,12 @@
 //! The description of a provider's HTTP API, and its checks.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use reqwest::{
     Method, Url,
     header::{HeaderName, HeaderValue},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,15 +16,15 @@ use super::{
     Body, HttpSms,
 };
 use crate::{
-    Secret, SettingsError, Sink, SmsProvider, http,
-    settings::{ProviderSettings, SettingsReference, require_positive},
+    Secret, SettingsError, SmsProvider, http,
+    settings::{ProviderSettings, require_positive},
 };
 
 /// The description of a provider's HTTP API.
 ///
 /// Strings in `body` may hold the placeholders `{to}` (international digits), `{to_plus}` (the same with a plus), `{content}`,
 /// `{sender}` and `{reference}` (the notification's id); a header may hold `{reference}`.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSmsSettings {
     /// The identifier of the provider's row.
@@ -81,7 +82,7 @@ impl fmt::Debug for HttpSmsSettings {
 }
 
 /// Authentication of requests.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HttpAuth {
     /// None, or by one of `headers` or a field of `body`.
@@ -102,7 +103,7 @@ pub enum HttpAuth {
 }
 
 /// The content of a request.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HttpBody {
     /// JSON, as a table or as a string of JSON.
@@ -112,7 +113,7 @@ pub enum HttpBody {
 }
 
 /// A value that a JSON reply must contain.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// JSON pointer (`/code`).
@@ -236,11 +237,6 @@ impl HttpSmsSettings {
     }
 }
 
-impl SettingsReference for HttpSmsSettings {
-    const STRUCT: &'static str = "HttpSmsSettings";
-    const SOURCE: &'static str = include_str!("settings.rs");
-}
-
 impl ProviderSettings<dyn SmsProvider> for HttpSmsSettings {
     fn name(&self) -> &str {
         &self.name
@@ -250,7 +246,7 @@ impl ProviderSettings<dyn SmsProvider> for HttpSmsSettings {
         Some(self.timeout_seconds)
     }
 
-    fn build(&self, _: &Sink) -> Result<Arc<dyn SmsProvider>, SettingsError> {
+    fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {
         Ok(Arc::new(HttpSms::new(self.clone())?))
     }
 }

@@ -1,19 +1,20 @@
 //! The settings of a Twilio account.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use reqwest::Url;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{super::template::Template, Twilio};
 use crate::{
-    Secret, SettingsError, Sink, SmsProvider, http,
-    settings::{ProviderSettings, SettingsReference, require_positive},
+    Secret, SettingsError, SmsProvider, http,
+    settings::{ProviderSettings, require_positive},
 };
 
 /// The settings of a Twilio account.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TwilioSettings {
     /// The identifier of the provider's row. Default `twilio`.
@@ -128,11 +129,6 @@ impl TwilioSettings {
     }
 }
 
-impl SettingsReference for TwilioSettings {
-    const STRUCT: &'static str = "TwilioSettings";
-    const SOURCE: &'static str = include_str!("settings.rs");
-}
-
 impl ProviderSettings<dyn SmsProvider> for TwilioSettings {
     fn name(&self) -> &str {
         &self.name
@@ -142,7 +138,7 @@ impl ProviderSettings<dyn SmsProvider> for TwilioSettings {
         Some(self.timeout_seconds)
     }
 
-    fn build(&self, _: &Sink) -> Result<Arc<dyn SmsProvider>, SettingsError> {
+    fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {
         Ok(Arc::new(Twilio::new(self.clone())?))
     }
 }
