@@ -123,7 +123,9 @@ mod tests {
         let mut parts = text.split("\"#/components/schemas/");
         parts.next();
         let used: BTreeSet<&str> = parts.filter_map(|rest| rest.split('"').next()).collect();
-        let declared = openapi_document()["components"]["schemas"].as_object().unwrap();
+        let declared = openapi_document()["components"]["schemas"]
+            .as_object()
+            .unwrap();
         assert_eq!(used, declared.keys().map(String::as_str).collect());
 
         let tags = openapi_document()["tags"].as_array().unwrap();

@@ -41,7 +41,8 @@ struct Content<'a> {
 /// `POST /v2/notifications/email` (`docs/spec/public-api.md` §6, §8)
 pub(crate) async fn send_email(call: SendCall, body: Body) -> Result<Response, Problem> {
     let route = "POST /v2/notifications/email";
-    call.serve::<EmailRequest>(route, Channel::Email, body).await
+    call.serve::<EmailRequest>(route, Channel::Email, body)
+        .await
 }
 
 impl Message for EmailRequest {

@@ -91,7 +91,13 @@ impl Message for LetterRequest {
         };
         let reference = accepted.reference.as_deref();
         let template = &accepted.template;
-        json::to_json_bytes(&Accepted::new(content, accepted.id, reference, template, root))
+        json::to_json_bytes(&Accepted::new(
+            content,
+            accepted.id,
+            reference,
+            template,
+            root,
+        ))
     }
 }
 

@@ -4,11 +4,7 @@ use app::{
     App, Caller,
     accept::{AcceptError, idempotency::IdempotentRequest},
 };
-use axum::{
-    body::Body,
-    extract::FromRequestParts,
-    response::Response,
-};
+use axum::{body::Body, extract::FromRequestParts, response::Response};
 use domain::{Channel, Timestamp};
 use http::{HeaderMap, request::Parts};
 use serde_json::Value;

@@ -122,7 +122,8 @@ struct Field {
 /// Returns the settings that a schema describes.
 fn fields(schema: &Schema) -> Vec<Field> {
     let required = schema.get("required").and_then(Value::as_array);
-    let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|one| one == name));
+    let is_required =
+        |name: &str| required.is_some_and(|names| names.iter().any(|one| one == name));
     let all = properties(schema.as_value()).into_iter().flatten();
     all.map(|(name, setting)| Field {
         name: name.clone(),

@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn every_link_leads_to_one_heading() {
-        let page = to_html(crate::openapi());
+        let page = to_html(crate::openapi_document());
         let targets: Vec<&str> = page
             .split("href=\"#")
             .skip(1)

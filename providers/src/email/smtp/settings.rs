@@ -1,6 +1,9 @@
 //! The settings of an SMTP relay.
 
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lettre::transport::smtp::extension::ClientId;
 use schemars::JsonSchema;
