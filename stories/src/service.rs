@@ -106,29 +106,29 @@ impl World {
     }
 
     /// Sends an SMS from the service's template.
-    pub async fn send_sms(&self, council: &TestService, key: &Key, to: &str) -> TestResponse {
+    pub async fn send_sms(&self, service: &TestService, key: &Key, to: &str) -> TestResponse {
         let body = json!({
             "phone_number": to,
-            "template_id": council.sms,
+            "template_id": service.sms,
             "personalisation": {"name": "Ada", "day": "Friday"},
         });
         self.post(key, "/v2/notifications/sms", &body).await
     }
 
     /// Sends an e-mail from the service's template.
-    pub async fn send_email(&self, council: &TestService, key: &Key, to: &str) -> TestResponse {
+    pub async fn send_email(&self, service: &TestService, key: &Key, to: &str) -> TestResponse {
         let body = json!({
             "email_address": to,
-            "template_id": council.email,
+            "template_id": service.email,
             "personalisation": {"name": "Ada", "day": "Friday"},
         });
         self.post(key, "/v2/notifications/email", &body).await
     }
 
     /// Returns the status that the public API shows for a notification; empty if it has none.
-    pub async fn status_of(&self, council: &TestService, id: &str) -> String {
+    pub async fn status_of(&self, service: &TestService, id: &str) -> String {
         let answer = self
-            .get(&council.normal, &format!("/v2/notifications/{id}"))
+            .get(&service.normal, &format!("/v2/notifications/{id}"))
             .await;
         answer.json["status"]
             .as_str()

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 #[tokio::test]
 async fn an_accepted_text_is_answered_kept_and_shown() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let body = json!({
-        "phone_number": " +44 (7700) 900-123 ", "template_id": council.sms, "reference": "bins-1",
+        "phone_number": " +44 (7700) 900-123 ", "template_id": service.sms, "reference": "bins-1",
         "personalisation": {"Name": "Zoë", "d a y": "Friday", "unused": 1},
     });
     let answer = world
-        .post(&council.normal, "/v2/notifications/sms", &body)
+        .post(&service.normal, "/v2/notifications/sms", &body)
         .await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     let id = answer.json["id"].as_str().unwrap();
@@ -26,14 +26,14 @@ async fn an_accepted_text_is_answered_kept_and_shown() {
             "uri": format!("http://api.example.org/v2/notifications/{id}"),
             "content": {"body": "Zoë, your bin day is Friday", "from_number": "RiversideCo"},
             "template": {
-                "id": council.sms, "version": 1,
-                "uri": format!("http://api.example.org/services/{}/templates/{}", council.id, council.sms),
+                "id": service.sms, "version": 1,
+                "uri": format!("http://api.example.org/services/{}/templates/{}", service.id, service.sms),
             },
         })
     );
 
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     assert_eq!(shown.status, 200);
     assert_eq!(shown.json["phone_number"], "+44 (7700) 900-123");
@@ -50,15 +50,15 @@ async fn an_accepted_text_is_answered_kept_and_shown() {
 #[tokio::test]
 async fn an_accepted_email_is_answered_kept_and_shown() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let body = json!({
-        "email_address": "Ada@Example.com", "template_id": council.email,
+        "email_address": "Ada@Example.com", "template_id": service.email,
         "personalisation": {"name": "Ada [x](http://evil.example)", "day": ["Monday", "Tuesday"]},
         "one_click_unsubscribe_url": "https://example.com/leave?x=1",
         "sanitise_content_for": ["NAME"],
     });
     let answer = world
-        .post(&council.normal, "/v2/notifications/email", &body)
+        .post(&service.normal, "/v2/notifications/email", &body)
         .await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     assert_eq!(
@@ -82,7 +82,7 @@ async fn an_accepted_email_is_answered_kept_and_shown() {
 
     let id = answer.json["id"].as_str().unwrap();
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     assert_eq!(shown.json["email_address"], "Ada@Example.com");
     assert_eq!(shown.json["cost_in_pounds"], 0.0);
@@ -97,14 +97,14 @@ async fn an_accepted_email_is_answered_kept_and_shown() {
 #[tokio::test]
 async fn sanitise_content_requires_a_string() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let send = async |names: Value, name: Value| {
         let body = json!({
-            "email_address": "ada@example.com", "template_id": council.email, "sanitise_content_for": names,
+            "email_address": "ada@example.com", "template_id": service.email, "sanitise_content_for": names,
             "personalisation": {"name": name, "day": "Friday"},
         });
         let path = "/v2/notifications/email";
-        world.post(&council.normal, path, &body).await
+        world.post(&service.normal, path, &body).await
     };
     let taken = send(json!([null, "day", null]), json!("x")).await;
     assert_eq!(taken.status, 201, "{}", taken.json);
@@ -156,10 +156,10 @@ async fn another_service_does_not_find_a_message() {
 #[tokio::test]
 async fn unknown_channels_are_reported_to_authorized_callers_only() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for path in ["/v2/notifications/fax", "/v2/notifications/SMS"] {
         assert_eq!(world.request("POST", path, None, "{}").await.status, 401);
-        let answer = world.post(&council.normal, path, &json!({})).await;
+        let answer = world.post(&service.normal, path, &json!({})).await;
         assert_eq!(
             (answer.status.as_u16(), &answer.json["result"]),
             (404, &json!("error"))
@@ -170,15 +170,15 @@ async fn unknown_channels_are_reported_to_authorized_callers_only() {
 #[tokio::test]
 async fn lists_are_newest_first_and_go_on_where_they_stopped() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for number in 0..260 {
         world
-            .send_sms(&council, &council.normal, &format!("0770091{number:04}"))
+            .send_sms(&service, &service.normal, &format!("0770091{number:04}"))
             .await;
     }
-    world.send_sms(&council, &council.test, "07700900999").await;
+    world.send_sms(&service, &service.test, "07700900999").await;
 
-    let first = world.get(&council.normal, "/v2/notifications").await;
+    let first = world.get(&service.normal, "/v2/notifications").await;
     let page = first.json["notifications"].as_array().unwrap();
     assert_eq!(page.len(), 250);
     assert_eq!(
@@ -190,7 +190,7 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
         .unwrap()
         .strip_prefix("http://api.example.org")
         .unwrap();
-    let second = world.get(&council.normal, next).await;
+    let second = world.get(&service.normal, next).await;
     assert_eq!(second.json["notifications"].as_array().unwrap().len(), 10);
     assert_eq!(
         second.json["links"]["current"]
@@ -205,20 +205,20 @@ async fn lists_are_newest_first_and_go_on_where_they_stopped() {
 #[tokio::test]
 async fn lists_are_filtered_by_what_is_asked() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world
-        .send_sms(&council, &council.normal, "07700900001")
+        .send_sms(&service, &service.normal, "07700900001")
         .await;
     world
-        .send_email(&council, &council.normal, "ada@example.com")
+        .send_email(&service, &service.normal, "ada@example.com")
         .await;
     world.run_tasks().await;
     world
-        .send_sms(&council, &council.normal, "07700900002")
+        .send_sms(&service, &service.normal, "07700900002")
         .await;
     let count = async |query: &str| {
         let answer = world
-            .get(&council.normal, &format!("/v2/notifications?{query}"))
+            .get(&service.normal, &format!("/v2/notifications?{query}"))
             .await;
         answer.json["notifications"].as_array().map(Vec::len)
     };
@@ -233,7 +233,7 @@ async fn lists_are_filtered_by_what_is_asked() {
     assert_eq!(count("reference=nope").await, Some(0));
     let wrong = world
         .get(
-            &council.normal,
+            &service.normal,
             "/v2/notifications?status=lost&page=2&older_than=x",
         )
         .await;
@@ -255,9 +255,9 @@ async fn lists_are_filtered_by_what_is_asked() {
 #[tokio::test]
 async fn every_error_has_the_text_of_the_contract() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let other = world.service("Other").await;
-    let (sms, email) = (council.sms, council.email);
+    let (sms, email) = (service.sms, service.email);
     let values = json!({"name": "Ada", "day": "Friday"});
     let table: Vec<(&str, Value, &str)> = vec![
         (
@@ -331,7 +331,7 @@ async fn every_error_has_the_text_of_the_contract() {
     for (channel, body, expected) in table {
         let answer = world
             .post(
-                &council.normal,
+                &service.normal,
                 &format!("/v2/notifications/{channel}"),
                 &body,
             )
@@ -343,7 +343,7 @@ async fn every_error_has_the_text_of_the_contract() {
             answer.json
         );
     }
-    let token = world.token(&council.normal.service.to_string(), &council.normal.secret);
+    let token = world.token(&service.normal.service.to_string(), &service.normal.secret);
     for body in ["", "{", "\u{0}"] {
         let answer = world
             .request("POST", "/v2/notifications/sms", Some(&token), body)
@@ -359,9 +359,9 @@ async fn a_service_without_the_permission_sends_nothing() {
         permissions: [Permission::Email].into(),
         ..app::manage::services::NewService::named("Only e-mail")
     };
-    let council = world.service_with(new).await;
+    let service = world.service_with(new).await;
     let answer = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     assert_eq!(
         answer.message(),
@@ -372,19 +372,19 @@ async fn a_service_without_the_permission_sends_nothing() {
 #[tokio::test]
 async fn a_simulated_recipient_is_answered_and_nothing_is_kept() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for (answer, path) in [
         (
             world
-                .send_sms(&council, &council.normal, "+447700 900 111")
+                .send_sms(&service, &service.normal, "+447700 900 111")
                 .await,
             "sms",
         ),
         (
             world
                 .send_email(
-                    &council,
-                    &council.normal,
+                    &service,
+                    &service.normal,
                     "Simulate-Delivered-2@notifications.service.gov.uk",
                 )
                 .await,
@@ -395,7 +395,7 @@ async fn a_simulated_recipient_is_answered_and_nothing_is_kept() {
         let id = answer.json["id"].as_str().unwrap();
         assert_eq!(
             world
-                .get(&council.normal, &format!("/v2/notifications/{id}"))
+                .get(&service.normal, &format!("/v2/notifications/{id}"))
                 .await
                 .status,
             404
@@ -407,7 +407,7 @@ async fn a_simulated_recipient_is_answered_and_nothing_is_kept() {
 #[tokio::test]
 async fn a_test_key_reaches_no_provider_and_its_recipient_decides_the_outcome() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let mut ids = Vec::new();
     for (to, outcome) in [
         ("07700900003", "temporary-failure"),
@@ -415,7 +415,7 @@ async fn a_test_key_reaches_no_provider_and_its_recipient_decides_the_outcome() 
         ("07700900123", "delivered"),
     ] {
         ids.push((
-            world.send_sms(&council, &council.test, to).await.json["id"].clone(),
+            world.send_sms(&service, &service.test, to).await.json["id"].clone(),
             outcome,
         ));
     }
@@ -425,14 +425,14 @@ async fn a_test_key_reaches_no_provider_and_its_recipient_decides_the_outcome() 
         ("ada@example.com", "delivered"),
     ] {
         ids.push((
-            world.send_email(&council, &council.test, to).await.json["id"].clone(),
+            world.send_email(&service, &service.test, to).await.json["id"].clone(),
             outcome,
         ));
     }
     world.run_tasks().await;
     for (id, outcome) in ids {
         assert_eq!(
-            world.status_of(&council, id.as_str().unwrap()).await,
+            world.status_of(&service, id.as_str().unwrap()).await,
             outcome
         );
     }
@@ -446,55 +446,55 @@ async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
         restricted: true,
         ..app::manage::services::NewService::named("On trial")
     };
-    let council = world.service_with(new).await;
+    let service = world.service_with(new).await;
     app::manage::services::add_member(
         &world.app,
-        council.id,
+        service.id,
         "Dana",
         "Dana@Example.com",
         Some("07700 900555"),
     )
     .await
     .unwrap();
-    app::manage::services::add_guest(&world.app, council.id, "+447700900666")
+    app::manage::services::add_guest(&world.app, service.id, "+447700900666")
         .await
         .unwrap();
 
     for (key, refusal) in [
         (
-            &council.team,
+            &service.team,
             "Can’t send to this recipient using a team-only API key",
         ),
         (
-            &council.normal,
+            &service.normal,
             "Can’t send to this recipient when service is in trial mode",
         ),
     ] {
         assert_eq!(
             world
-                .send_email(&council, key, "dana@example.com")
+                .send_email(&service, key, "dana@example.com")
                 .await
                 .status,
             201
         );
         assert_eq!(
             world
-                .send_sms(&council, key, "+44 7700 900 555")
+                .send_sms(&service, key, "+44 7700 900 555")
                 .await
                 .status,
             201
         );
         assert_eq!(
-            world.send_sms(&council, key, "07700900666").await.status,
+            world.send_sms(&service, key, "07700900666").await.status,
             201
         );
-        let refused = world.send_sms(&council, key, "07700900777").await;
+        let refused = world.send_sms(&service, key, "07700900777").await;
         assert_eq!(refused.status, 400);
         assert!(refused.message().starts_with(refusal), "{}", refused.json);
     }
     assert_eq!(
         world
-            .send_sms(&council, &council.test, "07700900777")
+            .send_sms(&service, &service.test, "07700900777")
             .await
             .status,
         201,
@@ -505,12 +505,12 @@ async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
 #[tokio::test]
 async fn many_at_once_share_commits_and_none_is_lost() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let sends = (0..200).map(|number| {
-        let (world, council) = (&world, &council);
+        let (world, service) = (&world, &service);
         async move {
             world
-                .send_sms(council, &council.normal, &format!("0770091{number:04}"))
+                .send_sms(service, &service.normal, &format!("0770091{number:04}"))
                 .await
         }
     });
@@ -530,9 +530,9 @@ async fn many_at_once_share_commits_and_none_is_lost() {
 #[tokio::test]
 async fn accepted_messages_are_delivered_after_a_restart() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let id = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await
         .json["id"]
         .as_str()
@@ -540,26 +540,26 @@ async fn accepted_messages_are_delivered_after_a_restart() {
         .to_owned();
     let world = world.restarted().await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "sending");
+    assert_eq!(world.status_of(&service, &id).await, "sending");
 }
 
 #[tokio::test]
 async fn a_revoked_key_is_refused_at_once_in_the_process_that_revoked_it() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let keys = app::manage::services::list_keys(&world.app, council.id)
+    let service = world.service("Riverside Council").await;
+    let keys = app::manage::services::list_keys(&world.app, service.id)
         .await
         .unwrap();
     let normal = keys
         .iter()
         .find(|key| key.key_type == KeyType::Normal)
         .unwrap();
-    app::manage::services::revoke_key(&world.app, council.id, normal.id)
+    app::manage::services::revoke_key(&world.app, service.id, normal.id)
         .await
         .unwrap();
     world.advance(Duration::from_secs(1));
     let answer = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     assert_eq!(answer.message(), "Invalid token: API key revoked");
 }

@@ -69,34 +69,34 @@ pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
 
 async fn change(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     job: &str,
     how: &str,
 ) -> pillarbox_stories::TestResponse {
-    let path = format!("/service/{}/job/{job}/{how}", council.id);
+    let path = format!("/service/{}/job/{job}/{how}", service.id);
     world.internal_request("POST", &path, "").await
 }
 
-async fn status(world: &World, council: &TestService, job: &str) -> Value {
-    world.job_status(council.id, job).await
+async fn status(world: &World, service: &TestService, job: &str) -> Value {
+    world.job_status(service.id, job).await
 }
 
 #[tokio::test]
 async fn the_audit_requeues_a_lost_job_after_half_an_hour() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(20)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(20)).await;
     assert_eq!(lose_tasks(&world, JOBS.name).await, 1);
     world.advance(Duration::from_mins(29));
     world.run_schedule().await;
     assert_eq!(
-        status(&world, &council, &job).await["job_status"],
+        status(&world, &service, &job).await["job_status"],
         "pending"
     );
 
     world.advance(Duration::from_mins(2));
     world.run_schedule().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 20)
@@ -106,14 +106,14 @@ async fn the_audit_requeues_a_lost_job_after_half_an_hour() {
 #[tokio::test]
 async fn a_job_that_lost_its_task_resumes_at_its_cursor() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(2500)).await;
-    interrupt_after(&world, &council, &job, 1000).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(2500)).await;
+    interrupt_after(&world, &service, &job, 1000).await;
     world.advance(Duration::from_secs(31));
     lose_tasks(&world, JOBS.name).await;
     world.advance(HALF_AN_HOUR);
     world.run_schedule().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 2500)
@@ -128,8 +128,8 @@ async fn a_job_that_lost_its_task_resumes_at_its_cursor() {
 #[tokio::test]
 async fn the_audit_leaves_a_queued_job_alone() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(3)).await;
     world.advance(Duration::from_hours(5));
     let minute = app::upkeep::schedule::this_minute(world.clock.now());
     app::upkeep::schedule::fire(&world.app, minute)
@@ -137,12 +137,12 @@ async fn the_audit_leaves_a_queued_job_alone() {
         .unwrap();
     world.runner().drain(&[PERIODIC]).await;
     assert_eq!(
-        status(&world, &council, &job).await["job_status"],
+        status(&world, &service, &job).await["job_status"],
         "pending"
     );
     world.run_tasks().await;
     assert_eq!(
-        status(&world, &council, &job).await["job_status"],
+        status(&world, &service, &job).await["job_status"],
         "finished"
     );
 }
@@ -150,9 +150,9 @@ async fn the_audit_leaves_a_queued_job_alone() {
 #[tokio::test]
 async fn a_job_that_keeps_stopping_waits_for_an_operator() {
     let mut world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(5)).await;
-    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(5)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", service.id);
     let (path, away) = (world.files().join(&file), world.files().join("away"));
     std::fs::rename(&path, &away).unwrap();
     world.expect_dead_letters();
@@ -168,7 +168,7 @@ async fn a_job_that_keeps_stopping_waits_for_an_operator() {
         tries += world.runner().drain(&[JOBS]).await;
     }
     assert_eq!(tries, 3, "it was tried three times more, and then no more");
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(found["job_status"], "error");
     assert!(
         found["problem"]
@@ -179,9 +179,9 @@ async fn a_job_that_keeps_stopping_waits_for_an_operator() {
     );
 
     std::fs::rename(&away, &path).unwrap();
-    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    assert_eq!(change(&world, &service, &job, "resume").await.status, 200);
     world.run_tasks().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 5)
@@ -191,22 +191,22 @@ async fn a_job_that_keeps_stopping_waits_for_an_operator() {
 #[tokio::test]
 async fn missing_rows_of_a_finished_job_are_recreated_with_their_ids() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = job_from_the_planner(&world, &council, people(1200)).await;
+    let service = world.service("Riverside Council").await;
+    let job = job_from_the_planner(&world, &service, people(1200)).await;
     world.run_tasks().await;
-    let origin = origin(&world, &council, &job).await;
+    let origin = origin(&world, &service, &job).await;
     let lost = [origin.row(0), origin.row(700), origin.row(1199)];
     lose_rows(&world, &lost).await;
 
     world.advance(Duration::from_mins(30));
     world.run_schedule().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished all notifications created"), 1200)
     );
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{}", lost[1]))
+        .get(&service.normal, &format!("/v2/notifications/{}", lost[1]))
         .await;
     assert_eq!(shown.json["reference"], "ref-700");
     let senders: std::collections::BTreeSet<String> = world
@@ -225,24 +225,24 @@ async fn missing_rows_of_a_finished_job_are_recreated_with_their_ids() {
 /// Creates a job with a chosen sender.
 pub(crate) async fn job_from_the_planner(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     file: String,
 ) -> String {
-    let path = format!("/service/{}/sms-sender", council.id);
+    let path = format!("/service/{}/sms-sender", service.id);
     let body = json!({"sms_sender": "Planner", "is_default": false}).to_string();
     let made = world.internal_request("POST", &path, body).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let path = format!(
         "/service/{}/spreadsheet?template_id={}&file_name=people.csv&sender_id={}",
-        council.id,
-        council.sms,
+        service.id,
+        service.sms,
         made.data()["id"].as_str().unwrap()
     );
     let uploaded = world.internal_request("POST", &path, file).await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
     assert_eq!(
         world
-            .create_job(council.id, &json!({"id": id}))
+            .create_job(service.id, &json!({"id": id}))
             .await
             .status,
         201
@@ -254,18 +254,18 @@ pub(crate) async fn job_from_the_planner(
 #[tokio::test]
 async fn rows_deleted_by_retention_are_not_missing() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    crate::retention::keep_for(&world, &council, 3).await;
-    let job = world.job(council.id, council.sms, people(2500)).await;
-    interrupt_after(&world, &council, &job, 1000).await;
-    assert_eq!(change(&world, &council, &job, "pause").await.status, 200);
+    let service = world.service("Riverside Council").await;
+    crate::retention::keep_for(&world, &service, 3).await;
+    let job = world.job(service.id, service.sms, people(2500)).await;
+    interrupt_after(&world, &service, &job, 1000).await;
+    assert_eq!(change(&world, &service, &job, "pause").await.status, 200);
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1000);
 
     crate::retention::until(&world, "2026-03-07T03:00:00Z");
     world.run_schedule().await;
-    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    assert_eq!(change(&world, &service, &job, "resume").await.status, 200);
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 2500);
     for _ in 0..6 {
@@ -277,7 +277,7 @@ async fn rows_deleted_by_retention_are_not_missing() {
         2500,
         "nobody is sent the same a second time"
     );
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished all notifications created"), 2500)
@@ -287,12 +287,12 @@ async fn rows_deleted_by_retention_are_not_missing() {
 #[tokio::test]
 async fn missing_rows_are_reported_after_three_attempts() {
     let mut world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(5)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(5)).await;
     world.run_tasks().await;
-    let origin = origin(&world, &council, &job).await;
+    let origin = origin(&world, &service, &job).await;
     lose_rows(&world, &[origin.row(3)]).await;
-    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", service.id);
     std::fs::remove_file(world.files().join(file)).unwrap();
     world.expect_dead_letters();
     let mut tries = 0;
@@ -311,22 +311,22 @@ async fn missing_rows_are_reported_after_three_attempts() {
 #[tokio::test]
 async fn the_audit_finds_a_job_that_lost_every_row() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(3)).await;
     world.run_tasks().await;
-    let origin = origin(&world, &council, &job).await;
+    let origin = origin(&world, &service, &job).await;
     lose_rows(&world, &[origin.row(0), origin.row(1), origin.row(2)]).await;
     world.advance(Duration::from_mins(30));
     world.run_schedule().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(count(&found, "sending"), 3);
 }
 
-pub(crate) async fn origin(world: &World, council: &TestService, job: &str) -> domain::JobOrigin {
-    let found = status(world, council, job).await;
+pub(crate) async fn origin(world: &World, service: &TestService, job: &str) -> domain::JobOrigin {
+    let found = status(world, service, job).await;
     domain::JobOrigin {
         job: job.parse().unwrap(),
-        service: council.id,
+        service: service.id,
         due: found["created_at"].as_str().unwrap().parse().unwrap(),
     }
 }
@@ -334,13 +334,13 @@ pub(crate) async fn origin(world: &World, council: &TestService, job: &str) -> d
 #[tokio::test]
 async fn a_complete_job_says_so_soon_after_it_finished() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(3)).await;
     world.run_tasks().await;
-    let finished = status(&world, &council, &job).await["processing_finished"].clone();
+    let finished = status(&world, &service, &job).await["processing_finished"].clone();
     world.advance(Duration::from_mins(2));
     world.run_schedule().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(found["job_status"], "finished all notifications created");
     assert_eq!(
         found["processing_finished"], finished,
@@ -351,28 +351,28 @@ async fn a_complete_job_says_so_soon_after_it_finished() {
 #[tokio::test]
 async fn a_paused_job_resumes_at_its_cursor() {
     let world = World::new().await;
-    let (council, other) = (
+    let (service, other) = (
         world.service("Riverside Council").await,
         world.service("Other").await,
     );
-    let job = world.job(council.id, council.sms, people(2500)).await;
-    interrupt_after(&world, &council, &job, 1000).await;
+    let job = world.job(service.id, service.sms, people(2500)).await;
+    interrupt_after(&world, &service, &job, 1000).await;
     assert_eq!(
         change(&world, &other, &job, "pause").await.status,
         404,
         "another service's"
     );
-    let paused = change(&world, &council, &job, "pause").await;
+    let paused = change(&world, &service, &job, "pause").await;
     assert_eq!(paused.data()["job_status"], "paused");
     assert_eq!(
-        change(&world, &council, &job, "pause").await.status,
+        change(&world, &service, &job, "pause").await.status,
         200,
         "twice is harmless"
     );
 
     world.advance(Duration::from_hours(2));
     world.run_schedule().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(
         (&found["job_status"], &found["rows_kept"]),
         (&json!("paused"), &json!(1000))
@@ -384,19 +384,19 @@ async fn a_paused_job_resumes_at_its_cursor() {
     );
 
     assert_eq!(
-        change(&world, &council, &job, "resume").await.data()["job_status"],
+        change(&world, &service, &job, "resume").await.data()["job_status"],
         "pending"
     );
-    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    assert_eq!(change(&world, &service, &job, "resume").await.status, 200);
     world.run_tasks().await;
-    let found = status(&world, &council, &job).await;
+    let found = status(&world, &service, &job).await;
     assert_eq!(
         (&found["job_status"], count(&found, "sending")),
         (&json!("finished"), 2500)
     );
     assert_eq!(world.sms.accepted().len(), 2500);
     for how in ["pause", "resume"] {
-        let refused = change(&world, &council, &job, how).await;
+        let refused = change(&world, &service, &job, how).await;
         assert_eq!(refused.status, 409, "{}", refused.json);
         assert!(
             refused.message().contains("finished"),
@@ -409,12 +409,12 @@ async fn a_paused_job_resumes_at_its_cursor() {
 #[tokio::test]
 async fn a_message_without_a_task_is_requeued_after_an_hour() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let text = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     let mail = world
-        .send_email(&council, &council.normal, "ada@example.com")
+        .send_email(&service, &service.normal, "ada@example.com")
         .await;
     lose_tasks(&world, "send-sms-tasks").await;
     lose_tasks(&world, "send-email-tasks").await;
@@ -423,14 +423,14 @@ async fn a_message_without_a_task_is_requeued_after_an_hour() {
     world.advance(Duration::from_mins(45));
     world.run_schedule().await;
     assert_eq!(
-        world.status_of(&council, &ids[0]).await,
+        world.status_of(&service, &ids[0]).await,
         "created",
         "it is too young"
     );
     world.advance(Duration::from_mins(30));
     world.run_schedule().await;
     for id in &ids {
-        assert_eq!(world.status_of(&council, id).await, "sending");
+        assert_eq!(world.status_of(&service, id).await, "sending");
     }
     assert_eq!(
         (world.sms.accepted().len(), world.email.accepted().len()),
@@ -441,9 +441,9 @@ async fn a_message_without_a_task_is_requeued_after_an_hour() {
 #[tokio::test]
 async fn a_queued_message_is_not_queued_again() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     world.advance(Duration::from_mins(90));
     let minute = app::upkeep::schedule::this_minute(world.clock.now());
@@ -464,13 +464,13 @@ async fn a_queued_message_is_not_queued_again() {
 #[tokio::test]
 async fn a_message_without_a_receipt_fails_temporarily_after_three_days() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let sent = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     world.run_tasks().await;
     let unsent = world
-        .send_email(&council, &council.normal, "ada@example.com")
+        .send_email(&service, &service.normal, "ada@example.com")
         .await;
     lose_tasks(&world, "send-email-tasks").await;
     let ids = [&sent, &unsent].map(|answer| answer.json["id"].as_str().unwrap().to_owned());
@@ -482,37 +482,37 @@ async fn a_message_without_a_receipt_fails_temporarily_after_three_days() {
     until("2026-03-05T00:05:00Z");
     world.run_schedule().await;
     assert_eq!(
-        world.status_of(&council, &ids[0]).await,
+        world.status_of(&service, &ids[0]).await,
         "sending",
         "three days are not over"
     );
 
     let young = world
-        .send_sms(&council, &council.normal, "07700900124")
+        .send_sms(&service, &service.normal, "07700900124")
         .await;
     world.run_tasks().await;
     until("2026-03-06T00:05:00Z");
     world.run_schedule().await;
     assert_eq!(
-        world.status_of(&council, &ids[0]).await,
+        world.status_of(&service, &ids[0]).await,
         "temporary-failure"
     );
     assert_eq!(
-        world.status_of(&council, &ids[1]).await,
+        world.status_of(&service, &ids[1]).await,
         "technical-failure"
     );
     let young = young.json["id"].as_str().unwrap();
-    assert_eq!(world.status_of(&council, young).await, "sending");
+    assert_eq!(world.status_of(&service, young).await, "sending");
 }
 
 #[tokio::test]
 async fn more_messages_than_one_batch_are_all_requeued_and_all_failed() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    world.job(council.id, council.sms, people(2300)).await;
+    let service = world.service("Riverside Council").await;
+    world.job(service.id, service.sms, people(2300)).await;
     world.runner().drain(&[JOBS]).await;
     let mail = world
-        .send_email(&council, &council.normal, "ada@example.com")
+        .send_email(&service, &service.normal, "ada@example.com")
         .await;
     assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 23);
     assert_eq!(lose_tasks(&world, "send-email-tasks").await, 1);
@@ -524,7 +524,7 @@ async fn more_messages_than_one_batch_are_all_requeued_and_all_failed() {
     let time: domain::Timestamp = "2026-03-06T00:05:00Z".parse().unwrap();
     world.advance(time.since(world.clock.now()));
     world.run_schedule().await;
-    assert_eq!(world.status_of(&council, mail).await, "temporary-failure");
+    assert_eq!(world.status_of(&service, mail).await, "temporary-failure");
 }
 
 /// Returns the number of findings of an audit in `/metrics`.
@@ -540,9 +540,9 @@ async fn an_unfinished_job_is_reported_hourly_after_four_hours() {
     const TELLER: &str = "tell-of-overdue-jobs";
     server::metrics::start();
     let mut world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(5)).await;
-    let file = format!("spreadsheets/service-{}-notify/{job}.csv", council.id);
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(5)).await;
+    let file = format!("spreadsheets/service-{}-notify/{job}.csv", service.id);
     let (path, away) = (world.files().join(&file), world.files().join("away"));
     std::fs::rename(&path, &away).unwrap();
     world.expect_dead_letters();
@@ -554,10 +554,10 @@ async fn an_unfinished_job_is_reported_hourly_after_four_hours() {
         assert_eq!(found_by(TELLER) - before, told, "{hour} hours later");
     }
     std::fs::rename(&away, &path).unwrap();
-    assert_eq!(change(&world, &council, &job, "resume").await.status, 200);
+    assert_eq!(change(&world, &service, &job, "resume").await.status, 200);
     world.run_tasks().await;
     // Finished, but a row of it is lost for good.
-    let origin = origin(&world, &council, &job).await;
+    let origin = origin(&world, &service, &job).await;
     lose_rows(&world, &[origin.row(2)]).await;
     std::fs::remove_file(&path).unwrap();
     crate::retention::until(&world, "2026-03-03T14:00:00Z");

@@ -16,8 +16,8 @@ fn unsigned(header: &Value, claims: &Value) -> String {
 #[tokio::test]
 async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let (service, secret) = (council.id.to_string(), council.normal.secret.as_str());
+    let service = world.service("Riverside Council").await;
+    let (issuer, secret) = (service.id.to_string(), service.normal.secret.as_str());
     let now = domain::Clock::now(&*world.clock).unix_seconds();
     let signed = |claims: Value| world.token_with_claims(&claims, secret);
     let hs256 = json!({"typ": "JWT", "alg": "HS256"});
@@ -74,72 +74,72 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
             "Invalid token: service not found",
         ),
         (
-            Some(unsigned(&json!({"alg": "HS512"}), &json!({"iss": service}))),
+            Some(unsigned(&json!({"alg": "HS512"}), &json!({"iss": issuer}))),
             403,
             "Invalid token: algorithm used is not HS256",
         ),
         (
-            Some(unsigned(&json!({}), &json!({"iss": service}))),
+            Some(unsigned(&json!({}), &json!({"iss": issuer}))),
             403,
             "Invalid token: algorithm used is not HS256",
         ),
         (
-            Some(unsigned(&hs256, &json!({"iss": service, "iat": now}))),
+            Some(unsigned(&hs256, &json!({"iss": issuer, "iat": now}))),
             403,
             "Invalid token: API key not found",
         ),
         (
-            Some(signed(json!({"iss": service}))),
+            Some(signed(json!({"iss": issuer}))),
             403,
             "Invalid token: API key not found",
         ),
         (
-            Some(signed(json!({"iss": service, "iat": now - 32}))),
+            Some(signed(json!({"iss": issuer, "iat": now - 32}))),
             403,
             CLOCK,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": now + 32}))),
+            Some(signed(json!({"iss": issuer, "iat": now + 32}))),
             403,
             CLOCK,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": "soon"}))),
+            Some(signed(json!({"iss": issuer, "iat": "soon"}))),
             403,
             CLOCK,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": null}))),
+            Some(signed(json!({"iss": issuer, "iat": null}))),
             403,
             CLOCK,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": now, "nbf": now + 60}))),
+            Some(signed(json!({"iss": issuer, "iat": now, "nbf": now + 60}))),
             403,
             CLOCK,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": now, "nbf": "x"}))),
+            Some(signed(json!({"iss": issuer, "iat": now, "nbf": "x"}))),
             403,
             GENERAL,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": true}))),
+            Some(signed(json!({"iss": issuer, "iat": true}))),
             403,
             CLOCK,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": now, "exp": now - 60}))),
+            Some(signed(json!({"iss": issuer, "iat": now, "exp": now - 60}))),
             403,
             GENERAL,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": now, "aud": "x"}))),
+            Some(signed(json!({"iss": issuer, "iat": now, "aud": "x"}))),
             403,
             GENERAL,
         ),
         (
-            Some(signed(json!({"iss": service, "iat": now, "sub": 1}))),
+            Some(signed(json!({"iss": issuer, "iat": now, "sub": 1}))),
             403,
             GENERAL,
         ),
@@ -157,9 +157,9 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
         assert_eq!(answer.json["status_code"], status);
     }
     for claims in [
-        json!({"iss": service, "iat": now - 29}),
-        json!({"iss": service, "iat": now.to_string()}),
-        json!({"iss": format!("{{{}}}", service.to_uppercase()), "iat": now, "other": [1]}),
+        json!({"iss": issuer, "iat": now - 29}),
+        json!({"iss": issuer, "iat": now.to_string()}),
+        json!({"iss": format!("{{{}}}", issuer.to_uppercase()), "iat": now, "other": [1]}),
     ] {
         let answer = world
             .request(
@@ -176,12 +176,12 @@ async fn a_token_is_refused_in_the_order_and_words_of_the_contract() {
 #[tokio::test]
 async fn token_age_counts_whole_seconds() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let at_noon = domain::Clock::now(&*world.clock).unix_seconds();
     // Late in its second: clients sign with whole ones.
     world.clock.advance(std::time::Duration::from_millis(900));
     let claims = |more: Value| {
-        let mut claims = json!({"iss": council.id, "iat": at_noon});
+        let mut claims = json!({"iss": service.id, "iat": at_noon});
         let more = more.as_object().unwrap().clone();
         claims.as_object_mut().unwrap().extend(more);
         claims
@@ -197,7 +197,7 @@ async fn token_age_counts_whole_seconds() {
         (claims(json!({"exp": at_noon - 31})), 403),
         (claims(json!({"nbf": true})), 200),
     ] {
-        let token = world.token_with_claims(&claims, &council.normal.secret);
+        let token = world.token_with_claims(&claims, &service.normal.secret);
         let answer = world
             .request("GET", "/v2/templates", Some(&token), "")
             .await;
@@ -208,8 +208,8 @@ async fn token_age_counts_whole_seconds() {
 #[tokio::test]
 async fn a_token_may_be_padded() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     for (pad, status) in [("=", 200), ("==", 403)] {
         let padded = format!("{token}{pad}");
         let answer = world
@@ -222,11 +222,11 @@ async fn a_token_may_be_padded() {
 #[tokio::test]
 async fn a_request_of_an_archived_service_is_refused_with_any_secret() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    app::manage::services::set_mode(&world.app, council.id, false, false)
+    let service = world.service("Riverside Council").await;
+    app::manage::services::set_mode(&world.app, service.id, false, false)
         .await
         .unwrap();
-    let token = world.token(&council.id.to_string(), "not the secret");
+    let token = world.token(&service.id.to_string(), "not the secret");
     let answer = world
         .request("GET", "/v2/notifications", Some(&token), "")
         .await;
@@ -236,7 +236,7 @@ async fn a_request_of_an_archived_service_is_refused_with_any_secret() {
 #[tokio::test]
 async fn internal_endpoints_take_the_internal_client_and_nobody_else() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let ask = async |authorization: Option<String>| {
         world
             .request("GET", "/service", authorization.as_deref(), "")
@@ -263,7 +263,7 @@ async fn internal_endpoints_take_the_internal_client_and_nobody_else() {
         "Invalid token: API key not found"
     );
     let a_service = ask(Some(
-        world.token(&council.id.to_string(), &council.normal.secret),
+        world.token(&service.id.to_string(), &service.normal.secret),
     ))
     .await;
     assert_eq!(a_service.status, 401);

@@ -165,11 +165,11 @@ async fn forged_tokens_open_no_route() {
 }
 
 /// Returns the service's own id for a parameter of a public path.
-fn own_id(council: &TestService, message: &str, job: &str, path: &str, part: &str) -> String {
+fn own_id(service: &TestService, message: &str, job: &str, path: &str, part: &str) -> String {
     match part {
         "version" => "1".to_owned(),
         _ if path.contains("/jobs") => job.to_owned(),
-        _ if path.contains("/template") => council.sms.to_string(),
+        _ if path.contains("/template") => service.sms.to_string(),
         _ => message.to_owned(),
     }
 }
@@ -197,8 +197,8 @@ async fn a_service_cannot_read_the_data_of_another() {
     for (method, path, _) in public {
         let asked = filled(path, |part| own_id(&ours, message, job, path, part));
         let body = json!({"personalisation": {"name": "Ada", "day": "Friday"}}).to_string();
-        let ask = async |council: &TestService, key: &pillarbox_stories::Key| {
-            let token = world.token(&council.id.to_string(), &key.secret);
+        let ask = async |service: &TestService, key: &pillarbox_stories::Key| {
+            let token = world.token(&service.id.to_string(), &key.secret);
             world
                 .request(method, &asked, Some(&token), body.clone())
                 .await
@@ -233,8 +233,8 @@ async fn a_service_cannot_read_the_data_of_another() {
 #[tokio::test]
 async fn a_path_has_one_spelling() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     for path in [
         "/v2/notifications/",
         "/v2//notifications",

@@ -51,12 +51,12 @@ impl Lock {
 /// Requests that use up the rate limit of one service.
 const EACH: usize = 850;
 
-async fn councils(world: &World, count: usize) -> Vec<TestService> {
-    let mut councils = Vec::new();
+async fn services(world: &World, count: usize) -> Vec<TestService> {
+    let mut services = Vec::new();
     for number in 0..count {
-        councils.push(world.service(&format!("TestService {number}")).await);
+        services.push(world.service(&format!("TestService {number}")).await);
     }
-    councils
+    services
 }
 
 fn is_told_to_come_back(answer: &TestResponse) {
@@ -72,20 +72,20 @@ fn is_told_to_come_back(answer: &TestResponse) {
 async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
     let world = World::new().await;
     // What is taken for a commit, and what waits behind it: 4,096 and twice 512 at most.
-    let councils = councils(&world, 7).await;
+    let services = services(&world, 7).await;
     let lock = Lock::take(&world).await;
     let mut asked = FuturesUnordered::new();
-    for council in &councils {
+    for service in &services {
         for number in 0..EACH {
             // Half of them of each channel.
             let ask = async move |world: &World| {
                 if number % 2 == 0 {
                     world
-                        .send_sms(council, &council.normal, "07700900123")
+                        .send_sms(service, &service.normal, "07700900123")
                         .await
                 } else {
                     world
-                        .send_email(council, &council.normal, "ada@example.com")
+                        .send_email(service, &service.normal, "ada@example.com")
                         .await
                 }
             };
@@ -95,7 +95,7 @@ async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
     }
     // Nothing can be kept now, so what is answered is refused, and is so without waiting for anybody.
     let mut refused = 0;
-    while refused < councils.len() * EACH - 4096 - 1024 {
+    while refused < services.len() * EACH - 4096 - 1024 {
         is_told_to_come_back(&asked.next().await.unwrap());
         refused += 1;
     }
@@ -116,7 +116,7 @@ async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
     );
 
     let after = world
-        .send_sms(&councils[0], &councils[0].test, "07700900123")
+        .send_sms(&services[0], &services[0].test, "07700900123")
         .await;
     assert_eq!(after.status, 201, "then there is room again");
     world.run_tasks().await;
@@ -138,15 +138,15 @@ async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
 #[tokio::test]
 async fn the_queue_of_writes_is_bounded_in_bytes() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let lock = Lock::take(&world).await;
     // Values are kept as they were given, those that nobody asked for too.
     let body = json!({
-        "phone_number": "07700900123", "template_id": council.sms,
+        "phone_number": "07700900123", "template_id": service.sms,
         "personalisation": {"name": "Ada", "day": "Friday", "more": "x".repeat(2_200_000)},
     });
     let mut asked: FuturesUnordered<_> = (0..40)
-        .map(|_| world.post(&council.normal, "/v2/notifications/sms", &body))
+        .map(|_| world.post(&service.normal, "/v2/notifications/sms", &body))
         .collect();
     // Thirty of them are 64 MB.
     for _ in 0..10 {

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A running server over the database and clock of a world.
 struct TestServer {
     world: World,
-    council: TestService,
+    service: TestService,
     address: SocketAddr,
     stop: CancellationToken,
     at_work: RunningPlatform,
@@ -37,7 +37,7 @@ struct TestServer {
 impl TestServer {
     async fn open() -> Self {
         let world = World::new().await;
-        let council = world
+        let service = world
             .service_with(NewService {
                 rate_limit: 100_000,
                 ..NewService::named("Riverside Council")
@@ -64,7 +64,7 @@ impl TestServer {
         let at_work = roles::start(platform, &[Role::Api], Some(listener), stop.clone()).await;
         Self {
             world,
-            council,
+            service,
             address,
             stop,
             at_work,
@@ -72,7 +72,7 @@ impl TestServer {
     }
 
     fn head(&self, path: &str, length: usize) -> String {
-        let key = &self.council.normal;
+        let key = &self.service.normal;
         let token = self.world.token(&key.service.to_string(), &key.secret);
         format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {token}\r\nConnection: close\r\n\
@@ -96,7 +96,7 @@ impl TestServer {
     /// Asserts that an ordinary message is accepted.
     async fn works(&self) {
         let (status, answer) = self
-            .post(SMS, text(&self.council, "Ada").to_string().as_bytes())
+            .post(SMS, text(&self.service, "Ada").to_string().as_bytes())
             .await;
         assert_eq!(status, 201, "{answer}");
     }
@@ -107,23 +107,23 @@ impl TestServer {
     }
 }
 
-fn text(council: &TestService, name: &str) -> Value {
+fn text(service: &TestService, name: &str) -> Value {
     json!({
-        "phone_number": "07700900123", "template_id": council.sms,
+        "phone_number": "07700900123", "template_id": service.sms,
         "personalisation": {"name": name, "day": "Friday"},
     })
 }
 
-fn email(council: &TestService, day: &str) -> Value {
+fn email(service: &TestService, day: &str) -> Value {
     json!({
-        "email_address": "ada@example.com", "template_id": council.email,
+        "email_address": "ada@example.com", "template_id": service.email,
         "personalisation": {"name": "Ada", "day": day},
     })
 }
 
 /// Returns twenty megabytes whose error is at the end.
-fn huge(council: &TestService) -> Vec<u8> {
-    let mut huge = text(council, &"x".repeat(20_000_000));
+fn huge(service: &TestService) -> Vec<u8> {
+    let mut huge = text(service, &"x".repeat(20_000_000));
     huge["phone_number"] = 5.into();
     huge.to_string().into_bytes()
 }
@@ -154,11 +154,11 @@ fn resident_bytes() -> u64 {
 #[tokio::test]
 async fn a_large_body_is_read_whole() {
     let server = TestServer::open().await;
-    let long = email(&server.council, &"x".repeat(1_900_000));
+    let long = email(&server.service, &"x".repeat(1_900_000));
     let (status, answer) = server.post(EMAIL, long.to_string().as_bytes()).await;
     assert_eq!(status, 201, "{}", message(&answer));
 
-    let too_long = email(&server.council, &"x".repeat(2_000_000));
+    let too_long = email(&server.service, &"x".repeat(2_000_000));
     let (status, answer) = server.post(EMAIL, too_long.to_string().as_bytes()).await;
     assert_eq!(
         (status, message(&answer)),
@@ -168,7 +168,7 @@ async fn a_large_body_is_read_whole() {
         )
     );
 
-    let (status, answer) = server.post(SMS, &huge(&server.council)).await;
+    let (status, answer) = server.post(SMS, &huge(&server.service)).await;
     assert_eq!(
         (status, message(&answer)),
         (400, "phone_number 5 is not of type string")
@@ -179,7 +179,7 @@ async fn a_large_body_is_read_whole() {
 #[tokio::test]
 async fn many_large_bodies_at_once_do_not_pile_up() {
     let server = TestServer::open().await;
-    let huge = huge(&server.council);
+    let huge = huge(&server.service);
     server.works().await;
     let before = resident_bytes();
     for _ in 0..3 {
@@ -222,14 +222,14 @@ async fn a_body_that_is_larger_than_any_is_refused() {
 #[tokio::test]
 async fn a_reference_of_a_hundred_thousand_characters_is_too_long() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let long = "é".repeat(100_000);
     for (path, mut body) in [
-        (SMS, text(&council, "Ada")),
-        (EMAIL, email(&council, "Friday")),
+        (SMS, text(&service, "Ada")),
+        (EMAIL, email(&service, "Friday")),
     ] {
         body["reference"] = long.clone().into();
-        let answer = world.post(&council.normal, path, &body).await;
+        let answer = world.post(&service.normal, path, &body).await;
         assert_eq!(answer.status, 400);
         assert_eq!(
             answer.message(),
@@ -242,8 +242,8 @@ async fn a_reference_of_a_hundred_thousand_characters_is_too_long() {
 #[tokio::test]
 async fn invalid_json_is_reported() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let deep = 10_000;
     let utf_16: Vec<u8> = "\u{feff}{}"
         .encode_utf16()
@@ -306,12 +306,12 @@ async fn invalid_json_is_reported() {
 #[tokio::test]
 async fn a_nul_is_removed_from_every_field() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let body = format!(
         r#"{{"phone_number": "0770\u00000900123", "template_id": "{}", "reference": "bin\u0000s",
             "personalisation": {{"na\u0000me": "A\u0000da \\u0000", "day": ["\u0000Friday"]}}}}"#,
-        council.sms
+        service.sms
     );
     let answer = world.request("POST", SMS, Some(&token), body).await;
     assert_eq!(answer.status, 201, "{}", answer.json);
@@ -321,7 +321,7 @@ async fn a_nul_is_removed_from_every_field() {
     );
     assert_eq!(answer.json["reference"], "bins");
     let found = world
-        .get(&council.normal, "/v2/notifications?reference=bi%00ns")
+        .get(&service.normal, "/v2/notifications?reference=bi%00ns")
         .await;
     assert_eq!(found.status, 200, "{}", found.json);
     assert_eq!(
@@ -338,13 +338,13 @@ async fn a_nul_is_removed_from_every_field() {
 #[tokio::test]
 async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let send = async |name: &str| {
         let body = format!(
             r#"{{"phone_number": "07700900123", "template_id": "{}",
                 "personalisation": {{"name": {name}, "day": "Friday"}}}}"#,
-            council.sms
+            service.sms
         );
         world.request("POST", SMS, Some(&token), body).await
     };
@@ -373,7 +373,7 @@ async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
         assert_eq!(answer.json["content"]["body"], body);
         let id = answer.json["id"].as_str().unwrap();
         let path = format!("/v2/notifications/{id}");
-        let shown = world.get(&council.normal, &path).await;
+        let shown = world.get(&service.normal, &path).await;
         assert_eq!(shown.json["body"], body, "as it was kept");
     }
     let too_long = send(&"7".repeat(4301)).await;
@@ -389,7 +389,7 @@ async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
         (
             format!(
                 r#"{{"phone_number": "07700900123", "template_id": "{}", "personalisation": -1e400}}"#,
-                council.sms
+                service.sms
             ),
             "personalisation -inf is not of type object",
         ),
@@ -397,7 +397,7 @@ async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
         let answer = world.request("POST", SMS, Some(&token), body).await;
         assert_eq!(answer.message(), message);
     }
-    let path = format!("/v2/template/{}/preview", council.sms);
+    let path = format!("/v2/template/{}/preview", service.sms);
     let preview = world
         .request("POST", &path, Some(&token), "18446744073709551616")
         .await;
@@ -410,14 +410,14 @@ async fn numbers_of_any_size_are_taken_and_written_as_python_writes_them() {
 #[tokio::test]
 async fn an_id_whose_percent_signs_make_no_text_is_no_id() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for (path, name) in [
         ("/v2/notifications/%ff", "notification_id"),
         ("/v2/notifications/%E2%82/pdf", "notification_id"),
         ("/v2/template/%ff", "id"),
         ("/v2/jobs/%ff", "job_id"),
     ] {
-        let answer = world.get(&council.normal, path).await;
+        let answer = world.get(&service.normal, path).await;
         let message = format!("{name} is not a valid UUID");
         assert_eq!(
             (answer.status.as_u16(), answer.message()),
@@ -428,19 +428,19 @@ async fn an_id_whose_percent_signs_make_no_text_is_no_id() {
         assert_eq!(stranger.status, 401, "{path}");
     }
     let preview = "/v2/template/%ff/preview";
-    let answer = world.post(&council.normal, preview, &json!({})).await;
+    let answer = world.post(&service.normal, preview, &json!({})).await;
     assert_eq!(answer.message(), "id is not a valid UUID");
 }
 
 #[tokio::test]
 async fn the_last_of_duplicate_json_keys_counts() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let body = format!(
         r#"{{"phone_number": 5, "phone_number": "07700900123", "template_id": "{}",
             "personalisation": {{"name": "Ada", "day": 1, "name": "Zoë", "day": 2}}}}"#,
-        council.sms
+        service.sms
     );
     let answer = world.request("POST", SMS, Some(&token), body).await;
     assert_eq!(answer.json["content"]["body"], "Zoë, your bin day is 2");
@@ -449,7 +449,7 @@ async fn the_last_of_duplicate_json_keys_counts() {
 #[tokio::test]
 async fn a_slow_client_delays_nobody_and_gets_its_response() {
     let server = TestServer::open().await;
-    let body = text(&server.council, "Ada").to_string();
+    let body = text(&server.service, "Ada").to_string();
     let (first, rest) = body.as_bytes().split_at(20);
     let mut slow = server.connect().await;
     slow.write_all(server.head(SMS, body.len()).as_bytes())
@@ -470,7 +470,7 @@ async fn a_slow_client_delays_nobody_and_gets_its_response() {
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
     let server = TestServer::open().await;
-    let body = text(&server.council, "Ada").to_string();
+    let body = text(&server.service, "Ada").to_string();
     for length in [0, 1, 20, body.len() - 1] {
         let mut leaving = server.connect().await;
         leaving
@@ -483,7 +483,7 @@ async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
     server.works().await;
     let listed = server
         .world
-        .get(&server.council.normal, "/v2/notifications")
+        .get(&server.service.normal, "/v2/notifications")
         .await;
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 1);
     server.close().await;
@@ -560,14 +560,14 @@ async fn malformed_http_is_refused_or_disconnected() {
 #[tokio::test]
 async fn what_the_contract_does_not_ask_for_is_said_too() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for (number, what) in [
         ("077009001234567890", "phone_number Too many digits"),
         ("+247 4012 0", "phone_number Not a valid country prefix"),
     ] {
-        let mut body = text(&council, "Ada");
+        let mut body = text(&service, "Ada");
         body["phone_number"] = number.into();
-        let answer = world.post(&council.normal, SMS, &body).await;
+        let answer = world.post(&service.normal, SMS, &body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.message()),
             (400, what),
@@ -580,12 +580,12 @@ async fn what_the_contract_does_not_ask_for_is_said_too() {
 #[tokio::test]
 async fn nonsense_is_the_same_for_every_key() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for key_type in [KeyType::Normal, KeyType::Team, KeyType::Test] {
         let key = match key_type {
-            KeyType::Normal => &council.normal,
-            KeyType::Team => &council.team,
-            KeyType::Test => &council.test,
+            KeyType::Normal => &service.normal,
+            KeyType::Team => &service.team,
+            KeyType::Test => &service.test,
         };
         let answer = world.post(key, SMS, &json!([1])).await;
         assert_eq!(answer.message(), "[1] is not of type object");

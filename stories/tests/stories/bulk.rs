@@ -14,8 +14,8 @@ fn rows(count: usize) -> Vec<Value> {
     rows
 }
 
-fn order(council: &TestService, rows: &[Value]) -> Value {
-    json!({"name": "Bin days", "template_id": council.sms, "rows": rows})
+fn order(service: &TestService, rows: &[Value]) -> Value {
+    json!({"name": "Bin days", "template_id": service.sms, "rows": rows})
 }
 
 async fn bulk(world: &World, key: &Key, order: &Value) -> TestResponse {
@@ -42,10 +42,10 @@ fn messages(answer: &TestResponse) -> Vec<&str> {
 #[tokio::test]
 async fn every_row_of_a_request_becomes_a_message() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let mut order = order(&council, &rows(1200));
+    let service = world.service("Riverside Council").await;
+    let mut order = order(&service, &rows(1200));
     order["reference"] = json!("spring");
-    let made = bulk(&world, &council.normal, &order).await;
+    let made = bulk(&world, &service.normal, &order).await;
     assert_eq!(made.status, 201, "{}", made.json);
     assert_eq!(
         (
@@ -57,10 +57,10 @@ async fn every_row_of_a_request_becomes_a_message() {
     );
     assert_eq!(
         made.json,
-        world.get(&council.normal, &path_of(&made)).await.json
+        world.get(&service.normal, &path_of(&made)).await.json
     );
     world.run_tasks().await;
-    let done = world.get(&council.normal, &path_of(&made)).await.json;
+    let done = world.get(&service.normal, &path_of(&made)).await.json;
     assert_eq!(
         (&done["status"], &done["rows_kept"], &done["statistics"]),
         (&json!("finished"), &json!(1200), &json!({"sending": 1200}))
@@ -74,7 +74,7 @@ async fn every_row_of_a_request_becomes_a_message() {
     );
     let listed = world
         .get(
-            &council.normal,
+            &service.normal,
             "/v2/notifications?include_jobs=true&reference=spring",
         )
         .await;
@@ -84,18 +84,18 @@ async fn every_row_of_a_request_becomes_a_message() {
 #[tokio::test]
 async fn a_bulk_request_accepts_csv_and_references_per_row() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let order = json!({
         "name": "One person",
-        "template_id": council.email,
+        "template_id": service.email,
         "csv": "email address,name,day,reference\nada@example.com,\"Ada \"\"A\"\" L\",Friday,mine\n",
         "reference": "theirs",
     });
-    assert_eq!(bulk(&world, &council.normal, &order).await.status, 201);
+    assert_eq!(bulk(&world, &service.normal, &order).await.status, 201);
     world.run_tasks().await;
     assert_eq!(world.email.accepted()[0].subject, "Hello Ada “A” L");
     let listed = world
-        .get(&council.normal, "/v2/notifications?include_jobs=true")
+        .get(&service.normal, "/v2/notifications?include_jobs=true")
         .await;
     assert_eq!(listed.json["notifications"][0]["reference"], "mine");
 }
@@ -103,11 +103,11 @@ async fn a_bulk_request_accepts_csv_and_references_per_row() {
 #[tokio::test]
 async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
     let world = World::new().await;
-    let (council, other) = (world.service("Ours").await, world.service("Other").await);
+    let (service, other) = (world.service("Ours").await, world.service("Other").await);
     let mut bad = rows(3);
     bad[2][0] = json!("0770");
     bad[3][1] = json!(null);
-    let refused = bulk(&world, &council.normal, &order(&council, &bad)).await;
+    let refused = bulk(&world, &service.normal, &order(&service, &bad)).await;
     assert_eq!(
         (refused.status.as_u16(), &refused.json["status_code"]),
         (400, &json!(400))
@@ -125,7 +125,7 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
         .take(1)
         .chain((0..150).map(|_| json!(["0770", "Ada", "Friday"])))
         .collect();
-    let refused = bulk(&world, &council.normal, &order(&council, &many)).await;
+    let refused = bulk(&world, &service.normal, &order(&service, &many)).await;
     assert_eq!(
         messages(&refused)[0],
         "150 of 150 rows have errors, nothing was sent"
@@ -133,7 +133,7 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
     assert_eq!(messages(&refused).len(), 101, "the first hundred are named");
 
     let with = |key: &str, value: Value| {
-        let mut order = order(&council, &rows(1));
+        let mut order = order(&service, &rows(1));
         order[key] = value;
         order
     };
@@ -141,7 +141,7 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
         (json!({}), "rows or csv is a required property"),
         (json!({"rows": rows(1)}), "name is a required property"),
         (
-            order(&council, &rows(0)),
+            order(&service, &rows(0)),
             "the file has no rows after its header",
         ),
         (
@@ -166,14 +166,14 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
             "scheduled_for datetime can only be 7 days in the future",
         ),
         (
-            with("sms_sender_id", json!(council.id)),
+            with("sms_sender_id", json!(service.id)),
             &format!(
                 "sms_sender_id {} does not exist in database for service id {}",
-                council.id, council.id
+                service.id, service.id
             ),
         ),
         (
-            with("reply_to_id", json!(council.id)),
+            with("reply_to_id", json!(service.id)),
             "reply_to_id can only be given for emails",
         ),
         (
@@ -186,7 +186,7 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
         ),
         (json!(12), "invalid type: integer `12`, expected an object"),
     ] {
-        let refused = bulk(&world, &council.normal, &order).await;
+        let refused = bulk(&world, &service.normal, &order).await;
         assert_eq!(refused.status, 400, "{order}");
         assert!(
             refused.message().starts_with(message),
@@ -195,7 +195,7 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
         );
     }
     assert_eq!(
-        world.get(&council.normal, "/v2/jobs").await.json["jobs"],
+        world.get(&service.normal, "/v2/jobs").await.json["jobs"],
         json!([])
     );
     assert_eq!(world.run_tasks().await, 0);
@@ -211,8 +211,8 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
 #[tokio::test]
 async fn a_job_has_at_most_a_hundred_thousand_rows() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let refused = bulk(&world, &council.normal, &order(&council, &rows(100_001))).await;
+    let service = world.service("Riverside Council").await;
+    let refused = bulk(&world, &service.normal, &order(&service, &rows(100_001))).await;
     assert_eq!(refused.status, 400);
     assert_eq!(
         refused.message(),
@@ -223,10 +223,10 @@ async fn a_job_has_at_most_a_hundred_thousand_rows() {
 #[tokio::test]
 async fn a_scheduled_job_can_be_cancelled_and_no_other() {
     let world = World::new().await;
-    let (council, other) = (world.service("Ours").await, world.service("Other").await);
-    let mut order = order(&council, &rows(1));
+    let (service, other) = (world.service("Ours").await, world.service("Other").await);
+    let mut order = order(&service, &rows(1));
     order["scheduled_for"] = json!("2026-03-02T13:00:00+01:00");
-    let made = bulk(&world, &council.normal, &order).await;
+    let made = bulk(&world, &service.normal, &order).await;
     assert_eq!(
         (&made.json["status"], &made.json["scheduled_for"]),
         (&json!("scheduled"), &json!("2026-03-02T12:00:00.000000Z"))
@@ -235,14 +235,14 @@ async fn a_scheduled_job_can_be_cancelled_and_no_other() {
         let theirs = request(&world, &other.normal, method, &path_of(&made)).await;
         assert_eq!(theirs.status, 404, "{method}");
     }
-    let trying = request(&world, &council.test, "DELETE", &path_of(&made)).await;
+    let trying = request(&world, &service.test, "DELETE", &path_of(&made)).await;
     assert_eq!(trying.status, 403, "a test key stops nothing that is meant");
-    let cancelled = request(&world, &council.normal, "DELETE", &path_of(&made)).await;
+    let cancelled = request(&world, &service.normal, "DELETE", &path_of(&made)).await;
     assert_eq!(
         (cancelled.status.as_u16(), &cancelled.json["status"]),
         (200, &json!("cancelled"))
     );
-    let again = request(&world, &council.normal, "DELETE", &path_of(&made)).await;
+    let again = request(&world, &service.normal, "DELETE", &path_of(&made)).await;
     assert_eq!(
         (again.status.as_u16(), again.message()),
         (
@@ -250,7 +250,7 @@ async fn a_scheduled_job_can_be_cancelled_and_no_other() {
             "Only a job that is scheduled, paused or stopped with an error can be cancelled, and this one is cancelled"
         )
     );
-    let kept = bulk(&world, &council.normal, &order).await;
+    let kept = bulk(&world, &service.normal, &order).await;
     world.advance(Duration::from_hours(4));
     world.run_schedule().await;
     assert_eq!(
@@ -258,31 +258,31 @@ async fn a_scheduled_job_can_be_cancelled_and_no_other() {
         1,
         "the one that was not cancelled"
     );
-    let late = request(&world, &council.normal, "DELETE", &path_of(&kept)).await;
+    let late = request(&world, &service.normal, "DELETE", &path_of(&kept)).await;
     assert_eq!(
         late.message(),
         "Only a job that is scheduled, paused or stopped with an error can be cancelled, and this one is finished"
     );
-    let wrong = request(&world, &council.normal, "GET", "/v2/jobs/nonsense").await;
+    let wrong = request(&world, &service.normal, "GET", "/v2/jobs/nonsense").await;
     assert_eq!(wrong.message(), "job_id is not a valid UUID");
 }
 
 #[tokio::test]
 async fn jobs_are_listed_newest_first_in_pages_and_by_type_of_key() {
     let world = World::new().await;
-    let (council, other) = (world.service("Ours").await, world.service("Other").await);
+    let (service, other) = (world.service("Ours").await, world.service("Other").await);
     let theirs = bulk(&world, &other.normal, &order(&other, &rows(1))).await;
-    bulk(&world, &council.test, &order(&council, &rows(1))).await;
+    bulk(&world, &service.test, &order(&service, &rows(1))).await;
     let mut made = Vec::new();
     for _ in 0..51 {
-        let job = bulk(&world, &council.normal, &order(&council, &rows(1))).await;
+        let job = bulk(&world, &service.normal, &order(&service, &rows(1))).await;
         made.insert(0, job.json["id"].clone());
     }
     let ids = |page: &TestResponse| -> Vec<Value> {
         let jobs = page.json["jobs"].as_array().unwrap();
         jobs.iter().map(|job| job["id"].clone()).collect()
     };
-    let first = world.get(&council.normal, "/v2/jobs").await;
+    let first = world.get(&service.normal, "/v2/jobs").await;
     assert_eq!(ids(&first), made[..50]);
     assert_eq!(
         first.json["links"]["current"],
@@ -291,7 +291,7 @@ async fn jobs_are_listed_newest_first_in_pages_and_by_type_of_key() {
     let next = first.json["links"]["next"].as_str().unwrap();
     let second = world
         .get(
-            &council.normal,
+            &service.normal,
             next.strip_prefix("http://api.example.org").unwrap(),
         )
         .await;
@@ -300,13 +300,13 @@ async fn jobs_are_listed_newest_first_in_pages_and_by_type_of_key() {
         "/v2/jobs?older_than={}",
         theirs.json["id"].as_str().unwrap()
     );
-    let none = world.get(&council.normal, &foreign).await;
+    let none = world.get(&service.normal, &foreign).await;
     assert_eq!(
         (ids(&none).len(), none.json["links"].get("next")),
         (0, None)
     );
     let wrong = world
-        .get(&council.normal, "/v2/jobs?older_than=x&page=2")
+        .get(&service.normal, "/v2/jobs?older_than=x&page=2")
         .await;
     assert_eq!(
         messages(&wrong),
@@ -326,16 +326,16 @@ async fn a_quota_too_small_for_the_whole_job_takes_no_row() {
         limits: [(Allowance::Sms, 10)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_with(new).await;
+    let service = world.service_with(new).await;
     assert_eq!(
-        bulk(&world, &council.normal, &order(&council, &rows(7)))
+        bulk(&world, &service.normal, &order(&service, &rows(7)))
             .await
             .status,
         201
     );
     world.run_tasks().await;
     world.advance(Duration::from_secs(2));
-    let refused = bulk(&world, &council.normal, &order(&council, &rows(4))).await;
+    let refused = bulk(&world, &service.normal, &order(&service, &rows(4))).await;
     assert_eq!(refused.status, 429);
     assert_eq!(
         refused.message(),
@@ -347,14 +347,14 @@ async fn a_quota_too_small_for_the_whole_job_takes_no_row() {
             .unwrap()
             .starts_with("\"sms-day\";r=3;t=")
     );
-    let mut tomorrow = order(&council, &rows(9));
+    let mut tomorrow = order(&service, &rows(9));
     tomorrow["scheduled_for"] = json!("2026-03-03T08:00:00");
     assert_eq!(
-        bulk(&world, &council.normal, &tomorrow).await.status,
+        bulk(&world, &service.normal, &tomorrow).await.status,
         201,
         "tomorrow has room"
     );
-    let never = bulk(&world, &council.normal, &order(&council, &rows(11))).await;
+    let never = bulk(&world, &service.normal, &order(&service, &rows(11))).await;
     assert_eq!(
         (never.status.as_u16(), never.message()),
         (
@@ -362,7 +362,7 @@ async fn a_quota_too_small_for_the_whole_job_takes_no_row() {
             "11 rows are more than the 10 messages you may send in a day"
         )
     );
-    let tried = bulk(&world, &council.test, &order(&council, &rows(11))).await;
+    let tried = bulk(&world, &service.test, &order(&service, &rows(11))).await;
     assert_eq!(tried.status, 201, "what a test key sends is not counted");
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 7);
@@ -371,8 +371,8 @@ async fn a_quota_too_small_for_the_whole_job_takes_no_row() {
 #[tokio::test]
 async fn a_team_key_reaches_the_team_and_a_test_key_reaches_nobody() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    app::manage::services::add_guest(&world.app, council.id, "07700900001")
+    let service = world.service("Riverside Council").await;
+    app::manage::services::add_guest(&world.app, service.id, "07700900001")
         .await
         .unwrap();
     let to = |number: &str| {
@@ -380,24 +380,24 @@ async fn a_team_key_reaches_the_team_and_a_test_key_reaches_nobody() {
             json!(["phone number", "name", "day"]),
             json!([number, "Ada", "Friday"]),
         ];
-        order(&council, &rows)
+        order(&service, &rows)
     };
-    let stranger = bulk(&world, &council.team, &to("07700900002")).await;
+    let stranger = bulk(&world, &service.team, &to("07700900002")).await;
     assert_eq!(stranger.status, 400);
     assert!(
         stranger.message().ends_with("and the key is a team key"),
         "{}",
         stranger.json
     );
-    let guest = bulk(&world, &council.team, &to("07700900001")).await;
+    let guest = bulk(&world, &service.team, &to("07700900001")).await;
     assert_eq!(guest.status, 201);
-    let tried = bulk(&world, &council.test, &to("07700900002")).await;
+    let tried = bulk(&world, &service.test, &to("07700900002")).await;
     assert_eq!(tried.status, 201);
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1, "the guest");
-    let tried = world.get(&council.test, &path_of(&tried)).await;
+    let tried = world.get(&service.test, &path_of(&tried)).await;
     assert_eq!(tried.json["statistics"], json!({"permanent-failure": 1}));
-    for (key, count) in [(&council.team, 1), (&council.test, 1), (&council.normal, 0)] {
+    for (key, count) in [(&service.team, 1), (&service.test, 1), (&service.normal, 0)] {
         let listed = world.get(key, "/v2/notifications?include_jobs=true").await;
         assert_eq!(
             listed.json["notifications"].as_array().unwrap().len(),
@@ -409,12 +409,12 @@ async fn a_team_key_reaches_the_team_and_a_test_key_reaches_nobody() {
 #[tokio::test]
 async fn rows_that_are_sent_twice_with_one_key_are_one_job() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let (other, body) = (
         world.another_client(),
-        order(&council, &rows(20)).to_string(),
+        order(&service, &rows(20)).to_string(),
     );
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let headers = [
         ("authorization", token.as_str()),
         ("idempotency-key", "spring"),
@@ -433,7 +433,7 @@ async fn rows_that_are_sent_twice_with_one_key_are_one_job() {
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 20);
     assert_eq!(
-        world.get(&council.normal, "/v2/jobs").await.json["jobs"]
+        world.get(&service.normal, "/v2/jobs").await.json["jobs"]
             .as_array()
             .unwrap()
             .len(),

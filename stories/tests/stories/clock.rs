@@ -31,7 +31,7 @@ const DAILY: [&str; 6] = [
     "remove_sms_email_jobs.v1",
 ];
 /// Tasks that run at an interval, in minutes.
-const OFTEN: [(&str, u32); 4] = [
+const OFTEN: [(&str, i64); 4] = [
     ("run-scheduled-jobs.v1", 1),
     ("check-job-status.v1", 1),
     ("check-for-missing-rows-in-completed-jobs.v1", 10),
@@ -98,46 +98,62 @@ fn local_day(at: Timestamp) -> String {
     at.in_tz("Europe/London").unwrap().date().to_string()
 }
 
-/// Runs the schedule minute by minute, in two processes at once, and every task at once.
-async fn live_through(world: &World, runner: &Runner, end: Timestamp) {
+/// Runs the schedule at every `step`, in two processes at once, and every task at once. Returns the minutes at which it
+/// ran.
+async fn live_through(
+    world: &World,
+    runner: &Runner,
+    step: Duration,
+    end: Timestamp,
+) -> Vec<Timestamp> {
+    let mut minutes = Vec::new();
     while world.clock.now() < end {
         let minute = app::upkeep::schedule::this_minute(world.clock.now());
         let fire = || app::upkeep::schedule::fire(&world.app, minute);
         let (one, other) = futures::future::join(fire(), fire()).await;
         one.and(other).unwrap();
         runner.drain(app::tasks::POOLS).await;
-        world.advance(Duration::from_mins(1));
+        minutes.push(minute);
+        world.advance(step);
     }
+    minutes
 }
 
-async fn scheduled_job(world: &World, council: &TestService, at: &str) -> String {
+async fn scheduled_job(world: &World, service: &TestService, at: &str) -> String {
     let uploaded = world
-        .upload(council.id, council.sms, "people.csv", people(3))
+        .upload(service.id, service.sms, "people.csv", people(3))
         .await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
     let body = json!({"id": id, "scheduled_for": at});
-    let made = world.create_job(council.id, &body).await;
+    let made = world.create_job(service.id, &body).await;
     assert_eq!(made.status, 201, "{}", made.text);
     id
 }
 
-/// Runs one night on which the clocks change, minute by minute from before the local day begins until it is over.
-async fn night(day: &str, from: &str, over: &str, hours: u32, forgotten_in: &str) {
+/// Runs one night on which the clocks change: minute by minute from before the local day begins until the last daily task
+/// of the morning, then hour by hour, and the last minute of the local day.
+async fn night(day: &str, from: &str, over: &str, hours: usize, forgotten_in: &str) {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     until(&world, from);
     // In and around the local hour that is not there, or is there twice.
     let jobs = [
-        scheduled_job(&world, &council, &format!("{day}T00:30:00")).await,
-        scheduled_job(&world, &council, &format!("{day}T01:00:00")).await,
-        scheduled_job(&world, &council, &format!("{day}T01:30:00")).await,
+        scheduled_job(&world, &service, &format!("{day}T00:30:00")).await,
+        scheduled_job(&world, &service, &format!("{day}T01:00:00")).await,
+        scheduled_job(&world, &service, &format!("{day}T01:30:00")).await,
     ];
     let (diary, runner) = Diary::begin(&world);
     let over: Timestamp = over.parse().unwrap();
-    live_through(&world, &runner, over.minus(Duration::from_mins(1))).await;
-    let yesterday = sent(&world, &council, &council.normal).await;
-    live_through(&world, &runner, over).await;
-    let today = sent(&world, &council, &council.normal).await;
+    let last_minute = over.minus(Duration::from_mins(1));
+    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    // A whole day of minutes would be 45,000 transactions to see what no clock change touches.
+    let morning = format!("{day}T05:00:00Z").parse().unwrap();
+    let mut ran_at = live_through(&world, &runner, minute, morning).await;
+    ran_at.extend(live_through(&world, &runner, hour, over.minus(hour)).await);
+    world.advance(last_minute.since(world.clock.now()));
+    let yesterday = sent(&world, &service, &service.normal).await;
+    ran_at.extend(live_through(&world, &runner, minute, over).await);
+    let today = sent(&world, &service, &service.normal).await;
 
     // What happens by day happened once, and what happens often as often as the local day has minutes for.
     let ran = diary.by_local_day();
@@ -145,11 +161,18 @@ async fn night(day: &str, from: &str, over: &str, hours: u32, forgotten_in: &str
     for kind in DAILY {
         assert_eq!(on(kind), Some(1), "{kind} on {day}");
     }
+    ran_at.retain(|minute| local_day(*minute) == day);
+    let hourly = ran_at
+        .iter()
+        .filter(|minute| minute.unix_seconds() % 3600 == 0);
+    assert_eq!(hourly.count(), hours, "hours of {day}");
     for (kind, minutes) in OFTEN {
-        assert_eq!(on(kind), Some(hours * 60 / minutes), "{kind} on {day}");
+        let due = |minute: &&Timestamp| minute.unix_seconds() % (minutes * 60) == 0;
+        let times = u32::try_from(ran_at.iter().filter(due).count()).unwrap();
+        assert_eq!(on(kind), Some(times), "{kind} on {day}");
     }
     for job in &jobs {
-        let status = world.job_status(council.id, job).await;
+        let status = world.job_status(service.id, job).await;
         assert_eq!(count(&status, "sending"), 3, "{status}");
         let minute = |of: &str| status[of].as_str().unwrap()[..16].to_owned();
         assert_eq!(
@@ -162,11 +185,11 @@ async fn night(day: &str, from: &str, over: &str, hours: u32, forgotten_in: &str
     // What was sent in the last minute of a local day and in the first of the next is forgotten a night apart.
     until(&world, forgotten_in);
     world.run_schedule().await;
-    assert!(!is_there(&world, &council, &yesterday).await);
-    assert!(is_there(&world, &council, &today).await);
+    assert!(!is_there(&world, &service, &yesterday).await);
+    assert!(is_there(&world, &service, &today).await);
     world.advance(Duration::from_hours(24));
     world.run_schedule().await;
-    assert!(!is_there(&world, &council, &today).await);
+    assert!(!is_there(&world, &service, &today).await);
     let handed_over = 3 * jobs.len() + 2;
     assert_eq!(world.sms.accepted().len(), handed_over, "nothing ran twice");
 }
@@ -206,27 +229,27 @@ async fn start_the_clock(world: &World) {
 #[tokio::test]
 async fn a_week_without_the_schedule_is_caught_up_once() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     // Over the night on which the clocks go forward.
     until(&world, "2026-03-26T09:00:00Z");
-    let old = sent(&world, &council, &council.normal).await;
-    let old_job = world.job(council.id, council.sms, people(4)).await;
+    let old = sent(&world, &service, &service.normal).await;
+    let old_job = world.job(service.id, service.sms, people(4)).await;
     world.run_tasks().await;
     until(&world, "2026-03-28T22:00:00Z");
-    let silent = sent(&world, &council, &council.normal).await;
+    let silent = sent(&world, &service, &service.normal).await;
     let lost = world
-        .send_email(&council, &council.normal, "ada@example.com")
+        .send_email(&service, &service.normal, "ada@example.com")
         .await;
     let lost = lost.json["id"].as_str().unwrap().to_owned();
     assert_eq!(lose_tasks(&world, "send-email-tasks").await, 1);
-    let finished = world.job(council.id, council.sms, people(5)).await;
+    let finished = world.job(service.id, service.sms, people(5)).await;
     world.run_tasks().await;
     let due = [
-        scheduled_job(&world, &council, "2026-03-29T01:30:00").await,
-        scheduled_job(&world, &council, "2026-04-02T09:00:00").await,
+        scheduled_job(&world, &service, "2026-03-29T01:30:00").await,
+        scheduled_job(&world, &service, "2026-04-02T09:00:00").await,
     ];
-    let later = scheduled_job(&world, &council, "2026-04-04T22:00:00").await;
-    let stuck = world.job(council.id, council.sms, people(6)).await;
+    let later = scheduled_job(&world, &service, "2026-04-04T22:00:00").await;
+    let stuck = world.job(service.id, service.sms, people(6)).await;
     assert_eq!(lose_tasks(&world, "job-tasks").await, 1);
 
     until(&world, "2026-04-04T21:30:20Z");
@@ -239,36 +262,36 @@ async fn a_week_without_the_schedule_is_caught_up_once() {
     }
 
     // A week of retention is over for one of them, and three days without a report for the other two.
-    assert!(!is_there(&world, &council, &old).await);
+    assert!(!is_there(&world, &service, &old).await);
     assert_eq!(
-        world.status_of(&council, &silent).await,
+        world.status_of(&service, &silent).await,
         NotificationStatus::TemporaryFailure.as_str()
     );
     assert_eq!(
-        world.status_of(&council, &lost).await,
+        world.status_of(&service, &lost).await,
         NotificationStatus::TechnicalFailure.as_str()
     );
     for (job, rows) in [(&due[0], 3), (&due[1], 3), (&stuck, 6)] {
-        let status = world.job_status(council.id, job).await;
+        let status = world.job_status(service.id, job).await;
         assert_eq!(
             (&status["job_status"], count(&status, "sending")),
             (&json!("finished"), rows),
             "{status}"
         );
     }
-    let archived = world.job_status(council.id, &old_job).await;
+    let archived = world.job_status(service.id, &old_job).await;
     assert_eq!(
         (&archived["archived"], count(&archived, "temporary-failure")),
         (&json!(true), 4),
         "{archived}"
     );
     let whole = "finished all notifications created";
-    let was_counted = world.job_status(council.id, &finished).await;
+    let was_counted = world.job_status(service.id, &finished).await;
     assert_eq!(
         (&was_counted["job_status"], &archived["job_status"]),
         (&json!(whole), &json!(whole))
     );
-    let waits = world.job_status(council.id, &later).await;
+    let waits = world.job_status(service.id, &later).await;
     assert_eq!(waits["job_status"], "scheduled");
     let handed_over = 1 + 4 + 1 + 5 + 3 + 3 + 6;
     assert_eq!(world.sms.accepted().len(), handed_over);

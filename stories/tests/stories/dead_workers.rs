@@ -25,13 +25,13 @@ impl Queue {
         let mut world = World::new().await;
         // The stories look at leases, not at what becomes of the tasks.
         world.expect_unfinished_tasks();
-        let council = world.service("Riverside Council").await;
+        let service = world.service("Riverside Council").await;
         let now = world.clock.now();
         let task = |_| NewTask {
             id: TaskId::generate(now, world.app.random()),
             pool: POOL,
             lane: Lane::Normal,
-            service_id: council.id,
+            service_id: service.id,
             kind: "nothing.v1",
             payload: "{}".into(),
             subjects: None,

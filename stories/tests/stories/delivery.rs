@@ -8,22 +8,22 @@ use pillarbox_stories::{Behaviour, Gate, TestService, World};
 
 const RETRY: Duration = Duration::from_secs(301);
 
-async fn sent_sms(world: &World, council: &TestService, to: &str) -> String {
-    let answer = world.send_sms(council, &council.normal, to).await;
+async fn sent_sms(world: &World, service: &TestService, to: &str) -> String {
+    let answer = world.send_sms(service, &service.normal, to).await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
 
-async fn sent_email(world: &World, council: &TestService, to: &str) -> String {
-    let answer = world.send_email(council, &council.normal, to).await;
+async fn sent_email(world: &World, service: &TestService, to: &str) -> String {
+    let answer = world.send_email(service, &service.normal, to).await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_message_reaches_its_provider_as_it_was_written() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let sms = sent_sms(&world, &council, "+44 (7700) 900-123").await;
-    let email = sent_email(&world, &council, "Ada@Example.com").await;
+    let service = world.service("Riverside Council").await;
+    let sms = sent_sms(&world, &service, "+44 (7700) 900-123").await;
+    let email = sent_email(&world, &service, "Ada@Example.com").await;
     world.run_tasks().await;
 
     let text = &world.sms.accepted()[0];
@@ -50,7 +50,7 @@ async fn a_message_reaches_its_provider_as_it_was_written() {
     );
 
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{sms}"))
+        .get(&service.normal, &format!("/v2/notifications/{sms}"))
         .await;
     assert_eq!(shown.json["status"], "sending");
     assert_eq!(shown.json["cost_details"]["billable_sms_fragments"], 1);
@@ -61,26 +61,26 @@ async fn a_message_reaches_its_provider_as_it_was_written() {
 #[tokio::test]
 async fn acceptance_is_delivery_for_a_provider_without_receipts() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.email.set_reports_delivery(false);
-    let id = sent_email(&world, &council, "ada@example.com").await;
+    let id = sent_email(&world, &service, "ada@example.com").await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "delivered");
+    assert_eq!(world.status_of(&service, &id).await, "delivered");
 }
 
 #[tokio::test]
 async fn a_text_is_tried_again_at_once_and_then_every_five_minutes() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.sms.queue_behaviours([
         Behaviour::BeUnavailable,
         Behaviour::BeUnavailable,
         Behaviour::BeUnavailable,
     ]);
-    let id = sent_sms(&world, &council, "07700900123").await;
+    let id = sent_sms(&world, &service, "07700900123").await;
     world.run_tasks().await;
     assert_eq!(
-        world.status_of(&council, &id).await,
+        world.status_of(&service, &id).await,
         "created",
         "tried twice, at once"
     );
@@ -91,23 +91,23 @@ async fn a_text_is_tried_again_at_once_and_then_every_five_minutes() {
     assert!(world.sms.accepted().is_empty(), "and the fourth is not due");
     world.advance(RETRY);
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "sending");
+    assert_eq!(world.status_of(&service, &id).await, "sending");
     assert_eq!(world.sms.accepted().len(), 1);
 }
 
 #[tokio::test]
 async fn after_forty_eight_retries_a_message_fails_for_good() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.email.set_behaviour(Behaviour::BeUnavailable);
-    let id = sent_email(&world, &council, "ada@example.com").await;
+    let id = sent_email(&world, &service, "ada@example.com").await;
     for _ in 0..48 {
         world.run_tasks().await;
-        assert_eq!(world.status_of(&council, &id).await, "created");
+        assert_eq!(world.status_of(&service, &id).await, "created");
         world.advance(RETRY);
     }
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "technical-failure");
+    assert_eq!(world.status_of(&service, &id).await, "technical-failure");
     world.email.set_behaviour(Behaviour::Accept);
     world.advance(RETRY);
     world.run_tasks().await;
@@ -117,9 +117,9 @@ async fn after_forty_eight_retries_a_message_fails_for_good() {
 #[tokio::test]
 async fn a_lost_response_is_retried_with_the_same_reference() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.sms.queue_behaviours([Behaviour::AcceptSilently]);
-    let id = sent_sms(&world, &council, "07700900123").await;
+    let id = sent_sms(&world, &service, "07700900123").await;
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1, "not at once: it may have it");
     world.advance(RETRY);
@@ -136,19 +136,19 @@ async fn a_lost_response_is_retried_with_the_same_reference() {
 #[tokio::test]
 async fn a_refused_recipient_fails_permanently_and_a_refused_message_technically() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.email.queue_behaviours([Behaviour::RejectRecipient]);
-    let unreachable = sent_email(&world, &council, "gone@example.com").await;
+    let unreachable = sent_email(&world, &service, "gone@example.com").await;
     world.run_tasks().await;
     world.email.queue_behaviours([Behaviour::RejectMessage]);
-    let forbidden = sent_email(&world, &council, "ada@example.com").await;
+    let forbidden = sent_email(&world, &service, "ada@example.com").await;
     world.run_tasks().await;
     assert_eq!(
-        world.status_of(&council, &unreachable).await,
+        world.status_of(&service, &unreachable).await,
         "permanent-failure"
     );
     assert_eq!(
-        world.status_of(&council, &forbidden).await,
+        world.status_of(&service, &forbidden).await,
         "technical-failure"
     );
 }
@@ -156,36 +156,36 @@ async fn a_refused_recipient_fails_permanently_and_a_refused_message_technically
 #[tokio::test]
 async fn a_service_that_was_switched_off_sends_nothing_more_and_is_not_retried() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = sent_sms(&world, &council, "07700900123").await;
-    app::manage::services::set_mode(&world.app, council.id, false, false)
+    let service = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &service, "07700900123").await;
+    app::manage::services::set_mode(&world.app, service.id, false, false)
         .await
         .unwrap();
     world.run_tasks().await;
-    app::manage::services::set_mode(&world.app, council.id, true, false)
+    app::manage::services::set_mode(&world.app, service.id, true, false)
         .await
         .unwrap();
-    assert_eq!(world.status_of(&council, &id).await, "technical-failure");
+    assert_eq!(world.status_of(&service, &id).await, "technical-failure");
     assert!(world.sms.accepted().is_empty());
 }
 
 #[tokio::test]
 async fn one_bad_message_does_not_hold_up_the_rest_of_its_batch() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world
         .sms
         .queue_behaviours([Behaviour::BeUnavailable, Behaviour::RejectRecipient]);
     let sends = (0..50).map(|number| {
-        let (world, council) = (&world, &council);
-        async move { sent_sms(world, council, &format!("0770091{number:04}")).await }
+        let (world, service) = (&world, &service);
+        async move { sent_sms(world, service, &format!("0770091{number:04}")).await }
     });
     let ids = futures::future::join_all(sends).await;
     world.run_tasks().await;
     let mut statuses = std::collections::BTreeMap::<String, u32>::new();
     for id in &ids {
         *statuses
-            .entry(world.status_of(&council, id).await)
+            .entry(world.status_of(&service, id).await)
             .or_default() += 1;
     }
     let expected = [
@@ -202,8 +202,8 @@ async fn one_bad_message_does_not_hold_up_the_rest_of_its_batch() {
 #[tokio::test]
 async fn a_delivery_task_that_comes_twice_hands_over_once() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = sent_sms(&world, &council, "07700900123").await;
+    let service = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &service, "07700900123").await;
     let copy = {
         let mut tx = world.app.store().write().await.unwrap();
         let now = domain::Clock::now(&*world.clock);
@@ -212,7 +212,7 @@ async fn a_delivery_task_that_comes_twice_hands_over_once() {
             id: TaskId::generate(now, world.app.random()),
             pool: "send-sms-tasks",
             lane: Lane::Normal,
-            service_id: council.id,
+            service_id: service.id,
             kind: "deliver_sms.v1",
             payload,
             subjects: None,
@@ -231,10 +231,10 @@ async fn a_delivery_task_that_comes_twice_hands_over_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_workers_claiming_one_task_send_once() {
     let world = Arc::new(World::new().await);
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let barrier = Arc::new(tokio::sync::Barrier::new(2));
     for round in 1..=20 {
-        sent_sms(&world, &council, "07700900123").await;
+        sent_sms(&world, &service, "07700900123").await;
         let workers = [(); 2].map(|()| {
             let (world, barrier) = (world.clone(), barrier.clone());
             tokio::spawn(async move {
@@ -253,8 +253,8 @@ async fn two_workers_claiming_one_task_send_once() {
 #[tokio::test]
 async fn a_worker_without_its_lease_starts_nothing_and_commits_no_outcome() {
     let world = Arc::new(World::new().await);
-    let council = world.service("Riverside Council").await;
-    let id = sent_sms(&world, &council, "07700900123").await;
+    let service = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &service, "07700900123").await;
     let gate = Arc::default();
     world
         .sms
@@ -270,17 +270,17 @@ async fn a_worker_without_its_lease_starts_nothing_and_commits_no_outcome() {
     let runner = other.runner(queue::RunnerSettings::default());
     runner.drain(app::tasks::POOLS).await;
     assert_eq!(
-        world.status_of(&council, &id).await,
+        world.status_of(&service, &id).await,
         "sending",
         "another process has taken over"
     );
     let before = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     gate.open.notify_one();
     slow.await.unwrap();
     let after = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     assert_eq!(before.json, after.json, "the late worker changed nothing");
     drop(Arc::into_inner(world).expect("the slow worker has ended"));
@@ -321,10 +321,10 @@ async fn an_international_text_waits_for_no_receipt() {
     let world = World::new().await;
     let mut new = NewService::named("Abroad");
     new.permissions.insert(domain::Permission::InternationalSms);
-    let council = world.service_with(new).await;
-    let id = sent_sms(&world, &council, "+1 202-555-0104").await;
+    let service = world.service_with(new).await;
+    let id = sent_sms(&world, &service, "+1 202-555-0104").await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "sent");
+    assert_eq!(world.status_of(&service, &id).await, "sent");
     assert!(world.sms.accepted()[0].international);
 }
 
@@ -332,10 +332,10 @@ async fn an_international_text_waits_for_no_receipt() {
 #[tokio::test]
 async fn a_batch_with_an_expired_lease_is_sent_later() {
     let world = Arc::new(World::new().await);
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     // The rows of a job share a task.
     world
-        .job(council.id, council.sms, crate::jobs::people(20))
+        .job(service.id, service.sms, crate::jobs::people(20))
         .await;
     world.runner().drain(&[crate::jobs::JOBS]).await;
     let gate = Arc::new(Gate::default());
@@ -365,14 +365,14 @@ async fn a_batch_with_an_expired_lease_is_sent_later() {
 #[tokio::test]
 async fn a_message_named_by_two_concurrent_tasks_is_sent_once() {
     let world = Arc::new(World::new().await);
-    let council = world.service("Riverside Council").await;
-    let id = sent_sms(&world, &council, "07700900123").await;
+    let service = world.service("Riverside Council").await;
+    let id = sent_sms(&world, &service, "07700900123").await;
     let now = domain::Clock::now(&*world.clock);
     let doubled = queue::NewTask {
         id: TaskId::generate(now, world.app.random()),
         pool: "send-sms-tasks",
         lane: Lane::Bulk,
-        service_id: council.id,
+        service_id: service.id,
         kind: "deliver_sms.v1",
         payload: serde_json::json!({"ids": [id]}).to_string(),
         subjects: None,

@@ -26,25 +26,25 @@ async fn no_recipient_value_or_secret_is_stored_in_clear() {
         // PostgreSQL's files are its own; what is put there is what is put here.
         return;
     }
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let body = json!({
-        "email_address": "ada.lovelace@example.com", "template_id": council.email,
+        "email_address": "ada.lovelace@example.com", "template_id": service.email,
         "personalisation": {"name": "Countess-Lovelace", "day": "Friday"},
     });
     world
-        .post(&council.normal, "/v2/notifications/email", &body)
+        .post(&service.normal, "/v2/notifications/email", &body)
         .await;
     world
         .job(
-            council.id,
-            council.sms,
+            service.id,
+            service.sms,
             "phone number,name,day\n07700900987,Grace-Hopper,Friday\n",
         )
         .await;
     let now = world.clock.now();
     let text = store::inbound_sms::InboundSms {
         id: InboundSmsId::generate(now, world.app.random()),
-        service_id: council.id,
+        service_id: service.id,
         notify_number: "07700900600".to_owned(),
         user_number: "447700900911".to_owned().into(),
         content: "Analytical-Engine".to_owned().into(),
@@ -72,7 +72,7 @@ async fn no_recipient_value_or_secret_is_stored_in_clear() {
         "Grace-Hopper",
         "447700900911",
         "Analytical-Engine",
-        &council.normal.secret,
+        &service.normal.secret,
     ] {
         assert!(
             !contains(&directory, personal),
@@ -84,9 +84,9 @@ async fn no_recipient_value_or_secret_is_stored_in_clear() {
 #[tokio::test]
 async fn reencryption_seals_every_row_with_the_new_key() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let id = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await
         .json["id"]
         .as_str()
@@ -116,7 +116,7 @@ async fn reencryption_seals_every_row_with_the_new_key() {
     );
     let path = format!("/v2/notifications/{id}");
     assert_eq!(
-        world.get(&council.normal, &path).await.json["phone_number"],
+        world.get(&service.normal, &path).await.json["phone_number"],
         "07700900123"
     );
 
@@ -129,7 +129,7 @@ async fn reencryption_seals_every_row_with_the_new_key() {
     std::fs::write(world.keyring(), only_new).unwrap();
     let world = world.restarted().await;
     assert_eq!(
-        world.get(&council.normal, &path).await.json["phone_number"],
+        world.get(&service.normal, &path).await.json["phone_number"],
         "07700900123",
         "the old key can go"
     );
@@ -156,10 +156,10 @@ async fn a_process_that_meets_a_new_key_reads_the_key_file_again() {
 #[tokio::test]
 async fn reencryption_seals_every_file_with_the_new_key() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let people = crate::jobs::people(5000);
-    let job = world.job(council.id, council.sms, people.clone()).await;
-    let path = format!("/service/{}/contact-list?template_type=sms", council.id);
+    let job = world.job(service.id, service.sms, people.clone()).await;
+    let path = format!("/service/{}/contact-list?template_type=sms", service.id);
     let list = world.internal_request("POST", &path, people).await;
     let entropy = SeededRandom::new(99);
     let line = Keyring::new_key_line(2, &entropy);
@@ -185,13 +185,13 @@ async fn reencryption_seals_every_file_with_the_new_key() {
     let world = world.restarted().await;
     world.run_tasks().await;
     assert_eq!(
-        world.job_status(council.id, &job).await["job_status"],
+        world.job_status(service.id, &job).await["job_status"],
         "finished"
     );
     let copy = format!(
         "/service/{}/spreadsheet?template_id={}&contact_list_id={}",
-        council.id,
-        council.sms,
+        service.id,
+        service.sms,
         list.data()["id"].as_str().unwrap()
     );
     let copy = world.internal_request("POST", &copy, "").await;

@@ -15,31 +15,31 @@ pub(crate) async fn erase(world: &World, recipient: &str) -> Report {
     erasure.report().clone()
 }
 
-async fn shown(world: &World, council: &TestService, id: &str) -> Value {
+async fn shown(world: &World, service: &TestService, id: &str) -> Value {
     let path = format!("/v2/notifications/{id}");
-    let answer = world.get(&council.normal, &path).await;
+    let answer = world.get(&service.normal, &path).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json
 }
 
-pub(crate) async fn text(world: &World, council: &TestService, to: &str) -> String {
-    let answer = world.send_sms(council, &council.normal, to).await;
+pub(crate) async fn text(world: &World, service: &TestService, to: &str) -> String {
+    let answer = world.send_sms(service, &service.normal, to).await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn erasure_covers_sent_messages_and_cancels_waiting_ones() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let sent = text(&world, &council, "07700 900123").await;
+    let service = world.service("Riverside Council").await;
+    let sent = text(&world, &service, "07700 900123").await;
     world.run_tasks().await;
-    let waiting = text(&world, &council, "+447700900123").await;
-    let others = text(&world, &council, "07700900124").await;
+    let waiting = text(&world, &service, "+447700900123").await;
+    let others = text(&world, &service, "07700900124").await;
 
     let report = erase(&world, "07700900123").await;
     assert_eq!((report.notifications, report.cancelled), (2, 1));
     for (id, status) in [(&sent, "sending"), (&waiting, "cancelled")] {
-        let message = shown(&world, &council, id).await;
+        let message = shown(&world, &service, id).await;
         assert_eq!(message["status"], status);
         assert_eq!(message["phone_number"], "");
         assert!(
@@ -47,9 +47,9 @@ async fn erasure_covers_sent_messages_and_cancels_waiting_ones() {
             "{message}"
         );
     }
-    let other = shown(&world, &council, &others).await;
+    let other = shown(&world, &service, &others).await;
     assert_eq!(other["phone_number"], "07700900124");
-    let list = world.get(&council.normal, "/v2/notifications").await;
+    let list = world.get(&service.normal, "/v2/notifications").await;
     assert_eq!(list.json["notifications"].as_array().unwrap().len(), 3);
 
     world.run_tasks().await;
@@ -61,8 +61,8 @@ async fn erasure_covers_sent_messages_and_cancels_waiting_ones() {
 #[tokio::test]
 async fn a_message_in_flight_is_erased_after_it_is_sent() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = text(&world, &council, "07700900123").await;
+    let service = world.service("Riverside Council").await;
+    let id = text(&world, &service, "07700900123").await;
     let gate = Arc::new(Gate::default());
     world.sms.set_behaviour(Behaviour::WaitAt(gate.clone()));
     let recipient = Recipient::parse("07700900123").unwrap();
@@ -74,31 +74,31 @@ async fn a_message_in_flight_is_erased_after_it_is_sent() {
         gate.open.notify_one();
     };
     tokio::join!(world.run_tasks(), meanwhile);
-    assert_eq!(world.status_of(&council, &id).await, "sending");
+    assert_eq!(world.status_of(&service, &id).await, "sending");
     assert!(erasure.run().await.unwrap());
     assert_eq!(
         (erasure.report().notifications, erasure.report().cancelled),
         (1, 0)
     );
-    assert_eq!(shown(&world, &council, &id).await["phone_number"], "");
+    assert_eq!(shown(&world, &service, &id).await["phone_number"], "");
 }
 
 #[tokio::test]
 async fn only_what_the_named_service_has_is_erased() {
     let world = World::new().await;
-    let (council, other) = (
+    let (service, other) = (
         world.service("Riverside Council").await,
         world.service("Other").await,
     );
     let (ours, theirs) = (
-        text(&world, &council, "07700900123").await,
+        text(&world, &service, "07700900123").await,
         text(&world, &other, "07700900123").await,
     );
     world.run_tasks().await;
     let recipient = Recipient::parse("07700900123").unwrap();
-    let mut erasure = Erasure::new(&world.app, recipient, Some(council.id));
+    let mut erasure = Erasure::new(&world.app, recipient, Some(service.id));
     assert!(erasure.run().await.unwrap());
-    assert_eq!(shown(&world, &council, &ours).await["phone_number"], "");
+    assert_eq!(shown(&world, &service, &ours).await["phone_number"], "");
     assert_eq!(
         shown(&world, &other, &theirs).await["phone_number"],
         "07700900123"
@@ -111,8 +111,8 @@ pub(crate) const PEOPLE: &str = "phone number,name,day\n07700900001,\"Ada \"\"A\
 #[tokio::test]
 async fn erasure_leaves_the_counts_of_a_pending_job_consistent() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, PEOPLE).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, PEOPLE).await;
     let report = erase(&world, "07700900123").await;
     assert_eq!((report.spreadsheets, report.rows), (1, 2));
     world.run_tasks().await;
@@ -124,7 +124,7 @@ async fn erasure_leaves_the_counts_of_a_pending_job_consistent() {
         .collect();
     assert_eq!(to.len(), 2, "{to:?}");
     assert!(to.iter().any(|text| text.contains("Ada \"A\"")), "{to:?}");
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "finished", "{status}");
     let failed = json!({"status": "validation-failed", "count": 2});
     assert!(
@@ -137,11 +137,11 @@ async fn erasure_leaves_the_counts_of_a_pending_job_consistent() {
 #[tokio::test]
 async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}/contact-list?template_type=sms", council.id);
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}/contact-list?template_type=sms", service.id);
     let list = world.internal_request("POST", &path, PEOPLE).await;
     assert_eq!(list.status, 201, "{}", list.text);
-    world.job(council.id, council.sms, PEOPLE).await;
+    world.job(service.id, service.sms, PEOPLE).await;
     world.run_tasks().await;
     let report = erase(&world, "07700900123").await;
     let found = (
@@ -156,7 +156,7 @@ async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
     let list = list.data()["id"].as_str().unwrap();
     let path = format!(
         "/service/{}/spreadsheet?template_id={}&contact_list_id={list}",
-        council.id, council.sms
+        service.id, service.sms
     );
     let copy = world.internal_request("POST", &path, "").await;
     assert_eq!(copy.data()["notification_count"], 4, "{}", copy.text);
@@ -167,11 +167,11 @@ async fn the_rows_of_a_finished_job_and_of_a_contact_list_are_overwritten() {
 #[tokio::test]
 async fn erasure_covers_inbound_sms_unsubscribe_requests_and_guests() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let (now, vault) = (world.clock.now(), world.app.store().keyring());
     let received = |from: &str| InboundSms {
         id: InboundSmsId::generate(now, world.app.random()),
-        service_id: council.id,
+        service_id: service.id,
         notify_number: "07700900600".to_owned(),
         user_number: from.to_owned().into(),
         content: "Hello".to_owned().into(),
@@ -183,8 +183,8 @@ async fn erasure_covers_inbound_sms_unsubscribe_requests_and_guests() {
     let wish = UnsubscribeRequest {
         id: UnsubscribeRequestId::generate(now, world.app.random()),
         notification_id: NotificationId::generate(now, world.app.random()),
-        service_id: council.id,
-        template_id: council.email,
+        service_id: service.id,
+        template_id: service.email,
         template_version: 1,
         email_address: "ada@example.com".to_owned().into(),
         created_at: now,
@@ -202,11 +202,11 @@ async fn erasure_covers_inbound_sms_unsubscribe_requests_and_guests() {
         .unwrap();
     tx.commit().await.unwrap();
     for guest in ["07700 900123", "Ada@Example.com", "07700900124"] {
-        app::manage::guests::add(&world.app, council.id, guest)
+        app::manage::guests::add(&world.app, service.id, guest)
             .await
             .unwrap();
     }
-    app::manage::services::add_member(&world.app, council.id, "Ada", "ada@example.com", None)
+    app::manage::services::add_member(&world.app, service.id, "Ada", "ada@example.com", None)
         .await
         .unwrap();
 
@@ -220,7 +220,7 @@ async fn erasure_covers_inbound_sms_unsubscribe_requests_and_guests() {
     );
     assert_eq!(found, (1, 1, 1));
     let texts = world
-        .get(&council.normal, "/v2/received-text-messages")
+        .get(&service.normal, "/v2/received-text-messages")
         .await;
     let texts = texts.json["received_text_messages"]
         .as_array()
@@ -232,14 +232,14 @@ async fn erasure_covers_inbound_sms_unsubscribe_requests_and_guests() {
 #[tokio::test]
 async fn an_erased_idempotent_response_still_prevents_a_second_send() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let body = json!({
-        "phone_number": "07700900123", "template_id": council.sms,
+        "phone_number": "07700900123", "template_id": service.sms,
         "personalisation": {"name": "Grace", "day": "Friday"},
     })
     .to_string();
     let ask = async || {
-        let token = world.token(&council.id.to_string(), &council.normal.secret);
+        let token = world.token(&service.id.to_string(), &service.normal.secret);
         let headers = [
             ("authorization", token.as_str()),
             ("idempotency-key", "k-1"),
@@ -270,8 +270,8 @@ async fn an_erased_guest_leaves_no_trace_in_the_sqlite_file() {
     if !world.database_address().starts_with("sqlite") {
         return;
     }
-    let council = world.service("Riverside Council").await;
-    app::manage::guests::add(&world.app, council.id, "grace.hopper@example.com")
+    let service = world.service("Riverside Council").await;
+    app::manage::guests::add(&world.app, service.id, "grace.hopper@example.com")
         .await
         .unwrap();
     let directory = world.database_file().parent().unwrap().to_owned();
@@ -289,18 +289,18 @@ async fn an_erased_guest_leaves_no_trace_in_the_sqlite_file() {
 #[tokio::test]
 async fn an_erasure_pauses_a_running_job_and_resumes_it() {
     let world = World::with(|settings, _| settings.job_rows_at_once = 1).await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, PEOPLE).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, PEOPLE).await;
     // A worker has the job in hand.
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
     let (pool, lane) = ("job-tasks", domain::Lane::Normal);
     let lease = store::tasks::Lease {
-        token: council.id.as_uuid(),
-        worker: council.id.as_uuid().into(),
+        token: service.id.as_uuid(),
+        worker: service.id.as_uuid().into(),
         until: now.plus(std::time::Duration::from_mins(1)),
     };
-    let taken = store::tasks::claim(&mut tx, pool, lane, council.id, &lease, now, 1)
+    let taken = store::tasks::claim(&mut tx, pool, lane, service.id, &lease, now, 1)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -309,7 +309,7 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
     let recipient = Recipient::parse("07700900123").unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
     assert!(!erasure.run().await.unwrap());
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "paused");
     assert!(!erasure.run().await.unwrap(), "it is still there");
     let mut tx = world.app.store().write().await.unwrap();
@@ -326,7 +326,7 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
     );
     world.run_tasks().await;
     assert_eq!(
-        world.job_status(council.id, &job).await["job_status"],
+        world.job_status(service.id, &job).await["job_status"],
         "finished"
     );
     assert_eq!(world.sms.accepted().len(), 2);

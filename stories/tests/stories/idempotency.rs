@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 async fn send(
     world: &World,
     client: &TestClient,
-    council: &TestService,
+    service: &TestService,
     key: &Key,
     to: &str,
     once: &str,
@@ -21,7 +21,7 @@ async fn send(
     let token = world.token(&key.service.to_string(), &key.secret);
     let body = json!({
         "phone_number": to,
-        "template_id": council.sms,
+        "template_id": service.sms,
         "personalisation": {"name": "Ada", "day": "Friday"},
     });
     let headers = [("authorization", token.as_str()), ("idempotency-key", once)];
@@ -44,9 +44,9 @@ fn class(answer: &TestResponse) -> &Value {
 #[tokio::test]
 async fn a_repeated_request_gets_the_first_response_and_sends_once() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let ask = async |to: &str, once: &str| {
-        send(&world, world.client(), &council, &council.normal, to, once).await
+        send(&world, world.client(), &service, &service.normal, to, once).await
     };
     let first = ask("07700900123", "a").await;
     assert_eq!((first.status.as_u16(), is_replay(&first)), (201, false));
@@ -67,10 +67,10 @@ async fn a_repeated_request_gets_the_first_response_and_sends_once() {
 
     let email = json!({
         "email_address": "ada@example.com",
-        "template_id": council.email,
+        "template_id": service.email,
         "personalisation": {"name": "Ada", "day": "Friday"},
     });
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let headers = [("authorization", token.as_str()), ("idempotency-key", "e")];
     let post = async || {
         let path = "/v2/notifications/email";
@@ -92,7 +92,7 @@ async fn a_repeated_request_gets_the_first_response_and_sends_once() {
 #[tokio::test]
 async fn concurrent_duplicates_in_two_processes_send_once() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let other = world.another_client();
     let rounds = 12;
     for round in 0..rounds {
@@ -101,8 +101,8 @@ async fn concurrent_duplicates_in_two_processes_send_once() {
             send(
                 &world,
                 client,
-                &council,
-                &council.normal,
+                &service,
+                &service.normal,
                 "07700900123",
                 &once,
             )
@@ -122,7 +122,7 @@ async fn concurrent_duplicates_in_two_processes_send_once() {
 #[tokio::test]
 async fn a_disconnected_caller_can_repeat_the_request() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let moments = 60;
     for moment in 0..moments {
         let once = format!("moment {moment}");
@@ -130,8 +130,8 @@ async fn a_disconnected_caller_can_repeat_the_request() {
             send(
                 &world,
                 world.client(),
-                &council,
-                &council.normal,
+                &service,
+                &service.normal,
                 "07700900123",
                 &once,
             )
@@ -156,19 +156,19 @@ async fn a_disconnected_caller_can_repeat_the_request() {
 #[tokio::test]
 async fn a_duplicate_of_a_request_in_progress_gets_409() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     // Whoever spends of today's allowance waits for us: the commit does.
     let today = world.clock.now().utc_day();
     let mut tx = world.app.store().write().await.unwrap();
-    store::counters::spend(&mut tx, council.id, Allowance::Sms, today, 1, 100)
+    store::counters::spend(&mut tx, service.id, Allowance::Sms, today, 1, 100)
         .await
         .unwrap();
     let ask = || {
         send(
             &world,
             world.client(),
-            &council,
-            &council.normal,
+            &service,
+            &service.normal,
             "07700900123",
             "a",
         )
@@ -193,12 +193,12 @@ async fn a_duplicate_of_a_request_in_progress_gets_409() {
 #[tokio::test]
 async fn after_a_restart_the_first_answer_is_still_given() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let first = send(
         &world,
         world.client(),
-        &council,
-        &council.normal,
+        &service,
+        &service.normal,
         "07700900123",
         "a",
     )
@@ -209,14 +209,14 @@ async fn after_a_restart_the_first_answer_is_still_given() {
         let unheard = send(
             &world,
             world.client(),
-            &council,
-            &council.normal,
+            &service,
+            &service.normal,
             "07700900124",
             once,
         );
         let mut unheard = pin!(unheard);
         let is_kept = async || {
-            let listed = world.get(&council.normal, "/v2/notifications").await;
+            let listed = world.get(&service.normal, "/v2/notifications").await;
             listed.json["notifications"].as_array().unwrap().len() == 2
         };
         while !is_kept().await {
@@ -229,8 +229,8 @@ async fn after_a_restart_the_first_answer_is_still_given() {
     let again = send(
         &world,
         world.client(),
-        &council,
-        &council.normal,
+        &service,
+        &service.normal,
         "07700900123",
         "a",
     )
@@ -239,8 +239,8 @@ async fn after_a_restart_the_first_answer_is_still_given() {
     let heard = send(
         &world,
         world.client(),
-        &council,
-        &council.normal,
+        &service,
+        &service.normal,
         "07700900124",
         once,
     )
@@ -253,10 +253,10 @@ async fn after_a_restart_the_first_answer_is_still_given() {
 #[tokio::test]
 async fn an_idempotency_key_expires_after_a_day() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let ask = async |once: &str| {
-        let key = &council.normal;
-        send(&world, world.client(), &council, key, "07700900123", once).await
+        let key = &service.normal;
+        send(&world, world.client(), &service, key, "07700900123", once).await
     };
     let first = ask("a").await;
     ask("b").await;
@@ -283,12 +283,12 @@ async fn an_idempotency_key_belongs_to_one_service_and_key_type() {
     let world = World::new().await;
     let (ours, theirs) = (world.service("Ours").await, world.service("Theirs").await);
     let mut ids = Vec::new();
-    for (council, key) in [
+    for (service, key) in [
         (&ours, &ours.normal),
         (&theirs, &theirs.normal),
         (&ours, &ours.test),
     ] {
-        let answer = send(&world, world.client(), council, key, "07700900123", "a").await;
+        let answer = send(&world, world.client(), service, key, "07700900123", "a").await;
         assert_eq!((answer.status.as_u16(), is_replay(&answer)), (201, false));
         ids.push(answer.json["id"].clone());
     }
@@ -305,9 +305,9 @@ async fn a_refused_request_can_be_corrected_under_its_key() {
         limits: [(Allowance::Sms, 1)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_with(new).await;
+    let service = world.service_with(new).await;
     let ask = async |to: &str, once: &str| {
-        send(&world, world.client(), &council, &council.normal, to, once).await
+        send(&world, world.client(), &service, &service.normal, to, once).await
     };
     assert_eq!(ask("0770", "a").await.status, 400);
     let good = ask("07700900123", "a").await;
@@ -337,11 +337,11 @@ async fn requests_refused_by_the_quota_keep_no_idempotency_key() {
         limits: [(Allowance::Sms, 10)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_with(new).await;
+    let service = world.service_with(new).await;
     let (first, second) = (world.client(), &world.another_client());
     let all = async || {
         let asks = (0..60).map(|number| {
-            let (world, council) = (&world, &council);
+            let (world, service) = (&world, &service);
             async move {
                 let client = if number % 2 == 0 { first } else { second };
                 // Each key is used twice, from two processes.
@@ -349,8 +349,8 @@ async fn requests_refused_by_the_quota_keep_no_idempotency_key() {
                 send(
                     world,
                     client,
-                    council,
-                    &council.normal,
+                    service,
+                    &service.normal,
                     "07700900123",
                     &once,
                 )
@@ -370,13 +370,13 @@ async fn requests_refused_by_the_quota_keep_no_idempotency_key() {
 #[tokio::test]
 async fn simulated_recipients_are_answered_once_too() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let ask = || {
         send(
             &world,
             world.client(),
-            &council,
-            &council.normal,
+            &service,
+            &service.normal,
             "07700900000",
             "a",
         )
@@ -389,11 +389,11 @@ async fn simulated_recipients_are_answered_once_too() {
 #[tokio::test]
 async fn an_invalid_idempotency_key_is_refused() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let too_long = "k".repeat(256);
     for once in ["", "a\tb", too_long.as_str()] {
-        let key = &council.normal;
-        let refused = send(&world, world.client(), &council, key, "07700900123", once).await;
+        let key = &service.normal;
+        let refused = send(&world, world.client(), &service, key, "07700900123", once).await;
         assert_eq!(refused.status, 400);
         assert!(
             refused.message().starts_with("Idempotency-Key must be"),
@@ -402,7 +402,7 @@ async fn an_invalid_idempotency_key_is_refused() {
         );
     }
     let plain = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     assert!(plain.headers.get("idempotent-replay").is_none());
     world.run_tasks().await;

@@ -12,9 +12,9 @@ const NUMBER: &str = "07700900600";
 async fn with_a_number(world: &World, name: &str, number: &str) -> TestService {
     let mut new = NewService::named(name);
     new.permissions.insert(Permission::InboundSms);
-    let council = world.service_with(new).await;
-    give(world, council.id, number).await;
-    council
+    let service = world.service_with(new).await;
+    give(world, service.id, number).await;
+    service
 }
 
 async fn give(world: &World, service: ServiceId, number: &str) {
@@ -60,9 +60,9 @@ fn a_text(id: &str) -> Value {
     })
 }
 
-async fn texts_of(world: &World, council: &TestService) -> Vec<Value> {
+async fn texts_of(world: &World, service: &TestService) -> Vec<Value> {
     let answer = world
-        .get(&council.normal, "/v2/received-text-messages")
+        .get(&service.normal, "/v2/received-text-messages")
         .await;
     let texts = answer.json["received_text_messages"].as_array();
     texts.unwrap().clone()
@@ -71,7 +71,7 @@ async fn texts_of(world: &World, council: &TestService) -> Vec<Value> {
 #[tokio::test]
 async fn a_service_reads_the_inbound_sms_of_its_number_only() {
     let world = World::new().await;
-    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    let service = with_a_number(&world, "Riverside Council", NUMBER).await;
     let other = with_a_number(&world, "Hilltop Council", "07700900601").await;
     let answer = mmg_brings(&world, &a_text("m-1")).await;
     assert_eq!(
@@ -85,7 +85,7 @@ async fn a_service_reads_the_inbound_sms_of_its_number_only() {
         json!({"status": "ok"})
     );
 
-    let texts = texts_of(&world, &council).await;
+    let texts = texts_of(&world, &service).await;
     let contents: Vec<_> = texts
         .iter()
         .map(|text| {
@@ -106,7 +106,7 @@ async fn a_service_reads_the_inbound_sms_of_its_number_only() {
     assert_eq!(texts_of(&world, &other).await, [] as [Value; 0]);
     let id = texts[0]["id"].as_str().unwrap();
     let path = format!("/v2/received-text-messages?older_than={id}");
-    let older = world.get(&council.test, &path).await;
+    let older = world.get(&service.test, &path).await;
     assert_eq!(older.json["received_text_messages"][0], texts[1]);
     let theirs = world.get(&other.normal, &path).await;
     assert_eq!(
@@ -119,16 +119,16 @@ async fn a_service_reads_the_inbound_sms_of_its_number_only() {
 #[tokio::test]
 async fn an_inbound_sms_delivered_twice_is_stored_once() {
     let world = World::new().await;
-    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    let service = with_a_number(&world, "Riverside Council", NUMBER).await;
     let (first, second) = (a_text("m-1"), a_text("m-1"));
     let (one, two) = futures::join!(mmg_brings(&world, &first), mmg_brings(&world, &second));
     let three = mmg_brings(&world, &a_text("m-1")).await;
     for answer in [one, two, three] {
         assert_eq!(answer.json, json!({"status": "ok"}));
     }
-    assert_eq!(texts_of(&world, &council).await.len(), 1);
+    assert_eq!(texts_of(&world, &service).await.len(), 1);
     mmg_brings(&world, &a_text("m-2")).await;
-    assert_eq!(texts_of(&world, &council).await.len(), 2);
+    assert_eq!(texts_of(&world, &service).await.len(), 2);
     // Firetext gives no ids: people do write the same twice.
     for _ in 0..2 {
         firetext_brings(
@@ -137,14 +137,14 @@ async fn an_inbound_sms_delivered_twice_is_stored_once() {
         )
         .await;
     }
-    assert_eq!(texts_of(&world, &council).await.len(), 4);
+    assert_eq!(texts_of(&world, &service).await.len(), 4);
 }
 
 #[tokio::test]
 async fn an_inbound_sms_to_an_unknown_number_is_accepted_and_dropped() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    give(&world, council.id, NUMBER).await;
+    let service = world.service("Riverside Council").await;
+    give(&world, service.id, NUMBER).await;
     let closed = with_a_number(&world, "Closed Council", "07700900602").await;
     let path = format!("/service/{}", closed.id);
     world
@@ -167,13 +167,13 @@ async fn an_inbound_sms_to_an_unknown_number_is_accepted_and_dropped() {
             json!({"status": "ok"})
         );
     }
-    assert_eq!(texts_of(&world, &council).await, [] as [Value; 0]);
+    assert_eq!(texts_of(&world, &service).await, [] as [Value; 0]);
 }
 
 #[tokio::test]
 async fn only_authenticated_providers_deliver_inbound_sms() {
     let world = World::new().await;
-    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    let service = with_a_number(&world, "Riverside Council", NUMBER).await;
     let mmg = "/notifications/sms/receive/mmg";
     let firetext = "/notifications/sms/receive/firetext";
     for (path, authorization, status) in [
@@ -199,7 +199,7 @@ async fn only_authenticated_providers_deliver_inbound_sms() {
         let asked = answer.headers.contains_key("www-authenticate");
         assert_eq!(asked, status == 401);
     }
-    assert_eq!(texts_of(&world, &council).await.len(), 1);
+    assert_eq!(texts_of(&world, &service).await.len(), 1);
     // MMG's body is read before anybody asks who brings it.
     let answer = world.request("POST", mmg, None, "nonsense").await;
     assert_eq!(answer.status, 400);
@@ -208,7 +208,7 @@ async fn only_authenticated_providers_deliver_inbound_sms() {
 #[tokio::test]
 async fn an_inbound_sms_needs_text_but_no_time() {
     let world = World::new().await;
-    let council = with_a_number(&world, "Riverside Council", NUMBER).await;
+    let service = with_a_number(&world, "Riverside Council", NUMBER).await;
     for time in [Value::Null, json!("yesterday"), json!("")] {
         let mut text = a_text(&time.to_string());
         text["DateRecieved"] = time;
@@ -216,7 +216,7 @@ async fn an_inbound_sms_needs_text_but_no_time() {
     }
     let mut session = world.app.read().await.unwrap();
     let vault = world.app.store().keyring();
-    let kept = store::inbound_sms::list(&mut session, vault, council.id, None, 10).await;
+    let kept = store::inbound_sms::list(&mut session, vault, service.id, None, 10).await;
     for text in kept.unwrap() {
         assert_eq!(text.provider_date, text.created_at);
     }
@@ -239,5 +239,5 @@ async fn an_inbound_sms_needs_text_but_no_time() {
         firetext_brings(&world, &"x".repeat(500_001)).await.status,
         413
     );
-    assert_eq!(texts_of(&world, &council).await.len(), 3);
+    assert_eq!(texts_of(&world, &service).await.len(), 3);
 }

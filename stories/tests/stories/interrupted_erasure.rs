@@ -92,37 +92,37 @@ fn has_drafts(directory: &Path) -> bool {
 
 /// Stores the recipient once in everything that can hold one.
 struct Held {
-    council: TestService,
+    service: TestService,
     jobs: [String; 2],
 }
 
 async fn hold_the_recipient_everywhere(world: &World) -> Held {
-    let council = world.service("Riverside Council").await;
-    let done = world.job(council.id, council.sms, PEOPLE).await;
-    text(world, &council, "07700900123").await;
-    ask_once(world, &council).await;
+    let service = world.service("Riverside Council").await;
+    let done = world.job(service.id, service.sms, PEOPLE).await;
+    text(world, &service, "07700900123").await;
+    ask_once(world, &service).await;
     world.run_tasks().await;
-    let path = format!("/service/{}/contact-list?template_type=sms", council.id);
+    let path = format!("/service/{}/contact-list?template_type=sms", service.id);
     let list = world.internal_request("POST", &path, PEOPLE).await;
     assert_eq!(list.status, 201, "{}", list.text);
-    app::manage::guests::add(&world.app, council.id, "07700900123")
+    app::manage::guests::add(&world.app, service.id, "07700900123")
         .await
         .unwrap();
-    text(world, &council, "07700900123").await;
-    let waits = world.job(council.id, council.sms, PEOPLE).await;
+    text(world, &service, "07700900123").await;
+    let waits = world.job(service.id, service.sms, PEOPLE).await;
     Held {
-        council,
+        service,
         jobs: [done, waits],
     }
 }
 
 /// Sends a message with an idempotency key and returns the response.
-async fn ask_once(world: &World, council: &TestService) -> pillarbox_stories::TestResponse {
+async fn ask_once(world: &World, service: &TestService) -> pillarbox_stories::TestResponse {
     let body = json!({
-        "phone_number": "07700900123", "template_id": council.sms,
+        "phone_number": "07700900123", "template_id": service.sms,
         "personalisation": {"name": "Grace", "day": "Friday"},
     });
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let headers = [
         ("authorization", token.as_str()),
         ("idempotency-key", "k-1"),
@@ -134,9 +134,9 @@ async fn ask_once(world: &World, council: &TestService) -> pillarbox_stories::Te
 }
 
 /// Returns how many messages still name the recipient.
-async fn left(world: &World, council: &TestService) -> usize {
+async fn left(world: &World, service: &TestService) -> usize {
     let path = "/v2/notifications?include_jobs=true";
-    let list = world.get(&council.normal, path).await;
+    let list = world.get(&service.normal, path).await;
     let all = list.json["notifications"].as_array().unwrap().clone();
     assert!(all.len() > 4, "{}", list.text);
     let is_theirs = |message: &&Value| {
@@ -149,7 +149,7 @@ async fn left(world: &World, council: &TestService) -> usize {
 async fn assert_nobody_is_left(world: &World, held: &Held) {
     world.run_tasks().await;
     for job in &held.jobs {
-        let status = world.job_status(held.council.id, job).await;
+        let status = world.job_status(held.service.id, job).await;
         assert_eq!(status["job_status"], "finished", "{status}");
         assert_eq!(status["rows_kept"], 4, "{status}");
         let counts = status["statistics"].as_array().unwrap().iter();
@@ -157,8 +157,8 @@ async fn assert_nobody_is_left(world: &World, held: &Held) {
         assert_eq!(counted, 4, "{status}");
         assert_eq!(status["problem"], Value::Null, "{status}");
     }
-    assert_eq!(left(world, &held.council).await, 0);
-    let again = ask_once(world, &held.council).await;
+    assert_eq!(left(world, &held.service).await, 0);
+    let again = ask_once(world, &held.service).await;
     assert_eq!(again.headers["idempotent-replay"], "true");
     assert!(!again.text.contains("Grace"), "{}", again.text);
     assert_eq!(erase(world, "07700900123").await, Report::default());
@@ -188,7 +188,7 @@ async fn an_interrupted_erasure_is_completed_by_the_next() {
         if goes_on {
             world.run_tasks().await;
         }
-        let before = left(&world, &held.council).await;
+        let before = left(&world, &held.service).await;
         let report = erase(&world, "07700900123").await;
         assert_eq!(
             usize::try_from(report.notifications).unwrap(),
@@ -206,25 +206,25 @@ async fn an_interrupted_erasure_is_completed_by_the_next() {
 #[tokio::test]
 async fn a_job_paused_during_an_erasure_stays_paused() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, many()).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, many()).await;
     let mut at_work = Box::pin(async { erasure(&world).run().await });
     until_it_writes(&world, at_work.as_mut()).await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "paused");
     let why = status["problem"].as_str().unwrap();
     assert!(why.contains("`pillarbox erase`"), "{why}");
     let id = job.parse().unwrap();
-    app::jobs::pause(&world.app, council.id, id).await.unwrap();
+    app::jobs::pause(&world.app, service.id, id).await.unwrap();
     assert!(at_work.await.unwrap());
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["problem"]),
         (&json!("paused"), &Value::Null)
     );
     assert_eq!(world.sms.accepted().len(), 0);
-    app::jobs::resume(&world.app, council.id, id).await.unwrap();
+    app::jobs::resume(&world.app, service.id, id).await.unwrap();
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 2 + OTHERS);
 }
@@ -247,8 +247,8 @@ fn says_who_is_at_it(error: &RewriteLockError, what: &str) {
 #[tokio::test]
 async fn erasure_and_reencryption_exclude_each_other_for_a_minute_at_most() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    world.job(council.id, council.sms, many()).await;
+    let service = world.service("Riverside Council").await;
+    world.job(service.id, service.sms, many()).await;
     add_a_key(&world);
     let mut at_work = Box::pin(async { erasure(&world).run().await });
     until_it_writes(&world, at_work.as_mut()).await;
@@ -279,8 +279,8 @@ async fn erasure_and_reencryption_exclude_each_other_for_a_minute_at_most() {
 #[tokio::test]
 async fn a_stalled_reencryption_does_not_restore_erased_data() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    world.job(council.id, council.sms, many()).await;
+    let service = world.service("Riverside Council").await;
+    world.job(service.id, service.sms, many()).await;
     add_a_key(&world);
     let elsewhere = world.another_process();
     let mut at_work = Box::pin(reencryption::reencrypt(&elsewhere));
@@ -305,8 +305,8 @@ async fn a_stalled_reencryption_does_not_restore_erased_data() {
 #[tokio::test]
 async fn a_stalled_erasure_overwrites_nothing_sealed_since() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, many()).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, many()).await;
     add_a_key(&world);
     let mut at_work = Box::pin(async { erasure(&world).run().await });
     until_it_writes(&world, at_work.as_mut()).await;
@@ -327,7 +327,7 @@ async fn a_stalled_erasure_overwrites_nothing_sealed_since() {
 
     assert_eq!(erase(&world, "07700900123").await.rows, 2);
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "finished", "{status}");
     assert_eq!(world.sms.accepted().len(), 2 + OTHERS);
 }

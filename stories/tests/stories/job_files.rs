@@ -12,22 +12,22 @@ use serde_json::json;
 use crate::{
     auditors::{lose_rows, origin},
     erasure::erase,
-    files::{PDF, WEEK, council, kept, rows, template},
+    files::{PDF, WEEK, kept, rows, service, template},
     jobs::{count, four_workers_meet},
     retention::until,
 };
 
 /// Creates a service whose template has a file; returns it with the path of the template's files.
 async fn with_file(world: &World) -> (TestService, String) {
-    let mut council = council(world).await;
-    council.email = template(world, &council, "((name)): ((Guide.pdf))").await;
-    let files = path_of_files(&council, council.email);
+    let mut service = service(world).await;
+    service.email = template(world, &service, "((name)): ((Guide.pdf))").await;
+    let files = path_of_files(&service, service.email);
     add_guide(world, &files).await;
-    (council, files)
+    (service, files)
 }
 
-fn path_of_files(council: &TestService, template: TemplateId) -> String {
-    format!("/service/{}/template/{template}/file", council.id)
+fn path_of_files(service: &TestService, template: TemplateId) -> String {
+    format!("/service/{}/template/{template}/file", service.id)
 }
 
 /// Adds the guide to the template and returns its id.
@@ -82,21 +82,21 @@ async fn assert_files(world: &World, count: usize) {
 
 async fn find(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     id: NotificationId,
 ) -> store::notifications::Notification {
     let mut session = world.app.read().await.unwrap();
-    let found = store::notifications::find(&mut session, council.id, id).await;
+    let found = store::notifications::find(&mut session, service.id, id).await;
     found.unwrap().unwrap()
 }
 
 #[tokio::test]
 async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
     let world = World::new().await;
-    let (council, _) = with_file(&world).await;
-    let job = world.job(council.id, council.email, people(230)).await;
+    let (service, _) = with_file(&world).await;
+    let job = world.job(service.id, service.email, people(230)).await;
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 230)
@@ -105,8 +105,8 @@ async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
     assert_eq!(links.len(), 230);
     assert_all_open(&world, &links).await;
     assert_files(&world, 230).await;
-    let first = origin(&world, &council, &job).await.row(0);
-    let found = find(&world, &council, first).await;
+    let first = origin(&world, &service, &job).await.row(0);
+    let found = find(&world, &service, first).await;
     assert_eq!(found.documents, 1, "is counted");
 
     world.advance(WEEK * 2);
@@ -115,7 +115,7 @@ async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
     until(&world, "2026-03-17T04:00:00Z");
     world.run_schedule().await;
     let mut session = world.app.read().await.unwrap();
-    let sheet = store::spreadsheets::find(&mut session, council.id, job.parse().unwrap());
+    let sheet = store::spreadsheets::find(&mut session, service.id, job.parse().unwrap());
     let secret = sheet.await.unwrap().unwrap().link_secret;
     assert!(secret.is_empty(), "it goes with the rows");
     drop(session);
@@ -124,16 +124,16 @@ async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
 #[tokio::test]
 async fn a_column_that_has_the_name_of_a_file_does_not_count() {
     let world = World::new().await;
-    let (council, _) = with_file(&world).await;
+    let (service, _) = with_file(&world).await;
     let csv = "email address,name,guide.PDF\nada@example.com,Ada,https://elsewhere.example\n";
-    world.job(council.id, council.email, csv).await;
+    world.job(service.id, service.email, csv).await;
     world.run_tasks().await;
     let links = links(&world);
     assert_all_open(&world, &links).await;
     let missing = world
         .upload(
-            council.id,
-            council.email,
+            service.id,
+            service.email,
             "people.csv",
             "email address\nada@example.com\n",
         )
@@ -148,15 +148,15 @@ async fn a_column_that_has_the_name_of_a_file_does_not_count() {
 #[tokio::test]
 async fn rows_in_one_request_carry_files_too() {
     let world = World::new().await;
-    let (council, _) = with_file(&world).await;
+    let (service, _) = with_file(&world).await;
     let rows = json!([
         ["email address", "name"],
         ["ada@example.com", "Ada"],
         ["bo@example.com", "Bo"]
     ]);
-    let order = json!({"name": "Guides", "template_id": council.email, "rows": rows});
+    let order = json!({"name": "Guides", "template_id": service.email, "rows": rows});
     let made = world
-        .post(&council.normal, "/v2/notifications/bulk", &order)
+        .post(&service.normal, "/v2/notifications/bulk", &order)
         .await;
     assert_eq!(made.status, 201, "{}", made.json);
     world.run_tasks().await;
@@ -168,17 +168,17 @@ async fn rows_in_one_request_carry_files_too() {
 #[tokio::test]
 async fn rows_that_are_not_sent_have_no_files() {
     let world = World::new().await;
-    let (council, _) = with_file(&world).await;
-    let job = world.job(council.id, council.email, people(3)).await;
+    let (service, _) = with_file(&world).await;
+    let job = world.job(service.id, service.email, people(3)).await;
     let to_trial = app::manage::services::ServiceChange {
         restricted: Some(true),
         ..app::manage::services::ServiceChange::default()
     };
-    app::manage::services::update(&world.app, council.id, to_trial)
+    app::manage::services::update(&world.app, service.id, to_trial)
         .await
         .unwrap();
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(count(&status, "validation-failed"), 3, "{status}");
     assert_files(&world, 0).await;
 }
@@ -186,12 +186,12 @@ async fn rows_that_are_not_sent_have_no_files() {
 #[tokio::test]
 async fn rows_wait_for_the_file_storage_and_leave_nothing_behind() {
     let world = World::new().await;
-    let (council, _) = with_file(&world).await;
-    let job = world.job(council.id, council.email, people(130)).await;
+    let (service, _) = with_file(&world).await;
+    let job = world.job(service.id, service.email, people(130)).await;
     let place = world.files().join("documents");
     std::fs::write(&place, "a file where the folder should be").unwrap();
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["rows_kept"]),
         (&json!("in progress"), &json!(0)),
@@ -216,9 +216,9 @@ async fn rows_wait_for_the_file_storage_and_leave_nothing_behind() {
 #[tokio::test]
 async fn two_workers_at_once_leave_one_message_and_one_file_for_each_row() {
     let world = Arc::new(World::new().await);
-    let (council, _) = with_file(&world).await;
-    let job = world.job(council.id, council.email, people(250)).await;
-    four_workers_meet(&world, &council, std::slice::from_ref(&job)).await;
+    let (service, _) = with_file(&world).await;
+    let job = world.job(service.id, service.email, people(250)).await;
+    four_workers_meet(&world, &service, std::slice::from_ref(&job)).await;
     let links = links(&world);
     assert_eq!(links.len(), 250);
     assert_all_open(&world, &links).await;
@@ -229,15 +229,15 @@ async fn two_workers_at_once_leave_one_message_and_one_file_for_each_row() {
 #[tokio::test]
 async fn a_row_that_was_lost_is_made_again_with_the_link_it_had() {
     let world = World::new().await;
-    let (council, _) = with_file(&world).await;
-    let job = world.job(council.id, council.email, people(5)).await;
+    let (service, _) = with_file(&world).await;
+    let job = world.job(service.id, service.email, people(5)).await;
     world.run_tasks().await;
     let before = links(&world);
-    let row = origin(&world, &council, &job).await.row(3);
+    let row = origin(&world, &service, &job).await.row(3);
     lose_rows(&world, &[row]).await;
     world.advance(Duration::from_mins(30));
     world.run_schedule().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "finished all notifications created");
     let taken = world.email.accepted();
     assert_eq!(taken.len(), 6, "what nobody knows of is sent again");
@@ -254,8 +254,8 @@ async fn a_job_waits_for_a_file_removed_from_its_template() {
         world.expect_dead_letters();
         world
     };
-    let (council, files) = with_file(&world).await;
-    let job = world.job(council.id, council.email, people(2)).await;
+    let (service, files) = with_file(&world).await;
+    let job = world.job(service.id, service.email, people(2)).await;
     let listed = world.internal_request("GET", &files, "").await;
     let guide = listed.data()[0]["id"].as_str().unwrap().to_owned();
     let archived = world
@@ -263,7 +263,7 @@ async fn a_job_waits_for_a_file_removed_from_its_template() {
         .await;
     assert_eq!(archived.status, 200);
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "error");
     assert!(
         status["problem"]
@@ -278,7 +278,7 @@ async fn a_job_waits_for_a_file_removed_from_its_template() {
     let resumed = world
         .internal_request(
             "POST",
-            &format!("/service/{}/job/{job}/resume", council.id),
+            &format!("/service/{}/job/{job}/resume", service.id),
             "",
         )
         .await;
@@ -291,8 +291,8 @@ async fn a_job_waits_for_a_file_removed_from_its_template() {
 #[tokio::test]
 async fn an_erased_recipients_row_loses_its_file_and_the_others_keep_theirs() {
     let world = World::new().await;
-    let (council, _) = with_file(&world).await;
-    world.job(council.id, council.email, people(3)).await;
+    let (service, _) = with_file(&world).await;
+    world.job(service.id, service.email, people(3)).await;
     world.run_tasks().await;
     let report = erase(&world, "person-1@example.com").await;
     assert_eq!((report.documents, report.notifications), (1, 1));
@@ -309,20 +309,20 @@ async fn a_row_reports_what_the_external_file_service_rejects() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let with = elsewhere.clone();
     let world = World::with(|_, providers| providers.file_service = Some(with)).await;
-    let (council, _) = with_file(&world).await;
+    let (service, _) = with_file(&world).await;
     elsewhere.reject_uploads(UploadError::Failed("it is away".into()));
-    let job = world.job(council.id, council.email, people(2)).await;
+    let job = world.job(service.id, service.email, people(2)).await;
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["rows_kept"], 0, "{status}");
 
     elsewhere.reject_uploads(UploadError::Refused("it holds a virus".to_owned()));
     world.advance(Duration::from_secs(10));
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(count(&status, "validation-failed"), 2, "{status}");
-    let first = origin(&world, &council, &job).await.row(0);
-    let found = find(&world, &council, first).await;
+    let first = origin(&world, &service, &job).await.row(0);
+    let found = find(&world, &service, first).await;
     let problem = found.problem.unwrap();
     assert_eq!(
         problem,

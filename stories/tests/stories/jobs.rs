@@ -47,15 +47,15 @@ pub(crate) fn count(job: &Value, status: &str) -> u64 {
 #[tokio::test]
 async fn every_row_of_a_file_becomes_one_message_in_its_order() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(2500)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(2500)).await;
     assert_eq!(
-        world.job_status(council.id, &job).await["job_status"],
+        world.job_status(service.id, &job).await["job_status"],
         "pending"
     );
     world.run_tasks().await;
 
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["rows_kept"]),
         (&json!("finished"), &json!(2500))
@@ -77,25 +77,25 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
 
     let origin = JobOrigin {
         job: job.parse::<JobId>().unwrap(),
-        service: council.id,
+        service: service.id,
         due: status["created_at"].as_str().unwrap().parse().unwrap(),
     };
     assert!(ids.contains(&origin.row(0).as_uuid()) && ids.contains(&origin.row(2499).as_uuid()));
     let shown = world
         .get(
-            &council.normal,
+            &service.normal,
             &format!("/v2/notifications/{}", origin.row(7)),
         )
         .await;
     assert_eq!(shown.json["reference"], "ref-7");
-    let listed = world.get(&council.normal, "/v2/notifications").await;
+    let listed = world.get(&service.normal, "/v2/notifications").await;
     assert_eq!(
         listed.json["notifications"],
         json!([]),
         "rows of jobs are left out"
     );
     let listed = world
-        .get(&council.normal, "/v2/notifications?include_jobs=true")
+        .get(&service.normal, "/v2/notifications?include_jobs=true")
         .await;
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 250);
 }
@@ -103,10 +103,10 @@ async fn every_row_of_a_file_becomes_one_message_in_its_order() {
 #[tokio::test]
 async fn a_job_resumes_where_it_stopped() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3500)).await;
-    interrupt_after(&world, &council, &job, 2000).await;
-    let status = world.job_status(council.id, &job).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(3500)).await;
+    interrupt_after(&world, &service, &job, 2000).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["rows_kept"]),
         (&json!("in progress"), &json!(2000))
@@ -115,7 +115,7 @@ async fn a_job_resumes_where_it_stopped() {
     let world = world.restarted().await;
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 3500)
@@ -123,13 +123,13 @@ async fn a_job_resumes_where_it_stopped() {
 }
 
 /// Writes the first rows as a worker that dies after them: the job is in progress and its task is leased.
-pub(crate) async fn interrupt_after(world: &World, council: &TestService, job: &str, rows: u32) {
+pub(crate) async fn interrupt_after(world: &World, service: &TestService, job: &str, rows: u32) {
     let id: JobId = job.parse().unwrap();
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
     store::jobs::set_status(
         &mut tx,
-        council.id,
+        service.id,
         id,
         domain::JobStatus::InProgress,
         None,
@@ -163,7 +163,7 @@ pub(crate) async fn interrupt_after(world: &World, council: &TestService, job: &
 }
 
 /// Each task is in the queue four times, as at-least-once delivery allows, and four workers run them concurrently.
-pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &TestService, jobs: &[String]) {
+pub(crate) async fn four_workers_meet(world: &Arc<World>, service: &TestService, jobs: &[String]) {
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
     let again = jobs.iter().flat_map(|job| [job; 3]);
@@ -171,7 +171,7 @@ pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &TestService,
         id: domain::TaskId::generate(now, world.app.random()),
         pool: JOBS.name,
         lane: domain::Lane::Normal,
-        service_id: council.id,
+        service_id: service.id,
         kind: "process-job.v1",
         payload: json!({"job": job}).to_string(),
         subjects: None,
@@ -197,10 +197,10 @@ pub(crate) async fn four_workers_meet(world: &Arc<World>, council: &TestService,
 #[tokio::test]
 async fn two_workers_with_one_job_keep_each_row_once() {
     let world = Arc::new(World::new().await);
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3000)).await;
-    four_workers_meet(&world, &council, std::slice::from_ref(&job)).await;
-    let status = world.job_status(council.id, &job).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(3000)).await;
+    four_workers_meet(&world, &service, std::slice::from_ref(&job)).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 3000)
@@ -211,7 +211,7 @@ async fn two_workers_with_one_job_keep_each_row_once() {
         "each was handed over once"
     );
     let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
-    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, day);
+    let spent = store::counters::find_spent(&mut session, service.id, Allowance::Sms, day);
     assert_eq!(spent.await.unwrap(), 3000, "each was counted once");
     drop(session);
     drop(Arc::into_inner(world).expect("no request holds the world any more"));
@@ -220,27 +220,27 @@ async fn two_workers_with_one_job_keep_each_row_once() {
 #[tokio::test]
 async fn a_scheduled_job_starts_at_its_time_and_not_before() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let uploaded = world
-        .upload(council.id, council.sms, "people.csv", people(5))
+        .upload(service.id, service.sms, "people.csv", people(5))
         .await;
     let id = uploaded.data()["id"].as_str().unwrap().to_owned();
     let made = world
         .create_job(
-            council.id,
+            service.id,
             &json!({"id": id, "scheduled_for": "2026-03-02T12:00:00"}),
         )
         .await;
     assert_eq!(made.data()["job_status"], "scheduled");
     world.run_schedule().await;
     assert_eq!(
-        world.job_status(council.id, &id).await["job_status"],
+        world.job_status(service.id, &id).await["job_status"],
         "scheduled"
     );
     world.advance(Duration::from_hours(3));
     world.run_schedule().await;
     world.run_schedule().await;
-    let status = world.job_status(council.id, &id).await;
+    let status = world.job_status(service.id, &id).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 5)
@@ -250,25 +250,25 @@ async fn a_scheduled_job_starts_at_its_time_and_not_before() {
 #[tokio::test]
 async fn starting_and_cancelling_at_once_has_one_winner() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for round in 0..6 {
         let uploaded = world
-            .upload(council.id, council.sms, "people.csv", people(3))
+            .upload(service.id, service.sms, "people.csv", people(3))
             .await;
         let id = uploaded.data()["id"].as_str().unwrap().to_owned();
         let at = world.clock.now().plus(Duration::from_mins(1));
         world
-            .create_job(council.id, &json!({"id": id, "scheduled_for": at}))
+            .create_job(service.id, &json!({"id": id, "scheduled_for": at}))
             .await;
         world.advance(Duration::from_mins(2));
-        let path = format!("/service/{}/job/{id}/cancel", council.id);
+        let path = format!("/service/{}/job/{id}/cancel", service.id);
         let (cancelled, ()) = futures::future::join(
             world.internal_request("POST", &path, ""),
             world.run_schedule(),
         )
         .await;
         world.run_tasks().await;
-        let status = world.job_status(council.id, &id).await;
+        let status = world.job_status(service.id, &id).await;
         let expected = if cancelled.status == 200 {
             "cancelled"
         } else {
@@ -293,19 +293,19 @@ async fn a_job_over_the_daily_quota_sends_nothing() {
         limits: [(Allowance::Sms, 10)].into(),
         ..NewService::named("Capped")
     };
-    let council = world.service_with(new).await;
-    let first = world.job(council.id, council.sms, people(6)).await;
-    let second = world.job(council.id, council.sms, people(6)).await;
+    let service = world.service_with(new).await;
+    let first = world.job(service.id, service.sms, people(6)).await;
+    let second = world.job(service.id, service.sms, people(6)).await;
     world.run_tasks().await;
     let statuses = [
-        world.job_status(council.id, &first).await["job_status"].clone(),
-        world.job_status(council.id, &second).await["job_status"].clone(),
+        world.job_status(service.id, &first).await["job_status"].clone(),
+        world.job_status(service.id, &second).await["job_status"].clone(),
     ];
     assert_eq!(statuses, ["finished", "sending limits exceeded"]);
     assert_eq!(world.sms.accepted().len(), 6);
     assert_eq!(
         world
-            .send_sms(&council, &council.normal, "07700900123")
+            .send_sms(&service, &service.normal, "07700900123")
             .await
             .status,
         201,
@@ -316,16 +316,16 @@ async fn a_job_over_the_daily_quota_sends_nothing() {
 #[tokio::test]
 async fn a_row_that_may_no_longer_be_sent_fails_validation() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(4)).await;
-    app::manage::services::add_guest(&world.app, council.id, "07700900001")
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(4)).await;
+    app::manage::services::add_guest(&world.app, service.id, "07700900001")
         .await
         .unwrap();
-    app::manage::services::set_mode(&world.app, council.id, true, true)
+    app::manage::services::set_mode(&world.app, service.id, true, true)
         .await
         .unwrap();
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "finished");
     assert_eq!(
         (
@@ -339,14 +339,14 @@ async fn a_row_that_may_no_longer_be_sent_fails_validation() {
 #[tokio::test]
 async fn a_job_of_a_service_that_was_switched_off_is_cancelled() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(4)).await;
-    app::manage::services::set_mode(&world.app, council.id, false, false)
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(4)).await;
+    app::manage::services::set_mode(&world.app, service.id, false, false)
         .await
         .unwrap();
     world.run_tasks().await;
     assert_eq!(
-        world.job_status(council.id, &job).await["job_status"],
+        world.job_status(service.id, &job).await["job_status"],
         "cancelled"
     );
 }
@@ -354,20 +354,20 @@ async fn a_job_of_a_service_that_was_switched_off_is_cancelled() {
 #[tokio::test]
 async fn creating_a_job_fails_with_the_texts_of_the_contract() {
     let world = World::new().await;
-    let (council, other) = (
+    let (service, other) = (
         world.service("Riverside Council").await,
         world.service("Other").await,
     );
     let upload = async |file: &str| {
         let answer = world
-            .upload(council.id, council.sms, "people.csv", file)
+            .upload(service.id, service.sms, "people.csv", file)
             .await;
         answer.data()["id"].as_str().unwrap().to_owned()
     };
     let good = upload("phone number,name,day\n07700900123,Ada,Friday\n").await;
     let bad = upload("phone number,name,day\n0770,Ada,Friday\n").await;
-    let refuse = async |service, body: Value, status: u16, message: &str| {
-        let answer = world.create_job(service, &body).await;
+    let refuse = async |caller, body: Value, status: u16, message: &str| {
+        let answer = world.create_job(caller, &body).await;
         let said = answer.json["message"].to_string();
         assert_eq!(
             (answer.status.as_u16(), said.contains(message)),
@@ -376,14 +376,14 @@ async fn creating_a_job_fails_with_the_texts_of_the_contract() {
         );
     };
     refuse(
-        council.id,
+        service.id,
         json!({}),
         400,
         "Missing data for required field.",
     )
     .await;
     refuse(
-        council.id,
+        service.id,
         json!({"id": bad}),
         400,
         "File is not valid, can't create job",
@@ -391,14 +391,14 @@ async fn creating_a_job_fails_with_the_texts_of_the_contract() {
     .await;
     refuse(other.id, json!({"id": good}), 404, "no such spreadsheet").await;
     refuse(
-        council.id,
+        service.id,
         json!({"id": good, "scheduled_for": "2026-03-01"}),
         400,
         "Date cannot be in the past",
     )
     .await;
     refuse(
-        council.id,
+        service.id,
         json!({"id": good, "scheduled_for": "2026-03-20"}),
         400,
         "Date cannot be more than 7 days in the future",
@@ -406,13 +406,13 @@ async fn creating_a_job_fails_with_the_texts_of_the_contract() {
     .await;
     assert_eq!(
         world
-            .create_job(council.id, &json!({"id": good}))
+            .create_job(service.id, &json!({"id": good}))
             .await
             .status,
         201
     );
     refuse(
-        council.id,
+        service.id,
         json!({"id": good}),
         409,
         "There is a job with this id already",
@@ -427,26 +427,26 @@ async fn creating_a_job_fails_with_the_texts_of_the_contract() {
     world.run_tasks().await;
 
     let late = upload("phone number,name,day\n07700900123,Ada,Friday\n").await;
-    app::manage::templates::archive(&world.app, council.id, council.sms)
+    app::manage::templates::archive(&world.app, service.id, service.sms)
         .await
         .unwrap();
     let why = r#"{"template":["Template has been deleted"]}"#;
-    refuse(council.id, json!({"id": late}), 400, why).await;
-    app::manage::services::suspend(&world.app, council.id)
+    refuse(service.id, json!({"id": late}), 400, why).await;
+    app::manage::services::suspend(&world.app, service.id)
         .await
         .unwrap();
     let why = r#""Create job is not allowed: service is inactive ""#;
-    refuse(council.id, json!({}), 403, why).await;
+    refuse(service.id, json!({}), 403, why).await;
 }
 
 #[tokio::test]
 async fn a_job_stops_on_a_changed_file_and_loses_nothing() {
     let mut world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(10)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(10)).await;
     let path = world.files().join(format!(
         "spreadsheets/service-{}-notify/{job}.csv",
-        council.id
+        service.id
     ));
     let good = std::fs::read(&path).unwrap();
     let mut changed = good.clone();
@@ -454,7 +454,7 @@ async fn a_job_stops_on_a_changed_file_and_loses_nothing() {
     std::fs::write(&path, changed).unwrap();
     world.expect_dead_letters();
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "error");
     assert!(
         status["problem"]
@@ -472,7 +472,7 @@ async fn a_job_stops_on_a_changed_file_and_loses_nothing() {
         .await;
     assert_eq!(replayed.status, 202);
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 10),
@@ -483,19 +483,19 @@ async fn a_job_stops_on_a_changed_file_and_loses_nothing() {
 #[tokio::test]
 async fn a_job_stops_without_its_file_and_continues_once_it_is_restored() {
     let mut world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3500)).await;
-    interrupt_after(&world, &council, &job, 2000).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(3500)).await;
+    interrupt_after(&world, &service, &job, 2000).await;
     let path = world.files().join(format!(
         "spreadsheets/service-{}-notify/{job}.csv",
-        council.id
+        service.id
     ));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     world.expect_dead_letters();
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["rows_kept"]),
         (&json!("error"), &json!(2000))
@@ -509,11 +509,11 @@ async fn a_job_stops_without_its_file_and_continues_once_it_is_restored() {
     );
 
     std::fs::write(&path, bytes).unwrap();
-    let resume = format!("/service/{}/job/{job}/resume", council.id);
+    let resume = format!("/service/{}/job/{job}/resume", service.id);
     let resumed = world.internal_request("POST", &resume, "").await;
     assert_eq!(resumed.status, 200, "{}", resumed.text);
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["problem"]),
         (&json!("finished"), &Value::Null)
@@ -530,8 +530,8 @@ async fn a_job_stops_without_its_file_and_continues_once_it_is_restored() {
 #[tokio::test]
 async fn a_job_keeps_the_template_version_it_was_created_with() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(2)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(2)).await;
     let new = app::manage::templates::NewTemplate {
         template_type: domain::Channel::Sms,
         name: "Changed".into(),
@@ -540,7 +540,7 @@ async fn a_job_keeps_the_template_version_it_was_created_with() {
         lane: None,
         created_by: None,
     };
-    app::manage::templates::update(&world.app, council.id, council.sms, new)
+    app::manage::templates::update(&world.app, service.id, service.sms, new)
         .await
         .unwrap();
     world.run_tasks().await;
@@ -552,7 +552,7 @@ async fn a_job_keeps_the_template_version_it_was_created_with() {
             .all(|sms| sms.content.contains("your bin day is"))
     );
     assert_eq!(
-        world.job_status(council.id, &job).await["template_version"],
+        world.job_status(service.id, &job).await["template_version"],
         1
     );
 }
@@ -560,11 +560,11 @@ async fn a_job_keeps_the_template_version_it_was_created_with() {
 #[tokio::test]
 async fn a_row_missing_a_value_of_the_new_template_fails_validation() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let file =
         "phone number,name,day,colour\n07700900123,Ada,Friday,green\n07700900124,Bo,Monday,\n";
     let uploaded = world
-        .upload(council.id, council.sms, "people.csv", file)
+        .upload(service.id, service.sms, "people.csv", file)
         .await;
     world.clock.advance(Duration::from_mins(1));
     let new = app::manage::templates::NewTemplate {
@@ -575,11 +575,11 @@ async fn a_row_missing_a_value_of_the_new_template_fails_validation() {
         lane: None,
         created_by: None,
     };
-    app::manage::templates::update(&world.app, council.id, council.sms, new)
+    app::manage::templates::update(&world.app, service.id, service.sms, new)
         .await
         .unwrap();
     let id = uploaded.data()["id"].as_str().unwrap();
-    let made = world.create_job(council.id, &json!({"id": id})).await;
+    let made = world.create_job(service.id, &json!({"id": id})).await;
     assert_eq!(made.status, 201, "{}", made.json);
     world.run_tasks().await;
 
@@ -594,7 +594,7 @@ async fn a_row_missing_a_value_of_the_new_template_fails_validation() {
         texts[0].ends_with("Put out the green bin, Ada"),
         "{texts:?}"
     );
-    let job = world.job_status(council.id, id).await;
+    let job = world.job_status(service.id, id).await;
     assert_eq!(count(&job, "validation-failed"), 1, "{job}");
     assert_eq!(count(&job, "sending"), 1, "{job}");
 }
@@ -602,10 +602,10 @@ async fn a_row_missing_a_value_of_the_new_template_fails_validation() {
 #[tokio::test]
 async fn an_email_row_names_the_value_missing_for_the_new_template() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let file = "email address,name,day\nada@example.org,Ada,Friday\n";
     let uploaded = world
-        .upload(council.id, council.email, "people.csv", file)
+        .upload(service.id, service.email, "people.csv", file)
         .await;
     assert_eq!(uploaded.data()["valid"], true, "{}", uploaded.json);
     world.clock.advance(Duration::from_mins(1));
@@ -617,15 +617,15 @@ async fn an_email_row_names_the_value_missing_for_the_new_template() {
         lane: None,
         created_by: None,
     };
-    app::manage::templates::update(&world.app, council.id, council.email, new)
+    app::manage::templates::update(&world.app, service.id, service.email, new)
         .await
         .unwrap();
     let id = uploaded.data()["id"].as_str().unwrap();
-    let made = world.create_job(council.id, &json!({"id": id})).await;
+    let made = world.create_job(service.id, &json!({"id": id})).await;
     assert_eq!(made.status, 201, "{}", made.json);
     world.run_tasks().await;
     assert_eq!(world.email.accepted().len(), 0);
-    let job = world.job_status(council.id, id).await;
+    let job = world.job_status(service.id, id).await;
     assert_eq!(job["job_status"], "finished", "{job}");
     assert_eq!(count(&job, "validation-failed"), 1, "{job}");
 }

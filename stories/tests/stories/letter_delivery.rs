@@ -11,7 +11,7 @@ use store::notifications::Notification;
 
 const RETRY: Duration = Duration::from_secs(301);
 
-pub(crate) async fn council(world: &World) -> TestService {
+pub(crate) async fn service(world: &World) -> TestService {
     let new = NewService {
         rate_limit: 100_000,
         permissions: [Permission::Letter].into(),
@@ -20,7 +20,7 @@ pub(crate) async fn council(world: &World) -> TestService {
     world.service_with(new).await
 }
 
-async fn template(world: &World, council: &TestService, content: &str) -> TemplateId {
+async fn template(world: &World, service: &TestService, content: &str) -> TemplateId {
     let new = app::manage::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
@@ -29,7 +29,7 @@ async fn template(world: &World, council: &TestService, content: &str) -> Templa
         lane: None,
         created_by: None,
     };
-    let made = app::manage::templates::create(&world.app, council.id, new).await;
+    let made = app::manage::templates::create(&world.app, service.id, new).await;
     made.unwrap().id
 }
 
@@ -51,15 +51,15 @@ pub(crate) async fn post_pdf(world: &World, key: &Key, pdf: &[u8]) -> Notificati
     post(world, key, &body).await
 }
 
-pub(crate) async fn kept(world: &World, council: &TestService, id: NotificationId) -> Notification {
+pub(crate) async fn kept(world: &World, service: &TestService, id: NotificationId) -> Notification {
     let mut session = world.app.read().await.unwrap();
-    let found = store::notifications::find(&mut session, council.id, id).await;
+    let found = store::notifications::find(&mut session, service.id, id).await;
     found.unwrap().unwrap()
 }
 
-async fn pages(world: &World, council: &TestService, id: NotificationId) -> TestResponse {
+async fn pages(world: &World, service: &TestService, id: NotificationId) -> TestResponse {
     let path = format!("/v2/notifications/{id}/pdf");
-    world.get(&council.normal, &path).await
+    world.get(&service.normal, &path).await
 }
 
 /// Returns a PDF with this many A4 pages.
@@ -92,13 +92,13 @@ pub(crate) fn pdf(pages: usize, note: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_letter_gets_its_pages_and_is_handed_over_with_them() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let template = template(&world, &council, "Dear ((name))\n\n* one\n* two").await;
-    let id = post_letter(&world, &council.normal, template).await;
-    assert_eq!(pages(&world, &council, id).await.status, 400);
+    let service = service(&world).await;
+    let template = template(&world, &service, "Dear ((name))\n\n* one\n* two").await;
+    let id = post_letter(&world, &service.normal, template).await;
+    assert_eq!(pages(&world, &service, id).await.status, 400);
     world.run_tasks().await;
 
-    let row = kept(&world, &council, id).await;
+    let row = kept(&world, &service, id).await;
     let handed = world.letter.accepted();
     assert_eq!(handed.len(), 1);
     assert_eq!(Some(&handed[0].reference), row.reference.as_ref());
@@ -110,7 +110,7 @@ async fn a_letter_gets_its_pages_and_is_handed_over_with_them() {
         (1, Some("fake-letter"))
     );
     assert!(row.sent_at.is_some());
-    let shown = pages(&world, &council, id).await;
+    let shown = pages(&world, &service, id).await;
     assert_eq!((shown.status.as_u16(), &shown.bytes), (200, &handed[0].pdf));
     assert!(shown.bytes.starts_with(b"%PDF-"));
     assert_eq!(world.scanner.scan_count(), 0, "what we made needs no scan");
@@ -119,13 +119,13 @@ async fn a_letter_gets_its_pages_and_is_handed_over_with_them() {
 #[tokio::test]
 async fn a_letter_is_delivered_when_its_printer_never_reports() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     world.letter.set_reports_delivery(false);
-    let template = template(&world, &council, "Dear ((name))").await;
-    let id = post_letter(&world, &council.normal, template).await;
+    let template = template(&world, &service, "Dear ((name))").await;
+    let id = post_letter(&world, &service.normal, template).await;
     world.run_tasks().await;
     assert_eq!(
-        kept(&world, &council, id).await.status,
+        kept(&world, &service, id).await.status,
         NotificationStatus::Delivered
     );
 }
@@ -133,20 +133,20 @@ async fn a_letter_is_delivered_when_its_printer_never_reports() {
 #[tokio::test]
 async fn a_letter_with_a_test_key_gets_its_pages_and_goes_nowhere() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let template = template(&world, &council, "Dear ((name))").await;
-    let made = post_letter(&world, &council.test, template).await;
-    let given = post_pdf(&world, &council.test, &pdf(2, "given")).await;
-    let bad = post_pdf(&world, &council.test, b"no pdf").await;
+    let service = service(&world).await;
+    let template = template(&world, &service, "Dear ((name))").await;
+    let made = post_letter(&world, &service.test, template).await;
+    let given = post_pdf(&world, &service.test, &pdf(2, "given")).await;
+    let bad = post_pdf(&world, &service.test, b"no pdf").await;
     world.run_tasks().await;
     for id in [made, given] {
-        let row = kept(&world, &council, id).await;
+        let row = kept(&world, &service, id).await;
         assert_eq!(row.status, NotificationStatus::Delivered);
         assert_eq!((row.billable_units, row.sent_by), (0, None));
-        assert_eq!(pages(&world, &council, id).await.status, 200);
+        assert_eq!(pages(&world, &service, id).await.status, 200);
     }
     assert_eq!(
-        kept(&world, &council, bad).await.status,
+        kept(&world, &service, bad).await.status,
         NotificationStatus::ValidationFailed
     );
     assert_eq!(world.letter.accepted(), []);
@@ -155,11 +155,11 @@ async fn a_letter_with_a_test_key_gets_its_pages_and_goes_nowhere() {
 #[tokio::test]
 async fn a_precompiled_letter_is_scanned_and_sent_unchanged() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let given = pdf(3, "three pages");
-    let id = post_pdf(&world, &council.normal, &given).await;
+    let id = post_pdf(&world, &service.normal, &given).await;
     world.run_tasks().await;
-    let row = kept(&world, &council, id).await;
+    let row = kept(&world, &service, id).await;
     assert_eq!(
         (row.status, row.billable_units),
         (NotificationStatus::Sending, 2)
@@ -167,14 +167,14 @@ async fn a_precompiled_letter_is_scanned_and_sent_unchanged() {
     let handed = world.letter.accepted();
     assert_eq!((handed.len(), &handed[0].pdf[..]), (1, &given[..]));
     assert_eq!(handed[0].postage.as_str(), "first");
-    assert_eq!(&pages(&world, &council, id).await.bytes[..], &given[..]);
+    assert_eq!(&pages(&world, &service, id).await.bytes[..], &given[..]);
     assert_eq!(world.scanner.scan_count(), 1);
 }
 
 #[tokio::test]
 async fn an_invalid_precompiled_letter_fails_validation_with_a_reason() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let wide = String::from_utf8(pdf(1, "wide")).unwrap();
     let wide = wide.replace("[0 0 595 842]", "[0 0 842 595]").into_bytes();
     for (given, status, words) in [
@@ -188,13 +188,13 @@ async fn an_invalid_precompiled_letter_fails_validation_with_a_reason() {
         (wide, "validation-failed", "letter-not-a4-portrait-oriented"),
         (pdf(1, FakeScanner::VIRUS), "virus-scan-failed", "virus"),
     ] {
-        let id = post_pdf(&world, &council.normal, &given).await;
+        let id = post_pdf(&world, &service.normal, &given).await;
         world.run_tasks().await;
-        let row = kept(&world, &council, id).await;
+        let row = kept(&world, &service, id).await;
         assert_eq!((row.status.as_str(), row.billable_units), (status, 0));
         let problem = row.problem.unwrap();
         assert!(problem.contains(words), "{problem}");
-        let shown = pages(&world, &council, id).await;
+        let shown = pages(&world, &service, id).await;
         if status == "validation-failed" {
             assert_eq!((shown.status.as_u16(), &shown.bytes[..]), (200, &given[..]));
         } else {
@@ -207,19 +207,19 @@ async fn an_invalid_precompiled_letter_fails_validation_with_a_reason() {
 #[tokio::test]
 async fn a_precompiled_letter_waits_for_the_scanner() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     world.scanner.set_unavailable(true);
-    let id = post_pdf(&world, &council.normal, &pdf(1, "waits")).await;
+    let id = post_pdf(&world, &service.normal, &pdf(1, "waits")).await;
     world.run_tasks().await;
     assert_eq!(
-        kept(&world, &council, id).await.status,
+        kept(&world, &service, id).await.status,
         NotificationStatus::PendingVirusCheck
     );
     world.scanner.set_unavailable(false);
     world.advance(RETRY);
     world.run_tasks().await;
     assert_eq!(
-        kept(&world, &council, id).await.status,
+        kept(&world, &service, id).await.status,
         NotificationStatus::Sending
     );
 }
@@ -227,22 +227,22 @@ async fn a_precompiled_letter_waits_for_the_scanner() {
 #[tokio::test]
 async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let template = template(&world, &council, "Dear ((name))").await;
+    let service = service(&world).await;
+    let template = template(&world, &service, "Dear ((name))").await;
     world.letter.queue_behaviours([
         Behaviour::BeUnavailable,
         Behaviour::BeUnavailable,
         Behaviour::AcceptSilently,
         Behaviour::AcceptSilently,
     ]);
-    let made = post_letter(&world, &council.normal, template).await;
-    let given = post_pdf(&world, &council.normal, &pdf(1, "again")).await;
+    let made = post_letter(&world, &service.normal, template).await;
+    let given = post_pdf(&world, &service.normal, &pdf(1, "again")).await;
     world.run_tasks().await;
     assert_eq!(
-        kept(&world, &council, made).await.status,
+        kept(&world, &service, made).await.status,
         NotificationStatus::Created
     );
-    let checked = kept(&world, &council, given).await;
+    let checked = kept(&world, &service, given).await;
     assert_eq!(
         (checked.status, checked.billable_units),
         (NotificationStatus::Created, 1)
@@ -260,7 +260,7 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
             (&first.reference, &first.pdf),
             (&second.reference, &second.pdf)
         );
-        let row = kept(&world, &council, id).await;
+        let row = kept(&world, &service, id).await;
         assert_eq!(row.status, NotificationStatus::Sending);
         assert_eq!(row.reference.as_ref(), Some(&first.reference));
     }
@@ -270,17 +270,17 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
 #[tokio::test]
 async fn a_letter_that_cannot_be_printed_fails_with_a_reason() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let long = "Line upon line. ".repeat(3_000);
-    let long = template(&world, &council, &long).await;
-    let short = template(&world, &council, "Dear ((name))").await;
-    let long = post_letter(&world, &council.normal, long).await;
+    let long = template(&world, &service, &long).await;
+    let short = template(&world, &service, "Dear ((name))").await;
+    let long = post_letter(&world, &service.normal, long).await;
     let body = json!({"template_id": short, "personalisation": {
         "address_line_1": "Ada", "address_line_2": "Very ".repeat(300), "postcode": "SW1A 1AA", "name": "Ada",
     }});
-    let wide = post(&world, &council.normal, &body).await;
+    let wide = post(&world, &service.normal, &body).await;
     world.letter.queue_behaviours([Behaviour::RejectRecipient]);
-    let refused = post_letter(&world, &council.normal, short).await;
+    let refused = post_letter(&world, &service.normal, short).await;
     world.run_tasks().await;
     for (id, status, words) in [
         (
@@ -299,20 +299,20 @@ async fn a_letter_that_cannot_be_printed_fails_with_a_reason() {
             "no such recipient",
         ),
     ] {
-        let row = kept(&world, &council, id).await;
+        let row = kept(&world, &service, id).await;
         assert_eq!((row.status, row.billable_units), (status, 0));
         let problem = row.problem.unwrap();
         assert!(problem.contains(words), "{problem}");
     }
-    assert_eq!(pages(&world, &council, long).await.status, 200);
+    assert_eq!(pages(&world, &service, long).await.status, 200);
     assert_eq!(world.letter.accepted(), []);
 }
 
 #[tokio::test]
 async fn a_letter_that_was_stopped_meanwhile_is_left_alone() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let id = post_pdf(&world, &council.normal, &pdf(1, "cancelled")).await;
+    let service = service(&world).await;
+    let id = post_pdf(&world, &service.normal, &pdf(1, "cancelled")).await;
     let gone = store::notifications::StatusUpdate {
         id,
         status: NotificationStatus::TechnicalFailure,

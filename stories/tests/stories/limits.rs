@@ -18,8 +18,8 @@ fn limited(name: &str, limit: i64) -> NewService {
 #[tokio::test]
 async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
     let world = World::new().await;
-    let council = world.service_with(limited("Capped", 10)).await;
-    let sends = (0..100).map(|_| world.send_sms(&council, &council.normal, "07700900123"));
+    let service = world.service_with(limited("Capped", 10)).await;
+    let sends = (0..100).map(|_| world.send_sms(&service, &service.normal, "07700900123"));
     let answers = futures::future::join_all(sends).await;
     let passed = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(passed, 10);
@@ -46,7 +46,7 @@ async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
 
     world.advance(Duration::from_secs(2));
     let nonsense = world
-        .post(&council.normal, "/v2/notifications/sms", &json!("nonsense"))
+        .post(&service.normal, "/v2/notifications/sms", &json!("nonsense"))
         .await;
     assert_eq!(
         nonsense.status, 429,
@@ -54,7 +54,7 @@ async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
     );
     assert_eq!(
         world
-            .send_sms(&council, &council.test, "07700900123")
+            .send_sms(&service, &service.test, "07700900123")
             .await
             .status,
         201,
@@ -62,7 +62,7 @@ async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
     );
     assert_eq!(
         world
-            .send_email(&council, &council.normal, "a@example.com")
+            .send_email(&service, &service.normal, "a@example.com")
             .await
             .status,
         201,
@@ -71,7 +71,7 @@ async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
     world.advance(Duration::from_hours(15));
     assert_eq!(
         world
-            .send_sms(&council, &council.normal, "07700900123")
+            .send_sms(&service, &service.normal, "07700900123")
             .await
             .status,
         201,
@@ -82,7 +82,7 @@ async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
 #[tokio::test]
 async fn requests_over_the_rate_limit_are_refused_until_it_refills() {
     let world = World::new().await;
-    let council = world
+    let service = world
         .service_with(NewService {
             rate_limit: 60,
             ..NewService::named("Slow")
@@ -90,7 +90,7 @@ async fn requests_over_the_rate_limit_are_refused_until_it_refills() {
         .await;
     let mut passed = 0;
     while world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await
         .status
         == 201
@@ -99,7 +99,7 @@ async fn requests_over_the_rate_limit_are_refused_until_it_refills() {
     }
     assert_eq!(passed, 20);
     let refused = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     assert_eq!(refused.json["errors"][0]["error"], "RateLimitError");
     assert_eq!(
@@ -120,21 +120,21 @@ async fn requests_over_the_rate_limit_are_refused_until_it_refills() {
     );
     assert_eq!(
         world
-            .send_sms(&council, &council.test, "07700900123")
+            .send_sms(&service, &service.test, "07700900123")
             .await
             .status,
         201,
         "each key type has its own"
     );
     assert_eq!(
-        world.get(&council.normal, "/v2/notifications").await.status,
+        world.get(&service.normal, "/v2/notifications").await.status,
         200,
         "reading is never limited"
     );
     world.advance(Duration::from_secs(10));
     assert_eq!(
         world
-            .send_sms(&council, &council.normal, "07700900123")
+            .send_sms(&service, &service.normal, "07700900123")
             .await
             .status,
         201
@@ -147,8 +147,8 @@ async fn international_texts_have_their_own_quota_and_refunds() {
     let mut new = limited("Abroad", 100);
     new.permissions.insert(domain::Permission::InternationalSms);
     new.limits.insert(Allowance::InternationalSms, 2);
-    let council = world.service_with(new).await;
-    let sends = (0..10).map(|_| world.send_sms(&council, &council.normal, "+1 202-555-0104"));
+    let service = world.service_with(new).await;
+    let sends = (0..10).map(|_| world.send_sms(&service, &service.normal, "+1 202-555-0104"));
     let answers = futures::future::join_all(sends).await;
     assert_eq!(
         answers.iter().filter(|answer| answer.status == 201).count(),
@@ -161,7 +161,7 @@ async fn international_texts_have_their_own_quota_and_refunds() {
     );
     let today = domain::Clock::now(&*world.clock).utc_day();
     let mut session = world.app.read().await.unwrap();
-    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, today)
+    let spent = store::counters::find_spent(&mut session, service.id, Allowance::Sms, today)
         .await
         .unwrap();
     assert_eq!(spent, 2, "the refused ones spent nothing");
@@ -171,17 +171,17 @@ async fn international_texts_have_their_own_quota_and_refunds() {
 #[tokio::test]
 async fn a_refund_never_makes_a_count_negative() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let (day, allowance) = (world.clock.now().utc_day(), Allowance::Letter);
     let mut tx = world.app.store().write().await.unwrap();
-    store::counters::spend(&mut tx, council.id, allowance, day, 2, 10)
+    store::counters::spend(&mut tx, service.id, allowance, day, 2, 10)
         .await
         .unwrap();
     for (excess, left) in [(1, 1), (5, 0), (1, 0)] {
-        store::counters::refund(&mut tx, council.id, allowance, day, excess)
+        store::counters::refund(&mut tx, service.id, allowance, day, excess)
             .await
             .unwrap();
-        let spent = store::counters::find_spent(&mut tx, council.id, allowance, day);
+        let spent = store::counters::find_spent(&mut tx, service.id, allowance, day);
         assert_eq!(spent.await.unwrap(), left);
     }
     tx.commit().await.unwrap();

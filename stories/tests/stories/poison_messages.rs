@@ -19,10 +19,10 @@ async fn world() -> World {
 }
 
 /// Sends `count` texts at once, so that they share a task; returns their ids by recipient.
-async fn sent(world: &World, council: &TestService, count: usize) -> BTreeMap<String, String> {
+async fn sent(world: &World, service: &TestService, count: usize) -> BTreeMap<String, String> {
     let sends = (0..count).map(|number| async move {
         let to = format!("0770091{number:04}");
-        let answer = world.send_sms(council, &council.normal, &to).await;
+        let answer = world.send_sms(service, &service.normal, &to).await;
         let id = answer.json["id"].as_str().unwrap().to_owned();
         (format!("44{}", &to[1..]), id)
     });
@@ -65,7 +65,7 @@ async fn replay(world: &World, dead: &Value) {
 }
 
 /// Enqueues another task for this message, as a duplicate or late one would be.
-async fn name_again(world: &World, council: &TestService, kind: &'static str, id: &str) {
+async fn name_again(world: &World, service: &TestService, kind: &'static str, id: &str) {
     let now = domain::Clock::now(&*world.clock);
     let task = queue::NewTask {
         id: TaskId::generate(now, world.app.random()),
@@ -75,7 +75,7 @@ async fn name_again(world: &World, council: &TestService, kind: &'static str, id
             "send-email-tasks"
         },
         lane: Lane::Normal,
-        service_id: council.id,
+        service_id: service.id,
         kind,
         payload: json!({"ids": [id]}).to_string(),
         subjects: None,
@@ -92,11 +92,11 @@ async fn name_again(world: &World, council: &TestService, kind: &'static str, id
 #[tokio::test]
 async fn a_message_that_panics_leaves_its_batch() {
     let world = world().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world
         .sms
         .panic_on(PANIC_RECIPIENT, PanicPoint::BeforeSending);
-    let ids = sent(&world, &council, 30).await;
+    let ids = sent(&world, &service, 30).await;
     world.run_tasks().await;
     for (to, id) in &ids {
         let expected = if to == PANIC_RECIPIENT {
@@ -104,7 +104,7 @@ async fn a_message_that_panics_leaves_its_batch() {
         } else {
             "sending"
         };
-        assert_eq!(world.status_of(&council, id).await, expected, "{to}");
+        assert_eq!(world.status_of(&service, id).await, expected, "{to}");
     }
     assert_eq!(world.sms.accepted().len(), 29);
     let letter = the_only_dead_letter(&world).await;
@@ -119,7 +119,7 @@ async fn a_message_that_panics_leaves_its_batch() {
     world.sms.reset_behaviour();
     replay(&world, &letter).await;
     assert_eq!(
-        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        world.status_of(&service, &ids[PANIC_RECIPIENT]).await,
         "sending"
     );
     assert_eq!(world.sms.accepted().len(), 30, "each was handed over once");
@@ -129,11 +129,11 @@ async fn a_message_that_panics_leaves_its_batch() {
 #[tokio::test]
 async fn a_replay_that_fails_again_is_still_one_dead_letter() {
     let world = world().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world
         .sms
         .panic_on(PANIC_RECIPIENT, PanicPoint::BeforeSending);
-    let ids = sent(&world, &council, 10).await;
+    let ids = sent(&world, &service, 10).await;
     world.run_tasks().await;
     let first = the_only_dead_letter(&world).await;
     for _ in 0..3 {
@@ -145,7 +145,7 @@ async fn a_replay_that_fails_again_is_still_one_dead_letter() {
         );
     }
     assert_eq!(
-        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        world.status_of(&service, &ids[PANIC_RECIPIENT]).await,
         "created"
     );
 }
@@ -153,16 +153,16 @@ async fn a_replay_that_fails_again_is_still_one_dead_letter() {
 #[tokio::test]
 async fn a_message_the_provider_may_have_is_resent_only_by_an_operator() {
     let world = world().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world
         .email
         .panic_on("ada@example.com", PanicPoint::AfterSending);
     let answer = world
-        .send_email(&council, &council.normal, "ada@example.com")
+        .send_email(&service, &service.normal, "ada@example.com")
         .await;
     let id = answer.json["id"].as_str().unwrap().to_owned();
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "created");
+    assert_eq!(world.status_of(&service, &id).await, "created");
     let letter = the_only_dead_letter(&world).await;
     assert!(
         letter["why"]
@@ -178,22 +178,22 @@ async fn a_message_the_provider_may_have_is_resent_only_by_an_operator() {
         world.advance(Duration::from_mins(30));
         world.run_schedule().await;
     }
-    name_again(&world, &council, "deliver_email.v1", &id).await;
+    name_again(&world, &service, "deliver_email.v1", &id).await;
     assert_eq!(world.email.accepted().len(), 1);
 
     replay(&world, &letter).await;
     assert_eq!(world.email.accepted().len(), 2);
-    assert_eq!(world.status_of(&council, &id).await, "sending");
+    assert_eq!(world.status_of(&service, &id).await, "sending");
 }
 
 #[tokio::test]
 async fn a_replay_after_a_receipt_sends_nothing() {
     let world = world().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world
         .sms
         .panic_on(PANIC_RECIPIENT, PanicPoint::AfterSending);
-    let ids = sent(&world, &council, 6).await;
+    let ids = sent(&world, &service, 6).await;
     world.run_tasks().await;
     let letter = the_only_dead_letter(&world).await;
     let receipt = format!("reference={}&status=0", ids[PANIC_RECIPIENT]);
@@ -203,14 +203,14 @@ async fn a_replay_after_a_receipt_sends_nothing() {
     assert_eq!(heard.status, 200);
     world.run_tasks().await;
     assert_eq!(
-        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        world.status_of(&service, &ids[PANIC_RECIPIENT]).await,
         "delivered"
     );
     world.sms.reset_behaviour();
     replay(&world, &letter).await;
     assert_eq!(world.sms.accepted().len(), 6, "each was handed over once");
     assert_eq!(
-        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        world.status_of(&service, &ids[PANIC_RECIPIENT]).await,
         "delivered"
     );
 }
@@ -220,8 +220,8 @@ async fn a_worker_that_dies_after_isolating_a_poison_message_sends_nothing_twice
     // Whichever message comes last, one of them comes before.
     const PANIC_RECIPIENT: [&str; 2] = ["447700910001", "447700910002"];
     let world = Arc::new(world().await);
-    let council = world.service("Riverside Council").await;
-    let ids = sent(&world, &council, 6).await;
+    let service = world.service("Riverside Council").await;
+    let ids = sent(&world, &service, 6).await;
     let gate = Arc::default();
     // The last waits, while all the others are taken.
     let moods = (0..6).map(|place| match place {
@@ -254,7 +254,7 @@ async fn a_worker_that_dies_after_isolating_a_poison_message_sends_nothing_twice
     for (to, id) in &ids {
         let is_dreaded = PANIC_RECIPIENT.contains(&to.as_str());
         let expected = if is_dreaded { "created" } else { "sending" };
-        assert_eq!(world.status_of(&council, id).await, expected, "{to}");
+        assert_eq!(world.status_of(&service, id).await, expected, "{to}");
     }
     drop(Arc::into_inner(world).expect("no request holds the world any more"));
 }
@@ -262,9 +262,9 @@ async fn a_worker_that_dies_after_isolating_a_poison_message_sends_nothing_twice
 #[tokio::test]
 async fn a_poison_message_is_isolated_once_after_a_lost_lease() {
     let world = Arc::new(world().await);
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.sms.panic_on("447700910000", PanicPoint::AfterSending);
-    let ids = sent(&world, &council, 1).await;
+    let ids = sent(&world, &service, 1).await;
     let gate = Arc::default();
     world
         .sms
@@ -290,18 +290,18 @@ async fn a_poison_message_is_isolated_once_after_a_lost_lease() {
 #[tokio::test]
 async fn a_letter_whose_scan_panics_is_a_dead_letter_that_was_not_sent() {
     let world = world().await;
-    let council = letter_delivery::council(&world).await;
+    let service = letter_delivery::service(&world).await;
     let post = async |note: &str| {
-        letter_delivery::post_pdf(&world, &council.normal, &letter_delivery::pdf(1, note)).await
+        letter_delivery::post_pdf(&world, &service.normal, &letter_delivery::pdf(1, note)).await
     };
     let good = [post("one").await, post("two").await];
     let bad = post(FakeScanner::PANIC).await;
     world.run_tasks().await;
     for id in good {
-        let letter = letter_delivery::kept(&world, &council, id).await;
+        let letter = letter_delivery::kept(&world, &service, id).await;
         assert_eq!(letter.status, NotificationStatus::Sending);
     }
-    let letter = letter_delivery::kept(&world, &council, bad).await;
+    let letter = letter_delivery::kept(&world, &service, bad).await;
     assert_eq!(letter.status, NotificationStatus::PendingVirusCheck);
     let dead = the_only_dead_letter(&world).await;
     assert!(
@@ -316,8 +316,8 @@ async fn a_letter_whose_scan_panics_is_a_dead_letter_that_was_not_sent() {
 #[tokio::test]
 async fn an_unreadable_message_leaves_its_batch() {
     let world = world().await;
-    let council = world.service("Riverside Council").await;
-    let ids = sent(&world, &council, 12).await;
+    let service = world.service("Riverside Council").await;
+    let ids = sent(&world, &service, 12).await;
     damage(&world, "key_type", "from-the-future", &ids[PANIC_RECIPIENT]).await;
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 11);
@@ -345,8 +345,8 @@ async fn damage(world: &World, column: &str, holds: &str, id: &str) {
 #[tokio::test]
 async fn a_receipt_for_an_unreadable_message_does_not_block_others() {
     let world = world().await;
-    let council = world.service("Riverside Council").await;
-    let ids = sent(&world, &council, 8).await;
+    let service = world.service("Riverside Council").await;
+    let ids = sent(&world, &service, 8).await;
     world.run_tasks().await;
     damage(&world, "key_type", "from-the-future", &ids[PANIC_RECIPIENT]).await;
     let hear = ids.values().map(|id| {
@@ -356,7 +356,7 @@ async fn a_receipt_for_an_unreadable_message_does_not_block_others() {
     futures::future::join_all(hear).await;
     world.run_tasks().await;
     for id in ids.values().filter(|id| **id != ids[PANIC_RECIPIENT]) {
-        assert_eq!(world.status_of(&council, id).await, "delivered");
+        assert_eq!(world.status_of(&service, id).await, "delivered");
     }
     let letter = the_only_dead_letter(&world).await;
     assert_eq!(letter["kind"], "process-sms-client-response.v1");
@@ -371,7 +371,7 @@ async fn a_receipt_for_an_unreadable_message_does_not_block_others() {
     damage(&world, "key_type", "normal", &ids[PANIC_RECIPIENT]).await;
     replay(&world, &letter).await;
     assert_eq!(
-        world.status_of(&council, &ids[PANIC_RECIPIENT]).await,
+        world.status_of(&service, &ids[PANIC_RECIPIENT]).await,
         "delivered"
     );
 }
@@ -379,16 +379,16 @@ async fn a_receipt_for_an_unreadable_message_does_not_block_others() {
 #[tokio::test]
 async fn a_simulated_receipt_for_an_unreadable_message_does_not_block_others() {
     let world = world().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let mut ids = Vec::new();
     for _ in 0..3 {
-        let answer = world.send_sms(&council, &council.test, "07700900123").await;
+        let answer = world.send_sms(&service, &service.test, "07700900123").await;
         ids.push(answer.json["id"].as_str().unwrap().to_owned());
     }
     damage(&world, "key_type", "from-the-future", &ids[1]).await;
     world.run_tasks().await;
     for id in [&ids[0], &ids[2]] {
-        assert_eq!(world.status_of(&council, id).await, "delivered");
+        assert_eq!(world.status_of(&service, id).await, "delivered");
     }
     let dead = dead(&world).await;
     assert!(!dead.is_empty());
@@ -403,12 +403,12 @@ async fn a_simulated_receipt_for_an_unreadable_message_does_not_block_others() {
 #[tokio::test]
 async fn a_job_that_panics_stops_until_the_fault_is_fixed() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
-    let service = elsewhere.clone();
-    let mut world = World::with(|_, providers| providers.file_service = Some(service)).await;
+    let file_service = elsewhere.clone();
+    let mut world = World::with(|_, providers| providers.file_service = Some(file_service)).await;
     world.expect_dead_letters();
-    let mut council = files::council(&world).await;
-    council.email = files::template(&world, &council, "((name)): ((Guide.pdf))").await;
-    let path = format!("/service/{}/template/{}/file", council.id, council.email);
+    let mut service = files::service(&world).await;
+    service.email = files::template(&world, &service, "((name)): ((Guide.pdf))").await;
+    let path = format!("/service/{}/template/{}/file", service.id, service.email);
     let guide = format!("{path}?confirm_email=false&file_name=Guide.pdf&retention_weeks=2");
     let added = world
         .internal_request("POST", &guide, files::PDF.to_vec())
@@ -420,9 +420,9 @@ async fn a_job_that_panics_stops_until_the_fault_is_fixed() {
     }
 
     elsewhere.set_panics(true);
-    let job = world.job(council.id, council.email, people).await;
+    let job = world.job(service.id, service.email, people).await;
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "error");
     assert!(
         status["problem"]
@@ -436,7 +436,7 @@ async fn a_job_that_panics_stops_until_the_fault_is_fixed() {
 
     elsewhere.set_panics(false);
     replay(&world, &letter).await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "finished", "{status}");
     assert_eq!(world.email.accepted().len(), 5);
 }
@@ -444,17 +444,17 @@ async fn a_job_that_panics_stops_until_the_fault_is_fixed() {
 #[tokio::test]
 async fn a_nul_in_a_spreadsheet_or_query_is_removed() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let file = "phone number,name,day,reference\n07700900123,A\0da,Friday,a\0b\n";
-    let job = world.job(council.id, council.sms, file.to_owned()).await;
+    let job = world.job(service.id, service.sms, file.to_owned()).await;
     world.run_tasks().await;
     assert_eq!(
-        world.job_status(council.id, &job).await["job_status"],
+        world.job_status(service.id, &job).await["job_status"],
         "finished"
     );
     for query in ["ab", "a%00b"] {
         let path = format!("/v2/notifications?include_jobs=true&reference={query}");
-        let found = world.get(&council.normal, &path).await;
+        let found = world.get(&service.normal, &path).await;
         assert_eq!(
             found.json["notifications"][0]["reference"], "ab",
             "{}",
@@ -463,7 +463,7 @@ async fn a_nul_in_a_spreadsheet_or_query_is_removed() {
     }
     let name = format!(
         "/service/{}/contact-list?template_type=sms&file_name=a%00b.csv",
-        council.id
+        service.id
     );
     let kept = world
         .internal_request("POST", &name, "phone number\n07700900123\n")

@@ -91,7 +91,7 @@ async fn the_database_is_a_queue() {
 #[tokio::test]
 async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let before = app::upkeep::queue_stats::read(&world.app)
         .await
         .unwrap()
@@ -102,7 +102,7 @@ async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
         id: domain::TaskId::generate(now, world.app.random()),
         pool: "periodic-tasks",
         lane: domain::Lane::Priority,
-        service_id: council.id,
+        service_id: service.id,
         kind: "never.v1",
         payload: "{}".into(),
         subjects: None,
@@ -125,14 +125,14 @@ async fn a_task_is_there_exactly_if_its_transaction_was_committed() {
 async fn a_task_of_an_unknown_kind_becomes_a_dead_letter() {
     let mut world = World::new().await;
     world.expect_dead_letters();
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
     let task = |kind, payload: &str| NewTask {
         id: domain::TaskId::generate(now, world.app.random()),
         pool: "periodic-tasks",
         lane: domain::Lane::Priority,
-        service_id: council.id,
+        service_id: service.id,
         kind,
         payload: payload.to_owned(),
         subjects: None,

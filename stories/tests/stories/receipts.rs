@@ -17,9 +17,9 @@ use store::notifications::{Contents, NewNotification, Notification, StatusUpdate
 
 use crate::contract::vector_file;
 
-async fn sent(world: &World, council: &TestService) -> String {
+async fn sent(world: &World, service: &TestService) -> String {
     let answer = world
-        .send_sms(council, &council.normal, "07700900123")
+        .send_sms(service, &service.normal, "07700900123")
         .await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
@@ -46,17 +46,17 @@ async fn firetext_says(world: &World, id: &str, status: &str, code: &str) {
 #[tokio::test]
 async fn a_service_sees_what_the_provider_reports() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let (arrived, lost) = (sent(&world, &council).await, sent(&world, &council).await);
+    let service = world.service("Riverside Council").await;
+    let (arrived, lost) = (sent(&world, &service).await, sent(&world, &service).await);
     world.run_tasks().await;
     mmg_says(&world, &arrived, "3").await;
     firetext_says(&world, &lost, "1", "101").await;
-    assert_eq!(world.status_of(&council, &arrived).await, "sending");
+    assert_eq!(world.status_of(&service, &arrived).await, "sending");
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &arrived).await, "delivered");
-    assert_eq!(world.status_of(&council, &lost).await, "permanent-failure");
+    assert_eq!(world.status_of(&service, &arrived).await, "delivered");
+    assert_eq!(world.status_of(&service, &lost).await, "permanent-failure");
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{arrived}"))
+        .get(&service.normal, &format!("/v2/notifications/{arrived}"))
         .await;
     assert!(shown.json["completed_at"].is_string());
 }
@@ -64,8 +64,8 @@ async fn a_service_sees_what_the_provider_reports() {
 #[tokio::test]
 async fn the_first_final_status_stays() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = sent(&world, &council).await;
+    let service = world.service("Riverside Council").await;
+    let id = sent(&world, &service).await;
     world.run_tasks().await;
     mmg_says(&world, &id, "3").await;
     mmg_says(&world, &id, "3").await;
@@ -75,38 +75,38 @@ async fn the_first_final_status_stays() {
     }
     firetext_says(&world, &id, "2", "").await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "delivered");
+    assert_eq!(world.status_of(&service, &id).await, "delivered");
 }
 
 #[tokio::test]
 async fn a_temporarily_declined_text_is_retried() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let (pending, declined) = (sent(&world, &council).await, sent(&world, &council).await);
+    let service = world.service("Riverside Council").await;
+    let (pending, declined) = (sent(&world, &service).await, sent(&world, &service).await);
     world.run_tasks().await;
     firetext_says(&world, &pending, "2", "").await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &pending).await, "pending");
+    assert_eq!(world.status_of(&service, &pending).await, "pending");
     firetext_says(&world, &pending, "2", "").await;
     firetext_says(&world, &declined, "1", "").await;
     world.run_tasks().await;
     // The fake provider is not Firetext, and only what Firetext had is refined.
     assert_eq!(
-        world.status_of(&council, &declined).await,
+        world.status_of(&service, &declined).await,
         "permanent-failure"
     );
     firetext_says(&world, &pending, "0", "").await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &pending).await, "delivered");
+    assert_eq!(world.status_of(&service, &pending).await, "delivered");
 }
 
 #[tokio::test]
 async fn receipts_that_come_together_are_all_heard() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let mut ids = Vec::new();
     for _ in 0..30 {
-        ids.push(sent(&world, &council).await);
+        ids.push(sent(&world, &service).await);
     }
     world.run_tasks().await;
     let twice = ids.iter().chain(&ids);
@@ -114,22 +114,22 @@ async fn receipts_that_come_together_are_all_heard() {
     let tasks = world.run_tasks().await;
     assert!(tasks < 60, "they share tasks, as messages do: {tasks}");
     for id in &ids {
-        assert_eq!(world.status_of(&council, id).await, "delivered");
+        assert_eq!(world.status_of(&service, id).await, "delivered");
     }
 }
 
 #[tokio::test]
 async fn an_early_receipt_decides_the_outcome() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.sms.set_behaviour(Behaviour::AcceptSilently);
-    let id = sent(&world, &council).await;
+    let id = sent(&world, &service).await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "created");
+    assert_eq!(world.status_of(&service, &id).await, "created");
     mmg_says(&world, &id, "3").await;
     world.run_tasks().await;
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     assert_eq!(shown.json["status"], "delivered");
     assert_eq!(shown.json["cost_details"]["billable_sms_fragments"], 1);
@@ -138,21 +138,21 @@ async fn an_early_receipt_decides_the_outcome() {
     world.advance(Duration::from_mins(6));
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1);
-    assert_eq!(world.status_of(&council, &id).await, "delivered");
+    assert_eq!(world.status_of(&service, &id).await, "delivered");
 }
 
 #[tokio::test]
 async fn a_receipt_for_a_message_not_yet_stored_is_retried() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let id = NotificationId::generate(world.clock.now(), world.app.random());
     mmg_says(&world, &id.to_string(), "3").await;
     world.run_tasks().await;
-    keep(&world, council.id, council.sms, id, Channel::Sms).await;
+    keep(&world, service.id, service.sms, id, Channel::Sms).await;
     world.advance(Duration::from_mins(1));
     world.run_tasks().await;
     assert_eq!(
-        status(&world, council.id, id).await,
+        status(&world, service.id, id).await,
         NotificationStatus::Delivered
     );
 }
@@ -179,9 +179,9 @@ async fn receipts_of_messages_that_never_were_are_dropped() {
 #[tokio::test]
 async fn a_receipt_for_another_channel_changes_nothing() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let email = world
-        .send_email(&council, &council.normal, "ada@example.com")
+        .send_email(&service, &service.normal, "ada@example.com")
         .await;
     let email = email.json["id"].as_str().unwrap();
     world.run_tasks().await;
@@ -190,7 +190,7 @@ async fn a_receipt_for_another_channel_changes_nothing() {
         world.run_tasks().await;
         world.advance(Duration::from_mins(1));
     }
-    assert_eq!(world.status_of(&council, email).await, "sending");
+    assert_eq!(world.status_of(&service, email).await, "sending");
 }
 
 #[tokio::test]
@@ -304,9 +304,9 @@ async fn status(world: &World, service: ServiceId, id: NotificationId) -> Notifi
 }
 
 /// Sends a letter to the printer and returns its id.
-async fn letter(world: &World, council: &TestService) -> NotificationId {
+async fn letter(world: &World, service: &TestService) -> NotificationId {
     let id = NotificationId::generate(world.clock.now(), world.app.random());
-    keep(world, council.id, council.sms, id, Channel::Letter).await;
+    keep(world, service.id, service.sms, id, Channel::Letter).await;
     becomes(world, id, NotificationStatus::Sending, 2).await;
     id
 }
@@ -331,8 +331,8 @@ async fn printer_says(world: &World, token: &str, id: NotificationId, says: &str
 #[tokio::test]
 async fn a_letter_that_has_left_is_delivered_and_its_day_is_kept() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = letter(&world, &council).await;
+    let service = world.service("Riverside Council").await;
+    let id = letter(&world, &service).await;
     let token = letter_status_token(&world.app, id);
     for _ in 0..2 {
         assert_eq!(
@@ -344,11 +344,11 @@ async fn a_letter_that_has_left_is_delivered_and_its_day_is_kept() {
     printer_says(&world, &token, id, "REJECTED").await;
     world.run_tasks().await;
     assert_eq!(
-        status(&world, council.id, id).await,
+        status(&world, service.id, id).await,
         NotificationStatus::Delivered
     );
     let mut session = world.app.read().await.unwrap();
-    let despatch = store::despatches::find(&mut session, council.id, id).await;
+    let despatch = store::despatches::find(&mut session, service.id, id).await;
     let despatch = despatch.unwrap().unwrap();
     let local: Timestamp = "2026-07-04".parse().unwrap();
     assert_eq!(despatch.despatched_on, local.utc_day().number());
@@ -362,19 +362,19 @@ async fn a_letter_that_has_left_is_delivered_and_its_day_is_kept() {
 #[tokio::test]
 async fn a_failed_letter_reported_as_despatched_is_delivered() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = letter(&world, &council).await;
+    let service = world.service("Riverside Council").await;
+    let id = letter(&world, &service).await;
     let token = letter_status_token(&world.app, id);
     printer_says(&world, &token, id, "REJECTED").await;
     world.run_tasks().await;
     assert_eq!(
-        status(&world, council.id, id).await,
+        status(&world, service.id, id).await,
         NotificationStatus::TechnicalFailure
     );
     printer_says(&world, &token, id, "DESPATCHED").await;
     world.run_tasks().await;
     assert_eq!(
-        status(&world, council.id, id).await,
+        status(&world, service.id, id).await,
         NotificationStatus::Delivered
     );
 }
@@ -382,18 +382,18 @@ async fn a_failed_letter_reported_as_despatched_is_delivered() {
 #[tokio::test]
 async fn a_letter_that_came_back_stays_returned_and_its_despatch_is_kept() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = letter(&world, &council).await;
+    let service = world.service("Riverside Council").await;
+    let id = letter(&world, &service).await;
     becomes(&world, id, NotificationStatus::ReturnedLetter, 2).await;
     let token = letter_status_token(&world.app, id);
     printer_says(&world, &token, id, "DESPATCHED").await;
     world.run_tasks().await;
     assert_eq!(
-        status(&world, council.id, id).await,
+        status(&world, service.id, id).await,
         NotificationStatus::ReturnedLetter
     );
     let mut session = world.app.read().await.unwrap();
-    let despatch = store::despatches::find(&mut session, council.id, id).await;
+    let despatch = store::despatches::find(&mut session, service.id, id).await;
     assert!(despatch.unwrap().is_some());
     drop(session);
 }
@@ -401,10 +401,10 @@ async fn a_letter_that_came_back_stays_returned_and_its_despatch_is_kept() {
 #[tokio::test]
 async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let (id, other) = (
-        letter(&world, &council).await,
-        letter(&world, &council).await,
+        letter(&world, &service).await,
+        letter(&world, &service).await,
     );
     let token = letter_status_token(&world.app, id);
     let crossed = printer_says(&world, &token, other, "REJECTED").await;
@@ -428,14 +428,14 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
     let nonsense = world.request("POST", &path, None, "nonsense").await;
     assert_eq!(nonsense.status, 400, "a body that is no JSON");
 
-    let text = sent(&world, &council).await.parse().unwrap();
+    let text = sent(&world, &service).await.parse().unwrap();
     world.run_tasks().await;
     let token = letter_status_token(&world.app, text);
     printer_says(&world, &token, text, "REJECTED").await;
     world.advance(Duration::from_mins(6));
     world.run_tasks().await;
     assert_eq!(
-        status(&world, council.id, text).await,
+        status(&world, service.id, text).await,
         NotificationStatus::Sending
     );
 }
@@ -450,7 +450,7 @@ async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
     };
     let text = std::fs::read_to_string(path).unwrap();
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let new = NewTemplate {
         template_type: Channel::Sms,
         name: "Anything".to_owned(),
@@ -459,7 +459,7 @@ async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
         lane: None,
         created_by: None,
     };
-    let template = create(&world.app, council.id, new).await.unwrap().id;
+    let template = create(&world.app, service.id, new).await.unwrap().id;
     let (mut tried, mut wrong) = (0, Vec::new());
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let case: Value = serde_json::from_str(line).unwrap();
@@ -467,7 +467,7 @@ async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
             continue;
         }
         tried += 1;
-        if let Err(why) = try_case(&world, council.id, template, &case).await {
+        if let Err(why) = try_case(&world, service.id, template, &case).await {
             wrong.push(format!("{}: {why}", case["id"]));
         }
     }

@@ -14,9 +14,9 @@ use crate::{
     jobs::{JOBS, count, four_workers_meet, people},
 };
 
-async fn spent(world: &World, council: &TestService) -> i64 {
+async fn spent(world: &World, service: &TestService) -> i64 {
     let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
-    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Sms, day);
+    let spent = store::counters::find_spent(&mut session, service.id, Allowance::Sms, day);
     spent.await.unwrap()
 }
 
@@ -42,14 +42,14 @@ async fn meddle(world: &World, statement: &'static str) {
 #[tokio::test]
 async fn the_audit_resumes_a_failed_job_without_a_task() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(20)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(20)).await;
     assert_eq!(lose_tasks(&world, JOBS.name).await, 1);
     let id: JobId = job.parse().unwrap();
     let (error, now) = (JobStatus::Error, world.clock.now());
     let mut tx = world.app.store().write().await.unwrap();
     assert!(
-        store::jobs::set_status(&mut tx, council.id, id, error, None, now)
+        store::jobs::set_status(&mut tx, service.id, id, error, None, now)
             .await
             .unwrap()
     );
@@ -58,12 +58,12 @@ async fn the_audit_resumes_a_failed_job_without_a_task() {
     // F1: no window closes while nobody looks.
     world.advance(Duration::from_hours(9));
     world.run_schedule().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 20)
     );
-    assert_eq!(spent(&world, &council).await, 20, "and is counted once");
+    assert_eq!(spent(&world, &service).await, 20, "and is counted once");
 }
 
 /// F4 and F18: in the reference two at once both begin the job, and two jobs both pass a day that has room for one.
@@ -75,21 +75,21 @@ async fn of_two_concurrent_jobs_one_gets_the_quota() {
             limits: [(Allowance::Sms, 10)].into(),
             ..NewService::named("Capped")
         };
-        let council = world.service_with(new).await;
+        let service = world.service_with(new).await;
         let jobs = [
-            world.job(council.id, council.sms, people(6)).await,
-            world.job(council.id, council.sms, people(6)).await,
+            world.job(service.id, service.sms, people(6)).await,
+            world.job(service.id, service.sms, people(6)).await,
         ];
-        four_workers_meet(&world, &council, &jobs).await;
+        four_workers_meet(&world, &service, &jobs).await;
         let mut ends = Vec::new();
         for job in &jobs {
-            let status = world.job_status(council.id, job).await;
+            let status = world.job_status(service.id, job).await;
             ends.push(status["job_status"].as_str().unwrap().to_owned());
         }
         ends.sort();
         assert_eq!(ends, ["finished", "sending limits exceeded"]);
         assert_eq!(world.sms.accepted().len(), 6);
-        assert_eq!(spent(&world, &council).await, 6);
+        assert_eq!(spent(&world, &service).await, 6);
         drop(Arc::into_inner(world).expect("no request holds the world any more"));
     }
 }
@@ -98,15 +98,15 @@ async fn of_two_concurrent_jobs_one_gets_the_quota() {
 #[tokio::test]
 async fn a_finished_job_with_rejected_rows_passes_the_audit() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(4)).await;
-    app::manage::services::set_mode(&world.app, council.id, true, true)
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(4)).await;
+    app::manage::services::set_mode(&world.app, service.id, true, true)
         .await
         .unwrap();
     world.run_tasks().await;
     world.advance(Duration::from_mins(2));
     world.run_schedule().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], count(&status, "validation-failed")),
         (&json!("finished all notifications created"), 4)
@@ -118,12 +118,12 @@ async fn a_finished_job_with_rejected_rows_passes_the_audit() {
 #[tokio::test]
 async fn a_job_falls_back_to_the_default_when_its_sender_is_archived() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = job_from_the_planner(&world, &council, people(3)).await;
+    let service = world.service("Riverside Council").await;
+    let job = job_from_the_planner(&world, &service, people(3)).await;
     world.run_tasks().await;
-    let lost = origin(&world, &council, &job).await.row(1);
+    let lost = origin(&world, &service, &job).await.row(1);
     lose_rows(&world, &[lost]).await;
-    let redo = format!("/service/{}/job/{job}/row/1", council.id);
+    let redo = format!("/service/{}/job/{job}/row/1", service.id);
     assert_eq!(world.internal_request("POST", &redo, "").await.status, 201);
     world.run_tasks().await;
     let senders = |from: usize| -> Vec<String> {
@@ -132,19 +132,19 @@ async fn a_job_falls_back_to_the_default_when_its_sender_is_archived() {
     };
     assert_eq!(senders(0), ["Planner"; 4]);
 
-    let late = job_from_the_planner(&world, &council, people(2)).await;
-    for sender in app::manage::sms_senders::list(&world.app, council.id)
+    let late = job_from_the_planner(&world, &service, people(2)).await;
+    for sender in app::manage::sms_senders::list(&world.app, service.id)
         .await
         .unwrap()
         .iter()
         .filter(|sender| sender.sms_sender == "Planner")
     {
-        app::manage::sms_senders::archive(&world.app, council.id, sender.id)
+        app::manage::sms_senders::archive(&world.app, service.id, sender.id)
             .await
             .unwrap();
     }
     world.run_tasks().await;
-    let status = world.job_status(council.id, &late).await;
+    let status = world.job_status(service.id, &late).await;
     assert_eq!(
         (&status["job_status"], count(&status, "sending")),
         (&json!("finished"), 2)
@@ -160,11 +160,11 @@ async fn a_job_falls_back_to_the_default_when_its_sender_is_archived() {
 #[tokio::test]
 async fn rows_beyond_the_counted_ones_are_ignored() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(5)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(5)).await;
     meddle(&world, "UPDATE jobs SET notification_count = 3").await;
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["rows_kept"]),
         (&json!("finished"), &json!(3))
@@ -176,12 +176,12 @@ async fn rows_beyond_the_counted_ones_are_ignored() {
 #[tokio::test]
 async fn a_job_stops_on_a_file_with_too_few_rows() {
     let mut world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(5)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(5)).await;
     meddle(&world, "UPDATE jobs SET notification_count = 7").await;
     world.expect_dead_letters();
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["problem"]),
         (

@@ -82,10 +82,10 @@ async fn upload_under(
 #[tokio::test]
 async fn a_file_with_too_many_bytes_or_rows_is_refused() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let path = format!(
         "/service/{}/spreadsheet?template_id={}",
-        council.id, council.sms
+        service.id, service.sms
     );
     let file = "phone number,name,day\n".to_owned() + &"07700900001,Ada,Friday\n".repeat(20);
 
@@ -132,8 +132,8 @@ fn with_patience(world: &World, serve_timeout: std::time::Duration) -> axum::Rou
 #[tokio::test]
 async fn a_timeout_is_reported_in_the_error_format_of_the_route() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let router = with_patience(&world, std::time::Duration::from_millis(50));
     let asked = async |path: &str| {
         // A body that never ends.

@@ -36,19 +36,19 @@ async fn count(world: &World, table: &'static str) -> i64 {
     }
 }
 
-pub(crate) async fn is_there(world: &World, council: &TestService, id: &str) -> bool {
+pub(crate) async fn is_there(world: &World, service: &TestService, id: &str) -> bool {
     let path = format!("/v2/notifications/{id}");
-    let status = world.get(&council.normal, &path).await.status;
+    let status = world.get(&service.normal, &path).await.status;
     assert!([200, 404].contains(&status.as_u16()), "{status}");
     status == 200
 }
 
 pub(crate) async fn sent(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     key: &pillarbox_stories::Key,
 ) -> String {
-    let answer = world.send_sms(council, key, "07700900123").await;
+    let answer = world.send_sms(service, key, "07700900123").await;
     world.run_tasks().await;
     answer.json["id"].as_str().unwrap().to_owned()
 }
@@ -56,29 +56,29 @@ pub(crate) async fn sent(
 #[tokio::test]
 async fn messages_are_deleted_after_seven_local_days_and_leave_history() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let (old, tested) = (
-        sent(&world, &council, &council.normal).await,
-        sent(&world, &council, &council.test).await,
+        sent(&world, &service, &service.normal).await,
+        sent(&world, &service, &service.test).await,
     );
     until(&world, "2026-03-02T23:59:00Z");
-    let late = sent(&world, &council, &council.normal).await;
+    let late = sent(&world, &service, &service.normal).await;
     until(&world, "2026-03-03T00:01:00Z");
-    let next_day = sent(&world, &council, &council.normal).await;
+    let next_day = sent(&world, &service, &service.normal).await;
 
     until(&world, "2026-03-09T03:00:00Z");
     world.run_schedule().await;
     assert!(
-        is_there(&world, &council, &old).await,
+        is_there(&world, &service, &old).await,
         "seven days are not over"
     );
     until(&world, "2026-03-10T03:00:00Z");
     world.run_schedule().await;
     for gone in [&old, &tested, &late] {
-        assert!(!is_there(&world, &council, gone).await);
+        assert!(!is_there(&world, &service, gone).await);
     }
     assert!(
-        is_there(&world, &council, &next_day).await,
+        is_there(&world, &service, &next_day).await,
         "the third began after midnight"
     );
     assert_eq!(
@@ -97,15 +97,15 @@ async fn messages_are_deleted_after_seven_local_days_and_leave_history() {
 #[tokio::test]
 async fn in_summer_the_day_begins_an_hour_earlier() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     until(&world, "2026-06-01T22:59:00Z");
-    let monday = sent(&world, &council, &council.normal).await;
+    let monday = sent(&world, &service, &service.normal).await;
     until(&world, "2026-06-01T23:01:00Z");
-    let tuesday = sent(&world, &council, &council.normal).await;
+    let tuesday = sent(&world, &service, &service.normal).await;
     until(&world, "2026-06-09T03:00:00Z");
     world.run_schedule().await;
-    assert!(!is_there(&world, &council, &monday).await);
-    assert!(is_there(&world, &council, &tuesday).await);
+    assert!(!is_there(&world, &service, &monday).await);
+    assert!(is_there(&world, &service, &tuesday).await);
 }
 
 #[tokio::test]
@@ -131,17 +131,17 @@ async fn a_service_keeps_its_messages_for_as_long_as_it_said() {
 }
 
 /// Sets the retention of texts directly in the database.
-pub(crate) async fn keep_for(world: &World, council: &TestService, days: i64) {
+pub(crate) async fn keep_for(world: &World, service: &TestService, days: i64) {
     let address = world.database_address();
     let statement = "INSERT INTO data_retention (id, service_id, notification_type, days_of_retention, created_at) \
                      SELECT id, id, 'sms', $2, created_at FROM services WHERE id = $1";
     if address.starts_with("sqlite") {
         let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
-        let query = sqlx::query(statement).bind(council.id.as_uuid()).bind(days);
+        let query = sqlx::query(statement).bind(service.id.as_uuid()).bind(days);
         query.execute(&mut connection).await.unwrap();
     } else {
         let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
-        let query = sqlx::query(statement).bind(council.id.as_uuid()).bind(days);
+        let query = sqlx::query(statement).bind(service.id.as_uuid()).bind(days);
         query.execute(&mut connection).await.unwrap();
     }
 }
@@ -149,8 +149,8 @@ pub(crate) async fn keep_for(world: &World, council: &TestService, days: i64) {
 #[tokio::test]
 async fn more_messages_than_one_transaction_are_all_deleted() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    world.job(council.id, council.sms, people(4500)).await;
+    let service = world.service("Riverside Council").await;
+    world.job(service.id, service.sms, people(4500)).await;
     world.run_tasks().await;
     let other = world.service("Other").await;
     let kept = sent(&world, &other, &other.normal).await;
@@ -165,20 +165,20 @@ async fn more_messages_than_one_transaction_are_all_deleted() {
 #[tokio::test]
 async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(3)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(3)).await;
     let unused = world
-        .upload(council.id, council.sms, "people.csv", people(2))
+        .upload(service.id, service.sms, "people.csv", people(2))
         .await;
     world.run_tasks().await;
     let folder = world
         .files()
-        .join(format!("spreadsheets/service-{}-notify", council.id));
+        .join(format!("spreadsheets/service-{}-notify", service.id));
     let files = || std::fs::read_dir(&folder).unwrap().count();
     assert_eq!((unused.status.as_u16(), files()), (201, 2));
     // A process was killed while it wrote another.
     let since_1970 = Duration::from_secs(world.clock.now().unix_seconds().unsigned_abs());
-    let draft = std::fs::File::create(folder.join(format!("{}.csv#1", council.id))).unwrap();
+    let draft = std::fs::File::create(folder.join(format!("{}.csv#1", service.id))).unwrap();
     draft
         .set_modified(std::time::UNIX_EPOCH + since_1970)
         .unwrap();
@@ -191,15 +191,15 @@ async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
     until(&world, "2026-03-10T04:00:00Z");
     world.run_schedule().await;
     assert_eq!(files(), 0);
-    assert_eq!(world.job_status(council.id, &job).await["archived"], true);
+    assert_eq!(world.job_status(service.id, &job).await["archived"], true);
     world.run_schedule().await;
 }
 
 #[tokio::test]
 async fn imported_ids_are_deleted_by_retention_too() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = sent(&world, &council, &council.normal).await;
+    let service = world.service("Riverside Council").await;
+    let id = sent(&world, &service, &service.normal).await;
     let foreign: NotificationId = "99999999-0000-4000-8000-000000000001".parse().unwrap();
     rename(&world, id.parse().unwrap(), foreign).await;
     until(&world, "2026-03-10T03:00:00Z");
@@ -232,11 +232,11 @@ async fn rename(world: &World, from: NotificationId, to: NotificationId) {
 #[tokio::test]
 async fn inbound_sms_and_unsubscribe_requests_are_deleted_by_retention() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let (now, vault) = (world.clock.now(), world.app.store().keyring());
     let text = store::inbound_sms::InboundSms {
         id: domain::InboundSmsId::generate(now, world.app.random()),
-        service_id: council.id,
+        service_id: service.id,
         notify_number: "07700900600".to_owned(),
         user_number: "447700900911".to_owned().into(),
         content: "Hello".to_owned().into(),
@@ -248,8 +248,8 @@ async fn inbound_sms_and_unsubscribe_requests_are_deleted_by_retention() {
     let wish = |notification_id| store::unsubscribe_requests::UnsubscribeRequest {
         id: domain::UnsubscribeRequestId::generate(now, world.app.random()),
         notification_id,
-        service_id: council.id,
-        template_id: council.email,
+        service_id: service.id,
+        template_id: service.email,
         template_version: 1,
         email_address: "ada@example.com".to_owned().into(),
         created_at: now,
@@ -266,11 +266,11 @@ async fn inbound_sms_and_unsubscribe_requests_are_deleted_by_retention() {
             .unwrap();
     }
     let id = processed.notification_id;
-    store::unsubscribe_requests::set_processed(&mut tx, council.id, id, now)
+    store::unsubscribe_requests::set_processed(&mut tx, service.id, id, now)
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    keep_for(&world, &council, 30).await;
+    keep_for(&world, &service, 30).await;
 
     for (time, texts, history, wishes) in [
         ("2026-03-09T00:05:00Z", 1, 0, 2),
@@ -330,10 +330,10 @@ async fn the_file_of_a_job_goes_when_its_messages_do() {
 #[tokio::test]
 async fn a_job_keeps_its_statistics_after_retention() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let job = world.job(council.id, council.sms, people(30)).await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(30)).await;
     world.run_tasks().await;
-    let before = world.job_status(council.id, &job).await["statistics"].clone();
+    let before = world.job_status(service.id, &job).await["statistics"].clone();
     assert_eq!(
         before,
         serde_json::json!([{"status": "sending", "count": 30}])
@@ -342,11 +342,11 @@ async fn a_job_keeps_its_statistics_after_retention() {
     world.run_schedule().await;
     assert_eq!(count(&world, "notifications").await, 0);
     assert_eq!(
-        world.job_status(council.id, &job).await["statistics"],
+        world.job_status(service.id, &job).await["statistics"],
         before
     );
     let listed = world
-        .internal_request("GET", &format!("/service/{}/job", council.id), "")
+        .internal_request("GET", &format!("/service/{}/job", service.id), "")
         .await;
     assert_eq!(listed.data()[0]["statistics"], before);
 }
@@ -359,7 +359,7 @@ async fn the_pages_of_a_test_letter_go_with_it() {
         permissions: [domain::Permission::Letter].into(),
         ..app::manage::services::NewService::named("Riverside Council")
     };
-    let council = world.service_with(new).await;
+    let service = world.service_with(new).await;
     let template = app::manage::templates::NewTemplate {
         template_type: domain::Channel::Letter,
         name: "A letter".to_owned(),
@@ -368,7 +368,7 @@ async fn the_pages_of_a_test_letter_go_with_it() {
         lane: None,
         created_by: None,
     };
-    let template = app::manage::templates::create(&world.app, council.id, template)
+    let template = app::manage::templates::create(&world.app, service.id, template)
         .await
         .unwrap()
         .id;
@@ -376,12 +376,12 @@ async fn the_pages_of_a_test_letter_go_with_it() {
         "address_line_1": "Ada", "address_line_2": "1 Mill Lane", "postcode": "sw1a1aa", "name": "Ada",
     }});
     let posted = world
-        .post(&council.test, "/v2/notifications/letter", &body)
+        .post(&service.test, "/v2/notifications/letter", &body)
         .await;
     assert_eq!(posted.status, 201, "{}", posted.text);
     world.run_tasks().await;
     let id: NotificationId = posted.json["id"].as_str().unwrap().parse().unwrap();
-    let key = files::Key::letter_pdf(council.id.as_uuid(), id.as_uuid());
+    let key = files::Key::letter_pdf(service.id.as_uuid(), id.as_uuid());
     let pages = world.files().join(key.as_str());
     assert!(pages.exists(), "{}", pages.display());
     until(&world, "2026-03-10T03:00:00Z");

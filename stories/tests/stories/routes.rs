@@ -19,8 +19,8 @@ fn filled(path: &str) -> String {
 #[tokio::test]
 async fn no_route_answers_a_caller_it_is_not_for() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let service = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let service_token = world.token(&service.id.to_string(), &service.normal.secret);
     let internal = world.token(
         pillarbox_stories::INTERNAL_CLIENT,
         pillarbox_stories::INTERNAL_SECRET,
@@ -50,14 +50,14 @@ async fn no_route_answers_a_caller_it_is_not_for() {
             }
             Auth::ProviderCredentials => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
-                for stranger in [&service, &internal] {
+                for stranger in [&service_token, &internal] {
                     let answered = status(Some(stranger)).await;
                     assert_eq!(answered, 403, "{method} {path} answers a stranger");
                 }
             }
             Auth::UnverifiedReceipt => assert_eq!(status(None).await, 400, "{method} {path}"),
             Auth::SignedLink => {
-                for stranger in [None, Some(&*service), Some(&*internal)] {
+                for stranger in [None, Some(&*service_token), Some(&*internal)] {
                     let answered = status(stranger).await;
                     assert!(
                         [403, 404].contains(&answered),
@@ -68,7 +68,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
             Auth::Internal | Auth::InternalV2 => {
                 assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
                 assert_eq!(
-                    status(Some(&service)).await,
+                    status(Some(&service_token)).await,
                     401,
                     "{method} {path} answers a service"
                 );
@@ -181,8 +181,8 @@ async fn every_answer_carries_the_ids_of_its_request_or_new_ones() {
 #[tokio::test]
 async fn every_route_lists_its_methods_to_authorized_callers() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let service = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let service_token = world.token(&service.id.to_string(), &service.normal.secret);
     let internal = world.token(
         pillarbox_stories::INTERNAL_CLIENT,
         pillarbox_stories::INTERNAL_SECRET,
@@ -191,7 +191,7 @@ async fn every_route_lists_its_methods_to_authorized_callers() {
         let (method, path) = (route.method.as_str(), route.path);
         let url = filled(path);
         let authorization = match route.auth {
-            Auth::Service => Some(&*service),
+            Auth::Service => Some(&*service_token),
             Auth::Internal | Auth::InternalV2 => Some(&*internal),
             _ => None,
         };
@@ -223,7 +223,7 @@ async fn every_route_lists_its_methods_to_authorized_callers() {
         );
     }
     let list = world
-        .request("OPTIONS", "/v2/notifications", Some(&service), "")
+        .request("OPTIONS", "/v2/notifications", Some(&service_token), "")
         .await;
     assert_eq!(list.headers["allow"], "HEAD, GET, OPTIONS");
 }
@@ -231,16 +231,16 @@ async fn every_route_lists_its_methods_to_authorized_callers() {
 #[tokio::test]
 async fn head_is_answered_like_get_without_a_body() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let service = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = world.service("Riverside Council").await;
+    let service_token = world.token(&service.id.to_string(), &service.normal.secret);
     for path in [
         "/",
         "/_status",
         "/v2/notifications",
         "/v2/received-text-messages",
     ] {
-        let get = world.request("GET", path, Some(&service), "").await;
-        let head = world.request("HEAD", path, Some(&service), "").await;
+        let get = world.request("GET", path, Some(&service_token), "").await;
+        let head = world.request("HEAD", path, Some(&service_token), "").await;
         assert_eq!((head.status, &*head.text), (get.status, ""), "{path}");
         assert_eq!(
             head.headers["content-type"], get.headers["content-type"],
@@ -297,11 +297,11 @@ async fn the_status_says_what_the_database_is_and_how_many_services_are_live() {
     let trial = world.service("Riverside Council").await;
     let live = world.service("Hilltop Council").await;
     assert_eq!(counts().await, json!({"organisations": 0, "services": 2}));
-    for (council, change) in [
+    for (service, change) in [
         (&trial, json!({"restricted": true})),
         (&live, json!({"active": false})),
     ] {
-        let path = format!("/service/{}", council.id);
+        let path = format!("/service/{}", service.id);
         world
             .internal_request("POST", &path, change.to_string())
             .await;

@@ -94,9 +94,9 @@ fn every_index_says_which_query_it_serves() {
 #[tokio::test]
 async fn migrating_twice_and_with_data_in_it_is_harmless() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let id = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await
         .json["id"]
         .as_str()
@@ -105,7 +105,7 @@ async fn migrating_twice_and_with_data_in_it_is_harmless() {
     world.app.store().migrate().await.unwrap();
     world.app.prepare_partitions().await;
     world.run_tasks().await;
-    assert_eq!(world.status_of(&council, &id).await, "sending");
+    assert_eq!(world.status_of(&service, &id).await, "sending");
 }
 
 #[tokio::test]

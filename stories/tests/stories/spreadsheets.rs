@@ -6,11 +6,11 @@ use serde_json::json;
 #[tokio::test]
 async fn each_bad_cell_is_named_by_row_and_column() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let file =
         "phone number,name,day\n07700900001,Ada,Friday\n0770,Bo,Friday\n07700900003,,Friday\n";
     let answer = world
-        .upload(council.id, council.sms, "people.csv", file)
+        .upload(service.id, service.sms, "people.csv", file)
         .await;
     let data = answer.data();
     assert_eq!(
@@ -34,13 +34,13 @@ async fn each_bad_cell_is_named_by_row_and_column() {
 #[tokio::test]
 async fn a_file_that_is_not_a_spreadsheet_is_refused() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     for (name, file) in [
         ("a.csv", b"%PDF-1.7 ...".to_vec()),
         ("a.xlsx", b"PK\x03\x04 broken".to_vec()),
         ("a.csv", vec![0, 159, 146, 150, 0, 1, 2, 3]),
     ] {
-        let answer = world.upload(council.id, council.sms, name, file).await;
+        let answer = world.upload(service.id, service.sms, name, file).await;
         assert_eq!(answer.status, 400, "{}", answer.json);
         assert!(
             answer.message().ends_with('.') && answer.message().len() > 20,
@@ -53,10 +53,10 @@ async fn a_file_that_is_not_a_spreadsheet_is_refused() {
 #[tokio::test]
 async fn errors_of_the_whole_file_are_reported() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let problems = async |file: &str| {
         let answer = world
-            .upload(council.id, council.sms, "people.csv", file)
+            .upload(service.id, service.sms, "people.csv", file)
             .await;
         assert_eq!(answer.data()["valid"], false);
         answer.data()["problems"].to_string()
@@ -82,10 +82,10 @@ async fn errors_of_the_whole_file_are_reported() {
 #[tokio::test]
 async fn a_file_in_the_encoding_of_old_spreadsheet_programs_is_understood() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let mut file = b"phone number,name,day\n".to_vec();
     file.extend(b"07700900001,Ren\xe9e,Friday\n");
-    world.job(council.id, council.sms, file).await;
+    world.job(service.id, service.sms, file).await;
     world.run_tasks().await;
     assert!(world.sms.accepted()[0].content.contains("Renée"));
 }
@@ -93,13 +93,13 @@ async fn a_file_in_the_encoding_of_old_spreadsheet_programs_is_understood() {
 #[tokio::test]
 async fn a_template_or_sender_that_is_not_the_services_own_is_refused() {
     let world = World::new().await;
-    let (council, other) = (
+    let (service, other) = (
         world.service("Riverside Council").await,
         world.service("Other").await,
     );
     let file = "phone number,name,day\n07700900001,Ada,Friday\n";
     let answer = world
-        .upload(council.id, other.sms, "people.csv", file)
+        .upload(service.id, other.sms, "people.csv", file)
         .await;
     assert_eq!(
         (answer.status.as_u16(), answer.message()),
@@ -107,7 +107,7 @@ async fn a_template_or_sender_that_is_not_the_services_own_is_refused() {
     );
     let path = format!(
         "/service/{}/spreadsheet?template_id={}&sender_id=11111111-1111-4111-8111-111111111111",
-        council.id, council.sms
+        service.id, service.sms
     );
     assert_eq!(
         world.internal_request("POST", &path, file).await.status,
@@ -118,10 +118,10 @@ async fn a_template_or_sender_that_is_not_the_services_own_is_refused() {
 #[tokio::test]
 async fn a_file_that_is_only_checked_is_not_kept() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let path = format!(
         "/service/{}/spreadsheet?template_id={}&check_only=true",
-        council.id, council.sms
+        service.id, service.sms
     );
     let answer = world
         .internal_request(

@@ -106,22 +106,22 @@ pub(crate) async fn run(world: &World, statement: String) {
 
 async fn post(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     reference: &str,
 ) -> pillarbox_stories::TestResponse {
     let body = json!({
-        "phone_number": "07700900123", "template_id": council.sms, "reference": reference,
+        "phone_number": "07700900123", "template_id": service.sms, "reference": reference,
         "personalisation": {"name": "Ada", "day": "Friday"},
     });
     world
-        .post(&council.normal, "/v2/notifications/sms", &body)
+        .post(&service.normal, "/v2/notifications/sms", &body)
         .await
 }
 
 #[tokio::test]
 async fn a_refused_group_commit_fails_only_its_own_requests() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let fault = Fault::on(&world, "INSERT", "NEW.client_reference = 'poison'").await;
     let references: Vec<String> = (0..120)
         .map(|number| {
@@ -137,7 +137,7 @@ async fn a_refused_group_commit_fails_only_its_own_requests() {
     for wave in references.chunks(61) {
         let posts = wave
             .iter()
-            .map(|reference| post(&world, &council, reference));
+            .map(|reference| post(&world, &service, reference));
         answers.extend(futures::future::join_all(posts).await);
     }
     let mut kept = BTreeSet::new();
@@ -160,7 +160,7 @@ async fn a_refused_group_commit_fails_only_its_own_requests() {
     );
 
     fault.mend().await;
-    let mended = post(&world, &council, "poison").await;
+    let mended = post(&world, &service, "poison").await;
     kept.insert(mended.json["id"].as_str().unwrap().to_owned());
     world.run_tasks().await;
     let reached: BTreeSet<String> = world
@@ -179,15 +179,15 @@ async fn a_refused_group_commit_fails_only_its_own_requests() {
 #[tokio::test]
 async fn a_refused_batch_of_rows_is_retried_without_loss_or_duplicates() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let mut file = "phone number,name,day\n".to_owned();
     for row in 0..2300 {
         let _ = writeln!(file, "07700900{:03},Person {row},Friday", row % 1000);
     }
-    let job = world.job(council.id, council.sms, file).await;
+    let job = world.job(service.id, service.sms, file).await;
     let fault = Fault::on(&world, "INSERT", "NEW.job_row_number = 1500").await;
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["rows_kept"]),
         (&json!("in progress"), &json!(1000))
@@ -195,19 +195,19 @@ async fn a_refused_batch_of_rows_is_retried_without_loss_or_duplicates() {
     says_that_it_is_tried_again(&status, "the store failed");
 
     fault.mend().await;
-    goes_on_and_ends_whole(&world, &council, &job, 2300).await;
+    goes_on_and_ends_whole(&world, &service, &job, 2300).await;
 }
 
 /// Asserts that soon after the repair the job shows no error and each of its rows was sent once.
 async fn goes_on_and_ends_whole(
     world: &World,
-    council: &pillarbox_stories::TestService,
+    service: &pillarbox_stories::TestService,
     job: &str,
     rows: usize,
 ) {
     world.advance(std::time::Duration::from_secs(6));
     world.run_tasks().await;
-    let status = world.job_status(council.id, job).await;
+    let status = world.job_status(service.id, job).await;
     assert_eq!(
         (&status["job_status"], &status["problem"]),
         (&json!("finished"), &Value::Null)
@@ -229,12 +229,12 @@ fn says_that_it_is_tried_again(job: &Value, why: &str) {
 #[tokio::test]
 async fn rows_of_a_failed_commit_are_written_again_once() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let people = crate::jobs::people(2300);
-    let job = world.job(council.id, council.sms, people).await;
+    let job = world.job(service.id, service.sms, people).await;
     let fault = Fault::at_the_commit_of(&world, 2000).await;
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(status["rows_kept"], 1000);
     says_that_it_is_tried_again(&status, "the store failed");
     assert_eq!(
@@ -244,15 +244,15 @@ async fn rows_of_a_failed_commit_are_written_again_once() {
     );
 
     fault.mend().await;
-    goes_on_and_ends_whole(&world, &council, &job, 2300).await;
+    goes_on_and_ends_whole(&world, &service, &job, 2300).await;
 }
 
 #[tokio::test]
 async fn a_job_waits_while_the_file_storage_cannot_be_read() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let people = crate::jobs::people(20);
-    let job = world.job(council.id, council.sms, people).await;
+    let job = world.job(service.id, service.sms, people).await;
     // Where its directory was is something that is none.
     let (there, aside) = (
         world.files().join("spreadsheets"),
@@ -262,7 +262,7 @@ async fn a_job_waits_while_the_file_storage_cannot_be_read() {
     std::fs::write(&there, "not a directory").unwrap();
     for _ in 0..3 {
         world.run_tasks().await;
-        let status = world.job_status(council.id, &job).await;
+        let status = world.job_status(service.id, &job).await;
         assert_eq!(
             (&status["job_status"], &status["rows_kept"]),
             (&json!("in progress"), &json!(0))
@@ -274,7 +274,7 @@ async fn a_job_waits_while_the_file_storage_cannot_be_read() {
     std::fs::remove_file(&there).unwrap();
     std::fs::rename(&aside, &there).unwrap();
     world.run_tasks().await;
-    let status = world.job_status(council.id, &job).await;
+    let status = world.job_status(service.id, &job).await;
     assert_eq!(
         (&status["job_status"], &status["problem"]),
         (&json!("finished"), &Value::Null),
@@ -310,13 +310,13 @@ async fn an_unrecorded_outcome_is_recorded_later_without_sending_again() {
 #[tokio::test]
 async fn an_outcome_that_a_restart_forgets_is_resent_under_the_same_reference() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = post(&world, &council, "bins").await.json["id"].clone();
+    let service = world.service("Riverside Council").await;
+    let id = post(&world, &service, "bins").await.json["id"].clone();
     let fault = Fault::on(&world, "UPDATE", "NEW.status = 'sending'").await;
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1, "the provider said yes");
     assert_eq!(
-        world.status_of(&council, id.as_str().unwrap()).await,
+        world.status_of(&service, id.as_str().unwrap()).await,
         "created",
         "and we could not keep it"
     );
@@ -333,7 +333,7 @@ async fn an_outcome_that_a_restart_forgets_is_resent_under_the_same_reference() 
         "the one honest window"
     );
     assert_eq!(
-        world.status_of(&council, id.as_str().unwrap()).await,
+        world.status_of(&service, id.as_str().unwrap()).await,
         "sending"
     );
 }
@@ -341,15 +341,15 @@ async fn an_outcome_that_a_restart_forgets_is_resent_under_the_same_reference() 
 #[tokio::test]
 async fn a_job_interrupted_after_each_batch_writes_each_row_once() {
     let mut world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let mut file = "phone number,name,day\n".to_owned();
     for row in 0..4200 {
         let _ = writeln!(file, "07700900{:03},Person {row},Friday", row % 1000);
     }
-    let job = world.job(council.id, council.sms, file).await;
+    let job = world.job(service.id, service.sms, file).await;
     let mut stops = 0;
     loop {
-        let status = world.job_status(council.id, &job).await;
+        let status = world.job_status(service.id, &job).await;
         if status["job_status"] == "finished" {
             break;
         }

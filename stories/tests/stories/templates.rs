@@ -8,7 +8,7 @@ use domain::{Channel, Permission, ServiceId, TemplateId};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
-async fn write(world: &World, council: &TestService, template: TemplateId, content: &str) {
+async fn write(world: &World, service: &TestService, template: TemplateId, content: &str) {
     let new = app::manage::templates::NewTemplate {
         template_type: Channel::Sms,
         name: "Bins".to_owned(),
@@ -17,7 +17,7 @@ async fn write(world: &World, council: &TestService, template: TemplateId, conte
         lane: None,
         created_by: None,
     };
-    app::manage::templates::update(&world.app, council.id, template, new)
+    app::manage::templates::update(&world.app, service.id, template, new)
         .await
         .unwrap();
 }
@@ -79,16 +79,16 @@ async fn every_version_of_a_template_is_shown_to_its_service_and_to_no_other() {
 #[tokio::test]
 async fn an_archived_template_is_shown_and_previewed_but_not_listed() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    app::manage::templates::archive(&world.app, council.id, council.sms)
+    let service = world.service("Riverside Council").await;
+    app::manage::templates::archive(&world.app, service.id, service.sms)
         .await
         .unwrap();
-    let path = format!("/v2/template/{}", council.sms);
-    assert_eq!(world.get(&council.normal, &path).await.status, 200);
+    let path = format!("/v2/template/{}", service.sms);
+    assert_eq!(world.get(&service.normal, &path).await.status, 200);
     let values =
         json!({"personalisation": {"name": "Ada", "day": ["Monday", "Friday"]}, "id": 5, "x": 1});
     let preview = world
-        .post(&council.normal, &format!("{path}/preview"), &values)
+        .post(&service.normal, &format!("{path}/preview"), &values)
         .await;
     assert_eq!(
         preview.json["body"],
@@ -96,16 +96,16 @@ async fn an_archived_template_is_shown_and_previewed_but_not_listed() {
     );
     let ids = async |query: &str| -> Vec<Value> {
         let listed = world
-            .get(&council.normal, &format!("/v2/templates{query}"))
+            .get(&service.normal, &format!("/v2/templates{query}"))
             .await;
         let templates = listed.json["templates"].as_array().unwrap();
         templates.iter().map(|one| one["id"].clone()).collect()
     };
-    assert_eq!(ids("").await, [json!(council.email)]);
-    assert_eq!(ids("?type=email&type=fax").await, [json!(council.email)]);
+    assert_eq!(ids("").await, [json!(service.email)]);
+    assert_eq!(ids("?type=email&type=fax").await, [json!(service.email)]);
     assert!(ids("?type=sms").await.is_empty());
     let wrong = world
-        .get(&council.normal, "/v2/templates?type=it%27s&b=1&a=2")
+        .get(&service.normal, "/v2/templates?type=it%27s&b=1&a=2")
         .await;
     let messages: Vec<&Value> = wrong.json["errors"]
         .as_array()
@@ -125,9 +125,9 @@ async fn an_archived_template_is_shown_and_previewed_but_not_listed() {
 #[tokio::test]
 async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
-    let path = format!("/v2/template/{}/preview", council.email);
+    let service = world.service("Riverside Council").await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
+    let path = format!("/v2/template/{}/preview", service.email);
     for (path, body, status, message) in [
         (path.as_str(), "[1]", 400, "[1] is not of type object"),
         (path.as_str(), "\"x\"", 400, "x is not of type object"),
@@ -158,7 +158,7 @@ async fn a_preview_says_what_is_wrong_in_the_words_of_the_contract() {
         );
     }
     let values = json!({"personalisation": {"name": "<b>Ada</b>", "day": {"file": "x"}}});
-    let preview = world.post(&council.normal, &path, &values).await;
+    let preview = world.post(&service.normal, &path, &values).await;
     assert_eq!(preview.json["subject"], "Hello <b>Ada</b>");
     assert_eq!(
         preview.json["body"],

@@ -11,10 +11,10 @@ use store::Keyring;
 const ADA: &str = "ada@example.com";
 
 /// Creates a template whose e-mails have an unsubscribe link.
-async fn newsletter(world: &World, council: &TestService) -> TemplateId {
+async fn newsletter(world: &World, service: &TestService) -> TemplateId {
     let mut template = {
         let mut session = world.app.read().await.unwrap();
-        let found = store::templates::find(&mut session, council.id, council.email).await;
+        let found = store::templates::find(&mut session, service.id, service.email).await;
         found.unwrap().unwrap()
     };
     template.id = TemplateId::generate(world.clock.now(), world.app.random());
@@ -25,7 +25,7 @@ async fn newsletter(world: &World, council: &TestService) -> TemplateId {
     template.id
 }
 
-async fn send(world: &World, council: &TestService, template: TemplateId, more: Value) -> String {
+async fn send(world: &World, service: &TestService, template: TemplateId, more: Value) -> String {
     let mut body = json!({
         "email_address": ADA, "template_id": template,
         "personalisation": {"name": "Ada", "day": "Friday"},
@@ -34,7 +34,7 @@ async fn send(world: &World, council: &TestService, template: TemplateId, more: 
         body[key] = value.clone();
     }
     let answer = world
-        .post(&council.normal, "/v2/notifications/email", &body)
+        .post(&service.normal, "/v2/notifications/email", &body)
         .await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     answer.json["id"].as_str().unwrap().to_owned()
@@ -64,8 +64,8 @@ fn refused(text: &str) -> (u16, Value) {
     (404, body)
 }
 
-async fn requests(world: &World, council: &TestService) -> Vec<String> {
-    let found = unsubscribe::list(&world.app, council.id, 10).await.unwrap();
+async fn requests(world: &World, service: &TestService) -> Vec<String> {
+    let found = unsubscribe::list(&world.app, service.id, 10).await.unwrap();
     found
         .into_iter()
         .map(|one| one.email_address.into_inner())
@@ -75,10 +75,10 @@ async fn requests(world: &World, council: &TestService) -> Vec<String> {
 #[tokio::test]
 async fn an_email_carries_a_link_that_unsubscribes_its_reader_once() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let other = world.service("Hilltop Council").await;
-    let template = newsletter(&world, &council).await;
-    let id = send(&world, &council, template, json!({})).await;
+    let template = newsletter(&world, &service).await;
+    let id = send(&world, &service, template, json!({})).await;
     world.run_tasks().await;
     let path = link(&world);
     assert!(path.starts_with(&format!("/unsubscribe/{id}/")), "{path}");
@@ -89,7 +89,7 @@ async fn an_email_carries_a_link_that_unsubscribes_its_reader_once() {
         click(&world, &path.replace(&id, &id.to_uppercase())).await,
         done()
     );
-    assert_eq!(requests(&world, &council).await, [ADA]);
+    assert_eq!(requests(&world, &service).await, [ADA]);
     assert_eq!(requests(&world, &other).await, [] as [String; 0]);
 
     let mut tx = world.app.store().write().await.unwrap();
@@ -101,12 +101,12 @@ async fn an_email_carries_a_link_that_unsubscribes_its_reader_once() {
         0,
         "another service processes nothing of ours"
     );
-    let own = store::unsubscribe_requests::set_processed(&mut tx, council.id, id, now).await;
+    let own = store::unsubscribe_requests::set_processed(&mut tx, service.id, id, now).await;
     assert_eq!(own.unwrap(), 1);
     tx.commit().await.unwrap();
     assert_eq!(click(&world, &path).await, done());
     assert_eq!(
-        requests(&world, &council).await,
+        requests(&world, &service).await,
         [ADA, ADA],
         "asked again after it was done"
     );
@@ -115,22 +115,22 @@ async fn an_email_carries_a_link_that_unsubscribes_its_reader_once() {
 #[tokio::test]
 async fn a_link_of_the_services_own_goes_before_ours_and_most_emails_have_none() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let template = newsletter(&world, &council).await;
+    let service = world.service("Riverside Council").await;
+    let template = newsletter(&world, &service).await;
     let url = "https://riverside.example/stop?who=ada";
     let own = send(
         &world,
-        &council,
+        &service,
         template,
         json!({"one_click_unsubscribe_url": url}),
     )
     .await;
-    let none = send(&world, &council, council.email, json!({})).await;
-    let ours = send(&world, &council, template, json!({})).await;
+    let none = send(&world, &service, service.email, json!({})).await;
+    let ours = send(&world, &service, template, json!({})).await;
     world.run_tasks().await;
     let shown = async |id: &str| {
         let path = format!("/v2/notifications/{id}");
-        let answer = world.get(&council.normal, &path).await;
+        let answer = world.get(&service.normal, &path).await;
         answer.json["one_click_unsubscribe_url"].clone()
     };
     assert_eq!(shown(&own).await, json!(url));
@@ -148,9 +148,9 @@ async fn a_link_of_the_services_own_goes_before_ours_and_most_emails_have_none()
 #[tokio::test]
 async fn forged_and_expired_links_do_nothing() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let template = newsletter(&world, &council).await;
-    let id = send(&world, &council, template, json!({})).await;
+    let service = world.service("Riverside Council").await;
+    let template = newsletter(&world, &service).await;
+    let id = send(&world, &service, template, json!({})).await;
     world.run_tasks().await;
     let path = link(&world);
     let invalid = refused("This is not a valid unsubscribe link.");
@@ -195,7 +195,7 @@ async fn forged_and_expired_links_do_nothing() {
     }
 
     let text = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     let text = text.json["id"].as_str().unwrap();
     let gone = refused("This unsubscribe link is invalid or expired.");
@@ -206,7 +206,7 @@ async fn forged_and_expired_links_do_nothing() {
             "{other}"
         );
     }
-    assert_eq!(requests(&world, &council).await, [] as [String; 0]);
+    assert_eq!(requests(&world, &service).await, [] as [String; 0]);
 
     world.advance(Duration::from_hours(24 * 365 - 1));
     assert_eq!(click(&world, &path).await, done());
@@ -217,9 +217,9 @@ async fn forged_and_expired_links_do_nothing() {
 #[tokio::test]
 async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let template = newsletter(&world, &council).await;
-    let first = send(&world, &council, template, json!({})).await;
+    let service = world.service("Riverside Council").await;
+    let template = newsletter(&world, &service).await;
+    let first = send(&world, &service, template, json!({})).await;
     world.run_tasks().await;
     let path = link(&world);
     let letter = app::receipts::letter_status_token(&world.app, first.parse().unwrap());
@@ -248,7 +248,7 @@ async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
     // What is kept needs the older key no more; links that were made with it do.
     std::fs::write(&keyring, line).unwrap();
     world.app.store().keyring().reload().unwrap();
-    assert_eq!(requests(&world, &council).await, [ADA]);
+    assert_eq!(requests(&world, &service).await, [ADA]);
     assert_eq!(
         click(&world, &path).await,
         refused("This is not a valid unsubscribe link.")

@@ -8,13 +8,13 @@ use queue::{Enqueue as _, NewTask};
 
 /// Enqueues a task in one of the platform's pools, ready after `delay`.
 async fn enqueue(world: &World, kind: &'static str, delay: Duration) {
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let now = world.clock.now();
     let task = NewTask {
         id: TaskId::generate(now, world.app.random()),
         pool: "periodic-tasks",
         lane: Lane::Normal,
-        service_id: council.id,
+        service_id: service.id,
         kind,
         payload: "{}".into(),
         subjects: None,
@@ -38,10 +38,10 @@ async fn a_forgotten_follow_up_task_fails_the_story() {
 #[should_panic(expected = "the story left tasks in the queue")]
 async fn a_message_that_waits_for_its_next_attempt_fails_the_story() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     world.sms.set_behaviour(Behaviour::BeUnavailable);
     let answer = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     assert_eq!(answer.status, 201);
 }

@@ -6,15 +6,15 @@ use app::manage::services::NewService;
 use pillarbox_stories::World;
 use serde_json::json;
 
-use super::{ADA, PDF, council, council_of, send_one, template, with_contact};
+use super::{ADA, PDF, send_one, service, service_of, template, with_contact};
 
 #[tokio::test]
 async fn confirming_the_address_downloads_the_file() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let link = send_one(
         &world,
-        &council,
+        &service,
         PDF,
         json!({"filename": "Decision für Ada.pdf"}),
     )
@@ -80,9 +80,9 @@ async fn confirming_the_address_downloads_the_file() {
 #[tokio::test]
 async fn a_pass_opens_no_other_file_and_cannot_be_made_up() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let one = send_one(&world, &council, PDF, json!({})).await;
-    let other = send_one(&world, &council, PDF, json!({})).await;
+    let service = service(&world).await;
+    let one = send_one(&world, &service, PDF, json!({})).await;
+    let other = send_one(&world, &service, PDF, json!({})).await;
     let ada = world.browser();
     assert_eq!(ada.confirm(&one, ADA).await.status, 303);
     assert_eq!(ada.open(&format!("{one}/file")).await.status, 200);
@@ -93,8 +93,8 @@ async fn a_pass_opens_no_other_file_and_cannot_be_made_up() {
 #[tokio::test]
 async fn five_wrong_addresses_are_enough_for_ten_minutes() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let link = send_one(&world, &council, PDF, json!({})).await;
+    let service = service(&world).await;
+    let link = send_one(&world, &service, PDF, json!({})).await;
     let someone = world.browser();
     let guesses = (0..8).map(|guess| {
         let (link, someone) = (&link, &someone);
@@ -134,9 +134,9 @@ async fn five_wrong_addresses_are_enough_for_ten_minutes() {
 #[tokio::test]
 async fn a_file_without_confirmation_opens_by_its_link() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let more = json!({"confirm_email_before_download": false, "is_csv": true});
-    let link = send_one(&world, &council, "name,day\nAda,Friday\n".as_bytes(), more).await;
+    let link = send_one(&world, &service, "name,day\nAda,Friday\n".as_bytes(), more).await;
     let anyone = world.browser();
     let page = anyone.open(&link).await;
     assert!(page.text().contains("document.csv"));
@@ -157,8 +157,8 @@ async fn a_file_without_confirmation_opens_by_its_link() {
 async fn a_wrong_key_an_unknown_file_and_one_of_another_link_all_look_the_same() {
     let world = World::new().await;
     let (ours, theirs) = (
-        council(&world).await,
-        council_of(&world, "Hillside Council").await,
+        service(&world).await,
+        service_of(&world, "Hillside Council").await,
     );
     let open = json!({"confirm_email_before_download": false});
     let one = send_one(&world, &ours, PDF, open.clone()).await;
@@ -192,11 +192,11 @@ async fn a_wrong_key_an_unknown_file_and_one_of_another_link_all_look_the_same()
 #[tokio::test]
 async fn two_uploads_at_once_are_two_files() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let open = json!({"confirm_email_before_download": false});
     let (one, other) = futures::join!(
-        send_one(&world, &council, b"one", open.clone()),
-        send_one(&world, &council, b"other", open),
+        send_one(&world, &service, b"one", open.clone()),
+        send_one(&world, &service, b"other", open),
     );
     assert_ne!(one, other);
     let someone = world.browser();
@@ -211,10 +211,10 @@ async fn two_uploads_at_once_are_two_files() {
 #[tokio::test]
 async fn a_page_with_a_script_that_is_called_text_is_served_as_text_to_keep() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let script = b"<html><script>alert(document.domain)</script></html>";
     let more = json!({"filename": "<script>alert(1)</script>.txt", "confirm_email_before_download": false});
-    let link = send_one(&world, &council, script, more).await;
+    let link = send_one(&world, &service, script, more).await;
     let someone = world.browser();
     let page = someone.open(&link).await;
     assert!(!page.text().contains("<script"), "{}", page.text());
@@ -236,11 +236,11 @@ async fn a_page_with_a_script_that_is_called_text_is_served_as_text_to_keep() {
 async fn a_name_and_a_contact_are_shown_as_text_whatever_is_in_them() {
     let world = World::new().await;
     let new = NewService::named("<img src=x onerror=alert(1)> & Co");
-    let mut council = world.service_with(new).await;
+    let mut service = world.service_with(new).await;
     let contact = Some("https://a.example/\"><script>alert(1)</script>");
-    with_contact(&world, council.id, contact).await.unwrap();
-    council.email = template(&world, &council, "Download your file: ((link))").await;
-    let link = send_one(&world, &council, b"abc", json!({})).await;
+    with_contact(&world, service.id, contact).await.unwrap();
+    service.email = template(&world, &service, "Download your file: ((link))").await;
+    let link = send_one(&world, &service, b"abc", json!({})).await;
     let page = world.browser().open(&link).await;
     assert!(
         page.text()

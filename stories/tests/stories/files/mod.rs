@@ -18,19 +18,19 @@ pub(crate) const PDF: &[u8] = b"%PDF-1.7 your decision";
 pub(crate) const WEEK: Duration = Duration::from_hours(24 * 7);
 
 /// Creates a service that may send files, with a template for them.
-pub(crate) async fn council(world: &World) -> TestService {
-    council_of(world, "Riverside Council").await
+pub(crate) async fn service(world: &World) -> TestService {
+    service_of(world, "Riverside Council").await
 }
 
-async fn council_of(world: &World, name: &str) -> TestService {
+async fn service_of(world: &World, name: &str) -> TestService {
     let new = NewService {
         rate_limit: 100_000,
         ..NewService::named(name)
     };
-    let mut council = world.service_with(new).await;
-    set_up(world, &council).await;
-    council.email = template(world, &council, "Download your file: ((link))").await;
-    council
+    let mut service = world.service_with(new).await;
+    set_up(world, &service).await;
+    service.email = template(world, &service, "Download your file: ((link))").await;
+    service
 }
 
 async fn with_contact(
@@ -47,14 +47,14 @@ async fn with_contact(
         .map(drop)
 }
 
-async fn set_up(world: &World, council: &TestService) {
+async fn set_up(world: &World, service: &TestService) {
     let contact = Some("https://riverside.example/help");
-    with_contact(world, council.id, contact).await.unwrap();
+    with_contact(world, service.id, contact).await.unwrap();
 }
 
 pub(crate) async fn template(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     content: &str,
 ) -> domain::TemplateId {
     let new = app::manage::templates::NewTemplate {
@@ -65,7 +65,7 @@ pub(crate) async fn template(
         lane: None,
         created_by: None,
     };
-    app::manage::templates::create(&world.app, council.id, new)
+    app::manage::templates::create(&world.app, service.id, new)
         .await
         .unwrap()
         .id
@@ -79,21 +79,21 @@ fn file(bytes: &[u8], more: &Value) -> Value {
     file
 }
 
-async fn send(world: &World, council: &TestService, personalisation: Value) -> TestResponse {
-    send_to(world, council, ADA, personalisation).await
+async fn send(world: &World, service: &TestService, personalisation: Value) -> TestResponse {
+    send_to(world, service, ADA, personalisation).await
 }
 
 async fn send_to(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     to: &str,
     personalisation: Value,
 ) -> TestResponse {
     let body = json!({
-        "email_address": to, "template_id": council.email, "personalisation": personalisation,
+        "email_address": to, "template_id": service.email, "personalisation": personalisation,
     });
     world
-        .post(&council.normal, "/v2/notifications/email", &body)
+        .post(&service.normal, "/v2/notifications/email", &body)
         .await
 }
 
@@ -104,8 +104,8 @@ fn link(answer: &TestResponse) -> String {
     body.trim_start_matches("Download your file: ").to_owned()
 }
 
-async fn send_one(world: &World, council: &TestService, bytes: &[u8], more: Value) -> String {
-    link(&send(world, council, json!({"link": file(bytes, &more)})).await)
+async fn send_one(world: &World, service: &TestService, bytes: &[u8], more: Value) -> String {
+    link(&send(world, service, json!({"link": file(bytes, &more)})).await)
 }
 
 /// Returns the number of stored files below a folder.

@@ -4,16 +4,16 @@ use domain::Clock as _;
 use pillarbox_stories::World;
 use serde_json::{Value, json};
 
-use super::{PDF, WEEK, council, file, kept, link, rows, send, send_one, send_to};
+use super::{PDF, WEEK, file, kept, link, rows, send, send_one, send_to, service};
 
 #[tokio::test]
 async fn an_expired_file_is_gone_and_its_bytes_follow() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let weeks =
         |weeks: &str| json!({"confirm_email_before_download": false, "retention_period": weeks});
-    let short = send_one(&world, &council, PDF, weeks("1 week")).await;
-    let long = send_one(&world, &council, PDF, weeks("2 Weeks")).await;
+    let short = send_one(&world, &service, PDF, weeks("1 week")).await;
+    let long = send_one(&world, &service, PDF, weeks("2 Weeks")).await;
     world.run_tasks().await;
     world.advance(WEEK);
     let someone = world.browser();
@@ -24,7 +24,7 @@ async fn an_expired_file_is_gone_and_its_bytes_follow() {
 
     // Somebody stopped after the bytes had gone and before the row had: the next look goes on.
     let id = short.split('/').rev().nth(1).unwrap();
-    let path = format!("documents/service-{}/{id}", council.id);
+    let path = format!("documents/service-{}/{id}", service.id);
     std::fs::remove_file(world.files().join(path)).unwrap();
     world.run_schedule().await;
     assert_eq!((kept(&world), rows(&world).await), (1, 1));
@@ -35,7 +35,7 @@ async fn an_expired_file_is_gone_and_its_bytes_follow() {
 #[tokio::test]
 async fn more_expired_files_than_one_batch_are_all_deleted() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let files: serde_json::Map<String, Value> = (0..120)
         .map(|number| {
             (
@@ -46,7 +46,7 @@ async fn more_expired_files_than_one_batch_are_all_deleted() {
         .collect();
     let mut personalisation = Value::Object(files);
     personalisation["link"] = json!("none");
-    assert_eq!(send(&world, &council, personalisation).await.status, 201);
+    assert_eq!(send(&world, &service, personalisation).await.status, 201);
     assert_eq!((kept(&world), rows(&world).await), (120, 120));
     world.run_tasks().await;
     world.advance(WEEK);
@@ -57,11 +57,11 @@ async fn more_expired_files_than_one_batch_are_all_deleted() {
 #[tokio::test]
 async fn a_stored_file_cannot_be_opened_without_its_link() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let secret = b"a secret that nobody but Ada should read";
     let link = send_one(
         &world,
-        &council,
+        &service,
         secret,
         json!({"filename": "Lovelace.txt"}),
     )
@@ -82,7 +82,7 @@ async fn a_stored_file_cannot_be_opened_without_its_link() {
     );
     let path = world
         .files()
-        .join(format!("documents/service-{}/{id}", council.id));
+        .join(format!("documents/service-{}/{id}", service.id));
     let bytes = std::fs::read(path).unwrap();
     assert!(!bytes.windows(8).any(|part| part == b"a secret"));
     world.run_tasks().await;
@@ -91,11 +91,11 @@ async fn a_stored_file_cannot_be_opened_without_its_link() {
 #[tokio::test]
 async fn erasure_deletes_the_files_of_its_recipient_only() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let value = file(PDF, &json!({}));
-    let hers = link(&send(&world, &council, json!({"link": value})).await);
+    let hers = link(&send(&world, &service, json!({"link": value})).await);
     let value = file(PDF, &json!({}));
-    let his = send_to(&world, &council, "bo@example.com", json!({"link": value})).await;
+    let his = send_to(&world, &service, "bo@example.com", json!({"link": value})).await;
     let his = link(&his);
     world.run_tasks().await;
     let recipient = app::privacy::erasure::Recipient::parse("ADA@example.com").unwrap();
@@ -114,6 +114,6 @@ async fn erasure_deletes_the_files_of_its_recipient_only() {
     );
     let folder = world
         .files()
-        .join(format!("documents/service-{}", council.id));
+        .join(format!("documents/service-{}", service.id));
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
 }

@@ -8,7 +8,7 @@ use pillarbox_stories::{FakeFileService, FakeScanner, TestResponse, World};
 use providers::UploadError;
 use serde_json::json;
 
-use super::{ADA, council, file, kept, link, rows, send, send_to, set_up, template};
+use super::{ADA, file, kept, link, rows, send, send_to, service, set_up, template};
 
 fn messages(answer: &TestResponse) -> Vec<&str> {
     let errors = answer.json["errors"].as_array().unwrap();
@@ -21,7 +21,7 @@ fn messages(answer: &TestResponse) -> Vec<&str> {
 #[tokio::test]
 async fn an_invalid_file_value_is_refused_before_any_upload() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     for (value, said) in [
         (json!({"file": 5}), vec!["file 5 is not of type string"]),
         (
@@ -41,7 +41,7 @@ async fn an_invalid_file_value_is_refused_before_any_upload() {
         ),
     ] {
         let both = json!({"link": value, "other": {"file": null}});
-        let answer = send(&world, &council, both).await;
+        let answer = send(&world, &service, both).await;
         assert_eq!(answer.status, 400);
         assert_eq!(
             messages(&answer),
@@ -62,7 +62,7 @@ async fn a_rejected_file_is_refused_with_a_reason() {
         providers.scanner = Some(with);
     })
     .await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let types = "Supported types are: csv, doc, docx, jpeg, jpg, json, ods, odt, pdf, png, rtf, txt, xls, xlsx";
     let encoded = |bytes: &[u8]| STANDARD.encode(bytes);
     for (value, said) in [
@@ -96,13 +96,13 @@ async fn a_rejected_file_is_refused_with_a_reason() {
             "File did not pass the virus scan".to_owned(),
         ),
     ] {
-        let answer = send(&world, &council, json!({"link": value})).await;
+        let answer = send(&world, &service, json!({"link": value})).await;
         assert_eq!(answer.status, 400, "{said}");
         assert_eq!(messages(&answer), [said]);
         assert_eq!(answer.json["errors"][0]["error"], "BadRequestError");
     }
     scanner.set_unavailable(true);
-    let unknown = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
+    let unknown = send(&world, &service, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(
         unknown.status, 500,
         "what could not be looked at is not taken"
@@ -113,12 +113,12 @@ async fn a_rejected_file_is_refused_with_a_reason() {
 #[tokio::test]
 async fn a_simulated_recipient_uploads_nothing() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let to = "Simulate-Delivered@notifications.service.gov.uk";
-    let answer = send_to(&world, &council, to, json!({"link": {"file": "YWJj"}})).await;
+    let answer = send_to(&world, &service, to, json!({"link": {"file": "YWJj"}})).await;
     let expected = format!(
         "{}/services/{}/documents/test-document",
-        world.app.settings.files_root, council.id
+        world.app.settings.files_root, service.id
     );
     assert_eq!(link(&answer), expected);
     assert_eq!((kept(&world), rows(&world).await), (0, 0));
@@ -127,9 +127,9 @@ async fn a_simulated_recipient_uploads_nothing() {
 #[tokio::test]
 async fn a_service_without_a_contact_link_cannot_send_files() {
     let world = World::new().await;
-    let council = world.service("Nowhere to turn").await;
+    let service = world.service("Nowhere to turn").await;
     let body = json!({"name": "Ada", "day": {"file": "YWJj"}});
-    let answer = send(&world, &council, body).await;
+    let answer = send(&world, &service, body).await;
     assert_eq!(answer.status, 400);
     assert!(
         answer
@@ -141,11 +141,11 @@ async fn a_service_without_a_contact_link_cannot_send_files() {
 #[tokio::test]
 async fn a_refused_message_leaves_no_file_behind() {
     let world = World::new().await;
-    let mut council = council(&world).await;
-    council.email = template(&world, &council, "((link)) ((long))").await;
+    let mut service = service(&world).await;
+    service.email = template(&world, &service, "((link)) ((long))").await;
     let long = "x".repeat(2_000_001);
     let too_long = json!({"link": {"file": "YWJj"}, "long": long});
-    let answer = send(&world, &council, too_long).await;
+    let answer = send(&world, &service, too_long).await;
     assert!(
         answer
             .message()
@@ -166,11 +166,11 @@ async fn the_files_of_a_message_that_cannot_be_stored_are_deleted() {
         rate_limit: 100_000,
         ..NewService::named("Riverside Council")
     };
-    let mut council = world.service_with(new).await;
-    set_up(&world, &council).await;
-    council.email = template(&world, &council, "Download your file: ((link))").await;
+    let mut service = world.service_with(new).await;
+    set_up(&world, &service).await;
+    service.email = template(&world, &service, "Download your file: ((link))").await;
     // All pass the quick look at the day's count together; the exact one lets three through.
-    let posts = (0..8).map(|_| send(&world, &council, json!({"link": {"file": "YWJj"}})));
+    let posts = (0..8).map(|_| send(&world, &service, json!({"link": {"file": "YWJj"}})));
     let answers = futures::future::join_all(posts).await;
     let good = answers.iter().filter(|answer| answer.status == 201).count();
     let late = answers.iter().filter(|answer| answer.status == 429).count();
@@ -182,17 +182,17 @@ async fn the_files_of_a_message_that_cannot_be_stored_are_deleted() {
 #[tokio::test]
 async fn a_failing_file_storage_stores_nothing() {
     let world = World::new().await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let place = world.files().join("documents");
     std::fs::write(&place, "a file where the folder should be").unwrap();
-    let answer = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
+    let answer = send(&world, &service, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(answer.status, 500);
     assert_eq!(answer.message(), "Internal server error");
     world.run_tasks().await;
     assert_eq!(world.email.accepted().len(), 0);
     std::fs::remove_file(&place).unwrap();
     assert_eq!(
-        send(&world, &council, json!({"link": {"file": "YWJj"}}))
+        send(&world, &service, json!({"link": {"file": "YWJj"}}))
             .await
             .status,
         201
@@ -204,10 +204,10 @@ async fn a_failing_file_storage_stores_nothing() {
 #[tokio::test]
 async fn the_links_are_in_the_message_that_is_sent_and_shown() {
     let world = World::new().await;
-    let mut council = council(&world).await;
-    council.email = template(&world, &council, "((one)) and ((two))").await;
+    let mut service = service(&world).await;
+    service.email = template(&world, &service, "((one)) and ((two))").await;
     let both = json!({"one": {"file": "YWJj"}, "TWO": {"file": "YWJj"}, "three": {"file": "YWJj"}});
-    let answer = send(&world, &council, both).await;
+    let answer = send(&world, &service, both).await;
     assert_eq!(answer.status, 201, "{}", answer.json);
     assert_eq!(
         kept(&world),
@@ -219,7 +219,7 @@ async fn the_links_are_in_the_message_that_is_sent_and_shown() {
     assert!(one.contains("/d/") && two.contains("/d/") && one != two);
     let id = answer.json["id"].as_str().unwrap();
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     assert_eq!(shown.json["body"], body);
     world.run_tasks().await;
@@ -232,17 +232,17 @@ async fn an_external_file_service_receives_the_options_of_the_sender() {
     let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
     let with = elsewhere.clone();
     let world = World::with(|_, providers| providers.file_service = Some(with)).await;
-    let council = council(&world).await;
+    let service = service(&world).await;
     let more = json!({"filename": "a.exe", "retention_period": " 52 WEEKS "});
     let value = file(b"anything", &more);
-    let answer = send_to(&world, &council, "Ada@Example.com", json!({"link": value})).await;
+    let answer = send_to(&world, &service, "Ada@Example.com", json!({"link": value})).await;
     assert_eq!(link(&answer), "https://files.example/d/1");
     let open = json!({"file": "YWJj", "confirm_email_before_download": false, "is_csv": null});
-    send(&world, &council, json!({"link": open})).await;
+    send(&world, &service, json!({"link": open})).await;
 
     let uploads = elsewhere.uploads();
     let first = &uploads[0];
-    assert_eq!(first.service_id, council.id.as_uuid());
+    assert_eq!(first.service_id, service.id.as_uuid());
     assert_eq!(first.document.reveal(), &STANDARD.encode("anything"));
     assert_eq!(first.confirmation_email.as_ref().unwrap().reveal(), ADA);
     assert_eq!(first.retention_period.as_deref(), Some(" 52 WEEKS "));
@@ -259,11 +259,11 @@ async fn an_external_file_service_receives_the_options_of_the_sender() {
     elsewhere.reject_uploads(UploadError::Refused(
         "File did not pass the virus scan".to_owned(),
     ));
-    let refused = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
+    let refused = send(&world, &service, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(refused.status, 400);
     assert_eq!(messages(&refused), ["File did not pass the virus scan"]);
     elsewhere.reject_uploads(UploadError::Failed("it is away".into()));
-    let failed = send(&world, &council, json!({"link": {"file": "YWJj"}})).await;
+    let failed = send(&world, &service, json!({"link": {"file": "YWJj"}})).await;
     assert_eq!(
         (failed.status.as_u16(), failed.message()),
         (500, "Internal server error")

@@ -3,14 +3,14 @@
 use pillarbox_stories::{TestResponse, World};
 use serde_json::json;
 
-use super::{PDF, council, kept, send, template};
+use super::{PDF, kept, send, service, template};
 
 #[tokio::test]
 async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own() {
     let world = World::new().await;
-    let mut council = council(&world).await;
-    council.email = template(&world, &council, "Read ((Guide.pdf)) and ((plan.txt))").await;
-    let files = format!("/service/{}/template/{}/file", council.id, council.email);
+    let mut service = service(&world).await;
+    service.email = template(&world, &service, "Read ((Guide.pdf)) and ((plan.txt))").await;
+    let files = format!("/service/{}/template/{}/file", service.id, service.email);
     let add = async |query: &str, bytes: &[u8]| {
         let path = format!("{files}?confirm_email=false&{query}");
         world.internal_request("POST", &path, bytes.to_vec()).await
@@ -26,8 +26,8 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     let listed = world.internal_request("GET", &files, "").await;
     assert_eq!(listed.data()[1]["file_name"], "plan.txt");
 
-    let first = send(&world, &council, json!({"guide.PDF": "something else"})).await;
-    let second = send(&world, &council, json!({})).await;
+    let first = send(&world, &service, json!({"guide.PDF": "something else"})).await;
+    let second = send(&world, &service, json!({})).await;
     let body = |answer: &TestResponse| answer.json["content"]["body"].as_str().unwrap().to_owned();
     let (guide_part, plan) = {
         let body = body(&first);
@@ -54,16 +54,16 @@ async fn files_of_a_template_go_with_every_message_each_under_a_link_of_its_own(
     );
     assert_eq!(kept(&world), 4);
 
-    let archive = async |service: domain::ServiceId| {
-        let template = council.email;
-        let path = format!("/service/{service}/template/{template}/file/{guide}/archive");
+    let archive = async |caller: domain::ServiceId| {
+        let template = service.email;
+        let path = format!("/service/{caller}/template/{template}/file/{guide}/archive");
         world.internal_request("POST", &path, "").await.status
     };
     let theirs = world.service("Theirs").await;
     assert_eq!(archive(theirs.id).await, 404, "another service's file");
-    assert_eq!(archive(council.id).await, 200);
-    assert_eq!(archive(council.id).await, 404, "twice");
-    let without = send(&world, &council, json!({})).await;
+    assert_eq!(archive(service.id).await, 200);
+    assert_eq!(archive(service.id).await, 404, "twice");
+    let without = send(&world, &service, json!({})).await;
     assert_eq!(without.message(), "Missing personalisation: Guide.pdf");
     assert_eq!(someone.open(&format!("{link}/file")).await.status, 200);
     world.run_tasks().await;

@@ -6,16 +6,16 @@ use super::{NOBODY, get, id, is_unknown, made, post, refused, service};
 #[tokio::test]
 async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     let world = World::new().await;
-    let council = service(&world, "Bins").await;
-    let path = format!("/service/{council}/api-key");
+    let service = service(&world, "Bins").await;
+    let path = format!("/service/{service}/api-key");
     let key = made(&world, &path, json!({"name": "till", "key_type": "normal"})).await;
     let secret = key["key"].as_str().unwrap();
     let secret = &secret[secret.len() - 36..];
-    let listed = get(&world, &format!("/service/{council}/api-keys")).await;
+    let listed = get(&world, &format!("/service/{service}/api-keys")).await;
     assert_eq!(listed.data()[0]["name"], "till");
     assert!(!listed.json.to_string().contains(secret));
     let ask = async || {
-        let token = world.token(&council.to_string(), secret);
+        let token = world.token(&service.to_string(), secret);
         world
             .request("GET", "/v2/notifications", Some(&token), "")
             .await
@@ -25,7 +25,7 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
     assert_eq!(post(&world, &revoke, json!({})).await.status, 202);
     assert_eq!(ask().await.message(), "Invalid token: API key revoked");
     is_unknown(&post(&world, &revoke, json!({})).await);
-    let listed = get(&world, &format!("/service/{council}/api-keys")).await;
+    let listed = get(&world, &format!("/service/{service}/api-keys")).await;
     assert!(listed.data()[0]["expiry_date"].is_string());
     made(&world, &path, json!({"name": "till", "key_type": "test"})).await;
 }
@@ -33,8 +33,8 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked() {
 #[tokio::test]
 async fn a_key_has_a_name_of_its_own_a_type_and_an_author_who_exists() {
     let world = World::new().await;
-    let council = service(&world, "Bins").await;
-    let path = format!("/service/{council}/api-key");
+    let service = service(&world, "Bins").await;
+    let path = format!("/service/{service}/api-key");
     let body = json!({"name": "till", "key_type": "team"});
     let ask = || post(&world, &path, body.clone());
     let (first, second) = tokio::join!(ask(), ask());
@@ -74,7 +74,7 @@ async fn a_key_has_a_name_of_its_own_a_type_and_an_author_who_exists() {
     .await;
     let body = json!({"name": "hers", "key_type": "team", "created_by": user["id"]});
     made(&world, &path, body).await;
-    let listed = get(&world, &format!("/service/{council}/api-keys")).await;
+    let listed = get(&world, &format!("/service/{service}/api-keys")).await;
     let authors: Vec<&Value> = listed
         .data()
         .as_array()

@@ -54,8 +54,8 @@ async fn defaults(world: &World, path: &str) -> Vec<String> {
 async fn the_first_entry_is_the_default_until_another_is_set() {
     let world = World::new().await;
     for list in LISTS {
-        let council = service(&world, list.path).await;
-        let path = format!("/service/{council}/{}", list.path);
+        let service = service(&world, list.path).await;
+        let path = format!("/service/{service}/{}", list.path);
         let before = defaults(&world, &path).await;
         let new =
             |value: &str, is_default: Value| json!({list.field: value, "is_default": is_default});
@@ -135,8 +135,8 @@ async fn nothing_of_one_service_is_changed_under_another() {
 async fn concurrent_changes_leave_one_default() {
     let world = World::new().await;
     for list in LISTS {
-        let council = service(&world, list.path).await;
-        let path = format!("/service/{council}/{}", list.path);
+        let service = service(&world, list.path).await;
+        let path = format!("/service/{service}/{}", list.path);
         let new = |value: &str| {
             post(
                 &world,
@@ -174,7 +174,7 @@ async fn concurrent_changes_leave_one_default() {
 #[tokio::test]
 async fn an_invalid_sender_is_refused() {
     let world = World::new().await;
-    let council = service(&world, "Bins").await;
+    let service = service(&world, "Bins").await;
     for (path, body, field) in [
         ("sms-sender", json!({"sms_sender": ""}), "sms_sender"),
         (
@@ -206,7 +206,7 @@ async fn an_invalid_sender_is_refused() {
             "contact_block",
         ),
     ] {
-        let answer = post(&world, &format!("/service/{council}/{path}"), body.clone()).await;
+        let answer = post(&world, &format!("/service/{service}/{path}"), body.clone()).await;
         assert_eq!(answer.status, 400, "{body}");
         assert!(
             answer.json["message"][field][0].is_string(),
@@ -219,8 +219,8 @@ async fn an_invalid_sender_is_refused() {
 #[tokio::test]
 async fn a_reply_to_address_is_used_once_in_a_service() {
     let world = World::new().await;
-    let council = service(&world, "Bins").await;
-    let path = format!("/service/{council}/email-reply-to");
+    let service = service(&world, "Bins").await;
+    let path = format!("/service/{service}/email-reply-to");
     made(&world, &path, json!({"email_address": "bins@example.org"})).await;
     let other = made(&world, &path, json!({"email_address": "parks@example.org"})).await;
     let body = json!({"email_address": "BINS@example.org"});
@@ -244,8 +244,8 @@ async fn a_reply_to_address_is_used_once_in_a_service() {
 #[tokio::test]
 async fn the_next_message_comes_from_the_new_default() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}/sms-sender", council.id);
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}/sms-sender", service.id);
     made(
         &world,
         &path,
@@ -253,7 +253,7 @@ async fn the_next_message_comes_from_the_new_default() {
     )
     .await;
     let sent = world
-        .send_sms(&council, &council.normal, "07700900123")
+        .send_sms(&service, &service.normal, "07700900123")
         .await;
     assert_eq!(sent.json["content"]["from_number"], "BINS");
     world.run_tasks().await;

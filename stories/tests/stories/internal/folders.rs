@@ -12,13 +12,13 @@ async fn folder(world: &World, service: ServiceId, name: &str, parent: Option<&V
 #[tokio::test]
 async fn templates_lie_in_folders_and_folders_in_folders() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}/template-folder", council.id);
-    let bins = folder(&world, council.id, " Bins ", None).await;
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}/template-folder", service.id);
+    let bins = folder(&world, service.id, " Bins ", None).await;
     assert_eq!(bins["name"], "Bins");
-    let brown = folder(&world, council.id, "Brown", None).await;
+    let brown = folder(&world, service.id, "Brown", None).await;
     let into = format!("{path}/{}/contents", id(&bins));
-    let body = json!({"folders": [brown["id"]], "templates": [council.sms]});
+    let body = json!({"folders": [brown["id"]], "templates": [service.sms]});
     for _ in 0..2 {
         assert_eq!(
             post(&world, &into, body.clone()).await.status,
@@ -28,13 +28,13 @@ async fn templates_lie_in_folders_and_folders_in_folders() {
     }
     let listed = get(&world, &path).await;
     assert_eq!(listed.data()[1]["parent_id"], bins["id"]);
-    let template = format!("/service/{}/template/{}", council.id, council.sms);
+    let template = format!("/service/{}/template/{}", service.id, service.sms);
     assert_eq!(get(&world, &template).await.data()["folder"], bins["id"]);
 
     let new = json!({
         "template_type": "sms", "name": "Brown bin", "content": "Today", "parent_folder_id": brown["id"],
     });
-    let new = made(&world, &format!("/service/{}/template", council.id), new).await;
+    let new = made(&world, &format!("/service/{}/template", service.id), new).await;
     assert_eq!(new["folder"], brown["id"]);
     let renamed = post(
         &world,
@@ -58,14 +58,14 @@ async fn templates_lie_in_folders_and_folders_in_folders() {
         (400, "Folder is not empty")
     );
     assert_eq!(delete(&bins).await.status, 400);
-    let out = json!({"folders": [brown["id"]], "templates": [council.sms]});
+    let out = json!({"folders": [brown["id"]], "templates": [service.sms]});
     assert_eq!(
         post(&world, &format!("{path}/contents"), out).await.status,
         204
     );
     assert_eq!(delete(&bins).await.status, 204);
     is_unknown(&delete(&bins).await);
-    let template = format!("/service/{}/template/{}", council.id, id(&new));
+    let template = format!("/service/{}/template/{}", service.id, id(&new));
     post(&world, &template, json!({"archived": true})).await;
     assert_eq!(
         delete(&brown).await.status,

@@ -6,8 +6,8 @@ use super::{NOBODY, get, is_unknown, post, service};
 #[tokio::test]
 async fn a_guest_list_is_replaced_as_a_whole() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}/guest-list", council.id);
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}/guest-list", service.id);
     let put = |body: serde_json::Value| world.internal_request("PUT", &path, body.to_string());
     post(&world, &path, json!({"recipient": "old@example.org"})).await;
     let body = json!({"email_addresses": ["ada@example.org", "ada@example.org"], "phone_numbers": ["07700 900123"]});
@@ -19,7 +19,7 @@ async fn a_guest_list_is_replaced_as_a_whole() {
         &json!({"email_addresses": ["ada@example.org"], "phone_numbers": ["07700 900123"]})
     );
     let sent = world
-        .send_sms(&council, &council.team, "+447700900123")
+        .send_sms(&service, &service.team, "+447700900123")
         .await;
     assert_eq!(sent.status, 201, "at once");
 

@@ -6,7 +6,7 @@ use super::{NOBODY, get, id, is_unknown, made, post, refused, service};
 #[tokio::test]
 async fn an_organisation_is_made_seen_renamed_and_runs_services() {
     let world = World::new().await;
-    let council = service(&world, "Bins").await;
+    let service = service(&world, "Bins").await;
     let made = made(&world, "/organisations", json!({"name": "  Riverside  "})).await;
     assert_eq!(
         (&made["name"], &made["active"]),
@@ -28,15 +28,15 @@ async fn an_organisation_is_made_seen_renamed_and_runs_services() {
         let adopted = post(
             &world,
             &format!("{path}/service"),
-            json!({"service_id": council}),
+            json!({"service_id": service}),
         )
         .await;
         assert_eq!(adopted.status, 204, "twice is harmless");
     }
     let found = get(&world, &services).await;
-    assert_eq!(found.data()[0]["id"], json!(council));
+    assert_eq!(found.data()[0]["id"], json!(service));
     assert_eq!(found.data()[0]["permissions"], json!(["email", "sms"]));
-    let shown = get(&world, &format!("/service/{council}")).await;
+    let shown = get(&world, &format!("/service/{service}")).await;
     assert_eq!(shown.data()["organisation"], made["id"]);
 }
 
@@ -79,12 +79,12 @@ async fn concurrent_requests_create_one_organisation_per_name() {
 #[tokio::test]
 async fn an_organisation_that_is_not_active_takes_no_service_on() {
     let world = World::new().await;
-    let council = service(&world, "Bins").await;
+    let service = service(&world, "Bins").await;
     let organisation = made(&world, "/organisations", json!({"name": "Riverside"})).await;
     let path = format!("/organisations/{}", id(&organisation));
     post(&world, &path, json!({"active": false})).await;
     let why = json!("The organisation is not active: make it active first");
-    let body = json!({"service_id": council});
+    let body = json!({"service_id": service});
     refused(&world, &format!("{path}/service"), body.clone(), why).await;
 
     for (path, body) in [

@@ -44,10 +44,10 @@ async fn a_service_goes_from_trial_to_live_and_may_more() {
 #[tokio::test]
 async fn changed_limits_count_at_once() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let send = || world.send_sms(&council, &council.normal, "07700900123");
+    let service = world.service("Riverside Council").await;
+    let send = || world.send_sms(&service, &service.normal, "07700900123");
     assert_eq!(send().await.status, 201);
-    let path = format!("/service/{}", council.id);
+    let path = format!("/service/{}", service.id);
     post(&world, &path, json!({"sms_message_limit": 0})).await;
     let refused = send().await;
     assert_eq!(refused.status, 429);
@@ -135,8 +135,8 @@ async fn the_address_of_its_e_mails_follows_the_name_until_it_is_given() {
 #[tokio::test]
 async fn a_suspended_service_is_refused_until_it_is_resumed() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}", council.id);
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}", service.id);
     for _ in 0..2 {
         assert_eq!(
             post(&world, &format!("{path}/suspend"), json!({}))
@@ -145,7 +145,7 @@ async fn a_suspended_service_is_refused_until_it_is_resumed() {
             204
         );
     }
-    let refused = world.get(&council.normal, "/v2/notifications").await;
+    let refused = world.get(&service.normal, "/v2/notifications").await;
     assert_eq!(refused.message(), "Invalid token: service is archived");
     assert_eq!(
         post(&world, &format!("{path}/resume"), json!({}))
@@ -153,7 +153,7 @@ async fn a_suspended_service_is_refused_until_it_is_resumed() {
             .status,
         204
     );
-    let listed = world.get(&council.normal, "/v2/notifications").await;
+    let listed = world.get(&service.normal, "/v2/notifications").await;
     assert_eq!(listed.status, 200, "its keys are the same");
     for what in ["archive", "suspend", "resume"] {
         is_unknown(&post(&world, &format!("/service/{NOBODY}/{what}"), json!({})).await);
@@ -163,8 +163,8 @@ async fn a_suspended_service_is_refused_until_it_is_resumed() {
 #[tokio::test]
 async fn an_archived_service_is_over_and_leaves_its_name_to_another() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}", council.id);
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}", service.id);
     for _ in 0..2 {
         assert_eq!(
             post(&world, &format!("{path}/archive"), json!({}))
@@ -199,7 +199,7 @@ async fn an_archived_service_is_over_and_leaves_its_name_to_another() {
         json!("An archived service cannot be changed"),
     )
     .await;
-    service(&world, "Riverside Council").await;
+    super::service(&world, "Riverside Council").await;
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use super::{NOBODY, get, is_unknown, post, refused};
 #[tokio::test]
 async fn an_edit_makes_a_version_and_the_versions_stay() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}/template/{}", council.id, council.sms);
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}/template/{}", service.id, service.sms);
     let body =
         json!({"template_type": "sms", "name": "Bin day", "content": "Your bin day is ((day))"});
     let after = post(&world, &path, body).await;
@@ -30,14 +30,14 @@ async fn an_edit_makes_a_version_and_the_versions_stay() {
     is_unknown(&get(&world, &format!("{path}/version/x")).await);
 
     let other = world.service("Other").await;
-    let theirs = format!("/service/{}/template/{}", other.id, council.sms);
+    let theirs = format!("/service/{}/template/{}", other.id, service.sms);
     is_unknown(&get(&world, &theirs).await);
     is_unknown(&get(&world, &format!("{theirs}/version/1")).await);
     is_unknown(&get(&world, &format!("{theirs}/versions")).await);
     is_unknown(
         &get(
             &world,
-            &format!("/service/{}/template/{NOBODY}", council.id),
+            &format!("/service/{}/template/{NOBODY}", service.id),
         )
         .await,
     );
@@ -46,8 +46,8 @@ async fn an_edit_makes_a_version_and_the_versions_stay() {
 #[tokio::test]
 async fn a_template_has_an_author_who_exists_and_every_field_it_needs() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let path = format!("/service/{}/template", council.id);
+    let service = world.service("Riverside Council").await;
+    let path = format!("/service/{}/template", service.id);
     let missing = "Missing data for required field.";
     refused(
         &world,
@@ -59,7 +59,7 @@ async fn a_template_has_an_author_who_exists_and_every_field_it_needs() {
     let body = json!({"template_type": "sms", "name": "X", "content": "x", "created_by": NOBODY});
     let nobody = json!({"created_by": ["There is no such user."]});
     refused(&world, &path, body.clone(), nobody.clone()).await;
-    refused(&world, &format!("{path}/{}", council.sms), body, nobody).await;
+    refused(&world, &format!("{path}/{}", service.sms), body, nobody).await;
     let body = json!({"template_type": "sms", "name": "X", "content": "x"});
     is_unknown(&post(&world, &format!("/service/{NOBODY}/template"), body).await);
 }

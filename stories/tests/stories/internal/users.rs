@@ -193,13 +193,13 @@ async fn concurrent_removals_leave_one_member() {
 #[tokio::test]
 async fn a_team_key_reaches_a_member_where_they_are_now() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
+    let service = world.service("Riverside Council").await;
     let body =
         json!({"name": "Ada", "email_address": "ada@example.org", "mobile_number": "07700900501"});
     let ada = made(&world, "/user", body).await;
-    let send = |to| world.send_sms(&council, &council.team, to);
+    let send = |to| world.send_sms(&service, &service.team, to);
     assert_eq!(send("07700900501").await.status, 400);
-    let path = format!("/service/{}/users/{}", council.id, id(&ada));
+    let path = format!("/service/{}/users/{}", service.id, id(&ada));
     made(&world, &path, json!({"permissions": []})).await;
     assert_eq!(send("07700900501").await.status, 201, "at once");
     let moved = json!({"mobile_number": "07700900502"});

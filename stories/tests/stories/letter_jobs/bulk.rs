@@ -4,7 +4,7 @@ use domain::{KeyType, TemplateId};
 use pillarbox_stories::{TestResponse, World};
 use serde_json::{Value, json};
 
-use super::{council, kept, letters_spent, origin, pages, standing, stands, template};
+use super::{kept, letters_spent, origin, pages, service, standing, stands, template};
 use crate::jobs::{JOBS, count};
 
 fn order(letter: TemplateId, rows: usize) -> Value {
@@ -25,24 +25,24 @@ async fn bulk(world: &World, key: &pillarbox_stories::Key, order: &Value) -> Tes
 #[tokio::test]
 async fn the_rows_of_a_request_become_letters_too() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let letter = template(&world, &council, "").await;
-    let made = bulk(&world, &council.normal, &order(letter, 4)).await;
+    let service = service(&world).await;
+    let letter = template(&world, &service, "").await;
+    let made = bulk(&world, &service.normal, &order(letter, 4)).await;
     assert_eq!(made.status, 201, "{}", made.json);
     world.run_tasks().await;
     let path = format!("/v2/jobs/{}", made.json["id"].as_str().unwrap());
-    let done = world.get(&council.normal, &path).await.json;
+    let done = world.get(&service.normal, &path).await.json;
     assert_eq!(
         (&done["status"], &done["statistics"]),
         (&json!("finished"), &json!({"sending": 4}))
     );
     let path = "/v2/notifications?include_jobs=true&template_type=letter&reference=spring";
-    let listed = world.get(&council.normal, path).await;
+    let listed = world.get(&service.normal, path).await;
     assert_eq!(listed.json["notifications"].as_array().unwrap().len(), 4);
 
     let mut bad = order(letter, 2);
     bad["rows"][1][2] = json!("nowhere");
-    let refused = bulk(&world, &council.normal, &bad).await;
+    let refused = bulk(&world, &service.normal, &bad).await;
     assert_eq!(refused.status, 400);
     let said = refused.json["errors"].to_string();
     assert!(
@@ -51,10 +51,10 @@ async fn the_rows_of_a_request_become_letters_too() {
     );
     let with_sender = {
         let mut order = order(letter, 1);
-        order["reply_to_id"] = json!(council.id);
+        order["reply_to_id"] = json!(service.id);
         order
     };
-    let refused = bulk(&world, &council.normal, &with_sender).await;
+    let refused = bulk(&world, &service.normal, &with_sender).await;
     assert_eq!(
         refused.message(),
         "reply_to_id and sms_sender_id can not be given for letters"
@@ -64,22 +64,22 @@ async fn the_rows_of_a_request_become_letters_too() {
 #[tokio::test]
 async fn a_service_without_letters_sends_none_in_bulk() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let letter = template(&world, &council, "").await;
-    let refused = bulk(&world, &council.team, &order(letter, 1)).await;
+    let service = service(&world).await;
+    let letter = template(&world, &service, "").await;
+    let refused = bulk(&world, &service.team, &order(letter, 1)).await;
     assert_eq!(
         (refused.status.as_u16(), refused.message()),
         (403, "Cannot send letters with a team api key")
     );
-    app::manage::services::set_mode(&world.app, council.id, true, true)
+    app::manage::services::set_mode(&world.app, service.id, true, true)
         .await
         .unwrap();
-    let refused = bulk(&world, &council.normal, &order(letter, 1)).await;
+    let refused = bulk(&world, &service.normal, &order(letter, 1)).await;
     assert_eq!(
         (refused.status.as_u16(), refused.message()),
         (403, "Cannot send letters when service is in trial mode")
     );
-    let tried_out = bulk(&world, &council.test, &order(letter, 1)).await;
+    let tried_out = bulk(&world, &service.test, &order(letter, 1)).await;
     assert_eq!(tried_out.status, 201, "{}", tried_out.json);
     let bare = world.service("No letters").await;
     let letter = template(&world, &bare, "").await;
@@ -95,9 +95,9 @@ async fn letters_in_bulk_with_a_test_key_get_pages_and_go_nowhere() {
         let world =
             World::with(|settings, _| settings.test_letters_fake_delivery = waits_for_a_receipt)
                 .await;
-        let council = council(&world).await;
-        let letter = template(&world, &council, "").await;
-        let made = bulk(&world, &council.test, &order(letter, 3)).await;
+        let service = service(&world).await;
+        let letter = template(&world, &service, "").await;
+        let made = bulk(&world, &service.test, &order(letter, 3)).await;
         let job = made.json["id"].as_str().unwrap().to_owned();
         world.runner().drain(&[JOBS]).await;
         let at_first = if waits_for_a_receipt {
@@ -106,20 +106,20 @@ async fn letters_in_bulk_with_a_test_key_get_pages_and_go_nowhere() {
             "delivered"
         };
         assert_eq!(
-            standing(&world, &council, &job).await,
+            standing(&world, &service, &job).await,
             stands("finished", &[(at_first, 3)])
         );
         world.run_tasks().await;
-        let done = world.job_status(council.id, &job).await;
+        let done = world.job_status(service.id, &job).await;
         assert_eq!(count(&done, "delivered"), 3);
-        let id = origin(&world, &council, &job).await.row(2);
-        let row = kept(&world, &council, id).await;
+        let id = origin(&world, &service, &job).await.row(2);
+        let row = kept(&world, &service, id).await;
         assert_eq!(
             (row.key_type, row.billable_units, row.sent_by),
             (KeyType::Test, 0, None)
         );
-        assert_eq!(pages(&world, &council.test, id).await.status, 200);
+        assert_eq!(pages(&world, &service.test, id).await.status, 200);
         assert_eq!(world.letter.accepted(), []);
-        assert_eq!(letters_spent(&world, &council).await, 0, "not counted");
+        assert_eq!(letters_spent(&world, &service).await, 0, "not counted");
     }
 }

@@ -30,18 +30,18 @@ fn that_sends_letters() -> NewService {
     }
 }
 
-async fn council(world: &World) -> TestService {
+async fn service(world: &World) -> TestService {
     world.service_with(that_sends_letters()).await
 }
 
-async fn council_that_writes_abroad(world: &World) -> TestService {
+async fn service_that_writes_abroad(world: &World) -> TestService {
     let mut new = that_sends_letters();
     new.permissions.insert(Permission::InternationalLetters);
     world.service_with(new).await
 }
 
 /// Creates a letter template `Dear ((name))` with further content.
-async fn template(world: &World, council: &TestService, more: &str) -> TemplateId {
+async fn template(world: &World, service: &TestService, more: &str) -> TemplateId {
     let new = app::manage::templates::NewTemplate {
         template_type: Channel::Letter,
         name: "A letter".to_owned(),
@@ -50,12 +50,12 @@ async fn template(world: &World, council: &TestService, more: &str) -> TemplateI
         lane: None,
         created_by: None,
     };
-    let made = app::manage::templates::create(&world.app, council.id, new).await;
+    let made = app::manage::templates::create(&world.app, service.id, new).await;
     made.unwrap().id
 }
 
 /// The letter with a contact block, a Welsh side and first class postage.
-async fn dress_up(world: &World, council: &TestService, id: TemplateId) {
+async fn dress_up(world: &World, service: &TestService, id: TemplateId) {
     let contact = LetterContact {
         id: LetterContactId::generate(world.clock.now(), world.app.random()),
         contact_block: "((office))\n2 Town Square".to_owned(),
@@ -63,10 +63,10 @@ async fn dress_up(world: &World, council: &TestService, id: TemplateId) {
     };
     let mut tx = world.app.store().write().await.unwrap();
     let now = world.clock.now();
-    store::letter_contacts::insert(&mut tx, council.id, &contact, now)
+    store::letter_contacts::insert(&mut tx, service.id, &contact, now)
         .await
         .unwrap();
-    let found = store::templates::find(&mut tx, council.id, id).await;
+    let found = store::templates::find(&mut tx, service.id, id).await;
     let mut next = found.unwrap().unwrap();
     next.version += 1;
     next.letter_contact_id = Some(contact.id);
@@ -93,26 +93,26 @@ fn people(rows: usize) -> String {
     people_in(&vec![" sw1a1aa"; rows])
 }
 
-async fn origin(world: &World, council: &TestService, job: &str) -> JobOrigin {
-    let status = world.job_status(council.id, job).await;
+async fn origin(world: &World, service: &TestService, job: &str) -> JobOrigin {
+    let status = world.job_status(service.id, job).await;
     let due = status["scheduled_for"].as_str();
     let due = due.or(status["created_at"].as_str()).unwrap();
     JobOrigin {
         job: job.parse().unwrap(),
-        service: council.id,
+        service: service.id,
         due: due.parse().unwrap(),
     }
 }
 
-async fn kept(world: &World, council: &TestService, id: NotificationId) -> Notification {
+async fn kept(world: &World, service: &TestService, id: NotificationId) -> Notification {
     let mut session = world.app.read().await.unwrap();
-    let found = store::notifications::find(&mut session, council.id, id).await;
+    let found = store::notifications::find(&mut session, service.id, id).await;
     found.unwrap().unwrap()
 }
 
-async fn letters_spent(world: &World, council: &TestService) -> i64 {
+async fn letters_spent(world: &World, service: &TestService) -> i64 {
     let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
-    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Letter, day);
+    let spent = store::counters::find_spent(&mut session, service.id, Allowance::Letter, day);
     spent.await.unwrap()
 }
 
@@ -120,14 +120,14 @@ async fn pages(world: &World, key: &pillarbox_stories::Key, id: NotificationId) 
     world.get(key, &format!("/v2/notifications/{id}/pdf")).await
 }
 
-async fn cancel(world: &World, council: &TestService, job: &str) -> TestResponse {
-    let path = format!("/service/{}/job/{job}/cancel-letter-job", council.id);
+async fn cancel(world: &World, service: &TestService, job: &str) -> TestResponse {
+    let path = format!("/service/{}/job/{job}/cancel-letter-job", service.id);
     world.internal_request("POST", &path, "").await
 }
 
 /// Returns the status of a job and its number of rows by status.
-async fn standing(world: &World, council: &TestService, job: &str) -> (String, Vec<(String, u64)>) {
-    let status = world.job_status(council.id, job).await;
+async fn standing(world: &World, service: &TestService, job: &str) -> (String, Vec<(String, u64)>) {
+    let status = world.job_status(service.id, job).await;
     let statistics = status["statistics"].as_array().unwrap().iter();
     let statistics = statistics.map(|one| {
         let status = one["status"].as_str().unwrap().to_owned();

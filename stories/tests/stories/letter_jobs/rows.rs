@@ -11,16 +11,16 @@ use pillarbox_stories::World;
 use serde_json::{Value, json};
 
 use super::{
-    council, council_that_writes_abroad, count_rows, dress_up, kept, letters_spent, origin, pages,
-    people, people_in, standing, stands, template, that_sends_letters,
+    count_rows, dress_up, kept, letters_spent, origin, pages, people, people_in, service,
+    service_that_writes_abroad, standing, stands, template, that_sends_letters,
 };
 
 #[tokio::test]
 async fn a_letter_of_a_job_equals_one_sent_through_the_api() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let letter = template(&world, &council, "").await;
-    dress_up(&world, &council, letter).await;
+    let service = service(&world).await;
+    let letter = template(&world, &service, "").await;
+    dress_up(&world, &service, letter).await;
     let mut file = "address line 1,address line 2,postcode,name,Office,enw,reference\n".to_owned();
     for row in 0..12 {
         let _ = writeln!(
@@ -28,19 +28,19 @@ async fn a_letter_of_a_job_equals_one_sent_through_the_api() {
             "Ada {row},\"{row}  Mill Lane,\",sw1a1aa,Ada,Bins,Ada,ref-{row}"
         );
     }
-    let job = world.job(council.id, letter, file).await;
+    let job = world.job(service.id, letter, file).await;
     world.run_tasks().await;
     assert_eq!(
-        standing(&world, &council, &job).await,
+        standing(&world, &service, &job).await,
         stands("finished", &[("sending", 12)])
     );
-    assert_eq!(letters_spent(&world, &council).await, 12);
+    assert_eq!(letters_spent(&world, &service).await, 12);
     let handed = world.letter.accepted();
     let references: BTreeSet<_> = handed.iter().map(|one| one.reference.clone()).collect();
     assert_eq!((handed.len(), references.len()), (12, 12));
 
-    let id = origin(&world, &council, &job).await.row(7);
-    let row = kept(&world, &council, id).await;
+    let id = origin(&world, &service, &job).await.row(7);
+    let row = kept(&world, &service, id).await;
     let of_it = handed.iter().find(|one| one.id == id.as_uuid()).unwrap();
     assert_eq!(of_it.address, ["Ada 7", "7 Mill Lane", "SW1A 1AA"]);
     assert_eq!(of_it.postage.as_str(), "first");
@@ -70,7 +70,7 @@ async fn a_letter_of_a_job_equals_one_sent_through_the_api() {
     );
 
     let path = format!("/v2/notifications/{id}");
-    let shown = world.get(&council.normal, &path).await.json;
+    let shown = world.get(&service.normal, &path).await.json;
     for (key, value) in [
         ("line_1", "Ada 7"),
         ("line_2", "7  Mill Lane,"),
@@ -82,19 +82,19 @@ async fn a_letter_of_a_job_equals_one_sent_through_the_api() {
     ] {
         assert_eq!(shown[key], value, "{key}");
     }
-    let pdf = pages(&world, &council.normal, id).await;
+    let pdf = pages(&world, &service.normal, id).await;
     assert_eq!((pdf.status.as_u16(), &pdf.bytes), (200, &of_it.pdf));
 }
 
 #[tokio::test]
 async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
     let world = World::new().await;
-    let council = council_that_writes_abroad(&world).await;
-    let letter = template(&world, &council, "").await;
+    let service = service_that_writes_abroad(&world).await;
+    let letter = template(&world, &service, "").await;
     let last_lines = ["France", "japan", "sw1a1aa", "bfpo 61", "JE2 3AB"];
-    let job = world.job(council.id, letter, people_in(&last_lines)).await;
+    let job = world.job(service.id, letter, people_in(&last_lines)).await;
     world.run_tasks().await;
-    let origin = origin(&world, &council, &job).await;
+    let origin = origin(&world, &service, &job).await;
     for (row, (postage, last_line)) in (0..).zip([
         (Postage::Europe, "France"),
         (Postage::RestOfWorld, "Japan"),
@@ -102,7 +102,7 @@ async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
         (Postage::Second, "BFPO 61"),
         (Postage::Second, "JE2 3AB"),
     ]) {
-        let found = kept(&world, &council, origin.row(row)).await;
+        let found = kept(&world, &service, origin.row(row)).await;
         assert_eq!(found.postage, Some(postage), "{last_line}");
         assert_eq!(found.international, postage != Postage::Second);
         assert_eq!(found.status, NotificationStatus::Sending);
@@ -117,11 +117,11 @@ async fn the_address_of_a_row_decides_how_its_letter_goes_abroad() {
 #[tokio::test]
 async fn errors_in_a_letter_spreadsheet_name_their_rows() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let letter = template(&world, &council, "").await;
-    dress_up(&world, &council, letter).await;
+    let service = service(&world).await;
+    let letter = template(&world, &service, "").await;
+    dress_up(&world, &service, letter).await;
     let check = async |file: &str| {
-        let answer = world.upload(council.id, letter, "people.csv", file).await;
+        let answer = world.upload(service.id, letter, "people.csv", file).await;
         assert_eq!(answer.data()["valid"], false, "{}", answer.json);
         answer.data().clone()
     };
@@ -167,7 +167,7 @@ async fn errors_in_a_letter_spreadsheet_name_their_rows() {
 
     let path = format!(
         "/service/{0}/spreadsheet?template_id={letter}&sender_id={0}",
-        council.id
+        service.id
     );
     let refused = world.internal_request("POST", &path, people(1)).await;
     assert_eq!(refused.status, 404);
@@ -178,7 +178,7 @@ async fn errors_in_a_letter_spreadsheet_name_their_rows() {
     );
 
     let made = world
-        .create_job(council.id, &json!({"id": bad["id"]}))
+        .create_job(service.id, &json!({"id": bad["id"]}))
         .await;
     assert_eq!(made.message(), "File is not valid, can't create job");
 }
@@ -186,25 +186,25 @@ async fn errors_in_a_letter_spreadsheet_name_their_rows() {
 #[tokio::test]
 async fn a_row_with_an_address_no_longer_valid_costs_no_quota() {
     let world = World::new().await;
-    let council = council_that_writes_abroad(&world).await;
-    let letter = template(&world, &council, "").await;
+    let service = service_that_writes_abroad(&world).await;
+    let letter = template(&world, &service, "").await;
     let file = people_in(&["France", "sw1a1aa", "Japan"]);
-    let job = world.job(council.id, letter, file).await;
+    let job = world.job(service.id, letter, file).await;
     let change = ServiceChange {
         permissions: Some([Permission::Letter].into()),
         ..ServiceChange::default()
     };
-    app::manage::services::update(&world.app, council.id, change)
+    app::manage::services::update(&world.app, service.id, change)
         .await
         .unwrap();
     world.run_tasks().await;
     let expected = [("sending", 1), ("validation-failed", 2)];
     assert_eq!(
-        standing(&world, &council, &job).await,
+        standing(&world, &service, &job).await,
         stands("finished", &expected)
     );
-    let first = origin(&world, &council, &job).await.row(0);
-    let row = kept(&world, &council, first).await;
+    let first = origin(&world, &service, &job).await.row(0);
+    let row = kept(&world, &service, first).await;
     assert_eq!((row.billable_units, row.sent_by.as_deref()), (0, None));
     let problem = row.problem.as_deref().unwrap();
     assert!(problem.contains("postcode"), "{problem}");
@@ -213,7 +213,7 @@ async fn a_row_with_an_address_no_longer_valid_costs_no_quota() {
     assert_eq!(world.letter.accepted().len(), 1);
     count_rows(&world).await;
     assert_eq!(
-        standing(&world, &council, &job).await,
+        standing(&world, &service, &job).await,
         stands("finished all notifications created", &expected)
     );
 }
@@ -221,17 +221,17 @@ async fn a_row_with_an_address_no_longer_valid_costs_no_quota() {
 #[tokio::test]
 async fn trial_mode_sends_no_letter() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let letter = template(&world, &council, "").await;
-    let before = world.job(council.id, letter, people(2)).await;
+    let service = service(&world).await;
+    let letter = template(&world, &service, "").await;
+    let before = world.job(service.id, letter, people(2)).await;
     let uploaded = world
-        .upload(council.id, letter, "people.csv", people(2))
+        .upload(service.id, letter, "people.csv", people(2))
         .await;
-    app::manage::services::set_mode(&world.app, council.id, true, true)
+    app::manage::services::set_mode(&world.app, service.id, true, true)
         .await
         .unwrap();
     let refused = world
-        .create_job(council.id, &json!({"id": uploaded.data()["id"]}))
+        .create_job(service.id, &json!({"id": uploaded.data()["id"]}))
         .await;
     assert_eq!(
         (refused.status.as_u16(), refused.message()),
@@ -242,7 +242,7 @@ async fn trial_mode_sends_no_letter() {
     );
     world.run_tasks().await;
     assert_eq!(
-        standing(&world, &council, &before).await,
+        standing(&world, &service, &before).await,
         stands("finished", &[("validation-failed", 2)])
     );
     assert_eq!(world.letter.accepted(), []);
@@ -253,33 +253,33 @@ async fn a_letter_job_over_the_daily_quota_creates_no_letter() {
     let world = World::new().await;
     let mut new = that_sends_letters();
     new.limits = [(Allowance::Letter, 5)].into();
-    let council = world.service_with(new).await;
-    let letter = template(&world, &council, "").await;
-    let first = world.job(council.id, letter, people(3)).await;
-    let second = world.job(council.id, letter, people(3)).await;
+    let service = world.service_with(new).await;
+    let letter = template(&world, &service, "").await;
+    let first = world.job(service.id, letter, people(3)).await;
+    let second = world.job(service.id, letter, people(3)).await;
     world.run_tasks().await;
     assert_eq!(
-        standing(&world, &council, &first).await,
+        standing(&world, &service, &first).await,
         stands("finished", &[("sending", 3)])
     );
     assert_eq!(
-        standing(&world, &council, &second).await,
+        standing(&world, &service, &second).await,
         stands("sending limits exceeded", &[])
     );
-    assert_eq!(letters_spent(&world, &council).await, 3);
+    assert_eq!(letters_spent(&world, &service).await, 3);
 }
 
 #[tokio::test]
 async fn erasure_skips_letters_and_retention_deletes_their_pages() {
     let world = World::new().await;
-    let council = council(&world).await;
-    let letter = template(&world, &council, " at ((phone number))").await;
+    let service = service(&world).await;
+    let letter = template(&world, &service, " at ((phone number))").await;
     world.letter.set_reports_delivery(false);
     let mut file = "address line 1,address line 2,postcode,name,phone number\n".to_owned();
     for row in 0..3 {
         let _ = writeln!(file, "Ada,{row} Mill Lane,sw1a1aa,Ada,07700900123");
     }
-    let job = world.job(council.id, letter, file).await;
+    let job = world.job(service.id, letter, file).await;
     let recipient = Recipient::parse("07700900123").unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
     assert!(erasure.run().await.unwrap());
@@ -290,11 +290,11 @@ async fn erasure_skips_letters_and_retention_deletes_their_pages() {
     );
     world.run_tasks().await;
     assert_eq!(
-        standing(&world, &council, &job).await,
+        standing(&world, &service, &job).await,
         stands("finished", &[("delivered", 3)])
     );
-    let id = origin(&world, &council, &job).await.row(1);
-    assert_eq!(pages(&world, &council.normal, id).await.status, 200);
+    let id = origin(&world, &service, &job).await.row(1);
+    assert_eq!(pages(&world, &service.normal, id).await.status, 200);
 
     for night in ["2026-03-10T03:00:00Z", "2026-03-10T04:00:00Z"] {
         let night: Timestamp = night.parse().unwrap();
@@ -302,8 +302,8 @@ async fn erasure_skips_letters_and_retention_deletes_their_pages() {
         world.run_schedule().await;
     }
     let path = format!("/v2/notifications/{id}");
-    assert_eq!(world.get(&council.normal, &path).await.status, 404);
-    let found = app::letters::find_pages(&world.app, council.id, id).await;
+    assert_eq!(world.get(&service.normal, &path).await.status, 404);
+    let found = app::letters::find_pages(&world.app, service.id, id).await;
     assert!(found.unwrap().is_none(), "the pages go with the letter");
-    assert_eq!(world.job_status(council.id, &job).await["archived"], true);
+    assert_eq!(world.job_status(service.id, &job).await["archived"], true);
 }

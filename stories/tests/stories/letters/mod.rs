@@ -23,7 +23,7 @@ fn service_that_sends_letters(name: &str) -> NewService {
     }
 }
 
-async fn council(world: &World, name: &str) -> TestService {
+async fn service(world: &World, name: &str) -> TestService {
     world.service_with(service_that_sends_letters(name)).await
 }
 
@@ -80,11 +80,11 @@ fn id_of(answer: &TestResponse) -> NotificationId {
 
 async fn kept(
     world: &World,
-    council: &TestService,
+    service: &TestService,
     id: NotificationId,
 ) -> store::notifications::Notification {
     let mut session = world.app.read().await.unwrap();
-    store::notifications::find(&mut session, council.id, id)
+    store::notifications::find(&mut session, service.id, id)
         .await
         .unwrap()
         .unwrap()

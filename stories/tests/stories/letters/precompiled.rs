@@ -6,30 +6,30 @@ use pillarbox_stories::World;
 use serde_json::{Value, json};
 
 use super::{
-    PLAIN_PDF, becomes, council, count_files, id_of, kept, post, post_pdf,
+    PLAIN_PDF, becomes, count_files, id_of, kept, post, post_pdf, service,
     service_that_sends_letters, template, to_ada,
 };
 
 #[tokio::test]
 async fn a_letter_given_as_pdf_is_kept_sealed_before_its_row() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
-    let answer = post_pdf(&world, &council.normal, "pdf-1").await;
+    let service = service(&world, "Riverside Council").await;
+    let answer = post_pdf(&world, &service.normal, "pdf-1").await;
     let id = id_of(&answer);
     assert_eq!(
         answer.json,
         json!({"id": id, "postage": "second", "reference": "pdf-1"})
     );
-    let pages = app::letters::find_pages(&world.app, council.id, id).await;
+    let pages = app::letters::find_pages(&world.app, service.id, id).await;
     assert_eq!(pages.unwrap().unwrap(), PLAIN_PDF.as_bytes());
     let path = world
         .files()
-        .join(format!("letters/service-{}/{id}.pdf", council.id));
+        .join(format!("letters/service-{}/{id}.pdf", service.id));
     let stored = std::fs::read(path).unwrap();
     assert!(!String::from_utf8_lossy(&stored).contains("Ada"));
 
     let path = format!("/v2/notifications/{id}");
-    let shown = world.get(&council.normal, &path).await;
+    let shown = world.get(&service.normal, &path).await;
     for (key, value) in [
         ("status", json!("pending-virus-check")),
         ("line_1", json!("Provided as PDF")),
@@ -41,9 +41,9 @@ async fn a_letter_given_as_pdf_is_kept_sealed_before_its_row() {
     ] {
         assert_eq!(shown.json[key], value, "{key}");
     }
-    let pdf = world.get(&council.normal, &format!("{path}/pdf")).await;
+    let pdf = world.get(&service.normal, &format!("{path}/pdf")).await;
     assert_eq!(pdf.json["errors"][0]["error"], "PDFNotReadyError");
-    for (key, status) in [(&council.team, 403), (&council.test, 201)] {
+    for (key, status) in [(&service.team, 403), (&service.test, 201)] {
         assert_eq!(post_pdf(&world, key, "x").await.status, status);
     }
 }
@@ -51,61 +51,61 @@ async fn a_letter_given_as_pdf_is_kept_sealed_before_its_row() {
 #[tokio::test]
 async fn concurrent_requests_create_one_precompiled_letter_template() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
+    let service = service(&world, "Riverside Council").await;
     let posts = (0..8).map(|number| {
-        let (world, council) = (&world, &council);
-        async move { id_of(&post_pdf(world, &council.normal, &number.to_string()).await) }
+        let (world, service) = (&world, &service);
+        async move { id_of(&post_pdf(world, &service.normal, &number.to_string()).await) }
     });
     let mut templates = Vec::new();
     for id in futures::future::join_all(posts).await {
-        templates.push(kept(&world, &council, id).await.template_id);
+        templates.push(kept(&world, &service, id).await.template_id);
     }
     templates.dedup();
     assert_eq!(templates.len(), 1);
 
     let hidden = templates[0];
-    let listed = world.get(&council.normal, "/v2/templates").await;
+    let listed = world.get(&service.normal, "/v2/templates").await;
     assert_eq!(
         listed.json["templates"].as_array().unwrap().len(),
         2,
         "it is not shown"
     );
     let path = format!("/v2/template/{hidden}");
-    assert_eq!(world.get(&council.normal, &path).await.status, 404);
-    let answer = post(&world, &council.normal, &to_ada(hidden)).await;
+    assert_eq!(world.get(&service.normal, &path).await.status, 404);
+    let answer = post(&world, &service.normal, &to_ada(hidden)).await;
     assert_eq!(answer.message(), "Template not found");
 }
 
 #[tokio::test]
 async fn a_letter_whose_pages_cannot_be_stored_is_refused() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
+    let service = service(&world, "Riverside Council").await;
     // Where the directory was there is a file, so nothing can be put.
     let _ = std::fs::remove_dir_all(world.files());
     std::fs::write(world.files(), "in the way").unwrap();
-    let answer = post_pdf(&world, &council.normal, "pdf-1").await;
+    let answer = post_pdf(&world, &service.normal, "pdf-1").await;
     assert_eq!(
         (answer.status.as_u16(), answer.message()),
         (500, "Internal server error")
     );
-    let listed = world.get(&council.normal, "/v2/notifications").await;
+    let listed = world.get(&service.normal, "/v2/notifications").await;
     assert_eq!(listed.json["notifications"], json!([]));
 
     std::fs::remove_file(world.files()).unwrap();
     std::fs::create_dir(world.files()).unwrap();
-    id_of(&post_pdf(&world, &council.normal, "pdf-1").await);
+    id_of(&post_pdf(&world, &service.normal, "pdf-1").await);
 }
 
 #[tokio::test]
 async fn a_letter_over_the_daily_quota_leaves_no_pages() {
     let world = World::new().await;
-    let council = world
+    let service = world
         .service_with(NewService {
             limits: [(Allowance::Letter, 3)].into(),
             ..service_that_sends_letters("Capped")
         })
         .await;
-    let posts = (0..10).map(|_| post_pdf(&world, &council.normal, "pdf"));
+    let posts = (0..10).map(|_| post_pdf(&world, &service.normal, "pdf"));
     let answers = futures::future::join_all(posts).await;
     let passed = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(passed, 3);
@@ -122,8 +122,8 @@ async fn a_letter_over_the_daily_quota_leaves_no_pages() {
 async fn the_pages_of_a_letter_are_for_its_service_and_in_parts_if_it_wants() {
     let world = World::new().await;
     let (ours, theirs) = (
-        council(&world, "Ours").await,
-        council(&world, "Theirs").await,
+        service(&world, "Ours").await,
+        service(&world, "Theirs").await,
     );
     let template = template(&world, ours.id).await;
     let id = id_of(&post(&world, &ours.normal, &to_ada(template)).await);

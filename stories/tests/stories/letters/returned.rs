@@ -4,15 +4,15 @@ use domain::NotificationStatus;
 use pillarbox_stories::World;
 use serde_json::json;
 
-use super::{becomes, council, id_of, kept, post, template, to_ada};
+use super::{becomes, id_of, kept, post, service, template, to_ada};
 
 #[tokio::test]
 async fn returned_letters_are_recorded_once_for_their_services() {
     use NotificationStatus as S;
     let world = World::new().await;
     let (ours, theirs) = (
-        council(&world, "Ours").await,
-        council(&world, "Theirs").await,
+        service(&world, "Ours").await,
+        service(&world, "Theirs").await,
     );
     let (ours_template, theirs_template) = (
         template(&world, ours.id).await,
@@ -25,8 +25,8 @@ async fn returned_letters_are_recorded_once_for_their_services() {
     becomes(&world, sending, &[S::Sending]).await;
     becomes(&world, cancelled, &[S::Cancelled]).await;
     let mut references = vec!["ZZZZZZZZZZZZZZZZ".to_owned()];
-    for (council, id) in [(&ours, delivered), (&theirs, sending), (&ours, cancelled)] {
-        references.push(kept(&world, council, id).await.reference.unwrap());
+    for (service, id) in [(&ours, delivered), (&theirs, sending), (&ours, cancelled)] {
+        references.push(kept(&world, service, id).await.reference.unwrap());
     }
     let body = json!({"references": references});
     for _ in 0..2 {
@@ -37,12 +37,12 @@ async fn returned_letters_are_recorded_once_for_their_services() {
         world.run_tasks().await;
         world.advance(std::time::Duration::from_hours(24));
     }
-    for (council, id, status) in [
+    for (service, id, status) in [
         (&ours, delivered, S::ReturnedLetter),
         (&theirs, sending, S::ReturnedLetter),
         (&ours, cancelled, S::Cancelled),
     ] {
-        assert_eq!(kept(&world, council, id).await.status, status);
+        assert_eq!(kept(&world, service, id).await.status, status);
     }
     let mut session = world.app.read().await.unwrap();
     let since = domain::Timestamp::default();

@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use store::letter_contacts::LetterContact;
 
 use super::{
-    becomes, council, id_of, kept, post, rewrite, service_that_sends_letters, template, to_ada,
+    becomes, id_of, kept, post, rewrite, service, service_that_sends_letters, template, to_ada,
 };
 
 #[tokio::test]
 async fn a_line_that_is_a_number_is_shown_with_every_digit() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
-    let template = template(&world, council.id).await;
-    let token = world.token(&council.id.to_string(), &council.normal.secret);
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
+    let token = world.token(&service.id.to_string(), &service.normal.secret);
     let body = format!(
         r#"{{"template_id": "{template}", "personalisation": {{
             "address_line_1": "Ada", "address_line_2": 123456789012345678901234567890, "postcode": "SW1A 1AA",
@@ -34,7 +34,7 @@ async fn a_line_that_is_a_number_is_shown_with_every_digit() {
         json!({"body": "Dear 100000000000000000000", "subject": "About 1e+20 and 0"})
     );
     let path = format!("/v2/notifications/{id}");
-    let shown = world.get(&council.normal, &path).await;
+    let shown = world.get(&service.normal, &path).await;
     assert_eq!(shown.json["body"], "Dear 100000000000000000000");
     assert_eq!(
         shown.json["line_2"],
@@ -46,18 +46,18 @@ async fn a_line_that_is_a_number_is_shown_with_every_digit() {
 #[tokio::test]
 async fn an_accepted_letter_is_answered_kept_and_shown() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
-    let template = template(&world, council.id).await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
     let mut body = to_ada(template);
     body["reference"] = json!("bins-1");
     body["personalisation"]["Address-Line 3"] = json!(7);
-    let answer = post(&world, &council.normal, &body).await;
+    let answer = post(&world, &service.normal, &body).await;
     let id = id_of(&answer);
     assert_eq!(
         answer.json["content"],
         json!({"body": "Dear Ada", "subject": "About bins"})
     );
-    let kept = kept(&world, &council, id).await;
+    let kept = kept(&world, &service, id).await;
     let reference = kept.reference.clone().unwrap();
     assert!(
         reference.len() == 16
@@ -74,7 +74,7 @@ async fn an_accepted_letter_is_answered_kept_and_shown() {
     );
 
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     for (key, value) in [
         ("line_1", json!("Ada")),
@@ -100,8 +100,8 @@ async fn an_accepted_letter_is_answered_kept_and_shown() {
 async fn a_letter_is_made_only_from_a_letter_template_that_the_service_has() {
     let world = World::new().await;
     let (ours, theirs) = (
-        council(&world, "Ours").await,
-        council(&world, "Theirs").await,
+        service(&world, "Ours").await,
+        service(&world, "Theirs").await,
     );
     let (own, foreign) = (
         template(&world, ours.id).await,
@@ -135,8 +135,8 @@ async fn a_letter_is_made_only_from_a_letter_template_that_the_service_has() {
 #[tokio::test]
 async fn the_first_error_of_a_letter_is_reported() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
-    let template = template(&world, council.id).await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
     let with = |change: fn(&mut Value)| {
         let mut body = to_ada(template);
         change(&mut body["personalisation"]);
@@ -156,43 +156,43 @@ async fn the_first_error_of_a_letter_is_reported() {
     });
     for (key, body, status, message) in [
         (
-            &council.team,
+            &service.team,
             &missing_and_team_key,
             400,
             "Missing personalisation: name",
         ),
         (
-            &council.team,
+            &service.team,
             &file_and_team_key,
             400,
             "Can only send a file by email",
         ),
         (
-            &council.team,
+            &service.team,
             &bad_address,
             403,
             "Cannot send letters with a team api key",
         ),
         (
-            &council.normal,
+            &service.normal,
             &bad_address,
             400,
             "Address must be at least 3 lines",
         ),
         (
-            &council.normal,
+            &service.normal,
             &postcode_hidden,
             400,
             "Address must be at least 3 lines",
         ),
         (
-            &council.test,
+            &service.test,
             &more_lines,
             400,
             "Address must be no more than 7 lines",
         ),
         (
-            &council.test,
+            &service.test,
             &no_country_of_forces,
             400,
             "The last line of a BFPO address must not be a country.",
@@ -205,7 +205,7 @@ async fn the_first_error_of_a_letter_is_reported() {
         );
     }
     for body in ["5", "true"] {
-        let token = world.token(&council.id.to_string(), &council.normal.secret);
+        let token = world.token(&service.id.to_string(), &service.normal.secret);
         let answer = world
             .request("POST", "/v2/notifications/letter", Some(&token), body)
             .await;
@@ -220,7 +220,7 @@ async fn the_address_decides_how_a_letter_goes_abroad() {
     let mut new = service_that_sends_letters("Abroad");
     new.permissions.insert(Permission::InternationalLetters);
     let abroad = world.service_with(new).await;
-    let at_home = council(&world, "At home").await;
+    let at_home = service(&world, "At home").await;
     for (last_line, postage) in [
         ("France", "europe"),
         ("Japan", "rest-of-world"),
@@ -248,22 +248,22 @@ async fn the_address_decides_how_a_letter_goes_abroad() {
 #[tokio::test]
 async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
     let world = World::new().await;
-    let council = world
+    let service = world
         .service_with(NewService {
             restricted: true,
             ..service_that_sends_letters("On trial")
         })
         .await;
-    let template = template(&world, council.id).await;
-    let refused = post(&world, &council.normal, &to_ada(template)).await;
+    let template = template(&world, service.id).await;
+    let refused = post(&world, &service.normal, &to_ada(template)).await;
     assert_eq!(
         (refused.status.as_u16(), refused.message()),
         (403, "Cannot send letters when service is in trial mode")
     );
 
-    let id = id_of(&post(&world, &council.test, &to_ada(template)).await);
+    let id = id_of(&post(&world, &service.test, &to_ada(template)).await);
     let shown = world
-        .get(&council.normal, &format!("/v2/notifications/{id}"))
+        .get(&service.normal, &format!("/v2/notifications/{id}"))
         .await;
     assert_eq!(shown.json["status"], "received");
     assert_eq!(shown.json["completed_at"], shown.json["created_at"]);
@@ -274,7 +274,7 @@ async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
     );
     let today = domain::Clock::now(&*world.clock).utc_day();
     let mut session = world.app.read().await.unwrap();
-    let spent = store::counters::find_spent(&mut session, council.id, Allowance::Letter, today);
+    let spent = store::counters::find_spent(&mut session, service.id, Allowance::Letter, today);
     assert_eq!(spent.await.unwrap(), 0);
     drop(session);
     let waiting = app::upkeep::queue_stats::read(&world.app).await.unwrap();
@@ -284,8 +284,8 @@ async fn a_letter_with_a_test_key_is_delivered_at_once_and_not_counted() {
 #[tokio::test]
 async fn simulated_letters_are_sending_before_their_receipt() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
-    let template_id = template(&world, council.id).await;
+    let service = service(&world, "Riverside Council").await;
+    let template_id = template(&world, service.id).await;
     let app = app::App::new(
         app::Settings {
             test_letters_fake_delivery: true,
@@ -304,7 +304,7 @@ async fn simulated_letters_are_sending_before_their_receipt() {
             random: std::sync::Arc::new(pillarbox_stories::SeededRandom::new(5)),
         },
     );
-    let tenant = app.tenant(council.id).await.unwrap().unwrap();
+    let tenant = app.tenant(service.id).await.unwrap().unwrap();
     let key = tenant
         .keys
         .iter()
@@ -325,12 +325,12 @@ async fn simulated_letters_are_sending_before_their_receipt() {
     };
     let id = accept::letter(&app, &caller, order, None).await.unwrap().id;
     assert_eq!(
-        kept(&world, &council, id).await.status,
+        kept(&world, &service, id).await.status,
         NotificationStatus::Sending
     );
     world.run_tasks().await;
     assert_eq!(
-        kept(&world, &council, id).await.status,
+        kept(&world, &service, id).await.status,
         NotificationStatus::Delivered
     );
 }
@@ -338,8 +338,8 @@ async fn simulated_letters_are_sending_before_their_receipt() {
 #[tokio::test]
 async fn a_letter_requires_the_values_of_its_contact_block_only() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
-    let template = template(&world, council.id).await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
     let contact = LetterContact {
         id: uuid::Uuid::from_u128(0xc0).into(),
         contact_block: "((office))\n2 Town Square".to_owned(),
@@ -347,11 +347,11 @@ async fn a_letter_requires_the_values_of_its_contact_block_only() {
     };
     let now = domain::Clock::now(&*world.clock);
     let mut tx = world.app.store().write().await.unwrap();
-    store::letter_contacts::insert(&mut tx, council.id, &contact, now)
+    store::letter_contacts::insert(&mut tx, service.id, &contact, now)
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    rewrite(&world, council.id, template, |next| {
+    rewrite(&world, service.id, template, |next| {
         next.letter_contact_id = Some(LetterContactId::from_uuid(uuid::Uuid::from_u128(0xc0)));
         next.welsh_subject = Some("Am ((peth))".to_owned());
         next.welsh_content = Some("Annwyl ((name))".to_owned());
@@ -359,12 +359,12 @@ async fn a_letter_requires_the_values_of_its_contact_block_only() {
     })
     .await;
 
-    let answer = post(&world, &council.normal, &to_ada(template)).await;
+    let answer = post(&world, &service.normal, &to_ada(template)).await;
     assert_eq!(answer.message(), "Missing personalisation: office");
     let mut body = to_ada(template);
     body["personalisation"]["office"] = json!("Bins");
-    let id = id_of(&post(&world, &council.normal, &body).await);
-    let kept = kept(&world, &council, id).await;
+    let id = id_of(&post(&world, &service.normal, &body).await);
+    let kept = kept(&world, &service, id).await;
     assert_eq!(kept.postage, Some(Postage::First));
     assert_eq!(
         kept.reply_to_text.as_deref(),
@@ -373,7 +373,7 @@ async fn a_letter_requires_the_values_of_its_contact_block_only() {
     );
 
     let path = format!("/v2/template/{template}");
-    let shown = world.get(&council.normal, &path).await;
+    let shown = world.get(&service.normal, &path).await;
     let names: Vec<&String> = shown.json["personalisation"]
         .as_object()
         .unwrap()
@@ -385,7 +385,7 @@ async fn a_letter_requires_the_values_of_its_contact_block_only() {
         "((office))\n2 Town Square"
     );
     let preview = world
-        .post(&council.normal, &format!("{path}/preview"), &json!({}))
+        .post(&service.normal, &format!("{path}/preview"), &json!({}))
         .await;
     assert_eq!(
         preview.message(),
@@ -396,7 +396,7 @@ async fn a_letter_requires_the_values_of_its_contact_block_only() {
 #[tokio::test]
 async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
+    let service = service(&world, "Riverside Council").await;
     let rates = world.internal_request("GET", "/letter-rates/", "").await;
     assert_eq!(
         rates.json[0],
@@ -405,14 +405,14 @@ async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
     let id = id_of(
         &post(
             &world,
-            &council.normal,
-            &to_ada(template(&world, council.id).await),
+            &service.normal,
+            &to_ada(template(&world, service.id).await),
         )
         .await,
     );
     becomes(&world, id, &[NotificationStatus::Sending]).await;
     let path = format!("/v2/notifications/{id}");
-    let shown = world.get(&council.normal, &path).await;
+    let shown = world.get(&service.normal, &path).await;
     assert_eq!(shown.json["cost_in_pounds"], 0.77);
     assert_eq!(shown.json["cost_details"]["billable_sheets_of_paper"], 2);
 
@@ -426,7 +426,7 @@ async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
     store::rates::upsert_letter(&mut tx, &own).await.unwrap();
     tx.commit().await.unwrap();
     let world = world.restarted().await;
-    let shown = world.get(&council.normal, &path).await;
+    let shown = world.get(&service.normal, &path).await;
     assert_eq!(shown.json["cost_in_pounds"], 1.005);
     let rates = world.internal_request("GET", "/letter-rates/", "").await;
     assert_eq!(rates.json.as_array().unwrap().len(), 1);

@@ -153,10 +153,10 @@ async fn count_rows(
     sum: &mut Sums,
 ) -> Result<(), String> {
     for (job, rows) in &storm.jobs {
-        let status = storm.world.job_status(storm.council.id, job).await;
+        let status = storm.world.job_status(storm.service.id, job).await;
         let origin = JobOrigin {
             job: job.parse().unwrap(),
-            service: storm.council.id,
+            service: storm.service.id,
             due: status["scheduled_for"]
                 .as_str()
                 .or(status["created_at"].as_str())
@@ -212,7 +212,7 @@ async fn count_spent(storm: &Storm<'_>) -> Result<(), String> {
         ),
     ] {
         let kept = storm.shared_database.ids(statement).await.len();
-        let spent = store::counters::find_spent(&mut session, storm.council.id, allowance, today)
+        let spent = store::counters::find_spent(&mut session, storm.service.id, allowance, today)
             .await
             .map_err(|fault| fault.to_string())?;
         if usize::try_from(spent) != Ok(kept) {

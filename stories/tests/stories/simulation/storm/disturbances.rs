@@ -147,7 +147,7 @@ impl Storm<'_> {
             id: TaskId::generate(now, self.world.app.random()),
             pool,
             lane: Lane::Bulk,
-            service_id: self.council.id,
+            service_id: self.service.id,
             kind,
             payload: payload.to_string(),
             subjects: None,

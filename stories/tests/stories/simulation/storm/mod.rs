@@ -45,7 +45,7 @@ const POOLS: [(&str, u32); 5] = [
 pub(super) struct Storm<'a> {
     pub(super) shared_database: &'a SharedDatabase,
     pub(super) world: Rc<World>,
-    pub(super) council: TestService,
+    pub(super) service: TestService,
     /// Messages whose acceptance was answered.
     pub(super) accepted: Rc<RefCell<BTreeSet<NotificationId>>>,
     /// Messages accepted under each `Idempotency-Key`.
@@ -129,7 +129,7 @@ impl<'a> Storm<'a> {
         tells: bool,
     ) -> Self {
         let world = World::seeded(seed, shared_database).await;
-        let council = world.service("Riverside Council").await;
+        let service = world.service("Riverside Council").await;
         world.sms.yield_while_sending();
         world.email.yield_while_sending();
         let another = world.another_process();
@@ -141,7 +141,7 @@ impl<'a> Storm<'a> {
         Self {
             shared_database,
             world: Rc::new(world),
-            council,
+            service,
             accepted: Rc::default(),
             once: Rc::default(),
             cancelled: Rc::default(),
@@ -352,14 +352,14 @@ impl<'a> Storm<'a> {
 
     async fn let_jobs_go_on(&self) {
         for (job, _) in &self.jobs {
-            let path = format!("/service/{}/job/{job}/resume", self.council.id);
+            let path = format!("/service/{}/job/{job}/resume", self.service.id);
             self.world.internal_request("POST", &path, "").await;
         }
     }
 
     async fn jobs_are_over(&self) -> bool {
         for (job, _) in &self.jobs {
-            let job = self.world.job_status(self.council.id, job).await;
+            let job = self.world.job_status(self.service.id, job).await;
             if !matches!(
                 job["job_status"].as_str(),
                 Some("finished" | "finished all notifications created" | "cancelled")

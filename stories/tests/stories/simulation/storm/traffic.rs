@@ -16,22 +16,22 @@ impl Storm<'_> {
         if self.rng.random_bool(0.2) {
             return self.somebody_asks_again();
         }
-        let (world, council) = (self.world.clone(), self.council.clone());
+        let (world, service) = (self.world.clone(), self.service.clone());
         let accepted = self.accepted.clone();
         let number = self.requests;
         self.requests += 1;
         let by_email = self.rng.random_bool(0.4);
         let key = if self.rng.random_bool(0.15) {
-            council.test.clone()
+            service.test.clone()
         } else {
-            council.normal.clone()
+            service.normal.clone()
         };
         self.begins("a request", async move {
             let answer = if by_email {
                 let to = format!("ada{number}@example.com");
-                world.send_email(&council, &key, &to).await
+                world.send_email(&service, &key, &to).await
             } else {
-                world.send_sms(&council, &key, "07700900123").await
+                world.send_sms(&service, &key, "07700900123").await
             };
             accepted.borrow_mut().extend(id_of(&answer));
         });
@@ -39,18 +39,18 @@ impl Storm<'_> {
 
     /// Sends one of a few requests with its `Idempotency-Key`, for the first time or again.
     pub(super) fn somebody_asks_again(&mut self) {
-        let (world, council) = (self.world.clone(), self.council.clone());
+        let (world, service) = (self.world.clone(), self.service.clone());
         let (accepted, once) = (self.accepted.clone(), self.once.clone());
         let number = self.rng.random_range(0..3);
         let elsewhere = self.rng.random_bool(0.5).then(|| self.client.clone());
         self.begins("a request with a key", async move {
             let client = elsewhere.as_deref().unwrap_or(world.client());
-            let token = world.token(&council.normal.service.to_string(), &council.normal.secret);
+            let token = world.token(&service.normal.service.to_string(), &service.normal.secret);
             let key = format!("once {number}");
             let headers = [("authorization", token.as_str()), ("idempotency-key", &key)];
             let body = json!({
                 "phone_number": "07700900123",
-                "template_id": council.sms,
+                "template_id": service.sms,
                 "personalisation": {"name": "Ada", "day": "Friday"},
                 "reference": key,
             });
@@ -69,10 +69,10 @@ impl Storm<'_> {
         let rows = self.rng.random_range(1..14);
         // A worker that holds the store would keep the upload waiting for ever.
         self.let_all_go().await;
-        let council = self.council.clone();
+        let service = self.service.clone();
         let uploaded = self
             .world
-            .upload(council.id, council.sms, "people.csv", people(rows as usize))
+            .upload(service.id, service.sms, "people.csv", people(rows as usize))
             .await;
         let id = uploaded.data()["id"].as_str().expect("it is kept");
         let mut body = json!({"id": id});
@@ -80,7 +80,7 @@ impl Storm<'_> {
             let soon = self.world.clock.now().plus(Duration::from_mins(5));
             body["scheduled_for"] = json!(soon.to_string());
         }
-        let made = self.world.create_job(council.id, &body).await;
+        let made = self.world.create_job(service.id, &body).await;
         assert_eq!(made.status, 201, "{}", made.json);
         self.tell(format_args!("job {id} of {rows} rows"));
         self.jobs.push((id.to_owned(), rows));
@@ -95,7 +95,7 @@ impl Storm<'_> {
         let job = self.jobs[self.rng.random_range(0..self.jobs.len())]
             .0
             .clone();
-        let (world, service) = (self.world.clone(), self.council.id);
+        let (world, service) = (self.world.clone(), self.service.id);
         let cancelled = self.cancelled.clone();
         self.begins("somebody minds a job", async move {
             let path = format!("/service/{service}/job/{job}/{verb}");
