@@ -223,14 +223,14 @@ async fn a_template_that_recipients_could_not_read_is_not_saved() {
 #[tokio::test]
 async fn a_table_is_warned_about_and_an_email_of_nothing_else_is_refused() {
     let world = World::new().await;
-    let council = world.service("Riverside Council").await;
-    let id = save(&world, council.id, Channel::Email, "((first\u{a0}name))")
+    let service = world.service("Riverside Council").await;
+    let id = save(&world, service.id, Channel::Email, "((first\u{a0}name))")
         .await
         .unwrap();
     let preview = async |value: &str| {
         let body = json!({"personalisation": {"first name": value}});
         let path = format!("/v2/template/{id}/preview");
-        world.post(&council.normal, &path, &body).await
+        world.post(&service.normal, &path, &body).await
     };
     let table = "| Day | Bin |\n|---|---|\n| Mon | Green |";
     let warned = preview(table).await;
@@ -244,7 +244,7 @@ async fn a_table_is_warned_about_and_an_email_of_nothing_else_is_refused() {
             "personalisation": {"first name": value},
         });
         world
-            .post(&council.normal, "/v2/notifications/email", &body)
+            .post(&service.normal, "/v2/notifications/email", &body)
             .await
     };
     let refused = send(table).await;

@@ -436,11 +436,11 @@ async fn letters_cost_the_standard_rates_until_an_installation_sets_its_own() {
 #[tokio::test]
 async fn a_letter_that_no_font_can_print_is_refused_with_its_characters() {
     let world = World::new().await;
-    let council = council(&world, "Riverside Council").await;
-    let template = template(&world, council.id).await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
     let mut body = to_ada(template);
     body["personalisation"]["name"] = json!("Zoë 東京");
-    for key in [&council.normal, &council.test] {
+    for key in [&service.normal, &service.test] {
         let refused = post(&world, key, &body).await;
         assert_eq!(refused.status, 400);
         assert_eq!(
@@ -449,5 +449,5 @@ async fn a_letter_that_no_font_can_print_is_refused_with_its_characters() {
         );
     }
     body["personalisation"]["name"] = json!("Zoe\u{308} Ŵyn");
-    assert_eq!(post(&world, &council.normal, &body).await.status, 201);
+    assert_eq!(post(&world, &service.normal, &body).await.status, 201);
 }
