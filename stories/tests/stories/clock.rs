@@ -149,7 +149,10 @@ async fn night(day: &str, from: &str, over: &str, hours: usize, forgotten_in: &s
     // A whole day of minutes would be 45,000 transactions to see what no clock change touches.
     let morning = format!("{day}T05:00:00Z").parse().unwrap();
     let mut ran_at = live_through(&world, &runner, minute, morning).await;
-    ran_at.extend(live_through(&world, &runner, hour, over.minus(hour)).await);
+    let last_hour = over.minus(hour);
+    ran_at.extend(live_through(&world, &runner, hour, last_hour).await);
+    // One minute, because a whole step would pass the last minute of the day.
+    ran_at.extend(live_through(&world, &runner, minute, last_hour.plus(minute)).await);
     world.advance(last_minute.since(world.clock.now()));
     let yesterday = sent(&world, &service, &service.normal).await;
     ran_at.extend(live_through(&world, &runner, minute, over).await);
