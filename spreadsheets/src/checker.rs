@@ -1,6 +1,7 @@
 use super::{
-    Layout, ReadError, Record, Records, Report, Row, Settings, columns::Columns, header::Header,
-    recipient_columns, row_validation::RowValidator, width_candidates::WidthCandidates,
+    CellFault, Layout, Notes, ReadError, Record, Records, Report, Row, Settings, columns::Columns,
+    header::Header, recipient_columns, row_validation::RowValidator,
+    width_candidates::WidthCandidates,
 };
 use domain::Channel;
 use text::{column_key, html_escape::may_need_escaping};
@@ -14,6 +15,7 @@ pub struct Checker {
     settings: Settings,
     records: Records,
     body: Option<Body>,
+    notes: Notes,
 }
 
 impl Checker {
@@ -23,6 +25,7 @@ impl Checker {
             settings,
             records: Records::new(),
             body: None,
+            notes: Notes::default(),
         }
     }
 
@@ -31,6 +34,11 @@ impl Checker {
         let pushed = self.records.push(chunk);
         self.check_records()?;
         pushed
+    }
+
+    /// Adds what the conversion of the file found, before its rows are pushed.
+    pub fn note(&mut self, notes: Notes) {
+        self.notes = notes;
     }
 
     /// How many rows have been checked so far.
@@ -45,14 +53,19 @@ impl Checker {
         let body = self
             .body
             .unwrap_or_else(|| Body::new(Header::default(), &self.settings));
-        Ok(body.report(&self.settings, self.records.lines_before_header()))
+        let line = self.records.lines_before_header();
+        Ok(body.report(&self.settings, line, &self.notes))
     }
 
     fn check_records(&mut self) -> Result<(), ReadError> {
-        while let Some(record) = self.records.next_record()? {
+        while let Some((record, lines_before_header)) = self.records.next_numbered()? {
             match &mut self.body {
                 None => self.body = Some(Body::new(Header::read(record)?, &self.settings)),
-                Some(body) => body.check(record, &self.settings),
+                Some(body) => {
+                    // The header is a record too, and blank lines before it are none.
+                    let faults = self.notes.faults_of(body.rows + 1 + lines_before_header);
+                    body.check(record, faults, &self.settings);
+                }
             }
         }
         Ok(())
@@ -96,7 +109,7 @@ impl Body {
         }
     }
 
-    fn check(&mut self, record: &Record, settings: &Settings) {
+    fn check(&mut self, record: &Record, faults: &[CellFault], settings: &Settings) {
         let index = self.rows;
         self.rows += 1;
         if record.width() > self.width {
@@ -115,12 +128,14 @@ impl Body {
                 index,
                 record,
             );
-            let (problems, recipient) = self.validator.validate(&row, settings);
+            let (mut problems, recipient) = self.validator.validate(&row, settings);
+            self.validator
+                .add_faults(&mut problems, &self.columns, faults, settings);
             candidate.summary.add(&row, &problems, recipient, settings);
         }
     }
 
-    fn report(self, settings: &Settings, lines_before_header: usize) -> Report {
+    fn report(self, settings: &Settings, lines_before_header: usize, notes: &Notes) -> Report {
         let channel = settings.template.channel();
         let layout = Layout::new(
             channel,
@@ -135,6 +150,7 @@ impl Body {
             settings,
             self.candidates.into_summary(),
         )
+        .with_notes(notes, lines_before_header)
     }
 }
 

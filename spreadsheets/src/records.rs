@@ -97,6 +97,12 @@ impl Records {
         }
     }
 
+    /// Returns the next record with [`lines_before_header`](Self::lines_before_header).
+    pub(super) fn next_numbered(&mut self) -> Result<Option<(&Record, usize)>, ReadError> {
+        let lines = self.lines_passed_over;
+        Ok(self.next_record()?.map(|record| (record, lines)))
+    }
+
     /// How many blank lines stood before the header, which a person counts when looking for a row.
     pub fn lines_before_header(&self) -> usize {
         self.lines_passed_over

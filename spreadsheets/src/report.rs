@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Layout, Settings, header::Header, row_validation::RowProblems, summary::Summary};
+use super::{
+    Layout, Notes, Settings, header::Header, row_validation::RowProblems, summary::Summary,
+};
 use domain::Channel;
 
 /// Everything that the check of a file has to say.
@@ -27,6 +29,10 @@ pub struct Report {
     pub allowed_to_send_to: Option<bool>,
     /// How many text messages leave the United Kingdom. Nothing if some row has no recipient or several.
     pub international_sms_count: Option<usize>,
+    /// What the sender should know though it is no error, a sentence each.
+    pub warnings: Vec<String>,
+    /// What is wrong with the file beyond the published rules, a sentence each.
+    pub file_problems: Vec<String>,
     max_rows: usize,
     remaining_messages: Option<i64>,
     remaining_international_sms_messages: Option<i64>,
@@ -86,11 +92,24 @@ impl Report {
             errors,
             allowed_to_send_to,
             international_sms_count,
+            warnings: Vec::new(),
+            file_problems: Vec::new(),
             max_rows: settings.max_rows,
             remaining_messages: settings.remaining_messages,
             remaining_international_sms_messages: settings.remaining_international_sms_messages,
             layout,
         }
+    }
+
+    /// Adds what the conversion of the file found. Rows keep the numbers that they have on the sheet.
+    pub(super) fn with_notes(mut self, notes: &Notes, lines_before_header: usize) -> Self {
+        for error in &mut self.errors {
+            let record = error.row + 1 + lines_before_header;
+            error.spreadsheet_row_number += notes.left_out_before(record);
+        }
+        self.warnings.extend(notes.warnings.iter().cloned());
+        self.file_problems.extend(notes.problems.iter().cloned());
+        self
     }
 
     /// How many rows there are after the header, blank ones and those past the limit included.
@@ -133,7 +152,10 @@ impl Report {
     /// Whether messages can be sent as the file stands: there are rows, it is known to whom they go, and nothing is
     /// wrong.
     pub fn is_valid(&self) -> bool {
-        self.rows() > 0 && self.has_recipient_columns && !self.has_errors()
+        self.rows() > 0
+            && self.has_recipient_columns
+            && !self.has_errors()
+            && self.file_problems.is_empty()
     }
 }
 

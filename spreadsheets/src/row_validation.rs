@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Settings, Validation,
+    CellFault, Settings, Validation,
     columns::Columns,
     recipient_columns,
     row::{CellValue, Row},
@@ -29,6 +29,8 @@ pub enum CellProblem {
     NotAnEmailAddress,
     /// The text is not a phone number that the service may send to.
     PhoneNumber(PhoneError),
+    /// The cell of the workbook has an error in the place of a value.
+    Fault(CellFault),
 }
 
 impl CellProblem {
@@ -44,6 +46,7 @@ impl fmt::Display for CellProblem {
             Self::Missing => formatter.write_str("Missing"),
             Self::NotAnEmailAddress => formatter.write_str("Not a valid email address"),
             Self::PhoneNumber(error) => error.fmt(formatter),
+            Self::Fault(fault) => fault.fmt(formatter),
         }
     }
 }
@@ -221,6 +224,34 @@ impl RowValidator {
             return (RowProblems::default(), kind);
         }
         (self.find_problems(row, number, settings), kind)
+    }
+
+    /// Adds the cells of a workbook that have no value, where the template uses them.
+    pub(super) fn add_faults(
+        &self,
+        problems: &mut RowProblems,
+        columns: &Columns,
+        faults: &[CellFault],
+        settings: &Settings,
+    ) {
+        if settings.validation == Validation::Nothing {
+            return;
+        }
+        for fault in faults {
+            let mut places = columns.places().iter();
+            let Some(place) = places.find(|place| place.position == fault.column) else {
+                continue;
+            };
+            if self.ignores(place.slot) {
+                continue;
+            }
+            // The error explains whatever else is wrong with the cell.
+            problems.cells.retain(|(slot, _)| *slot != place.slot);
+            problems
+                .cells
+                .push((place.slot, CellProblem::Fault(*fault)));
+            problems.has_bad_recipient |= self.recipient_slot == Some(place.slot);
+        }
     }
 
     fn find_problems(

@@ -122,5 +122,6 @@ pub(super) fn report(report: &Report, problems: &[String]) -> Value {
         "missing_column_headers": report.missing_column_headers,
         "duplicate_recipient_column_headers": report.duplicate_recipient_column_headers,
         "problems": problems,
+        "warnings": report.warnings,
     })
 }

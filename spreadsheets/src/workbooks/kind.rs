@@ -1,4 +1,4 @@
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
@@ -46,6 +46,8 @@ const ENTRIES: &[(&str, Kind)] = &[
 const ODS_MEDIA_TYPE: &[u8] = b"application/vnd.oasis.opendocument.spreadsheet";
 const ZIP_SIGNATURE: &[u8] = b"PK\x03\x04";
 const COMPOUND_FILE_SIGNATURE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
+/// How much of a part of an archive is searched.
+const CONTENT_BYTES: u64 = 1 << 20;
 /// How much of a text is looked at.
 const BEGINNING: usize = 4096;
 
@@ -88,11 +90,40 @@ impl Kind {
                 .any(|name| name.replace('\\', "/").eq_ignore_ascii_case(wanted))
         };
         let known = ENTRIES.iter().find(|(entry, _)| has_entry(entry));
-        known.map_or(Self::Other("a compressed file"), |(_, kind)| *kind)
+        if let Some((_, kind)) = known {
+            return *kind;
+        }
+        Self::by_content(archive)
+    }
+
+    /// Returns what an archive is whose entries have other names than usual, by the parts that say what is in it.
+    fn by_content(mut archive: ZipArchive<Cursor<&[u8]>>) -> Self {
+        let mut says = |entry: &str, words: &[u8]| {
+            let Ok(entry) = archive.by_name(entry) else {
+                return false;
+            };
+            let mut beginning = Vec::new();
+            // A part that cannot be read says nothing.
+            let read = entry.take(CONTENT_BYTES).read_to_end(&mut beginning);
+            read.is_ok() && memchr::memmem::find(&beginning, words).is_some()
+        };
+        if says("content.xml", b"<office:spreadsheet")
+            || says("META-INF/manifest.xml", ODS_MEDIA_TYPE)
+        {
+            Self::Ods
+        } else if says("[Content_Types].xml", b"spreadsheetml.sheet.main") {
+            Self::Xlsx
+        } else {
+            Self::Other("a compressed file")
+        }
     }
 
     fn of_text(text: &str, file_name: &str) -> Self {
         let beginning: String = text.trim_start().chars().take(MARKUP[0].len()).collect();
+        let start: String = text.chars().take(BEGINNING).collect();
+        if start.contains("urn:schemas-microsoft-com:office:spreadsheet") {
+            return Self::Other("an XML spreadsheet (SpreadsheetML 2003)");
+        }
         if MARKUP
             .iter()
             .any(|markup| beginning.to_ascii_lowercase().starts_with(markup))

@@ -7,13 +7,16 @@
 mod compound_file;
 mod csv_writer;
 mod kind;
+mod number_formats;
 mod ods;
+mod sheet_writer;
 mod streaming;
 mod text_files;
 mod unpacked;
 mod values;
 mod xls;
 mod xlsx;
+mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -26,30 +29,51 @@ use std::{
 pub use kind::Kind;
 pub use streaming::Utf8Stream;
 
-use super::ReadError;
+use super::{ReadError, notes::Notes};
 use csv_writer::CsvWriter;
 
-/// The file as CSV in UTF-8: as it is if it is that already, else the first sheet of the workbook, or the text decoded.
+/// A file as CSV, and what its reader found beside the cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Converted<'file> {
+    /// The rows, in UTF-8.
+    pub csv: Cow<'file, [u8]>,
+    /// Hidden rows and columns that were left out, and cells without a value.
+    pub notes: Notes,
+}
+
+/// Returns the file as CSV in UTF-8: as it is if it is that already, else the first sheet that is shown, or the text
+/// decoded (`docs/decisions/spreadsheet-values.md`).
 ///
-/// Numbers stand as people see them, without `.0`; dates as `2026-11-24`, with a time `2026-11-24 09:30`; booleans as
-/// `TRUE` and `FALSE`. Text that is not UTF-8 is taken for Windows-1252, in which Excel saves CSV in western Europe.
-/// Fails with a sentence for the sender if the file is something else, is damaged, is locked with a password, has only
-/// an empty first sheet among others, or unpacks to more than 200 MB.
-pub fn to_csv<'file>(bytes: &'file [u8], file_name: &str) -> Result<Cow<'file, [u8]>, ReadError> {
+/// Values stand as people see them; booleans as `TRUE` and `FALSE`. What is hidden is left out. Text that is not UTF-8 is
+/// taken for Windows-1252, in which Excel saves CSV in western Europe. Fails with a sentence for the sender if the file is
+/// something else, is damaged, is locked with a password, has only an empty first sheet among others, or unpacks to more
+/// than 200 MB.
+pub fn convert<'file>(bytes: &'file [u8], file_name: &str) -> Result<Converted<'file>, ReadError> {
+    let without_notes = |csv: Cow<'file, [u8]>| Converted {
+        csv,
+        notes: Notes::default(),
+    };
     match Kind::of(bytes, file_name) {
-        Kind::Csv => text_files::as_utf8(bytes),
-        Kind::Tsv => text_files::tsv_to_csv(bytes).map(Cow::Owned),
-        Kind::Xlsx => guarded(|| xlsx::to_csv(bytes)).map(Cow::Owned),
-        Kind::Ods => ods::to_csv(bytes).map(Cow::Owned),
-        Kind::Xls => guarded(|| xls::to_csv(bytes)).map(Cow::Owned),
+        Kind::Csv => text_files::as_utf8(bytes).map(without_notes),
+        Kind::Tsv => text_files::tsv_to_csv(bytes).map(|csv| without_notes(csv.into())),
+        Kind::Xlsx => guarded(|| xlsx::convert(bytes)),
+        Kind::Ods => ods::convert(bytes),
+        Kind::Xls => guarded(|| xls::to_csv(bytes).map(|csv| without_notes(csv.into()))),
         Kind::Other(what) => Err(ReadError::whole_file(format!(
             "The file is {what}, not a spreadsheet. Send it as CSV, XLSX, ODS or XLS."
         ))),
     }
 }
 
-/// The library that reads Microsoft's workbooks is not ours: should it panic over a damaged file, that is the file's.
-fn guarded(read: impl FnOnce() -> Result<Vec<u8>, ReadError>) -> Result<Vec<u8>, ReadError> {
+/// Returns the CSV of [`convert`] alone.
+pub fn to_csv<'file>(bytes: &'file [u8], file_name: &str) -> Result<Cow<'file, [u8]>, ReadError> {
+    convert(bytes, file_name).map(|converted| converted.csv)
+}
+
+/// A library that panics over a damaged file must not end the upload of others: the file is reported as damaged.
+fn guarded<'file>(
+    read: impl FnOnce() -> Result<Converted<'file>, ReadError>,
+) -> Result<Converted<'file>, ReadError> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged()))
 }
 

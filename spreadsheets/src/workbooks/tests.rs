@@ -104,7 +104,7 @@ fn a_workbook_of_excel_becomes_csv_as_it_looks() {
     assert_eq!(Kind::of(&file, "x.csv"), Kind::Xlsx);
     assert_eq!(
         text(to_csv(&file, "x.csv")),
-        "phone number,name\n\n7900900123,,2026-11-24,TRUE,12.5,\"a, \"\"b\"\"\""
+        "phone number,name\n\n7900900123,,24/11/2026,TRUE,12.5,\"a, \"\"b\"\"\""
     );
 }
 
@@ -119,10 +119,10 @@ fn the_first_sheet_that_is_shown_is_read_and_missed_if_it_is_empty() {
 }
 
 #[test]
-fn a_workbook_that_promises_more_texts_than_it_has_is_refused() {
+fn the_number_of_texts_that_a_workbook_claims_is_not_believed() {
     let texts = TEXTS.replace("uniqueCount='2'", "uniqueCount='2000000000000'");
     let file = xlsx(ROWS, &texts, &[("People", "visible")]);
-    assert!(text(to_csv(&file, "x.xlsx")).starts_with("The workbook is damaged"));
+    assert!(text(to_csv(&file, "x.xlsx")).starts_with("phone number,name\n"));
 }
 
 #[test]
@@ -161,7 +161,7 @@ const TABLE: &str = "<table:table table:name='People'>\
 fn a_workbook_of_libreoffice_becomes_csv_as_it_looks() {
     let file = ods(TABLE);
     assert_eq!(Kind::of(&file, "x"), Kind::Ods);
-    let row = "07900900123,,,2026-11-24,TRUE,TRUE";
+    let row = "07900900123,,,24/11/26,TRUE,TRUE";
     assert_eq!(
         text(to_csv(&file, "x")),
         format!("phone number,\"name &  \u{263A}\ntwo\"\n\n\n{row}\n{row}")

@@ -18,6 +18,8 @@ const MOST_ROWS: u32 = 65_536;
 const MOST_COLUMNS: u32 = 256;
 
 const EOF: u16 = 0x000A;
+/// Stands in a workbook that is locked with a password, in any of the ways to encrypt it.
+const FILE_PASS: u16 = 0x002F;
 const BOUND_SHEET: u16 = 0x0085;
 const BEGINNING_OF_SUBSTREAM: u16 = 0x0809;
 const DIMENSIONS: u16 = 0x0200;
@@ -34,6 +36,10 @@ pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
         .stream("Workbook")
         .or_else(|| file.stream("Book"))
         .ok_or_else(damaged)?;
+    let mut globals = Records(&stream).take_while(|(kind, _)| *kind != EOF);
+    if globals.any(|(kind, _)| kind == FILE_PASS) {
+        return Err(locked());
+    }
     check_areas(&stream)?;
 
     let mut workbook = Xls::new(Cursor::new(compound_file::of_workbook(&stream))).map_err(

@@ -1,4 +1,5 @@
 //! What holds for every input, and the recorded cases of `docs/spec/recipients.md` §8.
 
+mod cases;
 mod properties;
 mod vectors;

@@ -12,7 +12,7 @@ use files::Key;
 use futures::{Stream, StreamExt as _};
 use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
 pub use spreadsheets::Report;
-use spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream, to_csv};
+use spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream, convert};
 use store::spreadsheets::Spreadsheet;
 use tracing::warn;
 use uuid::Uuid;
@@ -62,7 +62,7 @@ impl Checked {
 
 /// Returns the errors of the file as a whole, for rows that are sent with a key of this type.
 pub(crate) fn problems(report: &Report, key_type: KeyType) -> Vec<String> {
-    let mut problems = Vec::new();
+    let mut problems = report.file_problems.clone();
     let mut say = |is_so: bool, text: String| {
         if is_so {
             problems.push(text);
@@ -497,10 +497,14 @@ impl SpreadsheetIntake {
             whole.extend_from_slice(&piece);
         }
         let name = file_name.to_owned();
-        let read = move || to_csv(&whole, &name).map(std::borrow::Cow::into_owned);
-        let csv = tokio::task::spawn_blocking(read)
+        let read = move || {
+            let converted = convert(&whole, &name)?;
+            Ok::<_, ReadError>((converted.csv.into_owned(), converted.notes))
+        };
+        let (csv, notes) = tokio::task::spawn_blocking(read)
             .await
             .map_err(|_| UploadError::BrokeOff)??;
+        self.checker.note(notes);
         for piece in csv.chunks(PIECE_BYTES) {
             self.keep(piece).await?;
         }

@@ -25,7 +25,7 @@ pub(super) fn print(context: &CommandContext, spreadsheet: &Spreadsheet, checked
         checked.errors.iter().for_each(print_json);
         return print_json(&json!({
             "valid": checked.valid, "rows": checked.rows, "error_counts": checked.error_counts,
-            "problems": checked.problems,
+            "problems": checked.problems, "warnings": checked.warnings,
         }));
     }
     if !checked.errors.is_empty() {
@@ -33,6 +33,9 @@ pub(super) fn print(context: &CommandContext, spreadsheet: &Spreadsheet, checked
     }
     for problem in &checked.problems {
         print_line(problem);
+    }
+    for warning in &checked.warnings {
+        print_line(format!("warning: {warning}"));
     }
     print_line(summary(spreadsheet, checked));
 }

@@ -44,6 +44,9 @@ pub(in crate::commands) struct CheckReport {
     /// Errors of the file as a whole.
     #[serde(default)]
     pub(in crate::commands) problems: Vec<String>,
+    /// What the sender should know though it is no error.
+    #[serde(default)]
+    pub(in crate::commands) warnings: Vec<String>,
 }
 
 impl CheckReport {
