@@ -54,7 +54,8 @@ impl Checker {
             .body
             .unwrap_or_else(|| Body::new(Header::default(), &self.settings));
         let line = self.records.lines_before_header();
-        Ok(body.report(&self.settings, line, &self.notes))
+        let report = body.report(&self.settings, line, &self.notes);
+        Ok(report.with_open_quote(self.records.left_open()))
     }
 
     fn check_records(&mut self) -> Result<(), ReadError> {
@@ -219,6 +220,19 @@ mod tests {
         // The comma that ends the file goes with its line end, but the row stays.
         assert_eq!(report.error_counts.rows_with_errors, 1000);
         assert_eq!(report.errors.len(), 6);
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_left_open_is_an_error_with_its_line() {
+        let csv = "phone number,name\n07900900123,\"Ada\n07900900124,Bea\n";
+        let report = check(csv, &greeting(), 5).unwrap();
+        assert_eq!(
+            report.file_problems,
+            ["a quotation mark is left open in line 2"]
+        );
+        assert!(!report.is_valid() && !report.has_errors());
+        let closed = csv.replace("Ada", "Ada\"");
+        assert!(check(&closed, &greeting(), 5).unwrap().is_valid());
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(super) struct CsvParser {
     /// How much of the open field has had its characters counted, and how many there were.
     counted: (usize, usize),
     line: usize,
+    /// The line on which the last quoted field began.
+    quote_line: usize,
+    /// The line of a quote that the end of the text closed.
+    left_open: Option<usize>,
 }
 
 impl CsvParser {
@@ -40,6 +44,8 @@ impl CsvParser {
             record: Record::default(),
             counted: (0, 0),
             line: 1,
+            quote_line: 1,
+            left_open: None,
         }
     }
 
@@ -51,6 +57,11 @@ impl CsvParser {
     /// The line that is being read, counted from 1.
     pub(super) fn line(&self) -> usize {
         self.line
+    }
+
+    /// Returns the line of a quotation mark that was left open to the end of the text.
+    pub(super) fn left_open(&self) -> Option<usize> {
+        self.left_open
     }
 
     /// The record that was completed last; it stands until more is read.
@@ -73,6 +84,8 @@ impl CsvParser {
 
     /// Ends the text, and with it any open quote. Returns whether that completed a record.
     pub(super) fn finish(&mut self) -> Result<bool, ReadError> {
+        // The published dialect closes the quote here; the check says that it was left open.
+        self.left_open = (self.state == State::Quoted).then_some(self.quote_line);
         let has_open_field = !matches!(self.state, State::BetweenRecords | State::AfterLineEnd);
         if has_open_field {
             self.end_field(State::AfterLineEnd)?;
@@ -108,7 +121,10 @@ impl CsvParser {
     fn before_field(&mut self, byte: u8) -> Result<Step, ReadError> {
         match byte {
             b' ' => Ok(self.go_on(State::BeforeField)),
-            b'"' => Ok(self.go_on(State::Quoted)),
+            b'"' => {
+                self.quote_line = self.line;
+                Ok(self.go_on(State::Quoted))
+            }
             b',' | b'\n' | b'\r' => self.end_field_at(byte),
             _ => Ok(self.look_again(State::InField)),
         }

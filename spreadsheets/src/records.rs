@@ -103,6 +103,11 @@ impl Records {
         Ok(self.next_record()?.map(|record| (record, lines)))
     }
 
+    /// Returns the line of a quotation mark that was left open to the end of the file, once all records were taken.
+    pub fn left_open(&self) -> Option<usize> {
+        self.parser.left_open()
+    }
+
     /// How many blank lines stood before the header, which a person counts when looking for a row.
     pub fn lines_before_header(&self) -> usize {
         self.lines_passed_over

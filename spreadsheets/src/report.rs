@@ -101,6 +101,14 @@ impl Report {
         }
     }
 
+    /// Adds the problem of a quotation mark that was left open on this line: what follows it, other recipients' data
+    /// perhaps, is all in one cell.
+    pub(super) fn with_open_quote(mut self, line: Option<usize>) -> Self {
+        let problem = |line| format!("a quotation mark is left open in line {line}");
+        self.file_problems.extend(line.map(problem));
+        self
+    }
+
     /// Adds what the conversion of the file found. Rows keep the numbers that they have on the sheet.
     pub(super) fn with_notes(mut self, notes: &Notes, lines_before_header: usize) -> Self {
         for error in &mut self.errors {

@@ -59,7 +59,9 @@ impl Sheet {
             records.len(),
             reader.lines_before_header(),
         );
-        Ok(Self::check(header, layout, records, settings))
+        let mut sheet = Self::check(header, layout, records, settings);
+        sheet.report = sheet.report.with_open_quote(reader.left_open());
+        Ok(sheet)
     }
 
     fn check(header: Header, layout: Layout, records: Vec<Record>, settings: &Settings) -> Self {

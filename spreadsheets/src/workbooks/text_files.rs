@@ -38,7 +38,11 @@ pub(super) fn tsv_to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     let (mut row, mut column) = (0, 0);
     let mut rest = text.trim_start_matches('\u{FEFF}');
     while !rest.is_empty() {
-        let (cell, after) = take_cell(rest);
+        let Some((cell, after)) = take_cell(rest) else {
+            let line = text.len() - rest.len();
+            let line = 1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..line]).count();
+            return Err(ReadError::on_line(line, "a quotation mark is left open."));
+        };
         csv.cell(row, column, &cell)?;
         rest = after;
         if let Some(next) = rest.strip_prefix('\t') {
@@ -52,25 +56,23 @@ pub(super) fn tsv_to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
     Ok(csv.finish())
 }
 
-/// The first cell, and what follows it: a tab, a line end or nothing.
-fn take_cell(text: &str) -> (Cow<'_, str>, &str) {
+/// Returns the first cell, and what follows it: a tab, a line end or nothing. None if a quotation mark is left open.
+fn take_cell(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(['\t', '\r', '\n']).unwrap_or(text.len());
-        return (Cow::Borrowed(&text[..end]), &text[end..]);
+        return Some((Cow::Borrowed(&text[..end]), &text[end..]));
     };
     let mut cell = String::new();
     let mut rest = quoted;
     loop {
-        let Some((part, after)) = rest.split_once('"') else {
-            return (Cow::Owned(cell + rest), "");
-        };
+        let (part, after) = rest.split_once('"')?;
         cell.push_str(part);
         if let Some(after) = after.strip_prefix('"') {
             cell.push('"');
             rest = after;
         } else {
             let end = after.find(['\t', '\r', '\n']).unwrap_or(after.len());
-            return (Cow::Owned(cell + &after[..end]), &after[end..]);
+            return Some((Cow::Owned(cell + &after[..end]), &after[end..]));
         }
     }
 }
@@ -143,6 +145,12 @@ mod tests {
             as_utf8("a,\0é".as_bytes()).unwrap(),
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_left_open_is_refused_with_its_line() {
+        let error = tsv_to_csv(b"a\tb\n1\t\"2\n3\t4\n").unwrap_err();
+        assert_eq!(error.to_string(), "Line 2: a quotation mark is left open.");
     }
 
     #[test]

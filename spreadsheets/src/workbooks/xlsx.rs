@@ -222,7 +222,7 @@ fn read_styles(xml: &str, formats: &mut NumberFormats) -> Result<(), ReadError> 
                 _ => {}
             },
             Event::End(element) if element.local_name().as_ref() == "cellXfs" => {
-                in_cell_formats = false
+                in_cell_formats = false;
             }
             _ => {}
         }
