@@ -60,7 +60,7 @@ pub fn convert<'file>(bytes: &'file [u8], file_name: &str) -> Result<Converted<'
         Kind::Ods => ods::convert(bytes),
         Kind::Xls => guarded(|| xls::to_csv(bytes).map(|csv| without_notes(csv.into()))),
         Kind::Other(what) => Err(ReadError::whole_file(format!(
-            "The file is {what}, not a spreadsheet. Send it as CSV, XLSX, ODS or XLS."
+            "The file is {what}, which cannot be read as a spreadsheet. Send it as CSV, XLSX, ODS or XLS."
         ))),
     }
 }

@@ -273,7 +273,7 @@ fn files_that_are_something_else_are_named() {
     let word = archive(&[("word/document.xml", "<w/>")]);
     assert_eq!(
         text(to_csv(&word, "people.xlsx")),
-        "The file is a text document, not a spreadsheet. Send it as CSV, XLSX, ODS or XLS."
+        "The file is a text document, which cannot be read as a spreadsheet. Send it as CSV, XLSX, ODS or XLS."
     );
 }
 
