@@ -1,10 +1,10 @@
 use super::{
     CellFault, Layout, Notes, ReadError, Record, Records, Report, Row, Settings, columns::Columns,
-    header::Header, recipient_columns, row_validation::RowValidator,
+    header::Header, inspection::Inspection, recipient_columns, row_validation::RowValidator,
     width_candidates::WidthCandidates,
 };
 use domain::Channel;
-use text::{column_key, html_escape::may_need_escaping};
+use text::html_escape::may_need_escaping;
 
 /// Checks a file in one pass, as it comes in (`docs/spec/recipients.md` §8).
 ///
@@ -55,7 +55,7 @@ impl Checker {
             .unwrap_or_else(|| Body::new(Header::default(), &self.settings));
         let line = self.records.lines_before_header();
         let report = body.report(&self.settings, line, &self.notes);
-        Ok(report.with_open_quote(self.records.left_open()))
+        Ok(report.with_problems(self.records.quote_problems()))
     }
 
     fn check_records(&mut self) -> Result<(), ReadError> {
@@ -82,6 +82,7 @@ struct Body {
     width: usize,
     rows: usize,
     candidates: WidthCandidates,
+    inspection: Inspection,
 }
 
 impl Body {
@@ -99,10 +100,10 @@ impl Body {
         };
         let columns = Columns::new(&header, channel, is_used);
         let has_duplicates = !header.duplicate_recipient_columns(channel).is_empty();
-        let uses_extra_cells = placeholders.iter().any(|name| column_key(name) == "none");
         Self {
             validator: RowValidator::new(settings, &columns, has_duplicates),
-            candidates: WidthCandidates::new(&columns, uses_extra_cells),
+            candidates: WidthCandidates::new(&columns, settings.template.uses_extra_cells()),
+            inspection: Inspection::new(&header, settings),
             width: 0,
             rows: 0,
             header,
@@ -113,6 +114,7 @@ impl Body {
     fn check(&mut self, record: &Record, faults: &[CellFault], settings: &Settings) {
         let index = self.rows;
         self.rows += 1;
+        self.inspection.add(index, record);
         if record.width() > self.width {
             self.width = record.width();
             self.candidates.extend_to(self.width);
@@ -152,6 +154,7 @@ impl Body {
             self.candidates.into_summary(),
         )
         .with_notes(notes, lines_before_header)
+        .with_inspection(self.inspection, settings, notes, lines_before_header)
     }
 }
 
@@ -233,6 +236,45 @@ mod tests {
         assert!(!report.is_valid() && !report.has_errors());
         let closed = csv.replace("Ada", "Ada\"");
         assert!(check(&closed, &greeting(), 5).unwrap().is_valid());
+    }
+
+    #[test]
+    fn rows_longer_than_the_header_are_warned_about_or_refused() {
+        let csv = "phone number,name,\n07900900123,Smith, Zo\n07900900124,Bo,,,\n07900900125,Cy\n";
+        let long = "row 2 has more cells than the header".to_owned();
+        let report = check(csv, &greeting(), 9).unwrap();
+        assert_eq!(
+            (&report.warnings, report.is_valid()),
+            (&vec![long.clone()], true)
+        );
+        let settings = Settings {
+            refuses_long_rows: true,
+            ..greeting()
+        };
+        let report = check(csv, &settings, 9).unwrap();
+        assert_eq!(
+            (&report.file_problems, report.is_valid()),
+            (&vec![long], false)
+        );
+        let with_extra = Settings::new(Template::email("((none))", "Dear ((name))"));
+        let csv = "email address,name,none\na@b.example,Ana,x,y\n";
+        assert!(check(csv, &with_extra, 9).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn a_quotation_mark_escaped_with_a_backslash_is_an_error() {
+        let csv = "phone number,name\n07900900123,\"Ada \\\"the\\\" Countess\"\n";
+        let report = check(csv, &greeting(), 5).unwrap();
+        assert!(report.file_problems[0].contains("line 2 is escaped with a backslash"));
+        assert!(!report.is_valid() && !report.has_errors());
+    }
+
+    #[test]
+    fn a_cell_that_swallowed_other_rows_is_warned_about() {
+        let csv = "phone number,name\n07900900123,\"Ada\n07900900124,Bo\"\n07900900125,Cy\n";
+        let report = check(csv, &greeting(), 5).unwrap();
+        assert!(report.is_valid());
+        assert!(report.warnings[0].starts_with("row 2 has a cell with lines that look like rows"));
     }
 
     #[test]

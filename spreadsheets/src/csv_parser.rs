@@ -35,6 +35,8 @@ pub(super) struct CsvParser {
     quote_line: usize,
     /// The line of a quote that the end of the text closed.
     left_open: Option<usize>,
+    /// The line of the first quote that was escaped with a backslash.
+    backslash_line: Option<usize>,
 }
 
 impl CsvParser {
@@ -46,6 +48,7 @@ impl CsvParser {
             line: 1,
             quote_line: 1,
             left_open: None,
+            backslash_line: None,
         }
     }
 
@@ -62,6 +65,11 @@ impl CsvParser {
     /// Returns the line of a quotation mark that was left open to the end of the text.
     pub(super) fn left_open(&self) -> Option<usize> {
         self.left_open
+    }
+
+    /// Returns the line of the first quotation mark that was escaped with a backslash, which the dialect does not know.
+    pub(super) fn backslash_line(&self) -> Option<usize> {
+        self.backslash_line
     }
 
     /// The record that was completed last; it stands until more is read.
@@ -162,7 +170,13 @@ impl CsvParser {
                 Ok(self.go_on(State::Quoted))
             }
             b',' | b'\n' | b'\r' => self.end_field_at(byte),
-            _ => Ok(self.look_again(State::InField)),
+            _ => {
+                // Text goes on after the quote, so the backslash was meant to keep it open.
+                if self.record.open_field().ends_with('\\') {
+                    self.backslash_line.get_or_insert(self.line);
+                }
+                Ok(self.look_again(State::InField))
+            }
         }
     }
 
@@ -181,6 +195,10 @@ impl CsvParser {
 
     fn end_field(&mut self, next: State) -> Result<(), ReadError> {
         self.check_length()?;
+        // Workbooks that became CSV have such text only in quotes, where it stands for itself.
+        if self.state == State::InField && self.record.open_field().contains("\\\"") {
+            self.backslash_line.get_or_insert(self.line);
+        }
         self.record.end_field();
         self.counted = (0, 0);
         self.state = next;
@@ -280,6 +298,22 @@ mod tests {
     #[test]
     fn only_spaces_before_a_field_are_passed_over() {
         assert_eq!(records("  a b , \tc"), [["a b ", "\tc"]]);
+    }
+
+    #[test]
+    fn quotes_escaped_with_a_backslash_are_noticed() {
+        let line = |text: &str| {
+            let mut parser = CsvParser::new();
+            let mut rest = text;
+            while !rest.is_empty() {
+                rest = &rest[parser.read(rest).unwrap().0..];
+            }
+            parser.finish().unwrap();
+            parser.backslash_line()
+        };
+        assert_eq!(line("a\n\"Bob \\\"B\\\" Smith\",x"), Some(2));
+        assert_eq!(line("a\n\n6\\\" pipe,x"), Some(3));
+        assert_eq!(line("\"C:\\\",\"a\\\"\"b\",c\\d"), None);
     }
 
     #[test]

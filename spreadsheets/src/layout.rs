@@ -91,6 +91,11 @@ impl Layout {
         index + self.stored.lines_before_header + 2
     }
 
+    /// Returns how many blank lines stand before the header.
+    pub(super) fn lines_before_header(&self) -> usize {
+        self.stored.lines_before_header
+    }
+
     pub(super) fn columns(&self) -> &Columns {
         &self.columns
     }

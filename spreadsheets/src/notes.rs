@@ -12,6 +12,8 @@ pub struct Notes {
     pub warnings: Vec<String>,
     /// What makes the file as a whole unusable.
     pub problems: Vec<String>,
+    /// Whether a row with more cells than the header makes the file unusable.
+    pub refuses_long_rows: bool,
     /// Cells without a usable value, in the order of the records.
     faults: Vec<CellFault>,
     /// From this record on, so many rows of the sheet stand before it that are not in the CSV.

@@ -103,9 +103,18 @@ impl Records {
         Ok(self.next_record()?.map(|record| (record, lines)))
     }
 
-    /// Returns the line of a quotation mark that was left open to the end of the file, once all records were taken.
-    pub fn left_open(&self) -> Option<usize> {
-        self.parser.left_open()
+    /// Returns what is wrong with the quotation marks of the file, once all records were taken: a cell may hold other
+    /// recipients' data.
+    pub(super) fn quote_problems(&self) -> impl Iterator<Item = String> + use<> {
+        let left_open = self.parser.left_open();
+        let left_open =
+            left_open.map(|line| format!("a quotation mark is left open in line {line}"));
+        let escaped = self.parser.backslash_line().map(|line| {
+            format!(
+                "a quotation mark in line {line} is escaped with a backslash: write \"\" in the place of \\\""
+            )
+        });
+        left_open.into_iter().chain(escaped)
     }
 
     /// How many blank lines stood before the header, which a person counts when looking for a row.

@@ -1,11 +1,10 @@
 //! What is said about a file (`docs/spec/recipients.md` §8.7).
 
-use std::fmt;
-
 use serde::Serialize;
 
 use super::{
-    Layout, Notes, Settings, header::Header, row_validation::RowProblems, summary::Summary,
+    CellError, ErrorCounts, Layout, Notes, Settings, header::Header, inspection::Inspection,
+    summary::Summary,
 };
 use domain::Channel;
 
@@ -36,38 +35,6 @@ pub struct Report {
     max_rows: usize,
     remaining_messages: Option<i64>,
     remaining_international_sms_messages: Option<i64>,
-}
-
-/// How many rows have which kind of error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ErrorCounts {
-    /// Rows with any error at all.
-    pub rows_with_errors: usize,
-    /// Rows with a recipient that nothing can be sent to.
-    pub rows_with_bad_recipients: usize,
-    /// Rows with an empty cell that must not be.
-    pub rows_with_missing_data: usize,
-    /// Rows whose text message would be too long.
-    pub rows_with_message_too_long: usize,
-    /// Rows whose message would be empty.
-    pub rows_with_empty_message: usize,
-    /// Rows whose letter has a QR code that holds too much.
-    pub rows_with_bad_qr_codes: usize,
-}
-
-/// One thing that is wrong in one row. Its `Debug` does not show what is in the cell.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct CellError {
-    /// The row's index, from 0 at the first after the header.
-    pub row: usize,
-    /// The number that a spreadsheet program shows beside the row.
-    pub spreadsheet_row_number: usize,
-    /// The header of the cell's column as written; nothing if the row as a whole is wrong.
-    pub column_header: Option<String>,
-    /// The beginning of what is in the cell.
-    pub value: String,
-    /// What is wrong, for people.
-    pub message: String,
 }
 
 impl Report {
@@ -101,11 +68,29 @@ impl Report {
         }
     }
 
-    /// Adds the problem of a quotation mark that was left open on this line: what follows it, other recipients' data
-    /// perhaps, is all in one cell.
-    pub(super) fn with_open_quote(mut self, line: Option<usize>) -> Self {
-        let problem = |line| format!("a quotation mark is left open in line {line}");
-        self.file_problems.extend(line.map(problem));
+    /// Adds what is wrong with the file as a whole.
+    pub(super) fn with_problems(mut self, problems: impl IntoIterator<Item = String>) -> Self {
+        self.file_problems.extend(problems);
+        self
+    }
+
+    /// Adds what was noticed in the rows. `notes` tell their numbers on the sheet.
+    pub(super) fn with_inspection(
+        mut self,
+        inspection: Inspection,
+        settings: &Settings,
+        notes: &Notes,
+        lines_before_header: usize,
+    ) -> Self {
+        let layout = &self.layout;
+        let number_of = |row: usize| {
+            layout.spreadsheet_row_number(row)
+                + notes.left_out_before(row + 1 + lines_before_header)
+        };
+        let refuses_long_rows = settings.refuses_long_rows || notes.refuses_long_rows;
+        let (warnings, problems) = inspection.finish(refuses_long_rows, number_of);
+        self.warnings.extend(warnings);
+        self.file_problems.extend(problems);
         self
     }
 
@@ -164,28 +149,6 @@ impl Report {
             && self.has_recipient_columns
             && !self.has_errors()
             && self.file_problems.is_empty()
-    }
-}
-
-impl fmt::Debug for CellError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("CellError")
-            .field("row", &self.row)
-            .field("column_header", &self.column_header)
-            .field("message", &self.message)
-            .finish_non_exhaustive()
-    }
-}
-
-impl ErrorCounts {
-    pub(super) fn add(&mut self, problems: &RowProblems) {
-        self.rows_with_errors += usize::from(problems.has_error());
-        self.rows_with_bad_recipients += usize::from(problems.has_bad_recipient());
-        self.rows_with_missing_data += usize::from(problems.has_missing_data());
-        self.rows_with_message_too_long += usize::from(problems.message_too_long());
-        self.rows_with_empty_message += usize::from(problems.message_empty());
-        self.rows_with_bad_qr_codes += usize::from(problems.qr_code_too_long().is_some());
     }
 }
 

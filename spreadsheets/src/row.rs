@@ -14,7 +14,7 @@ use templates::placeholders::{NameSet, Values};
 use text::{is_plain_space, trim};
 
 /// Under this key templates can reach the cells past the header. An accident of old, and used.
-const EXTRA_CELLS_KEY: &str = "none";
+pub(super) const EXTRA_CELLS_KEY: &str = "none";
 
 /// The column with the service's own reference for a message.
 pub(super) const REFERENCE_KEY: &str = "reference";

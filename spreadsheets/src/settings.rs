@@ -24,6 +24,8 @@ pub struct Settings {
     pub rejects_ambiguous_numbers: bool,
     /// Whether letters may go to other countries. Default: no.
     pub allow_international_letters: bool,
+    /// Whether a row with more cells than the header is an error of the file. Default: no, it is a warning.
+    pub refuses_long_rows: bool,
     /// What is checked. Default: everything.
     pub validation: Validation,
 }
@@ -54,6 +56,7 @@ impl Settings {
             phone_permissions: Permissions::default(),
             rejects_ambiguous_numbers: false,
             allow_international_letters: false,
+            refuses_long_rows: false,
             validation: Validation::Everything,
         }
     }

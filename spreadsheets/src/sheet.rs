@@ -1,6 +1,7 @@
 use super::{
-    CellProblem, CellValue, Layout, ReadError, Record, Records, Report, Row, RowProblems, Settings,
-    header::Header, recipient_columns, row_validation::RowValidator, summary::Summary,
+    CellProblem, CellValue, Layout, Notes, ReadError, Record, Records, Report, Row, RowProblems,
+    Settings, header::Header, inspection::Inspection, recipient_columns,
+    row_validation::RowValidator, summary::Summary,
 };
 use templates::placeholders::NameSet;
 
@@ -60,7 +61,7 @@ impl Sheet {
             reader.lines_before_header(),
         );
         let mut sheet = Self::check(header, layout, records, settings);
-        sheet.report = sheet.report.with_open_quote(reader.left_open());
+        sheet.report = sheet.report.with_problems(reader.quote_problems());
         Ok(sheet)
     }
 
@@ -70,7 +71,9 @@ impl Sheet {
             .is_empty();
         let validator = RowValidator::new(settings, layout.columns(), has_duplicates);
         let (mut summary, mut problems_by_row) = (Summary::new(), Vec::new());
+        let mut inspection = Inspection::new(&header, settings);
         for (index, record) in records.iter().enumerate() {
+            inspection.add(index, record);
             if index >= settings.max_rows {
                 summary.skip_row(settings);
                 continue;
@@ -80,8 +83,15 @@ impl Sheet {
             summary.add(&row, &problems, recipient, settings);
             problems_by_row.push(problems);
         }
+        let lines_before_header = layout.lines_before_header();
+        let report = Report::new(layout.clone(), &header, settings, summary).with_inspection(
+            inspection,
+            settings,
+            &Notes::default(),
+            lines_before_header,
+        );
         Self {
-            report: Report::new(layout.clone(), &header, settings, summary),
+            report,
             placeholders: settings.template.placeholders().clone(),
             max_rows: settings.max_rows,
             max_errors_shown: settings.max_errors_shown,

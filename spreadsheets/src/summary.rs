@@ -1,8 +1,7 @@
 //! Counts over the rows of a file, and the first errors in them (`docs/spec/recipients.md` §8.7).
 
 use super::{
-    Settings,
-    report::{CellError, ErrorCounts},
+    CellError, ErrorCounts, Settings,
     row::{CellValue, Row},
     row_validation::{RecipientKind, RowProblems},
 };

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{row::CellValue, row::Row};
+use super::row::{CellValue, EXTRA_CELLS_KEY, Row};
 use domain::Channel;
 use templates::{
     markdown::{self, find_too_large_qr_code},
     placeholders::{Field, NameSet, Text, Values, effective_for_html},
     text_messages::{self, TextMessageTemplate},
 };
-use text::{is_any_space, sms};
+use text::{column_key, is_any_space, sms};
 
 /// A template, as far as a spreadsheet's check must know it.
 #[derive(Clone, Debug)]
@@ -174,6 +174,18 @@ impl Template {
     /// The names for which it wants values, in order of first appearance, its subject before its content.
     pub fn placeholders(&self) -> &NameSet {
         &self.placeholders
+    }
+
+    /// Returns whether its messages can show the cells past the header.
+    pub(super) fn uses_extra_cells(&self) -> bool {
+        self.placeholders
+            .iter()
+            .any(|name| column_key(name) == EXTRA_CELLS_KEY)
+    }
+
+    /// Returns whether its messages are texts that replace characters outside their alphabet.
+    pub(super) fn loses_characters(&self) -> bool {
+        matches!(&self.content, Content::TextMessage(message) if !message.is_unicode)
     }
 
     /// What is wrong with the message of this row.

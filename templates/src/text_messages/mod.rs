@@ -95,6 +95,11 @@ impl TextMessageTemplate {
     }
 }
 
+/// Returns the characters that would be replaced by `?` if this text stood in a message, once its accents are composed.
+pub fn lost_characters(text: &str) -> Vec<char> {
+    not_encodable(&message::composed(&normalise(text)))
+}
+
 /// Removes spaces before punctuation, collapses spaces and empty lines, and trims.
 fn normalise(text: &str) -> String {
     let lines = normalise_lines(&remove_whitespace_before_punctuation(text));
