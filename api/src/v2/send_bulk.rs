@@ -100,6 +100,7 @@ async fn parse(api: &Api, body: BodyBytes) -> Result<BulkRequest, Problem> {
         name: job.name,
         template_id: job.template_id.value,
         csv: body.csv,
+        has_row_lists: body.has_row_lists,
         scheduled_for: job.scheduled_for,
         sender,
         reference: job.reference,

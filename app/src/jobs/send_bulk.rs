@@ -40,6 +40,8 @@ pub struct BulkRequest {
     pub template_id: TemplateId,
     /// CSV: a header, then a line for each message.
     pub csv: Bytes,
+    /// Whether the request had rows as lists of cells. One that is longer than the header is then an error.
+    pub has_row_lists: bool,
     /// When the job starts, if not now.
     pub scheduled_for: Option<Timestamp>,
     /// The sender, if not the default.
@@ -135,6 +137,7 @@ pub async fn send_bulk(
     };
     let mut settings = spreadsheets::settings(app, tenant, &prepared, sending).await?;
     settings.max_errors_shown = ROWS_SHOWN;
+    settings.refuses_long_rows = order.has_row_lists;
     let left = Left {
         messages: settings.remaining_messages.unwrap_or(i64::MAX),
         abroad: settings

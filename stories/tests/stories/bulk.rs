@@ -209,6 +209,21 @@ async fn a_bulk_request_with_errors_names_rows_and_columns_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_row_longer_than_the_header_is_refused_in_lists_of_cells() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let long = json!(["07700900001", "Smith", "Zo", "Friday"]);
+    let rows = [json!(["phone number", "name", "day"]), long];
+    let answer = bulk(&world, &service.normal, &order(&service, &rows)).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(messages(&answer), ["row 2 has more cells than the header"]);
+    let blank = json!(["07700900001", "Smith", "Friday", "", null]);
+    let rows = [rows[0].clone(), blank];
+    let answer = bulk(&world, &service.normal, &order(&service, &rows)).await;
+    assert_eq!(answer.status, 201, "{}", answer.json);
+}
+
+#[tokio::test]
 async fn a_job_has_at_most_a_hundred_thousand_rows() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

@@ -23,6 +23,7 @@ const CRATES: &[&str] = &[
     "queue",
     "recipients",
     "server",
+    "spreadsheets",
     "store",
     "templates",
     "text",
