@@ -15,6 +15,15 @@ pub enum Error {
         #[source]
         source: object_store::Error,
     },
+    /// The files cannot be listed.
+    #[error("cannot list the files at `{address}`")]
+    List {
+        /// Address of the storage.
+        address: String,
+        /// Error of the storage.
+        #[source]
+        source: object_store::Error,
+    },
     /// The address of the storage is invalid, or its directory cannot be used.
     #[error("cannot keep files at `{address}`: {why}; use file:<directory> or memory:")]
     Address {

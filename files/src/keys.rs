@@ -36,6 +36,11 @@ impl Key {
         Self(format!("template-files/service-{service}/{file}"))
     }
 
+    /// Returns the path of a file that the storage lists.
+    pub(crate) fn of_listed(path: &Path) -> Self {
+        Self(path.to_string())
+    }
+
     pub(crate) fn path(&self) -> Path {
         Path::from(self.0.as_str())
     }

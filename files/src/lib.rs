@@ -13,5 +13,5 @@ mod upload;
 
 pub use error::Error;
 pub use keys::Key;
-pub use storage::Files;
+pub use storage::{FileEntry, Files};
 pub use upload::Upload;

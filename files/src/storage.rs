@@ -6,7 +6,9 @@ use std::{
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use object_store::{ObjectStore, ObjectStoreExt as _, local::LocalFileSystem, memory::InMemory};
+use object_store::{
+    ObjectMeta, ObjectStore, ObjectStoreExt as _, local::LocalFileSystem, memory::InMemory,
+};
 
 use crate::{Error, Key, Upload, partial_uploads};
 
@@ -16,6 +18,27 @@ pub struct Files {
     storage: Arc<dyn ObjectStore>,
     /// Directory of the storage; `None` if it is in memory.
     directory: Option<Arc<Path>>,
+}
+
+/// A file as [`Files::list`] found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Path of the file.
+    pub key: Key,
+    /// Changes whenever the file is written again.
+    pub version: String,
+}
+
+impl FileEntry {
+    fn of_listed(found: ObjectMeta) -> Self {
+        Self {
+            key: Key::of_listed(&found.location),
+            // Every storage that we open has tags; the time is the next best.
+            version: found
+                .e_tag
+                .unwrap_or_else(|| found.last_modified.to_string()),
+        }
+    }
 }
 
 impl Files {
@@ -85,7 +108,7 @@ impl Files {
         let Some(directory) = self.directory.clone() else {
             return Ok(0);
         };
-        let address = format!("file:{}", directory.display());
+        let address = self.address();
         let failed = |why: String| Error::Address { address, why };
         // Walking a large directory takes long and would block the other tasks of the runtime.
         match tokio::task::spawn_blocking(move || partial_uploads::remove(&directory, before)).await
@@ -111,6 +134,28 @@ impl Files {
             .into_stream()
             .map_err(move |source| Error::of_storage(&key, source))
             .boxed())
+    }
+
+    /// Returns all finished files.
+    pub async fn list(&self) -> Result<Vec<FileEntry>, Error> {
+        let failed = |source| Error::List {
+            address: self.address(),
+            source,
+        };
+        let listed = self.storage.list(None).map_ok(FileEntry::of_listed);
+        listed.try_collect().await.map_err(failed)
+    }
+
+    /// Returns the directory of the storage; `None` if it is in memory.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    fn address(&self) -> String {
+        match self.directory() {
+            Some(directory) => format!("file:{}", directory.display()),
+            None => "memory:".to_owned(),
+        }
     }
 
     /// Removes a file. Does nothing if it does not exist.

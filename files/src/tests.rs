@@ -36,6 +36,21 @@ async fn a_storage_conforms(files: Files) {
         b"phone number\n07700900123\n"
     );
 
+    let listed = files.list().await.unwrap();
+    assert_eq!(
+        listed.iter().map(|entry| &entry.key).collect::<Vec<_>>(),
+        [&key]
+    );
+    let mut again = files.create(&key).await.unwrap();
+    again.write(b"07700900124\n").await.unwrap();
+    assert_eq!(
+        files.list().await.unwrap(),
+        listed,
+        "an unfinished upload is not listed"
+    );
+    again.finish().await.unwrap();
+    assert_ne!(files.list().await.unwrap(), listed, "it has a new version");
+
     let mut aborted = files
         .create(&Key::spreadsheet(uuid::Uuid::nil(), uuid::Uuid::nil()))
         .await

@@ -32,12 +32,14 @@
 //! stories and the benchmarks use both, so that they test what runs. [`commands`] has a file for each command; commands
 //! that work on a running platform call it over HTTP like any internal client ([`client`]).
 
+pub mod backup;
 pub mod client;
 pub mod commands;
 pub mod data_dir;
 mod http_server;
 pub mod liveness;
 pub mod metrics;
+mod permissions;
 pub mod roles;
 pub mod secrets;
 pub mod settings;

@@ -19,7 +19,8 @@ use crate::{
     system::SystemRandom,
 };
 
-const INTERNAL_SECRET: &str = "internal-secret";
+/// Name of the file with the secret of internal clients.
+pub(crate) const INTERNAL_SECRET: &str = "internal-secret";
 
 /// Returns the path of the key file.
 pub fn keyring_path(settings: &Settings) -> PathBuf {
@@ -54,6 +55,26 @@ pub async fn open_keyring(settings: &Settings) -> anyhow::Result<Keyring> {
             .with_context(|| format!("cannot write the key file {}", path.display()))?;
     }
     Ok(Keyring::open_file(&path, random)?)
+}
+
+/// Opens the keys of an installation that exists.
+pub(crate) fn existing_keyring(settings: &Settings) -> anyhow::Result<Keyring> {
+    let random = Arc::new(SystemRandom);
+    match &settings.keyring {
+        Some(text) => Keyring::from_text(text.expose(), random),
+        None => Keyring::open_file(&keyring_path(settings), random),
+    }
+    .context("cannot open the encryption keys")
+}
+
+/// Returns the content of the key file, or the setting in its place.
+pub(crate) fn keyring_text(settings: &Settings) -> anyhow::Result<String> {
+    if let Some(text) = &settings.keyring {
+        return Ok(text.expose().to_owned());
+    }
+    let path = keyring_path(settings);
+    std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read the key file {}", path.display()))
 }
 
 /// Returns whether the database holds data that is sealed with a key.

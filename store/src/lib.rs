@@ -7,6 +7,7 @@
 //! a compare-and-set whose condition comes from `domain`.
 
 pub mod api_keys;
+pub mod backup;
 pub mod callbacks;
 pub mod connections;
 pub mod contact_lists;
@@ -50,6 +51,8 @@ pub mod users;
 pub use db::{Kind, Session, Tx};
 pub use error::Error;
 pub use keyring::{Keyring, KeyringError};
+
+use std::path::Path;
 
 /// Database of an installation, with the keys that seal personal data in it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -110,6 +113,13 @@ impl Store {
     /// if another connection prevented it. PostgreSQL manages its own log.
     pub async fn checkpoint_wal(&self) -> Result<bool, Error> {
         self.db.checkpoint_wal().await
+    }
+
+    /// Writes a copy of an SQLite database to a new file, as it is at one moment, while others read and write. The copy has
+    /// no free pages, so nothing that was deleted is in it. Sync it before relying on it. Returns false on PostgreSQL, which
+    /// has tools of its own.
+    pub async fn copy_to(&self, file: &Path) -> Result<bool, Error> {
+        self.db.copy_to(file).await
     }
 
     /// Closes all connections after those in use have been returned.

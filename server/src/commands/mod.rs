@@ -1,5 +1,6 @@
 //! The command line: a file for each command.
 
+mod backup;
 mod callback;
 mod demo;
 mod dev;
@@ -13,6 +14,7 @@ mod organisation;
 mod output;
 mod queue;
 mod reply_to;
+mod restore;
 mod sender;
 mod serve;
 mod service;
@@ -30,6 +32,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Client,
     data_dir::DataDir,
+    permissions,
     settings::{self, Flags, Settings},
     terminal::print_line,
 };
@@ -106,6 +109,10 @@ enum Command {
     Serve(serve::Serve),
     /// Migrate the database to the current version
     Migrate(migrate::Migrate),
+    /// Write a backup of an embedded installation to a new directory, while it runs
+    Backup(backup::Backup),
+    /// Restore a backup to an empty data directory
+    Restore(restore::Restore),
     /// List, create and change services
     #[command(subcommand)]
     Service(service::Service),
@@ -166,6 +173,7 @@ struct SettingsReference {
 
 /// Runs a command. Prints an error as one line to standard error.
 pub fn run(arguments: Arguments) -> ExitCode {
+    permissions::restrict_new_files();
     // `job check` has the code 1 for a file with errors, so a check that was not possible needs another.
     let failed = if matches!(&arguments.command, Command::Job(job::Job::Check(_))) {
         2
@@ -228,6 +236,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Job(job) => return job.run(&context).await,
         Command::Serve(serve) => serve.run(&context).await?,
         Command::Migrate(migrate) => migrate.run(&context).await?,
+        Command::Backup(backup) => backup.run(&context).await?,
+        Command::Restore(restore) => restore.run(&context).await?,
         Command::Service(service) => service.run(&context).await?,
         Command::Key(key) => key.run(&context).await?,
         Command::Template(template) => template.run(&context).await?,

@@ -183,6 +183,23 @@ impl Db {
         Ok(busy == 0)
     }
 
+    /// Copies an `SQLite` database to a new file. Returns false on PostgreSQL.
+    pub(crate) async fn copy_to(&self, file: &Path) -> Result<bool, Error> {
+        let Self::Sqlite { writer, .. } = self else {
+            return Ok(false);
+        };
+        // The connection for writing, because SQLite counts the copy as a write; it takes only a lock for reading.
+        let mut session = Session(Connection::Sqlite(writer.acquire().await?));
+        let file = file.to_str().ok_or_else(|| {
+            let lossy = file.display().to_string();
+            Error::Address(format!("sqlite:{lossy}"))
+        })?;
+        session
+            .execute("VACUUM INTO $1", vec![Arg::Text(Some(file.to_owned()))])
+            .await?;
+        Ok(true)
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite { readers, writer } => {

@@ -75,6 +75,11 @@ impl Load {
         (heard.accepted.len(), heard.refusals.values().sum())
     }
 
+    /// The ids of the messages that were accepted until now.
+    pub(crate) fn accepted(&self) -> BTreeSet<String> {
+        self.heard.lock().expect("nobody panicked").accepted.clone()
+    }
+
     /// Asks for one of those that were accepted; the status of the answer.
     pub(crate) async fn look_at_one_that_was_accepted(&self) -> u16 {
         let id = {
@@ -98,6 +103,18 @@ impl Load {
             files,
         }
     }
+}
+
+/// Asks a platform for these messages; those that it does not know.
+pub(crate) async fn list_unknown(platform: &Platform, ids: &BTreeSet<String>) -> Vec<String> {
+    let asker = Poster::new(platform, 0, Arc::default());
+    let mut unknown = Vec::new();
+    for id in ids {
+        if asker.get(id).await != 200 {
+            unknown.push(id.clone());
+        }
+    }
+    unknown
 }
 
 struct Poster {

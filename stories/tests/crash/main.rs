@@ -4,6 +4,8 @@
 //!
 //! And the same binary on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does.
 //!
+//! And a backup that is made while it is busy ([`backup`]).
+//!
 //! `PILLARBOX_KILLS` says how often (default 8), `PILLARBOX_CRASH_SEED` at which moments, and
 //! `PILLARBOX_TEST_DATABASE` on which PostgreSQL server; without it, on the embedded default.
 //! `PILLARBOX_STORM_ROWS` says how many rows the job of the storm has (default 3,000), and `PILLARBOX_STORM_KILLS` how
@@ -12,6 +14,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
 mod auditors;
+mod backup;
 mod behind;
 mod count;
 mod disk;

@@ -7,6 +7,7 @@ mod auditors;
 mod authentication;
 mod authorization;
 mod backpressure;
+mod backup;
 mod bad_input;
 mod bulk;
 mod cancelling;
