@@ -36,6 +36,6 @@ pub use error::{Detail, RejectReason, SendError, SendReceipt, SettingsError};
 pub use letter::{Letter, LetterProvider};
 pub use scan::{ScanError, ScanResult, Scanner};
 pub use secret::Secret;
-pub use settings::{ProviderKind, ProviderSettings};
+pub use settings::{ProviderKind, ProviderSettings, host_without_tls};
 pub use sink::Sink;
 pub use sms::{Sms, SmsProvider};

@@ -16,9 +16,31 @@ pub trait ProviderSettings<P: ?Sized>: fmt::Debug + Send + Sync {
     /// Returns the longest wait for a reply in seconds; `None` for a provider without a network connection.
     fn timeout_seconds(&self) -> Option<u64>;
 
+    /// Returns the host that messages travel to without encryption; `None` if they are encrypted or stay in this process.
+    fn unencrypted_host(&self) -> Option<String> {
+        None
+    }
+
     /// Checks the settings and builds the provider. `sink_directory` is where the platform keeps its sink, for the kind that
     /// stands for it.
     fn build(&self, sink_directory: &Path) -> Result<Arc<P>, SettingsError>;
+}
+
+/// Returns the host of an `http://` URL; `None` for `https://`.
+pub fn host_without_tls(url: &str) -> Option<String> {
+    let scheme = "http://";
+    let start = url.get(..scheme.len())?;
+    if !start.eq_ignore_ascii_case(scheme) {
+        return None;
+    }
+    let authority = url[scheme.len()..].split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    // The colons of an IPv6 address are within brackets.
+    let end = match host.find(']') {
+        Some(bracket) => bracket + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    Some(host[..end].to_owned())
 }
 
 /// A kind of provider: a line of the table in [`crate::registry`].
@@ -67,5 +89,24 @@ pub(crate) fn require_positive<N: PartialEq + Default + Copy>(
         ))
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_unencrypted_address_is_found() {
+        for (url, host) in [
+            ("http://sms.example/send", Some("sms.example")),
+            ("HTTP://ada:pw@sms.example:8080", Some("sms.example")),
+            ("http://[::1]:8080/", Some("[::1]")),
+            ("http://127.0.0.1?to=x", Some("127.0.0.1")),
+            ("https://sms.example/send", None),
+            ("", None),
+        ] {
+            assert_eq!(host_without_tls(url).as_deref(), host, "{url}");
+        }
     }
 }

@@ -21,6 +21,8 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::permissions;
+
 /// The data directory of an installation.
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
@@ -46,14 +48,16 @@ impl DataDir {
         Self(path.into())
     }
 
-    /// Creates the directory, accessible to its owner only, if it does not exist.
+    /// Creates the directory if it does not exist, and makes it and its files accessible to their owner only.
     pub fn create(&self) -> anyhow::Result<()> {
         let created = DirBuilder::new()
             .recursive(true)
             // The directory holds keys, and messages in clear text in the sink.
             .mode(0o700)
             .create(&self.0);
-        created.with_context(|| format!("cannot create the data directory {}", self.0.display()))
+        created
+            .with_context(|| format!("cannot create the data directory {}", self.0.display()))?;
+        permissions::secure_data_dir(&self.0)
     }
 
     /// Returns the path of the directory.

@@ -1,6 +1,6 @@
 //! Builds the platform from the settings; the stories and the benchmarks use it too.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use anyhow::bail;
 use app::{App, Dependencies, Providers, Sink};
@@ -15,7 +15,7 @@ use store::{Keyring, Store};
 
 use crate::{
     data_dir::DataDir,
-    metrics, secrets,
+    metrics, permissions, secrets,
     settings::Settings,
     system::{SystemClock, SystemRandom},
 };
@@ -46,6 +46,7 @@ pub async fn open_with(
 ) -> anyhow::Result<Platform> {
     // Of many that start at once on a new directory, one creates the keys and the tables, and the others find them.
     let starting = DataDir::new(&settings.data_dir).lock_start().await?;
+    secure_stored_data(&settings)?;
     // First, because a new installation gets its first key here.
     let keyring = secrets::open_keyring(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
@@ -74,6 +75,21 @@ pub async fn open_with(
         internal_secrets,
         sink: Some(sink),
     })
+}
+
+/// Makes the embedded database and the stored files accessible to their owner only, also where they are outside the data
+/// directory.
+fn secure_stored_data(settings: &Settings) -> anyhow::Result<()> {
+    if let Some(database) = settings.database_address().strip_prefix("sqlite:") {
+        let database = database.trim_start_matches("//");
+        for suffix in ["", "-wal", "-shm"] {
+            permissions::secure(Path::new(&format!("{database}{suffix}")))?;
+        }
+    }
+    match settings.files_address().strip_prefix("file:") {
+        Some(directory) => permissions::secure(Path::new(directory)),
+        None => Ok(()),
+    }
 }
 
 /// Opens the database and migrates it, unless `migrate_on_start` is off.

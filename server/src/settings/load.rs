@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use config::{Config, File, FileFormat};
 
 use super::{Settings, schema::entries};
+use crate::permissions;
 
 /// Settings from the command line, which override all other sources.
 #[derive(Debug, Clone, Default)]
@@ -62,15 +63,23 @@ fn load_from(
             .map(|(_, value)| value.clone())
     };
 
+    let mut exposed_file = None;
     let mut builder = Config::builder();
     if let Some(path) = settings_file(flags, &value_of)? {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the settings file {}", path.display()))?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
         // On its own first, so that a syntax error names the file.
-        builder
+        let alone = builder
             .build_cloned()
             .map_err(|error| in_file(&path, &error))?;
+        // What is wrong with it is reported below, together with the environment.
+        let has_secrets = alone
+            .try_deserialize()
+            .is_ok_and(|settings: Settings| settings.has_secrets());
+        if has_secrets && permissions::is_readable_by_all(&path) {
+            exposed_file = Some(path);
+        }
     }
     for (name, path) in &known {
         // Values are text here; the conversion to the type of the field comes with deserialisation.
@@ -84,7 +93,7 @@ fn load_from(
     if let Some(listen) = &flags.listen {
         builder = builder.set_override("listen", listen.clone())?;
     }
-    let settings: Settings =
+    let mut settings: Settings =
         builder
             .build()
             .and_then(Config::try_deserialize)
@@ -95,6 +104,7 @@ fn load_from(
                 )
             })?;
     check(&settings)?;
+    settings.exposed_file = exposed_file;
     Ok((settings, unknown_variables(environment, &known)))
 }
 
@@ -301,6 +311,33 @@ mod tests {
             assert!(
                 !error.contains("123987") && !error.contains("hunter2"),
                 "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_with_secrets_that_everybody_can_read_is_noticed() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("settings.toml");
+        let flags = Flags {
+            config: Some(path.clone()),
+            ..Flags::default()
+        };
+        for (file, mode, is_exposed) in [
+            ("internal_secret = 'hunter2'", 0o644, true),
+            ("internal_secret = 'hunter2'", 0o640, false),
+            ("listen = '127.0.0.1:0'", 0o644, false),
+        ] {
+            std::fs::write(&path, file).unwrap();
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&path, permissions).unwrap();
+            let (settings, _) = load_from(&flags, &[]).unwrap();
+            assert_eq!(
+                settings.exposed_file.is_some(),
+                is_exposed,
+                "{file} {mode:o}"
             );
         }
     }

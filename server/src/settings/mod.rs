@@ -117,6 +117,9 @@ pub struct Settings {
     /// Credentials with which SMS providers deliver inbound SMS, by Basic authentication. Each is a list separated by
     /// commas, so that one value can be rotated while the other still works.
     pub received_texts: ReceivedTexts,
+    /// The settings file, if it holds secrets and everybody on the machine can read it.
+    #[serde(skip)]
+    pub exposed_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -152,6 +155,7 @@ impl Default for Settings {
             workers: Workers::default(),
             providers: Providers::default(),
             received_texts: ReceivedTexts::default(),
+            exposed_file: None,
         }
     }
 }
@@ -340,6 +344,21 @@ impl Settings {
         self.files
             .clone()
             .unwrap_or_else(|| format!("file:{}", self.data_dir.join("files").display()))
+    }
+
+    /// Returns whether any setting is a secret.
+    fn has_secrets(&self) -> bool {
+        let received = &self.received_texts;
+        let secrets = [
+            &self.database,
+            &self.keyring,
+            &self.internal_secret,
+            &self.file_downloads.service_token,
+            &received.mmg_passwords,
+            &received.firetext_passwords,
+        ];
+        // Nearly every provider has a password or a token; which of its settings that is, only its kind knows.
+        secrets.iter().any(|secret| secret.is_some()) || self.providers.are_configured()
     }
 
     /// Returns the directory of the sink.

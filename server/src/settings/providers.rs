@@ -191,6 +191,25 @@ impl Providers {
             .max_by_key(|(_, seconds)| *seconds)
     }
 
+    /// Returns whether any provider is configured.
+    pub(super) const fn are_configured(&self) -> bool {
+        !(self.email.is_empty() && self.sms.is_empty() && self.letter.is_empty())
+    }
+
+    /// Returns the providers that messages travel to without encryption, by name, with their hosts.
+    pub(super) fn list_unencrypted(&self) -> Vec<(String, String)> {
+        fn hosts<P: ?Sized>(
+            providers: &[ConfiguredProvider<P>],
+        ) -> impl Iterator<Item = (String, String)> {
+            let settings = providers.iter().map(|one| &one.settings);
+            settings.filter_map(|one| Some((one.name().to_owned(), one.unencrypted_host()?)))
+        }
+        hosts(&self.email)
+            .chain(hosts(&self.sms))
+            .chain(hosts(&self.letter))
+            .collect()
+    }
+
     /// Whether e-mails go to the sink, all or some.
     pub(super) fn email_in_sink(&self) -> bool {
         uses_sink(&self.email)

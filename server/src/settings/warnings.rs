@@ -4,17 +4,20 @@ use super::Settings;
 
 /// Returns a sentence for each combination of settings that an operator should reconsider.
 pub fn warnings(settings: &Settings) -> Vec<String> {
-    [
+    let mut found: Vec<String> = [
         short_lease(settings),
         one_channel_in_sink(settings),
         example_domain(settings),
         public_without_tls(settings),
         unscanned_files(settings),
         unused_file_limit(settings),
+        exposed_file(settings),
     ]
     .into_iter()
     .flatten()
-    .collect()
+    .collect();
+    found.extend(without_encryption(settings));
+    found
 }
 
 fn short_lease(settings: &Settings) -> Option<String> {
@@ -84,6 +87,52 @@ fn unused_file_limit(settings: &Settings) -> Option<String> {
     })
 }
 
+fn exposed_file(settings: &Settings) -> Option<String> {
+    settings.exposed_file.as_ref().map(|path| {
+        format!(
+            "the settings file {} holds secrets, and everybody on this machine can read it: run chmod 600 on it",
+            path.display()
+        )
+    })
+}
+
+/// Warns about each way on which messages and files leave this machine in clear.
+fn without_encryption(settings: &Settings) -> Vec<String> {
+    let mut hosts: Vec<(String, String)> = settings
+        .providers
+        .list_unencrypted()
+        .into_iter()
+        .map(|(name, host)| (format!("messages to the provider {name}"), host))
+        .collect();
+    let service = settings.file_downloads.service.as_deref();
+    if let Some(host) = service.and_then(::providers::host_without_tls) {
+        hosts.push(("files for the file service".to_owned(), host));
+    }
+    let scanner = settings.virus_scanner.as_deref();
+    if let Some((host, _)) = scanner
+        .and_then(|address| address.strip_prefix("tcp:"))
+        .and_then(|address| address.rsplit_once(':'))
+    {
+        hosts.push(("files for the virus scanner".to_owned(), host.to_owned()));
+    }
+    hosts
+        .into_iter()
+        .filter(|(_, host)| !is_this_machine(host))
+        .map(|(what, host)| {
+            format!(
+                "{what} travel to {host} without encryption, so everybody on the way can read them: use TLS, or a tunnel \
+                 from this machine"
+            )
+        })
+        .collect()
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let address: Result<std::net::IpAddr, _> = host.parse();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +173,54 @@ mod tests {
                 .any(|one| one.contains("text messages are stored in the sink")),
             "{found:?}"
         );
+    }
+
+    fn with_relay(host: &str, tls: ::providers::email::smtp::SmtpTls) -> Settings {
+        let mut relay = ::providers::email::smtp::SmtpSettings::for_host(host);
+        relay.tls = tls;
+        let email = vec![ConfiguredProvider {
+            kind: "smtp",
+            priority: 100,
+            settings: Arc::new(relay) as _,
+        }];
+        Settings {
+            providers: Providers {
+                email,
+                ..Providers::default()
+            },
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn what_leaves_this_machine_in_clear_causes_a_warning() {
+        use ::providers::email::smtp::SmtpTls;
+
+        let mut settings = with_relay("relay.example", SmtpTls::None);
+        settings.virus_scanner = Some("tcp:scanner.example:3310".to_owned());
+        settings.file_downloads.service = Some("http://files.example:8080/api".to_owned());
+        let found = warnings(&settings);
+        for host in ["relay.example", "scanner.example", "files.example"] {
+            let about = format!("travel to {host} without encryption");
+            assert!(found.iter().any(|one| one.contains(&about)), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn encryption_and_this_machine_cause_no_warning() {
+        use ::providers::email::smtp::SmtpTls;
+
+        for (host, tls) in [
+            ("relay.example", SmtpTls::Starttls),
+            ("localhost", SmtpTls::None),
+            ("127.0.0.1", SmtpTls::None),
+            ("::1", SmtpTls::None),
+        ] {
+            let found = warnings(&with_relay(host, tls));
+            assert!(
+                !found.iter().any(|one| one.contains("without encryption")),
+                "{found:?}"
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
 use std::{
-    io::Write as _, net::TcpStream, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration,
+    io::Write as _, net::TcpStream, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc,
+    time::Duration,
 };
 
 use serde_json::json;
@@ -65,6 +66,65 @@ fn secret_files_are_readable_by_their_owner_only() {
         let found = std::fs::metadata(platform.directory.path().join(secret)).unwrap();
         assert_eq!(found.permissions().mode() & 0o777, 0o600, "{secret}");
     }
+}
+
+/// Calls `check` with everything in a directory, and with the directory.
+fn walk(path: &Path, check: &dyn Fn(&Path, u32)) {
+    let found = std::fs::symlink_metadata(path).unwrap();
+    check(path, found.permissions().mode() & 0o777);
+    if found.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            walk(&entry.unwrap().path(), check);
+        }
+    }
+}
+
+#[test]
+fn a_data_directory_is_for_its_owner_only_and_one_that_was_not_becomes_so() {
+    let platform = Platform::up();
+    platform.send_text();
+    platform.send(&example("library-cards.csv"), "Your library card", &[]);
+    let tight = |path: &Path, mode: u32| {
+        assert_eq!(mode & 0o077, 0, "{} has {mode:o}", path.display());
+    };
+    walk(platform.directory.path(), &tight);
+
+    let (_, _, _, directory) = platform.terminate();
+    // As an earlier version left it under the usual umask.
+    walk(directory.path(), &|path, mode| {
+        let permissions =
+            std::fs::Permissions::from_mode(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6);
+        std::fs::set_permissions(path, permissions).unwrap();
+    });
+    let again = Platform::up_in(directory);
+    walk(again.directory.path(), &tight);
+}
+
+#[test]
+fn a_backup_of_a_running_platform_becomes_another_one() {
+    let platform = Platform::up();
+    let (_, answer) = platform.send_text();
+    let accepted: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let id = accepted["id"].as_str().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let backup = place.path().join("backup");
+    let backup = backup.to_str().unwrap();
+    let manifest = platform.answer(&["backup", backup, "--with-keyring"]);
+    assert_eq!(manifest[0]["rows"]["notifications"], 1);
+
+    let refused = platform.run(&["restore", backup]);
+    assert!(stderr(&refused).contains("to an empty place"));
+    let directory = Arc::new(tempfile::tempdir().unwrap());
+    let restored = pillarbox()
+        .args(["restore", backup, "--data-dir"])
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    assert!(restored.status.success(), "{}", stderr(&restored));
+    let restored = Platform::up_in(directory);
+    let token = stdout(&restored.run(&["token"]));
+    let found = restored.http(&format!("GET /v2/notifications/{id}"), token.trim(), "");
+    assert_eq!(found.0, 200, "{}", found.1);
 }
 
 #[test]

@@ -71,6 +71,25 @@ async fn of_many_with_keys_of_their_own_on_one_database_one_starts() {
     running[0].app.store().close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_with_one_keyring_start_at_once_on_one_empty_database() {
+    let database = EmptyDatabase::create().await;
+    if !database.address().starts_with("postgres") {
+        return;
+    }
+    let key = Keyring::new_key_line(1, &SystemRandom);
+    let directories: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
+    for directory in &directories {
+        fs::write(directory.path().join("keyring"), &key).unwrap();
+    }
+    let starts = directories
+        .iter()
+        .map(|directory| start(&database, directory.path()));
+    for started in join_all(starts).await {
+        started.unwrap().app.store().close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_keyring_is_found_at_the_start() {
     let database = EmptyDatabase::create().await;

@@ -146,6 +146,10 @@ impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
         Some(self.timeout_seconds)
     }
 
+    fn unencrypted_host(&self) -> Option<String> {
+        (self.tls == SmtpTls::None).then(|| self.host.clone())
+    }
+
     fn build(&self, _: &Path) -> Result<Arc<dyn EmailProvider>, SettingsError> {
         Ok(Arc::new(SmtpRelay::new(self)?))
     }

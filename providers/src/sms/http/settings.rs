@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, require_positive},
+    settings::{ProviderSettings, host_without_tls, require_positive},
 };
 
 /// The description of a provider's HTTP API.
@@ -244,6 +244,10 @@ impl ProviderSettings<dyn SmsProvider> for HttpSmsSettings {
 
     fn timeout_seconds(&self) -> Option<u64> {
         Some(self.timeout_seconds)
+    }
+
+    fn unencrypted_host(&self) -> Option<String> {
+        host_without_tls(&self.url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {

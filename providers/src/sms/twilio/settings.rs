@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{super::template::Template, Twilio};
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, require_positive},
+    settings::{ProviderSettings, host_without_tls, require_positive},
 };
 
 /// The settings of a Twilio account.
@@ -136,6 +136,10 @@ impl ProviderSettings<dyn SmsProvider> for TwilioSettings {
 
     fn timeout_seconds(&self) -> Option<u64> {
         Some(self.timeout_seconds)
+    }
+
+    fn unencrypted_host(&self) -> Option<String> {
+        host_without_tls(&self.base_url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {
