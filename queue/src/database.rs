@@ -12,12 +12,12 @@ use std::{
 use async_trait::async_trait;
 use domain::{Clock, Lane, RandomSource, ServiceId, Timestamp, WorkerId, generate};
 use store::{
-    Store, Tx,
-    tasks::{self, Lease, LeasedTask},
+    Session, Store, Tx,
+    tasks::{self, KnownService, Lease, LeasedTask},
 };
 use uuid::Uuid;
 
-use crate::{ClaimLimits, SourceError, TaskSource, lanes};
+use crate::{ClaimLimits, SourceError, TaskSource, lanes, turns::Turns};
 
 /// Task source over the store's tables.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ pub struct DatabaseSource {
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
     worker: WorkerId,
-    /// Lowest service id whose turn is next, by pool and lane. Each process goes round on its own, because a shared
-    /// position would be one more row that all workers update.
-    next_service: Mutex<BTreeMap<(String, Lane), ServiceId>>,
+    /// By pool and lane.
+    turns: Mutex<BTreeMap<(String, Lane), Turns>>,
     round: AtomicU32,
+    has_rare_sweeps: bool,
 }
 
 /// The tasks that one call of [`TaskSource::claim`] asks for, and what it has claimed so far.
@@ -66,9 +66,22 @@ impl DatabaseSource {
             store,
             clock,
             random,
-            next_service: Mutex::default(),
+            turns: Mutex::default(),
             round: AtomicU32::new(0),
+            has_rare_sweeps: false,
         }
+    }
+
+    /// Makes sweeps as rare as where they are expensive, for tests of what happens between them.
+    #[must_use]
+    pub const fn with_rare_sweeps(mut self) -> Self {
+        self.has_rare_sweeps = true;
+        self
+    }
+
+    fn with_turns<T>(&self, pool: &str, lane: Lane, work: impl FnOnce(&mut Turns) -> T) -> T {
+        let mut turns = self.turns.lock().expect("no one panics holding it");
+        work(turns.entry((pool.to_owned(), lane)).or_default())
     }
 
     /// Returns up to `count` services that have a task ready, beginning with the one whose turn it is and going round
@@ -78,27 +91,70 @@ impl DatabaseSource {
         pool: &str,
         lane: Lane,
         count: u32,
-    ) -> Result<Vec<ServiceId>, SourceError> {
-        let lowest = ServiceId::from(Uuid::nil());
-        let first = self
-            .next_service
-            .lock()
-            .expect("no one panics holding it")
-            .get(&(pool.to_owned(), lane))
-            .copied()
-            .unwrap_or(lowest);
-        let now = self.clock.now();
+    ) -> Result<Vec<KnownService>, SourceError> {
+        let begun = self.clock.now();
         // A read before the write: on SQLite an idle worker must not take the single writer's lock only to look.
         let mut session = self.store.read().await?;
+        if !self.with_turns(pool, lane, |turns| turns.is_sweep_due(begun)) {
+            return self
+                .ready_known_services(&mut session, pool, lane, count)
+                .await;
+        }
+        let services = self.sweep(&mut session, pool, lane, count).await?;
+        // SQLite keeps no old entries: a slow sweep there is a slow disk.
+        let took = match self.store.kind() {
+            store::Kind::Sqlite => Duration::ZERO,
+            store::Kind::Postgres => self.clock.now().since(begun),
+        };
+        self.with_turns(pool, lane, |turns| {
+            turns.swept(&services, begun, took);
+            if self.has_rare_sweeps {
+                turns.postpone_sweep(begun, Duration::from_mins(1));
+            }
+        });
+        let services = services.into_iter();
+        Ok(services.map(KnownService::from_the_beginning).collect())
+    }
+
+    /// Looks through all tasks of the lane.
+    async fn sweep(
+        &self,
+        session: &mut Session,
+        pool: &str,
+        lane: Lane,
+        count: u32,
+    ) -> Result<Vec<ServiceId>, SourceError> {
+        let (lowest, now) = (ServiceId::from(Uuid::nil()), self.clock.now());
+        let first = self.with_turns(pool, lane, |turns| turns.next());
         let mut services =
-            tasks::list_ready_services(&mut session, pool, lane, first, now, count).await?;
+            tasks::list_ready_services(session, pool, lane, first, now, count).await?;
         let missing = count.saturating_sub(length(&services));
         if missing > 0 && first != lowest {
             let from_start =
-                tasks::list_ready_services(&mut session, pool, lane, lowest, now, missing).await?;
+                tasks::list_ready_services(session, pool, lane, lowest, now, missing).await?;
             services.extend(from_start.into_iter().filter(|service| *service < first));
         }
         Ok(services)
+    }
+
+    /// Looks only at the known services, from where their tasks begin, and for new ones.
+    async fn ready_known_services(
+        &self,
+        session: &mut Session,
+        pool: &str,
+        lane: Lane,
+        count: u32,
+    ) -> Result<Vec<KnownService>, SourceError> {
+        let now = self.clock.now();
+        if let Some(known) = self.with_turns(pool, lane, |turns| turns.begin_discovery(now)) {
+            let new = tasks::list_unknown_services(session, pool, lane, &known).await?;
+            self.with_turns(pool, lane, |turns| turns.discovered(&new));
+        }
+        let known = self.with_turns(pool, lane, |turns| turns.known_in_turn());
+        let found = tasks::list_oldest_ready(session, pool, lane, &known, now).await?;
+        let mut ready = self.with_turns(pool, lane, |turns| turns.asked(&known, &found, now));
+        ready.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(ready)
     }
 
     /// Claims up to `wanted` tasks of a lane, shared between the services that have any.
@@ -120,16 +176,16 @@ impl DatabaseSource {
             if left == 0 {
                 break;
             }
-            let count = left.min(share).min(request.left_for(service));
+            let count = left.min(share).min(request.left_for(service.id));
             if count > 0 {
                 let tasks = self
                     .claim_of_service(&mut tx, lane, service, count, request)
                     .await?;
                 left = left.saturating_sub(length(&tasks));
-                request.add(service, tasks);
+                request.add(service.id, tasks);
             }
             // Also when the service is at its limit, or the turn would stay with it.
-            self.advance_round_robin(request.pool, lane, service);
+            self.with_turns(request.pool, lane, |turns| turns.advance(service.id));
         }
         if left == wanted {
             // Another worker was faster; nothing was changed.
@@ -144,7 +200,7 @@ impl DatabaseSource {
         &self,
         tx: &mut Tx,
         lane: Lane,
-        service: ServiceId,
+        service: KnownService,
         count: u32,
         request: &ClaimRequest<'_>,
     ) -> Result<Vec<LeasedTask>, SourceError> {
@@ -155,16 +211,6 @@ impl DatabaseSource {
             until: now.plus(request.lease),
         };
         Ok(tasks::claim(tx, request.pool, lane, service, &lease, now, count).await?)
-    }
-
-    /// Gives the next turn to the service after `served`.
-    fn advance_round_robin(&self, pool: &str, lane: Lane, served: ServiceId) {
-        // The lowest id above the served one; wrapping goes round to the first service.
-        let next = Uuid::from_u128(served.as_uuid().as_u128().wrapping_add(1));
-        self.next_service
-            .lock()
-            .expect("no one panics holding it")
-            .insert((pool.to_owned(), lane), next.into());
     }
 }
 

@@ -33,6 +33,7 @@ mod runner;
 mod running_tasks;
 mod source;
 mod task;
+mod turns;
 
 pub use database::DatabaseSource;
 pub use notifier::Notifier;

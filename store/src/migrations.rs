@@ -29,6 +29,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0004_tasks_of_the_dead",
     "0005_task_subjects",
     "0006_keyring_canary",
+    "0007_counter_parts",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

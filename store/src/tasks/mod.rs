@@ -6,6 +6,7 @@
 //! lease, so that a worker whose lease was lost changes nothing.
 
 mod dead_letters;
+mod ready;
 mod subjects;
 
 use domain::{Lane, ServiceId, TaskId, Timestamp, WorkerId};
@@ -20,6 +21,7 @@ pub use dead_letters::{
     DeadLetter, count_dead_letters, dead_letter, filter_dead_letters, find_dead_letter,
     insert_dead_letter, list_dead_letters, replay,
 };
+pub use ready::{KnownService, list_oldest_ready, list_ready_services, list_unknown_services};
 pub use subjects::{SubjectRange, list_by_job_rows, list_by_subject};
 
 /// Task to insert into the queue.
@@ -129,43 +131,13 @@ pub async fn has_any(session: &mut Session, pool: &str, service: ServiceId) -> R
     Ok(false)
 }
 
-/// Returns up to `count` services that have a task ready in this pool and lane, in the order of their ids from
-/// `from` on. Each step of the walk is one index look-up, however many tasks a service has.
-pub async fn list_ready_services(
-    session: &mut Session,
-    pool: &str,
-    lane: Lane,
-    from: ServiceId,
-    now: Timestamp,
-    count: u32,
-) -> Result<Vec<ServiceId>, Error> {
-    session
-        .fetch_all(
-            // A loose index scan: `SELECT DISTINCT` would read every task of every service.
-            "WITH RECURSIVE turn (service_id) AS ( \
-               SELECT * FROM (SELECT service_id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id >= $3 \
-                              ORDER BY service_id LIMIT 1) AS first \
-               UNION ALL \
-               SELECT (SELECT t.service_id FROM tasks t WHERE t.pool = $1 AND t.lane = $2 \
-                       AND t.service_id > turn.service_id ORDER BY t.service_id LIMIT 1) \
-               FROM turn WHERE turn.service_id IS NOT NULL) \
-             SELECT turn.service_id AS service_id FROM turn WHERE turn.service_id IS NOT NULL AND EXISTS \
-               (SELECT 1 FROM tasks t WHERE t.pool = $1 AND t.lane = $2 AND t.service_id = turn.service_id \
-                AND t.ready_at <= $4) LIMIT $5",
-            args![pool, lane, from, now, count],
-        )
-        .await?
-        .iter()
-        .map(|row| row.get("service_id"))
-        .collect()
-}
-
-/// Claims up to `count` ready tasks of one service, longest waiting first.
+/// Claims up to `count` ready tasks of one service, longest waiting first, of those that became ready from its
+/// [`KnownService::from`] on.
 pub async fn claim(
     tx: &mut Tx,
     pool: &str,
     lane: Lane,
-    service: ServiceId,
+    service: KnownService,
     lease: &Lease,
     now: Timestamp,
     count: u32,
@@ -173,8 +145,8 @@ pub async fn claim(
     let sql = format!(
         // The subquery picks and locks the rows, so that concurrent workers skip them instead of waiting.
         "UPDATE tasks SET lease = $5, worker = $6, ready_at = $7 WHERE id IN \
-           (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at <= $4 \
-            ORDER BY ready_at LIMIT $8 {}) \
+           (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at >= $9 \
+            AND ready_at <= $4 ORDER BY ready_at LIMIT $8 {}) \
          RETURNING id, lane, service_id, kind, payload, attempt, created_at",
         tx.kind().skip_locked()
     );
@@ -183,7 +155,8 @@ pub async fn claim(
         worker,
         until,
     } = *lease;
-    let args = args![pool, lane, service, now, token, worker, until, count];
+    let KnownService { id, from } = service;
+    let args = args![pool, lane, id, now, token, worker, until, count, from];
     let rows = tx.fetch_all(sql, args).await?;
     let mut tasks = rows
         .iter()

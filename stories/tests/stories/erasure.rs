@@ -300,7 +300,8 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
         worker: service.id.as_uuid().into(),
         until: now.plus(std::time::Duration::from_mins(1)),
     };
-    let taken = store::tasks::claim(&mut tx, pool, lane, service.id, &lease, now, 1)
+    let whose = store::tasks::KnownService::from_the_beginning(service.id);
+    let taken = store::tasks::claim(&mut tx, pool, lane, whose, &lease, now, 1)
         .await
         .unwrap();
     tx.commit().await.unwrap();

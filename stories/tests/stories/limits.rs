@@ -186,3 +186,32 @@ async fn a_refund_never_makes_a_count_negative() {
     }
     tx.commit().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_counter_keeps_its_value_when_it_moves_to_a_new_row() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let (allowance, day) = (Allowance::Sms, world.clock.now().utc_day());
+    let store = world.app.store();
+    let spend_many = async || {
+        for number in 0..400 {
+            let mut tx = store.write().await.unwrap();
+            let spent = store::counters::spend(&mut tx, service.id, allowance, day, 2, 100_000);
+            assert_eq!(spent.await.unwrap().0, 2);
+            if number % 4 == 0 {
+                let refunded = store::counters::refund(&mut tx, service.id, allowance, day, 1);
+                refunded.await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
+    };
+    // Enough for several moves, some of them while others wait for the row.
+    futures::future::join_all((0..4).map(|_| spend_many())).await;
+    let mut session = store.read().await.unwrap();
+    let spent = store::counters::find_spent(&mut session, service.id, allowance, day);
+    assert_eq!(spent.await.unwrap(), 4 * (400 * 2 - 100));
+    drop(session);
+    let mut tx = store.write().await.unwrap();
+    let removed = store::counters::delete_before(&mut tx, day.plus_days(1)).await;
+    assert_eq!(removed.unwrap(), 1, "the old rows are gone");
+}

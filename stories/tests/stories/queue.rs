@@ -13,24 +13,33 @@ use domain::{Clock as _, Timestamp};
 use pillarbox_stories::{SeededRandom, World};
 use queue::{ClaimLimits, DatabaseSource, Enqueue as _, NewTask, TaskSource, conformance::Harness};
 
-/// A world with the number of sources it has had, which is the seed of the next.
-struct Database(World, AtomicU64);
+struct Database {
+    world: World,
+    /// The seed of the next source.
+    sources: AtomicU64,
+    has_rare_sweeps: bool,
+}
 
 impl Database {
     fn source(&self) -> Arc<dyn TaskSource> {
-        let entropy = Arc::new(SeededRandom::new(self.1.fetch_add(1, Ordering::Relaxed)));
-        Arc::new(DatabaseSource::new(
-            self.0.app.store().clone(),
-            self.0.clock.clone(),
-            entropy,
-        ))
+        let seed = self.sources.fetch_add(1, Ordering::Relaxed);
+        let source = DatabaseSource::new(
+            self.world.app.store().clone(),
+            self.world.clock.clone(),
+            Arc::new(SeededRandom::new(seed)),
+        );
+        Arc::new(if self.has_rare_sweeps {
+            source.with_rare_sweeps()
+        } else {
+            source
+        })
     }
 }
 
 #[async_trait]
 impl Harness for Database {
     async fn empty(&self) -> Arc<dyn TaskSource> {
-        self.0.clock.advance(Duration::from_hours(1));
+        self.world.clock.advance(Duration::from_hours(1));
         let source = self.source();
         for pool in ["conformance", "elsewhere"] {
             loop {
@@ -59,33 +68,47 @@ impl Harness for Database {
     }
 
     async fn enqueue(&self, tasks: Vec<NewTask>) {
-        let mut tx = self.0.app.store().write().await.unwrap();
+        let mut tx = self.world.app.store().write().await.unwrap();
         tx.enqueue(tasks).await.unwrap();
         tx.commit().await.unwrap();
     }
 
     fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.world.clock.now()
     }
 
     fn advance(&self, by: Duration) {
-        self.0.clock.advance(by);
+        self.world.clock.advance(by);
     }
 
     async fn count_dead(&self) -> u32 {
-        app::upkeep::queue_stats::read(&self.0.app)
+        app::upkeep::queue_stats::read(&self.world.app)
             .await
             .unwrap()
             .dead_letters
     }
 }
 
-#[tokio::test]
-async fn the_database_is_a_queue() {
+async fn run_suite(has_rare_sweeps: bool) {
     let mut world = World::new().await;
     // The suite leaves tasks of its own in pools of its own.
     world.expect_unfinished_tasks();
-    queue::conformance::run(&Database(world, AtomicU64::default())).await;
+    let database = Database {
+        world,
+        sources: AtomicU64::default(),
+        has_rare_sweeps,
+    };
+    queue::conformance::run(&database).await;
+}
+
+#[tokio::test]
+async fn the_database_is_a_queue() {
+    run_suite(false).await;
+}
+
+#[tokio::test]
+async fn it_is_one_also_where_it_seldom_looks_at_all_tasks() {
+    run_suite(true).await;
 }
 
 #[tokio::test]

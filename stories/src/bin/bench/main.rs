@@ -11,6 +11,7 @@ mod content;
 mod databases;
 mod deliver;
 mod growth;
+mod held_transaction;
 mod job;
 mod load;
 mod noisy_neighbour;
@@ -86,6 +87,9 @@ async fn measure(options: Options) -> Result<()> {
                     noisy_neighbour::measure(&options, &backend, &mut results).await?;
                 }
                 Part::Growth => growth::measure(&options, &backend, &mut results).await?,
+                Part::HeldTransaction => {
+                    held_transaction::measure(&options, &backend, &mut results).await?;
+                }
                 // No database matters to these.
                 Part::Start | Part::Content => {}
             }

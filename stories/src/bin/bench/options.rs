@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Options {
-    /// Parts to measure; by default all but growth.
+    /// Parts to measure; by default all but growth and held-transaction.
     #[arg(long, value_enum, value_delimiter = ',')]
     part: Vec<Part>,
     /// Databases to measure; PostgreSQL is left out without an address.
@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// and about 6 GB of disk for each database.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 10_000_000])]
     pub(crate) kept: Vec<u32>,
+    /// Held transaction: for how many seconds.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) held_seconds: u64,
     /// Where databases and files are made: a directory on the disk to be measured. By default the one for temporary files.
     #[arg(long)]
     pub(crate) directory: Option<PathBuf>,
@@ -60,6 +63,8 @@ pub(crate) enum Part {
     NoisyNeighbour,
     /// Cost of a message in a large table: `make bench-growth`.
     Growth,
+    /// Tasks claimed and completed while another transaction is held open; PostgreSQL only.
+    HeldTransaction,
     /// Time from the start of the program to its first response.
     Start,
     /// Validation of recipients and rendering of messages alone.
@@ -100,7 +105,8 @@ impl Options {
     pub(crate) fn parts(&self) -> Vec<Part> {
         if self.part.is_empty() {
             let all = Part::value_variants().iter().copied();
-            all.filter(|part| *part != Part::Growth).collect()
+            all.filter(|part| !matches!(part, Part::Growth | Part::HeldTransaction))
+                .collect()
         } else {
             self.part.clone()
         }
