@@ -122,6 +122,7 @@ impl App {
         };
         let accept = accept::AcceptState::start(&infrastructure);
         let receipts = receipts::ReceiptState::start(&infrastructure);
+        let send = send::SendState::new(&providers);
         let Infrastructure {
             store,
             clock,
@@ -142,7 +143,7 @@ impl App {
             caches: cache::Caches::new(),
             documents: documents::DocumentState::default(),
             receipts,
-            send: send::SendState::default(),
+            send,
         }))
     }
 

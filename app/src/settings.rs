@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 
@@ -64,6 +64,8 @@ pub struct Settings {
     pub max_upload_bytes: u64,
     /// How many rows of a job share a transaction.
     pub job_rows_at_once: usize,
+    /// How long providers may still answer when the process is about to stop; then the outcome counts as unknown.
+    pub stop_grace: Duration,
     /// Where a day begins and ends, for retention and counting.
     pub time_zone: TimeZone,
 }
@@ -83,6 +85,7 @@ impl Default for Settings {
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
             job_rows_at_once: 1000,
+            stop_grace: Duration::from_secs(5),
             time_zone: TimeZone::default(),
         }
     }

@@ -18,20 +18,20 @@ impl TaskHandler for App {
     async fn handle(&self, task: &TaskContext) -> TaskOutcome {
         match task.leased().kind.as_str() {
             tasks::DELIVER_EMAIL => {
-                with(task, async |Ids { ids }| {
-                    send::send_batch(self, task, Channel::Email, &ids).await
+                with(task, async |delivery| {
+                    send::send_batch(self, task, Channel::Email, &delivery).await
                 })
                 .await
             }
             tasks::DELIVER_SMS => {
-                with(task, async |Ids { ids }| {
-                    send::send_batch(self, task, Channel::Sms, &ids).await
+                with(task, async |delivery| {
+                    send::send_batch(self, task, Channel::Sms, &delivery).await
                 })
                 .await
             }
             tasks::DELIVER_LETTER => {
-                with(task, async |Ids { ids }| {
-                    send::send_batch(self, task, Channel::Letter, &ids).await
+                with(task, async |delivery| {
+                    send::send_batch(self, task, Channel::Letter, &delivery).await
                 })
                 .await
             }

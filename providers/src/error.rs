@@ -36,6 +36,13 @@ pub enum SendError {
         /// What happened, safe to log.
         detail: Detail,
     },
+    /// The provider is well, but this recipient cannot take messages now: the mailbox is full, or has asked us to come back.
+    /// Nothing was sent. Retry; if that does not help, the recipient is to blame and not the provider.
+    #[error("the recipient takes no messages now: {detail}")]
+    RecipientUnavailable {
+        /// What happened, safe to log.
+        detail: Detail,
+    },
     /// The provider refuses this message for good. Retrying is useless.
     #[error("the provider refuses the {reason}: {detail}")]
     Rejected {
@@ -87,6 +94,13 @@ impl SendError {
         }
     }
 
+    /// Creates [`SendError::RecipientUnavailable`].
+    pub fn recipient_unavailable(detail: impl Into<Detail>) -> Self {
+        Self::RecipientUnavailable {
+            detail: detail.into(),
+        }
+    }
+
     /// Creates [`SendError::Rejected`].
     pub fn rejected(reason: RejectReason, detail: impl Into<Detail>) -> Self {
         Self::Rejected {
@@ -107,6 +121,7 @@ impl SendError {
         match self {
             Self::Throttled { detail, .. }
             | Self::Unavailable { detail }
+            | Self::RecipientUnavailable { detail }
             | Self::Rejected { detail, .. }
             | Self::Unknown { detail } => detail,
         }

@@ -74,7 +74,8 @@ pub(crate) async fn send_request(request: RequestBuilder) -> Result<Reply, SendE
 impl Reply {
     /// Returns the reply as JSON; `None` if it is not JSON, or could not be read.
     pub(crate) fn json(&self) -> Option<Value> {
-        serde_json::from_slice(self.body.as_deref()?).ok()
+        // A broken character in a message for people must not hide the codes.
+        serde_json::from_str(&String::from_utf8_lossy(self.body.as_deref()?)).ok()
     }
 
     /// Creates a detail with the reply's status.

@@ -13,9 +13,6 @@ pub trait ProviderSettings<P: ?Sized>: fmt::Debug + Send + Sync {
     /// Returns the identifier of the provider's row, by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Returns the longest wait for a reply in seconds; `None` for a provider without a network connection.
-    fn timeout_seconds(&self) -> Option<u64>;
-
     /// Returns the host that messages travel to without encryption; `None` if they are encrypted or stay in this process.
     fn unencrypted_host(&self) -> Option<String> {
         None
@@ -74,6 +71,24 @@ impl<P: ?Sized> fmt::Debug for ProviderKind<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ProviderKind").field(&self.name).finish()
     }
+}
+
+/// Refuses a setting that promises delivery receipts which no endpoint of the platform processes: messages would stay
+/// `sending` until they time out. Remove its callers as the endpoints are added.
+pub(crate) fn refuse_receipts(
+    provider: &str,
+    setting: &'static str,
+    promises_receipts: bool,
+) -> Result<(), SettingsError> {
+    if promises_receipts {
+        return Err(SettingsError::invalid(
+            provider,
+            setting,
+            "the platform cannot process delivery receipts of this kind of provider yet, so its messages would never be \
+             delivered; remove the setting, and a message counts as delivered when the provider accepts it",
+        ));
+    }
+    Ok(())
 }
 
 pub(crate) fn require_positive<N: PartialEq + Default + Copy>(

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{Clock, WorkerId};
 use store::tasks::LeasedTask;
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
@@ -22,7 +22,8 @@ const DRAIN_BATCH: u32 = 16;
 pub struct Pool {
     /// Name of the pool, which tasks carry.
     pub name: &'static str,
-    /// Number of tasks that it runs at a time.
+    /// Number of tasks that it runs at a time, besides those that only wait for another party
+    /// ([`TaskContext::set_waiting`]).
     pub workers: u32,
 }
 
@@ -110,8 +111,8 @@ impl Runner {
                     return done;
                 };
                 for task in tasks {
-                    self.run_task(pool.name, task, CancellationToken::new())
-                        .await;
+                    let task = TaskContext::new(task, CancellationToken::new());
+                    self.run_task(pool.name, &task).await;
                     done += 1;
                 }
             }
@@ -128,7 +129,8 @@ impl Runner {
         let Some(task) = claimed.ok().and_then(|tasks| tasks.into_iter().next()) else {
             return false;
         };
-        self.run_task(pool, task, CancellationToken::new()).await;
+        let task = TaskContext::new(task, CancellationToken::new());
+        self.run_task(pool, &task).await;
         true
     }
 
@@ -144,7 +146,8 @@ impl Runner {
     }
 
     async fn run_pool(&self, pool: &Pool, stop: &CancellationToken) {
-        let mut running = RunningTasks::default();
+        let began_to_wait = Arc::new(Notify::new());
+        let mut running = RunningTasks::new(&began_to_wait);
         while !stop.is_cancelled() {
             // After a successful claim there may be more: look again before waiting.
             if self.claim_more(pool, &mut running, stop).await {
@@ -152,12 +155,13 @@ impl Runner {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.notifier.notified(pool.name), if running.count() < pool.workers => {}
+                () = self.notifier.notified(pool.name), if running.busy() < pool.workers => {}
+                () = began_to_wait.notified() => {}
                 () = running.next_finished() => {}
                 () = tokio::time::sleep(self.settings.poll_interval) => {}
             }
         }
-        while running.count() > 0 {
+        while !running.is_empty() {
             running.next_finished().await;
         }
     }
@@ -171,7 +175,8 @@ impl Runner {
     ) -> bool {
         running.remove_finished();
         // Never more than can start at once: a claimed task that waits would use up its lease.
-        let free = pool.workers - running.count();
+        // Tasks that waited for another party come back at once, so more may be busy than there are workers.
+        let free = pool.workers.saturating_sub(running.busy());
         if free == 0 {
             return false;
         }
@@ -193,23 +198,22 @@ impl Runner {
         };
         let any = !tasks.is_empty();
         for task in tasks {
-            let (runner, stop, pool) = (self.clone(), stop.clone(), pool.name);
-            running.spawn(task.lane, task.service_id, async move {
-                runner.run_task(pool, task, stop).await;
-            });
+            // The child of the pool's token: stopping is a request that the handler may answer in its own time.
+            let task = TaskContext::new(task, stop.clone());
+            let (runner, pool) = (self.clone(), pool.name);
+            running.spawn(task, async move |task| runner.run_task(pool, &task).await);
         }
         any
     }
 
-    async fn run_task(&self, pool: &str, leased: LeasedTask, stop: CancellationToken) {
+    async fn run_task(&self, pool: &str, task: &TaskContext) {
+        let leased = task.leased();
         let span = info_span!("task", task.id = %leased.id, task.kind = %leased.kind, service.id = %leased.service_id);
-        // The child of the pool's token: stopping is a request that the handler may answer in its own time.
-        let task = TaskContext::new(leased, stop);
         let started = self.clock.now();
         async {
-            let outcome = self.handle(pool, &task).await;
+            let outcome = self.handle(pool, task).await;
             let took = self.clock.now().since(started);
-            self.apply_outcome(pool, &task, outcome, took).await;
+            self.apply_outcome(pool, task, outcome, took).await;
         }
         .instrument(span)
         .await;

@@ -1,13 +1,17 @@
 //! A claimed task, its handler, and the outcome that the handler decides.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use domain::Timestamp;
 use store::{Tx, tasks::LeasedTask};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// What happens to a task after its handler has returned.
@@ -38,6 +42,10 @@ pub struct TaskContext {
     until: AtomicI64,
     /// Whether the handler has completed or dead-lettered the task in its own transaction.
     ended: AtomicBool,
+    /// Whether the handler only waits for another party.
+    waiting: AtomicBool,
+    /// Tells the pool that the task has begun to wait.
+    began_to_wait: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -48,13 +56,40 @@ impl TaskContext {
             until: AtomicI64::new(leased.until.unix_micros()),
             leased,
             ended: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            began_to_wait: Arc::default(),
             stop,
+        }
+    }
+
+    /// Gives the task to a pool that listens to `began_to_wait`.
+    pub(crate) fn in_pool(self, began_to_wait: &Arc<Notify>) -> Self {
+        Self {
+            began_to_wait: Arc::clone(began_to_wait),
+            ..self
         }
     }
 
     /// Returns whether the process is about to stop: a handler whose work can be continued later begins nothing new.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// Waits until the process is about to stop.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Says whether the handler now only waits for another party. Meanwhile the task occupies no worker, so a handler that
+    /// says so needs a limit of its own on how many of its tasks wait.
+    pub fn set_waiting(&self, waiting: bool) {
+        if !self.waiting.swap(waiting, Ordering::Relaxed) && waiting {
+            self.began_to_wait.notify_one();
+        }
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Returns the task as it was claimed.
@@ -73,6 +108,12 @@ impl TaskContext {
     pub async fn complete(&self, tx: &mut Tx) -> Result<bool, store::Error> {
         self.ended.store(true, Ordering::Relaxed);
         store::tasks::complete(tx, self.leased.id, self.leased.lease).await
+    }
+
+    /// Replaces the payload in a transaction that gives part of the task's work to other tasks. [`Self::leased`] keeps the
+    /// old one. Returns false if the lease was lost.
+    pub async fn replace_payload(&self, tx: &mut Tx, payload: &str) -> Result<bool, store::Error> {
+        store::tasks::replace_payload(tx, self.leased.id, self.leased.lease, payload).await
     }
 
     /// Moves the task to the dead letters in the transaction that records the failure elsewhere. The handler must then

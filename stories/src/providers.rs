@@ -28,6 +28,8 @@ pub enum Behaviour {
     RejectMessage,
     /// Fails as a provider that cannot be reached.
     BeUnavailable,
+    /// Reports that the mailbox is full.
+    MailboxFull,
     /// Accepts it, then fails as a provider whose response was lost.
     AcceptSilently,
     /// Accepts it once the gate is opened.
@@ -228,6 +230,7 @@ macro_rules! fake {
                     Behaviour::RejectRecipient => return Err(SendError::rejected(RejectReason::Recipient, "no such recipient")),
                     Behaviour::RejectMessage => return Err(SendError::rejected(RejectReason::Message, "forbidden content")),
                     Behaviour::BeUnavailable => return Err(SendError::unavailable("nobody answers")),
+                    Behaviour::MailboxFull => return Err(SendError::recipient_unavailable("the mailbox is full")),
                     Behaviour::AcceptSilently => {
                         let mut state = self.state();
                         state.accepted.push(message.clone());

@@ -1,34 +1,39 @@
-//! One batch: its notifications are sent concurrently, and their results are recorded meanwhile.
+//! One batch: its notifications are sent concurrently, and their results are recorded meanwhile (`recording`).
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
-use futures::StreamExt as _;
-use queue::{Enqueue as _, NewTask, TaskContext, catch_panic};
-use store::{Tx, notifications::Notification};
-use tokio::sync::mpsc;
-use tracing::{error, warn};
+use domain::{Channel, NotificationId, NotificationStatus, Timestamp};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use providers::SendError;
+use queue::{TaskContext, catch_panic};
+use store::notifications::Notification;
+use tokio::{sync::mpsc, time};
+use tracing::{error, info, warn};
 
 use super::{
-    BatchEnd, FailedPhase, SendBatchError, SendFailure, email, failed_outcome, letter,
-    pending_writes::PendingWrites, poison, remaining::Remaining, sms,
+    BatchEnd, FailedPhase, SendBatchError, SendFailure, email, failed_outcome,
+    in_flight::Claim,
+    letter,
+    provider_slots::{Flow, Slot},
+    sms,
 };
-use crate::{App, Tenant, receipts, tasks};
+use crate::{
+    App, Tenant,
+    tasks::{self, Delivery},
+};
 
 /// How long a batch keeps its worker. What is left then waits for the next turn of its service.
 const MAX_BATCH_TIME: Duration = Duration::from_secs(1);
 
-/// Pauses before a commit of results is tried again. Together they are shorter than a lease.
-const COMMIT_PAUSES: [Duration; 4] = [
-    Duration::from_millis(50),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
+/// How long a batch waits for a result, or a message for a slot of a provider, before the rest goes to other tasks.
+pub(super) const STALL: Duration = Duration::from_secs(1);
 
 /// What one attempt to send a notification came to.
 #[derive(Debug)]
@@ -39,11 +44,13 @@ pub(super) enum SendResult {
     Retry {
         id: NotificationId,
         after: Duration,
+        /// How often its outcome has been unknown.
+        unknown_outcomes: u32,
         why: String,
     },
     /// There is nothing to send, or nothing more to record.
     Noop,
-    /// Not attempted, because the batch has used its time.
+    /// Not attempted, because the batch has used its time or no provider has room.
     NotStarted(NotificationId),
     /// Not attempted, because the lease is lost and another worker has the batch.
     LeaseLost,
@@ -55,10 +62,19 @@ pub(super) struct Batch<'a> {
     pub(super) app: &'a App,
     pub(super) task: &'a TaskContext,
     pub(super) tenant: &'a Tenant,
-    channel: Channel,
-    started: Timestamp,
+    pub(super) channel: Channel,
+    pub(super) delivery: &'a Delivery,
+    /// The notifications that only this batch sends.
+    pub(super) claim: Claim,
     /// Notifications of the batch that another worker is sending.
-    elsewhere: Vec<NotificationId>,
+    pub(super) elsewhere: Vec<NotificationId>,
+    started: Timestamp,
+    /// How many notifications have no result yet.
+    unfinished: AtomicUsize,
+    /// How many of them wait for a provider's answer.
+    in_calls: AtomicUsize,
+    /// Whether a message found no room at any provider.
+    lacks_room: AtomicBool,
     /// Notifications with which a provider was called.
     attempted: Mutex<BTreeSet<NotificationId>>,
 }
@@ -69,15 +85,21 @@ impl<'a> Batch<'a> {
         task: &'a TaskContext,
         tenant: &'a Tenant,
         channel: Channel,
-        elsewhere: Vec<NotificationId>,
+        delivery: &'a Delivery,
+        (claim, elsewhere): (Claim, Vec<NotificationId>),
     ) -> Self {
         Self {
             app,
             task,
             tenant,
             channel,
-            started: app.clock.now(),
+            delivery,
+            claim,
             elsewhere,
+            started: app.clock.now(),
+            unfinished: AtomicUsize::new(0),
+            in_calls: AtomicUsize::new(0),
+            lacks_room: AtomicBool::new(false),
             attempted: Mutex::default(),
         }
     }
@@ -97,15 +119,114 @@ impl<'a> Batch<'a> {
         waiting: Vec<Notification>,
         results: mpsc::UnboundedSender<SendResult>,
     ) {
-        futures::stream::iter(waiting)
-            .map(|notification| self.send_catching_panics(notification))
-            .buffer_unordered(max_concurrency(self.app, self.channel))
-            .for_each(|result| {
-                // The receiver is dropped early only when recording failed, and then the task is retried as a whole.
-                let _ = results.send(result);
-                std::future::ready(())
-            })
-            .await;
+        self.unfinished.store(waiting.len(), Ordering::Relaxed);
+        let most = self.max_concurrency();
+        let mut waiting = waiting.into_iter();
+        let mut sending = FuturesUnordered::new();
+        loop {
+            let free = most.saturating_sub(sending.len());
+            let begun = waiting.by_ref().take(free);
+            sending.extend(begun.map(|notification| self.send_catching_panics(notification)));
+            let next = if waiting.len() == 0 {
+                sending.next().await
+            } else if let Ok(next) = time::timeout(STALL, sending.next()).await {
+                next
+            } else {
+                // Calls that hang must not hold up what has not begun.
+                for notification in waiting.by_ref() {
+                    self.finish(SendResult::NotStarted(notification.id), &results);
+                }
+                continue;
+            };
+            match next {
+                Some(result) => self.finish(result, &results),
+                None => return,
+            }
+        }
+    }
+
+    fn finish(&self, result: SendResult, results: &mpsc::UnboundedSender<SendResult>) {
+        self.unfinished.fetch_sub(1, Ordering::Relaxed);
+        self.update_waiting();
+        // The receiver is dropped early only when recording failed, and then the task is retried as a whole.
+        let _ = results.send(result);
+    }
+
+    /// A batch of which every notification waits for a provider's answer needs no worker. How many there can be is limited
+    /// by the slots of the providers.
+    fn update_waiting(&self) {
+        let unfinished = self.unfinished.load(Ordering::Relaxed);
+        let in_calls = self.in_calls.load(Ordering::Relaxed);
+        self.task
+            .set_waiting(unfinished > 0 && unfinished == in_calls);
+    }
+
+    /// Returns how many notifications can usefully be sent at once: as many as all providers take.
+    fn max_concurrency(&self) -> usize {
+        let most = self.app.send.slots(self.channel).total().max(1);
+        match self.channel {
+            Channel::Letter => most.min(letter::MAX_CONCURRENCY),
+            Channel::Email | Channel::Sms => most,
+        }
+    }
+
+    /// Returns when what was not started comes again: at once, unless that would only find all providers busy.
+    pub(super) fn delay_of_not_started(&self) -> Duration {
+        let attempted = self
+            .attempted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.lacks_room.load(Ordering::Relaxed) && attempted.is_empty() {
+            STALL
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Waits for room at one of these providers, given by their places in the list. Fails if there is none for long.
+    pub(super) async fn acquire_slot(
+        &self,
+        candidates: impl Iterator<Item = usize>,
+    ) -> Result<Slot, SendFailure> {
+        let slots = self.app.send.slots(self.channel);
+        let candidates = slots.with_share(candidates);
+        if candidates.is_empty() {
+            return Err(SendFailure::no_active_provider(self.channel));
+        }
+        let leased = self.task.leased();
+        let flow = Flow {
+            service: leased.service_id,
+            lane: leased.lane,
+        };
+        let now = self.app.clock.now();
+        let acquiring = slots.acquire(flow, candidates, self.app.random(), now);
+        let slot = time::timeout(STALL, acquiring).await;
+        slot.map_err(|_| SendFailure::NoRoom)
+    }
+
+    /// Calls a provider. The call ends with an unknown outcome if the process stops before it.
+    pub(super) async fn call<T>(
+        &self,
+        slot: Slot,
+        id: NotificationId,
+        call: impl Future<Output = Result<T, SendError>>,
+    ) -> Result<T, SendError> {
+        let _in_call = InCall::begin(self);
+        let sent = tokio::select! {
+            biased;
+            sent = call => sent,
+            () = self.stopped() => {
+                warn!(notification.id = %id, "the process stops while a provider is sending notification {id}");
+                Err(SendError::unknown("the process stopped before the provider answered"))
+            }
+        };
+        slot.record(&sent, self.app.clock.now());
+        sent
+    }
+
+    async fn stopped(&self) {
+        self.task.stopping().await;
+        time::sleep(self.app.settings.stop_grace).await;
     }
 
     async fn send_catching_panics(&self, notification: Notification) -> SendResult {
@@ -160,22 +281,68 @@ impl<'a> Batch<'a> {
         match failure {
             SendFailure::Noop => SendResult::Noop,
             SendFailure::LeaseLost => SendResult::LeaseLost,
+            SendFailure::NoRoom => {
+                self.lacks_room.store(true, Ordering::Relaxed);
+                SendResult::NotStarted(id)
+            }
             SendFailure::Permanent(status, why) => fail(notification, status, why),
-            SendFailure::Retry { policy, after, why } => {
+            SendFailure::Retry {
+                policy,
+                after,
+                exhausted,
+                why,
+            } => {
                 let task = self.task.leased();
                 let policy = policy.unwrap_or_else(|| tasks::retry_policy(&task.kind));
-                let Some(delay) = policy.next(task.attempt, self.app.random()) else {
-                    error!(
-                        notification.id = %id,
-                        "RETRY FAILED: Max retries reached. The task send_{}_to_provider failed for notification {id}. \
-                         Notification has been updated to technical-failure", self.channel
-                    );
-                    return fail(notification, NotificationStatus::TechnicalFailure, why);
-                };
-                let after = after.unwrap_or(delay);
-                SendResult::Retry { id, after, why }
+                match policy.next(task.attempt, self.app.random()) {
+                    Some(delay) => SendResult::Retry {
+                        id,
+                        after: after.unwrap_or(delay),
+                        unknown_outcomes: self.delivery.unknown_outcomes,
+                        why,
+                    },
+                    None => self.give_up(notification, exhausted, why),
+                }
+            }
+            // A print provider recognises a letter that it has by its reference (`docs/spec/letters.md` §7.2), so sending it
+            // again is harmless.
+            SendFailure::Unknown(why) if self.channel == Channel::Letter => {
+                self.apply_failure(notification, SendFailure::retry(why))
+            }
+            SendFailure::Unknown(why) => {
+                let policy = tasks::UNKNOWN_OUTCOME;
+                match policy.next(self.delivery.unknown_outcomes, self.app.random()) {
+                    Some(after) => SendResult::Retry {
+                        id,
+                        after,
+                        unknown_outcomes: self.delivery.unknown_outcomes + 1,
+                        why,
+                    },
+                    None => self.give_up(notification, NotificationStatus::TechnicalFailure, why),
+                }
             }
         }
+    }
+
+    /// Ends a notification whose retries are used up.
+    fn give_up(
+        &self,
+        notification: &Notification,
+        status: NotificationStatus,
+        why: String,
+    ) -> SendResult {
+        let id = notification.id;
+        // A recipient whose mailbox stays full is no reason for anybody to get up.
+        if status == NotificationStatus::TechnicalFailure {
+            error!(
+                notification.id = %id,
+                "RETRY FAILED: Max retries reached. The task send_{}_to_provider failed for notification {id}. \
+                 Notification has been updated to technical-failure", self.channel
+            );
+        } else {
+            info!(notification.id = %id, "notification {id} has been updated to {status}: {why}");
+        }
+        fail(notification, status, why)
     }
 
     /// Records that a provider is about to be called with this notification. Fails if the lease is lost: rendering may
@@ -191,154 +358,6 @@ impl<'a> Batch<'a> {
         attempted.insert(id);
         Ok(())
     }
-
-    /// Commits results as they come; the last ones together with the end of the task and the tasks that continue.
-    async fn record(
-        &self,
-        mut results: mpsc::UnboundedReceiver<SendResult>,
-    ) -> Result<BatchEnd, SendBatchError> {
-        let (mut writes, mut rest) = (PendingWrites::default(), Remaining::default());
-        rest.elsewhere.clone_from(&self.elsewhere);
-        loop {
-            let mut received = Vec::new();
-            let is_closed = results.recv_many(&mut received, 256).await == 0;
-            for result in received {
-                self.sort(result, &mut writes, &mut rest);
-            }
-            // The last results are left for the commit that ends the task.
-            if is_closed || (results.is_closed() && results.is_empty()) {
-                break;
-            }
-            if !writes.is_empty() {
-                self.commit(std::mem::take(&mut writes), None).await?;
-            }
-        }
-        self.end(writes, rest).await
-    }
-
-    fn sort(&self, result: SendResult, writes: &mut PendingWrites, rest: &mut Remaining) {
-        match result {
-            SendResult::Final(outcome) => writes.outcomes.push(outcome),
-            SendResult::Retry { id, after, why } => rest.retry(id, after, why),
-            SendResult::Noop => {}
-            SendResult::NotStarted(id) => rest.not_started.push(id),
-            SendResult::LeaseLost => rest.lease_lost = true,
-            SendResult::Panicked(id, phase) => {
-                let now = self.app.clock.now();
-                let poisoned = poison::poison_message(self.task, self.channel, id, &phase, now);
-                writes.poisoned.push(poisoned);
-            }
-        }
-    }
-
-    /// Commits results. A commit that fails is tried again while the lease holds and the database may recover.
-    ///
-    /// `continuing` is given with the last results: the task is then completed, and these tasks take its place.
-    async fn commit(
-        &self,
-        writes: PendingWrites,
-        continuing: Option<Vec<NewTask>>,
-    ) -> Result<(), store::Error> {
-        let mut pauses = COMMIT_PAUSES.iter();
-        while let Err(error) = self.try_commit(&writes, continuing.as_deref()).await {
-            let holds_lease = self.task.holds_lease(self.app.clock.now());
-            let pause = pauses
-                .next()
-                .filter(|_| error.is_transient() && holds_lease);
-            let Some(pause) = pause else {
-                return Err(error);
-            };
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "cannot record results of a batch, will try again"
-            );
-            tokio::time::sleep(*pause).await;
-        }
-        self.app.send.unrecorded.remove(&writes.outcomes);
-        writes.log_and_count(self.channel);
-        Ok(())
-    }
-
-    /// Commits once. Repeating a commit that was applied although it seemed to fail is harmless: statuses change by
-    /// compare-and-set, and a task that is completed is not completed, nor continued, a second time.
-    async fn try_commit(
-        &self,
-        writes: &PendingWrites,
-        continuing: Option<&[NewTask]>,
-    ) -> Result<(), store::Error> {
-        let mut tx = self.app.write().await?;
-        let mut pools = self.write(&mut tx, writes).await?;
-        if let Some(continuing) = continuing
-            // If the lease was lost, the other worker continues the batch, and these tasks would repeat its work.
-            && self.task.complete(&mut tx).await?
-        {
-            pools.extend(continuing.iter().map(|task| task.pool));
-            tx.enqueue(continuing.to_vec()).await?;
-        }
-        self.app.commit_and_notify(tx, &pools).await
-    }
-
-    /// Writes results with the tasks that they make necessary, and returns the pools of these tasks.
-    async fn write(
-        &self,
-        tx: &mut Tx,
-        writes: &PendingWrites,
-    ) -> Result<Vec<&'static str>, store::Error> {
-        let now = self.app.clock.now();
-        for poisoned in &writes.poisoned {
-            poisoned.dead_letter(tx, now).await?;
-        }
-        store::notifications::apply(tx, &writes.outcomes, now).await?;
-        let simulated: Vec<NotificationId> =
-            receipts::awaiting_simulated_receipt(&writes.outcomes).collect();
-        if simulated.is_empty() {
-            return Ok(Vec::new());
-        }
-        let id = TaskId::generate(now, self.app.random());
-        let task = tasks::simulated_receipts(id, self.tenant.service.id, &simulated, now);
-        let pool = task.pool;
-        tx.enqueue(vec![task]).await?;
-        Ok(vec![pool])
-    }
-
-    async fn end(
-        &self,
-        writes: PendingWrites,
-        rest: Remaining,
-    ) -> Result<BatchEnd, SendBatchError> {
-        rest.log();
-        if rest.lease_lost {
-            // The task is not completed, even if no other worker has claimed it yet: it alone names what was not attempted.
-            self.commit(writes, None).await?;
-            return Ok(BatchEnd::LeaseLost);
-        }
-        let continuing = rest.tasks(self.app, self.task, self.channel, self.app.clock.now());
-        self.commit(writes, Some(continuing)).await?;
-        Ok(BatchEnd::Finished)
-    }
-}
-
-/// Returns how many notifications of a channel can usefully be sent at once: as many as its most parallel provider takes.
-fn max_concurrency(app: &App, channel: Channel) -> usize {
-    let providers = &app.providers;
-    let most = match channel {
-        Channel::Email => providers
-            .email
-            .iter()
-            .map(|one| one.provider.concurrency())
-            .max(),
-        Channel::Sms => providers
-            .sms
-            .iter()
-            .map(|one| one.provider.concurrency())
-            .max(),
-        Channel::Letter => providers
-            .letter
-            .iter()
-            .map(|one| one.provider.concurrency().min(letter::MAX_CONCURRENCY))
-            .max(),
-    };
-    most.unwrap_or(1).max(1)
 }
 
 fn fail(notification: &Notification, status: NotificationStatus, why: String) -> SendResult {
@@ -352,4 +371,22 @@ fn fail(notification: &Notification, status: NotificationStatus, why: String) ->
         return SendResult::Noop;
     }
     SendResult::Final(failed_outcome(id, status, why))
+}
+
+/// A notification that waits for a provider's answer, until this is dropped.
+struct InCall<'a, 'b>(&'a Batch<'b>);
+
+impl<'a, 'b> InCall<'a, 'b> {
+    fn begin(batch: &'a Batch<'b>) -> Self {
+        batch.in_calls.fetch_add(1, Ordering::Relaxed);
+        batch.update_waiting();
+        Self(batch)
+    }
+}
+
+impl Drop for InCall<'_, '_> {
+    fn drop(&mut self) {
+        self.0.in_calls.fetch_sub(1, Ordering::Relaxed);
+        self.0.update_waiting();
+    }
 }

@@ -1,6 +1,6 @@
 //! Sending an e-mail (`docs/spec/workers.md` §7.1).
 
-use domain::{Channel, KeyType, Timestamp};
+use domain::{KeyType, Timestamp};
 use store::notifications::{Notification, StatusUpdate};
 
 use super::{Accepted, Batch, SendFailure};
@@ -36,12 +36,12 @@ pub(super) async fn send(
         let template = notification.template_id;
         SendFailure::technical(format!("there is no e-mail template {template} any more"))
     })?;
-    let provider = app
-        .providers
-        .choose_email(app.random())
-        .ok_or_else(|| SendFailure::no_active_provider(Channel::Email))?;
+    let providers = &app.providers.email;
+    let slot = batch.acquire_slot(0..providers.len()).await?;
+    let provider = &*providers[slot.provider()].provider;
     batch.begin_attempt(notification.id)?;
-    let sent = provider.send(&email).await;
+    let call = provider.send(&email);
+    let sent = batch.call(slot, notification.id, call).await;
     let receipt = sent.map_err(|error| SendFailure::from_provider(&error, None))?;
     let accepted = Accepted {
         provider: provider.name(),

@@ -20,12 +20,18 @@ pub(super) enum SendFailure {
         policy: Option<RetryPolicy>,
         /// When to retry, if not after the delay of the policy.
         after: Option<Duration>,
+        /// The status that the notification gets when the retries are used up.
+        exhausted: NotificationStatus,
         why: String,
     },
+    /// The provider may have it: another attempt follows, after long.
+    Unknown(String),
     /// No attempt can succeed: the status that the notification gets, and the reason.
     Permanent(NotificationStatus, String),
     /// There is nothing to send, or nothing more to record.
     Noop,
+    /// No provider had room for the message. It was not attempted.
+    NoRoom,
     /// The lease was lost before the provider was called. Another worker has the batch.
     LeaseLost,
 }
@@ -35,6 +41,7 @@ impl SendFailure {
         Self::Retry {
             policy: None,
             after: None,
+            exhausted: NotificationStatus::TechnicalFailure,
             why: why.into(),
         }
     }
@@ -52,9 +59,15 @@ impl SendFailure {
     /// Gives a failure that can be retried the policy of the step that failed. The innermost step decides.
     pub(super) fn with_policy(self, step: RetryPolicy) -> Self {
         match self {
-            Self::Retry { policy, after, why } => Self::Retry {
+            Self::Retry {
+                policy,
+                after,
+                exhausted,
+                why,
+            } => Self::Retry {
                 policy: policy.or(Some(step)),
                 after,
+                exhausted,
                 why,
             },
             other => other,
@@ -64,6 +77,7 @@ impl SendFailure {
     /// Translates the error of a provider. `if_not_sent` is when to retry a message that the provider certainly does not
     /// have, if not after the delay of the policy.
     pub(super) fn from_provider(error: &SendError, if_not_sent: Option<Duration>) -> Self {
+        let mut exhausted = NotificationStatus::TechnicalFailure;
         let after = match error {
             SendError::Rejected { reason, detail } => {
                 let status = match reason {
@@ -76,12 +90,17 @@ impl SendFailure {
                 retry_after.map(|asked| asked.min(MAX_RETRY_AFTER))
             }
             SendError::Unavailable { .. } => if_not_sent,
-            // The provider may have the message. The retry waits, so that a receipt can come first.
-            SendError::Unknown { .. } => None,
+            // No provider has failed: a full mailbox is one to write to later.
+            SendError::RecipientUnavailable { .. } => {
+                exhausted = NotificationStatus::TemporaryFailure;
+                None
+            }
+            SendError::Unknown { .. } => return Self::Unknown(error.to_string()),
         };
         Self::Retry {
             policy: None,
             after,
+            exhausted,
             why: error.to_string(),
         }
     }

@@ -2,7 +2,7 @@
 //! may be named by two tasks – one that was replayed, one that was doubled – and is then in one hand only.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -16,7 +16,21 @@ pub(crate) struct InFlightNotifications(Arc<Mutex<HashSet<NotificationId>>>);
 #[derive(Debug)]
 pub(super) struct Claim {
     in_hand: InFlightNotifications,
-    pub(super) ids: Vec<NotificationId>,
+    ids: Mutex<Vec<NotificationId>>,
+}
+
+impl Claim {
+    /// The messages that are still in hand.
+    pub(super) fn ids(&self) -> Vec<NotificationId> {
+        self.ids.lock().expect("no one panics holding it").clone()
+    }
+
+    /// Lets go of messages that other tasks continue with.
+    pub(super) fn release(&self, gone: &BTreeSet<NotificationId>) {
+        let mut ids = self.ids.lock().expect("no one panics holding it");
+        let released: Vec<_> = ids.extract_if(.., |id| gone.contains(id)).collect();
+        self.in_hand.remove(&released);
+    }
 }
 
 impl InFlightNotifications {
@@ -26,18 +40,22 @@ impl InFlightNotifications {
         let (ids, elsewhere) = ids.iter().copied().partition(|id| taken.insert(*id));
         let claim = Claim {
             in_hand: self.clone(),
-            ids,
+            ids: Mutex::new(ids),
         };
         (claim, elsewhere)
+    }
+
+    fn remove(&self, ids: &[NotificationId]) {
+        let mut taken = self.0.lock().expect("no one panics holding it");
+        for id in ids {
+            taken.remove(id);
+        }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut taken = self.in_hand.0.lock().expect("no one panics holding it");
-        for id in &self.ids {
-            taken.remove(id);
-        }
+        self.in_hand.remove(&self.ids());
     }
 }
 
@@ -51,10 +69,13 @@ mod tests {
             NotificationId::from_uuid(uuid::Uuid::from_u128(number))
         });
         let (first, none) = in_hand.claim(&[id(1), id(2)]);
-        assert_eq!((first.ids.len(), none.len()), (2, 0));
+        assert_eq!((first.ids().len(), none.len()), (2, 0));
         let (second, elsewhere) = in_hand.claim(&[id(2), id(3)]);
-        assert_eq!((&second.ids, elsewhere), (&vec![id(3)], vec![id(2)]));
+        assert_eq!((second.ids(), elsewhere), (vec![id(3)], vec![id(2)]));
+        first.release(&[id(1)].into());
+        let third = in_hand.claim(&[id(1), id(2)]).0;
+        assert_eq!(third.ids(), [id(1)]);
         drop(first);
-        assert_eq!(in_hand.claim(&[id(2)]).0.ids, [id(2)]);
+        assert_eq!(in_hand.claim(&[id(1), id(2)]).0.ids(), [id(2)]);
     }
 }

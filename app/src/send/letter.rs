@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{Channel, KeyType, NotificationStatus, Postage, Timestamp};
+use domain::{KeyType, NotificationStatus, Postage, Timestamp};
 use providers::{ScanResult, SendError};
 use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::error;
@@ -24,6 +24,9 @@ use crate::{
 
 /// Upper limit of letters that are worked on at once, because each may hold the pages of a large PDF in memory.
 pub(super) const MAX_CONCURRENCY: usize = 4;
+
+/// Upper limit of letters that wait for print providers, for the same reason.
+pub(super) const MAX_OPEN_CALLS: usize = 8;
 
 impl From<NoPages> for SendFailure {
     fn from(problem: NoPages) -> Self {
@@ -219,13 +222,17 @@ async fn send_to_provider(
     // A provider that did not answer may have the letter and recognises it by its reference. Another one would print it
     // a second time.
     let earlier = notification.sent_by.as_deref();
-    let provider = app
-        .providers
-        .choose_letter(earlier, app.random())
-        .ok_or_else(|| SendFailure::no_active_provider(Channel::Letter))?;
+    let providers = &app.providers.letter;
+    let is_earlier = |place: &usize| Some(providers[*place].provider.name()) == earlier;
+    let slot = match (0..providers.len()).find(is_earlier) {
+        Some(same) => batch.acquire_slot(std::iter::once(same)).await?,
+        None => batch.acquire_slot(0..providers.len()).await?,
+    };
+    let provider = &*providers[slot.provider()].provider;
     reserve_for_provider(app, notification, provider.name()).await?;
     batch.begin_attempt(notification.id)?;
-    let sent = provider.send(&letter).await;
+    let call = provider.send(&letter);
+    let sent = batch.call(slot, notification.id, call).await;
     if earlier.is_none() && sent.as_ref().is_err_and(is_certainly_not_sent) {
         release_from_provider(app, notification).await?;
     }
@@ -301,6 +308,7 @@ const fn is_certainly_not_sent(error: &SendError) -> bool {
         SendError::Unknown { .. } => false,
         SendError::Throttled { .. }
         | SendError::Unavailable { .. }
+        | SendError::RecipientUnavailable { .. }
         | SendError::Rejected { .. } => true,
     }
 }

@@ -18,6 +18,8 @@ mod letter;
 mod pending_writes;
 pub(crate) mod poison;
 pub(crate) mod provider_selection;
+mod provider_slots;
+mod recording;
 mod remaining;
 mod sms;
 mod unrecorded;
@@ -25,7 +27,7 @@ mod unrecorded;
 use std::sync::Arc;
 
 use domain::{Channel, NotificationId, NotificationStatus, Timestamp};
-use queue::{Enqueue as _, TaskContext, TaskOutcome, catch_panic};
+use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome, catch_panic};
 use store::notifications::{Notification, StatusUpdate};
 use tracing::{error, warn};
 
@@ -33,14 +35,49 @@ use batch::Batch;
 use failure::SendFailure;
 use in_flight::InFlightNotifications;
 use poison::FailedPhase;
+use provider_selection::Providers;
+use provider_slots::ProviderSlots;
 
-use crate::{App, Tenant, cache::tenants, tasks};
+use crate::{
+    App, Tenant,
+    cache::tenants,
+    tasks::{self, Delivery},
+};
 
 /// What sending knows between batches.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SendState {
     in_flight: InFlightNotifications,
     unrecorded: unrecorded::UnrecordedOutcomes,
+    email: ProviderSlots,
+    sms: ProviderSlots,
+    letter: ProviderSlots,
+}
+
+impl SendState {
+    pub(crate) fn new(providers: &Providers) -> Self {
+        let email = providers.email.iter();
+        let sms = providers.sms.iter();
+        let letter = providers.letter.iter();
+        Self {
+            in_flight: InFlightNotifications::default(),
+            unrecorded: unrecorded::UnrecordedOutcomes::default(),
+            email: ProviderSlots::new(email.map(|one| (one.priority, one.provider.concurrency()))),
+            sms: ProviderSlots::new(sms.map(|one| (one.priority, one.provider.concurrency()))),
+            letter: ProviderSlots::new(letter.map(|one| {
+                let concurrency = one.provider.concurrency().min(letter::MAX_OPEN_CALLS);
+                (one.priority, concurrency)
+            })),
+        }
+    }
+
+    fn slots(&self, channel: Channel) -> &ProviderSlots {
+        match channel {
+            Channel::Email => &self.email,
+            Channel::Sms => &self.sms,
+            Channel::Letter => &self.letter,
+        }
+    }
 }
 
 /// Sends those notifications of a batch that are still `created`.
@@ -48,9 +85,9 @@ pub(crate) async fn send_batch(
     app: &App,
     task: &TaskContext,
     channel: Channel,
-    ids: &[NotificationId],
+    delivery: &Delivery,
 ) -> TaskOutcome {
-    match try_send_batch(app, task, channel, ids).await {
+    match try_send_batch(app, task, channel, delivery).await {
         Ok(BatchEnd::Finished) => TaskOutcome::Completed,
         // Ready at once: if no other worker has claimed the task since, nobody would wait for the lease to expire.
         Ok(BatchEnd::LeaseLost) => TaskOutcome::Snooze(app.clock.now()),
@@ -76,15 +113,18 @@ async fn try_send_batch(
     app: &App,
     task: &TaskContext,
     channel: Channel,
-    ids: &[NotificationId],
+    delivery: &Delivery,
 ) -> Result<BatchEnd, SendBatchError> {
+    let ids = &delivery.ids;
     // Claimed before they are read: what another worker has sent in between is no longer `created` when it is read.
     let (claim, elsewhere) = app.send.in_flight.claim(ids);
-    let waiting = match catch_panic(list_unsent(app, channel, &claim.ids)).await {
+    let waiting = match catch_panic(list_unsent(app, channel, &claim.ids())).await {
         Some(Ok(waiting)) => waiting,
         Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault.into()),
-        Some(Err(fault)) => return split_batch(app, task, channel, ids, &fault.to_string()).await,
-        None => return split_batch(app, task, channel, ids, "the program failed").await,
+        Some(Err(fault)) => {
+            return split_batch(app, task, channel, delivery, &fault.to_string()).await;
+        }
+        None => return split_batch(app, task, channel, delivery, "the program failed").await,
     };
     if waiting.is_empty() && elsewhere.is_empty() {
         return Ok(BatchEnd::Finished);
@@ -96,7 +136,8 @@ async fn try_send_batch(
         fail_all(app, task, &waiting, &tenant).await?;
         return Ok(BatchEnd::Finished);
     }
-    Batch::new(app, task, &tenant, channel, elsewhere)
+    let claimed = (claim, elsewhere);
+    Batch::new(app, task, &tenant, channel, delivery, claimed)
         .send(waiting)
         .await
 }
@@ -124,12 +165,13 @@ async fn split_batch(
     app: &App,
     task: &TaskContext,
     channel: Channel,
-    ids: &[NotificationId],
+    delivery: &Delivery,
     why: &str,
 ) -> Result<BatchEnd, SendBatchError> {
+    let ids = &delivery.ids;
     let now = app.clock.now();
     let mut tx = app.write().await?;
-    if let [id] = ids {
+    if let [id] = &ids[..] {
         let poisoned = poison::poison_message(
             task,
             channel,
@@ -149,9 +191,10 @@ async fn split_batch(
         ids.len()
     );
     if task.complete(&mut tx).await? {
-        let each = ids
-            .iter()
-            .map(|id| poison::single_notification_task(task, channel, *id, now));
+        let each = ids.iter().map(|id| NewTask {
+            payload: tasks::delivery_payload(&[*id], delivery.unknown_outcomes),
+            ..poison::single_notification_task(task, channel, *id, now)
+        });
         tx.enqueue(each.collect()).await?;
     }
     app.commit_and_notify(tx, &[tasks::delivery_pool(channel)])

@@ -70,68 +70,21 @@ impl fmt::Debug for Providers {
     }
 }
 
-impl Providers {
-    /// The provider that takes the next e-mail.
-    pub(crate) fn choose_email(
-        &self,
-        entropy: &dyn RandomSource,
-    ) -> Option<Arc<dyn EmailProvider>> {
-        choose(self.email.iter(), entropy)
+/// Draws one of these by weight. One alone is taken whatever its weight; where all weigh nothing, each is as likely.
+pub(super) fn draw(weights: &[u64], random: &dyn RandomSource) -> Option<usize> {
+    if weights.len() <= 1 {
+        return weights.first().map(|_| 0);
     }
-
-    /// The provider that takes a letter: the one of this name, who may have it already, if he is still in use.
-    pub(crate) fn choose_letter(
-        &self,
-        before: Option<&str>,
-        entropy: &dyn RandomSource,
-    ) -> Option<Arc<dyn LetterProvider>> {
-        let mut all = self.letter.iter();
-        let same = all.find(|one| Some(one.provider.name()) == before);
-        same.map(|one| one.provider.clone())
-            .or_else(|| choose(self.letter.iter(), entropy))
-    }
-
-    /// The provider that takes the next text; for one that goes abroad, only of those that can.
-    pub(crate) fn choose_sms(
-        &self,
-        international: bool,
-        entropy: &dyn RandomSource,
-    ) -> Option<Arc<dyn SmsProvider>> {
-        choose(
-            self.sms
-                .iter()
-                .filter(|one| !international || one.provider.supports_international()),
-            entropy,
-        )
-    }
-}
-
-/// Draws one by weight. One alone is taken whatever its weight; where all weigh nothing, each is as likely.
-fn choose<'all, P: ?Sized + 'all>(
-    candidates: impl Iterator<Item = &'all Weighted<P>> + Clone,
-    entropy: &dyn RandomSource,
-) -> Option<Arc<P>> {
-    let mut alone = candidates.clone();
-    if let (Some(only), None) = (alone.next(), alone.next()) {
-        return Some(only.provider.clone());
-    }
-    let total: u64 = candidates.clone().map(|one| u64::from(one.priority)).sum();
+    let total: u64 = weights.iter().sum();
     let evenly = total == 0;
-    let total = if evenly {
-        candidates.clone().count() as u64
-    } else {
-        total
-    };
-    if total == 0 {
-        return None;
-    }
-    let mut random = [0; 8];
-    entropy.fill(&mut random);
-    let mut drawn = u64::from_be_bytes(random) % total;
-    for one in candidates {
-        let weight = if evenly { 1 } else { u64::from(one.priority) };
+    let total = if evenly { weights.len() as u64 } else { total };
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    let mut drawn = u64::from_be_bytes(bytes) % total;
+    for (place, weight) in weights.iter().enumerate() {
+        let weight = if evenly { 1 } else { *weight };
         if drawn < weight {
-            return Some(one.provider.clone());
+            return Some(place);
         }
         drawn -= weight;
     }
@@ -151,30 +104,22 @@ mod tests {
         }
     }
 
-    fn drawn(weights: &[u32], number: u64) -> Option<String> {
-        let all: Vec<Weighted<str>> = weights
-            .iter()
-            .enumerate()
-            .map(|(index, weight)| Weighted {
-                provider: index.to_string().into(),
-                priority: *weight,
-            })
-            .collect();
-        choose(all.iter(), &Fixed(number)).map(|name| name.to_string())
+    fn drawn(weights: &[u64], number: u64) -> Option<usize> {
+        draw(weights, &Fixed(number))
     }
 
     #[test]
     fn providers_are_drawn_by_weight() {
         let counts = (0..100)
-            .filter(|number| drawn(&[51, 49], *number).as_deref() == Some("0"))
+            .filter(|number| drawn(&[51, 49], *number) == Some(0))
             .count();
         assert_eq!(counts, 51);
     }
 
     #[test]
     fn one_alone_is_taken_even_with_no_weight_and_none_is_no_panic() {
-        assert_eq!(drawn(&[0], 5).as_deref(), Some("0"));
+        assert_eq!(drawn(&[0], 5), Some(0));
         assert_eq!(drawn(&[], 5), None);
-        assert_eq!(drawn(&[0, 0], 1).as_deref(), Some("1"));
+        assert_eq!(drawn(&[0, 0], 1), Some(1));
     }
 }

@@ -1,6 +1,9 @@
 //! What a batch leaves to other tasks.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use domain::{Channel, NotificationId, TaskId, Timestamp};
 use queue::{NewTask, TaskContext};
@@ -12,19 +15,52 @@ use crate::{App, tasks};
 const IN_FLIGHT_ELSEWHERE_DELAY: Duration = Duration::from_secs(30);
 
 /// What a batch leaves to other tasks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Remaining {
-    retries: BTreeMap<Duration, Vec<NotificationId>>,
+    /// By delay and by how often the outcome has been unknown.
+    retries: BTreeMap<(Duration, u32), Vec<NotificationId>>,
     reasons: BTreeMap<String, u32>,
     pub(super) not_started: Vec<NotificationId>,
     pub(super) elsewhere: Vec<NotificationId>,
     pub(super) lease_lost: bool,
+    /// How often the outcome of the batch's notifications was unknown before.
+    unknown_outcomes: u32,
 }
 
 impl Remaining {
-    pub(super) fn retry(&mut self, id: NotificationId, after: Duration, why: String) {
-        self.retries.entry(after).or_default().push(id);
+    pub(super) const fn new(elsewhere: Vec<NotificationId>, unknown_outcomes: u32) -> Self {
+        Self {
+            retries: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            not_started: Vec::new(),
+            elsewhere,
+            lease_lost: false,
+            unknown_outcomes,
+        }
+    }
+
+    pub(super) fn retry(
+        &mut self,
+        id: NotificationId,
+        after: Duration,
+        unknown_outcomes: u32,
+        why: String,
+    ) {
+        let group = (after, unknown_outcomes);
+        self.retries.entry(group).or_default().push(id);
         *self.reasons.entry(why).or_default() += 1;
+    }
+
+    /// Whether there is something that other tasks can begin with before the batch has ended.
+    pub(super) fn can_be_handed_over(&self) -> bool {
+        // What other workers are sending needs no haste.
+        !self.lease_lost && (!self.retries.is_empty() || !self.not_started.is_empty())
+    }
+
+    pub(super) fn ids(&self) -> BTreeSet<NotificationId> {
+        let retries = self.retries.values().flatten();
+        let others = self.not_started.iter().chain(&self.elsewhere);
+        retries.chain(others).copied().collect()
     }
 
     pub(super) fn log(&self) {
@@ -48,30 +84,31 @@ impl Remaining {
         app: &App,
         task: &TaskContext,
         channel: Channel,
+        not_started_after: Duration,
         now: Timestamp,
     ) -> Vec<NewTask> {
         let leased = task.leased();
-        let continuing = |ids: &[NotificationId], after: Duration, attempt: u32| NewTask {
-            attempt,
-            ready_at: now.plus(after),
-            ..tasks::deliver(
-                TaskId::generate(now, app.random()),
-                leased.service_id,
-                channel,
-                leased.lane,
-                ids,
-                now,
-            )
+        let continuing =
+            |ids: &[NotificationId], after: Duration, attempt: u32, unknown_outcomes: u32| {
+                let id = TaskId::generate(now, app.random());
+                let task = tasks::deliver(id, leased.service_id, channel, leased.lane, ids, now);
+                NewTask {
+                    attempt,
+                    ready_at: now.plus(after),
+                    payload: tasks::delivery_payload(ids, unknown_outcomes),
+                    ..task
+                }
+            };
+        let retries = self.retries.iter().map(|((after, unknown_outcomes), ids)| {
+            continuing(ids, *after, leased.attempt + 1, *unknown_outcomes)
+        });
+        let unchanged = |ids: &[NotificationId], after: Duration| {
+            let unknown_outcomes = self.unknown_outcomes;
+            (!ids.is_empty()).then(|| continuing(ids, after, leased.attempt, unknown_outcomes))
         };
-        let retries = self
-            .retries
-            .iter()
-            .map(|(after, ids)| continuing(ids, *after, leased.attempt + 1));
-        let not_started = (!self.not_started.is_empty())
-            .then(|| continuing(&self.not_started, Duration::ZERO, leased.attempt));
+        let not_started = unchanged(&self.not_started, not_started_after);
         // Another worker is sending these. If it dies, this task finds them still `created`.
-        let elsewhere = (!self.elsewhere.is_empty())
-            .then(|| continuing(&self.elsewhere, IN_FLIGHT_ELSEWHERE_DELAY, leased.attempt));
+        let elsewhere = unchanged(&self.elsewhere, IN_FLIGHT_ELSEWHERE_DELAY);
         retries.chain(not_started).chain(elsewhere).collect()
     }
 }

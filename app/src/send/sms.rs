@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Channel, KeyType, Timestamp};
+use domain::{KeyType, Timestamp};
 use store::notifications::{Notification, StatusUpdate};
 
 use super::{Accepted, Batch, SendFailure};
@@ -29,12 +29,16 @@ pub(super) async fn send(
             ..receipts::simulate_send(notification, now)
         });
     }
-    let provider = app
-        .providers
-        .choose_sms(notification.international, app.random())
-        .ok_or_else(|| SendFailure::no_active_provider(Channel::Sms))?;
+    let providers = &app.providers.sms;
+    let may_send = |place: &usize| {
+        !notification.international || providers[*place].provider.supports_international()
+    };
+    let candidates = (0..providers.len()).filter(may_send);
+    let slot = batch.acquire_slot(candidates).await?;
+    let provider = &*providers[slot.provider()].provider;
     batch.begin_attempt(notification.id)?;
-    let sent = provider.send(&rendered.sms).await;
+    let call = provider.send(&rendered.sms);
+    let sent = batch.call(slot, notification.id, call).await;
     // The first retry comes at once, because another provider will probably be chosen for it.
     let is_first = batch.task.leased().attempt == 0;
     let receipt = sent

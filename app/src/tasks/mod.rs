@@ -12,9 +12,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub use payloads::{CostThreshold, LetterReceipt, LetterReceiptStatus, SmsReceipt};
-pub(crate) use payloads::{Expired, Ids, OneJob, References, SmsReceipts};
+pub(crate) use payloads::{Delivery, Expired, Ids, OneJob, References, SmsReceipts};
 pub(crate) use retry_policies::{
-    EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, retry, retry_periodic, retry_policy,
+    EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, UNKNOWN_OUTCOME, retry, retry_periodic,
+    retry_policy,
 };
 
 pub(crate) const DELIVER_EMAIL: &str = "deliver_email.v1";
@@ -136,6 +137,10 @@ pub(crate) fn deliver(
         Channel::Sms => DELIVER_SMS,
         Channel::Letter => DELIVER_LETTER,
     };
+    let delivery = Delivery {
+        ids: ids.to_vec(),
+        unknown_outcomes: 0,
+    };
     NewTask {
         subjects: SubjectRange::of(ids.iter().copied()),
         ..new(
@@ -144,7 +149,7 @@ pub(crate) fn deliver(
             lane,
             service_id,
             kind,
-            &Ids { ids: ids.to_vec() },
+            &delivery,
             now,
         )
     }
@@ -161,6 +166,14 @@ pub(crate) fn redeliver(
 ) -> NewTask {
     let name = redelivery_task_id(id);
     deliver(name, service, channel, lane, &[id], now)
+}
+
+/// Returns the payload of a delivery task.
+pub(crate) fn delivery_payload(ids: &[NotificationId], unknown_outcomes: u32) -> String {
+    to_json(&Delivery {
+        ids: ids.to_vec(),
+        unknown_outcomes,
+    })
 }
 
 /// The id of the one task that hands over this message alone.
@@ -318,12 +331,16 @@ fn new(
         lane,
         service_id,
         kind,
-        payload: serde_json::to_string(payload).expect("ids are writable as JSON"),
+        payload: to_json(payload),
         subjects: None,
         attempt: 0,
         ready_at: now,
         created_at: now,
     }
+}
+
+fn to_json(payload: &impl Serialize) -> String {
+    serde_json::to_string(payload).expect("ids are writable as JSON")
 }
 
 #[cfg(test)]

@@ -8,6 +8,24 @@ pub(crate) struct Ids {
     pub(crate) ids: Vec<NotificationId>,
 }
 
+/// Notifications to send.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Delivery {
+    pub(crate) ids: Vec<NotificationId>,
+    /// How often a provider may have taken these notifications without saying so. Counted apart from the attempts of the
+    /// task, because such an outcome is retried far less often.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) unknown_outcomes: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct References {
     pub(crate) references: Vec<String>,

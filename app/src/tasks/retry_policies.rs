@@ -21,6 +21,11 @@ const SEND: RetryPolicy = RetryPolicy::fixed(48, Duration::from_mins(5));
 /// Sending a letter to its print provider: two and three quarter hours in all.
 const PRINT: RetryPolicy = RetryPolicy::fixed(55, Duration::from_mins(3));
 
+/// Sending again a text message or an e-mail that a provider may have taken without saying so: it did not answer, or the
+/// connection broke after it had the message. Each retry may deliver a second copy, so they are few and far apart. Counted
+/// in [`Delivery`](super::Delivery), not in the attempts of the task.
+pub(crate) const UNKNOWN_OUTCOME: RetryPolicy = RetryPolicy::fixed(3, Duration::from_hours(1));
+
 /// Making and checking the PDF of a letter, a step of [`DELIVER_LETTER`]. The steps of a letter share one count of
 /// attempts, because they share one task.
 pub(crate) const LETTER_PDF: RetryPolicy = RetryPolicy::fixed(15, Duration::from_mins(5));
@@ -139,6 +144,7 @@ mod tests {
         assert_eq!(numbers(retry_policy(DELIVER_SMS)), (48, 300));
         assert_eq!(numbers(retry_policy(DELIVER_EMAIL)), (48, 300));
         assert_eq!(numbers(retry_policy(DELIVER_LETTER)), (55, 180));
+        assert_eq!(numbers(UNKNOWN_OUTCOME), (3, 3600));
         assert_eq!(numbers(LETTER_PDF), (15, 300));
         assert_eq!(numbers(LETTER_SCAN), (5, 300));
         assert_eq!(numbers(retry_policy(PROCESS_JOB)), (5, 300));

@@ -185,10 +185,6 @@ macro_rules! sink_in_channel {
                 NAME
             }
 
-            fn timeout_seconds(&self) -> Option<u64> {
-                None
-            }
-
             fn build(&self, sink_directory: &Path) -> Result<Arc<dyn $port>, SettingsError> {
                 Ok(Arc::new(Sink::new(sink_directory)))
             }

@@ -15,6 +15,8 @@ use tokio::{
 pub(crate) enum Act {
     /// Answers with a status, more headers (each with its line end), and a body.
     Answer(u16, &'static str, String),
+    /// Answers with a status and a body in whatever encoding.
+    AnswerBytes(u16, &'static [u8]),
     /// Answers with headers that promise more body than comes.
     BreakOff,
     /// Hangs up.
@@ -89,25 +91,27 @@ impl Server {
             self.requests.lock().unwrap().push(request);
             let act = self.acts.lock().unwrap().pop_front();
             let answer = match act.unwrap_or_else(|| json(200, "{}")) {
-                Act::Answer(status, headers, body) => {
-                    format!(
-                        "HTTP/1.1 {status} x\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-                        body.len()
-                    )
-                }
-                Act::BreakOff => "HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{".to_owned(),
+                Act::Answer(status, headers, body) => answer(status, headers, body.as_bytes()),
+                Act::AnswerBytes(status, body) => answer(status, "", body),
+                Act::BreakOff => b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\n{".to_vec(),
                 Act::HangUp => return None,
                 Act::FallSilent => {
                     self.fallen_silent.notify_one();
                     std::future::pending().await
                 }
             };
-            socket.write_all(answer.as_bytes()).await.ok()?;
-            if answer.ends_with("\r\n\r\n{") {
+            socket.write_all(&answer).await.ok()?;
+            if answer.ends_with(b"\r\n\r\n{") {
                 return None;
             }
         }
     }
+}
+
+fn answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 async fn read(socket: &mut BufReader<TcpStream>) -> Option<Request> {

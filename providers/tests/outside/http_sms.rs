@@ -1,9 +1,9 @@
 //! Texts over an interface that the settings describe.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use pillarbox_providers::{
-    RejectReason, Secret, SendError, Sms, SmsProvider,
+    ProviderSettings as _, RejectReason, Secret, SendError, Sms, SmsProvider,
     sms::http::{Expected, HttpAuth, HttpBody, HttpSms, HttpSmsSettings},
 };
 use serde_json::{Value, json};
@@ -352,5 +352,44 @@ async fn settings_are_read_as_an_operator_writes_them() {
     assert_eq!(
         server.requests()[0].body,
         r#"{"to":"447700900123","multi":true}"#
+    );
+}
+
+#[tokio::test]
+async fn a_reply_in_another_encoding_keeps_its_codes() {
+    let server = Server::start().await;
+    let settings = HttpSmsSettings {
+        success: Some(Expected {
+            pointer: "/code".to_owned(),
+            equals: json!(0),
+        }),
+        reference: Some("/id".to_owned()),
+        ..settings(&server)
+    };
+    let client = HttpSms::new(settings).unwrap();
+    server.will(Act::AnswerBytes(
+        200,
+        b"{\"code\": 0, \"id\": \"8675309\", \"text\": \"re\xe7u\"}",
+    ));
+    let receipt = client.send(&sms(1)).await.unwrap();
+    assert_eq!(receipt.reference.as_deref(), Some("8675309"));
+}
+
+#[tokio::test]
+async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
+    let body = HttpBody::Json(json!({"to": "{to}"}));
+    let settings = HttpSmsSettings {
+        reports_delivery: true,
+        ..HttpSmsSettings::new("gateway", "https://sms.example", body)
+    };
+    let refused = settings
+        .build(Path::new("/nowhere"))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        refused.contains("the setting reports_delivery of provider gateway is wrong")
+            && refused.contains("remove the setting"),
+        "{refused}"
     );
 }

@@ -1,9 +1,13 @@
 //! Handing e-mails to a relay, and everything that a relay can do to them.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use pillarbox_providers::{
-    Email, EmailProvider, RejectReason, SendError, Sink,
+    Email, EmailProvider, ProviderSettings as _, RejectReason, SendError, Sink,
     email::smtp::{SmtpRelay, SmtpSettings, SmtpTls},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -293,52 +297,177 @@ async fn too_fast_is_throttled_wherever_it_is_said() {
     }
 }
 
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Throttled,
+    Unavailable,
+    /// The mailbox takes no messages now.
+    Mailbox,
+    Recipient,
+    Message,
+    Unknown,
+}
+
+impl Outcome {
+    fn of(error: &SendError) -> Self {
+        match error {
+            SendError::Throttled { .. } => Self::Throttled,
+            SendError::Unavailable { .. } => Self::Unavailable,
+            SendError::RecipientUnavailable { .. } => Self::Mailbox,
+            SendError::Rejected { reason, .. } => match reason {
+                RejectReason::Recipient => Self::Recipient,
+                RejectReason::Message => Self::Message,
+            },
+            SendError::Unknown { .. } => Self::Unknown,
+        }
+    }
+}
+
+/// The table of `docs/providers.md`, in replies that relays give.
+const REFUSALS: &[(&str, &str, Outcome)] = &[
+    // The sender: our domain, our account.
+    (
+        "MAIL",
+        "550 5.7.1 riverside@mail.example may not",
+        Outcome::Unavailable,
+    ),
+    ("MAIL", "501 5.1.8 no such domain", Outcome::Unavailable),
+    ("MAIL", "552 5.3.4 too large", Outcome::Message),
+    ("MAIL", "552 too large", Outcome::Message),
+    ("MAIL", "452 4.3.1 full", Outcome::Throttled),
+    ("MAIL", "451 4.3.0 try later", Outcome::Unavailable),
+    // The recipient's address and mailbox.
+    (
+        "RCPT",
+        "550 5.1.1 <ada@example.com>: no such user",
+        Outcome::Recipient,
+    ),
+    (
+        "RCPT",
+        "550-5.1.1 no ada@example.com\r\n550 5.1.1 here",
+        Outcome::Recipient,
+    ),
+    ("RCPT", "553 ada@example.com", Outcome::Recipient),
+    (
+        "RCPT",
+        "550 5.2.1 ada@example.com is disabled",
+        Outcome::Recipient,
+    ),
+    (
+        "RCPT",
+        "550 5.4.1 ada@example.com: access denied",
+        Outcome::Recipient,
+    ),
+    (
+        "RCPT",
+        "450 4.1.1 ada@example.com unverified",
+        Outcome::Mailbox,
+    ),
+    ("RCPT", "450 4.2.0 greylisted", Outcome::Mailbox),
+    ("RCPT", "450 mailbox unavailable", Outcome::Mailbox),
+    (
+        "RCPT",
+        "450 4.2.1 ada@example.com receives too much",
+        Outcome::Mailbox,
+    ),
+    (
+        "RCPT",
+        "452 4.2.2 ada@example.com is over quota",
+        Outcome::Mailbox,
+    ),
+    (
+        "RCPT",
+        "552 5.2.2 ada@example.com is over quota",
+        Outcome::Mailbox,
+    ),
+    ("RCPT", "550 5.2.2 mailbox full", Outcome::Mailbox),
+    ("RCPT", "552 exceeded storage allocation", Outcome::Mailbox),
+    (
+        "RCPT",
+        "552 5.2.3 too large for ada@example.com",
+        Outcome::Message,
+    ),
+    // Who may write to whom.
+    (
+        "RCPT",
+        "550 5.7.1 ada@example.com takes mail from members only",
+        Outcome::Recipient,
+    ),
+    (
+        "RCPT",
+        "554 5.7.1 <ada@example.com>: Relay access denied",
+        Outcome::Unavailable,
+    ),
+    (
+        "RCPT",
+        "550 5.7.17 ada@example.com has a new owner",
+        Outcome::Recipient,
+    ),
+    ("RCPT", "530 5.7.0 log in first", Outcome::Unavailable),
+    (
+        "RCPT",
+        "550 5.7.26 riverside is not authenticated",
+        Outcome::Unavailable,
+    ),
+    (
+        "RCPT",
+        "550 5.7.606 access denied, banned sending IP",
+        Outcome::Unavailable,
+    ),
+    ("RCPT", "451 4.7.1 try later", Outcome::Unavailable),
+    ("RCPT", "452 4.5.3 too many recipients", Outcome::Throttled),
+    (
+        "RCPT",
+        "550 5.3.2 the system takes no messages",
+        Outcome::Unavailable,
+    ),
+    // The text.
+    ("DATA", "554 5.5.1 no valid recipients", Outcome::Message),
+    ("DATA", "503 5.5.1 RCPT first", Outcome::Unavailable),
+    ("DATA", "250 whatever", Outcome::Unavailable),
+    (TEXT, "554 5.7.1 spam for ada@example.com", Outcome::Message),
+    (TEXT, "552 5.3.4 too large", Outcome::Message),
+    (TEXT, "552 too large", Outcome::Message),
+    (
+        TEXT,
+        "552 5.7.0 dangerous content for ada@example.com",
+        Outcome::Message,
+    ),
+    (
+        TEXT,
+        "550 5.1.1 no mailbox ada@example.com",
+        Outcome::Recipient,
+    ),
+    (
+        TEXT,
+        "552 5.2.2 ada@example.com is over quota",
+        Outcome::Mailbox,
+    ),
+    (
+        TEXT,
+        "452 4.2.2 ada@example.com is over quota",
+        Outcome::Mailbox,
+    ),
+    (
+        TEXT,
+        "454 4.7.0 Maximum sending rate exceeded",
+        Outcome::Throttled,
+    ),
+    (
+        TEXT,
+        "451 4.3.0 queue file write error",
+        Outcome::Unavailable,
+    ),
+];
+
 #[tokio::test]
 async fn a_refusal_says_what_is_refused_and_never_to_whom() {
-    type Holds = fn(&SendError) -> bool;
-    let cases: [(&str, &str, Holds); 11] = [
-        ("RCPT", "550 5.1.1 <ada@example.com>: no such user", |e| {
-            is_rejected(e, RejectReason::Recipient)
-        }),
-        ("RCPT", "553 ada@example.com", |e| {
-            is_rejected(e, RejectReason::Recipient)
-        }),
-        (
-            "RCPT",
-            "554 5.7.1 <ada@example.com>: Relay access denied",
-            |e| matches!(e, SendError::Unavailable { .. }),
-        ),
-        ("RCPT", "530 5.7.0 log in first", |e| {
-            matches!(e, SendError::Unavailable { .. })
-        }),
-        ("RCPT", "450 4.2.0 greylisted", |e| {
-            matches!(e, SendError::Unavailable { .. })
-        }),
-        ("MAIL", "550 5.7.1 riverside@mail.example may not", |e| {
-            matches!(e, SendError::Unavailable { .. })
-        }),
-        ("MAIL", "552 5.3.4 too large", |e| {
-            is_rejected(e, RejectReason::Message)
-        }),
-        ("DATA", "554 5.5.1 no valid recipients", |e| {
-            is_rejected(e, RejectReason::Message)
-        }),
-        ("DATA", "250 whatever", |e| {
-            matches!(e, SendError::Unavailable { .. })
-        }),
-        (TEXT, "554 5.7.1 spam for ada@example.com", |e| {
-            is_rejected(e, RejectReason::Message)
-        }),
-        (TEXT, "552 5.3.4 too large", |e| {
-            is_rejected(e, RejectReason::Message)
-        }),
-    ];
-    for (moment, line, holds) in cases {
+    for (moment, line, expected) in REFUSALS {
         let relay = Relay::start().await;
         relay.will(moment, Act::Say(line));
         let client = client(&relay);
         let error = client.send(&email(1)).await.unwrap_err();
-        assert!(holds(&error), "{moment} {line}: {error:?}");
+        assert_eq!(Outcome::of(&error), *expected, "{moment} {line}: {error:?}");
         assert!(!format!("{error:?} {error}").contains("ada"), "{error:?}");
         client.send(&email(2)).await.unwrap();
     }
@@ -371,18 +500,20 @@ async fn a_connection_that_breaks_before_the_text_is_a_plain_no() {
 }
 
 #[tokio::test]
-async fn silence_is_waited_for_no_longer_than_the_settings_say() {
-    for (moment, expected) in [
+async fn silence_is_waited_for_as_long_as_the_settings_say() {
+    let late = "the relay did not answer in time";
+    for (moment, seconds, expected) in [
         (
             GREETING,
+            300,
             SendError::unavailable("the relay did not greet us in time"),
         ),
-        (
-            "RCPT",
-            SendError::unavailable("the relay did not answer in time"),
-        ),
+        ("MAIL", 300, SendError::unavailable(late)),
+        ("RCPT", 300, SendError::unavailable(late)),
+        ("DATA", 300, SendError::unavailable(late)),
         (
             TEXT,
+            600,
             SendError::unknown("the relay did not answer in time after the text was sent"),
         ),
     ] {
@@ -392,7 +523,14 @@ async fn silence_is_waited_for_no_longer_than_the_settings_say() {
         let send = tokio::spawn(async move { client.send(&email(1)).await });
         relay.fallen_silent.notified().await;
         time::pause();
+        let silent_since = time::Instant::now();
         assert_eq!(send.await.unwrap().unwrap_err(), expected, "{moment}");
+        // The step had begun a moment before.
+        let waited = silent_since.elapsed().as_secs();
+        assert!(
+            (seconds - 30..=seconds).contains(&waited),
+            "{moment}: {waited}"
+        );
         time::resume();
     }
 }
@@ -467,6 +605,14 @@ async fn settings_that_cannot_work_are_found_at_the_start() {
             ..good.clone()
         },
         SmtpSettings {
+            connect_timeout_seconds: 0,
+            ..good.clone()
+        },
+        SmtpSettings {
+            end_of_data_timeout_seconds: 0,
+            ..good.clone()
+        },
+        SmtpSettings {
             hello_name: Some("a\r\nMAIL".to_owned()),
             ..good.clone()
         },
@@ -482,6 +628,76 @@ async fn settings_that_cannot_work_are_found_at_the_start() {
         ..good
     };
     assert!(!format!("{secretive:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn replies_in_any_encoding_are_read() {
+    let (_directory, authority, server) = certificates();
+    for (tls, from_the_start) in [
+        (SmtpTls::None, false),
+        (SmtpTls::Starttls, false),
+        (SmtpTls::Tls, true),
+    ] {
+        let relay = Relay::start_with(&["STARTTLS"], Some(server.clone()), from_the_start).await;
+        let settings = SmtpSettings {
+            host: "localhost".to_owned(),
+            tls,
+            ca_file: Some(authority.clone()),
+            ..settings(&relay)
+        };
+        let client = SmtpRelay::new(&settings).unwrap();
+        // Windows-1252 and ISO 8859-2.
+        relay.will(GREETING, Act::SayBytes(b"220 gr\xfc\xdf dich"));
+        relay.will("MAIL", Act::SayBytes(b"250 2.1.0 \xe0 vos ordres"));
+        relay.will(
+            TEXT,
+            Act::SayBytes(b"250 2.0.0 za\xb6wiadczenie 4XyZ123abc"),
+        );
+        let receipt = client.send(&email(1)).await.unwrap();
+        assert_eq!(receipt.reference.as_deref(), Some("4XyZ123abc"), "{tls:?}");
+
+        relay.will("RCPT", Act::SayBytes(b"550 5.1.1 bo\xeete inconnue"));
+        let error = client.send(&email(2)).await.unwrap_err();
+        assert!(is_rejected(&error, RejectReason::Recipient), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_follows_the_reply_to_starttls_in_the_clear_is_not_read() {
+    let (_directory, authority, server) = certificates();
+    let relay = Relay::start_with(&["STARTTLS"], Some(server), false).await;
+    let settings = SmtpSettings {
+        host: "localhost".to_owned(),
+        tls: SmtpTls::Starttls,
+        ca_file: Some(authority),
+        ..settings(&relay)
+    };
+    // A reply by a man in the middle, to be taken for that to the EHLO inside TLS.
+    relay.will(
+        "STARTTLS",
+        Act::SayAsUsual("220 go ahead\r\n250-relay.example\r\n250 AUTH PLAIN"),
+    );
+    let client = SmtpRelay::new(&settings).unwrap();
+    let receipt = client.send(&email(1)).await.unwrap();
+    assert_eq!(receipt.reference.as_deref(), Some("4XyZ123abc"));
+}
+
+#[tokio::test]
+async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
+    let settings = SmtpSettings {
+        reports_delivery: true,
+        ..SmtpSettings::for_host("relay.example")
+    };
+    let refused = settings
+        .build(Path::new("/nowhere"))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        refused.contains("the setting reports_delivery of provider smtp is wrong")
+            && refused.contains("remove the setting"),
+        "{refused}"
+    );
 }
 
 /// `cargo test --release -p providers -- --ignored --nocapture speed`

@@ -17,6 +17,10 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 pub(crate) enum Act {
     /// Answers this line.
     Say(&'static str),
+    /// Answers this line, and goes on as after the usual one.
+    SayAsUsual(&'static str),
+    /// Answers this line, in whatever encoding.
+    SayBytes(&'static [u8]),
     /// Answers this line and hangs up.
     SayAndHangUp(&'static str),
     /// Hangs up.
@@ -202,6 +206,8 @@ impl Relay {
         match act {
             None => say(socket, usual).await.map(|()| true),
             Some(Act::Say(line)) => say(socket, line).await.map(|()| false),
+            Some(Act::SayAsUsual(line)) => say(socket, line).await.map(|()| true),
+            Some(Act::SayBytes(line)) => say_bytes(socket, line).await.map(|()| false),
             Some(Act::SayAndHangUp(line)) => {
                 say(socket, line).await?;
                 None
@@ -221,9 +227,11 @@ enum End {
 }
 
 async fn say<S: AsyncWrite + Unpin>(socket: &mut S, line: &str) -> Option<()> {
-    socket
-        .write_all(format!("{line}\r\n").as_bytes())
-        .await
-        .ok()?;
+    say_bytes(socket, line.as_bytes()).await
+}
+
+async fn say_bytes<S: AsyncWrite + Unpin>(socket: &mut S, line: &[u8]) -> Option<()> {
+    // In one write, so that all of it is received together.
+    socket.write_all(&[line, b"\r\n"].concat()).await.ok()?;
     socket.flush().await.ok()
 }

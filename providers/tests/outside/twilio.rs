@@ -1,9 +1,9 @@
 //! Texts through Twilio.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use pillarbox_providers::{
-    RejectReason, SendError, SmsProvider,
+    ProviderSettings as _, RejectReason, SendError, SmsProvider,
     sms::twilio::{Twilio, TwilioSettings},
 };
 use tokio::time;
@@ -197,4 +197,27 @@ async fn settings_that_cannot_work_are_found_at_the_start() {
         assert!(Twilio::new(bad).is_err());
     }
     assert!(!format!("{good:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
+    let settings = TwilioSettings {
+        status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
+        ..TwilioSettings::for_account("AC123", "hunter2")
+    };
+    let refused = settings
+        .build(Path::new("/nowhere"))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        refused.contains("the setting status_callback of provider twilio is wrong")
+            && refused.contains("remove the setting"),
+        "{refused}"
+    );
+    let without = TwilioSettings {
+        status_callback: None,
+        ..settings
+    };
+    assert!(without.build(Path::new("/nowhere")).is_ok());
 }

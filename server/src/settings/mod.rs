@@ -49,8 +49,9 @@ pub struct Settings {
     /// Task queue: `database`. There is no other kind yet.
     pub queue: String,
     /// Seconds that a task stays leased to a worker that does not renew the lease; then another worker claims it. Lower
-    /// it to recover sooner from the loss of a machine, but keep it longer than a provider may take to respond. A
-    /// process that crashes is detected at once by others with the same data directory.
+    /// it to recover sooner from the loss of a machine, but not below 15. It need not outlast a provider's timeouts,
+    /// because leases are renewed while a provider is waited for. A process that crashes is detected at once by others
+    /// with the same data directory.
     pub lease_seconds: u64,
     /// Storage of uploaded files: `file:<directory>`, or `memory:` for tests. Without it, the directory `files` in the
     /// data directory. Processes that share a database must share it.
@@ -109,7 +110,7 @@ pub struct Settings {
     /// Files by e-mail: where recipients download them.
     pub file_downloads: FileDownloads,
     /// Number of tasks that each worker pool runs at the same time. A delivery task is a batch of up to a hundred
-    /// messages.
+    /// messages; while all of them wait for a provider, it does not count.
     pub workers: Workers,
     /// Providers of each channel.
     #[schemars(with = "schema::ProviderTables")]
@@ -260,9 +261,9 @@ fn split_list(text: Option<&Secret>) -> Vec<domain::Private<String>> {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Workers {
-    /// Delivery of e-mails. Raise it if e-mails wait while the provider is idle.
+    /// Delivery of e-mails, up to a hundred in a task.
     pub send_email_tasks: u32,
-    /// Delivery of text messages. Raise it if text messages wait while the provider is idle.
+    /// Delivery of text messages, up to a hundred in a task.
     pub send_sms_tasks: u32,
     /// Delivery of letters.
     pub send_letter_tasks: u32,
@@ -382,6 +383,8 @@ impl Settings {
             },
             test_letters_fake_delivery: self.test_letters_fake_delivery,
             max_spreadsheet_rows: self.max_spreadsheet_rows,
+            // Less than the whole, so that what providers did not answer can still be recorded.
+            stop_grace: std::time::Duration::from_secs(self.stop_seconds) * 5 / 8,
             max_upload_bytes: self.max_upload_bytes,
             time_zone: self.time_zone.clone(),
             ..app::Settings::default()

@@ -177,20 +177,6 @@ pub(super) fn alternatives(names: &[&str]) -> String {
 }
 
 impl Providers {
-    /// Returns the provider with the longest timeout, by name, and that timeout in seconds.
-    pub(super) fn slowest(&self) -> Option<(String, u64)> {
-        fn timeouts<P: ?Sized>(
-            providers: &[ConfiguredProvider<P>],
-        ) -> impl Iterator<Item = (String, u64)> {
-            let settings = providers.iter().map(|one| &one.settings);
-            settings.filter_map(|one| Some((one.name().to_owned(), one.timeout_seconds()?)))
-        }
-        timeouts(&self.email)
-            .chain(timeouts(&self.sms))
-            .chain(timeouts(&self.letter))
-            .max_by_key(|(_, seconds)| *seconds)
-    }
-
     /// Returns whether any provider is configured.
     pub(super) const fn are_configured(&self) -> bool {
         !(self.email.is_empty() && self.sms.is_empty() && self.letter.is_empty())
@@ -307,7 +293,6 @@ mod tests {
             [60, 40]
         );
         assert!(!format!("{providers:?}").contains("hunter2"));
-        assert_eq!(providers.slowest(), Some(("smtp".to_owned(), 30)));
     }
 
     #[test]

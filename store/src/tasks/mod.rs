@@ -228,6 +228,23 @@ pub async fn record_progress(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<(),
     Ok(())
 }
 
+/// Replaces the payload of a claimed task by one that names fewer subjects. Returns false if the lease was lost.
+pub async fn replace_payload(
+    tx: &mut Tx,
+    id: TaskId,
+    lease: Uuid,
+    payload: &str,
+) -> Result<bool, Error> {
+    let changed = tx
+        .execute(
+            // The range of subjects stays: it is only too wide, and the payload decides.
+            "UPDATE tasks SET payload = $3, deaths = 0 WHERE id = $1 AND lease = $2",
+            args![id, lease, payload],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
 /// Releases the leases of a dead worker and returns how many. A task that has crashed `max_crashes` workers without
 /// progress keeps its lease until it expires, to stop crash loops. Call this only when the worker is known to be
 /// dead.

@@ -7,6 +7,7 @@ use domain::{Lane, TaskId};
 use pillarbox_stories::{Behaviour, Gate, TestService, World};
 
 const RETRY: Duration = Duration::from_secs(301);
+const HOUR: Duration = Duration::from_secs(3601);
 
 async fn sent_sms(world: &World, service: &TestService, to: &str) -> String {
     let answer = world.send_sms(service, &service.normal, to).await;
@@ -121,7 +122,11 @@ async fn a_lost_response_is_retried_with_the_same_reference() {
     world.sms.queue_behaviours([Behaviour::AcceptSilently]);
     let id = sent_sms(&world, &service, "07700900123").await;
     world.run_tasks().await;
-    assert_eq!(world.sms.accepted().len(), 1, "not at once: it may have it");
+    for _ in 0..11 {
+        assert_eq!(world.sms.accepted().len(), 1, "not soon: it may have it");
+        world.advance(RETRY);
+        world.run_tasks().await;
+    }
     world.advance(RETRY);
     world.run_tasks().await;
     let taken: Vec<String> = world
@@ -131,6 +136,72 @@ async fn a_lost_response_is_retried_with_the_same_reference() {
         .map(|sms| sms.id.to_string())
         .collect();
     assert_eq!(taken, [id.clone(), id]);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_stays_full_is_a_temporary_failure() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    world
+        .email
+        .queue_behaviours(std::iter::repeat_n(Behaviour::MailboxFull, 49 + 3));
+    let id = sent_email(&world, &service, "ada@example.com").await;
+    for _ in 0..48 {
+        world.run_tasks().await;
+        assert_eq!(world.status_of(&service, &id).await, "created");
+        world.advance(RETRY);
+    }
+    world.run_tasks().await;
+    assert_eq!(world.status_of(&service, &id).await, "temporary-failure");
+
+    let later = sent_email(&world, &service, "ada@example.com").await;
+    for _ in 0..4 {
+        world.run_tasks().await;
+        world.advance(RETRY);
+    }
+    assert_eq!(world.status_of(&service, &later).await, "sending");
+}
+
+#[tokio::test]
+async fn a_message_that_may_have_been_taken_is_sent_four_times_at_most() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    world.email.set_behaviour(Behaviour::AcceptSilently);
+    let id = sent_email(&world, &service, "ada@example.com").await;
+    for sent in 1..=4 {
+        world.run_tasks().await;
+        assert_eq!(world.email.accepted().len(), sent);
+        world.advance(HOUR);
+    }
+    assert_eq!(world.status_of(&service, &id).await, "technical-failure");
+    world.advance(HOUR);
+    world.run_tasks().await;
+    assert_eq!(world.email.accepted().len(), 4);
+}
+
+#[tokio::test]
+async fn attempts_that_certainly_failed_use_up_no_retry_of_an_unknown_outcome() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    world
+        .email
+        .queue_behaviours(std::iter::repeat_n(Behaviour::BeUnavailable, 10));
+    let id = sent_email(&world, &service, "ada@example.com").await;
+    for _ in 0..10 {
+        world.run_tasks().await;
+        world.advance(RETRY);
+    }
+    world
+        .email
+        .queue_behaviours([Behaviour::AcceptSilently, Behaviour::BeUnavailable]);
+    world.run_tasks().await;
+    assert_eq!(world.email.accepted().len(), 1);
+    world.advance(HOUR);
+    world.run_tasks().await;
+    world.advance(RETRY);
+    world.run_tasks().await;
+    assert_eq!(world.email.accepted().len(), 2);
+    assert_eq!(world.status_of(&service, &id).await, "sending");
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ mod operator_actions;
 mod partitions;
 mod poison_messages;
 mod priority;
+mod provider_concurrency;
 mod queue;
 mod receipts;
 mod reference_faults;

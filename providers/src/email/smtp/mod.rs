@@ -15,8 +15,6 @@ mod session;
 mod settings;
 mod tls;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use lettre::transport::smtp::authentication::Credentials;
 
@@ -51,7 +49,7 @@ impl SmtpRelay {
                 Credentials::new(username.clone(), settings.password.expose().to_owned())
             }),
             hello_name: settings.hello_name()?,
-            timeout: Duration::from_secs(settings.timeout_seconds),
+            timeouts: settings.timeouts(),
         };
         Ok(Self {
             name: settings.name.clone(),

@@ -3,16 +3,17 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use lettre::transport::smtp::extension::ClientId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{SmtpRelay, tls::TlsMode};
+use super::{SmtpRelay, session::Timeouts, tls::TlsMode};
 use crate::{
     EmailProvider, Secret, SettingsError,
-    settings::{ProviderSettings, require_positive},
+    settings::{ProviderSettings, refuse_receipts, require_positive},
 };
 
 /// The settings of an SMTP relay.
@@ -42,14 +43,23 @@ pub struct SmtpSettings {
     /// The most connections at the same time. Default 10. More helps when the relay is far away.
     #[serde(default = "default_pool_size")]
     pub pool_size: usize,
-    /// Seconds to wait for the connection, and for each reply. Default 30. Increase it for a relay that scans messages
-    /// before it replies: a timeout after the message was sent leaves its outcome unknown.
+    /// Seconds to wait for the connection. Default 30.
+    #[serde(default = "default_connect_timeout_seconds")]
+    pub connect_timeout_seconds: u64,
+    /// Seconds to wait for the greeting, for each reply, and for each 32 KiB of a message to be taken. Default 300, as RFC
+    /// 5321 asks.
     #[serde(default = "default_timeout_seconds")]
     pub timeout_seconds: u64,
+    /// Seconds to wait for the reply after the whole message was sent. Default 600, as RFC 5321 asks: relays scan and
+    /// deliver before they reply. Do not shorten it without need, because a timeout here leaves the outcome unknown, and
+    /// the message may be sent twice.
+    #[serde(default = "default_end_of_data_timeout_seconds")]
+    pub end_of_data_timeout_seconds: u64,
     /// The host name to send with `EHLO`. Default: this machine's host name.
     #[serde(default)]
     pub hello_name: Option<String>,
-    /// Whether delivery receipts come back to the platform, as those of SES do. Default no.
+    /// Whether delivery receipts come back to the platform, as those of SES do. Default no. The platform cannot process
+    /// them yet and does not start with yes.
     #[serde(default)]
     pub reports_delivery: bool,
 }
@@ -75,8 +85,16 @@ const fn default_pool_size() -> usize {
     10
 }
 
-const fn default_timeout_seconds() -> u64 {
+const fn default_connect_timeout_seconds() -> u64 {
     30
+}
+
+const fn default_timeout_seconds() -> u64 {
+    300
+}
+
+const fn default_end_of_data_timeout_seconds() -> u64 {
+    600
 }
 
 impl SmtpSettings {
@@ -91,7 +109,9 @@ impl SmtpSettings {
             username: None,
             password: Secret::default(),
             pool_size: default_pool_size(),
+            connect_timeout_seconds: default_connect_timeout_seconds(),
             timeout_seconds: default_timeout_seconds(),
+            end_of_data_timeout_seconds: default_end_of_data_timeout_seconds(),
             hello_name: None,
             reports_delivery: false,
         }
@@ -110,7 +130,25 @@ impl SmtpSettings {
             return Err(SettingsError::invalid(&self.name, "host", "it is empty"));
         }
         require_positive(&self.name, "pool_size", self.pool_size)?;
-        require_positive(&self.name, "timeout_seconds", self.timeout_seconds)
+        for (setting, seconds) in [
+            ("connect_timeout_seconds", self.connect_timeout_seconds),
+            ("timeout_seconds", self.timeout_seconds),
+            (
+                "end_of_data_timeout_seconds",
+                self.end_of_data_timeout_seconds,
+            ),
+        ] {
+            require_positive(&self.name, setting, seconds)?;
+        }
+        Ok(())
+    }
+
+    pub(super) const fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            connect: Duration::from_secs(self.connect_timeout_seconds),
+            reply: Duration::from_secs(self.timeout_seconds),
+            end_of_data: Duration::from_secs(self.end_of_data_timeout_seconds),
+        }
     }
 
     pub(super) fn hello_name(&self) -> Result<ClientId, SettingsError> {
@@ -142,15 +180,12 @@ impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
         &self.name
     }
 
-    fn timeout_seconds(&self) -> Option<u64> {
-        Some(self.timeout_seconds)
-    }
-
     fn unencrypted_host(&self) -> Option<String> {
         (self.tls == SmtpTls::None).then(|| self.host.clone())
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn EmailProvider>, SettingsError> {
+        refuse_receipts(&self.name, "reports_delivery", self.reports_delivery)?;
         Ok(Arc::new(SmtpRelay::new(self)?))
     }
 }

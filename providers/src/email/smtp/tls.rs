@@ -5,11 +5,11 @@ use std::{
     net::SocketAddr,
     path::Path,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
 };
 
-use lettre::transport::smtp::client::{AsyncTokioStream, Certificate, TlsParameters};
+use lettre::transport::smtp::client::AsyncTokioStream;
 use rustls_platform_verifier::Verifier;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -32,53 +32,51 @@ type TlsError = Box<dyn std::error::Error + Send + Sync>;
 /// How connections to one relay are encrypted, with the parameters.
 pub(super) enum TlsMode {
     None,
-    /// The session upgrades after the greeting, through lettre.
-    Starttls(TlsParameters),
+    /// After the greeting and `STARTTLS`.
+    Starttls(Tls),
     /// From the first byte, before the greeting.
-    Tls(TlsConnector, ServerName<'static>),
+    Tls(Tls),
+}
+
+/// What a TLS handshake with the relay takes.
+pub(super) struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
 }
 
 impl TlsMode {
     /// Certificates are verified by the platform's verifier, with the authorities in `ca_file` in addition.
     pub(super) fn new(tls: SmtpTls, host: &str, ca_file: Option<&Path>) -> Result<Self, TlsError> {
-        let authorities = ca_file.map(fs::read).transpose()?;
-        match tls {
-            SmtpTls::None => Ok(Self::None),
-            SmtpTls::Starttls => {
-                let mut builder = TlsParameters::builder(host.to_owned());
-                if let Some(pem) = authorities {
-                    builder = builder.add_root_certificate(Certificate::from_pem(&pem)?);
-                }
-                Ok(Self::Starttls(builder.build()?))
-            }
-            SmtpTls::Tls => {
-                let name = ServerName::try_from(host.to_owned())?;
-                let pem = authorities.unwrap_or_default();
-                let authorities =
-                    CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>()?;
-                Ok(Self::Tls(connector(authorities)?, name))
-            }
-        }
+        let pem = ca_file.map(fs::read).transpose()?.unwrap_or_default();
+        let parameters = || {
+            let authorities =
+                CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, TlsError>(Tls {
+                connector: connector(authorities)?,
+                name: ServerName::try_from(host.to_owned())?,
+            })
+        };
+        Ok(match tls {
+            SmtpTls::None => Self::None,
+            SmtpTls::Starttls => Self::Starttls(parameters()?),
+            SmtpTls::Tls => Self::Tls(parameters()?),
+        })
     }
+}
 
-    /// Opens a connection; with [`TlsMode::Tls`] this includes the TLS handshake.
-    pub(super) async fn connect(
-        &self,
-        host: &str,
-        port: u16,
-    ) -> io::Result<Box<dyn AsyncTokioStream>> {
-        let socket = TcpStream::connect((host, port)).await?;
-        // lettre writes the end-of-data mark separately. Nagle's algorithm would hold it back until the relay acknowledges the
-        // message, and the relay delays that acknowledgement: 40 ms a message.
-        socket.set_nodelay(true)?;
-        match self {
-            Self::None | Self::Starttls(_) => Ok(Box::new(socket)),
-            Self::Tls(connector, name) => {
-                let stream = connector.connect(name.clone(), socket).await?;
-                Ok(Box::new(TlsSocket(stream)))
-            }
-        }
+impl Tls {
+    pub(super) async fn handshake(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.connector.connect(self.name.clone(), socket).await
     }
+}
+
+/// Opens a TCP connection.
+pub(super) async fn open_socket(host: &str, port: u16) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect((host, port)).await?;
+    // lettre writes the end-of-data mark separately. Nagle's algorithm would hold it back until the relay acknowledges the
+    // message, and the relay delays that acknowledgement: 40 ms a message.
+    socket.set_nodelay(true)?;
+    Ok(socket)
 }
 
 fn connector(authorities: Vec<CertificateDer<'static>>) -> Result<TlsConnector, TlsError> {
@@ -93,45 +91,138 @@ fn connector(authorities: Vec<CertificateDer<'static>>) -> Result<TlsConnector, 
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// A TLS stream in the form that lettre takes. lettre's own constructor gives no access to socket options (`TCP_NODELAY`).
-struct TlsSocket(TlsStream<TcpStream>);
+/// A connection in the form that lettre takes. lettre's own constructors give no access to socket options
+/// (`TCP_NODELAY`), and lettre fails on replies that are not UTF-8.
+pub(super) struct RelayStream<S> {
+    stream: S,
+    peer: SocketAddr,
+    /// What is read before the first byte of the stream.
+    greeting: &'static [u8],
+}
 
-impl fmt::Debug for TlsSocket {
+impl<S> RelayStream<S> {
+    pub(super) const fn new(stream: S, peer: SocketAddr) -> Self {
+        Self {
+            stream,
+            peer,
+            greeting: b"",
+        }
+    }
+
+    /// A stream after STARTTLS. The relay does not greet again, but lettre waits for a greeting on every connection.
+    pub(super) const fn greeted(stream: S, peer: SocketAddr) -> Self {
+        Self {
+            stream,
+            peer,
+            greeting: b"220 \r\n",
+        }
+    }
+}
+
+/// A socket that lettre uses until STARTTLS, and that is taken back for the handshake.
+pub(super) struct LentSocket(Arc<Mutex<TcpStream>>);
+
+impl LentSocket {
+    /// Returns two handles to one socket: one to use, one to take it back.
+    pub(super) fn lend(socket: TcpStream) -> (Self, Self) {
+        let socket = Arc::new(Mutex::new(socket));
+        (Self(Arc::clone(&socket)), Self(socket))
+    }
+
+    /// Takes the socket back, after the other handle was dropped.
+    pub(super) fn take_back(self) -> TcpStream {
+        Arc::into_inner(self.0)
+            .expect("the other handle was dropped")
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+macro_rules! poll_lent {
+    ($socket:ident.$poll:ident($($argument:expr),*)) => {
+        Pin::new(&mut *$socket.0.lock().unwrap_or_else(PoisonError::into_inner)).$poll($($argument),*)
+    };
+}
+
+impl AsyncRead for LentSocket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        poll_lent!(self.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for LentSocket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        poll_lent!(self.poll_write(context, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll_lent!(self.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll_lent!(self.poll_shutdown(context))
+    }
+}
+
+impl<S> fmt::Debug for RelayStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TlsSocket")
+        f.write_str("RelayStream")
     }
 }
 
-impl AsyncTokioStream for TlsSocket {
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> AsyncTokioStream for RelayStream<S> {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().0.peer_addr()
+        Ok(self.peer)
     }
 }
 
-impl AsyncRead for TlsSocket {
+impl<S: AsyncRead + Unpin> AsyncRead for RelayStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        if !self.greeting.is_empty() {
+            let count = self.greeting.len().min(buffer.remaining());
+            let (now, later) = self.greeting.split_at(count);
+            buffer.put_slice(now);
+            self.greeting = later;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        for byte in &mut buffer.filled_mut()[before..] {
+            // Relays write texts in whatever encoding they were set up with. Codes are ASCII, and nothing else is used.
+            if !byte.is_ascii() {
+                *byte = b'?';
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for TlsSocket {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RelayStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

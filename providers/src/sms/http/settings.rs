@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, host_without_tls, require_positive},
+    settings::{ProviderSettings, host_without_tls, refuse_receipts, require_positive},
 };
 
 /// The description of a provider's HTTP API.
@@ -64,7 +64,8 @@ pub struct HttpSmsSettings {
     /// The most requests at the same time. Default 20.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
-    /// Whether the provider sends delivery receipts. Default no.
+    /// Whether the provider sends delivery receipts. Default no. The platform cannot process them yet and does not start
+    /// with yes.
     #[serde(default)]
     pub reports_delivery: bool,
     /// Whether it takes numbers outside the home country. Default no.
@@ -242,15 +243,12 @@ impl ProviderSettings<dyn SmsProvider> for HttpSmsSettings {
         &self.name
     }
 
-    fn timeout_seconds(&self) -> Option<u64> {
-        Some(self.timeout_seconds)
-    }
-
     fn unencrypted_host(&self) -> Option<String> {
         host_without_tls(&self.url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {
+        refuse_receipts(&self.name, "reports_delivery", self.reports_delivery)?;
         Ok(Arc::new(HttpSms::new(self.clone())?))
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{super::template::Template, Twilio};
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, host_without_tls, require_positive},
+    settings::{ProviderSettings, host_without_tls, refuse_receipts, require_positive},
 };
 
 /// The settings of a Twilio account.
@@ -34,6 +34,7 @@ pub struct TwilioSettings {
     #[serde(default)]
     pub messaging_service_sid: Option<String>,
     /// The URL to which Twilio sends delivery receipts; may hold `{reference}`. Default: no receipts, acceptance is final.
+    /// The platform cannot process them yet and does not start with a URL here.
     #[serde(default)]
     pub status_callback: Option<String>,
     /// The root of the API. Default `https://api.twilio.com`.
@@ -134,15 +135,13 @@ impl ProviderSettings<dyn SmsProvider> for TwilioSettings {
         &self.name
     }
 
-    fn timeout_seconds(&self) -> Option<u64> {
-        Some(self.timeout_seconds)
-    }
-
     fn unencrypted_host(&self) -> Option<String> {
         host_without_tls(&self.base_url)
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {
+        let promises_receipts = self.status_callback.is_some();
+        refuse_receipts(&self.name, "status_callback", promises_receipts)?;
         Ok(Arc::new(Twilio::new(self.clone())?))
     }
 }

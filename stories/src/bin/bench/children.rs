@@ -10,7 +10,10 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{baseline, content, databases::DataLocation, deliver, growth, job, noisy_neighbour};
+use crate::{
+    baseline, content, databases::DataLocation, deliver, growth, job, noisy_neighbour,
+    slow_provider,
+};
 
 /// The first argument of a child process.
 const MARK: &str = "__child";
@@ -32,6 +35,8 @@ pub(crate) enum Order {
     NoisyNeighbour(noisy_neighbour::Task),
     /// Send and accept messages with a large table.
     Growth(growth::Task),
+    /// Send messages to a slow provider.
+    SlowProvider(slow_provider::Task),
 }
 
 /// Returns the order of this process, or `None` if it is not a child.

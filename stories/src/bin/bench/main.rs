@@ -21,6 +21,7 @@ mod preload;
 mod results;
 mod sample_data;
 mod serve;
+mod slow_provider;
 mod start;
 mod usage;
 
@@ -70,6 +71,7 @@ async fn obey(order: Order) -> Result<()> {
         Order::Content(task) => children::reply(&content::work(&task)?),
         Order::NoisyNeighbour(task) => noisy_neighbour::work_off(&task).await,
         Order::Growth(task) => growth::serve(&task).await,
+        Order::SlowProvider(task) => slow_provider::send(&task).await,
     }
 }
 
@@ -86,6 +88,7 @@ async fn measure(options: Options) -> Result<()> {
                 Part::NoisyNeighbour => {
                     noisy_neighbour::measure(&options, &backend, &mut results).await?;
                 }
+                Part::SlowProvider => slow_provider::measure(&backend, &mut results).await?,
                 Part::Growth => growth::measure(&options, &backend, &mut results).await?,
                 Part::HeldTransaction => {
                     held_transaction::measure(&options, &backend, &mut results).await?;

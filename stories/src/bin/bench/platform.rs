@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result};
@@ -60,6 +60,8 @@ pub(crate) enum Taker {
     Sink,
     /// A provider that accepts at once, so that only the platform's own work is measured.
     Nobody,
+    /// A provider that takes its time and 20 messages at once.
+    Slow,
 }
 
 impl Platform {
@@ -157,6 +159,13 @@ fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Pr
     match taker {
         Taker::Sink => taken_by(Arc::new(Sink::new(location.directory.join("sink")))),
         Taker::Nobody => taken_by(Arc::new(Nobody(handed_over.clone()))),
+        Taker::Slow => Providers {
+            sms: vec![Weighted {
+                provider: Arc::new(Slow),
+                priority: 100,
+            }],
+            ..Providers::default()
+        },
     }
 }
 
@@ -225,6 +234,34 @@ impl SmsProvider for Nobody {
             let mut seen = self.0.lock().expect("the lock is not poisoned");
             seen.entry(id).or_insert(now);
         }
+        Ok(SendReceipt::default())
+    }
+}
+
+/// Accepts each message after the time that an SMS provider usually takes.
+#[derive(Debug)]
+struct Slow;
+
+#[async_trait]
+impl SmsProvider for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
+    fn reports_delivery(&self) -> bool {
+        false
+    }
+
+    fn supports_international(&self) -> bool {
+        true
+    }
+
+    fn concurrency(&self) -> usize {
+        20
+    }
+
+    async fn send(&self, _: &Sms) -> Result<SendReceipt, SendError> {
+        tokio::time::sleep(Duration::from_millis(200)).await;
         Ok(SendReceipt::default())
     }
 }
