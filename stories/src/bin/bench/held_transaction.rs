@@ -37,8 +37,8 @@ pub(crate) async fn measure(
     }
     let fresh = backend.fresh().await?;
     let queue = BusyQueue::prepare(&fresh).await?;
-    queue.run(INTERVAL).await?;
-    let free = queue.run(INTERVAL).await?;
+    queue.run(&fresh).await?;
+    let free = queue.run(&fresh).await?;
     let mut other = PgConnection::connect(&fresh.location.database).await?;
     let mut held = sqlx::Connection::begin(&mut other).await?;
     for statement in [
@@ -49,38 +49,70 @@ pub(crate) async fn measure(
     }
     let begun = RealClock.now();
     let end = begun.plus(Duration::from_secs(options.held_seconds));
-    let mut last = queue.run(INTERVAL).await?;
+    let mut last = queue.run(&fresh).await?;
     while RealClock.now() < end {
-        last = queue.run(INTERVAL).await?;
+        last = queue.run(&fresh).await?;
         eprintln!(
-            "held for {:.0} s: {:.0} tasks/s, {:.0} before",
+            "held for {:.0} s: {}; before: {}",
             RealClock.now().since(begun).as_secs_f64(),
-            per_second(last),
-            per_second(free)
+            last.describe(),
+            free.describe()
         );
     }
     held.rollback().await?;
     queue.store.close().await;
     fresh.remove().await?;
-    let change = (per_second(last) / per_second(free) - 1.0) * 100.0;
-    for (what, count, note) in [
+    for (what, interval, note) in [
         ("no transaction held", free, String::new()),
-        ("a transaction held", last, format!("{change:+.0}%")),
+        ("a transaction held", last, last.change_since(free)),
     ] {
         results.add(&Measured {
             database: backend.name(),
             part: "held transaction",
             what: what.to_owned(),
             note,
-            ..Measured::alone(count, INTERVAL)
+            ..Measured::alone(interval.completed, INTERVAL)
         });
     }
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate")]
-fn per_second(count: u64) -> f64 {
-    count as f64 / INTERVAL.as_secs_f64()
+/// What was done in an interval.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    completed: u64,
+    /// Processor time of the database server; `None` if it is on another machine.
+    server_seconds: Option<f64>,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates")]
+impl Interval {
+    fn per_second(self) -> f64 {
+        self.completed as f64 / INTERVAL.as_secs_f64()
+    }
+
+    /// Processor time of the server for a task: unlike the rate, it does not depend on what else the machine does.
+    fn server_micros(self) -> Option<f64> {
+        let seconds = self.server_seconds?;
+        Some(seconds * 1e6 / self.completed.max(1) as f64)
+    }
+
+    fn describe(self) -> String {
+        let micros = self.server_micros();
+        let micros =
+            micros.map_or_else(String::new, |it| format!(", {it:.0} µs of the server each"));
+        format!("{:.0} tasks/s{micros}", self.per_second())
+    }
+
+    fn change_since(self, free: Self) -> String {
+        let percent = |now: f64, before: f64| (now / before - 1.0) * 100.0;
+        let rate = percent(self.per_second(), free.per_second());
+        let micros = self.server_micros().zip(free.server_micros());
+        let micros = micros.map_or_else(String::new, |(now, before)| {
+            format!(", {:+.0}% of the server's time each", percent(now, before))
+        });
+        format!("{rate:+.0}%{micros}")
+    }
 }
 
 /// A queue from which tasks are claimed and completed, each followed by a new one.
@@ -108,9 +140,10 @@ impl BusyQueue {
         Ok(queue)
     }
 
-    /// Works for this long and returns how many tasks were completed.
-    async fn run(&self, time: Duration) -> Result<u64> {
-        let end = RealClock.now().plus(time);
+    /// Works for an interval.
+    async fn run(&self, fresh: &Fresh) -> Result<Interval> {
+        let before = fresh.server_processor_seconds().await?;
+        let end = RealClock.now().plus(INTERVAL);
         let mut completed = 0;
         while RealClock.now() < end {
             // One claim for all workers at once, as a pool does whose tasks take equally long.
@@ -125,7 +158,11 @@ impl BusyQueue {
                 completed += 1;
             }
         }
-        Ok(completed)
+        let after = fresh.server_processor_seconds().await?;
+        Ok(Interval {
+            completed,
+            server_seconds: before.zip(after).map(|(before, after)| after - before),
+        })
     }
 
     async fn enqueue(&self, service: ServiceId) -> Result<()> {
