@@ -150,9 +150,14 @@ impl DatabaseSource {
             let new = tasks::list_unknown_services(session, pool, lane, &known).await?;
             self.with_turns(pool, lane, |turns| turns.discovered(&new));
         }
-        let known = self.with_turns(pool, lane, |turns| turns.known_in_turn());
+        let now = self.clock.now();
+        let known = self.with_turns(pool, lane, |turns| turns.known_in_turn(now));
         let found = tasks::list_oldest_ready(session, pool, lane, &known, now).await?;
-        let mut ready = self.with_turns(pool, lane, |turns| turns.asked(&known, &found, now));
+        let took = self.clock.now().since(now);
+        let mut ready = self.with_turns(pool, lane, |turns| {
+            turns.asked_in(took);
+            turns.asked(&known, &found, now)
+        });
         ready.truncate(usize::try_from(count).unwrap_or(usize::MAX));
         Ok(ready)
     }

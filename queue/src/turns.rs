@@ -17,8 +17,15 @@ use uuid::Uuid;
 const EXPENSIVE: Duration = Duration::from_millis(10);
 /// The time between expensive sweeps, as a multiple of what one takes.
 const PAUSE_FACTOR: u32 = 50;
-/// How much later than its `ready_at` a task may be committed and still be found before the next sweep.
+/// How much faster than a sweep asking must be; otherwise it is the machine that is slow, and sweeps are no more expensive
+/// than anything else.
+const MIN_SAVING: u32 = 4;
+/// How much later than its `ready_at` a task may be committed and still be found at once.
 const LATENESS: Duration = Duration::from_secs(1);
+/// How much later it may be committed and still be found by a late look, when a database stalls.
+const MAX_LATENESS: Duration = Duration::from_secs(30);
+/// How often services are asked for tasks that were committed late.
+const LATE_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How often new services are looked for between sweeps.
 const DISCOVERY_INTERVAL: Duration = Duration::from_millis(100);
 /// Most services that are remembered for a lane.
@@ -31,8 +38,11 @@ pub(crate) struct Turns {
     /// Lowest service id whose turn is next.
     next: ServiceId,
     known: BTreeMap<ServiceId, Timestamp>,
+    /// How long the last sweep took.
+    sweep_took: Duration,
     sweep_at: Timestamp,
     discover_at: Timestamp,
+    late_look_at: Timestamp,
 }
 
 const EPOCH: Timestamp = Timestamp::from_unix_micros(0);
@@ -44,8 +54,10 @@ impl Default for Turns {
             next: platform,
             // New services are looked for above it only.
             known: BTreeMap::from([(platform, EPOCH)]),
+            sweep_took: Duration::ZERO,
             sweep_at: EPOCH,
             discover_at: EPOCH,
+            late_look_at: EPOCH,
         }
     }
 }
@@ -71,6 +83,7 @@ impl Turns {
         for service in found {
             self.remember(*service);
         }
+        self.sweep_took = took;
         self.sweep_at = begun;
         if took >= EXPENSIVE {
             self.postpone_sweep(begun.plus(took), took * PAUSE_FACTOR);
@@ -91,16 +104,28 @@ impl Turns {
     }
 
     /// Returns the known services, beginning with the one whose turn it is and going round once.
-    pub(crate) fn known_in_turn(&self) -> Vec<KnownService> {
+    pub(crate) fn known_in_turn(&mut self, now: Timestamp) -> Vec<KnownService> {
+        let mut earlier = Duration::ZERO;
+        if is_due(self.late_look_at, LATE_LOOK_INTERVAL, now) {
+            self.late_look_at = now.plus(LATE_LOOK_INTERVAL);
+            earlier = MAX_LATENESS;
+        }
         let from_next = self.known.range(self.next..);
         let before = self.known.range(..self.next);
         from_next
             .chain(before)
             .map(|(id, from)| KnownService {
                 id: *id,
-                from: *from,
+                from: from.minus(earlier),
             })
             .collect()
+    }
+
+    /// Notes how long it took to ask the known services.
+    pub(crate) fn asked_in(&mut self, took: Duration) {
+        if self.sweep_took < took * MIN_SAVING {
+            self.sweep_at = EPOCH;
+        }
     }
 
     /// Notes since when the longest waiting task of each of `asked` has been ready, and returns the services that have one.
@@ -128,7 +153,7 @@ impl Turns {
 
     /// Returns the known services in the order of their ids if new ones should be looked for now.
     pub(crate) fn begin_discovery(&mut self, now: Timestamp) -> Option<Vec<ServiceId>> {
-        if now < self.discover_at && now > self.discover_at.minus(DISCOVERY_INTERVAL) {
+        if !is_due(self.discover_at, DISCOVERY_INTERVAL, now) {
             return None;
         }
         self.discover_at = now.plus(DISCOVERY_INTERVAL);
@@ -141,6 +166,11 @@ impl Turns {
             self.remember(*service);
         }
     }
+}
+
+/// Returns whether something is due that was planned for `at`, an interval ahead. Also if the clock was put back.
+fn is_due(at: Timestamp, interval: Duration, now: Timestamp) -> bool {
+    now >= at || now <= at.minus(interval)
 }
 
 #[cfg(test)]
@@ -171,13 +201,14 @@ mod tests {
         let mut turns = Turns::default();
         turns.swept(&[service(1), service(2)], second(100), Duration::ZERO);
         turns.advance(service(1));
-        let asked = turns.known_in_turn();
+        let asked = turns.known_in_turn(second(100));
         let ids: Vec<_> = asked.iter().map(|known| known.id).collect();
         assert_eq!(ids, [service(2), service(0), service(1)]);
         let ready = turns.asked(&asked, &[(service(1), second(90))], second(100));
         assert_eq!(ready.len(), 1);
         assert_eq!(ready[0].from, second(89));
-        let from: Vec<_> = turns.known_in_turn().iter().map(|it| it.from).collect();
+        let soon = second(100).plus(Duration::from_millis(10));
+        let from: Vec<_> = turns.known_in_turn(soon).iter().map(|it| it.from).collect();
         assert_eq!(from, [second(99), second(99), second(89)]);
     }
 
@@ -190,7 +221,33 @@ mod tests {
         let soon = second(100).plus(Duration::from_millis(50));
         assert_eq!(turns.begin_discovery(soon), None);
         turns.discovered(&[service(1)]);
-        assert_eq!(turns.known_in_turn().len(), 3);
+        assert_eq!(turns.known_in_turn(second(100)).len(), 3);
         assert!(turns.begin_discovery(second(101)).is_some());
+    }
+
+    #[test]
+    fn a_task_that_was_committed_late_is_found_by_a_late_look() {
+        let mut turns = Turns::default();
+        turns.swept(&[service(1)], second(100), Duration::from_millis(200));
+        let asked = turns.known_in_turn(second(100));
+        turns.asked(&asked, &[], second(100));
+        let soon = second(100).plus(Duration::from_millis(10));
+        let asked = turns.known_in_turn(soon);
+        assert_eq!(asked[1].from, second(99));
+        let asked = turns.known_in_turn(second(101));
+        assert_eq!(asked[1].from, second(69));
+        let ready = turns.asked(&asked, &[(service(1), second(80))], second(101));
+        assert_eq!(ready[0].from, second(79), "it is claimed from there");
+    }
+
+    #[test]
+    fn a_slow_machine_does_not_make_sweeps_rare() {
+        let mut turns = Turns::default();
+        turns.swept(&[service(1)], second(100), Duration::from_millis(50));
+        assert!(!turns.is_sweep_due(second(101)));
+        turns.asked_in(Duration::from_millis(5));
+        assert!(!turns.is_sweep_due(second(101)));
+        turns.asked_in(Duration::from_millis(20));
+        assert!(turns.is_sweep_due(second(101)));
     }
 }
