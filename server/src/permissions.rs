@@ -49,7 +49,8 @@ pub(crate) fn secure_data_dir(path: &Path) -> anyhow::Result<()> {
             );
         }
         check_is_for_us_alone(path, &found)?;
-        if !is_empty(path) {
+        // A directory that was just made for us is nothing to speak of.
+        if path.join("start.lock").exists() {
             tracing::warn!(
                 "others could enter the data directory {}: from now on only its owner can",
                 path.display()
