@@ -11,6 +11,7 @@ pub mod cache;
 mod compose;
 pub mod documents;
 pub mod fixtures;
+pub mod foreign_files;
 mod group_commit;
 pub mod jobs;
 pub mod letters;
@@ -32,6 +33,7 @@ use std::{ops::Deref, sync::Arc};
 
 use domain::{Clock, RandomSource, WorkerId};
 use files::Files;
+use foreign_files::ForeignFiles;
 use queue::{DatabaseSource, Notifier, Runner};
 use store::{Session, Store, Tx};
 use tokio_util::sync::CancellationToken;
@@ -68,6 +70,7 @@ pub struct AppInner {
     pub(crate) store: Store,
     pub(crate) files: Files,
     pub(crate) providers: Providers,
+    pub(crate) foreign_files: ForeignFiles,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn RandomSource>,
     pub(crate) notifier: Notifier,
@@ -88,6 +91,8 @@ pub struct Dependencies {
     pub files: Files,
     /// Providers of every channel, and the virus scanner.
     pub providers: Providers,
+    /// How foreign files are read.
+    pub foreign_files: ForeignFiles,
     /// Source of the time.
     pub clock: Arc<dyn Clock>,
     /// Source of randomness.
@@ -109,6 +114,7 @@ impl App {
             store,
             files,
             providers,
+            foreign_files,
             clock,
             random,
         } = dependencies;
@@ -135,6 +141,7 @@ impl App {
             store,
             files,
             providers,
+            foreign_files,
             clock,
             random,
             notifier,

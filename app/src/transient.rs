@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use crate::{documents::FileError, sealing::sealed_files::OpenError};
+use crate::{documents::FileError, foreign_files::Unavailable, sealing::sealed_files::OpenError};
 
 /// Returns whether an error, or one of its causes, is a database or a file storage that does not answer now: its disk
 /// is full, it restarts, or it cannot be reached. Nothing is wrong with the request, and repeating it may succeed.
@@ -23,6 +23,9 @@ fn is_transient_itself(error: &(dyn Error + 'static)) -> bool {
     }
     if let Some(error) = error.downcast_ref::<Arc<store::Error>>() {
         return error.is_transient();
+    }
+    if error.is::<Unavailable>() {
+        return true;
     }
     // These two are transparent: what they hold is not among their causes.
     match (error.downcast_ref(), error.downcast_ref()) {

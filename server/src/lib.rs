@@ -38,6 +38,7 @@ pub mod commands;
 pub mod data_dir;
 mod http_server;
 pub mod liveness;
+mod log_limit;
 pub mod metrics;
 mod permissions;
 pub mod roles;

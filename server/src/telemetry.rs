@@ -9,10 +9,13 @@ use std::{
 use anyhow::Context as _;
 use tracing::error;
 use tracing_subscriber::{
-    filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use crate::settings::{Log, LogFormat};
+use crate::{
+    log_limit::LogLimit,
+    settings::{Log, LogFormat},
+};
 
 /// Installs the log subscriber and a panic hook. Does nothing if the process already has a subscriber.
 pub fn start(log: &Log) -> anyhow::Result<()> {
@@ -28,8 +31,17 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
         .with_ansi(std::io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter);
     let installed = match log.format {
-        LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Text => registry
+            .with(lines.with_filter(LogLimit::default()))
+            .try_init(),
+        LogFormat::Json => registry
+            .with(
+                lines
+                    .json()
+                    .flatten_event(true)
+                    .with_filter(LogLimit::default()),
+            )
+            .try_init(),
     };
     if installed.is_ok() {
         panic::set_hook(Box::new(log_panic));

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::bail;
-use app::{App, Dependencies, Providers, Sink};
+use app::{App, Dependencies, Providers, Sink, foreign_files::ForeignFiles};
 use domain::{Clock, Private, RandomSource};
 use files::Files;
 use providers::{
@@ -33,14 +33,27 @@ pub struct Platform {
     pub sink: Option<Sink>,
 }
 
-/// Opens everything that the settings configure, with the system's clock and randomness. The data directory must exist.
+/// Opens everything that the settings configure, with the system's clock and randomness, and children of this program to
+/// read foreign files. The data directory must exist.
 pub async fn open(settings: Settings) -> anyhow::Result<Platform> {
-    open_with(settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await
+    let foreign_files = ForeignFiles::in_children_of_this_program()?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    assemble(settings, foreign_files, clock, random).await
 }
 
-/// As [`open`], with a given clock and source of randomness.
+/// As [`open`], with a given clock and source of randomness: for tests, whose program cannot be its own child. Foreign files
+/// are read in this process.
 pub async fn open_with(
     settings: Settings,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn RandomSource>,
+) -> anyhow::Result<Platform> {
+    assemble(settings, ForeignFiles::in_this_process(), clock, random).await
+}
+
+async fn assemble(
+    settings: Settings,
+    foreign_files: ForeignFiles,
     clock: Arc<dyn Clock>,
     random: Arc<dyn RandomSource>,
 ) -> anyhow::Result<Platform> {
@@ -63,6 +76,7 @@ pub async fn open_with(
             store,
             files,
             providers,
+            foreign_files,
             clock,
             random,
         },

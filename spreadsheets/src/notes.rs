@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
 /// Cells with errors that are kept; beyond that the file as a whole is in error.
 const MAX_FAULTS: usize = 100_000;
 
 /// What the reader of a file found beside its cells. Each text is a sentence for the sender, without its full stop.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notes {
     /// What the sender should know, such as hidden rows that were left out.
     pub warnings: Vec<String>,
@@ -21,7 +23,7 @@ pub struct Notes {
 }
 
 /// A cell of a workbook that has no usable value. Displays as the cell's name and what is in it: `B7: #N/A`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellFault {
     pub(crate) record: usize,
     pub(crate) column: usize,
@@ -31,7 +33,8 @@ pub struct CellFault {
 }
 
 /// Why a cell has no usable value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "FaultText")]
 pub(crate) enum FaultKind {
     /// The formula failed with an error of the spreadsheet program.
     Error(&'static str),
@@ -61,6 +64,46 @@ impl FaultKind {
     pub(crate) fn of_text(text: &str) -> Option<Self> {
         let known = ERRORS.iter().find(|error| **error == text.trim());
         known.map(|error| Self::Error(error))
+    }
+}
+
+/// A [`FaultKind`] as it is passed between processes: the errors that are known have no place in another's memory.
+#[derive(Serialize, Deserialize)]
+enum FaultText {
+    Error(String),
+    Other,
+    NoValue,
+}
+
+impl From<FaultKind> for FaultText {
+    fn from(kind: FaultKind) -> Self {
+        match kind {
+            FaultKind::Error(error) => Self::Error(error.to_owned()),
+            FaultKind::Other => Self::Other,
+            FaultKind::NoValue => Self::NoValue,
+        }
+    }
+}
+
+// Derived, it would live only as long as the text that it is read from.
+impl<'de> Deserialize<'de> for FaultKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = FaultText::deserialize(deserializer)?;
+        text.try_into().map_err(D::Error::custom)
+    }
+}
+
+impl TryFrom<FaultText> for FaultKind {
+    type Error = String;
+
+    fn try_from(text: FaultText) -> Result<Self, String> {
+        match text {
+            FaultText::Error(error) => {
+                Self::of_text(&error).ok_or_else(|| format!("there is no error `{error}`"))
+            }
+            FaultText::Other => Ok(Self::Other),
+            FaultText::NoValue => Ok(Self::NoValue),
+        }
     }
 }
 
@@ -133,6 +176,30 @@ mod tests {
     fn columns_are_named_as_on_a_sheet() {
         let names: Vec<_> = [0, 25, 26, 701, 702, 16_383].map(column_letters).into();
         assert_eq!(names, ["A", "Z", "AA", "ZZ", "AAA", "XFD"]);
+    }
+
+    #[test]
+    fn notes_survive_the_way_between_processes() {
+        let mut notes = Notes::default();
+        for kind in [
+            FaultKind::Error("#N/A"),
+            FaultKind::Other,
+            FaultKind::NoValue,
+        ] {
+            notes.add_fault(CellFault {
+                record: 1,
+                column: 2,
+                sheet_row: 3,
+                sheet_column: 4,
+                kind,
+            });
+        }
+        notes.warnings.push("one row was left out".to_owned());
+        notes.shift_from(2, 1);
+        let text = serde_json::to_string(&notes).unwrap();
+        assert_eq!(serde_json::from_str::<Notes>(&text).unwrap(), notes);
+        let forged = text.replace("#N/A", "#PWNED");
+        assert!(serde_json::from_str::<Notes>(&forged).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::{panic::resume_unwind, sync::Arc, thread, time::Duration};
 
 use ::providers::EmailProvider;
-use app::{App, Dependencies, Providers, Weighted};
+use app::{App, Dependencies, Providers, Weighted, foreign_files::ForeignFiles};
 use axum::body::Body;
 use domain::{Clock as _, RandomSource as _};
 use files::Files;
@@ -145,6 +145,7 @@ impl World {
                 store,
                 files: files.clone(),
                 providers: providers.clone(),
+                foreign_files: ForeignFiles::in_this_process(),
                 clock: clock.clone(),
                 random: entropy,
             },
@@ -295,6 +296,7 @@ impl World {
                 store,
                 files: self.files.clone(),
                 providers: self.providers.clone(),
+                foreign_files: ForeignFiles::in_this_process(),
                 clock: self.clock.clone(),
                 random: Arc::new(SeededRandom::new(self.random_seed())),
             },

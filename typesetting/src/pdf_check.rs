@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, panic::catch_unwind};
 
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
+use serde::{Deserialize, Serialize};
 
 use crate::MAX_LETTER_PAGES;
 
@@ -26,14 +27,14 @@ impl Default for PdfLimits {
 }
 
 /// What is known of a PDF that passed [`check_pdf`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PdfSummary {
     /// Number of pages.
     pub pages: usize,
 }
 
 /// Why a PDF is rejected.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum PdfProblem {
     /// The file is too large to be checked.
     #[error("the file is larger than {max_bytes} bytes")]
@@ -72,7 +73,8 @@ impl PdfProblem {
     }
 }
 
-/// Checks a PDF. Safe for arbitrary bytes, in time proportional to their number. Blocks.
+/// Checks a PDF. Blocks. A malicious file can make lopdf overflow the stack or use much memory: call this where that
+/// harms nobody.
 pub fn check_pdf(pdf: &[u8], limits: PdfLimits) -> Result<PdfSummary, PdfProblem> {
     if pdf.len() > limits.max_bytes {
         return Err(PdfProblem::TooLarge {

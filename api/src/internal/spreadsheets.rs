@@ -98,7 +98,8 @@ impl From<UploadError> for Problem {
             UploadError::TooLarge(_) => {
                 Self::legacy(StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
             }
-            UploadError::Files(_)
+            UploadError::Unavailable(_)
+            | UploadError::Files(_)
             | UploadError::Kept(_)
             | UploadError::Store(_)
             | UploadError::Cached(_) => Self::legacy_internal(error),

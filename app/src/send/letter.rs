@@ -12,12 +12,13 @@ use domain::{KeyType, NotificationStatus, Postage, Timestamp};
 use providers::{ScanResult, SendError};
 use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::error;
-use typesetting::{MAX_LETTER_PAGES, PdfLimits, PdfProblem, PdfSummary, sheets};
+use typesetting::{MAX_LETTER_PAGES, PdfProblem, PdfSummary, sheets};
 
 use super::{Accepted, Batch, SendFailure, failed_outcome};
 use crate::{
     App, ParsedTemplate,
     compose::{self, Source, to_jiff},
+    foreign_files::{PdfError, Unavailable},
     letters::{self, NoPages, make_pages},
     tasks,
 };
@@ -37,6 +38,24 @@ impl From<NoPages> for SendFailure {
             _ => NotificationStatus::TechnicalFailure,
         };
         Self::Permanent(status, problem.to_string())
+    }
+}
+
+impl From<Unavailable> for SendFailure {
+    fn from(fault: Unavailable) -> Self {
+        Self::retry(fault.to_string())
+    }
+}
+
+impl From<PdfError> for SendFailure {
+    fn from(error: PdfError) -> Self {
+        match error {
+            PdfError::Unavailable(fault) => fault.into(),
+            PdfError::Problem(problem) => {
+                let why = format!("{}: {problem}", problem.reason());
+                Self::Permanent(NotificationStatus::ValidationFailed, why)
+            }
+        }
     }
 }
 
@@ -81,7 +100,7 @@ async fn find_or_make_pages(
             let count = scan_and_validate(app, notification, &pdf, now).await?;
             Ok(Pages { pdf, count })
         }
-        Some(pdf) => Pages::counted(pdf).await,
+        Some(pdf) => Pages::counted(app, pdf).await,
         None if is_supplied(source.template.as_deref()) => Err(SendFailure::technical(
             "the PDF of the letter is not in the file storage",
         )),
@@ -96,23 +115,17 @@ fn is_supplied(template: Option<&ParsedTemplate>) -> bool {
 
 impl Pages {
     /// Counts pages that were stored before, by an earlier attempt or after validation.
-    async fn counted(pdf: Bytes) -> Result<Self, SendFailure> {
-        match check(pdf.clone()).await {
-            Ok(PdfSummary { pages }) | Err(PdfProblem::TooLong { pages }) => {
+    async fn counted(app: &App, pdf: Bytes) -> Result<Self, SendFailure> {
+        match app.foreign_files.check_pdf(pdf.clone()).await {
+            Ok(PdfSummary { pages }) | Err(PdfError::Problem(PdfProblem::TooLong { pages })) => {
                 Ok(Self { pdf, count: pages })
             }
-            Err(problem) => Err(SendFailure::technical(format!(
+            Err(PdfError::Unavailable(fault)) => Err(fault.into()),
+            Err(PdfError::Problem(problem)) => Err(SendFailure::technical(format!(
                 "the pages that were kept cannot be used: {problem}"
             ))),
         }
     }
-}
-
-async fn check(pdf: Bytes) -> Result<PdfSummary, PdfProblem> {
-    // A large PDF takes long enough to hold up other tasks of the runtime.
-    tokio::task::spawn_blocking(move || typesetting::check_pdf(&pdf, PdfLimits::default()))
-        .await
-        .unwrap_or(Err(PdfProblem::Unreadable))
 }
 
 async fn typeset(
@@ -140,10 +153,7 @@ async fn scan_and_validate(
     now: Timestamp,
 ) -> Result<usize, SendFailure> {
     scan(app, notification, pdf).await?;
-    let PdfSummary { pages } = check(pdf.clone()).await.map_err(|problem| {
-        let why = format!("{}: {problem}", problem.reason());
-        SendFailure::Permanent(NotificationStatus::ValidationFailed, why)
-    })?;
+    let PdfSummary { pages } = app.foreign_files.check_pdf(pdf.clone()).await?;
     let is_test = notification.key_type == KeyType::Test;
     let valid = StatusUpdate {
         id: notification.id,

@@ -13,6 +13,7 @@ mod migrate;
 mod organisation;
 mod output;
 mod queue;
+mod read_file;
 mod reply_to;
 mod restore;
 mod sender;
@@ -158,6 +159,9 @@ enum Command {
     Dev(dev::Dev),
     /// Print the settings reference
     Settings(SettingsReference),
+    /// Read a file in a confined child process
+    #[command(hide = true)]
+    ReadFile(read_file::ReadFile),
     /// Print the OpenAPI document of the API
     #[command(name = "openapi")]
     OpenApi,
@@ -173,6 +177,10 @@ struct SettingsReference {
 
 /// Runs a command. Prints an error as one line to standard error.
 pub fn run(arguments: Arguments) -> ExitCode {
+    // First, while the process has one thread: only the threads that follow would be confined too.
+    if let Command::ReadFile(read_file) = &arguments.command {
+        return read_file.run();
+    }
     permissions::restrict_new_files();
     // `job check` has the code 1 for a file with errors, so a check that was not possible needs another.
     let failed = if matches!(&arguments.command, Command::Job(job::Job::Check(_))) {
@@ -257,6 +265,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print_line(format!("{:#}", settings::schema().as_value()));
         }
         Command::Settings(_) => print_line(settings::reference().trim_end()),
+        Command::ReadFile(_) => unreachable!("it runs without a runtime"),
         Command::OpenApi => print_line(format!("{:#}", api::openapi_document())),
     }
     Ok(ExitCode::SUCCESS)

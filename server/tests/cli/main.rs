@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod dev;
+mod foreign_files;
 mod jobs;
 mod people;
 mod platform;

@@ -52,6 +52,11 @@ const CONTENT_BYTES: u64 = 1 << 20;
 const BEGINNING: usize = 4096;
 
 impl Kind {
+    /// Returns whether a file that begins like this has a structure that must be parsed to know what is in it.
+    pub fn is_container(beginning: &[u8]) -> bool {
+        beginning.starts_with(ZIP_SIGNATURE) || beginning.starts_with(COMPOUND_FILE_SIGNATURE)
+    }
+
     /// What the file is by what is in it; the name decides only between kinds of text.
     pub fn of(bytes: &[u8], file_name: &str) -> Self {
         if bytes.starts_with(ZIP_SIGNATURE) {

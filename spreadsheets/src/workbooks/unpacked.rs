@@ -33,6 +33,12 @@ pub(super) fn read_entry(
         return Ok(None);
     };
     let mut content = Vec::new();
+    // At once and exactly: growing step by step would need three times the memory. The size may be a lie, but no worse
+    // one than the limit.
+    let size = usize::try_from(entry.size()).unwrap_or(MOST_BYTES);
+    content
+        .try_reserve_exact(size.min(MOST_BYTES) + 1)
+        .map_err(|_| too_large())?;
     entry.read_to_end(&mut content).map_err(|_| damaged())?;
     Ok(Some(content))
 }

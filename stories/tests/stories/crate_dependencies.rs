@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("queue", &["store", "domain"]),
     ("files", &[]),
+    ("sandbox", &[]),
     ("providers", &["recipients", "domain"]),
     ("typesetting", &["templates", "text", "domain"]),
     (
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "files",
             "providers",
             "typesetting",
+            "sandbox",
             "spreadsheets",
             "templates",
             "recipients",

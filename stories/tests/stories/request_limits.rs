@@ -49,6 +49,7 @@ async fn upload_under(
         store: world.app.store().clone(),
         files: Files::open("memory:").unwrap(),
         providers: Providers::default(),
+        foreign_files: app::foreign_files::ForeignFiles::in_this_process(),
         clock: world.clock.clone(),
         random: Arc::new(SeededRandom::new(11)),
     };

@@ -12,7 +12,7 @@ use files::Key;
 use futures::{Stream, StreamExt as _};
 use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
 pub use spreadsheets::Report;
-use spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream, convert};
+use spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream};
 use store::spreadsheets::Spreadsheet;
 use tracing::warn;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use crate::{
     App, OpenError, ParsedTemplate, Tenant,
     accept::limits,
     cache::{templates, tenants},
+    foreign_files::{ConvertError, Unavailable},
     sealing::sealed_files::Sealer,
 };
 
@@ -141,6 +142,9 @@ pub enum UploadError {
     /// The file cannot be read as a spreadsheet.
     #[error(transparent)]
     Unreadable(#[from] ReadError),
+    /// The file could not be read for a reason that is not the file's.
+    #[error("the file cannot be read now: send it again in a moment")]
+    Unavailable(#[source] Unavailable),
     /// The file is larger than this many bytes.
     #[error("the file is larger than {0} bytes: split it")]
     TooLarge(u64),
@@ -159,6 +163,15 @@ pub enum UploadError {
     /// The store failed.
     #[error("the store failed")]
     Cached(#[from] std::sync::Arc<store::Error>),
+}
+
+impl From<ConvertError> for UploadError {
+    fn from(error: ConvertError) -> Self {
+        match error {
+            ConvertError::File(error) => Self::Unreadable(error),
+            ConvertError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
 }
 
 /// Returns where a job's file is stored.
@@ -436,7 +449,8 @@ const PIECE_BYTES: usize = 64 << 10;
 /// mark.
 fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
     let is_utf_16 = matches!(beginning, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
-    !is_utf_16 && Kind::of(beginning, file_name) == Kind::Csv
+    // An archive is opened in a child process only, even to see what is in it.
+    !is_utf_16 && !Kind::is_container(beginning) && Kind::of(beginning, file_name) == Kind::Csv
 }
 
 /// A file that is being received: each piece is checked and, if the file is stored, sealed and written.
@@ -496,16 +510,9 @@ impl SpreadsheetIntake {
             self.count(piece.len(), limit)?;
             whole.extend_from_slice(&piece);
         }
-        let name = file_name.to_owned();
-        let read = move || {
-            let converted = convert(&whole, &name)?;
-            Ok::<_, ReadError>((converted.csv.into_owned(), converted.notes))
-        };
-        let (csv, notes) = tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|_| UploadError::BrokeOff)??;
-        self.checker.note(notes);
-        for piece in csv.chunks(PIECE_BYTES) {
+        let mut converted = app.foreign_files.convert(whole.into(), file_name).await?;
+        self.checker.note(std::mem::take(&mut converted.notes));
+        for piece in converted.csv().chunks(PIECE_BYTES) {
             self.keep(piece).await?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use app::{
     App, Dependencies, Providers, Sink, Weighted, fixtures::demo::DEMO_SERVICE,
-    manage::services::NewService, manage::templates::NewTemplate,
+    foreign_files::ForeignFiles, manage::services::NewService, manage::templates::NewTemplate,
 };
 use async_trait::async_trait;
 use domain::{Allowance, ApiKeyId, Clock, KeyType, RandomSource, ServiceId, TemplateId, Timestamp};
@@ -81,6 +81,7 @@ impl Platform {
                 location.directory.join("files").display()
             ))?,
             providers: takers(location, taker, &handed_over),
+            foreign_files: ForeignFiles::in_this_process(),
             clock: Arc::new(RealClock),
             random: entropy,
         };

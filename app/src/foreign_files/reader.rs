@@ -1,0 +1,139 @@
+//! The parent's side.
+
+use std::{io, sync::Arc, thread};
+
+use bytes::Bytes;
+use sandbox::{Program, RunError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tracing::warn;
+
+use super::{FileKind, KINDS, child};
+
+/// Stack of the thread that replaces a child.
+const THREAD_STACK_BYTES: usize = 64 << 20;
+
+/// Reads foreign files. Cheap to clone; all clones share the number of children that may run.
+#[derive(Debug, Clone)]
+pub struct ForeignFiles {
+    place: Place,
+    /// A place for each child, by kind.
+    places: Arc<[Arc<Semaphore>]>,
+}
+
+/// Where files are read.
+#[derive(Debug, Clone)]
+enum Place {
+    Children(Program),
+    Threads,
+}
+
+/// The platform could not read a file for a reason that is not the file's: trying again may help.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the process that reads files is not available: {0}")]
+pub struct Unavailable(String);
+
+/// What the parser of a kind said about a file.
+pub(super) struct Answer {
+    pub(super) bytes: Vec<u8>,
+    /// Held while the answer is in use, so that few large ones are in memory at once.
+    _place: OwnedSemaphorePermit,
+}
+
+impl ForeignFiles {
+    /// Reads files in children that run `program`, which must call [`super::serve_as_child`] with its last argument.
+    pub fn in_children(program: Program) -> Self {
+        Self::at(Place::Children(program))
+    }
+
+    /// Reads files in children of the running program, by its command `read-file`.
+    pub fn in_children_of_this_program() -> io::Result<Self> {
+        Ok(Self::in_children(
+            Program::itself()?.with_arguments(["read-file"]),
+        ))
+    }
+
+    /// Reads files on a thread of this process, with no protection: for tests whose program has no such command.
+    pub fn in_this_process() -> Self {
+        Self::at(Place::Threads)
+    }
+
+    fn at(place: Place) -> Self {
+        let places = KINDS
+            .iter()
+            .map(|kind| Arc::new(Semaphore::new(kind.at_once)));
+        Self {
+            place,
+            places: places.collect(),
+        }
+    }
+
+    /// Returns what the parser says about a file; `None` if the file ended the parser, took it too long or made it say
+    /// too much.
+    pub(super) async fn read(
+        &self,
+        kind: &'static FileKind,
+        file_name: &str,
+        file: Bytes,
+    ) -> Result<Option<Answer>, Unavailable> {
+        let place = self.wait_for_place(kind).await;
+        let size = file.len();
+        let answered = match &self.place {
+            Place::Children(program) => in_child(program, kind, file_name, file).await,
+            Place::Threads => on_thread(kind, file_name.to_owned(), file).await,
+        };
+        match answered {
+            Ok(bytes) => Ok(Some(Answer {
+                bytes,
+                _place: place,
+            })),
+            Err(RunError::Input(why)) => {
+                warn!(
+                    "a foreign {} of {size} bytes is unreadable: the child process {why}",
+                    kind.name
+                );
+                Ok(None)
+            }
+            Err(error @ RunError::System(_)) => Err(Unavailable(error.to_string())),
+        }
+    }
+
+    async fn wait_for_place(&self, kind: &'static FileKind) -> OwnedSemaphorePermit {
+        let at = KINDS.iter().position(|known| known.name == kind.name);
+        let places = &self.places[at.expect("every kind is in the list")];
+        let place = places.clone().acquire_owned().await;
+        place.expect("the semaphore is never closed")
+    }
+}
+
+async fn in_child(
+    program: &Program,
+    kind: &FileKind,
+    file_name: &str,
+    file: Bytes,
+) -> Result<Vec<u8>, RunError> {
+    let program = program.clone().with_arguments([kind.name]);
+    let input = [child::head(file_name).into(), file];
+    sandbox::run(&program, &input, &kind.limits).await
+}
+
+async fn on_thread(
+    kind: &'static FileKind,
+    file_name: String,
+    file: Bytes,
+) -> Result<Vec<u8>, RunError> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new()
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(move || {
+            let mut answer = Vec::new();
+            if (kind.read)(&file_name, &file, &mut answer).is_ok() {
+                // Nobody waits for the answer if the request has ended.
+                let _ = sender.send(answer);
+            }
+        })
+        .map_err(|error| RunError::System(error.to_string()))?;
+    // A panic drops the sender.
+    receiver
+        .await
+        .map_err(|_| RunError::Input("panicked".to_owned()))
+}
