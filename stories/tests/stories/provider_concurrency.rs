@@ -164,6 +164,8 @@ async fn single_messages_of_one_service_use_all_of_a_provider_but_one_place() {
     send_singles(&world, &other, 1).await;
     provider.until_open(20).await;
     provider.answer_all();
+    // Those that found no room for a second come again a second later.
+    world.advance(Duration::from_secs(2));
     provider.until_accepted(41).await;
     workers.stop().await;
     assert_eq!(*provider.most.borrow(), 20);
