@@ -1,13 +1,7 @@
 //! Headers that every response has, errors included (`docs/spec/public-api.md` §2.3).
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use domain::RandomSource;
 use http::{HeaderMap, HeaderName, HeaderValue};
-
-use crate::Api;
 
 const FIXED: [(HeaderName, HeaderValue); 8] = [
     (
@@ -44,25 +38,37 @@ const FIXED: [(HeaderName, HeaderValue); 8] = [
     ),
 ];
 
-/// Adds the headers. Trace ids are copied from the request, or generated if it has none.
-pub(crate) async fn add(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let trace = first_of(
-        request.headers(),
-        &["x-b3-traceid", "x-amz-cf-id", "x-amzn-trace-id"],
-    );
-    let span = first_of(request.headers(), &["x-b3-spanid"]);
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+/// The trace and span that a request names.
+pub(crate) struct TraceIds {
+    trace: Option<HeaderValue>,
+    span: Option<HeaderValue>,
+}
+
+impl TraceIds {
+    /// Reads the ids of a request.
+    pub(crate) fn of(request: &HeaderMap) -> Self {
+        let trace = ["x-b3-traceid", "x-amz-cf-id", "x-amzn-trace-id"];
+        Self {
+            trace: first_of(request, &trace),
+            span: first_of(request, &["x-b3-spanid"]),
+        }
+    }
+}
+
+/// Adds the headers of a response. Ids that the request did not name are generated.
+pub(crate) fn add(headers: &mut HeaderMap, ids: TraceIds, random: &dyn RandomSource) {
+    headers.reserve(FIXED.len() + 2);
     for (name, value) in FIXED {
         headers.insert(name, value);
     }
-    let mut random = [0; 24];
-    api.app.random().fill(&mut random);
-    let trace = trace.unwrap_or_else(|| hexadecimal("", &random[..16]));
-    let span = span.unwrap_or_else(|| hexadecimal("self-", &random[16..]));
+    let mut bytes = [0; 24];
+    random.fill(&mut bytes);
+    let trace = ids.trace.unwrap_or_else(|| hexadecimal("", &bytes[..16]));
+    let span = ids
+        .span
+        .unwrap_or_else(|| hexadecimal("self-", &bytes[16..]));
     headers.insert("x-b3-traceid", trace);
     headers.insert("x-b3-spanid", span);
-    response
 }
 
 /// Returns the first of these headers that is not empty.

@@ -1,14 +1,14 @@
 //! Limits the size of request lines and headers, and the time of a request (`docs/spec/public-api.md` §2.4, §2.5).
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderValue, StatusCode, header};
 use tracing::warn;
 
-use crate::{Api, problem::Problem};
+use crate::{Settings, problem::Problem};
 
 /// The longest request line.
 const MAX_LINE_BYTES: usize = 4094;
@@ -18,7 +18,7 @@ const MAX_HEADER_BYTES: usize = 8190;
 const UPLOADS: &[&str] = &["/service/{service}/spreadsheet"];
 
 /// Responds with 504 if the handler takes longer than the settings allow.
-pub(crate) async fn timeout(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(crate) async fn respond(settings: &Settings, request: Request, next: Next) -> Response {
     if is_too_long(&request) {
         return bad_request_page();
     }
@@ -30,7 +30,7 @@ pub(crate) async fn timeout(State(api): State<Api>, request: Request, next: Next
         return next.run(request).await;
     }
     let is_v2 = is_of_v2(request.uri().path());
-    let limit = api.settings.serve_timeout;
+    let limit = settings.serve_timeout;
     if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
         return response;
     }

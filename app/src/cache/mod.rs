@@ -2,6 +2,7 @@
 //!
 //! An entry is at most a few seconds old; whatever changes a row invalidates its entry in this process at once.
 
+mod loading;
 pub mod rates;
 pub mod templates;
 pub mod tenants;

@@ -8,6 +8,7 @@ use moka::future::Cache;
 pub use store::rates::{LetterRate, SmsRate};
 use templates::letter_timings::{from_london, to_london};
 
+use super::loading::find_or_load;
 use crate::{App, Money};
 
 /// How old rates may be: they change a few times a year.
@@ -121,7 +122,7 @@ impl RateCache {
 
 /// All rates, at most a minute old.
 pub async fn find(app: &App) -> Result<Arc<Rates>, Arc<store::Error>> {
-    app.caches.rates.0.try_get_with((), load(app)).await
+    find_or_load(&app.caches.rates.0, (), || load(app)).await
 }
 
 async fn load(app: &App) -> Result<Arc<Rates>, store::Error> {

@@ -12,6 +12,7 @@ use templates::{
     text_messages::TextMessageTemplate,
 };
 
+use super::loading::find_or_load;
 use crate::App;
 
 const CURRENT_VERSION_TTL: Duration = Duration::from_secs(2);
@@ -173,7 +174,7 @@ pub async fn find(
     service: ServiceId,
     id: TemplateId,
 ) -> Result<Option<Arc<ParsedTemplate>>, Arc<store::Error>> {
-    let load = async {
+    let load = async || {
         let mut session = app.store.read().await?;
         let Some(template) = store::templates::find(&mut session, service, id).await? else {
             return Ok(None);
@@ -184,11 +185,7 @@ pub async fn find(
         }
         Ok::<_, store::Error>(Some(Arc::new(prepared)))
     };
-    app.caches
-        .templates
-        .current
-        .try_get_with((service, id), load)
-        .await
+    find_or_load(&app.caches.templates.current, (service, id), load).await
 }
 
 /// A template of a service as it was at `version`.
@@ -198,15 +195,11 @@ pub async fn find_version(
     id: TemplateId,
     version: u32,
 ) -> Result<Option<Arc<ParsedTemplate>>, Arc<store::Error>> {
-    let load = async {
+    let load = async || {
         let found =
             store::templates::find_version(&mut app.store.read().await?, service, id, version)
                 .await?;
         Ok::<_, store::Error>(found.map(|template| Arc::new(ParsedTemplate::new(template))))
     };
-    app.caches
-        .templates
-        .versions
-        .try_get_with((service, id, version), load)
-        .await
+    find_or_load(&app.caches.templates.versions, (service, id, version), load).await
 }

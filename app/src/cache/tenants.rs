@@ -12,6 +12,7 @@ use store::{
     services::Service,
 };
 
+use super::loading::find_or_load;
 use crate::App;
 
 const CACHE_TTL: Duration = Duration::from_secs(2);
@@ -108,7 +109,7 @@ impl TenantCache {
 
 /// The service with this id, at most two seconds old.
 pub async fn find(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, Arc<store::Error>> {
-    app.caches.tenants.0.try_get_with(id, load(app, id)).await
+    find_or_load(&app.caches.tenants.0, id, || load(app, id)).await
 }
 
 async fn load(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, store::Error> {

@@ -137,9 +137,10 @@ impl Db {
     }
 
     pub(crate) async fn read(&self) -> Result<Session, Error> {
+        // Boxed here and below: acquiring takes four kilobytes of future, which every caller would contain and move about.
         Ok(Session(match self {
-            Self::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
-            Self::Postgres(pool) => Connection::Postgres(Lease::acquire(pool).await?),
+            Self::Sqlite { readers, .. } => Connection::Sqlite(Box::pin(readers.acquire()).await?),
+            Self::Postgres(pool) => Connection::Postgres(Box::pin(Lease::acquire(pool)).await?),
         }))
     }
 
@@ -148,9 +149,9 @@ impl Db {
             Self::Sqlite { writer, .. } => {
                 // `IMMEDIATE`, because a transaction that starts as a reader can fail with `BUSY` when it first
                 // writes.
-                Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)
+                Connection::SqliteTx(Box::pin(writer.begin_with("BEGIN IMMEDIATE")).await?)
             }
-            Self::Postgres(pool) => Connection::Postgres(Lease::begin(pool).await?),
+            Self::Postgres(pool) => Connection::Postgres(Box::pin(Lease::begin(pool)).await?),
         })))
     }
 
