@@ -16,7 +16,7 @@ pub(crate) const MAX_BODY_BYTES: usize = 32 << 20;
 /// The largest body that a provider may send.
 const MAX_FORM_BYTES: usize = 500_000;
 /// The most memory that all bodies together may use while they are read.
-const MAX_BUFFERED_BYTES: usize = 512 << 20;
+const MAX_BUFFERED_BYTES: usize = 256 << 20;
 
 /// Reads the body of a provider's request.
 pub(crate) async fn read_form(body: Body) -> Result<BodyBytes, Problem> {
@@ -46,11 +46,18 @@ struct Budget {
 /// A body in memory, counted against the budget until it is dropped.
 pub(crate) struct BodyBytes {
     bytes: Bytes,
-    _share: Share,
+    share: Share,
+}
+
+impl BodyBytes {
+    /// Drops the body and keeps its part of the budget, for what was made of it.
+    pub(crate) fn into_share(self) -> Share {
+        self.share
+    }
 }
 
 /// The part of the budget that one body uses.
-struct Share {
+pub(crate) struct Share {
     budget: &'static Budget,
     bytes: usize,
 }
@@ -91,10 +98,7 @@ impl Budget {
             whole.extend_from_slice(&piece);
         }
         let bytes = only.unwrap_or_else(|| whole.freeze());
-        Ok(BodyBytes {
-            bytes,
-            _share: share,
-        })
+        Ok(BodyBytes { bytes, share })
     }
 }
 
@@ -121,7 +125,7 @@ impl Default for BodyBytes {
         };
         Self {
             bytes: Bytes::new(),
-            _share: share,
+            share,
         }
     }
 }

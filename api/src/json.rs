@@ -91,18 +91,72 @@ pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
     kept.into()
 }
 
-/// A body that is not JSON.
-#[derive(Debug, thiserror::Error)]
-#[error("the body is not JSON")]
-pub(crate) struct InvalidJson;
+/// The most values in a JSON text, the names of members included. A value of two bytes, or an object of six, takes up to a
+/// hundred times as much memory once it is parsed.
+const MAX_VALUES: usize = 200_000;
+
+/// Why JSON is refused.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum JsonError {
+    /// It is no JSON.
+    #[error("the body is not JSON")]
+    Invalid,
+    /// It has more than [`MAX_VALUES`].
+    #[error("the body has more than {MAX_VALUES} values")]
+    TooManyValues,
+}
+
+/// Parses JSON as a value, if it is small enough in memory. Numbers are kept as `serde_json` reads them.
+pub(crate) fn parse_value(json: &[u8]) -> Result<Value, JsonError> {
+    check_value_count(json)?;
+    serde_json::from_slice(json).map_err(|_| JsonError::Invalid)
+}
+
+/// Refuses JSON whose values would take too much memory.
+pub(crate) fn check_value_count(json: &[u8]) -> Result<(), JsonError> {
+    // Each value takes two bytes, so nearly every body is too short to be looked at.
+    if json.len() <= 2 * MAX_VALUES || count_separators(json) < MAX_VALUES {
+        return Ok(());
+    }
+    Err(JsonError::TooManyValues)
+}
+
+/// Counts the brackets that open, commas and colons outside of texts: every value but the first follows one.
+fn count_separators(json: &[u8]) -> usize {
+    let (mut count, mut at) = (0, 0);
+    while let Some(byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at += end_of_text(&json[at..]),
+            b'[' | b'{' | b',' | b':' => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// Returns the length of the rest of a text, its closing quotation mark included.
+fn end_of_text(rest: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &rest[at.min(rest.len())..]) {
+        at += found;
+        if rest[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    rest.len()
+}
 
 /// Parses the body of a v2 request, whatever its content type says. Every falsy value counts as an empty object
 /// (`docs/spec/public-api.md` §5.1).
-pub(crate) fn parse_v2(body: &[u8]) -> Result<Value, InvalidJson> {
+pub(crate) fn parse_v2(body: &[u8]) -> Result<Value, JsonError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let without_nul = without_nul(body);
-    let body = keep_numbers(&without_nul).map_err(|_| InvalidJson)?;
-    let value: Value = serde_json::from_slice(&body).map_err(|_| InvalidJson)?;
+    // Before numbers are rewritten, which makes them longer.
+    check_value_count(&without_nul)?;
+    let body = keep_numbers(&without_nul).map_err(|_| JsonError::Invalid)?;
+    let value: Value = serde_json::from_slice(&body).map_err(|_| JsonError::Invalid)?;
     // The reference implementation reads `request.get_json() or {}`.
     Ok(if is_falsy(&value) {
         Value::Object(Map::new())
@@ -176,5 +230,20 @@ mod tests {
         assert!(parse_v2(b"").is_err());
         assert!(parse_v2(b"\xff").is_err());
         assert!(parse_v2("[".repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_body_of_very_many_values_is_refused_and_a_long_text_is_not() {
+        for piece in ["1,", "[],", "{\"\":0},", "1e9,", "\"\\\"\","] {
+            let many = format!("[{}0]", piece.repeat(500_000));
+            assert_eq!(
+                parse_v2(many.as_bytes()),
+                Err(JsonError::TooManyValues),
+                "{piece}"
+            );
+        }
+        let text = r#"[{,:\""#.repeat(500_000);
+        let body = serde_json::json!({"text": text, "list": vec![0; 100_000]});
+        assert_eq!(parse_v2(body.to_string().as_bytes()).unwrap(), body);
     }
 }

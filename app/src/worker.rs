@@ -71,7 +71,7 @@ impl TaskHandler for App {
                 })
                 .await
             }
-            tasks::RETURNED_LETTERS => {
+            tasks::RETURNED_LETTERS | tasks::RETURNED_LETTERS_BEFORE => {
                 with(task, async |References { references }| {
                     letters::returned::record(self, task, &references).await
                 })

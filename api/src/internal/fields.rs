@@ -31,7 +31,7 @@ impl Fields {
             .await
             .map_err(Problem::into_legacy)?;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        match serde_json::from_slice(&json::without_nul(bytes)) {
+        match json::parse_value(&json::without_nul(bytes)) {
             Ok(Value::Object(members)) => Ok(Self {
                 members,
                 wrong: Map::new(),
@@ -40,7 +40,7 @@ impl Fields {
                 StatusCode::BAD_REQUEST,
                 json!({"_schema": ["Invalid input type."]}),
             )),
-            Err(_) => Err(Problem::invalid_json().into_legacy()),
+            Err(error) => Err(Problem::from(error).into_legacy()),
         }
     }
 

@@ -39,7 +39,9 @@ async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
     let bytes = body_limit::read_body(body)
         .await
         .map_err(Problem::into_legacy)?;
-    serde_json::from_slice(&json::without_nul(&bytes)).map_err(|error| invalid(error.to_string()))
+    let bytes = json::without_nul(&bytes);
+    json::check_value_count(&bytes).map_err(|error| Problem::from(error).into_legacy())?;
+    serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))
 }
 
 fn ok(data: &Value) -> Response {

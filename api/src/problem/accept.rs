@@ -78,6 +78,9 @@ pub(crate) fn accept_error(
         AcceptError::EmailTooLong { bytes } => format!(
             "Your message is too long. Emails cannot be longer than 2000000 bytes. Your message is {bytes} bytes."
         ),
+        AcceptError::ValuesTooLarge { bytes, limit } => format!(
+            "The values in personalisation are too large. They cannot take more than {limit} bytes, and take {bytes}."
+        ),
         AcceptError::QrCodeTooLarge(code) => return qr_code_too_large(&code),
         AcceptError::Unprintable(characters) => {
             return Problem::validation(vec![format!(

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracing::error;
 
-use crate::json::{self, InvalidJson};
+use crate::json::{self, JsonError};
 
 pub(crate) use accept::{accept_error, missing_personalisation};
 pub(crate) use bulk::{bulk_error, job_not_waiting, job_of_another_key_type};
@@ -150,8 +150,9 @@ impl Problem {
     }
 
     pub(crate) fn too_large() -> Self {
-        Self::legacy(
+        Self::v2(
             StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
             "The data value transmitted exceeds the capacity limit.",
         )
     }
@@ -329,8 +330,13 @@ pub(crate) fn auth(status: StatusCode, message: impl Into<String>) -> Problem {
     Problem::v2(status, "AuthError", message)
 }
 
-impl From<InvalidJson> for Problem {
-    fn from(InvalidJson: InvalidJson) -> Self {
-        Self::invalid_json()
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Invalid => Self::invalid_json(),
+            JsonError::TooManyValues => Self::bad_request(
+                "The request has too many JSON values: send fewer or shorter lists",
+            ),
+        }
     }
 }

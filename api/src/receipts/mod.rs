@@ -28,7 +28,7 @@ use crate::{
 async fn read_body(body: Body) -> Result<BodyBytes, Problem> {
     body_limit::read_form(body).await.map_err(|problem| {
         if problem == Problem::too_large() {
-            problem
+            problem.into_legacy()
         } else {
             Problem::unreadable_body()
         }

@@ -11,10 +11,10 @@ use serde::{
         value::MapAccessDeserializer,
     },
 };
-use serde_json::{Map, Value, error::Category};
+use serde_json::{Map, Value, error::Category, value::RawValue};
 use text::{exact_number_of, keep_numbers};
 
-use crate::problem::Problem;
+use crate::{json, problem::Problem};
 
 /// The parsed body.
 pub(super) struct BulkBody {
@@ -77,7 +77,10 @@ impl<'de> Deserialize<'de> for Parts {
                         "rows" => parts.rows = Some(map.next_value::<Rows>()?.0),
                         "csv" => parts.csv = Some(map.next_value::<String>()?.into_bytes()),
                         _ => {
-                            parts.members.insert(key, map.next_value()?);
+                            // Rows may be many, and become CSV; anything else must fit into memory as it is.
+                            let value: Box<RawValue> = map.next_value()?;
+                            let value = json::parse_value(value.get().as_bytes());
+                            parts.members.insert(key, value.map_err(A::Error::custom)?);
                         }
                     }
                 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Api,
     auth::ServiceKey,
-    body_limit::BodyBytes,
+    body_limit::{BodyBytes, Share},
     json, links,
     problem::{self, Problem},
 };
@@ -60,7 +60,8 @@ pub(crate) async fn send_bulk(
         Admission::New(admitted) => admitted,
         Admission::Replayed(response) => return Ok(response),
     };
-    let request = parse(&api, admitted.take_body()).await?;
+    // The share is kept to the end, because the rows are in memory as CSV until they are stored.
+    let (request, _share) = parse(&api, admitted.take_body()).await?;
 
     let root = links::root_url(&api, &headers);
     let none = BTreeMap::new();
@@ -74,11 +75,14 @@ pub(crate) async fn send_bulk(
     }
 }
 
-/// Parses the body, and drops it.
-async fn parse(api: &Api, body: BodyBytes) -> Result<BulkRequest, Problem> {
+/// Parses the body and drops it. Returns its share of the budget too.
+async fn parse(api: &Api, body: BodyBytes) -> Result<(BulkRequest, Share), Problem> {
     // A large body takes long enough to parse to hold up the requests of its worker thread.
-    let read = tokio::task::spawn_blocking(move || BulkBody::read(&json::without_nul(&body))).await;
-    let body = read.map_err(Problem::internal)??;
+    let read = tokio::task::spawn_blocking(move || {
+        let parsed = BulkBody::read(&json::without_nul(&body))?;
+        Ok::<_, Problem>((parsed, body.into_share()))
+    });
+    let (body, share) = read.await.map_err(Problem::internal)??;
     let job = JobBody::parse(body.members.into(), api.app.clock().now())?;
     let invalid = |text: &str| Problem::validation(vec![text.to_owned()]);
     if job.name.trim().is_empty() {
@@ -96,7 +100,7 @@ async fn parse(api: &Api, body: BodyBytes) -> Result<BulkRequest, Problem> {
             ));
         }
     };
-    Ok(BulkRequest {
+    let request = BulkRequest {
         name: job.name,
         template_id: job.template_id.value,
         csv: body.csv,
@@ -104,5 +108,6 @@ async fn parse(api: &Api, body: BodyBytes) -> Result<BulkRequest, Problem> {
         scheduled_for: job.scheduled_for,
         sender,
         reference: job.reference,
-    })
+    };
+    Ok((request, share))
 }

@@ -12,7 +12,8 @@ use templates::{
 use text::trim;
 
 use super::{
-    AcceptError, check_channel, check_recipient_allowed, commit, files, find_template, generate_id,
+    AcceptError, check_channel, check_recipient_allowed, commit, drop_unused_values, files,
+    find_template, generate_id,
 };
 use crate::{
     App, Caller, ParsedTemplate, Tenant,
@@ -80,6 +81,7 @@ pub async fn email(
     let Text::Email(text) = &parsed.text else {
         unreachable!("find_template compares the type");
     };
+    drop_unused_values(&parsed, &mut request.personalisation);
     files::insert_placeholder_links(&mut request.personalisation, &parsed.files);
     let mut values = Values::from_json(&request.personalisation);
     let missing = text.missing(&values);

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use domain::{Channel, KeyType, NotificationId, Permission, TemplateId};
 use recipients::postal_addresses::PostalAddress;
 use serde_json::{Map, Value};
-use templates::placeholders::Values;
+use templates::placeholders::{Values, name_key};
 
-use super::{AcceptError, check_channel, commit, find_template, generate_id, is_file};
+use super::{
+    AcceptError, check_channel, commit, drop_unused_values, find_template, generate_id, is_file,
+};
 use crate::{
     App, Caller, ParsedTemplate,
     accept::idempotency::IdempotentRequest,
@@ -57,7 +59,7 @@ pub struct AcceptedLetter {
 pub async fn letter(
     app: &App,
     caller: &Caller,
-    request: LetterRequest,
+    mut request: LetterRequest,
     once: Option<IdempotentRequest<'_, AcceptedLetter>>,
 ) -> Result<AcceptedLetter, AcceptError> {
     check_channel(caller, Channel::Letter)?;
@@ -69,6 +71,7 @@ pub async fn letter(
     check_may_send_letters(caller)?;
     let address = find_address(caller, &request.personalisation)?;
     check_printable(&parsed, &request.personalisation)?;
+    drop_unused_values(&parsed, &mut request.personalisation);
     let (id, at) = generate_id(app);
     let accepted = AcceptedLetter {
         id,
@@ -143,6 +146,13 @@ fn check_printable(
     } else {
         Err(AcceptError::Unprintable(unprintable))
     }
+}
+
+/// Returns whether a value is shown as a line of the address, which may be spelt more loosely than where the letter goes
+/// (`docs/spec/public-api.md` §14).
+pub(super) fn is_of_address(name: &str) -> bool {
+    let key = name_key(name);
+    ADDRESS.iter().any(|line| name_key(line) == key)
 }
 
 fn find_address(

@@ -22,7 +22,7 @@ use domain::{
     Allowance, Channel, KeyType, Lane, NotificationId, NotificationStatus, TemplateId, Timestamp,
 };
 use recipients::{phone_numbers::PhoneError, postal_addresses::AddressError};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use store::idempotency_keys::NewKey;
 
 pub use email::{AcceptedEmail, EmailRequest, email};
@@ -140,6 +140,14 @@ pub enum AcceptError {
         /// How many bytes it has.
         bytes: usize,
     },
+    /// What has to be stored of the message is too large.
+    #[error("the values of the message are too large")]
+    ValuesTooLarge {
+        /// The size of what would be stored.
+        bytes: usize,
+        /// The limit of the channel.
+        limit: usize,
+    },
     /// A QR code of a letter could not be read from paper.
     #[error("a QR code has too much data")]
     QrCodeTooLarge(QrCodeTooLarge),
@@ -250,6 +258,28 @@ fn is_file(value: &Value) -> bool {
         .is_some_and(|object| object.contains_key("file"))
 }
 
+/// Removes the values that the template has no placeholder for, so that nothing is stored that is never read. Files stay:
+/// the link in their place is how erasing the message finds them. So does the address of a letter, which is shown.
+fn drop_unused_values(parsed: &ParsedTemplate, personalisation: &mut Map<String, Value>) {
+    let placeholders = parsed.placeholders();
+    let is_letter = parsed.template.template_type == Channel::Letter;
+    personalisation.retain(|name, value| {
+        placeholders.contains(name)
+            || is_file(value)
+            || (is_letter && letter::is_of_address(name))
+    });
+}
+
+/// Returns the most bytes that are stored of one message. A text message and a letter are short once they are filled, but
+/// a value can be long without being shown: in `((name??text))` it only decides. An e-mail may have two million bytes.
+const fn max_stored_bytes(channel: Channel) -> usize {
+    match channel {
+        Channel::Sms => 32 << 10,
+        Channel::Letter => 256 << 10,
+        Channel::Email => 4 << 20,
+    }
+}
+
 /// Step 10: whom this caller may reach (`docs/spec/public-api.md` §12.1).
 fn check_recipient_allowed(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
     if !caller.tenant.is_restricted(caller.key_type) || caller.tenant.reachable.allows(recipient) {
@@ -294,15 +324,21 @@ async fn commit(
         created_by: None,
     };
     let notification = draft.into_notification(&origin, app.random());
+    // A test letter that counts as sent waits for a receipt, and no provider will send one.
+    let receipt_is_simulated = notification.status == NotificationStatus::Sending;
+    let sealed = notification.seal(app.store.keyring());
+    let (bytes, limit) = (sealed.size_bytes(), max_stored_bytes(channel));
+    if bytes > limit {
+        return Err(AcceptError::ValuesTooLarge { bytes, limit });
+    }
     let pending = PendingNotification {
         batch: BatchKey {
-            service: notification.service_id,
+            service: sealed.service_id,
             channel,
             lane,
-            // A test letter that counts as sent waits for a receipt, and no provider will send one.
-            receipt_is_simulated: notification.status == NotificationStatus::Sending,
+            receipt_is_simulated,
         },
-        sealed: notification.seal(app.store.keyring()),
+        sealed,
         spends,
         key,
     };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     group_commit::{CommitFailure, GroupCommit, GroupWriter, Infrastructure},
-    tasks::{self, MAX_TASK_IDS},
+    tasks,
 };
 
 /// Why a notification was not committed.
@@ -174,10 +174,8 @@ impl NotificationWriter {
         now: Timestamp,
     ) -> Result<BTreeSet<&'static str>, store::Error> {
         store::notifications::insert_many(tx, rows).await?;
-        let tasks = self.tasks(
-            batches.iter().copied().zip(rows.iter().map(|row| row.id)),
-            now,
-        );
+        let sizes = rows.iter().map(|row| (row.id, row.size_bytes()));
+        let tasks = self.tasks(batches.iter().copied().zip(sizes), now);
         let pools = tasks.iter().map(|task| task.pool).collect();
         tx.enqueue(tasks).await?;
         Ok(pools)
@@ -186,27 +184,29 @@ impl NotificationWriter {
     /// Builds the delivery tasks of these notifications, and those that simulate receipts.
     fn tasks(
         &self,
-        notifications: impl Iterator<Item = (BatchKey, NotificationId)>,
+        notifications: impl Iterator<Item = (BatchKey, (NotificationId, usize))>,
         now: Timestamp,
     ) -> Vec<NewTask> {
-        let mut batches: BTreeMap<BatchKey, Vec<NotificationId>> = BTreeMap::new();
-        for (batch, id) in notifications {
-            batches.entry(batch).or_default().push(id);
+        let mut batches: BTreeMap<BatchKey, Vec<(NotificationId, usize)>> = BTreeMap::new();
+        for (batch, sized) in notifications {
+            batches.entry(batch).or_default().push(sized);
         }
         let generate = || TaskId::generate(now, &*self.infrastructure.random);
         let mut tasks = Vec::with_capacity(batches.len());
-        for (batch, ids) in &batches {
-            for ids in ids.chunks(MAX_TASK_IDS) {
+        for (batch, notifications) in batches {
+            for ids in tasks::delivery_batches(notifications) {
                 let (service, channel, lane) = (batch.service, batch.channel, batch.lane);
-                tasks.push(tasks::deliver(generate(), service, channel, lane, ids, now));
-            }
-            if batch.receipt_is_simulated {
-                tasks.push(tasks::simulated_receipts(
+                tasks.push(tasks::deliver(
                     generate(),
-                    batch.service,
-                    ids,
+                    service,
+                    channel,
+                    lane,
+                    &ids,
                     now,
                 ));
+                if batch.receipt_is_simulated {
+                    tasks.push(tasks::simulated_receipts(generate(), service, &ids, now));
+                }
             }
         }
         tasks

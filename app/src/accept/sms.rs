@@ -11,8 +11,8 @@ use templates::placeholders::Values;
 use text::trim;
 
 use super::{
-    AcceptError, check_channel, check_recipient_allowed, commit, find_template, generate_id,
-    is_file,
+    AcceptError, check_channel, check_recipient_allowed, commit, drop_unused_values, find_template,
+    generate_id, is_file,
 };
 use crate::{
     App, Caller, ParsedTemplate, Tenant,
@@ -57,7 +57,7 @@ pub struct AcceptedSms {
 pub async fn sms(
     app: &App,
     caller: &Caller,
-    request: SmsRequest,
+    mut request: SmsRequest,
     once: Option<IdempotentRequest<'_, AcceptedSms>>,
 ) -> Result<AcceptedSms, AcceptError> {
     check_channel(caller, Channel::Sms)?;
@@ -85,6 +85,7 @@ pub async fn sms(
             characters: message.content_count(),
         });
     }
+    drop_unused_values(&parsed, &mut request.personalisation);
     let (id, at) = generate_id(app);
     let accepted = AcceptedSms {
         id,

@@ -122,7 +122,7 @@ pub(super) async fn insert_batch(
     rows: Vec<PreparedRow>,
 ) -> Result<(u64, Vec<&'static str>), store::Error> {
     let now = app.clock.now();
-    let mut ids = Vec::with_capacity(rows.len());
+    let mut to_send = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
     let mut simulated = Vec::new();
     let (mut channel, mut abroad, mut refused) = (Channel::Email, 0, 0);
@@ -131,7 +131,7 @@ pub(super) async fn insert_batch(
         channel = row.channel;
         abroad += u32::from(row.is_abroad);
         if row.is_to_be_sent {
-            ids.push(row.sealed.id);
+            to_send.push((row.sealed.id, row.sealed.size_bytes()));
         }
         if row.receipt_is_simulated {
             simulated.push(row.sealed.id);
@@ -144,12 +144,12 @@ pub(super) async fn insert_batch(
     }
     let inserted = store::notifications::insert_many(tx, &sealed).await?;
     let generate = || TaskId::generate(now, app.random());
-    let deliver = |ids: &[NotificationId]| {
-        tasks::deliver(generate(), job.service_id, channel, lane, ids, now)
+    let deliver = |ids: Vec<NotificationId>| {
+        tasks::deliver(generate(), job.service_id, channel, lane, &ids, now)
     };
     let report =
         |ids: &[NotificationId]| tasks::simulated_receipts(generate(), job.service_id, ids, now);
-    let deliveries = ids.chunks(MAX_TASK_IDS).map(deliver);
+    let deliveries = tasks::delivery_batches(to_send).into_iter().map(deliver);
     let tasks: Vec<NewTask> = deliveries
         .chain(simulated.chunks(MAX_TASK_IDS).map(report))
         .collect();

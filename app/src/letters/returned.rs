@@ -27,7 +27,7 @@ pub async fn report(app: &App, references: &[String]) -> Result<(), store::Error
         .collect();
     let mut tx = app.write().await?;
     tx.enqueue(portions).await?;
-    app.commit_and_notify(tx, &[tasks::PERIODIC]).await
+    app.commit_and_notify(tx, &[tasks::DATABASE]).await
 }
 
 /// Marks and records the letters with these references.

@@ -27,7 +27,9 @@ pub(crate) const PROCESS_MISSING_ROWS: &str = "process-missing-rows.v1";
 pub(crate) const SMS_RECEIPTS: &str = "process-sms-client-response.v1";
 pub(crate) const LETTER_RECEIPT: &str = "process-letter-callback.v1";
 pub(crate) const SIMULATED_RECEIPTS: &str = "made-up-receipts.v1";
-pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters.v1";
+pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters-list.v1";
+/// The same, as versions before this one enqueued it.
+pub(crate) const RETURNED_LETTERS_BEFORE: &str = "process-returned-letters.v1";
 /// Fired by the clock.
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
 /// Fired by the clock.
@@ -63,6 +65,8 @@ pub(crate) const REMOVE_IDEMPOTENCY_KEYS: &str = "remove-idempotency-keys.v1";
 
 /// Notifications, or receipts, that share a task.
 pub(crate) const MAX_TASK_IDS: usize = 100;
+/// The stored bytes of the notifications that share a task, unless one alone has more: a worker reads all of them at once.
+const MAX_TASK_BYTES: usize = 8 << 20;
 
 pub(crate) const SEND_EMAIL: &str = "send-email-tasks";
 pub(crate) const SEND_SMS: &str = "send-sms-tasks";
@@ -73,6 +77,8 @@ pub(crate) const JOBS: &str = "job-tasks";
 pub(crate) const SMS_CALLBACKS: &str = "sms-callbacks";
 /// What hears the receipts of letters.
 pub(crate) const LETTER_CALLBACKS: &str = "letter-callbacks";
+/// What stores rows that others have listed: returned letters.
+pub(crate) const DATABASE: &str = "database-tasks";
 pub(crate) const RESEARCH_MODE: &str = "research-mode-tasks";
 /// What the clock fires, and what is the platform's own.
 pub(crate) const PERIODIC: &str = "periodic-tasks";
@@ -105,6 +111,10 @@ pub const POOLS: &[Pool] = &[
         workers: 2,
     },
     Pool {
+        name: DATABASE,
+        workers: 2,
+    },
+    Pool {
         name: RESEARCH_MODE,
         workers: 2,
     },
@@ -121,6 +131,25 @@ pub(crate) const fn delivery_pool(channel: Channel) -> &'static str {
         Channel::Sms => SEND_SMS,
         Channel::Letter => SEND_LETTER,
     }
+}
+
+/// Divides notifications, each with its stored size, among delivery tasks.
+pub(crate) fn delivery_batches(
+    notifications: impl IntoIterator<Item = (NotificationId, usize)>,
+) -> Vec<Vec<NotificationId>> {
+    let mut batches: Vec<Vec<NotificationId>> = Vec::new();
+    let mut bytes = 0;
+    for (id, size) in notifications {
+        bytes += size;
+        match batches.last_mut() {
+            Some(batch) if batch.len() < MAX_TASK_IDS && bytes <= MAX_TASK_BYTES => batch.push(id),
+            _ => {
+                batches.push(vec![id]);
+                bytes = size;
+            }
+        }
+    }
+    batches
 }
 
 /// Hand over these messages.
@@ -235,7 +264,7 @@ pub(crate) fn letter_receipt(id: TaskId, receipt: &LetterReceipt, now: Timestamp
 pub(crate) fn returned_letters(id: TaskId, references: Vec<String>, now: Timestamp) -> NewTask {
     new(
         id,
-        PERIODIC,
+        DATABASE,
         Lane::Normal,
         Uuid::nil().into(),
         RETURNED_LETTERS,
@@ -356,5 +385,24 @@ mod tests {
         };
         assert_eq!(again(1, 0), again(1, 5));
         assert_ne!(again(1, 0), again(2, 0));
+    }
+
+    #[test]
+    fn a_delivery_task_has_few_notifications_and_few_bytes() {
+        let sizes = |all: &[usize]| -> Vec<usize> {
+            let notifications = all.iter().enumerate().map(|(index, size)| {
+                let id = NotificationId::from_uuid(Uuid::from_u128(index as u128));
+                (id, *size)
+            });
+            let batches = delivery_batches(notifications);
+            let flat: Vec<_> = batches.iter().flatten().map(|id| id.as_uuid()).collect();
+            assert_eq!(flat.len(), all.len());
+            assert!(flat.is_sorted(), "in order");
+            batches.iter().map(Vec::len).collect()
+        };
+        assert!(sizes(&[]).is_empty());
+        assert_eq!(sizes(&[100; 250]), [100, 100, 50]);
+        assert_eq!(sizes(&[MAX_TASK_BYTES / 2; 5]), [2, 2, 1]);
+        assert_eq!(sizes(&[1, 3 * MAX_TASK_BYTES, 1]), [1, 1, 1]);
     }
 }

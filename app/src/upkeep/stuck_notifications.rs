@@ -2,13 +2,13 @@
 //! provider has not reported for three days.
 //!
 //! A notification and its delivery task are one transaction, so the first kind should not exist; an audit searches
-//! for it all the same. It reads the notifications of the last hours, by service and time.
+//! for it all the same. It reads the notifications of the last hours, by service and time, and the tasks that name them.
 
 use std::time::Duration;
 
 use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use queue::{Enqueue as _, TaskContext, TaskOutcome};
-use store::notifications::StatusUpdate;
+use store::{notifications::StatusUpdate, tasks::SubjectRange};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
@@ -16,8 +16,9 @@ use crate::{App, audit, send::poison::list_poisoned, tasks};
 
 /// A notification that has waited longer than this without a task is enqueued again.
 const REPLAY_AFTER: Duration = Duration::from_hours(1);
-/// How far back each audit looks; the weekly one looks at the rest.
-const REPLAY_WINDOW: Duration = Duration::from_hours(3);
+/// How far back the audit of every quarter of an hour looks. The daily one looks at the rest of the week, because finding
+/// a few among all notifications of a week reads an index over all of them.
+const REPLAY_WINDOW: Duration = Duration::from_hours(12);
 const A_WEEK: Duration = Duration::from_hours(7 * 24);
 /// A provider that has not reported for so long is not expected to.
 const TIMEOUT: Duration = Duration::from_hours(3 * 24);
@@ -43,10 +44,7 @@ pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
 
 /// The same for everything that is not older than a week.
 pub(crate) async fn replay_created_this_week(app: &App) -> TaskOutcome {
-    audit::audit_outcome(
-        tasks::REPLAY_CREATED_NOTIFICATIONS,
-        replay(app, A_WEEK).await,
-    )
+    audit::audit_outcome(tasks::REPLAY_CREATED_THIS_WEEK, replay(app, A_WEEK).await)
 }
 
 async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
@@ -65,37 +63,24 @@ async fn replay_those_of(
     (after, before): (Timestamp, Timestamp),
 ) -> Result<u64, store::Error> {
     let mut waiting = StuckNotifications::new(service, Channel::ALL, WAITING, after, before);
-    let mut idle = None;
     let mut replayed = 0;
     loop {
-        let found = waiting.next_page(app).await?;
-        if found.is_empty() {
+        let mut found = waiting.next_page(app).await?;
+        let Some(range) = SubjectRange::of(found.iter().map(|(id, _)| *id)) else {
             return Ok(replayed);
-        }
-        let idle = match &idle {
-            Some(idle) => idle,
-            None => idle.insert(idle_channels(app, service).await?),
         };
-        for channel in idle {
-            let of_it = found.iter().filter(|(_, travels)| travels == channel);
+        // One that a task names waits for its turn or its retry. If the task ends in between, the message is enqueued
+        // once more, and the delivery finds that it is not waiting any longer.
+        let mut session = app.read().await?;
+        let named = store::tasks::list_named_between(&mut session, service, range).await?;
+        drop(session);
+        found.retain(|(id, _)| !named.contains(&id.as_uuid()));
+        for channel in Channel::ALL.iter().copied() {
+            let of_it = found.iter().filter(|(_, travels)| *travels == channel);
             let ids: Vec<NotificationId> = of_it.map(|(id, _)| *id).collect();
-            replayed += enqueue_again(app, service, *channel, &ids).await?;
+            replayed += enqueue_again(app, service, channel, &ids).await?;
         }
     }
-}
-
-/// Returns the channels of which the service has nothing in the queue. While it has a task there, its notifications
-/// wait for their turn or their retry.
-async fn idle_channels(app: &App, service: ServiceId) -> Result<Vec<Channel>, store::Error> {
-    let mut session = app.read().await?;
-    let mut idle = Vec::new();
-    for channel in Channel::ALL.iter().copied() {
-        let pool = tasks::delivery_pool(channel);
-        if !store::tasks::has_any(&mut session, pool, service).await? {
-            idle.push(channel);
-        }
-    }
-    Ok(idle)
 }
 
 async fn enqueue_again(

@@ -273,6 +273,8 @@ pub struct Workers {
     pub sms_callbacks: u32,
     /// Delivery receipts of letters.
     pub letter_callbacks: u32,
+    /// Lists of returned letters.
+    pub database_tasks: u32,
     /// Simulated receipts, for test keys and simulated recipients.
     pub research_mode_tasks: u32,
     /// Scheduled tasks.
@@ -288,6 +290,7 @@ impl Default for Workers {
             job_tasks: 4,
             sms_callbacks: 2,
             letter_callbacks: 2,
+            database_tasks: 2,
             research_mode_tasks: 2,
             periodic_tasks: 2,
         }
@@ -314,6 +317,7 @@ impl Workers {
             "job-tasks" => self.job_tasks,
             "sms-callbacks" => self.sms_callbacks,
             "letter-callbacks" => self.letter_callbacks,
+            "database-tasks" => self.database_tasks,
             "research-mode-tasks" => self.research_mode_tasks,
             "periodic-tasks" => self.periodic_tasks,
             _ => pool.workers,
@@ -412,6 +416,7 @@ mod tests {
             periodic_tasks: 96,
             sms_callbacks: 97,
             letter_callbacks: 98,
+            database_tasks: 99,
         };
         assert!(
             workers.pools().iter().all(|pool| pool.workers > 90),

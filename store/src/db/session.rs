@@ -1,7 +1,8 @@
 //! Connections and transactions, with the three ways to run a statement.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::{ControlFlow, Deref, DerefMut};
 
+use futures::{Stream, TryStreamExt as _};
 use sqlx::{Sqlite, Transaction, pool::PoolConnection};
 
 use super::{
@@ -168,4 +169,48 @@ impl Session {
             |row: Option<_>| row.map(Row::Postgres)
         ))
     }
+
+    /// Passes each row of a query to `take` as it arrives, until `take` breaks, so that what a query returns need not be
+    /// in memory as a whole.
+    pub(crate) async fn fetch_until(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: Vec<Arg>,
+        mut take: impl FnMut(Row) -> Result<ControlFlow<()>, Error> + Send,
+    ) -> Result<(), Error> {
+        let sql = sql.into().0;
+        match &mut self.0 {
+            Connection::Sqlite(connection) => {
+                let query = sqlx::query_with(sql, sqlite(args)?);
+                pass_rows(query.fetch(&mut **connection), |row| take(Row::Sqlite(row))).await?
+            }
+            Connection::SqliteTx(connection) => {
+                let query = sqlx::query_with(sql, sqlite(args)?);
+                pass_rows(query.fetch(&mut **connection), |row| take(Row::Sqlite(row))).await?
+            }
+            Connection::Postgres(lease) => {
+                let query = sqlx::query_with(sql, postgres(args)?);
+                let limit = lease.statement_limit;
+                let rows = query.fetch(lease.connection());
+                let passed = pass_rows(rows, |row| take(Row::Postgres(row)));
+                let result = tokio::time::timeout(limit, passed).await;
+                lease.check(result)?
+            }
+        }
+    }
+}
+
+/// Passes rows on until `take` breaks. The outer error is the database's, the inner one that of `take`.
+async fn pass_rows<R>(
+    mut rows: impl Stream<Item = Result<R, sqlx::Error>> + Unpin,
+    mut take: impl FnMut(R) -> Result<ControlFlow<()>, Error>,
+) -> Result<Result<(), Error>, sqlx::Error> {
+    while let Some(row) = rows.try_next().await? {
+        match take(row) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => break,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(()))
 }

@@ -7,7 +7,7 @@ mod job_rows;
 mod new;
 mod status_update;
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, ops::ControlFlow};
 
 use domain::{
     Channel, JobId, KeyType, NotificationId, NotificationStatus, Postage, ServiceId, TemplateId,
@@ -178,7 +178,12 @@ impl Filter {
     }
 }
 
-/// Returns up to `count` notifications of a service that match the filter, newest first.
+/// The most sealed bytes that [`list`] returns, beyond its first row: a page of the largest e-mails would take half a
+/// gigabyte.
+const MAX_PAGE_BYTES: usize = 16 << 20;
+
+/// Returns up to `count` notifications of a service that match the filter, newest first; fewer if they are large, but at
+/// least one.
 pub async fn list(
     session: &mut Session,
     service: ServiceId,
@@ -191,12 +196,18 @@ pub async fn list(
         "SELECT {COLUMNS} FROM notifications WHERE service_id = $1{conditions} \
          ORDER BY created_at DESC, id DESC LIMIT $2"
     );
-    session
-        .fetch_all(sql, args)
-        .await?
-        .iter()
-        .map(parse_notification)
-        .collect()
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    let take = |row| {
+        let notification = parse_notification(&row)?;
+        bytes += notification.sealed.len();
+        if bytes > MAX_PAGE_BYTES && !page.is_empty() {
+            return Ok(ControlFlow::Break(()));
+        }
+        page.push(notification);
+        Ok(ControlFlow::Continue(()))
+    };
+    session.fetch_until(sql, args, take).await?;
+    Ok(page)
 }
 
 /// Returns those of `ids` that are still waiting to be sent, in the order of `ids`.

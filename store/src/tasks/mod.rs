@@ -22,7 +22,7 @@ pub use dead_letters::{
     insert_dead_letter, list_dead_letters, replay,
 };
 pub use ready::{KnownService, list_oldest_ready, list_ready_services, list_unknown_services};
-pub use subjects::{SubjectRange, list_by_job_rows, list_by_subject};
+pub use subjects::{SubjectRange, list_by_job_rows, list_by_subject, list_named_between};
 
 /// Task to insert into the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,23 +112,6 @@ pub async fn exists(session: &mut Session, id: TaskId) -> Result<bool, Error> {
         .fetch_optional("SELECT 1 AS one FROM tasks WHERE id = $1", args![id])
         .await?;
     Ok(row.is_some())
-}
-
-/// Returns whether this pool has any task of the service: waiting, delayed or running.
-pub async fn has_any(session: &mut Session, pool: &str, service: ServiceId) -> Result<bool, Error> {
-    // One index look-up for each lane; without the lane, the index could not be used.
-    for lane in Lane::ALL {
-        let row = session
-            .fetch_optional(
-                "SELECT 1 AS one FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 LIMIT 1",
-                args![pool, *lane, service],
-            )
-            .await?;
-        if row.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Claims up to `count` ready tasks of one service, longest waiting first, of those that became ready from its

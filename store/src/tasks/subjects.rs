@@ -4,10 +4,15 @@
 //! a write, so a task stores only the lowest and the highest id that it names. An index on the range finds the few tasks
 //! that can name an id; the payloads of those few decide.
 
+use std::collections::BTreeSet;
+
 use domain::{JobOrigin, ServiceId, TaskId};
 use uuid::Uuid;
 
-use crate::{Error, Session, db::args};
+use crate::{
+    Error, Session,
+    db::{Row, args},
+};
 
 /// Lowest and highest of the ids that a task's payload names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,26 @@ pub async fn list_by_job_rows(
     list_naming(session, origin.service, range, &first[..shared]).await
 }
 
+/// Returns the ids that are named by the tasks of a service whose range overlaps `range`; some may lie outside of it.
+pub async fn list_named_between(
+    session: &mut Session,
+    service: ServiceId,
+    range: SubjectRange,
+) -> Result<BTreeSet<Uuid>, Error> {
+    let mut named = BTreeSet::new();
+    for row in list_overlapping(session, service, range).await? {
+        let payload: String = row.get("payload")?;
+        named.extend(ids_in(&payload));
+    }
+    Ok(named)
+}
+
+/// Returns all ids in a payload, whatever its kind.
+fn ids_in(payload: &str) -> impl Iterator<Item = Uuid> {
+    let words = payload.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
+    words.filter_map(|word| Uuid::parse_str(word).ok())
+}
+
 /// Returns the tasks whose range overlaps `range` and whose payload contains `text`.
 async fn list_naming(
     session: &mut Session,
@@ -73,7 +98,23 @@ async fn list_naming(
     range: SubjectRange,
     text: &str,
 ) -> Result<Vec<TaskId>, Error> {
-    let rows = session
+    let mut tasks = Vec::new();
+    for row in list_overlapping(session, service, range).await? {
+        let payload: String = row.get("payload")?;
+        if payload.contains(text) {
+            tasks.push(row.get("id")?);
+        }
+    }
+    Ok(tasks)
+}
+
+/// Returns the tasks that can name an id in `range`, in the order of their ids.
+async fn list_overlapping(
+    session: &mut Session,
+    service: ServiceId,
+    range: SubjectRange,
+) -> Result<Vec<Row>, Error> {
+    session
         .fetch_all(
             // Two queries, because with `OR` SQLite would use the index for the service alone. The second finds
             // tasks without a range: they name nothing, or were enqueued by an older version that still runs beside
@@ -82,15 +123,7 @@ async fn list_naming(
              UNION ALL SELECT id, payload FROM tasks WHERE service_id = $1 AND last_subject IS NULL ORDER BY id",
             args![service, range.first, range.last],
         )
-        .await?;
-    let mut tasks = Vec::new();
-    for row in rows {
-        let payload: String = row.get("payload")?;
-        if payload.contains(text) {
-            tasks.push(row.get("id")?);
-        }
-    }
-    Ok(tasks)
+        .await
 }
 
 #[cfg(test)]
@@ -103,5 +136,12 @@ mod tests {
         let range = SubjectRange::of(ids).unwrap();
         assert_eq!((range.first, range.last), (ids[1], ids[2]));
         assert_eq!(SubjectRange::of([] as [Uuid; 0]), None);
+    }
+
+    #[test]
+    fn the_ids_in_a_payload_are_found_wherever_they_stand() {
+        let [first, second] = [5, 9].map(Uuid::from_u128);
+        let payload = format!(r#"{{"ids":["{first}"],"job":"{second}","n":12,"name":"ab-cd"}}"#);
+        assert_eq!(ids_in(&payload).collect::<Vec<_>>(), [first, second]);
     }
 }

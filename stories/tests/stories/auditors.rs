@@ -462,6 +462,37 @@ async fn a_queued_message_is_not_queued_again() {
 }
 
 #[tokio::test]
+async fn a_message_without_a_task_is_found_while_its_service_is_busy() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let send = async |number| {
+        let accepted = world.send_sms(&service, &service.normal, number).await;
+        accepted.json["id"].as_str().unwrap().to_owned()
+    };
+    let lost = send("07700900001").await;
+    assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 1);
+    let waiting = [send("07700900002").await, send("07700900003").await];
+    world.advance(Duration::from_hours(5));
+    let minute = app::upkeep::schedule::this_minute(world.clock.now());
+    app::upkeep::schedule::fire(&world.app, minute)
+        .await
+        .unwrap();
+    world.runner().drain(&[PERIODIC]).await;
+    assert_eq!(
+        lose_tasks(&world, "send-sms-tasks").await,
+        3,
+        "the lost one has a task again, and each of the others the one it had"
+    );
+
+    world.advance(Duration::from_mins(15));
+    world.run_schedule().await;
+    for id in [&lost, &waiting[0], &waiting[1]] {
+        assert_eq!(world.status_of(&service, id).await, "sending");
+    }
+    assert_eq!(world.sms.accepted().len(), 3);
+}
+
+#[tokio::test]
 async fn a_message_without_a_receipt_fails_temporarily_after_three_days() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

@@ -33,6 +33,7 @@ mod letter_delivery;
 mod letter_jobs;
 mod letters;
 mod limits;
+mod message_weight;
 mod module_circles;
 mod openapi;
 mod operator_actions;

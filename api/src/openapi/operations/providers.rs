@@ -17,7 +17,7 @@ fn provider_request(operation: Operation) -> Operation {
     operation
         .fails_with([
             ("unreadable_body", Problem::unreadable_body()),
-            ("too_large", Problem::too_large()),
+            ("too_large", Problem::too_large().into_legacy()),
             ("busy", Problem::legacy_busy()),
         ])
         .fails_with(error_examples::legacy_server_errors())
