@@ -264,9 +264,7 @@ fn drop_unused_values(parsed: &ParsedTemplate, personalisation: &mut Map<String,
     let placeholders = parsed.placeholders();
     let is_letter = parsed.template.template_type == Channel::Letter;
     personalisation.retain(|name, value| {
-        placeholders.contains(name)
-            || is_file(value)
-            || (is_letter && letter::is_of_address(name))
+        placeholders.contains(name) || is_file(value) || (is_letter && letter::is_of_address(name))
     });
 }
 
