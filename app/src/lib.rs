@@ -50,7 +50,7 @@ pub use manage::AdminError;
 pub use providers::Sink;
 pub use sealing::{RewriteLock, RewriteLockError, sealed_files::OpenError};
 pub use send::provider_selection::{Providers, Weighted};
-pub use settings::{Money, Settings, TimeZone};
+pub use settings::{InvalidTime, Money, Settings, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
 

@@ -1,5 +1,6 @@
 use std::{fmt, time::Duration};
 
+use domain::Timestamp;
 use serde::Deserialize;
 
 /// An exact amount in millionths of a pound. Money is never a float until it is written as JSON.
@@ -101,7 +102,41 @@ pub struct TimeZone(jiff::tz::TimeZone);
 #[error("there is no time zone `{0}`: give a name of the tz database, such as Europe/London")]
 pub struct NoTimeZone(String);
 
+/// Why a text is no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTime {
+    /// It is none in any form.
+    #[error(
+        "`{0}` is no time: write it as in 2026-03-02T10:00, or with an offset as in 2026-03-02T10:00Z"
+    )]
+    Unreadable(String),
+    /// The clocks change at that time.
+    #[error(
+        "in {1} the clocks skip {0} or show it twice: give it with an offset, as in 2026-03-02T10:00Z"
+    )]
+    Ambiguous(String, String),
+}
+
 impl TimeZone {
+    /// Parses a time: with an offset from UTC as it says, without one in this zone. A date alone is its midnight.
+    ///
+    /// Fails for a local time that the clocks skip or show twice, too.
+    pub fn parse_time(&self, text: &str) -> Result<Timestamp, InvalidTime> {
+        let moment = match text.parse::<jiff::Timestamp>() {
+            Ok(moment) => moment,
+            Err(_) => {
+                let local: jiff::civil::DateTime = text
+                    .parse()
+                    .map_err(|_| InvalidTime::Unreadable(text.to_owned()))?;
+                let ambiguous = self.0.to_ambiguous_timestamp(local);
+                ambiguous
+                    .unambiguous()
+                    .map_err(|_| InvalidTime::Ambiguous(text.to_owned(), self.to_string()))?
+            }
+        };
+        Ok(Timestamp::from_unix_micros(moment.as_microsecond()))
+    }
+
     /// The zone's rules.
     pub const fn rules(&self) -> &jiff::tz::TimeZone {
         &self.0
@@ -133,6 +168,30 @@ impl fmt::Display for TimeZone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_without_an_offset_is_local() {
+        let london = TimeZone::default();
+        for (text, moment) in [
+            ("2026-07-01T10:00:00", "2026-07-01T09:00:00Z"),
+            ("2026-12-01T10:00", "2026-12-01T10:00:00Z"),
+            ("2026-07-01 10:00", "2026-07-01T09:00:00Z"),
+            ("2026-07-01", "2026-06-30T23:00:00Z"),
+            ("2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z"),
+            ("2026-07-01T10:00:00+02:00", "2026-07-01T08:00:00Z"),
+        ] {
+            assert_eq!(
+                london.parse_time(text),
+                Ok(moment.parse().unwrap()),
+                "{text}"
+            );
+        }
+        for text in ["2026-03-29T01:30", "2026-10-25T01:30"] {
+            let error = london.parse_time(text).unwrap_err().to_string();
+            assert!(error.contains("Europe/London"), "{error}");
+        }
+        assert!(london.parse_time("tomorrow").is_err());
+    }
 
     #[test]
     fn money_is_written_exactly() {

@@ -1,7 +1,7 @@
 use super::{
-    CellFault, Layout, Notes, ReadError, Record, Records, Report, Row, Settings, columns::Columns,
-    header::Header, inspection::Inspection, recipient_columns, row_validation::RowValidator,
-    width_candidates::WidthCandidates,
+    CellFault, Layout, Notes, ReadError, Record, Records, Report, Row, Settings, Template,
+    columns::Columns, header::Header, inspection::Inspection, recipient_columns,
+    row_validation::RowValidator, width_candidates::WidthCandidates,
 };
 use domain::Channel;
 use text::html_escape::may_need_escaping;
@@ -36,7 +36,17 @@ impl Checker {
         pushed
     }
 
-    /// Adds what the conversion of the file found, before its rows are pushed.
+    /// Returns the template that the rows are to fill.
+    pub fn template(&self) -> &Template {
+        &self.settings.template
+    }
+
+    /// Counts lines at the front of the file that are not pushed, so that errors name the right line.
+    pub fn skip_lines(&mut self, lines: usize) {
+        self.records.skip_lines(lines);
+    }
+
+    /// Adds what the conversion of the file found: before its rows are pushed if it concerns single cells.
     pub fn note(&mut self, notes: Notes) {
         self.notes = notes;
     }
@@ -61,7 +71,10 @@ impl Checker {
     fn check_records(&mut self) -> Result<(), ReadError> {
         while let Some((record, lines_before_header)) = self.records.next_numbered()? {
             match &mut self.body {
-                None => self.body = Some(Body::new(Header::read(record)?, &self.settings)),
+                None => {
+                    let header = self.settings.read_header(record)?;
+                    self.body = Some(Body::new(header, &self.settings));
+                }
                 Some(body) => {
                     // The header is a record too, and blank lines before it are none.
                     let faults = self.notes.faults_of(body.rows + 1 + lines_before_header);
@@ -163,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Sheet, Template};
+    use crate::{LongRows, Sheet};
     use recipients::guest_lists::GuestList;
 
     fn check(csv: &str, settings: &Settings, chunk: usize) -> Result<Report, ReadError> {
@@ -248,7 +261,7 @@ mod tests {
             (&vec![long.clone()], true)
         );
         let settings = Settings {
-            refuses_long_rows: true,
+            long_rows: LongRows::Refused,
             ..greeting()
         };
         let report = check(csv, &settings, 9).unwrap();

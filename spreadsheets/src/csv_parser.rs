@@ -26,6 +26,8 @@ enum Step {
 /// Reads records from a text that may be cut anywhere.
 #[derive(Debug)]
 pub(super) struct CsvParser {
+    /// What separates fields: the comma in all that is published.
+    separator: u8,
     state: State,
     record: Record,
     /// How much of the open field has had its characters counted, and how many there were.
@@ -40,8 +42,10 @@ pub(super) struct CsvParser {
 }
 
 impl CsvParser {
-    pub(super) fn new() -> Self {
+    /// A parser for text with this character between its fields. With any but the comma, CR alone ends lines.
+    pub(super) fn separated_by(separator: u8) -> Self {
         Self {
+            separator,
             state: State::BetweenRecords,
             record: Record::default(),
             counted: (0, 0),
@@ -121,6 +125,7 @@ impl CsvParser {
             State::AfterLineEnd => match byte {
                 b'\r' => Ok(Step::Took(1)),
                 b'\n' => Ok(self.complete(1)),
+                _ if self.separator != b',' => Ok(self.complete(0)),
                 _ => Err(self.return_inside_line()),
             },
         }
@@ -133,13 +138,14 @@ impl CsvParser {
                 self.quote_line = self.line;
                 Ok(self.go_on(State::Quoted))
             }
-            b',' | b'\n' | b'\r' => self.end_field_at(byte),
+            b'\n' | b'\r' => self.end_field_at(byte),
+            byte if byte == self.separator => self.end_field_at(byte),
             _ => Ok(self.look_again(State::InField)),
         }
     }
 
     fn in_field(&mut self, text: &str) -> Result<Step, ReadError> {
-        let end = memchr::memchr3(b',', b'\n', b'\r', text.as_bytes());
+        let end = memchr::memchr3(self.separator, b'\n', b'\r', text.as_bytes());
         let more = &text[..end.unwrap_or(text.len())];
         self.record.add(more);
         match end {
@@ -169,7 +175,8 @@ impl CsvParser {
                 self.record.add("\"");
                 Ok(self.go_on(State::Quoted))
             }
-            b',' | b'\n' | b'\r' => self.end_field_at(byte),
+            b'\n' | b'\r' => self.end_field_at(byte),
+            byte if byte == self.separator => self.end_field_at(byte),
             _ => {
                 // Text goes on after the quote, so the backslash was meant to keep it open.
                 if self.record.open_field().ends_with('\\') {
@@ -180,10 +187,10 @@ impl CsvParser {
         }
     }
 
-    /// Ends the open field at the comma or line end that follows it.
+    /// Ends the open field at the separator or line end that follows it.
     fn end_field_at(&mut self, byte: u8) -> Result<Step, ReadError> {
         match byte {
-            b',' => self.end_field(State::BeforeField)?,
+            byte if byte == self.separator => self.end_field(State::BeforeField)?,
             b'\r' => self.end_field(State::AfterLineEnd)?,
             _ => {
                 self.end_field(State::BetweenRecords)?;
@@ -248,7 +255,7 @@ mod tests {
     use super::*;
 
     fn read_all(text: &str) -> Result<Vec<Vec<String>>, ReadError> {
-        let mut parser = CsvParser::new();
+        let mut parser = CsvParser::separated_by(b',');
         let (mut records, mut rest) = (Vec::new(), text);
         let fields = |parser: &CsvParser| parser.record().fields().map(str::to_owned).collect();
         while !rest.is_empty() {
@@ -303,7 +310,7 @@ mod tests {
     #[test]
     fn quotes_escaped_with_a_backslash_are_noticed() {
         let line = |text: &str| {
-            let mut parser = CsvParser::new();
+            let mut parser = CsvParser::separated_by(b',');
             let mut rest = text;
             while !rest.is_empty() {
                 rest = &rest[parser.read(rest).unwrap().0..];

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{ReadError, Record, recipient_columns};
 use domain::Channel;
 use templates::placeholders::NameSet;
-use text::column_key;
+use text::{column_key, is_zero_width, normalise_spaces};
 
 /// The most columns that any spreadsheet program has.
 const MOST_COLUMNS: usize = 16_384;
@@ -35,6 +35,27 @@ impl Header {
 
     pub(super) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Returns the header with names that look like a wanted column's as that column, unless the file has it anyway.
+    #[must_use]
+    pub(super) fn tidied(mut self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        for at in 0..self.names.len() {
+            let tidied = tidied(&self.names[at]);
+            let key = column_key(&tidied);
+            // A second column of that name would make a list of each value.
+            if key != self.keys[at] && is_wanted(&key) && !self.keys.contains(&key) {
+                self.names[at] = tidied;
+                self.keys[at] = key;
+            }
+        }
+        self
+    }
+
+    /// Returns how many of the wanted columns there are.
+    pub(super) fn count_columns(&self, is_wanted: impl Fn(&str) -> bool) -> usize {
+        let keys = self.distinct_keys().into_iter();
+        keys.filter(|key| is_wanted(key)).count()
     }
 
     /// For each column its header and key.
@@ -105,6 +126,31 @@ impl From<Vec<String>> for Header {
     }
 }
 
+/// Returns a header without what nobody sees in it, and with one space for each run of spaces and line ends.
+fn tidied(name: &str) -> String {
+    // The mark of UTF-8 files, read as Windows-1252 by a program that then wrote it as text.
+    let name = name.strip_prefix("ï»¿").unwrap_or(name);
+    let is_shown = |character: &char| {
+        let is_format = matches!(
+            character,
+            '\u{AD}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+        );
+        !is_format && !is_zero_width(*character)
+    };
+    let spaced: String = name
+        .chars()
+        .filter(is_shown)
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect();
+    normalise_spaces(&spaced)
+}
+
 fn without_repeats<'name>(names: impl Iterator<Item = &'name str>) -> Vec<&'name str> {
     let mut met = HashSet::new();
     names.filter(|name| met.insert(*name)).collect()
@@ -129,6 +175,27 @@ mod tests {
             header(&[]).missing(Channel::Letter, &["Address Line 1"].iter().collect()),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn headers_that_look_like_wanted_columns_count_as_these() {
+        let tidied = |names: &[&str]| {
+            let header = header(names).tidied(|key| matches!(key, "emailaddress" | "ref"));
+            header.names().to_vec()
+        };
+        for name in [
+            "email\naddress",
+            "email\u{A0}address",
+            "e\u{200B}mail \r\n address",
+            "\u{200E}Email\taddress",
+            "ï»¿email address",
+            "email\u{202F}address\u{A0}",
+        ] {
+            let names = tidied(&[name, "other\u{A0}name"]);
+            assert_eq!(column_key(&names[0]), "emailaddress", "{name:?}");
+            assert_eq!(names[1], "other\u{A0}name");
+        }
+        assert_eq!(tidied(&["ref\u{A0}", "Ref"]), ["ref\u{A0}", "Ref"]);
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! than a chunk, the longest record and the errors that will be shown. A [`Sheet`] is the same file held in memory
 //! whole, for those who want to look at every row; it stands on the same code.
 //!
-//! Workbooks (XLSX, XLS, ODS) and tab-separated text become CSV first: [`to_csv`].
+//! Workbooks (XLSX, XLS, ODS) become CSV first: [`convert`]. So does text in other encodings or with other separators:
+//! [`TextReader`].
 
 mod checker;
 mod columns;
+mod csv_field;
 mod csv_parser;
 mod header;
 mod inspection;
@@ -27,6 +29,7 @@ mod settings;
 mod sheet;
 mod summary;
 mod template;
+mod text_reader;
 mod trimming;
 mod width_candidates;
 mod workbooks;
@@ -41,7 +44,8 @@ pub use report::Report;
 pub use row::{CellValue, Row};
 pub use row_errors::{CellError, ErrorCounts};
 pub use row_validation::{CellProblem, RowProblems};
-pub use settings::{Settings, Validation};
+pub use settings::{LongRows, Settings, Validation};
 pub use sheet::{Cell, Sheet};
 pub use template::Template;
-pub use workbooks::{Converted, Kind, Utf8Stream, convert, to_csv};
+pub use text_reader::{Separator, TextEncoding, TextReader};
+pub use workbooks::{Converted, Kind, convert, to_csv};

@@ -42,13 +42,17 @@ impl Default for Records {
 impl Records {
     /// A reader that has seen nothing yet.
     pub fn new() -> Self {
+        Self::separated_by(b',')
+    }
+
+    pub(super) fn separated_by(separator: u8) -> Self {
         Self {
             front: Front::KnownSpace,
             cut_character: Vec::new(),
             kept_back: KeptBack::default(),
             ready: VecDeque::new(),
             read: 0,
-            parser: CsvParser::new(),
+            parser: CsvParser::separated_by(separator),
             lines_passed_over: 0,
             end: End::NotInSight,
             failure: None,
@@ -83,6 +87,11 @@ impl Records {
             self.ready.extend(self.kept_back.release_at_end());
         }
         Ok(())
+    }
+
+    /// Counts lines at the front of the file that were left out.
+    pub(super) fn skip_lines(&mut self, lines: usize) {
+        self.parser.skip_lines(lines);
     }
 
     /// The next record, or nothing if it is not complete yet or there is none. Once it has failed it stays so.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    CellError, ErrorCounts, Layout, Notes, Settings, header::Header, inspection::Inspection,
-    summary::Summary,
+    CellError, ErrorCounts, Layout, LongRows, Notes, Settings, header::Header,
+    inspection::Inspection, summary::Summary,
 };
 use domain::Channel;
 
@@ -87,7 +87,7 @@ impl Report {
             layout.spreadsheet_row_number(row)
                 + notes.left_out_before(row + 1 + lines_before_header)
         };
-        let refuses_long_rows = settings.refuses_long_rows || notes.refuses_long_rows;
+        let refuses_long_rows = settings.long_rows == LongRows::Refused || notes.refuses_long_rows;
         let (warnings, problems) = inspection.finish(refuses_long_rows, number_of);
         self.warnings.extend(warnings);
         self.file_problems.extend(problems);

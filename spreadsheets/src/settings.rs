@@ -1,4 +1,4 @@
-use super::Template;
+use super::{ReadError, Record, Template, header::Header};
 use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
 
 /// What a file is checked against (`docs/spec/recipients.md` §8.1).
@@ -24,10 +24,23 @@ pub struct Settings {
     pub rejects_ambiguous_numbers: bool,
     /// Whether letters may go to other countries. Default: no.
     pub allow_international_letters: bool,
-    /// Whether a row with more cells than the header is an error of the file. Default: no, it is a warning.
-    pub refuses_long_rows: bool,
+    /// Whether a header that nobody can tell from the name of a missing column, because of line ends or of spaces that
+    /// do not break or have no width, counts as that column. Default: no, as published.
+    pub tidies_headers: bool,
+    /// What a row with more cells than the header is. Default: a warning.
+    pub long_rows: LongRows,
     /// What is checked. Default: everything.
     pub validation: Validation,
+}
+
+/// What a row with more cells than the header is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LongRows {
+    /// A warning, since the published rules take such rows.
+    #[default]
+    WarnedAbout,
+    /// An error of the file.
+    Refused,
 }
 
 /// How much of a file is checked.
@@ -56,8 +69,19 @@ impl Settings {
             phone_permissions: Permissions::default(),
             rejects_ambiguous_numbers: false,
             allow_international_letters: false,
-            refuses_long_rows: false,
+            tidies_headers: false,
+            long_rows: LongRows::WarnedAbout,
             validation: Validation::Everything,
         }
+    }
+
+    /// Reads the header of a file.
+    pub(super) fn read_header(&self, record: &Record) -> Result<Header, ReadError> {
+        let header = Header::read(record)?;
+        Ok(if self.tidies_headers {
+            header.tidied(|key| self.template.wants_column(key))
+        } else {
+            header
+        })
     }
 }

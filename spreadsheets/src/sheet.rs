@@ -43,7 +43,7 @@ impl Sheet {
         // checked while it comes in.
         let read_to_its_end = reader.push(bytes).and_then(|()| reader.finish());
         let header = match reader.next_record()? {
-            Some(first) => Header::read(first)?,
+            Some(first) => settings.read_header(first)?,
             None => Header::default(),
         };
         let mut records = Vec::new();

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::row::{CellValue, EXTRA_CELLS_KEY, Row};
+use super::{
+    recipient_columns,
+    row::{CellValue, EXTRA_CELLS_KEY, Row},
+};
 use domain::Channel;
 use templates::{
     markdown::{self, find_too_large_qr_code},
@@ -174,6 +177,12 @@ impl Template {
     /// The names for which it wants values, in order of first appearance, its subject before its content.
     pub fn placeholders(&self) -> &NameSet {
         &self.placeholders
+    }
+
+    /// Returns whether a column with this key is the recipient's or fills a placeholder.
+    pub(super) fn wants_column(&self, key: &str) -> bool {
+        recipient_columns::keys(self.channel()).contains(&key)
+            || self.placeholders.contains_key(key)
     }
 
     /// Returns whether its messages can show the cells past the header.

@@ -40,6 +40,7 @@ pub(crate) async fn list_contact_lists(
 pub(crate) struct UploadQuery {
     template_type: Option<Channel>,
     file_name: Option<String>,
+    encoding: Option<String>,
     created_by: Option<UserId>,
 }
 
@@ -59,6 +60,7 @@ pub(crate) async fn create_contact_list(
         file_name: query
             .file_name
             .unwrap_or_else(|| "contact-list.csv".to_owned()),
+        encoding: spreadsheets::encoding_named(query.encoding.as_deref())?,
         created_by: query.created_by,
     };
     let uploaded = contact_lists::upload(&api.app, new, spreadsheets::pieces(body)).await?;

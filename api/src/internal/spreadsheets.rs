@@ -1,6 +1,6 @@
 use app::jobs::{
     contact_lists::{self, ContactListError},
-    spreadsheets::{self, Checked, Report, Upload, UploadError},
+    spreadsheets::{self, Checked, Report, TextEncoding, Upload, UploadError},
 };
 use axum::{
     body::Body,
@@ -21,6 +21,7 @@ use crate::{Api, json, problem::Problem};
 pub(crate) struct UploadQuery {
     template_id: Option<TemplateId>,
     file_name: Option<String>,
+    encoding: Option<String>,
     sender_id: Option<Uuid>,
     contact_list_id: Option<ContactListId>,
     #[serde(default)]
@@ -28,8 +29,8 @@ pub(crate) struct UploadQuery {
 }
 
 /// `POST /service/<id>/spreadsheet?template_id=…&file_name=…`: checks the file in the body, of any supported format,
-/// and stores it for a job unless `check_only` is set. With `contact_list_id` it copies the file of that list and ignores
-/// the body.
+/// and stores it for a job unless `check_only` is set. `encoding` names that of a text that is not UTF-8. With
+/// `contact_list_id` it copies the file of that list and ignores the body.
 pub(crate) async fn upload_spreadsheet(
     State(api): State<Api>,
     Query(query): Query<UploadQuery>,
@@ -47,6 +48,7 @@ pub(crate) async fn upload_spreadsheet(
             .file_name
             .or_else(|| list.as_ref().map(|list| list.original_file_name.clone()))
             .unwrap_or_else(|| "spreadsheet.csv".to_owned()),
+        encoding: encoding_named(query.encoding.as_deref())?,
         sender_id: query.sender_id,
         keep: !query.check_only,
     };
@@ -66,6 +68,19 @@ pub(crate) async fn upload_spreadsheet(
         status,
         &json!({"data": check_view(&checked)}),
     ))
+}
+
+/// Returns the encoding of the parameter `encoding`.
+pub(super) fn encoding_named(name: Option<&str>) -> Result<Option<TextEncoding>, Problem> {
+    let name = name.filter(|name| !name.is_empty());
+    let find = |name| {
+        TextEncoding::named(name).ok_or_else(|| {
+            invalid(format!(
+                "encoding `{name}` is not known: use a name such as windows-1252, macintosh or shift_jis"
+            ))
+        })
+    };
+    name.map(find).transpose()
 }
 
 /// Returns the body as a stream.

@@ -26,6 +26,8 @@ pub struct NewContactList {
     pub template_type: Channel,
     /// The file's name, as the uploader called it.
     pub file_name: String,
+    /// The encoding of a text, if the uploader knows it.
+    pub encoding: Option<spreadsheets::TextEncoding>,
     /// The user who uploads it.
     pub created_by: Option<UserId>,
 }
@@ -86,12 +88,17 @@ pub async fn upload(
     let settings = Settings {
         max_rows: app.settings.max_spreadsheet_rows as usize,
         max_errors_shown: spreadsheets::ERRORS_SHOWN,
+        tidies_headers: true,
         phone_permissions: spreadsheets::phone_permissions(&tenant),
         ..Settings::new(template)
     };
     let id = ContactListId::generate(app.clock.now(), app.random());
     let place = (key(new.service, id), id.as_uuid());
-    let report = spreadsheets::take(app, place, settings, &new.file_name, body).await?;
+    let source = spreadsheets::FileSource::Sent {
+        name: &new.file_name,
+        encoding: new.encoding,
+    };
+    let report = spreadsheets::take(app, place, settings, source, body).await?;
     if !report.is_valid() {
         return Ok(Uploaded { list: None, report });
     }

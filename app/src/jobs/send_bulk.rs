@@ -5,7 +5,7 @@
 //! carries the type of its key: a team key reaches only the team and its guests, and a test key's rows are neither
 //! counted nor sent outside.
 
-use ::spreadsheets::{ReadError, Report};
+use ::spreadsheets::{LongRows, ReadError, Report};
 use bytes::Bytes;
 use domain::{Allowance, Channel, JobId, ReplyToId, SmsSenderId, TemplateId, Timestamp};
 use store::{idempotency_keys::NewKey, jobs::Job, spreadsheets::Spreadsheet};
@@ -137,7 +137,9 @@ pub async fn send_bulk(
     };
     let mut settings = spreadsheets::settings(app, tenant, &prepared, sending).await?;
     settings.max_errors_shown = ROWS_SHOWN;
-    settings.refuses_long_rows = order.has_row_lists;
+    if order.has_row_lists {
+        settings.long_rows = LongRows::Refused;
+    }
     let left = Left {
         messages: settings.remaining_messages.unwrap_or(i64::MAX),
         abroad: settings

@@ -198,6 +198,7 @@ async fn spreadsheet(
         source,
         service,
         template,
+        encoding: None,
     })
 }
 

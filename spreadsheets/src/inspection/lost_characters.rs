@@ -1,11 +1,14 @@
 use std::collections::BTreeSet;
 
 use super::occurrences::Occurrences;
+use crate::text_reader::is_garbled;
 use templates::text_messages::lost_characters;
 use text::describe_characters;
 
 /// Characters that are kept for a sentence.
 const MAX_CHARACTERS: usize = 100;
+/// Characters of a cell that are shown.
+const CHARACTERS_SHOWN: usize = 40;
 
 /// Characters that recipients will not see as they were meant.
 #[derive(Debug)]
@@ -16,6 +19,10 @@ pub(super) struct LostCharacters {
     characters: BTreeSet<char>,
     /// Rows in which a program has put U+FFFD in the place of what it could not read.
     lost_before: Occurrences,
+    /// Rows with UTF-8 that was read in another encoding and saved so.
+    garbled: Occurrences,
+    /// The first such cell.
+    garbled_cell: Option<String>,
 }
 
 impl LostCharacters {
@@ -25,14 +32,21 @@ impl LostCharacters {
             replaced: Occurrences::default(),
             characters: BTreeSet::new(),
             lost_before: Occurrences::default(),
+            garbled: Occurrences::default(),
+            garbled_cell: None,
         }
     }
 
     pub(super) fn add<'cell>(&mut self, row: usize, cells: impl Iterator<Item = &'cell str>) {
-        let (mut is_replaced, mut was_lost) = (false, false);
+        let (mut is_replaced, mut was_lost, mut was_garbled) = (false, false, false);
         // Plain text has none of these, and is told from the rest at the cost of one look.
         for cell in cells.filter(|cell| !cell.is_ascii()) {
             was_lost |= cell.contains(char::REPLACEMENT_CHARACTER);
+            if is_garbled(cell) {
+                was_garbled = true;
+                self.garbled_cell
+                    .get_or_insert_with(|| cell.chars().take(CHARACTERS_SHOWN).collect());
+            }
             if self.is_replacing {
                 let lost = lost_characters(cell);
                 is_replaced |= !lost.is_empty();
@@ -46,6 +60,9 @@ impl LostCharacters {
         }
         if was_lost {
             self.lost_before.add(row);
+        }
+        if was_garbled {
+            self.garbled.add(row);
         }
     }
 
@@ -63,7 +80,14 @@ impl LostCharacters {
             "has the sign “\u{FFFD}” in the place of a character that was lost when the file was saved",
             "have the sign “\u{FFFD}” in the place of characters that were lost when the file was saved",
         );
-        replaced.into_iter().chain(lost).collect()
+        let garbled = self.garbled.sentence(
+            number_of,
+            "seems to have text that was saved in the wrong encoding",
+            "seem to have text that was saved in the wrong encoding",
+        );
+        let cell = self.garbled_cell.as_deref().unwrap_or_default();
+        let garbled = garbled.map(|sentence| format!("{sentence}: “{cell}”"));
+        replaced.into_iter().chain(lost).chain(garbled).collect()
     }
 }
 
@@ -95,5 +119,13 @@ mod tests {
     #[test]
     fn characters_that_were_lost_before_are_noticed() {
         assert_eq!(sentences(false, &["Zo\u{FFFD}"]).len(), 1);
+    }
+
+    #[test]
+    fn text_that_was_garbled_before_is_noticed() {
+        assert_eq!(
+            sentences(false, &["Zoë", "ZoÃ« Oâ€™Neil", "ANDRÉ’S"]),
+            ["row 3 seems to have text that was saved in the wrong encoding: “ZoÃ« Oâ€™Neil”"]
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! What a sender should know about a file though the published rules count it as no error (`docs/spec/recipients.md`
-//! §8.9): rows that are longer than the header, cells that hold other rows, repeated recipients, lost characters.
+//! §8.9): what is wrong with the header, rows that are longer than the header, cells that hold other rows, repeated recipients, lost characters.
 //!
 //! It looks at records as they are and at nothing that the width of the file decides, so one pass is enough.
 
 mod duplicates;
+mod header_search;
 mod lost_characters;
 mod occurrences;
 mod row_like_lines;
@@ -11,6 +12,7 @@ mod row_like_lines;
 use super::{Record, Settings, Validation, header::Header, recipient_columns};
 use domain::Channel;
 use duplicates::Duplicates;
+use header_search::HeaderSearch;
 use lost_characters::LostCharacters;
 use occurrences::Occurrences;
 use row_like_lines::RowShape;
@@ -22,6 +24,7 @@ pub(super) struct Inspection {
     max_rows: usize,
     /// The number of columns up to the last that has a name.
     header_width: usize,
+    header_search: HeaderSearch,
     shape: RowShape,
     /// The columns whose values stand in messages.
     used_positions: Vec<usize>,
@@ -58,6 +61,7 @@ impl Inspection {
             } else {
                 named.map_or(0, |last| last + 1)
             },
+            header_search: HeaderSearch::new(header, template),
             shape: RowShape::new(channel, header, &recipient_positions),
             used_positions,
             long_rows: Occurrences::default(),
@@ -72,6 +76,7 @@ impl Inspection {
         if row >= self.max_rows {
             return;
         }
+        self.header_search.add(row, record);
         if record.width() > self.header_width {
             self.long_rows.add(row);
         }
@@ -90,7 +95,7 @@ impl Inspection {
         refuses_long_rows: bool,
         number_of: impl Fn(usize) -> usize,
     ) -> (Vec<String>, Vec<String>) {
-        let mut warnings = Vec::new();
+        let mut warnings = self.header_search.sentences(&number_of);
         let mut problems = Vec::new();
         let long_rows = self.long_rows.sentence(
             &number_of,

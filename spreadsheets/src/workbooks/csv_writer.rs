@@ -1,4 +1,5 @@
 use super::{ReadError, too_large};
+use crate::csv_field::push_field;
 
 /// The most bytes that a sheet may come to.
 const MOST_BYTES: usize = 200_000_000;
@@ -15,10 +16,6 @@ pub(super) struct CsvWriter {
 }
 
 impl CsvWriter {
-    pub(super) fn new() -> Self {
-        Self::default()
-    }
-
     /// Whether no cell has had anything in it.
     pub(super) fn is_empty(&self) -> bool {
         !self.has_cells
@@ -34,14 +31,7 @@ impl CsvWriter {
         }
         self.move_to(row, column)?;
         self.has_cells = true;
-        if needs_quotes(text) {
-            self.csv.push(b'"');
-            self.csv
-                .extend_from_slice(text.replace('"', "\"\"").as_bytes());
-            self.csv.push(b'"');
-        } else {
-            self.csv.extend_from_slice(text.as_bytes());
-        }
+        push_field(&mut self.csv, text);
         Ok(())
     }
 
@@ -70,21 +60,13 @@ impl CsvWriter {
     }
 }
 
-/// Whether the cell would be read otherwise without quotes.
-fn needs_quotes(text: &str) -> bool {
-    text.starts_with(' ')
-        || text
-            .bytes()
-            .any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn cells_stand_where_they_were() {
-        let mut csv = CsvWriter::new();
+        let mut csv = CsvWriter::default();
         for (row, column, text) in [(0, 1, "b"), (2, 0, " \"x\", y"), (2, 3, "d\ne")] {
             csv.cell(row, column, text).unwrap();
         }
@@ -96,7 +78,7 @@ mod tests {
 
     #[test]
     fn cells_out_of_order_or_too_far_off_are_refused() {
-        let mut csv = CsvWriter::new();
+        let mut csv = CsvWriter::default();
         csv.cell(1, 1, "a").unwrap();
         assert!(csv.cell(1, 0, "b").is_err());
         assert!(csv.cell(1, MOST_COLUMNS, "b").is_err());

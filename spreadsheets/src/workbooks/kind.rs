@@ -2,6 +2,8 @@ use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
+use crate::text_reader::beginning_of_text;
+
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -71,7 +73,7 @@ impl Kind {
         {
             return Self::Other(what);
         }
-        match super::text_files::decode(bytes) {
+        match beginning_of_text(bytes) {
             None => Self::Other("neither text nor a workbook"),
             Some(text) => Self::of_text(&text, file_name),
         }

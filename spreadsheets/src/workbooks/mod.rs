@@ -1,7 +1,7 @@
-//! Files that are no CSV yet: workbooks, tab-separated text, text in other encodings.
+//! Files that are no text: workbooks.
 //!
-//! People send what their program saves. A workbook's first sheet becomes CSV with its values as people see them; text
-//! becomes UTF-8. What is neither is refused with a sentence that says what it is. Workbooks are compressed and were
+//! People send what their program saves. A workbook's first sheet becomes CSV with its values as people see them. What
+//! is neither that nor text is refused with a sentence that says what it is. Workbooks are compressed and were
 //! written by anyone, so what they unpack to is measured before anything is built from it.
 
 mod compound_file;
@@ -10,11 +10,10 @@ mod kind;
 mod number_formats;
 mod ods;
 mod sheet_writer;
-mod streaming;
-mod text_files;
 mod unpacked;
 mod values;
 mod xls;
+mod xls_layout;
 mod xlsx;
 mod xml;
 
@@ -27,9 +26,12 @@ use std::{
 };
 
 pub use kind::Kind;
-pub use streaming::Utf8Stream;
 
-use super::{ReadError, notes::Notes};
+use super::{
+    ReadError,
+    notes::Notes,
+    text_reader::{self, Separator},
+};
 use csv_writer::CsvWriter;
 
 /// A file as CSV, and what its reader found beside the cells.
@@ -41,24 +43,19 @@ pub struct Converted<'file> {
     pub notes: Notes,
 }
 
-/// Returns the file as CSV in UTF-8: as it is if it is that already, else the first sheet that is shown, or the text
-/// decoded (`docs/decisions/spreadsheet-values.md`).
+/// Returns the file as CSV in UTF-8: as it is if it is that already, else the first sheet that is shown
+/// (`docs/decisions/spreadsheet-values.md`), or the text as [`TextReader`](super::TextReader) reads it.
 ///
-/// Values stand as people see them; booleans as `TRUE` and `FALSE`. What is hidden is left out. Text that is not UTF-8 is
-/// taken for Windows-1252, in which Excel saves CSV in western Europe. Fails with a sentence for the sender if the file is
+/// Values stand as people see them; booleans as `TRUE` and `FALSE`. What is hidden is left out. Fails with a sentence for the sender if the file is
 /// something else, is damaged, is locked with a password, has only an empty first sheet among others, or unpacks to more
 /// than 200 MB.
 pub fn convert<'file>(bytes: &'file [u8], file_name: &str) -> Result<Converted<'file>, ReadError> {
-    let without_notes = |csv: Cow<'file, [u8]>| Converted {
-        csv,
-        notes: Notes::default(),
-    };
     match Kind::of(bytes, file_name) {
-        Kind::Csv => text_files::as_utf8(bytes).map(without_notes),
-        Kind::Tsv => text_files::tsv_to_csv(bytes).map(|csv| without_notes(csv.into())),
+        Kind::Csv => text(bytes, Separator::Comma),
+        Kind::Tsv => text(bytes, Separator::Tab),
         Kind::Xlsx => guarded(|| xlsx::convert(bytes)),
         Kind::Ods => ods::convert(bytes),
-        Kind::Xls => guarded(|| xls::to_csv(bytes).map(|csv| without_notes(csv.into()))),
+        Kind::Xls => guarded(|| xls::convert(bytes)),
         Kind::Other(what) => Err(ReadError::whole_file(format!(
             "The file is {what}, which cannot be read as a spreadsheet. Send it as CSV, XLSX, ODS or XLS."
         ))),
@@ -68,6 +65,14 @@ pub fn convert<'file>(bytes: &'file [u8], file_name: &str) -> Result<Converted<'
 /// Returns the CSV of [`convert`] alone.
 pub fn to_csv<'file>(bytes: &'file [u8], file_name: &str) -> Result<Cow<'file, [u8]>, ReadError> {
     convert(bytes, file_name).map(|converted| converted.csv)
+}
+
+fn text(bytes: &[u8], separator: Separator) -> Result<Converted<'_>, ReadError> {
+    let (csv, notes) = text_reader::read_whole(bytes, separator)?;
+    Ok(Converted {
+        csv: csv.into(),
+        notes,
+    })
 }
 
 /// A library that panics over a damaged file must not end the upload of others: the file is reported as damaged.
@@ -95,12 +100,4 @@ fn first_sheet_is_empty() -> ReadError {
     ReadError::whole_file(
         "The first sheet of the workbook is empty, and only the first is read. Move the sheet with the recipients to the front.",
     )
-}
-
-/// Gives up the CSV, unless it is empty and the recipients may be on another sheet.
-fn finish(csv: CsvWriter, has_more_sheets: bool) -> Result<Vec<u8>, ReadError> {
-    if csv.is_empty() && has_more_sheets {
-        return Err(first_sheet_is_empty());
-    }
-    Ok(csv.finish())
 }

@@ -33,7 +33,8 @@ pub(super) fn convert(bytes: &[u8]) -> Result<Converted<'static>, ReadError> {
     let content = std::str::from_utf8(&content).map_err(|_| damaged())?;
     let mut sheet = Sheet::default();
     read(content, &mut sheet)?;
-    sheet.writer.finish(sheet.shown, sheet.hidden)
+    let name = std::mem::take(&mut sheet.name);
+    sheet.writer.finish(&name, sheet.shown, sheet.hidden)
 }
 
 fn read(content: &str, sheet: &mut Sheet) -> Result<(), ReadError> {
@@ -62,6 +63,8 @@ struct Sheet {
     style: String,
     /// Whether the sheet being read is the one that counts.
     is_read: bool,
+    /// The name of the sheet that counts.
+    name: String,
     shown: usize,
     hidden: usize,
     column: u32,
@@ -186,6 +189,9 @@ impl Sheet {
         self.hidden += usize::from(is_hidden);
         self.shown += usize::from(!is_hidden);
         self.is_read = !is_hidden && self.shown == 1;
+        if self.is_read {
+            self.name = attribute(element, "table:name")?.unwrap_or_default();
+        }
         Ok(())
     }
 

@@ -158,9 +158,10 @@ impl SheetWriter {
         Ok(())
     }
 
-    /// Ends the sheet, which was the first of so many that are shown, beside others that are hidden.
+    /// Ends the sheet, which has this name and was the first of so many that are shown, beside others that are hidden.
     pub(super) fn finish(
         mut self,
+        name: &str,
         shown: usize,
         hidden: usize,
     ) -> Result<Converted<'static>, ReadError> {
@@ -176,7 +177,7 @@ impl SheetWriter {
         self.warn("column", count, &format!(": {}{more}", named.join(", ")));
         self.warn("sheet", hidden, "");
         if shown > 1 {
-            let others = format!("only the first of {shown} sheets is read");
+            let others = format!("only the first of {shown} sheets is read: {name}");
             self.notes.warnings.push(others);
         }
         Ok(Converted {

@@ -215,44 +215,142 @@ fn cell(row: u16, column: u16) -> Vec<u8> {
         .collect()
 }
 
-/// A workbook with one sheet that has two texts and, further down, a number.
-fn xls(number_row: u16, number_column: u16, claimed_rows: u32) -> Vec<u8> {
+/// A workbook of these records before its sheets and of these sheets: hidden or not, with their records.
+fn xls_of(globals: &[Vec<u8>], sheets: &[(bool, Vec<Vec<u8>>)]) -> Vec<u8> {
     let beginning = |kind: u16| {
         record(
             0x0809,
             &[&[0, 6][..], &kind.to_le_bytes(), &[0; 12]].concat(),
         )
     };
-    let sheet_name = |start: u32| {
-        record(
-            0x0085,
-            &[&start.to_le_bytes()[..], &[0, 0, 6, 0], b"People"].concat(),
-        )
+    let end = record(0x000A, &[]);
+    let bodies: Vec<Vec<u8>> = sheets
+        .iter()
+        .map(|(_, records)| [beginning(0x10), records.concat(), end.clone()].concat())
+        .collect();
+    let globals = |starts: &[usize]| {
+        let listed = starts
+            .iter()
+            .zip(sheets)
+            .enumerate()
+            .map(|(at, (start, (is_hidden, _)))| {
+                let start = u32::try_from(*start).unwrap().to_le_bytes();
+                let name = format!("Sheet{at}");
+                record(
+                    0x0085,
+                    &[
+                        &start[..],
+                        &[u8::from(*is_hidden), 0, 6, 0],
+                        name.as_bytes(),
+                    ]
+                    .concat(),
+                )
+            });
+        let listed: Vec<u8> = listed.collect::<Vec<_>>().concat();
+        [beginning(5), globals.concat(), listed, end.clone()].concat()
     };
-    let globals = |start| [beginning(5), sheet_name(start), record(0x000A, &[])].concat();
-    let start = u32::try_from(globals(0).len()).unwrap();
+    let mut start = globals(&vec![0; sheets.len()]).len();
+    let starts: Vec<usize> = bodies
+        .iter()
+        .map(|body| {
+            let next = start + body.len();
+            std::mem::replace(&mut start, next)
+        })
+        .collect();
+    compound_file::of_workbook(&[globals(&starts), bodies.concat()].concat())
+}
+
+fn text_cell(row: u16, column: u16, text: &str) -> Vec<u8> {
+    record(0x0204, &[cell(row, column), short_text(text)].concat())
+}
+
+fn number_cell(row: u16, column: u16, format: u16, number: f64) -> Vec<u8> {
+    let place = [row, column, format].map(u16::to_le_bytes).concat();
+    record(0x0203, &[&place[..], &number.to_le_bytes()].concat())
+}
+
+/// A workbook with one sheet that has two texts and, further down, a number.
+fn xls(number_row: u16, number_column: u16, claimed_rows: u32) -> Vec<u8> {
     let dimensions = [
         &0_u32.to_le_bytes()[..],
         &claimed_rows.to_le_bytes(),
         &[0, 0, 3, 0, 0, 0],
     ]
     .concat();
-    let sheet = [
-        beginning(0x10),
+    let sheet = vec![
         record(0x0200, &dimensions),
-        record(0x0204, &[cell(0, 0), short_text("phone number")].concat()),
-        record(0x0204, &[cell(0, 2), short_text("name")].concat()),
-        record(
-            0x0203,
-            &[
-                &cell(number_row, number_column)[..],
-                &7_900_900_123.0_f64.to_le_bytes(),
-            ]
-            .concat(),
-        ),
-        record(0x000A, &[]),
+        text_cell(0, 0, "phone number"),
+        text_cell(0, 2, "name"),
+        number_cell(number_row, number_column, 0, 7_900_900_123.0),
     ];
-    compound_file::of_workbook(&[globals(start), sheet.concat()].concat())
+    xls_of(&[], &[(false, sheet)])
+}
+
+#[test]
+fn an_old_workbook_is_read_as_people_see_it() {
+    let number_format =
+        |id: u16, code: &str| record(0x041E, &[&id.to_le_bytes()[..], &short_text(code)].concat());
+    let cell_format = |number_format: u16| {
+        record(
+            0x00E0,
+            &[&[0, 0][..], &number_format.to_le_bytes(), &[0; 16]].concat(),
+        )
+    };
+    let globals = [
+        number_format(164, "000000"),
+        cell_format(0),
+        cell_format(164),
+        cell_format(14),
+        cell_format(9),
+    ];
+    let hidden_row = record(0x0208, &[&[2, 0][..], &[0; 10], &[0x20, 0, 0, 0]].concat());
+    let shown_row = record(
+        0x0208,
+        &[&[3, 0][..], &[0; 4], &[0xFF, 0], &[0; 8]].concat(),
+    );
+    let hidden_column = record(0x007D, &[1, 0, 1, 0, 0, 9, 0, 0, 1, 0, 0, 0]);
+    let merged = record(0x00E5, &[1, 0, 1, 0, 3, 0, 0, 0, 0, 0]);
+    let error = record(0x0205, &[&cell(3, 4)[..], &[0x2A, 1]].concat());
+    let sheet = vec![
+        hidden_row,
+        shown_row,
+        hidden_column,
+        text_cell(0, 0, "name"),
+        text_cell(0, 1, "secret"),
+        text_cell(0, 2, "ref"),
+        text_cell(0, 3, "day"),
+        text_cell(0, 4, "rate"),
+        text_cell(1, 0, "Ana"),
+        text_cell(1, 1, "x"),
+        number_cell(1, 2, 1, 1234.0),
+        number_cell(1, 3, 2, 46_350.0),
+        number_cell(1, 4, 3, 0.2),
+        text_cell(2, 2, "hidden"),
+        number_cell(3, 2, 1, 5.0),
+        error,
+        merged,
+    ];
+    let other = vec![text_cell(0, 0, "lookup")];
+    let file = xls_of(
+        &globals,
+        &[(true, other.clone()), (false, sheet), (false, other)],
+    );
+    let converted = convert(&file, "x.xls").unwrap();
+    assert_eq!(
+        String::from_utf8(converted.csv.into_owned()).unwrap(),
+        "name,ref,day,rate\nAna,001234,24/11/2026,20%\nAna,000005,,#N/A"
+    );
+    assert_eq!(
+        converted.notes.warnings,
+        [
+            "1 hidden row was left out",
+            "1 hidden column was left out: B",
+            "1 hidden sheet was left out",
+            "only the first of 2 sheets is read: Sheet1"
+        ]
+    );
+    let faults = converted.notes.faults_of(2);
+    assert_eq!(faults[0].to_string(), "E4: #N/A");
 }
 
 #[test]

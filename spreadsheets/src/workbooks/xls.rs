@@ -4,30 +4,37 @@
 //! claims. So it is given a file that we have put together from the workbook alone, after a walk over its records that
 //! looks at nothing but where cells are.
 
-use std::io::Cursor;
+use std::{collections::BTreeMap, io::Cursor};
 
-use calamine::{Reader, SheetType, SheetVisible, Xls, XlsError};
+use calamine::{Data, Range, Reader, SheetType, SheetVisible, Xls, XlsError};
 
 use super::{
-    CsvWriter, ReadError, compound_file, damaged, finish, locked, too_large, values::shown,
+    Converted, ReadError, compound_file, damaged, locked,
+    number_formats::NumberFormats,
+    sheet_writer::{CellText, SheetWriter},
+    too_large,
+    values::shown,
+    xls_layout::{Globals, SheetLayout},
 };
+use crate::notes::FaultKind;
 
 /// The most cells that the areas of all sheets together may have, empty ones included.
 const MOST_CELLS: u64 = 4_000_000;
 const MOST_ROWS: u32 = 65_536;
 const MOST_COLUMNS: u32 = 256;
 
-const EOF: u16 = 0x000A;
+pub(super) const EOF: u16 = 0x000A;
 /// Stands in a workbook that is locked with a password, in any of the ways to encrypt it.
 const FILE_PASS: u16 = 0x002F;
-const BOUND_SHEET: u16 = 0x0085;
-const BEGINNING_OF_SUBSTREAM: u16 = 0x0809;
+pub(super) const BOUND_SHEET: u16 = 0x0085;
+pub(super) const BEGINNING_OF_SUBSTREAM: u16 = 0x0809;
 const DIMENSIONS: u16 = 0x0200;
-const MULTIPLE_NUMBERS: u16 = 0x00BD;
+pub(super) const MULTIPLE_NUMBERS: u16 = 0x00BD;
 /// Records that begin with the row and column of a cell.
 const CELLS: &[u16] = &[0x0006, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
 
-pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
+/// Converts the first sheet that is shown.
+pub(super) fn convert(bytes: &[u8]) -> Result<Converted<'static>, ReadError> {
     let file = compound_file::Reader::new(bytes).ok_or_else(damaged)?;
     if file.has("EncryptedPackage") {
         return Err(locked());
@@ -36,8 +43,8 @@ pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
         .stream("Workbook")
         .or_else(|| file.stream("Book"))
         .ok_or_else(damaged)?;
-    let mut globals = Records(&stream).take_while(|(kind, _)| *kind != EOF);
-    if globals.any(|(kind, _)| kind == FILE_PASS) {
+    let mut records = Records(&stream).take_while(|(kind, _)| *kind != EOF);
+    if records.any(|(kind, _)| kind == FILE_PASS) {
         return Err(locked());
     }
     check_areas(&stream)?;
@@ -48,26 +55,71 @@ pub(super) fn to_csv(bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
             _ => damaged(),
         },
     )?;
-    let sheets: Vec<String> = workbook
-        .sheets_metadata()
-        .iter()
-        .filter(|sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible)
-        .map(|sheet| sheet.name.clone())
-        .collect();
-    let range = workbook
-        .worksheet_range(sheets.first().ok_or_else(damaged)?)
-        .map_err(|_| damaged())?;
-    let mut csv = CsvWriter::new();
+    let sheets = workbook.sheets_metadata().iter();
+    let mut shown = sheets.filter(|sheet| {
+        sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible
+    });
+    let name = shown.next().ok_or_else(damaged)?.name.clone();
+    let range = workbook.worksheet_range(&name).map_err(|_| damaged())?;
+    write(&stream, &range, &name)
+}
+
+fn write(stream: &[u8], range: &Range<Data>, name: &str) -> Result<Converted<'static>, ReadError> {
+    let mut globals = Globals::read(stream);
+    let start = *globals.shown.first().ok_or_else(damaged)?;
+    let layout = SheetLayout::read(stream.get(start..).ok_or_else(damaged)?);
+    let mut writer = SheetWriter::default();
+    for &(first, last) in &layout.hidden_columns {
+        writer.hide_columns(first, last)?;
+    }
+    for &(row, column, last_row) in &layout.merges {
+        writer.merge(row, column, last_row)?;
+    }
+    // Hidden rows without cells count too, up to the last row that has any.
+    let mut rows: BTreeMap<u32, Vec<(u32, CellText)>> = BTreeMap::new();
     let (first_row, first_column) = range.start().unwrap_or_default();
     for (row, column, value) in range.used_cells() {
         let place = |first: u32, at: usize| first + u32::try_from(at).unwrap_or(u32::MAX / 2);
-        csv.cell(
-            place(first_row, row),
-            place(first_column, column),
-            &shown(value),
-        )?;
+        let (row, column) = (place(first_row, row), place(first_column, column));
+        let format = layout.cell_format(row, column);
+        let cell = text_of(value, format, &mut globals.formats);
+        rows.entry(row).or_default().push((column, cell));
     }
-    finish(csv, sheets.len() > 1)
+    let last_row = rows.keys().last().copied().unwrap_or_default();
+    for &row in layout.hidden_rows.iter().filter(|row| **row <= last_row) {
+        rows.entry(row).or_default();
+    }
+    for (row, cells) in rows {
+        for (column, cell) in cells {
+            writer.cell(column, cell);
+        }
+        writer.end_row(row, layout.hidden_rows.contains(&row))?;
+    }
+    writer.finish(name, globals.shown.len(), globals.hidden)
+}
+
+/// Returns what a cell shows.
+fn text_of(value: &Data, format: usize, formats: &mut NumberFormats) -> CellText {
+    let number = match value {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "integers of these files have 30 bits"
+        )]
+        Data::Int(number) => Some(*number as f64),
+        Data::Float(number) => Some(*number),
+        Data::DateTime(moment) => Some(moment.as_f64()),
+        _ => None,
+    };
+    if let Some(number) = number {
+        return CellText::Text(formats.number(format, number));
+    }
+    let text = shown(value).into_owned();
+    match value {
+        Data::Error(_) => {
+            CellText::Fault(FaultKind::of_text(&text).unwrap_or(FaultKind::Other), text)
+        }
+        _ => CellText::Text(text),
+    }
 }
 
 /// Walks over the records as the library does and adds up the areas that it will make room for.
@@ -165,7 +217,7 @@ fn claim(data: &[u8]) -> Result<u64, ReadError> {
 }
 
 /// Kinds and contents of the records of a stream. Ends where a record is cut off.
-struct Records<'stream>(&'stream [u8]);
+pub(super) struct Records<'stream>(pub(super) &'stream [u8]);
 
 impl<'stream> Iterator for Records<'stream> {
     type Item = (u16, &'stream [u8]);

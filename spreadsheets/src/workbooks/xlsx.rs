@@ -58,22 +58,22 @@ pub(super) fn convert(bytes: &[u8]) -> Result<Converted<'static>, ReadError> {
     )?;
     let texts = read_texts(&shared.unwrap_or_default())?;
     // Charts and dialogs are listed among the sheets.
-    let is_shown = |id: &&String| {
+    let is_shown = |(id, _): &&(String, String)| {
         relations
             .iter()
-            .any(|one| one.id == **id && one.kind.ends_with("/worksheet"))
+            .any(|one| one.id == *id && one.kind.ends_with("/worksheet"))
     };
     let shown: Vec<_> = workbook.shown.iter().filter(is_shown).collect();
-    let first = shown.first().ok_or_else(damaged)?;
+    let (id, name) = shown.first().ok_or_else(damaged)?;
     let sheet = relations
         .iter()
-        .find(|relation| relation.id == ***first)
+        .find(|relation| relation.id == *id)
         .ok_or_else(damaged)?;
     let xml = part(&mut archive, &sheet.target)?.ok_or_else(damaged)?;
     let mut reader = SheetReader::new(&texts, formats);
     read_merges(&xml, &mut reader.writer)?;
     each_event(&xml, |event| reader.take(event))?;
-    reader.writer.finish(shown.len(), workbook.hidden)
+    reader.writer.finish(name, shown.len(), workbook.hidden)
 }
 
 struct Relation {
@@ -161,8 +161,8 @@ fn each_event(
 /// The list of sheets.
 #[derive(Default)]
 struct Workbook {
-    /// The relations of the sheets that are shown.
-    shown: Vec<String>,
+    /// The relations and names of the sheets that are shown.
+    shown: Vec<(String, String)>,
     hidden: usize,
     counts_from_1904: bool,
 }
@@ -176,10 +176,15 @@ impl Workbook {
             };
             match element.local_name().as_ref() {
                 "workbookPr" => workbook.counts_from_1904 = flag(element, "date1904")?,
-                "sheet" => match attribute(element, "state")?.as_deref() {
-                    Some("hidden" | "veryHidden") => workbook.hidden += 1,
-                    _ => workbook.shown.extend(relation_id(element)?),
-                },
+                "sheet" => {
+                    let state = attribute(element, "state")?;
+                    if matches!(state.as_deref(), Some("hidden" | "veryHidden")) {
+                        workbook.hidden += 1;
+                    } else if let Some(id) = relation_id(element)? {
+                        let name = attribute(element, "name")?.unwrap_or_default();
+                        workbook.shown.push((id, name));
+                    }
+                }
                 _ => {}
             }
             Ok(())

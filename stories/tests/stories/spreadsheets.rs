@@ -91,6 +91,49 @@ async fn a_file_in_the_encoding_of_old_spreadsheet_programs_is_understood() {
 }
 
 #[tokio::test]
+async fn text_is_read_in_the_encoding_that_is_named() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let file = b"phone number,name,day\n07700900001,Zo\x91,Friday\n".to_vec();
+    let check = async |encoding: &str| {
+        let path = format!(
+            "/service/{}/spreadsheet?template_id={}&file_name=a.csv&check_only=true{encoding}",
+            service.id, service.sms
+        );
+        world.internal_request("POST", &path, file.clone()).await
+    };
+    let guessed = check("").await;
+    assert_eq!(guessed.status, 400);
+    assert!(
+        guessed.message().contains("may be Mac Roman: “Zoë”"),
+        "{}",
+        guessed.json
+    );
+    let named = check("&encoding=mac%20roman").await;
+    assert_eq!(named.data()["valid"], true);
+    assert_eq!(
+        named.data()["warnings"],
+        json!(["the file was read as Mac Roman: “Zoë”"])
+    );
+    assert_eq!(check("&encoding=klingon").await.status, 400);
+}
+
+#[tokio::test]
+async fn semicolons_are_read_and_sent() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let file = "sep=;\nphone\u{A0}number;name;day\n07700900001;\"Zoë; dear\";Friday\n";
+    let checked = world
+        .upload(service.id, service.sms, "people.csv", file)
+        .await;
+    let warnings = json!(["the file was read with semicolons between its cells"]);
+    assert_eq!(checked.data()["warnings"], warnings, "{}", checked.json);
+    world.job(service.id, service.sms, file).await;
+    world.run_tasks().await;
+    assert!(world.sms.accepted()[0].content.contains("Zoë; dear"));
+}
+
+#[tokio::test]
 async fn a_template_or_sender_that_is_not_the_services_own_is_refused() {
     let world = World::new().await;
     let (service, other) = (

@@ -11,8 +11,8 @@ use domain::{
 use files::Key;
 use futures::{Stream, StreamExt as _};
 use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
-pub use spreadsheets::Report;
-use spreadsheets::{Checker, Kind, ReadError, Settings, Template, Utf8Stream};
+use spreadsheets::{Checker, Kind, ReadError, Separator, Settings, Template, TextReader};
+pub use spreadsheets::{Report, TextEncoding};
 use store::spreadsheets::Spreadsheet;
 use tracing::warn;
 use uuid::Uuid;
@@ -37,6 +37,8 @@ pub struct Upload {
     pub template: TemplateId,
     /// The file's name, as the uploader called it.
     pub file_name: String,
+    /// The encoding of a text, if the uploader knows that it is not the one that would be guessed.
+    pub encoding: Option<TextEncoding>,
     /// The chosen reply-to address or text message sender.
     pub sender_id: Option<Uuid>,
     /// Whether the file is stored for a job, or only checked.
@@ -187,7 +189,11 @@ pub async fn upload(
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Checked, UploadError> {
     let name = upload.file_name.clone();
-    upload_as(app, upload, &name, body).await
+    let source = FileSource::Sent {
+        name: &name,
+        encoding: upload.encoding,
+    };
+    upload_as(app, upload, source, body).await
 }
 
 /// Checks a stored CSV file again, whatever its name.
@@ -196,13 +202,13 @@ pub async fn upload_again(
     upload: Upload,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Checked, UploadError> {
-    upload_as(app, upload, "rows.csv", body).await
+    upload_as(app, upload, FileSource::Csv, body).await
 }
 
 async fn upload_as(
     app: &App,
     upload: Upload,
-    name: &str,
+    source: FileSource<'_>,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Checked, UploadError> {
     let tenant = tenants::find(app, upload.service)
@@ -226,7 +232,7 @@ async fn upload_as(
         settings,
     )
     .await?;
-    match intake.take(app, name, body).await {
+    match intake.take(app, source, body).await {
         Ok(()) => {}
         Err(error) => {
             intake.give_up().await;
@@ -262,7 +268,8 @@ pub(crate) async fn store_and_check(
         let piece = rest.split_to(rest.len().min(PIECE_BYTES));
         (!piece.is_empty()).then_some(Ok(piece))
     }));
-    take(app, place_of(service, job), settings, "rows.csv", pieces).await
+    let place = place_of(service, job);
+    take(app, place, settings, FileSource::Csv, pieces).await
 }
 
 /// Checks a file while it streams in and stores it under this key if it has no errors. No record is written.
@@ -270,11 +277,11 @@ pub(crate) async fn take(
     app: &App,
     place: (Key, Uuid),
     settings: Settings,
-    file_name: &str,
+    source: FileSource<'_>,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
 ) -> Result<Report, UploadError> {
     let mut intake = SpreadsheetIntake::new(app, Some(place), settings).await?;
-    if let Err(error) = intake.take(app, file_name, body).await {
+    if let Err(error) = intake.take(app, source, body).await {
         intake.give_up().await;
         return Err(error);
     }
@@ -383,6 +390,7 @@ pub(crate) async fn settings(
         },
         phone_permissions: phone_permissions(tenant),
         rejects_ambiguous_numbers: true,
+        tidies_headers: true,
         allow_international_letters: tenant.may(Permission::InternationalLetters),
         ..Settings::new(text)
     })
@@ -445,12 +453,43 @@ const BEGINNING_BYTES: usize = 256 << 10;
 /// Piece size when the file is already complete in memory.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Returns whether a file that begins like this can be read as a stream: CSV in an encoding without a byte order
-/// mark.
-fn begins_as_csv(beginning: &[u8], file_name: &str) -> bool {
-    let is_utf_16 = matches!(beginning, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
-    // An archive is opened in a child process only, even to see what is in it.
-    !is_utf_16 && !Kind::is_container(beginning) && Kind::of(beginning, file_name) == Kind::Csv
+/// Where the bytes of a file come from, which decides how they are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FileSource<'a> {
+    /// People sent it: it may be a workbook, or text in any encoding, with any separator.
+    Sent {
+        name: &'a str,
+        encoding: Option<TextEncoding>,
+    },
+    /// A program sent rows, or we stored them: it is CSV.
+    Csv,
+}
+
+impl FileSource<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Sent { name, .. } => name,
+            Self::Csv => "rows.csv",
+        }
+    }
+
+    /// Returns the reader of a file that begins like this, if it is text, which is read as a stream.
+    fn text_reader(&self, beginning: &[u8], template: &Template) -> Option<TextReader> {
+        // An archive is opened in a child process only, even to see what is in it.
+        if Kind::is_container(beginning) {
+            return None;
+        }
+        let usual = match Kind::of(beginning, self.name()) {
+            Kind::Csv => Separator::Comma,
+            Kind::Tsv => Separator::Tab,
+            _ => return None,
+        };
+        let (encoding, template) = match self {
+            Self::Sent { encoding, .. } => (*encoding, Some(template)),
+            Self::Csv => (None, None),
+        };
+        Some(TextReader::new(beginning, usual, encoding, template))
+    }
 }
 
 /// A file that is being received: each piece is checked and, if the file is stored, sealed and written.
@@ -480,12 +519,11 @@ impl SpreadsheetIntake {
         })
     }
 
-    /// Receives the whole body. CSV is streamed; workbooks and UTF-16 text have to be complete before they can be
-    /// read.
+    /// Receives the whole body. Text is streamed; workbooks have to be complete before they can be read.
     async fn take(
         &mut self,
         app: &App,
-        file_name: &str,
+        source: FileSource<'_>,
         mut body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
     ) -> Result<(), UploadError> {
         let limit = app.settings.max_upload_bytes;
@@ -496,15 +534,18 @@ impl SpreadsheetIntake {
             self.count(piece.len(), limit)?;
             beginning.extend_from_slice(&piece);
         }
-        if begins_as_csv(&beginning, file_name) {
-            let mut text = Utf8Stream::default();
-            self.keep(&text.push(&beginning)).await?;
+        if let Some(mut text) = source.text_reader(&beginning, self.checker.template()) {
+            self.checker.skip_lines(text.skipped_lines());
+            self.keep(&text.push(&beginning)?).await?;
             while let Some(piece) = body.next().await.transpose()? {
                 self.count(piece.len(), limit)?;
-                self.keep(&text.push(&piece)).await?;
+                self.keep(&text.push(&piece)?).await?;
             }
-            return self.keep(&text.finish()).await;
+            let (rest, notes) = text.finish()?;
+            self.checker.note(notes);
+            return self.keep(&rest).await;
         }
+        let file_name = source.name();
         let mut whole = beginning;
         while let Some(piece) = body.next().await.transpose()? {
             self.count(piece.len(), limit)?;

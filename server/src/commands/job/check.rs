@@ -23,13 +23,22 @@ pub(in crate::commands) struct Check {
     template: String,
     #[command(flatten)]
     service: ServiceArg,
+    /// Encoding of a text that is not UTF-8, such as windows-1252, macintosh or shift_jis [default: guessed]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
 }
 
 impl Check {
     pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<ExitCode> {
         let client = context.client()?;
-        let spreadsheet =
-            Spreadsheet::find(&client, self.file, &self.service, &self.template).await?;
+        let spreadsheet = Spreadsheet::find(
+            &client,
+            self.file,
+            &self.service,
+            &self.template,
+            self.encoding,
+        )
+        .await?;
         let checked = check(&client, &spreadsheet).await?;
         report::print(context, &spreadsheet, &checked);
         Ok(if checked.valid {

@@ -40,6 +40,13 @@ pub(super) fn print(context: &CommandContext, spreadsheet: &Spreadsheet, checked
     print_line(summary(spreadsheet, checked));
 }
 
+/// Prints the warnings of a spreadsheet that is sent, apart from the output that programs read.
+pub(super) fn print_warnings(checked: &CheckReport) {
+    for warning in &checked.warnings {
+        eprintln!("pillarbox: warning: {warning}");
+    }
+}
+
 fn summary(spreadsheet: &Spreadsheet, checked: &CheckReport) -> String {
     let (name, template) = (spreadsheet.source.name(), spreadsheet.template_name());
     let rows = count(checked.rows, "row");

@@ -32,12 +32,16 @@ pub(in crate::commands) struct Send {
     template: String,
     #[command(flatten)]
     service: ServiceArg,
+    /// Encoding of a text that is not UTF-8, such as windows-1252, macintosh or shift_jis [default: guessed]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
     /// Reply-to address or text message sender, by id
     #[arg(long, value_name = "ID")]
     sender: Option<Uuid>,
-    /// Time to send, such as 2026-03-02T10:00:00Z, at most seven days ahead [default: now]
+    /// Time to send, at most seven days ahead: 2026-03-02T10:00 in the time zone of the settings, or with an offset as in
+    /// 2026-03-02T10:00Z [default: now]
     #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
+    at: Option<String>,
     /// Wait until every row has a final status
     #[arg(long)]
     follow: bool,
@@ -46,15 +50,25 @@ pub(in crate::commands) struct Send {
 impl Send {
     pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<ExitCode> {
         let started_at = Instant::now();
+        let time_zone = context.settings(None)?.0.time_zone;
+        let at = self.at.as_deref().map(|at| time_zone.parse_time(at));
+        let at = at.transpose().context("--at")?;
         let client = context.client()?;
-        let spreadsheet =
-            Spreadsheet::find(&client, self.file, &self.service, &self.template).await?;
+        let spreadsheet = Spreadsheet::find(
+            &client,
+            self.file,
+            &self.service,
+            &self.template,
+            self.encoding,
+        )
+        .await?;
         let checked = spreadsheet.upload(&client, self.sender, true).await?;
         if !checked.valid {
             report::print(context, &spreadsheet, &checked);
             return Ok(ExitCode::FAILURE);
         }
-        let job = create(&client, &spreadsheet, &checked, self.at).await?;
+        report::print_warnings(&checked);
+        let job = create(&client, &spreadsheet, &checked, at).await?;
         if !self.follow {
             print_created(context, &job, &checked);
             return Ok(ExitCode::SUCCESS);

@@ -26,6 +26,8 @@ pub(in crate::commands) struct Spreadsheet {
     pub(in crate::commands) source: Source,
     pub(in crate::commands) service: Uuid,
     pub(in crate::commands) template: Value,
+    /// Encoding of a text that is not UTF-8.
+    pub(in crate::commands) encoding: Option<String>,
 }
 
 /// The result of a check, as the platform returns it.
@@ -96,6 +98,7 @@ impl Spreadsheet {
         path: PathBuf,
         service: &target::ServiceArg,
         template: &str,
+        encoding: Option<String>,
     ) -> anyhow::Result<Self> {
         // A missing file is reported before anything is requested.
         open(&path).await?;
@@ -105,6 +108,7 @@ impl Spreadsheet {
             source: Source::File(path),
             service,
             template,
+            encoding,
         })
     }
 
@@ -120,6 +124,7 @@ impl Spreadsheet {
             ("file_name", self.source.name()),
             ("check_only", (!store).to_string()),
         ];
+        query.extend(self.encoding.clone().map(|name| ("encoding", name)));
         query.extend(sender.map(|id| ("sender_id", id.to_string())));
         let path = format!("/service/{}/spreadsheet", self.service);
         let response = client

@@ -172,6 +172,7 @@ pub(crate) async fn upload(
         service: platform.tenant.service,
         template: platform.tenant.template(channel),
         file_name: "people.csv".to_owned(),
+        encoding: None,
         sender_id: None,
         keep: true,
     };
