@@ -26,8 +26,8 @@ enum State {
     Legacy(Box<Legacy>),
     Known {
         decoder: encoding_rs::Decoder,
-        /// The first cells outside ASCII, for an encoding that somebody named.
-        samples: Option<String>,
+        /// What to show of the text, in an encoding that somebody named.
+        sample: Option<Sample>,
     },
 }
 
@@ -44,9 +44,8 @@ impl std::fmt::Debug for State {
 
 /// Bytes without a line end that are held back before they are decoded without.
 const MAX_HELD: usize = 1 << 20;
-/// Text that is kept to show a sample of, and lines of each piece that are added to it.
+/// Text that is kept to show a sample of.
 const SAMPLE_BYTES: usize = 4096;
-const SAMPLE_LINES: usize = 5;
 
 impl Decoder {
     pub(super) fn new(beginning: &[u8], encoding: Option<TextEncoding>) -> Self {
@@ -55,14 +54,14 @@ impl Decoder {
             (Some(utf_16), _) => Some((utf_16, None)),
             // A mark in the file is surer than what somebody says.
             (None, Some(TextEncoding(encoding))) if encoding != UTF_8 && !has_utf8_mark => {
-                Some((encoding, Some(String::new())))
+                Some((encoding, Some(Sample::default())))
             }
             (None, _) => None,
         };
         let state = match known {
-            Some((encoding, samples)) => State::Known {
+            Some((encoding, sample)) => State::Known {
                 decoder: encoding.new_decoder_with_bom_removal(),
-                samples,
+                sample,
             },
             // Somebody who says that it is UTF-8 gets no guess.
             None if encoding.is_some() => State::Utf8,
@@ -78,9 +77,9 @@ impl Decoder {
 
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<String, ReadError> {
         let text = match &mut self.state {
-            State::Known { decoder, samples } => {
+            State::Known { decoder, sample } => {
                 let text = decode_known(decoder, bytes, false, self.line)?;
-                collect_sample(samples, &text);
+                sample.iter_mut().for_each(|sample| sample.add(&text));
                 text
             }
             State::Legacy(_) => self.push_legacy(bytes)?,
@@ -105,10 +104,12 @@ impl Decoder {
                 warnings.push(legacy.verdict()?);
                 text
             }
-            State::Known { decoder, samples } => {
+            State::Known { decoder, sample } => {
                 let text = decode_known(decoder, &[], true, self.line)?;
-                collect_sample(samples, &text);
-                let sample = samples.as_deref().and_then(describe_samples);
+                let sample = sample.take().and_then(|mut sample| {
+                    sample.add(&text);
+                    sample.describe()
+                });
                 let encoding = name_of(decoder.encoding());
                 let warning = |sample| format!("the file was read as {encoding}: {sample}");
                 warnings.extend(sample.map(warning));
@@ -226,18 +227,34 @@ fn decode_known(
     }
 }
 
-fn collect_sample(samples: &mut Option<String>, text: &str) {
-    if let Some(samples) = samples
-        && samples.len() < SAMPLE_BYTES
-    {
-        for line in text
-            .lines()
-            .filter(|line| !line.is_ascii())
-            .take(SAMPLE_LINES)
-        {
-            samples.push_str(line);
-            samples.push('\n');
+/// The first lines with characters outside ASCII.
+#[derive(Default)]
+struct Sample {
+    lines: String,
+    /// The line that has no end yet.
+    open: String,
+}
+
+impl Sample {
+    fn add(&mut self, text: &str) {
+        for piece in text.split_inclusive('\n') {
+            if self.lines.len() >= SAMPLE_BYTES {
+                return;
+            }
+            if self.open.len() < SAMPLE_BYTES {
+                self.open.push_str(piece);
+            }
+            if piece.ends_with('\n') {
+                let line = std::mem::take(&mut self.open);
+                if !line.is_ascii() {
+                    self.lines.push_str(&line);
+                }
+            }
         }
+    }
+
+    fn describe(self) -> Option<String> {
+        describe_samples(&(self.lines + &self.open))
     }
 }
 

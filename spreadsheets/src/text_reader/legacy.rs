@@ -60,11 +60,12 @@ impl Legacy {
         let guess = self.detector.guess(None, Utf8Detection::Deny);
         let guessed = decode(guess, &self.corpus);
         // Where both read the same, it does not matter which it is. Of equals the guess is better: it knows languages.
-        let guess_is_better = guessed != text && score(&guessed, true) >= own;
+        let of_guess = score(&guessed, true);
+        let guess_is_better = guessed != text && of_guess >= own && of_guess > 0;
         let better = if guess_is_better {
             Some((guess, guessed))
         } else {
-            (score(&in_mac_roman, false) > own).then_some((MACINTOSH, in_mac_roman))
+            (score(&in_mac_roman, false) > own.max(0)).then_some((MACINTOSH, in_mac_roman))
         };
         if let Some((encoding, text)) = better {
             let (name, sample) = (
