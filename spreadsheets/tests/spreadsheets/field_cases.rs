@@ -46,7 +46,7 @@ fn check(
     let encoding = encoding.map(|name| TextEncoding::named(name).expect("an encoding"));
     let mut reader = TextReader::new(bytes, usual, encoding, Some(&settings.template));
     let mut checker = Checker::new(settings);
-    let mut check = || {
+    let check = || {
         checker.skip_lines(reader.skipped_lines());
         for piece in bytes.chunks(7) {
             checker.push(&reader.push(piece)?)?;
