@@ -6,13 +6,16 @@
 
 mod auth;
 mod body_limit;
+mod caller_address;
 mod documents;
+mod heavy_work;
 mod internal;
 mod json;
 mod letters;
 mod links;
 mod method_fallback;
 mod openapi;
+mod peers;
 pub mod problem;
 mod receipts;
 mod response_headers;
@@ -21,10 +24,13 @@ pub mod routes;
 mod state;
 mod status;
 mod timeouts;
+mod transfer_speed;
 mod unsubscribe;
 mod v2;
 
 pub use auth::Auth;
-pub use router::{openapi_document, router};
+pub use peers::{Network, NotANetwork, PeerAddress, network_of};
+pub use router::{monitoring_router, openapi_document, public_router, router};
 pub use routes::Route;
-pub use state::{Api, InboundSmsCredentials, Settings};
+pub use state::{Api, InboundSmsCredentials, ReceiptAccess, ReceiptRules, Settings};
+pub use transfer_speed::SpeedMeter;

@@ -20,12 +20,24 @@ use crate::{
     timeouts,
 };
 
-/// Returns the HTTP interface of a platform.
+/// Returns the whole HTTP interface of a platform.
 pub fn router(api: Api) -> Router {
-    let router = routes::all()
-        .iter()
-        .fold(Router::new(), |router, route| add(router, route, &api));
-    router
+    router_of(routes::all().iter(), api)
+}
+
+/// Returns the HTTP interface without what only operators need, for a platform that answers them at another address.
+pub fn public_router(api: Api) -> Router {
+    router_of(routes::for_the_public(), api)
+}
+
+/// Returns health, live counts and metrics.
+pub fn monitoring_router(api: Api) -> Router {
+    router_of(routes::for_monitors(), api)
+}
+
+fn router_of(routes: impl Iterator<Item = &'static Route>, api: Api) -> Router {
+    routes
+        .fold(Router::new(), |router, route| add(router, route, &api))
         .fallback(async || problem::unknown_route())
         .method_not_allowed_fallback(method_fallback::respond)
         // One stack: each `layer` of a router costs a request two allocations and a copy of everything below it.

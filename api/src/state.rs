@@ -3,6 +3,14 @@ use std::{sync::Arc, time::Duration};
 use app::App;
 use domain::Private;
 
+use crate::{
+    heavy_work::HeavyWork,
+    peers::{Network, PeerLimit},
+};
+
+/// Unsubscribe requests a second that one address may send: mail programs send them from servers that many share.
+const UNSUBSCRIBES_PER_SECOND: u32 = 50;
+
 /// Settings of the HTTP interface.
 #[derive(Clone)]
 pub struct Settings {
@@ -20,8 +28,16 @@ pub struct Settings {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// How long a request may take before it is answered with 504.
     pub serve_timeout: Duration,
+    /// The lowest speed of an upload; a slower one is answered with 408.
+    pub least_bytes_per_second: u64,
+    /// How many previews, bulk requests and very large messages are worked on at once; half of the processors if absent.
+    pub heavy_requests: Option<usize>,
     /// The credentials of providers that deliver inbound SMS.
     pub inbound_sms_credentials: InboundSmsCredentials,
+    /// Who may send delivery receipts of text messages.
+    pub receipts: ReceiptRules,
+    /// Whether to trust the last address of `X-Forwarded-For`, because a proxy of ours adds it.
+    pub trust_forwarded_for: bool,
     /// Reads the messages of the development provider, where it is in use.
     pub sink: Option<app::Sink>,
 }
@@ -35,6 +51,58 @@ pub struct InboundSmsCredentials {
     pub mmg_passwords: Vec<Private<String>>,
     /// The passwords of Firetext; its user name is `notify`.
     pub firetext_passwords: Vec<Private<String>>,
+}
+
+/// Who may send delivery receipts of text messages (`docs/spec/public-api.md` §22.1).
+#[derive(Debug, Clone)]
+pub struct ReceiptRules {
+    /// For MMG.
+    pub mmg: ReceiptAccess,
+    /// For Firetext.
+    pub firetext: ReceiptAccess,
+    /// Receipts a second that one address may send, and five times as many at once.
+    pub per_second: u32,
+}
+
+/// Who may send the receipts of one provider. Without passwords and networks, anyone may.
+#[derive(Debug, Clone, Default)]
+pub struct ReceiptAccess {
+    /// User names for Basic authentication.
+    pub users: Vec<Private<String>>,
+    /// Passwords for Basic authentication.
+    pub passwords: Vec<Private<String>>,
+    /// Networks that the provider sends from.
+    pub networks: Vec<Network>,
+}
+
+impl Default for ReceiptRules {
+    fn default() -> Self {
+        Self {
+            mmg: ReceiptAccess::default(),
+            firetext: ReceiptAccess::default(),
+            per_second: 1000,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            internal_client_id: "notify-admin".to_owned(),
+            internal_secrets: Vec::new(),
+            trust_forwarded_proto: false,
+            git_commit: None,
+            build_time: None,
+            metrics: Arc::new(String::new),
+            serve_timeout: Duration::from_secs(30),
+            least_bytes_per_second: 500,
+            heavy_requests: None,
+            inbound_sms_credentials: InboundSmsCredentials::default(),
+            receipts: ReceiptRules::default(),
+            trust_forwarded_for: false,
+            sink: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Settings {
@@ -51,6 +119,9 @@ pub struct Api {
     /// The platform.
     pub app: App,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) heavy_work: Arc<HeavyWork>,
+    pub(crate) receipt_limit: Arc<PeerLimit>,
+    pub(crate) unsubscribe_limit: Arc<PeerLimit>,
 }
 
 impl Api {
@@ -58,6 +129,9 @@ impl Api {
     pub fn new(app: App, settings: Settings) -> Self {
         Self {
             app,
+            receipt_limit: Arc::new(PeerLimit::new(settings.receipts.per_second)),
+            unsubscribe_limit: Arc::new(PeerLimit::new(UNSUBSCRIBES_PER_SECOND)),
+            heavy_work: Arc::new(HeavyWork::new(settings.heavy_requests)),
             settings: Arc::new(settings),
         }
     }

@@ -8,13 +8,13 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use tracing::warn;
 
-use crate::{Settings, problem::Problem};
+use crate::{Settings, problem::Problem, transfer_speed};
 
 /// The longest request line.
 const MAX_LINE_BYTES: usize = 4094;
 /// The longest header, including its name.
 const MAX_HEADER_BYTES: usize = 8190;
-/// Paths without a timeout: a large upload takes as long as the connection of the client needs.
+/// Paths without a timeout: a large upload takes as long as the connection of the client needs, but it has a lowest speed.
 const UPLOADS: &[&str] = &["/service/{service}/spreadsheet"];
 
 /// Responds with 504 if the handler takes longer than the settings allow.
@@ -27,7 +27,8 @@ pub(crate) async fn respond(settings: &Settings, request: Request, next: Next) -
         .get::<MatchedPath>()
         .is_some_and(|path| UPLOADS.contains(&path.as_str()));
     if is_upload {
-        return next.run(request).await;
+        // Boxed, so that its size does not add to every other request.
+        return Box::pin(receive_upload(settings, request, next)).await;
     }
     let is_v2 = is_of_v2(request.uri().path());
     let limit = settings.serve_timeout;
@@ -41,6 +42,17 @@ pub(crate) async fn respond(settings: &Settings, request: Request, next: Next) -
     } else {
         problem.into_legacy().into_response()
     }
+}
+
+/// Responds with 408 if the body arrives more slowly than the settings allow.
+async fn receive_upload(settings: &Settings, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (body, too_slow) = transfer_speed::metered(body, settings.least_bytes_per_second);
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if too_slow.happened() {
+        return Problem::body_too_slow().into_response();
+    }
+    response
 }
 
 /// Returns whether errors of a path have the v2 shape.

@@ -10,14 +10,17 @@ use uuid::Uuid;
 
 use crate::{
     Api, json,
+    peers::CallerAddress,
     problem::{self, Problem},
 };
 
 /// `POST /unsubscribe/<notification id>/<token>` (`docs/spec/public-api.md` §21): a mail program sends it; the body is ignored.
 pub(crate) async fn unsubscribe(
     State(api): State<Api>,
+    caller: CallerAddress,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
+    api.unsubscribe_limit.check(caller)?;
     // A path that is not UTF-8 cannot be a link of ours.
     let Ok(Path((id, token))) = path else {
         return Err(not_a_link());

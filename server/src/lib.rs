@@ -40,6 +40,7 @@ mod http_server;
 pub mod liveness;
 mod log_limit;
 pub mod metrics;
+mod monitoring;
 mod permissions;
 pub mod roles;
 pub mod secrets;

@@ -87,6 +87,18 @@ fn describe() {
         "Requests answered with 503 because the write queue was full: the database does not keep up."
     );
     describe_counter!(
+        "pillarbox_connections_refused_total",
+        "Connections answered with 503 because too many were open."
+    );
+    describe_counter!(
+        "pillarbox_connections_evicted_total",
+        "Connections closed while they waited for their client, to make room for others."
+    );
+    describe_counter!(
+        "pillarbox_heavy_requests_refused_total",
+        "Previews, bulk requests and very large messages answered with 503 because too many waited."
+    );
+    describe_counter!(
         "pillarbox_audit_findings_total",
         "Inconsistencies found and repaired by the auditors, by auditor; expected to stay 0."
     );

@@ -11,9 +11,12 @@ use tracing::warn;
 
 use crate::{
     data_dir::DataDir,
-    http_server,
+    http_server::{self, Limits},
     liveness::{self, WorkerLock},
     metrics,
+    monitoring::Monitoring,
+    settings::Settings,
+    system,
     wiring::Platform,
 };
 
@@ -52,6 +55,49 @@ pub async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     }
 }
 
+/// The listeners of a process.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// Serves the API.
+    pub public: Option<TcpListener>,
+    /// Serves monitors.
+    pub monitoring: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Adds the listener for monitors to that of the API, if the settings want one.
+    pub async fn with_monitoring(
+        public: Option<TcpListener>,
+        settings: &Settings,
+    ) -> anyhow::Result<Self> {
+        let is_exposed = |listener: &TcpListener| {
+            let address = listener.local_addr();
+            address.is_ok_and(|address| !address.ip().is_loopback())
+        };
+        let monitoring = match settings.metrics_listen.as_deref() {
+            Some(SHARED) => None,
+            Some(address) => Some(listen(address).await?),
+            None if public.as_ref().is_some_and(is_exposed) => Some(default_monitoring().await?),
+            None => None,
+        };
+        if let Some(listener) = &monitoring {
+            tracing::info!("metrics and health at {}", listener_url(listener)?);
+        }
+        Ok(Self { public, monitoring })
+    }
+}
+
+/// The value of `metrics_listen` for one address for everything.
+const SHARED: &str = "listen";
+
+async fn default_monitoring() -> anyhow::Result<TcpListener> {
+    match TcpListener::bind("127.0.0.1:6012").await {
+        Ok(listener) => Ok(listener),
+        // Nobody chose the port, so another process on this machine that has it must not prevent the start.
+        Err(_) => listen("127.0.0.1:0").await,
+    }
+}
+
 /// Returns the URL of a listener for clients on this machine.
 pub fn listener_url(listener: &TcpListener) -> anyhow::Result<String> {
     let mut address: SocketAddr = listener
@@ -74,26 +120,36 @@ pub struct RunningPlatform {
     platform: Platform,
     stop: CancellationToken,
     services: JoinSet<anyhow::Result<()>>,
+    /// Answers until the end: a monitor can tell a process that stops from one that is gone.
+    _monitoring: Option<Monitoring>,
     /// Released last: until then no other process may reclaim the tasks that still run here.
     _worker_lock: Option<WorkerLock>,
 }
 
-/// Starts the HTTP server on `listener`, if there is one, and the worker and the clock if `roles` has them.
+/// Starts the HTTP servers on the listeners that there are, and the worker and the clock if `roles` has them.
 pub async fn start(
     platform: Platform,
     roles: &[Role],
-    listener: Option<TcpListener>,
+    listeners: Listeners,
     stop: CancellationToken,
-) -> RunningPlatform {
+) -> anyhow::Result<RunningPlatform> {
     let mut services = JoinSet::new();
-    if let Some(listener) = listener {
-        let timeout = Duration::from_secs(platform.settings.http_header_timeout_seconds);
-        let (router, stop) = (platform.router(), stop.clone());
+    if let Some(listener) = listeners.public {
+        let (limits, stop) = (http_limits(&platform.settings), stop.clone());
+        let router = if listeners.monitoring.is_some() {
+            platform.public_router()
+        } else {
+            platform.router()
+        };
         services.spawn(async move {
-            http_server::serve(listener, router, timeout, stop).await;
+            http_server::serve(listener, router, limits, stop).await;
             Ok(())
         });
     }
+    let monitoring = listeners
+        .monitoring
+        .map(|listener| Monitoring::start(listener, platform.monitoring_router()))
+        .transpose()?;
     let mut worker_lock = None;
     if roles.contains(&Role::Worker) {
         worker_lock = start_workers(&platform, &mut services, &stop).await;
@@ -115,11 +171,31 @@ pub async fn start(
         metrics::watch(&app, &watching).await;
         Ok(())
     });
-    RunningPlatform {
+    Ok(RunningPlatform {
         platform,
         stop,
         services,
+        _monitoring: monitoring,
         _worker_lock: worker_lock,
+    })
+}
+
+fn http_limits(settings: &Settings) -> Limits {
+    // The other half is for the database, files, providers and connections that are being closed.
+    let possible = system::raise_file_limit() / 2;
+    let wanted = usize::try_from(settings.http_connections).unwrap_or(usize::MAX);
+    if wanted > possible {
+        warn!(
+            "http_connections is {wanted}, but this process may open {} files: at most {possible} connections are \
+             served; raise the limit of open files, or lower http_connections",
+            possible * 2
+        );
+    }
+    Limits {
+        header_timeout: Duration::from_secs(settings.http_header_timeout_seconds),
+        least_bytes_per_second: settings.http_least_bytes_per_second,
+        connections: wanted.min(possible),
+        drain: Duration::from_secs(settings.http_drain_seconds),
     }
 }
 

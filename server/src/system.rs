@@ -1,4 +1,4 @@
-//! The system clock and the random number generator.
+//! The system clock, the random number generator, and limits of the process.
 
 use std::{
     sync::{Mutex, OnceLock},
@@ -6,6 +6,26 @@ use std::{
 };
 
 use domain::{Clock, RandomSource, Timestamp};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Raises the soft limit of open files to the hard one, and returns it. Shells and supervisors often start with 1,024,
+/// which is little for a server, while the hard limit is higher.
+pub fn raise_file_limit() -> usize {
+    let found = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: found.maximum,
+        ..found
+    };
+    let limit = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => found.maximum,
+        // Some systems have a maximum of their own below the hard limit.
+        Err(_) => found.current,
+    };
+    // Without a limit it is as many as the machine can hold.
+    limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    })
+}
 
 /// The clock of the machine, without its steps back; see [`SteadyTime`].
 #[derive(Debug, Clone, Copy, Default)]

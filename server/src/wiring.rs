@@ -115,6 +115,23 @@ pub async fn open_store(settings: &Settings, keyring: Keyring) -> anyhow::Result
     Ok(store)
 }
 
+/// Fails if a channel that had a real provider has none now: the settings file is not the one of this installation, or is
+/// lost, and its messages would go to the sink as if they were sent. Call it in processes that send.
+pub async fn check_providers(platform: &Platform) -> anyhow::Result<()> {
+    let (store, providers) = (platform.app.store(), &platform.settings.providers);
+    store::real_channels::mark(store, &providers.real_channels()).await?;
+    for channel in store::real_channels::list(&mut store.read().await?).await? {
+        if providers.lacks(channel) {
+            bail!(
+                "this installation has sent messages of the channel {channel} through a provider, and the settings name \
+                 none: give the settings file with --config, or configure a provider of kind `sink` in \
+                 [[providers.{channel}]] to store these messages and send nothing"
+            );
+        }
+    }
+    Ok(())
+}
+
 async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::Result<()> {
     let wanted = settings.database_connections;
     // Nothing is found on SQLite, which has no limit.
@@ -158,8 +175,22 @@ fn file_service(settings: &Settings) -> anyhow::Result<Option<Arc<dyn FileServic
 }
 
 impl Platform {
-    /// Returns the HTTP router.
+    /// Returns the whole HTTP interface.
     pub fn router(&self) -> axum::Router {
+        api::router(self.api())
+    }
+
+    /// Returns the HTTP interface without metrics and live counts.
+    pub fn public_router(&self) -> axum::Router {
+        api::public_router(self.api())
+    }
+
+    /// Returns health, metrics and live counts.
+    pub fn monitoring_router(&self) -> axum::Router {
+        api::monitoring_router(self.api())
+    }
+
+    fn api(&self) -> api::Api {
         let settings = api::Settings {
             internal_client_id: self.settings.internal_client_id.clone(),
             internal_secrets: self.internal_secrets.clone(),
@@ -169,10 +200,14 @@ impl Platform {
             build_time: option_env!("PILLARBOX_BUILD_TIME").map(str::to_owned),
             metrics: Arc::new(metrics::render),
             serve_timeout: std::time::Duration::from_secs(self.settings.http_serve_timeout_seconds),
+            least_bytes_per_second: self.settings.http_least_bytes_per_second,
+            heavy_requests: self.settings.http_heavy_requests.map(usize::from),
             inbound_sms_credentials: self.settings.received_texts.credentials(),
+            receipts: self.settings.receipts.rules(),
+            trust_forwarded_for: self.settings.trust_forwarded_for,
             sink: self.sink.clone(),
         };
-        api::router(api::Api::new(self.app.clone(), settings))
+        api::Api::new(self.app.clone(), settings)
     }
 
     /// Returns the queue settings of the workers.

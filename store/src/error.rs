@@ -104,6 +104,7 @@ fn operator_hint(error: &sqlx::Error) -> &'static str {
         // The tests and the operators' manual know these two texts.
         (Some("53100"), _) | (_, Some(13)) => ": its disk is full",
         (Some("58030"), _) | (_, Some(10)) => ": its disk fails",
+        (_, Some(8)) => ": its file system is read-only",
         _ => "",
     }
 }
@@ -116,15 +117,31 @@ fn sqlite_code(code: Option<&str>) -> Option<u32> {
     code.parse::<u32>().ok().map(|number| number & 0xff)
 }
 
-/// Returns whether an error code stands for a transient error: SQLite's busy, locked, I/O error, full disk and
-/// cannot-open; PostgreSQL's classes for connections, serialisation failures, exhausted resources, operator
+/// Returns whether an error code stands for a transient error: SQLite's busy, locked, read-only, I/O error, full disk and
+/// cannot-open (a file system becomes read-only when its disk fails, and is mounted again when it is mended); PostgreSQL's classes for connections, serialisation failures, exhausted resources, operator
 /// intervention and system errors.
 fn is_transient_code(code: Option<&str>) -> bool {
     if let Some(number) = sqlite_code(code) {
-        return matches!(number, 5 | 6 | 10 | 13 | 14);
+        return matches!(number, 5 | 6 | 8 | 10 | 13 | 14);
     }
     let Some(code) = code else { return false };
     ["08", "40", "53", "57", "58"]
         .iter()
         .any(|class| code.starts_with(class))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_or_read_only_is_transient_for_sqlite() {
+        // Refined codes hold the primary one in their low byte: 1032 is "read-only, the database was moved".
+        for code in ["8", "776", "1032", "10", "778", "13", "14"] {
+            assert!(is_transient_code(Some(code)), "{code}");
+        }
+        for code in ["1", "11", "19", "26"] {
+            assert!(!is_transient_code(Some(code)), "{code}");
+        }
+    }
 }

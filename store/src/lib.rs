@@ -35,6 +35,7 @@ pub mod notifications;
 pub mod organisations;
 pub mod partitions;
 pub mod rates;
+pub mod real_channels;
 mod reencryption;
 pub mod retention;
 pub mod returned_letters;

@@ -30,6 +30,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0005_task_subjects",
     "0006_keyring_canary",
     "0007_counter_parts",
+    "0008_real_channels",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =

@@ -1,7 +1,5 @@
 //! An HTTP client for the platform's router, without a network in between.
 
-use std::{sync::Arc, time::Duration};
-
 use api::Api;
 use app::App;
 use axum::{
@@ -63,10 +61,6 @@ impl TestClient {
             api::Settings {
                 internal_client_id: INTERNAL_CLIENT.to_owned(),
                 internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
-                trust_forwarded_proto: false,
-                git_commit: None,
-                build_time: None,
-                serve_timeout: Duration::from_secs(30),
                 inbound_sms_credentials: api::InboundSmsCredentials {
                     mmg_users: vec![MMG_USER.to_owned().into()],
                     mmg_passwords: vec![
@@ -75,8 +69,7 @@ impl TestClient {
                     ],
                     firetext_passwords: vec![INBOUND_PASSWORD.to_owned().into()],
                 },
-                metrics: Arc::new(String::new),
-                sink: None,
+                ..api::Settings::default()
             },
         )))
     }

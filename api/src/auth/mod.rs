@@ -28,7 +28,8 @@ pub enum Auth {
     /// Basic authentication of a provider. The handler checks it, because for MMG the contract wants an unreadable body
     /// refused first.
     ProviderCredentials,
-    /// None: a delivery receipt, which is applied only to a notification that it fits.
+    /// None, unless the settings name passwords or networks, which the handler checks: a delivery receipt, which is
+    /// applied only to a notification that it fits.
     UnverifiedReceipt,
     /// A signed token in the link, which the handler verifies.
     SignedLink,

@@ -277,6 +277,25 @@ impl Problem {
         )
     }
 
+    /// Returns the 429 of an address that calls an endpoint for everyone too often.
+    pub(crate) fn too_many_from_address() -> Self {
+        Self {
+            retry_after_seconds: Some(1),
+            ..Self::legacy(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests from this address, try again in a moment",
+            )
+        }
+    }
+
+    /// Returns the 408 of an upload that hardly moves.
+    pub(crate) fn body_too_slow() -> Self {
+        Self::legacy(
+            StatusCode::REQUEST_TIMEOUT,
+            "The file arrives too slowly, try again on a faster connection",
+        )
+    }
+
     fn busy() -> Self {
         Self::unavailable("Too many messages wait to be stored, try again in a moment")
     }

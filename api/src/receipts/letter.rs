@@ -11,15 +11,18 @@ use providers::letter::dvla::{self, LetterEvent};
 
 use crate::{
     Api, body_limit, json,
+    peers::CallerAddress,
     problem::{Problem, display_value},
 };
 
 /// `POST /notifications/letter/status?token=…`
 pub(crate) async fn receive_letter_receipt(
     State(api): State<Api>,
+    caller: CallerAddress,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<StatusCode, Problem> {
+    api.receipt_limit.check(caller)?;
     // The token is checked first: a caller without one learns nothing about the body.
     let letter = letter_of(&api, query.as_deref().unwrap_or_default())?;
     let body = json::parse_v2(&body_limit::read_form(body).await?)?;

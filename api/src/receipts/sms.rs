@@ -3,7 +3,7 @@
 use app::receipts;
 use axum::{body::Body, extract::State, response::Response};
 use domain::SmsReceiptSource;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use providers::sms::{
     firetext, mmg,
     receipts::{ReceiptError, SmsReceipt},
@@ -11,13 +11,22 @@ use providers::sms::{
 use serde_json::{Value, json};
 
 use super::read_body;
-use crate::{Api, json, problem::Problem};
+use crate::{
+    Api, ReceiptAccess,
+    auth::sign_in,
+    json,
+    peers::{self, CallerAddress},
+    problem::Problem,
+};
 
 /// `POST /notifications/sms/mmg`
 pub(crate) async fn receive_mmg_receipt(
     State(api): State<Api>,
+    caller: CallerAddress,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    admit(&api, caller, &headers, &api.settings.receipts.mmg)?;
     let receipt = mmg::parse_receipt(&read_body(body).await?);
     accept(&api, SmsReceiptSource::Mmg, receipt).await
 }
@@ -25,10 +34,30 @@ pub(crate) async fn receive_mmg_receipt(
 /// `POST /notifications/sms/firetext`
 pub(crate) async fn receive_firetext_receipt(
     State(api): State<Api>,
+    caller: CallerAddress,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    admit(&api, caller, &headers, &api.settings.receipts.firetext)?;
     let receipt = firetext::parse_receipt(&read_body(body).await?);
     accept(&api, SmsReceiptSource::Firetext, receipt).await
+}
+
+/// Checks who sends a receipt, before its body is read.
+fn admit(
+    api: &Api,
+    caller: CallerAddress,
+    headers: &HeaderMap,
+    access: &ReceiptAccess,
+) -> Result<(), Problem> {
+    peers::check_network(caller, &access.networks)?;
+    if !access.passwords.is_empty() {
+        sign_in(headers, &access.users, &access.passwords)?;
+    } else if access.networks.is_empty() {
+        // Only where anybody may call: a provider may send as fast as we do.
+        api.receipt_limit.check(caller)?;
+    }
+    Ok(())
 }
 
 /// Only the presence of the required fields is checked here; what they mean is decided when the receipt is processed.

@@ -46,6 +46,8 @@ pub struct Route {
     pub auth: Auth,
     /// A condition on a parameter of the path; without it the path is unknown.
     pub(crate) constraint: Option<Constraint>,
+    /// Whether it tells operators more than the public needs to know.
+    pub(crate) is_for_operators: bool,
     pub(crate) handler: MethodRouter<Api>,
     handler_name: &'static str,
     documentation: Docs,
@@ -83,6 +85,7 @@ impl Route {
             path,
             auth,
             constraint: None,
+            is_for_operators: false,
             handler: on(filter, handler),
             handler_name,
             documentation,
@@ -92,6 +95,12 @@ impl Route {
     /// Adds a condition on a parameter of the path.
     fn only_if(mut self, parameter: &'static str, fits: fn(&str) -> bool) -> Self {
         self.constraint = Some(Constraint { parameter, fits });
+        self
+    }
+
+    /// Removes the route from the public interface where operators have an address of their own.
+    fn for_operators(mut self) -> Self {
+        self.is_for_operators = true;
         self
     }
 
@@ -123,6 +132,19 @@ pub fn all() -> &'static [Route] {
             .collect()
     });
     &ROUTES
+}
+
+/// Returns the routes that are not for operators only.
+pub(crate) fn for_the_public() -> impl Iterator<Item = &'static Route> {
+    all().iter().filter(|route| !route.is_for_operators)
+}
+
+/// Returns the routes that monitors need: those for operators, and health.
+pub(crate) fn for_monitors() -> impl Iterator<Item = &'static Route> {
+    let handles_health = |route: &&Route| ["/", "/_status"].contains(&route.path);
+    all()
+        .iter()
+        .filter(move |route| route.is_for_operators || handles_health(route))
 }
 
 /// The routes of one path.

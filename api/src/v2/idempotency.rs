@@ -13,6 +13,7 @@ use crate::{
     Api,
     auth::ServiceKey,
     body_limit::{self, BodyBytes},
+    heavy_work::LARGE_BODY_BYTES,
     json,
     problem::{self, Problem},
 };
@@ -83,6 +84,11 @@ impl SendRequest<'_> {
 }
 
 impl AdmittedRequest {
+    /// Returns whether the request takes long enough to hold up the others of its thread.
+    pub(super) fn has_large_body(&self) -> bool {
+        self.body.len() > LARGE_BODY_BYTES
+    }
+
     /// Takes the body, so that it can be dropped as soon as it is parsed.
     pub(super) fn take_body(&mut self) -> BodyBytes {
         std::mem::take(&mut self.body)

@@ -1,6 +1,9 @@
-use app::manage::template_previews::{self, Preview, PreviewError};
+use app::{
+    App,
+    manage::template_previews::{self, Preview, PreviewError},
+};
 use axum::{body::Body, extract::State, response::Response};
-use domain::{Channel, Postage, TemplateId};
+use domain::{Channel, Postage, ServiceId, TemplateId};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -47,11 +50,23 @@ pub(crate) async fn preview_template(
     IdInPath(id): IdInPath,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asked = with_id_of_path(read(body).await?, id);
-    let asked = PreviewBody::parse(asked, api.app.clock().now())?;
+    let body = body_limit::read_body(body).await?;
+    let (app, service) = (api.app.clone(), caller.tenant.service.id);
+    // Even a small body can fill a large template many times.
+    let preview = async move { preview(&app, service, id, &body).await };
+    api.heavy_work.run(Box::pin(preview)).await?
+}
+
+async fn preview(
+    app: &App,
+    service: ServiceId,
+    id: String,
+    body: &[u8],
+) -> Result<Response, Problem> {
+    let asked = with_id_of_path(parse(body)?, id);
+    let asked = PreviewBody::parse(asked, app.clock().now())?;
     let personalisation = asked.personalisation.unwrap_or_default();
-    let service = caller.tenant.service.id;
-    let preview = template_previews::preview(&api.app, service, asked.id.value, &personalisation)
+    let preview = template_previews::preview(app, service, asked.id.value, &personalisation)
         .await
         .map_err(problem)?;
     Ok(json::ordered_response(
@@ -60,13 +75,12 @@ pub(crate) async fn preview_template(
     ))
 }
 
-/// Reads the body; an empty one counts as an empty object.
-async fn read(body: Body) -> Result<Value, Problem> {
-    let bytes = body_limit::read_body(body).await?;
+/// Parses the body; an empty one counts as an empty object.
+fn parse(bytes: &[u8]) -> Result<Value, Problem> {
     if bytes.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    Ok(json::parse_v2(&bytes)?)
+    Ok(json::parse_v2(bytes)?)
 }
 
 /// Puts the id of the path in the body, and drops the other keys.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use app::jobs::{self, BulkError, BulkRequest, Sender};
 use axum::{body::Body, extract::State, response::Response};
@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::{
     bulk_body::BulkBody,
-    idempotency::{Admission, SendRequest},
+    idempotency::{Admission, AdmittedRequest, SendRequest},
     job_response::JobResponse,
     request_body::{Given, Id, Text, Time, request_body},
 };
@@ -56,33 +56,40 @@ pub(crate) async fn send_bulk(
         headers: &headers,
         max_body_bytes: MAX_BODY_BYTES,
     };
-    let mut admitted = match send.admit(body).await? {
+    let admitted = match send.admit(body).await? {
         Admission::New(admitted) => admitted,
         Admission::Replayed(response) => return Ok(response),
     };
-    // The share is kept to the end, because the rows are in memory as CSV until they are stored.
-    let (request, _share) = parse(&api, admitted.take_body()).await?;
-
     let root = links::root_url(&api, &headers);
+    let heavy_work = Arc::clone(&api.heavy_work);
+    // Parsing and checking 100,000 rows takes long enough to hold up the requests of this thread.
+    let send = async move { send_rows(&api, &caller, admitted, &root).await };
+    heavy_work.run(Box::pin(send)).await?
+}
+
+async fn send_rows(
+    api: &Api,
+    caller: &ServiceKey,
+    mut admitted: AdmittedRequest,
+    root: &str,
+) -> Result<Response, Problem> {
+    // The share is kept to the end, because the rows are in memory as CSV until they are stored.
+    let (request, _share) = parse(api, admitted.take_body())?;
     let none = BTreeMap::new();
-    let write = |job: &app::Job| json::to_json_bytes(&JobResponse::new(job, Some(&none), &root));
+    let write = |job: &app::Job| json::to_json_bytes(&JobResponse::new(job, Some(&none), root));
     match jobs::send_bulk(&api.app, &caller.0, request, admitted.idempotent(&write)).await {
         Ok(job) => Ok(json::bytes_response(StatusCode::CREATED, write(&job))),
         Err(BulkError::Refused(refused)) => {
-            admitted.respond(&api, &caller, Err(refused), write).await
+            admitted.respond(api, caller, Err(refused), write).await
         }
         Err(error) => Err(problem::bulk_error(error)),
     }
 }
 
 /// Parses the body and drops it. Returns its share of the budget too.
-async fn parse(api: &Api, body: BodyBytes) -> Result<(BulkRequest, Share), Problem> {
-    // A large body takes long enough to parse to hold up the requests of its worker thread.
-    let read = tokio::task::spawn_blocking(move || {
-        let parsed = BulkBody::read(&json::without_nul(&body))?;
-        Ok::<_, Problem>((parsed, body.into_share()))
-    });
-    let (body, share) = read.await.map_err(Problem::internal)??;
+fn parse(api: &Api, bytes: BodyBytes) -> Result<(BulkRequest, Share), Problem> {
+    let body = BulkBody::read(&json::without_nul(&bytes))?;
+    let share = bytes.into_share();
     let job = JobBody::parse(body.members.into(), api.app.clock().now())?;
     let invalid = |text: &str| Problem::validation(vec![text.to_owned()]);
     if job.name.trim().is_empty() {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     Accepted,
-    idempotency::Admission,
+    idempotency::{Admission, AdmittedRequest},
     request_body::{Id, InlandPostage, Object, Text, request_body},
     send_message::{Message, SendCall},
 };
@@ -51,15 +51,23 @@ struct AcceptedPages<'a> {
 /// the key `content`.
 pub(crate) async fn send_letter(call: SendCall, body: Body) -> Result<Response, Problem> {
     let route = "POST /v2/notifications/letter";
-    let admitted = match call.admit(route, Channel::Letter, body).await? {
-        Admission::New(admitted) => admitted,
-        Admission::Replayed(response) => return Ok(response),
-    };
+    match call.admit(route, Channel::Letter, body).await? {
+        Admission::New(admitted) if admitted.has_large_body() => {
+            let heavy_work = call.heavy_work();
+            let send = async move { parse_and_send(&call, &admitted).await };
+            heavy_work.run(Box::pin(send)).await?
+        }
+        Admission::New(admitted) => parse_and_send(&call, &admitted).await,
+        Admission::Replayed(response) => Ok(response),
+    }
+}
+
+async fn parse_and_send(call: &SendCall, admitted: &AdmittedRequest) -> Result<Response, Problem> {
     let body = json::parse_v2(&admitted.body)?;
     if body.get("content").is_some() {
-        call.send::<PrecompiledLetterRequest>(&admitted, body).await
+        call.send::<PrecompiledLetterRequest>(admitted, body).await
     } else {
-        call.send::<LetterRequest>(&admitted, body).await
+        call.send::<LetterRequest>(admitted, body).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sending one message: what the endpoints of the three channels have in common.
 
+use std::sync::Arc;
+
 use app::{
     App, Caller,
     accept::{AcceptError, idempotency::IdempotentRequest},
@@ -10,12 +12,14 @@ use http::{HeaderMap, request::Parts};
 use serde_json::Value;
 
 use super::idempotency::{Admission, AdmittedRequest, SendRequest};
-use crate::{Api, auth::ServiceKey, body_limit, json, links, problem::Problem};
+use crate::{
+    Api, auth::ServiceKey, body_limit, heavy_work::HeavyWork, json, links, problem::Problem,
+};
 
 /// A message to send: what differs between the channels.
 pub(super) trait Message: Sized + Send {
     /// What `app` returns of an accepted message.
-    type Accepted: Sync;
+    type Accepted: Send + Sync;
 
     /// Parses the body of a request.
     fn parse(body: Value, now: Timestamp) -> Result<Self, Problem>;
@@ -52,6 +56,11 @@ impl FromRequestParts<Api> for SendCall {
 }
 
 impl SendCall {
+    /// Returns the threads for messages that take long.
+    pub(super) fn heavy_work(&self) -> Arc<HeavyWork> {
+        Arc::clone(&self.api.heavy_work)
+    }
+
     /// Serves a call of `route` whose messages are all of one type.
     pub(super) async fn serve<M: Message>(
         self,
@@ -60,12 +69,22 @@ impl SendCall {
         body: Body,
     ) -> Result<Response, Problem> {
         match self.admit(route, channel, body).await? {
-            Admission::New(admitted) => {
-                let body = json::parse_v2(&admitted.body)?;
-                self.send::<M>(&admitted, body).await
+            Admission::New(admitted) if admitted.has_large_body() => {
+                let heavy_work = self.heavy_work();
+                let send = async move { self.parse_and_send::<M>(&admitted).await };
+                heavy_work.run(Box::pin(send)).await?
             }
+            Admission::New(admitted) => self.parse_and_send::<M>(&admitted).await,
             Admission::Replayed(response) => Ok(response),
         }
+    }
+
+    async fn parse_and_send<M: Message>(
+        &self,
+        admitted: &AdmittedRequest,
+    ) -> Result<Response, Problem> {
+        let body = json::parse_v2(&admitted.body)?;
+        self.send::<M>(admitted, body).await
     }
 
     /// Checks the limits and the idempotency key, and reads the body.

@@ -1,5 +1,7 @@
-//! The callback URLs of services (`docs/spec/public-api.md` §24.1). Only the form of a URL is checked here. Whether
-//! its host is a public address is checked before each call, because DNS may change.
+//! The callback URLs of services (`docs/spec/public-api.md` §24.1). A URL that states an address or a name of a private
+//! network is refused here; where other names lead has to be checked before each call, because DNS may change.
+
+use std::net::IpAddr;
 
 use domain::{CallbackId, CallbackKind, ServiceId, UserId};
 pub use store::callbacks::Callback;
@@ -104,8 +106,14 @@ fn both(change: &CallbackChange) -> Result<(String, String), AdminError> {
 
 fn check(change: &CallbackChange) -> Result<(), AdminError> {
     let mut wrong = Vec::new();
-    if change.url.as_deref().is_some_and(|url| !is_https(url)) {
-        wrong.push(("url", "is not a valid https url".to_owned()));
+    match change.url.as_deref() {
+        Some(url) if !is_https(url) => {
+            wrong.push(("url", "is not a valid https url".to_owned()));
+        }
+        Some(url) if leads_inside(url) => {
+            wrong.push(("url", "must lead to a public address".to_owned()));
+        }
+        _ => {}
     }
     match change.bearer_token.as_deref() {
         Some(token) if token.chars().count() < MIN_TOKEN_CHARACTERS => {
@@ -149,9 +157,97 @@ fn is_https(text: &str) -> bool {
         && !authority.as_str().contains('@')
 }
 
+/// Returns whether the host of an https URL is an address of a private network, or a name that is only known in one.
+fn leads_inside(text: &str) -> bool {
+    let Ok(url) = text.parse::<http::Uri>() else {
+        return false;
+    };
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = address.parse::<IpAddr>() {
+        return !is_public(address.to_canonical());
+    }
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let last = host.rsplit('.').next().unwrap_or_default();
+    // Resolvers read numbers in other forms than an address too: `2130706433`, `0x7f.1`.
+    let is_number = last.starts_with(|first: char| first.is_ascii_digit());
+    let is_inner = ["localhost", "local", "internal", "lan", "home", "corp"].contains(&last)
+        || host.ends_with(".home.arpa");
+    is_number || is_inner || !host.contains('.')
+}
+
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, third, _] = address.octets();
+            let is_shared = first == 100 && second & 0xc0 == 64;
+            let is_special = (first, second, third) == (192, 0, 0) || (first, second) == (198, 18);
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_multicast()
+                || address.is_documentation()
+                || first == 0
+                || first >= 240
+                || is_shared
+                || is_special
+                || (first, second) == (198, 19))
+        }
+        IpAddr::V6(address) => {
+            // Only this part of the address space is given to networks of the Internet. The tunnels in it carry IPv4
+            // addresses, which may be private.
+            let [first, second, ..] = address.segments();
+            let is_tunnel = first == 0x2002 || (first == 0x2001 && second < 0x200);
+            let is_documentation = (first == 0x2001 && second == 0xdb8) || first == 0x3fff;
+            first & 0xe000 == 0x2000 && !is_tunnel && !is_documentation
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_of_private_networks_are_not_taken() {
+        for inside in [
+            "https://localhost/",
+            "https://LOCALHOST.:8443/",
+            "https://db.internal/",
+            "https://printer.local/",
+            "https://intranet/",
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://10.0.0.1/",
+            "https://172.16.0.1/",
+            "https://192.168.1.1/",
+            "https://169.254.169.254/latest/meta-data",
+            "https://100.64.0.1/",
+            "https://0.0.0.0/",
+            "https://255.255.255.255/",
+            "https://[::1]/",
+            "https://[::]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://[fe80::1]/",
+            "https://[fd00::1]/",
+            "https://[64:ff9b::a00:1]/",
+            "https://[2002:a00:1::]/",
+        ] {
+            assert!(is_https(inside) && leads_inside(inside), "{inside}");
+        }
+        for public in [
+            "https://example.org/",
+            "https://notify.example.gov.uk:8443/told",
+            "https://8.8.8.8/",
+            "https://172.32.0.1/",
+            "https://[2606:4700::1111]/",
+            "https://10.example.org/",
+        ] {
+            assert!(!leads_inside(public), "{public}");
+        }
+    }
 
     #[test]
     fn only_https_urls_with_a_host_are_taken() {

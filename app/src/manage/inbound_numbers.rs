@@ -27,9 +27,16 @@ pub async fn find_by_service(
 
 /// Adds an unassigned number.
 pub async fn create(app: &App, number: &str, provider: &str) -> Result<InboundNumber, AdminError> {
+    const MOST_CHARACTERS: usize = 255;
     let provider = provider.trim();
     if provider.is_empty() {
         return Err(AdminError::field("provider", "Cannot be blank."));
+    }
+    if provider.chars().count() > MOST_CHARACTERS {
+        return Err(AdminError::field(
+            "provider",
+            format!("Cannot be longer than {MOST_CHARACTERS} characters."),
+        ));
     }
     let now = app.clock.now();
     let number = InboundNumber {

@@ -108,6 +108,7 @@ pub async fn archive(
 /// Checks the lines of a contact block: ten fit beside the recipient's address.
 fn block_of(text: &str) -> Result<String, AdminError> {
     const MOST_LINES: usize = 10;
+    const MOST_CHARACTERS: usize = 1000;
     let block = text.trim();
     if block.is_empty() {
         return Err(AdminError::field("contact_block", "Cannot be blank."));
@@ -116,6 +117,12 @@ fn block_of(text: &str) -> Result<String, AdminError> {
         return Err(AdminError::field(
             "contact_block",
             format!("Cannot have more than {MOST_LINES} lines."),
+        ));
+    }
+    if block.chars().count() > MOST_CHARACTERS {
+        return Err(AdminError::field(
+            "contact_block",
+            format!("Cannot be longer than {MOST_CHARACTERS} characters."),
         ));
     }
     Ok(block.to_owned())

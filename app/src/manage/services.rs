@@ -261,6 +261,8 @@ pub async fn update(
     Ok(after)
 }
 
+const MOST_LINK_CHARACTERS: usize = 255;
+
 fn changed(
     before: Service,
     name: Option<String>,
@@ -273,6 +275,14 @@ fn changed(
         }
         (None, _) => before.email_sender_local_part,
     };
+    if let Some(Some(link)) = &change.contact_link
+        && link.chars().count() > MOST_LINK_CHARACTERS
+    {
+        return Err(AdminError::field(
+            "contact_link",
+            format!("Cannot be longer than {MOST_LINK_CHARACTERS} characters."),
+        ));
+    }
     let mut limits = before.limits;
     limits.extend(change.limits);
     Ok(Service {

@@ -199,6 +199,8 @@ pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<()
     }
 }
 
+const MAX_NAME_CHARACTERS: usize = 255;
+
 fn check(new: &NewTemplate) -> Result<(), TemplateError> {
     let has_subject = new
         .subject
@@ -206,6 +208,9 @@ fn check(new: &NewTemplate) -> Result<(), TemplateError> {
         .is_some_and(|subject| !subject.trim().is_empty());
     match new.template_type {
         _ if new.name.trim().is_empty() => Err(TemplateError::Invalid("a template needs a name")),
+        _ if new.name.chars().count() > MAX_NAME_CHARACTERS => Err(TemplateError::Invalid(
+            "the name of a template has at most 255 characters",
+        )),
         _ if new.content.trim().is_empty() => {
             Err(TemplateError::Invalid("a template needs content"))
         }

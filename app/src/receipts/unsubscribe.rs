@@ -1,8 +1,8 @@
 //! One-click unsubscribing: the link that an e-mail carries, and what happens when it is used
 //! (`docs/spec/public-api.md` §14, §21).
 //!
-//! A link's token holds the recipient's address and when it was made, so that the wish can be kept although the message
-//! is read without opening what is sealed in it. Whoever has a link can use it once: a message has one open request.
+//! The token of a link holds the id of its e-mail, the recipient's address and the time. So a link cannot be used for
+//! another e-mail, and the request is stored without opening what is sealed in the e-mail. An e-mail has one open request.
 
 use std::time::Duration;
 
@@ -14,7 +14,9 @@ use store::{
 
 use crate::{App, ParsedTemplate, sealing::sealed_tokens};
 
-const PURPOSE: &str = "unsubscribe";
+const PURPOSE: &str = "unsubscribe a notification";
+/// The purpose of tokens without an id, in e-mails that earlier versions sent. Remove it a year after the first release.
+const UNBOUND_PURPOSE: &str = "unsubscribe";
 /// How long a link works.
 const VALID_FOR: Duration = Duration::from_hours(24 * 365);
 
@@ -32,14 +34,26 @@ pub enum UnsubscribeError {
     Store(#[from] store::Error),
 }
 
-/// A token for this address, made at this time.
-pub fn token(app: &App, email_address: &str, at: Timestamp) -> String {
+/// Returns a token for the recipient of an e-mail, made at this time.
+fn token(app: &App, notification: NotificationId, email_address: &str, at: Timestamp) -> String {
+    let value = [
+        at.unix_seconds().to_be_bytes().as_slice(),
+        notification.as_uuid().as_bytes(),
+        email_address.as_bytes(),
+    ]
+    .concat();
+    sealed_tokens::token(app, PURPOSE, &value)
+}
+
+/// Returns a token as earlier versions made it, which fits every e-mail: for tests of the public contract, whose cases do
+/// not compare the token with the e-mail.
+pub fn unbound_token(app: &App, email_address: &str, at: Timestamp) -> String {
     let value = [
         at.unix_seconds().to_be_bytes().as_slice(),
         email_address.as_bytes(),
     ]
     .concat();
-    sealed_tokens::token(app, PURPOSE, &value)
+    sealed_tokens::token(app, UNBOUND_PURPOSE, &value)
 }
 
 /// Where one click unsubscribes the recipient of an e-mail: what its service said, else a link of ours if its template
@@ -58,7 +72,8 @@ pub(crate) fn url(
     }
     let has_link = message.channel == Channel::Email && template.template.has_unsubscribe_link;
     has_link.then(|| {
-        let token = token(app, contents.normalised.reveal(), app.clock.now());
+        let address = contents.normalised.reveal();
+        let token = token(app, message.id, address, app.clock.now());
         let root = &app.settings.api_base_url;
         format!("{root}/unsubscribe/{}/{token}", message.id)
     })
@@ -71,7 +86,7 @@ pub async fn unsubscribe(
     token: &str,
 ) -> Result<(), UnsubscribeError> {
     let now = app.clock.now();
-    let email_address = read(app, token, now).ok_or(UnsubscribeError::NotALink)?;
+    let email_address = read(app, notification, token, now).ok_or(UnsubscribeError::NotALink)?;
     let mut session = app.read().await?;
     if store::unsubscribe_requests::is_open(&mut session, notification).await? {
         return Ok(());
@@ -97,10 +112,20 @@ pub async fn unsubscribe(
     Ok(())
 }
 
-/// The address that a token holds, if we made it not too long ago.
-fn read(app: &App, token: &str, now: Timestamp) -> Option<Private<String>> {
-    let value = sealed_tokens::read(app, PURPOSE, token)?;
-    let (seconds, address) = value.split_first_chunk::<8>()?;
+/// Returns the address that a token holds, if we made it for this e-mail and not too long ago.
+fn read(
+    app: &App,
+    notification: NotificationId,
+    token: &str,
+    now: Timestamp,
+) -> Option<Private<String>> {
+    let bound = sealed_tokens::read(app, PURPOSE, token);
+    let is_bound = bound.is_some();
+    let value = bound.or_else(|| sealed_tokens::read(app, UNBOUND_PURPOSE, token))?;
+    let (seconds, mut address) = value.split_first_chunk::<8>()?;
+    if is_bound {
+        address = address.strip_prefix(notification.as_uuid().as_bytes().as_slice())?;
+    }
     let made = Timestamp::from_unix_seconds(i64::from_be_bytes(*seconds));
     if now.since(made) > VALID_FOR {
         return None;

@@ -9,7 +9,7 @@ use super::{CommandContext, up};
 use crate::{
     data_dir::{DataDir, Running},
     metrics,
-    roles::{self, Role},
+    roles::{self, Listeners, Role},
     signals, telemetry,
     terminal::print_json,
     wiring,
@@ -50,9 +50,14 @@ impl Serve {
         };
         // Port 0 has become a real port by now.
         let url = listener.as_ref().map(roles::listener_url).transpose()?;
+        let listeners = Listeners::with_monitoring(listener, &settings).await?;
         metrics::start();
         let platform = wiring::open(settings).await?;
-        let running = roles::start(platform, &self.roles, listener, stop).await;
+        // A process that only accepts messages needs no providers.
+        if self.roles.contains(&Role::Worker) {
+            wiring::check_providers(&platform).await?;
+        }
+        let running = roles::start(platform, &self.roles, listeners, stop).await?;
         let address = url.map(|url| Running {
             url,
             pid: std::process::id(),

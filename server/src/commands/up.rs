@@ -15,7 +15,7 @@ use super::CommandContext;
 use crate::{
     data_dir::{DataDir, Lock, Running, RunningFile},
     metrics,
-    roles::{self, Role, RunningPlatform},
+    roles::{self, Listeners, Role, RunningPlatform},
     settings::{self, Settings},
     signals, telemetry,
     terminal::{print_json, print_line},
@@ -106,16 +106,18 @@ pub(super) async fn start(
     // Before the database is opened: a port in use is reported at once, with nothing changed.
     let listener = listen().await?;
     let url = roles::listener_url(&listener)?;
+    let listeners = Listeners::with_monitoring(Some(listener), &settings).await?;
     metrics::start();
     let platform = wiring::open(settings).await?;
+    wiring::check_providers(&platform).await?;
     let demo = demo_access(&platform, &directory).await?;
     let running = roles::start(
         platform.clone(),
         &[Role::Api, Role::Worker, Role::Clock],
-        Some(listener),
+        listeners,
         stop,
     )
-    .await;
+    .await?;
     // After the start: a command that finds the file can connect at once.
     let running_file = directory.write_running_file(&Running {
         url: url.clone(),

@@ -68,6 +68,7 @@ fn load_from(
     if let Some(path) = settings_file(flags, &value_of)? {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the settings file {}", path.display()))?;
+        check_not_empty(&path, &text)?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
         // On its own first, so that a syntax error names the file.
         let alone = builder
@@ -141,12 +142,27 @@ fn settings_file(
     let path = data_dir
         .unwrap_or_else(|| Settings::default().data_dir)
         .join("pillarbox.toml");
-    // A data directory that does not exist, or is a file, has no settings file; the command itself reports it.
-    match path.try_exists() {
-        Ok(exists) => Ok(exists.then_some(path)),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(None),
+    // Not `exists`, which follows links: a link whose target is missing is a settings file that cannot be read.
+    match path.symlink_metadata() {
+        Ok(_) => Ok(Some(path)),
+        // A data directory that does not exist, or is a file, has no settings file; the command itself reports it.
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
+            Ok(None)
+        }
         Err(error) => Err(error).with_context(|| format!("cannot look for {}", path.display())),
     }
+}
+
+/// Fails if a settings file holds nothing, not even a comment: a full disk or an interrupted copy leaves such files, and
+/// the defaults would send to the sink.
+fn check_not_empty(path: &Path, text: &str) -> anyhow::Result<()> {
+    if text.trim().is_empty() {
+        bail!(
+            "the settings file {} is empty: restore it, or remove it to run with the defaults",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 fn in_file(path: &Path, error: &config::ConfigError) -> anyhow::Error {
@@ -192,9 +208,13 @@ fn check(settings: &Settings) -> anyhow::Result<()> {
             "the settings http_serve_timeout_seconds and http_header_timeout_seconds must each be at least 1"
         );
     }
+    if settings.http_connections == 0 {
+        bail!("the setting http_connections is 0: it must be at least 1");
+    }
     if settings.database_connections == 0 {
         bail!("the setting database_connections is 0: it must be at least 1");
     }
+    settings.receipts.check()?;
     check_waits(settings)
 }
 
@@ -211,6 +231,7 @@ fn check_waits(settings: &Settings) -> anyhow::Result<()> {
             settings.http_header_timeout_seconds,
         ),
         ("stop_seconds", settings.stop_seconds),
+        ("http_drain_seconds", settings.http_drain_seconds),
         (
             "file_downloads.service_timeout_seconds",
             settings.file_downloads.service_timeout_seconds,
@@ -234,7 +255,8 @@ mod tests {
     ) -> anyhow::Result<(Settings, Vec<String>)> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("settings.toml");
-        std::fs::write(&path, file).unwrap();
+        // An empty one would be refused.
+        std::fs::write(&path, format!("# Settings\n{file}")).unwrap();
         let environment: Vec<_> = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -346,5 +368,56 @@ mod tests {
     fn digits_in_the_environment_can_be_a_text() {
         let (settings, _) = loaded("", &[("PILLARBOX_INTERNAL_SECRET", "0071")], None).unwrap();
         assert_eq!(settings.internal_secret.unwrap().expose(), "0071");
+    }
+
+    #[test]
+    fn receipt_rules_that_would_admit_everybody_are_refused() {
+        for (file, wrong) in [
+            (
+                "mmg_networks = '192.0.2.0/24, 192.0.2.0/99'",
+                "mmg_networks is invalid",
+            ),
+            ("firetext_passwords = 'hunter2'", "need each other"),
+            ("per_second = 0", "must be at least 1"),
+        ] {
+            let error = loaded(&format!("[receipts]\n{file}"), &[], None).unwrap_err();
+            assert!(error.to_string().contains(wrong), "{error:#}");
+        }
+        let both = "[receipts]\nmmg_users = 'mmg'\nmmg_passwords = 'hunter2'";
+        assert!(loaded(both, &[], None).is_ok());
+    }
+
+    #[test]
+    fn an_empty_or_unreadable_settings_file_is_not_taken_for_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pillarbox.toml");
+        let flags = Flags {
+            data_dir: Some(directory.path().to_owned()),
+            ..Flags::default()
+        };
+        let error = || format!("{:#}", load_from(&flags, &[]).unwrap_err());
+        assert!(load_from(&flags, &[]).is_ok(), "there is none");
+        for content in ["", " \n\n"] {
+            std::fs::write(&path, content).unwrap();
+            assert!(error().contains("is empty"), "{}", error());
+        }
+        std::fs::write(&path, [0; 4096]).unwrap();
+        assert!(error().contains("is not valid TOML"), "{}", error());
+        std::fs::write(&path, "# Nothing yet").unwrap();
+        assert!(load_from(&flags, &[]).is_ok());
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("missing.toml", &path).unwrap();
+        assert!(
+            error().contains("cannot read the settings file"),
+            "{}",
+            error()
+        );
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(
+            error().contains("cannot read the settings file"),
+            "{}",
+            error()
+        );
     }
 }

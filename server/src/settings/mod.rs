@@ -7,6 +7,7 @@
 
 mod load;
 mod providers;
+mod receipts;
 mod reference;
 mod schema;
 mod warnings;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     load::{Flags, load},
     providers::{ConfiguredProvider, Providers},
+    receipts::Receipts,
     reference::reference,
     schema::schema,
     warnings::warnings,
@@ -28,6 +30,10 @@ pub use self::{
 /// The settings of an installation of Pillarbox.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the settings file"
+)]
 pub struct Settings {
     /// Directory for everything that the installation owns: the database, files, keys and the sink, unless another
     /// setting moves them. Created, readable by its owner only, if it does not exist. Change it to run several
@@ -36,6 +42,12 @@ pub struct Settings {
     /// Address and port of the HTTP server; port 0 picks a free one. Change it to accept connections from other
     /// machines, preferably behind a proxy that terminates TLS.
     pub listen: String,
+    /// Address and port for monitors: health (`/_status`), metrics (`/metrics`) and live counts, apart from the public,
+    /// with threads and connections of their own. Metrics and live counts are then no longer served at `listen`, health
+    /// still is. Without it, port 6012 of this machine (or a free one, named in the log) if `listen` can be reached from
+    /// other machines, else none. Change it so that a monitor on another machine can read it; `listen` serves everything
+    /// at one address. A process without the role `api` has it only if it is set.
+    pub metrics_listen: Option<String>,
     /// Database: `sqlite:<path>` or `postgres://user:password@host/name` (PostgreSQL 15 or later). Without it, the file
     /// `pillarbox.db` in the data directory. Use PostgreSQL to run on more than one machine.
     #[schemars(with = "Option<String>")]
@@ -73,6 +85,9 @@ pub struct Settings {
     /// Whether to trust the `X-Forwarded-Proto` header. Turn it on behind a proxy that sets it, so that links in
     /// responses begin with `https`.
     pub trust_forwarded_proto: bool,
+    /// Whether to trust the last address in the `X-Forwarded-For` header. Turn it on behind a proxy that adds it: limits for
+    /// each address and the networks under `receipts` then see the callers in place of the proxy.
+    pub trust_forwarded_for: bool,
     /// Domain of the sender address of e-mails. Set it before you configure a real e-mail provider.
     pub email_domain: String,
     /// Address of the admin pages, without a slash at the end; some error messages refer to it. Without it, the
@@ -86,6 +101,20 @@ pub struct Settings {
     /// Seconds that a connection may take to send the headers of its next request before it is closed; idle connections
     /// are closed by it too. Keep it longer than the idle timeout of a proxy in front of the platform.
     pub http_header_timeout_seconds: u64,
+    /// Number of connections that clients may have open at a time, at most half of what the operating system lets the
+    /// process open. One address may have three quarters of them. Beyond that, those that wait longest for their client
+    /// are closed. Raise it for very many clients.
+    pub http_connections: u32,
+    /// Bytes a second below which a client is disconnected, measured over 20 seconds: while it takes a response, or sends
+    /// a spreadsheet. Lower it for very slow networks; 0 lets a client take as long as it likes.
+    pub http_least_bytes_per_second: u64,
+    /// Number of previews, bulk requests and messages above 64 kB that are worked on at the same time, on
+    /// threads of their own; 64 times as many wait, and more get 503. Without it, half of the processors. Raise it if
+    /// such requests are refused while processors are idle.
+    pub http_heavy_requests: Option<u16>,
+    /// Seconds that a shutdown leaves open connections without a request, so that each can be told to end with its next
+    /// response. Part of `stop_seconds`. Raise it if clients or a proxy keep connections open for longer between requests.
+    pub http_drain_seconds: u64,
     /// Price of one fragment of a text message, in millionths of a pound. Set it to the price of your provider.
     pub sms_rate_micropounds: i64,
     /// Time zone in which a day begins and ends, by its name in the tz database. Retention, billing and statistics count
@@ -118,6 +147,9 @@ pub struct Settings {
     /// Credentials with which SMS providers deliver inbound SMS, by Basic authentication. Each is a list separated by
     /// commas, so that one value can be rotated while the other still works.
     pub received_texts: ReceivedTexts,
+    /// Who may send delivery receipts of text messages. Without these settings anyone may, as providers cannot sign them;
+    /// a receipt changes only a notification that waits for one.
+    pub receipts: Receipts,
     /// The settings file, if it holds secrets and everybody on the machine can read it.
     #[serde(skip)]
     pub exposed_file: Option<PathBuf>,
@@ -128,6 +160,7 @@ impl Default for Settings {
         Self {
             data_dir: PathBuf::from("pillarbox-data"),
             listen: "127.0.0.1:6011".to_owned(),
+            metrics_listen: None,
             database: None,
             database_connections: 16,
             migrate_on_start: true,
@@ -139,11 +172,16 @@ impl Default for Settings {
             internal_client_id: "notify-admin".to_owned(),
             internal_secret: None,
             trust_forwarded_proto: false,
+            trust_forwarded_for: false,
             email_domain: "notify.example.com".to_owned(),
             admin_base_url: None,
             api_base_url: None,
             http_serve_timeout_seconds: 30,
             http_header_timeout_seconds: 15,
+            http_connections: 4096,
+            http_least_bytes_per_second: 500,
+            http_heavy_requests: None,
+            http_drain_seconds: 2,
             sms_rate_micropounds: 23_300,
             time_zone: app::TimeZone::default(),
             test_letters_fake_delivery: false,
@@ -156,6 +194,7 @@ impl Default for Settings {
             workers: Workers::default(),
             providers: Providers::default(),
             received_texts: ReceivedTexts::default(),
+            receipts: Receipts::default(),
             exposed_file: None,
         }
     }

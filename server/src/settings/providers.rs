@@ -7,6 +7,7 @@ use ::providers::{
     registry::{KINDS, SINK},
 };
 use app::Weighted;
+use domain::Channel;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -194,6 +195,29 @@ impl Providers {
             .chain(hosts(&self.sms))
             .chain(hosts(&self.letter))
             .collect()
+    }
+
+    /// Returns the channels with a real provider.
+    pub(crate) fn real_channels(&self) -> Vec<Channel> {
+        fn is_real<P: ?Sized>(providers: &[ConfiguredProvider<P>]) -> bool {
+            providers.iter().any(|one| one.kind != SINK)
+        }
+        let channels = [
+            (Channel::Email, is_real(&self.email)),
+            (Channel::Sms, is_real(&self.sms)),
+            (Channel::Letter, is_real(&self.letter)),
+        ];
+        let real = channels.into_iter().filter(|(_, is_real)| *is_real);
+        real.map(|(channel, _)| channel).collect()
+    }
+
+    /// Returns whether nothing is configured for a channel, so that it uses the sink without being told to.
+    pub(crate) fn lacks(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Email => self.email.is_empty(),
+            Channel::Sms => self.sms.is_empty(),
+            Channel::Letter => self.letter.is_empty(),
+        }
     }
 
     /// Whether e-mails go to the sink, all or some.

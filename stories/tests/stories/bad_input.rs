@@ -1,111 +1,16 @@
 //! What is too large, too deep, too slow or no text at all: it is refused in words, and nobody else notices. Asked of
 //! the server as it runs, over connections, wherever it is the connection that matters.
 
-use std::{net::SocketAddr, time::Duration};
-
-use app::manage::services::NewService;
 use domain::KeyType;
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
-use server::{
-    roles::{self, Role, RunningPlatform},
-    settings::Settings,
-    system::SystemRandom,
-    wiring,
-};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::running_server::{PATIENCE, TestServer, answer};
 
 const SMS: &str = "/v2/notifications/sms";
 const EMAIL: &str = "/v2/notifications/email";
 const INVALID_JSON: &str = "Invalid JSON supplied in POST data";
-/// Longer than any request takes on a busy machine; only a hanging request reaches it.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A running server over the database and clock of a world.
-struct TestServer {
-    world: World,
-    service: TestService,
-    address: SocketAddr,
-    stop: CancellationToken,
-    at_work: RunningPlatform,
-}
-
-impl TestServer {
-    async fn open() -> Self {
-        let world = World::new().await;
-        let service = world
-            .service_with(NewService {
-                rate_limit: 100_000,
-                ..NewService::named("Riverside Council")
-            })
-            .await;
-        let settings = Settings {
-            data_dir: world.keyring().parent().unwrap().to_owned(),
-            database: Some(world.database_address().into()),
-            database_connections: 4,
-            keyring_file: Some(world.keyring()),
-            internal_secret: Some(pillarbox_stories::INTERNAL_SECRET.into()),
-            ..Settings::default()
-        };
-        let platform = wiring::open_with(
-            settings,
-            world.clock.clone(),
-            std::sync::Arc::new(SystemRandom),
-        )
-        .await
-        .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let at_work = roles::start(platform, &[Role::Api], Some(listener), stop.clone()).await;
-        Self {
-            world,
-            service,
-            address,
-            stop,
-            at_work,
-        }
-    }
-
-    fn head(&self, path: &str, length: usize) -> String {
-        let key = &self.service.normal;
-        let token = self.world.token(&key.service.to_string(), &key.secret);
-        format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {token}\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n",
-            self.address
-        )
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    async fn post(&self, path: &str, body: &[u8]) -> (u16, Value) {
-        let mut connection = self.connect().await;
-        let head = self.head(path, body.len());
-        connection.write_all(head.as_bytes()).await.unwrap();
-        connection.write_all(body).await.unwrap();
-        answer(connection).await
-    }
-
-    /// Asserts that an ordinary message is accepted.
-    async fn works(&self) {
-        let (status, answer) = self
-            .post(SMS, text(&self.service, "Ada").to_string().as_bytes())
-            .await;
-        assert_eq!(status, 201, "{answer}");
-    }
-
-    async fn close(self) {
-        self.stop.cancel();
-        self.at_work.run_until_stopped().await.unwrap();
-    }
-}
 
 fn text(service: &TestService, name: &str) -> Value {
     json!({
@@ -126,19 +31,6 @@ fn huge(service: &TestService) -> Vec<u8> {
     let mut huge = text(service, &"x".repeat(20_000_000));
     huge["phone_number"] = 5.into();
     huge.to_string().into_bytes()
-}
-
-/// Reads a response up to the end of the connection; returns its status and body.
-async fn answer(mut connection: TcpStream) -> (u16, Value) {
-    let mut bytes = Vec::new();
-    tokio::time::timeout(PATIENCE, connection.read_to_end(&mut bytes))
-        .await
-        .expect("it answers in good time")
-        .unwrap();
-    let answer = String::from_utf8(bytes).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
 fn message(answer: &Value) -> &str {

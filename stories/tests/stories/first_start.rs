@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Arc};
 use futures::future::join_all;
 use pillarbox_stories::{EmptyDatabase, ManualClock};
 use server::{
-    settings::Settings,
+    settings::{self, Flags, Settings},
     system::SystemRandom,
     wiring::{self, Platform},
 };
@@ -109,4 +109,33 @@ async fn a_wrong_keyring_is_found_at_the_start() {
     fs::copy(first.path().join("keyring"), &keyring).unwrap();
     let platform = start(&database, second.path()).await.unwrap();
     platform.app.store().close().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_sent_for_real_does_not_fall_back_to_the_sink() {
+    let database = EmptyDatabase::create().await;
+    let directory = tempfile::tempdir().unwrap();
+    let with = async |toml: &str| {
+        let path = directory.path().join("pillarbox.toml");
+        fs::write(&path, format!("# Settings\n{toml}")).unwrap();
+        let flags = Flags {
+            data_dir: Some(directory.path().to_owned()),
+            ..Flags::default()
+        };
+        let (settings, _) = settings::load(&flags).unwrap();
+        let mut platform = start(&database, directory.path()).await.unwrap();
+        platform.settings.providers = settings.providers;
+        let checked = wiring::check_providers(&platform).await;
+        platform.app.store().close().await;
+        checked.map_err(|error| error.to_string())
+    };
+    let real = "[[providers.sms]]\nkind = 'twilio'\naccount_sid = 'AC1'\nsecret = 'hunter2'";
+    assert_eq!(with("").await, Ok(()), "a new platform uses the sink");
+    assert_eq!(with(real).await, Ok(()));
+    let refused = with("").await.unwrap_err();
+    assert!(refused.contains("[[providers.sms]]"), "{refused}");
+    let other = "[[providers.email]]\nkind = 'smtp'\nhost = 'relay.example'";
+    assert!(with(other).await.is_err());
+    assert_eq!(with("[[providers.sms]]\nkind = 'sink'").await, Ok(()));
+    assert_eq!(with(real).await, Ok(()));
 }

@@ -115,7 +115,7 @@ impl Place {
         };
         let (link_token, letter) = (example_token(), letter.parse().unwrap());
         let token = if path.starts_with("/unsubscribe") {
-            unsubscribe::token(&self.world.app, "ada@example.com", self.world.clock.now())
+            unsubscribe::unbound_token(&self.world.app, "ada@example.com", self.world.clock.now())
         } else {
             letter_status_token(&self.world.app, letter)
         };

@@ -416,7 +416,7 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
         )
     );
     let unsubscribing =
-        app::receipts::unsubscribe::token(&world.app, &id.to_string(), world.clock.now());
+        app::receipts::unsubscribe::unbound_token(&world.app, &id.to_string(), world.clock.now());
     let other_end = if token.starts_with('A') { "B" } else { "A" };
     let changed = format!("{other_end}{}", &token[1..]);
     for forged in ["", "abc", &*id.to_string(), &*changed, &*unsubscribing] {

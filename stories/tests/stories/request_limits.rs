@@ -58,13 +58,7 @@ async fn upload_under(
         api::Settings {
             internal_client_id: INTERNAL_CLIENT.to_owned(),
             internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
-            trust_forwarded_proto: false,
-            git_commit: None,
-            build_time: None,
-            serve_timeout: std::time::Duration::from_secs(30),
-            inbound_sms_credentials: api::InboundSmsCredentials::default(),
-            metrics: Arc::new(String::new),
-            sink: None,
+            ..api::Settings::default()
         },
     ));
     let token = world.token(INTERNAL_CLIENT, INTERNAL_SECRET);
@@ -119,13 +113,8 @@ fn with_patience(world: &World, serve_timeout: std::time::Duration) -> axum::Rou
     let settings = api::Settings {
         internal_client_id: INTERNAL_CLIENT.to_owned(),
         internal_secrets: vec![INTERNAL_SECRET.to_owned().into()],
-        trust_forwarded_proto: false,
-        git_commit: None,
-        build_time: None,
         serve_timeout,
-        inbound_sms_credentials: api::InboundSmsCredentials::default(),
-        metrics: Arc::new(String::new),
-        sink: None,
+        ..api::Settings::default()
     };
     api::router(Api::new(world.app.clone(), settings))
 }

@@ -73,6 +73,31 @@ async fn requests(world: &World, service: &TestService) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_link_fits_only_its_own_email() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let template = newsletter(&world, &service).await;
+    let other = send(&world, &service, template, json!({})).await;
+    world.run_tasks().await;
+    let id = send(&world, &service, template, json!({})).await;
+    world.run_tasks().await;
+    let path = link(&world);
+    assert!(path.contains(&id), "{path}");
+    assert_eq!(
+        click(&world, &path.replace(&id, &other)).await,
+        refused("This is not a valid unsubscribe link.")
+    );
+    assert_eq!(requests(&world, &service).await, [] as [String; 0]);
+
+    // Links of earlier versions hold no id.
+    let old = unsubscribe::unbound_token(&world.app, ADA, world.clock.now());
+    assert_eq!(
+        click(&world, &format!("/unsubscribe/{other}/{old}")).await,
+        done()
+    );
+}
+
+#[tokio::test]
 async fn an_email_carries_a_link_that_unsubscribes_its_reader_once() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

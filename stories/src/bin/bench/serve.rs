@@ -40,13 +40,8 @@ pub(crate) async fn open(platform: &Platform, tenant: &Tenant) -> Result<Endpoin
     let settings = api::Settings {
         internal_client_id: "bench".to_owned(),
         internal_secrets: Vec::new(),
-        trust_forwarded_proto: false,
-        git_commit: None,
-        build_time: None,
-        serve_timeout: std::time::Duration::from_secs(30),
-        inbound_sms_credentials: api::InboundSmsCredentials::default(),
         metrics: Arc::new(move || metrics.render()),
-        sink: None,
+        ..api::Settings::default()
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();

@@ -56,17 +56,12 @@ impl<'a> Platform<'a> {
         let settings = api::Settings {
             internal_client_id: text("admin_client_id"),
             internal_secrets: vec![text("admin_client_secret").into()],
-            trust_forwarded_proto: false,
-            git_commit: None,
-            build_time: None,
-            serve_timeout: std::time::Duration::from_secs(30),
             inbound_sms_credentials: api::InboundSmsCredentials {
                 mmg_users: vec![text("mmg_inbound_username").into()],
                 mmg_passwords: vec![text("mmg_inbound_password").into()],
                 firetext_passwords: vec![text("firetext_inbound_password").into()],
             },
-            metrics: Arc::new(String::new),
-            sink: None,
+            ..api::Settings::default()
         };
         let router = api::router(Api::new(world.app.clone(), settings));
         Self {

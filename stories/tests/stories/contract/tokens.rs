@@ -113,10 +113,14 @@ impl Tokens<'_> {
                 let letter = id.parse().map_err(|_| unknown())?;
                 Ok(app::receipts::letter_status_token(self.app, letter))
             }
-            "unsub_token" => Ok(app::receipts::unsubscribe::token(self.app, name, self.now)),
+            "unsub_token" => Ok(app::receipts::unsubscribe::unbound_token(
+                self.app, name, self.now,
+            )),
             "unsub_token_expired" => {
                 let then = self.now.minus(Duration::from_hours(24 * 366));
-                Ok(app::receipts::unsubscribe::token(self.app, name, then))
+                Ok(app::receipts::unsubscribe::unbound_token(
+                    self.app, name, then,
+                ))
             }
             "cfg" if name == "admin_base_url" => Ok(self.admin_base_url.to_owned()),
             "cfg" => self.fixtures.config[name]

@@ -78,6 +78,10 @@ async fn a_callback_has_an_https_url_and_a_token_of_ten_characters() {
             json!({"url": [not_https]}),
         ),
         (
+            json!({"url": "https://169.254.169.254/", "bearer_token": "0123456789"}),
+            json!({"url": ["must lead to a public address"]}),
+        ),
+        (
             json!({"url": URL, "bearer_token": TOKEN}),
             json!({"bearer_token": ["must be at most 1000 letters, digits and signs, without spaces"]}),
         ),

@@ -1,0 +1,109 @@
+//! Work of a request that takes longer than other requests should wait: previews, bulk requests, very large messages.
+//! It has threads of its own, a few of them, so that the threads that serve HTTP stay free.
+
+use std::{panic::resume_unwind, sync::Arc};
+
+use futures::future::BoxFuture;
+use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
+
+use crate::problem::Problem;
+
+/// Requests that may wait for each one that runs. Most previews take milliseconds; those that wait too long time out.
+const WAITING_FOR_EACH: usize = 64;
+/// A body above this size takes milliseconds to parse and render.
+pub(crate) const LARGE_BODY_BYTES: usize = 64 << 10;
+
+/// The threads for such work, and the queue in front of them.
+#[derive(Debug)]
+pub(crate) struct HeavyWork {
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+}
+
+impl HeavyWork {
+    /// Runs this many at once. The default leaves half of the processors to everything else.
+    pub(crate) fn new(at_once: Option<usize>) -> Self {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = at_once.unwrap_or_else(|| processors() / 2).max(1);
+        Self {
+            running: Arc::new(Semaphore::new(at_once)),
+            admitted: Arc::new(Semaphore::new(at_once * (1 + WAITING_FOR_EACH))),
+        }
+    }
+
+    /// Runs `work` apart from the threads that serve HTTP. Fails with a 503 if too much waits already. A caller that
+    /// gives up does not interrupt work that has begun.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: BoxFuture<'static, T>,
+    ) -> Result<T, Problem> {
+        let Ok(admitted) = Arc::clone(&self.admitted).try_acquire_owned() else {
+            metrics::counter!("pillarbox_heavy_requests_refused_total").increment(1);
+            return Err(Problem::too_many_bodies());
+        };
+        let running = Arc::clone(&self.running).acquire_owned().await;
+        let runtime = Handle::current();
+        let done = spawn_blocking(move || {
+            // Held here and not by the caller, who may be gone before the work is done.
+            let _permits = (admitted, running);
+            runtime.block_on(work)
+        });
+        match done.await {
+            Ok(done) => Ok(done),
+            Err(failed) => match failed.try_into_panic() {
+                // The layer around all handlers answers and logs it.
+                Ok(panic) => resume_unwind(panic),
+                Err(cancelled) => Err(Problem::internal(cancelled)),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use http::StatusCode;
+
+    use super::*;
+
+    /// Longer than any test; reached only if the work holds up the thread that should end it.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// Starts work that blocks its thread until something is sent.
+    fn start(pool: &Arc<HeavyWork>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<bool>) {
+        let (end, ended) = mpsc::channel();
+        let pool = Arc::clone(pool);
+        let work = async move { ended.recv_timeout(PATIENCE).is_ok() };
+        let running =
+            tokio::spawn(async move { pool.run(Box::pin(work)).await.is_ok_and(|done| done) });
+        (end, running)
+    }
+
+    #[tokio::test]
+    async fn others_are_served_while_it_runs() {
+        let pool = Arc::new(HeavyWork::new(Some(1)));
+        let (end, running) = start(&pool);
+        while pool.running.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        end.send(()).unwrap();
+        assert!(running.await.unwrap(), "this thread was free to end it");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_in_the_queue_is_refused() {
+        let pool = Arc::new(HeavyWork::new(Some(1)));
+        let started: Vec<_> = (0..=WAITING_FOR_EACH).map(|_| start(&pool)).collect();
+        while pool.admitted.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = pool.run(Box::pin(async {})).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        for (end, running) in started {
+            end.send(()).unwrap();
+            assert!(running.await.unwrap());
+        }
+        assert_eq!(pool.run(Box::pin(async {})).await, Ok(()));
+    }
+}
