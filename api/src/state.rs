@@ -42,7 +42,7 @@ pub struct Settings {
     pub sink: Option<app::Sink>,
 }
 
-/// The credentials of providers that deliver inbound SMS. An empty list admits nobody (`docs/spec/public-api.md` §22.2).
+/// The credentials of providers that deliver inbound SMS. An empty list rejects every caller (`docs/spec/public-api.md` §22.2).
 #[derive(Debug, Clone, Default)]
 pub struct InboundSmsCredentials {
     /// The user names of MMG.

@@ -23,7 +23,7 @@ pub(crate) async fn unsubscribe(
     api.unsubscribe_limit.check(caller)?;
     // A path that is not UTF-8 cannot be a link of ours.
     let Ok(Path((id, token))) = path else {
-        return Err(not_a_link());
+        return Err(invalid_token());
     };
     let Some(id) = hyphenated(&id) else {
         return Err(problem::unknown_route());
@@ -33,14 +33,14 @@ pub(crate) async fn unsubscribe(
             let body = json!({"message": "Unsubscribe successful", "result": "success"});
             Ok(json::response(StatusCode::OK, &body))
         }
-        Err(UnsubscribeError::NotALink) => Err(not_a_link()),
+        Err(UnsubscribeError::InvalidToken) => Err(invalid_token()),
         Err(UnsubscribeError::NoSuchMessage) => Err(invalid_or_expired()),
         Err(UnsubscribeError::Store(fault)) => Err(Problem::legacy_internal(fault)),
     }
 }
 
 /// Returns the 404 of a link that we did not sign.
-pub(crate) fn not_a_link() -> Problem {
+pub(crate) fn invalid_token() -> Problem {
     refused("This is not a valid unsubscribe link.")
 }
 

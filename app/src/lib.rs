@@ -187,9 +187,8 @@ impl App {
         )
     }
 
-    /// Releases the leases of a dead worker and returns how many, so that its tasks do not wait until they expire.
-    ///
-    /// The caller must know that the worker is dead: one that is alive would send the same notifications as well.
+    /// Releases the leases of a dead worker and returns how many. The caller must know that the worker is dead: one
+    /// that is alive would send the same notifications as well.
     pub async fn reclaim_from_worker(&self, dead: WorkerId) -> Result<u64, store::Error> {
         let mut tx = self.write().await?;
         let now = self.clock.now();
@@ -222,6 +221,7 @@ impl App {
         tx: Tx,
         pools: &[&str],
     ) -> Result<(), store::Error> {
+        // After the commit: a worker that is woken earlier would find nothing.
         tx.commit().await?;
         for pool in pools {
             self.notifier.notify(pool);

@@ -7,15 +7,15 @@ use jiff::ToSpan as _;
 use crate::App;
 
 /// More days than any date has before it since the year 1.
-const MOST_DAYS: u32 = 4_000_000;
+const MAX_DAYS: u32 = 4_000_000;
 
-/// The moment at which the local day began that was `days` days before today.
+/// Returns the start of the local day that was `days` days before today.
 pub(crate) fn midnight_days_ago(app: &App, days: u32) -> Timestamp {
     let now = jiff::Timestamp::from_microsecond(app.clock.now().unix_micros()).unwrap_or_default();
     let zone = app.settings.time_zone.rules();
     let today = zone.to_datetime(now).date();
     // A span has no room for many more days than the calendar has.
-    let then = today.saturating_sub(i64::from(days.min(MOST_DAYS)).days());
+    let then = today.saturating_sub(i64::from(days.min(MAX_DAYS)).days());
     let midnight = zone
         .to_ambiguous_timestamp(then.to_datetime(jiff::civil::Time::midnight()))
         .compatible();

@@ -11,7 +11,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// So many times this amount.
+    /// Returns `count` times this amount.
     #[must_use]
     pub const fn times(self, count: u32) -> Self {
         Self {
@@ -19,7 +19,7 @@ impl Money {
         }
     }
 
-    /// As the API writes it: a number of pounds.
+    /// Returns the number of pounds, as the API writes it.
     pub fn pounds(self) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -31,8 +31,9 @@ impl Money {
 }
 
 impl std::fmt::Display for Money {
-    /// Pounds, exactly, with at least two digits of pence: `0.68`.
+    /// Writes pounds exactly, with at least two digits of pence: `0.68`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // By digits, because a float would not show every amount exactly.
         let sign = if self.micropounds < 0 { "-" } else { "" };
         let micropounds = self.micropounds.unsigned_abs();
         let fraction = format!("{:06}", micropounds % 1_000_000);
@@ -42,32 +43,32 @@ impl std::fmt::Display for Money {
     }
 }
 
-/// How the platform behaves. The settings file and its reference are the server's; these are what the rules need.
+/// What the use cases need of the settings. The settings file and its reference belong to the server.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The domain that e-mails come from: `<local part>@<this>`.
     pub email_domain: String,
-    /// Where people find the console; named in some error texts. No slash at the end.
+    /// Address of the console, which some error texts name. No slash at the end.
     pub admin_base_url: String,
-    /// Where recipients download files: links begin with it. No slash at the end.
+    /// Address with which links to files begin. No slash at the end.
     pub files_root: String,
     /// The largest file by e-mail, in bytes.
     pub max_file_bytes: u64,
-    /// Where programs find this platform, for links in messages and for print providers. No slash at the end.
+    /// Address of the API, for links in messages and for print providers. No slash at the end.
     pub api_base_url: String,
-    /// What a text fragment costs at home (`docs/spec/public-api.md` §14.2).
+    /// Domestic price of a text message fragment (`docs/spec/public-api.md` §14.2).
     pub sms_rate: Money,
-    /// Whether letters with a test key wait for a receipt that is made up, instead of being delivered at once.
+    /// Whether letters with a test key wait for a simulated receipt, instead of being delivered at once.
     pub test_letters_fake_delivery: bool,
-    /// The most rows of a spreadsheet (`docs/spec/workers.md` §4.3).
+    /// Maximum number of rows of a spreadsheet (`docs/spec/workers.md` §4.3).
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
-    /// How many rows of a job share a transaction.
+    /// Number of rows of a job in one transaction.
     pub job_rows_at_once: usize,
     /// How long providers may still answer when the process is about to stop; then the outcome counts as unknown.
     pub stop_grace: Duration,
-    /// Where a day begins and ends, for retention and counting.
+    /// Time zone in which days begin and end, for retention and counting.
     pub time_zone: TimeZone,
 }
 
@@ -146,7 +147,7 @@ impl TimeZone {
 impl TryFrom<String> for TimeZone {
     type Error = NoTimeZone;
 
-    /// By its name, from the tables that travel with the program.
+    /// Finds a zone by its name in the bundled tables.
     fn try_from(name: String) -> Result<Self, NoTimeZone> {
         let found = jiff::tz::TimeZoneDatabase::bundled().get(&name);
         found.map(Self).map_err(|_| NoTimeZone(name))

@@ -9,7 +9,9 @@ use crate::{
     App,
     accept::idempotency,
     documents, jobs, letters, receipts, send,
-    tasks::{self, Expired, Ids, OneJob, References, SmsReceipts},
+    tasks::{
+        self, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds, SmsReceipts,
+    },
     upkeep::{retention_cleanup, schedule, stuck_notifications},
 };
 
@@ -36,19 +38,19 @@ impl TaskHandler for App {
                 .await
             }
             tasks::PROCESS_JOB => {
-                with(task, async |OneJob { job }| {
+                with(task, async |JobPayload { job }| {
                     jobs::process(self, task, job).await
                 })
                 .await
             }
             tasks::PROCESS_INCOMPLETE_JOB => {
-                with(task, async |OneJob { job }| {
+                with(task, async |JobPayload { job }| {
                     jobs::process_incomplete(self, task, job).await
                 })
                 .await
             }
             tasks::PROCESS_MISSING_ROWS => {
-                with(task, async |OneJob { job }| {
+                with(task, async |JobPayload { job }| {
                     jobs::process_missing_rows(self, task, job).await
                 })
                 .await
@@ -66,13 +68,13 @@ impl TaskHandler for App {
                 .await
             }
             tasks::SIMULATED_RECEIPTS => {
-                with(task, async |Ids { ids }| {
+                with(task, async |NotificationIds { ids }| {
                     receipts::simulate_receipts(self, task, &ids).await
                 })
                 .await
             }
             tasks::RETURNED_LETTERS | tasks::RETURNED_LETTERS_BEFORE => {
-                with(task, async |References { references }| {
+                with(task, async |LetterReferences { references }| {
                     letters::returned::record(self, task, &references).await
                 })
                 .await
@@ -93,7 +95,7 @@ impl TaskHandler for App {
                 retention_cleanup::delete_old_notifications(self).await
             }
             tasks::DELETE_NOTIFICATIONS => {
-                with(task, async |Expired { channel, before }| {
+                with(task, async |ExpiredNotifications { channel, before }| {
                     retention_cleanup::delete_notifications(self, task, channel, before).await
                 })
                 .await
@@ -106,6 +108,7 @@ impl TaskHandler for App {
             tasks::PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             tasks::REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
             tasks::REMOVE_IDEMPOTENCY_KEYS => idempotency::delete_expired(self).await,
+            // A newer version, which runs or has run beside this one, may know it.
             other => TaskOutcome::Discard(format!(
                 "this program knows no task `{other}`: a newer one may have left it"
             )),

@@ -8,7 +8,7 @@ mod page;
 
 pub(crate) use page::Escaped;
 
-use app::documents::{self, Confirmed, FileAccess, PASS_SECONDS};
+use app::documents::{self, Confirmation, FileAccess, PASS_SECONDS};
 use axum::{
     body::Body,
     extract::{Path, State},
@@ -70,12 +70,12 @@ pub(crate) async fn confirm_document(
         return html(StatusCode::BAD_REQUEST, page);
     }
     match documents::confirm(&api.app, &opened, &address) {
-        Confirmed::Pass(pass) => passed(&api, &document, &link, &pass),
-        Confirmed::Wrong => html(
+        Confirmation::Pass(pass) => passed(&api, &document, &link, &pass),
+        Confirmation::WrongAddress => html(
             StatusCode::FORBIDDEN,
             page::confirm(&opened, &link, Some(page::Mistake::Wrong)),
         ),
-        Confirmed::TooOften => {
+        Confirmation::TooManyAttempts => {
             let page = page::confirm(&opened, &link, Some(page::Mistake::TooOften));
             let mut answer = html(StatusCode::TOO_MANY_REQUESTS, page);
             answer

@@ -1,4 +1,4 @@
-use app::manage::folders::{self, Folder, Move};
+use app::manage::folders::{self, Folder, MoveRequest};
 use axum::{extract::State, response::Response};
 use domain::{FolderId, ServiceId};
 use serde_json::{Value, json};
@@ -88,12 +88,12 @@ async fn move_to(
     into: Option<FolderId>,
     mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let order = Move {
+    let request = MoveRequest {
         into,
         folders: fields.or_default("folders"),
         templates: fields.or_default("templates"),
     };
     fields.finish()?;
-    folders::move_contents(&api.app, service, &order).await?;
+    folders::move_contents(&api.app, service, &request).await?;
     Ok(no_content())
 }

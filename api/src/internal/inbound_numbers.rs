@@ -67,8 +67,8 @@ pub(crate) async fn free_inbound_number(
     Id(service): Id<ServiceId>,
     mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let use_no_more = fields.optional("archive").unwrap_or(false);
+    let retire = fields.optional("archive").unwrap_or(false);
     fields.finish()?;
-    inbound_numbers::free(&api.app, service, use_no_more).await?;
+    inbound_numbers::release(&api.app, service, retire).await?;
     Ok(no_content())
 }

@@ -72,6 +72,6 @@ pub(crate) async fn adopt_service(
     mut fields: Fields,
 ) -> Result<Response, Problem> {
     let service = fields.required("service_id")?;
-    organisations::adopt(&api.app, organisation, service).await?;
+    organisations::add_service(&api.app, organisation, service).await?;
     Ok(no_content())
 }

@@ -1,4 +1,4 @@
-use app::manage::services::{self, NewService, STANDARD_RATE_LIMIT, ServiceChange};
+use app::manage::services::{self, DEFAULT_RATE_LIMIT, NewService, ServiceChange};
 use axum::{extract::State, response::Response};
 use domain::{Allowance, Permission, ServiceId};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ pub(crate) async fn create_service(
     let new = NewService {
         restricted: fields.optional("restricted").unwrap_or(false),
         permissions: permissions.unwrap_or(standard.permissions),
-        rate_limit: fields.optional("rate_limit").unwrap_or(STANDARD_RATE_LIMIT),
+        rate_limit: fields.optional("rate_limit").unwrap_or(DEFAULT_RATE_LIMIT),
         limits: limits(&mut fields),
         sms_sender: fields.optional("sms_sender"),
         reply_to: fields.optional("reply_to"),

@@ -1,7 +1,7 @@
 //! Files that belong to an e-mail template (`docs/spec/public-api.md` §9.3).
 
 use app::documents::{
-    STANDARD_WEEKS,
+    DEFAULT_WEEKS,
     template_files::{self, NewTemplateFile, TemplateFile, TemplateFileError},
 };
 use axum::{
@@ -44,7 +44,7 @@ pub(crate) async fn add_template_file(
     let new = NewTemplateFile {
         file_name: query.file_name.ok_or_else(|| missing("file_name"))?,
         link_text: query.link_text,
-        retention_weeks: query.retention_weeks.unwrap_or(STANDARD_WEEKS),
+        retention_weeks: query.retention_weeks.unwrap_or(DEFAULT_WEEKS),
         confirm_email: query.confirm_email.unwrap_or(true),
         bytes: bytes.to_vec().into(),
     };
@@ -82,7 +82,7 @@ impl From<TemplateFileError> for Problem {
         match error {
             TemplateFileError::NoSuch(_) => Self::legacy(StatusCode::NOT_FOUND, error.to_string()),
             TemplateFileError::Invalid(why) => invalid(why.to_owned()),
-            TemplateFileError::Refused(refused) => invalid(problem::file_rejected(refused)),
+            TemplateFileError::Rejected(refused) => invalid(problem::file_rejected(refused)),
             TemplateFileError::Fault(fault) => Self::legacy_internal(fault),
         }
     }

@@ -19,10 +19,10 @@ impl From<TemplateError> for Problem {
     fn from(error: TemplateError) -> Self {
         match error {
             TemplateError::NoSuch(_) => Self::legacy_not_found(),
-            TemplateError::Around(error) => error.into(),
+            TemplateError::Admin(error) => error.into(),
             TemplateError::Invalid(why) => invalid(why.to_owned()),
             TemplateError::Content(why) => invalid(why),
-            TemplateError::Overtaken => Self::legacy(StatusCode::CONFLICT, error.to_string()),
+            TemplateError::Conflict => Self::legacy(StatusCode::CONFLICT, error.to_string()),
             TemplateError::Store(error) => Self::legacy_internal(error),
         }
     }
@@ -65,7 +65,7 @@ pub(crate) async fn list_templates(
     Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
     let found = templates::list(&api.app, service).await?;
-    let placed = folders::list_placed(&api.app, service)
+    let placed = folders::list_template_folders(&api.app, service)
         .await
         .map_err(Problem::legacy_internal)?;
     Ok(listed(&found, |one| in_folder(one, placed.get(&one.id))))
@@ -79,7 +79,7 @@ fn in_folder(template: &Template, folder: Option<&FolderId>) -> Value {
 }
 
 async fn with_folder(api: &Api, template: &Template) -> Result<Value, Problem> {
-    let placed = folders::list_placed(&api.app, template.service_id)
+    let placed = folders::list_template_folders(&api.app, template.service_id)
         .await
         .map_err(Problem::legacy_internal)?;
     Ok(in_folder(template, placed.get(&template.id)))

@@ -78,7 +78,7 @@ pub(crate) fn file_rejected(refused: FileRejected) -> String {
             format!("File type does not match the file: its contents are not {extension}")
         }
         FileRejected::Virus => "File did not pass the virus scan".to_owned(),
-        FileRejected::Elsewhere(why) => why,
+        FileRejected::ExternalService(why) => why,
     }
 }
 

@@ -19,8 +19,8 @@ impl From<AdminError> for Problem {
                 }
                 Self::legacy(StatusCode::BAD_REQUEST, message)
             }
-            AdminError::Refused(why) => Self::legacy(StatusCode::BAD_REQUEST, why),
-            AdminError::Taken(why) => Self::legacy(StatusCode::CONFLICT, why),
+            AdminError::Rejected(why) => Self::legacy(StatusCode::BAD_REQUEST, why),
+            AdminError::Conflict(why) => Self::legacy(StatusCode::CONFLICT, why),
             AdminError::Store(error) => Self::legacy_internal(error),
         }
     }

@@ -35,7 +35,7 @@ pub(crate) async fn receive_letter_receipt(
         .map_err(|message| Problem::validation(vec![message]))?;
     let receipt = LetterReceipt {
         id: letter,
-        word: status_of(&event),
+        status: status_of(&event),
     };
     receipts::accept_letter_receipt(&api.app, &receipt)
         .await

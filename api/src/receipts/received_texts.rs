@@ -1,6 +1,6 @@
 //! Inbound text messages (`docs/spec/public-api.md` §22.2).
 
-use app::receipts::inbound_sms::{self, NewInboundSms, Received};
+use app::receipts::inbound_sms::{self, NewInboundSms, ReceivedSms};
 use axum::{
     body::Body,
     extract::State,
@@ -31,8 +31,8 @@ pub(crate) async fn receive_mmg_text(
     let known = &api.settings.inbound_sms_credentials;
     sign_in(&headers, &known.mmg_users, &known.mmg_passwords)?;
     match receive(&api, SmsReceiptSource::Mmg, inbound).await? {
-        Received::Kept => Ok(ok()),
-        Received::NotOurs => {
+        ReceivedSms::Stored => Ok(ok()),
+        ReceivedSms::UnknownNumber => {
             let html = HeaderValue::from_static("text/html; charset=utf-8");
             Ok(([(header::CONTENT_TYPE, html)], "RECEIVED").into_response())
         }
@@ -61,7 +61,7 @@ async fn receive(
     api: &Api,
     provider: SmsReceiptSource,
     inbound: Result<InboundSms, InboundError>,
-) -> Result<Received, Problem> {
+) -> Result<ReceivedSms, Problem> {
     let inbound = inbound.map_err(|_| Problem::unreadable_body())?;
     let text = NewInboundSms {
         provider,

@@ -1,4 +1,4 @@
-use app::manage::template_previews::{self, Described};
+use app::manage::template_previews::{self, TemplateWithAuthor};
 use axum::{
     extract::{Path, State},
     response::Response,
@@ -48,10 +48,10 @@ async fn respond(
 }
 
 /// Returns a template as the API shows it.
-pub(super) fn template_view(described: &Described) -> Value {
-    let template = &described.prepared.template;
+pub(super) fn template_view(described: &TemplateWithAuthor) -> Value {
+    let template = &described.parsed.template;
     let personalisation: Map<String, Value> = described
-        .prepared
+        .parsed
         .placeholders()
         .iter()
         .map(|name| (name.to_owned(), json!({"required": true})))
@@ -72,7 +72,7 @@ pub(super) fn template_view(described: &Described) -> Value {
     })
 }
 
-/// Returns whether the last part of a path is a version; with any other the path is unknown, whoever asks.
+/// Returns whether the last part of a path is a version. With any other the path is unknown, to every caller.
 pub(crate) fn is_version(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }

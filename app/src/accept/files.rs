@@ -8,9 +8,7 @@ use templates::placeholders::name_key;
 use super::{AcceptError, is_file, is_simulated};
 use crate::{
     App, Caller,
-    documents::{
-        self, Bytes, FileRequest, MAX_WEEKS, PreparedFile, STANDARD_WEEKS, template_files,
-    },
+    documents::{self, Bytes, DEFAULT_WEEKS, FileRequest, MAX_WEEKS, PreparedFile, template_files},
 };
 
 /// What is wrong with a file value. The public wording is the API's.
@@ -98,7 +96,7 @@ pub(super) async fn process_files(
         let link = if is_simulated {
             test_document(app, caller)
         } else {
-            let order = template_files::order(app, file, recipient).await;
+            let order = template_files::request(app, file, recipient).await;
             let order = order.map_err(AcceptError::Files)?;
             let draft = documents::prepare(app, service.id, order).await?;
             let link = draft.link.reveal().clone();
@@ -188,7 +186,7 @@ fn check(value: &mut Value) -> Result<Sent, Vec<FileFieldError>> {
     let is_csv = truth("is_csv", FileFieldError::IsCsv);
     let confirm = truth("confirm_email_before_download", FileFieldError::Confirm);
     let retention = member("retention_period");
-    let weeks = retention.as_ref().map_or(Some(STANDARD_WEEKS), weeks_of);
+    let weeks = retention.as_ref().map_or(Some(DEFAULT_WEEKS), weeks_of);
     if weeks.is_none() {
         faults.extend(retention.clone().map(FileFieldError::Retention));
     }
@@ -209,7 +207,7 @@ fn check(value: &mut Value) -> Result<Sent, Vec<FileFieldError>> {
     Ok(Sent {
         is_csv: is_csv.unwrap_or(false),
         confirm: confirm.unwrap_or(true),
-        weeks: weeks.unwrap_or(STANDARD_WEEKS),
+        weeks: weeks.unwrap_or(DEFAULT_WEEKS),
         retention_period: retention.and_then(text),
         file_name: file_name.and_then(text).map(Private::new),
         file: members

@@ -163,7 +163,9 @@ fn find_address(
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), personalisation.get(*name)?.clone())))
         .collect();
-    let abroad = caller.tenant.may(Permission::InternationalLetters);
+    let abroad = caller
+        .tenant
+        .has_permission(Permission::InternationalLetters);
     let address = PostalAddress::from_personalisation(&lines, abroad);
     match address.error() {
         Some(error) => Err(AcceptError::Address(error)),

@@ -192,7 +192,7 @@ impl From<store::Error> for AcceptError {
 impl From<documents::PrepareError> for AcceptError {
     fn from(error: documents::PrepareError) -> Self {
         match error {
-            documents::PrepareError::Refused(refused) => Self::FileRefused(refused),
+            documents::PrepareError::Rejected(refused) => Self::FileRefused(refused),
             documents::PrepareError::Fault(fault) => Self::Files(fault),
         }
     }
@@ -221,7 +221,7 @@ impl From<LimitError> for AcceptError {
 
 /// Step 4: the service may use the channel.
 pub(crate) fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
-    if caller.tenant.may(channel.into()) {
+    if caller.tenant.has_permission(channel.into()) {
         Ok(())
     } else {
         Err(AcceptError::ChannelNotAllowed(channel))
@@ -280,7 +280,9 @@ const fn max_stored_bytes(channel: Channel) -> usize {
 
 /// Step 10: whom this caller may reach (`docs/spec/public-api.md` §12.1).
 fn check_recipient_allowed(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
-    if !caller.tenant.is_restricted(caller.key_type) || caller.tenant.reachable.allows(recipient) {
+    if !caller.tenant.is_restricted(caller.key_type)
+        || caller.tenant.allowed_recipients.allows(recipient)
+    {
         return Ok(());
     }
     Err(match caller.key_type {

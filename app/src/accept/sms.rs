@@ -138,8 +138,8 @@ async fn check_recipient(
     check_recipient_allowed(caller, as_given)?;
     let tenant = &caller.tenant;
     let permissions = Permissions {
-        international: tenant.may(Permission::InternationalSms),
-        uk_landline: tenant.may(Permission::SmsToUkLandlines),
+        international: tenant.has_permission(Permission::InternationalSms),
+        uk_landline: tenant.has_permission(Permission::SmsToUkLandlines),
     };
     phone.check(permissions).map_err(|error| match error {
         PhoneError::NotAUkMobile if !phone.is_uk() => AcceptError::InternationalNotAllowed,

@@ -1,5 +1,5 @@
-//! What messages cost (`docs/spec/public-api.md` §14.2, `docs/spec/letters.md` §11.2). Rates are kept in the store,
-//! each from a moment on; where the store has none, the standard ones apply.
+//! Prices of messages (`docs/spec/public-api.md` §14.2, `docs/spec/letters.md` §11.2). Each rate is stored with the
+//! time from which it is valid; a database without rates has the default ones.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use templates::letter_timings::{from_london, to_london};
 use super::loading::find_or_load;
 use crate::{App, Money};
 
-/// How old rates may be: they change a few times a year.
+/// Rates change a few times a year, and are set ahead.
 const CACHE_TTL: Duration = Duration::from_mins(1);
 
-/// The rates of letters of an installation that has set none: pounds without tax, in pence for one to five sheets, from
-/// London midnight of a day on.
-const STANDARD_LETTER_RATES: [(Postage, &str, [i64; 5]); 7] = [
+/// Default prices of letters: pounds without tax, in pence for one to five sheets, valid from London midnight of the
+/// given day.
+const DEFAULT_LETTER_RATES: [(Postage, &str, [i64; 5]); 7] = [
     (Postage::Second, "2019-10-01", [35, 40, 45, 50, 55]),
     (Postage::First, "2019-10-01", [61, 66, 71, 76, 81]),
     (Postage::Economy, "2026-01-05", [64, 69, 73, 78, 82]),
@@ -29,27 +29,30 @@ const STANDARD_LETTER_RATES: [(Postage, &str, [i64; 5]); 7] = [
         [180, 184, 188, 192, 196],
     ),
 ];
-const MICROPOUNDS_A_PENNY: i64 = 10_000;
+const MICROPOUNDS_PER_PENNY: i64 = 10_000;
 
-/// All rates, the newest of each kind first.
+/// All rates, newest first within each kind.
 #[derive(Debug)]
 pub struct Rates {
     sms: Vec<SmsRate>,
     letters: Vec<LetterRate>,
-    standard_sms: Money,
+    default_sms: Money,
 }
 
 impl Rates {
-    /// What a fragment of a text of this time costs at home: the rate that was valid at midnight UTC of its day.
+    /// Returns the domestic price of a text message fragment that was created at this time: the rate that was valid
+    /// at midnight UTC of that day.
     pub fn sms(&self, created_at: Timestamp) -> Money {
+        // A rate that is set during a day does not change the price of what was already sent on it.
         let midnight = created_at.utc_day().start();
         let valid = self.sms.iter().find(|rate| rate.valid_from <= midnight);
-        valid.map_or(self.standard_sms, |rate| Money {
+        valid.map_or(self.default_sms, |rate| Money {
             micropounds: rate.micropounds,
         })
     }
 
-    /// What a letter of this time costs; nothing if there is no rate for so many sheets. No sheets cost nothing.
+    /// Returns the price of a letter that was created at this time, or `None` if there is no rate for this many
+    /// sheets. A letter without sheets is free.
     pub fn letter(&self, created_at: Timestamp, postage: Postage, sheets: u32) -> Option<Money> {
         if sheets == 0 {
             return Some(Money { micropounds: 0 });
@@ -65,7 +68,7 @@ impl Rates {
             })
     }
 
-    /// The rates of letters that hold now, by sheets, then rate, then class.
+    /// Returns the letter rates that are valid at `now`, ordered by sheets, then rate, then class.
     pub fn letters_at(&self, now: Timestamp) -> Vec<LetterRate> {
         let mut current: Vec<LetterRate> = Vec::new();
         for rate in self.letters.iter().filter(|rate| rate.start_date <= now) {
@@ -81,7 +84,7 @@ impl Rates {
     }
 }
 
-/// When the London day of a moment began.
+/// Returns the start of the London day that contains `at`.
 fn london_midnight(at: Timestamp) -> Timestamp {
     let at = jiff::Timestamp::from_microsecond(at.unix_micros()).unwrap_or_default();
     midnight_of(to_london(at).date())
@@ -91,8 +94,8 @@ fn midnight_of(day: jiff::civil::Date) -> Timestamp {
     Timestamp::from_unix_micros(from_london(day.at(0, 0, 0, 0)).as_microsecond())
 }
 
-fn standard_letter_rates() -> Vec<LetterRate> {
-    let mut rates: Vec<LetterRate> = STANDARD_LETTER_RATES
+fn default_letter_rates() -> Vec<LetterRate> {
+    let mut rates: Vec<LetterRate> = DEFAULT_LETTER_RATES
         .iter()
         .flat_map(|(postage, day, pence)| {
             let start_date = midnight_of(day.parse().expect("the table has days"));
@@ -102,7 +105,7 @@ fn standard_letter_rates() -> Vec<LetterRate> {
                     start_date,
                     postage: *postage,
                     sheet_count,
-                    micropounds: pence * MICROPOUNDS_A_PENNY,
+                    micropounds: pence * MICROPOUNDS_PER_PENNY,
                 })
         })
         .collect();
@@ -110,7 +113,7 @@ fn standard_letter_rates() -> Vec<LetterRate> {
     rates
 }
 
-/// The rates that were read lately.
+/// Cache of the rates: a single entry.
 #[derive(Debug)]
 pub(crate) struct RateCache(Cache<(), Arc<Rates>>);
 
@@ -120,7 +123,7 @@ impl RateCache {
     }
 }
 
-/// All rates, at most a minute old.
+/// Returns all rates, at most a minute old.
 pub async fn find(app: &App) -> Result<Arc<Rates>, Arc<store::Error>> {
     find_or_load(&app.caches.rates.0, (), || load(app)).await
 }
@@ -129,13 +132,14 @@ async fn load(app: &App) -> Result<Arc<Rates>, store::Error> {
     let mut session = app.store.read().await?;
     let sms = store::rates::list_sms(&mut session).await?;
     let mut letters = store::rates::list_letter(&mut session).await?;
+    // A single stored rate replaces the defaults, or an operator could not take a class out of use.
     if letters.is_empty() {
-        letters = standard_letter_rates();
+        letters = default_letter_rates();
     }
     Ok(Arc::new(Rates {
         sms,
         letters,
-        standard_sms: app.settings.sms_rate,
+        default_sms: app.settings.sms_rate,
     }))
 }
 
@@ -153,8 +157,8 @@ mod tests {
                 valid_from: moment("2026-04-01T00:00:00Z"),
                 micropounds: 25_000,
             }],
-            letters: standard_letter_rates(),
-            standard_sms: Money {
+            letters: default_letter_rates(),
+            default_sms: Money {
                 micropounds: 23_300,
             },
         }

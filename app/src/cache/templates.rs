@@ -1,4 +1,4 @@
-//! Templates: written, and parsed once for many messages.
+//! Templates, cached with their parsed content.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,27 +16,29 @@ use super::loading::find_or_load;
 use crate::App;
 
 const CURRENT_VERSION_TTL: Duration = Duration::from_secs(2);
+// A version never changes, but its contact block may be archived.
 const FIXED_VERSION_TTL: Duration = Duration::from_secs(30);
 
-/// A template at one version, parsed.
+/// A version of a template with its parsed content.
 #[derive(Debug)]
 pub struct ParsedTemplate {
-    /// The template as it is kept.
+    /// The stored template.
     pub template: Template,
-    /// Its text, parsed.
+    /// The parsed content.
     pub text: Text,
-    /// The files that go with every e-mail made from it now; at a version that is not looked up.
+    /// The files that each new e-mail gets. Empty for a template that was found by its version: files have no
+    /// versions.
     pub files: Vec<TemplateFile>,
 }
 
-/// The parsed text of a template.
+/// The parsed content of a template, by channel.
 #[derive(Debug)]
 pub enum Text {
-    /// Of a text message.
+    /// A text message.
     Sms(TextMessageTemplate),
-    /// Of an e-mail.
+    /// An e-mail.
     Email(Box<EmailTemplate>),
-    /// Of a letter, with its contact block and its Welsh side.
+    /// A letter, with its contact block and its Welsh texts.
     Letter(Box<LetterTemplate>),
 }
 
@@ -57,7 +59,7 @@ impl ParsedTemplate {
         }
     }
 
-    /// The names for which it wants values.
+    /// Returns the names of the placeholders.
     pub fn placeholders(&self) -> &NameSet {
         match &self.text {
             Text::Sms(text) => text.placeholders(),
@@ -66,12 +68,12 @@ impl ParsedTemplate {
         }
     }
 
-    /// The names that its files give values to, whatever is sent.
+    /// Returns the placeholders that the template's files fill, whatever the personalisation.
     pub(crate) fn file_names(&self) -> NameSet {
         file_names(self.files.iter())
     }
 
-    /// The placeholders without a value, in order.
+    /// Returns the placeholders without a value, in order.
     pub fn missing(&self, values: &Values) -> Vec<String> {
         match &self.text {
             Text::Sms(text) => text.missing(values),
@@ -80,8 +82,8 @@ impl ParsedTemplate {
         }
     }
 
-    /// Those of them without which nothing is sent: a letter goes without what only its Welsh texts want
-    /// (`docs/spec/public-api.md` §6).
+    /// Returns the placeholders without a value that prevent sending. A letter is sent without those that only its
+    /// Welsh texts have (`docs/spec/public-api.md` §6).
     pub(crate) fn missing_to_send(&self, values: &Values) -> Vec<String> {
         match &self.text {
             Text::Letter(text) => text.missing_outside_welsh(values),
@@ -89,8 +91,8 @@ impl ParsedTemplate {
         }
     }
 
-    /// The body as answers show it (`docs/spec/public-api.md` §13): a text as it is sent but without the service's
-    /// name; of e-mails and letters the source with its values.
+    /// Returns the body as responses show it (`docs/spec/public-api.md` §13): a text message as it is sent, without
+    /// the service's name; the source with its values for e-mails and letters.
     pub fn body(&self, values: &Values) -> String {
         match &self.text {
             Text::Sms(text) => text.fill(values, None).into_text(),
@@ -99,7 +101,7 @@ impl ParsedTemplate {
         }
     }
 
-    /// The rendered subject; texts have none.
+    /// Returns the rendered subject; text messages have none.
     pub fn subject(&self, values: &Values) -> Option<String> {
         match &self.text {
             Text::Sms(_) => None,
@@ -109,7 +111,7 @@ impl ParsedTemplate {
     }
 }
 
-/// The names that these files give values to.
+/// Returns the placeholders that these files fill.
 pub(crate) fn file_names<'a>(files: impl Iterator<Item = &'a TemplateFile>) -> NameSet {
     let mut names = NameSet::new();
     for file in files {
@@ -133,7 +135,7 @@ fn parse_letter(template: &Template) -> LetterTemplate {
     }
 }
 
-/// The templates that were asked for lately: the current ones, and those at a version.
+/// Caches of templates: current versions, and versions by number.
 #[derive(Debug)]
 pub(crate) struct TemplateCache {
     current: Cache<(ServiceId, TemplateId), Option<Arc<ParsedTemplate>>>,
@@ -156,19 +158,19 @@ impl TemplateCache {
 }
 
 impl TemplateCache {
-    /// The current version of this template is looked up anew.
-    pub(crate) async fn forget(&self, service: ServiceId, id: TemplateId) {
+    /// Invalidates the current version of a template.
+    pub(crate) async fn invalidate(&self, service: ServiceId, id: TemplateId) {
         self.current.invalidate(&(service, id)).await;
     }
 
-    /// Looks everything up anew: what changed concerns many.
-    pub(crate) fn forget_all(&self) {
+    /// Invalidates everything, after a change that many templates refer to.
+    pub(crate) fn invalidate_all(&self) {
         self.current.invalidate_all();
         self.versions.invalidate_all();
     }
 }
 
-/// A template of a service at its current version, at most two seconds old.
+/// Finds a template of a service at its current version, at most two seconds old.
 pub async fn find(
     app: &App,
     service: ServiceId,
@@ -179,16 +181,16 @@ pub async fn find(
         let Some(template) = store::templates::find(&mut session, service, id).await? else {
             return Ok(None);
         };
-        let mut prepared = ParsedTemplate::new(template);
-        if prepared.template.template_type == Channel::Email {
-            prepared.files = store::template_files::list(&mut session, service, id).await?;
+        let mut parsed = ParsedTemplate::new(template);
+        if parsed.template.template_type == Channel::Email {
+            parsed.files = store::template_files::list(&mut session, service, id).await?;
         }
-        Ok::<_, store::Error>(Some(Arc::new(prepared)))
+        Ok::<_, store::Error>(Some(Arc::new(parsed)))
     };
     find_or_load(&app.caches.templates.current, (service, id), load).await
 }
 
-/// A template of a service as it was at `version`.
+/// Finds a template of a service at `version`.
 pub async fn find_version(
     app: &App,
     service: ServiceId,

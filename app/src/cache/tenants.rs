@@ -1,5 +1,4 @@
-//! What a request needs to know of its service, looked up once and kept for two seconds – the longest a revoked key
-//! may work (`docs/spec/workers.md` §6). Writes of this process drop what they change at once.
+//! What every request needs to know about its service, cached for two seconds.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,61 +14,63 @@ use store::{
 use super::loading::find_or_load;
 use crate::App;
 
+// The longest that a revoked key may work (`docs/spec/workers.md` §6).
 const CACHE_TTL: Duration = Duration::from_secs(2);
-/// Keys revoked longer ago than this do not exist (`docs/spec/public-api.md` §3.3).
+/// A key that was revoked longer ago counts as unknown (`docs/spec/public-api.md` §3.3).
 const REVOKED_KEY_GRACE: Duration = Duration::from_hours(7 * 24);
 
-/// A service with all that belongs to it and is needed for every message.
+/// A service with everything that each message needs.
 #[derive(Debug)]
 pub struct Tenant {
-    /// The service itself.
+    /// The service.
     pub service: Service,
-    /// Its keys that count (`docs/spec/public-api.md` §3.3).
+    /// The keys, without those revoked long ago (`docs/spec/public-api.md` §3.3).
     pub keys: Vec<ApiKey>,
-    /// Its text message senders.
+    /// The text message senders.
     pub sms_senders: Vec<SmsSender>,
-    /// Its reply-to addresses.
+    /// The reply-to addresses.
     pub reply_tos: Vec<ReplyTo>,
-    /// Whom it may always reach: its team and its guests.
-    pub reachable: GuestList,
+    /// The recipients that are always allowed: the team and the guest list.
+    pub allowed_recipients: GuestList,
 }
 
 impl Tenant {
-    /// Whether it may do this.
-    pub fn may(&self, permission: Permission) -> bool {
+    /// Returns whether the service has a permission.
+    pub fn has_permission(&self, permission: Permission) -> bool {
         self.service.permissions.contains(&permission)
     }
 
-    /// The text message sender with this id.
+    /// Finds a text message sender by id.
     pub fn sms_sender(&self, id: SmsSenderId) -> Option<&SmsSender> {
         self.sms_senders.iter().find(|sender| sender.id == id)
     }
 
-    /// The sender of texts for which none is named.
+    /// Returns the text message sender for requests that name none.
     pub(crate) fn default_sms_sender(&self) -> Option<&SmsSender> {
         self.sms_senders.iter().find(|sender| sender.is_default)
     }
 
-    /// The reply-to address with this id.
+    /// Finds a reply-to address by id.
     pub fn reply_to(&self, id: ReplyToId) -> Option<&ReplyTo> {
         self.reply_tos.iter().find(|reply_to| reply_to.id == id)
     }
 
-    /// The reply-to address of e-mails for which none is named.
+    /// Returns the reply-to address for requests that name none.
     pub(crate) fn default_reply_to(&self) -> Option<&ReplyTo> {
         self.reply_tos.iter().find(|reply_to| reply_to.is_default)
     }
 
-    /// What goes before its texts.
+    /// Returns the prefix of the service's text messages, if it has one.
     pub(crate) fn sms_prefix(&self) -> Option<&str> {
         self.service
             .prefix_sms
             .then_some(self.service.name.as_str())
     }
 
-    /// Whether messages of this kind may only go to the team and the guest list.
+    /// Returns whether a key of this type can send only to the team and the guest list.
     pub(crate) fn is_restricted(&self, key_type: KeyType) -> bool {
         match key_type {
+            // A test key sends nothing, so any recipient is harmless.
             KeyType::Test => false,
             KeyType::Team => true,
             KeyType::Normal => self.service.restricted,
@@ -77,18 +78,18 @@ impl Tenant {
     }
 }
 
-/// Who asks: a service, with one of its keys.
+/// An authenticated caller: a service and the key that it used.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The service.
     pub tenant: Arc<Tenant>,
-    /// The key.
+    /// The id of the key.
     pub key_id: ApiKeyId,
-    /// What the key may do.
+    /// The type of the key.
     pub key_type: KeyType,
 }
 
-/// The services that were asked for lately.
+/// Cache of services, including the ids that do not exist.
 #[derive(Debug)]
 pub(crate) struct TenantCache(Cache<ServiceId, Option<Arc<Tenant>>>);
 
@@ -102,12 +103,12 @@ impl TenantCache {
         )
     }
 
-    pub(crate) async fn forget(&self, service: ServiceId) {
+    pub(crate) async fn invalidate(&self, service: ServiceId) {
         self.0.invalidate(&service).await;
     }
 }
 
-/// The service with this id, at most two seconds old.
+/// Finds a service, at most two seconds old.
 pub async fn find(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, Arc<store::Error>> {
     find_or_load(&app.caches.tenants.0, id, || load(app, id)).await
 }
@@ -115,6 +116,7 @@ pub async fn find(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, Arc<s
 async fn load(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, store::Error> {
     let mut session = app.store.read().await?;
     let Some(service) = store::services::find(&mut session, id).await? else {
+        // Cached too, so that invented ids cost one read in two seconds.
         return Ok(None);
     };
     let keys_since = app.clock.now().minus(REVOKED_KEY_GRACE);
@@ -123,14 +125,14 @@ async fn load(app: &App, id: ServiceId) -> Result<Option<Arc<Tenant>>, store::Er
         keys: store::api_keys::list(&mut session, app.store.keyring(), id, keys_since).await?,
         sms_senders: store::senders::list_sms_senders(&mut session, id).await?,
         reply_tos: store::senders::list_reply_tos(&mut session, id).await?,
-        reachable: GuestList::new(
+        allowed_recipients: GuestList::new(
             store::services::list_allowed_recipients(&mut session, id).await?,
         ),
     })))
 }
 
 impl App {
-    /// The service with this id, at most two seconds old.
+    /// Finds a service, at most two seconds old.
     pub async fn tenant(&self, id: ServiceId) -> Result<Option<Arc<Tenant>>, Arc<store::Error>> {
         find(self, id).await
     }

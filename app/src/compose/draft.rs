@@ -68,6 +68,7 @@ impl MessageDraft<'_> {
             phone_prefix: self.recipient.phone_prefix,
             rate_multiplier: self.recipient.rate_multiplier,
             postage: self.recipient.postage,
+            // The print provider knows a letter by this reference, and returned letters carry it.
             reference: (channel == Channel::Letter).then(|| print_reference(random)),
             documents: self.documents,
             created_by: origin.created_by,

@@ -33,6 +33,7 @@ impl ResolvedRecipient {
     /// Resolves what is not a phone number any more and is stored without being sent. It costs nothing.
     pub(crate) fn invalid_phone(as_given: &str) -> Self {
         Self {
+            // A domestic prefix without a cost: the row is stored and never sent.
             phone_prefix: Some("44".to_owned()),
             rate_multiplier: Some(0),
             ..Self::email(as_given, as_given.to_owned())
@@ -73,8 +74,9 @@ impl ResolvedRecipient {
     }
 }
 
-/// The address decides for letters that go abroad, the template for all others (`docs/spec/letters.md` §2).
+/// Returns the postage of a letter (`docs/spec/letters.md` §2).
 fn postage(address: &PostalAddress, of_template: Option<Postage>) -> Postage {
+    // A letter abroad has one class, whatever its template says.
     match address.postage() {
         PostageZone::UnitedKingdom => of_template.unwrap_or(Postage::Second),
         PostageZone::Europe => Postage::Europe,

@@ -32,6 +32,7 @@ pub(crate) async fn render(
     };
     let values = Values::from_json(source.contents.personalisation.reveal());
     let filled = fill(tenant, text, &values, tenant.sms_prefix());
+    // Counted of what is sent: a service's name before the text costs fragments too.
     let fragments = filled.fragment_count();
     let sms = Sms {
         id: notification.id.as_uuid(),
@@ -51,7 +52,7 @@ pub(crate) fn fill(
     values: &Values,
     prefix: Option<&str>,
 ) -> TextMessage {
-    if tenant.may(Permission::UnicodeSms) {
+    if tenant.has_permission(Permission::UnicodeSms) {
         text.fill_unicode(values, prefix)
     } else {
         text.fill_composed(values, prefix)

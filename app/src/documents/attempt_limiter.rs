@@ -1,14 +1,14 @@
-//! Limits how many wrong e-mail addresses can be tried per file. The limit is per process: with several API processes
-//! the total is a small multiple of it, which is still useless for guessing.
+//! Limits how many wrong e-mail addresses can be tried per file.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use domain::{DocumentId, Timestamp};
 
-const TRIES: u32 = 5;
+// Counted by each process: several of them allow a small multiple, which is still useless for guessing.
+const MAX_ATTEMPTS: u32 = 5;
 const WINDOW: Duration = Duration::from_mins(10);
 /// Number of tracked files above which expired windows are evicted.
-const MANY: usize = 10_000;
+const EVICTION_THRESHOLD: usize = 10_000;
 
 /// Counts the wrong addresses per file in a fixed window.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl AttemptLimiter {
     pub(super) fn try_acquire(&self, id: DocumentId, now: Timestamp) -> bool {
         let mut all = self.0.lock().expect("no one panics holding it");
         // Evict lazily: no timer is needed, and the map cannot grow without bound.
-        if all.len() > MANY {
+        if all.len() > EVICTION_THRESHOLD {
             all.retain(|_, (_, since)| now.since(*since) < WINDOW);
         }
         let (used, since) = all.entry(id).or_insert((0, now));
@@ -29,7 +29,7 @@ impl AttemptLimiter {
         // Count before comparing, and refund a correct address afterwards, so that concurrent requests cannot exceed
         // the limit.
         *used += 1;
-        *used <= TRIES
+        *used <= MAX_ATTEMPTS
     }
 
     /// Refunds the attempt of a correct address.
@@ -47,8 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_five_tries_a_file_waits_and_others_do_not() {
-        let (tries, now) = (
+    fn after_five_attempts_a_file_is_locked_and_others_are_not() {
+        let (limiter, now) = (
             AttemptLimiter::default(),
             Timestamp::from_unix_seconds(1000),
         );
@@ -56,23 +56,23 @@ mod tests {
             DocumentId::from(uuid::Uuid::nil()),
             DocumentId::from(uuid::Uuid::max()),
         );
-        let taken = (0..7).filter(|_| tries.try_acquire(one, now)).count();
-        assert_eq!(taken, 5);
-        assert!(tries.try_acquire(other, now));
-        assert!(!tries.try_acquire(one, now.plus(Duration::from_secs(599))));
-        assert!(tries.try_acquire(one, now.plus(Duration::from_mins(10))));
+        let allowed = (0..7).filter(|_| limiter.try_acquire(one, now)).count();
+        assert_eq!(allowed, 5);
+        assert!(limiter.try_acquire(other, now));
+        assert!(!limiter.try_acquire(one, now.plus(Duration::from_secs(599))));
+        assert!(limiter.try_acquire(one, now.plus(Duration::from_mins(10))));
     }
 
     #[test]
-    fn a_try_that_is_given_back_can_be_taken_again() {
-        let (tries, now) = (
+    fn a_refunded_attempt_can_be_used_again() {
+        let (limiter, now) = (
             AttemptLimiter::default(),
             Timestamp::from_unix_seconds(1000),
         );
         let id = DocumentId::from(uuid::Uuid::nil());
         for _ in 0..20 {
-            assert!(tries.try_acquire(id, now));
-            tries.refund(id);
+            assert!(limiter.try_acquire(id, now));
+            limiter.refund(id);
         }
     }
 }

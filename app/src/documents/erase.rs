@@ -5,14 +5,14 @@ use files::Key;
 use serde_json::{Map, Value};
 use store::KeyringError;
 
-use super::{FileError, key::LinkKey, prepare::file_properties};
+use super::{FileError, key::LinkKey, prepare::properties_context};
 use crate::App;
 
 const ID_CHARACTERS: usize = 36;
 const KEY_CHARACTERS: usize = 43;
 
 /// Finds all file links in the given personalisation values.
-pub(crate) fn links_in(app: &App, values: &Map<String, Value>) -> Vec<(DocumentId, LinkKey)> {
+pub(crate) fn find_links(app: &App, values: &Map<String, Value>) -> Vec<(DocumentId, LinkKey)> {
     let start = format!("{}/d/", app.settings.files_root);
     let texts = values.values().filter_map(Value::as_str);
     texts
@@ -26,7 +26,7 @@ pub(crate) fn links_in(app: &App, values: &Map<String, Value>) -> Vec<(DocumentI
 }
 
 /// Removes a service's file if `key` opens it; returns whether it did.
-pub(crate) async fn remove_behind(
+pub(crate) async fn remove_linked(
     app: &App,
     service: ServiceId,
     id: DocumentId,
@@ -38,8 +38,8 @@ pub(crate) async fn remove_behind(
         return Ok(false);
     };
     match key
-        .vault(&app.random)
-        .open(&file_properties(id), &document.sealed)
+        .keyring(&app.random)
+        .open(&properties_context(id), &document.sealed)
     {
         Ok(_) => {}
         // The value holds a link with a wrong key, which any sender can make up; it is not proof of access to the

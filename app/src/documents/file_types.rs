@@ -29,7 +29,7 @@ enum Family {
     Text,
 }
 
-const fn kind(extension: &'static str, mime_type: &'static str, family: Family) -> FileType {
+const fn file_type(extension: &'static str, mime_type: &'static str, family: Family) -> FileType {
     FileType {
         extension,
         mime_type,
@@ -38,45 +38,45 @@ const fn kind(extension: &'static str, mime_type: &'static str, family: Family) 
 }
 
 /// All supported types. Without a name, the first type that fits the content is used.
-const KINDS: &[FileType] = &[
-    kind("pdf", "application/pdf", Family::Pdf),
-    kind("png", "image/png", Family::Png),
-    kind("jpg", "image/jpeg", Family::Jpeg),
-    kind("jpeg", "image/jpeg", Family::Jpeg),
-    kind("rtf", "application/rtf", Family::Rtf),
-    kind(
+const FILE_TYPES: &[FileType] = &[
+    file_type("pdf", "application/pdf", Family::Pdf),
+    file_type("png", "image/png", Family::Png),
+    file_type("jpg", "image/jpeg", Family::Jpeg),
+    file_type("jpeg", "image/jpeg", Family::Jpeg),
+    file_type("rtf", "application/rtf", Family::Rtf),
+    file_type(
         "doc",
         "application/msword",
         Family::CompoundFile("WordDocument"),
     ),
-    kind(
+    file_type(
         "xls",
         "application/vnd.ms-excel",
         Family::CompoundFile("Workbook"),
     ),
-    kind(
+    file_type(
         "docx",
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         Family::OpenXml("word/"),
     ),
-    kind(
+    file_type(
         "xlsx",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         Family::OpenXml("xl/"),
     ),
-    kind(
+    file_type(
         "odt",
         "application/vnd.oasis.opendocument.text",
         Family::OpenDocument,
     ),
-    kind(
+    file_type(
         "ods",
         "application/vnd.oasis.opendocument.spreadsheet",
         Family::OpenDocument,
     ),
-    kind("txt", "text/plain", Family::Text),
-    kind("csv", "text/csv", Family::Text),
-    kind("json", "application/json", Family::Text),
+    file_type("txt", "text/plain", Family::Text),
+    file_type("csv", "text/csv", Family::Text),
+    file_type("json", "application/json", Family::Text),
 ];
 
 /// The supported extensions as shown in error messages.
@@ -89,7 +89,7 @@ pub(crate) enum UnsupportedFile {
     /// The extension of the file name is not supported.
     Extension(String),
     /// The content does not match the type with this extension.
-    Other(&'static str),
+    Mismatch(&'static str),
     /// There is no file name, and the content is not recognised.
     Unknown,
 }
@@ -102,19 +102,23 @@ pub(crate) fn find(
 ) -> Result<&'static FileType, UnsupportedFile> {
     let wanted = match name {
         Some(name) => Some(by_name(name)?),
-        None if is_csv => KINDS.iter().find(|kind| kind.extension == "csv"),
+        None if is_csv => FILE_TYPES
+            .iter()
+            .find(|file_type| file_type.extension == "csv"),
         None => None,
     };
     match wanted {
-        Some(kind) if kind.fits(bytes) => Ok(kind),
-        Some(kind) => Err(UnsupportedFile::Other(kind.extension)),
+        Some(file_type) if file_type.matches_content(bytes) => Ok(file_type),
+        Some(file_type) => Err(UnsupportedFile::Mismatch(file_type.extension)),
         None => by_bytes(bytes).ok_or(UnsupportedFile::Unknown),
     }
 }
 
 /// Finds a type by its media type.
-pub(crate) fn served_as(mime_type: &str) -> Option<&'static FileType> {
-    KINDS.iter().find(|kind| kind.mime_type == mime_type)
+pub(crate) fn find_by_mime_type(mime_type: &str) -> Option<&'static FileType> {
+    FILE_TYPES
+        .iter()
+        .find(|file_type| file_type.mime_type == mime_type)
 }
 
 fn by_name(name: &str) -> Result<&'static FileType, UnsupportedFile> {
@@ -123,14 +127,16 @@ fn by_name(name: &str) -> Result<&'static FileType, UnsupportedFile> {
         .map_or("", |(_, extension)| extension)
         .trim()
         .to_ascii_lowercase();
-    KINDS
+    FILE_TYPES
         .iter()
-        .find(|kind| kind.extension == extension)
+        .find(|file_type| file_type.extension == extension)
         .ok_or(UnsupportedFile::Extension(extension))
 }
 
 fn by_bytes(bytes: &[u8]) -> Option<&'static FileType> {
-    let found = KINDS.iter().find(|kind| kind.fits(bytes))?;
+    let found = FILE_TYPES
+        .iter()
+        .find(|file_type| file_type.matches_content(bytes))?;
     if found.family != Family::Text {
         return Some(found);
     }
@@ -139,12 +145,14 @@ fn by_bytes(bytes: &[u8]) -> Option<&'static FileType> {
         return None;
     }
     let extension = if is_json(bytes) { "json" } else { "txt" };
-    KINDS.iter().find(|kind| kind.extension == extension)
+    FILE_TYPES
+        .iter()
+        .find(|file_type| file_type.extension == extension)
 }
 
 impl FileType {
-    fn fits(&self, bytes: &[u8]) -> bool {
-        let holds = |needle: &[u8]| memmem::find(bytes, needle).is_some();
+    fn matches_content(&self, bytes: &[u8]) -> bool {
+        let contains = |needle: &[u8]| memmem::find(bytes, needle).is_some();
         match self.family {
             // Some programs write a few bytes before the header, and readers search the first kilobyte for it.
             Family::Pdf => memmem::find(&bytes[..bytes.len().min(1024)], b"%PDF-").is_some(),
@@ -153,12 +161,12 @@ impl FileType {
             Family::Rtf => bytes.starts_with(b"{\\rtf"),
             Family::CompoundFile(name) => {
                 let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-                bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") && holds(&name)
+                bytes.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") && contains(&name)
             }
             Family::OpenXml(folder) => {
                 bytes.starts_with(b"PK\x03\x04")
-                    && holds(b"[Content_Types].xml")
-                    && holds(folder.as_bytes())
+                    && contains(b"[Content_Types].xml")
+                    && contains(folder.as_bytes())
             }
             // The first entry is named `mimetype` and is stored uncompressed.
             Family::OpenDocument => {
@@ -189,7 +197,7 @@ fn looks_like_markup(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = &bytes.trim_ascii_start();
     let start = start[..start.len().min(64)].to_ascii_lowercase();
-    let signs: [&[u8]; 8] = [
+    let openings: [&[u8]; 8] = [
         b"<!doctype",
         b"<html",
         b"<head",
@@ -199,7 +207,7 @@ fn looks_like_markup(bytes: &[u8]) -> bool {
         b"<?xml",
         b"<!--",
     ];
-    signs.iter().any(|sign| start.starts_with(sign))
+    openings.iter().any(|opening| start.starts_with(opening))
 }
 
 fn is_json(bytes: &[u8]) -> bool {
@@ -227,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_the_bytes_say_what_a_file_is() {
+    fn without_a_name_the_content_decides_the_type() {
         let cases: [(&[u8], bool, &str); 10] = [
             (b"%PDF-1.7 ...", false, "pdf"),
             (b"\x89PNG\r\n\x1a\n...", false, "png"),
@@ -247,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_must_be_of_a_kind_that_is_taken_and_the_bytes_must_be_it() {
+    fn the_extension_must_be_supported_and_match_the_content() {
         assert_eq!(
             find(b"%PDF-1.7", Some("A report.v2.PDF"), false)
                 .unwrap()
@@ -264,20 +272,20 @@ mod tests {
         );
         assert_eq!(
             find(b"MZ\x90\x00", Some("a.pdf"), false),
-            Err(UnsupportedFile::Other("pdf"))
+            Err(UnsupportedFile::Mismatch("pdf"))
         );
         assert_eq!(
             find(&docx(), Some("a.xlsx"), false),
-            Err(UnsupportedFile::Other("xlsx"))
+            Err(UnsupportedFile::Mismatch("xlsx"))
         );
         assert_eq!(
             find(b"MZ\x90\x00", None, true),
-            Err(UnsupportedFile::Other("csv"))
+            Err(UnsupportedFile::Mismatch("csv"))
         );
     }
 
     #[test]
-    fn programs_and_pages_with_scripts_are_taken_under_no_name() {
+    fn programs_and_pages_with_scripts_are_rejected() {
         for bytes in [
             b"MZ\x90\x00\x03".as_slice(),
             b"\x7fELF\x02\x01\x01\x00",
@@ -290,8 +298,11 @@ mod tests {
     }
 
     #[test]
-    fn what_people_are_told_is_what_is_taken() {
-        let mut extensions: Vec<_> = KINDS.iter().map(|kind| kind.extension).collect();
+    fn the_error_text_lists_every_supported_extension() {
+        let mut extensions: Vec<_> = FILE_TYPES
+            .iter()
+            .map(|file_type| file_type.extension)
+            .collect();
         extensions.sort_unstable();
         assert_eq!(extensions.join(", "), SUPPORTED);
     }

@@ -28,37 +28,39 @@ impl LinkKey {
     }
 
     /// Creates a key from secret bytes, for links that must be reproducible.
-    pub(crate) const fn of(bytes: [u8; BYTES]) -> Self {
+    pub(crate) const fn from_bytes(bytes: [u8; BYTES]) -> Self {
         Self(bytes)
     }
 
     /// Encodes the key as it appears in a link.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// Parses the key of a link. Only the canonical encoding is accepted.
+    /// Parses the key of a link.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        // Only the canonical encoding decodes, so a file has one link.
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
     /// Returns the keyring that seals the file's content and properties.
-    pub(crate) fn vault(&self, entropy: &Arc<dyn RandomSource>) -> Keyring {
+    pub(crate) fn keyring(&self, random: &Arc<dyn RandomSource>) -> Keyring {
         let key = hmac::sign(&self.derive(b"contents"), b"");
         let key = key.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        Keyring::with_key(key, entropy.clone())
+        Keyring::with_key(key, random.clone())
     }
 
     /// Returns a keyed hash of an address. Without the link key it cannot be reversed, not even by trying every known
     /// address.
-    pub(crate) fn mark(&self, address: &str) -> Vec<u8> {
-        let mark = hmac::sign(&self.derive(b"address"), address.as_bytes());
-        mark.as_ref().to_vec()
+    pub(crate) fn hash_address(&self, address: &str) -> Vec<u8> {
+        let hash = hmac::sign(&self.derive(b"address"), address.as_bytes());
+        hash.as_ref().to_vec()
     }
 
-    /// Returns whether `mark` is the hash of `address`, in constant time.
-    pub(crate) fn recognises(&self, mark: &[u8], address: &str) -> bool {
-        hmac::verify(&self.derive(b"address"), address.as_bytes(), mark).is_ok()
+    /// Returns whether `hash` is the hash of `address`.
+    pub(crate) fn is_hash_of(&self, hash: &[u8], address: &str) -> bool {
+        // In constant time, so that the response time tells nothing about the address.
+        hmac::verify(&self.derive(b"address"), address.as_bytes(), hash).is_ok()
     }
 
     fn derive(&self, purpose: &[u8]) -> hmac::Key {
@@ -77,20 +79,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_reads_back_and_recognises_one_address() {
+    fn a_parsed_key_has_the_same_address_hash() {
         let key = LinkKey([7; BYTES]);
-        let read = LinkKey::parse(&key.text()).unwrap();
-        let mark = read.mark("ada@example.com");
-        assert!(key.recognises(&mark, "ada@example.com"));
-        assert!(!key.recognises(&mark, "bob@example.com"));
-        assert!(!LinkKey([8; BYTES]).recognises(&mark, "ada@example.com"));
+        let read = LinkKey::parse(&key.encode()).unwrap();
+        let hash = read.hash_address("ada@example.com");
+        assert!(key.is_hash_of(&hash, "ada@example.com"));
+        assert!(!key.is_hash_of(&hash, "bob@example.com"));
+        assert!(!LinkKey([8; BYTES]).is_hash_of(&hash, "ada@example.com"));
     }
 
     #[test]
-    fn what_is_no_key_is_none() {
-        let good = LinkKey([7; BYTES]).text();
-        let other_spelling = format!("{}d", &good[..42]);
-        for text in ["", "abc", &good[..42], &format!("{good}="), &other_spelling] {
+    fn an_invalid_key_is_rejected() {
+        let good = LinkKey([7; BYTES]).encode();
+        let non_canonical = format!("{}d", &good[..42]);
+        for text in ["", "abc", &good[..42], &format!("{good}="), &non_canonical] {
             assert!(LinkKey::parse(text).is_none(), "{text}");
         }
     }

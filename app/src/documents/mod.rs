@@ -19,16 +19,16 @@ mod store;
 pub mod template_files;
 
 use attempt_limiter::AttemptLimiter;
-pub(crate) use erase::{links_in, remove_behind};
+pub(crate) use erase::{find_links, remove_linked};
 pub use file_types::SUPPORTED;
-pub use open::{Confirmed, FileAccess, PASS_SECONDS, confirm, open, read};
+pub use open::{Confirmation, FileAccess, PASS_SECONDS, confirm, open, read};
 pub(crate) use prepare::{Bytes, FileRequest, Identity, PrepareError, PreparedFile, prepare};
 pub use prepare::{FileError, FileRejected};
 pub(crate) use remove_expired::remove_expired;
 pub(crate) use store::{remove, store, store_for_rows};
 
 /// Default retention in weeks when the sender gives none (`docs/spec/public-api.md` §9.1).
-pub const STANDARD_WEEKS: u32 = 26;
+pub const DEFAULT_WEEKS: u32 = 26;
 /// Longest retention in weeks that a sender can ask for.
 pub(crate) const MAX_WEEKS: u32 = 78;
 

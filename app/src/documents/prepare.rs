@@ -58,17 +58,17 @@ pub(crate) enum Bytes {
 /// A checked file with its link, ready to be stored.
 pub(crate) struct PreparedFile {
     pub(crate) link: Private<String>,
-    pub(super) ours: Option<Ours>,
+    pub(super) stored: Option<StoredFile>,
 }
 
 /// The row and the content of a file for our own storage; absent when an external file service has the file.
-pub(super) struct Ours {
+pub(super) struct StoredFile {
     pub(super) row: Document,
     pub(super) bytes: bytes::Bytes,
-    pub(super) vault: Keyring,
+    pub(super) keyring: Keyring,
 }
 
-impl Ours {
+impl StoredFile {
     pub(super) fn key(&self) -> Key {
         Key::document(self.row.service_id.as_uuid(), self.row.id.as_uuid())
     }
@@ -104,10 +104,10 @@ pub enum FileRejected {
     /// The virus scanner found a virus.
     Virus,
     /// The external file service rejected the file; the text is its own.
-    Elsewhere(String),
+    ExternalService(String),
 }
 
-/// A fault on our side while handling a file.
+/// An internal error of handling a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The virus scan failed.
@@ -115,7 +115,7 @@ pub enum FileError {
     Scanner(#[from] providers::ScanError),
     /// The upload to the external file service failed.
     #[error(transparent)]
-    Elsewhere(UploadError),
+    ExternalService(UploadError),
     /// The file storage failed.
     #[error(transparent)]
     Files(#[from] files::Error),
@@ -133,7 +133,7 @@ pub enum FileError {
 /// The reason why a file cannot be prepared.
 #[derive(Debug)]
 pub(crate) enum PrepareError {
-    Refused(FileRejected),
+    Rejected(FileRejected),
     Fault(FileError),
 }
 
@@ -144,8 +144,8 @@ impl<E: Into<FileError>> From<E> for PrepareError {
 }
 
 impl From<FileRejected> for PrepareError {
-    fn from(refused: FileRejected) -> Self {
-        Self::Refused(refused)
+    fn from(rejected: FileRejected) -> Self {
+        Self::Rejected(rejected)
     }
 }
 
@@ -154,12 +154,13 @@ impl From<FileRejected> for PrepareError {
 pub(super) struct FileProperties {
     pub(super) name: String,
     /// The keyed hash of the address that must be confirmed, if confirmation is required.
-    pub(super) mark: Option<Vec<u8>>,
+    #[serde(rename = "mark")]
+    pub(super) address_hash: Option<Vec<u8>>,
 }
 
 /// Returns the context that a file's properties are sealed for. The content frames use a longer context, so that the
 /// two cannot be swapped.
-pub(super) fn file_properties(id: DocumentId) -> [u8; 16] {
+pub(super) fn properties_context(id: DocumentId) -> [u8; 16] {
     *id.as_uuid().as_bytes()
 }
 
@@ -167,83 +168,92 @@ pub(super) fn file_properties(id: DocumentId) -> [u8; 16] {
 pub(crate) async fn prepare(
     app: &App,
     service: ServiceId,
-    order: FileRequest,
+    request: FileRequest,
 ) -> Result<PreparedFile, PrepareError> {
     match &app.providers.file_service {
-        Some(elsewhere) => upload(&**elsewhere, service, order).await,
-        None => draft(app, service, order).await,
+        Some(external) => upload(&**external, service, request).await,
+        None => prepare_for_storage(app, service, request).await,
     }
 }
 
 async fn upload(
-    elsewhere: &dyn FileService,
+    external: &dyn FileService,
     service: ServiceId,
-    order: FileRequest,
+    request: FileRequest,
 ) -> Result<PreparedFile, PrepareError> {
-    let document = match order.bytes {
+    let document = match request.bytes {
         Bytes::Base64(text) => text,
         Bytes::Known(bytes) => STANDARD.encode(bytes.reveal()).into(),
     };
     let upload = Upload {
         service_id: service.as_uuid(),
         document,
-        is_csv: order.is_csv,
-        confirmation_email: order.confirm,
-        retention_period: order.retention_period,
-        filename: order.file_name.filter(|name| !name.reveal().is_empty()),
+        is_csv: request.is_csv,
+        confirmation_email: request.confirm,
+        retention_period: request.retention_period,
+        filename: request.file_name.filter(|name| !name.reveal().is_empty()),
     };
-    match elsewhere.upload(&upload).await {
-        Ok(link) => Ok(PreparedFile { link, ours: None }),
+    match external.upload(&upload).await {
+        Ok(link) => Ok(PreparedFile { link, stored: None }),
         // Only a rejection is the sender's to act on; everything else is a fault.
-        Err(UploadError::Refused(why)) => Err(FileRejected::Elsewhere(why).into()),
-        Err(failed) => Err(PrepareError::Fault(FileError::Elsewhere(failed))),
+        Err(UploadError::Refused(why)) => Err(FileRejected::ExternalService(why).into()),
+        Err(failed) => Err(PrepareError::Fault(FileError::ExternalService(failed))),
     }
 }
 
-async fn draft(
+async fn prepare_for_storage(
     app: &App,
     service: ServiceId,
-    order: FileRequest,
+    request: FileRequest,
 ) -> Result<PreparedFile, PrepareError> {
-    let given_name = order.file_name.as_ref().map(|name| name.reveal().as_str());
+    let given_name = request
+        .file_name
+        .as_ref()
+        .map(|name| name.reveal().as_str());
     let given_name = given_name.filter(|name| !name.is_empty());
-    let (bytes, scan) = match order.bytes {
+    let (bytes, scan) = match request.bytes {
         Bytes::Base64(text) => {
             let bytes = decode(text.reveal(), app.settings.max_file_bytes)?;
             // Check the type first: a scan is slow, and a rejected file needs none.
-            kind_of(&bytes, given_name, order.is_csv)?;
+            detect_type(&bytes, given_name, request.is_csv)?;
             let scan = scan(app, &bytes).await?;
             (bytes.into(), scan)
         }
         // Scanned when it was added to the template.
         Bytes::Known(bytes) => (bytes.into_inner(), "clean"),
     };
-    let kind = kind_of(&bytes, given_name, order.is_csv)?;
-    let name = safe_name(given_name, kind.extension);
+    let file_type = detect_type(&bytes, given_name, request.is_csv)?;
+    let name = safe_name(given_name, file_type.extension);
     let now = app.clock.now();
-    let Identity { id, key } = order.identity.unwrap_or_else(|| Identity {
+    let Identity { id, key } = request.identity.unwrap_or_else(|| Identity {
         id: DocumentId::generate(now, app.random()),
         key: LinkKey::generate(app.random()),
     });
-    let vault = key.vault(&app.random);
-    let facts = FileProperties {
+    let keyring = key.keyring(&app.random);
+    let properties = FileProperties {
         name,
-        mark: order.confirm.map(|address| key.mark(address.reveal())),
+        address_hash: request
+            .confirm
+            .map(|address| key.hash_address(address.reveal())),
     };
-    let facts = serde_json::to_vec(&facts).expect("texts are writable as JSON");
+    let properties = serde_json::to_vec(&properties).expect("strings are serialisable as JSON");
     let row = Document {
         id,
         service_id: service,
-        sealed: vault.seal(&file_properties(id), &facts),
-        mime_type: kind.mime_type.to_owned(),
+        sealed: keyring.seal(&properties_context(id), &properties),
+        mime_type: file_type.mime_type.to_owned(),
         size_bytes: bytes.len() as u64,
         scan: scan.to_owned(),
         created_at: now,
-        expires_at: now.plus(WEEK * order.weeks),
+        expires_at: now.plus(WEEK * request.weeks),
     };
     Ok(PreparedFile {
-        link: format!("{}/d/{id}/{}", app.settings.files_root, key.text()).into(),
-        ours: Some(Ours { row, bytes, vault }),
+        link: format!("{}/d/{id}/{}", app.settings.files_root, key.encode()).into(),
+        stored: Some(StoredFile {
+            row,
+            bytes,
+            keyring,
+        }),
     })
 }
 
@@ -271,7 +281,7 @@ fn decode(text: &str, limit_bytes: u64) -> Result<Vec<u8>, FileRejected> {
 }
 
 /// Determines the type of a file, or rejects its name, type or content.
-pub(super) fn kind_of(
+pub(super) fn detect_type(
     bytes: &[u8],
     name: Option<&str>,
     is_csv: bool,
@@ -281,12 +291,12 @@ pub(super) fn kind_of(
             limit: MAX_NAME_CHARACTERS,
         });
     }
-    file_types::find(bytes, name, is_csv).map_err(|not_taken| match not_taken {
+    file_types::find(bytes, name, is_csv).map_err(|unsupported| match unsupported {
         file_types::UnsupportedFile::Extension(extension) => FileRejected::Type {
             extension: Some(extension),
         },
         file_types::UnsupportedFile::Unknown => FileRejected::Type { extension: None },
-        file_types::UnsupportedFile::Other(extension) => FileRejected::OtherType { extension },
+        file_types::UnsupportedFile::Mismatch(extension) => FileRejected::OtherType { extension },
     })
 }
 
@@ -316,6 +326,7 @@ fn safe_name(given: Option<&str>, extension: &str) -> String {
     // The extension is that of the detected type, never the one in the given name.
     let stem = visible.rsplit_once('.').map_or("", |(stem, _)| stem);
     let stem = stem.trim_matches(|character: char| character == '.' || character.is_whitespace());
+    // Browsers open a file by its extension.
     format!(
         "{}.{extension}",
         if stem.is_empty() { "document" } else { stem }
@@ -327,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_read_with_and_without_padding_and_over_lines() {
+    fn base64_may_lack_padding_and_have_line_breaks() {
         for text in ["YWI=", "YWI", "Y W\r\nI=\n"] {
             assert_eq!(decode(text, 10).unwrap(), b"ab", "{text}");
         }
@@ -351,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_made_safe_and_ends_as_the_file_does() {
+    fn a_name_is_made_safe_and_gets_the_extension_of_the_type() {
         for (given, safe) in [
             (Some("Report.PDF"), "Report.pdf"),
             (Some("../../etc/passwd.pdf"), "_.._etc_passwd.pdf"),

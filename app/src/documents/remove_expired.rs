@@ -8,19 +8,19 @@ use tracing::{info, warn};
 use super::FileError;
 use crate::{App, tasks};
 
-const AT_ONCE: u32 = 100;
+const BATCH_SIZE: u32 = 100;
 
 /// Removes all expired files in batches, until none is left or the worker is stopping.
 pub(crate) async fn remove_expired(app: &App, task: &TaskContext) -> TaskOutcome {
     let mut removed = 0;
     let outcome = loop {
-        match remove_some(app).await {
+        match remove_batch(app).await {
             Ok(0) => break TaskOutcome::Completed,
             Ok(some) => removed += some,
             Err(fault) => {
                 warn!(
                     error = &fault as &dyn std::error::Error,
-                    "cannot remove files whose time is over, will try again"
+                    "cannot remove expired files, will try again"
                 );
                 break tasks::retry_periodic(tasks::REMOVE_EXPIRED_DOCUMENTS);
             }
@@ -31,14 +31,14 @@ pub(crate) async fn remove_expired(app: &App, task: &TaskContext) -> TaskOutcome
         }
     };
     if removed > 0 {
-        info!("removed {removed} files whose time was over");
+        info!("removed {removed} expired files");
     }
     outcome
 }
 
-async fn remove_some(app: &App) -> Result<usize, FileError> {
+async fn remove_batch(app: &App) -> Result<usize, FileError> {
     let now = app.clock.now();
-    let expired = store::documents::list_expired(&mut app.read().await?, now, AT_ONCE).await?;
+    let expired = store::documents::list_expired(&mut app.read().await?, now, BATCH_SIZE).await?;
     for (service, id) in &expired {
         // Content before rows: after a crash in between, the next run finds the row again, and removing an absent
         // object succeeds.

@@ -8,7 +8,7 @@ pub use store::template_files::TemplateFile;
 use super::{
     Bytes, FileError, FileRejected, FileRequest, Identity, MAX_WEEKS,
     key::LinkKey,
-    prepare::{PrepareError, kind_of, scan},
+    prepare::{PrepareError, detect_type, scan},
 };
 use crate::{App, sealing::sealed_files};
 
@@ -37,8 +37,8 @@ pub enum TemplateFileError {
     #[error("{0}")]
     Invalid(&'static str),
     /// The file was rejected.
-    #[error("the file is not taken")]
-    Refused(FileRejected),
+    #[error("the file was rejected")]
+    Rejected(FileRejected),
     /// A fault on our side.
     #[error(transparent)]
     Fault(#[from] FileError),
@@ -53,7 +53,7 @@ impl From<store::Error> for TemplateFileError {
 impl From<PrepareError> for TemplateFileError {
     fn from(error: PrepareError) -> Self {
         match error {
-            PrepareError::Refused(refused) => Self::Refused(refused),
+            PrepareError::Rejected(rejected) => Self::Rejected(rejected),
             PrepareError::Fault(fault) => Self::Fault(fault),
         }
     }
@@ -75,11 +75,11 @@ pub async fn add(
     let bytes = new.bytes.reveal();
     let limit_bytes = app.settings.max_file_bytes;
     if bytes.len() as u64 > limit_bytes {
-        return Err(TemplateFileError::Refused(FileRejected::TooLarge {
+        return Err(TemplateFileError::Rejected(FileRejected::TooLarge {
             limit_bytes,
         }));
     }
-    kind_of(bytes, Some(&new.file_name), false).map_err(TemplateFileError::Refused)?;
+    detect_type(bytes, Some(&new.file_name), false).map_err(TemplateFileError::Rejected)?;
     scan(app, bytes).await?;
     let now = app.clock.now();
     let file = TemplateFile {
@@ -97,8 +97,8 @@ pub async fn add(
     found
         .filter(|found| found.template_type == Channel::Email)
         .ok_or(TemplateFileError::NoSuch("e-mail template"))?;
-    let (vault, owner) = (app.store.keyring(), file.id.as_uuid());
-    sealed_files::store(&app.files, vault, &key_of(&file), owner, bytes)
+    let (keyring, owner) = (app.store.keyring(), file.id.as_uuid());
+    sealed_files::store(&app.files, keyring, &key_of(&file), owner, bytes)
         .await
         .map_err(FileError::from)?;
     // Content before row: a template never refers to a file that is not there yet.
@@ -106,7 +106,7 @@ pub async fn add(
     store::template_files::insert(&mut tx, &file).await?;
     tx.commit().await?;
     // The cached template lists its files.
-    app.caches.templates.forget(service, template).await;
+    app.caches.templates.invalidate(service, template).await;
     Ok(file)
 }
 
@@ -129,7 +129,7 @@ pub async fn archive(
     let mut tx = app.write().await?;
     let found = store::template_files::archive(&mut tx, service, template, id).await?;
     tx.commit().await?;
-    app.caches.templates.forget(service, template).await;
+    app.caches.templates.invalidate(service, template).await;
     if found {
         Ok(())
     } else {
@@ -138,42 +138,42 @@ pub async fn archive(
 }
 
 /// Returns a request to store a copy of a template's file for one recipient.
-pub(crate) async fn order(
+pub(crate) async fn request(
     app: &App,
     file: &TemplateFile,
     recipient: &str,
 ) -> Result<FileRequest, FileError> {
-    Ok(order_of(file, read(app, file).await?, recipient, None))
+    Ok(request_of(file, read(app, file).await?, recipient, None))
 }
 
 /// Returns a request to store a copy of a template's file for one row of a job; `bytes` were read once for many rows.
 ///
-/// The link is a function of the job's secret, the row, the file and the recipient, so that building the row again
-/// (by another worker after a crash, or by the audit) gives the same link and overwrites the same file. Once the
-/// job's secret is deleted with its rows, the server's keyring can no longer open the file.
-pub(crate) fn order_for_row(
+/// The link is a function of the job's secret, the row, the file and the recipient.
+pub(crate) fn request_for_row(
     app: &App,
     file: &TemplateFile,
     bytes: Private<bytes::Bytes>,
     secret: &[u8],
     (row, recipient): (NotificationId, &str),
 ) -> FileRequest {
-    let (vault, row_uuid, file_uuid) = (app.store.keyring(), row.as_uuid(), file.id.as_uuid());
+    let (keyring, row_uuid, file_uuid) = (app.store.keyring(), row.as_uuid(), file.id.as_uuid());
     let key_parts = [
         secret,
         row_uuid.as_bytes(),
         file_uuid.as_bytes(),
         recipient.as_bytes(),
     ];
-    let key = vault.fingerprint("the key in the link to a row's file", &key_parts);
+    // Building the row again, after a crash or by an audit, gives the same link and overwrites the same file. Once the
+    // job's secret is deleted with its rows, the server's keyring can no longer open the file.
+    let key = keyring.fingerprint("the key in the link to a row's file", &key_parts);
     let identity = Identity {
         id: document_of_row(app, row, file.id),
-        key: LinkKey::of(key),
+        key: LinkKey::from_bytes(key),
     };
-    order_of(file, bytes, recipient, Some(identity))
+    request_of(file, bytes, recipient, Some(identity))
 }
 
-/// Derives the document id of a row's file. Its time part is that of the row, so ids sort in row order.
+/// Derives the document id of a row's file.
 fn document_of_row(app: &App, row: NotificationId, file: TemplateFileId) -> DocumentId {
     let (row, file) = (row.as_uuid(), file.as_uuid());
     let parts = [row.as_bytes().as_slice(), file.as_bytes()];
@@ -181,11 +181,12 @@ fn document_of_row(app: &App, row: NotificationId, file: TemplateFileId) -> Docu
     let (tail, _) = hash
         .split_first_chunk::<16>()
         .expect("SHA-256 has 32 bytes");
+    // The time part is that of the row, so that ids sort in row order and inserts stay at one end of the index.
     let due = domain::generated_at(row).unwrap_or_default();
     DocumentId::from_uuid(domain::from_time_and_tail(due, u128::from_be_bytes(*tail)))
 }
 
-fn order_of(
+fn request_of(
     file: &TemplateFile,
     bytes: Private<bytes::Bytes>,
     recipient: &str,
@@ -207,8 +208,8 @@ pub(crate) async fn read(
     app: &App,
     file: &TemplateFile,
 ) -> Result<Private<bytes::Bytes>, FileError> {
-    let (vault, owner) = (app.store.keyring(), file.id.as_uuid());
-    let bytes = sealed_files::find(&app.files, vault, &key_of(file), owner)
+    let (keyring, owner) = (app.store.keyring(), file.id.as_uuid());
+    let bytes = sealed_files::find(&app.files, keyring, &key_of(file), owner)
         .await
         .map_err(FileError::Template)?
         .ok_or(FileError::Gone(file.id))?;

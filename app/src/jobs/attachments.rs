@@ -71,11 +71,11 @@ impl Attachments {
             let recipient = row.contents.normalised.reveal();
             let of = (row.id, recipient.as_str());
             let bytes = bytes.reveal().clone().into();
-            let order = template_files::order_for_row(app, file, bytes, &self.secret, of);
-            let draft = match documents::prepare(app, row.service_id, order).await {
+            let request = template_files::request_for_row(app, file, bytes, &self.secret, of);
+            let draft = match documents::prepare(app, row.service_id, request).await {
                 Ok(draft) => draft,
                 Err(PrepareError::Fault(fault)) => return Err(fault),
-                Err(PrepareError::Refused(refused)) => {
+                Err(PrepareError::Rejected(refused)) => {
                     row.status = NotificationStatus::ValidationFailed;
                     row.problem = Some(format!(
                         "the file {} of the template was refused: {}",
@@ -99,7 +99,7 @@ impl Attachments {
 
 fn in_words(refused: FileRejected) -> String {
     match refused {
-        FileRejected::Elsewhere(why) => why,
+        FileRejected::ExternalService(why) => why,
         // It was checked when it was added to the template, so the list of accepted types has changed since.
         _ => "it is not taken any more".to_owned(),
     }

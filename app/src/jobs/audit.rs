@@ -20,27 +20,27 @@ use crate::{
     App, audit,
     cache::{templates, tenants},
     local_days,
-    manage::retention::FEWEST_DAYS,
+    manage::retention::MIN_DAYS,
     tasks,
 };
 
 /// Jobs examined in one run.
-const AT_ONCE: u32 = 500;
+const JOBS_PER_RUN: u32 = 500;
 /// A job without a task that has not changed for this long is stuck.
 const STUCK_AFTER: Duration = Duration::from_mins(30);
 /// Resumptions without a single new row before the job is left to an operator.
 const MAX_RESUMPTIONS: u32 = 3;
 /// How long after its end a job's rows are counted, so that its last commits are visible.
-const SETTLING: Duration = Duration::from_mins(1);
+const COUNT_AFTER: Duration = Duration::from_mins(1);
 /// How long after its end missing rows of a job are searched for.
-const LOOK_AFTER: Duration = Duration::from_mins(20);
+const SEARCH_AFTER: Duration = Duration::from_mins(20);
 /// A finished job that still lacks rows after this long is reported to the operator.
-const A_DAY: Duration = Duration::from_hours(24);
+const REPORT_AFTER: Duration = Duration::from_hours(24);
 /// An unfinished job is reported to the operator this long after it was due.
-const CEILING: Duration = Duration::from_hours(4);
+const OVERDUE_AFTER: Duration = Duration::from_hours(4);
 /// Rows sent with a test key leave no history, so from this age on a lost row cannot be told from one removed by
 /// retention.
-const TEST_ROWS_ARE_THERE_DAYS: u32 = FEWEST_DAYS;
+const TEST_ROW_RETENTION_DAYS: u32 = MIN_DAYS;
 
 /// Finds jobs that have stopped silently: no change for half an hour, and no task.
 pub(crate) async fn check_job_status(app: &App) -> TaskOutcome {
@@ -51,9 +51,14 @@ async fn find_stuck(app: &App) -> Result<u64, store::Error> {
     let statuses = [JobStatus::Pending, JobStatus::InProgress, JobStatus::Error];
     let since = app.clock.now().minus(STUCK_AFTER);
     let mut session = app.read().await?;
-    let silent =
-        store::jobs::list_unchanged(&mut session, &statuses, since, MAX_RESUMPTIONS, AT_ONCE)
-            .await?;
+    let silent = store::jobs::list_unchanged(
+        &mut session,
+        &statuses,
+        since,
+        MAX_RESUMPTIONS,
+        JOBS_PER_RUN,
+    )
+    .await?;
     drop(session);
     let mut found = 0;
     for job in silent {
@@ -110,10 +115,11 @@ pub(crate) async fn process_incomplete(app: &App, task: &TaskContext, id: JobId)
 /// Marks finished jobs whose rows all exist.
 pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
     let now = app.clock.now();
-    let window = (now.minus(LOOK_AFTER), now.minus(SETTLING));
+    let window = (now.minus(SEARCH_AFTER), now.minus(COUNT_AFTER));
     let counted = async {
         let jobs =
-            store::jobs::list_finished(&mut app.read().await?, window.0, window.1, AT_ONCE).await?;
+            store::jobs::list_finished(&mut app.read().await?, window.0, window.1, JOBS_PER_RUN)
+                .await?;
         for job in jobs {
             mark_if_complete(app, &job).await?;
         }
@@ -126,7 +132,7 @@ pub(crate) async fn update_status_of_fully_processed(app: &App) -> TaskOutcome {
 async fn mark_if_complete(app: &App, job: &Job) -> Result<bool, store::Error> {
     let by_status = read::outcomes(&mut app.read().await?, job).await?;
     let is_beyond_knowing = job.key_type == KeyType::Test
-        && job.due < local_days::midnight_days_ago(app, TEST_ROWS_ARE_THERE_DAYS);
+        && job.due < local_days::midnight_days_ago(app, TEST_ROW_RETENTION_DAYS);
     if by_status.values().sum::<u32>() < job.notification_count && !is_beyond_knowing {
         return Ok(false);
     }
@@ -148,8 +154,9 @@ pub(crate) async fn check_for_missing_rows(app: &App) -> TaskOutcome {
 
 async fn find_missing(app: &App) -> Result<u64, store::Error> {
     let now = app.clock.now();
-    let (after, before) = (now.minus(A_DAY), now.minus(LOOK_AFTER));
-    let jobs = store::jobs::list_finished(&mut app.read().await?, after, before, AT_ONCE).await?;
+    let (after, before) = (now.minus(REPORT_AFTER), now.minus(SEARCH_AFTER));
+    let jobs =
+        store::jobs::list_finished(&mut app.read().await?, after, before, JOBS_PER_RUN).await?;
     let mut found = 0;
     for job in jobs {
         if !mark_if_complete(app, &job).await? && look_for_rows(app, &job).await? {
@@ -185,13 +192,14 @@ pub(crate) async fn report_overdue(app: &App) -> TaskOutcome {
 async fn find_overdue(app: &App) -> Result<u64, store::Error> {
     let now = app.clock.now();
     let mut session = app.read().await?;
-    let overdue = store::jobs::list_overdue(&mut session, now.minus(CEILING), AT_ONCE).await?;
-    let (ever, before) = (Timestamp::default(), now.minus(A_DAY));
-    let finished = store::jobs::list_finished(&mut session, ever, before, AT_ONCE).await?;
+    let overdue =
+        store::jobs::list_overdue(&mut session, now.minus(OVERDUE_AFTER), JOBS_PER_RUN).await?;
+    let (ever, before) = (Timestamp::default(), now.minus(REPORT_AFTER));
+    let finished = store::jobs::list_finished(&mut session, ever, before, JOBS_PER_RUN).await?;
     drop(session);
-    let mut told = 0;
+    let mut reported = 0;
     for job in overdue {
-        told += 1;
+        reported += 1;
         error!(
             job.id = %job.id, service.id = %job.service_id,
             "job {} was due at {} and is {} with {} of {} rows kept; see why with `pillarbox job status {}` and \
@@ -200,18 +208,18 @@ async fn find_overdue(app: &App) -> Result<u64, store::Error> {
         );
     }
     for job in finished {
-        // After a pause of the clock, nobody may have counted the rows yet.
+        // After a pause of the clock, the rows may not have been counted yet.
         if mark_if_complete(app, &job).await? {
             continue;
         }
-        told += 1;
+        reported += 1;
         error!(
             job.id = %job.id, service.id = %job.service_id,
             "job {} lacks rows a day after it finished; look at it with `pillarbox job status {}`, mend what \
              `pillarbox queue dead` says, then `pillarbox job redo {} --row N` for each row it lacks", job.id, job.id, job.id
         );
     }
-    Ok(told)
+    Ok(reported)
 }
 
 /// Inserts the rows that a finished job lacks: exactly those, with the ids they would have had.
@@ -227,7 +235,7 @@ pub(crate) async fn process_missing_rows(app: &App, task: &TaskContext, id: JobI
         }
         Err(error) => {
             warn!(job.id = %id, error = &error as &dyn std::error::Error, "cannot keep the missing rows of job {id} now");
-            TaskOutcome::Snooze(app.clock.now().plus(tasks::STORAGE_PAUSE))
+            process::retry(app, task, &error)
         }
     }
 }
@@ -266,19 +274,19 @@ pub(crate) async fn insert_rows(
         templates::find_version(app, service, job.template_id, job.template_version).await?;
     let prepared = prepared.ok_or_else(|| broken("its template is gone"))?;
 
-    let (press, lane) = (
+    let (builder, lane) = (
         RowBuilder::open(app, &tenant, job, &sheet, &prepared).await?,
         batch_writer::lane(&prepared),
     );
-    let mut rows = Rows::open(app, job, &sheet, &press).await?;
-    let (mut missing, rows_at_once) = (Vec::new(), press.rows_at_once());
-    let (mut put_back, mut all_built) = (0, Ok(()));
+    let mut rows = Rows::open(app, job, &sheet, &builder).await?;
+    let (mut missing, rows_at_once) = (Vec::new(), builder.rows_at_once());
+    let (mut inserted, mut all_built) = (0, Ok(()));
     while rows
         .next_piece(|number, row| {
             if number < job.notification_count && is_wanted(number) {
                 info!(job.id = %id, "Processing missing row {number} for job {id}");
-                match press.build(&row, number) {
-                    Ok(proof) => missing.push(proof),
+                match builder.build(&row, number) {
+                    Ok(built) => missing.push(built),
                     // A row that cannot be built does not keep the others from being inserted.
                     Err(error) => all_built = Err(error),
                 }
@@ -289,24 +297,24 @@ pub(crate) async fn insert_rows(
         while missing.len() >= rows_at_once {
             let later = missing.split_off(rows_at_once);
             let now_full = std::mem::replace(&mut missing, later);
-            put_back += put(app, job, lane, &press, now_full).await?;
+            inserted += insert_built(app, job, lane, &builder, now_full).await?;
         }
     }
-    put_back += put(app, job, lane, &press, missing).await?;
-    all_built.map(|()| put_back)
+    inserted += insert_built(app, job, lane, &builder, missing).await?;
+    all_built.map(|()| inserted)
 }
 
-async fn put(
+async fn insert_built(
     app: &App,
     job: &Job,
     lane: Lane,
-    press: &RowBuilder<'_>,
+    builder: &RowBuilder<'_>,
     rows: Vec<BuiltRow>,
 ) -> Result<u64, ProcessError> {
     if rows.is_empty() {
         return Ok(0);
     }
-    let rows = press.attach(rows).await?;
+    let rows = builder.attach(rows).await?;
     let mut tx = app.write().await?;
     let (count, pools) = batch_writer::insert_batch(app, &mut tx, job, lane, rows).await?;
     app.commit_and_notify(tx, &pools).await?;

@@ -79,7 +79,7 @@ pub async fn cancel_letters(
     if letters::printing_started(made_at(app, &job).await?, now).is_some() {
         return Err(CancelLettersError::TooLate);
     }
-    let Some(mut tx) = letters::hold(app, &Letters::OfJob(job.origin())).await? else {
+    let Some(mut tx) = letters::lock_tasks(app, &Letters::OfJob(job.origin())).await? else {
         return Err(why_not_now(app, &job).await?);
     };
     let today = now.utc_day();

@@ -75,12 +75,20 @@ impl ProcessError {
                 fault,
                 FileError::Template(OpenError::Files(files::Error::Storage { .. }))
                     | FileError::Scanner(_)
-                    | FileError::Elsewhere(_)
+                    | FileError::ExternalService(_)
                     | FileError::Files(_)
                     | FileError::Store(_)
             ),
             Self::Broken(_) | Self::File(_) => true,
         }
+    }
+
+    const fn counts_as_attempt(&self) -> bool {
+        // A failing database or file storage fails every job alike and is waited for, and a moved cursor is progress.
+        matches!(
+            self,
+            Self::Attachments(FileError::Scanner(_) | FileError::ExternalService(_))
+        )
     }
 }
 
@@ -101,13 +109,26 @@ pub(crate) async fn process(app: &App, task: &TaskContext, id: JobId) -> TaskOut
         Ok(Progress::Paused) => TaskOutcome::Snooze(app.clock.now()),
         Err(error) if error.needs_operator() => stop(app, task, id, &error).await,
         Err(error) => {
+            let outcome = retry(app, task, &error);
+            if matches!(outcome, TaskOutcome::Discard(_)) {
+                return stop(app, task, id, &error).await;
+            }
             warn!(job.id = %id, error = &error as &dyn std::error::Error, "job {id} cannot go on now, will try again");
             if !matches!(error, ProcessError::Overtaken) {
                 record_problem(app, task, id, &error).await;
             }
-            TaskOutcome::Snooze(app.clock.now().plus(tasks::STORAGE_PAUSE))
+            outcome
         }
     }
+}
+
+/// Returns how a failed task of a job continues: by the retry policy of its kind, and without counting an attempt if
+/// the failure says nothing about the job.
+pub(super) fn retry(app: &App, task: &TaskContext, error: &ProcessError) -> TaskOutcome {
+    if error.counts_as_attempt() {
+        return tasks::retry(task, app.random(), &error.in_words());
+    }
+    TaskOutcome::Snooze(app.clock.now().plus(tasks::STORAGE_PAUSE))
 }
 
 /// Records on the job why it does not progress, for as long as it does not. If the store cannot take even that, the

@@ -250,7 +250,7 @@ impl<'a> RowBuilder<'a> {
         };
         match channel {
             Channel::Letter => Some(format!("no letter can be sent, for {why}")),
-            Channel::Sms | Channel::Email => (!self.tenant.reachable.allows(recipient))
+            Channel::Sms | Channel::Email => (!self.tenant.allowed_recipients.allows(recipient))
                 .then(|| format!("not on the team or guest list, and {why}")),
         }
     }
@@ -297,7 +297,7 @@ impl<'a> RowBuilder<'a> {
     /// Parses an address, and returns what is wrong with it. One that is no longer valid, for example because
     /// international letters were switched off, is stored as far as it could be parsed.
     fn resolve_address(&self, row: &Row<'_>) -> (ResolvedRecipient, Option<String>) {
-        let abroad = self.tenant.may(Permission::InternationalLetters);
+        let abroad = self.tenant.has_permission(Permission::InternationalLetters);
         let address = PostalAddress::from_personalisation(&row.address(), abroad);
         let recipient = ResolvedRecipient::letter(&address, self.template.template.postage);
         (recipient, address.error().map(|error| error.to_string()))

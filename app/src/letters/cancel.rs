@@ -1,51 +1,45 @@
-//! Cancelling a letter until it is printed (`docs/spec/letters.md` §12). The change is conditional on the letter's
-//! status: a letter that the print run has taken cannot be cancelled, and a cancelled one cannot be printed.
+//! Cancels a letter before it is printed (`docs/spec/letters.md` §12).
 
 use domain::{
     Allowance, Channel, KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp,
 };
-use jiff::{
-    ToSpan as _,
-    civil::{Date, Time},
-};
+use jiff::civil::Date;
 use store::notifications::{Notification, StatusUpdate};
-use templates::letter_timings::{from_london, to_london};
+use templates::letter_timings::{self, to_london};
 
-use super::hold::{Letters, hold};
+use super::task_lock::{Letters, lock_tasks};
 use crate::App;
 
-/// From then on, local time, the day's letters are printed. A letter of this very moment is tomorrow's.
-const DEADLINE: Time = Time::constant(17, 30, 0, 0);
-
-/// Why a letter is not cancelled.
+/// Why a letter cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelLetterError {
-    /// There is no such message of this service.
+    /// The service has no such notification.
     #[error("there is no such notification")]
     NoSuch,
-    /// It is no letter.
+    /// The notification is not a letter.
     #[error("only letters can be cancelled")]
     NotALetter,
     /// Printing has started.
     #[error("it is too late: printing started {0} at half past five")]
     TooLate(PrintDay),
-    /// It was cancelled before.
+    /// It is cancelled already.
     #[error("it is cancelled already")]
     AlreadyCancelled,
-    /// It is past where it could be cancelled, or a worker has it in hand, or a printer may have it without having said so.
+    /// Its status does not allow it, a worker is sending it, or its print provider may have accepted it without a
+    /// reply.
     #[error("a letter that is {} cannot be cancelled", .0.status)]
     OtherStatus(Box<Notification>),
-    /// The store failed.
+    /// The database failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
 }
 
-/// The day on whose evening a letter is printed.
+/// The day on which the print run of a letter started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrintDay {
-    /// This one.
+    /// The present day.
     Today,
-    /// Another, by day and month.
+    /// An earlier day.
     On(Date),
 }
 
@@ -58,19 +52,11 @@ impl std::fmt::Display for PrintDay {
     }
 }
 
-/// When the printing of a letter has started, if it has.
+/// Returns the day on which the print run of a letter started, or `None` if it has not.
 pub(crate) fn printing_started(created_at: Timestamp, now: Timestamp) -> Option<PrintDay> {
     let moment = |at: Timestamp| jiff::Timestamp::from_microsecond(at.unix_micros()).ok();
     let (created, now) = (moment(created_at)?, moment(now)?);
-    let made = to_london(created).datetime();
-    let day = if made.time() < DEADLINE {
-        made.date()
-    } else {
-        made.date().saturating_add(1.day())
-    };
-    if now < from_london(day.to_datetime(DEADLINE)) {
-        return None;
-    }
+    let day = letter_timings::printing_started(created, now)?;
     let is_today = to_london(now).date() == day;
     Some(if is_today {
         PrintDay::Today
@@ -79,7 +65,7 @@ pub(crate) fn printing_started(created_at: Timestamp, now: Timestamp) -> Option<
     })
 }
 
-/// Cancels a letter; what it spent of today is given back.
+/// Cancels a letter, and refunds its daily quota if it was accepted today.
 pub async fn cancel(
     app: &App,
     service: ServiceId,
@@ -97,18 +83,16 @@ pub async fn cancel(
     if letter.status == NotificationStatus::Cancelled {
         return Err(CancelLetterError::AlreadyCancelled);
     }
-    let Some(mut tx) = hold(app, &Letters::One(service, id)).await? else {
+    // From here on no worker can start to send the letter.
+    let Some(mut tx) = lock_tasks(app, &Letters::One(service, id)).await? else {
         return Err(CancelLetterError::OtherStatus(Box::new(letter)));
     };
     let outcome = StatusUpdate {
-        id,
-        status: NotificationStatus::Cancelled,
-        sent_at: None,
-        sent_by: None,
-        reference: None,
         billable_units: Some(0),
-        problem: None,
+        ..StatusUpdate::new(id, NotificationStatus::Cancelled)
     };
+    // Conditional on the status: a letter that the print run has taken cannot be cancelled, and a cancelled one cannot be
+    // printed.
     if store::notifications::apply(&mut tx, &[outcome], now).await? == 0 {
         let found = store::notifications::find(&mut tx, service, id).await?;
         return Err(match found.ok_or(CancelLetterError::NoSuch)? {
@@ -119,6 +103,7 @@ pub async fn cancel(
         });
     }
     let day = now.utc_day();
+    // A test key spends no quota.
     if letter.created_at.utc_day() == day && letter.key_type != KeyType::Test {
         store::counters::refund(&mut tx, service, Allowance::Letter, day, 1).await?;
     }
@@ -132,22 +117,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_is_printed_at_half_past_five_of_its_day_in_london() {
-        for (created, now, said) in [
+    fn the_day_of_printing_is_named_unless_it_is_today() {
+        for (created, now, day) in [
             ("2026-02-04T09:00:00Z", "2026-02-04T17:29:59.999999Z", ""),
             ("2026-02-04T09:00:00Z", "2026-02-04T17:30:00Z", "today"),
             (
-                "2026-02-04T17:29:59Z",
-                "2026-02-05T09:00:00Z",
+                "2026-02-04T09:00:00Z",
+                "2026-02-05T00:00:00Z",
                 "on 4 February",
             ),
-            ("2026-02-04T17:30:00Z", "2026-02-05T17:29:59Z", ""),
-            ("2026-02-04T17:30:00Z", "2026-02-05T17:30:00Z", "today"),
-            ("2026-07-04T16:29:00Z", "2026-07-04T16:30:00Z", "today"),
+            ("2026-07-04T09:00:00Z", "2026-07-04T22:59:59Z", "today"),
+            ("2026-07-04T09:00:00Z", "2026-07-04T23:00:00Z", "on 4 July"),
         ] {
-            let day = printing_started(created.parse().unwrap(), now.parse().unwrap());
-            let day = day.map(|day| day.to_string()).unwrap_or_default();
-            assert_eq!(day, said, "{created} {now}");
+            let started = printing_started(created.parse().unwrap(), now.parse().unwrap());
+            let started = started.map(|day| day.to_string()).unwrap_or_default();
+            assert_eq!(started, day, "{created} {now}");
         }
     }
 }

@@ -1,7 +1,7 @@
 use domain::{Postage, Timestamp};
 use templates::letter_timings::Timings;
 
-/// The latest moment at which a letter of this time arrives (`docs/spec/public-api.md` §14).
+/// Returns the latest time at which a letter that was created at this time arrives (`docs/spec/public-api.md` §14).
 pub(crate) fn estimated_delivery(created_at: Timestamp, postage: Postage) -> Timestamp {
     let created = jiff::Timestamp::from_microsecond(created_at.unix_micros()).unwrap_or_default();
     let latest = Timings::of(created, postage).latest_delivery;

@@ -1,11 +1,11 @@
-//! Letters: their pages, which are files beside the rows, and what becomes of them outside.
+//! Letters: their pages, which are files beside the rows, cancelling, and letters that the post returned.
 
 mod cancel;
 mod estimated_delivery;
-mod hold;
 mod pages;
 mod precompiled_template;
 pub(crate) mod returned;
+mod task_lock;
 mod typeset;
 
 pub use cancel::{CancelLetterError, PrintDay, cancel};
@@ -14,7 +14,7 @@ pub use pages::{find_pages, store_pages};
 pub use returned::report as report_returned;
 
 pub(crate) use cancel::printing_started;
-pub(crate) use hold::{Letters, hold};
 pub(crate) use pages::delete_pages;
-pub(crate) use precompiled_template::find_or_make as precompiled_template;
-pub(crate) use typeset::{NoPages, make_pages};
+pub(crate) use precompiled_template::find_or_create as precompiled_template;
+pub(crate) use task_lock::{Letters, lock_tasks};
+pub(crate) use typeset::{TypesetError, make_pages};

@@ -1,5 +1,5 @@
-//! The pages of a letter as PDF: typeset by us, or given by the service. They lie sealed in the file storage, under a
-//! name that is a function of the letter, so that making them twice leaves one file.
+//! The pages of a letter as PDF, typeset here or supplied by the service, sealed in the file storage. The key of the
+//! file is a function of the letter, so making the pages twice leaves one file.
 
 use bytes::Bytes;
 use domain::{NotificationId, ServiceId};
@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::{App, OpenError, sealing::sealed_files};
 
-/// Keeps the pages of a letter; they are durable when this returns.
+/// Stores the pages of a letter. They are durable when this returns.
 pub async fn store_pages(
     app: &App,
     service: ServiceId,
@@ -19,7 +19,7 @@ pub async fn store_pages(
     sealed_files::store(&app.files, app.store.keyring(), &key, letter.as_uuid(), pdf).await
 }
 
-/// The pages of a letter of a service, once they are there.
+/// Finds the pages of a letter of a service, if they exist.
 pub async fn find_pages(
     app: &App,
     service: ServiceId,
@@ -29,8 +29,8 @@ pub async fn find_pages(
     sealed_files::find(&app.files, app.store.keyring(), &key, letter.as_uuid()).await
 }
 
-/// Forgets the pages of a letter that was not kept after all. Pages that cannot be removed now harm nobody: they are
-/// sealed, and nothing leads to them.
+/// Removes the pages of a letter that was not stored. If that fails, they stay: they are sealed, and no link leads to
+/// them.
 pub(crate) async fn delete_pages(app: &App, service: ServiceId, letter: NotificationId) {
     let key = Key::letter_pdf(service.as_uuid(), letter.as_uuid());
     if let Err(fault) = app.files.remove(&key).await {

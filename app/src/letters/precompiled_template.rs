@@ -1,5 +1,4 @@
-//! The hidden template of letters that are given as PDF (`docs/spec/public-api.md` §11). It is made on first use; its
-//! id is a function of the service, so that two who make it at once make one.
+//! The hidden template of letters that are supplied as PDF (`docs/spec/public-api.md` §11), created on first use.
 
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use crate::{App, ParsedTemplate, cache::templates};
 
 const NAME: &str = "Pre-compiled PDF";
 
-/// The template of a service's precompiled letters.
-pub(crate) async fn find_or_make(
+/// Finds or creates the template of a service's precompiled letters.
+pub(crate) async fn find_or_create(
     app: &App,
     service: ServiceId,
 ) -> Result<Arc<ParsedTemplate>, Arc<store::Error>> {
@@ -24,15 +23,16 @@ pub(crate) async fn find_or_make(
     let mut tx = app.write().await?;
     match store::templates::insert(&mut tx, &template).await {
         Ok(()) => tx.commit().await?,
-        // Somebody else has just made it, and it is the same.
+        // A concurrent request has just created the same template.
         Err(store::Error::Exists) => tx.roll_back().await?,
         Err(fault) => return Err(Arc::new(fault)),
     }
-    app.caches.templates.forget(service, id).await;
+    app.caches.templates.invalidate(service, id).await;
     Ok(Arc::new(ParsedTemplate::new(template)))
 }
 
 fn id_of(service: ServiceId) -> TemplateId {
+    // A function of the service, so that concurrent first uses create one template.
     Uuid::new_v5(&service.as_uuid(), NAME.as_bytes()).into()
 }
 

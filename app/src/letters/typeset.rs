@@ -1,5 +1,4 @@
-//! Making the pages of a letter from its template. The work is the processor's, so it is done where nobody waits for
-//! the same thread.
+//! Typesets the pages of a letter from its template.
 
 use std::sync::Arc;
 
@@ -10,31 +9,31 @@ use typesetting::{LetterProblem, TypesetLetter};
 
 use crate::{ParsedTemplate, cache::templates::Text};
 
-/// Why a letter has no pages.
+/// Why a letter cannot be typeset.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoPages {
-    /// It cannot be printed as it is.
+pub(crate) enum TypesetError {
+    /// Its content cannot be printed.
     #[error(transparent)]
     Letter(#[from] LetterProblem),
-    /// It has characters that no font can print: nobody could read it.
+    /// It has characters that no font has.
     #[error("the letter has characters that cannot be printed: {}", describe_characters(.0))]
     Unprintable(Vec<char>),
-    /// Its template is gone, or is none of a letter.
+    /// Its template does not exist, or is not a letter template.
     #[error("there is no letter template {0} any more")]
     NoTemplate(domain::TemplateId),
-    /// The typesetter broke, which is our fault.
+    /// The typesetter panicked.
     #[error("the pages could not be made: the typesetter stopped")]
-    Broken,
+    Panicked,
 }
 
-/// Makes the pages of a letter. The date on them is the London day on which it was accepted
+/// Typesets the pages of a letter. The date on them is the London day on which it was accepted
 /// (`docs/spec/letters.md` §4.3).
 pub(crate) async fn make_pages(
     message: &Notification,
     prepared: Option<Arc<ParsedTemplate>>,
     contents: &Contents,
-) -> Result<TypesetLetter, NoPages> {
-    let no_template = NoPages::NoTemplate(message.template_id);
+) -> Result<TypesetLetter, TypesetError> {
+    let no_template = TypesetError::NoTemplate(message.template_id);
     let Some(prepared) = prepared else {
         return Err(no_template);
     };
@@ -45,12 +44,13 @@ pub(crate) async fn make_pages(
         Text::Letter(text) => Ok(typesetting::typeset(text, &values, day)?),
         _ => Err(no_template),
     };
+    // Typesetting keeps a processor busy for milliseconds, which requests on the same thread would wait for.
     let made = tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or(Err(NoPages::Broken))?;
+        .unwrap_or(Err(TypesetError::Panicked))?;
     if made.unprintable.is_empty() {
         Ok(made)
     } else {
-        Err(NoPages::Unprintable(made.unprintable))
+        Err(TypesetError::Unprintable(made.unprintable))
     }
 }

@@ -10,10 +10,10 @@ pub enum AdminError {
     Fields(Vec<(&'static str, String)>),
     /// The present state does not allow it.
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
     /// It exists already.
     #[error("{0}")]
-    Taken(String),
+    Conflict(String),
     /// The database failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -26,11 +26,11 @@ impl AdminError {
     }
 
     pub(crate) fn rejected(why: impl Into<String>) -> Self {
-        Self::Refused(why.into())
+        Self::Rejected(why.into())
     }
 
     /// Maps a violated unique constraint to the error that it means; other database errors pass through.
-    pub(crate) fn if_taken(meaning: impl FnOnce() -> Self) -> impl FnOnce(store::Error) -> Self {
+    pub(crate) fn if_exists(meaning: impl FnOnce() -> Self) -> impl FnOnce(store::Error) -> Self {
         |error| match error {
             store::Error::Exists => meaning(),
             other => Self::Store(other),
@@ -47,8 +47,9 @@ fn joined(fields: &[(&'static str, String)]) -> String {
 }
 
 /// Checks and trims a name shown to people.
-pub(crate) fn name_of(text: &str) -> Result<String, AdminError> {
+pub(crate) fn valid_name(text: &str) -> Result<String, AdminError> {
     const MAX_CHARACTERS: usize = 255;
+    // Spaces around a name are typing errors, and two names that differ in nothing else look the same.
     let name = text.trim();
     if name.is_empty() {
         return Err(AdminError::field("name", "Cannot be blank."));
@@ -59,6 +60,7 @@ pub(crate) fn name_of(text: &str) -> Result<String, AdminError> {
             format!("Cannot be longer than {MAX_CHARACTERS} characters."),
         ));
     }
+    // Names are printed on terminals and in log lines.
     if name.chars().any(char::is_control) {
         return Err(AdminError::field("name", "Cannot hold control characters."));
     }

@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use crate::{
     AdminError, App,
-    manage::{admin_error::name_of, services, users},
+    manage::{admin_error::valid_name, services, users},
 };
 
 /// A key that was just created. This is the only time when its secret is available.
 #[derive(Debug, Clone)]
-pub struct MadeKey {
+pub struct CreatedKey {
     /// The id of the key.
     pub id: ApiKeyId,
     /// The type of the key.
@@ -26,7 +26,7 @@ pub async fn create(
     service: ServiceId,
     name: &str,
     key_type: KeyType,
-) -> Result<MadeKey, AdminError> {
+) -> Result<CreatedKey, AdminError> {
     create_for(app, service, name, key_type, None).await
 }
 
@@ -37,9 +37,9 @@ pub async fn create_for(
     name: &str,
     key_type: KeyType,
     created_by: Option<UserId>,
-) -> Result<MadeKey, AdminError> {
+) -> Result<CreatedKey, AdminError> {
     let mut tx = services::lock(app, service).await?;
-    users::expect(&mut tx, "created_by", created_by).await?;
+    users::check_exists(&mut tx, "created_by", created_by).await?;
     let made = create_in(app, &mut tx, service, name, key_type, created_by).await?;
     services::commit_and_invalidate(app, tx, service).await?;
     Ok(made)
@@ -54,8 +54,8 @@ pub(crate) async fn create_in(
     name: &str,
     key_type: KeyType,
     created_by: Option<UserId>,
-) -> Result<MadeKey, AdminError> {
-    let name = name_of(name)?;
+) -> Result<CreatedKey, AdminError> {
+    let name = valid_name(name)?;
     if store::api_keys::is_name_taken(tx, service, &name).await? {
         return Err(AdminError::field(
             "name",
@@ -63,6 +63,7 @@ pub(crate) async fn create_in(
         ));
     }
     let now = app.clock.now();
+    // Not a UUID of our ids: those contain the time, and part of them could be guessed.
     let secret = random_uuid(app);
     let key = ApiKey {
         id: ApiKeyId::generate(now, app.random()),
@@ -75,7 +76,7 @@ pub(crate) async fn create_in(
         revoked_at: None,
     };
     store::api_keys::insert(tx, app.store.keyring(), &key).await?;
-    Ok(MadeKey {
+    Ok(CreatedKey {
         id: key.id,
         key_type,
         key: format!("{name}-{service}-{secret}").into(),
@@ -91,6 +92,7 @@ fn random_uuid(app: &App) -> Uuid {
 
 /// Lists the keys of a service, including revoked ones. Callers must not show the secrets.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ApiKey>, AdminError> {
+    // From the beginning of time: the tenants' cache leaves out keys that were revoked long ago, a list of keys does not.
     let since = Timestamp::default();
     let mut session = services::read_existing(app, service).await?;
     Ok(store::api_keys::list(&mut session, app.store.keyring(), service, since).await?)
@@ -101,7 +103,8 @@ pub async fn revoke(app: &App, service: ServiceId, id: ApiKeyId) -> Result<(), A
     let mut tx = app.write().await?;
     let found = store::api_keys::revoke(&mut tx, service, id, app.clock.now()).await?;
     tx.commit().await?;
-    app.caches.tenants.forget(service).await;
+    // Even if the key was revoked by another process, which cannot invalidate this cache.
+    app.caches.tenants.invalidate(service).await;
     if found {
         Ok(())
     } else {

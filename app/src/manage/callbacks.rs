@@ -45,10 +45,11 @@ pub async fn set(
     change: CallbackChange,
 ) -> Result<(Callback, bool), AdminError> {
     check(&change)?;
-    let (vault, now) = (app.store.keyring(), app.clock.now());
+    // The URL and the token are sealed: a URL may hold a key of its own.
+    let (keyring, now) = (app.store.keyring(), app.clock.now());
     let mut tx = services::lock(app, service).await?;
-    users::expect(&mut tx, "updated_by_id", change.updated_by).await?;
-    let before = store::callbacks::find(&mut tx, vault, service, kind).await?;
+    users::check_exists(&mut tx, "updated_by_id", change.updated_by).await?;
+    let before = store::callbacks::find(&mut tx, keyring, service, kind).await?;
     let is_new = before.is_none();
     let callback = if let Some(before) = before {
         let after = Callback {
@@ -58,10 +59,10 @@ pub async fn set(
             updated_at: Some(now),
             ..before
         };
-        store::callbacks::update(&mut tx, vault, service, &after).await?;
+        store::callbacks::update(&mut tx, keyring, service, &after).await?;
         after
     } else {
-        let (url, bearer_token) = both(&change)?;
+        let (url, bearer_token) = require_both(&change)?;
         let new = Callback {
             id: CallbackId::generate(now, app.random()),
             kind,
@@ -71,7 +72,7 @@ pub async fn set(
             created_at: now,
             updated_at: None,
         };
-        store::callbacks::insert(&mut tx, vault, service, &new).await?;
+        store::callbacks::insert(&mut tx, keyring, service, &new).await?;
         new
     };
     services::commit_and_invalidate(app, tx, service).await?;
@@ -87,7 +88,7 @@ pub async fn delete(app: &App, service: ServiceId, kind: CallbackKind) -> Result
     services::commit_and_invalidate(app, tx, service).await
 }
 
-fn both(change: &CallbackChange) -> Result<(String, String), AdminError> {
+fn require_both(change: &CallbackChange) -> Result<(String, String), AdminError> {
     let missing = |name, given: &Option<String>| {
         given
             .is_none()
@@ -105,19 +106,20 @@ fn both(change: &CallbackChange) -> Result<(String, String), AdminError> {
 }
 
 fn check(change: &CallbackChange) -> Result<(), AdminError> {
-    let mut wrong = Vec::new();
+    // All errors are reported at once.
+    let mut invalid = Vec::new();
     match change.url.as_deref() {
-        Some(url) if !is_https(url) => {
-            wrong.push(("url", "is not a valid https url".to_owned()));
+        Some(url) if !is_https_url(url) => {
+            invalid.push(("url", "is not a valid https url".to_owned()));
         }
         Some(url) if leads_inside(url) => {
-            wrong.push(("url", "must lead to a public address".to_owned()));
+            invalid.push(("url", "must lead to a public address".to_owned()));
         }
         _ => {}
     }
     match change.bearer_token.as_deref() {
         Some(token) if token.chars().count() < MIN_TOKEN_CHARACTERS => {
-            wrong.push((
+            invalid.push((
                 "bearer_token",
                 format!("is too short: it needs at least {MIN_TOKEN_CHARACTERS} characters"),
             ));
@@ -127,7 +129,7 @@ fn check(change: &CallbackChange) -> Result<(), AdminError> {
             if token.len() > MAX_TOKEN_CHARACTERS
                 || !token.bytes().all(|one| one.is_ascii_graphic()) =>
         {
-            wrong.push((
+            invalid.push((
                 "bearer_token",
                 format!(
                     "must be at most {MAX_TOKEN_CHARACTERS} letters, digits and signs, without spaces"
@@ -136,15 +138,15 @@ fn check(change: &CallbackChange) -> Result<(), AdminError> {
         }
         _ => {}
     }
-    if wrong.is_empty() {
+    if invalid.is_empty() {
         Ok(())
     } else {
-        Err(AdminError::Fields(wrong))
+        Err(AdminError::Fields(invalid))
     }
 }
 
 /// Returns whether `text` is an https URL with a host and without credentials, which would appear in logs.
-fn is_https(text: &str) -> bool {
+fn is_https_url(text: &str) -> bool {
     let Ok(url) = text.parse::<http::Uri>() else {
         return false;
     };
@@ -257,7 +259,7 @@ mod tests {
             "HTTPS://example.org/",
             "https://[2001:db8::1]/",
         ] {
-            assert!(is_https(good), "{good}");
+            assert!(is_https_url(good), "{good}");
         }
         for bad in [
             "",
@@ -273,9 +275,9 @@ mod tests {
             "https://exämple.org/",
             "javascript:alert(1)",
         ] {
-            assert!(!is_https(bad), "{bad}");
+            assert!(!is_https_url(bad), "{bad}");
         }
-        assert!(!is_https(&format!(
+        assert!(!is_https_url(&format!(
             "https://example.org/{}",
             "a".repeat(2000)
         )));

@@ -8,10 +8,10 @@ pub use store::folders::Folder;
 
 use crate::{
     AdminError, App,
-    manage::{admin_error::name_of, services},
+    manage::{admin_error::valid_name, services},
 };
 
-const NO_SUCH: AdminError = AdminError::NoSuch("folder");
+const NOT_FOUND: AdminError = AdminError::NoSuch("folder");
 
 /// Lists the folders of a service, ordered by name.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Folder>, AdminError> {
@@ -20,7 +20,7 @@ pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Folder>, AdminErr
 }
 
 /// Returns the folder of each template that is in one.
-pub async fn list_placed(
+pub async fn list_template_folders(
     app: &App,
     service: ServiceId,
 ) -> Result<BTreeMap<TemplateId, FolderId>, store::Error> {
@@ -37,12 +37,12 @@ pub async fn create(
     let now = app.clock.now();
     let folder = Folder {
         id: FolderId::generate(now, app.random()),
-        name: name_of(name)?,
+        name: valid_name(name)?,
         parent_id: parent,
         created_at: now,
     };
     let mut tx = services::lock(app, service).await?;
-    expect(&mut tx, service, "parent_id", parent).await?;
+    check_exists(&mut tx, service, "parent_id", parent).await?;
     store::folders::insert(&mut tx, service, &folder).await?;
     services::commit_and_invalidate(app, tx, service).await?;
     Ok(folder)
@@ -55,31 +55,35 @@ pub async fn rename(
     id: FolderId,
     name: &str,
 ) -> Result<Folder, AdminError> {
-    let name = name_of(name)?;
+    let name = valid_name(name)?;
     let mut tx = services::lock(app, service).await?;
     if !store::folders::rename(&mut tx, service, id, &name).await? {
-        return Err(NO_SUCH);
+        return Err(NOT_FOUND);
     }
     let folders = store::folders::list(&mut tx, service).await?;
     services::commit_and_invalidate(app, tx, service).await?;
-    folders.into_iter().find(|one| one.id == id).ok_or(NO_SUCH)
+    folders
+        .into_iter()
+        .find(|one| one.id == id)
+        .ok_or(NOT_FOUND)
 }
 
 /// Deletes an empty folder.
 pub async fn delete(app: &App, service: ServiceId, id: FolderId) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
+    // Its templates would be in no folder that anyone can open.
     if store::folders::has_contents(&mut tx, service, id).await? {
         return Err(AdminError::rejected("Folder is not empty"));
     }
     if !store::folders::delete(&mut tx, service, id).await? {
-        return Err(NO_SUCH);
+        return Err(NOT_FOUND);
     }
     services::commit_and_invalidate(app, tx, service).await
 }
 
 /// Folders and templates to move.
 #[derive(Debug, Clone, Default)]
-pub struct Move {
+pub struct MoveRequest {
     /// The target folder; the top level if absent.
     pub into: Option<FolderId>,
     /// The folders to move, with their contents.
@@ -89,19 +93,27 @@ pub struct Move {
 }
 
 /// Moves folders and templates: all of them, or none.
-pub async fn move_contents(app: &App, service: ServiceId, order: &Move) -> Result<(), AdminError> {
+pub async fn move_contents(
+    app: &App,
+    service: ServiceId,
+    request: &MoveRequest,
+) -> Result<(), AdminError> {
     // Without the lock, two concurrent moves could put two folders into each other.
     let mut tx = services::lock(app, service).await?;
     let parents = parents(&mut tx, service).await?;
-    if order.into.is_some_and(|into| !parents.contains_key(&into)) {
-        return Err(NO_SUCH);
+    if request
+        .into
+        .is_some_and(|into| !parents.contains_key(&into))
+    {
+        return Err(NOT_FOUND);
     }
-    for folder in &order.folders {
-        check_move(&parents, service, *folder, order.into)?;
-        store::folders::move_folder(&mut tx, service, *folder, order.into).await?;
+    for folder in &request.folders {
+        check_move(&parents, service, *folder, request.into)?;
+        store::folders::move_folder(&mut tx, service, *folder, request.into).await?;
     }
-    for template in &order.templates {
-        if !store::folders::move_template(&mut tx, service, *template, order.into).await? {
+    for template in &request.templates {
+        // The update names the service, so a template of another service is not found.
+        if !store::folders::move_template(&mut tx, service, *template, request.into).await? {
             return Err(AdminError::rejected(format!(
                 "Could not move to folder: No template found with id {template} for service {service}"
             )));
@@ -148,7 +160,7 @@ fn check_move(
 }
 
 /// Fails if `id` is given and the service has no such folder; `field` names the field in the error.
-pub(crate) async fn expect(
+pub(crate) async fn check_exists(
     tx: &mut Tx,
     service: ServiceId,
     field: &'static str,

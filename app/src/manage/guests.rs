@@ -7,7 +7,7 @@ pub use store::guests::Guests;
 use crate::{AdminError, App, manage::services};
 
 /// A guest list is meant for trials, not as an audience.
-const MOST_GUESTS: usize = 1000;
+const MAX_GUESTS: usize = 1000;
 
 /// Lists the guests of a service.
 pub async fn list(app: &App, service: ServiceId) -> Result<Guests, AdminError> {
@@ -17,26 +17,26 @@ pub async fn list(app: &App, service: ServiceId) -> Result<Guests, AdminError> {
 
 /// Replaces the guest list of a service.
 pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(), AdminError> {
-    if guests.email_addresses.len() + guests.phone_numbers.len() > MOST_GUESTS {
+    if guests.email_addresses.len() + guests.phone_numbers.len() > MAX_GUESTS {
         return Err(AdminError::rejected(format!(
-            "A guest list can have at most {MOST_GUESTS} recipients"
+            "A guest list can have at most {MAX_GUESTS} recipients"
         )));
     }
-    let mut wrong = Vec::new();
-    let is_wrong = |text: &str| format!("\"{text}\" is not a valid email address or phone number");
+    let mut invalid = Vec::new();
+    let describe = |text: &str| format!("\"{text}\" is not a valid email address or phone number");
     for address in &guests.email_addresses {
         if EmailAddress::parse(address).is_err() {
-            wrong.push(("email_addresses", is_wrong(address)));
+            invalid.push(("email_addresses", describe(address)));
         }
     }
     for number in &guests.phone_numbers {
         if PhoneNumber::parse(number).is_err() {
-            wrong.push(("phone_numbers", is_wrong(number)));
+            invalid.push(("phone_numbers", describe(number)));
         }
     }
-    if !wrong.is_empty() {
+    if !invalid.is_empty() {
         // Report all invalid recipients at once, not only the first.
-        return Err(AdminError::Fields(wrong));
+        return Err(AdminError::Fields(invalid));
     }
     let mut tx = services::lock(app, service).await?;
     store::guests::replace(&mut tx, service, guests).await?;
@@ -45,6 +45,7 @@ pub async fn replace(app: &App, service: ServiceId, guests: &Guests) -> Result<(
 
 /// Adds a recipient to the guest list of a service.
 pub async fn add(app: &App, service: ServiceId, recipient: &str) -> Result<(), AdminError> {
+    // No text is both: a phone number has no `@`.
     let kind = if EmailAddress::parse(recipient).is_ok() {
         "email"
     } else if PhoneNumber::parse(recipient).is_ok() {

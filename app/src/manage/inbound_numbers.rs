@@ -9,7 +9,7 @@ use store::senders::SmsSender;
 
 use crate::{AdminError, App, manage::services};
 
-const NO_SUCH: AdminError = AdminError::NoSuch("inbound number");
+const NOT_FOUND: AdminError = AdminError::NoSuch("inbound number");
 
 /// Lists all inbound numbers.
 pub async fn list(app: &App) -> Result<Vec<InboundNumber>, AdminError> {
@@ -41,16 +41,16 @@ pub async fn create(app: &App, number: &str, provider: &str) -> Result<InboundNu
     let now = app.clock.now();
     let number = InboundNumber {
         id: InboundNumberId::generate(now, app.random()),
-        number: number_of(number)?,
+        number: normalise_number(number)?,
         provider: provider.to_owned(),
         service_id: None,
         active: true,
     };
-    let is_there = || AdminError::field("number", "Inbound number already exists.");
+    let exists = || AdminError::field("number", "Inbound number already exists.");
     let mut tx = app.write().await?;
     store::inbound_numbers::insert(&mut tx, &number, now)
         .await
-        .map_err(AdminError::if_taken(is_there))?;
+        .map_err(AdminError::if_exists(exists))?;
     tx.commit().await?;
     Ok(number)
 }
@@ -66,24 +66,27 @@ pub async fn assign(
     let now = app.clock.now();
     let mut tx = services::lock(app, service).await?;
     if let Some(has) = store::inbound_numbers::find_by_service(&mut tx, service).await? {
-        return Err(AdminError::Taken(format!(
+        return Err(AdminError::Conflict(format!(
             "The service has an inbound number already: {}",
             has.number
         )));
     }
-    let number = choose(&mut tx, wanted).await?;
+    let number = find_assignable(&mut tx, wanted).await?;
+    // Conditional on the number being free: a concurrent request may have been given the same one.
     if !store::inbound_numbers::assign(&mut tx, service, number.id, now).await? {
-        return Err(AdminError::Taken(format!(
+        return Err(AdminError::Conflict(format!(
             "Inbound number {} is not free",
             number.number
         )));
     }
     let senders = store::senders::list_sms_senders(&mut tx, service).await?;
-    let is_lonely = !senders.iter().any(|one| one.is_default);
+    let has_default = senders.iter().any(|one| one.is_default);
     let sender = SmsSender {
         id: SmsSenderId::generate(now, app.random()),
         sms_sender: number.number.clone(),
-        is_default: is_lonely || is_default.unwrap_or(false),
+        // Unlike a sender that is added by itself, it becomes the first default even against the request, so that no number
+        // is assigned that cannot be used.
+        is_default: !has_default || is_default.unwrap_or(false),
         inbound_number_id: Some(number.id),
     };
     store::senders::insert_sms_sender(&mut tx, service, &sender, now).await?;
@@ -94,40 +97,45 @@ pub async fn assign(
     })
 }
 
-async fn choose(tx: &mut Tx, wanted: Option<InboundNumberId>) -> Result<InboundNumber, AdminError> {
+async fn find_assignable(
+    tx: &mut Tx,
+    wanted: Option<InboundNumberId>,
+) -> Result<InboundNumber, AdminError> {
     match wanted {
-        Some(id) => store::inbound_numbers::find(tx, id).await?.ok_or(NO_SUCH),
+        Some(id) => store::inbound_numbers::find(tx, id).await?.ok_or(NOT_FOUND),
         None => store::inbound_numbers::find_free(tx)
             .await?
-            .ok_or_else(|| AdminError::Taken("No inbound number is free: add one".to_owned())),
+            .ok_or_else(|| AdminError::Conflict("No inbound number is free: add one".to_owned())),
     }
 }
 
 /// Removes the number of a service. The number becomes free for another service, unless it is retired.
-pub async fn free(app: &App, service: ServiceId, use_no_more: bool) -> Result<(), AdminError> {
+pub async fn release(app: &App, service: ServiceId, retire: bool) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
     let number = store::inbound_numbers::find_by_service(&mut tx, service)
         .await?
-        .ok_or(NO_SUCH)?;
+        .ok_or(NOT_FOUND)?;
     let senders = store::senders::list_sms_senders(&mut tx, service).await?;
-    let its_sender = senders
+    // A sender that was the number would still be offered, although replies to it get lost.
+    let number_sender = senders
         .iter()
         .find(|one| one.inbound_number_id == Some(number.id));
-    if let Some(sender) = its_sender
+    if let Some(sender) = number_sender
         && !store::senders::archive_sms_sender(&mut tx, service, sender.id).await?
     {
         return Err(AdminError::rejected(
             "The inbound number is the default SMS sender: make another the default first",
         ));
     }
-    store::inbound_numbers::release(&mut tx, service, !use_no_more, app.clock.now()).await?;
+    store::inbound_numbers::release(&mut tx, service, !retire, app.clock.now()).await?;
     services::commit_and_invalidate(app, tx, service).await
 }
 
 /// Normalises a number to the form in which dialled numbers are compared (`docs/spec/public-api.md` §22.2): British
 /// numbers with a leading zero, short codes as they are.
-fn number_of(text: &str) -> Result<String, AdminError> {
+fn normalise_number(text: &str) -> Result<String, AdminError> {
     let bare: String = text.chars().filter(|one| !one.is_whitespace()).collect();
+    // A short code is no phone number, and is dialled as it is.
     if (3..=6).contains(&bare.len()) && bare.bytes().all(|one| one.is_ascii_digit()) {
         return Ok(bare);
     }

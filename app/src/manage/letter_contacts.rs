@@ -3,7 +3,10 @@
 use domain::{LetterContactId, ServiceId};
 pub use store::letter_contacts::LetterContact;
 
-use crate::{AdminError, App, manage::services};
+use crate::{
+    AdminError, App,
+    manage::{defaults, services},
+};
 
 /// A change to a contact block. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +17,8 @@ pub struct ContactChange {
     pub is_default: Option<bool>,
 }
 
-const NEEDS_A_DEFAULT: &str = "You must have at least one letter contact as the default.";
-const NO_SUCH: AdminError = AdminError::NoSuch("contact block");
+const DEFAULT_REQUIRED: &str = "You must have at least one letter contact as the default.";
+const NOT_FOUND: AdminError = AdminError::NoSuch("contact block");
 
 /// Lists the contact blocks of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<LetterContact>, AdminError> {
@@ -31,7 +34,7 @@ pub async fn find(
 ) -> Result<LetterContact, AdminError> {
     store::letter_contacts::find(&mut app.read().await?, service, id)
         .await?
-        .ok_or(NO_SUCH)
+        .ok_or(NOT_FOUND)
 }
 
 /// Adds a contact block. If `is_default` is absent, it becomes the default only if there is none.
@@ -41,18 +44,16 @@ pub async fn create(
     contact_block: &str,
     is_default: Option<bool>,
 ) -> Result<LetterContact, AdminError> {
-    let contact_block = block_of(contact_block)?;
+    let contact_block = valid_block(contact_block)?;
     let now = app.clock.now();
     let mut tx = services::lock(app, service).await?;
     let before = store::letter_contacts::list(&mut tx, service).await?;
-    let is_lonely = !before.iter().any(|one| one.is_default);
-    if is_lonely && is_default == Some(false) {
-        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
-    }
+    let has_default = before.iter().any(|one| one.is_default);
+    let is_default = defaults::for_new(has_default, is_default, DEFAULT_REQUIRED)?;
     let contact = LetterContact {
         id: LetterContactId::generate(now, app.random()),
         contact_block,
-        is_default: is_default.unwrap_or(is_lonely),
+        is_default,
     };
     store::letter_contacts::insert(&mut tx, service, &contact, now).await?;
     services::commit_and_invalidate(app, tx, service).await?;
@@ -66,22 +67,25 @@ pub async fn update(
     id: LetterContactId,
     change: ContactChange,
 ) -> Result<LetterContact, AdminError> {
-    let contact_block = change.contact_block.as_deref().map(block_of).transpose()?;
+    let contact_block = change
+        .contact_block
+        .as_deref()
+        .map(valid_block)
+        .transpose()?;
     let mut tx = services::lock(app, service).await?;
     let before = store::letter_contacts::find(&mut tx, service, id)
         .await?
-        .ok_or(NO_SUCH)?;
-    if before.is_default && change.is_default == Some(false) {
-        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
-    }
+        .ok_or(NOT_FOUND)?;
+    let is_default = defaults::for_change(before.is_default, change.is_default, DEFAULT_REQUIRED)?;
     let after = LetterContact {
         id,
         contact_block: contact_block.unwrap_or(before.contact_block),
-        is_default: change.is_default.unwrap_or(before.is_default),
+        is_default,
     };
     store::letter_contacts::update(&mut tx, service, &after).await?;
     services::commit_and_invalidate(app, tx, service).await?;
-    app.caches.templates.forget_all();
+    // Cached templates hold the text of their block, and the cache has no index by block.
+    app.caches.templates.invalidate_all();
     Ok(after)
 }
 
@@ -94,35 +98,37 @@ pub async fn archive(
     let mut tx = services::lock(app, service).await?;
     let contact = store::letter_contacts::find(&mut tx, service, id)
         .await?
-        .ok_or(NO_SUCH)?;
+        .ok_or(NOT_FOUND)?;
     if !store::letter_contacts::archive(&mut tx, service, id).await? {
         return Err(AdminError::rejected(
             "You cannot delete a default letter contact",
         ));
     }
     services::commit_and_invalidate(app, tx, service).await?;
-    app.caches.templates.forget_all();
+    // Cached templates hold the text of their block, and the cache has no index by block.
+    app.caches.templates.invalidate_all();
     Ok(contact)
 }
 
-/// Checks the lines of a contact block: ten fit beside the recipient's address.
-fn block_of(text: &str) -> Result<String, AdminError> {
-    const MOST_LINES: usize = 10;
-    const MOST_CHARACTERS: usize = 1000;
+/// Checks the lines of a contact block.
+fn valid_block(text: &str) -> Result<String, AdminError> {
+    // More would reach into the recipient's address.
+    const MAX_LINES: usize = 10;
+    const MAX_CHARACTERS: usize = 1000;
     let block = text.trim();
     if block.is_empty() {
         return Err(AdminError::field("contact_block", "Cannot be blank."));
     }
-    if block.lines().count() > MOST_LINES {
+    if block.lines().count() > MAX_LINES {
         return Err(AdminError::field(
             "contact_block",
-            format!("Cannot have more than {MOST_LINES} lines."),
+            format!("Cannot have more than {MAX_LINES} lines."),
         ));
     }
-    if block.chars().count() > MOST_CHARACTERS {
+    if block.chars().count() > MAX_CHARACTERS {
         return Err(AdminError::field(
             "contact_block",
-            format!("Cannot be longer than {MOST_CHARACTERS} characters."),
+            format!("Cannot be longer than {MAX_CHARACTERS} characters."),
         ));
     }
     Ok(block.to_owned())

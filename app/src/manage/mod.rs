@@ -4,6 +4,7 @@
 mod admin_error;
 pub mod api_keys;
 pub mod callbacks;
+mod defaults;
 pub mod folders;
 pub mod guests;
 pub mod inbound_numbers;

@@ -6,7 +6,7 @@ use store::services::Service;
 
 use crate::{
     AdminError, App,
-    manage::{admin_error::name_of, services},
+    manage::{admin_error::valid_name, services},
 };
 
 /// A change to an organisation. Absent fields are left as they are.
@@ -23,14 +23,14 @@ pub async fn create(app: &App, name: &str) -> Result<Organisation, AdminError> {
     let now = app.clock.now();
     let organisation = Organisation {
         id: OrganisationId::generate(now, app.random()),
-        name: name_of(name)?,
+        name: valid_name(name)?,
         active: true,
         created_at: now,
     };
     let mut tx = app.write().await?;
     store::organisations::insert(&mut tx, &organisation)
         .await
-        .map_err(AdminError::if_taken(name_exists))?;
+        .map_err(AdminError::if_exists(name_exists))?;
     tx.commit().await?;
     Ok(organisation)
 }
@@ -41,8 +41,9 @@ pub async fn update(
     id: OrganisationId,
     change: OrganisationChange,
 ) -> Result<Organisation, AdminError> {
-    let name = change.name.as_deref().map(name_of).transpose()?;
+    let name = change.name.as_deref().map(valid_name).transpose()?;
     let mut tx = app.write().await?;
+    // Locked, so that two changes of different fields do not overwrite each other.
     let before = store::organisations::lock(&mut tx, id)
         .await?
         .ok_or(AdminError::NoSuch("organisation"))?;
@@ -53,7 +54,7 @@ pub async fn update(
     };
     store::organisations::update(&mut tx, &after)
         .await
-        .map_err(AdminError::if_taken(name_exists))?;
+        .map_err(AdminError::if_exists(name_exists))?;
     tx.commit().await?;
     Ok(after)
 }
@@ -76,13 +77,18 @@ pub async fn find(app: &App, id: OrganisationId) -> Result<Organisation, AdminEr
 
 /// Lists the services of an organisation, ordered by name.
 pub async fn list_services(app: &App, id: OrganisationId) -> Result<Vec<Service>, AdminError> {
+    // An unknown organisation is an error, and not an empty list.
     find(app, id).await?;
     let mut session = app.read().await?;
     Ok(store::services::list_by_organisation(&mut session, id).await?)
 }
 
 /// Assigns a service to an organisation.
-pub async fn adopt(app: &App, id: OrganisationId, service: ServiceId) -> Result<(), AdminError> {
+pub async fn add_service(
+    app: &App,
+    id: OrganisationId,
+    service: ServiceId,
+) -> Result<(), AdminError> {
     let mut tx = services::lock(app, service).await?;
     if !expect_active(&mut tx, id).await? {
         return Err(AdminError::NoSuch("organisation"));

@@ -4,7 +4,10 @@ use domain::{ReplyToId, ServiceId};
 use recipients::email_addresses::EmailAddress;
 pub use store::senders::ReplyTo;
 
-use crate::{AdminError, App, manage::services};
+use crate::{
+    AdminError, App,
+    manage::{defaults, services},
+};
 
 /// A change to a reply-to address. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +18,7 @@ pub struct ReplyToChange {
     pub is_default: Option<bool>,
 }
 
-const NEEDS_A_DEFAULT: &str = "You must have at least one reply to address as the default.";
+const DEFAULT_REQUIRED: &str = "You must have at least one reply to address as the default.";
 
 /// Lists the reply-to addresses of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<ReplyTo>, AdminError> {
@@ -37,19 +40,17 @@ pub async fn create(
     email_address: &str,
     is_default: Option<bool>,
 ) -> Result<ReplyTo, AdminError> {
-    let email_address = address_of(email_address)?;
+    let email_address = valid_address(email_address)?;
     let now = app.clock.now();
     let mut tx = services::lock(app, service).await?;
     let before = store::senders::list_reply_tos(&mut tx, service).await?;
-    refuse_another(&before, &email_address)?;
-    let is_lonely = !before.iter().any(|one| one.is_default);
-    if is_lonely && is_default == Some(false) {
-        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
-    }
+    check_unique(&before, &email_address)?;
+    let has_default = before.iter().any(|one| one.is_default);
+    let is_default = defaults::for_new(has_default, is_default, DEFAULT_REQUIRED)?;
     let reply_to = ReplyTo {
         id: ReplyToId::generate(now, app.random()),
         email_address,
-        is_default: is_default.unwrap_or(is_lonely),
+        is_default,
     };
     store::senders::insert_reply_to(&mut tx, service, &reply_to, now).await?;
     services::commit_and_invalidate(app, tx, service).await?;
@@ -66,21 +67,19 @@ pub async fn update(
     let email_address = change
         .email_address
         .as_deref()
-        .map(address_of)
+        .map(valid_address)
         .transpose()?;
     let mut tx = services::lock(app, service).await?;
     let mut others = store::senders::list_reply_tos(&mut tx, service).await?;
     let place = others.iter().position(|one| one.id == id);
     let before = others.remove(place.ok_or(AdminError::NoSuch("reply-to address"))?);
-    if before.is_default && change.is_default == Some(false) {
-        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
-    }
+    let is_default = defaults::for_change(before.is_default, change.is_default, DEFAULT_REQUIRED)?;
     let after = ReplyTo {
         id,
         email_address: email_address.unwrap_or(before.email_address),
-        is_default: change.is_default.unwrap_or(before.is_default),
+        is_default,
     };
-    refuse_another(&others, &after.email_address)?;
+    check_unique(&others, &after.email_address)?;
     store::senders::update_reply_to(&mut tx, service, &after).await?;
     services::commit_and_invalidate(app, tx, service).await?;
     Ok(after)
@@ -101,17 +100,18 @@ pub async fn archive(app: &App, service: ServiceId, id: ReplyToId) -> Result<Rep
     Ok(reply_to)
 }
 
-fn refuse_another(others: &[ReplyTo], address: &str) -> Result<(), AdminError> {
+fn check_unique(others: &[ReplyTo], address: &str) -> Result<(), AdminError> {
+    // Mail systems ignore case in practice, so both would reach the same mailbox.
     let same = |one: &ReplyTo| one.email_address.to_lowercase() == address.to_lowercase();
     if others.iter().any(same) {
-        return Err(AdminError::Taken(format!(
+        return Err(AdminError::Conflict(format!(
             "Your service already uses ‘{address}’ as an email reply-to address."
         )));
     }
     Ok(())
 }
 
-fn address_of(text: &str) -> Result<String, AdminError> {
+fn valid_address(text: &str) -> Result<String, AdminError> {
     EmailAddress::parse(text)
         .map(|address| address.validated().to_owned())
         .map_err(|error| AdminError::field("email_address", error.to_string()))

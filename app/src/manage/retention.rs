@@ -7,8 +7,8 @@ pub use store::retention::Retention;
 use crate::{AdminError, App, manage::services};
 
 /// The shortest retention in days.
-pub(crate) const FEWEST_DAYS: u32 = 3;
-const MOST_DAYS: u32 = 90;
+pub(crate) const MIN_DAYS: u32 = 3;
+const MAX_DAYS: u32 = 90;
 
 /// Lists the retention settings of a service, ordered by channel.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Retention>, AdminError> {
@@ -39,7 +39,7 @@ pub async fn create(
         created_at: now,
         updated_at: None,
     };
-    let is_there = || {
+    let exists = || {
         AdminError::rejected(format!(
             "Service already has data retention for {notification_type} notification type"
         ))
@@ -47,7 +47,7 @@ pub async fn create(
     let mut tx = services::lock(app, service).await?;
     store::retention::insert(&mut tx, service, &retention)
         .await
-        .map_err(AdminError::if_taken(is_there))?;
+        .map_err(AdminError::if_exists(exists))?;
     services::commit_and_invalidate(app, tx, service).await?;
     Ok(retention)
 }
@@ -62,6 +62,7 @@ pub async fn update(
     check(days)?;
     let mut tx = services::lock(app, service).await?;
     store::retention::update(&mut tx, service, id, days, app.clock.now()).await?;
+    // Updating a row that does not exist changes nothing, which reading it shows.
     let after = store::retention::find(&mut tx, service, id).await?;
     let after = after.ok_or(AdminError::NoSuch("data retention"))?;
     services::commit_and_invalidate(app, tx, service).await?;
@@ -69,11 +70,11 @@ pub async fn update(
 }
 
 fn check(days: u32) -> Result<(), AdminError> {
-    if (FEWEST_DAYS..=MOST_DAYS).contains(&days) {
+    if (MIN_DAYS..=MAX_DAYS).contains(&days) {
         return Ok(());
     }
     Err(AdminError::field(
         "days_of_retention",
-        format!("Must be between {FEWEST_DAYS} and {MOST_DAYS}."),
+        format!("Must be between {MIN_DAYS} and {MAX_DAYS}."),
     ))
 }

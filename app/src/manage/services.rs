@@ -15,16 +15,16 @@ use store::{
 
 use crate::{
     AdminError, App,
-    manage::{admin_error::name_of, organisations},
+    manage::{admin_error::valid_name, organisations},
 };
 
 pub use crate::manage::{
-    api_keys::{MadeKey, create as create_key, list as list_keys, revoke as revoke_key},
+    api_keys::{CreatedKey, create as create_key, list as list_keys, revoke as revoke_key},
     guests::add as add_guest,
 };
 
 /// The rate limit of a new service in requests per minute (`docs/spec/public-api.md` §1.1).
-pub const STANDARD_RATE_LIMIT: u32 = 3000;
+pub const DEFAULT_RATE_LIMIT: u32 = 3000;
 
 /// A service to create.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl NewService {
             name: name.into(),
             restricted: false,
             permissions: [Permission::Email, Permission::Sms].into(),
-            rate_limit: STANDARD_RATE_LIMIT,
+            rate_limit: DEFAULT_RATE_LIMIT,
             limits: BTreeMap::new(),
             sms_sender: None,
             reply_to: None,
@@ -79,7 +79,7 @@ pub(crate) async fn create_in(
     new: NewService,
 ) -> Result<Service, AdminError> {
     check_limits(Some(new.rate_limit), &new.limits)?;
-    let name = service_name_of(&new.name)?;
+    let name = valid_service_name(&new.name)?;
     let now = app.clock.now();
     let service = Service {
         id,
@@ -104,15 +104,18 @@ pub(crate) async fn create_in(
             "There is no such organisation.",
         ));
     }
+    // The unique index decides about names, so that two concurrent requests cannot both succeed.
     store::services::insert(tx, &service)
         .await
-        .map_err(AdminError::if_taken(|| name_exists(&service.name)))?;
-    let sms_sender = new.sms_sender.unwrap_or_else(|| sender_of(&service.name));
-    give_defaults(app, tx, &service, sms_sender, new.reply_to).await?;
+        .map_err(AdminError::if_exists(|| name_exists(&service.name)))?;
+    let sms_sender = new
+        .sms_sender
+        .unwrap_or_else(|| default_sender(&service.name));
+    insert_default_senders(app, tx, &service, sms_sender, new.reply_to).await?;
     Ok(service)
 }
 
-async fn give_defaults(
+async fn insert_default_senders(
     app: &App,
     tx: &mut Tx,
     service: &Service,
@@ -140,16 +143,16 @@ async fn give_defaults(
 
 /// Derives a text message sender from a service name: its ASCII letters and digits, at most 11, which is what
 /// networks show.
-fn sender_of(name: &str) -> String {
-    let fitting: String = name
+fn default_sender(name: &str) -> String {
+    let characters: String = name
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .take(11)
         .collect();
-    if fitting.is_empty() {
+    if characters.is_empty() {
         "Pillarbox".to_owned()
     } else {
-        fitting
+        characters
     }
 }
 
@@ -158,14 +161,14 @@ fn name_exists(name: &str) -> AdminError {
 }
 
 /// Prefix of the names of archived services. Names are unique, so archiving renames the service to free its name.
-const ARCHIVED: &str = "_archived_";
+const ARCHIVED_PREFIX: &str = "_archived_";
 
-fn service_name_of(text: &str) -> Result<String, AdminError> {
-    let name = name_of(text)?;
-    if name.starts_with(ARCHIVED) {
+fn valid_service_name(text: &str) -> Result<String, AdminError> {
+    let name = valid_name(text)?;
+    if name.starts_with(ARCHIVED_PREFIX) {
         return Err(AdminError::field(
             "name",
-            format!("Cannot begin with {ARCHIVED}: archived services are called so."),
+            format!("Cannot begin with {ARCHIVED_PREFIX}: archived services are called so."),
         ));
     }
     Ok(name)
@@ -181,6 +184,7 @@ fn check_limits(
             "Must be a number of requests a minute, at least 1.",
         ));
     }
+    // 0 is allowed: it closes a channel.
     if let Some((allowance, _)) = limits.iter().find(|(_, limit)| **limit < 0) {
         return Err(AdminError::field(
             "limits",
@@ -236,7 +240,7 @@ pub async fn update(
     change: ServiceChange,
 ) -> Result<Service, AdminError> {
     check_limits(change.rate_limit, &change.limits)?;
-    let name = change.name.as_deref().map(service_name_of).transpose()?;
+    let name = change.name.as_deref().map(valid_service_name).transpose()?;
     let mut tx = app.write().await?;
     let before = lock_existing(&mut tx, id).await?;
     if is_archived(&before) {
@@ -245,6 +249,7 @@ pub async fn update(
         ));
     }
     if let Some(Some(organisation)) = change.organisation
+        // A service of an organisation that became inactive can still be changed.
         && before.organisation_id != Some(organisation)
         && !organisations::expect_active(&mut tx, organisation).await?
     {
@@ -253,37 +258,39 @@ pub async fn update(
             "There is no such organisation.",
         ));
     }
-    let after = changed(before, name, change)?;
+    let after = apply_change(before, name, change)?;
     store::services::update(&mut tx, &after)
         .await
-        .map_err(AdminError::if_taken(|| name_exists(&after.name)))?;
+        .map_err(AdminError::if_exists(|| name_exists(&after.name)))?;
     commit_and_invalidate(app, tx, id).await?;
     Ok(after)
 }
 
-const MOST_LINK_CHARACTERS: usize = 255;
+const MAX_LINK_CHARACTERS: usize = 255;
 
-fn changed(
+fn apply_change(
     before: Service,
     name: Option<String>,
     change: ServiceChange,
 ) -> Result<Service, AdminError> {
     let email_sender_local_part = match (change.email_sender_local_part, &name) {
-        (Some(given), _) => local_part_of(&given)?,
-        (None, Some(name)) if follows_its_name(&before) => {
+        (Some(given), _) => valid_local_part(&given)?,
+        // Nobody has set it, so recipients expect it to be the name.
+        (None, Some(name)) if sender_follows_name(&before) => {
             templates::sanitise::safe_email_local_part(name)
         }
         (None, _) => before.email_sender_local_part,
     };
     if let Some(Some(link)) = &change.contact_link
-        && link.chars().count() > MOST_LINK_CHARACTERS
+        && link.chars().count() > MAX_LINK_CHARACTERS
     {
         return Err(AdminError::field(
             "contact_link",
-            format!("Cannot be longer than {MOST_LINK_CHARACTERS} characters."),
+            format!("Cannot be longer than {MAX_LINK_CHARACTERS} characters."),
         ));
     }
     let mut limits = before.limits;
+    // Limits that the change does not name stay.
     limits.extend(change.limits);
     Ok(Service {
         id: before.id,
@@ -302,12 +309,13 @@ fn changed(
     })
 }
 
-fn follows_its_name(service: &Service) -> bool {
+fn sender_follows_name(service: &Service) -> bool {
     service.email_sender_local_part == templates::sanitise::safe_email_local_part(&service.name)
 }
 
-fn local_part_of(text: &str) -> Result<String, AdminError> {
+fn valid_local_part(text: &str) -> Result<String, AdminError> {
     let safe = templates::sanitise::safe_email_local_part(text);
+    // Rejected rather than corrected, so that the address is what the request says.
     if safe.is_empty() || safe != text {
         return Err(AdminError::field(
             "email_sender_local_part",
@@ -360,21 +368,22 @@ pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
         return Ok(());
     }
     let after = Service {
-        name: format!("{ARCHIVED}{}_{id}_{}", now.utc_day(), before.name),
+        name: format!("{ARCHIVED_PREFIX}{}_{id}_{}", now.utc_day(), before.name),
         active: false,
         ..before
     };
     store::services::update(&mut tx, &after).await?;
+    // An archived service can be resumed by no one, so its keys end with it.
     store::api_keys::revoke_all(&mut tx, id, now).await?;
     store::templates::archive_all(&mut tx, id).await?;
     commit_and_invalidate(app, tx, id).await?;
     // Archived templates may still be cached, and the cache has no index by service.
-    app.caches.templates.forget_all();
+    app.caches.templates.invalidate_all();
     Ok(())
 }
 
 fn is_archived(service: &Service) -> bool {
-    !service.active && service.name.starts_with(ARCHIVED)
+    !service.active && service.name.starts_with(ARCHIVED_PREFIX)
 }
 
 async fn lock_existing(tx: &mut Tx, id: ServiceId) -> Result<Service, AdminError> {
@@ -397,7 +406,7 @@ pub(crate) async fn commit_and_invalidate(
     service: ServiceId,
 ) -> Result<(), AdminError> {
     tx.commit().await?;
-    app.caches.tenants.forget(service).await;
+    app.caches.tenants.invalidate(service).await;
     Ok(())
 }
 
@@ -421,6 +430,7 @@ pub async fn add_member(
     let user = User {
         id: UserId::generate(app.clock.now(), app.random()),
         name: name.to_owned(),
+        // Addresses of users are compared without regard to case.
         email_address: email_address.to_lowercase(),
         mobile_number: mobile_number.map(str::to_owned),
         state: UserState::Active,
@@ -431,6 +441,6 @@ pub async fn add_member(
     store::users::insert(&mut tx, &user).await?;
     store::services::add_member(&mut tx, service, user.id).await?;
     tx.commit().await?;
-    app.caches.tenants.forget(service).await;
+    app.caches.tenants.invalidate(service).await;
     Ok(user)
 }

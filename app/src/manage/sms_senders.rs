@@ -4,7 +4,10 @@ use domain::{ServiceId, SmsSenderId};
 use recipients::phone_numbers::PhoneNumber;
 pub use store::senders::SmsSender;
 
-use crate::{AdminError, App, manage::services};
+use crate::{
+    AdminError, App,
+    manage::{defaults, services},
+};
 
 /// A change to a sender. Absent fields are left as they are.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +18,7 @@ pub struct SenderChange {
     pub is_default: Option<bool>,
 }
 
-const NEEDS_A_DEFAULT: &str = "You must have at least one SMS sender as the default.";
+const DEFAULT_REQUIRED: &str = "You must have at least one SMS sender as the default.";
 
 /// Lists the senders of a service, oldest first.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<SmsSender>, AdminError> {
@@ -37,18 +40,16 @@ pub async fn create(
     sms_sender: &str,
     is_default: Option<bool>,
 ) -> Result<SmsSender, AdminError> {
-    let sms_sender = sender_of(sms_sender)?;
+    let sms_sender = valid_sender(sms_sender)?;
     let now = app.clock.now();
     let mut tx = services::lock(app, service).await?;
     let before = store::senders::list_sms_senders(&mut tx, service).await?;
-    let is_lonely = !before.iter().any(|one| one.is_default);
-    if is_lonely && is_default == Some(false) {
-        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
-    }
+    let has_default = before.iter().any(|one| one.is_default);
+    let is_default = defaults::for_new(has_default, is_default, DEFAULT_REQUIRED)?;
     let sender = SmsSender {
         id: SmsSenderId::generate(now, app.random()),
         sms_sender,
-        is_default: is_default.unwrap_or(is_lonely),
+        is_default,
         inbound_number_id: None,
     };
     store::senders::insert_sms_sender(&mut tx, service, &sender, now).await?;
@@ -64,19 +65,18 @@ pub async fn update(
     id: SmsSenderId,
     change: SenderChange,
 ) -> Result<SmsSender, AdminError> {
-    let sms_sender = change.sms_sender.as_deref().map(sender_of).transpose()?;
+    let sms_sender = change.sms_sender.as_deref().map(valid_sender).transpose()?;
     let mut tx = services::lock(app, service).await?;
     let before = store::senders::find_sms_sender(&mut tx, service, id)
         .await?
         .ok_or(AdminError::NoSuch("text message sender"))?;
-    if before.is_default && change.is_default == Some(false) {
-        return Err(AdminError::rejected(NEEDS_A_DEFAULT));
-    }
+    let is_default = defaults::for_change(before.is_default, change.is_default, DEFAULT_REQUIRED)?;
     let after = SmsSender {
         sms_sender: sms_sender.unwrap_or_else(|| before.sms_sender.clone()),
-        is_default: change.is_default.unwrap_or(before.is_default),
+        is_default,
         ..before
     };
+    // Replies are matched by the number, so another text would lose them.
     if before.inbound_number_id.is_some() && before.sms_sender != after.sms_sender {
         return Err(AdminError::rejected(format!(
             "You can not change the inbound number for service {service}"
@@ -111,11 +111,12 @@ pub async fn archive(
 }
 
 /// Checks a sender that networks can show: a phone number, or up to 11 letters, digits and a few signs.
-fn sender_of(text: &str) -> Result<String, AdminError> {
-    const MOST_CHARACTERS: usize = 11;
+fn valid_sender(text: &str) -> Result<String, AdminError> {
+    // Networks show no more, and some drop the message.
+    const MAX_CHARACTERS: usize = 11;
     let sender = text.trim();
-    let may_show = |one: char| one.is_ascii_alphanumeric() || " &.-_'".contains(one);
-    let is_name = (1..=MOST_CHARACTERS).contains(&sender.len()) && sender.chars().all(may_show);
+    let is_allowed = |one: char| one.is_ascii_alphanumeric() || " &.-_'".contains(one);
+    let is_name = (1..=MAX_CHARACTERS).contains(&sender.len()) && sender.chars().all(is_allowed);
     if is_name || PhoneNumber::parse(sender).is_ok() {
         Ok(sender.to_owned())
     } else {

@@ -16,9 +16,9 @@ use crate::{
 
 /// A version of a template with its author.
 #[derive(Debug)]
-pub struct Described {
+pub struct TemplateWithAuthor {
     /// The parsed template.
-    pub prepared: Arc<ParsedTemplate>,
+    pub parsed: Arc<ParsedTemplate>,
     /// The e-mail address of the author.
     pub author: Option<String>,
 }
@@ -29,18 +29,19 @@ pub async fn find(
     service: ServiceId,
     id: TemplateId,
     version: Option<u32>,
-) -> Result<Option<Described>, Arc<store::Error>> {
+) -> Result<Option<TemplateWithAuthor>, Arc<store::Error>> {
     let found = match version {
         Some(version) => templates::find_version(app, service, id, version).await?,
         None => templates::find(app, service, id).await?,
     };
-    let Some(prepared) = found.filter(|found| !found.template.hidden) else {
+    // A hidden template belongs to letters that were supplied as PDF.
+    let Some(parsed) = found.filter(|found| !found.template.hidden) else {
         return Ok(None);
     };
-    let author = Authors::default()
-        .address_of(app, prepared.template.created_by)
+    let author = AuthorCache::default()
+        .address_of(app, parsed.template.created_by)
         .await?;
-    Ok(Some(Described { prepared, author }))
+    Ok(Some(TemplateWithAuthor { parsed, author }))
 }
 
 /// Lists the current versions of a service's templates, optionally of one channel, ordered by name.
@@ -48,28 +49,29 @@ pub async fn list(
     app: &App,
     service: ServiceId,
     template_type: Option<Channel>,
-) -> Result<Vec<Described>, Arc<store::Error>> {
+) -> Result<Vec<TemplateWithAuthor>, Arc<store::Error>> {
     let found = store::templates::list(&mut app.read().await?, service).await?;
-    let mut authors = Authors::default();
-    let mut described = Vec::with_capacity(found.len());
+    let mut authors = AuthorCache::default();
+    let mut with_authors = Vec::with_capacity(found.len());
     for template in found {
         if template_type.is_some_and(|wanted| wanted != template.template_type) {
             continue;
         }
         let author = authors.address_of(app, template.created_by).await?;
-        described.push(Described {
-            prepared: Arc::new(ParsedTemplate::new(template)),
+        with_authors.push(TemplateWithAuthor {
+            // Not from the cache: a list of everything would push out what messages need.
+            parsed: Arc::new(ParsedTemplate::new(template)),
             author,
         });
     }
-    Ok(described)
+    Ok(with_authors)
 }
 
 /// Caches the addresses of authors during one listing: a service has many templates and few authors.
 #[derive(Debug, Default)]
-struct Authors(HashMap<UserId, Option<String>>);
+struct AuthorCache(HashMap<UserId, Option<String>>);
 
-impl Authors {
+impl AuthorCache {
     async fn address_of(
         &mut self,
         app: &App,
@@ -123,8 +125,8 @@ pub enum PreviewError {
     Store(#[from] Arc<store::Error>),
 }
 
-/// Returns warnings about constructs of the filled content that the message does not show. A value can bring them in.
-fn dropped_by(template: &store::templates::Template, body: &str) -> Vec<String> {
+/// Returns warnings about constructs of the filled content that the message does not show.
+fn find_dropped(template: &store::templates::Template, body: &str) -> Vec<String> {
     match template.template_type {
         Channel::Sms => Vec::new(),
         Channel::Email | Channel::Letter => markdown::find_dropped(body).warnings(),
@@ -138,28 +140,29 @@ pub async fn preview(
     id: TemplateId,
     personalisation: &Map<String, Value>,
 ) -> Result<Preview, PreviewError> {
-    let prepared = templates::find(app, service, id)
+    let parsed = templates::find(app, service, id)
         .await?
         .filter(|found| !found.template.hidden)
         .ok_or(PreviewError::NoSuchTemplate)?;
     let values = Values::from_json(personalisation);
-    let missing = prepared.missing(&values);
+    let missing = parsed.missing(&values);
     if !missing.is_empty() {
         return Err(PreviewError::MissingPersonalisation(missing));
     }
-    let html = match &prepared.text {
+    let html = match &parsed.text {
         Text::Email(text) => Some(text.html_body(&values)),
         Text::Sms(_) | Text::Letter(_) => None,
     };
-    let template = &prepared.template;
+    let template = &parsed.template;
     Ok(Preview {
         id: template.id,
         template_type: template.template_type,
         version: template.version,
-        body: prepared.body(&values),
-        subject: prepared.subject(&values),
+        body: parsed.body(&values),
+        subject: parsed.subject(&values),
         html,
         postage: template.postage,
-        warnings: dropped_by(template, &prepared.body(&values)),
+        // Of the filled content, because a value can bring in a table too.
+        warnings: find_dropped(template, &parsed.body(&values)),
     })
 }

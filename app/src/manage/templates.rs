@@ -67,10 +67,10 @@ pub enum TemplateError {
     Content(String),
     /// The service, the folder or the author is invalid.
     #[error(transparent)]
-    Around(#[from] AdminError),
+    Admin(#[from] AdminError),
     /// The template was changed concurrently.
-    #[error("somebody else changed the template at the same moment: look at it and try again")]
-    Overtaken,
+    #[error("the template was changed at the same time: look at it and try again")]
+    Conflict,
     /// The database failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -94,11 +94,11 @@ pub async fn create_in_folder(
 ) -> Result<Template, TemplateError> {
     let now = app.clock.now();
     let id = TemplateId::generate(now, app.random());
-    let template = first_version(service, id, with_plain_names(new), now)?;
+    let template = first_version(service, id, normalise_placeholders(new), now)?;
     check_content(app, &template).await?;
     let mut tx = super::services::lock(app, service).await?;
-    super::users::expect(&mut tx, "created_by", template.created_by).await?;
-    super::folders::expect(&mut tx, service, "parent_folder_id", folder).await?;
+    super::users::check_exists(&mut tx, "created_by", template.created_by).await?;
+    super::folders::check_exists(&mut tx, service, "parent_folder_id", folder).await?;
     store::templates::insert(&mut tx, &template).await?;
     if folder.is_some() {
         store::folders::move_template(&mut tx, service, id, folder).await?;
@@ -146,12 +146,14 @@ pub async fn update(
     new: NewTemplate,
 ) -> Result<Template, TemplateError> {
     check(&new)?;
-    let new = with_plain_names(new);
+    let new = normalise_placeholders(new);
+    // Without the lock of the service: the update is conditional on the version.
     let mut tx = app.write().await?;
-    super::users::expect(&mut tx, "created_by", new.created_by).await?;
+    super::users::check_exists(&mut tx, "created_by", new.created_by).await?;
     let before = store::templates::find(&mut tx, service, id)
         .await?
         .ok_or(TemplateError::NoSuch("template"))?;
+    // Existing jobs and callers rely on the channel.
     if before.template_type != new.template_type {
         return Err(TemplateError::Invalid(
             "the type of a template cannot change: make another",
@@ -159,6 +161,7 @@ pub async fn update(
     }
     let after = Template {
         version: before.version + 1,
+        // An operator sets the lane; an author who edits the text does not know of it.
         lane: new.lane.or(before.lane),
         name: new.name,
         subject: new.subject,
@@ -170,15 +173,15 @@ pub async fn update(
     check_content(app, &after).await?;
     if !store::templates::update(&mut tx, &after).await? {
         // The update is conditional on the version that was read.
-        return Err(TemplateError::Overtaken);
+        return Err(TemplateError::Conflict);
     }
     tx.commit().await?;
-    app.caches.templates.forget(service, id).await;
+    app.caches.templates.invalidate(service, id).await;
     Ok(after)
 }
 
-/// Replaces spaces in the names of placeholders that nobody sees.
-fn with_plain_names(new: NewTemplate) -> NewTemplate {
+/// Replaces the invisible spaces in the names of placeholders with ordinary ones.
+fn normalise_placeholders(new: NewTemplate) -> NewTemplate {
     NewTemplate {
         subject: new.subject.as_deref().map(placeholders::with_plain_names),
         content: placeholders::with_plain_names(&new.content),
@@ -191,7 +194,7 @@ pub async fn archive(app: &App, service: ServiceId, id: TemplateId) -> Result<()
     let mut tx = app.write().await?;
     let archived = store::templates::archive(&mut tx, service, id).await?;
     tx.commit().await?;
-    app.caches.templates.forget(service, id).await;
+    app.caches.templates.invalidate(service, id).await;
     if archived {
         Ok(())
     } else {
@@ -283,6 +286,7 @@ fn check_letter(template: &Template) -> Result<(), TemplateError> {
     let lines = template
         .content
         .split('\n')
+        // A QR code is drawn, so it may contain characters that no font has.
         .filter(|line| !typesetting::is_qr_code(line));
     let printed = lines.fold(subject.to_owned(), |printed, line| printed + "\n" + line);
     let unprintable = typesetting::unprintable_characters(&printed);

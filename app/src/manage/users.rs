@@ -4,7 +4,7 @@ use domain::{UserId, UserState};
 use recipients::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
 pub use store::users::User;
 
-use crate::{AdminError, App, manage::admin_error::name_of};
+use crate::{AdminError, App, manage::admin_error::valid_name};
 
 /// A user to create.
 #[derive(Debug, Clone)]
@@ -41,9 +41,13 @@ pub async fn create(app: &App, new: NewUser) -> Result<User, AdminError> {
     let now = app.clock.now();
     let user = User {
         id: UserId::generate(now, app.random()),
-        name: name_of(&new.name)?,
-        email_address: email_of(&new.email_address)?,
-        mobile_number: new.mobile_number.as_deref().map(mobile_of).transpose()?,
+        name: valid_name(&new.name)?,
+        email_address: valid_email_address(&new.email_address)?,
+        mobile_number: new
+            .mobile_number
+            .as_deref()
+            .map(valid_mobile_number)
+            .transpose()?,
         state: new.state,
         platform_admin: new.platform_admin,
         created_at: now,
@@ -51,7 +55,7 @@ pub async fn create(app: &App, new: NewUser) -> Result<User, AdminError> {
     let mut tx = app.write().await?;
     store::users::insert(&mut tx, &user)
         .await
-        .map_err(AdminError::if_taken(address_exists))?;
+        .map_err(AdminError::if_exists(email_address_exists))?;
     tx.commit().await?;
     Ok(user)
 }
@@ -59,10 +63,14 @@ pub async fn create(app: &App, new: NewUser) -> Result<User, AdminError> {
 /// Changes a user. Services that the user is a team member of can then send to the new address and number in trial
 /// mode.
 pub async fn update(app: &App, id: UserId, change: UserChange) -> Result<User, AdminError> {
-    let name = change.name.as_deref().map(name_of).transpose()?;
-    let email_address = change.email_address.as_deref().map(email_of).transpose()?;
+    let name = change.name.as_deref().map(valid_name).transpose()?;
+    let email_address = change
+        .email_address
+        .as_deref()
+        .map(valid_email_address)
+        .transpose()?;
     let mobile_number = match change.mobile_number {
-        Some(Some(number)) => Some(Some(mobile_of(&number)?)),
+        Some(Some(number)) => Some(Some(valid_mobile_number(&number)?)),
         Some(None) => Some(None),
         None => None,
     };
@@ -80,11 +88,12 @@ pub async fn update(app: &App, id: UserId, change: UserChange) -> Result<User, A
     };
     store::users::update(&mut tx, &after)
         .await
-        .map_err(AdminError::if_taken(address_exists))?;
+        .map_err(AdminError::if_exists(email_address_exists))?;
+    // Their cached guest lists hold the old address and number.
     let services = store::members::list_memberships(&mut tx, id).await?;
     tx.commit().await?;
     for service in services.into_keys() {
-        app.caches.tenants.forget(service).await;
+        app.caches.tenants.invalidate(service).await;
     }
     Ok(after)
 }
@@ -103,14 +112,14 @@ pub async fn find(app: &App, id: UserId) -> Result<User, AdminError> {
 
 /// Finds a user by e-mail address, ignoring case.
 pub async fn find_by_email(app: &App, email_address: &str) -> Result<User, AdminError> {
-    let email_address = email_of(email_address)?;
+    let email_address = valid_email_address(email_address)?;
     store::users::find_by_email(&mut app.read().await?, &email_address)
         .await?
         .ok_or(AdminError::NoSuch("user"))
 }
 
 /// Fails if `id` is given and no such user exists; `field` names the field in the error.
-pub(crate) async fn expect(
+pub(crate) async fn check_exists(
     session: &mut store::Session,
     field: &'static str,
     id: Option<UserId>,
@@ -123,18 +132,19 @@ pub(crate) async fn expect(
     }
 }
 
-fn address_exists() -> AdminError {
+fn email_address_exists() -> AdminError {
     AdminError::field("email_address", "Email address is already in use.")
 }
 
-fn email_of(text: &str) -> Result<String, AdminError> {
+fn valid_email_address(text: &str) -> Result<String, AdminError> {
     EmailAddress::parse(text)
         .map(|address| address.normalised())
         .map_err(|error| AdminError::field("email_address", error.to_string()))
 }
 
-fn mobile_of(text: &str) -> Result<String, AdminError> {
+fn valid_mobile_number(text: &str) -> Result<String, AdminError> {
     PhoneNumber::parse(text)
+        // Kept as it was written: it is shown to people, and normalised where it is used.
         .map(|_| text.trim().to_owned())
         .map_err(|error| AdminError::field("mobile_number", error.to_string()))
 }

@@ -90,6 +90,7 @@ impl NotificationView {
         let postage = notification.postage.unwrap_or(Postage::Second);
         let sheets = match (notification.status, notification.billable_units) {
             (S::PendingVirusCheck, _) | (S::Created, 0) => return Cost::Unknown,
+            // Not printed, so nothing is charged.
             (S::Cancelled | S::TechnicalFailure | S::ValidationFailed | S::VirusScanFailed, _) => 0,
             (_, sheets) => sheets,
         };
@@ -162,6 +163,7 @@ pub async fn list(
         }
     }
     let found = store::notifications::list(&mut session, service, &filter, count).await?;
+    // Rendering reads templates, and must not keep a connection meanwhile.
     drop(session);
     view(app, found).await
 }
@@ -209,6 +211,7 @@ async fn name_of(
     names: &mut HashMap<UserId, Option<String>>,
     user: UserId,
 ) -> Result<Option<String>, store::Error> {
+    // A page often has one sender.
     if let Some(name) = names.get(&user) {
         return Ok(name.clone());
     }

@@ -1,4 +1,5 @@
-//! Texts that people write to a service's number (`docs/spec/public-api.md` §19, §22.2; `docs/spec/workers.md` §12).
+//! Inbound SMS: text messages that people send to a service's number (`docs/spec/public-api.md` §19, §22.2;
+//! `docs/spec/workers.md` §12).
 
 use std::sync::Arc;
 
@@ -9,44 +10,44 @@ use tracing::{error, info, warn};
 
 use crate::{App, cache::tenants};
 
-/// A text as a provider brings it.
+/// An inbound SMS as a provider delivers it.
 #[derive(Debug, Clone)]
 pub struct NewInboundSms {
-    /// Who brings it.
+    /// The provider that delivers it.
     pub provider: SmsReceiptSource,
     /// The number that was dialled.
     pub dialled: String,
-    /// Who wrote it: a number, or a name.
+    /// The sender: a number, or a name.
     pub from: Private<String>,
-    /// What it says.
+    /// The text.
     pub content: Private<String>,
-    /// The provider's own id for it, if it has one.
+    /// The provider's id for it.
     pub provider_reference: Option<String>,
-    /// When it was written, as the provider says.
+    /// When it was sent, according to the provider.
     pub written_at: Option<Timestamp>,
 }
 
-/// What became of a text that was brought.
+/// The result of receiving an inbound SMS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Received {
-    /// It is kept, now or from an earlier time that it was brought.
-    Kept,
-    /// No service receives texts at this number: the provider need not try again.
-    NotOurs,
+pub enum ReceivedSms {
+    /// It is stored, now or by an earlier delivery of the same text.
+    Stored,
+    /// No service has this number, so the provider need not deliver it again.
+    UnknownNumber,
 }
 
-/// Keeps a text for the service whose number was dialled.
-pub async fn receive(app: &App, text: NewInboundSms) -> Result<Received, Arc<store::Error>> {
+/// Stores an inbound SMS for the service whose number was dialled.
+pub async fn receive(app: &App, text: NewInboundSms) -> Result<ReceivedSms, Arc<store::Error>> {
     let number = to_national(&text.dialled);
-    let Some(service) = receiver(app, &number, text.provider).await? else {
-        return Ok(Received::NotOurs);
+    let Some(service) = find_receiver(app, &number, text.provider).await? else {
+        return Ok(ReceivedSms::UnknownNumber);
     };
     let now = app.clock.now();
-    let kept = InboundSms {
+    let inbound = InboundSms {
         id: InboundSmsId::generate(now, app.random()),
         service_id: service,
         notify_number: number,
-        user_number: normalised(text.from),
+        user_number: normalise_sender(text.from),
         content: text.content,
         provider: text.provider.as_str().to_owned(),
         provider_reference: text.provider_reference,
@@ -54,20 +55,20 @@ pub async fn receive(app: &App, text: NewInboundSms) -> Result<Received, Arc<sto
         created_at: now,
     };
     let mut tx = app.write().await?;
-    let is_new = store::inbound_sms::insert(&mut tx, app.store.keyring(), &kept).await?;
-    // Telling the service is enqueued here, in this transaction, once services are told of texts.
+    let is_new = store::inbound_sms::insert(&mut tx, app.store.keyring(), &inbound).await?;
+    // The callback to the service is enqueued here, in this transaction, once callbacks are built.
     tx.commit().await?;
-    let (id, provider) = (kept.id, text.provider.title());
+    let (id, provider) = (inbound.id, text.provider.title());
     if is_new {
-        info!(service.id = %service, "received a text through {provider}: {id}");
+        info!(service.id = %service, "received an inbound SMS through {provider}: {id}");
     } else {
-        info!(service.id = %service, "{provider} brought a text again that is kept already");
+        info!(service.id = %service, "{provider} delivered an inbound SMS again that is stored already");
     }
-    Ok(Received::Kept)
+    Ok(ReceivedSms::Stored)
 }
 
-/// The service that receives the texts to a number.
-async fn receiver(
+/// Returns the service that receives inbound SMS at a number, if it may.
+async fn find_receiver(
     app: &App,
     number: &str,
     provider: SmsReceiptSource,
@@ -75,24 +76,26 @@ async fn receiver(
     let found = store::inbound_numbers::find_service(&mut app.read().await?, number).await?;
     let Some(service) = found else {
         warn!(
-            "{} brought a text to a number that no service has",
+            "{} delivered an inbound SMS to a number that no service has",
             provider.title()
         );
         return Ok(None);
     };
     let tenant = tenants::find(app, service).await?;
-    let may = tenant.is_some_and(|one| one.service.active && one.may(Permission::InboundSms));
-    if !may {
+    // An error, because the text is lost although a person expects an answer to it.
+    let may_receive =
+        tenant.is_some_and(|one| one.service.active && one.has_permission(Permission::InboundSms));
+    if !may_receive {
         error!(
             service.id = %service,
             "service {service} has a number for texts but may not receive any: give it the permission inbound_sms, \
              or free the number"
         );
     }
-    Ok(may.then_some(service))
+    Ok(may_receive.then_some(service))
 }
 
-/// A dialled number as it is kept: `447…` is dialled `07…` at home.
+/// Converts a dialled number to the stored, national form: `447…` becomes `07…`.
 fn to_national(dialled: &str) -> String {
     match dialled.strip_prefix("44") {
         Some(rest) => format!("0{rest}"),
@@ -100,16 +103,16 @@ fn to_national(dialled: &str) -> String {
     }
 }
 
-/// The sender in international form where it is a number, else as it came: names write texts too.
-fn normalised(from: Private<String>) -> Private<String> {
+/// Normalises the sender if it is a number. Names can send text messages too.
+fn normalise_sender(from: Private<String>) -> Private<String> {
     match PhoneNumber::parse(from.reveal()) {
         Ok(number) => number.normalised().into(),
         Err(_) => from,
     }
 }
 
-/// The texts that a service received, newest first, at most `count`. `older_than` names one; one that the service does
-/// not have makes the list empty.
+/// Lists at most `count` inbound SMS of a service, newest first. `older_than` continues after that one; the list is
+/// empty if the service does not have it.
 pub async fn list(
     app: &App,
     service: ServiceId,
@@ -132,10 +135,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_take_one_form_and_names_stay() {
+    fn numbers_are_normalised_and_names_are_not() {
         assert_eq!(to_national("447700900600"), "07700900600");
         assert_eq!(to_national("07700900600"), "07700900600");
-        let from = |text: &str| normalised(text.to_owned().into()).into_inner();
+        let from = |text: &str| normalise_sender(text.to_owned().into()).into_inner();
         assert_eq!(from("07700900911"), "447700900911");
         assert_eq!(from("+33 6 12 34 56 78"), "33612345678");
         assert_eq!(from("YourBank"), "YourBank");

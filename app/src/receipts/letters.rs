@@ -1,5 +1,4 @@
-//! Receipts of the print provider (`docs/spec/public-api.md` §22.3, `docs/spec/letters.md` §9). What it says of a
-//! letter and that it has left are recorded in one transaction.
+//! Receipts of the print provider (`docs/spec/public-api.md` §22.3, `docs/spec/letters.md` §9).
 
 use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
@@ -18,7 +17,7 @@ use crate::{App, sealing::sealed_tokens, tasks};
 const PURPOSE: &str = "letter-status";
 
 impl LetterReceiptStatus {
-    /// It has left at this moment, with so many sheets, in this class of postage and this product of the post.
+    /// Returns the status of a letter that was despatched at this time.
     pub fn despatched(
         sheets: u32,
         postage_class: &str,
@@ -47,7 +46,7 @@ impl LetterReceiptStatus {
 }
 
 impl CostThreshold {
-    /// As it is kept.
+    /// Returns the stored name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sorted => "sorted",
@@ -56,18 +55,18 @@ impl CostThreshold {
     }
 }
 
-/// The token by which a print provider tells us of this letter, and of no other.
+/// Returns the token with which a print provider reports on this letter, and on no other.
 pub fn letter_status_token(app: &App, letter: NotificationId) -> String {
     sealed_tokens::token(app, PURPOSE, letter.as_uuid().as_bytes())
 }
 
-/// The letter that a token is about, if we made it.
+/// Returns the letter that a token is for, or `None` if the token is not ours.
 pub fn read_letter_status_token(app: &App, token: &str) -> Option<NotificationId> {
     let value = sealed_tokens::read(app, PURPOSE, token)?;
     uuid::Uuid::from_slice(&value).ok().map(Into::into)
 }
 
-/// Keeps a receipt: when this returns, the task that records it is durable.
+/// Enqueues the task that applies a receipt. It is durable when this returns.
 pub async fn accept_letter_receipt(app: &App, receipt: &LetterReceipt) -> Result<(), store::Error> {
     let now = app.clock.now();
     let task = tasks::letter_receipt(TaskId::generate(now, app.random()), receipt, now);
@@ -76,7 +75,7 @@ pub async fn accept_letter_receipt(app: &App, receipt: &LetterReceipt) -> Result
     app.commit_and_notify(tx, &[tasks::LETTER_CALLBACKS]).await
 }
 
-/// Records a receipt.
+/// Applies a receipt.
 pub(crate) async fn process(app: &App, task: &TaskContext, receipt: LetterReceipt) -> TaskOutcome {
     match try_process(app, task, &receipt).await {
         Ok(()) => TaskOutcome::Completed,
@@ -92,10 +91,13 @@ async fn try_process(
     let id = receipt.id;
     let found = store::notifications::find_for_any_service(&mut app.read().await?, id).await?;
     let letter = found.filter(|message| message.channel == Channel::Letter);
+    // Status, despatch and the end of the task are one transaction.
     let mut tx = app.write().await?;
-    match (letter, &receipt.word) {
-        (None, _) => missing(app, task, receipt, &mut tx).await?,
-        (Some(letter), LetterReceiptStatus::Rejected) => rejected(app, &letter, &mut tx).await?,
+    match (letter, &receipt.status) {
+        (None, _) => apply_missing(app, task, receipt, &mut tx).await?,
+        (Some(letter), LetterReceiptStatus::Rejected) => {
+            apply_rejected(app, &letter, &mut tx).await?;
+        }
         (
             Some(letter),
             LetterReceiptStatus::Despatched {
@@ -110,14 +112,14 @@ async fn try_process(
                 despatched_on: *despatched_on,
                 cost_threshold: threshold.as_str().to_owned(),
             };
-            despatched(app, &letter, *sheets, &despatch, &mut tx).await?;
+            apply_despatched(app, &letter, *sheets, &despatch, &mut tx).await?;
         }
     }
     task.complete(&mut tx).await?;
     tx.commit().await
 }
 
-async fn missing(
+async fn apply_missing(
     app: &App,
     task: &TaskContext,
     receipt: &LetterReceipt,
@@ -132,23 +134,19 @@ async fn missing(
         };
         return tx.enqueue(vec![again]).await;
     }
-    warn!(notification.id = %id, "the print provider reports on a letter that is not there: {id}");
+    warn!(notification.id = %id, "the print provider reports on a letter that does not exist: {id}");
     Ok(())
 }
 
-async fn rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result<(), store::Error> {
+async fn apply_rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result<(), store::Error> {
     let id = letter.id;
-    let outcome = StatusUpdate {
+    let outcome = StatusUpdate::failed(
         id,
-        status: NotificationStatus::TechnicalFailure,
-        sent_at: None,
-        sent_by: None,
-        reference: None,
-        billable_units: None,
-        problem: Some("the print provider rejected it".to_owned()),
-    };
+        NotificationStatus::TechnicalFailure,
+        "the print provider rejected it",
+    );
     if store::notifications::apply(tx, &[outcome], app.clock.now()).await? == 0 {
-        duplicate(letter);
+        log_duplicate(letter);
     } else {
         error!(
             notification.id = %id, service.id = %letter.service_id,
@@ -158,7 +156,7 @@ async fn rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result<(), s
     Ok(())
 }
 
-async fn despatched(
+async fn apply_despatched(
     app: &App,
     letter: &Notification,
     sheets: u32,
@@ -182,7 +180,7 @@ async fn despatched(
         ),
         (true, _) => info!(notification.id = %id, "letter {id} was despatched"),
         (false, NotificationStatus::Delivered | NotificationStatus::ReturnedLetter) => {
-            duplicate(letter);
+            log_duplicate(letter);
         }
         (false, status) => warn!(
             notification.id = %id, service.id = %service,
@@ -192,7 +190,7 @@ async fn despatched(
     Ok(())
 }
 
-fn duplicate(letter: &Notification) {
+fn log_duplicate(letter: &Notification) {
     let id = letter.id;
     info!(
         notification.id = %id, service.id = %letter.service_id,
@@ -207,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_letter_leaves_on_a_day_in_london_and_only_sorted_second_class_is_cheap() {
-        let word = |class, product, at: &str| {
+        let status = |class, product, at: &str| {
             LetterReceiptStatus::despatched(2, class, product, at.parse().unwrap())
         };
         let on = |day: &str, threshold| LetterReceiptStatus::Despatched {
@@ -221,11 +219,11 @@ mod tests {
             ("2ND", "UNSORTED", CostThreshold::Unsorted),
             ("1ST", "MM", CostThreshold::Unsorted),
         ] {
-            let word = word(class, product, "2026-07-03T23:30:00Z");
-            assert_eq!(word, on("2026-07-04", threshold), "{class} {product}");
+            let status = status(class, product, "2026-07-03T23:30:00Z");
+            assert_eq!(status, on("2026-07-04", threshold), "{class} {product}");
         }
         assert_eq!(
-            word("1ST", "UNCODED", "2026-01-03T23:30:00Z"),
+            status("1ST", "UNCODED", "2026-01-03T23:30:00Z"),
             on("2026-01-03", CostThreshold::Unsorted)
         );
     }

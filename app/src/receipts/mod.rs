@@ -1,5 +1,5 @@
-//! Hearing back: receipts of providers (texts, letters), and here those that are made up for messages sent with
-//! a test key, so that they show every later state while nothing leaves the system (`docs/spec/public-api.md` §12.5).
+//! Receipts: of providers, for text messages and letters, and simulated ones for test keys (`docs/spec/public-api.md`
+//! §12.5).
 
 pub mod inbound_sms;
 mod letters;
@@ -29,7 +29,7 @@ pub use receipt_writer::ReceiptError;
 pub(crate) use sms::process as process_texts;
 pub use sms::{SmsReceipt, accept_sms_receipt};
 
-/// What receiving receipts knows between requests.
+/// The state of receiving receipts.
 #[derive(Debug)]
 pub(crate) struct ReceiptState {
     sms: GroupCommit<receipt_writer::ReceiptWriter>,
@@ -73,28 +73,24 @@ fn failed(app: &App, task: &TaskContext, fault: &store::Error) -> TaskOutcome {
     }
 }
 
-/// Who takes messages that are only pretended to be sent.
+/// The value of `sent_by` of notifications with a test key, which no provider gets.
 const SIMULATED_SENT_BY: &str = "test";
 
-/// The hand-over of a message with a test key: it becomes `sending`, and its receipt will be made up.
+/// Returns the update of a notification with a test key: it becomes `sending`, and a simulated receipt follows.
 pub(crate) fn simulate_send(message: &Notification, now: Timestamp) -> StatusUpdate {
     debug_assert_eq!(
         message.key_type,
         KeyType::Test,
-        "only test traffic is pretended"
+        "only test keys are simulated"
     );
     StatusUpdate {
-        id: message.id,
-        status: NotificationStatus::Sending,
         sent_at: Some(now),
         sent_by: Some(SIMULATED_SENT_BY.to_owned()),
-        reference: None,
-        billable_units: None,
-        problem: None,
+        ..StatusUpdate::new(message.id, NotificationStatus::Sending)
     }
 }
 
-/// Those of these messages whose receipts have to be made up.
+/// Returns the notifications among these updates that need a simulated receipt.
 pub(crate) fn awaiting_simulated_receipt(
     outcomes: &[StatusUpdate],
 ) -> impl Iterator<Item = NotificationId> {
@@ -104,7 +100,7 @@ pub(crate) fn awaiting_simulated_receipt(
         .map(|outcome| outcome.id)
 }
 
-/// Makes up the receipts of messages with a test key.
+/// Applies simulated receipts to notifications with a test key.
 pub(crate) async fn simulate_receipts(
     app: &App,
     task: &TaskContext,
@@ -115,7 +111,7 @@ pub(crate) async fn simulate_receipts(
         Err(fault) => {
             warn!(
                 error = &fault as &dyn std::error::Error,
-                "cannot make up receipts, will try again"
+                "cannot simulate receipts, will try again"
             );
             tasks::retry(task, app.random(), &fault)
         }
@@ -127,28 +123,29 @@ async fn try_simulate_receipts(
     task: &TaskContext,
     ids: &[NotificationId],
 ) -> Result<(), store::Error> {
-    let (mut outcomes, mut asides) = (Vec::with_capacity(ids.len()), Vec::new());
+    let (mut outcomes, mut poisoned) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in ids {
+        // One notification on which the program fails must not keep the others from their receipts.
         match catch_panic(simulate_receipt(app, task.leased().service_id, *id)).await {
             Some(Ok(outcome)) => outcomes.extend(outcome),
             Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault),
-            Some(Err(fault)) => asides.push(poison_message(app, task, *id, &fault.to_string())),
-            None => asides.push(poison_message(app, task, *id, "the program failed")),
+            Some(Err(fault)) => poisoned.push(poison_message(app, task, *id, &fault.to_string())),
+            None => poisoned.push(poison_message(app, task, *id, "the program failed")),
         }
     }
     let now = app.clock.now();
     let mut tx = app.write().await?;
     store::notifications::apply(&mut tx, &outcomes, now).await?;
     task.complete(&mut tx).await?;
-    for aside in &asides {
-        aside.dead_letter(&mut tx, now).await?;
+    for message in &poisoned {
+        message.dead_letter(&mut tx, now).await?;
     }
     tx.commit().await?;
-    asides.iter().for_each(PoisonMessage::log);
+    poisoned.iter().for_each(PoisonMessage::log);
     Ok(())
 }
 
-/// Nothing if the message is not there any more.
+/// Returns `None` if the notification does not exist any more.
 async fn simulate_receipt(
     app: &App,
     service: ServiceId,
@@ -159,24 +156,20 @@ async fn simulate_receipt(
         return Ok(None);
     };
     let contents = message.open(app.store.keyring())?;
-    Ok(Some(StatusUpdate {
+    Ok(Some(StatusUpdate::new(
         id,
-        status: simulated_outcome(contents.normalised.reveal()),
-        sent_at: None,
-        sent_by: None,
-        reference: None,
-        billable_units: None,
-        problem: None,
-    }))
+        simulated_outcome(contents.normalised.reveal()),
+    )))
 }
 
-/// A message whose receipt cannot be made up, as a dead letter of its own.
+/// Returns a notification whose receipt cannot be simulated, as a poison message.
 fn poison_message(
     app: &App,
     task: &TaskContext,
     message: NotificationId,
     why: &str,
 ) -> PoisonMessage {
+    // A function of the notification, so that a task that runs twice leaves one dead letter.
     let id = uuid::Uuid::new_v5(&message.as_uuid(), b"made-up receipt").into();
     let service = task.leased().service_id;
     PoisonMessage {
@@ -184,11 +177,11 @@ fn poison_message(
             attempt: task.leased().attempt,
             ..tasks::simulated_receipts(id, service, &[message], app.clock.now())
         },
-        why: format!("the receipt of message {message} cannot be made up: {why}"),
+        why: format!("the receipt of message {message} cannot be simulated: {why}"),
     }
 }
 
-/// What becomes of a message with a test key (`docs/spec/public-api.md` §12.5).
+/// Returns the final status of a notification with a test key (`docs/spec/public-api.md` §12.5).
 fn simulated_outcome(recipient: &str) -> NotificationStatus {
     match recipient {
         "temp-fail@simulator.notify" => NotificationStatus::TemporaryFailure,

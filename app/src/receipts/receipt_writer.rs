@@ -1,4 +1,4 @@
-//! Commits receipts of texts that arrive together: a provider reports as fast as we send.
+//! The group commit of receipts for text messages, which arrive as fast as messages are sent.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::{
 /// Why a receipt was not accepted. The provider sends it again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
-    /// Too many receipts wait already.
+    /// Too many receipts are waiting.
     #[error("too many receipts wait to be kept")]
     Busy,
-    /// The store failed.
+    /// The database failed.
     #[error("the receipt could not be kept")]
     Store(#[source] Arc<store::Error>),
 }

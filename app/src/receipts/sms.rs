@@ -1,8 +1,5 @@
-//! Receipts of text message providers (`docs/spec/workers.md` §9.1): kept when they come, recorded by a task.
-//!
-//! A receipt never overwrites an outcome. One that comes before the hand-over itself is recorded is taken at its word –
-//! the provider must have had the message – and the hand-over then changes nothing. One whose message is not there yet,
-//! though its id is young, is kept and looked at again. One that cannot be considered is set aside by itself.
+//! Receipts of text message providers (`docs/spec/workers.md` §9.1). A request stores the receipt as a task; the task
+//! applies it.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -17,11 +14,11 @@ use super::{early_receipt_delay, failed, receipt_writer::ReceiptError};
 pub use crate::tasks::SmsReceipt;
 use crate::{App, cache::tenants, compose, tasks};
 
-/// The longest word that a provider's status or code may be; longer ones are none of theirs.
-const LONGEST_WORD: usize = 32;
+/// Longest status or code of any provider, in bytes.
+const MAX_CODE_BYTES: usize = 32;
 
-/// Keeps a receipt. Anybody can send one, so what it says is believed only as far as it is one of the provider's own
-/// words: anything else is not kept as it came, for nobody knows what is in it.
+/// Stores a receipt as a task; it is durable when this returns. An invalid reference is logged and accepted, because
+/// the provider would only send it again.
 pub async fn accept_sms_receipt(
     app: &App,
     by: SmsReceiptSource,
@@ -30,29 +27,30 @@ pub async fn accept_sms_receipt(
     code: Option<&str>,
 ) -> Result<(), ReceiptError> {
     let Ok(id) = reference.parse() else {
-        let reference = word(reference);
+        let reference = printable_code(reference);
         warn!("{} callback with invalid reference {reference}", by.title());
         return Ok(());
     };
     let receipt = SmsReceipt {
         by,
         id,
-        status: word(status).to_owned(),
-        code: code.map(|code| word(code).to_owned()),
+        status: printable_code(status).to_owned(),
+        code: code.map(|code| printable_code(code).to_owned()),
         at: app.clock.now(),
     };
     app.receipts.sms.commit(receipt).await
 }
 
-fn word(text: &str) -> &str {
-    let is_word = text.len() <= LONGEST_WORD
+fn printable_code(text: &str) -> &str {
+    // Anyone can send a receipt, so text that is not a code may be personal or a forged log line, and is not stored.
+    let is_code = text.len() <= MAX_CODE_BYTES
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    if is_word { text } else { "(unreadable)" }
+    if is_code { text } else { "(unreadable)" }
 }
 
-/// Records receipts.
+/// Applies receipts.
 pub(crate) async fn process(
     app: &App,
     task: &TaskContext,
@@ -69,46 +67,46 @@ async fn try_process(
     task: &TaskContext,
     receipts: Vec<SmsReceipt>,
 ) -> Result<(), Arc<store::Error>> {
-    let (mut rest, mut later) = (receipts, Vec::new());
+    let (mut rest, mut early) = (receipts, Vec::new());
     loop {
+        // What a receipt means depends on the status before it, so each round has one for each notification.
         let round;
-        (round, rest) = one_of_each(rest);
-        let (mut outcomes, mut asides) = (Vec::with_capacity(round.len()), Vec::new());
+        (round, rest) = first_per_notification(rest);
+        let (mut outcomes, mut poisoned) = (Vec::with_capacity(round.len()), Vec::new());
         for receipt in round {
-            match catch_panic(consider(app, task, &receipt)).await {
-                Some(Ok(Applied::Changes(outcome))) => outcomes.push(outcome),
-                Some(Ok(Applied::ComesLater(delay))) => later.push((receipt, delay)),
-                Some(Ok(Applied::Nothing)) => {}
+            match catch_panic(evaluate(app, task, &receipt)).await {
+                Some(Ok(Evaluation::Update(outcome))) => outcomes.push(outcome),
+                Some(Ok(Evaluation::RetryAfter(delay))) => early.push((receipt, delay)),
+                Some(Ok(Evaluation::Ignore)) => {}
                 Some(Err(fault)) if !fault.is_corrupt_row() => return Err(fault),
                 Some(Err(fault)) => {
-                    asides.push(poison_message(app, task, receipt, &fault.to_string()));
+                    poisoned.push(poison_message(app, task, receipt, &fault.to_string()));
                 }
-                None => asides.push(poison_message(app, task, receipt, "the program failed")),
+                None => poisoned.push(poison_message(app, task, receipt, "the program failed")),
             }
         }
         let now = app.clock.now();
         let mut tx = app.write().await?;
-        // Telling the service is enqueued here, in this transaction, for every outcome but `pending`, once services
-        // are told of outcomes.
+        // Callbacks to services are enqueued here, in this transaction, for every outcome but `pending`, once they
+        // are built.
         store::notifications::apply(&mut tx, &outcomes, now).await?;
-        for aside in &asides {
-            aside.dead_letter(&mut tx, now).await?;
+        for message in &poisoned {
+            message.dead_letter(&mut tx, now).await?;
         }
         let is_last = rest.is_empty();
-        if is_last && task.complete(&mut tx).await? && !later.is_empty() {
-            let later = std::mem::take(&mut later);
-            tx.enqueue(vec![look_again(app, task, later, now)]).await?;
+        if is_last && task.complete(&mut tx).await? && !early.is_empty() {
+            let early = std::mem::take(&mut early);
+            tx.enqueue(vec![retry_task(app, task, early, now)]).await?;
         }
         tx.commit().await?;
-        asides.iter().for_each(PoisonMessage::log);
+        poisoned.iter().for_each(PoisonMessage::log);
         if is_last {
             return Ok(());
         }
     }
 }
 
-/// A receipt that cannot be considered, as a dead letter of its own. Its id is a function of what it says: heard twice,
-/// it is there once.
+/// Returns a receipt that cannot be applied as a poison message.
 fn poison_message(app: &App, task: &TaskContext, receipt: SmsReceipt, why: &str) -> PoisonMessage {
     let name = format!(
         "receipt {} {} {:?}",
@@ -116,6 +114,7 @@ fn poison_message(app: &App, task: &TaskContext, receipt: SmsReceipt, why: &str)
         receipt.status,
         receipt.code
     );
+    // A function of the content, so that a receipt that is sent twice is one dead letter.
     let id = uuid::Uuid::new_v5(&receipt.id.as_uuid(), name.as_bytes());
     let why = format!(
         "the receipt of {} about message {} cannot be recorded: {why}",
@@ -131,21 +130,21 @@ fn poison_message(app: &App, task: &TaskContext, receipt: SmsReceipt, why: &str)
     }
 }
 
-/// The first receipt about each message, and the others: what a receipt means depends on those before it.
-fn one_of_each(receipts: Vec<SmsReceipt>) -> (Vec<SmsReceipt>, Vec<SmsReceipt>) {
+/// Splits off the first receipt of each notification.
+fn first_per_notification(receipts: Vec<SmsReceipt>) -> (Vec<SmsReceipt>, Vec<SmsReceipt>) {
     let mut seen = BTreeSet::new();
     receipts
         .into_iter()
         .partition(|receipt| seen.insert(receipt.id))
 }
 
-fn look_again(
+fn retry_task(
     app: &App,
     task: &TaskContext,
-    later: Vec<(SmsReceipt, Duration)>,
+    early: Vec<(SmsReceipt, Duration)>,
     now: Timestamp,
 ) -> NewTask {
-    let (receipts, delays): (Vec<_>, Vec<_>) = later.into_iter().unzip();
+    let (receipts, delays): (Vec<_>, Vec<_>) = early.into_iter().unzip();
     NewTask {
         attempt: task.leased().attempt + 1,
         ready_at: now.plus(delays.into_iter().max().unwrap_or_default()),
@@ -153,30 +152,32 @@ fn look_again(
     }
 }
 
-/// What a receipt comes to.
-enum Applied {
-    Changes(StatusUpdate),
-    /// Its notification may be committed soon: look again after this long.
-    ComesLater(Duration),
-    Nothing,
+/// What a receipt leads to.
+enum Evaluation {
+    Update(StatusUpdate),
+    /// The notification may be committed soon.
+    RetryAfter(Duration),
+    Ignore,
 }
 
-async fn consider(
+async fn evaluate(
     app: &App,
     task: &TaskContext,
     receipt: &SmsReceipt,
-) -> Result<Applied, Arc<store::Error>> {
+) -> Result<Evaluation, Arc<store::Error>> {
     let (id, by) = (receipt.id, receipt.by.title());
     let found = store::notifications::find_for_any_service(&mut app.read().await?, id).await?;
     let Some(message) = found.filter(|message| message.channel == Channel::Sms) else {
+        // The provider can report before the notification is committed.
         if let Some(delay) = early_receipt_delay(app, task, id) {
-            return Ok(Applied::ComesLater(delay));
+            return Ok(Evaluation::RetryAfter(delay));
         }
-        warn!(notification.id = %id, "{by} callback for a text that is not there: {id}");
+        warn!(notification.id = %id, "{by} callback for a text message that does not exist: {id}");
         count(receipt, "unknown");
-        return Ok(Applied::Nothing);
+        return Ok(Evaluation::Ignore);
     };
-    let next = meaning(receipt, &message);
+    let next = resulting_status(receipt, &message);
+    // A final status is never overwritten.
     if next == message.status || !message.status.can_transition_to(next) {
         info!(
             notification.id = %id, service.id = %message.service_id,
@@ -185,11 +186,11 @@ async fn consider(
             receipt.at.since(message.updated_at.unwrap_or(receipt.at)).as_secs()
         );
         count(receipt, "duplicate");
-        return Ok(Applied::Nothing);
+        return Ok(Evaluation::Ignore);
     }
-    if !country_reports(&message) {
+    if !is_believable(&message) {
         count(receipt, "ignored");
-        return Ok(Applied::Nothing);
+        return Ok(Evaluation::Ignore);
     }
     if receipts::status(receipt.by, &receipt.status).is_none() {
         error!(
@@ -199,30 +200,31 @@ async fn consider(
         );
     }
     count(receipt, next.as_str());
-    outcome(app, receipt, &message, next)
+    status_update(app, receipt, &message, next)
         .await
-        .map(Applied::Changes)
+        .map(Evaluation::Update)
 }
 
-/// What the message becomes by it.
-fn meaning(receipt: &SmsReceipt, message: &Notification) -> NotificationStatus {
-    let said = receipts::status(receipt.by, &receipt.status);
+/// Returns the status that the receipt gives the notification.
+fn resulting_status(receipt: &SmsReceipt, message: &Notification) -> NotificationStatus {
+    // A status that is not in the provider's table ends the notification, and is reported to operators.
+    let reported = receipts::status(receipt.by, &receipt.status);
     let sent_by = message.sent_by.as_deref().unwrap_or(receipt.by.as_str());
     receipts::refine(
-        said.unwrap_or(NotificationStatus::TechnicalFailure),
+        reported.unwrap_or(NotificationStatus::TechnicalFailure),
         sent_by,
         receipt.code.as_deref(),
         message.status,
     )
 }
 
-/// Of messages abroad only those to countries that report delivery are believed.
-fn country_reports(message: &Notification) -> bool {
+/// Returns whether receipts of this notification's country are reliable (`docs/spec/workers.md` §9.1).
+fn is_believable(message: &Notification) -> bool {
     let prefix = message.phone_prefix.as_deref().unwrap_or_default();
     !message.international || phone_numbers::reports_delivery(prefix)
 }
 
-async fn outcome(
+async fn status_update(
     app: &App,
     receipt: &SmsReceipt,
     message: &Notification,
@@ -236,12 +238,12 @@ async fn outcome(
     let problem = status
         .is_failure()
         .then(|| detail.map_or_else(|| format!("status {}", receipt.status), str::to_owned));
-    // A receipt that overtook the record of its hand-over is the first that we hear of that.
-    let is_first_word = message.status == NotificationStatus::Created;
+    // This receipt was processed before the result of sending was committed, and is the first to tell the provider.
+    let is_first_report = message.status == NotificationStatus::Created;
     Ok(StatusUpdate {
         id: message.id,
         status,
-        sent_at: is_first_word.then_some(receipt.at),
+        sent_at: is_first_report.then_some(receipt.at),
         sent_by: message.sent_by.is_none().then(|| by.as_str().to_owned()),
         reference: None,
         billable_units: missing_fragments(app, message).await?,
@@ -249,7 +251,8 @@ async fn outcome(
     })
 }
 
-/// The fragments of a text whose hand-over could not be recorded, so that they were never counted.
+/// Returns the fragments of a text message whose result of sending could not be recorded, so that they were never
+/// stored.
 async fn missing_fragments(
     app: &App,
     message: &Notification,
@@ -285,18 +288,18 @@ mod tests {
     }
 
     #[test]
-    fn receipts_of_one_message_are_heard_one_after_the_other() {
+    fn receipts_of_one_notification_are_applied_in_order() {
         let all = vec![receipt(1, "2"), receipt(2, "0"), receipt(1, "1")];
-        let (now, later) = one_of_each(all);
+        let (now, later) = first_per_notification(all);
         assert_eq!(now, [receipt(1, "2"), receipt(2, "0")]);
         assert_eq!(later, [receipt(1, "1")]);
     }
 
     #[test]
-    fn what_is_none_of_a_providers_words_is_not_kept() {
-        assert_eq!(word("2049"), "2049");
-        for strange in ["07700 900123", "a\nb", &"x".repeat(33), "é"] {
-            assert_eq!(word(strange), "(unreadable)", "{strange}");
+    fn a_text_that_is_not_a_code_is_not_stored() {
+        assert_eq!(printable_code("2049"), "2049");
+        for invalid in ["07700 900123", "a\nb", &"x".repeat(33), "é"] {
+            assert_eq!(printable_code(invalid), "(unreadable)", "{invalid}");
         }
     }
 }

@@ -17,19 +17,19 @@ use crate::{App, ParsedTemplate, sealing::sealed_tokens};
 const PURPOSE: &str = "unsubscribe a notification";
 /// The purpose of tokens without an id, in e-mails that earlier versions sent. Remove it a year after the first release.
 const UNBOUND_PURPOSE: &str = "unsubscribe";
-/// How long a link works.
-const VALID_FOR: Duration = Duration::from_hours(24 * 365);
+/// How long a link can be used.
+const VALIDITY: Duration = Duration::from_hours(24 * 365);
 
-/// Why a link did nothing.
+/// Why a link has no effect.
 #[derive(Debug, thiserror::Error)]
 pub enum UnsubscribeError {
-    /// We did not make it, or too long ago.
+    /// The token is not ours, or has expired.
     #[error("not a valid unsubscribe link")]
-    NotALink,
-    /// There is no such message any more.
+    InvalidToken,
+    /// The notification does not exist any more.
     #[error("the message of the link is gone")]
     NoSuchMessage,
-    /// The store failed.
+    /// The database failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
 }
@@ -56,8 +56,8 @@ pub fn unbound_token(app: &App, email_address: &str, at: Timestamp) -> String {
     sealed_tokens::token(app, UNBOUND_PURPOSE, &value)
 }
 
-/// Where one click unsubscribes the recipient of an e-mail: what its service said, else a link of ours if its template
-/// has one, a new one each time.
+/// Returns the unsubscribe URL of an e-mail: the one that its request gave, or else ours with a new token if its
+/// template has the link.
 pub(crate) fn url(
     app: &App,
     message: &Notification,
@@ -65,6 +65,7 @@ pub(crate) fn url(
     template: &ParsedTemplate,
 ) -> Option<String> {
     if contents.is_erased() {
+        // The address is gone, so there is nothing to put into a token.
         return None;
     }
     if let Some(url) = &contents.unsubscribe_url {
@@ -79,14 +80,14 @@ pub(crate) fn url(
     })
 }
 
-/// A link was used. The same link again, and two at once, are one request.
+/// Records an unsubscribe request. A link that is used again, or twice at the same time, is one request.
 pub async fn unsubscribe(
     app: &App,
     notification: NotificationId,
     token: &str,
 ) -> Result<(), UnsubscribeError> {
     let now = app.clock.now();
-    let email_address = read(app, notification, token, now).ok_or(UnsubscribeError::NotALink)?;
+    let email_address = read_token(app, notification, token, now).ok_or(UnsubscribeError::InvalidToken)?;
     let mut session = app.read().await?;
     if store::unsubscribe_requests::is_open(&mut session, notification).await? {
         return Ok(());
@@ -95,6 +96,7 @@ pub async fn unsubscribe(
         .await?
         .filter(|message| message.channel == Channel::Email)
         .ok_or(UnsubscribeError::NoSuchMessage)?;
+    // Not held while the transaction waits for its own connection.
     drop(session);
     let request = UnsubscribeRequest {
         id: UnsubscribeRequestId::generate(now, app.random()),
@@ -113,7 +115,7 @@ pub async fn unsubscribe(
 }
 
 /// Returns the address that a token holds, if we made it for this e-mail and not too long ago.
-fn read(
+fn read_token(
     app: &App,
     notification: NotificationId,
     token: &str,
@@ -126,14 +128,14 @@ fn read(
     if is_bound {
         address = address.strip_prefix(notification.as_uuid().as_bytes().as_slice())?;
     }
-    let made = Timestamp::from_unix_seconds(i64::from_be_bytes(*seconds));
-    if now.since(made) > VALID_FOR {
+    let issued = Timestamp::from_unix_seconds(i64::from_be_bytes(*seconds));
+    if now.since(issued) > VALIDITY {
         return None;
     }
     String::from_utf8(address.to_vec()).ok().map(Private::new)
 }
 
-/// The requests to a service, newest first, at most `count`.
+/// Lists at most `count` unsubscribe requests to a service, newest first.
 pub async fn list(
     app: &App,
     service: domain::ServiceId,

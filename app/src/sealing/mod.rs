@@ -1,4 +1,4 @@
-//! Encrypted files and tokens, sealed with the keyring of the platform, and the lock that a process holds while it rewrites files.
+//! Encrypted files and tokens, and the lock that a process holds while it rewrites files.
 
 mod rewrite_lock;
 pub(crate) mod sealed_files;

@@ -1,10 +1,5 @@
-//! The lock for rewriting sealed files, whether to erase a recipient or to use another key. Each rewrite reads the
-//! old file and replaces it, so of two at once the later would undo the earlier and could bring back an erased
-//! recipient.
-//!
-//! The lock is a row in the database that has to be renewed. A killed process loses it after a minute. A process that
-//! was suspended for longer checks the lock before it replaces a file; and if it was suspended exactly there, the
-//! next holder has deleted its partial upload.
+//! The lock for rewriting sealed files, during an erasure or a re-encryption. Each rewrite reads a file and replaces
+//! it, so of two at once the later would undo the earlier and could bring back an erased recipient.
 
 use std::{
     sync::{
@@ -23,16 +18,17 @@ use uuid::Uuid;
 use crate::{App, sealing::sealed_files::Sealer};
 
 const NAME: &str = "writing files anew";
+// A killed process loses the lock after this time.
 const LEASE: Duration = Duration::from_mins(1);
-const BETWEEN_RENEWALS: Duration = Duration::from_secs(15);
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Why files cannot be rewritten now.
 #[derive(Debug, thiserror::Error)]
 pub enum RewriteLockError {
     /// Another rewrite is running.
     #[error(
-        "{what} is at work since {since}, and files can be written anew by one at a time: run this again once that has \
-         ended – if it was killed, after {until}"
+        "{what} has been running since {since}, and only one process can rewrite files: run this again when it has ended, \
+         or after {until} if it was killed"
     )]
     Busy {
         /// What the holder does.
@@ -44,7 +40,7 @@ pub enum RewriteLockError {
     },
     /// This process was suspended for so long that another may have acquired the lock.
     #[error(
-        "this stood still for more than a minute, and another may write files anew by now: run it again"
+        "this process was suspended for more than a minute and has lost the lock for rewriting files: run it again"
     )]
     Lost,
     /// The store failed.
@@ -52,12 +48,12 @@ pub enum RewriteLockError {
     Store(#[from] store::Error),
 }
 
-/// The lock, until it is released, or for a minute after it is dropped.
+/// The lock. It is held until it is released, and for at most a minute after it is dropped.
 #[derive(Debug)]
 pub struct RewriteLock {
     app: App,
     holder: Uuid,
-    /// In microseconds; moved by renewals.
+    /// Expiry time in microseconds; renewals change it, and 0 means that the lock is lost.
     until: Arc<AtomicI64>,
     renewals: AbortHandle,
 }
@@ -71,9 +67,9 @@ impl RewriteLock {
         );
         let until = now.plus(LEASE);
         let mut tx = app.write().await?;
-        let is_ours = named_locks::acquire(&mut tx, NAME, holder, what, now, until).await?;
+        let is_acquired = named_locks::acquire(&mut tx, NAME, holder, what, now, until).await?;
         tx.commit().await?;
-        if !is_ours {
+        if !is_acquired {
             let other = named_locks::find(&mut app.read().await?, NAME).await?;
             return Err(
                 other.map_or(RewriteLockError::Lost, |other| RewriteLockError::Busy {
@@ -84,7 +80,8 @@ impl RewriteLock {
             );
         }
         let until = Arc::new(AtomicI64::new(until.unix_micros()));
-        let renewals = tokio::spawn(keep(app.clone(), holder, until.clone())).abort_handle();
+        let renewals =
+            tokio::spawn(renew_periodically(app.clone(), holder, until.clone())).abort_handle();
         Ok(Self {
             app: app.clone(),
             holder,
@@ -103,25 +100,27 @@ impl RewriteLock {
     }
 
     /// Returns whether the lock is still held.
-    fn is_ours(&self) -> bool {
+    fn is_held(&self) -> bool {
         self.app.clock.now().unix_micros() < self.until.load(Ordering::Relaxed)
     }
 
     /// Replaces the file that was read. Returns false, and leaves the file, if the lock is lost.
     pub(crate) async fn finish(&self, sealer: Sealer) -> Result<bool, files::Error> {
-        if !self.is_ours() {
+        // The process may have been suspended for longer than the lease, and another may be rewriting this file.
+        if !self.is_held() {
             sealer.abort().await;
             return Ok(false);
         }
         match sealer.finish().await {
             Ok(()) => Ok(true),
-            Err(_) if !self.is_ours() => Ok(false),
+            // It was suspended just after the check, and the next holder has deleted its partial upload.
+            Err(_) if !self.is_held() => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// Releases the lock.
-    pub async fn end(self) -> Result<(), store::Error> {
+    pub async fn release(self) -> Result<(), store::Error> {
         self.renewals.abort();
         let mut tx = self.app.write().await?;
         named_locks::release(&mut tx, NAME, self.holder).await?;
@@ -135,15 +134,15 @@ impl Drop for RewriteLock {
     }
 }
 
-async fn keep(app: App, holder: Uuid, until: Arc<AtomicI64>) {
+async fn renew_periodically(app: App, holder: Uuid, until: Arc<AtomicI64>) {
     loop {
-        tokio::time::sleep(BETWEEN_RENEWALS).await;
+        tokio::time::sleep(RENEWAL_INTERVAL).await;
         match renew(&app, holder, &until).await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => warn!(
                 error = &error as &dyn std::error::Error,
-                "the right to write files anew cannot be renewed, will try again"
+                "cannot renew the lock for rewriting files, will try again"
             ),
         }
     }
@@ -152,9 +151,9 @@ async fn keep(app: App, holder: Uuid, until: Arc<AtomicI64>) {
 async fn renew(app: &App, holder: Uuid, known: &AtomicI64) -> Result<bool, store::Error> {
     let until = app.clock.now().plus(LEASE);
     let mut tx = app.write().await?;
-    let is_ours = named_locks::renew(&mut tx, NAME, holder, until).await?;
+    let is_renewed = named_locks::renew(&mut tx, NAME, holder, until).await?;
     tx.commit().await?;
-    let until = if is_ours { until.unix_micros() } else { 0 };
+    let until = if is_renewed { until.unix_micros() } else { 0 };
     known.store(until, Ordering::Relaxed);
-    Ok(is_ours)
+    Ok(is_renewed)
 }

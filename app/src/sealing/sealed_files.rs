@@ -1,8 +1,7 @@
-//! A file sealed in pieces, so that neither writing nor reading holds it whole.
+//! Files sealed in frames, so that neither writing nor reading holds a whole file in memory.
 //!
-//! The file is a row of frames: a length (4 bytes, big-endian), then that many sealed bytes. Each frame is sealed for
-//! the id of what the file belongs to, its number and whether it is the last, so that frames can be neither moved,
-//! dropped nor cut off.
+//!
+//! A file is a sequence of frames: a length (4 bytes, big-endian), then that many sealed bytes.
 
 use bytes::{Bytes, BytesMut};
 use files::{Files, Key, Upload};
@@ -14,10 +13,11 @@ use crate::RewriteLock;
 
 const FRAME_BYTES: usize = 64 << 10;
 const LENGTH_BYTES: usize = 4;
-/// No frame of ours is longer; a length beyond it is damage.
+/// A longer frame means that the file is damaged.
 const MAX_SEALED_BYTES: usize = FRAME_BYTES + 256;
 
-fn frame_of(owner: Uuid, number: u64, is_last: bool) -> Vec<u8> {
+fn frame_context(owner: Uuid, number: u64, is_last: bool) -> Vec<u8> {
+    // With the number and the mark of the last one in the context, frames cannot be moved, dropped or cut off.
     [
         owner.as_bytes().as_slice(),
         &number.to_be_bytes(),
@@ -26,23 +26,23 @@ fn frame_of(owner: Uuid, number: u64, is_last: bool) -> Vec<u8> {
     .concat()
 }
 
-/// Keeps a file that is in memory whole; it is there, durable, when this returns.
+/// Stores a file that is in memory. It is durable when this returns.
 pub(crate) async fn store(
     files: &Files,
-    vault: &Keyring,
+    keyring: &Keyring,
     key: &Key,
     owner: Uuid,
     bytes: &[u8],
 ) -> Result<(), files::Error> {
-    let mut sealer = Sealer::new(files.create(key).await?, vault.clone(), owner);
+    let mut sealer = Sealer::new(files.create(key).await?, keyring.clone(), owner);
     sealer.write(bytes).await?;
     sealer.finish().await
 }
 
-/// Reads a file into memory; nothing if there is none.
+/// Reads a whole file into memory. Returns `None` if it does not exist.
 pub(crate) async fn find(
     files: &Files,
-    vault: &Keyring,
+    keyring: &Keyring,
     key: &Key,
     owner: Uuid,
 ) -> Result<Option<Bytes>, OpenError> {
@@ -51,7 +51,7 @@ pub(crate) async fn find(
         Err(files::Error::Missing(_)) => return Ok(None),
         Err(fault) => return Err(fault.into()),
     };
-    let mut opener = Opener::new(source, vault.clone(), owner);
+    let mut opener = Opener::new(source, keyring.clone(), owner);
     let mut bytes = BytesMut::new();
     while let Some(piece) = opener.next().await? {
         bytes.extend_from_slice(&piece);
@@ -59,44 +59,45 @@ pub(crate) async fn find(
     Ok(Some(bytes.freeze()))
 }
 
-/// What became of sealing a file anew.
+/// The result of re-encrypting a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reencrypted {
-    /// It was written anew, with the newest key.
+    /// It was rewritten with the newest key.
     Yes,
-    /// The newest key sealed it.
+    /// All frames had the newest key already.
     NotNecessary,
-    /// It is not there.
+    /// The file does not exist.
     Missing,
-    /// Another may write files anew by now: it was left as it is.
-    NotOurs,
+    /// The lock was lost, and the file was left as it was.
+    LockLost,
 }
 
-/// Seals a file with the newest key if an older one sealed any of it: read and written a frame at a time, and replaced
-/// whole, so that whoever reads it meanwhile reads the old one to its end.
+/// Rewrites a file with the newest key, unless all of its frames have it. It is read and written a frame at a time
+/// and replaced at the end, so a concurrent reader reads the old file to its end.
 pub(crate) async fn reencrypt(
     files: &Files,
-    vault: &Keyring,
+    keyring: &Keyring,
     key: &Key,
     owner: Uuid,
-    rewriting: &RewriteLock,
+    lock: &RewriteLock,
 ) -> Result<Reencrypted, OpenError> {
     let source = match files.read(key).await {
         Ok(source) => source,
         Err(files::Error::Missing(_)) => return Ok(Reencrypted::Missing),
         Err(fault) => return Err(fault.into()),
     };
-    let mut frames = Opener::new(source, vault.clone(), owner);
-    let newest = Some(vault.primary_key_id());
+    let mut frames = Opener::new(source, keyring.clone(), owner);
+    let newest = Some(keyring.primary_key_id());
     loop {
         match frames.next_frame().await? {
+            // Read to its end first: most files are up to date, and are then not written at all.
             None => return Ok(Reencrypted::NotNecessary),
             Some(frame) if Keyring::key_id_of(&frame) != newest => break,
             Some(_) => {}
         }
     }
-    let mut opener = Opener::new(files.read(key).await?, vault.clone(), owner);
-    let mut sealer = Sealer::new(files.create_exclusive(key).await?, vault.clone(), owner);
+    let mut opener = Opener::new(files.read(key).await?, keyring.clone(), owner);
+    let mut sealer = Sealer::new(files.create_exclusive(key).await?, keyring.clone(), owner);
     loop {
         let piece = match opener.next().await {
             Ok(Some(piece)) => piece,
@@ -108,10 +109,10 @@ pub(crate) async fn reencrypt(
         };
         sealer.write(&piece).await?;
     }
-    Ok(if rewriting.finish(sealer).await? {
+    Ok(if lock.finish(sealer).await? {
         Reencrypted::Yes
     } else {
-        Reencrypted::NotOurs
+        Reencrypted::LockLost
     })
 }
 
@@ -119,17 +120,17 @@ pub(crate) async fn reencrypt(
 #[derive(Debug)]
 pub(crate) struct Sealer {
     upload: Upload,
-    vault: Keyring,
+    keyring: Keyring,
     owner: Uuid,
     number: u64,
     buffer: Vec<u8>,
 }
 
 impl Sealer {
-    pub(crate) fn new(upload: Upload, vault: Keyring, owner: Uuid) -> Self {
+    pub(crate) fn new(upload: Upload, keyring: Keyring, owner: Uuid) -> Self {
         Self {
             upload,
-            vault,
+            keyring,
             owner,
             number: 0,
             buffer: Vec::with_capacity(FRAME_BYTES),
@@ -141,7 +142,7 @@ impl Sealer {
             let (now, later) = bytes.split_at(bytes.len().min(FRAME_BYTES - self.buffer.len()));
             self.buffer.extend_from_slice(now);
             bytes = later;
-            // The last frame is marked, so a full buffer waits until there is more.
+            // The last frame is marked, so a full buffer waits until more bytes follow.
             if self.buffer.len() == FRAME_BYTES && !bytes.is_empty() {
                 self.write_frame(false).await?;
             }
@@ -150,9 +151,10 @@ impl Sealer {
     }
 
     async fn write_frame(&mut self, is_last: bool) -> Result<(), files::Error> {
-        let sealed = self
-            .vault
-            .seal(&frame_of(self.owner, self.number, is_last), &self.buffer);
+        let sealed = self.keyring.seal(
+            &frame_context(self.owner, self.number, is_last),
+            &self.buffer,
+        );
         let length = u32::try_from(sealed.len()).expect("a frame is small");
         self.upload.write(&length.to_be_bytes()).await?;
         self.upload.write(&sealed).await?;
@@ -174,21 +176,21 @@ impl Sealer {
 /// Why a sealed file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The storage failed, or the file is gone.
+    /// The file storage failed, or the file does not exist.
     #[error(transparent)]
     Files(#[from] files::Error),
-    /// It was changed, or is not whole.
+    /// The file was changed, or is incomplete.
     #[error("the file was changed or cut off since it was uploaded")]
     Damaged,
-    /// Its key is gone.
+    /// The keyring does not have its key.
     #[error(transparent)]
-    Vault(#[from] store::KeyringError),
+    Keyring(#[from] store::KeyringError),
 }
 
-/// Reads a sealed file, frame by frame.
+/// Reads a sealed file frame by frame.
 pub(crate) struct Opener<S> {
     source: S,
-    vault: Keyring,
+    keyring: Keyring,
     owner: Uuid,
     number: u64,
     buffer: BytesMut,
@@ -196,10 +198,10 @@ pub(crate) struct Opener<S> {
 }
 
 impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
-    pub(crate) fn new(source: S, vault: Keyring, owner: Uuid) -> Self {
+    pub(crate) fn new(source: S, keyring: Keyring, owner: Uuid) -> Self {
         Self {
             source,
-            vault,
+            keyring,
             owner,
             number: 0,
             buffer: BytesMut::new(),
@@ -207,7 +209,7 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
         }
     }
 
-    /// The next piece of the file; nothing after the last.
+    /// Returns the content of the next frame, or `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, OpenError> {
         let Some(frame) = self.next_frame().await? else {
             return if self.ended {
@@ -222,13 +224,16 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
         let number = self.number;
         self.number += 1;
         match self
-            .vault
-            .open(&frame_of(self.owner, number, false), &frame)
+            .keyring
+            .open(&frame_context(self.owner, number, false), &frame)
         {
             Ok(piece) => Ok(Some(piece)),
+            // A frame does not say whether it is the last: it then opens with the other context.
             Err(store::KeyringError::Tampered) => {
                 self.ended = true;
-                let last = self.vault.open(&frame_of(self.owner, number, true), &frame);
+                let last = self
+                    .keyring
+                    .open(&frame_context(self.owner, number, true), &frame);
                 last.map(Some).map_err(|_| OpenError::Damaged)
             }
             Err(other) => Err(other.into()),
@@ -251,7 +256,7 @@ impl<S: Stream<Item = Result<Bytes, files::Error>> + Unpin> Opener<S> {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 
-    /// Reads on until there are so many bytes; false if the file ends before.
+    /// Reads until the buffer has this many bytes. Returns false if the file ends before.
     async fn fill(&mut self, bytes: usize) -> Result<bool, OpenError> {
         while self.buffer.len() < bytes {
             match self.source.next().await.transpose()? {

@@ -13,12 +13,12 @@ use domain::{Channel, NotificationId, NotificationStatus, Timestamp};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use providers::SendError;
 use queue::{TaskContext, catch_panic};
-use store::notifications::Notification;
+use store::notifications::{Notification, StatusUpdate};
 use tokio::{sync::mpsc, time};
 use tracing::{error, info, warn};
 
 use super::{
-    BatchEnd, FailedPhase, SendBatchError, SendFailure, email, failed_outcome,
+    BatchEnd, FailedPhase, SendBatchError, SendFailure, email,
     in_flight::Claim,
     letter,
     provider_slots::{Flow, Slot},
@@ -39,7 +39,7 @@ pub(super) const STALL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum SendResult {
     /// The result is final.
-    Final(store::notifications::StatusUpdate),
+    Final(StatusUpdate),
     /// Another attempt follows.
     Retry {
         id: NotificationId,
@@ -366,11 +366,11 @@ fn fail(notification: &Notification, status: NotificationStatus, why: String) ->
     if !notification.status.can_transition_to(status) {
         warn!(
             notification.id = %id, service.id = %notification.service_id,
-            "letter {id} has no pages, and stays {}: {why}", notification.status
+            "{} {id} cannot become {status}, and stays {}: {why}", notification.channel, notification.status
         );
         return SendResult::Noop;
     }
-    SendResult::Final(failed_outcome(id, status, why))
+    SendResult::Final(StatusUpdate::failed(id, status, why))
 }
 
 /// A notification that waits for a provider's answer, until this is dropped.

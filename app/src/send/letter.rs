@@ -14,12 +14,12 @@ use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::error;
 use typesetting::{MAX_LETTER_PAGES, PdfProblem, PdfSummary, sheets};
 
-use super::{Accepted, Batch, SendFailure, failed_outcome};
+use super::{Accepted, Batch, SendFailure};
 use crate::{
     App, ParsedTemplate,
     compose::{self, Source, to_jiff},
     foreign_files::{PdfError, Unavailable},
-    letters::{self, NoPages, make_pages},
+    letters::{self, TypesetError, make_pages},
     tasks,
 };
 
@@ -29,12 +29,11 @@ pub(super) const MAX_CONCURRENCY: usize = 4;
 /// Upper limit of letters that wait for print providers, for the same reason.
 pub(super) const MAX_OPEN_CALLS: usize = 8;
 
-impl From<NoPages> for SendFailure {
-    fn from(problem: NoPages) -> Self {
+impl From<TypesetError> for SendFailure {
+    fn from(problem: TypesetError) -> Self {
         let status = match problem {
-            NoPages::Letter(typesetting::LetterProblem::TooLong) | NoPages::Unprintable(_) => {
-                NotificationStatus::ValidationFailed
-            }
+            TypesetError::Letter(typesetting::LetterProblem::TooLong)
+            | TypesetError::Unprintable(_) => NotificationStatus::ValidationFailed,
             _ => NotificationStatus::TechnicalFailure,
         };
         Self::Permanent(status, problem.to_string())
@@ -209,14 +208,10 @@ fn end_test_letter(notification: &Notification) -> Result<StatusUpdate, SendFail
     if notification.status != NotificationStatus::Created {
         return Err(SendFailure::Noop);
     }
-    Ok(StatusUpdate {
-        problem: None,
-        ..failed_outcome(
-            notification.id,
-            NotificationStatus::Delivered,
-            String::new(),
-        )
-    })
+    Ok(StatusUpdate::new(
+        notification.id,
+        NotificationStatus::Delivered,
+    ))
 }
 
 async fn send_to_provider(

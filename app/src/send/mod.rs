@@ -223,7 +223,7 @@ async fn fail_all(
     let outcomes: Vec<StatusUpdate> = waiting
         .iter()
         .map(|notification| {
-            failed_outcome(
+            StatusUpdate::failed(
                 notification.id,
                 NotificationStatus::TechnicalFailure,
                 format!("service {service} is inactive"),
@@ -273,17 +273,5 @@ impl Accepted<'_> {
             billable_units: None,
             problem: None,
         }
-    }
-}
-
-fn failed_outcome(id: NotificationId, status: NotificationStatus, why: String) -> StatusUpdate {
-    StatusUpdate {
-        id,
-        status,
-        sent_at: None,
-        sent_by: None,
-        reference: None,
-        billable_units: None,
-        problem: Some(why),
     }
 }

@@ -1,7 +1,5 @@
-//! Every kind of task, the workers that take it, and what it does: the table of contents of what happens later.
-//!
-//! Names on the wire are for ever: a kind carries its version, and a retired kind still decodes here and is dropped
-//! with a warning.
+//! The kinds of tasks, with their pools, payloads and retry policies. Stored tasks carry the name of their kind, so a
+//! kind is versioned and never renamed; a task of an unknown kind becomes a dead letter.
 
 mod payloads;
 mod retry_policies;
@@ -12,7 +10,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub use payloads::{CostThreshold, LetterReceipt, LetterReceiptStatus, SmsReceipt};
-pub(crate) use payloads::{Delivery, Expired, Ids, OneJob, References, SmsReceipts};
+pub(crate) use payloads::{
+    Delivery, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds, SmsReceipts,
+};
 pub(crate) use retry_policies::{
     EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, UNKNOWN_OUTCOME, retry, retry_periodic,
     retry_policy,
@@ -30,40 +30,27 @@ pub(crate) const SIMULATED_RECEIPTS: &str = "made-up-receipts.v1";
 pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters-list.v1";
 /// The same, as versions before this one enqueued it.
 pub(crate) const RETURNED_LETTERS_BEFORE: &str = "process-returned-letters.v1";
-/// Fired by the clock.
+// The kinds from here on are enqueued by the schedule.
 pub(crate) const RUN_SCHEDULED_JOBS: &str = "run-scheduled-jobs.v1";
-/// Fired by the clock.
 pub(crate) const CHECK_JOB_STATUS: &str = "check-job-status.v1";
-/// Fired by the clock.
 pub(crate) const REPORT_OVERDUE_JOBS: &str = "tell-of-overdue-jobs.v1";
-/// Fired by the clock.
 pub(crate) const CHECK_FOR_MISSING_ROWS: &str = "check-for-missing-rows-in-completed-jobs.v1";
-/// Fired by the clock.
 pub(crate) const UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS: &str =
     "update-status-of-fully-processed-jobs.v1";
-/// Fired by the clock.
 pub(crate) const REPLAY_CREATED_NOTIFICATIONS: &str = "replay-created-notifications.v1";
-/// Fired by the clock: the same for the whole week.
 pub(crate) const REPLAY_CREATED_THIS_WEEK: &str = "replay-created-notifications-this-week.v1";
-/// Fired by the clock.
 pub(crate) const TIMEOUT_SENDING: &str = "timeout-sending-notifications.v1";
-/// Fired by the clock.
 pub(crate) const DELETE_OLD_NOTIFICATIONS: &str = "delete-notifications-older-than-retention.v1";
+// Enqueued by the kind above, for each service and channel.
 pub(crate) const DELETE_NOTIFICATIONS: &str = "delete-notifications-for-service-and-type.v1";
-/// Fired by the clock.
 pub(crate) const REMOVE_JOB_FILES: &str = "remove_sms_email_jobs.v1";
-/// Fired by the clock.
 pub(crate) const DELETE_INBOUND_SMS: &str = "delete-inbound-sms.v1";
-/// Fired by the clock.
 pub(crate) const ARCHIVE_UNSUBSCRIBE_REQUESTS: &str = "archive-unsubscribe-requests.v1";
-/// Fired by the clock.
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
-/// Fired by the clock.
 pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
-/// Fired by the clock.
 pub(crate) const REMOVE_IDEMPOTENCY_KEYS: &str = "remove-idempotency-keys.v1";
 
-/// Notifications, or receipts, that share a task.
+/// Maximum number of notifications or receipts in one task.
 pub(crate) const MAX_TASK_IDS: usize = 100;
 /// The stored bytes of the notifications that share a task, unless one alone has more: a worker reads all of them at once.
 const MAX_TASK_BYTES: usize = 8 << 20;
@@ -71,20 +58,20 @@ const MAX_TASK_BYTES: usize = 8 << 20;
 pub(crate) const SEND_EMAIL: &str = "send-email-tasks";
 pub(crate) const SEND_SMS: &str = "send-sms-tasks";
 pub(crate) const SEND_LETTER: &str = "send-letter-tasks";
-/// What keeps the rows of jobs.
+/// Rows of jobs.
 pub(crate) const JOBS: &str = "job-tasks";
-/// What hears the receipts of texts.
+/// Receipts of text messages.
 pub(crate) const SMS_CALLBACKS: &str = "sms-callbacks";
-/// What hears the receipts of letters.
+/// Receipts of letters.
 pub(crate) const LETTER_CALLBACKS: &str = "letter-callbacks";
 /// What stores rows that others have listed: returned letters.
 pub(crate) const DATABASE: &str = "database-tasks";
 pub(crate) const RESEARCH_MODE: &str = "research-mode-tasks";
-/// What the clock fires, and what is the platform's own.
+/// Scheduled tasks, and the platform's own.
 pub(crate) const PERIODIC: &str = "periodic-tasks";
 
-/// The pools of workers, by the names of the queues of `docs/spec/workers.md` §2, with how many tasks each works on at
-/// once.
+/// The worker pools, named as the queues of `docs/spec/workers.md` §2, with the number of tasks that each runs at the
+/// same time.
 pub const POOLS: &[Pool] = &[
     Pool {
         name: SEND_EMAIL,
@@ -124,7 +111,7 @@ pub const POOLS: &[Pool] = &[
     },
 ];
 
-/// The workers that hand over messages of this channel.
+/// Returns the pool that sends notifications of a channel.
 pub(crate) const fn delivery_pool(channel: Channel) -> &'static str {
     match channel {
         Channel::Email => SEND_EMAIL,
@@ -152,7 +139,7 @@ pub(crate) fn delivery_batches(
     batches
 }
 
-/// Hand over these messages.
+/// Returns a task that sends these notifications of a service.
 pub(crate) fn deliver(
     id: TaskId,
     service_id: ServiceId,
@@ -184,8 +171,7 @@ pub(crate) fn deliver(
     }
 }
 
-/// Hand over a message that no task names. The task's id is a function of the message: of two who miss it at the same
-/// moment one enqueues it, for two tasks that name one message might hand it over twice.
+/// Returns a task that sends a notification which no task names.
 pub(crate) fn redeliver(
     service: ServiceId,
     channel: Channel,
@@ -193,8 +179,10 @@ pub(crate) fn redeliver(
     id: NotificationId,
     now: Timestamp,
 ) -> NewTask {
-    let name = redelivery_task_id(id);
-    deliver(name, service, channel, lane, &[id], now)
+    // One id for each notification: of two audits that find it at the same time, one enqueues it. Two tasks that name
+    // one notification might send it twice.
+    let task = redelivery_task_id(id);
+    deliver(task, service, channel, lane, &[id], now)
 }
 
 /// Returns the payload of a delivery task.
@@ -205,12 +193,12 @@ pub(crate) fn delivery_payload(ids: &[NotificationId], unknown_outcomes: u32) ->
     })
 }
 
-/// The id of the one task that hands over this message alone.
+/// Returns the id of the task that sends this notification alone.
 pub(crate) fn redelivery_task_id(id: NotificationId) -> TaskId {
     Uuid::new_v5(&Uuid::nil(), format!("deliver {id} again").as_bytes()).into()
 }
 
-/// Make up the receipts of these messages.
+/// Returns a task that simulates the receipts of these notifications.
 pub(crate) fn simulated_receipts(
     id: TaskId,
     service: ServiceId,
@@ -225,42 +213,43 @@ pub(crate) fn simulated_receipts(
             Lane::Normal,
             service,
             SIMULATED_RECEIPTS,
-            &Ids { ids: ids.to_vec() },
+            &NotificationIds { ids: ids.to_vec() },
             now,
         )
     }
 }
 
-/// Record these receipts of texts. Whose texts they are is found out then, so they use nobody's turn.
+/// Returns a task that applies these receipts of text messages. Their services are not known yet, so the task belongs
+/// to none.
 pub(crate) fn sms_receipts(id: TaskId, receipts: Vec<SmsReceipt>, now: Timestamp) -> NewTask {
-    let nobody = Uuid::nil().into();
+    let no_service = Uuid::nil().into();
     let payload = SmsReceipts { receipts };
     new(
         id,
         SMS_CALLBACKS,
         Lane::Normal,
-        nobody,
+        no_service,
         SMS_RECEIPTS,
         &payload,
         now,
     )
 }
 
-/// Record this receipt of a letter.
+/// Returns a task that applies a receipt of a letter.
 pub(crate) fn letter_receipt(id: TaskId, receipt: &LetterReceipt, now: Timestamp) -> NewTask {
-    let nobody = Uuid::nil().into();
+    let no_service = Uuid::nil().into();
     new(
         id,
         LETTER_CALLBACKS,
         Lane::Normal,
-        nobody,
+        no_service,
         LETTER_RECEIPT,
         receipt,
         now,
     )
 }
 
-/// Mark and record the letters with these references, whosever they are.
+/// Returns a task that records the letters with these references as returned, for any service.
 pub(crate) fn returned_letters(id: TaskId, references: Vec<String>, now: Timestamp) -> NewTask {
     new(
         id,
@@ -268,27 +257,27 @@ pub(crate) fn returned_letters(id: TaskId, references: Vec<String>, now: Timesta
         Lane::Normal,
         Uuid::nil().into(),
         RETURNED_LETTERS,
-        &References { references },
+        &LetterReferences { references },
         now,
     )
 }
 
-/// Keep the rows of this job.
+/// Returns a task that writes the rows of a job.
 pub(crate) fn process_job(service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
     of_job(PROCESS_JOB, "process", service, job, now)
 }
 
-/// Keep the rows of this job, which an auditor found. There is one task that processes a job, whoever asks for it.
+/// Returns a task that writes the rows of a job that an audit found without a task.
 pub(crate) fn process_incomplete_job(service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
     of_job(PROCESS_INCOMPLETE_JOB, "process", service, job, now)
 }
 
-/// Keep the rows that this finished job lacks.
+/// Returns a task that writes the missing rows of a finished job.
 pub(crate) fn process_missing_rows(service: ServiceId, job: JobId, now: Timestamp) -> NewTask {
     of_job(PROCESS_MISSING_ROWS, "missing rows", service, job, now)
 }
 
-/// A task about a job. Its id is a function of the job and of what it is for, so that it is in the queue once.
+/// Returns a task about a job. Its id is a function of the job and the purpose, so it is in the queue once.
 fn of_job(
     kind: &'static str,
     purpose: &str,
@@ -305,13 +294,13 @@ fn of_job(
             Lane::Normal,
             service,
             kind,
-            &OneJob { job },
+            &JobPayload { job },
             now,
         )
     }
 }
 
-/// Forget the messages of this service and channel from before `before`.
+/// Returns a task that deletes the notifications of a service and channel from before `before`.
 pub(crate) fn delete_notifications(
     id: TaskId,
     service: ServiceId,
@@ -319,7 +308,7 @@ pub(crate) fn delete_notifications(
     before: Timestamp,
     now: Timestamp,
 ) -> NewTask {
-    let expired = Expired { channel, before };
+    let expired = ExpiredNotifications { channel, before };
     new(
         id,
         PERIODIC,
@@ -331,7 +320,7 @@ pub(crate) fn delete_notifications(
     )
 }
 
-/// Something that the clock fires. Its id is a function of what it is and when: two clocks enqueue it once.
+/// Returns a scheduled task. Its id is a function of its kind and time, so two processes enqueue it once.
 pub(crate) fn periodic(kind: &'static str, at: Timestamp) -> NewTask {
     let name = Uuid::new_v5(&Uuid::nil(), format!("{kind} {at}").as_bytes());
     new(
@@ -377,7 +366,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_who_miss_a_message_make_one_task_of_it() {
+    fn two_audits_enqueue_one_task_for_a_notification() {
         let again = |message: u128, at: i64| {
             let message = NotificationId::from_uuid(Uuid::from_u128(message));
             let (service, now) = (Uuid::nil().into(), Timestamp::from_unix_seconds(at));

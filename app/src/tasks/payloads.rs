@@ -1,10 +1,10 @@
-//! What tasks carry: ids and codes, nothing personal. They are stored as JSON, so a field keeps its name for ever.
+//! Payloads of tasks: ids and codes, nothing personal. They are stored as JSON, so the names of fields never change.
 
 use domain::{Channel, JobId, NotificationId, SmsReceiptSource, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Ids {
+pub(crate) struct NotificationIds {
     pub(crate) ids: Vec<NotificationId>,
 }
 
@@ -27,17 +27,17 @@ const fn is_zero(number: &u32) -> bool {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct References {
+pub(crate) struct LetterReferences {
     pub(crate) references: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct OneJob {
+pub(crate) struct JobPayload {
     pub(crate) job: JobId,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Expired {
+pub(crate) struct ExpiredNotifications {
     pub(crate) channel: Channel,
     pub(crate) before: Timestamp,
 }
@@ -62,39 +62,39 @@ pub struct SmsReceipt {
     pub at: Timestamp,
 }
 
-/// A delivery receipt for a letter, as it was received: an id and codes.
+/// A delivery receipt for a letter: an id and codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LetterReceipt {
     /// The letter.
     pub id: NotificationId,
     /// What the print provider reports.
     #[serde(flatten)]
-    pub word: LetterReceiptStatus,
+    pub status: LetterReceiptStatus,
 }
 
 /// What a print provider reports about a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum LetterReceiptStatus {
-    /// It has left.
+    /// The letter was printed and despatched.
     Despatched {
-        /// How many sheets it has.
+        /// The number of sheets.
         sheets: u32,
-        /// What its way costs.
+        /// The price class.
         threshold: CostThreshold,
         /// The local day, counted from 1 January 1970.
         despatched_on: i64,
     },
-    /// It was not printed.
+    /// The letter was not printed.
     Rejected,
 }
 
-/// What a letter's way costs the printer.
+/// The price class of a letter at the postal operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CostThreshold {
-    /// It travels with many others, in order.
+    /// Sorted mail.
     Sorted,
-    /// It travels alone.
+    /// Unsorted mail.
     Unsorted,
 }

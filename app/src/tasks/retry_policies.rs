@@ -15,10 +15,10 @@ use super::{
     UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS,
 };
 
-/// Sending a text message or an e-mail: four hours in all.
+/// Sending a text message or an e-mail: four hours in total.
 const SEND: RetryPolicy = RetryPolicy::fixed(48, Duration::from_mins(5));
 
-/// Sending a letter to its print provider: two and three quarter hours in all.
+/// Sending a letter to its print provider: two and three quarter hours in total.
 const PRINT: RetryPolicy = RetryPolicy::fixed(55, Duration::from_mins(3));
 
 /// Sending again a text message or an e-mail that a provider may have taken without saying so: it did not answer, or the
@@ -36,22 +36,22 @@ pub(crate) const LETTER_SCAN: RetryPolicy = RetryPolicy::fixed(5, Duration::from
 /// Storing the rows of a job.
 const ROWS: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(5));
 
-/// Recording a delivery receipt that cannot be recorded.
+/// Applying a delivery receipt after an error.
 const RECEIPT: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(5));
 
 /// Looking again for the notification of a receipt that came before it was committed.
 pub(crate) const EARLY_RECEIPT: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(1));
 
-/// Recording what exists nowhere else, such as returned letters: until it succeeds.
+/// Recording what is stored nowhere else, such as returned letters: without end.
 const RECORD: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_secs(5));
 
-/// Starting scheduled jobs. The next run by the clock is a minute later, so a retry is worthwhile only before it.
+/// Starting scheduled jobs. The next scheduled run is a minute later, so only an earlier retry is useful.
 const SCHEDULED_JOBS: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_secs(10));
 
-/// Tasks by the clock. They never become dead letters: each run does all that is due, whenever it succeeds.
+/// Scheduled tasks. They never become dead letters: each run does everything that is due.
 const PERIODIC: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_mins(1));
 
-/// Removing what has expired. It is never urgent, and its failures are mostly those of a storage under load.
+/// Removing what has expired. It is not urgent, and most of its failures are those of an overloaded storage.
 const CLEANUP: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_mins(5));
 
 /// Pause of a task whose database or file storage does not answer now. It is a snooze, not an attempt: the failure says
@@ -92,7 +92,7 @@ const POLICIES: &[(&str, RetryPolicy)] = &[
 /// Returns the retry policy of a kind of task.
 pub(crate) fn retry_policy(kind: &str) -> RetryPolicy {
     let found = POLICIES.iter().find(|(name, _)| *name == kind);
-    // A kind without a handler is discarded before anybody asks for its policy.
+    // A task of an unknown kind is discarded before this is called.
     found.map_or(PERIODIC, |(_, policy)| *policy)
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn retry(
     }
 }
 
-/// Returns how a task by the clock is retried. Such a task has no last attempt.
+/// Returns the retry of a scheduled task. It has no last attempt.
 pub(crate) fn retry_periodic(kind: &str) -> TaskOutcome {
     TaskOutcome::Retry(match retry_policy(kind).delay {
         Delay::Fixed(delay) => delay,
@@ -128,7 +128,7 @@ mod tests {
         kinds.sort_unstable();
         kinds.dedup();
         assert_eq!(kinds.len(), POLICIES.len());
-        // The list of kinds is read from the source, so that a new kind is not forgotten here.
+        // The kinds are counted in the source, so that a new kind cannot be forgotten here.
         let declared = include_str!("mod.rs")
             .split("pub(crate) const ")
             .filter(|item| item.split(';').next().unwrap().contains(".v1\""))

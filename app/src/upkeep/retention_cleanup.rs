@@ -1,10 +1,9 @@
 //! Retention (`docs/spec/workers.md` §14). Notifications become a line of history without personal data; files of old
 //! jobs and of unused uploads, inbound SMS, unsubscribe requests and old counters are deleted. A service may choose
-//! its own retention for each channel; the standard is seven days.
+//! its own retention for each channel.
 //!
-//! Every step is a small transaction that looks at what exists, so a run may stop anywhere and be repeated. Files are
-//! deleted before the rows that name them, so no file is left behind. On PostgreSQL a day whose notifications may all
-//! go is dropped as a partition.
+//!
+//! Every step is a small transaction that looks at what exists, so a run may stop anywhere and be repeated.
 
 use std::{
     collections::BTreeMap,
@@ -20,13 +19,13 @@ use tracing::{info, warn};
 use crate::{App, jobs::spreadsheets, local_days, tasks};
 
 /// Days that notifications are kept unless the service says otherwise.
-const STANDARD_DAYS: u32 = 7;
+const DEFAULT_DAYS: u32 = 7;
 /// Days that an unprocessed unsubscribe request is kept for its service.
 const OPEN_REQUESTS_DAYS: u32 = 90;
 /// Notifications in one transaction.
-const AT_ONCE: u32 = 2000;
+const BATCH_SIZE: u32 = 2000;
 /// Files deleted between two reads of the database.
-const FILES_AT_ONCE: u32 = 500;
+const FILE_BATCH_SIZE: u32 = 500;
 
 #[derive(Debug, thiserror::Error)]
 enum RetentionError {
@@ -36,21 +35,21 @@ enum RetentionError {
     Files(#[from] files::Error),
 }
 
-fn verdict(what: &'static str, done: Result<(), RetentionError>) -> TaskOutcome {
+fn outcome_of(what: &'static str, done: Result<(), RetentionError>) -> TaskOutcome {
     match done {
         Ok(()) => TaskOutcome::Completed,
         Err(fault) => {
             warn!(
                 error = &fault as &dyn std::error::Error,
-                "{what} stopped, will go on later"
+                "{what} failed, will try again"
             );
             tasks::retry_periodic(tasks::DELETE_NOTIFICATIONS)
         }
     }
 }
 
-/// Returns the outcome of a walk that may end early because its process stops; the task then continues elsewhere.
-fn walked(
+/// Returns the outcome of a pass, which ends early if the process stops. The task then continues on another worker.
+fn outcome_of_pass(
     app: &App,
     task: &TaskContext,
     what: &'static str,
@@ -58,7 +57,7 @@ fn walked(
 ) -> TaskOutcome {
     match done {
         Ok(()) if task.is_stopping() => TaskOutcome::Snooze(app.clock.now()),
-        done => verdict(what, done),
+        done => outcome_of(what, done),
     }
 }
 
@@ -75,18 +74,18 @@ impl RetentionRules {
         self.0
             .get(&(service, channel))
             .copied()
-            .unwrap_or(STANDARD_DAYS)
+            .unwrap_or(DEFAULT_DAYS)
     }
 
     /// Returns the longest retention of all.
-    fn most_days(&self) -> u32 {
-        self.0.values().copied().fold(STANDARD_DAYS, u32::max)
+    fn max_days(&self) -> u32 {
+        self.0.values().copied().fold(DEFAULT_DAYS, u32::max)
     }
 }
 
 /// Enqueues the deletion of expired notifications: whole days where possible, then service by service.
 pub(crate) async fn delete_old_notifications(app: &App) -> TaskOutcome {
-    verdict(
+    outcome_of(
         "delete-notifications-older-than-retention",
         enqueue_deletions(app).await,
     )
@@ -94,7 +93,8 @@ pub(crate) async fn delete_old_notifications(app: &App) -> TaskOutcome {
 
 async fn enqueue_deletions(app: &App) -> Result<(), RetentionError> {
     let rules = RetentionRules::read(app).await?;
-    drop_whole_days(app, local_days::midnight_days_ago(app, rules.most_days())).await?;
+    // On PostgreSQL, a day that has expired for all services is dropped as a partition, which costs nothing per row.
+    drop_whole_days(app, local_days::midnight_days_ago(app, rules.max_days())).await?;
     let now = app.clock.now();
     for service in store::services::list_ids(&mut app.read().await?).await? {
         for channel in Channel::ALL.iter().copied() {
@@ -138,12 +138,12 @@ async fn drop_whole_days(app: &App, before: Timestamp) -> Result<(), store::Erro
         match store::partitions::drop_day(&mut tx, day, before).await {
             Ok(DropResult::Day(kept)) => {
                 tx.commit().await?;
-                info!("forgot the messages of {day}: {kept} lines of history remain");
+                info!("deleted the notifications of {day}: {kept} lines of history remain");
             }
             Ok(DropResult::NotYet) => {}
             Err(fault) => warn!(
                 error = &fault as &dyn std::error::Error,
-                "the day {day} cannot be dropped now"
+                "cannot drop the partition of {day} now"
             ),
         }
     }
@@ -161,7 +161,7 @@ pub(crate) async fn delete_notifications(
         Ok(true) => TaskOutcome::Completed,
         // The process stops: the task continues on another worker.
         Ok(false) => TaskOutcome::Snooze(app.clock.now()),
-        Err(fault) => verdict("delete-notifications-for-service-and-type", Err(fault)),
+        Err(fault) => outcome_of("delete-notifications-for-service-and-type", Err(fault)),
     }
 }
 
@@ -172,7 +172,7 @@ async fn delete_of_service(
     before: Timestamp,
 ) -> Result<bool, RetentionError> {
     let service = task.leased().service_id;
-    let mut forgotten = 0;
+    let mut deleted = 0;
     for of_test_keys in [false, true] {
         loop {
             if task.is_stopping() || !task.holds_lease(app.clock.now()) {
@@ -184,24 +184,26 @@ async fn delete_of_service(
                 channel,
                 of_test_keys,
                 before,
-                AT_ONCE,
+                BATCH_SIZE,
             )
             .await?;
             if ids.is_empty() {
                 break;
             }
+            // Files before the rows that name them, so that no file is left without a row.
             if channel == Channel::Letter {
                 remove_pages(app, service, &ids).await?;
             }
             let mut tx = app.write().await?;
+            // Notifications with test keys are not billed, so they leave no history.
             if !of_test_keys {
                 store::history::insert_from_notifications(&mut tx, service, &ids).await?;
             }
-            forgotten += store::history::delete(&mut tx, service, &ids).await?;
+            deleted += store::history::delete(&mut tx, service, &ids).await?;
             tx.commit().await?;
         }
     }
-    info!(service.id = %service, "forgot {forgotten} {channel} notifications from before {before}");
+    info!(service.id = %service, "deleted {deleted} {channel} notifications from before {before}");
     Ok(true)
 }
 
@@ -220,7 +222,7 @@ async fn remove_pages(
 /// Deletes expired inbound SMS (`docs/spec/workers.md` §14.2), sender and text; a line of history stays.
 pub(crate) async fn delete_inbound_sms(app: &App, task: &TaskContext) -> TaskOutcome {
     let done = try_delete_inbound_sms(app, task).await;
-    walked(app, task, "delete-inbound-sms", done)
+    outcome_of_pass(app, task, "delete-inbound-sms", done)
 }
 
 async fn try_delete_inbound_sms(app: &App, task: &TaskContext) -> Result<(), RetentionError> {
@@ -234,24 +236,24 @@ async fn try_delete_inbound_sms(app: &App, task: &TaskContext) -> Result<(), Ret
         let days = if with_number.contains(&service) {
             rules.days(service, Channel::Sms)
         } else {
-            STANDARD_DAYS
+            DEFAULT_DAYS
         };
         let before = local_days::midnight_days_ago(app, days);
-        let mut forgotten = 0;
+        let mut deleted = 0;
         while !task.is_stopping() {
             let mut session = app.read().await?;
             let ids =
-                store::inbound_sms::list_expired(&mut session, service, before, AT_ONCE).await?;
+                store::inbound_sms::list_expired(&mut session, service, before, BATCH_SIZE).await?;
             drop(session);
             if ids.is_empty() {
                 break;
             }
             let mut tx = app.write().await?;
-            forgotten += store::inbound_sms::move_to_history(&mut tx, service, &ids).await?;
+            deleted += store::inbound_sms::move_to_history(&mut tx, service, &ids).await?;
             tx.commit().await?;
         }
-        if forgotten > 0 {
-            info!(service.id = %service, "forgot {forgotten} received texts from before {before}");
+        if deleted > 0 {
+            info!(service.id = %service, "deleted {deleted} received texts from before {before}");
         }
     }
     Ok(())
@@ -260,24 +262,24 @@ async fn try_delete_inbound_sms(app: &App, task: &TaskContext) -> Result<(), Ret
 /// Deletes unsubscribe requests (`docs/spec/workers.md` §16): processed ones after a week, others after ninety days.
 pub(crate) async fn delete_unsubscribe_requests(app: &App, task: &TaskContext) -> TaskOutcome {
     let done = try_delete_unsubscribe_requests(app, task).await;
-    walked(app, task, "archive-unsubscribe-requests", done)
+    outcome_of_pass(app, task, "archive-unsubscribe-requests", done)
 }
 
 async fn try_delete_unsubscribe_requests(
     app: &App,
     task: &TaskContext,
 ) -> Result<(), RetentionError> {
-    let processed = local_days::midnight_days_ago(app, STANDARD_DAYS);
+    let processed = local_days::midnight_days_ago(app, DEFAULT_DAYS);
     let open = local_days::midnight_days_ago(app, OPEN_REQUESTS_DAYS);
     while !task.is_stopping() {
         let mut tx = app.write().await?;
         let removed =
-            store::unsubscribe_requests::delete_old(&mut tx, processed, open, AT_ONCE).await?;
+            store::unsubscribe_requests::delete_old(&mut tx, processed, open, BATCH_SIZE).await?;
         tx.commit().await?;
         if removed == 0 {
             break;
         }
-        info!("forgot {removed} unsubscribe requests");
+        info!("deleted {removed} unsubscribe requests");
     }
     Ok(())
 }
@@ -285,11 +287,11 @@ async fn try_delete_unsubscribe_requests(
 /// Deletes the spreadsheets of old jobs, of uploads without a job, and incomplete uploads.
 pub(crate) async fn remove_job_files(app: &App, task: &TaskContext) -> TaskOutcome {
     let done = remove_files(app, task).await;
-    walked(app, task, "remove_sms_email_jobs", done)
+    outcome_of_pass(app, task, "remove_sms_email_jobs", done)
 }
 
 async fn remove_files(app: &App, task: &TaskContext) -> Result<(), RetentionError> {
-    let before = local_days::midnight_days_ago(app, STANDARD_DAYS);
+    let before = local_days::midnight_days_ago(app, DEFAULT_DAYS);
     for ((service, channel), days) in RetentionRules::read(app).await?.0 {
         let before = local_days::midnight_days_ago(app, days);
         remove_files_of(app, task, RetentionScope::Of(service, channel), before).await?;
@@ -301,8 +303,9 @@ async fn remove_files(app: &App, task: &TaskContext) -> Result<(), RetentionErro
     Ok(())
 }
 
-/// Deletes what killed processes left incomplete in the file storage. No upload takes a day.
+/// Deletes what killed processes left incomplete in the file storage.
 async fn remove_partial_uploads(app: &App) -> Result<(), RetentionError> {
+    // No upload takes a day.
     let a_day_ago = app.clock.now().minus(Duration::from_hours(24));
     let since_1970 = Duration::from_secs(a_day_ago.unix_seconds().unsigned_abs());
     let removed = app
@@ -310,7 +313,7 @@ async fn remove_partial_uploads(app: &App) -> Result<(), RetentionError> {
         .remove_partial_uploads(SystemTime::UNIX_EPOCH + since_1970)
         .await?;
     if removed > 0 {
-        info!("removed {removed} files that were never written to their end");
+        info!("removed {removed} files that were never completed");
     }
     Ok(())
 }
@@ -319,17 +322,18 @@ async fn remove_partial_uploads(app: &App) -> Result<(), RetentionError> {
 async fn remove_files_of(
     app: &App,
     task: &TaskContext,
-    whose: RetentionScope,
+    scope: RetentionScope,
     before: Timestamp,
 ) -> Result<(), RetentionError> {
     while !task.is_stopping() {
         let mut session = app.read().await?;
         let jobs =
-            store::jobs::list_with_old_files(&mut session, whose, before, FILES_AT_ONCE).await?;
+            store::jobs::list_with_old_files(&mut session, scope, before, FILE_BATCH_SIZE).await?;
         drop(session);
         if jobs.is_empty() {
             break;
         }
+        // Files before rows: after a crash in between, the next run finds the rows and removes the files again.
         for job in &jobs {
             app.files
                 .remove(&spreadsheets::key(job.service_id, job.id))
@@ -354,7 +358,8 @@ async fn remove_unused_files(
 ) -> Result<(), RetentionError> {
     while !task.is_stopping() {
         let unused =
-            store::spreadsheets::list_unused(&mut app.read().await?, before, FILES_AT_ONCE).await?;
+            store::spreadsheets::list_unused(&mut app.read().await?, before, FILE_BATCH_SIZE)
+                .await?;
         if unused.is_empty() {
             break;
         }
@@ -372,6 +377,7 @@ async fn remove_unused_files(
 
 async fn delete_old_counters(app: &App) -> Result<(), store::Error> {
     let mut tx = app.write().await?;
+    // Only the counters of the present day are checked; those of a week are kept to look back at.
     let day = app.clock.now().utc_day().plus_days(-7);
     store::counters::delete_before(&mut tx, day).await?;
     tx.commit().await

@@ -1,6 +1,4 @@
-//! The schedule. The clock only enqueues, in UTC. Running twice is harmless, because a task's id is a function of its
-//! kind and time; missing a minute is harmless, because every task looks at what there is to do, and what was due
-//! while no clock ran is enqueued once when one runs again.
+//! The schedule. The clock only enqueues tasks, in UTC; each task does everything that is due, whenever it runs.
 
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use crate::{App, tasks};
 
 /// A task that the clock enqueues.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct ScheduleEntry {
     kind: &'static str,
     when: When,
 }
@@ -21,7 +19,7 @@ struct Entry {
 /// When an entry is due, in UTC.
 #[derive(Debug, Clone, Copy)]
 enum When {
-    /// Every so many minutes, counted from midnight.
+    /// Every this many minutes, counted from midnight.
     Every(i64),
     /// Every day at this hour and minute. Nothing is due from 23:00 to 24:00, when the local date differs between
     /// summer and winter (`docs/spec/workers.md` §3).
@@ -42,22 +40,22 @@ impl When {
     }
 }
 
-const fn every(minutes: i64, kind: &'static str) -> Entry {
-    Entry {
+const fn every(minutes: i64, kind: &'static str) -> ScheduleEntry {
+    ScheduleEntry {
         kind,
         when: When::Every(minutes),
     }
 }
 
-const fn daily(hour: i64, minute: i64, kind: &'static str) -> Entry {
-    Entry {
+const fn daily(hour: i64, minute: i64, kind: &'static str) -> ScheduleEntry {
+    ScheduleEntry {
         kind,
         when: When::Daily(hour, minute),
     }
 }
 
 /// The schedule (`docs/spec/workers.md` §3).
-const TABLE: &[Entry] = &[
+const SCHEDULE: &[ScheduleEntry] = &[
     // The reference looks every fifteen minutes; here a job starts in the minute it was scheduled for.
     every(1, tasks::RUN_SCHEDULED_JOBS),
     every(1, tasks::CHECK_JOB_STATUS),
@@ -77,18 +75,17 @@ const TABLE: &[Entry] = &[
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
 ];
 
-/// How far back the clock looks for what it missed, in minutes. More than the interval of the rarest entry has no
-/// use.
-const MISSED: i64 = 24 * 60;
+/// How far back missed entries are looked for, in minutes. More than the interval of the rarest entry has no use.
+const CATCH_UP_MINUTES: i64 = 24 * 60;
 
 /// Enqueues what is due, minute by minute, until `stop`. What was due while no clock ran is enqueued once, at the
 /// start.
 pub async fn run(app: &App, stop: CancellationToken) {
-    let mut fired = minute_of(app.clock.now()) - MISSED;
+    let mut fired = minute_of(app.clock.now()) - CATCH_UP_MINUTES;
     while !stop.is_cancelled() {
         let minute = minute_of(app.clock.now());
-        // A clock that was put back would otherwise hold everything until it is where it was. What is enqueued a second
-        // time for the same minute is the same task.
+        // After the clock was put back, nothing would be enqueued until it is where it was. A second task for the
+        // same minute has the same id and is not enqueued.
         fired = fired.min(minute);
         match fire_since(app, fired, minute).await {
             Ok(()) => fired = minute,
@@ -114,6 +111,7 @@ pub async fn fire(app: &App, minute: Timestamp) -> Result<(), store::Error> {
 /// Enqueues, once each, what was due after the minute `after` up to `minute`.
 async fn fire_since(app: &App, after: i64, minute: i64) -> Result<(), store::Error> {
     let tasks = due(after, minute)
+        // The id is a function of kind and time, so a second clock enqueues nothing twice.
         .map(|(kind, at)| tasks::periodic(kind, start_of(at)))
         .collect();
     let mut tx = app.write().await?;
@@ -123,8 +121,8 @@ async fn fire_since(app: &App, after: i64, minute: i64) -> Result<(), store::Err
 
 /// Returns what is due after the minute `after` up to `minute`, each entry once, at its last time.
 fn due(after: i64, minute: i64) -> impl Iterator<Item = (&'static str, i64)> {
-    let last = move |entry: &Entry| (entry.kind, entry.when.last(minute));
-    TABLE.iter().map(last).filter(move |(_, at)| *at > after)
+    let last = move |entry: &ScheduleEntry| (entry.kind, entry.when.last(minute));
+    SCHEDULE.iter().map(last).filter(move |(_, at)| *at > after)
 }
 
 const fn minute_of(now: Timestamp) -> i64 {
@@ -136,7 +134,7 @@ const fn start_of(minute: i64) -> Timestamp {
 }
 
 /// Returns the moment at which the minute of `now` began.
-pub fn this_minute(now: Timestamp) -> Timestamp {
+pub fn start_of_minute(now: Timestamp) -> Timestamp {
     start_of(minute_of(now))
 }
 
@@ -160,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_time_is_now_or_before_now() {
+    fn the_last_due_time_is_not_in_the_future() {
         for (when, now, last) in [
             (
                 When::Every(1),
@@ -214,7 +212,7 @@ mod tests {
         for day in ["2026-03-29", "2026-10-25", "2026-07-01"] {
             let start = minute(&format!("{day}T00:00:00Z"));
             let fired = fired(start - 1, start..start + 24 * 60);
-            for entry in TABLE {
+            for entry in SCHEDULE {
                 let times = match entry.when {
                     When::Every(minutes) => 24 * 60 / minutes,
                     When::Daily(..) => 1,
@@ -229,7 +227,7 @@ mod tests {
         let start = minute("2026-03-25T12:00:00Z");
         let back = start + 7 * 24 * 60;
         let fired = fired(start, [back, back + 1].into_iter());
-        for entry in TABLE {
+        for entry in SCHEDULE {
             let each_minute = matches!(entry.when, When::Every(1));
             assert_eq!(
                 fired[entry.kind],
@@ -241,8 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_happens_by_day_in_the_hour_whose_local_date_is_in_doubt() {
-        for entry in TABLE {
+    fn no_daily_task_runs_between_23_00_and_24_00() {
+        for entry in SCHEDULE {
             if let When::Daily(hour, _) = entry.when {
                 assert_ne!(hour, 23, "{}", entry.kind);
             }

@@ -1,4 +1,4 @@
-//! What monitors may read (`docs/spec/public-api.md` §20).
+//! State for monitors (`docs/spec/public-api.md` §20).
 
 use crate::App;
 
@@ -20,7 +20,7 @@ pub async fn live_counts(app: &App) -> Result<LiveCounts, store::Error> {
     })
 }
 
-/// Returns the newest migration applied to the database. An answer also shows that the database is reachable.
+/// Returns the newest migration applied to the database. A result also shows that the database can be reached.
 pub async fn database_version(app: &App) -> Result<Option<i64>, store::Error> {
     store::applied_schema_version(&mut app.read().await?).await
 }

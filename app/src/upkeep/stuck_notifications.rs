@@ -19,20 +19,22 @@ const REPLAY_AFTER: Duration = Duration::from_hours(1);
 /// How far back the audit of every quarter of an hour looks. The daily one looks at the rest of the week, because finding
 /// a few among all notifications of a week reads an index over all of them.
 const REPLAY_WINDOW: Duration = Duration::from_hours(12);
-const A_WEEK: Duration = Duration::from_hours(7 * 24);
-/// A provider that has not reported for so long is not expected to.
+const WEEK: Duration = Duration::from_hours(7 * 24);
+/// A provider that has not reported for this long is not expected to report.
 const TIMEOUT: Duration = Duration::from_hours(3 * 24);
+/// The reason on a notification that has timed out.
+const TIMED_OUT: &str = "nothing was heard of it for three days";
 /// Notifications in one transaction.
-const AT_ONCE: u32 = 1000;
+const BATCH_SIZE: u32 = 1000;
 
 /// Statuses that wait for a worker. Letters supplied as PDF first wait for a virus scan, which is a step of the same
 /// task.
-const WAITING: &[NotificationStatus] = &[
+const WAITING_STATUSES: &[NotificationStatus] = &[
     NotificationStatus::Created,
     NotificationStatus::PendingVirusCheck,
 ];
 /// Channels with a timeout: letters have none (`docs/spec/letters.md` §1).
-const TIMED: &[Channel] = &[Channel::Email, Channel::Sms];
+const CHANNELS_WITH_TIMEOUT: &[Channel] = &[Channel::Email, Channel::Sms];
 
 /// Enqueues notifications that wait without a task.
 pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
@@ -42,9 +44,9 @@ pub(crate) async fn replay_created(app: &App) -> TaskOutcome {
     )
 }
 
-/// The same for everything that is not older than a week.
+/// Does the same for all notifications of the last week.
 pub(crate) async fn replay_created_this_week(app: &App) -> TaskOutcome {
-    audit::audit_outcome(tasks::REPLAY_CREATED_THIS_WEEK, replay(app, A_WEEK).await)
+    audit::audit_outcome(tasks::REPLAY_CREATED_THIS_WEEK, replay(app, WEEK).await)
 }
 
 async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
@@ -52,17 +54,17 @@ async fn replay(app: &App, window: Duration) -> Result<u64, store::Error> {
     let between = (now.minus(window), now.minus(REPLAY_AFTER));
     let mut replayed = 0;
     for service in store::services::list_ids(&mut app.read().await?).await? {
-        replayed += replay_those_of(app, service, between).await?;
+        replayed += replay_for_service(app, service, between).await?;
     }
     Ok(replayed)
 }
 
-async fn replay_those_of(
+async fn replay_for_service(
     app: &App,
     service: ServiceId,
     (after, before): (Timestamp, Timestamp),
 ) -> Result<u64, store::Error> {
-    let mut waiting = StuckNotifications::new(service, Channel::ALL, WAITING, after, before);
+    let mut waiting = StuckNotifications::new(service, Channel::ALL, WAITING_STATUSES, after, before);
     let mut replayed = 0;
     loop {
         let mut found = waiting.next_page(app).await?;
@@ -76,8 +78,8 @@ async fn replay_those_of(
         drop(session);
         found.retain(|(id, _)| !named.contains(&id.as_uuid()));
         for channel in Channel::ALL.iter().copied() {
-            let of_it = found.iter().filter(|(_, travels)| *travels == channel);
-            let ids: Vec<NotificationId> = of_it.map(|(id, _)| *id).collect();
+            let of_channel = found.iter().filter(|(_, one)| *one == channel);
+            let ids: Vec<NotificationId> = of_channel.map(|(id, _)| *id).collect();
             replayed += enqueue_again(app, service, channel, &ids).await?;
         }
     }
@@ -96,11 +98,11 @@ async fn enqueue_again(
     let deliver = |id: &NotificationId| tasks::redeliver(service, channel, Lane::Normal, *id, now);
     let mut tx = app.write().await?;
     // A poison message waits for an operator.
-    let aside = list_poisoned(&mut tx, ids.iter().copied()).await?;
+    let poisoned = list_poisoned(&mut tx, ids.iter().copied()).await?;
     let ids: Vec<NotificationId> = ids
         .iter()
         .copied()
-        .filter(|id| !aside.contains(id))
+        .filter(|id| !poisoned.contains(id))
         .collect();
     if ids.is_empty() {
         return Ok(0);
@@ -149,7 +151,7 @@ impl<'a> StuckNotifications<'a> {
             self.channels,
             self.statuses,
             (self.after, self.before),
-            AT_ONCE,
+            BATCH_SIZE,
         )
         .await?;
         if let Some((id, _, created_at)) = found.last() {
@@ -209,30 +211,20 @@ async fn fail_stuck(
     before: Timestamp,
     next: NotificationStatus,
 ) -> Result<u64, store::Error> {
-    let mut lingering =
-        StuckNotifications::new(service, TIMED, statuses, Timestamp::default(), before);
+    let mut stuck =
+        StuckNotifications::new(service, CHANNELS_WITH_TIMEOUT, statuses, Timestamp::default(), before);
     let mut failed = 0;
     loop {
-        let found = lingering.next_page(app).await?;
+        let found = stuck.next_page(app).await?;
         if found.is_empty() {
             return Ok(failed);
         }
-        let outcomes: Vec<StatusUpdate> =
-            found.iter().map(|(id, _)| timed_out(*id, next)).collect();
+        let outcomes: Vec<StatusUpdate> = found
+            .iter()
+            .map(|(id, _)| StatusUpdate::failed(*id, next, TIMED_OUT))
+            .collect();
         let mut tx = app.write().await?;
         failed += store::notifications::apply(&mut tx, &outcomes, app.clock.now()).await?;
         tx.commit().await?;
-    }
-}
-
-fn timed_out(id: NotificationId, status: NotificationStatus) -> StatusUpdate {
-    StatusUpdate {
-        id,
-        status,
-        sent_at: None,
-        sent_by: None,
-        reference: None,
-        billable_units: None,
-        problem: Some("nothing was heard of it for three days".to_owned()),
     }
 }

@@ -30,7 +30,7 @@ impl KeyringCommand {
         let lock = app::privacy::reencryption::begin(&platform.app).await?;
         let done = self.change(&platform, &lock).await;
         // Also after an error: otherwise the next attempt would wait until the lock expires.
-        lock.end().await?;
+        lock.release().await?;
         let done = done?;
         let key = platform.app.store().keyring().primary_key_id();
         platform.app.store().close().await;

@@ -174,7 +174,7 @@ async fn new_key(
     platform: &Platform,
     name: &str,
     key_type: KeyType,
-) -> anyhow::Result<services::MadeKey> {
+) -> anyhow::Result<services::CreatedKey> {
     let app = &platform.app;
     let mut created = services::create_key(app, demo::DEMO_SERVICE, name, key_type).await;
     if let Err(AdminError::Fields(_)) = created {

@@ -28,6 +28,33 @@ pub struct StatusUpdate {
     pub problem: Option<String>,
 }
 
+impl StatusUpdate {
+    /// Returns an update that changes the status and nothing else.
+    pub const fn new(id: NotificationId, status: NotificationStatus) -> Self {
+        Self {
+            id,
+            status,
+            sent_at: None,
+            sent_by: None,
+            reference: None,
+            billable_units: None,
+            problem: None,
+        }
+    }
+
+    /// Returns an update to a failed status, with the reason.
+    pub fn failed(
+        id: NotificationId,
+        status: NotificationStatus,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self {
+            problem: Some(problem.into()),
+            ..Self::new(id, status)
+        }
+    }
+}
+
 /// Applies status updates, each only if the transition is allowed. Returns how many were applied.
 pub async fn apply(tx: &mut Tx, updates: &[StatusUpdate], at: Timestamp) -> Result<u64, Error> {
     let mut by_status: BTreeMap<NotificationStatus, Vec<&StatusUpdate>> = BTreeMap::new();

@@ -10,7 +10,7 @@ use crate::openapi::{
 
 pub(crate) fn list_received_texts() -> Operation {
     let link = format!("{ROOT}v2/received-text-messages");
-    let text = ids::RECEIVED_TEXT;
+    let text = ids::INBOUND_SMS;
     let page = json!({
         "links": {"current": link, "next": format!("{link}?older_than={text}")},
         "received_text_messages": [{

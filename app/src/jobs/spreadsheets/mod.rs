@@ -350,7 +350,7 @@ pub(crate) async fn settings(
     let channel = template.template_type;
     let text = match channel {
         Channel::Sms => Template::text_message(&template.content, tenant.sms_prefix())
-            .with_unicode_texts(tenant.may(Permission::UnicodeSms)),
+            .with_unicode_texts(tenant.has_permission(Permission::UnicodeSms)),
         Channel::Email => Template::email(
             template.subject.as_deref().unwrap_or_default(),
             &template.content,
@@ -391,7 +391,7 @@ pub(crate) async fn settings(
         phone_permissions: phone_permissions(tenant),
         rejects_ambiguous_numbers: true,
         tidies_headers: true,
-        allow_international_letters: tenant.may(Permission::InternationalLetters),
+        allow_international_letters: tenant.has_permission(Permission::InternationalLetters),
         ..Settings::new(text)
     })
 }
@@ -402,18 +402,18 @@ fn guest_list(tenant: &Tenant, key_type: KeyType) -> GuestList {
     if !tenant.is_restricted(key_type) {
         return GuestList::default();
     }
-    if tenant.reachable.is_empty() {
+    if tenant.allowed_recipients.is_empty() {
         GuestList::new(["(nobody)"])
     } else {
-        tenant.reachable.clone()
+        tenant.allowed_recipients.clone()
     }
 }
 
 /// Returns the kinds of phone numbers that a service may send to.
 pub(crate) fn phone_permissions(tenant: &Tenant) -> Permissions {
     Permissions {
-        international: tenant.may(Permission::InternationalSms),
-        uk_landline: tenant.may(Permission::SmsToUkLandlines),
+        international: tenant.has_permission(Permission::InternationalSms),
+        uk_landline: tenant.has_permission(Permission::SmsToUkLandlines),
     }
 }
 

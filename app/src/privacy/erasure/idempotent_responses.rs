@@ -1,5 +1,4 @@
-//! Stored responses of idempotency keys, which show the rendered message. A response names its notification; those of
-//! erased notifications are emptied. The keys stay, so that repeating a request sends nothing.
+//! Stored responses of idempotency keys, which show the rendered message.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +6,11 @@ use domain::NotificationId;
 use serde_json::Value;
 use store::idempotency_keys::{self, StoredResponse};
 
-use super::{AT_ONCE, EraseError, Erasure};
+use super::{EraseError, Erasure, PAGE_SIZE};
 use crate::accept::idempotency;
 
 /// The fields of a response that show its message.
-const SHOWN: [&str; 3] = ["body", "subject", "one_click_unsubscribe_url"];
+const PERSONAL_FIELDS: [&str; 3] = ["body", "subject", "one_click_unsubscribe_url"];
 
 impl Erasure<'_> {
     pub(super) async fn erase_idempotent_responses(&mut self) -> Result<(), EraseError> {
@@ -22,7 +21,7 @@ impl Erasure<'_> {
                 &mut session,
                 self.service,
                 after.as_ref(),
-                AT_ONCE,
+                PAGE_SIZE,
             )
             .await?;
             drop(session);
@@ -30,11 +29,11 @@ impl Erasure<'_> {
                 return Ok(());
             };
             after = Some(last.clone());
-            self.empty_those_of_the_erased(page).await?;
+            self.empty_responses_of_erased(page).await?;
         }
     }
 
-    async fn empty_those_of_the_erased(
+    async fn empty_responses_of_erased(
         &mut self,
         page: Vec<StoredResponse>,
     ) -> Result<(), EraseError> {
@@ -53,6 +52,7 @@ impl Erasure<'_> {
             let owner = idempotency::owner(kept.service_id, &kept.key_hash);
             let sealed = self.app.store.keyring().seal(&owner, &emptied);
             let mut tx = self.write().await?;
+            // The key stays, so that repeating the request sends nothing.
             let replaced = idempotency_keys::replace_response(&mut tx, &kept, sealed).await?;
             tx.commit().await?;
             self.report.answers += u64::from(replaced);
@@ -65,6 +65,7 @@ impl Erasure<'_> {
         let owner = idempotency::owner(kept.service_id, &kept.key_hash);
         let plain = self.app.store.keyring().open(&owner, &kept.sealed);
         let plain = plain.map_err(store::Error::from)?;
+        // Not the response to a message, so it shows nothing personal.
         let Ok(answer) = serde_json::from_slice::<Value>(&plain) else {
             return Ok(None);
         };
@@ -92,7 +93,7 @@ impl Erasure<'_> {
 fn emptied(mut answer: Value) -> Option<Vec<u8>> {
     let content = answer.get_mut("content")?.as_object_mut()?;
     let mut shows = false;
-    for name in SHOWN {
+    for name in PERSONAL_FIELDS {
         if let Some(text) = content.get_mut(name)
             && text.as_str().is_some_and(|text| !text.is_empty())
         {

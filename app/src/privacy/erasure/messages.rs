@@ -3,11 +3,11 @@
 use domain::{NotificationId, NotificationStatus};
 use store::notifications::{Contents, Notification, StatusUpdate};
 
-use super::{AT_ONCE, EraseError, Erasure};
+use super::{EraseError, Erasure, PAGE_SIZE};
 use crate::documents;
 
 /// Attempts to lock the tasks of a notification while they change.
-const LOOKS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 10;
 
 impl Erasure<'_> {
     pub(super) async fn erase_messages(&mut self) -> Result<(), EraseError> {
@@ -19,7 +19,7 @@ impl Erasure<'_> {
                 self.service,
                 self.recipient.channel,
                 after,
-                AT_ONCE,
+                PAGE_SIZE,
             )
             .await?;
             drop(session);
@@ -44,10 +44,10 @@ impl Erasure<'_> {
     /// Erases the notifications that a worker was sending before, as they are now.
     pub(super) async fn erase_again(
         &mut self,
-        in_hand: Vec<Notification>,
+        in_progress: Vec<Notification>,
     ) -> Result<(), EraseError> {
         let app = self.app;
-        for before in in_hand {
+        for before in in_progress {
             let (service, id) = (before.service_id, before.id);
             let now = store::notifications::find(&mut app.read().await?, service, id).await?;
             // Retention has removed it meanwhile.
@@ -60,16 +60,17 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Erases one notification. Its files go first, because only the notification leads to them.
+    /// Erases one notification and its files.
     async fn erase_message(
         &mut self,
         message: Notification,
         contents: &Contents,
     ) -> Result<(), EraseError> {
-        let links = documents::links_in(self.app, contents.personalisation.reveal());
+        // Files first, because only the notification leads to them.
+        let links = documents::find_links(self.app, contents.personalisation.reveal());
         for (id, key) in links {
             let service = message.service_id;
-            if documents::remove_behind(self.app, service, id, &key).await? {
+            if documents::remove_linked(self.app, service, id, &key).await? {
                 self.report.documents += 1;
             }
         }
@@ -84,11 +85,10 @@ impl Erasure<'_> {
         Ok(())
     }
 
-    /// Cancels and erases a waiting notification. Its tasks are locked first, because a worker that has claimed one
-    /// may be calling the provider.
+    /// Cancels and erases a waiting notification, or puts it aside while a worker is sending it.
     async fn cancel_and_erase(&mut self, message: Notification) -> Result<(), EraseError> {
         let (app, id) = (self.app, message.id);
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_ATTEMPTS {
             let mut session = app.read().await?;
             let named =
                 store::tasks::list_by_subject(&mut session, message.service_id, id.as_uuid())
@@ -96,18 +96,19 @@ impl Erasure<'_> {
             drop(session);
             let now = app.clock.now();
             let mut tx = self.write().await?;
-            let held = store::tasks::lock(&mut tx, &named, now).await?;
-            if held.len() < named.len() {
-                // A task ended; what remained of it is in another.
+            // A worker that has claimed one of its tasks may be calling the provider.
+            let locked = store::tasks::lock(&mut tx, &named, now).await?;
+            if locked.len() < named.len() {
+                // A task was completed in between; what remained of it is in another.
                 tx.roll_back().await?;
                 continue;
             }
-            if held.iter().any(|(_, taken)| *taken) {
+            if locked.iter().any(|(_, is_claimed)| *is_claimed) {
                 tx.roll_back().await?;
                 break;
             }
-            let outcome = cancelled(id);
-            let changed = store::notifications::apply(&mut tx, &[outcome], now).await?;
+            let update = StatusUpdate::new(id, NotificationStatus::Cancelled);
+            let changed = store::notifications::apply(&mut tx, &[update], now).await?;
             let erased =
                 store::notifications::erase(&mut tx, app.store.keyring(), &message).await?;
             tx.commit().await?;
@@ -115,19 +116,7 @@ impl Erasure<'_> {
             self.report.notifications += u64::from(erased);
             return Ok(());
         }
-        self.in_hand.push(message);
+        self.in_progress.push(message);
         Ok(())
-    }
-}
-
-const fn cancelled(id: NotificationId) -> StatusUpdate {
-    StatusUpdate {
-        id,
-        status: NotificationStatus::Cancelled,
-        sent_at: None,
-        sent_by: None,
-        reference: None,
-        billable_units: None,
-        problem: None,
     }
 }

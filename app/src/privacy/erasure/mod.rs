@@ -1,17 +1,8 @@
 //! Erases one recipient everywhere: their address or number, what was sent to them, and what they wrote.
 //!
 //! Recipients are sealed, so they cannot be searched for: every table that may contain one is read by id, a page at a
-//! time, decrypted and compared. What is found is replaced with nothing by compare-and-set. Rows stay, so that counts and
-//! bills stay right. Every step looks at what exists, so an erasure may stop anywhere, be repeated, and run beside a
-//! running platform.
-//!
-//! Files go first, because a job creates notifications from its file. A job in progress whose file contains the recipient
-//! is paused; its file is rewritten once its worker has released it; then it is resumed. A waiting notification is
-//! cancelled, unless a worker has claimed it: then it is erased after its result is recorded. [`Erasure::run`] is called
-//! again for what has to wait.
-//!
-//! The pause reason is stored on the job, so that the next erasure also resumes jobs that an interrupted one paused. The
-//! [`RewriteLock`] keeps two rewrites apart.
+//! time, decrypted and compared. What is found is replaced with nothing by compare-and-set. Every step looks at what
+//! exists, so an erasure may stop anywhere, be repeated, and run beside a running platform.
 //!
 //! Not erased: team members, who are reported; letters, whose recipient is an address of several lines; what other
 //! people's messages say about the recipient; files by e-mail whose notification is gone, or whose row of a job was never
@@ -34,7 +25,7 @@ use tracing::info;
 use crate::{App, OpenError, RewriteLock, RewriteLockError, jobs::PauseError};
 
 /// Rows read at a time.
-const AT_ONCE: u32 = 500;
+const PAGE_SIZE: u32 = 500;
 
 /// A recipient to erase, in the form used for comparison: a phone number as digits with the country code, an e-mail
 /// address in lower case.
@@ -86,7 +77,7 @@ pub enum EraseError {
     #[error(transparent)]
     Rewriting(#[from] RewriteLockError),
     /// A job that was paused for the erasure cannot be resumed.
-    #[error("a job that was paused does not go on")]
+    #[error("a job that was paused cannot be resumed")]
     Job(#[from] PauseError),
 }
 
@@ -101,7 +92,7 @@ pub struct Report {
     pub documents: u64,
     /// Inbound SMS, of which a line of history is left.
     pub received_texts: u64,
-    /// Wishes to hear no more.
+    /// Unsubscribe requests.
     pub unsubscribe_requests: u64,
     /// Entries of guest lists.
     pub guests: u64,
@@ -128,12 +119,12 @@ pub struct Erasure<'a> {
     recipient: Recipient,
     service: Option<ServiceId>,
     report: Report,
-    has_begun: bool,
-    has_walked: bool,
+    files_done: bool,
+    records_done: bool,
     busy_sheets: Vec<Spreadsheet>,
-    in_hand: Vec<Notification>,
+    in_progress: Vec<Notification>,
     /// Held from the first step on.
-    rewriting: Option<RewriteLock>,
+    lock: Option<RewriteLock>,
 }
 
 impl<'a> Erasure<'a> {
@@ -158,55 +149,59 @@ impl<'a> Erasure<'a> {
                 waiting: 0,
                 unreadable: Vec::new(),
             },
-            has_begun: false,
-            has_walked: false,
+            files_done: false,
+            records_done: false,
             busy_sheets: Vec::new(),
-            in_hand: Vec::new(),
-            rewriting: None,
+            in_progress: Vec::new(),
+            lock: None,
         }
     }
 
     /// Erases what can be erased now. Returns false while something has to wait: call it again a moment later. The
     /// lock for rewriting files is held until everything is erased, or for a minute after this is dropped.
     pub async fn run(&mut self) -> Result<bool, EraseError> {
-        match &self.rewriting {
-            Some(rewriting) => rewriting.renew().await?,
-            None => self.rewriting = Some(RewriteLock::acquire(self.app, "an erasure").await?),
+        // A re-encryption at the same time could bring back what was erased.
+        match &self.lock {
+            Some(lock) => lock.renew().await?,
+            None => self.lock = Some(RewriteLock::acquire(self.app, "an erasure").await?),
         }
         let outcome = self.erase_what_can_be().await;
         if !matches!(outcome, Ok(false))
-            && let Some(rewriting) = self.rewriting.take()
+            && let Some(lock) = self.lock.take()
         {
-            rewriting.end().await?;
+            lock.release().await?;
         }
         outcome
     }
 
     async fn erase_what_can_be(&mut self) -> Result<bool, EraseError> {
-        if self.has_begun {
+        if self.files_done {
             let busy = std::mem::take(&mut self.busy_sheets);
             self.erase_from_sheets(busy).await?;
         } else {
+            // Files first, because a job creates notifications from its file.
             self.erase_from_all_sheets().await?;
             self.erase_from_contact_lists().await?;
-            self.has_begun = true;
+            self.files_done = true;
         }
         // Until the last file is rewritten, its job may create more notifications.
         if self.busy_sheets.is_empty() {
-            if self.has_walked {
-                let in_hand = std::mem::take(&mut self.in_hand);
-                self.erase_again(in_hand).await?;
+            if self.records_done {
+                let in_progress = std::mem::take(&mut self.in_progress);
+                self.erase_again(in_progress).await?;
             } else {
                 self.erase_messages().await?;
                 self.erase_related_records().await?;
-                self.has_walked = true;
+                self.records_done = true;
             }
         }
-        self.report.waiting = (self.busy_sheets.len() + self.in_hand.len()) as u64;
+        self.report.waiting = (self.busy_sheets.len() + self.in_progress.len()) as u64;
         if self.report.waiting > 0 {
             return Ok(false);
         }
+        // Last, because a response is emptied if its notification is.
         self.erase_idempotent_responses().await?;
+        // The log still holds the pages from before the erasure (SQLite).
         self.app.store.checkpoint_wal().await?;
         let Report {
             notifications,
@@ -232,9 +227,10 @@ impl<'a> Erasure<'a> {
     /// Records an unreadable file and continues; a failing storage stops the erasure.
     fn record_unreadable(&mut self, key: &files::Key, error: OpenError) -> Result<(), EraseError> {
         match error {
+            // Retention has removed it since the page was read.
             OpenError::Files(files::Error::Missing(_)) => {}
             OpenError::Files(error) => return Err(error.into()),
-            OpenError::Damaged | OpenError::Vault(_) => {
+            OpenError::Damaged | OpenError::Keyring(_) => {
                 self.report.unreadable.push(key.as_str().to_owned());
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::Channel;
 use uuid::Uuid;
 
-use super::{AT_ONCE, EraseError, Erasure};
+use super::{EraseError, Erasure, PAGE_SIZE};
 
 impl Erasure<'_> {
     pub(super) async fn erase_related_records(&mut self) -> Result<(), EraseError> {
@@ -15,17 +15,22 @@ impl Erasure<'_> {
             self.erase_unsubscribe_requests().await?;
         }
         self.erase_guests().await?;
-        self.look_for_team_members().await
+        self.count_team_members().await
     }
 
     async fn erase_inbound_sms(&mut self) -> Result<(), EraseError> {
         let (app, mut after) = (self.app, Uuid::nil());
         loop {
             let mut session = app.read().await?;
-            let vault = app.store.keyring();
-            let page =
-                store::inbound_sms::list_senders(&mut session, vault, self.service, after, AT_ONCE)
-                    .await?;
+            let keyring = app.store.keyring();
+            let page = store::inbound_sms::list_senders(
+                &mut session,
+                keyring,
+                self.service,
+                after,
+                PAGE_SIZE,
+            )
+            .await?;
             drop(session);
             let Some((_, last, _)) = page.last() else {
                 return Ok(());
@@ -34,10 +39,10 @@ impl Erasure<'_> {
             for (service, id, from) in page {
                 if self.recipient.is(from.reveal()) {
                     let mut tx = self.write().await?;
-                    let forgotten =
+                    let moved =
                         store::inbound_sms::move_to_history(&mut tx, service, &[id]).await?;
                     tx.commit().await?;
-                    self.report.received_texts += forgotten;
+                    self.report.received_texts += moved;
                 }
             }
         }
@@ -47,13 +52,13 @@ impl Erasure<'_> {
         let (app, mut after) = (self.app, Uuid::nil());
         loop {
             let mut session = app.read().await?;
-            let vault = app.store.keyring();
+            let keyring = app.store.keyring();
             let page = store::unsubscribe_requests::list_addresses(
                 &mut session,
-                vault,
+                keyring,
                 self.service,
                 after,
-                AT_ONCE,
+                PAGE_SIZE,
             )
             .await?;
             drop(session);
@@ -85,15 +90,17 @@ impl Erasure<'_> {
                 touched.insert(service);
             }
         }
+        // Their cached lists still allow the recipient.
         for service in touched {
-            app.caches.tenants.forget(service).await;
+            app.caches.tenants.invalidate(service).await;
         }
         Ok(())
     }
 
-    /// Counts team members: they are users of the platform, and an administrator has to decide about them.
-    async fn look_for_team_members(&mut self) -> Result<(), EraseError> {
+    /// Counts team members with the recipient's address or number.
+    async fn count_team_members(&mut self) -> Result<(), EraseError> {
         let users = store::users::list(&mut self.app.read().await?).await?;
+        // Not erased: they are users of the platform, and an administrator has to decide about them.
         let is_theirs = |user: &&store::users::User| {
             let number = user.mobile_number.as_deref();
             self.recipient.is(&user.email_address)

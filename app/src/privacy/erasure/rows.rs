@@ -53,7 +53,7 @@ pub(super) async fn overwrite(
     app: &App,
     file: &SheetFile,
     recipient: &Recipient,
-    rewriting: &RewriteLock,
+    lock: &RewriteLock,
 ) -> Result<(), OverwriteError> {
     let upload = app
         .files
@@ -64,7 +64,7 @@ pub(super) async fn overwrite(
     let written = write_all(app, file, recipient, &mut sealer).await;
     match written {
         Ok(()) => {
-            if rewriting.finish(sealer).await.map_err(OpenError::from)? {
+            if lock.finish(sealer).await.map_err(OpenError::from)? {
                 Ok(())
             } else {
                 Err(RewriteLockError::Lost.into())
@@ -88,9 +88,9 @@ async fn write_all(
         line.clear();
         match index {
             Some(index) if is_of(layout, index, record, recipient) => {
-                put_erased(&mut line, record, recipient);
+                write_erased(&mut line, record, recipient);
             }
-            _ => put(&mut line, record.fields()),
+            _ => write_row(&mut line, record.fields()),
         }
         sealer.write(line.as_bytes()).await?;
         Ok(())
@@ -173,25 +173,28 @@ fn is_of(layout: &Layout, index: usize, record: &Record, recipient: &Recipient) 
 }
 
 /// Writes a row with every cell empty but the recipient's, which gets the replacement.
-fn put_erased(line: &mut String, record: &Record, recipient: &Recipient) {
+fn write_erased(line: &mut String, record: &Record, recipient: &Recipient) {
     let is_recipient = |cell: &str| recipient.is(cell.trim());
+    // The recipient may stand in a cell with spaces around it, which the comparison of whole cells does not find.
     let nowhere = !record.fields().any(is_recipient);
     let cells = record.fields().enumerate().map(|(position, cell)| {
         if is_recipient(cell) || (nowhere && position == 0) {
             ERASED
         } else {
+            // The other cells may say who it was.
             ""
         }
     });
-    put(line, cells);
+    write_row(line, cells);
 }
 
-/// Writes every cell in quotes, so that nothing at the end of the file looks like what the reader trims.
-fn put<'cell>(line: &mut String, cells: impl Iterator<Item = &'cell str>) {
+/// Writes a row with every cell in quotes.
+fn write_row<'cell>(line: &mut String, cells: impl Iterator<Item = &'cell str>) {
     for (position, cell) in cells.enumerate() {
         if position > 0 {
             line.push(',');
         }
+        // In quotes, so that nothing at the end of the file looks like what the reader trims.
         line.push('"');
         for character in cell.chars() {
             if character == '"' {
@@ -229,7 +232,7 @@ mod tests {
             let before = read(text);
             let mut again = String::new();
             for record in &before {
-                put(&mut again, record.iter().map(String::as_str));
+                write_row(&mut again, record.iter().map(String::as_str));
             }
             assert_eq!(read(&again), before, "{text:?}");
         }
@@ -240,7 +243,7 @@ mod tests {
         let recipient = Recipient::parse("07700900123").unwrap();
         let record: Record = ["Ada", "07700 900123", "x"].into_iter().collect();
         let mut line = String::new();
-        put_erased(&mut line, &record, &recipient);
+        write_erased(&mut line, &record, &recipient);
         assert_eq!(line, "\"\",\"(erased)\",\"\"\n");
         assert_eq!(read(&format!("a,phone number,c\n{line}")).len(), 2);
     }

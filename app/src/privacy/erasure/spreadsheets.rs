@@ -6,7 +6,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::{
-    AT_ONCE, EraseError, Erasure,
+    EraseError, Erasure, PAGE_SIZE,
     rows::{self, OverwriteError, SheetFile},
 };
 use crate::jobs::{self, contact_lists, spreadsheets};
@@ -16,8 +16,8 @@ impl Erasure<'_> {
         let mut after = Uuid::nil();
         loop {
             let mut session = self.app.read().await?;
-            let page =
-                store::spreadsheets::list_kept(&mut session, self.service, after, AT_ONCE).await?;
+            let page = store::spreadsheets::list_kept(&mut session, self.service, after, PAGE_SIZE)
+                .await?;
             drop(session);
             let Some(last) = page.last() else {
                 return Ok(());
@@ -49,7 +49,7 @@ impl Erasure<'_> {
             Err(error) => return self.record_unreadable(&file.key, error),
         };
         if found > 0 {
-            if !self.may_write(&sheet).await? {
+            if !self.is_released(&sheet).await? {
                 self.busy_sheets.push(sheet);
                 return Ok(());
             }
@@ -59,19 +59,20 @@ impl Erasure<'_> {
             self.report.spreadsheets += 1;
             self.report.rows += found;
             self.delete_if_archived(&sheet).await?;
-            if !self.may_write(&sheet).await? {
+            if !self.is_released(&sheet).await? {
                 // The job began while the file was rewritten: its worker may still read the old one.
                 self.busy_sheets.push(sheet);
                 return Ok(());
             }
-        } else if self.is_paused_for_it(&sheet).await? && !self.may_write(&sheet).await? {
+        } else if self.is_paused_for_rewrite(&sheet).await? && !self.is_released(&sheet).await? {
             self.busy_sheets.push(sheet);
             return Ok(());
         }
-        if self.is_paused_for_it(&sheet).await? {
+        // The pause reason is stored on the job, so that a later erasure resumes what an interrupted one has paused.
+        if self.is_paused_for_rewrite(&sheet).await? {
             match jobs::resume(app, service, id).await {
-                Ok(_) => info!(job.id = %id, "job {id} goes on"),
-                // The job was stopped for good meanwhile.
+                Ok(_) => info!(job.id = %id, "job {id} is resumed"),
+                // The job was cancelled or has failed meanwhile.
                 Err(jobs::PauseError::NotStopped(_) | jobs::PauseError::NoSuch) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -81,8 +82,8 @@ impl Erasure<'_> {
 
     /// Rewrites the file without the recipient. Returns false if it cannot be read.
     async fn overwrite(&mut self, file: &SheetFile) -> Result<bool, EraseError> {
-        let rewriting = self.rewriting.as_ref().expect("it was begun with this");
-        match rows::overwrite(self.app, file, &self.recipient, rewriting).await {
+        let lock = self.lock.as_ref().expect("it was begun with this");
+        match rows::overwrite(self.app, file, &self.recipient, lock).await {
             Ok(()) => Ok(true),
             Err(OverwriteError::Rewriting(error)) => Err(error.into()),
             Err(OverwriteError::File(error)) => {
@@ -93,7 +94,7 @@ impl Erasure<'_> {
     }
 
     /// Returns whether its job is paused for the rewrite, by this erasure or by an interrupted one.
-    async fn is_paused_for_it(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
+    async fn is_paused_for_rewrite(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
         let mut session = self.app.read().await?;
         let job = store::jobs::find(&mut session, sheet.service_id, sheet.id).await?;
         Ok(job.is_some_and(|job| jobs::is_paused_to_rewrite(&job)))
@@ -101,7 +102,7 @@ impl Erasure<'_> {
 
     /// Returns whether no worker reads the file. A job in progress is paused first and writes no more rows from then
     /// on.
-    async fn may_write(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
+    async fn is_released(&self, sheet: &Spreadsheet) -> Result<bool, EraseError> {
         let (app, service, id) = (self.app, sheet.service_id, sheet.id);
         let job = store::jobs::find(&mut app.read().await?, service, id).await?;
         let is_under_way = |status| matches!(status, JobStatus::Pending | JobStatus::InProgress);
@@ -109,7 +110,7 @@ impl Erasure<'_> {
             // Otherwise it ended meanwhile.
             && jobs::pause_to_rewrite(app, service, id).await?
         {
-            info!(job.id = %id, "job {id} is paused while its file is written anew");
+            info!(job.id = %id, "job {id} is paused while its file is rewritten");
         }
         Ok(!self.is_claimed(service, id.as_uuid()).await?)
     }
@@ -119,9 +120,10 @@ impl Erasure<'_> {
         let app = self.app;
         let named = store::tasks::list_by_subject(&mut app.read().await?, service, id).await?;
         let mut tx = app.write().await?;
-        let held = store::tasks::lock(&mut tx, &named, app.clock.now()).await?;
+        let locked = store::tasks::lock(&mut tx, &named, app.clock.now()).await?;
         tx.roll_back().await?;
-        Ok(held.len() < named.len() || held.iter().any(|(_, taken)| *taken))
+        // A task that is gone was completed in between, and its worker may have enqueued another.
+        Ok(locked.len() < named.len() || locked.iter().any(|(_, is_claimed)| *is_claimed))
     }
 
     /// Deletes the file again if retention archived its job while it was rewritten.
@@ -142,7 +144,8 @@ impl Erasure<'_> {
         loop {
             let mut session = app.read().await?;
             let page =
-                store::contact_lists::list_kept(&mut session, self.service, after, AT_ONCE).await?;
+                store::contact_lists::list_kept(&mut session, self.service, after, PAGE_SIZE)
+                    .await?;
             drop(session);
             let Some(last) = page.last() else {
                 return Ok(());
@@ -171,6 +174,7 @@ impl Erasure<'_> {
         self.report.contact_lists += 1;
         self.report.rows += found;
         let now = store::contact_lists::find(&mut app.read().await?, service, id).await?;
+        // Archived while it was rewritten, which has put the file back.
         if now.is_none_or(|list| list.archived) {
             app.files.remove(&file.key).await?;
         }

@@ -8,7 +8,7 @@ use files::Key;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::AT_ONCE;
+use super::PAGE_SIZE;
 use crate::{
     App, RewriteLock, RewriteLockError,
     jobs::{contact_lists, spreadsheets},
@@ -41,23 +41,21 @@ enum Kind {
 
 pub(super) async fn reencrypt(
     app: &App,
-    rewriting: &RewriteLock,
+    lock: &RewriteLock,
 ) -> Result<FilesReencrypted, RewriteLockError> {
     let mut done = FilesReencrypted::default();
-    done.spreadsheets =
-        reencrypt_all(app, rewriting, Kind::Spreadsheet, &mut done.unreadable).await?;
-    done.contact_lists =
-        reencrypt_all(app, rewriting, Kind::ContactList, &mut done.unreadable).await?;
-    done.letters = reencrypt_all(app, rewriting, Kind::Letter, &mut done.unreadable).await?;
+    done.spreadsheets = reencrypt_all(app, lock, Kind::Spreadsheet, &mut done.unreadable).await?;
+    done.contact_lists = reencrypt_all(app, lock, Kind::ContactList, &mut done.unreadable).await?;
+    done.letters = reencrypt_all(app, lock, Kind::Letter, &mut done.unreadable).await?;
     done.template_files =
-        reencrypt_all(app, rewriting, Kind::TemplateFile, &mut done.unreadable).await?;
+        reencrypt_all(app, lock, Kind::TemplateFile, &mut done.unreadable).await?;
     Ok(done)
 }
 
 /// Re-encrypts the files of a kind. Returns how many.
 async fn reencrypt_all(
     app: &App,
-    rewriting: &RewriteLock,
+    lock: &RewriteLock,
     kind: Kind,
     unreadable: &mut Vec<String>,
 ) -> Result<u64, RewriteLockError> {
@@ -70,10 +68,11 @@ async fn reencrypt_all(
         after = *last;
         for (service, id) in page {
             let key = kind.key(service, id);
-            if !reencrypt_one(app, rewriting, &key, id, unreadable).await? {
+            if !reencrypt_one(app, lock, &key, id, unreadable).await? {
                 continue;
             }
             done += 1;
+            // Rewriting has put back a file that retention removed in between.
             let is_gone = !kind.is_kept(app, service, id).await?;
             if is_gone && app.files.remove(&key).await.is_err() {
                 unreadable.push(key.as_str().to_owned());
@@ -87,13 +86,15 @@ impl Kind {
     async fn list(self, app: &App, after: Uuid) -> Result<Vec<(ServiceId, Uuid)>, store::Error> {
         let mut session = app.read().await?;
         Ok(match self {
-            Self::Spreadsheet => store::spreadsheets::list_kept(&mut session, None, after, AT_ONCE)
-                .await?
-                .into_iter()
-                .map(|sheet| (sheet.service_id, sheet.id.as_uuid()))
-                .collect(),
+            Self::Spreadsheet => {
+                store::spreadsheets::list_kept(&mut session, None, after, PAGE_SIZE)
+                    .await?
+                    .into_iter()
+                    .map(|sheet| (sheet.service_id, sheet.id.as_uuid()))
+                    .collect()
+            }
             Self::ContactList => {
-                store::contact_lists::list_kept(&mut session, None, after, AT_ONCE)
+                store::contact_lists::list_kept(&mut session, None, after, PAGE_SIZE)
                     .await?
                     .into_iter()
                     .map(|list| (list.service_id, list.id.as_uuid()))
@@ -101,13 +102,13 @@ impl Kind {
             }
             Self::Letter => {
                 let after = Some(NotificationId::from_uuid(after));
-                store::notifications::list_letters(&mut session, after, AT_ONCE)
+                store::notifications::list_letters(&mut session, after, PAGE_SIZE)
                     .await?
                     .into_iter()
                     .map(|(service, id)| (service, id.as_uuid()))
                     .collect()
             }
-            Self::TemplateFile => store::template_files::list_kept(&mut session, after, AT_ONCE)
+            Self::TemplateFile => store::template_files::list_kept(&mut session, after, PAGE_SIZE)
                 .await?
                 .into_iter()
                 .map(|(service, id)| (service, id.as_uuid()))
@@ -152,19 +153,19 @@ impl Kind {
 /// Re-encrypts one file. Returns false, and names the file in the report, if that is impossible.
 async fn reencrypt_one(
     app: &App,
-    rewriting: &RewriteLock,
+    lock: &RewriteLock,
     key: &Key,
     owner: Uuid,
     unreadable: &mut Vec<String>,
 ) -> Result<bool, RewriteLockError> {
-    let vault = app.store.keyring();
-    match sealed_files::reencrypt(&app.files, vault, key, owner, rewriting).await {
-        Ok(Reencrypted::NotOurs) => Err(RewriteLockError::Lost),
+    let keyring = app.store.keyring();
+    match sealed_files::reencrypt(&app.files, keyring, key, owner, lock).await {
+        Ok(Reencrypted::LockLost) => Err(RewriteLockError::Lost),
         Ok(outcome) => Ok(outcome == Reencrypted::Yes),
         Err(error) => {
             warn!(
                 error = &error as &dyn std::error::Error,
-                "the file {key} cannot be sealed anew"
+                "the file {key} cannot be re-encrypted"
             );
             unreadable.push(key.as_str().to_owned());
             Ok(false)

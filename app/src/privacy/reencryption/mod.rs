@@ -13,7 +13,7 @@ pub use files::FilesReencrypted;
 
 use crate::{App, RewriteLock, RewriteLockError, accept::idempotency};
 
-const AT_ONCE: u32 = 500;
+const PAGE_SIZE: u32 = 500;
 
 /// What was re-encrypted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,16 +42,16 @@ pub async fn begin(app: &App) -> Result<RewriteLock, RewriteLockError> {
 /// Re-encrypts with the newest key what is sealed with an older one. May be stopped, repeated, and run beside a
 /// running platform: each value is replaced only if it is still the one that was read.
 pub async fn reencrypt(app: &App) -> Result<ReencryptionReport, RewriteLockError> {
-    let rewriting = begin(app).await?;
-    let done = reencrypt_all(app, &rewriting).await;
-    rewriting.end().await?;
+    let lock = begin(app).await?;
+    let done = reencrypt_all(app, &lock).await;
+    lock.release().await?;
     done
 }
 
 /// The same for a caller that holds the lock already.
 pub async fn reencrypt_all(
     app: &App,
-    rewriting: &RewriteLock,
+    lock: &RewriteLock,
 ) -> Result<ReencryptionReport, RewriteLockError> {
     let mut tx = app.write().await?;
     store::keyring_canary::reencrypt(&mut tx, app.store.keyring()).await?;
@@ -65,25 +65,26 @@ pub async fn reencrypt_all(
         received_texts: reencrypt_inbound_sms(app).await?,
         unsubscribe_requests: reencrypt_unsubscribe_requests(app).await?,
         answers: reencrypt_idempotent_responses(app).await?,
-        files: files::reencrypt(app, rewriting).await?,
+        files: files::reencrypt(app, lock).await?,
     })
 }
 
 async fn reencrypt_notifications(app: &App) -> Result<u64, store::Error> {
-    let (vault, mut after, mut done) = (app.store.keyring(), None::<NotificationId>, 0);
+    let (keyring, mut after, mut done) = (app.store.keyring(), None::<NotificationId>, 0);
     loop {
         let page =
-            store::notifications::list_sealed(&mut app.read().await?, after, AT_ONCE).await?;
+            store::notifications::list_sealed(&mut app.read().await?, after, PAGE_SIZE).await?;
         let Some((last, _)) = page.last() else {
             return Ok(done);
         };
         after = Some(*last);
         let mut tx = app.write().await?;
         for (id, before) in page {
-            if is_old(vault, &before) {
+            if is_old(keyring, &before) {
+                // Replaced only if it is still what was read: the platform goes on beside this.
                 let owner = id.as_uuid();
-                let plain = vault.open(owner.as_bytes(), &before)?;
-                let sealed = vault.seal(owner.as_bytes(), &plain);
+                let plain = keyring.open(owner.as_bytes(), &before)?;
+                let sealed = keyring.seal(owner.as_bytes(), &plain);
                 done += u64::from(
                     store::notifications::replace_sealed(&mut tx, id, before, sealed).await?,
                 );
@@ -106,20 +107,20 @@ async fn reencrypt_services(app: &App) -> Result<(u64, u64), store::Error> {
 }
 
 async fn reencrypt_idempotent_responses(app: &App) -> Result<u64, store::Error> {
-    let (vault, mut after, mut done) = (app.store.keyring(), None::<StoredResponse>, 0);
+    let (keyring, mut after, mut done) = (app.store.keyring(), None::<StoredResponse>, 0);
     loop {
         let mut session = app.read().await?;
         let page =
-            idempotency_keys::list_responses(&mut session, None, after.as_ref(), AT_ONCE).await?;
+            idempotency_keys::list_responses(&mut session, None, after.as_ref(), PAGE_SIZE).await?;
         drop(session);
         let Some(last) = page.last() else {
             return Ok(done);
         };
         after = Some(last.clone());
         let mut tx = app.write().await?;
-        for before in page.iter().filter(|one| is_old(vault, &one.sealed)) {
+        for before in page.iter().filter(|one| is_old(keyring, &one.sealed)) {
             let owner = idempotency::owner(before.service_id, &before.key_hash);
-            let sealed = vault.seal(&owner, &vault.open(&owner, &before.sealed)?);
+            let sealed = keyring.seal(&owner, &keyring.open(&owner, &before.sealed)?);
             let replaced = idempotency_keys::replace_response(&mut tx, before, sealed).await?;
             done += u64::from(replaced);
         }
@@ -131,8 +132,9 @@ async fn reencrypt_inbound_sms(app: &App) -> Result<u64, store::Error> {
     let (mut after, mut done) = (Uuid::nil(), 0);
     loop {
         let mut tx = app.write().await?;
-        let vault = app.store.keyring();
-        let (count, last) = store::inbound_sms::reencrypt(&mut tx, vault, after, AT_ONCE).await?;
+        let keyring = app.store.keyring();
+        let (count, last) =
+            store::inbound_sms::reencrypt(&mut tx, keyring, after, PAGE_SIZE).await?;
         tx.commit().await?;
         done += count;
         let Some(last) = last else { return Ok(done) };
@@ -144,9 +146,9 @@ async fn reencrypt_unsubscribe_requests(app: &App) -> Result<u64, store::Error> 
     let (mut after, mut done) = (Uuid::nil(), 0);
     loop {
         let mut tx = app.write().await?;
-        let vault = app.store.keyring();
+        let keyring = app.store.keyring();
         let (count, last) =
-            store::unsubscribe_requests::reencrypt(&mut tx, vault, after, AT_ONCE).await?;
+            store::unsubscribe_requests::reencrypt(&mut tx, keyring, after, PAGE_SIZE).await?;
         tx.commit().await?;
         done += count;
         let Some(last) = last else { return Ok(done) };
@@ -154,6 +156,6 @@ async fn reencrypt_unsubscribe_requests(app: &App) -> Result<u64, store::Error> 
     }
 }
 
-fn is_old(vault: &Keyring, sealed: &[u8]) -> bool {
-    Keyring::key_id_of(sealed).is_some_and(|key| key != vault.primary_key_id())
+fn is_old(keyring: &Keyring, sealed: &[u8]) -> bool {
+    Keyring::key_id_of(sealed).is_some_and(|key| key != keyring.primary_key_id())
 }
