@@ -56,6 +56,7 @@ fn push_address(html: &mut String, address: &str) {
         .iter()
         .any(|protocol| starts_with_ignoring_case(address, protocol))
     {
+        // `http`, not `https`, as the contract requires.
         html.push_str("http://");
     }
     for byte in address.bytes() {
@@ -84,6 +85,7 @@ pub fn make_link(address: &str, classes: &str) -> String {
 /// closing brackets.
 pub fn split_trailing(address: &str) -> (&str, &str) {
     let count = |wanted: u8| address.bytes().filter(|&byte| byte == wanted).count();
+    // An address may contain brackets in pairs; one too many belongs to the sentence around it.
     let mut unopened_round = count(b')').saturating_sub(count(b'('));
     let mut unopened_square = count(b']').saturating_sub(count(b'['));
     let mut end = address.len();
@@ -153,6 +155,7 @@ fn host_from(text: &str, start: usize, chain: &mut Chain) -> Option<usize> {
     let after_protocol = protocol
         .and_then(|protocol| Chain::read(text, start + protocol.len()).host_end_from(start));
     after_protocol.or_else(|| {
+        // Each chain of labels is read once, however many of its labels could begin a link.
         if start >= chain.end {
             *chain = Chain::read(text, start);
         }

@@ -1,8 +1,6 @@
 //! The HTML document around the body of an e-mail (`docs/spec/templates.md` §9.3), in our own layout.
 //!
-//! One column of at most 580 pixels, made of tables as e-mail clients require, all marked as layout for screen
-//! readers. Without a brand the page is plain. Each colour is stated once, so that clients can invert it in dark
-//! mode; clients that support the media query use the colours in the head.
+//! One column of at most 580 pixels. Without a brand the page is plain.
 
 use std::borrow::Cow;
 
@@ -55,6 +53,7 @@ const STYLES: &str = concat!(
     ":root { color-scheme: light dark; supported-color-schemes: light dark; }\n",
     "body { -webkit-text-size-adjust: 100%; -ms-text-size-adjust: 100%; }\n",
     "table { border-collapse: collapse; mso-table-lspace: 0; mso-table-rspace: 0; }\n",
+    // Clients that ignore the query invert the colours themselves, for which each is stated once.
     "@media (prefers-color-scheme: dark) {\n",
     "  .page { background-color: #161616 !important; color: #f3f2f1 !important; }\n",
     "  .page a { color: #99c4ee !important; }\n",
@@ -65,6 +64,7 @@ const STYLES: &str = concat!(
 
 const BODY: &str = concat!(
     "<body class=\"page\" style=\"margin: 0; padding: 0; background-color: #ffffff; color: #0b0c0c;\">\n",
+    // Clients show the first text of the body in their list of messages.
     "<div style=\"display: none; max-height: 0; max-width: 0; overflow: hidden; opacity: 0; ",
     "font-size: 1px; line-height: 1px; mso-hide: all;\">",
 );
@@ -72,8 +72,10 @@ const BODY: &str = concat!(
 const AFTER_PREHEADER: &str = "</div>\n";
 
 const BEFORE_CONTENT: &str = concat!(
+    // Tables, because e-mail clients lay out nothing else alike; the role keeps screen readers from announcing them.
     "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\">",
     "<tr><td align=\"center\" style=\"padding: 0 15px;\">\n",
+    // Outlook ignores `max-width`, and gets a table of fixed width.
     "<!--[if mso]><table role=\"presentation\" width=\"580\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\">",
     "<tr><td><![endif]-->\n",
     "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" ",
@@ -120,6 +122,7 @@ fn push_brand(page: &mut String, brand: &Brand) {
     let colour = brand.colour.as_deref().and_then(Colour::parse);
     let logo = brand.logo_url.as_deref().map(|url| logo(url, brand));
     let name = brand.name.as_deref().map(name);
+    // A bar beside nothing would look like a fault.
     if logo.is_none() && name.is_none() {
         return;
     }

@@ -10,6 +10,7 @@ use jiff::{
 
 /// Europe/London, from the time zone data compiled into the program.
 static LONDON: LazyLock<TimeZone> = LazyLock::new(|| {
+    // Not the machine's tables: the same moment must give the same day on every machine.
     TimeZoneDatabase::bundled()
         .get("Europe/London")
         .expect("the bundled tables have London")
@@ -25,6 +26,7 @@ pub fn to_london(moment: Timestamp) -> ZonedDateTime {
 /// An ambiguous time, when clocks go back, is the first of the two; a time skipped when clocks go forward uses the
 /// offset before the change. Out of range, it is the first or last representable moment.
 pub fn from_london(shown: DateTime) -> Timestamp {
+    // Dates come from requests too, so one that is out of range is no reason to panic.
     LONDON.to_timestamp(shown).unwrap_or_else(|_| {
         if shown.year() < 0 {
             Timestamp::MIN
@@ -47,9 +49,8 @@ pub fn set_hour(moment: Timestamp, hour: i8) -> Result<Timestamp, InvalidTime> {
 pub struct InvalidTime;
 
 /// Parses a date, or a date and time separated by `T` or a space, with or without hyphens and colons, as UTC.
-///
-/// An offset is ignored, not applied: `12:00+05:00` is 12:00 UTC. The contract requires this.
 pub fn utc_from_text(text: &str) -> Result<Timestamp, InvalidTime> {
+    // An offset is ignored, not applied: `12:00+05:00` is 12:00 UTC. The contract requires this.
     let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
     let read: DateTime = text
         .parse()

@@ -1,7 +1,6 @@
 //! Times at which a letter is printed, arrives, and can no longer be cancelled (`docs/spec/templates.md` §12).
 //!
-//! They are computed in London's local time and returned in UTC. The seconds of the upload are kept in every result,
-//! as the contract requires.
+//! They are computed in London's local time and returned in UTC.
 
 mod cancelling;
 mod london;
@@ -13,7 +12,7 @@ use domain::Postage;
 use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::Deserialize;
 
-pub use cancelling::{can_be_cancelled, is_too_late_to_cancel};
+pub use cancelling::printing_started;
 pub use london::{InvalidTime, from_london, set_hour, to_london, utc_from_text};
 pub use working_days::{Calendar, Division, is_bank_holiday};
 
@@ -65,6 +64,7 @@ impl Timings {
         let print_day = Calendar::Dvla.next_working_day(handed_over.date());
         let delivery = Delivery::of(print_day, postage);
         let on = |day: Date, hour| {
+            // The seconds of the upload are kept in every result, as the contract requires.
             let (second, fraction) = (uploaded.second(), uploaded.subsec_nanosecond());
             from_london(day.at(hour, 0, second, fraction))
         };
@@ -94,6 +94,7 @@ impl Delivery {
     /// Returns the delivery days of a letter printed on this day (`docs/spec/templates.md` §12.2, step 4).
     pub fn of(print_day: Date, postage: Postage) -> Self {
         let (fewest, most) = days_in_transit(postage);
+        // The day after printing is the day of posting, which does not count as transit.
         let after = |days| Calendar::RoyalMail(postage).days_after(print_day, 1 + days);
         Self {
             earliest: after(fewest),

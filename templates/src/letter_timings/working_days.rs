@@ -71,6 +71,7 @@ impl Calendar {
             (Self::RoyalMail(Postage::First), Weekday::Saturday) => false,
             (_, weekday) => weekday == Weekday::Saturday,
         };
+        // The holidays of England and Wales count whatever the address (`docs/spec/templates.md` §12.1).
         !is_weekend && !is_bank_holiday(Division::EnglandAndWales, day)
     }
 
@@ -97,6 +98,7 @@ impl Calendar {
         };
         let (mut day, mut left) = (day, days.unsigned_abs().get());
         while left > 0 {
+            // The calendar ends here.
             let Ok(next) = step(day) else {
                 return day;
             };

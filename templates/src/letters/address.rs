@@ -34,6 +34,7 @@ pub(super) fn lines(placeholders: &NameSet, given: &Values) -> AddressLines {
         .iter()
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .collect();
+    // International or not makes no difference here: whether the address is valid is checked where the letter is accepted.
     let address = PostalAddress::from_personalisation(&members, false);
     if address.has_enough_lines() && !address.has_too_many_lines() {
         return AddressLines::Address(address.normalised_lines().to_vec());
@@ -45,8 +46,9 @@ pub(super) fn lines(placeholders: &NameSet, given: &Values) -> AddressLines {
     AddressLines::Placeholders(lines_of(&filled).map(str::to_owned).collect())
 }
 
-/// Uses the postcode as the last line if there is none. Only these exact spellings count.
+/// Uses the postcode as the last line if there is none.
 fn with_postcode_on_the_last_line(mut values: Values) -> Values {
+    // Only these exact spellings count, as in the reference.
     let named = |wanted: &str| {
         values
             .iter()

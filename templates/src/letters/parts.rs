@@ -48,6 +48,7 @@ pub fn long_date(day: Date, language: Language) -> String {
 
 /// Returns the last three characters of a logo's file name in lower case, or `None` for an empty name.
 pub fn logo_class(file_name: &str) -> Option<String> {
+    // By characters, because the name may be in any script.
     let name = lower(file_name);
     let start = name
         .char_indices()

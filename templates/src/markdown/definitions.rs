@@ -59,6 +59,7 @@ impl Definitions {
 
     /// Returns the target of the link with this key. The hash of the normalised key avoids most comparisons.
     pub(super) fn link(&self, key: &str, hash: KeyHash) -> Option<&LinkTarget> {
+        // A text can ask for many overlapping parts whether they are keys: only those with a known hash are copied.
         if !self.link_hashes.contains(&hash.value()) {
             return None;
         }
@@ -85,6 +86,7 @@ impl Definitions {
     pub(super) fn wants_content(&mut self, key: &str) -> bool {
         match self.footnotes.get_mut(&normalised(key)) {
             Some(footnote) if footnote.content.is_none() => {
+                // Set before it is rendered: a footnote that refers to itself is not rendered again.
                 footnote.content = Some(String::new());
                 true
             }

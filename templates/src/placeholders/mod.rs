@@ -49,6 +49,7 @@ pub fn additional<'values>(placeholders: &NameSet, values: &'values Values) -> V
 ///
 /// Only needed where names are escaped: see [`effective_for_html`].
 pub fn effective(placeholders: &NameSet, given: &Values) -> Values {
+    // Without any values there are no nulls either, as in the reference.
     if given.is_empty() {
         return Values::new();
     }
@@ -66,13 +67,12 @@ pub fn effective(placeholders: &NameSet, given: &Values) -> Values {
 }
 
 /// Returns the values for filling with HTML escaping: the [`effective`] ones where that matters.
-///
-/// It matters only if a given name contains HTML: if two names become equal by escaping, the last value wins, and the
-/// template's own spelling comes first.
 pub fn effective_for_html<'values>(
     placeholders: &NameSet,
     given: &'values Values,
 ) -> Cow<'values, Values> {
+    // If two names become equal by escaping, the last value wins, and the template's own spelling comes first. Names
+    // with HTML are rare, so most values need no copy.
     if given.iter().any(|(name, _)| may_need_escaping(name)) {
         Cow::Owned(effective(placeholders, given))
     } else {

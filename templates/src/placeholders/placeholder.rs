@@ -47,11 +47,11 @@ pub(super) fn find_all(text: &str) -> impl Iterator<Item = (Range<usize>, Placeh
     })
 }
 
-/// Returns the range of the next body: at least one character, none of them a parenthesis, between `((` and `))`. So
-/// in a run of opening parentheses only the last two can begin a placeholder.
+/// Returns the range of the next body: at least one character, none of them a parenthesis, between `((` and `))`.
 fn next_body(text: &str, mut from: usize) -> Option<Range<usize>> {
     loop {
         let opening = from + text[from..].find("((")?;
+        // In a run of opening parentheses only the last two can begin a placeholder.
         let start = text[opening..]
             .find(|character| character != '(')
             .map(|row| opening + row)?;
@@ -59,19 +59,19 @@ fn next_body(text: &str, mut from: usize) -> Option<Range<usize>> {
         if end > start && text[end..].starts_with("))") {
             return Some(start..end);
         }
+        // Nothing before `end` can begin one, so every character is read once.
         from = end;
     }
 }
 
 /// Replaces no-break spaces in the names of placeholders by spaces, and removes zero-width characters.
-///
-/// They are pasted along unseen, and no value has a name with them, so that such a placeholder could never be filled.
 pub fn with_plain_names(text: &str) -> String {
     let mut plain = text.to_owned();
     let found: Vec<_> = find_all(text).collect();
     // From the last to the first, so that the ranges before stay valid.
     for (range, placeholder) in found.into_iter().rev() {
         let start = range.start + 2;
+        // They are pasted along unseen, and no value has a name with them: such a placeholder could never be filled.
         let name: String = placeholder
             .name
             .chars()

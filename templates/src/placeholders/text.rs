@@ -53,7 +53,7 @@ impl Text {
         self.fill(values, Field::PLAIN)
     }
 
-    /// Fills in one pass: placeholders inside values are not filled.
+    /// Fills in one pass.
     ///
     /// With [`Html::Escape`](super::Html) the names of values are escaped too; templates pass values from
     /// [`super::effective_for_html`].
@@ -88,6 +88,7 @@ impl Text {
     /// not.
     pub fn is_message_empty(&self, filled_source: &str) -> bool {
         let source = self.source();
+        // Blank content is not empty, as in the reference: only what placeholders alone make up can be.
         source.is_empty()
             || (source.starts_with("((") && source.ends_with("))") && filled_source.is_empty())
     }
@@ -149,6 +150,7 @@ impl Pieces {
         for slot in &self.slots {
             out.push_str(&self.content[done..slot.place.start]);
             done = slot.place.end;
+            // In one pass, so that a placeholder inside a value is not filled: values come from the public.
             match value_of(&slot.key).and_then(|value| value_text(value, field.lists)) {
                 Some(text) => self.put(out, slot, &text, field),
                 None => write_missing(out, self.placeholder(slot), field),
@@ -164,6 +166,7 @@ impl Pieces {
         };
         match &slot.conditional_text {
             None => out.push_str(&text),
+            // Compared after escaping, as the reference does; no true word has a character that is escaped.
             Some(shown) if is_true_word(&text) => out.push_str(&self.content[shown.clone()]),
             Some(_) => {}
         }

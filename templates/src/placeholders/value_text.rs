@@ -25,6 +25,7 @@ fn single_text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         Value::Number(number) => Cow::Owned(number_text(number)),
+        // The reference formats what is neither text nor number as Python does.
         other => Cow::Owned(python_repr(other)),
     }
 }
@@ -32,6 +33,7 @@ fn single_text(value: &Value) -> Cow<'_, str> {
 fn list_text(items: &[Value], lists: Lists) -> String {
     let items: Vec<String> = items
         .iter()
+        // Sheets have empty cells in the columns of a list.
         .filter(|item| !item.is_null())
         .map(|item| trim(&single_text(item)).into_owned())
         .filter(|item| !item.is_empty())

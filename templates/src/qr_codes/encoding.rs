@@ -41,6 +41,7 @@ pub(super) fn encode(text: &str) -> Cow<'_, [u8]> {
         .chars()
         .map(|character| u8::try_from(character).ok())
         .collect();
+    // The reference tries these in this order, which decides the bytes and so the modules.
     latin
         .or_else(|| shift_jis::encoded(text))
         .map_or(Cow::Borrowed(text.as_bytes()), Cow::Owned)

@@ -1,7 +1,4 @@
 //! The choice of the mask (`docs/spec/templates.md` §10.4).
-//!
-//! The score differs from the standard's, and so from that of `qrcodegen`, in which finder-like patterns count and in
-//! what is judged: the symbol before format and version information are drawn.
 
 use qrcodegen::QrCode as Symbol;
 
@@ -15,6 +12,7 @@ pub(super) fn best(symbols: impl Iterator<Item = Symbol>) -> Symbol {
     symbols
         .min_by_key(|symbol| {
             let modules = Modules::of_symbol(symbol);
+            // Unlike the standard, the reference judges the symbol before format and version information are drawn.
             score(&modules.without_information(symbol.version().value()))
         })
         .expect("there are eight masks")

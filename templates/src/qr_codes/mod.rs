@@ -1,9 +1,8 @@
 //! QR codes of letters (`docs/spec/templates.md` §10.4): the smallest symbol for a text at level M, then the highest
 //! level that fits into its size.
 //!
-//! The library `qrcodegen` makes the symbols. Three rules of the specification differ from what it does by default,
-//! and they decide which modules are dark: the choice of the character set and mode (`encoding`), the padding
-//! (`pad`) and the choice of the mask (`masks`). Every reader can read the result either way.
+//! The library `qrcodegen` makes the symbols. Three rules of the specification differ from its defaults: character set
+//! and mode (`encoding`), padding (`pad`) and the choice of the mask (`masks`).
 
 mod encoding;
 mod masks;
@@ -79,6 +78,7 @@ impl QrCode {
             .map(|symbol| (symbol.version(), symbol.error_correction_level()))
             .ok()?;
         let segment = pad(segment, version, level);
+        // Every reader can read any mask; which one is chosen decides the modules, which the vectors compare.
         let symbol = masks::best((0..8).map(|mask| {
             draw(&segment, version, level, Mask::new(mask)).expect("the segment fits this version")
         }));
@@ -144,9 +144,6 @@ fn draw(
 }
 
 /// Appends a zero byte where data and terminator end at a byte boundary and a further codeword fits.
-///
-/// The published symbols have that byte before the alternating pad codewords; the standard and `qrcodegen` do not.
-/// Readers ignore all that follows the terminator, and the appended byte begins with one.
 fn pad(segment: QrSegment, version: Version, level: QrCodeEcc) -> QrSegment {
     const MODE_AND_TERMINATOR_BITS: usize = 4 + 4;
     let used = MODE_AND_TERMINATOR_BITS
@@ -155,6 +152,8 @@ fn pad(segment: QrSegment, version: Version, level: QrCodeEcc) -> QrSegment {
     if !used.is_multiple_of(8) {
         return segment;
     }
+    // The published symbols have this byte before the alternating pad codewords; the standard and `qrcodegen` do not.
+    // Readers ignore all that follows the terminator, and the appended byte begins with one.
     let mut data = segment.data().clone();
     data.extend([false; 8]);
     let padded = QrSegment::new(segment.mode(), segment.num_chars(), data);

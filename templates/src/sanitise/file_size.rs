@@ -1,9 +1,6 @@
 //! Formatting of file sizes (`docs/spec/templates.md` §11.2).
 
 /// Formats a size in KB or MB with at most one decimal.
-///
-/// All trailing zeros are removed, also those before the decimal point: ten kilobytes are shown as `1KB`. The
-/// contract requires this.
 pub fn format_file_size(size_bytes: u64) -> String {
     // 51.2 and 52,428.8 bytes: a twentieth of a kilobyte and of a megabyte, where rounding starts to give 0.1.
     match size_bytes {
@@ -16,6 +13,7 @@ pub fn format_file_size(size_bytes: u64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 fn shortened(size_bytes: u64, unit_bytes: f64) -> String {
     let shown = format!("{:.1}", size_bytes as f64 / unit_bytes);
+    // Zeros before the point go too: ten kilobytes are shown as `1KB`. The contract requires this.
     shown.trim_end_matches(['.', '0']).to_owned()
 }
 

@@ -53,6 +53,7 @@ pub fn normalise_multiple_newlines(text: &str) -> Cow<'_, str> {
 /// Trims a text and replaces each line feed and each carriage return by `<br>`.
 pub fn newlines_to_breaks(text: &str) -> String {
     text.trim_matches(is_any_space)
+        // A carriage return and a line feed become two breaks, as in the reference.
         .replace(['\n', '\r'], "<br>")
 }
 

@@ -77,6 +77,7 @@ impl FormattedList<'_> {
     fn shown(&self, mut items: Vec<Cow<'_, str>>) -> Vec<String> {
         let hides_some = self.max_items_shown.is_some_and(|most| items.len() > most);
         if let Some(most) = self.max_items_shown.filter(|_| hides_some) {
+            // The word for the others takes the place of the last one that would fit.
             items.truncate(most.saturating_sub(1).max(1));
         }
         let shown = items

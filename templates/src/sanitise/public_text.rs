@@ -52,6 +52,7 @@ pub fn sanitise_content_for(
             });
         }
     }
+    // Only now, so that on an error nothing is changed.
     for change in &changes {
         personalisation.insert(change.name.clone(), Value::String(change.sanitised.clone()));
     }
@@ -62,6 +63,7 @@ pub fn sanitise_content_for(
 /// address and gets the space.
 pub fn sanitise_public_text(text: &str) -> String {
     escape_markdown(&replace_links(text, |link| {
+        // "the end.Next" is a typing error more often than an address.
         if may_be_sentences(link) {
             link.replace('.', ". ")
         } else {

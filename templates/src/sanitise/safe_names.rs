@@ -26,6 +26,7 @@ fn safe(name: &str, separator: char) -> String {
     let bare: String = name
         .chars()
         .map(known_or_replaced)
+        // Taken apart, so that a letter stays when its mark goes.
         .nfd()
         .filter(|character| !is_mark(character))
         .collect();
@@ -38,6 +39,7 @@ fn safe(name: &str, separator: char) -> String {
         push_unless_second_stop(&mut safe, separator);
         push_safe(&mut safe, word, separator);
     }
+    // A local part must not begin or end with a dot (RFC 5321 §4.1.2).
     safe.trim_matches('.').to_owned()
 }
 

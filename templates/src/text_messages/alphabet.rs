@@ -8,6 +8,7 @@ use text::sms;
 
 /// Returns the characters that would be replaced by `?` in a text message, without duplicates, by code point.
 pub fn not_encodable(text: &str) -> Vec<char> {
+    // A question mark in the text is not a lost character.
     let is_lost =
         |character: &char| *character != '?' && sms(character.encode_utf8(&mut [0; 4])) == "?";
     let mut lost: Vec<char> = text.chars().filter(is_lost).collect();
@@ -48,6 +49,7 @@ pub(super) fn forcing_wide_characters(text: &str) -> Vec<char> {
 static ALPHABET: LazyLock<Alphabet> = LazyLock::new(|| {
     let table: Table = serde_json::from_str(include_str!("../../data/gsm_characters.json"))
         .expect("the table of characters has the shape that its README gives");
+    // Most texts are ASCII, for which a bit set is faster than a tree.
     let (ascii, beyond): (Vec<char>, Vec<char>) =
         table.extended.into_iter().partition(char::is_ascii);
     Alphabet {

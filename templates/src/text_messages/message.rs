@@ -32,6 +32,7 @@ impl TextMessage {
     /// Encodes a rendered message in the characters of text messages and counts them.
     pub(super) fn new(unsanitised: &str, prefix: Option<&str>) -> Self {
         Self {
+            // Of the text before encoding, as the contract counts: a replacement never forces 16-bit characters.
             non_gsm_characters: forcing_wide_characters(unsanitised),
             ..Self::encoded(sms(unsanitised).into_owned(), unsanitised, prefix.map(sms))
         }
@@ -74,9 +75,10 @@ impl TextMessage {
         self.content_count
     }
 
-    /// Returns the length in UTF-16 code units, less the given prefix and two for `: `.
+    /// Returns the length in UTF-16 code units without the prefix.
     pub fn content_count_without_prefix(&self) -> usize {
         match self.prefix_count {
+            // Two for the `: ` between prefix and text.
             Some(prefix_count) => self.content_count.saturating_sub(prefix_count + 2),
             None => self.content_count,
         }
@@ -101,6 +103,7 @@ impl TextMessage {
         } else {
             size.div_ceil(capacity.each)
         };
+        // Content is limited far below this number.
         u32::try_from(fragments).unwrap_or(u32::MAX)
     }
 
@@ -141,11 +144,13 @@ impl TextMessage {
     fn capacity(&self) -> Capacity {
         if self.is_wide() {
             Capacity {
+                // 140 bytes of 16-bit characters; a fragment of several spends 6 of them on its header.
                 single: 70,
                 each: 67,
             }
         } else {
             Capacity {
+                // 140 bytes of 7-bit characters, less the header.
                 single: 160,
                 each: 153,
             }

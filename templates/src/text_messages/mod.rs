@@ -65,6 +65,7 @@ impl TextMessageTemplate {
     }
 
     fn render(&self, values: &Values, prefix: Option<&str>) -> String {
+        // A preview without values shows the text as it will look, not the names of its placeholders.
         if values.is_empty() && !self.placeholders().is_empty() {
             self.unfilled(prefix)
         } else {
@@ -85,6 +86,7 @@ impl TextMessageTemplate {
 
     /// Renders the content with nothing in place of its placeholders, keeping the spaces around them.
     fn unfilled(&self, prefix: Option<&str>) -> String {
+        // A mark keeps the spaces around a placeholder from being collapsed before it is removed.
         let mark = mark_foreign_to(self.content.source(), prefix.unwrap_or_default());
         let marks: Values = self
             .placeholders()
@@ -118,6 +120,7 @@ fn mark_foreign_to(content: &str, prefix: &str) -> char {
     PRIVATE
         .into_iter()
         .find(|character| !taken.contains(character))
+        // Only a text that has all of them leaves none.
         .unwrap_or('\u{10FFFF}')
 }
 

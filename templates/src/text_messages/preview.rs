@@ -42,6 +42,7 @@ impl TextMessageTemplate {
         } else {
             closed
         };
+        // After the encoding, because replacements can be spaces.
         let lines = normalise_lines(&encoded);
         autolink(
             &newlines_to_breaks(&normalise_multiple_newlines(&lines)),

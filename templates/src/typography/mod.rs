@@ -15,6 +15,7 @@ pub use text::remove_whitespace_before_punctuation;
 /// and [`replace_hyphens_with_en_dashes`], in this order.
 pub fn apply_typography(text: &str) -> String {
     let text = remove_whitespace_before_punctuation(text);
+    // Each step relies on those before: quotes decide what looks like an address.
     let text = then(text, make_quotes_smart);
     let text = then(text, straighten_quotes_in_email_addresses);
     then(text, replace_hyphens_with_en_dashes).into_owned()
@@ -31,8 +32,6 @@ fn then(text: Cow<'_, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'_, str>
 }
 
 /// Makes curly single quotes straight in what looks like an email address (`docs/spec/templates.md` §6.3).
-///
-/// Of two addresses separated by one space only the first is recognised; separated by a line feed, both are.
 pub fn straighten_quotes_in_email_addresses(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut straightened = String::new();
@@ -43,7 +42,8 @@ pub fn straighten_quotes_in_email_addresses(text: &str) -> Cow<'_, str> {
         let start = at + before.len() - last_word(before).len();
         let word = first_word(&text[start..]);
         let end = start + word.len();
-        // The whitespace before a word is part of the match, unless the previous address has consumed it.
+        // The whitespace before a word is part of the match, unless the previous address has consumed it: of two addresses
+        // separated by one space only the first is recognised, as in the reference.
         let is_free = start > at || start == 0 || bytes[start - 1] == b'\n';
         at = end;
         if is_free && is_email_like(word) {
@@ -157,6 +157,7 @@ pub fn unlink_govuk(text: &str) -> Cow<'_, str> {
     let mut done = 0;
     for place in places_of_govuk(text) {
         let end = place + "gov.uk".len();
+        // An address with a path is meant to be a link.
         if !text[end..].starts_with(['/', '?', '#']) && begins_a_word(&text[..place]) {
             let after_dot = place + "gov.".len();
             unlinked.push_str(&text[done..after_dot]);
@@ -202,6 +203,7 @@ pub fn replace_hyphens_with_non_breaking_hyphens(text: &str) -> String {
 
 /// Replaces each hyphen by a mark, which [`restore_hyphens`] replaces back (`docs/spec/templates.md` §11.2).
 pub fn protect_hyphens(text: &str) -> String {
+    // QR codes must keep their hyphens, whatever is done to the text around them.
     text.replace('-', HYPHEN_MARK)
 }
 

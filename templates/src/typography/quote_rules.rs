@@ -1,7 +1,6 @@
 //! Rules for curling the quotes of one piece of text (`docs/spec/templates.md` §6.2, steps 1 to 12).
 //!
-//! Each step processes the whole piece before the next begins, because later steps depend on the replacements of
-//! earlier ones. Matches of one step do not overlap.
+//! Matches of one step do not overlap.
 
 use text::{
     characters::{is_digit, is_word},
@@ -38,6 +37,7 @@ pub(super) fn curl(text: &str, previous: Option<char>, out: &mut String) {
     let mut piece = Piece {
         characters: with_escapes(text),
     };
+    // A quote alone between two tags: only what came before can tell which one it is.
     match piece.characters.as_slice() {
         ['\''] => out.push(if follows_something(previous) {
             '’'
@@ -114,6 +114,7 @@ struct Piece {
 
 impl Piece {
     fn curl(&mut self) {
+        // Each step processes the whole piece before the next begins, because later ones depend on its replacements.
         self.close_quotes_before_a_stray_assertion();
         self.open_double_then_single();
         self.open_single_then_double();
@@ -134,7 +135,7 @@ impl Piece {
         }
     }
 
-    /// Step 3.
+    /// Step 3, which practically never applies: the reference's pattern ends in the two characters `\B`.
     fn close_quotes_before_a_stray_assertion(&mut self) {
         if let [quote @ ('\'' | '"'), punctuation, '\\', 'B', ..] = self.characters.as_mut_slice()
             && is_punctuation(*punctuation)

@@ -63,6 +63,7 @@ impl Skipping {
     }
 
     fn leave(&mut self, name: &str) {
+        // A closing tag that does not fit ends nothing, as in the reference.
         self.open.pop_if(|innermost| *innermost == name);
         self.is_on &= !self.open.is_empty();
     }

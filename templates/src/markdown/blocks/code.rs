@@ -85,6 +85,7 @@ impl FenceEnds {
         } else {
             &self.tildes
         };
+        // Found once: a text of openings without an end would otherwise be searched again for each of them.
         lines.get_or_init(|| FenceLines::find(mark, text))
     }
 }
@@ -124,6 +125,7 @@ impl FenceLines {
             }
             start = end + 1;
         }
+        // From the last line up, so that each knows the longest run that follows without another search.
         let mut longest = 0;
         for line in lines.iter_mut().rev() {
             longest = longest.max(line.longest_from_here);

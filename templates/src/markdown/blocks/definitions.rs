@@ -59,8 +59,8 @@ impl<'text> Source<'text> {
         Some((definition, end))
     }
 
-    /// Cached, because many lines can begin a key that ends at the same bracket.
     fn definition_end(&self, bracket: usize) -> Option<DefinitionEnd> {
+        // Cached, because many lines can begin a key that ends at the same bracket.
         match self.definition_end.get() {
             Some((known, end)) if known == bracket => end,
             _ => {
@@ -91,6 +91,7 @@ impl<'text> Source<'text> {
             return None;
         }
         let address_end = start + length;
+        // The closing angle bracket is optional, even where there is an opening one.
         let after = address_end + usize::from(self.byte(address_end) == Some(b'>'));
         let address = (start, address_end);
         if let Some(line_end) = end_of_line(self.text, after) {
@@ -123,6 +124,7 @@ impl<'text> Source<'text> {
     pub(super) fn footnote(&self, at: usize) -> Found<'text> {
         let (key, start) = self.footnote_text(at)?;
         let mut end = self.after_line(start);
+        // An indented line continues the footnote, also after empty ones.
         while self.byte(end) == Some(b' ') {
             end = self.after_line(end);
         }

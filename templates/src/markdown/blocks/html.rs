@@ -43,6 +43,7 @@ impl<'text> Source<'text> {
         }
         let name_end = block_name_end(self.text, start + 1)?;
         let tag = self.html.attributes.tag_end(name_end)?;
+        // An element is taken whole up to its closing tag; otherwise the tag alone may be a block.
         if tag.before == BeforeEnd::Attribute {
             let name = &self.text[start + 1..name_end];
             let closing = self
@@ -63,6 +64,7 @@ impl<'text> Source<'text> {
     }
 
     fn after_comment(&self, at: usize) -> Option<usize> {
+        // Listed once, because every `<!--` asks for the next end after it.
         let comments = self.html.comments.get_or_init(|| {
             let ends = self.text.match_indices(COMMENT_END);
             ends.map(|(place, _)| place)

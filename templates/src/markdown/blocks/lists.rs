@@ -1,5 +1,4 @@
-//! Lists (`docs/spec/templates.md` §7.2). A bullet needs no space after it: `*emphasis*` at the start of a block is a
-//! list.
+//! Lists (`docs/spec/templates.md` §7.2).
 
 use std::borrow::Cow;
 
@@ -63,6 +62,7 @@ impl<'text> Source<'text> {
         }
         match line_feeds {
             1 => false,
+            // One empty line is within a list if the next line is indented or is another item.
             2 => self.byte(at) != Some(b' ') && !self.begins_spaced_item(at, indent),
             _ => true,
         }
@@ -89,6 +89,7 @@ impl<'text> Source<'text> {
 fn bullet_end(text: &str, at: usize) -> Option<usize> {
     let rest = &text[at..];
     let first = rest.chars().next()?;
+    // No space is required after it: `*emphasis*` at the start of a block is a list.
     if matches!(first, '•' | '*' | '-') {
         return Some(at + first.len_utf8());
     }
@@ -151,6 +152,7 @@ fn outdented(item: &str) -> Cow<'_, str> {
     let start = bullet_end(item, bullet).unwrap_or(bullet);
     let most = item[..start].chars().count();
     let item = &item[start..];
+    // Most items have one line: nothing is copied.
     if !item.contains("\n ") {
         return Cow::Borrowed(item);
     }

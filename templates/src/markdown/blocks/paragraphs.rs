@@ -20,6 +20,7 @@ impl<'text> Source<'text> {
 
     /// Returns whether the line at `at` interrupts a paragraph.
     fn ends_paragraph(&self, at: usize) -> bool {
+        // By the first byte, because most lines begin none of these blocks.
         self.underlined_line(at).is_some()
             || match self.byte(skip_spaces(self.text, at)) {
                 Some(b'`' | b'~') => self.fence(at).is_some(),

@@ -26,6 +26,7 @@ fn row_cells(row: &str) -> impl Iterator<Item = &str> {
         let bar = row
             .match_indices('|')
             .map(|(place, _)| place)
+            // An escaped bar is part of its cell.
             .find(|&place| !row[..place].ends_with('\\'));
         rest = bar.map(|place| &row[place + 1..]);
         Some(&row[..bar.unwrap_or(row.len())])

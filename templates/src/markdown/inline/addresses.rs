@@ -15,6 +15,7 @@ pub(super) fn around_colon<'text>(
     let run = &rest[..rest
         .find(|character| character == '<' || is_any_space(character))
         .unwrap_or(rest.len())];
+    // Punctuation at the end belongs to the sentence around the address.
     let address = run.trim_end_matches(['.', ',', ':', '"', '\'', ')', ']']);
     (address.chars().nth(1).is_some()).then(|| {
         (

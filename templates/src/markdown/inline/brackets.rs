@@ -1,9 +1,7 @@
 //! Links, references and footnote references: everything that begins with `[` (`docs/spec/templates.md` §7.4, rules
 //! 5–8).
 //!
-//! A link text can contain brackets and is matched as far as possible. From each bracket there is only one way to
-//! continue: past a whole `[…]` at an opening bracket, past a lone `]` where another bracket follows. So the brackets
-//! of a text are visited once, from the last to the first, and each copies what is known about the one after it.
+//! A link text can contain brackets and is matched as far as possible.
 
 use std::ops::Range;
 
@@ -64,6 +62,7 @@ impl Brackets {
         let mut brackets = Self {
             all: positions(text),
         };
+        // Hashes are for looking up keys: most documents define none.
         if definitions.has_links() || definitions.has_footnotes() {
             brackets.hash_beginnings(text);
         }
@@ -81,6 +80,8 @@ impl Brackets {
     fn look_back(&mut self, text: &str) {
         let destinations = Destinations::new(text);
         let mut next_closing = None;
+        // From each bracket there is only one way to continue: past a whole `[…]` at an opening bracket, past a lone `]`
+        // where another bracket follows. So each is visited once, and copies what is known about the one after it.
         for index in (0..self.all.len()).rev() {
             let place = self.all[index].place;
             let next = next_closing.map(|closing: usize| self.all[closing].place);

@@ -45,6 +45,7 @@ impl<'text> Destinations<'text> {
             .starts_with('<')
             .then(|| self.in_angles(start + 1))
             .flatten();
+        // An angle bracket that is not closed is part of the address.
         in_angles.or_else(|| self.bare(start))
     }
 

@@ -2,13 +2,17 @@
 
 use std::num::NonZeroI32;
 
-use domain::Postage;
-use jiff::{Timestamp, ZonedDateTime, civil::Date, tz::TimeZone};
+use domain::{NotificationStatus, Postage};
+use jiff::{
+    Timestamp, ZonedDateTime,
+    civil::{Date, time},
+    tz::TimeZone,
+};
 use pillarbox_templates::{
     emails::{Email, EmailTemplate},
     letter_timings::{
-        Calendar, Delivery, Division, Timings, can_be_cancelled, days_in_transit, from_london,
-        is_bank_holiday, is_too_late_to_cancel, set_hour, to_london, utc_from_text,
+        Calendar, Delivery, Division, Timings, days_in_transit, from_london, is_bank_holiday,
+        printing_started, set_hour, to_london, utc_from_text,
     },
     letters::{AddressLines, Language, LetterTemplate, logo_class, long_date},
     markdown::{self, QrCodeTooLarge},
@@ -200,15 +204,32 @@ pub(crate) fn letter_timings(input: &Value, expect: &Value) -> Value {
     answer_timings(input, expect).unwrap_or_else(|refusal| json!({ "error": refusal }))
 }
 
+/// Returns whether the reference regards a letter as handed to the print provider (`docs/spec/templates.md` §12.3).
+fn is_too_late_to_cancel(created_at: Timestamp, now: Timestamp) -> bool {
+    let (created, local_now) = (to_london(created_at).datetime(), to_london(now).datetime());
+    if (created.hour(), created.minute()) != (17, 30) {
+        return printing_started(created_at, now).is_some();
+    }
+    // The one difference from our rule: the reference counts the whole minute to the run of its day, and compares with
+    // the seconds of `now`.
+    let deadline = local_now.with().hour(17).minute(30).build();
+    let deadline = deadline.expect("17:30 is a time of every day");
+    created.date() < local_now.date()
+        || (local_now.time() >= time(17, 30, 0, 0) && created <= deadline)
+}
+
 fn answer_timings(input: &Value, expect: &Value) -> Result<Value, String> {
     let answer = match op(input) {
         "timings" => timings(input)?,
         "can_be_cancelled" => {
             let (created, now) = (moment(input, "created_at")?, moment(input, "now")?);
-            let status = text(input, "status");
+            let may_become_cancelled = text(input, "status")
+                .parse::<NotificationStatus>()
+                .is_ok_and(|status| status.can_transition_to(NotificationStatus::Cancelled));
+            let too_late = is_too_late_to_cancel(created, now);
             json!({
-                "can_be_cancelled": can_be_cancelled(&status, created, now),
-                "too_late": is_too_late_to_cancel(created, now),
+                "can_be_cancelled": may_become_cancelled && !too_late,
+                "too_late": too_late,
             })
         }
         "working_days" => working_days(date(input, "date")?),
