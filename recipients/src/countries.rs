@@ -40,6 +40,7 @@ pub fn find(name: &str) -> Option<&'static str> {
     if name.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
+    // The table has some names with an article, in English or Welsh, and people leave it out.
     ["", "the ", "yr ", "y "].iter().find_map(|article| {
         let key = country_key(&format!("{article}{name}"));
         CANONICAL_NAMES.get(&key).map(String::as_str)
@@ -68,6 +69,7 @@ fn country_key(name: &str) -> String {
             _ => key.extend(lower_character(character)),
         }
     }
+    // A name in another script has no ASCII form, and is compared as it is.
     let ascii = text::ascii(&key);
     if ascii.contains('?') {
         key

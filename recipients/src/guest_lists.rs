@@ -7,6 +7,7 @@ use crate::{email_addresses::EmailAddress, phone_numbers::PhoneNumber};
 /// Normalises a recipient for comparison: phone numbers and e-mail addresses to their normalised forms, anything else
 /// to itself.
 pub fn formatted_recipient(recipient: &str) -> String {
+    // Numbers first: most lists are of mobiles, and no address parses as a number.
     if let Ok(number) = PhoneNumber::parse(recipient) {
         return number.normalised();
     }

@@ -1,6 +1,4 @@
 //! UK postcodes: format and printing (`docs/spec/recipients.md` §4).
-//!
-//! Only the area is looked up, so a well-formed postcode need not be in use.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -48,6 +46,7 @@ fn has_shape(normalised: &str) -> bool {
 }
 
 fn is_inward_letter(byte: u8) -> bool {
+    // Letters that look like digits or each other when written by hand.
     byte.is_ascii_uppercase() && !b"CIKMOV".contains(&byte)
 }
 
@@ -61,6 +60,7 @@ fn is_outward(outward: &[u8]) -> bool {
 
 fn is_area_with_digit(text: &[u8]) -> bool {
     text.split_last()
+        // Only the area is looked up, so a well-formed postcode need not be in use.
         .is_some_and(|(digit, area)| digit.is_ascii_digit() && AREAS.contains(area))
 }
 

@@ -3,8 +3,7 @@
 //! `Value` has 64 bits for the former and rejects the latter.
 //!
 //! Such a number is replaced by an object with one member before its JSON is parsed, and treated as a number again
-//! wherever a value is formatted or its type is checked. So it is stored and read like any other value, and JSON
-//! parsing elsewhere is unchanged, which it would not be with the `arbitrary_precision` feature of `serde_json`.
+//! wherever a value is formatted or its type is checked.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -50,6 +49,8 @@ pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
                     .iter()
                     .take_while(|byte| is_of_number(**byte))
                     .count();
+                // An object is stored and read like any other value. The `arbitrary_precision` feature of `serde_json` would
+                // change the parsing of all JSON.
                 if let Some(other) = other_form(&json[at..at + length])? {
                     kept.extend_from_slice(&json[copied..at]);
                     kept.extend_from_slice(other.as_bytes());
@@ -60,6 +61,7 @@ pub fn keep_numbers(json: &[u8]) -> Result<Cow<'_, [u8]>, TooManyDigits> {
             _ => at += 1,
         }
     }
+    // Nearly every request: nothing is copied.
     if copied == 0 {
         return Ok(json.into());
     }
@@ -97,9 +99,11 @@ fn other_form(number: &[u8]) -> Result<Option<String>, TooManyDigits> {
     if number == b"-0" {
         return Ok(Some("0".to_owned()));
     }
+    // An integer that begins with 0 is invalid JSON, and is left to the parser to reject.
     if digits.len() <= SAFE_DIGITS || digits[0] == b'0' {
         return Ok(None);
     }
+    // Python refuses longer ones too, because converting them takes quadratic time.
     if digits.len() > MAX_DIGITS {
         return Err(TooManyDigits);
     }

@@ -56,6 +56,7 @@ pub fn is_line_end(character: char) -> bool {
 
 /// Removes zero-width and no-break spaces everywhere, and plain spaces at both ends.
 pub fn trim(text: &str) -> Cow<'_, str> {
+    // Pasted texts have invisible characters in the middle too, where no trimming would reach them.
     match without(text, |character| {
         is_zero_width(character) || is_fixed_space(character)
     }) {
@@ -83,6 +84,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
             return Some(std::mem::take(&mut rest));
         };
         let (line, after) = rest.split_at(end);
+        // A line end of two characters, which must not give an empty line between them.
         rest = after
             .strip_prefix("\r\n")
             .unwrap_or(&after[line_end.len_utf8()..]);
@@ -96,6 +98,7 @@ pub fn normalise_spaces(line: &str) -> String {
     let mut word_is_due = false;
     for character in line.chars().filter(|&character| !is_zero_width(character)) {
         if is_any_space(character) {
+            // Written with the next word only, so that no space stays at either end.
             word_is_due = !normalised.is_empty();
         } else {
             if std::mem::take(&mut word_is_due) {
@@ -115,6 +118,7 @@ pub fn remove_whitespace_before_punctuation(text: &str) -> Cow<'_, str> {
         memchr::memchr2_iter(b',', b'.', bytes)
             .any(|place| place > 0 && matches!(bytes[place - 1], b' ' | b'\t'))
     };
+    // Nearly every text is right already, and is not copied.
     if !stops_after_gaps(text) {
         return Cow::Borrowed(text);
     }

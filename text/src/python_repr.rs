@@ -79,6 +79,7 @@ fn fraction_text(fraction: f64) -> String {
 }
 
 fn write_text(out: &mut String, text: &str) {
+    // Python prefers apostrophes, and avoids escaping them where it can.
     let quote = if text.contains('\'') && !text.contains('"') {
         '"'
     } else {

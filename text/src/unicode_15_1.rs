@@ -1,7 +1,6 @@
 //! Character properties of Unicode 15.1, on which templates and recipients are based (`docs/spec/templates.md` §1).
 //!
-//! The compiler and the libraries know later versions, and newer ones with every release, but what a message says
-//! must not change with them. A character added after 15.1 has no category and no case here.
+//! A character added after 15.1 has no category and no case here.
 
 use std::sync::LazyLock;
 
@@ -29,6 +28,7 @@ struct Table {
 
 /// Returns whether the character was assigned.
 pub fn is_assigned(character: char) -> bool {
+    // The libraries know later versions, and newer ones with every release, but what a message says must not change.
     if character < FIRST_UNASSIGNED {
         return true;
     }

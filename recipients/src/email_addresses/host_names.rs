@@ -14,6 +14,7 @@ const ACE_PREFIX: &str = "xn--";
 /// Normalisation can produce full stops and spaces, so the result must still be validated.
 pub fn to_ascii(host: &str) -> Option<String> {
     let is_dot = |character| matches!(character, '.' | '\u{3002}' | '\u{FF0E}' | '\u{FF61}');
+    // A dot at the end denotes the root, and is not a label without characters.
     let (host, end) = match host.strip_suffix(is_dot) {
         Some(host) => (host, "."),
         None => (host, ""),
@@ -31,6 +32,7 @@ fn label_in_ascii(label: &str) -> Option<String> {
     let ascii = if prepared.is_ascii() {
         prepared
     } else if prepared.starts_with(ACE_PREFIX) {
+        // RFC 3490, step 5: such a label would not convert back to itself.
         return None;
     } else if prepared.chars().nth(MAX_LABEL_CHARACTERS).is_some() {
         // Rejected early: each character becomes at least one in ASCII, and encoding takes quadratic time.
@@ -59,6 +61,7 @@ fn is_label(label: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
+        // Two hyphens in the middle are those of Punycode.
         && !label.contains("---")
 }
 

@@ -47,6 +47,7 @@ impl EmailAddress {
             return Err(NotAnEmailAddress);
         }
         let converted_host = if host.is_ascii() {
+            // Most hosts are ASCII: no second copy is kept.
             None
         } else {
             Some(

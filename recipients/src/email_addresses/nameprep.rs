@@ -1,7 +1,4 @@
 //! Nameprep (RFC 3491): normalisation of non-ASCII labels.
-//!
-//! Code points unassigned in Unicode 3.2 are allowed, as RFC 3490 specifies for queries. The nameprep of the
-//! `stringprep` crate rejects them, so only its tables are used here.
 
 use stringprep::tables;
 
@@ -16,6 +13,8 @@ pub(super) fn nameprep(label: &str) -> Option<String> {
         .flat_map(folded)
         .collect();
     let prepared = unicode_3_2::nfkc(&folded);
+    // Code points unassigned in Unicode 3.2 are allowed, as RFC 3490 specifies for queries. The nameprep of `stringprep`
+    // rejects them, so only its tables are used.
     (!prepared.chars().any(is_prohibited) && reads_one_way(&prepared)).then_some(prepared)
 }
 

@@ -45,6 +45,7 @@ pub(super) fn national(calling_code: u16, digits: &[u8]) -> String {
 /// Formats a number as in other countries: `+33 6 12 98 76 54`.
 pub(super) fn international(calling_code: u16, digits: &[u8]) -> String {
     let region = main_region(calling_code);
+    // Most plans write a number the same way for callers from abroad.
     let formats = if region.international_formats.is_empty() {
         &region.formats
     } else {
@@ -64,6 +65,7 @@ fn written(
     let filled = formats
         .iter()
         .find_map(|format| Some(template(format).fill(&format.captures(digits)?)))
+        // A plan may lack a format for a number that is valid by its length.
         .unwrap_or_else(|| digits.to_vec());
     String::from_utf8_lossy(&filled).into_owned()
 }

@@ -79,6 +79,7 @@ impl PhoneNumber {
         if !permissions.international && !self.is_uk() {
             return Err(PhoneError::NotAUkMobile);
         }
+        // Reported as if it were abroad: the contract has one error for both.
         if !permissions.uk_landline && self.is_uk() && self.number_type.is_landline() {
             return Err(PhoneError::NotAUkMobile);
         }
@@ -145,9 +146,8 @@ impl PhoneNumber {
     }
 
     /// Returns whether the number is in the range that Ofcom reserves for drama, 07700 900000 to 900999.
-    ///
-    /// Only the start of the national number is compared, as the contract requires.
     pub fn is_tv_number(&self) -> bool {
+        // Only the start of the national number is compared, as the contract requires.
         self.number
             .national
             .value()
@@ -194,6 +194,7 @@ impl PhoneNumber {
         if self.number.calling_code != NORTH_AMERICAN_CALLING_CODE {
             return None;
         }
+        // Caribbean countries share calling code 1 with the United States and have rates of their own.
         let area_code = self.number.national.as_str().get(..3)?;
         Some(1000 + area_code.parse::<u16>().ok()?)
     }
@@ -203,6 +204,7 @@ impl PhoneNumber {
 fn region_and_type(number: &ParsedNumber) -> (Option<&'static Region>, NumberType) {
     let digits = number.national.as_bytes();
     let regions = regions_of(number.calling_code);
+    // Without rivals, a number of an unknown type still belongs to its country.
     if let [only] = regions {
         return (Some(only), only.type_of(digits));
     }
@@ -213,6 +215,7 @@ fn region_and_type(number: &ParsedNumber) -> (Option<&'static Region>, NumberTyp
             }
             Some(_) => {}
             None => {
+                // The main region has no leading digits: it gets the numbers that have a type in its plan.
                 let number_type = region.type_of(digits);
                 if number_type != NumberType::Unknown {
                     return (Some(region), number_type);

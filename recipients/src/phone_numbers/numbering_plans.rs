@@ -1,7 +1,4 @@
 //! The world's numbering plans, from `phone_metadata.json` (`docs/spec/recipients.md` §2.4–§2.5).
-//!
-//! The table is loaded when the first number is parsed, which takes a few milliseconds; its patterns are compiled one by
-//! one as they are needed.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -73,6 +70,7 @@ impl Region {
 
     /// Returns the type of a number in this region (`docs/spec/recipients.md` §2.5).
     pub(super) fn type_of(&self, digits: &[u8]) -> NumberType {
+        // Cheaper than ten patterns, and a number that fits a type but not the plan is not in use.
         if !self.general.has(digits) {
             return NumberType::Unknown;
         }
@@ -111,6 +109,7 @@ impl NumberKind {
     }
 
     fn check_length(&self, length: usize) -> LengthCheck {
+        // Before the possible lengths: without its area code a number cannot be dialled from abroad.
         if self.local_only_lengths.has(length) {
             LengthCheck::LocalOnly
         } else if self.lengths.has(length) {
@@ -127,6 +126,7 @@ impl NumberKind {
 
 impl Lengths {
     fn has(self, length: usize) -> bool {
+        // Beyond 31 the shift would wrap around.
         length < 32 && self.0 >> length & 1 == 1
     }
 
@@ -145,6 +145,7 @@ impl FromIterator<u32> for Lengths {
     }
 }
 
+// Loaded when the first number is parsed, which takes a few milliseconds.
 static PLANS: LazyLock<Plans> = LazyLock::new(|| {
     let table: PlansTable = serde_json::from_str(include_str!("../../data/phone_metadata.json"))
         .expect("the table of numbering plans has the shape that its README gives");
@@ -158,6 +159,7 @@ struct Plans {
 impl Plans {
     fn new(mut table: PlansTable) -> Self {
         let mut by_calling_code = Vec::new();
+        // A calling code has up to three digits, so an array replaces hashing.
         by_calling_code.resize_with(1000, Vec::new);
         for (calling_code, ids) in table.calling_codes {
             let calling_code: usize = calling_code.parse().expect("a calling code is a number");

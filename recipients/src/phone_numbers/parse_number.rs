@@ -50,6 +50,7 @@ pub(super) fn parse_number(text: &str, default_region: DefaultRegion) -> Option<
     }
     let region = main_region(calling_code);
     let dropped = without_national_prefix(&digits, region);
+    // A 0 that is a digit of the number is kept: without it the number would be too short.
     let usable = matches!(
         region.check_length(&dropped),
         LengthCheck::Possible | LengthCheck::TooLong
@@ -79,6 +80,7 @@ fn digits_of<'buffer>(
     let start = text.find(|character: char| character == '+' || character.is_ascii_digit())?;
     let end = text.rfind(|character: char| character.is_ascii_digit())? + 1;
     let text = text.get(start..end)?;
+    // Several are pasted together with a number that had one.
     let after_plus = text.trim_start_matches('+');
     let form = if after_plus.len() < text.len() {
         Form::WithPlus
@@ -130,6 +132,7 @@ fn international(digits: &[u8]) -> Found<'_> {
     let mut calling_code = 0;
     for (index, digit) in digits.iter().take(3).enumerate() {
         calling_code = calling_code * 10 + u16::from(digit - b'0');
+        // No calling code begins with 0.
         if calling_code == 0 {
             break;
         }
@@ -142,6 +145,7 @@ fn international(digits: &[u8]) -> Found<'_> {
 
 /// Splits off the calling code of a national number without a plus, if it begins with one.
 fn without_plus(digits: &[u8]) -> Found<'_> {
+    // 00 is the international prefix in the United Kingdom; a third 0 cannot begin a calling code.
     if let [b'0', b'0', rest @ ..] = digits
         && rest.first() != Some(&b'0')
     {
@@ -160,6 +164,7 @@ fn without_plus(digits: &[u8]) -> Found<'_> {
 fn without_forgotten_plus(digits: &[u8]) -> Option<Cow<'_, [u8]>> {
     let home = main_region(UK_CALLING_CODE);
     let rest = without_national_prefix(digits.strip_prefix(b"44")?, home);
+    // 44 may also be the first digits of a national number.
     let makes_more_sense = !home.general.matches(digits) && home.general.matches(&rest);
     (makes_more_sense || home.check_length(digits) == LengthCheck::TooLong).then_some(rest)
 }

@@ -21,11 +21,10 @@ pub(super) fn parse(text: &str, purpose: Purpose) -> Result<PhoneNumber, PhoneEr
 }
 
 /// Like [`parse`], but rejects a number abroad that was found in a text in UK national form.
-///
-/// The second attempt drops the leading 0, so that a UK number with one digit too many can look like a number abroad:
-/// `07900 9001234` like +7 900 900 12 34 in Russia. A digit too many is a typing error, and the message is personal.
 pub(super) fn parse_recipient(text: &str) -> Result<PhoneNumber, PhoneError> {
     let number = parse(text, Purpose::Sending)?;
+    // The second attempt drops the leading 0, so a UK number with a digit too many can look like a number abroad:
+    // `07900 9001234` like +7 900 900 12 34 in Russia. A digit too many is a typing error, and the message is personal.
     if number.is_uk() || !is_in_national_form(text) {
         return Ok(number);
     }
@@ -59,6 +58,7 @@ fn attempt(text: &str, purpose: Purpose) -> Result<PhoneNumber, PhoneError> {
         return short_contact_number(parsed);
     }
     let number = PhoneNumber::from_parsed(with_possible_length(parsed, text)?);
+    // Numbers for drama have no type in the plan; documentation and tests use them.
     if number.number_type().may_be_sent_to() || number.is_tv_number() {
         Ok(number)
     } else {
@@ -86,6 +86,7 @@ fn with_possible_length(number: ParsedNumber, text: &str) -> Result<ParsedNumber
         LengthCheck::TooShort | LengthCheck::LocalOnly => PhoneError::TooShort,
         LengthCheck::InvalidLength => PhoneError::InvalidNumber,
     };
+    // A number from abroad is often written without its plus.
     parse_number(&format!("+{text}"), DefaultRegion::None)
         .filter(|number| {
             matches!(

@@ -37,6 +37,7 @@ impl BfpoLine {
         if digits.is_empty() {
             return Some(Self::WithoutNumber);
         }
+        // Anything but digits makes the line an ordinary one, such as a street of that name.
         let plain: Option<String> = digits.chars().map(plain_digit).collect();
         let number = plain?;
         let number = match number.trim_start_matches('0') {

@@ -12,8 +12,8 @@ use crate::countries::{self, PostageZone, UNITED_KINGDOM};
 pub use bfpo::BfpoNumber;
 pub use error::AddressError;
 
-const FEWEST_LINES: usize = 3;
-const MOST_LINES: usize = 7;
+const MIN_LINES: usize = 3;
+const MAX_LINES: usize = 7;
 const FORBIDDEN_FIRST_CHARACTERS: &str = "@()=[]\"\\/,<>~";
 const NO_FIXED_ABODE: &[&str] = &["no fixed abode", "no fixed address"];
 
@@ -82,12 +82,12 @@ impl PostalAddress {
 
     /// Returns whether there are at least three lines.
     pub fn has_enough_lines(&self) -> bool {
-        self.line_count() >= FEWEST_LINES
+        self.line_count() >= MIN_LINES
     }
 
     /// Returns whether there are more than seven lines.
     pub fn has_too_many_lines(&self) -> bool {
-        self.line_count() > MOST_LINES
+        self.line_count() > MAX_LINES
     }
 
     /// Returns the canonical name of the country.
@@ -189,6 +189,7 @@ impl PostalAddress {
                 self.has_invalid_country_for_bfpo_address(),
                 AddressError::CountryInBfpoAddress,
             ),
+            // After the errors about numbers of lines: a last line that is missing is not a wrong one.
             (!self.has_valid_last_line(), self.last_line_error()),
             (
                 self.has_invalid_characters(),

@@ -27,6 +27,7 @@ pub(super) fn parse(text: &str, international_letters_allowed: bool) -> PostalAd
     if let (Some(last), Some(postcode)) = (lines.last_mut(), &postcode) {
         last.clone_from(postcode);
     }
+    // Printed last, whichever line it was on.
     lines.extend(bfpo_number.as_ref().map(|number| format!("BFPO {number}")));
     if is_international {
         lines.push(country.to_owned());
@@ -51,6 +52,7 @@ fn tidied_lines(text: &str) -> Vec<String> {
             })
         })
         .collect();
+    // Later steps look at the last line, so there always is one.
     if lines.is_empty() {
         lines.push(String::new());
     }
@@ -68,13 +70,12 @@ fn extract_bfpo(lines: &mut Vec<String>) -> Option<BfpoNumber> {
 }
 
 /// Removes the country on the last line, and as many lines as name the United Kingdom, and returns the country.
-///
-/// Lines in between that are no countries do not end the count, so "England" near the top removes one line too many
-/// from the bottom. The contract requires this.
 fn extract_country(lines: &mut Vec<String>) -> &'static str {
     let Some(country) = lines.last().and_then(|last| countries::find(last)) else {
         return UNITED_KINGDOM;
     };
+    // Lines in between that are no countries do not end the count, so "England" near the top removes one line too many from
+    // the bottom. The contract requires this.
     let names_of_home = lines
         .iter()
         .rev()

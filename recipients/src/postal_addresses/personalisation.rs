@@ -26,6 +26,7 @@ pub(super) fn text_of(values: &Map<String, Value>) -> String {
         // If several names denote the same line, the last one wins.
         lines[place] = Some(value);
     }
+    // Older templates have a postcode in place of the seventh line.
     let last = lines[LINES_BEFORE_THE_LAST].or(lines[POSTCODE]);
     let lines = lines[..LINES_BEFORE_THE_LAST].iter().copied().chain([last]);
     lines
@@ -63,6 +64,7 @@ pub(super) fn of(address: &PostalAddress) -> Option<Map<String, Value>> {
     values.insert("postcode".to_owned(), last.clone().into());
     values.insert("address_line_7".to_owned(), last.clone().into());
     match (address.is_bfpo_address(), address.postcode()) {
+        // The last line is the BFPO number, so the postcode is the line before it.
         (true, Some(postcode)) => {
             values.insert("postcode".to_owned(), postcode.into());
             values.insert("address_line_6".to_owned(), postcode.into());

@@ -10,10 +10,7 @@ pub use references::{decode_lenient, decode_strict};
 /// text that contains one gets the reference instead.
 const PROTECTED: [(&str, &str); 2] = [("&nbsp;", "👾🐦🥴"), ("&amp;", "➕🐦🥴")];
 
-/// Escapes `&`, `<` and `>` for element content; quotes stay.
-///
-/// References in the text are decoded first, so `&lt;` and `<` both give `&lt;`, and `&copy;` gives `©`. Only
-/// `&nbsp;` and `&amp;` stay unchanged.
+/// Escapes `&`, `<` and `>` for element content; quotes stay. `&nbsp;` and `&amp;` stay as they are.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '🥴']) {
         return Cow::Borrowed(text);
@@ -22,6 +19,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     for (reference, mark) in PROTECTED {
         aside = replace_all(aside, reference, mark);
     }
+    // Decoded first, so that a text that is escaped already is not escaped twice: `&lt;` and `<` both give `&lt;`.
     let mut escaped = escape_plainly(&decode_strict(&aside));
     for (reference, mark) in PROTECTED {
         escaped = replace_all(escaped, mark, reference);

@@ -16,7 +16,7 @@ pub fn decode_strict(text: &str) -> Cow<'_, str> {
     decode(text, End::Required)
 }
 
-/// Decodes character references, also without `;`. This changes addresses such as `?a=1&copy=2`, as HTML specifies.
+/// Decodes character references, also without `;`.
 pub fn decode_lenient(text: &str) -> Cow<'_, str> {
     decode(text, End::Optional)
 }
@@ -90,6 +90,7 @@ fn number(digits: &str, radix: u32) -> u32 {
         .chars()
         .filter_map(|digit| digit.to_digit(radix))
         .fold(0_u32, |number, digit| {
+            // There may be any number of digits.
             number.saturating_mul(radix).saturating_add(digit)
         })
 }
@@ -124,6 +125,7 @@ fn named(after: &str, end: End) -> Option<(usize, Meaning<'_>)> {
             },
         ));
     }
+    // `&copy` is a reference even in `?a=1&copy=2`, as HTML specifies.
     let (text, known) = legacy_beginning(name)?;
     Some((
         taken,
