@@ -1,8 +1,8 @@
 //! The test library of the stories: a whole platform with fakes around it.
 //!
-//! The [`World`] owns what lies outside the platform: time, randomness, providers, database and files. Nothing sleeps: a
-//! story advances the clock and says when the workers run. Fakes remember what they were given and can be told to
-//! misbehave. The same stories run on `SQLite` and, where `PILLARBOX_TEST_DATABASE` names a server, on PostgreSQL.
+//! The [`World`] owns what is outside the platform: time, randomness, providers, database and files. Nothing sleeps:
+//! a story advances the clock and runs the workers. Fakes remember what they received and fail on request. The same
+//! stories run on `SQLite` and, where `PILLARBOX_TEST_DATABASE` names a server, on PostgreSQL.
 
 mod browser;
 mod client;

@@ -1,6 +1,6 @@
 //! A service with keys and templates, and the requests that its users make.
 
-use app::manage::services::{MadeKey, NewService};
+use app::manage::services::{CreatedKey, NewService};
 use domain::{Channel, KeyType, ServiceId, TemplateId};
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ impl World {
     }
 
     async fn key(&self, service: ServiceId, key_type: KeyType) -> Key {
-        let made: MadeKey =
+        let made: CreatedKey =
             app::manage::services::create_key(&self.app, service, key_type.as_str(), key_type)
                 .await
                 .expect("the key can be created");

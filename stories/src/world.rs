@@ -195,7 +195,7 @@ impl World {
 
     /// Enqueues the scheduled tasks of this minute and runs them.
     pub async fn run_schedule(&self) {
-        let minute = app::upkeep::schedule::this_minute(self.clock.now());
+        let minute = app::upkeep::schedule::start_of_minute(self.clock.now());
         app::upkeep::schedule::fire(&self.app, minute)
             .await
             .expect("scheduled tasks can be enqueued");

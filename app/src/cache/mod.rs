@@ -1,6 +1,5 @@
 //! Cached reads on the path of every message: services with their keys and senders, parsed templates, rates.
 //!
-//!
 //! An entry is at most a few seconds old. Writes of this process invalidate the entries that they change.
 
 mod loading;

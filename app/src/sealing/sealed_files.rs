@@ -1,6 +1,5 @@
 //! Files sealed in frames, so that neither writing nor reading holds a whole file in memory.
 //!
-//!
 //! A file is a sequence of frames: a length (4 bytes, big-endian), then that many sealed bytes.
 
 use bytes::{Bytes, BytesMut};

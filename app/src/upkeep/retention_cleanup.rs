@@ -2,7 +2,6 @@
 //! jobs and of unused uploads, inbound SMS, unsubscribe requests and old counters are deleted. A service may choose
 //! its own retention for each channel.
 //!
-//!
 //! Every step is a small transaction that looks at what exists, so a run may stop anywhere and be repeated.
 
 use std::{

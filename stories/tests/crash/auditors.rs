@@ -1,5 +1,5 @@
-//! The auditors look for what should never be there half an hour and more after it happened. They are asked here, over the
-//! same database, by a platform whose clock is hours ahead.
+//! The audits search for what has existed for half an hour or more. They run here over the same database, in a
+//! platform whose clock is hours ahead.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::platform::Platform;
 const AN_HOUR: i64 = 3600;
 const FINDINGS: &str = "pillarbox_audit_findings_total";
 
-/// Lets every auditor look; how much they found. Nothing else may be at work.
+/// Runs every audit and returns the number of findings. Nothing else may run.
 pub(crate) async fn findings(platform: &Platform) -> u64 {
     metrics::start();
     let settings = Settings {
         database: Some(platform.database_address().into()),
         ..Settings::in_directory(platform.data_dir())
     };
-    // On the hour all of them look.
+    // On the hour every audit is due.
     let hour = SystemClock.now().unix_seconds() / AN_HOUR + 3;
     let hour = Timestamp::from_unix_seconds(hour * AN_HOUR);
     let clock = Arc::new(ManualClock::at(&hour.to_string()));

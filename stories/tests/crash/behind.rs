@@ -1,4 +1,4 @@
-//! The database, looked at behind the platform's back: what is counted in the end is not what the platform says.
+//! The database, read without the platform: the final counts do not rely on what the platform reports.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
@@ -69,7 +69,7 @@ impl Behind {
         self.number(OPEN).await == 0
     }
 
-    /// What is kept.
+    /// Counts what is stored.
     pub(crate) async fn counts(&self) -> Counts {
         Counts {
             jobs_with_a_problem: self
@@ -98,9 +98,9 @@ pub(crate) struct Counts {
     pub(crate) rows: i64,
     pub(crate) different_rows: i64,
     pub(crate) delivered: i64,
-    /// Hand-overs that were committed…
+    /// Number of committed sends.
     pub(crate) committed: i64,
-    /// …and of how many messages.
+    /// Number of messages with a committed send.
     pub(crate) committed_messages: i64,
     pub(crate) dead_letters: i64,
 }

@@ -1,4 +1,4 @@
-//! Counting at the end: what the platform says, and what the sink was given.
+//! The final count: what the platform reports, and what the sink received.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,8 +12,8 @@ use crate::{
     platform::Platform,
 };
 
-/// A batch is at it for a second at most, and an outcome is committed as soon as the last commit has ended; a machine that
-/// is busy takes longer.
+/// A batch works for a second at most, and an outcome is committed as soon as the last commit has ended. A busy
+/// machine takes longer.
 const IN_FLIGHT: Duration = Duration::from_secs(5);
 
 /// The final count.
@@ -86,7 +86,7 @@ pub(crate) struct Kept {
     pub(crate) text: String,
 }
 
-/// Counts what callers sent, with the times from and to which something was disturbed: at a kill, one moment.
+/// Counts what callers sent. Each disturbance has a start and an end; for a kill both are the same.
 pub(crate) async fn count(
     platform: &Platform,
     sent: &Sent,
@@ -139,14 +139,13 @@ pub(crate) async fn count(
     counted
 }
 
-/// Whether a message that was handed over at this time was in flight when a process was disturbed: from the moment of
-/// a kill or a stop, to the same moment or the one at which it went on.
+/// Returns whether a message that was sent at this time was in flight during a disturbance.
 pub(crate) fn may_come_twice(first_at: SystemTime, (from, to): (SystemTime, SystemTime)) -> bool {
-    // The kill is noted just before it is done, so a file may be a moment younger.
+    // The time of a kill is read just before it, so a file may be slightly younger.
     first_at <= to + Duration::from_secs(1) && first_at + IN_FLIGHT >= from
 }
 
-/// Each row of a file is as many messages as there are jobs of that file: not one more, not one fewer.
+/// Checks that each row of a file is exactly as many messages as the file has jobs.
 fn count_rows(
     counted: &mut Counted,
     kept: &BTreeMap<String, Kept>,

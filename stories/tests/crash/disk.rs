@@ -1,8 +1,8 @@
-//! The real binary on a disk that fails: it fills up, it cannot make a commit durable, a file on it is gone or is not what
-//! it was. Whoever is answered is answered truly, what was promised is kept, words say what is wrong, and all goes on once
-//! it is mended.
+//! The real binary on a disk that fails: it fills up, it cannot make a commit durable, a file on it is lost or
+//! changed. Responses stay true, accepted messages are kept, errors say what is wrong, and everything continues after
+//! the repair.
 //!
-//! The database of these stories is the embedded one: the disk of another is its server's.
+//! These stories use SQLite: the disk of a database server belongs to that server.
 
 use std::{
     path::{Path, PathBuf},
@@ -24,7 +24,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(2);
 const FULL: &str = "its disk is full";
 
-/// Whether the story is not told, and says so: the disk of a database with a server is that server's.
+/// Returns whether the story is skipped: the disk of a database server belongs to that server.
 #[expect(clippy::print_stdout, reason = "a story that is not told says so")]
 fn is_of_a_server() -> bool {
     if is_distributed() {
@@ -33,7 +33,7 @@ fn is_of_a_server() -> bool {
     is_distributed()
 }
 
-/// An installation on a disk that works, for now, with its process. Nothing where the database has a server.
+/// Starts an installation on a faulty disk that still works. Returns `None` where the database has a server.
 async fn begun() -> Option<(Platform, Process)> {
     if is_of_a_server() {
         return None;
@@ -66,7 +66,7 @@ async fn more_is_accepted(load: &Load, more: usize) {
     .await;
 }
 
-/// Every refusal was a 503 with `Retry-After`.
+/// Asserts that every rejection was a 503 with `Retry-After`.
 fn assert_refused_politely(sent: &Sent) {
     assert!(!sent.refusals.is_empty(), "nobody was refused");
     for refusal in sent.refusals.keys() {
@@ -132,7 +132,7 @@ async fn a_failed_fsync_refuses_the_commit_and_loses_nothing_else() {
     let load = Load::begin(&platform);
     more_is_accepted(&load, 50).await;
     let (disk, mut disturbed) = (platform.disk(), Vec::new());
-    // Until a caller was refused for it, and a job: that one says so, for as long as it waits.
+    // Until a caller is rejected because of the disk, and the job reports it for as long as it waits.
     let mut a_job_says_so = false;
     until("a caller and a job hear of it", async || {
         let from = now();
@@ -146,7 +146,7 @@ async fn a_failed_fsync_refuses_the_commit_and_loses_nothing_else() {
     .await;
     more_is_accepted(&load, 50).await;
 
-    // Killed right after one, with the log as the disk has it.
+    // Killed right after a failed sync, with the log as the disk has it.
     let from = now();
     disk.fail_syncs(1);
     until("a commit fails", async || disk.syncs_to_fail() == 0).await;
@@ -198,7 +198,7 @@ async fn a_first_start_on_a_full_disk_fails_cleanly() {
         return;
     }
     let platform = Platform::on(FaultyDisk::new()).await;
-    // First with room for nothing, then for what is already there, as somebody makes some and too little.
+    // First without any space, then with space for what exists already, as if someone had freed too little.
     platform.disk().fill();
     for _ in 0..3 {
         let said = platform.start_in_vain().await;
@@ -258,7 +258,7 @@ async fn a_job_stops_on_a_missing_or_changed_file_until_it_is_restored() {
     let platform = Platform::new().await;
     platform.start().await.stop().await;
     for spoil in [vanish, change] {
-        // Nobody works on the job while it is made.
+        // No worker runs while the job is created.
         let door = platform.start_door().await;
         let sheet = Sheet::of(2500);
         platform.command(&sheet.send()).await.expect("it is sent");
@@ -292,7 +292,7 @@ async fn a_job_stops_on_a_missing_or_changed_file_until_it_is_restored() {
         platform.wait_until_nothing_waits().await;
         let jobs = platform.jobs().await;
         assert!(jobs.iter().all(|job| job["problem"].is_null()), "{jobs:?}");
-        // So that the next file is the only one again.
+        // So that the next file is the only one.
         std::fs::remove_file(file).unwrap();
         process.stop().await;
     }

@@ -1,5 +1,5 @@
-//! A disk that fails when it is told to: a small library in C between the real process and the real disk, built here and
-//! given by `LD_PRELOAD`. What it can do is said in `faulty_disk.c`.
+//! A disk that fails on request: a small C library between the real process and the real disk, built here and loaded
+//! with `LD_PRELOAD` (`faulty_disk.c`).
 
 use std::{
     fs::File,
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 const SOURCE: &str = include_str!("faulty_disk.c");
 
-/// The numbers that are shared with the process, by their place.
+/// Positions of the numbers that are shared with the process.
 const FULL: u64 = 0;
 const SYNCS_TO_FAIL: u64 = 1;
 const ATTACHED: u64 = 2;
@@ -63,7 +63,7 @@ impl FaultyDisk {
         Self { directory, control }
     }
 
-    /// What a process is to find in its environment, so that its files below this directory lie on this disk.
+    /// Returns the environment of a process whose files below this directory lie on this disk.
     pub(crate) fn environment(&self, under: &Path) -> [(&'static str, PathBuf); 3] {
         [
             ("LD_PRELOAD", self.directory.path().join("faulty_disk.so")),
@@ -98,7 +98,7 @@ impl FaultyDisk {
         self.set(FULL, 0);
     }
 
-    /// So many of the next commits of the database cannot be made durable, and what was written for them is thrown away.
+    /// Makes the next `count` syncs of the database fail and discards what was written for them.
     pub(crate) fn fail_syncs(&self, count: i32) {
         self.set(SYNCS_TO_FAIL, count);
     }
@@ -123,7 +123,7 @@ impl FaultyDisk {
         self.get(SYNCS_REFUSED)
     }
 
-    /// Returns where the processes write their logs: on another disk.
+    /// Returns the path of the processes' logs, on another disk.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.path().join("log")
     }

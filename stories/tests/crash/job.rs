@@ -1,4 +1,4 @@
-//! One large job of texts, whose processes are disturbed; and counting what became of it.
+//! A large job of text messages whose processes are disturbed, and the final count.
 
 use std::{
     collections::BTreeSet,
@@ -13,10 +13,11 @@ use crate::{
     platform::{Platform, Process, is_distributed},
 };
 
-/// A commit of outcomes takes in what was handed over since the last; a process has four batches of a hundred in hand.
+/// A commit of outcomes contains everything sent since the last one; a process has four batches of a hundred in
+/// progress.
 const IN_HAND: usize = 400;
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the job may go without an end once nobody disturbs it.
+/// Longest time that the job may take after the last disturbance.
 const PATIENCE: Duration = Duration::from_mins(20);
 
 /// A job under way.
@@ -25,11 +26,11 @@ pub(crate) struct Job {
     behind: Behind,
     rows: usize,
     started: Instant,
-    /// Answers while the workers are disturbed, where that is somebody else.
+    /// Serves requests while the workers are disturbed, if they are separate processes.
     _door: Option<Process>,
 }
 
-/// How a process is made that works on the job: there, two workers; on the embedded default, all in one.
+/// Starts a process that works on the job: a worker on PostgreSQL, the whole platform on SQLite.
 pub(crate) async fn start_worker(platform: &Platform) -> Process {
     if is_distributed() {
         platform.start_worker().await
@@ -39,13 +40,13 @@ pub(crate) async fn start_worker(platform: &Platform) -> Process {
 }
 
 impl Job {
-    /// A job of so many rows in an installation, and processes that work on it.
+    /// Creates a job with this many rows in an installation, and starts processes that work on it.
     pub(crate) async fn send(
         platform: Platform,
         rows: usize,
         one_process: bool,
     ) -> (Self, Vec<Process>) {
-        // The first start makes the demo service, for which the job is.
+        // The first start creates the demo service, which the job belongs to.
         let first = platform.start().await;
         let behind = Behind::of(&platform).await;
         let (door, workers) = if one_process {
@@ -74,7 +75,7 @@ impl Job {
         (job, workers)
     }
 
-    /// Waits until the job is over, for this long at most; whether it is.
+    /// Waits until the job is over, and returns whether it was within this time.
     pub(crate) async fn is_over_within(&self, patience: Duration) -> bool {
         let over = async {
             while !self.behind.is_over().await {
@@ -84,7 +85,7 @@ impl Job {
         tokio::time::timeout(patience, over).await.is_ok()
     }
 
-    /// Waits for the end of the job; how long it took from its start.
+    /// Waits for the end of the job and returns how long it took.
     pub(crate) async fn ends(&self) -> Duration {
         let over = self.is_over_within(PATIENCE).await;
         assert!(
@@ -95,8 +96,8 @@ impl Job {
         self.started.elapsed()
     }
 
-    /// Counts, once nothing runs any more: every row once, in the database and in the sink; twice in the sink only what
-    /// was in flight at a disturbance; and the auditors find nothing. How many messages the sink has twice.
+    /// Counts after all processes have ended: every row once in the database and in the sink, except for messages in
+    /// flight at a disturbance, and no findings of audits. Returns how many messages the sink has twice.
     pub(crate) async fn assert_whole(&self, disturbances: &[(SystemTime, SystemTime)]) -> usize {
         let counts = self.behind.counts().await;
         let rows = i64::try_from(self.rows).unwrap();
@@ -135,7 +136,7 @@ impl Job {
     }
 }
 
-/// Every row says which it is, in its message.
+/// Returns a spreadsheet in which every row names itself.
 fn spreadsheet(rows: usize) -> String {
     let mut text = "phone number,name,day\n".to_owned();
     for row in 0..rows {

@@ -1,4 +1,4 @@
-//! What callers do while the process dies and comes back: they post, and they send spreadsheets, and try again.
+//! Callers that send messages and spreadsheets, and try again, while the process is killed and restarted.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,16 +23,16 @@ const ROWS: usize = 2000;
 pub(crate) struct Sent {
     /// The ids of every message that was answered with 201.
     pub(crate) accepted: BTreeSet<String>,
-    /// The answers to messages that were none of these, and how often each: `503, Retry-After: 5`.
+    /// Other responses and how often each came: `503, Retry-After: 5`.
     pub(crate) refusals: BTreeMap<String, usize>,
-    /// For each spreadsheet, how often its job was created. An answer that got lost may hide one more.
+    /// For each spreadsheet, how often its job was created. A lost response may hide one more.
     pub(crate) files: Vec<String>,
 }
 
 /// Rows of each spreadsheet.
 pub(crate) const ROWS_OF_A_FILE: usize = ROWS;
 
-/// What the callers were answered.
+/// The responses that the callers received.
 #[derive(Default)]
 struct Heard {
     accepted: BTreeSet<String>,
@@ -69,18 +69,18 @@ impl Load {
         }
     }
 
-    /// How many messages were accepted until now, and how many refused.
+    /// Returns how many messages were accepted so far, and how many rejected.
     pub(crate) fn heard(&self) -> (usize, usize) {
         let heard = self.heard.lock().expect("nobody panicked");
         (heard.accepted.len(), heard.refusals.values().sum())
     }
 
-    /// The ids of the messages that were accepted until now.
+    /// Returns the ids of the messages that were accepted so far.
     pub(crate) fn accepted(&self) -> BTreeSet<String> {
         self.heard.lock().expect("nobody panicked").accepted.clone()
     }
 
-    /// Asks for one of those that were accepted; the status of the answer.
+    /// Requests an accepted message and returns the status of the response.
     pub(crate) async fn look_at_one_that_was_accepted(&self) -> u16 {
         let id = {
             let heard = self.heard.lock().expect("nobody panicked");
@@ -89,7 +89,7 @@ impl Load {
         self.asker.get(&id).await
     }
 
-    /// Lets everybody finish what they are at.
+    /// Lets all callers finish their request.
     pub(crate) async fn end(self) -> Sent {
         self.stop.store(true, Ordering::Relaxed);
         for poster in self.posters {
@@ -164,7 +164,7 @@ impl Poster {
         }
     }
 
-    /// The id, if the answer was 201; any other promises nothing. Nothing if there was none.
+    /// Returns the id after a 201, the status of another response, or `None` without a response.
     async fn post(&self, count: usize) -> Option<Result<String, String>> {
         let body = json!({
             "phone_number": "07700900123",
@@ -211,7 +211,7 @@ impl Poster {
     }
 }
 
-/// Sends one spreadsheet after another by the binary's own command, and again when that fails.
+/// Sends one spreadsheet after another with the binary's own command, and again if that fails.
 struct Sender {
     data_dir: std::path::PathBuf,
     stop: Arc<AtomicBool>,
@@ -260,7 +260,7 @@ impl Sender {
     }
 }
 
-/// Every row says which it is, in its message.
+/// Returns a spreadsheet in which every row names itself.
 fn spreadsheet(name: &str) -> String {
     let mut text = "phone number,name,day\n".to_owned();
     for row in 0..ROWS {

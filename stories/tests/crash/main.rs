@@ -1,15 +1,14 @@
-//! The real binary, killed at random moments of accept, job and delivery, started again, and counted
-//! (`ARCHITECTURE.md` "Invariants", 1, 6 and 7): nothing that was accepted is lost, no row is there twice, and a message
-//! is handed over twice only if it was in flight at a kill.
+//! The real binary is killed at random moments of accepting, jobs and sending, restarted, and its messages are
+//! counted (`ARCHITECTURE.md` "Invariants", 1, 6 and 7): no accepted message is lost, no row exists twice, and a
+//! message is sent twice only if it was in flight at a kill.
 //!
-//! And the same binary on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does.
+//! The same binary also runs on a disk that fills up and fails ([`disk`]); that needs a C compiler, as SQLite does. [`backup`]
+//! is a backup that is made while it is busy.
 //!
-//! And a backup that is made while it is busy ([`backup`]).
-//!
-//! `PILLARBOX_KILLS` says how often (default 8), `PILLARBOX_CRASH_SEED` at which moments, and
-//! `PILLARBOX_TEST_DATABASE` on which PostgreSQL server; without it, on the embedded default.
-//! `PILLARBOX_STORM_ROWS` says how many rows the job of the storm has (default 3,000), and `PILLARBOX_STORM_KILLS` how
-//! often it is disturbed at most (default as above).
+//! `PILLARBOX_KILLS` is the number of kills (default 8), `PILLARBOX_CRASH_SEED` decides the moments, and
+//! `PILLARBOX_TEST_DATABASE` names a PostgreSQL server; without it, SQLite is used. `PILLARBOX_STORM_ROWS` is the
+//! number of rows of the large job (default 3,000), and `PILLARBOX_STORM_KILLS` the maximum number of its
+//! disturbances (default as above).
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
@@ -57,7 +56,7 @@ async fn kills_lose_nothing_accepted_and_duplicate_no_row() {
 
     let mut moments = Vec::new();
     for _ in 0..kills {
-        // The moment of the kill is the fault itself; nothing is waited for.
+        // The kill at a random moment is the fault itself.
         let delay = Duration::from_millis(random.random_range(20..900));
         tokio::time::sleep(delay).await;
         let at = now();

@@ -15,11 +15,10 @@ use crate::faulty_disk::FaultyDisk;
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(150);
 
-/// How long a worker that fell silent keeps its task, instead of the half minute of the default: a dead worker's tasks
-/// are taken over soon, so that a test ends soon.
+/// A short lease in place of the default of half a minute, so that a dead worker's tasks are claimed soon.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 
-/// How long it keeps it by default.
+/// The default lease.
 pub(crate) const LONG_LEASE: Duration = Duration::from_secs(30);
 
 /// The PostgreSQL server of this run, if there is one.
@@ -28,7 +27,7 @@ fn server() -> Option<String> {
     server.filter(|address| address.starts_with("postgres"))
 }
 
-/// Whether more than one machine could work on the databases of this run.
+/// Returns whether the databases of this run are on a server that several machines can share.
 pub(crate) fn is_distributed() -> bool {
     server().is_some()
 }
@@ -38,9 +37,9 @@ pub(crate) struct Platform {
     directory: TempDir,
     port: u16,
     database: Option<String>,
-    /// What its files lie on, if not simply on the disk.
+    /// The faulty disk, if its files are on one.
     disk: Option<FaultyDisk>,
-    /// How long a worker that fell silent keeps its task, if not as long as by default.
+    /// The lease, if it is not the default.
     lease: Option<Duration>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) struct Process {
     child: Child,
 }
 
-/// What a developer is given at the first start.
+/// What the first start prints for a developer.
 pub(crate) struct Given {
     pub(crate) api_key: String,
     pub(crate) sms_template: String,
@@ -72,7 +71,7 @@ impl Platform {
         }
     }
 
-    /// One whose leases last as long as by default: [`LONG_LEASE`].
+    /// Returns an installation with the default lease, [`LONG_LEASE`].
     pub(crate) async fn with_long_leases() -> Self {
         Self {
             lease: None,
@@ -80,7 +79,7 @@ impl Platform {
         }
     }
 
-    /// One whose files lie on a disk that fails when it is told to.
+    /// Returns an installation on a faulty disk.
     pub(crate) async fn on(disk: FaultyDisk) -> Self {
         Self {
             disk: Some(disk),
@@ -88,12 +87,12 @@ impl Platform {
         }
     }
 
-    /// The disk of an installation that was made on one.
+    /// Returns the faulty disk.
     pub(crate) fn disk(&self) -> &FaultyDisk {
         self.disk.as_ref().expect("it was made on one")
     }
 
-    /// What its processes said, if it was made on a disk.
+    /// Returns the log of its processes, if it is on a faulty disk.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.disk().log()).unwrap_or_default()
     }
@@ -118,7 +117,7 @@ impl Platform {
         }
     }
 
-    /// The address of its database.
+    /// Returns the address of its database.
     pub(crate) fn database_address(&self) -> String {
         self.database.clone().unwrap_or_else(|| {
             let file = self.data_dir().join("pillarbox.db");
@@ -126,19 +125,19 @@ impl Platform {
         })
     }
 
-    /// Starts all in one process and waits until it serves.
+    /// Starts the whole platform in one process and waits until it serves.
     pub(crate) async fn start(&self) -> Process {
         self.run(&["up", "--listen", &self.listen()]).await
     }
 
-    /// Starts a process that answers and fires the clock, and works on nothing.
+    /// Starts a process that serves requests and runs the schedule, without workers.
     pub(crate) async fn start_door(&self) -> Process {
         let listen = self.listen();
         self.run(&["serve", "--roles", "api,clock", "--listen", &listen])
             .await
     }
 
-    /// Starts a process that does nothing but work.
+    /// Starts a process with workers only.
     pub(crate) async fn start_worker(&self) -> Process {
         self.run(&["serve", "--roles", "worker"]).await
     }
@@ -147,7 +146,7 @@ impl Platform {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Starts a process and waits until it says that it is at work.
+    /// Starts a process and waits until it reports that it is ready.
     async fn run(&self, arguments: &[&str]) -> Process {
         let mut child = self.prepare(arguments).spawn().expect("the binary starts");
         assert!(
@@ -157,7 +156,7 @@ impl Platform {
         Process { child }
     }
 
-    /// Starts all in one process, on a disk; what it said, if it ended by itself before it served.
+    /// Starts the whole platform on a faulty disk. Returns its log if it exits before it serves.
     pub(crate) async fn try_to_start(&self) -> Result<Process, String> {
         let before = self.log().len();
         let mut command = self.prepare(&["up", "--listen", &self.listen()]);
@@ -172,7 +171,7 @@ impl Platform {
         Err(said)
     }
 
-    /// The same, where it cannot serve.
+    /// Starts the platform where it cannot serve, and returns its log.
     pub(crate) async fn start_in_vain(&self) -> String {
         match self.try_to_start().await {
             Ok(_) => panic!("it serves"),
@@ -206,7 +205,7 @@ impl Platform {
         command
     }
 
-    /// What the first start gave the developer.
+    /// Returns what the first start gave the developer.
     pub(crate) fn given(&self) -> Given {
         let text = std::fs::read_to_string(self.data_dir().join("demo.json"))
             .expect("the first start wrote it");
@@ -218,7 +217,7 @@ impl Platform {
         }
     }
 
-    /// Runs one of the binary's own commands against this installation; what it printed, if it ended well.
+    /// Runs one of the binary's commands against this installation and returns its output, if it succeeded.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Option<String> {
         let output = Command::new(binary())
             .args(arguments)
@@ -235,7 +234,7 @@ impl Platform {
             .then(|| String::from_utf8(output.stdout).expect("it prints text"))
     }
 
-    /// Runs one of the binary's own commands, which is expected to fail; what it said.
+    /// Runs one of the binary's commands, which must fail, and returns its error output.
     pub(crate) async fn command_in_vain(&self, arguments: &[&str]) -> String {
         let output = Command::new(binary())
             .args(arguments)
@@ -250,7 +249,7 @@ impl Platform {
         said
     }
 
-    /// Waits until no task waits and every job is over.
+    /// Waits until no task is left and every job is over.
     pub(crate) async fn wait_until_nothing_waits(&self) {
         let all_done = async {
             loop {
@@ -290,7 +289,7 @@ impl Platform {
             .collect()
     }
 
-    /// Every job, with the statistics of its rows.
+    /// Returns every job with the statistics of its rows.
     pub(crate) async fn jobs(&self) -> Vec<Value> {
         let mut jobs = Vec::new();
         for page in 1.. {
@@ -312,13 +311,13 @@ impl Platform {
 }
 
 impl Process {
-    /// Ends it as a power cut would.
+    /// Kills the process, as a power cut would.
     pub(crate) async fn kill(mut self) {
         self.child.start_kill().expect("it runs");
         self.child.wait().await.expect("it ends");
     }
 
-    /// Stops it in the middle of whatever it is at (`STOP`), or lets it go on (`CONT`).
+    /// Sends a signal: `STOP` suspends the process at any point, `CONT` resumes it.
     pub(crate) async fn signal(&self, name: &str) {
         let process = self.child.id().expect("it runs").to_string();
         let status = Command::new("kill")
@@ -328,13 +327,13 @@ impl Process {
         assert!(status.expect("kill is there").success());
     }
 
-    /// Ends it at the end of the test.
+    /// Stops the process at the end of the test.
     pub(crate) async fn stop(self) {
         self.kill().await;
     }
 }
 
-/// Whether it says that it is at work, before it ends.
+/// Returns whether the process printed its ready line before it exited.
 async fn says_a_line(child: &mut Child) -> bool {
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
     let line = tokio::time::timeout(PATIENCE, lines.next_line())

@@ -1,5 +1,5 @@
-//! A worker that stands still in the middle of its batches for longer than its lease, while another takes them over, and
-//! then goes on as if nothing had been: what it commits late is committed by nobody twice, and nothing is lost.
+//! A worker is suspended in the middle of its batches for longer than its lease, while another claims them, and is
+//! then resumed: nothing is committed twice and nothing is lost.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     platform::{LEASE, Platform},
 };
 
-/// Twice each of the two workers, however large the storm is.
+/// Twice for each of the two workers, whatever the number of rows.
 const STOPS: usize = 4;
 const ROWS: usize = 4000;
 
@@ -29,7 +29,7 @@ async fn a_worker_stalled_past_its_lease_neither_repeats_nor_loses_a_commit() {
         }
         let from = now();
         worker.signal("STOP").await;
-        // The standing still is the fault itself: long enough for the other to take over what it had.
+        // The suspension is the fault itself: long enough for the other worker to claim the tasks.
         let still = LEASE + Duration::from_millis(random.random_range(500..1500));
         tokio::time::sleep(still).await;
         worker.signal("CONT").await;

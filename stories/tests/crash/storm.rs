@@ -1,5 +1,5 @@
-//! A large job while its processes are killed every 0.2 to 2 seconds: two workers on PostgreSQL, the one process there is
-//! on the embedded default.
+//! A large job whose processes are killed every 0.2 to 2 seconds: two workers on PostgreSQL, the only process on
+//! SQLite.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     platform::{LONG_LEASE, Platform, is_distributed},
 };
 
-/// From so many rows on the time that a job takes says something.
+/// From this number of rows on, the time that a job takes is meaningful.
 const LONG: usize = 50_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,7 +25,7 @@ async fn a_job_survives_repeated_kills() {
     let seed = from_environment("PILLARBOX_CRASH_SEED", 20_261_125);
     let one_process = !is_distributed();
 
-    // Its files stay to the end: to some file systems, making files is slow work just after many were removed.
+    // Its files stay until the end, because some file systems are slow just after many files were removed.
     let platform = Platform::with_long_leases().await;
     let (left_alone, workers) = Job::send(platform, rows, one_process).await;
     let undisturbed = left_alone.ends().await;
@@ -37,7 +37,7 @@ async fn a_job_survives_repeated_kills() {
     let (job, mut workers) = Job::send(platform, rows, one_process).await;
     let (mut kills, mut restarting) = (Vec::new(), Duration::ZERO);
     while (kills.len() as u64) < most {
-        // The moment of the kill is the fault itself.
+        // The kill at a random moment is the fault itself.
         let delay = Duration::from_millis(random.random_range(200..2000));
         if job.is_over_within(delay).await {
             break;
@@ -64,7 +64,7 @@ async fn a_job_survives_repeated_kills() {
     );
     let twice = job.assert_whole(&kills).await;
     println!("every row once; {twice} of them twice in the sink, in flight at a kill");
-    // Nobody waits for the lease of the dead, whoever sees that they are. Of a short job no more can be said.
+    // A process that sees that a worker is dead does not wait for its lease. Of a short job no more can be asserted.
     let slack = if rows >= LONG {
         Duration::ZERO
     } else {

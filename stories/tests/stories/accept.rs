@@ -1,4 +1,4 @@
-//! Accepting messages, and showing them.
+//! Accepting messages and showing them.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! The auditors (`docs/spec/workers.md` §4.9 to §4.12, §13): what they look for should never be there, so each story
-//! breaks something first – by hand, in the database or the file storage – and sees it mended on the ordinary path.
-//! Pausing is here too.
+//! The audits (`docs/spec/workers.md` §4.9 to §4.12, §13). What they search for should never exist, so each story
+//! first breaks something in the database or the file storage and sees it repaired on the ordinary path. Pausing jobs
+//! is here too.
 
 use std::{sync::Arc, time::Duration};
 
@@ -131,7 +131,7 @@ async fn the_audit_leaves_a_queued_job_alone() {
     let service = world.service("Riverside Council").await;
     let job = world.job(service.id, service.sms, people(3)).await;
     world.advance(Duration::from_hours(5));
-    let minute = app::upkeep::schedule::this_minute(world.clock.now());
+    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
     app::upkeep::schedule::fire(&world.app, minute)
         .await
         .unwrap();
@@ -160,7 +160,7 @@ async fn a_job_that_keeps_stopping_waits_for_an_operator() {
     let mut tries = 0;
     for _ in 0..6 {
         world.advance(HALF_AN_HOUR);
-        let minute = app::upkeep::schedule::this_minute(world.clock.now());
+        let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
         app::upkeep::schedule::fire(&world.app, minute)
             .await
             .unwrap();
@@ -298,7 +298,7 @@ async fn missing_rows_are_reported_after_three_attempts() {
     let mut tries = 0;
     for _ in 0..9 {
         world.advance(Duration::from_mins(30));
-        let minute = app::upkeep::schedule::this_minute(world.clock.now());
+        let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
         app::upkeep::schedule::fire(&world.app, minute)
             .await
             .unwrap();
@@ -446,7 +446,7 @@ async fn a_queued_message_is_not_queued_again() {
         .send_sms(&service, &service.normal, "07700900123")
         .await;
     world.advance(Duration::from_mins(90));
-    let minute = app::upkeep::schedule::this_minute(world.clock.now());
+    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
     app::upkeep::schedule::fire(&world.app, minute)
         .await
         .unwrap();

@@ -1,4 +1,4 @@
-//! Who may call, and what the others are told (`docs/spec/public-api.md` §3).
+//! Authentication: which callers are admitted, and the errors of the others (`docs/spec/public-api.md` §3).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use pillarbox_stories::{INTERNAL_CLIENT, INTERNAL_SECRET, World};
@@ -178,7 +178,7 @@ async fn token_age_counts_whole_seconds() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
     let at_noon = domain::Clock::now(&*world.clock).unix_seconds();
-    // Late in its second: clients sign with whole ones.
+    // Late in its second, because clients sign with whole seconds.
     world.clock.advance(std::time::Duration::from_millis(900));
     let claims = |more: Value| {
         let mut claims = json!({"iss": service.id, "iat": at_noon});

@@ -1,4 +1,4 @@
-//! Every route, attacked with tokens that are almost good, and by another service.
+//! Every route, requested with almost valid tokens and by another service.
 
 use std::time::Duration;
 
@@ -250,7 +250,7 @@ async fn a_path_has_one_spelling() {
     ] {
         for authorization in [None, Some(token.as_str())] {
             let answer = world.request("GET", path, authorization, "").await;
-            // The empty id is an id that is none.
+            // The empty id is a valid segment and no valid id.
             let refused = [400, 401, 404].contains(&answer.status.as_u16());
             assert!(refused, "{path}: {} {}", answer.status, answer.json);
         }

@@ -1,7 +1,7 @@
-//! Keeping messages while the database does not get on: they wait in bounded memory, past the bound the door says so at
-//! once, and whoever was told yes is kept.
+//! Accepting messages while the database is blocked: they wait in bounded memory, beyond the bound the response is an
+//! immediate 503, and every accepted message is stored.
 //!
-//! What stands still is the database's own: a lock that somebody else holds.
+//! The database is blocked by a lock of another client.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn is_told_to_come_back(answer: &TestResponse) {
 #[tokio::test]
 async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
     let world = World::new().await;
-    // What is taken for a commit, and what waits behind it: 4,096 and twice 512 at most.
+    // The commit in progress and the queue behind it hold at most 4,096 and twice 512.
     let services = services(&world, 7).await;
     let lock = Lock::take(&world).await;
     let mut asked = FuturesUnordered::new();
@@ -93,7 +93,7 @@ async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
             asked.push(async move { ask(world).await });
         }
     }
-    // Nothing can be kept now, so what is answered is refused, and is so without waiting for anybody.
+    // Nothing can be stored now, so every response is a rejection, and it comes at once.
     let mut refused = 0;
     while refused < services.len() * EACH - 4096 - 1024 {
         is_told_to_come_back(&asked.next().await.unwrap());
@@ -140,7 +140,7 @@ async fn the_queue_of_writes_is_bounded_in_bytes() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
     let lock = Lock::take(&world).await;
-    // Values are kept as they were given, those that nobody asked for too.
+    // All values are stored, including those that the template does not use.
     let body = json!({
         "phone_number": "07700900123", "template_id": service.sms,
         "personalisation": {"name": "Ada", "day": "Friday", "more": "x".repeat(2_200_000)},

@@ -1,5 +1,5 @@
-//! What is too large, too deep, too slow or no text at all: it is refused in words, and nobody else notices. Asked of
-//! the server as it runs, over connections, wherever it is the connection that matters.
+//! Input that is too large, too deeply nested, too slow or not text is rejected with a clear error, and other callers
+//! are not affected. Where the connection matters, the running server is used.
 
 use domain::KeyType;
 use pillarbox_stories::{TestService, World};
@@ -93,7 +93,7 @@ async fn a_body_that_is_larger_than_any_is_refused() {
     let head = server.head(SMS, 40_000_000);
     connection.write_all(head.as_bytes()).await.unwrap();
     let (mut reading, mut writing) = connection.into_split();
-    // It stops reading when it has seen enough: then the rest cannot be written, and need not be.
+    // The server stops reading at its limit: the rest cannot be written, and need not be.
     let sending = tokio::spawn(async move {
         let part = vec![b'['; 1_000_000];
         for _ in 0..40 {
@@ -390,7 +390,7 @@ async fn a_thousand_idle_connections_are_no_burden() {
     for number in 0..1_000 {
         let mut connection = server.connect().await;
         if number % 2 == 0 {
-            // Half of them have begun to speak.
+            // Half of them have sent the beginning of a request.
             connection.write_all(b"POST /v2/notif").await.unwrap();
         }
         idle.push(connection);
@@ -432,7 +432,7 @@ async fn malformed_http_is_refused_or_disconnected() {
         &long_path,
     ] {
         let mut connection = server.connect().await;
-        // It may have refused before it has heard all.
+        // The server may reject the request before it has read all of it.
         let _ = connection.write_all(speech.as_bytes()).await;
         let _ = connection.shutdown().await;
         let mut said = Vec::new();

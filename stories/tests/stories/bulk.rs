@@ -1,4 +1,5 @@
-//! Rows in one request become a job: checked like a spreadsheet, all or nothing, and shown to their service alone.
+//! Rows in one request become a job: checked like a spreadsheet, accepted as a whole or not at all, and visible to
+//! their service only.
 
 use std::time::Duration;
 

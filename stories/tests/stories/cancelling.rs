@@ -1,6 +1,6 @@
-//! Stopping for good: a job that somebody paused because it is wrong, and letters of which nobody knows whether the
-//! printer has them (`docs/spec/workers.md` §4.4, `docs/spec/letters.md` §12). What is kept of a job is sent, the rest
-//! never is; no letter that may be printed is called cancelled.
+//! Cancelling a job that is paused because it is wrong, and letters that their print provider may have accepted
+//! (`docs/spec/workers.md` §4.4, `docs/spec/letters.md` §12). Stored rows of a job are sent, the others never are; a
+//! letter that may be printed is never called cancelled.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -322,7 +322,7 @@ async fn kept_status(world: &World, service: &TestService, id: &str) -> String {
 async fn a_letter_whose_printer_did_not_respond_cannot_be_cancelled() {
     let world = World::new().await;
     let (service, letter) = service_with_letters(&world).await;
-    // He falls silent, then is away: he may have it all the same.
+    // The provider's reply is lost, then it is unavailable: it may have the letter.
     world
         .letter
         .queue_behaviours([Behaviour::AcceptSilently, Behaviour::BeUnavailable]);
@@ -366,7 +366,7 @@ async fn a_letter_whose_worker_died_while_sending_cannot_be_cancelled() {
         _ = world.app.handle(&task) => panic!("the printer has not answered"),
         () = gate.arrived.notified() => {}
     }
-    // The worker is dead: its lease runs out, and nobody has taken its task yet.
+    // The worker is dead: its lease expires, and no other worker has claimed its task yet.
     world.advance(Duration::from_secs(31));
     assert_cannot_be_cancelled(&world, &service, &id).await;
     world.letter.reset_behaviour();

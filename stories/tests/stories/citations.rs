@@ -1,6 +1,5 @@
-//! Comments and documents cite the specification by path and section. Each citation must lead somewhere, and a section
-//! number without a document leads nowhere. Links between documents must lead to a file, and
-//! the paths that guides name must exist.
+//! Comments and documents cite the specification by path and section, and each citation must lead to a heading. Links
+//! between documents must lead to a file, and the paths that guides name must exist.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,5 +1,5 @@
-//! The clock through the year: through both nights on which the clocks change, and after a week in which nobody fired
-//! anything. What ran is counted by local day, as people count days.
+//! The schedule through the year: through both nights on which the clocks change, and after a week in which no
+//! process ran it. Runs are counted by local day.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -108,7 +108,7 @@ async fn live_through(
 ) -> Vec<Timestamp> {
     let mut minutes = Vec::new();
     while world.clock.now() < end {
-        let minute = app::upkeep::schedule::this_minute(world.clock.now());
+        let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
         let fire = || app::upkeep::schedule::fire(&world.app, minute);
         let (one, other) = futures::future::join(fire(), fire()).await;
         one.and(other).unwrap();
@@ -136,7 +136,7 @@ async fn night(day: &str, from: &str, over: &str, hours: usize, forgotten_in: &s
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
     until(&world, from);
-    // In and around the local hour that is not there, or is there twice.
+    // In and around the local hour that does not exist, or exists twice.
     let jobs = [
         scheduled_job(&world, &service, &format!("{day}T00:30:00")).await,
         scheduled_job(&world, &service, &format!("{day}T01:00:00")).await,
@@ -146,7 +146,7 @@ async fn night(day: &str, from: &str, over: &str, hours: usize, forgotten_in: &s
     let over: Timestamp = over.parse().unwrap();
     let last_minute = over.minus(Duration::from_mins(1));
     let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
-    // A whole day of minutes would be 45,000 transactions to see what no clock change touches.
+    // A whole day of minutes would be 45,000 transactions, most of them far from the clock change.
     let morning = format!("{day}T05:00:00Z").parse().unwrap();
     let mut ran_at = live_through(&world, &runner, minute, morning).await;
     let last_hour = over.minus(hour);
@@ -158,7 +158,7 @@ async fn night(day: &str, from: &str, over: &str, hours: usize, forgotten_in: &s
     ran_at.extend(live_through(&world, &runner, minute, over).await);
     let today = sent(&world, &service, &service.normal).await;
 
-    // What happens by day happened once, and what happens often as often as the local day has minutes for.
+    // A daily task runs once, and a frequent one as often as the local day has intervals.
     let ran = diary.by_local_day();
     let on = |kind: &str| ran.get(&(kind.to_owned(), day.to_owned())).copied();
     for kind in DAILY {
@@ -185,7 +185,7 @@ async fn night(day: &str, from: &str, over: &str, hours: usize, forgotten_in: &s
         );
     }
 
-    // What was sent in the last minute of a local day and in the first of the next is forgotten a night apart.
+    // Messages of the last minute of a local day and of the first of the next are deleted one night apart.
     until(&world, forgotten_in);
     world.run_schedule().await;
     assert!(!is_there(&world, &service, &yesterday).await);
@@ -264,7 +264,7 @@ async fn a_week_without_the_schedule_is_caught_up_once() {
         assert_eq!(diary.times(kind), 1, "{kind}");
     }
 
-    // A week of retention is over for one of them, and three days without a report for the other two.
+    // One is past its retention of a week, the other two are past the three days without a receipt.
     assert!(!is_there(&world, &service, &old).await);
     assert_eq!(
         world.status_of(&service, &silent).await,

@@ -1,4 +1,4 @@
-//! Arrows between the rooms point one way.
+//! The dependencies between the crates point one way.
 
 use std::collections::BTreeMap;
 

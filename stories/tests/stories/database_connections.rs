@@ -1,5 +1,5 @@
-//! A process for which the database's server has too few connections says so when it starts
-//! (`docs/spec/workers.md` §17, F24).
+//! A process reports at its start that the database server has too few connections for it (`docs/spec/workers.md`
+//! §17, F24).
 
 use std::sync::Arc;
 

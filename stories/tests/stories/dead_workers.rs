@@ -1,4 +1,4 @@
-//! What a dead worker had in hand is ready at once for whoever knows that it is dead.
+//! The tasks of a dead worker are reclaimed at once by a process that knows that it is dead.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ struct Queue {
 impl Queue {
     async fn with_tasks(count: u32) -> Self {
         let mut world = World::new().await;
-        // The stories look at leases, not at what becomes of the tasks.
+        // The stories look at leases and leave the tasks unfinished.
         world.expect_unfinished_tasks();
         let service = world.service("Riverside Council").await;
         let now = world.clock.now();
@@ -89,7 +89,7 @@ async fn tasks_of_dead_workers_are_ready_at_once() {
         (dead.id, 0),
         "a death is no try that failed"
     );
-    // A worker that was only believed to be dead.
+    // A worker that was wrongly regarded as dead.
     assert_eq!(queue.source.renew(&dead, LEASE).await.unwrap(), None);
     assert!(!queue.source.complete(&dead).await.unwrap());
     assert!(queue.source.complete(&taken).await.unwrap());
@@ -120,7 +120,7 @@ async fn a_task_that_crashes_workers_keeps_its_lease_until_it_expires() {
     queue.world.clock.advance(LEASE);
     let taken = queue.take_one().await;
 
-    // Work that gets on is not what its workers die of.
+    // A task that makes progress is not what crashes its workers.
     queue.world.clock.advance(LEASE / 3);
     let renewed = queue.source.renew(&taken, LEASE).await.unwrap();
     assert!(renewed.is_some());
@@ -130,7 +130,7 @@ async fn a_task_that_crashes_workers_keeps_its_lease_until_it_expires() {
     let taken = queue.take_one().await;
     assert_eq!(queue.it_dies().await, 0);
 
-    // Nor is it if it says so in the transaction that gets on with it.
+    // Progress counts too if it is recorded in the transaction that makes it.
     let mut tx = queue.world.app.store().write().await.unwrap();
     let progress = tasks::record_progress(&mut tx, taken.id, taken.lease);
     progress.await.unwrap();

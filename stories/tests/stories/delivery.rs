@@ -1,4 +1,4 @@
-//! Handing messages over: once, again when that helps, and never when it does not (`docs/spec/workers.md` §7).
+//! Sending: once, again where that helps, and never where it does not (`docs/spec/workers.md` §7).
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 

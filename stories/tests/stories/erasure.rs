@@ -1,4 +1,4 @@
-//! One recipient is erased everywhere.
+//! Erasing one recipient everywhere.
 
 use std::sync::Arc;
 
@@ -291,7 +291,7 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
     let world = World::with(|settings, _| settings.job_rows_at_once = 1).await;
     let service = world.service("Riverside Council").await;
     let job = world.job(service.id, service.sms, PEOPLE).await;
-    // A worker has the job in hand.
+    // A worker is processing the job.
     let now = world.clock.now();
     let mut tx = world.app.store().write().await.unwrap();
     let (pool, lane) = ("job-tasks", domain::Lane::Normal);

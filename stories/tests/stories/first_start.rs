@@ -1,5 +1,5 @@
-//! The first start of many processes at once: one creates the keys and the tables, the others find them. A process with
-//! other keys than its database does not start.
+//! The first start of many processes at once: one creates the keys and the tables, the others use them. A process
+//! whose keyring does not fit the database does not start.
 
 use std::{fs, path::Path, sync::Arc};
 

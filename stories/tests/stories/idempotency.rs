@@ -1,5 +1,5 @@
-//! Asking twice, done once: a request with an `Idempotency-Key` sends one message, however often and wherever it is
-//! repeated, and its caller always hears the first answer.
+//! A request with an `Idempotency-Key` sends one message, however often and to whichever process it is repeated, and
+//! each repetition gets the first response.
 
 use std::{pin::pin, time::Duration};
 
@@ -157,7 +157,7 @@ async fn a_disconnected_caller_can_repeat_the_request() {
 async fn a_duplicate_of_a_request_in_progress_gets_409() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
-    // Whoever spends of today's allowance waits for us: the commit does.
+    // A request that spends today's quota waits for this transaction, and so does the commit.
     let today = world.clock.now().utc_day();
     let mut tx = world.app.store().write().await.unwrap();
     store::counters::spend(&mut tx, service.id, Allowance::Sms, today, 1, 100)
@@ -203,7 +203,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
         "a",
     )
     .await;
-    // This one is kept, and its answer never heard.
+    // This one is stored, and its response is never received.
     let once = "b";
     {
         let unheard = send(
@@ -220,7 +220,7 @@ async fn after_a_restart_the_first_answer_is_still_given() {
             listed.json["notifications"].as_array().unwrap().len() == 2
         };
         while !is_kept().await {
-            // Polled until the message is in the database, and no more.
+            // Polled until the message is in the database, and not further.
             assert!(futures::poll!(unheard.as_mut()).is_pending());
             tokio::task::yield_now().await;
         }

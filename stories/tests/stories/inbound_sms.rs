@@ -1,4 +1,4 @@
-//! Texts that people write to a service's number (`docs/spec/public-api.md` §19, §22.2; `docs/spec/workers.md` §12).
+//! Inbound SMS (`docs/spec/public-api.md` §19, §22.2; `docs/spec/workers.md` §12).
 
 use app::manage::services::NewService;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -129,7 +129,7 @@ async fn an_inbound_sms_delivered_twice_is_stored_once() {
     assert_eq!(texts_of(&world, &service).await.len(), 1);
     mmg_brings(&world, &a_text("m-2")).await;
     assert_eq!(texts_of(&world, &service).await.len(), 2);
-    // Firetext gives no ids: people do write the same twice.
+    // Firetext gives no ids, and people do send the same text twice.
     for _ in 0..2 {
         firetext_brings(
             &world,
@@ -150,7 +150,7 @@ async fn an_inbound_sms_to_an_unknown_number_is_accepted_and_dropped() {
     world
         .internal_request("POST", &path, json!({"active": false}).to_string())
         .await;
-    // A service without the permission, one that is closed, and no service at all.
+    // A service without the permission, an inactive one, and a number of no service.
     for dialled in ["447700900600", "447700900602", "447700900999", ""] {
         let mut text = a_text("m-1");
         text["Number"] = json!(dialled);
@@ -200,7 +200,7 @@ async fn only_authenticated_providers_deliver_inbound_sms() {
         assert_eq!(asked, status == 401);
     }
     assert_eq!(texts_of(&world, &service).await.len(), 1);
-    // MMG's body is read before anybody asks who brings it.
+    // MMG's body is parsed before the credentials are checked.
     let answer = world.request("POST", mmg, None, "nonsense").await;
     assert_eq!(answer.status, 400);
 }

@@ -1,5 +1,5 @@
-//! An erasure that dies anywhere is ended by the next; and nobody else writes files anew meanwhile, for of two at it the
-//! last would bring back whom the first erased.
+//! An erasure that is interrupted anywhere is completed by the next one. No other process rewrites files meanwhile,
+//! because the later of two would bring back the recipient that the first had erased.
 
 use std::{
     future::poll_fn,
@@ -178,12 +178,12 @@ async fn an_interrupted_erasure_is_completed_by_the_next() {
         let sent_before = world.sms.accepted().len();
         let dying = async { erasure(&world).run().await.unwrap() };
         dies_after(1 + death * waits / DEATHS, dying).await;
-        // Whoever was killed leaves nothing behind that goes on writing.
+        // A killed process leaves nothing behind that continues to write.
         while has_drafts(&world.files()) {
             tokio::task::yield_now().await;
         }
         world.advance(LEASE);
-        // The platform goes on beside it, or was killed with it.
+        // The platform continues beside it, or was killed with it.
         let goes_on = death % 2 == 0;
         if goes_on {
             world.run_tasks().await;
@@ -197,7 +197,7 @@ async fn an_interrupted_erasure_is_completed_by_the_next() {
         );
         assert_nobody_is_left(&world, &held).await;
         if !goes_on {
-            // Of the job that waited the two others, and nobody else.
+            // The two other rows of the job that waited, and no others.
             assert_eq!(world.sms.accepted().len(), sent_before + 2, "death {death}");
         }
     }

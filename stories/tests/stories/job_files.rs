@@ -1,4 +1,4 @@
-//! Rows of a job whose template has files: each row carries links of its own, however often it is taken
+//! Rows of a job whose template has files: each row has links of its own, however often it is built
 //! (`docs/spec/workers.md` §4.8).
 
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
@@ -125,7 +125,7 @@ async fn a_file_needs_no_column_and_every_row_has_a_link_of_its_own() {
 async fn a_column_that_has_the_name_of_a_file_does_not_count() {
     let world = World::new().await;
     let (service, _) = with_file(&world).await;
-    let csv = "email address,name,guide.PDF\nada@example.com,Ada,https://elsewhere.example\n";
+    let csv = "email address,name,guide.PDF\nada@example.com,Ada,https://file_service.example\n";
     world.job(service.id, service.email, csv).await;
     world.run_tasks().await;
     let links = links(&world);
@@ -306,18 +306,18 @@ async fn an_erased_recipients_row_loses_its_file_and_the_others_keep_theirs() {
 
 #[tokio::test]
 async fn a_row_reports_what_the_external_file_service_rejects() {
-    let elsewhere = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
-    let with = elsewhere.clone();
+    let file_service = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
+    let with = file_service.clone();
     let world = World::with(|_, providers| providers.file_service = Some(with)).await;
     let (service, _) = with_file(&world).await;
-    elsewhere.reject_uploads(UploadError::Failed("it is away".into()));
+    file_service.reject_uploads(UploadError::Failed("it is away".into()));
     let job = world.job(service.id, service.email, people(2)).await;
     world.run_tasks().await;
     let status = world.job_status(service.id, &job).await;
     assert_eq!(status["rows_kept"], 0, "{status}");
 
-    elsewhere.reject_uploads(UploadError::Refused("it holds a virus".to_owned()));
-    world.advance(Duration::from_secs(10));
+    file_service.reject_uploads(UploadError::Refused("it holds a virus".to_owned()));
+    world.advance(Duration::from_mins(5));
     world.run_tasks().await;
     let status = world.job_status(service.id, &job).await;
     assert_eq!(count(&status, "validation-failed"), 2, "{status}");
@@ -329,4 +329,40 @@ async fn a_row_reports_what_the_external_file_service_rejects() {
         "the file Guide.pdf of the template was refused: it holds a virus"
     );
     assert_files(&world, 0).await;
+}
+
+#[tokio::test]
+async fn a_job_stops_when_the_file_service_fails_for_the_last_time() {
+    let file_service = Arc::new(FakeFileService::with_link("https://files.example/d/1"));
+    let with = file_service.clone();
+    let world = World::with(|_, providers| providers.file_service = Some(with)).await;
+    let (service, _) = with_file(&world).await;
+    file_service.reject_uploads(UploadError::Failed("it is away".into()));
+    let job = world.job(service.id, service.email, people(2)).await;
+    world.run_tasks().await;
+    // Five retries, five minutes apart (`docs/spec/workers.md` §20).
+    for _ in 0..4 {
+        world.advance(Duration::from_mins(5));
+        world.run_tasks().await;
+    }
+    let status = world.job_status(service.id, &job).await;
+    assert_eq!(status["job_status"], "in progress", "{status}");
+    world.advance(Duration::from_mins(5));
+    world.run_tasks().await;
+    let status = world.job_status(service.id, &job).await;
+    assert_eq!(status["job_status"], "error", "{status}");
+    let dead = app::upkeep::queue_stats::list_dead(&world.app, 10)
+        .await
+        .unwrap();
+    assert_eq!(dead.len(), 1, "{dead:?}");
+
+    file_service.reject_uploads(UploadError::Refused("it holds a virus".to_owned()));
+    assert!(
+        app::upkeep::queue_stats::replay(&world.app, dead[0].id)
+            .await
+            .unwrap()
+    );
+    world.run_tasks().await;
+    let status = world.job_status(service.id, &job).await;
+    assert_eq!(count(&status, "validation-failed"), 2, "{status}");
 }

@@ -1,5 +1,5 @@
-//! As much of JSON Schema as the document of the API uses, and stricter: in an object that names its keys, a key that it
-//! does not name is a fault, so that nothing is answered that is not told.
+//! As much of JSON Schema as the API document uses, and stricter: a key that an object's schema does not name is a
+//! mismatch, so that every field of a response is documented.
 
 use serde_json::Value;
 

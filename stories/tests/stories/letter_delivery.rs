@@ -1,4 +1,4 @@
-//! Letters on their way: pages made, given PDFs checked, both handed over once (`docs/spec/letters.md` §4.3, §5, §7.2).
+//! Sending letters: typeset pages, checked PDFs, both sent once (`docs/spec/letters.md` §4.3, §5, §7.2).
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -314,13 +314,8 @@ async fn a_letter_that_was_stopped_meanwhile_is_left_alone() {
     let service = service(&world).await;
     let id = post_pdf(&world, &service.normal, &pdf(1, "cancelled")).await;
     let gone = store::notifications::StatusUpdate {
-        id,
-        status: NotificationStatus::TechnicalFailure,
-        sent_at: None,
-        sent_by: None,
-        reference: None,
-        billable_units: None,
         problem: Some("an operator stopped it".to_owned()),
+        ..store::notifications::StatusUpdate::new(id, NotificationStatus::TechnicalFailure)
     };
     let mut tx = world.app.store().write().await.unwrap();
     let now = domain::Clock::now(&*world.clock);

@@ -1,4 +1,4 @@
-//! How fast, and how many a day (`docs/spec/public-api.md` §4).
+//! The rate limit and the daily quota (`docs/spec/public-api.md` §4).
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn a_hundred_concurrent_requests_use_exactly_the_remaining_quota() {
             "Exceeded send limits (sms: 10) for today"
         );
         let said = |name: &str| refused.headers[name].to_str().unwrap();
-        // It is nine in the morning.
+        // The clock shows nine in the morning.
         let seconds: u32 = said("retry-after").parse().unwrap();
         assert!((53_990..=54_000).contains(&seconds), "{seconds}");
         assert_eq!(said("ratelimit-policy"), "\"sms-day\";q=10;w=86400");

@@ -1,4 +1,4 @@
-//! Every promise, told as a story.
+//! The promises of the platform, one story each.
 
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
@@ -57,6 +57,7 @@ mod spreadsheets;
 mod stepping_clock;
 mod storage_outages;
 mod tables;
+mod task_subjects;
 mod templates;
 mod toolchain;
 mod unsubscribing;

@@ -1,8 +1,8 @@
 //! The top-level modules of a crate form no circle, so that each can be read, tested and moved without the others.
 //!
-//! The dependencies are read from the sources: paths that begin with `crate::`, or with enough
-//! `super::`. The crate root itself is left out, because
-//! every module may use the handle that is defined there. A name that the root only re-exports counts as its module.
+//! The dependencies are read from the sources: paths that begin with `crate::`, or with enough `super::`. The crate
+//! root is left out, because every module may use the handle that is defined there. A name that the root only
+//! re-exports counts as its module.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

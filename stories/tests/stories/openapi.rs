@@ -1,5 +1,4 @@
-//! What the document of the API says is so: each of its examples can be sent, and what is answered has the shape that it
-//! says.
+//! The API document is correct: each of its examples can be sent, and each response has the documented shape.
 
 use app::{
     fixtures,
@@ -157,8 +156,8 @@ fn written(media_type: &str, example: &Value) -> String {
     pairs.join("&")
 }
 
-/// In what an answer differs from what the document tells: it must have a status, a type and a shape that are told, and
-/// no header of ours that is not.
+/// Returns how a response differs from the document: its status, type and shape must be documented, and each of our
+/// headers.
 fn untold(document: &Value, operation: &Value, answer: &TestResponse) -> Vec<String> {
     let status = answer.status.as_str();
     let told = &operation["responses"][status];
@@ -207,7 +206,7 @@ async fn example_requests_get_the_documented_responses() {
             .unwrap()
             .keys()
             .find(|status| status.starts_with('2'));
-        // Links to files need a file, and letters are made elsewhere.
+        // Links to files need a file, and letters are created elsewhere.
         let Some(good) = good.filter(|_| !path.starts_with("/d/") && !path.ends_with("/pdf"))
         else {
             continue;

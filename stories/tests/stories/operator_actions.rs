@@ -1,4 +1,4 @@
-//! What an operator does by hand: one row again, a look at what was given up, a job let go on at an awkward moment.
+//! What an operator does by hand: sending a row again, reading dead letters, resuming a job at an awkward moment.
 
 use std::{sync::Arc, time::Duration};
 
@@ -125,7 +125,7 @@ async fn resuming_a_job_while_its_worker_ends_its_task_is_safe() {
     let (source, task) = take(&world).await;
     let change = |how: &str| format!("/service/{}/job/{job}/{how}", service.id);
     assert_eq!(post(&world, &change("pause")).await.status, 200);
-    // The worker finds it paused; before it has ended its task, somebody lets the job go on.
+    // The worker finds the job paused, and the job is resumed before the worker has completed its task.
     assert_eq!(world.app.handle(&task).await, TaskOutcome::Completed);
     assert_eq!(post(&world, &change("resume")).await.status, 200);
     source.complete(task.leased()).await.unwrap();

@@ -1,5 +1,5 @@
-//! A message that makes the program fail: it is set aside by itself, in words that name it, and takes no other with it.
-//! What a provider may have is not handed over again until a person says so.
+//! Poison messages: a message on which the program fails becomes a dead letter that names it, and the others of its
+//! batch are sent. If a provider may have it, it is not sent again until an operator says so.
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
@@ -172,7 +172,7 @@ async fn a_message_the_provider_may_have_is_resent_only_by_an_operator() {
         "{letter}"
     );
 
-    // Neither by the auditor of what waits, nor by another task.
+    // Neither by the audit of waiting notifications, nor by another task.
     world.email.reset_behaviour();
     for _ in 0..8 {
         world.advance(Duration::from_mins(30));
@@ -217,13 +217,13 @@ async fn a_replay_after_a_receipt_sends_nothing() {
 
 #[tokio::test]
 async fn a_worker_that_dies_after_isolating_a_poison_message_sends_nothing_twice() {
-    // Whichever message comes last, one of them comes before.
+    // Whichever message comes last, one of these two comes before it.
     const PANIC_RECIPIENT: [&str; 2] = ["447700910001", "447700910002"];
     let world = Arc::new(world().await);
     let service = world.service("Riverside Council").await;
     let ids = sent(&world, &service, 6).await;
     let gate = Arc::default();
-    // The last waits, while all the others are taken.
+    // The last one waits while all the others are accepted.
     let moods = (0..6).map(|place| match place {
         5 => Behaviour::WaitAt(Arc::clone(&gate)),
         _ => Behaviour::Accept,

@@ -1,4 +1,4 @@
-//! The queue in the database's own tables is what the suite says an adapter is.
+//! The queue in the database passes the conformance suite of task sources.
 
 use std::{
     sync::{
@@ -91,7 +91,7 @@ impl Harness for Database {
 
 async fn run_suite(has_rare_sweeps: bool) {
     let mut world = World::new().await;
-    // The suite leaves tasks of its own in pools of its own.
+    // The suite leaves tasks in pools of its own.
     world.expect_unfinished_tasks();
     let database = Database {
         world,
@@ -185,7 +185,7 @@ async fn a_task_of_an_unknown_kind_becomes_a_dead_letter() {
 #[tokio::test]
 async fn two_clocks_that_fire_the_same_minute_enqueue_it_once() {
     let world = World::new().await;
-    let minute = app::upkeep::schedule::this_minute(world.clock.now());
+    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
     let waiting = async || {
         app::upkeep::schedule::fire(&world.app, minute)
             .await

@@ -1,4 +1,4 @@
-//! Hearing back from providers (`docs/spec/workers.md` §9, `docs/spec/public-api.md` §22).
+//! Delivery receipts (`docs/spec/workers.md` §9, `docs/spec/public-api.md` §22).
 
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ async fn an_early_receipt_decides_the_outcome() {
     assert_eq!(shown.json["status"], "delivered");
     assert_eq!(shown.json["cost_details"]["billable_sms_fragments"], 1);
     assert!(shown.json["sent_at"].is_string());
-    // The hand-over would be tried again after an hour: it finds the outcome, and nobody is written to twice.
+    // A retry after an hour finds the outcome and sends nothing.
     world.advance(Duration::from_mins(61));
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1);
@@ -279,13 +279,8 @@ fn a_message(
 
 async fn becomes(world: &World, id: NotificationId, status: NotificationStatus, units: u32) {
     let outcome = StatusUpdate {
-        id,
-        status,
-        sent_at: None,
-        sent_by: None,
-        reference: None,
         billable_units: Some(units),
-        problem: None,
+        ..StatusUpdate::new(id, status)
     };
     let mut tx = world.app.store().write().await.unwrap();
     let changed = store::notifications::apply(&mut tx, &[outcome], world.clock.now()).await;
@@ -440,8 +435,8 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
     );
 }
 
-/// `vectors/provider_receipts.jsonl`, as far as it is about texts, through the front door. (E-mail receipts come with
-/// the provider that sends them.)
+/// Runs `vectors/provider_receipts.jsonl`, as far as it is about text messages, through the endpoints. (E-mail
+/// receipts come with the provider that sends them.)
 #[tokio::test]
 async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
     let Some(path) = vector_file("provider_receipts.jsonl") else {
@@ -553,7 +548,7 @@ async fn set_the_scene(
     let mut new = a_message(world, service, template, id, Channel::Sms);
     new.contents.personalisation = values.as_object().unwrap().clone().into();
     new.international = before["international"] == true;
-    // Of the table of rates: in 7 somebody reports delivery, in 1 nobody does.
+    // In the table of rates, 7 has countries that report delivery and 1 has none.
     let reports = before["country_records_delivery"] != false;
     new.phone_prefix = Some(if reports { REPORTS } else { SILENT }.to_owned());
     let mut tx = world.app.store().write().await.unwrap();
@@ -574,13 +569,10 @@ async fn set_the_scene(
             continue;
         }
         let outcome = StatusUpdate {
-            id,
-            status,
             sent_at: Some(world.clock.now()),
             sent_by: before["sent_by"].as_str().map(str::to_owned),
-            reference: None,
             billable_units: Some(units),
-            problem: None,
+            ..StatusUpdate::new(id, status)
         };
         store::notifications::apply(&mut tx, &[outcome], world.clock.now())
             .await

@@ -1,5 +1,4 @@
-//! Faults of the reference that no other file of stories shows us to be without (`docs/spec/workers.md` §17, by
-//! number).
+//! Faults of the reference that no other story shows to be absent here (`docs/spec/workers.md` §17, by number).
 
 use std::{sync::Arc, time::Duration};
 
@@ -55,7 +54,7 @@ async fn the_audit_resumes_a_failed_job_without_a_task() {
     );
     tx.commit().await.unwrap();
 
-    // F1: no window closes while nobody looks.
+    // F1: no time window closes while no process runs the audit.
     world.advance(Duration::from_hours(9));
     world.run_schedule().await;
     let status = world.job_status(service.id, &job).await;

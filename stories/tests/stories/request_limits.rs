@@ -1,4 +1,4 @@
-//! What the door keeps out: methods that nobody meant to serve, files that are too large.
+//! Requests that are rejected: methods that no route has, files that are too large.
 
 use std::{collections::BTreeSet, sync::Arc};
 

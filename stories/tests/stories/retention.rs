@@ -1,5 +1,4 @@
-//! What is forgotten, and when (`docs/spec/workers.md` §14): by local days, service by service, with nothing personal
-//! left.
+//! Retention (`docs/spec/workers.md` §14): by local days and service, with no personal data left.
 
 use std::time::Duration;
 
@@ -176,7 +175,7 @@ async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
         .join(format!("spreadsheets/service-{}-notify", service.id));
     let files = || std::fs::read_dir(&folder).unwrap().count();
     assert_eq!((unused.status.as_u16(), files()), (201, 2));
-    // A process was killed while it wrote another.
+    // A process was killed while it wrote another file.
     let since_1970 = Duration::from_secs(world.clock.now().unix_seconds().unsigned_abs());
     let draft = std::fs::File::create(folder.join(format!("{}.csv#1", service.id))).unwrap();
     draft

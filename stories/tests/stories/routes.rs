@@ -35,7 +35,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                 .as_u16()
         };
         match route.auth {
-            // A link that leads nowhere says so to everybody.
+            // A link to no file gets the same page for every caller.
             Auth::Anyone if path.starts_with("/d/") => {
                 assert_eq!(status(None).await, 404, "{method} {path}");
             }

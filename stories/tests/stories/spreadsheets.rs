@@ -1,4 +1,4 @@
-//! What is wrong with a file, said by row and column.
+//! The errors of a spreadsheet, by row and column.
 
 use pillarbox_stories::World;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! The clock of the machine steps back by two hours: nobody is refused, and nothing is held until the clock is where it
-//! was.
+//! The clock of the machine steps back by two hours: no request is rejected, and no work waits until the clock has
+//! caught up.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! When the database refuses: whoever was told yes is kept, and what could not be written is done again.
+//! A failing database: every accepted message is stored, and what could not be written is written later.
 //!
-//! The fault is a trigger of the database's own, so that what refuses is real, and refuses in the middle of a commit.
+//! The fault is a trigger in the database, so that a real statement fails, in the middle of a commit too.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ impl<'a> Fault<'a> {
             );
             run(world, trigger).await;
         } else {
-            // As PostgreSQL says it of a full disk.
+            // The error that PostgreSQL gives for a full disk.
             let function = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
                             $$ BEGIN RAISE EXCEPTION 'refused by the story: no space left on device' \
                             USING ERRCODE = 'disk_full'; END $$";
@@ -42,11 +42,10 @@ impl<'a> Fault<'a> {
         Self { world, cure }
     }
 
-    /// From now on the commit fails that moves a job's cursor to this row: everything in it was written, and the last
-    /// step, which makes it durable, is refused.
+    /// Makes the commit fail that moves a job's cursor to this row, after all of its statements were executed.
     async fn at_the_commit_of(world: &'a World, rows_kept: u32) -> Self {
         let sqlite = [
-            // Whether somebody is there is asked at the commit, and nobody is.
+            // The foreign key is checked at the commit, and no such user exists.
             "CREATE TABLE refuse (id BLOB REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED)"
                 .to_owned(),
             format!(
@@ -132,7 +131,7 @@ async fn a_refused_group_commit_fails_only_its_own_requests() {
             }
         })
         .collect();
-    // In two waves, so that some commits hold the poison and some do not.
+    // In two waves, so that some commits contain the failing message and some do not.
     let mut answers = Vec::new();
     for wave in references.chunks(61) {
         let posts = wave
@@ -144,7 +143,7 @@ async fn a_refused_group_commit_fails_only_its_own_requests() {
     for (answer, reference) in answers.iter().zip(&references) {
         match answer.status.as_u16() {
             201 => drop(kept.insert(answer.json["id"].as_str().unwrap().to_owned())),
-            // What SQLite refuses is a fault of ours; PostgreSQL says that its disk is full, and that passes.
+            // SQLite's error counts as internal; PostgreSQL's says that its disk is full, which is transient.
             500 => assert_eq!(answer.json["errors"][0]["message"], "Internal server error"),
             503 => assert_eq!(answer.headers["retry-after"], "5"),
             other => panic!("{reference} was answered with {other}"),
@@ -253,7 +252,7 @@ async fn a_job_waits_while_the_file_storage_cannot_be_read() {
     let service = world.service("Riverside Council").await;
     let people = crate::jobs::people(20);
     let job = world.job(service.id, service.sms, people).await;
-    // Where its directory was is something that is none.
+    // Where its directory was is now a file.
     let (there, aside) = (
         world.files().join("spreadsheets"),
         world.files().join("aside"),
@@ -356,7 +355,7 @@ async fn a_job_interrupted_after_each_batch_writes_each_row_once() {
         assert_eq!(status["rows_kept"], 1000 * stops, "a slice keeps one batch");
         stops += 1;
         work_on_one_batch(&world).await;
-        // The worker dies with the task in hand; its lease has to run out. A new world begins at nine again.
+        // The worker dies with the task, and its lease has to expire. A new world begins at nine again.
         world = world.restarted().await;
         world.advance(std::time::Duration::from_secs(31 * (stops + 1)));
     }

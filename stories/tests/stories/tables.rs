@@ -1,5 +1,5 @@
-//! What the databases themselves say of their tables, where there are both: columns, what must be there, keys, indexes.
-//! (That the two migrations read alike is told in `schema`, on every machine.)
+//! The tables as both databases report them, where both are available: columns, `NOT NULL`, keys, indexes. (`schema`
+//! compares the texts of the migrations on every machine.)
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -89,7 +89,7 @@ async fn of_sqlite(address: &str) -> Tables {
 
 async fn of_postgres(address: &str) -> Tables {
     let mut connection = PgConnection::connect(address).await.unwrap();
-    // Days are kept apart there; they are parts of one table.
+    // Each day is a table of its own there: partitions of one table.
     let columns = "SELECT c.relname AS name, a.attname::text AS column, a.attnotnull AS needed, \
                           format_type(a.atttypid, NULL) AS type \
                    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \

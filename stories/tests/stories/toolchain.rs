@@ -1,7 +1,7 @@
-//! The oldest compiler that builds the program is promised in one place, and every package keeps the promise.
+//! The oldest compiler that builds the program is declared once, and every package inherits it.
 //!
-//! `make check` runs clippy, which reports parts of the standard library that are newer than `rust-version`. Cargo refuses
-//! to build with an older compiler.
+//! `make check` runs clippy, which reports parts of the standard library that are newer than `rust-version`. Cargo
+//! refuses to build with an older compiler.
 
 use cargo_metadata::{MetadataCommand, semver::Version};
 

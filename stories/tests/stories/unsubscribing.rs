@@ -1,4 +1,4 @@
-//! One click, and a recipient hears no more (`docs/spec/public-api.md` §14, §21).
+//! One-click unsubscribing (`docs/spec/public-api.md` §14, §21).
 
 use std::{io::Write as _, time::Duration};
 
@@ -270,7 +270,7 @@ async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
     assert_eq!(click(&world, &path).await, done());
     let token = app::receipts::read_letter_status_token(&world.app, &letter);
     assert_eq!(token.map(|id| id.to_string()), Some(first));
-    // What is kept needs the older key no more; links that were made with it do.
+    // Sealed rows no longer need the older key; links that were issued with it still do.
     std::fs::write(&keyring, line).unwrap();
     world.app.store().keyring().reload().unwrap();
     assert_eq!(requests(&world, &service).await, [ADA]);

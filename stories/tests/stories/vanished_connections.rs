@@ -1,5 +1,5 @@
-//! A network that drops packets without an error: requests are answered, and everything works again soon after the
-//! network does, without a restart. Connections of the time before are never answered again.
+//! A network that drops packets without an error: requests are answered, and soon after the network works again
+//! everything does, without a restart. Connections from before are never answered again.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The world checks itself when it is dropped: a story cannot forget to look for what it left behind.
+//! The world checks itself when it is dropped, so a story cannot forget to look for what it left behind.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Messages through the HTTP endpoint, each durable when it is answered.
+//! Measures accepting: messages through the HTTP endpoint, each durable when it is answered.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn measure_one(backend: &Backend, load: Load) -> Result<Measured> {
     let answered = load::run(&endpoint, load).await?;
     let after: Usage = server.request().await?;
     server.end().await?;
-    // Accepted means kept: the database is asked, not the program.
+    // Counted in the database rather than by the program that is measured.
     fresh.expect_kept(answered.all).await?;
     fresh.remove().await?;
 

@@ -1,4 +1,4 @@
-//! The floor: as many rows of the same columns and sizes, sealed beforehand, a thousand a commit, and nothing else.
+//! The baseline: rows with the same columns and sizes, sealed beforehand, inserted a thousand to a commit.
 
 use std::time::{Duration, Instant};
 

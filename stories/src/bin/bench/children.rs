@@ -1,5 +1,5 @@
-//! The child processes in which everything is measured: an order goes in as their only argument, answers come out as a
-//! line of JSON each.
+//! Child processes, in which everything is measured. Each gets its order as its only argument and writes a line of
+//! JSON for each reply.
 
 use std::{env, io::Write as _, process::Stdio};
 
@@ -86,7 +86,7 @@ impl Worker {
         })
     }
 
-    /// Its process id, to measure it while it runs.
+    /// Returns the process id, so that the parent can measure the process while it runs.
     pub(crate) fn process(&self) -> u32 {
         self.child.id().unwrap_or_default()
     }

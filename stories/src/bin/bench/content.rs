@@ -1,5 +1,5 @@
-//! What messages say and to whom, without anything around it: `content` on one processor, against the rates of the
-//! Python library that the published service uses.
+//! Measures the content crates on one processor, against the rates of the Python library that the published service
+//! uses.
 
 use std::{
     fs::File,
@@ -74,7 +74,7 @@ pub(crate) struct Went {
 pub(crate) async fn measure(results: &Results) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let spreadsheet = |channel, rows| spreadsheet(directory.path(), channel, rows);
-    // The rates beside them are those of the library on one core of a machine like ours.
+    // The published rates were measured with that library on one core of a similar machine.
     for (what, task, published) in [
         ("phone numbers", Task::Phones, 13_000.0),
         ("e-mail addresses", Task::Emails, 237_000.0),

@@ -1,7 +1,7 @@
 //! A fresh database and a fresh directory for every measurement.
 //!
-//! This is the one place outside `store` that names a driver: making and dropping whole databases, and counting what
-//! is in them without believing the code that put it there, is no business of the platform's.
+//! This is the one place outside `store` that names a driver, because creating and dropping whole databases, and
+//! counting independently of the platform, is not the platform's work.
 
 use std::{
     path::{Path, PathBuf},
@@ -97,7 +97,7 @@ impl Backend {
             Self::Postgres { server, .. } => {
                 let name = unused_name();
                 administer(server, &format!("CREATE DATABASE {name}")).await?;
-                // What the last measurement left to be written is not this one's to pay for.
+                // Writes that the last measurement left to the server must not slow this one.
                 administer(server, "CHECKPOINT").await?;
                 Ok(Fresh {
                     location: DataLocation {
@@ -138,7 +138,7 @@ impl Fresh {
         Ok(())
     }
 
-    /// Does now what the database would do by itself in the hours in which so many messages come in, so that it is not
+    /// Does at once what the database does by itself in the hours in which so many messages arrive, so that it is not
     /// measured.
     pub(crate) async fn settle(&self) -> Result<()> {
         let address = &self.location.database;
@@ -154,8 +154,8 @@ impl Fresh {
         Ok(connection.close().await?)
     }
 
-    /// The processor time that the database server has used so far, in all its processes; `None` where the database is
-    /// part of the process that is measured, or is on another machine.
+    /// Returns the processor time that the database server has used in all its processes; `None` where the database
+    /// is part of the measured process or on another machine.
     pub(crate) async fn server_processor_seconds(&self) -> Result<Option<f64>> {
         let address = &self.location.database;
         if address.starts_with("sqlite:") {

@@ -1,4 +1,5 @@
-//! Messages that are kept, handed over: to the sink, and to somebody who says yes at once, which leaves our own work.
+//! Measures sending stored messages: to the sink, and to a provider that accepts at once, which leaves the platform's
+//! own work.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Growth: what a message costs, handed over and accepted, when the table holds few messages and when it holds many.
-//! "Cost" is processor time: of the process that works and, on PostgreSQL, of the database server too.
+//! Measures growth: the cost of sending and accepting a message when the table holds few messages and when it holds
+//! many. The cost is processor time, of the process and, on PostgreSQL, of the server too.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A spreadsheet, from the start of its upload to its last row kept.
+//! Measures a job, from the start of its upload to its last stored row.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A cheap load generator: requests that are ready as bytes, sent over connections that stay open, each as soon as the
-//! last was answered. Of an answer only the status and the length are read; anything but a 201 ends the measurement.
+//! A cheap load generator: prepared requests over connections that stay open, each sent as soon as the last was
+//! answered. Only the status and the length of a response are read; anything but a 201 ends the measurement.
 
 use std::{
     sync::Arc,
@@ -19,7 +19,7 @@ use crate::{
     options::Channel, platform::RealClock, results::Latency, sample_data::Person, serve::Endpoint,
 };
 
-/// So that tokens are made afresh at least once a second, as clients would.
+/// Short enough that tokens are made at least once a second, as clients do.
 const A_TOKEN_LASTS: Duration = Duration::from_millis(500);
 /// Different requests of each connection.
 const BODIES: u32 = 64;

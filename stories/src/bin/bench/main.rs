@@ -1,8 +1,8 @@
-//! How fast, as rates and as ratios to the same rows inserted bare in the same run: `make bench`.
+//! Measures rates, and their ratios to the same rows inserted bare in the same run: `make bench`.
 //!
-//! What is measured runs in a child process of this same program, so that its memory is its own and the load generator's
-//! is not counted. Each measurement has a fresh database and a fresh directory. "Bare" is the floor to compare with: as
-//! many rows of the same columns and sizes, sealed beforehand, a thousand a commit, and nothing else.
+//! Each measurement runs in a child process of this program, so that its memory is its own, with a fresh database and
+//! a fresh directory. Bare rows are the baseline: as many rows with the same columns and sizes, sealed beforehand, a
+//! thousand to a commit.
 
 mod accept;
 mod baseline;
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     match children::my_order()? {
         Some(order) => tokio::runtime::Runtime::new()?.block_on(obey(order)),
-        // The load generator: one thread leaves the most room for what it loads.
+        // The load generator uses one thread, so that the measured process has the other cores.
         None => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?
@@ -93,7 +93,7 @@ async fn measure(options: Options) -> Result<()> {
                 Part::HeldTransaction => {
                     held_transaction::measure(&options, &backend, &mut results).await?;
                 }
-                // No database matters to these.
+                // These parts use no database.
                 Part::Start | Part::Content => {}
             }
         }

@@ -1,5 +1,5 @@
-//! The noisy neighbour: how long one service's message waits, from its POST to its hand-over, while a backlog of another
-//! service is worked off. The provider says yes at once, so what is measured is whose turn it is.
+//! Measures the noisy neighbour: how long one service's message waits from its request until it is sent, while a
+//! backlog of another service is processed. The provider accepts at once, so only the order of work is measured.
 
 use std::{
     collections::BTreeMap,

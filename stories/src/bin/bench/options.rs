@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! Command line options.
 
 use std::path::PathBuf;
 

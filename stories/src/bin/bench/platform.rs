@@ -1,5 +1,5 @@
-//! The platform as the real program wires it – a real clock, real randomness, sealed rows, metrics that are counted –
-//! over a fresh database, with one service that no limit holds back.
+//! The platform as the program wires it, with a real clock, real randomness, sealed rows and metrics, over a fresh
+//! database, with one service without limits.
 
 use std::{
     collections::BTreeMap,

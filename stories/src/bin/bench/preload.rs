@@ -1,4 +1,4 @@
-//! Messages that are there before anything is measured: written bare, a thousand a commit, and never all in memory.
+//! Messages that exist before anything is measured, inserted a thousand to a commit and never all in memory.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! Results of measurements, for people and for programs.
 #![expect(
     clippy::print_stdout,
     reason = "the results are what this program is for"
@@ -38,7 +38,7 @@ pub(crate) struct Measured {
     pub(crate) note: String,
 }
 
-/// A measurement of `content` alone, beside the published library's.
+/// A measurement of the content crates, beside the published library's.
 #[derive(Debug, Serialize)]
 pub(crate) struct Compared {
     pub(crate) part: &'static str,

@@ -1,4 +1,4 @@
-//! To whom, and what about them: made up, the same in every run. Most names are English, some are written otherwise.
+//! Made-up recipients and values, the same in every run. Most names are English.
 
 use std::{io, io::Write as _, path::Path};
 

@@ -1,4 +1,4 @@
-//! The HTTP door in a process of its own, with nobody at work behind it.
+//! The API in a process of its own, without workers.
 
 use std::sync::Arc;
 

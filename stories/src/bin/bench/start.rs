@@ -1,4 +1,4 @@
-//! From the start of the real program to its first answer, and what it needs while it waits.
+//! Measures the time from the start of the program to its first response, and its memory while it waits.
 
 use std::{path::Path, process::Stdio, time::Instant};
 

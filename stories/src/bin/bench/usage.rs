@@ -1,4 +1,4 @@
-//! What a process uses, as the kernel counts it.
+//! The resources of a process, as the kernel counts them.
 
 use std::fs;
 
@@ -48,7 +48,8 @@ fn processor_seconds(stat: &str) -> f64 {
     numbers_after_name(stat).skip(11).take(2).sum::<f64>() / TICKS_A_SECOND
 }
 
-/// The name in brackets may hold anything; the numbers come after it. The first is a letter and counts as nothing.
+/// Returns the numbers after the name in brackets, which may contain anything. The first field is a letter and counts
+/// as 0.
 fn numbers_after_name(stat: &str) -> impl Iterator<Item = f64> {
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     after_name
@@ -56,14 +57,14 @@ fn numbers_after_name(stat: &str) -> impl Iterator<Item = f64> {
         .map(|text| text.parse().unwrap_or(0.0))
 }
 
-/// What the parent of this process and all its children have used, those that have ended too; `None` if there is no
-/// such process on this machine.
+/// Returns what the parent of this process and all its children have used, including those that have ended; `None` if
+/// there is no such process on this machine.
 pub(crate) fn family_processor_seconds(child: &str) -> Option<f64> {
     let stat_of = |process: &str| fs::read_to_string(format!("/proc/{process}/stat")).ok();
     let parent_of = |stat: &str| numbers_after_name(stat).nth(1);
     let parent = parent_of(&stat_of(child)?)?;
     let parent_stat = stat_of(&format!("{parent:.0}"))?;
-    // Of itself, and of its children that have ended.
+    // Its own, and that of its children that have ended.
     let mut ticks: f64 = numbers_after_name(&parent_stat).skip(11).take(4).sum();
     for process in fs::read_dir("/proc").ok()?.flatten() {
         let Some(stat) = process.file_name().to_str().and_then(stat_of) else {
@@ -76,8 +77,8 @@ pub(crate) fn family_processor_seconds(child: &str) -> Option<f64> {
     Some(ticks / TICKS_A_SECOND)
 }
 
-/// How many processes wanted a processor in the last minute, and how many processors there are: on a machine that is
-/// busy with something else, rates say little and ratios within a line a little more.
+/// Returns how many processes wanted a processor in the last minute, and how many processors there are. On a busy
+/// machine rates mean little, and ratios within a line a little more.
 pub(crate) fn load() -> Result<(f64, usize)> {
     let text = fs::read_to_string("/proc/loadavg").context("needs Linux: reads /proc")?;
     let minute = text

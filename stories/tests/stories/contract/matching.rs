@@ -1,4 +1,4 @@
-//! Whether an answer is what a case expects (`docs/spec/public-api.md` §1.2).
+//! Compares a response with the expectation of a case (`docs/spec/public-api.md` §1.2).
 
 use domain::Timestamp;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A platform that holds the fixtures, asked as the cases ask.
+//! A platform with the fixtures, and the requests of the cases.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The tokens in the texts of cases: `{{id:svc.live}}`, `{{now-45}}` and so on.
+//! The placeholders in the texts of cases: `{{id:svc.live}}`, `{{now-45}}` and so on.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a recipient with a link sees, and what nobody sees without one.
+//! What a recipient sees with a link, and that nothing is visible without one.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Files by e-mail: what the door takes, what a recipient sees, and when a file is gone (`docs/spec/public-api.md` §9).
+//! Files by e-mail: what is accepted, what a recipient sees, and when a file is removed (`docs/spec/public-api.md`
+//! §9).
 
 mod download;
 mod retention;

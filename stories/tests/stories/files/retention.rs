@@ -1,4 +1,4 @@
-//! How files are kept, and when they are gone.
+//! How files are stored, and when they are removed.
 
 use domain::Clock as _;
 use pillarbox_stories::World;
@@ -22,7 +22,7 @@ async fn an_expired_file_is_gone_and_its_bytes_follow() {
     assert_eq!(someone.open(&format!("{long}/file")).await.status, 200);
     assert_eq!((kept(&world), rows(&world).await), (2, 2));
 
-    // Somebody stopped after the bytes had gone and before the row had: the next look goes on.
+    // A process stopped after it had removed the content and before the row: the next run continues.
     let id = short.split('/').rev().nth(1).unwrap();
     let path = format!("documents/service-{}/{id}", service.id);
     std::fs::remove_file(world.files().join(path)).unwrap();

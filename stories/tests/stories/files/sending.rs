@@ -1,4 +1,4 @@
-//! What the door takes, what it refuses in which words, and what a refused message leaves behind: nothing.
+//! Which files are accepted, the errors of the others, and that a rejected message leaves nothing behind.
 
 use std::sync::Arc;
 
@@ -169,7 +169,7 @@ async fn the_files_of_a_message_that_cannot_be_stored_are_deleted() {
     let mut service = world.service_with(new).await;
     set_up(&world, &service).await;
     service.email = template(&world, &service, "Download your file: ((link))").await;
-    // All pass the quick look at the day's count together; the exact one lets three through.
+    // All pass the cached check of the daily quota at once; the exact one accepts three.
     let posts = (0..8).map(|_| send(&world, &service, json!({"link": {"file": "YWJj"}})));
     let answers = futures::future::join_all(posts).await;
     let good = answers.iter().filter(|answer| answer.status == 201).count();

@@ -1,4 +1,4 @@
-//! Files that belong to a template and go with every message.
+//! Files that belong to a template and are sent with every message.
 
 use pillarbox_stories::{TestResponse, World};
 use serde_json::json;

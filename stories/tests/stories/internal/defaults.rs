@@ -1,11 +1,11 @@
-//! Text message senders, reply-to addresses and contact blocks: three lists under one rule. One is the default, always.
+//! The rule for defaults of text message senders, reply-to addresses and contact blocks: exactly one is the default.
 
 use pillarbox_stories::World;
 use serde_json::{Value, json};
 
 use super::{NOBODY, get, id, is_unknown, made, post, refused, service};
 
-/// A list: its path, its field, three values, and what it says where a default is missing or would go.
+/// A list: its path, its field, three values, and its errors about the default.
 struct List {
     path: &'static str,
     field: &'static str,
@@ -62,7 +62,7 @@ async fn the_first_entry_is_the_default_until_another_is_set() {
         let first = if let Some(first) = before.first() {
             get(&world, &format!("{path}/{first}")).await.data().clone()
         } else {
-            // Only a service's text message sender is made with it.
+            // Only the text message sender is created with its service.
             let body = new(list.values[0], json!(false));
             refused(&world, &path, body, json!(list.needs)).await;
             made(&world, &path, json!({list.field: list.values[0]})).await

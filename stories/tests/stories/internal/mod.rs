@@ -1,4 +1,4 @@
-//! What the platform is set up with: every noun of the internal API, its rules, its errors, another service's ids.
+//! The internal API: every noun with its rules, its errors, and another service's ids.
 
 mod api_keys;
 mod callbacks;

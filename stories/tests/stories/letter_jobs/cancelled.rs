@@ -1,4 +1,4 @@
-//! A letter job is cancelled whole, between the making of its letters and the printing of the first.
+//! Cancelling a whole letter job, after its letters are created and before the first is printed.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -57,7 +57,7 @@ async fn a_letter_job_can_be_cancelled_once_after_all_letters_exist() {
     count_rows(&world).await;
     assert_eq!(cancel(&world, &other, &job).await.status, 404);
 
-    // One of them alone, then the rest.
+    // One of them alone, then the others.
     let alone = origin(&world, &service, &job).await.row(3);
     let path = format!("/service/{}/notifications/{alone}/cancel", service.id);
     assert_eq!(world.internal_request("POST", &path, "").await.status, 200);

@@ -1,4 +1,4 @@
-//! What goes wrong on the way: workers that stop or meet, letters that cannot be printed, tasks and rows that are lost.
+//! Faults of letter jobs: workers that stop or overlap, letters that cannot be printed, lost tasks and rows.
 
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 

@@ -54,7 +54,7 @@ async fn template(world: &World, service: &TestService, more: &str) -> TemplateI
     made.unwrap().id
 }
 
-/// The letter with a contact block, a Welsh side and first class postage.
+/// Gives the template a contact block, Welsh texts and first class postage.
 async fn dress_up(world: &World, service: &TestService, id: TemplateId) {
     let contact = LetterContact {
         id: LetterContactId::generate(world.clock.now(), world.app.random()),

@@ -1,4 +1,4 @@
-//! From the row of a file to its letter, and to its end.
+//! From the row of a file to its letter and its final status.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 

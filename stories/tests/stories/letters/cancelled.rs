@@ -1,4 +1,4 @@
-//! A letter is cancelled before it is printed; a whole job of them is in `letter_jobs`.
+//! Cancelling a letter before it is printed. Whole jobs are in `letter_jobs`.
 
 use domain::{Allowance, NotificationStatus};
 use pillarbox_stories::{TestResponse, TestService, World};

@@ -1,4 +1,4 @@
-//! Letters: accepted from a template or as PDF, shown, fetched, brought back by the post.
+//! Letters: accepted from a template or as PDF, shown, fetched, returned by the post.
 
 mod cancelled;
 mod precompiled;
@@ -95,13 +95,8 @@ async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStat
     let mut tx = world.app.store().write().await.unwrap();
     for status in statuses {
         let outcome = StatusUpdate {
-            id,
-            status: *status,
-            sent_at: None,
-            sent_by: None,
-            reference: None,
             billable_units: Some(2),
-            problem: None,
+            ..StatusUpdate::new(id, *status)
         };
         let at = domain::Clock::now(&*world.clock);
         let changed = store::notifications::apply(&mut tx, &[outcome], at).await;

@@ -1,4 +1,4 @@
-//! Letters given as PDF: their pages are kept sealed before their row, and are for their service alone.
+//! Letters supplied as PDF: their pages are stored sealed before their row, and visible to their service only.
 
 use app::manage::services::NewService;
 use domain::{Allowance, NotificationStatus};
@@ -80,7 +80,7 @@ async fn concurrent_requests_create_one_precompiled_letter_template() {
 async fn a_letter_whose_pages_cannot_be_stored_is_refused() {
     let world = World::new().await;
     let service = service(&world, "Riverside Council").await;
-    // Where the directory was there is a file, so nothing can be put.
+    // The directory is replaced by a file, so nothing can be written there.
     let _ = std::fs::remove_dir_all(world.files());
     std::fs::write(world.files(), "in the way").unwrap();
     let answer = post_pdf(&world, &service.normal, "pdf-1").await;

@@ -1,4 +1,4 @@
-//! Letters that the post brings back.
+//! Letters that the post has returned.
 
 use domain::NotificationStatus;
 use pillarbox_stories::World;

@@ -1,4 +1,4 @@
-//! Letters made from a template: what is taken, what is refused first, and what a test key makes of them.
+//! Letters from a template: what is accepted, the order of errors, and what a test key does.
 
 use app::{
     Caller,

@@ -1,12 +1,12 @@
-//! A storm and the threads of its database take turns, always one of them: on one core a turn passes several times faster
-//! than from core to core.
+//! A simulation and the threads of its database run by turns, one at a time: on one core a turn passes several times
+//! faster than between cores.
 
 /// Pins this thread, and those that it starts, to one core: share 0 to the first, and so on.
 #[cfg(target_os = "linux")]
 pub(super) fn stay_on(share: usize) {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-    // Where it may not choose, a storm is only slower.
+    // Where the core cannot be chosen, the simulation is only slower.
     let Ok(ours) = sched_getaffinity(None) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What the store refuses while it is broken: a statement in the middle of a transaction, or its end.
+//! Faults of the store: a statement that fails in the middle of a transaction, or its commit.
 
 use std::fmt::Write as _;
 
@@ -15,8 +15,8 @@ pub(super) const FAULTS: [&str; 9] = [
     "COMMIT after UPDATE ON notifications",
 ];
 
-/// Tables and triggers of the storm's own: what is named in `refused` is refused, once so many were spared. A commit fails
-/// by a reference to nothing, which `SQLite` looks at in the end.
+/// Returns tables and triggers that reject the events named in `refused`, after a number of them. A commit fails by a
+/// foreign key that `SQLite` checks at its end.
 pub(super) fn triggers() -> String {
     let mut made = "
         CREATE TABLE refused (what TEXT NOT NULL, spared INTEGER NOT NULL);

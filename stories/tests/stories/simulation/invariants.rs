@@ -1,4 +1,4 @@
-//! The promises (`ARCHITECTURE.md` "Invariants"), counted after a storm.
+//! The invariants of `ARCHITECTURE.md`, checked after a simulation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,7 +168,7 @@ async fn count_rows(
         let (are_kept, is_over) = (are_kept.count(), status["job_status"].as_str());
         let was_cancelled = storm.cancelled.borrow().contains(job);
         match is_over {
-            // What was kept before somebody paused and cancelled it is sent; nothing more is.
+            // Rows that were stored before the job was paused and cancelled are sent, and no others.
             Some("cancelled") if status["rows_kept"] == are_kept => {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! A worker that goes from await to await when it is told to, and dies when it is dropped.
+//! A worker that advances from await to await on request, and dies when it is dropped.
 
 use std::{
     pin::Pin,
@@ -36,7 +36,7 @@ pub(super) enum Step {
 
 struct Woken {
     is: AtomicBool,
-    /// It came in one piece, and not as rows do, of which there may be more.
+    /// Whether a single value arrived, and not a row of several.
     in_one_piece: AtomicBool,
     asked: Arc<Requests>,
 }
@@ -80,7 +80,7 @@ impl Worker {
         }
     }
 
-    /// Whether the beginning or the end of a transaction has come, for which the database waits to hear that it was taken.
+    /// Returns whether the begin or the end of a transaction has arrived; the database waits until it is received.
     pub(super) fn holds_the_database(&self) -> bool {
         self.woken.is.load(Ordering::SeqCst) && self.woken.in_one_piece.load(Ordering::SeqCst)
     }

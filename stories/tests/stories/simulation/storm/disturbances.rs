@@ -1,4 +1,4 @@
-//! What goes wrong in a storm.
+//! Faults of a simulation.
 
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ impl Storm<'_> {
         self.excuse_what_is_in_the_window().await;
     }
 
-    /// All workers of a process die with all that it remembers, and it is started again. Who sees that it is dead takes
-    /// back what it had in hand, at some time or at once.
+    /// Kills all workers of a process with everything that it remembers, and starts it again. Another process that
+    /// sees this reclaims their tasks, now or later.
     pub(super) async fn a_process_dies(&mut self) {
         let dead = match self.somebody_at_work() {
             Some((_, _, process)) => process,
@@ -44,7 +44,7 @@ impl Storm<'_> {
         self.excuse_what_is_in_the_window().await;
         let sum = self.taken_back.clone();
         self.begins("takes back", async move {
-            // Of a broken store nothing is taken back: it waits for the ends of its leases.
+            // A broken store reclaims nothing: the leases have to expire.
             sum.set(sum.get() + process.reclaim_from_worker(dead).await.unwrap_or(0));
         });
         if self.rng.random_bool(0.5) {
@@ -74,13 +74,13 @@ impl Storm<'_> {
         self.world.advance(by);
         self.sum.jumps += 1;
         self.excuse_what_is_in_the_window().await;
-        // What was sent under a lease that is lost now arrives all the same, and one more may follow it.
+        // What was sent under a lost lease still arrives, and one more send may follow it.
         self.world.sms.mark_in_flight_late();
         self.world.email.mark_in_flight_late();
     }
 
-    /// Whoever holds a lease loses it, and another takes over. It is done before the first goes on, or it is in the middle
-    /// when the first comes to its end, and a third looks what that has left.
+    /// Takes the lease from a worker and lets another continue: before the first one goes on, or while it ends, with
+    /// a third that reads what that has left.
     pub(super) async fn somebody_is_overtaken(&mut self) {
         self.the_clock_jumps(PAST_THE_LEASE).await;
         let Some((first, pool, process)) = self.somebody_at_work() else {
@@ -125,8 +125,8 @@ impl Storm<'_> {
         }
     }
 
-    /// The same job or the same messages in a second task. Our own queue never has a message in two tasks at once; a
-    /// process knows what it has in hand, but two of them would both hand it over, so only one is tried with that.
+    /// Enqueues a second task for the same job or messages. The queue never has a message in two tasks; a process
+    /// knows what it is sending, but two processes would both send it, so only one is used.
     pub(super) async fn a_task_is_doubled(&mut self) {
         if self.is_broken {
             return;

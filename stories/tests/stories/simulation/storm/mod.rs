@@ -1,4 +1,4 @@
-//! What happens in a storm, drawn from its seed.
+//! The events of a simulation, drawn from its seed.
 
 mod disturbances;
 mod traffic;
@@ -216,8 +216,8 @@ impl<'a> Storm<'a> {
         self.a_worker_begins_at(pool, process);
     }
 
-    /// A process that has nothing in hand is stopped and started, and remembers nothing: only in such a one does a worker
-    /// await something between its look at a message and its hand-over.
+    /// Returns whether a process without running tasks was restarted. Only a restarted one awaits something between
+    /// reading a message and sending it.
     fn is_started_anew(&mut self, process: usize) {
         let is_at_work = |worker: &Worker| worker.process == Some(process);
         if self.workers.iter().any(is_at_work) {
@@ -245,8 +245,8 @@ impl<'a> Storm<'a> {
             .push(Worker::new(name, asker, &self.asked, work));
     }
 
-    /// Until all is answered that was asked, and all that runs beside the workers has come to rest: what happens next is in
-    /// the hands of the seed alone.
+    /// Waits until every statement is answered and everything beside the workers rests, so that the seed alone
+    /// decides what happens next.
     async fn settle(&self) {
         let mut quiet = 0;
         while quiet < 2 {
@@ -335,7 +335,7 @@ impl<'a> Storm<'a> {
         }
         self.world.sms.reset_behaviour();
         self.world.email.reset_behaviour();
-        // What requests left behind that died on their way shares the next commit, or has had one before it.
+        // Requests whose callers disconnected share the next commit, or were in an earlier one.
         self.somebody_asks();
         self.let_all_go().await;
         for _ in 0..20 {

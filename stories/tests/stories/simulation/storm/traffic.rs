@@ -1,4 +1,4 @@
-//! What people do in a storm, and the clock with them.
+//! Requests and the schedule in a simulation.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ impl Storm<'_> {
             return;
         }
         let rows = self.rng.random_range(1..14);
-        // A worker that holds the store would keep the upload waiting for ever.
+        // A worker that holds the store would block the upload for ever.
         self.let_all_go().await;
         let service = self.service.clone();
         let uploaded = self
@@ -110,7 +110,7 @@ impl Storm<'_> {
     pub(super) fn the_clock_fires(&mut self) {
         let world = self.world.clone();
         self.begins("the clock", async move {
-            let minute = app::upkeep::schedule::this_minute(world.clock.now());
+            let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
             let _ = app::upkeep::schedule::fire(&world.app, minute).await;
         });
     }
