@@ -29,7 +29,7 @@ pub(crate) fn unsubscribe() -> Operation {
     .path("token", "The signed token", text(), LINK_TOKEN)
     .responds(200, "The recipient is unsubscribed", "Unsubscribed", done)
     .fails_with([
-        ("not_a_link", unsubscribe::not_a_link()),
+        ("not_a_link", unsubscribe::invalid_token()),
         ("expired", unsubscribe::invalid_or_expired()),
         ("unknown_path", problem::unknown_route()),
     ])
