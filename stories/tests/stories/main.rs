@@ -57,7 +57,6 @@ mod spreadsheets;
 mod stepping_clock;
 mod storage_outages;
 mod tables;
-mod task_subjects;
 mod templates;
 mod toolchain;
 mod unsubscribing;
