@@ -64,7 +64,8 @@ async fn replay_for_service(
     service: ServiceId,
     (after, before): (Timestamp, Timestamp),
 ) -> Result<u64, store::Error> {
-    let mut waiting = StuckNotifications::new(service, Channel::ALL, WAITING_STATUSES, after, before);
+    let mut waiting =
+        StuckNotifications::new(service, Channel::ALL, WAITING_STATUSES, after, before);
     let mut replayed = 0;
     loop {
         let mut found = waiting.next_page(app).await?;
@@ -211,8 +212,13 @@ async fn fail_stuck(
     before: Timestamp,
     next: NotificationStatus,
 ) -> Result<u64, store::Error> {
-    let mut stuck =
-        StuckNotifications::new(service, CHANNELS_WITH_TIMEOUT, statuses, Timestamp::default(), before);
+    let mut stuck = StuckNotifications::new(
+        service,
+        CHANNELS_WITH_TIMEOUT,
+        statuses,
+        Timestamp::default(),
+        before,
+    );
     let mut failed = 0;
     loop {
         let found = stuck.next_page(app).await?;
