@@ -473,7 +473,7 @@ async fn a_message_without_a_task_is_found_while_its_service_is_busy() {
     assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 1);
     let waiting = [send("07700900002").await, send("07700900003").await];
     world.advance(Duration::from_hours(5));
-    let minute = app::upkeep::schedule::this_minute(world.clock.now());
+    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
     app::upkeep::schedule::fire(&world.app, minute)
         .await
         .unwrap();
