@@ -237,7 +237,7 @@ mod tests {
             "https://[64:ff9b::a00:1]/",
             "https://[2002:a00:1::]/",
         ] {
-            assert!(is_https(inside) && leads_inside(inside), "{inside}");
+            assert!(is_https_url(inside) && leads_inside(inside), "{inside}");
         }
         for public in [
             "https://example.org/",
