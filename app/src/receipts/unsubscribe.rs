@@ -87,7 +87,8 @@ pub async fn unsubscribe(
     token: &str,
 ) -> Result<(), UnsubscribeError> {
     let now = app.clock.now();
-    let email_address = read_token(app, notification, token, now).ok_or(UnsubscribeError::InvalidToken)?;
+    let email_address =
+        read_token(app, notification, token, now).ok_or(UnsubscribeError::InvalidToken)?;
     let mut session = app.read().await?;
     if store::unsubscribe_requests::is_open(&mut session, notification).await? {
         return Ok(());
