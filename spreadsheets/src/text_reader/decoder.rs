@@ -79,7 +79,9 @@ impl Decoder {
         let text = match &mut self.state {
             State::Known { decoder, sample } => {
                 let text = decode_known(decoder, bytes, false, self.line)?;
-                sample.iter_mut().for_each(|sample| sample.add(&text));
+                if let Some(sample) = sample {
+                    sample.add(&text);
+                }
                 text
             }
             State::Legacy(_) => self.push_legacy(bytes)?,
