@@ -119,7 +119,6 @@ pub async fn open_store(settings: &Settings, keyring: Keyring) -> anyhow::Result
 /// lost, and its messages would go to the sink as if they were sent. Call it in processes that send.
 pub async fn check_providers(platform: &Platform) -> anyhow::Result<()> {
     let (store, providers) = (platform.app.store(), &platform.settings.providers);
-    store::real_channels::mark(store, &providers.real_channels()).await?;
     for channel in store::real_channels::list(&mut store.read().await?).await? {
         if providers.lacks(channel) {
             bail!(
@@ -129,6 +128,8 @@ pub async fn check_providers(platform: &Platform) -> anyhow::Result<()> {
             );
         }
     }
+    // Marked only by settings that are accepted: those of another installation would leave a mark that stops this one.
+    store::real_channels::mark(store, &providers.real_channels()).await?;
     Ok(())
 }
 

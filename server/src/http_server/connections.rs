@@ -204,7 +204,7 @@ mod tests {
         let first = admit(&connections, "192.0.2.1", 200);
         let second = admit(&connections, "192.0.2.2", 200);
         let third = admit(&connections, "192.0.2.3", 200);
-        assert_eq!((first.len(), second.len(), third.len()), (75, 19, 4));
+        assert_eq!((first.len(), second.len(), third.len()), (75, 19, 5));
         assert!(connections.admit("192.0.2.1".parse().unwrap()).is_none());
         drop(first);
         assert!(!admit(&connections, "192.0.2.2", 10).is_empty());

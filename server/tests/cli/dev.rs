@@ -84,7 +84,7 @@ fn an_invalid_fixtures_file_is_reported() {
     let good = std::fs::read_to_string(vectors.join("api_contract_fixtures.json")).unwrap();
     let file = directory.path().join("fixtures.json");
     for (text, why) in [
-        ("{".to_owned(), "the file is no set of fixtures"),
+        ("{".to_owned(), "the file is not a set of fixtures"),
         ("{}".to_owned(), "missing field"),
         (
             good.replace(r#""service": "svc.live""#, r#""service": "svc.gone""#),

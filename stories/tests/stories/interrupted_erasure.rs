@@ -254,13 +254,13 @@ async fn erasure_and_reencryption_exclude_each_other_for_a_minute_at_most() {
     until_it_writes(&world, at_work.as_mut()).await;
     let elsewhere = world.another_process();
     let refused = reencryption::reencrypt(&elsewhere).await.unwrap_err();
-    says_who_is_at_it(&refused, "an erasure is at work since ");
+    says_who_is_at_it(&refused, "an erasure has been running since ");
     let other = Recipient::parse("07700900001").unwrap();
     let mut other = Erasure::new(&elsewhere, other, None);
     let Err(EraseError::Rewriting(refused)) = other.run().await else {
         panic!("the other waits");
     };
-    says_who_is_at_it(&refused, "an erasure is at work since ");
+    says_who_is_at_it(&refused, "an erasure has been running since ");
 
     drop(at_work);
     assert!(
@@ -289,7 +289,7 @@ async fn a_stalled_reencryption_does_not_restore_erased_data() {
     let Err(EraseError::Rewriting(refused)) = early.run().await else {
         panic!("the erasure waits");
     };
-    says_who_is_at_it(&refused, "a change of keys is at work since ");
+    says_who_is_at_it(&refused, "a change of keys has been running since ");
 
     world.advance(LEASE);
     assert_eq!(erase(&world, "07700900123").await.rows, 2);
