@@ -50,13 +50,9 @@ pub use manage::AdminError;
 pub use providers::Sink;
 pub use sealing::{RewriteLock, RewriteLockError, sealed_files::OpenError};
 pub use send::provider_selection::{Providers, Weighted};
-pub use settings::{InvalidTime, Money, Settings, TimeZone};
+pub use settings::{Money, Settings, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
-
-/// Crashed workers after which a task keeps its lease until it expires, so that a task which crashes its worker does not
-/// do so again at once.
-const MAX_CRASHES: u32 = 2;
 
 /// Handle to the platform. Cheap to clone; all clones share their state.
 #[derive(Debug, Clone)]
@@ -187,17 +183,20 @@ impl App {
         )
     }
 
-    /// Releases the leases of a dead worker and returns how many. The caller must know that the worker is dead: one
-    /// that is alive would send the same notifications as well.
+    /// Releases the leases of a dead worker and returns how many, so that its tasks do not wait until they expire. A task
+    /// whose workers died several times in a row becomes a dead letter.
+    ///
+    /// The caller must know that the worker is dead: one that is alive would send the same notifications as well.
     pub async fn reclaim_from_worker(&self, dead: WorkerId) -> Result<u64, store::Error> {
         let mut tx = self.write().await?;
         let now = self.clock.now();
-        let reclaimed = store::tasks::reclaim(&mut tx, dead, now, MAX_CRASHES).await?;
+        let reclaimed = store::tasks::reclaim(&mut tx, dead, now).await?;
         tx.commit().await?;
-        if reclaimed > 0 {
+        reclaimed.dead_letters.iter().for_each(queue::log_crashed);
+        if reclaimed.released > 0 {
             self.notifier.notify_all();
         }
-        Ok(reclaimed)
+        Ok(reclaimed.released)
     }
 
     /// Creates the missing partitions of the days ahead, on a database that partitions by day. What fails is logged,
@@ -221,7 +220,6 @@ impl App {
         tx: Tx,
         pools: &[&str],
     ) -> Result<(), store::Error> {
-        // After the commit: a worker that is woken earlier would find nothing.
         tx.commit().await?;
         for pool in pools {
             self.notifier.notify(pool);

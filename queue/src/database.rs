@@ -13,11 +13,11 @@ use async_trait::async_trait;
 use domain::{Clock, Lane, RandomSource, ServiceId, Timestamp, WorkerId, generate};
 use store::{
     Session, Store, Tx,
-    tasks::{self, KnownService, Lease, LeasedTask},
+    tasks::{self, Claimed, KnownService, Lease, LeasedTask},
 };
 use uuid::Uuid;
 
-use crate::{ClaimLimits, SourceError, TaskSource, lanes, turns::Turns};
+use crate::{ClaimLimits, SourceError, TaskSource, lanes, poison::log_crashed, turns::Turns};
 
 /// Task source over the store's tables.
 #[derive(Debug)]
@@ -176,6 +176,7 @@ impl DatabaseSource {
         // An equal share for each service first; what one does not use goes to those after it.
         let share = wanted.div_ceil(length(&services)).max(1);
         let mut left = wanted;
+        let (mut has_changed, mut dead_letters) = (false, Vec::new());
         let mut tx = self.store.write().await?;
         for service in services {
             if left == 0 {
@@ -183,21 +184,24 @@ impl DatabaseSource {
             }
             let count = left.min(share).min(request.left_for(service.id));
             if count > 0 {
-                let tasks = self
+                let claimed = self
                     .claim_of_service(&mut tx, lane, service, count, request)
                     .await?;
-                left = left.saturating_sub(length(&tasks));
-                request.add(service.id, tasks);
+                left = left.saturating_sub(length(&claimed.tasks));
+                has_changed |= claimed.has_changed;
+                dead_letters.extend(claimed.dead_letters);
+                request.add(service.id, claimed.tasks);
             }
             // Also when the service is at its limit, or the turn would stay with it.
             self.with_turns(request.pool, lane, |turns| turns.advance(service.id));
         }
-        if left == wanted {
-            // Another worker was faster; nothing was changed.
-            tx.roll_back().await?;
-        } else {
+        if has_changed {
             tx.commit().await?;
+        } else {
+            // Another worker was faster.
+            tx.roll_back().await?;
         }
+        dead_letters.iter().for_each(log_crashed);
         Ok(())
     }
 
@@ -208,7 +212,7 @@ impl DatabaseSource {
         service: KnownService,
         count: u32,
         request: &ClaimRequest<'_>,
-    ) -> Result<Vec<LeasedTask>, SourceError> {
+    ) -> Result<Claimed, SourceError> {
         let now = self.clock.now();
         let lease = Lease {
             token: generate(now, &*self.random),

@@ -37,7 +37,7 @@ mod turns;
 
 pub use database::DatabaseSource;
 pub use notifier::Notifier;
-pub use poison::{PoisonMessage, catch_panic};
+pub use poison::{PoisonMessage, catch_panic, log_crashed};
 pub use retry::{Delay, RetryPolicy};
 pub use runner::{Pool, Runner, RunnerSettings};
 pub use source::{ClaimLimits, SourceError, TaskSource};

@@ -5,7 +5,10 @@ use std::panic::AssertUnwindSafe;
 
 use domain::Timestamp;
 use futures::FutureExt as _;
-use store::{Tx, tasks::NewTask};
+use store::{
+    Tx,
+    tasks::{DeadLetter, NewTask},
+};
 use tracing::error;
 
 use crate::task::task_name;
@@ -45,6 +48,20 @@ impl PoisonMessage {
         );
         count_dead_letter(task.kind);
     }
+}
+
+/// Logs and counts a task that became a dead letter because its workers died. Call it after the transaction has committed.
+pub fn log_crashed(letter: &DeadLetter) {
+    error!(
+        service.id = %letter.service_id,
+        "Celery task {name} (queue: {}) failed: {}; it is not tried again: look at it with `pillarbox queue look {id}`, \
+         and once the cause is fixed `pillarbox queue replay {id}`",
+        letter.pool,
+        letter.why,
+        name = task_name(&letter.kind),
+        id = letter.id
+    );
+    count_dead_letter(&letter.kind);
 }
 
 /// Counts a dead letter of any kind; operators' alerts watch this metric.

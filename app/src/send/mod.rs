@@ -26,9 +26,12 @@ mod unrecorded;
 
 use std::sync::Arc;
 
-use domain::{Channel, NotificationId, NotificationStatus, Timestamp};
+use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome, catch_panic};
-use store::notifications::{Notification, StatusUpdate};
+use store::{
+    notifications::{Notification, StatusUpdate},
+    tasks::SUSPECT_AFTER,
+};
 use tracing::{error, warn};
 
 use batch::Batch;
@@ -116,6 +119,9 @@ async fn try_send_batch(
     delivery: &Delivery,
 ) -> Result<BatchEnd, SendBatchError> {
     let ids = &delivery.ids;
+    if is_suspect(task, ids) {
+        return isolate(app, task, channel, delivery).await;
+    }
     // Claimed before they are read: what another worker has sent in between is no longer `created` when it is read.
     let (claim, elsewhere) = app.send.in_flight.claim(ids);
     let waiting = match catch_panic(list_unsent(app, channel, &claim.ids())).await {
@@ -140,6 +146,54 @@ async fn try_send_batch(
     Batch::new(app, task, &tenant, channel, delivery, claimed)
         .send(waiting)
         .await
+}
+
+/// Returns whether one of these notifications may be what ended the process more than once, and it is not known which.
+///
+/// A task that has the id of its only notification is one that [`isolate`] made: if it goes on to end processes, it becomes
+/// the dead letter of that notification ([`poison`]).
+fn is_suspect(task: &TaskContext, ids: &[NotificationId]) -> bool {
+    let is_isolated = matches!(ids, [id] if task.leased().id == tasks::redelivery_task_id(*id));
+    task.leased().crashes >= SUSPECT_AFTER && !is_isolated
+}
+
+/// Gives each notification of a batch a task of its own, which begins with the crashes of the batch.
+async fn isolate(
+    app: &App,
+    task: &TaskContext,
+    channel: Channel,
+    delivery: &Delivery,
+) -> Result<BatchEnd, SendBatchError> {
+    let each = single_tasks(app, task, channel, delivery);
+    let named: Vec<TaskId> = each.iter().map(|task| task.id).collect();
+    let crashes = task.leased().crashes;
+    let mut tx = app.write().await?;
+    if task.complete(&mut tx).await? {
+        tx.enqueue(each).await?;
+        store::tasks::set_crashes(&mut tx, &named, crashes).await?;
+    }
+    app.commit_and_notify(tx, &[tasks::delivery_pool(channel)])
+        .await?;
+    warn!(
+        "{crashes} processes in a row died while they worked on {} messages: each has a task of its own now",
+        delivery.ids.len()
+    );
+    Ok(BatchEnd::Finished)
+}
+
+/// Returns a task for each notification of a batch.
+fn single_tasks(
+    app: &App,
+    task: &TaskContext,
+    channel: Channel,
+    delivery: &Delivery,
+) -> Vec<NewTask> {
+    let now = app.clock.now();
+    let single = |id: &NotificationId| NewTask {
+        payload: tasks::delivery_payload(&[*id], delivery.unknown_outcomes),
+        ..poison::single_notification_task(task, channel, *id, now)
+    };
+    delivery.ids.iter().map(single).collect()
 }
 
 async fn list_unsent(
@@ -191,11 +245,8 @@ async fn split_batch(
         ids.len()
     );
     if task.complete(&mut tx).await? {
-        let each = ids.iter().map(|id| NewTask {
-            payload: tasks::delivery_payload(&[*id], delivery.unknown_outcomes),
-            ..poison::single_notification_task(task, channel, *id, now)
-        });
-        tx.enqueue(each.collect()).await?;
+        tx.enqueue(single_tasks(app, task, channel, delivery))
+            .await?;
     }
     app.commit_and_notify(tx, &[tasks::delivery_pool(channel)])
         .await?;

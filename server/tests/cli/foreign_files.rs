@@ -28,7 +28,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Returns a PDF with an A4 page and these objects beside it.
-fn pdf(more: impl IntoIterator<Item = String>) -> Vec<u8> {
+pub(crate) fn pdf(more: impl IntoIterator<Item = String>) -> Vec<u8> {
     let mut objects = vec![
         "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
         "<</Type/Pages/Count 1/Kids[3 0 R]/MediaBox[0 0 595 842]>>".to_owned(),
@@ -64,7 +64,7 @@ fn many_small_values() -> Vec<u8> {
 }
 
 /// Sends a PDF as a letter with this key, and returns the path of the letter.
-fn post(platform: &Platform, key: &str, pdf: &[u8]) -> String {
+pub(crate) fn post(platform: &Platform, key: &str, pdf: &[u8]) -> String {
     let token = stdout(&platform.run(&["token", "--key", key]));
     let body = json!({"reference": "x", "content": base64(pdf)}).to_string();
     let (status, answer) = platform.http("POST /v2/notifications/letter", token.trim(), &body);
@@ -74,7 +74,7 @@ fn post(platform: &Platform, key: &str, pdf: &[u8]) -> String {
 }
 
 /// Waits until a letter has this status.
-fn wait_for(platform: &Platform, key: &str, letter: &str, wanted: &str) {
+pub(crate) fn wait_for(platform: &Platform, key: &str, letter: &str, wanted: &str) {
     let started = Instant::now();
     loop {
         let token = stdout(&platform.run(&["token", "--key", key]));
@@ -89,7 +89,7 @@ fn wait_for(platform: &Platform, key: &str, letter: &str, wanted: &str) {
     }
 }
 
-fn key(platform: &Platform, kind: &str) -> String {
+pub(crate) fn key(platform: &Platform, kind: &str) -> String {
     let made = platform.answer(&["key", "create", &format!("Letters, {kind}"), "--type", kind]);
     made[0]["key"].as_str().unwrap().to_owned()
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod crash_loops;
 mod dev;
 mod foreign_files;
 mod jobs;

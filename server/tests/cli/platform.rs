@@ -174,6 +174,11 @@ impl Platform {
         )
     }
 
+    /// Returns whether the process has ended.
+    pub(crate) fn has_exited(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }

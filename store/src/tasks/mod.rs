@@ -5,6 +5,7 @@
 //! needs to be returned, the task is simply ready again. Completing, releasing or dead-lettering a task names the
 //! lease, so that a worker whose lease was lost changes nothing.
 
+mod crashes;
 mod dead_letters;
 mod ready;
 mod subjects;
@@ -17,6 +18,7 @@ use crate::{
     db::{Row, Table, args, columns},
 };
 
+pub use crashes::{MAX_CRASHES, Reclaimed, SUSPECT_AFTER, reclaim, set_crashes};
 pub use dead_letters::{
     DeadLetter, count_dead_letters, dead_letter, filter_dead_letters, find_dead_letter,
     insert_dead_letter, list_dead_letters, replay,
@@ -79,8 +81,21 @@ pub struct LeasedTask {
     pub payload: String,
     /// Number of failed attempts before this one.
     pub attempt: u32,
+    /// Number of workers that died in a row while they worked on it.
+    pub crashes: u32,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// What a worker has claimed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// Tasks to work on.
+    pub tasks: Vec<LeasedTask>,
+    /// Tasks that have crashed too many workers: they were moved to the dead letters.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Whether anything was written.
+    pub has_changed: bool,
 }
 
 static TABLE: Table<NewTask> = Table::new(
@@ -115,7 +130,8 @@ pub async fn exists(session: &mut Session, id: TaskId) -> Result<bool, Error> {
 }
 
 /// Claims up to `count` ready tasks of one service, longest waiting first, of those that became ready from its
-/// [`KnownService::from`] on.
+/// [`KnownService::from`] on. A task with an expired lease has lost its worker: if it has lost others before, it is
+/// postponed or becomes a dead letter in place of being claimed.
 pub async fn claim(
     tx: &mut Tx,
     pool: &str,
@@ -124,13 +140,16 @@ pub async fn claim(
     lease: &Lease,
     now: Timestamp,
     count: u32,
-) -> Result<Vec<LeasedTask>, Error> {
+) -> Result<Claimed, Error> {
     let sql = format!(
         // The subquery picks and locks the rows, so that concurrent workers skip them instead of waiting.
-        "UPDATE tasks SET lease = $5, worker = $6, ready_at = $7 WHERE id IN \
+        // A suspect keeps a `ready_at` that has passed, which tells it from the tasks that are claimed.
+        "UPDATE tasks SET lease = $5, worker = $6, \
+           deaths = CASE WHEN lease IS NULL THEN deaths ELSE deaths + 1 END, \
+           ready_at = CASE WHEN lease IS NOT NULL AND deaths + 1 >= $10 THEN $4 ELSE $7 END WHERE id IN \
            (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at >= $9 \
             AND ready_at <= $4 ORDER BY ready_at LIMIT $8 {}) \
-         RETURNING id, lane, service_id, kind, payload, attempt, created_at",
+         RETURNING id, lane, service_id, kind, payload, attempt, deaths, ready_at, created_at",
         tx.kind().skip_locked()
     );
     let Lease {
@@ -139,15 +158,35 @@ pub async fn claim(
         until,
     } = *lease;
     let KnownService { id, from } = service;
-    let args = args![pool, lane, id, now, token, worker, until, count, from];
+    let args = args![
+        pool,
+        lane,
+        id,
+        now,
+        token,
+        worker,
+        until,
+        count,
+        from,
+        SUSPECT_AFTER
+    ];
     let rows = tx.fetch_all(sql, args).await?;
-    let mut tasks = rows
-        .iter()
-        .map(|row| parse_leased_task(row, lease))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut claimed = Claimed {
+        has_changed: !rows.is_empty(),
+        ..Claimed::default()
+    };
+    for row in rows {
+        let task = parse_leased_task(&row, lease)?;
+        if row.get::<Timestamp>("ready_at")? == until {
+            claimed.tasks.push(task);
+            continue;
+        }
+        let letter = crashes::settle_crash(tx, task.id, token, task.crashes, now).await?;
+        claimed.dead_letters.extend(letter);
+    }
     // `RETURNING` promises no order.
-    tasks.sort_by_key(|task| (task.created_at, task.id));
-    Ok(tasks)
+    claimed.tasks.sort_by_key(|task| (task.created_at, task.id));
+    Ok(claimed)
 }
 
 fn parse_leased_task(row: &Row, lease: &Lease) -> Result<LeasedTask, Error> {
@@ -160,6 +199,7 @@ fn parse_leased_task(row: &Row, lease: &Lease) -> Result<LeasedTask, Error> {
         kind: row.get("kind")?,
         payload: row.get("payload")?,
         attempt: row.get_u32("tasks", "attempt")?,
+        crashes: row.get_u32("tasks", "deaths")?,
         created_at: row.get("created_at")?,
     })
 }
@@ -192,8 +232,8 @@ pub async fn lock(
 pub async fn renew(tx: &mut Tx, id: TaskId, lease: Uuid, until: Timestamp) -> Result<bool, Error> {
     let changed = tx
         .execute(
-            // A renewal is progress: whatever crashed the earlier workers did not crash this one.
-            "UPDATE tasks SET ready_at = $3, deaths = 0 WHERE id = $1 AND lease = $2",
+            // Not progress: a task that fills the memory renews its lease until there is none left.
+            "UPDATE tasks SET ready_at = $3 WHERE id = $1 AND lease = $2",
             args![id, lease, until],
         )
         .await?;
@@ -226,24 +266,6 @@ pub async fn replace_payload(
         )
         .await?;
     Ok(changed == 1)
-}
-
-/// Releases the leases of a dead worker and returns how many. A task that has crashed `max_crashes` workers without
-/// progress keeps its lease until it expires, to stop crash loops. Call this only when the worker is known to be
-/// dead.
-pub async fn reclaim(
-    tx: &mut Tx,
-    worker: WorkerId,
-    now: Timestamp,
-    max_crashes: u32,
-) -> Result<u64, Error> {
-    tx.execute(
-        // Leases that have expired are left out: those tasks are ready anyway, or have another worker.
-        "UPDATE tasks SET lease = NULL, worker = NULL, ready_at = $2, deaths = deaths + 1 \
-         WHERE worker = $1 AND lease IS NOT NULL AND ready_at > $2 AND deaths < $3",
-        args![worker, now, max_crashes],
-    )
-    .await
 }
 
 /// Deletes a completed task. Returns false if the lease was lost.

@@ -1,4 +1,4 @@
-//! The tasks of a dead worker are reclaimed at once by a process that knows that it is dead.
+//! What a dead worker had in hand is ready at once for whoever knows that it is dead.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ struct Queue {
 impl Queue {
     async fn with_tasks(count: u32) -> Self {
         let mut world = World::new().await;
-        // The stories look at leases and leave the tasks unfinished.
+        // The stories look at leases, not at what becomes of the tasks.
         world.expect_unfinished_tasks();
         let service = world.service("Riverside Council").await;
         let now = world.clock.now();
@@ -65,6 +65,11 @@ impl Queue {
         taken.remove(0)
     }
 
+    async fn dead_letter(&self, id: TaskId) -> Option<tasks::DeadLetter> {
+        let mut session = self.world.app.read().await.unwrap();
+        tasks::find_dead_letter(&mut session, id).await.unwrap()
+    }
+
     /// Reclaims the worker's tasks as if it had died; returns how many are ready again.
     async fn it_dies(&self) -> u64 {
         let dead = self.source.worker();
@@ -89,7 +94,7 @@ async fn tasks_of_dead_workers_are_ready_at_once() {
         (dead.id, 0),
         "a death is no try that failed"
     );
-    // A worker that was wrongly regarded as dead.
+    // A worker that was only believed to be dead.
     assert_eq!(queue.source.renew(&dead, LEASE).await.unwrap(), None);
     assert!(!queue.source.complete(&dead).await.unwrap());
     assert!(queue.source.complete(&taken).await.unwrap());
@@ -107,35 +112,91 @@ async fn reclaiming_leaves_delayed_tasks_alone() {
     assert_eq!(queue.take_one().await.attempt, 1);
 }
 
+/// Longer than a task waits that may have crashed its worker.
+const LONGEST_PAUSE: Duration = Duration::from_secs(16);
+
 #[tokio::test]
-async fn a_task_that_crashes_workers_keeps_its_lease_until_it_expires() {
-    let queue = Queue::with_tasks(1).await;
+async fn a_task_that_crashes_workers_waits_and_then_becomes_a_dead_letter() {
+    let mut queue = Queue::with_tasks(1).await;
+    queue.world.expect_dead_letters();
+    queue.take_one().await;
+    assert_eq!(queue.it_dies().await, 1, "the first death may be anyone's");
     for _ in 0..2 {
         queue.take_one().await;
         assert_eq!(queue.it_dies().await, 1);
+        assert!(queue.take().await.is_empty(), "it waits");
+        queue.world.clock.advance(LONGEST_PAUSE);
     }
-    queue.take_one().await;
-    assert_eq!(queue.it_dies().await, 0, "the third death may be its doing");
+    let last = queue.take_one().await;
+    assert_eq!(last.crashes, 3);
+    assert_eq!(queue.it_dies().await, 0);
+    queue.world.clock.advance(LONGEST_PAUSE);
     assert!(queue.take().await.is_empty());
-    queue.world.clock.advance(LEASE);
-    let taken = queue.take_one().await;
+    let letter = queue
+        .dead_letter(last.id)
+        .await
+        .expect("it is a dead letter");
+    assert!(letter.why.contains("4 processes"), "{}", letter.why);
+}
 
-    // A task that makes progress is not what crashes its workers.
+#[tokio::test]
+async fn a_task_whose_leases_expire_becomes_a_dead_letter_too() {
+    let mut queue = Queue::with_tasks(1).await;
+    queue.world.expect_dead_letters();
+    let first = queue.take_one().await;
+    for _ in 0..8 {
+        // Nobody sees that the worker has died: it was on another machine.
+        queue.world.clock.advance(LEASE + LONGEST_PAUSE);
+        queue.take().await;
+    }
+    assert!(queue.dead_letter(first.id).await.is_some());
+}
+
+#[tokio::test]
+async fn a_renewed_lease_is_no_progress_but_a_commit_is() {
+    let queue = Queue::with_tasks(1).await;
+    queue.take_one().await;
+    queue.it_dies().await;
+    let taken = queue.take_one().await;
     queue.world.clock.advance(LEASE / 3);
     let renewed = queue.source.renew(&taken, LEASE).await.unwrap();
-    assert!(renewed.is_some());
-    assert_eq!(queue.it_dies().await, 1);
-    queue.take_one().await;
-    assert_eq!(queue.it_dies().await, 1);
-    let taken = queue.take_one().await;
-    assert_eq!(queue.it_dies().await, 0);
+    assert!(renewed.is_some(), "memory is filled slowly");
+    queue.it_dies().await;
+    assert!(queue.take().await.is_empty(), "it waits");
 
-    // Progress counts too if it is recorded in the transaction that makes it.
+    queue.world.clock.advance(LONGEST_PAUSE);
+    let taken = queue.take_one().await;
     let mut tx = queue.world.app.store().write().await.unwrap();
     let progress = tasks::record_progress(&mut tx, taken.id, taken.lease);
     progress.await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(queue.it_dies().await, 1);
+    queue.it_dies().await;
+    assert_eq!(queue.take_one().await.crashes, 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_crashes_workers_is_sent_message_by_message() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let sends = (0..5).map(|number| {
+        let (world, service) = (&world, &service);
+        async move {
+            let to = format!("0770091000{number}");
+            world.send_sms(service, &service.normal, &to).await
+        }
+    });
+    futures::future::join_all(sends).await;
+    for seed in 10..12 {
+        let dying = worker(&world, seed);
+        let limits = ClaimLimits::uniform(10);
+        let taken = dying.claim("send-sms-tasks", 10, &limits, LEASE).await;
+        assert!(!taken.unwrap().is_empty());
+        world.app.reclaim_from_worker(dying.worker()).await.unwrap();
+        world.advance(LONGEST_PAUSE);
+    }
+    let ran = world.run_tasks().await;
+    assert!(ran > 5, "each message has a task of its own: {ran}");
+    assert_eq!(world.sms.accepted().len(), 5, "each is sent once");
 }
 
 #[tokio::test]

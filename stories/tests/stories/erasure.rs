@@ -305,7 +305,7 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(taken.len(), 1);
+    assert_eq!(taken.tasks.len(), 1);
 
     let recipient = Recipient::parse("07700900123").unwrap();
     let mut erasure = Erasure::new(&world.app, recipient, None);
@@ -315,7 +315,7 @@ async fn an_erasure_pauses_a_running_job_and_resumes_it() {
     assert!(!erasure.run().await.unwrap(), "it is still there");
     let mut tx = world.app.store().write().await.unwrap();
     assert!(
-        store::tasks::complete(&mut tx, taken[0].id, lease.token)
+        store::tasks::complete(&mut tx, taken.tasks[0].id, lease.token)
             .await
             .unwrap()
     );
