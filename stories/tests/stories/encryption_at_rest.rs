@@ -1,10 +1,11 @@
-//! What is personal is closed (`ARCHITECTURE.md` "Invariants", 8).
+//! Personal data is sealed (`ARCHITECTURE.md` "Invariants", 8).
 
 use std::{io::Write as _, path::Path, sync::Arc};
 
 use domain::{Clock as _, InboundSmsId};
 use pillarbox_stories::{SeededRandom, World};
 use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use store::Keyring;
 
 pub(crate) fn contains(path: &Path, needle: &str) -> bool {
@@ -19,13 +20,51 @@ pub(crate) fn contains(path: &Path, needle: &str) -> bool {
         .any(|window| window == needle.as_bytes())
 }
 
+/// What the platform has stored, for a search in clear text.
+enum Stored<'a> {
+    /// The directory of SQLite's files, which also holds what was deleted and not overwritten.
+    Files(&'a Path),
+    /// All rows of PostgreSQL as text, with bytes in hexadecimal, and the directory of the stored files.
+    Rows(String, &'a Path),
+}
+
+impl Stored<'_> {
+    fn contains(&self, needle: &str) -> bool {
+        match self {
+            Self::Files(directory) => contains(directory, needle),
+            Self::Rows(rows, files) => {
+                let bytes: Vec<String> = needle.bytes().map(|one| format!("{one:02x}")).collect();
+                rows.contains(needle) || rows.contains(&bytes.concat()) || contains(files, needle)
+            }
+        }
+    }
+}
+
+/// Returns every row of every table of a PostgreSQL database.
+async fn all_rows(address: &str) -> String {
+    let mut connection = PgConnection::connect(address).await.unwrap();
+    let tables = sqlx::query(
+        "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) AS name FROM pg_tables \
+         WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+    );
+    let tables = tables.fetch_all(&mut connection).await.unwrap();
+    assert!(tables.len() > 10, "only {} tables found", tables.len());
+    let mut all = String::new();
+    for table in tables {
+        let table: String = table.get("name");
+        let rows = AssertSqlSafe(format!("SELECT one::text AS content FROM {table} AS one"));
+        for row in sqlx::query(rows).fetch_all(&mut connection).await.unwrap() {
+            all += row.get("content");
+            all.push('\n');
+        }
+    }
+    connection.close().await.unwrap();
+    all
+}
+
 #[tokio::test]
 async fn no_recipient_value_or_secret_is_stored_in_clear() {
     let world = World::new().await;
-    if !world.database_address().starts_with("sqlite") {
-        // PostgreSQL's files are its own; what is put there is what is put here.
-        return;
-    }
     let service = world.service("Riverside Council").await;
     let body = json!({
         "email_address": "ada.lovelace@example.com", "template_id": service.email,
@@ -59,11 +98,20 @@ async fn no_recipient_value_or_secret_is_stored_in_clear() {
         .unwrap();
     tx.commit().await.unwrap();
     world.run_tasks().await;
+    let (address, files) = (world.database_address(), world.files());
     let directory = world.database_file().parent().unwrap().to_owned();
+    let stored = if address.starts_with("sqlite") {
+        Stored::Files(&directory)
+    } else {
+        Stored::Rows(all_rows(&address).await, &files)
+    };
     assert!(
-        contains(&directory, "Riverside Council"),
-        "the search finds what is there"
+        stored.contains("Riverside Council"),
+        "the search finds what is stored in clear"
     );
+    if let Stored::Rows(rows, _) = &stored {
+        assert!(rows.contains("\\x"), "bytes are shown in hexadecimal");
+    }
     for personal in [
         "ada.lovelace",
         "Countess-Lovelace",
@@ -74,10 +122,7 @@ async fn no_recipient_value_or_secret_is_stored_in_clear() {
         "Analytical-Engine",
         &service.normal.secret,
     ] {
-        assert!(
-            !contains(&directory, personal),
-            "{personal} is there in clear"
-        );
+        assert!(!stored.contains(personal), "{personal} is stored in clear");
     }
 }
 

@@ -57,6 +57,7 @@ mod spreadsheets;
 mod stepping_clock;
 mod storage_outages;
 mod tables;
+mod task_subjects;
 mod templates;
 mod toolchain;
 mod unsubscribing;
