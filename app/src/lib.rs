@@ -50,7 +50,7 @@ pub use manage::AdminError;
 pub use providers::Sink;
 pub use sealing::{RewriteLock, RewriteLockError, sealed_files::OpenError};
 pub use send::provider_selection::{Providers, Weighted};
-pub use settings::{Money, Settings, TimeZone};
+pub use settings::{InvalidTime, Money, Settings, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
 
@@ -220,6 +220,7 @@ impl App {
         tx: Tx,
         pools: &[&str],
     ) -> Result<(), store::Error> {
+        // After the commit: a worker that is woken earlier would find nothing.
         tx.commit().await?;
         for pool in pools {
             self.notifier.notify(pool);
