@@ -1,7 +1,7 @@
 //! Work of a request that takes longer than other requests should wait: previews, bulk requests, very large messages.
 //! It has threads of its own, a few of them, so that the threads that serve HTTP stay free.
 
-use std::{panic::resume_unwind, sync::Arc};
+use std::{future::poll_fn, panic::resume_unwind, sync::Arc, task::Poll};
 
 use futures::future::BoxFuture;
 use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
@@ -41,12 +41,12 @@ impl HeavyWork {
             metrics::counter!("pillarbox_heavy_requests_refused_total").increment(1);
             return Err(Problem::too_many_bodies());
         };
-        let running = Arc::clone(&self.running).acquire_owned().await;
+        let running = Arc::clone(&self.running);
         let runtime = Handle::current();
         let done = spawn_blocking(move || {
             // Held here and not by the caller, who may be gone before the work is done.
-            let _permits = (admitted, running);
-            runtime.block_on(work)
+            let _admitted = admitted;
+            runtime.block_on(in_turns(&running, work))
         });
         match done.await {
             Ok(done) => Ok(done),
@@ -57,6 +57,33 @@ impl HeavyWork {
             },
         }
     }
+}
+
+/// Runs `work`, with a permit while it uses the processor and without one while it waits for the database: a database that
+/// is slow must not make those wait that are still to be parsed.
+async fn in_turns<T>(running: &Semaphore, mut work: BoxFuture<'static, T>) -> T {
+    loop {
+        let permit = running.acquire().await;
+        let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
+        drop(permit);
+        match step {
+            Poll::Ready(done) => return done,
+            Poll::Pending => until_woken().await,
+        }
+    }
+}
+
+/// Waits until the task is woken: by what the work, which was polled last, waits for.
+async fn until_woken() {
+    let mut has_waited = false;
+    poll_fn(|_| {
+        if std::mem::replace(&mut has_waited, true) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 #[cfg(test)]
