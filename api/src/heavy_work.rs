@@ -127,8 +127,11 @@ mod tests {
         }
         let refused = pool.run(Box::pin(async {})).await.unwrap_err();
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-        for (end, running) in started {
+        // To all before any is awaited: they take their turns in any order.
+        for (end, _) in &started {
             end.send(()).unwrap();
+        }
+        for (_, running) in started {
             assert!(running.await.unwrap());
         }
         assert_eq!(pool.run(Box::pin(async {})).await, Ok(()));
