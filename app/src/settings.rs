@@ -123,17 +123,16 @@ impl TimeZone {
     ///
     /// Fails for a local time that the clocks skip or show twice, too.
     pub fn parse_time(&self, text: &str) -> Result<Timestamp, InvalidTime> {
-        let moment = match text.parse::<jiff::Timestamp>() {
-            Ok(moment) => moment,
-            Err(_) => {
-                let local: jiff::civil::DateTime = text
-                    .parse()
-                    .map_err(|_| InvalidTime::Unreadable(text.to_owned()))?;
-                let ambiguous = self.0.to_ambiguous_timestamp(local);
-                ambiguous
-                    .unambiguous()
-                    .map_err(|_| InvalidTime::Ambiguous(text.to_owned(), self.to_string()))?
-            }
+        let moment = if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+            moment
+        } else {
+            let local: jiff::civil::DateTime = text
+                .parse()
+                .map_err(|_| InvalidTime::Unreadable(text.to_owned()))?;
+            let ambiguous = self.0.to_ambiguous_timestamp(local);
+            ambiguous
+                .unambiguous()
+                .map_err(|_| InvalidTime::Ambiguous(text.to_owned(), self.to_string()))?
         };
         Ok(Timestamp::from_unix_micros(moment.as_microsecond()))
     }

@@ -32,7 +32,7 @@ pub(in crate::commands) struct Send {
     template: String,
     #[command(flatten)]
     service: ServiceArg,
-    /// Encoding of a text that is not UTF-8, such as windows-1252, macintosh or shift_jis [default: guessed]
+    /// Encoding of a text that is not UTF-8, such as windows-1252, macintosh or shift-jis [default: guessed]
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
     /// Reply-to address or text message sender, by id
