@@ -69,45 +69,45 @@ pub enum AcceptError {
     /// The service may not use this channel.
     #[error("the service may not send this type of message")]
     ChannelNotAllowed(Channel),
-    /// What is given as the name of a value to be sanitised is no text.
+    /// A name in `sanitise_content_for` is not a text.
     #[error("the name of a value to be sanitised is not text")]
     NoNameToSanitise,
-    /// A value that is to be sanitised is no text.
+    /// A value to be sanitised is not a text.
     #[error("a value to be sanitised is not text")]
     NothingToSanitise,
     /// The service has no such template.
     #[error("no such template")]
     NoSuchTemplate,
-    /// The template makes another type of message.
+    /// The template is of another channel.
     #[error("the template makes another type of message")]
     WrongTemplateType {
-        /// What it makes.
+        /// Channel of the template.
         template: Channel,
-        /// What was asked for.
+        /// Channel of the request.
         wanted: Channel,
     },
     /// The template is archived.
     #[error("the template is archived")]
     TemplateArchived,
-    /// Placeholders without a value.
+    /// Placeholders of the template without a value.
     #[error("values are missing")]
     MissingPersonalisation(Vec<String>),
-    /// Nothing would be sent.
+    /// The message would be empty.
     #[error("the message is empty")]
     Empty,
-    /// A file in a message that cannot carry one.
+    /// A file in a message that is not an e-mail.
     #[error("only an e-mail can carry a file")]
     FileOutsideEmail,
-    /// What is wrong with a file among the values: of the first that has anything wrong.
+    /// The first file among the values that is invalid, with everything that is wrong with it.
     #[error("a file value is wrong")]
     FileValue(Vec<FileFieldError>),
-    /// Whoever sends files needs a link by which recipients reach them.
+    /// The service has no contact link, which files need.
     #[error("files by e-mail are not set up")]
     FilesNotSetUp,
-    /// A file is not taken.
+    /// A file is rejected.
     #[error("a file is not taken")]
     FileRefused(documents::FileRejected),
-    /// A file could not be dealt with.
+    /// A file could not be stored or scanned.
     #[error("a file could not be dealt with")]
     Files(#[source] documents::FileError),
     /// The service has no such text message sender.
@@ -122,22 +122,22 @@ pub enum AcceptError {
     /// A service in trial mode reaches only the team and the guest list.
     #[error("not on the team or guest list, and the service is in trial mode")]
     OutsideTrial,
-    /// The number goes abroad and the service may not.
+    /// The number is international, and the service may not send there.
     #[error("the service may not send texts abroad")]
     InternationalNotAllowed,
-    /// The number cannot be sent to.
+    /// The phone number is invalid, or of a kind that the service may not send to.
     #[error("the number cannot be sent to")]
     Phone(PhoneError),
     /// The text is too long.
     #[error("the text is too long")]
     TextTooLong {
-        /// How many characters it has.
+        /// Its length in characters.
         characters: usize,
     },
     /// The e-mail is too long.
     #[error("the e-mail is too long")]
     EmailTooLong {
-        /// How many bytes it has.
+        /// Its size in bytes.
         bytes: usize,
     },
     /// What has to be stored of the message is too large.
@@ -148,7 +148,7 @@ pub enum AcceptError {
         /// The limit of the channel.
         limit: usize,
     },
-    /// A QR code of a letter could not be read from paper.
+    /// A QR code of a letter has too much data to be read from paper.
     #[error("a QR code has too much data")]
     QrCodeTooLarge(QrCodeTooLarge),
     /// A letter has characters that no font can print.
@@ -160,22 +160,22 @@ pub enum AcceptError {
     /// A service in trial mode sends no letters.
     #[error("letters cannot be sent in trial mode")]
     LetterInTrial,
-    /// The address of a letter is wrong.
+    /// The postal address is invalid.
     #[error("the address is wrong")]
     Address(AddressError),
-    /// The PDF is not given as base64.
+    /// The PDF is not base64.
     #[error("the pages are not base64")]
     NotBase64,
-    /// The pages of a letter could not be kept.
+    /// The pages of a letter could not be stored.
     #[error("the pages could not be kept")]
     Pages(#[source] ::files::Error),
     /// The daily quota is used up.
     #[error(transparent)]
     DailyQuota(#[from] QuotaExceeded),
-    /// Somebody else has used the request's `Idempotency-Key` a moment ago.
+    /// A concurrent request with the same `Idempotency-Key` was committed first.
     #[error("the idempotency key is taken")]
     KeyTaken,
-    /// Too many messages wait to be kept.
+    /// Too many messages wait to be stored.
     #[error("too busy")]
     Busy,
     /// The store failed.
