@@ -4,7 +4,7 @@ use std::{io, sync::Arc, thread};
 
 use bytes::Bytes;
 use sandbox::{Program, RunError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
 use super::{FileKind, KINDS, child};
@@ -79,7 +79,7 @@ impl ForeignFiles {
         let size = file.len();
         let answered = match &self.place {
             Place::Children(program) => in_child(program, kind, file_name, file).await,
-            Place::Threads => on_thread(kind, file_name.to_owned(), file).await,
+            Place::Threads => on_thread(kind, file_name.to_owned(), file),
         };
         match answered {
             Ok(bytes) => Ok(Some(Answer {
@@ -116,24 +116,18 @@ async fn in_child(
     sandbox::run(&program, &input, &kind.limits).await
 }
 
-async fn on_thread(
-    kind: &'static FileKind,
-    file_name: String,
-    file: Bytes,
-) -> Result<Vec<u8>, RunError> {
-    let (sender, receiver) = oneshot::channel();
-    thread::Builder::new()
+/// Waits for the thread without giving way to others: a simulation must take the same course each time, however fast the
+/// machine is.
+fn on_thread(kind: &'static FileKind, file_name: String, file: Bytes) -> Result<Vec<u8>, RunError> {
+    let thread = thread::Builder::new()
         .stack_size(THREAD_STACK_BYTES)
         .spawn(move || {
             let mut answer = Vec::new();
-            if (kind.read)(&file_name, &file, &mut answer).is_ok() {
-                // Nobody waits for the answer if the request has ended.
-                let _ = sender.send(answer);
-            }
+            (kind.read)(&file_name, &file, &mut answer).map(|()| answer)
         })
         .map_err(|error| RunError::System(error.to_string()))?;
-    // A panic drops the sender.
-    receiver
-        .await
-        .map_err(|_| RunError::Input("panicked".to_owned()))
+    match thread.join() {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) | Err(_) => Err(RunError::Input("failed".to_owned())),
+    }
 }
