@@ -3,7 +3,7 @@
 //!
 //! A parser that overflows its stack, takes all memory or never ends takes the child with it and nothing else. The file is
 //! then unreadable, as a damaged one is. Each kind of file has a module with its parser, its limits and how many may be
-//! read at once; [`KINDS`] lists them. Nothing else in the platform calls these parsers.
+//! read at once; `KINDS` lists them. Nothing else in the platform calls these parsers.
 
 mod child;
 mod pdf;
