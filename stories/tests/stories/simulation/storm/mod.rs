@@ -340,6 +340,7 @@ impl<'a> Storm<'a> {
         self.let_all_go().await;
         for _ in 0..20 {
             self.let_jobs_go_on().await;
+            self.replay_crashed().await;
             self.world.run_schedule().await;
             if invariants::tasks_left(self.shared_database).await == 0 && self.jobs_are_over().await
             {
@@ -348,6 +349,23 @@ impl<'a> Storm<'a> {
             self.world.advance(Duration::from_mins(6));
         }
         Err("there are tasks or jobs that never end".to_owned())
+    }
+
+    /// Replays, as an operator would, the tasks that became dead letters because their processes died several times in a
+    /// row: here by chance.
+    async fn replay_crashed(&self) {
+        let (store, now) = (self.world.app.store(), self.world.app.clock().now());
+        let mut tx = store.write().await.unwrap();
+        let dead = store::tasks::list_dead_letters(&mut tx, 1000)
+            .await
+            .unwrap();
+        for letter in dead
+            .iter()
+            .filter(|letter| letter.why.contains("processes"))
+        {
+            store::tasks::replay(&mut tx, letter.id, now).await.unwrap();
+        }
+        tx.commit().await.unwrap();
     }
 
     async fn let_jobs_go_on(&self) {
