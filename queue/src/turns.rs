@@ -1,7 +1,7 @@
 //! Whose turn it is in a lane, and where its tasks begin.
 //!
 //! Looking for ready services from the beginning of the index (a sweep) finds every task, and is what happens nearly
-//! always. On PostgreSQL, a transaction that somebody leaves open for minutes (a report, a forgotten session, a dump) keeps
+//! always. On PostgreSQL, a transaction that stays open for minutes (a report, a forgotten session, a dump) keeps
 //! the index entries of all tasks that were completed meanwhile, and sweeps become slower and slower. Once one is expensive,
 //! sweeps become rare, and in between only the services that are known are asked, each from where its tasks begin now.
 //! New services are looked for between the known ones. A sweep still decides in the end, so that nothing depends on what

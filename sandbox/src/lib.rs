@@ -6,7 +6,7 @@
 //! standard output.
 //!
 //! The parent distinguishes two failures. [`RunError::Input`]: the child ended because of what it was given, so that it would
-//! do so again. [`RunError::System`]: it could not be started or confined, or somebody ended it; trying again may help.
+//! do so again. [`RunError::System`]: it could not be started or confined, or was ended from outside; trying again may help.
 
 mod child;
 mod confinement;

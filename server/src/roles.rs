@@ -93,7 +93,7 @@ const SHARED: &str = "listen";
 async fn default_monitoring() -> anyhow::Result<TcpListener> {
     match TcpListener::bind("127.0.0.1:6012").await {
         Ok(listener) => Ok(listener),
-        // Nobody chose the port, so another process on this machine that has it must not prevent the start.
+        // The port is a default, so another process on this machine that has it must not prevent the start.
         Err(_) => listen("127.0.0.1:0").await,
     }
 }

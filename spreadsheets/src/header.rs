@@ -126,7 +126,7 @@ impl From<Vec<String>> for Header {
     }
 }
 
-/// Returns a header without what nobody sees in it, and with one space for each run of spaces and line ends.
+/// Returns a header without its invisible characters, and with one space for each run of spaces and line ends.
 fn tidied(name: &str) -> String {
     // The mark of UTF-8 files, read as Windows-1252 by a program that then wrote it as text.
     let name = name.strip_prefix("ï»¿").unwrap_or(name);

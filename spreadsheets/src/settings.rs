@@ -24,8 +24,8 @@ pub struct Settings {
     pub rejects_ambiguous_numbers: bool,
     /// Whether letters may go to other countries. Default: no.
     pub allow_international_letters: bool,
-    /// Whether a header that nobody can tell from the name of a missing column, because of line ends or of spaces that
-    /// do not break or have no width, counts as that column. Default: no, as published.
+    /// Whether a header that looks like the name of a missing column, and differs from it by line ends, no-break spaces or
+    /// characters without width, counts as that column. Default: no, as published.
     pub tidies_headers: bool,
     /// What a row with more cells than the header is. Default: a warning.
     pub long_rows: LongRows,

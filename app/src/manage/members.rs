@@ -63,7 +63,7 @@ pub async fn remove(app: &App, service: ServiceId, user: UserId) -> Result<(), A
     if !team.iter().any(|member| member.user.id == user) {
         return Err(AdminError::NoSuch("member"));
     }
-    // Nobody could administer the service any more.
+    // The service would have no administrator left.
     if team.len() == 1 {
         return Err(AdminError::rejected(
             "You cannot remove the only user for a service",

@@ -275,7 +275,7 @@ fn apply_change(
 ) -> Result<Service, AdminError> {
     let email_sender_local_part = match (change.email_sender_local_part, &name) {
         (Some(given), _) => valid_local_part(&given)?,
-        // Nobody has set it, so recipients expect it to be the name.
+        // It was never set by hand, so it follows the name, as recipients expect.
         (None, Some(name)) if sender_follows_name(&before) => {
             templates::sanitise::safe_email_local_part(name)
         }

@@ -20,7 +20,7 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// The messages that are still in hand.
+    /// The messages that are being sent.
     pub(super) fn ids(&self) -> Vec<NotificationId> {
         self.ids.lock().expect("no one panics holding it").clone()
     }

@@ -82,7 +82,7 @@ impl Batch<'_> {
         let gone = rest.ids();
         kept.retain(|id| !gone.contains(id));
         let ids: Vec<NotificationId> = kept.iter().copied().collect();
-        // Before others can take them: whoever finds them in flight here comes back only after half a minute.
+        // Before other tasks can claim them: one that finds them in flight here returns only after half a minute.
         self.claim.release(&gone);
         let handover = Handover {
             tasks,

@@ -25,7 +25,7 @@ use crate::{
 /// What a backup contains.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BackupOptions {
-    /// Copy the key file and the secret of internal clients too. Whoever has such a backup can read everything in it.
+    /// Copy the key file and the secret of internal clients too. Such a backup can be read without anything else.
     pub with_keyring: bool,
 }
 
@@ -275,7 +275,7 @@ impl PartialBackup {
         &self.0
     }
 
-    /// Gives the backup its name, unless somebody else has taken it.
+    /// Gives the backup its name, unless the name was taken meanwhile.
     fn finish(self, target: &Path) -> anyhow::Result<()> {
         sync_directory(&self.0)?;
         let renamed = renameat_with(CWD, &self.0, CWD, target, RenameFlags::NOREPLACE);

@@ -1,5 +1,5 @@
 //! HTTP/1.1 connections: accepted until shutdown, each served in a task of its own. Their number is bounded, and clients
-//! that do not send their headers or take their response in time are disconnected, so that nobody can hold them all.
+//! that do not send their headers or take their response in time are disconnected, so that no client can hold them all.
 
 mod connections;
 mod stream;
@@ -63,7 +63,7 @@ pub(crate) async fn serve(
         stop,
     };
     server.accept_until_stopped(&listener).await;
-    // Clients whose connection the kernel accepted already have no reason to connect to somebody else.
+    // Clients whose connection the kernel accepted already have no reason to connect to another process.
     while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
         server.admit(stream);
     }

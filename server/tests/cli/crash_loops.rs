@@ -130,7 +130,7 @@ async fn a_letter_that_ends_its_process_becomes_a_dead_letter_and_can_be_cancell
     let why = letter["why"].as_str().unwrap();
     assert!(why.contains(id), "it names the letter: {why}");
 
-    // Others are served, and the letter is nobody's.
+    // Others are served, and no worker takes the letter.
     let good = post(&platform, &normal, &pdf([]));
     wait_for(&platform, &normal, &good, "received");
     wait_for(&platform, &normal, &poison, "pending-virus-check");

@@ -111,7 +111,7 @@ fn columns_sentence(names: &[String]) -> String {
     format!("the first row names {count}: {}{more}", shown.join(", "))
 }
 
-/// Returns the beginning of a header, with signs for what nobody would see.
+/// Returns the beginning of a header, with signs in place of invisible characters.
 fn visible(name: &str) -> String {
     let shown = name
         .chars()

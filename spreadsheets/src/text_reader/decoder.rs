@@ -26,7 +26,7 @@ enum State {
     Legacy(Box<Legacy>),
     Known {
         decoder: encoding_rs::Decoder,
-        /// What to show of the text, in an encoding that somebody named.
+        /// What to show of the text, in an encoding that was given.
         sample: Option<Sample>,
     },
 }
@@ -52,7 +52,7 @@ impl Decoder {
         let has_utf8_mark = beginning.starts_with(b"\xEF\xBB\xBF");
         let known = match (utf_16(beginning), encoding) {
             (Some(utf_16), _) => Some((utf_16, None)),
-            // A mark in the file is surer than what somebody says.
+            // A byte order mark in the file is surer than the encoding that was given.
             (None, Some(TextEncoding(encoding))) if encoding != UTF_8 && !has_utf8_mark => {
                 Some((encoding, Some(Sample::default())))
             }
@@ -63,7 +63,7 @@ impl Decoder {
                 decoder: encoding.new_decoder_with_bom_removal(),
                 sample,
             },
-            // Somebody who says that it is UTF-8 gets no guess.
+            // If the given encoding is UTF-8, no other is guessed.
             None if encoding.is_some() => State::Utf8,
             None => State::AsciiSoFar,
         };

@@ -1,4 +1,4 @@
-//! The queue while somebody holds a transaction open, as a report, a dump or a forgotten session does: on PostgreSQL no
+//! The queue while a transaction is held open, as by a report, a dump or a forgotten session: on PostgreSQL no
 //! vacuum can then remove what was claimed and completed meanwhile.
 
 use std::{sync::Arc, time::Duration};
