@@ -160,14 +160,15 @@ impl Pieces {
     }
 
     fn put(&self, out: &mut String, slot: &Slot, text: &str, field: Field) {
-        let text = match field.html {
+        let escaped = |text| match field.html {
             Html::Escape => escape(text),
             Html::Passthrough => Cow::Borrowed(text),
         };
         match &slot.conditional_text {
-            None => out.push_str(&text),
-            // Compared after escaping, as the reference does; no true word has a character that is escaped.
-            Some(shown) if is_true_word(&text) => out.push_str(&self.content[shown.clone()]),
+            None => out.push_str(&escaped(text)),
+            Some(shown) if is_true_word(&decision(text, escaped)) => {
+                out.push_str(&self.content[shown.clone()]);
+            }
             Some(_) => {}
         }
     }
@@ -194,6 +195,19 @@ impl Slot {
             name,
             conditional_text,
         }
+    }
+}
+
+/// Returns the value that decides about a conditional text. It is compared after escaping, as the reference does. Only a
+/// character reference can become part of a true word by that, so that long values are not escaped without need.
+fn decision<'text>(
+    text: &'text str,
+    escaped: impl Fn(&'text str) -> Cow<'text, str>,
+) -> Cow<'text, str> {
+    if text.as_bytes().contains(&b'&') {
+        escaped(text)
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
