@@ -332,7 +332,7 @@ impl<'a> Batch<'a> {
         why: String,
     ) -> SendResult {
         let id = notification.id;
-        // A recipient whose mailbox stays full is no reason for anybody to get up.
+        // An operator can do nothing about a recipient whose mailbox stays full.
         if status == NotificationStatus::TechnicalFailure {
             error!(
                 notification.id = %id,
