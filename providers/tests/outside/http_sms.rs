@@ -1,9 +1,9 @@
 //! Texts over an interface that the settings describe.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use pillarbox_providers::{
-    ProviderSettings as _, RejectReason, Secret, SendError, Sms, SmsProvider,
+    RejectReason, Secret, SendError, Sms, SmsProvider,
     sms::http::{Expected, HttpAuth, HttpBody, HttpSms, HttpSmsSettings},
 };
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use tokio::time;
 use crate::{
     http_server::{Act, Server, json as answer},
     messages::sms,
+    refused_settings::assert_promises_too_much,
 };
 
 fn settings(server: &Server) -> HttpSmsSettings {
@@ -382,14 +383,5 @@ async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
         reports_delivery: true,
         ..HttpSmsSettings::new("gateway", "https://sms.example", body)
     };
-    let refused = settings
-        .build(Path::new("/nowhere"))
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        refused.contains("the setting reports_delivery of provider gateway is wrong")
-            && refused.contains("remove the setting"),
-        "{refused}"
-    );
+    assert_promises_too_much(&settings, "reports_delivery", "gateway");
 }

@@ -8,6 +8,7 @@ mod file_service;
 mod http_server;
 mod http_sms;
 mod messages;
+mod refused_settings;
 mod sink;
 mod smtp;
 mod smtp_server;

@@ -11,6 +11,7 @@ use tokio::time;
 use crate::{
     http_server::{Act, Server, json},
     messages::sms,
+    refused_settings::assert_promises_too_much,
 };
 
 fn settings(server: &Server) -> TwilioSettings {
@@ -205,16 +206,7 @@ async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
         status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
         ..TwilioSettings::for_account("AC123", "hunter2")
     };
-    let refused = settings
-        .build(Path::new("/nowhere"))
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        refused.contains("the setting status_callback of provider twilio is wrong")
-            && refused.contains("remove the setting"),
-        "{refused}"
-    );
+    assert_promises_too_much(&settings, "status_callback", "twilio");
     let without = TwilioSettings {
         status_callback: None,
         ..settings

@@ -39,6 +39,15 @@ pub(crate) async fn lose_tasks(world: &World, pool: &str) -> usize {
     }
 }
 
+/// Runs what the schedule enqueues at this minute, and nothing that it enqueues in turn.
+async fn run_auditors(world: &World) {
+    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
+    app::upkeep::schedule::fire(&world.app, minute)
+        .await
+        .unwrap();
+    world.runner().drain(&[PERIODIC]).await;
+}
+
 /// Deletes messages directly from the database.
 pub(crate) async fn lose_rows(world: &World, ids: &[NotificationId]) {
     let (statement, address) = (
@@ -131,11 +140,7 @@ async fn the_audit_leaves_a_queued_job_alone() {
     let service = world.service("Riverside Council").await;
     let job = world.job(service.id, service.sms, people(3)).await;
     world.advance(Duration::from_hours(5));
-    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
-    app::upkeep::schedule::fire(&world.app, minute)
-        .await
-        .unwrap();
-    world.runner().drain(&[PERIODIC]).await;
+    run_auditors(&world).await;
     assert_eq!(
         status(&world, &service, &job).await["job_status"],
         "pending"
@@ -160,11 +165,7 @@ async fn a_job_that_keeps_stopping_waits_for_an_operator() {
     let mut tries = 0;
     for _ in 0..6 {
         world.advance(HALF_AN_HOUR);
-        let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
-        app::upkeep::schedule::fire(&world.app, minute)
-            .await
-            .unwrap();
-        world.runner().drain(&[PERIODIC]).await;
+        run_auditors(&world).await;
         tries += world.runner().drain(&[JOBS]).await;
     }
     assert_eq!(tries, 3, "it was tried three times more, and then no more");
@@ -298,11 +299,7 @@ async fn missing_rows_are_reported_after_three_attempts() {
     let mut tries = 0;
     for _ in 0..9 {
         world.advance(Duration::from_mins(30));
-        let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
-        app::upkeep::schedule::fire(&world.app, minute)
-            .await
-            .unwrap();
-        world.runner().drain(&[PERIODIC]).await;
+        run_auditors(&world).await;
         tries += world.runner().drain(&[JOBS]).await;
     }
     assert_eq!(tries, 3);
@@ -446,11 +443,7 @@ async fn a_queued_message_is_not_queued_again() {
         .send_sms(&service, &service.normal, "07700900123")
         .await;
     world.advance(Duration::from_mins(90));
-    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
-    app::upkeep::schedule::fire(&world.app, minute)
-        .await
-        .unwrap();
-    world.runner().drain(&[PERIODIC]).await;
+    run_auditors(&world).await;
     assert_eq!(
         lose_tasks(&world, "send-sms-tasks").await,
         1,
@@ -473,11 +466,7 @@ async fn a_message_without_a_task_is_found_while_its_service_is_busy() {
     assert_eq!(lose_tasks(&world, "send-sms-tasks").await, 1);
     let waiting = [send("07700900002").await, send("07700900003").await];
     world.advance(Duration::from_hours(5));
-    let minute = app::upkeep::schedule::start_of_minute(world.clock.now());
-    app::upkeep::schedule::fire(&world.app, minute)
-        .await
-        .unwrap();
-    world.runner().drain(&[PERIODIC]).await;
+    run_auditors(&world).await;
     assert_eq!(
         lose_tasks(&world, "send-sms-tasks").await,
         3,
