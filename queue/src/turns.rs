@@ -14,15 +14,16 @@ use store::tasks::KnownService;
 use uuid::Uuid;
 
 /// From when on a sweep is expensive; without old index entries it takes less than a millisecond.
-const EXPENSIVE: Duration = Duration::from_millis(10);
+const EXPENSIVE: Duration = Duration::from_millis(2);
 /// The time between expensive sweeps, as a multiple of what one takes.
 const PAUSE_FACTOR: u32 = 50;
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// How much faster than a sweep asking must be; otherwise it is the machine that is slow, and sweeps are no more expensive
 /// than anything else.
 const MIN_SAVING: u32 = 4;
-/// How much later than its `ready_at` a task may be committed and still be found at once.
-const LATENESS: Duration = Duration::from_secs(1);
+/// How much later than its `ready_at` a task may be committed and still be found at once. Every look reads the old entries
+/// of this time, so it is not much longer than a commit takes.
+const LATENESS: Duration = Duration::from_millis(100);
 /// How much later it may be committed and still be found by a late look, when a database stalls.
 const MAX_LATENESS: Duration = Duration::from_secs(10);
 /// How often services are asked for tasks that were committed late.
@@ -211,10 +212,11 @@ mod tests {
         assert_eq!(ids, [service(2), service(0), service(1)]);
         let ready = turns.asked(&asked, &[(service(1), second(90))], second(100));
         assert_eq!(ready.len(), 1);
-        assert_eq!(ready[0].from, second(89));
+        assert_eq!(ready[0].from, second(90).minus(LATENESS));
         let soon = second(100).plus(Duration::from_millis(10));
         let from: Vec<_> = turns.known_in_turn(soon).iter().map(|it| it.from).collect();
-        assert_eq!(from, [second(99), second(99), second(89)]);
+        let since = |number| second(number).minus(LATENESS);
+        assert_eq!(from, [since(100), since(100), since(90)]);
     }
 
     #[test]
@@ -238,11 +240,16 @@ mod tests {
         turns.asked(&asked, &[], second(100));
         let soon = second(100).plus(Duration::from_millis(10));
         let asked = turns.known_in_turn(soon);
-        assert_eq!(asked[1].from, second(99));
+        assert_eq!(asked[1].from, second(100).minus(LATENESS));
         let asked = turns.known_in_turn(second(101));
-        assert_eq!(asked[1].from, second(89));
+        let latest = second(100).minus(LATENESS).minus(MAX_LATENESS);
+        assert_eq!(asked[1].from, latest);
         let ready = turns.asked(&asked, &[(service(1), second(91))], second(101));
-        assert_eq!(ready[0].from, second(90), "it is claimed from there");
+        assert_eq!(
+            ready[0].from,
+            second(91).minus(LATENESS),
+            "it is claimed from there"
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0006_keyring_canary",
     "0007_counter_parts",
     "0008_real_channels",
+    "0013_queue_indexes",
 ];
 
 pub(crate) static SQLITE: LazyLock<Migrator> =
