@@ -15,7 +15,7 @@ use crate::{
     usage::Usage,
 };
 
-const WARM_UP: Duration = Duration::from_secs(2);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(2);
 /// Bare rows to insert; more do not change the rate.
 const MOST_BARE_ROWS: u64 = 200_000;
 

@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    baseline, content, databases::DataLocation, deliver, growth, job, noisy_neighbour,
-    slow_provider,
+    baseline, content, databases::DataLocation, deliver, everything_on, growth, job,
+    noisy_neighbour, slow_provider,
 };
 
 /// The first argument of a child process.
@@ -37,6 +37,10 @@ pub(crate) enum Order {
     Growth(growth::Task),
     /// Send messages to a slow provider.
     SlowProvider(slow_provider::Task),
+    /// Serve the API and send what it accepts.
+    EverythingOn(everything_on::Task),
+    /// Answer every HTTP request at once.
+    Receive,
 }
 
 /// Returns the order of this process, or `None` if it is not a child.
@@ -120,4 +124,14 @@ pub(crate) async fn have_done<T: DeserializeOwned>(order: &Order) -> Result<T> {
     let answer = worker.hear().await?;
     worker.end().await?;
     Ok(answer)
+}
+
+/// Returns the `Content-Length` of a request or response.
+pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
+    let head = std::str::from_utf8(head).ok()?;
+    let value = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then_some(value)
+    })?;
+    value.trim().parse().ok()
 }

@@ -16,7 +16,8 @@ use tokio::{
 };
 
 use crate::{
-    options::Channel, platform::RealClock, results::Latency, sample_data::Person, serve::Endpoint,
+    children::content_length, options::Channel, platform::RealClock, results::Latency,
+    sample_data::Person, serve::Endpoint,
 };
 
 /// Short enough that tokens are made at least once a second, as clients do.
@@ -187,13 +188,4 @@ fn rest_of_request(endpoint: &Endpoint, channel: Channel, person: Person) -> Vec
     })
     .to_string();
     format!("\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
-}
-
-fn content_length(head: &[u8]) -> Option<usize> {
-    let head = std::str::from_utf8(head).ok()?;
-    let value = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then_some(value)
-    })?;
-    value.trim().parse().ok()
 }

@@ -10,6 +10,7 @@ mod children;
 mod content;
 mod databases;
 mod deliver;
+mod everything_on;
 mod growth;
 mod held_transaction;
 mod job;
@@ -18,6 +19,7 @@ mod noisy_neighbour;
 mod options;
 mod platform;
 mod preload;
+mod receiver;
 mod results;
 mod sample_data;
 mod serve;
@@ -72,6 +74,8 @@ async fn obey(order: Order) -> Result<()> {
         Order::NoisyNeighbour(task) => noisy_neighbour::work_off(&task).await,
         Order::Growth(task) => growth::serve(&task).await,
         Order::SlowProvider(task) => slow_provider::send(&task).await,
+        Order::EverythingOn(task) => everything_on::run(&task).await,
+        Order::Receive => receiver::serve().await,
     }
 }
 
@@ -87,6 +91,9 @@ async fn measure(options: Options) -> Result<()> {
                 Part::Deliver => deliver::measure(&options, &backend, &mut results).await?,
                 Part::NoisyNeighbour => {
                     noisy_neighbour::measure(&options, &backend, &mut results).await?;
+                }
+                Part::EverythingOn => {
+                    everything_on::measure(&options, &backend, &mut results).await?;
                 }
                 Part::SlowProvider => slow_provider::measure(&backend, &mut results).await?,
                 Part::Growth => growth::measure(&options, &backend, &mut results).await?,

@@ -61,6 +61,8 @@ pub(crate) enum Part {
     Deliver,
     /// Waiting time of one service's messages behind a million of another's.
     NoisyNeighbour,
+    /// Messages accepted over HTTP and sent to a provider that answers at once, at the same time.
+    EverythingOn,
     /// Sending to a provider that is slow: how much of its concurrency is used.
     SlowProvider,
     /// Cost of a message in a large table: `make bench-growth`.

@@ -16,7 +16,10 @@ use async_trait::async_trait;
 use domain::{Allowance, ApiKeyId, Clock, KeyType, RandomSource, ServiceId, TemplateId, Timestamp};
 use files::Files;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use providers::{Email, EmailProvider, SendError, SendReceipt, Sms, SmsProvider};
+use providers::{
+    Email, EmailProvider, SendError, SendReceipt, Sms, SmsProvider,
+    sms::http::{HttpBody, HttpSms, HttpSmsSettings},
+};
 use rand::Rng as _;
 use store::{Keyring, Store};
 
@@ -62,6 +65,8 @@ pub(crate) enum Taker {
     Nobody,
     /// A provider that takes its time and 20 messages at once.
     Slow,
+    /// An HTTP provider on this port of this machine.
+    Http(u16),
 }
 
 impl Platform {
@@ -80,7 +85,7 @@ impl Platform {
                 "file:{}",
                 location.directory.join("files").display()
             ))?,
-            providers: takers(location, taker, &handed_over),
+            providers: takers(location, taker, &handed_over)?,
             foreign_files: ForeignFiles::in_this_process(),
             clock: Arc::new(RealClock),
             random: entropy,
@@ -156,8 +161,8 @@ async fn copy_template(
     Ok(app::manage::templates::create(app, service, new).await?.id)
 }
 
-fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Providers {
-    match taker {
+fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Result<Providers> {
+    Ok(match taker {
         Taker::Sink => taken_by(Arc::new(Sink::new(location.directory.join("sink")))),
         Taker::Nobody => taken_by(Arc::new(Nobody(handed_over.clone()))),
         Taker::Slow => Providers {
@@ -167,6 +172,26 @@ fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Pr
             }],
             ..Providers::default()
         },
+        Taker::Http(port) => Providers {
+            sms: vec![Weighted {
+                provider: Arc::new(HttpSms::new(http_settings(port))?),
+                priority: 100,
+            }],
+            ..Providers::default()
+        },
+    })
+}
+
+fn http_settings(port: u16) -> HttpSmsSettings {
+    let body = serde_json::json!({"to": "{to}", "from": "{sender}", "text": "{content}", "reference": "{reference}"});
+    HttpSmsSettings {
+        concurrency: AT_ONCE,
+        supports_international: true,
+        ..HttpSmsSettings::new(
+            "local",
+            format!("http://127.0.0.1:{port}/"),
+            HttpBody::Json(body),
+        )
     }
 }
 
