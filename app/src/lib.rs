@@ -25,6 +25,7 @@ mod sealing;
 mod send;
 mod settings;
 pub mod tasks;
+mod technical_failures;
 mod transient;
 pub mod upkeep;
 mod worker;

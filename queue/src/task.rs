@@ -141,7 +141,7 @@ impl TaskContext {
     }
 
     /// Returns the task kind without its version: the name that operators of GOV.UK Notify know it by.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         task_name(&self.leased.kind)
     }
 }

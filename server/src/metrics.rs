@@ -74,6 +74,10 @@ fn describe() {
         "Tasks that became dead letters since the start."
     );
     describe_counter!(
+        "pillarbox_technical_failures_total",
+        "Notifications that became technical-failure, by channel. The log says why."
+    );
+    describe_counter!(
         "pillarbox_partition_failures_total",
         "Daily partitions that could not be created; expected to stay 0. See the log for the reason."
     );

@@ -1,5 +1,6 @@
 //! Daily counters of the quotas. A counter is checked and incremented in one statement; rows are never counted. Days
-//! are UTC (`docs/spec/public-api.md` §4).
+//! are UTC (`docs/spec/public-api.md` §4). Beside what was spent, a counter has the bytes that were stored
+//! ([`crate::stored_bytes`]), so that a commit changes both in one statement.
 
 use domain::{Allowance, ServiceId, UtcDay};
 
@@ -24,13 +25,23 @@ pub async fn spend(
     wanted: u32,
     limit: i64,
 ) -> Result<(u32, i64), Error> {
-    let key = Key {
-        service,
-        allowance,
-        day,
-    };
+    spend_and_store(tx, service, allowance, day, wanted, limit, 0).await
+}
+
+/// Does the same as [`spend`], and adds `bytes` to what is stored, whatever is granted.
+pub async fn spend_and_store(
+    tx: &mut Tx,
+    service: ServiceId,
+    allowance: Allowance,
+    day: UtcDay,
+    wanted: u32,
+    limit: i64,
+    bytes: i64,
+) -> Result<(u32, i64), Error> {
+    let key = Key::new(service, allowance, day);
     // Add first and subtract the excess: checking first would need a lock before the row exists.
-    let spent = key.add(tx, i64::from(wanted)).await?;
+    let number = i64::from(wanted);
+    let spent = key.add(tx, Change { number, bytes }).await?;
     // The limit may have been lowered since, so the excess can be larger than what was asked for.
     let excess = (spent - limit).clamp(0, i64::from(wanted));
     if excess > 0 {
@@ -42,18 +53,37 @@ pub async fn spend(
 
 /// The counter of an allowance for a day. Its value is in the row with the highest `part`; usually there is no other.
 #[derive(Debug, Clone, Copy)]
-struct Key {
+pub(crate) struct Key {
     service: ServiceId,
-    allowance: Allowance,
+    allowance: &'static str,
     day: UtcDay,
 }
 
+/// What is added to a counter. Both numbers may be negative; the counter is never below zero.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change {
+    pub(crate) number: i64,
+    pub(crate) bytes: i64,
+}
+
 impl Key {
-    /// Adds `number`, which may be negative, and returns the new value, which is never below zero. Creates the counter if
-    /// there is none.
-    async fn add(self, tx: &mut Tx, number: i64) -> Result<i64, Error> {
+    fn new(service: ServiceId, allowance: Allowance, day: UtcDay) -> Self {
+        Self::named(service, allowance.as_str(), day)
+    }
+
+    /// Returns the key of a counter that is no quota.
+    pub(crate) const fn named(service: ServiceId, allowance: &'static str, day: UtcDay) -> Self {
+        Self {
+            service,
+            allowance,
+            day,
+        }
+    }
+
+    /// Adds to the counter, and returns the new number of what was spent. Creates the counter if there is none.
+    pub(crate) async fn add(self, tx: &mut Tx, change: Change) -> Result<i64, Error> {
         for _ in 0..MAX_TRIES {
-            if let Some(spent) = self.add_to_newest(tx, number).await? {
+            if let Some(spent) = self.add_to_newest(tx, change).await? {
                 return Ok(spent);
             }
             // It is the first of the day, or another transaction has moved the counter since this statement began.
@@ -66,31 +96,34 @@ impl Key {
         })
     }
 
-    async fn add_to_newest(self, tx: &mut Tx, number: i64) -> Result<Option<i64>, Error> {
+    async fn add_to_newest(self, tx: &mut Tx, change: Change) -> Result<Option<i64>, Error> {
         let row = tx
             .fetch_optional(
                 "UPDATE daily_counter_parts SET changes = changes + 1, \
-                   spent = CASE WHEN spent + $4 > 0 THEN spent + $4 ELSE 0 END \
+                   spent = CASE WHEN spent + $4 > 0 THEN spent + $4 ELSE 0 END, \
+                   stored_bytes = CASE WHEN stored_bytes + $5 > 0 THEN stored_bytes + $5 ELSE 0 END \
                  WHERE service_id = $1 AND allowance = $2 AND day = $3 AND part = \
                    (SELECT part FROM daily_counter_parts WHERE service_id = $1 AND allowance = $2 AND day = $3 \
                     ORDER BY part DESC LIMIT 1) \
-                 RETURNING spent, part, changes",
-                args![self.service, self.allowance, self.day, number],
+                 RETURNING spent, stored_bytes, part, changes",
+                args![self.service, self.allowance, self.day, change.number, change.bytes],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
         let (spent, changes): (i64, i64) = (row.get("spent")?, row.get("changes")?);
         if changes >= MAX_CHANGES {
-            self.move_on(tx, row.get("part")?, spent).await?;
+            let bytes = row.get("stored_bytes")?;
+            self.move_on(tx, row.get("part")?, spent, bytes).await?;
         }
         Ok(Some(spent))
     }
 
     /// Moves the counter to a new row. The old one is locked by this transaction.
-    async fn move_on(self, tx: &mut Tx, part: i64, spent: i64) -> Result<(), Error> {
+    async fn move_on(self, tx: &mut Tx, part: i64, spent: i64, bytes: i64) -> Result<(), Error> {
         tx.execute(
-            "INSERT INTO daily_counter_parts (service_id, allowance, day, part, spent, changes) VALUES ($1, $2, $3, $4, $5, 0)",
-            args![self.service, self.allowance, self.day, part + 1, spent],
+            "INSERT INTO daily_counter_parts (service_id, allowance, day, part, spent, stored_bytes, changes) \
+             VALUES ($1, $2, $3, $4, $5, $6, 0)",
+            args![self.service, self.allowance, self.day, part + 1, spent, bytes],
         )
         .await?;
         tx.execute(
@@ -98,6 +131,14 @@ impl Key {
             args![self.service, self.allowance, self.day, part],
         )
         .await?;
+        Ok(())
+    }
+
+    /// Adds what is not above zero. A counter that does not exist is not created.
+    pub(crate) async fn subtract(self, tx: &mut Tx, change: Change) -> Result<(), Error> {
+        if find(tx, self).await?.is_some() {
+            self.add(tx, change).await?;
+        }
         Ok(())
     }
 
@@ -132,8 +173,7 @@ pub async fn spend_all(
     Ok(granted == wanted)
 }
 
-/// Subtracts what was granted and not used. The counter never falls below zero: the letters of a job that began
-/// before midnight were counted on the day before.
+/// Subtracts what was granted on this day and not used. The counter never falls below zero.
 pub async fn refund(
     tx: &mut Tx,
     service: ServiceId,
@@ -141,16 +181,23 @@ pub async fn refund(
     day: UtcDay,
     excess: i64,
 ) -> Result<(), Error> {
-    let key = Key {
-        service,
-        allowance,
-        day,
+    refund_and_remove(tx, service, allowance, day, excess, 0).await
+}
+
+/// Does the same as [`refund`], and subtracts `bytes` from what is stored.
+pub async fn refund_and_remove(
+    tx: &mut Tx,
+    service: ServiceId,
+    allowance: Allowance,
+    day: UtcDay,
+    excess: i64,
+    bytes: i64,
+) -> Result<(), Error> {
+    let change = Change {
+        number: -excess,
+        bytes: -bytes,
     };
-    // A day on which nothing was spent gets no row.
-    if find(tx, key).await?.is_some() {
-        key.add(tx, -excess).await?;
-    }
-    Ok(())
+    Key::new(service, allowance, day).subtract(tx, change).await
 }
 
 /// Returns today's counter.
@@ -160,11 +207,7 @@ pub async fn find_spent(
     allowance: Allowance,
     day: UtcDay,
 ) -> Result<i64, Error> {
-    let key = Key {
-        service,
-        allowance,
-        day,
-    };
+    let key = Key::new(service, allowance, day);
     Ok(find(session, key).await?.unwrap_or(0))
 }
 
@@ -179,9 +222,12 @@ async fn find(session: &mut Session, key: Key) -> Result<Option<i64>, Error> {
     row.map_or(Ok(None), |row| row.get("spent"))
 }
 
-/// Deletes the counters of the days before `day`.
+/// Deletes the counters of the days before `day`, unless what was stored on these days is still there.
 pub async fn delete_before(tx: &mut Tx, day: UtcDay) -> Result<u64, Error> {
     tx.allow_long_statements();
-    tx.execute("DELETE FROM daily_counter_parts WHERE day < $1", args![day])
-        .await
+    tx.execute(
+        "DELETE FROM daily_counter_parts WHERE day < $1 AND stored_bytes = 0",
+        args![day],
+    )
+    .await
 }

@@ -43,6 +43,7 @@ mod rows_of_job;
 pub mod senders;
 pub mod services;
 pub mod spreadsheets;
+pub mod stored_bytes;
 pub mod tasks;
 pub mod template_files;
 pub mod templates;

@@ -69,9 +69,13 @@ pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
 
 /// How many seconds are left of the UTC day.
 pub(crate) fn seconds_left_today(now: Timestamp) -> u32 {
-    const SECONDS_PER_DAY: i64 = 86_400;
-    let passed = now.unix_seconds().rem_euclid(SECONDS_PER_DAY);
-    u32::try_from(SECONDS_PER_DAY - passed).expect("at most a day")
+    seconds_left_of(now.utc_day(), now)
+}
+
+/// How many seconds are left of a UTC day; at least one, though the day may have ended.
+pub(super) fn seconds_left_of(day: UtcDay, now: Timestamp) -> u32 {
+    let left = day.plus_days(1).start().unix_seconds() - now.unix_seconds();
+    u32::try_from(left.max(1)).unwrap_or(u32::MAX)
 }
 
 /// Refuses if one more of these would pass today's limit.

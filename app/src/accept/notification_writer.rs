@@ -221,9 +221,9 @@ impl NotificationWriter {
         now: Timestamp,
     ) -> Result<(), store::Error> {
         tx.commit().await?;
-        for ((service, allowance), count) in &spent.counters {
-            let day = now.utc_day();
-            self.quota_cache.put(*service, *allowance, day, *count, now);
+        for ((service, allowance, day), count) in &spent.counters {
+            self.quota_cache
+                .put(*service, *allowance, *day, *count, now);
         }
         for pool in pools {
             self.infrastructure.notifier.notify(pool);

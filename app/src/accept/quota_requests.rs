@@ -1,39 +1,59 @@
-//! The daily quotas that the notifications of a commit spend.
+//! The daily quotas that the notifications of a commit spend, and the bytes that they store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Allowance, ServiceId, Timestamp, UtcDay};
-use store::Tx;
+use domain::{Allowance, Channel, ServiceId, Timestamp, UtcDay};
+use store::{Tx, stored_bytes::Stored};
 
 use super::{
-    limits::{QuotaExceeded, seconds_left_today},
+    limits::{QuotaExceeded, seconds_left_of},
     notification_writer::{CommitError, PendingNotification},
 };
 
-/// The counters that a commit spends, each with the indexes of its notifications.
-pub(super) struct QuotaRequests(
+/// Counter of a quota: the day is that on which a notification was accepted, which may end before its commit. So it is
+/// known later where to refund it.
+type Counter = (ServiceId, Allowance, UtcDay);
+
+/// The counters that a commit changes, each with the indexes of its notifications.
+pub(super) struct QuotaRequests {
     // Ordered by key, so that two writers lock counters in the same order.
-    BTreeMap<(ServiceId, Allowance, i64), Vec<usize>>,
-);
+    spends: BTreeMap<(Counter, i64), Vec<usize>>,
+    /// Notifications that spend no quota, because their keys are test keys.
+    free: BTreeMap<(ServiceId, Channel, UtcDay), Vec<usize>>,
+    /// The bytes that each notification stores.
+    bytes: Vec<i64>,
+}
 
 /// The result of spending.
 #[derive(Default)]
 pub(super) struct QuotaResult {
     pub(super) rejections: BTreeMap<usize, CommitError>,
     /// The counters as they are now.
-    pub(super) counters: BTreeMap<(ServiceId, Allowance), i64>,
+    pub(super) counters: BTreeMap<Counter, i64>,
 }
 
 impl QuotaRequests {
     pub(super) fn of(pending: &[PendingNotification]) -> Self {
-        let mut wanted: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut requests = Self {
+            spends: BTreeMap::new(),
+            free: BTreeMap::new(),
+            bytes: pending
+                .iter()
+                .map(|one| one.sealed.stored_bytes())
+                .collect(),
+        };
         for (index, one) in pending.iter().enumerate() {
+            let (service, day) = (one.batch.service, one.sealed.created_at.utc_day());
             for (allowance, limit) in &one.spends {
-                let counter = (one.batch.service, *allowance, *limit);
-                wanted.entry(counter).or_default().push(index);
+                let counter = ((service, *allowance, day), *limit);
+                requests.spends.entry(counter).or_default().push(index);
+            }
+            if one.spends.is_empty() {
+                let key = (service, one.batch.channel, day);
+                requests.free.entry(key).or_default().push(index);
             }
         }
-        Self(wanted)
+        requests
     }
 
     /// Spends with one statement for each counter. Notifications for which nothing is left are rejected, and what they
@@ -44,59 +64,88 @@ impl QuotaRequests {
         now: Timestamp,
         skipped: &BTreeSet<usize>,
     ) -> Result<QuotaResult, store::Error> {
-        let day = now.utc_day();
         let mut result = QuotaResult::default();
-        let mut granted_to = Vec::with_capacity(self.0.len());
-        for ((service, allowance, limit), indexes) in &self.0 {
-            let mut wanting = indexes.clone();
-            wanting.retain(|index| !skipped.contains(index));
+        let mut asked = Vec::with_capacity(self.spends.len());
+        for (((service, allowance, day), limit), indexes) in &self.spends {
+            let wanting = without(indexes, skipped);
             if wanting.is_empty() {
                 continue;
             }
             let count = u32::try_from(wanting.len()).expect("a commit is far smaller");
-            let (granted, spent) =
-                store::counters::spend(tx, *service, *allowance, day, count, *limit).await?;
-            let rejected = wanting.split_off(granted as usize);
+            let bytes = self.bytes_of(*allowance, &wanting);
+            let (granted, spent) = store::counters::spend_and_store(
+                tx, *service, *allowance, *day, count, *limit, bytes,
+            )
+            .await?;
             let exceeded = QuotaExceeded {
                 allowance: *allowance,
                 limit: *limit,
-                wait_seconds: seconds_left_today(now),
+                wait_seconds: seconds_left_of(*day, now),
                 remaining: 0,
             };
-            let rejections = rejected
-                .into_iter()
-                .map(|index| (index, CommitError::DailyQuota(exceeded.clone())));
+            let granted = granted as usize;
+            let rejections = wanting[granted..]
+                .iter()
+                .map(|index| (*index, CommitError::DailyQuota(exceeded.clone())));
             result.rejections.extend(rejections);
-            result.counters.insert((*service, *allowance), spent);
-            granted_to.push((*service, *allowance, wanting));
+            result.counters.insert((*service, *allowance, *day), spent);
+            asked.push(((*service, *allowance, *day), wanting, granted));
         }
-        for (service, allowance, granted) in granted_to {
-            result
-                .refund_rejected(tx, (service, allowance, day), &granted)
+        for (counter, wanting, granted) in asked {
+            self.refund_rejected(tx, &mut result, counter, &wanting, granted)
                 .await?;
         }
+        self.store_free(tx, skipped).await?;
         Ok(result)
     }
-}
 
-impl QuotaResult {
-    /// Refunds what was granted to notifications that another counter rejected.
+    /// Returns how many bytes these notifications add to a counter: an international text counts twice, and is stored
+    /// once.
+    fn bytes_of(&self, allowance: Allowance, indexes: &[usize]) -> i64 {
+        match allowance {
+            Allowance::InternationalSms => 0,
+            Allowance::Email | Allowance::Sms | Allowance::Letter => {
+                indexes.iter().map(|index| self.bytes[*index]).sum()
+            }
+        }
+    }
+
+    /// Refunds what was granted to notifications that another counter rejected, and the bytes of all that were rejected.
     async fn refund_rejected(
-        &mut self,
+        &self,
         tx: &mut Tx,
-        (service, allowance, day): (ServiceId, Allowance, UtcDay),
-        granted: &[usize],
+        result: &mut QuotaResult,
+        (service, allowance, day): Counter,
+        wanting: &[usize],
+        granted: usize,
     ) -> Result<(), store::Error> {
-        let rejected = granted
-            .iter()
-            .filter(|index| self.rejections.contains_key(index));
-        let unused = i64::try_from(rejected.count()).expect("a commit is far smaller");
-        if unused > 0 {
-            store::counters::refund(tx, service, allowance, day, unused).await?;
-            self.counters
-                .entry((service, allowance))
-                .and_modify(|spent| *spent -= unused);
+        let is_rejected = |index: &usize| result.rejections.contains_key(index);
+        let rejected: Vec<usize> = wanting.iter().copied().filter(is_rejected).collect();
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let unused = wanting[..granted].iter().filter(|index| is_rejected(index));
+        let unused = i64::try_from(unused.count()).expect("a commit is far smaller");
+        let bytes = self.bytes_of(allowance, &rejected);
+        store::counters::refund_and_remove(tx, service, allowance, day, unused, bytes).await?;
+        result
+            .counters
+            .entry((service, allowance, day))
+            .and_modify(|spent| *spent -= unused);
+        Ok(())
+    }
+
+    async fn store_free(&self, tx: &mut Tx, skipped: &BTreeSet<usize>) -> Result<(), store::Error> {
+        for ((service, channel, day), indexes) in &self.free {
+            let bytes = self.bytes_of((*channel).into(), &without(indexes, skipped));
+            let what = Stored::Messages(*channel, *day);
+            store::stored_bytes::add(tx, *service, what, bytes).await?;
         }
         Ok(())
     }
+}
+
+fn without(indexes: &[usize], skipped: &BTreeSet<usize>) -> Vec<usize> {
+    let is_wanted = |index: &usize| !skipped.contains(index);
+    indexes.iter().copied().filter(is_wanted).collect()
 }

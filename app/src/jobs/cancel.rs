@@ -45,7 +45,7 @@ pub async fn cancel(app: &App, service: ServiceId, id: JobId) -> Result<Job, Can
         .ok_or(CancelError::NotWaiting)?;
     let (cancelled, why) = (JobStatus::Cancelled, in_words(&job));
     store::jobs::set_status(&mut tx, service, id, cancelled, why.as_deref(), now).await?;
-    refund_unused(&mut tx, &job, allowance, now).await?;
+    refund_unused(&mut tx, &job, allowance).await?;
     let job = store::jobs::find(&mut tx, service, id).await?;
     tx.commit().await?;
     info!(job.id = %id, service.id = %service, "job {id} has been cancelled");

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{
-    Allowance, Channel, JobId, JobStatus, KeyType, NotificationStatus, ServiceId, Timestamp,
-};
+use domain::{Allowance, Channel, JobId, JobStatus, NotificationStatus, ServiceId, Timestamp};
 use store::jobs::Job;
 
+use super::quota;
 use crate::{
     App,
     cache::templates,
@@ -82,9 +81,7 @@ pub async fn cancel_letters(
     let Some(mut tx) = letters::lock_tasks(app, &Letters::OfJob(job.origin())).await? else {
         return Err(why_not_now(app, &job).await?);
     };
-    let today = now.utc_day();
-    let (cancelled, of_today) =
-        store::notifications::cancel_rows(&mut tx, &job.origin(), today.start(), now).await?;
+    let cancelled = store::notifications::cancel_rows(&mut tx, &job.origin(), now).await?;
     // Counted after the change, so that letters which the print run has taken meanwhile show.
     let statuses = store::notifications::count_by_status(&mut tx, &job.origin()).await?;
     if statuses.values().sum::<u32>() != job.notification_count {
@@ -103,9 +100,8 @@ pub async fn cancel_letters(
     if !store::jobs::set_status_from(&mut tx, service, id, from, to, now).await? {
         return Err(CancelLettersError::StillProcessing);
     }
-    if job.key_type != KeyType::Test && of_today > 0 {
-        store::counters::refund(&mut tx, service, Allowance::Letter, today, of_today).await?;
-    }
+    let refunded = i64::try_from(cancelled).unwrap_or(i64::MAX);
+    quota::refund(&mut tx, &job, Allowance::Letter, refunded).await?;
     tx.commit().await?;
     Ok(cancelled)
 }

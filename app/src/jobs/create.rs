@@ -149,6 +149,7 @@ pub async fn create(app: &App, new: NewJob) -> Result<Job, CreateError> {
         archived: false,
         contact_list_id: new.contact_list_id,
         resumptions: 0,
+        quota_day: None,
     };
     let mut tx = app.write().await?;
     insert(&mut tx, &job).await?;

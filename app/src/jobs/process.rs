@@ -8,14 +8,14 @@
 use std::{sync::Arc, time::Duration};
 
 use ::spreadsheets::ReadError;
-use domain::{JobId, JobStatus, KeyType};
+use domain::{JobId, JobStatus};
 use queue::{TaskContext, TaskOutcome, catch_panic};
 use store::{jobs::Job, spreadsheets::Spreadsheet};
 use tracing::{info, warn};
 
 use super::{
     batch_writer::{BatchWriter, lane},
-    quota::{allowance, refund_unused},
+    quota::{self, allowance, refund_unused},
     row_builder::RowBuilder,
     rows::Rows,
 };
@@ -231,7 +231,7 @@ async fn cancel(app: &App, task: &TaskContext, job: &Job) -> Result<Progress, Pr
     {
         return Ok(Progress::Paused);
     }
-    refund_unused(&mut tx, job, allowance, now).await?;
+    refund_unused(&mut tx, job, allowance).await?;
     task.complete(&mut tx).await?;
     tx.commit().await?;
     warn!(job.id = %job.id, "Job {} has been cancelled, service {service} is inactive", job.id);
@@ -257,23 +257,17 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
         // Another worker has begun it, or it was stopped, since it was read.
         return Err(ProcessError::Overtaken);
     }
-    // A resumed job has spent its count before, and a test key's rows are not counted.
-    if job.processing_started.is_none() && job.key_type != KeyType::Test {
-        let limit = service.daily_limit(allowance);
+    let limit = service.daily_limit(allowance);
+    let is_granted = quota::spend(&mut tx, job, allowance, limit, now).await?;
+    if !is_granted {
         let count = job.notification_count;
-        if !store::counters::spend_all(&mut tx, service.id, allowance, now.utc_day(), count, limit)
-            .await?
-        {
-            let why = format!("{count} messages would pass the limit of {limit} for today");
-            let exceeded = JobStatus::SendingLimitsExceeded;
-            store::jobs::set_status(&mut tx, service.id, job.id, exceeded, Some(&why), now).await?;
-            tx.commit().await?;
-            info!(job.id = %job.id, "job {}: {why}; nothing was sent", job.id);
-            return Ok(false);
-        }
+        let why = format!("{count} messages would pass the limit of {limit} for today");
+        let exceeded = JobStatus::SendingLimitsExceeded;
+        store::jobs::set_status(&mut tx, service.id, job.id, exceeded, Some(&why), now).await?;
+        info!(job.id = %job.id, "job {}: {why}; nothing was sent", job.id);
     }
     tx.commit().await?;
-    Ok(true)
+    Ok(is_granted)
 }
 
 async fn keep_rows(

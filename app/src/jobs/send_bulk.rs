@@ -189,6 +189,7 @@ pub async fn send_bulk(
         archived: false,
         contact_list_id: None,
         resumptions: 0,
+        quota_day: None,
     };
     let key = once.map(|once| once.answered(app.store.keyring(), &job));
     if !keep(app, &sheet, &job, key).await? {

@@ -4,7 +4,10 @@ use domain::{
     Allowance, Channel, KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp,
 };
 use jiff::civil::Date;
-use store::notifications::{Notification, StatusUpdate};
+use store::{
+    Tx,
+    notifications::{Notification, StatusUpdate},
+};
 use templates::letter_timings::{self, to_london};
 
 use super::task_lock::{Letters, lock_tasks};
@@ -65,7 +68,7 @@ pub(crate) fn printing_started(created_at: Timestamp, now: Timestamp) -> Option<
     })
 }
 
-/// Cancels a letter, and refunds its daily quota if it was accepted today.
+/// Cancels a letter, and refunds it to the day whose quota it spent.
 pub async fn cancel(
     app: &App,
     service: ServiceId,
@@ -102,14 +105,30 @@ pub async fn cancel(
             found => CancelLetterError::OtherStatus(Box::new(found)),
         });
     }
-    let day = now.utc_day();
-    // A test key spends no quota.
-    if letter.created_at.utc_day() == day && letter.key_type != KeyType::Test {
-        store::counters::refund(&mut tx, service, Allowance::Letter, day, 1).await?;
-    }
+    refund(&mut tx, service, &letter).await?;
     let after = store::notifications::find(&mut tx, service, id).await?;
     tx.commit().await?;
     after.ok_or(CancelLetterError::NoSuch)
+}
+
+/// Refunds a letter to the day whose quota it spent: that of its job, or that on which it was accepted.
+async fn refund(
+    tx: &mut Tx,
+    service: ServiceId,
+    letter: &Notification,
+) -> Result<(), store::Error> {
+    let day = match letter.job_id {
+        Some(job) => {
+            let job = store::jobs::find(tx, service, job).await?;
+            job.and_then(|job| job.quota_day)
+        }
+        // A test key spends no quota.
+        None => (letter.key_type != KeyType::Test).then(|| letter.created_at.utc_day()),
+    };
+    if let Some(day) = day {
+        store::counters::refund(tx, service, Allowance::Letter, day, 1).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{early_receipt_delay, failed};
 pub use crate::tasks::{CostThreshold, LetterReceipt, LetterReceiptStatus};
-use crate::{App, sealing::sealed_tokens, tasks};
+use crate::{App, sealing::sealed_tokens, tasks, technical_failures};
 
 const PURPOSE: &str = "letter-status";
 
@@ -152,6 +152,7 @@ async fn apply_rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result
             notification.id = %id, service.id = %letter.service_id,
             "Letter status received as REJECTED for notification id: {id}. Ask the print provider why"
         );
+        technical_failures::count(Channel::Letter);
     }
     Ok(())
 }

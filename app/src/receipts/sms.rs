@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{early_receipt_delay, failed, receipt_writer::ReceiptError};
 pub use crate::tasks::SmsReceipt;
-use crate::{App, cache::tenants, compose, tasks};
+use crate::{App, cache::tenants, compose, tasks, technical_failures};
 
 /// Longest status or code of any provider, in bytes.
 const MAX_CODE_BYTES: usize = 32;
@@ -198,6 +198,7 @@ async fn evaluate(
             "{by} callback failed: status {} not found. Look up what it means: the text is now {next}",
             receipt.status
         );
+        technical_failures::count(Channel::Sms);
     }
     count(receipt, next.as_str());
     status_update(app, receipt, &message, next)

@@ -1,7 +1,7 @@
 //! One batch: its notifications are sent concurrently, and their results are recorded meanwhile (`recording`).
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -15,12 +15,13 @@ use providers::SendError;
 use queue::{TaskContext, catch_panic};
 use store::notifications::{Notification, StatusUpdate};
 use tokio::{sync::mpsc, time};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
     BatchEnd, FailedPhase, SendBatchError, SendFailure, email,
     in_flight::Claim,
     letter,
+    pending_writes::FinalOutcome,
     provider_slots::{Flow, Slot},
     sms,
 };
@@ -39,7 +40,7 @@ pub(super) const STALL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum SendResult {
     /// The result is final.
-    Final(StatusUpdate),
+    Final(FinalOutcome),
     /// Another attempt follows.
     Retry {
         id: NotificationId,
@@ -68,15 +69,15 @@ pub(super) struct Batch<'a> {
     pub(super) claim: Claim,
     /// Notifications of the batch that another worker is sending.
     pub(super) elsewhere: Vec<NotificationId>,
-    started: Timestamp,
+    pub(super) started: Timestamp,
     /// How many notifications have no result yet.
     unfinished: AtomicUsize,
     /// How many of them wait for a provider's answer.
     in_calls: AtomicUsize,
     /// Whether a message found no room at any provider.
     lacks_room: AtomicBool,
-    /// Notifications with which a provider was called.
-    attempted: Mutex<BTreeSet<NotificationId>>,
+    /// Notifications with which a provider was called, each with its units if they are known and not stored yet.
+    attempted: Mutex<BTreeMap<NotificationId, Option<u32>>>,
 }
 
 impl<'a> Batch<'a> {
@@ -240,7 +241,7 @@ impl<'a> Batch<'a> {
             .attempted
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if attempted.contains(&id) {
+        if attempted.contains_key(&id) {
             FailedPhase::HandingOver
         } else {
             FailedPhase::Preparing
@@ -265,7 +266,7 @@ impl<'a> Batch<'a> {
             Channel::Letter => letter::send(self, notification, now).await,
         };
         let result = match sent {
-            Ok(outcome) => SendResult::Final(outcome),
+            Ok(update) => SendResult::Final(update.into()),
             Err(failure) => self.apply_failure(notification, failure),
         };
         if let SendResult::Final(outcome) = &result
@@ -285,7 +286,7 @@ impl<'a> Batch<'a> {
                 self.lacks_room.store(true, Ordering::Relaxed);
                 SendResult::NotStarted(id)
             }
-            SendFailure::Permanent(status, why) => fail(notification, status, why),
+            SendFailure::Permanent(status, why) => self.fail(notification, status, why, None),
             SendFailure::Retry {
                 policy,
                 after,
@@ -333,21 +334,59 @@ impl<'a> Batch<'a> {
     ) -> SendResult {
         let id = notification.id;
         // An operator can do nothing about a recipient whose mailbox stays full.
-        if status == NotificationStatus::TechnicalFailure {
-            error!(
-                notification.id = %id,
-                "RETRY FAILED: Max retries reached. The task send_{}_to_provider failed for notification {id}. \
-                 Notification has been updated to technical-failure", self.channel
-            );
-        } else {
+        if status != NotificationStatus::TechnicalFailure {
             info!(notification.id = %id, "notification {id} has been updated to {status}: {why}");
+            return self.fail(notification, status, why, None);
         }
-        fail(notification, status, why)
+        let report = format!(
+            "RETRY FAILED: Max retries reached. The task send_{}_to_provider failed for notification {id}. \
+             Notification has been updated to technical-failure",
+            self.channel
+        );
+        self.fail(notification, status, why, Some(report))
+    }
+
+    /// Returns the result of a notification that has failed, with the units that a provider may have taken.
+    fn fail(
+        &self,
+        notification: &Notification,
+        status: NotificationStatus,
+        why: String,
+        report: Option<String>,
+    ) -> SendResult {
+        let id = notification.id;
+        // A letter with a test key is `delivered` before it has pages, and stays so if they cannot be made.
+        if !notification.status.can_transition_to(status) {
+            warn!(
+                notification.id = %id, service.id = %notification.service_id,
+                "{} {id} cannot become {status}, and stays {}: {why}", notification.channel, notification.status
+            );
+            return SendResult::Noop;
+        }
+        let update = StatusUpdate {
+            billable_units: self.units_not_stored(id).map(|(_, units)| units),
+            ..StatusUpdate::failed(id, status, why)
+        };
+        SendResult::Final(FinalOutcome { update, report })
+    }
+
+    /// Returns the units of a text that was attempted, unless they were stored before (`docs/spec/workers.md` §7.1).
+    pub(super) fn units_not_stored(&self, id: NotificationId) -> Option<(NotificationId, u32)> {
+        let attempted = self
+            .attempted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let units = attempted.get(&id).copied().flatten();
+        units.map(|units| (id, units))
     }
 
     /// Records that a provider is about to be called with this notification. Fails if the lease is lost: rendering may
     /// have taken longer than the lease lasted.
-    pub(super) fn begin_attempt(&self, id: NotificationId) -> Result<(), SendFailure> {
+    pub(super) fn begin_attempt(
+        &self,
+        notification: &Notification,
+        billable_units: Option<u32>,
+    ) -> Result<(), SendFailure> {
         if !self.task.holds_lease(self.app.clock.now()) {
             return Err(SendFailure::LeaseLost);
         }
@@ -355,22 +394,10 @@ impl<'a> Batch<'a> {
             .attempted
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        attempted.insert(id);
+        let is_unknown = notification.billable_units == 0;
+        attempted.insert(notification.id, billable_units.filter(|_| is_unknown));
         Ok(())
     }
-}
-
-fn fail(notification: &Notification, status: NotificationStatus, why: String) -> SendResult {
-    let id = notification.id;
-    // A letter with a test key is `delivered` before it has pages, and stays so if they cannot be made.
-    if !notification.status.can_transition_to(status) {
-        warn!(
-            notification.id = %id, service.id = %notification.service_id,
-            "{} {id} cannot become {status}, and stays {}: {why}", notification.channel, notification.status
-        );
-        return SendResult::Noop;
-    }
-    SendResult::Final(StatusUpdate::failed(id, status, why))
 }
 
 /// A notification that waits for a provider's answer, until this is dropped.

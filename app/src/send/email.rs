@@ -39,7 +39,7 @@ pub(super) async fn send(
     let providers = &app.providers.email;
     let slot = batch.acquire_slot(0..providers.len()).await?;
     let provider = &*providers[slot.provider()].provider;
-    batch.begin_attempt(notification.id)?;
+    batch.begin_attempt(notification, None)?;
     let call = provider.send(&email);
     let sent = batch.call(slot, notification.id, call).await;
     let receipt = sent.map_err(|error| SendFailure::from_provider(&error, None))?;

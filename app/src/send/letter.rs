@@ -235,7 +235,7 @@ async fn send_to_provider(
     };
     let provider = &*providers[slot.provider()].provider;
     reserve_for_provider(app, notification, provider.name()).await?;
-    batch.begin_attempt(notification.id)?;
+    batch.begin_attempt(notification, None)?;
     let call = provider.send(&letter);
     let sent = batch.call(slot, notification.id, call).await;
     if earlier.is_none() && sent.as_ref().is_err_and(is_certainly_not_sent) {

@@ -32,11 +32,12 @@ use store::{
     notifications::{Notification, StatusUpdate},
     tasks::SUSPECT_AFTER,
 };
-use tracing::{error, warn};
+use tracing::warn;
 
 use batch::Batch;
 use failure::SendFailure;
 use in_flight::InFlightNotifications;
+use pending_writes::{FinalOutcome, PendingWrites};
 use poison::FailedPhase;
 use provider_selection::Providers;
 use provider_slots::ProviderSlots;
@@ -139,7 +140,7 @@ async fn try_send_batch(
         .await?
         .ok_or(SendBatchError::NoService)?;
     if !tenant.service.active {
-        fail_all(app, task, &waiting, &tenant).await?;
+        fail_all(app, task, channel, &waiting, &tenant).await?;
         return Ok(BatchEnd::Finished);
     }
     let claimed = (claim, elsewhere);
@@ -267,28 +268,31 @@ enum SendBatchError {
 async fn fail_all(
     app: &App,
     task: &TaskContext,
+    channel: Channel,
     waiting: &[Notification],
     tenant: &Tenant,
 ) -> Result<(), SendBatchError> {
     let service = tenant.service.id;
-    let outcomes: Vec<StatusUpdate> = waiting
-        .iter()
-        .map(|notification| {
-            StatusUpdate::failed(
-                notification.id,
-                NotificationStatus::TechnicalFailure,
-                format!("service {service} is inactive"),
-            )
-        })
-        .collect();
+    let started = app.clock.now();
+    let failed = |notification: &Notification| {
+        let (id, channel) = (notification.id, notification.channel);
+        let why = format!("service {service} is inactive");
+        FinalOutcome {
+            report: Some(format!(
+                "Send {channel} for notification id {id} to provider is not allowed: {why}"
+            )),
+            update: StatusUpdate::failed(id, NotificationStatus::TechnicalFailure, why),
+        }
+    };
+    let writes = PendingWrites {
+        outcomes: waiting.iter().map(failed).collect(),
+        ..PendingWrites::default()
+    };
     let mut tx = app.write().await?;
-    store::notifications::apply(&mut tx, &outcomes, app.clock.now()).await?;
+    store::notifications::apply(&mut tx, &writes.updates(), app.clock.now()).await?;
     task.complete(&mut tx).await?;
     tx.commit().await?;
-    error!(
-        service.id = %service,
-        "sending of {} messages to a provider is not allowed: service {service} is inactive", outcomes.len()
-    );
+    writes.log_and_count(task, channel, app.clock.now().since(started));
     Ok(())
 }
 

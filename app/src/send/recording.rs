@@ -111,13 +111,17 @@ impl Batch<'_> {
                 after,
                 unknown_outcomes,
                 why,
-            } => rest.retry(id, after, unknown_outcomes, why),
+            } => {
+                writes.units.extend(self.units_not_stored(id));
+                rest.retry(id, after, unknown_outcomes, why);
+            }
             SendResult::Noop => {}
             SendResult::NotStarted(id) => rest.not_started.push(id),
             SendResult::LeaseLost => rest.lease_lost = true,
             SendResult::Panicked(id, phase) => {
                 let now = self.app.clock.now();
                 let poisoned = poison::poison_message(self.task, self.channel, id, &phase, now);
+                writes.units.extend(self.units_not_stored(id));
                 writes.poisoned.push(poisoned);
             }
         }
@@ -150,7 +154,8 @@ impl Batch<'_> {
             time::sleep(*pause).await;
         };
         self.app.send.unrecorded.remove(&writes.outcomes);
-        writes.log_and_count(self.channel);
+        let took = self.app.clock.now().since(self.started);
+        writes.log_and_count(self.task, self.channel, took);
         Ok(is_held)
     }
 
@@ -189,9 +194,11 @@ impl Batch<'_> {
         for poisoned in &writes.poisoned {
             poisoned.dead_letter(tx, now).await?;
         }
-        store::notifications::apply(tx, &writes.outcomes, now).await?;
+        let updates = writes.updates();
+        store::notifications::apply(tx, &updates, now).await?;
+        store::notifications::set_billable_units(tx, &writes.units).await?;
         let simulated: Vec<NotificationId> =
-            receipts::awaiting_simulated_receipt(&writes.outcomes).collect();
+            receipts::awaiting_simulated_receipt(&updates).collect();
         if simulated.is_empty() {
             return Ok(Vec::new());
         }

@@ -36,7 +36,7 @@ pub(super) async fn send(
     let candidates = (0..providers.len()).filter(may_send);
     let slot = batch.acquire_slot(candidates).await?;
     let provider = &*providers[slot.provider()].provider;
-    batch.begin_attempt(notification.id)?;
+    batch.begin_attempt(notification, billable_units)?;
     let call = provider.send(&rendered.sms);
     let sent = batch.call(slot, notification.id, call).await;
     // The first retry comes at once, because another provider will probably be chosen for it.

@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
+use super::pending_writes::FinalOutcome;
 use domain::{NotificationId, Timestamp};
-use store::notifications::StatusUpdate;
 
 /// Outcomes that are kept at most. Beyond it none is added, which is no worse than keeping none.
 const CAPACITY: usize = 10_000;
@@ -21,34 +21,34 @@ const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// Outcomes that wait for a commit that succeeds.
 #[derive(Debug, Default)]
-pub(super) struct UnrecordedOutcomes(Mutex<HashMap<NotificationId, (StatusUpdate, Timestamp)>>);
+pub(super) struct UnrecordedOutcomes(Mutex<HashMap<NotificationId, (FinalOutcome, Timestamp)>>);
 
 impl UnrecordedOutcomes {
     /// Keeps the outcome of a call until it is recorded.
-    pub(super) fn put(&self, outcome: &StatusUpdate, now: Timestamp) {
+    pub(super) fn put(&self, outcome: &FinalOutcome, now: Timestamp) {
         let mut outcomes = self.lock();
         if outcomes.len() >= CAPACITY {
             outcomes.retain(|_, (_, at)| now.since(*at) < MAX_AGE);
         }
         if outcomes.len() < CAPACITY {
-            outcomes.insert(outcome.id, (outcome.clone(), now));
+            outcomes.insert(outcome.update.id, (outcome.clone(), now));
         }
     }
 
     /// Returns the outcome of an earlier call for this notification, if no commit has recorded it.
-    pub(super) fn find(&self, id: NotificationId) -> Option<StatusUpdate> {
+    pub(super) fn find(&self, id: NotificationId) -> Option<FinalOutcome> {
         self.lock().get(&id).map(|(outcome, _)| outcome.clone())
     }
 
     /// Removes outcomes that are committed.
-    pub(super) fn remove(&self, recorded: &[StatusUpdate]) {
+    pub(super) fn remove(&self, recorded: &[FinalOutcome]) {
         let mut outcomes = self.lock();
         for outcome in recorded {
-            outcomes.remove(&outcome.id);
+            outcomes.remove(&outcome.update.id);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<NotificationId, (StatusUpdate, Timestamp)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<NotificationId, (FinalOutcome, Timestamp)>> {
         self.0.lock().expect("no one panics holding it")
     }
 }

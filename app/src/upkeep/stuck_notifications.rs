@@ -9,10 +9,10 @@ use std::time::Duration;
 use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use queue::{Enqueue as _, TaskContext, TaskOutcome};
 use store::{notifications::StatusUpdate, tasks::SubjectRange};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{App, audit, send::poison::list_poisoned, tasks};
+use crate::{App, audit, send::poison::list_poisoned, tasks, technical_failures};
 
 /// A notification that has waited longer than this without a task is enqueued again.
 const REPLAY_AFTER: Duration = Duration::from_hours(1);
@@ -171,9 +171,7 @@ pub(crate) async fn time_out(app: &App, task: &TaskContext) -> TaskOutcome {
         Ok((silent, unsent)) => {
             info!("Timeout period reached for {silent} notifications, status has been updated.");
             if unsent > 0 {
-                error!(
-                    "{unsent} messages were not handed over for three days and have failed; see the log for why"
-                );
+                info!("{unsent} messages were not handed over for three days, and have failed");
             }
             if task.is_stopping() {
                 return TaskOutcome::Snooze(app.clock.now());
@@ -198,8 +196,15 @@ async fn try_time_out(app: &App, task: &TaskContext) -> Result<(u64, u64), store
         if task.is_stopping() {
             break;
         }
-        silent += fail_stuck(app, service, &[Sending, Pending], before, TemporaryFailure).await?;
-        unsent += fail_stuck(app, service, &[Created], before, TechnicalFailure).await?;
+        silent += fail_stuck(
+            app,
+            task,
+            service,
+            &[Sending, Pending],
+            (before, TemporaryFailure),
+        )
+        .await?;
+        unsent += fail_stuck(app, task, service, &[Created], (before, TechnicalFailure)).await?;
     }
     Ok((silent, unsent))
 }
@@ -207,11 +212,12 @@ async fn try_time_out(app: &App, task: &TaskContext) -> Result<(u64, u64), store
 /// Moves the service's notifications in these statuses from before `before` to `next`. Returns how many there were.
 async fn fail_stuck(
     app: &App,
+    task: &TaskContext,
     service: ServiceId,
     statuses: &[NotificationStatus],
-    before: Timestamp,
-    next: NotificationStatus,
+    (before, next): (Timestamp, NotificationStatus),
 ) -> Result<u64, store::Error> {
+    let started = app.clock.now();
     let mut stuck = StuckNotifications::new(
         service,
         CHANNELS_WITH_TIMEOUT,
@@ -232,5 +238,12 @@ async fn fail_stuck(
         let mut tx = app.write().await?;
         failed += store::notifications::apply(&mut tx, &outcomes, app.clock.now()).await?;
         tx.commit().await?;
+        if next == NotificationStatus::TechnicalFailure {
+            let took = app.clock.now().since(started);
+            for (id, channel) in found {
+                let pool = tasks::PERIODIC;
+                technical_failures::report(task, pool, took, (channel, service, id), TIMED_OUT);
+            }
+        }
     }
 }

@@ -84,6 +84,7 @@ args_from! {
     Timestamp => |value| Self::Time(Some(value));
     Option<Timestamp> => |value| Self::Time(value);
     domain::UtcDay => |value| Self::Int(Some(value.number()));
+    Option<domain::UtcDay> => |value| Self::Int(value.map(domain::UtcDay::number));
 }
 
 macro_rules! args_from_ids {

@@ -7,7 +7,7 @@ mod transitions;
 
 use domain::{
     ApiKeyId, ContactListId, JobId, JobOrigin, JobStatus, KeyType, ServiceId, TemplateId,
-    Timestamp, UserId,
+    Timestamp, UserId, UtcDay,
 };
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub use audits::{
 };
 pub use old_files::{RetentionScope, archive, list_with_old_files};
 pub use transitions::{
-    advance_cursor, clear_pause_reason, set_problem, set_status, set_status_from,
+    advance_cursor, clear_pause_reason, set_problem, set_quota_day, set_status, set_status_from,
 };
 
 /// Job: one template sent to every row of one spreadsheet.
@@ -73,6 +73,8 @@ pub struct Job {
     pub contact_list_id: Option<ContactListId>,
     /// How often an audit has resumed it since its last new row.
     pub resumptions: u32,
+    /// Day from whose quota its whole count was spent, once it was.
+    pub quota_day: Option<UtcDay>,
 }
 
 impl Job {
@@ -89,7 +91,7 @@ impl Job {
 const COLUMNS: &str = "id, service_id, template_id, template_version, original_file_name, notification_count, \
                        sender_id, created_by, status, problem, due, scheduled_for, rows_kept, created_at, updated_at, \
                        processing_started, processing_finished, archived, contact_list_id, resumptions, api_key_id, \
-                       key_type, client_reference";
+                       key_type, client_reference, quota_day";
 
 static TABLE: Table<Job> = Table::new(
     "jobs",
@@ -117,6 +119,7 @@ static TABLE: Table<Job> = Table::new(
         api_key_id: Id = job.api_key_id,
         key_type: Text = job.key_type,
         client_reference: Text = job.client_reference.as_deref(),
+        quota_day: Int = job.quota_day,
     ],
 );
 
@@ -245,5 +248,8 @@ fn parse_job(row: &Row) -> Result<Job, Error> {
         api_key_id: row.get("api_key_id")?,
         key_type: row.parse("jobs", "key_type")?,
         client_reference: row.get("client_reference")?,
+        quota_day: row
+            .get::<Option<i64>>("quota_day")?
+            .map(UtcDay::from_number),
     })
 }

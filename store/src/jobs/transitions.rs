@@ -1,6 +1,6 @@
 //! Changes of a job while it is processed: its status, its cursor, and why it waits.
 
-use domain::{JobId, JobStatus, ServiceId, Timestamp};
+use domain::{JobId, JobStatus, ServiceId, Timestamp, UtcDay};
 
 use crate::{
     Error, Tx,
@@ -57,6 +57,21 @@ pub async fn set_status_from(
         )
         .await?;
     Ok(changed == 1)
+}
+
+/// Records the day from whose quota the job's whole count was spent.
+pub async fn set_quota_day(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: JobId,
+    day: UtcDay,
+) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE jobs SET quota_day = $3 WHERE service_id = $1 AND id = $2",
+        args![service, id, day],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Advances the cursor from `before` to `after`. Returns false if it was not at `before` or the job is not in

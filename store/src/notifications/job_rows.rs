@@ -18,14 +18,8 @@ pub async fn count_by_status(
     rows_of_job::count_by_status(session, "notifications", origin).await
 }
 
-/// Cancels those rows of a job that may still be cancelled, and sets their billable units to 0. Returns how many,
-/// and how many of them were accepted from `today` on.
-pub async fn cancel_rows(
-    tx: &mut Tx,
-    origin: &JobOrigin,
-    today: Timestamp,
-    at: Timestamp,
-) -> Result<(u64, i64), Error> {
+/// Cancels those rows of a job that may still be cancelled, and sets their billable units to 0. Returns how many.
+pub async fn cancel_rows(tx: &mut Tx, origin: &JobOrigin, at: Timestamp) -> Result<u64, Error> {
     tx.allow_long_statements();
     let rows = origin.rows();
     let cancelled = NotificationStatus::Cancelled;
@@ -40,18 +34,7 @@ pub async fn cancel_rows(
         parameters(args.len() + 1, from.len())
     );
     args.extend(from.into_iter().map(Arg::from));
-    let changed = tx.execute(sql, args).await?;
-    let row = tx
-        .fetch_optional(
-            // Only today's counter is refunded; the rows are recognised by the time at which this transaction
-            // cancelled them.
-            "SELECT count(*) AS number FROM notifications WHERE id BETWEEN $1 AND $2 AND job_id = $3 \
-             AND status = $4 AND updated_at = $5 AND created_at >= $6",
-            args![*rows.start(), *rows.end(), origin.job, cancelled, at, today],
-        )
-        .await?;
-    let of_today: i64 = row.map_or(Ok(0), |row| row.get("number"))?;
-    Ok((changed, of_today))
+    tx.execute(sql, args).await
 }
 
 /// Returns the row numbers of a job that are stored, in order.

@@ -23,7 +23,7 @@ pub use contents::Contents;
 pub use contents_replacement::{erase, list_by_channel, list_letters, list_sealed, replace_sealed};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
 pub use new::{NewNotification, SealedContents, SealedRow, insert_many};
-pub use status_update::{StatusUpdate, apply, clear_provider, set_provider};
+pub use status_update::{StatusUpdate, apply, clear_provider, set_billable_units, set_provider};
 
 /// Notification as stored; its personal data stays sealed until [`Notification::open`].
 #[derive(Debug, Clone)]

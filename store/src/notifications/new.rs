@@ -149,6 +149,11 @@ impl SealedRow {
         self.contents.0.len() + text_bytes
     }
 
+    /// Returns how many bytes of the service's storage it takes.
+    pub fn stored_bytes(&self) -> i64 {
+        i64::try_from(self.contents.0.len()).unwrap_or(i64::MAX)
+    }
+
     /// Returns when its status last changed: at once, if it is stored in a status that is final.
     fn updated_at(&self) -> Option<Timestamp> {
         let is_waiting = matches!(

@@ -118,6 +118,18 @@ async fn apply_same_status(
     tx.execute(sql, args).await
 }
 
+/// Stores the units of texts that a provider was called with, where none are stored, whatever came of the calls.
+pub async fn set_billable_units(tx: &mut Tx, units: &[(NotificationId, u32)]) -> Result<(), Error> {
+    for (id, units) in units {
+        tx.execute(
+            "UPDATE notifications SET billable_units = $2 WHERE id = $1 AND billable_units = 0",
+            args![*id, *units],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
 /// Records the provider in `sent_by` before sending, so that a concurrent cancel fails. Returns false if the
 /// notification is no longer `created`.
 pub async fn set_provider(

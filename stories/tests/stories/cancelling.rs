@@ -5,7 +5,7 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use app::manage::services::NewService;
-use domain::{Allowance, Channel, Clock as _, NotificationId, Permission};
+use domain::{Allowance, Channel, Clock as _, NotificationId, Permission, UtcDay};
 use pillarbox_stories::{Behaviour, Gate, SeededRandom, TestResponse, TestService, World};
 use queue::{ClaimLimits, DatabaseSource, Pool, TaskContext, TaskHandler as _, TaskSource as _};
 use serde_json::{Value, json};
@@ -27,7 +27,11 @@ async fn change(world: &World, service: &TestService, job: &str, how: &str) -> T
 }
 
 async fn spent(world: &World, service: &TestService, allowance: Allowance) -> i64 {
-    let (mut session, day) = (world.app.read().await.unwrap(), world.clock.now().utc_day());
+    spent_on(world, service, allowance, world.clock.now().utc_day()).await
+}
+
+async fn spent_on(world: &World, service: &TestService, allowance: Allowance, day: UtcDay) -> i64 {
+    let mut session = world.app.read().await.unwrap();
     let spent = store::counters::find_spent(&mut session, service.id, allowance, day);
     spent.await.unwrap()
 }
@@ -122,9 +126,10 @@ async fn cancelling_a_job_paused_before_its_first_row_costs_nothing() {
 }
 
 #[tokio::test]
-async fn cancelling_a_job_of_another_day_refunds_no_quota() {
+async fn cancelling_a_job_refunds_the_day_that_its_quota_was_spent_on() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
+    let monday = world.clock.now().utc_day();
     let (job, _worker) = paused_job(&world, &service).await;
     world.advance(Duration::from_hours(24));
     world
@@ -132,7 +137,87 @@ async fn cancelling_a_job_of_another_day_refunds_no_quota() {
         .await;
     let cancelled = change(&world, &service, &job, "cancel").await;
     assert_eq!(cancelled.status, 200, "{}", cancelled.text);
-    assert_eq!(spent(&world, &service, Allowance::Sms).await, 1);
+    let allowance = Allowance::Sms;
+    assert_eq!(spent_on(&world, &service, allowance, monday).await, 1000);
+    assert_eq!(spent(&world, &service, allowance).await, 1);
+    world.run_tasks().await;
+}
+
+/// Begins after midnight a job that was due before, pauses it for a day, and continues it for another thousand rows.
+#[tokio::test]
+async fn a_job_that_crossed_midnight_refunds_the_day_on_which_it_began() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    // Ten minutes to midnight.
+    world.advance(Duration::from_mins(14 * 60 + 50));
+    let due_on = world.clock.now().utc_day();
+    let job = world.job(service.id, service.sms, people(3500)).await;
+    world.advance(Duration::from_mins(20));
+    for (days, rows) in [(0, 1000), (1, 2000)] {
+        world.advance(Duration::from_hours(24 * days));
+        change(&world, &service, &job, "resume").await;
+        let task = take(&world, JOBS.name, true).await;
+        world.app.handle(&task).await;
+        change(&world, &service, &job, "pause").await;
+        let status = world.job_status(service.id, &job).await;
+        assert_eq!(status["rows_kept"], rows);
+        world.advance(Duration::from_secs(31));
+        world.run_tasks().await;
+    }
+    world.advance(Duration::from_hours(24));
+    let cancelled = change(&world, &service, &job, "cancel").await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+    for (day, expected) in [(0, 0), (1, 2000), (2, 0), (3, 0)] {
+        let day = due_on.plus_days(day);
+        let found = spent_on(&world, &service, Allowance::Sms, day).await;
+        assert_eq!(found, expected, "{day}");
+    }
+}
+
+#[tokio::test]
+async fn letters_cancelled_the_next_day_are_refunded_to_the_day_they_were_accepted_on() {
+    let world = World::new().await;
+    let (service, letter) = service_with_letters(&world).await;
+    world.letter.set_behaviour(Behaviour::BeUnavailable);
+    // 22:00, after that day's print run: these letters can be cancelled until the next afternoon.
+    world.advance(Duration::from_hours(13));
+    let yesterday = world.clock.now().utc_day();
+    let (one, kept) = (
+        post_letter(&world, &service, letter).await,
+        post_letter(&world, &service, letter).await,
+    );
+    let people = "address line 1,address line 2,postcode,name\nAda,1 Mill Lane,sw1a1aa,Ada\n\
+                  Bob,2 Mill Lane,sw1a1aa,Bob\nCy,3 Mill Lane,sw1a1aa,Cy\n";
+    let job = world.job(service.id, letter, people).await;
+    world.run_tasks().await;
+    world.advance(Duration::from_mins(150));
+    world.run_schedule().await;
+    let today = post_letter(&world, &service, letter).await;
+    let spent_yesterday = || spent_on(&world, &service, Allowance::Letter, yesterday);
+    assert_eq!(spent_yesterday().await, 5);
+
+    assert_eq!(cancel_letter(&world, &service, &one).await.status, 200);
+    assert_eq!(spent_yesterday().await, 4);
+    let status = world.job_status(service.id, &job).await;
+    let created = status["created_at"].as_str().unwrap().parse().unwrap();
+    let origin = domain::JobOrigin {
+        job: job.parse().unwrap(),
+        service: service.id,
+        due: created,
+    };
+    let row = origin.row(0).to_string();
+    assert_eq!(cancel_letter(&world, &service, &row).await.status, 200);
+    assert_eq!(spent_yesterday().await, 3);
+    let cancelled = change(&world, &service, &job, "cancel-letter-job").await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+    assert_eq!(spent_yesterday().await, 1, "the letter that is kept");
+    assert_eq!(spent(&world, &service, Allowance::Letter).await, 1);
+    for id in [kept, today] {
+        assert_eq!(cancel_letter(&world, &service, &id).await.status, 200);
+    }
+    assert_eq!(spent_yesterday().await, 0);
+    assert_eq!(spent(&world, &service, Allowance::Letter).await, 0);
+    world.advance(RETRY);
     world.run_tasks().await;
 }
 

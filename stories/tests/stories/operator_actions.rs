@@ -196,6 +196,9 @@ async fn suspending_a_service_cancels_its_running_job_and_refunds_the_rest() {
     store::counters::spend(&mut tx, service.id, Allowance::Sms, today, 2500, 1_000_000)
         .await
         .unwrap();
+    store::jobs::set_quota_day(&mut tx, service.id, job.parse().unwrap(), today)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     app::manage::services::suspend(&world.app, service.id)
         .await

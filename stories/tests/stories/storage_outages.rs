@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 /// A fault of the database until it is repaired.
-struct Fault<'a> {
+pub(crate) struct Fault<'a> {
     world: &'a World,
     /// The statements that remove it.
     cure: [&'static str; 2],
@@ -18,7 +18,7 @@ struct Fault<'a> {
 
 impl<'a> Fault<'a> {
     /// Makes the database refuse this event (`INSERT`, `UPDATE`) for messages that meet the condition.
-    async fn on(world: &'a World, event: &'static str, condition: &str) -> Self {
+    pub(crate) async fn on(world: &'a World, event: &'static str, condition: &str) -> Self {
         let address = world.database_address();
         if address.starts_with("sqlite") {
             let trigger = format!(
@@ -74,7 +74,7 @@ impl<'a> Fault<'a> {
         Self { world, cure }
     }
 
-    async fn mend(self) {
+    pub(crate) async fn mend(self) {
         let [sqlite, postgres] = self.cure;
         let cure = if self.world.database_address().starts_with("sqlite") {
             sqlite
