@@ -21,8 +21,11 @@ pub(crate) struct CapturedLog {
 impl CapturedLog {
     pub(crate) fn start() -> Self {
         let lines = Arc::default();
-        let _guard = set_default(&Dispatch::new(Collector(Arc::clone(&lines))));
-        Self { lines, _guard }
+        let dispatch = Dispatch::new(Collector(Arc::clone(&lines)));
+        Self {
+            lines,
+            _guard: set_default(&dispatch),
+        }
     }
 
     /// Returns the errors with this text.
