@@ -8,6 +8,7 @@
 pub mod accept;
 mod audit;
 pub mod cache;
+mod callbacks;
 mod compose;
 pub mod documents;
 pub mod fixtures;
@@ -74,6 +75,7 @@ pub struct AppInner {
     pub(crate) partitions: partitions::Partitions,
     pub(crate) accept: accept::AcceptState,
     pub(crate) caches: cache::Caches,
+    pub(crate) callbacks: callbacks::CallbackState,
     pub(crate) documents: documents::DocumentState,
     pub(crate) receipts: receipts::ReceiptState,
     pub(crate) send: send::SendState,
@@ -125,6 +127,7 @@ impl App {
         };
         let accept = accept::AcceptState::start(&infrastructure);
         let receipts = receipts::ReceiptState::start(&infrastructure);
+        let callbacks = callbacks::CallbackState::start(&infrastructure);
         let send = send::SendState::new(&providers);
         let Infrastructure {
             store,
@@ -145,6 +148,7 @@ impl App {
             partitions,
             accept,
             caches: cache::Caches::new(),
+            callbacks,
             documents: documents::DocumentState::default(),
             receipts,
             send,

@@ -1,14 +1,14 @@
 //! Dispatch: which feature handles a task of which kind.
 
 use async_trait::async_trait;
-use domain::Channel;
+use domain::{CallbackKind, Channel};
 use queue::{TaskContext, TaskHandler, TaskOutcome};
 use serde::de::DeserializeOwned;
 
 use crate::{
     App,
     accept::idempotency,
-    documents, jobs, letters, receipts, send,
+    callbacks, documents, jobs, letters, receipts, send,
     tasks::{
         self, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds, SmsReceipts,
     },
@@ -70,6 +70,30 @@ impl TaskHandler for App {
             tasks::SIMULATED_RECEIPTS => {
                 with(task, async |NotificationIds { ids }| {
                     receipts::simulate_receipts(self, task, &ids).await
+                })
+                .await
+            }
+            tasks::SEND_DELIVERY_STATUS => {
+                with(task, async |events| {
+                    callbacks::send(self, task, CallbackKind::DeliveryStatus, events).await
+                })
+                .await
+            }
+            tasks::SEND_INBOUND_SMS => {
+                with(task, async |events| {
+                    callbacks::send(self, task, CallbackKind::InboundSms, events).await
+                })
+                .await
+            }
+            tasks::SEND_RETURNED_LETTER => {
+                with(task, async |events| {
+                    callbacks::send(self, task, CallbackKind::ReturnedLetter, events).await
+                })
+                .await
+            }
+            tasks::SEND_COMPLAINT => {
+                with(task, async |events| {
+                    callbacks::send(self, task, CallbackKind::Complaint, events).await
                 })
                 .await
             }

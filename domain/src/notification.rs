@@ -155,6 +155,27 @@ impl NotificationStatus {
         )
     }
 
+    /// Returns whether this status is an outcome: no receipt and no worker changes it any more. Only the post can still
+    /// return a letter.
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Created
+            | Self::Sending
+            | Self::Sent
+            | Self::Pending
+            | Self::PendingVirusCheck => false,
+            Self::Cancelled
+            | Self::Delivered
+            | Self::Failed
+            | Self::TechnicalFailure
+            | Self::TemporaryFailure
+            | Self::PermanentFailure
+            | Self::ValidationFailed
+            | Self::VirusScanFailed
+            | Self::ReturnedLetter => true,
+        }
+    }
+
     /// Returns whether this status belongs to the group "failed" (`docs/spec/workers.md` §1.1).
     pub const fn is_failure(self) -> bool {
         matches!(
@@ -233,6 +254,20 @@ mod tests {
             assert_eq!(
                 may,
                 *status == NotificationStatus::PendingVirusCheck,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_post_changes_a_final_status() {
+        for status in NotificationStatus::ALL.iter().filter(|one| one.is_final()) {
+            let next = NotificationStatus::ALL.iter().copied();
+            let next: Vec<_> = next
+                .filter(|next| status.can_transition_to(*next))
+                .collect();
+            assert!(
+                next.is_empty() || next == [NotificationStatus::ReturnedLetter],
                 "{status}"
             );
         }

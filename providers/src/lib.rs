@@ -16,6 +16,8 @@
 //!   words, statuses and codes, and the `Debug` output of a message shows nothing but its id.
 //! * **Limits**: on connecting, on waiting for a reply, on the size of the reply.
 //!
+//! URLs that services gave, such as those of callbacks, are called by [`outbound`] only.
+//!
 //! The caller passes the time with each message as `at`; nothing here reads the clock.
 
 pub mod documents;
@@ -23,6 +25,7 @@ pub mod email;
 mod error;
 mod http;
 pub mod letter;
+pub mod outbound;
 pub mod registry;
 pub mod scan;
 mod secret;

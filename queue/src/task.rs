@@ -110,6 +110,12 @@ impl TaskContext {
         store::tasks::complete(tx, self.leased.id, self.leased.lease).await
     }
 
+    /// Leaves the task to a transaction that completes many ([`store::tasks::complete_many`]): call it once that has
+    /// committed.
+    pub fn set_completed(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
     /// Replaces the payload in a transaction that gives part of the task's work to other tasks. [`Self::leased`] keeps the
     /// old one. Returns false if the lease was lost.
     pub async fn replace_payload(&self, tx: &mut Tx, payload: &str) -> Result<bool, store::Error> {

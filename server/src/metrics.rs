@@ -106,6 +106,14 @@ fn describe() {
         "pillarbox_audit_findings_total",
         "Inconsistencies found and repaired by the auditors, by auditor; expected to stay 0."
     );
+    describe_counter!(
+        "pillarbox_callbacks_total",
+        "Attempts of callbacks to services, by kind and outcome."
+    );
+    describe_histogram!(
+        "pillarbox_callback_seconds",
+        "Time until a service answered a callback, by kind."
+    );
     describe_gauge!(
         "pillarbox_tasks",
         "Tasks that wait or run, by pool and lane."

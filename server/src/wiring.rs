@@ -9,6 +9,7 @@ use files::Files;
 use providers::{
     FileService,
     documents::{HttpFileService, HttpFileServiceSettings},
+    outbound::{GuardedClient, UrlRules},
     scan::Clamd,
 };
 use store::{Keyring, Store};
@@ -155,6 +156,7 @@ async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::R
 pub fn providers(settings: &Settings) -> anyhow::Result<Providers> {
     let mut found = settings.providers.build(&settings.sink_directory())?;
     found.file_service = file_service(settings)?;
+    found.outbound = Some(Arc::new(GuardedClient::new(UrlRules::default())?));
     if let Some(address) = &settings.virus_scanner {
         found.scanner = Some(Arc::new(Clamd::at(address)?));
     }

@@ -1,11 +1,13 @@
 //! Callbacks to services: one URL with a bearer token for each kind of event. Both are sealed.
 
+use std::collections::BTreeSet;
+
 use domain::{CallbackId, CallbackKind, Private, ServiceId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Keyring, Session, Tx,
-    db::{Row, args},
+    db::{Arg, Row, args, parameters},
     reencryption,
 };
 
@@ -110,6 +112,64 @@ pub async fn find(
     row.map(|row| parse_callback(keyring, &row)).transpose()
 }
 
+/// Where the callbacks of a service go, still sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedEndpoint {
+    /// The callback, whose id the sealed value is bound to.
+    pub id: CallbackId,
+    /// Service that set it.
+    pub service_id: ServiceId,
+    /// URL and token, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// Returns the callbacks for a kind of event of those of these services that have one.
+pub async fn list_endpoints(
+    session: &mut Session,
+    kind: CallbackKind,
+    services: &BTreeSet<ServiceId>,
+) -> Result<Vec<SealedEndpoint>, Error> {
+    if services.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT id, service_id, sealed FROM service_callbacks WHERE kind = $1 AND service_id IN ({})",
+        parameters(2, services.len())
+    );
+    let mut args = args![kind];
+    args.extend(services.iter().copied().map(Arg::from));
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(SealedEndpoint {
+                id: row.get("id")?,
+                service_id: row.get("service_id")?,
+                sealed: row.get("sealed")?,
+            })
+        })
+        .collect()
+}
+
+/// URL and token of a callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// URL that is called.
+    pub url: Private<String>,
+    /// Token that authenticates the platform to the service.
+    pub bearer_token: Private<String>,
+}
+
+/// Opens a sealed endpoint. Fails if the key that sealed it is gone, as it may be when a task has waited for long.
+pub fn open_endpoint(keyring: &Keyring, id: CallbackId, sealed: &[u8]) -> Result<Endpoint, Error> {
+    let Sealed { url, bearer_token } = open(keyring, id, sealed)?;
+    Ok(Endpoint {
+        url: url.into(),
+        bearer_token: bearer_token.into(),
+    })
+}
+
 /// Re-encrypts with the primary key the callbacks of a service that an older key sealed. Returns how many.
 pub async fn reencrypt(tx: &mut Tx, keyring: &Keyring, service: ServiceId) -> Result<u64, Error> {
     let secrets = ("service_callbacks", "sealed");
@@ -126,14 +186,18 @@ fn seal(keyring: &Keyring, callback: &Callback) -> Vec<u8> {
     keyring.seal(callback.id.as_uuid().as_bytes(), &plain)
 }
 
-fn parse_callback(keyring: &Keyring, row: &Row) -> Result<Callback, Error> {
-    let id: CallbackId = row.get("id")?;
-    let plain = keyring.open(id.as_uuid().as_bytes(), &row.get::<Vec<u8>>("sealed")?)?;
-    let sealed: Sealed = serde_json::from_slice(&plain).map_err(|_| Error::Corrupt {
+fn open(keyring: &Keyring, id: CallbackId, sealed: &[u8]) -> Result<Sealed, Error> {
+    let plain = keyring.open(id.as_uuid().as_bytes(), sealed)?;
+    serde_json::from_slice(&plain).map_err(|_| Error::Corrupt {
         table: "service_callbacks",
         column: "sealed",
         what: "not a URL and a token".into(),
-    })?;
+    })
+}
+
+fn parse_callback(keyring: &Keyring, row: &Row) -> Result<Callback, Error> {
+    let id: CallbackId = row.get("id")?;
+    let sealed = open(keyring, id, &row.get::<Vec<u8>>("sealed")?)?;
     Ok(Callback {
         id,
         kind: row.parse("service_callbacks", "kind")?,

@@ -108,6 +108,30 @@ pub async fn list(
         .collect()
 }
 
+/// Returns those of `ids` that a service has.
+pub async fn list_by_id(
+    session: &mut Session,
+    keyring: &Keyring,
+    service: ServiceId,
+    ids: &[InboundSmsId],
+) -> Result<Vec<InboundSms>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM inbound_sms WHERE service_id = $1 AND id IN ({})",
+        parameters(2, ids.len())
+    );
+    let mut args = args![service];
+    args.extend(ids.iter().copied().map(Arg::from));
+    session
+        .fetch_all(sql, args)
+        .await?
+        .iter()
+        .map(|row| parse_inbound_sms(row, keyring))
+        .collect()
+}
+
 /// Returns the services that have an inbound number, and so a retention for inbound SMS.
 pub async fn list_services_with_number(session: &mut Session) -> Result<Vec<ServiceId>, Error> {
     session

@@ -15,6 +15,7 @@ use crate::{
     database::{Database, runtime},
     deterministic::{ManualClock, SeededRandom},
     providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms},
+    receiver::FakeReceiver,
     shared_database::SharedDatabase,
 };
 
@@ -33,6 +34,8 @@ pub struct World {
     pub letter: Arc<FakeLetter>,
     /// Its virus scanner.
     pub scanner: Arc<FakeScanner>,
+    /// The hosts that its callbacks go to.
+    pub receiver: Arc<FakeReceiver>,
     client: TestClient,
     runner: Runner,
     database: Arc<Database>,
@@ -121,6 +124,7 @@ impl World {
         let (email, sms) = (Arc::new(FakeEmail::default()), Arc::new(FakeSms::default()));
         let letter = Arc::new(FakeLetter::default());
         let scanner = Arc::new(FakeScanner::default());
+        let receiver = Arc::new(FakeReceiver::default());
         let mut settings = app::Settings::default();
         let mut providers = Providers {
             email: vec![Weighted {
@@ -136,6 +140,7 @@ impl World {
                 priority: 100,
             }],
             scanner: Some(scanner.clone()),
+            outbound: Some(receiver.clone()),
             ..Providers::default()
         };
         change(&mut settings, &mut providers);
@@ -160,6 +165,7 @@ impl World {
             sms,
             letter,
             scanner,
+            receiver,
             client,
             runner,
             database,

@@ -96,7 +96,8 @@ pub async fn cancel(
     };
     // Conditional on the status: a letter that the print run has taken cannot be cancelled, and a cancelled one cannot be
     // printed.
-    if store::notifications::apply(&mut tx, &[outcome], now).await? == 0 {
+    let applied = store::notifications::apply(&mut tx, &[outcome], now).await?;
+    if applied.count == 0 {
         let found = store::notifications::find(&mut tx, service, id).await?;
         return Err(match found.ok_or(CancelLetterError::NoSuch)? {
             found if found.status == NotificationStatus::Cancelled => {

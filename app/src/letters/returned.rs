@@ -58,7 +58,9 @@ async fn try_record(app: &App, references: &[String]) -> Result<(), store::Error
         });
     let outcomes: Vec<StatusUpdate> = returned.iter().map(returned_update).collect();
     let mut tx = app.write().await?;
-    let changed = store::notifications::apply(&mut tx, &outcomes, now).await?;
+    let changed = store::notifications::apply(&mut tx, &outcomes, now)
+        .await?
+        .count;
     // A letter is in the report of one day however often it is reported: a report that a service has read does not change.
     let recorded =
         store::returned_letters::insert_many(&mut tx, &returned, now.utc_day().start()).await?;

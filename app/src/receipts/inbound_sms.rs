@@ -8,7 +8,7 @@ use recipients::phone_numbers::PhoneNumber;
 use store::inbound_sms::InboundSms;
 use tracing::{error, info, warn};
 
-use crate::{App, cache::tenants};
+use crate::{App, cache::tenants, callbacks};
 
 /// An inbound SMS as a provider delivers it.
 #[derive(Debug, Clone)]
@@ -56,8 +56,13 @@ pub async fn receive(app: &App, text: NewInboundSms) -> Result<ReceivedSms, Arc<
     };
     let mut tx = app.write().await?;
     let is_new = store::inbound_sms::insert(&mut tx, app.store.keyring(), &inbound).await?;
-    // The callback to the service is enqueued here, in this transaction, once callbacks are built.
-    tx.commit().await?;
+    // One that is delivered twice is told once.
+    let pools = if is_new {
+        callbacks::enqueue_inbound_sms(app, &mut tx, service, inbound.id, now).await?
+    } else {
+        &[]
+    };
+    app.commit_and_notify(tx, pools).await?;
     let (id, provider) = (inbound.id, text.provider.title());
     if is_new {
         info!(service.id = %service, "received an inbound SMS through {provider}: {id}");

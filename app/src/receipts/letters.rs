@@ -145,7 +145,8 @@ async fn apply_rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result
         NotificationStatus::TechnicalFailure,
         "the print provider rejected it",
     );
-    if store::notifications::apply(tx, &[outcome], app.clock.now()).await? == 0 {
+    let applied = store::notifications::apply(tx, &[outcome], app.clock.now()).await?;
+    if applied.count == 0 {
         log_duplicate(letter);
     } else {
         error!(

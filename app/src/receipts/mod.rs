@@ -15,7 +15,7 @@ use store::notifications::{Notification, StatusUpdate};
 use tracing::warn;
 
 use crate::{
-    App,
+    App, callbacks,
     group_commit::{GroupCommit, Infrastructure},
     tasks,
 };
@@ -135,12 +135,12 @@ async fn try_simulate_receipts(
     }
     let now = app.clock.now();
     let mut tx = app.write().await?;
-    store::notifications::apply(&mut tx, &outcomes, now).await?;
+    let applied = callbacks::apply_updates(app, &mut tx, &outcomes, now).await?;
     task.complete(&mut tx).await?;
     for message in &poisoned {
         message.dead_letter(&mut tx, now).await?;
     }
-    tx.commit().await?;
+    app.commit_and_notify(tx, applied.pools).await?;
     poisoned.iter().for_each(PoisonMessage::log);
     Ok(())
 }

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{early_receipt_delay, failed, receipt_writer::ReceiptError};
 pub use crate::tasks::SmsReceipt;
-use crate::{App, cache::tenants, compose, tasks, technical_failures};
+use crate::{App, cache::tenants, callbacks, compose, tasks, technical_failures};
 
 /// Longest status or code of any provider, in bytes.
 const MAX_CODE_BYTES: usize = 32;
@@ -87,9 +87,7 @@ async fn try_process(
         }
         let now = app.clock.now();
         let mut tx = app.write().await?;
-        // Callbacks to services are enqueued here, in this transaction, for every outcome but `pending`, once they
-        // are built.
-        store::notifications::apply(&mut tx, &outcomes, now).await?;
+        let applied = callbacks::apply_updates(app, &mut tx, &outcomes, now).await?;
         for message in &poisoned {
             message.dead_letter(&mut tx, now).await?;
         }
@@ -98,7 +96,7 @@ async fn try_process(
             let early = std::mem::take(&mut early);
             tx.enqueue(vec![retry_task(app, task, early, now)]).await?;
         }
-        tx.commit().await?;
+        app.commit_and_notify(tx, applied.pools).await?;
         poisoned.iter().for_each(PoisonMessage::log);
         if is_last {
             return Ok(());

@@ -168,7 +168,9 @@ async fn scan_and_validate(
         problem: None,
     };
     let mut tx = app.write().await?;
-    let changed = store::notifications::apply(&mut tx, &[valid], now).await?;
+    let changed = store::notifications::apply(&mut tx, &[valid], now)
+        .await?
+        .count;
     tx.commit().await?;
     if changed == 1 && !is_test {
         Ok(pages)

@@ -45,6 +45,7 @@ use provider_slots::ProviderSlots;
 use crate::{
     App, Tenant,
     cache::tenants,
+    callbacks,
     tasks::{self, Delivery},
 };
 
@@ -289,9 +290,10 @@ async fn fail_all(
         ..PendingWrites::default()
     };
     let mut tx = app.write().await?;
-    store::notifications::apply(&mut tx, &writes.updates(), app.clock.now()).await?;
+    let applied =
+        callbacks::apply_updates(app, &mut tx, &writes.updates(), app.clock.now()).await?;
     task.complete(&mut tx).await?;
-    tx.commit().await?;
+    app.commit_and_notify(tx, applied.pools).await?;
     writes.log_and_count(task, channel, app.clock.now().since(started));
     Ok(())
 }

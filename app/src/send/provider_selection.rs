@@ -3,7 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use domain::RandomSource;
-use providers::{EmailProvider, FileService, LetterProvider, Scanner, SmsProvider};
+use providers::{
+    EmailProvider, FileService, LetterProvider, Scanner, SmsProvider, outbound::OutboundClient,
+};
 
 /// A provider with its share of the traffic.
 pub struct Weighted<P: ?Sized> {
@@ -35,6 +37,8 @@ pub struct Providers {
     pub file_service: Option<Arc<dyn FileService>>,
     /// Looks for viruses in what people upload.
     pub scanner: Option<Arc<dyn Scanner>>,
+    /// Calls the URLs of services. Without it, no callback is sent.
+    pub outbound: Option<Arc<dyn OutboundClient>>,
 }
 
 impl fmt::Debug for Providers {
@@ -66,6 +70,7 @@ impl fmt::Debug for Providers {
             )
             .field("file_service", &self.file_service)
             .field("scanner", &self.scanner)
+            .field("outbound", &self.outbound)
             .finish()
     }
 }

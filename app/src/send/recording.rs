@@ -15,7 +15,7 @@ use super::{
     poison,
     remaining::Remaining,
 };
-use crate::{receipts, tasks};
+use crate::{callbacks, receipts, tasks};
 
 /// Pauses before a commit of results is tried again. Together they are shorter than a lease.
 const COMMIT_PAUSES: [Duration; 4] = [
@@ -195,18 +195,19 @@ impl Batch<'_> {
             poisoned.dead_letter(tx, now).await?;
         }
         let updates = writes.updates();
-        store::notifications::apply(tx, &updates, now).await?;
+        let applied = callbacks::apply_updates(self.app, tx, &updates, now).await?;
         store::notifications::set_billable_units(tx, &writes.units).await?;
+        let mut pools = applied.pools.to_vec();
         let simulated: Vec<NotificationId> =
             receipts::awaiting_simulated_receipt(&updates).collect();
         if simulated.is_empty() {
-            return Ok(Vec::new());
+            return Ok(pools);
         }
         let id = TaskId::generate(now, self.app.random());
         let task = tasks::simulated_receipts(id, self.tenant.service.id, &simulated, now);
-        let pool = task.pool;
+        pools.push(task.pool);
         tx.enqueue(vec![task]).await?;
-        Ok(vec![pool])
+        Ok(pools)
     }
 
     async fn end(

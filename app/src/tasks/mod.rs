@@ -4,15 +4,16 @@
 mod payloads;
 mod retry_policies;
 
-use domain::{Channel, JobId, Lane, NotificationId, ServiceId, TaskId, Timestamp};
+use domain::{CallbackKind, Channel, JobId, Lane, NotificationId, ServiceId, TaskId, Timestamp};
 use queue::{NewTask, Pool, SubjectRange};
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use payloads::{CostThreshold, LetterReceipt, LetterReceiptStatus, SmsReceipt};
 pub(crate) use payloads::{
-    Delivery, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds, SmsReceipts,
+    CallbackEvent, Callbacks, Delivery, ExpiredNotifications, FixedEndpoint, JobPayload,
+    LetterReferences, NotificationIds, SmsReceipts,
 };
+pub use payloads::{CostThreshold, LetterReceipt, LetterReceiptStatus, SmsReceipt};
 pub(crate) use retry_policies::{
     EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, UNKNOWN_OUTCOME, retry, retry_periodic,
     retry_policy,
@@ -27,6 +28,10 @@ pub(crate) const PROCESS_MISSING_ROWS: &str = "process-missing-rows.v1";
 pub(crate) const SMS_RECEIPTS: &str = "process-sms-client-response.v1";
 pub(crate) const LETTER_RECEIPT: &str = "process-letter-callback.v1";
 pub(crate) const SIMULATED_RECEIPTS: &str = "made-up-receipts.v1";
+pub(crate) const SEND_DELIVERY_STATUS: &str = "send-delivery-status.v1";
+pub(crate) const SEND_INBOUND_SMS: &str = "send-inbound-sms.v1";
+pub(crate) const SEND_RETURNED_LETTER: &str = "send-returned-letter.v1";
+pub(crate) const SEND_COMPLAINT: &str = "send-complaint.v1";
 pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters-list.v1";
 /// The same, as versions before this one enqueued it.
 pub(crate) const RETURNED_LETTERS_BEFORE: &str = "process-returned-letters.v1";
@@ -64,6 +69,10 @@ pub(crate) const JOBS: &str = "job-tasks";
 pub(crate) const SMS_CALLBACKS: &str = "sms-callbacks";
 /// Receipts of letters.
 pub(crate) const LETTER_CALLBACKS: &str = "letter-callbacks";
+/// First attempts of callbacks to services.
+pub(crate) const SERVICE_CALLBACKS: &str = "service-callbacks";
+/// Their retries, so that endpoints that fail delay none that work.
+pub(crate) const SERVICE_CALLBACKS_RETRY: &str = "service-callbacks-retry";
 /// What stores rows that others have listed: returned letters.
 pub(crate) const DATABASE: &str = "database-tasks";
 pub(crate) const RESEARCH_MODE: &str = "research-mode-tasks";
@@ -96,6 +105,14 @@ pub const POOLS: &[Pool] = &[
     Pool {
         name: LETTER_CALLBACKS,
         workers: 2,
+    },
+    Pool {
+        name: SERVICE_CALLBACKS,
+        workers: 32,
+    },
+    Pool {
+        name: SERVICE_CALLBACKS_RETRY,
+        workers: 32,
     },
     Pool {
         name: DATABASE,
@@ -247,6 +264,38 @@ pub(crate) fn letter_receipt(id: TaskId, receipt: &LetterReceipt, now: Timestamp
         receipt,
         now,
     )
+}
+
+/// Returns the kind of the tasks that send callbacks of a kind.
+pub(crate) const fn callback_task_kind(kind: CallbackKind) -> &'static str {
+    match kind {
+        CallbackKind::DeliveryStatus => SEND_DELIVERY_STATUS,
+        CallbackKind::InboundSms => SEND_INBOUND_SMS,
+        CallbackKind::ReturnedLetter => SEND_RETURNED_LETTER,
+        CallbackKind::Complaint => SEND_COMPLAINT,
+    }
+}
+
+/// Returns a task that sends callbacks to a service.
+pub(crate) fn send_callbacks(
+    id: TaskId,
+    service: ServiceId,
+    kind: CallbackKind,
+    callbacks: &Callbacks,
+    now: Timestamp,
+) -> NewTask {
+    NewTask {
+        subjects: SubjectRange::of(callbacks.events.iter().map(|event| event.id)),
+        ..new(
+            id,
+            SERVICE_CALLBACKS,
+            Lane::Normal,
+            service,
+            callback_task_kind(kind),
+            callbacks,
+            now,
+        )
+    }
 }
 
 /// Returns a task that records the letters with these references as returned, for any service.

@@ -1,7 +1,10 @@
 //! Payloads of tasks: ids and codes, nothing personal. They are stored as JSON, so the names of fields never change.
 
-use domain::{Channel, JobId, NotificationId, SmsReceiptSource, Timestamp};
+use domain::{
+    CallbackId, Channel, JobId, NotificationId, NotificationStatus, SmsReceiptSource, Timestamp,
+};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct NotificationIds {
@@ -24,6 +27,40 @@ pub(crate) struct Delivery {
 )]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// Callbacks of one kind to one service.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Callbacks {
+    /// Where they go, as it was when they were enqueued. Absent for inbound SMS, whose URL is looked up at each attempt
+    /// (`docs/spec/public-api.md` §24.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<FixedEndpoint>,
+    pub(crate) events: Vec<CallbackEvent>,
+}
+
+/// URL and token of a callback, sealed as they are stored with the callback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FixedEndpoint {
+    pub(crate) id: CallbackId,
+    /// In base64.
+    pub(crate) sealed: String,
+}
+
+/// What a service is told: an id, and what may have changed when it is told. The rest of the body, with all that is
+/// personal, is read from the database at each attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CallbackEvent {
+    /// The notification, inbound SMS or complaint.
+    pub(crate) id: Uuid,
+    /// The status that a notification had been given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<NotificationStatus>,
+    /// When it was given that status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sent_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

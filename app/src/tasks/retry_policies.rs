@@ -11,7 +11,8 @@ use super::{
     LETTER_RECEIPT, PREPARE_PARTITIONS, PROCESS_INCOMPLETE_JOB, PROCESS_JOB, PROCESS_MISSING_ROWS,
     REMOVE_EXPIRED_DOCUMENTS, REMOVE_IDEMPOTENCY_KEYS, REMOVE_JOB_FILES,
     REPLAY_CREATED_NOTIFICATIONS, REPLAY_CREATED_THIS_WEEK, REPORT_OVERDUE_JOBS, RETURNED_LETTERS,
-    RETURNED_LETTERS_BEFORE, RUN_SCHEDULED_JOBS, SIMULATED_RECEIPTS, SMS_RECEIPTS, TIMEOUT_SENDING,
+    RETURNED_LETTERS_BEFORE, RUN_SCHEDULED_JOBS, SEND_COMPLAINT, SEND_DELIVERY_STATUS,
+    SEND_INBOUND_SMS, SEND_RETURNED_LETTER, SIMULATED_RECEIPTS, SMS_RECEIPTS, TIMEOUT_SENDING,
     UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS,
 };
 
@@ -42,6 +43,9 @@ const RECEIPT: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(5));
 /// Looking again for the notification of a receipt that came before it was committed.
 pub(crate) const EARLY_RECEIPT: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(1));
 
+/// Calling a service back: six attempts over 25 minutes (`docs/spec/public-api.md` §24.1).
+const CALLBACK: RetryPolicy = RetryPolicy::fixed(5, Duration::from_mins(5));
+
 /// Recording what is stored nowhere else, such as returned letters: without end.
 const RECORD: RetryPolicy = RetryPolicy::fixed(u32::MAX, Duration::from_secs(5));
 
@@ -69,6 +73,10 @@ const POLICIES: &[(&str, RetryPolicy)] = &[
     (SMS_RECEIPTS, RECEIPT),
     (LETTER_RECEIPT, RECEIPT),
     (SIMULATED_RECEIPTS, RECORD),
+    (SEND_DELIVERY_STATUS, CALLBACK),
+    (SEND_INBOUND_SMS, CALLBACK),
+    (SEND_RETURNED_LETTER, CALLBACK),
+    (SEND_COMPLAINT, CALLBACK),
     (RETURNED_LETTERS, RECORD),
     (RETURNED_LETTERS_BEFORE, RECORD),
     (RUN_SCHEDULED_JOBS, SCHEDULED_JOBS),
@@ -150,5 +158,6 @@ mod tests {
         assert_eq!(numbers(LETTER_SCAN), (5, 300));
         assert_eq!(numbers(retry_policy(PROCESS_JOB)), (5, 300));
         assert_eq!(numbers(retry_policy(SMS_RECEIPTS)), (5, 300));
+        assert_eq!(numbers(retry_policy(SEND_DELIVERY_STATUS)), (5, 300));
     }
 }

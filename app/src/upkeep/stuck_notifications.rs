@@ -12,7 +12,7 @@ use store::{notifications::StatusUpdate, tasks::SubjectRange};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{App, audit, send::poison::list_poisoned, tasks, technical_failures};
+use crate::{App, audit, callbacks, send::poison::list_poisoned, tasks, technical_failures};
 
 /// A notification that has waited longer than this without a task is enqueued again.
 const REPLAY_AFTER: Duration = Duration::from_hours(1);
@@ -236,8 +236,9 @@ async fn fail_stuck(
             .map(|(id, _)| StatusUpdate::failed(*id, next, TIMED_OUT))
             .collect();
         let mut tx = app.write().await?;
-        failed += store::notifications::apply(&mut tx, &outcomes, app.clock.now()).await?;
-        tx.commit().await?;
+        let applied = callbacks::apply_updates(app, &mut tx, &outcomes, app.clock.now()).await?;
+        failed += applied.count;
+        app.commit_and_notify(tx, applied.pools).await?;
         if next == NotificationStatus::TechnicalFailure {
             let took = app.clock.now().since(started);
             for (id, channel) in found {

@@ -312,6 +312,11 @@ pub struct Workers {
     pub sms_callbacks: u32,
     /// Delivery receipts of letters.
     pub letter_callbacks: u32,
+    /// First attempts of callbacks to services, up to a hundred in a task. Few of them, if many services have endpoints
+    /// that do not answer, are left for the others.
+    pub service_callbacks: u32,
+    /// Retries of callbacks.
+    pub service_callbacks_retry: u32,
     /// Lists of returned letters.
     pub database_tasks: u32,
     /// Simulated receipts, for test keys and simulated recipients.
@@ -329,6 +334,8 @@ impl Default for Workers {
             job_tasks: 4,
             sms_callbacks: 2,
             letter_callbacks: 2,
+            service_callbacks: 32,
+            service_callbacks_retry: 32,
             database_tasks: 2,
             research_mode_tasks: 2,
             periodic_tasks: 2,
@@ -356,6 +363,8 @@ impl Workers {
             "job-tasks" => self.job_tasks,
             "sms-callbacks" => self.sms_callbacks,
             "letter-callbacks" => self.letter_callbacks,
+            "service-callbacks" => self.service_callbacks,
+            "service-callbacks-retry" => self.service_callbacks_retry,
             "database-tasks" => self.database_tasks,
             "research-mode-tasks" => self.research_mode_tasks,
             "periodic-tasks" => self.periodic_tasks,
@@ -456,6 +465,8 @@ mod tests {
             sms_callbacks: 97,
             letter_callbacks: 98,
             database_tasks: 99,
+            service_callbacks: 100,
+            service_callbacks_retry: 101,
         };
         assert!(
             workers.pools().iter().all(|pool| pool.workers > 90),

@@ -23,7 +23,10 @@ pub use contents::Contents;
 pub use contents_replacement::{erase, list_by_channel, list_letters, list_sealed, replace_sealed};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
 pub use new::{NewNotification, SealedContents, SealedRow, insert_many};
-pub use status_update::{StatusUpdate, apply, clear_provider, set_billable_units, set_provider};
+pub use status_update::{
+    AppliedUpdates, FinalStatus, StatusUpdate, apply, clear_provider, set_billable_units,
+    set_provider,
+};
 
 /// Notification as stored; its personal data stays sealed until [`Notification::open`].
 #[derive(Debug, Clone)]
@@ -237,6 +240,31 @@ pub async fn list_by_id(
     ids: &[NotificationId],
 ) -> Result<Vec<Notification>, Error> {
     list_matching(session, ids, "").await
+}
+
+/// Passes those of `ids` that a service has to `visit`, in any order, one after the other: unlike a list, they are not in
+/// memory together.
+pub async fn visit(
+    session: &mut Session,
+    service: ServiceId,
+    ids: &[NotificationId],
+    mut visit: impl FnMut(Notification) + Send,
+) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut args = args![service];
+    let list = parameters(args.len() + 1, ids.len());
+    args.extend(ids.iter().copied().map(Arg::from));
+    let pruned = session.kind().within("id", ids.iter().copied(), &mut args);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM notifications WHERE service_id = $1 AND id IN ({list}){pruned}"
+    );
+    let pass = |row| {
+        visit(parse_notification(&row)?);
+        Ok(ControlFlow::Continue(()))
+    };
+    session.fetch_until(sql, args, pass).await
 }
 
 /// Returns those of `ids` that meet the condition, in the order of `ids`.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
+use domain::{Channel, NotificationId, NotificationStatus, ServiceId, Timestamp};
 
 use crate::{
     Error, Tx,
-    db::{Arg, args, parameters},
+    db::{Arg, Row, args, parameters},
 };
 
 /// New status of a notification, with what is learnt at the same time.
@@ -55,26 +55,84 @@ impl StatusUpdate {
     }
 }
 
-/// Applies status updates, each only if the transition is allowed. Returns how many were applied.
-pub async fn apply(tx: &mut Tx, updates: &[StatusUpdate], at: Timestamp) -> Result<u64, Error> {
+/// What became of status updates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppliedUpdates {
+    /// How many were applied.
+    pub count: u64,
+    /// Those of them that gave a notification its final status.
+    pub finals: Vec<FinalStatus>,
+}
+
+/// The final status that a notification was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalStatus {
+    /// Notification.
+    pub id: NotificationId,
+    /// Service that sent it.
+    pub service_id: ServiceId,
+    /// Channel that it was sent through.
+    pub channel: Channel,
+    /// Final status.
+    pub status: NotificationStatus,
+    /// When a provider accepted it, if one did.
+    pub sent_at: Option<Timestamp>,
+    /// When the status changed.
+    pub at: Timestamp,
+}
+
+/// Applies status updates, each only if the transition is allowed. Returns how many were applied, and the final statuses,
+/// of which services are to be told.
+pub async fn apply(
+    tx: &mut Tx,
+    updates: &[StatusUpdate],
+    at: Timestamp,
+) -> Result<AppliedUpdates, Error> {
     let mut by_status: BTreeMap<NotificationStatus, Vec<&StatusUpdate>> = BTreeMap::new();
     for update in updates {
         // One statement for each status: the allowed earlier statuses differ.
         by_status.entry(update.status).or_default().push(update);
     }
-    let mut changed = 0;
+    let mut applied = AppliedUpdates::default();
     for (status, updates) in by_status {
-        changed += apply_same_status(tx, status, &updates, at).await?;
+        let (sql, args) = same_status_statement(tx, status, &updates, at);
+        if !status.is_final() {
+            applied.count += tx.execute(sql, args).await?;
+            continue;
+        }
+        let sql = format!("{sql} {RETURNING_FINAL}");
+        for row in tx.fetch_all(sql, args).await? {
+            applied.count += 1;
+            applied.finals.push(parse_final(&row, status, at)?);
+        }
     }
-    Ok(changed)
+    Ok(applied)
 }
 
-async fn apply_same_status(
-    tx: &mut Tx,
+/// Returns from an `UPDATE` what [`parse_final`] reads.
+pub(crate) const RETURNING_FINAL: &str = "RETURNING notifications.id, notifications.service_id, notifications.notification_type, notifications.sent_at";
+
+pub(crate) fn parse_final(
+    row: &Row,
+    status: NotificationStatus,
+    at: Timestamp,
+) -> Result<FinalStatus, Error> {
+    Ok(FinalStatus {
+        id: row.get("id")?,
+        service_id: row.get("service_id")?,
+        channel: row.parse("notifications", "notification_type")?,
+        status,
+        sent_at: row.get("sent_at")?,
+        at,
+    })
+}
+
+fn same_status_statement(
+    tx: &Tx,
     next: NotificationStatus,
     updates: &[&StatusUpdate],
     at: Timestamp,
-) -> Result<u64, Error> {
+) -> (String, Vec<Arg>) {
     let from: Vec<&str> = NotificationStatus::sources_of(next)
         .map(NotificationStatus::as_str)
         .collect();
@@ -115,7 +173,7 @@ async fn apply_same_status(
          FROM learnt WHERE notifications.id = learnt.id AND notifications.status IN ({allowed}){pruned} {condition}",
         values.join(", ")
     );
-    tx.execute(sql, args).await
+    (sql, args)
 }
 
 /// Stores the units of texts that a provider was called with, where none are stored, whatever came of the calls.

@@ -11,12 +11,14 @@ mod dead_letters;
 mod ready;
 mod subjects;
 
+use std::collections::BTreeSet;
+
 use domain::{Lane, ServiceId, TaskId, Timestamp};
 use uuid::Uuid;
 
 use crate::{
     Error, Session, Tx,
-    db::{Table, args, columns},
+    db::{Table, args, columns, parameters},
 };
 
 pub use claim::{Claimed, Lease, LeasedTask, claim};
@@ -52,6 +54,9 @@ pub struct NewTask {
     /// When it was created.
     pub created_at: Timestamp,
 }
+
+/// Binary logarithm of the most tasks that one statement completes.
+const MAX_COMPLETED_LOG2: u32 = 7;
 
 static TABLE: Table<NewTask> = Table::new(
     "tasks",
@@ -157,6 +162,33 @@ pub async fn complete(tx: &mut Tx, id: TaskId, lease: Uuid) -> Result<bool, Erro
         )
         .await?
         == 1)
+}
+
+/// Deletes completed tasks, each with its lease. Returns those whose lease was still held.
+pub async fn complete_many(
+    tx: &mut Tx,
+    tasks: &[(TaskId, Uuid)],
+) -> Result<BTreeSet<TaskId>, Error> {
+    let mut completed = BTreeSet::new();
+    let mut rest = tasks;
+    while !rest.is_empty() {
+        // Powers of two, so that few statements need preparing.
+        let count = 1 << rest.len().ilog2().min(MAX_COMPLETED_LOG2);
+        let some;
+        (some, rest) = rest.split_at(count);
+        let values: Vec<String> = (0..some.len())
+            .map(|index| format!("({})", parameters(2 * index + 1, 2)))
+            .collect();
+        let sql = format!(
+            "DELETE FROM tasks WHERE (id, lease) IN (VALUES {}) RETURNING id",
+            values.join(", ")
+        );
+        let args = some.iter().flat_map(|(id, lease)| args![*id, *lease]);
+        for row in tx.fetch_all(sql, args.collect()).await? {
+            completed.insert(row.get("id")?);
+        }
+    }
+    Ok(completed)
 }
 
 /// Releases a task, to be claimed again from `ready_at` on with `attempt` failed attempts. Returns false if the

@@ -10,6 +10,7 @@ mod backpressure;
 mod backup;
 mod bad_input;
 mod bulk;
+mod callbacks;
 mod cancelling;
 mod captured_log;
 mod citations;

@@ -284,7 +284,7 @@ async fn becomes(world: &World, id: NotificationId, status: NotificationStatus, 
     };
     let mut tx = world.app.store().write().await.unwrap();
     let changed = store::notifications::apply(&mut tx, &[outcome], world.clock.now()).await;
-    assert_eq!(changed.unwrap(), 1, "it may become {status}");
+    assert_eq!(changed.unwrap().count, 1, "it may become {status}");
     tx.commit().await.unwrap();
 }
 

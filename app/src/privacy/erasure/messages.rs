@@ -4,7 +4,7 @@ use domain::{NotificationId, NotificationStatus};
 use store::notifications::{Contents, Notification, StatusUpdate};
 
 use super::{EraseError, Erasure, PAGE_SIZE};
-use crate::documents;
+use crate::{callbacks, documents};
 
 /// Attempts to lock the tasks of a notification while they change.
 const MAX_ATTEMPTS: u32 = 10;
@@ -108,11 +108,11 @@ impl Erasure<'_> {
                 break;
             }
             let update = StatusUpdate::new(id, NotificationStatus::Cancelled);
-            let changed = store::notifications::apply(&mut tx, &[update], now).await?;
+            let applied = callbacks::apply_updates(app, &mut tx, &[update], now).await?;
             let erased =
                 store::notifications::erase(&mut tx, app.store.keyring(), &message).await?;
-            tx.commit().await?;
-            self.report.cancelled += changed;
+            app.commit_and_notify(tx, applied.pools).await?;
+            self.report.cancelled += applied.count;
             self.report.notifications += u64::from(erased);
             return Ok(());
         }

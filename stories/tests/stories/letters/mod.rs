@@ -100,7 +100,7 @@ async fn becomes(world: &World, id: NotificationId, statuses: &[NotificationStat
         };
         let at = domain::Clock::now(&*world.clock);
         let changed = store::notifications::apply(&mut tx, &[outcome], at).await;
-        assert_eq!(changed.unwrap(), 1, "it becomes {status}");
+        assert_eq!(changed.unwrap().count, 1, "it becomes {status}");
     }
     tx.commit().await.unwrap();
 }

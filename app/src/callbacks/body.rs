@@ -1,0 +1,171 @@
+//! Bodies of callbacks, byte for byte as `docs/spec/public-api.md` §24.2 has them.
+
+use std::io;
+
+use domain::{Channel, NotificationStatus, Private, Timestamp};
+use serde::Serialize;
+use serde_json::ser::{CharEscape, Formatter};
+use store::{
+    inbound_sms::InboundSms,
+    notifications::{Contents, Notification},
+};
+use uuid::Uuid;
+
+use crate::tasks::CallbackEvent;
+
+/// Keys in the order of the specification, which is that of the fields.
+#[derive(Serialize)]
+struct DeliveryStatus<'a> {
+    id: Uuid,
+    reference: Option<&'a str>,
+    to: &'a str,
+    status: NotificationStatus,
+    created_at: Timestamp,
+    completed_at: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    notification_type: Channel,
+    template_id: Uuid,
+    template_version: u32,
+}
+
+/// Returns the body that tells the status of a notification.
+pub(super) fn delivery_status(
+    event: &CallbackEvent,
+    notification: &Notification,
+    contents: &Contents,
+) -> Private<Vec<u8>> {
+    write(&DeliveryStatus {
+        id: event.id,
+        reference: notification.client_reference.as_deref(),
+        to: contents.recipient.reveal(),
+        // The notification may have changed since: a letter may have come back.
+        status: event.status.unwrap_or(notification.status),
+        created_at: notification.created_at,
+        completed_at: event.at,
+        sent_at: event.sent_at,
+        notification_type: notification.channel,
+        template_id: notification.template_id.as_uuid(),
+        template_version: notification.template_version,
+    })
+}
+
+#[derive(Serialize)]
+struct ReceivedText<'a> {
+    id: Uuid,
+    source_number: &'a str,
+    destination_number: &'a str,
+    message: &'a str,
+    date_received: Timestamp,
+}
+
+/// Returns the body that tells of an inbound SMS.
+pub(super) fn inbound_sms(text: &InboundSms) -> Private<Vec<u8>> {
+    write(&ReceivedText {
+        id: text.id.as_uuid(),
+        source_number: text.user_number.reveal(),
+        destination_number: &text.notify_number,
+        message: text.content.reveal(),
+        date_received: text.provider_date,
+    })
+}
+
+fn write(body: &impl Serialize) -> Private<Vec<u8>> {
+    let mut written = Vec::with_capacity(512);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut written, AsciiFormatter);
+    body.serialize(&mut serializer)
+        .expect("texts, numbers and times are writable as JSON");
+    written.into()
+}
+
+/// Writes JSON with the separators `, ` and `: `, and in ASCII only.
+struct AsciiFormatter;
+
+impl Formatter for AsciiFormatter {
+    fn begin_object_key<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut units = [0; 2];
+        let mut rest = fragment;
+        while let Some(at) = rest.find(|c: char| !(' '..='~').contains(&c)) {
+            let (plain, special) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut characters = special.chars();
+            let character = characters.next().expect("one was found");
+            // A character beyond 16 bits is escaped as its two surrogates.
+            for unit in character.encode_utf16(&mut units) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = characters.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        match escape {
+            CharEscape::Quote => writer.write_all(b"\\\""),
+            CharEscape::ReverseSolidus => writer.write_all(b"\\\\"),
+            CharEscape::Solidus => writer.write_all(b"/"),
+            CharEscape::Backspace => writer.write_all(b"\\b"),
+            CharEscape::FormFeed => writer.write_all(b"\\f"),
+            CharEscape::LineFeed => writer.write_all(b"\\n"),
+            CharEscape::CarriageReturn => writer.write_all(b"\\r"),
+            CharEscape::Tab => writer.write_all(b"\\t"),
+            CharEscape::AsciiControl(byte) => write!(writer, "\\u{byte:04x}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_written_byte_for_byte() {
+        let text = InboundSms {
+            id: Uuid::from_u128(7).into(),
+            service_id: Uuid::nil().into(),
+            notify_number: "07700900600".to_owned(),
+            user_number: "447700900911".to_owned().into(),
+            content: "Is it \"5 £\" or 6 €?\n\t\\ / \u{1}\u{7f} 😀"
+                .to_owned()
+                .into(),
+            provider: "mmg".to_owned(),
+            provider_reference: None,
+            provider_date: "2026-03-02T09:00:00Z".parse().unwrap(),
+            created_at: Timestamp::default(),
+        };
+        let written = String::from_utf8(inbound_sms(&text).into_inner()).unwrap();
+        assert_eq!(
+            written,
+            "{\"id\": \"00000000-0000-0000-0000-000000000007\", \"source_number\": \"447700900911\", \
+             \"destination_number\": \"07700900600\", \"message\": \"Is it \\\"5 \\u00a3\\\" or 6 \\u20ac?\\n\\t\\\\ / \
+             \\u0001\\u007f \\ud83d\\ude00\", \"date_received\": \"2026-03-02T09:00:00.000000Z\"}"
+        );
+    }
+}
