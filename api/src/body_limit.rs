@@ -80,11 +80,15 @@ impl Budget {
         let (mut only, mut whole) = (None::<Bytes>, BytesMut::new());
         while let Some(frame) = body.frame().await {
             let Ok(piece) = frame.map_err(|_| Problem::invalid_json())?.into_data() else {
+                // Trailers, which are no part of the body.
                 continue;
             };
+            // Checked before the budget, so that a body that is too large gets its 413 whatever else is in memory.
             if share.bytes + piece.len() > limit {
                 return Err(Problem::too_large());
             }
+            // Reserved as bytes arrive, not by `Content-Length`: a client that announces much and sends nothing uses
+            // none of the budget.
             if !share.grow(piece.len()) {
                 return Err(Problem::too_many_bodies());
             }
@@ -105,6 +109,7 @@ impl Budget {
 impl Share {
     /// Reserves more of the budget. Returns false if it is used up; the reservation stands until the share is dropped.
     fn grow(&mut self, by: usize) -> bool {
+        // Relaxed: the counter guards an amount and publishes no other memory.
         let before = self.budget.used.fetch_add(by, Ordering::Relaxed);
         self.bytes += by;
         before + by <= self.budget.limit

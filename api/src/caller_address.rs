@@ -19,6 +19,7 @@ impl FromRequestParts<Api> for CallerAddress {
             .trust_forwarded_for
             .then(|| last_forwarded_for(&parts.headers))
             .flatten();
+        // A dual-stack listener shows IPv4 callers as `::ffff:192.0.2.1`, which must match networks written as IPv4.
         let address = stated.or(peer).map(|address| address.to_canonical());
         Ok(Self(address))
     }

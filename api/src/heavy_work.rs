@@ -24,6 +24,7 @@ impl HeavyWork {
     /// Runs this many at once. The default leaves half of the processors to everything else.
     pub(crate) fn new(at_once: Option<usize>) -> Self {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        // Half of one processor rounds to none.
         let at_once = at_once.unwrap_or_else(|| processors() / 2).max(1);
         Self {
             running: Arc::new(Semaphore::new(at_once)),
@@ -37,6 +38,7 @@ impl HeavyWork {
         &self,
         work: BoxFuture<'static, T>,
     ) -> Result<T, Problem> {
+        // Refused and not queued without end: each request that waits keeps its body in memory.
         let Ok(admitted) = Arc::clone(&self.admitted).try_acquire_owned() else {
             metrics::counter!("pillarbox_heavy_requests_refused_total").increment(1);
             return Err(Problem::too_many_bodies());
@@ -63,6 +65,7 @@ impl HeavyWork {
 /// is slow must not make those wait that are still to be parsed.
 async fn in_turns<T>(running: &Semaphore, mut work: BoxFuture<'static, T>) -> T {
     loop {
+        // Never an error, which only a closed semaphore returns: this one stays open.
         let permit = running.acquire().await;
         let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         drop(permit);

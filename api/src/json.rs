@@ -11,6 +11,8 @@ use text::keep_numbers;
 /// Returns a JSON response: ASCII only, keys in alphabetical order, no spaces, a newline at the end.
 pub(crate) fn response(status: StatusCode, body: &impl Serialize) -> Response {
     let mut value = serde_json::to_value(body).expect("our responses are writable as JSON");
+    // Maps keep the order of insertion, because error texts quote a request's objects in theirs
+    // (`docs/spec/public-api.md` §5.3), so responses have to be sorted.
     value.sort_all_objects();
     ordered_response(status, &value)
 }
@@ -51,6 +53,7 @@ impl serde_json::ser::Formatter for AsciiOnly {
         writer: &mut W,
         text: &str,
     ) -> std::io::Result<()> {
+        // Nearly every fragment, and one write for all of it.
         if text.is_ascii() {
             return writer.write_all(text.as_bytes());
         }
@@ -58,6 +61,7 @@ impl serde_json::ser::Formatter for AsciiOnly {
             if character.is_ascii() {
                 writer.write_all(&[character as u8])?;
             } else {
+                // JSON escapes a character above U+FFFF as two UTF-16 units, a surrogate pair.
                 for unit in character.encode_utf16(&mut [0; 2]) {
                     write!(writer, "\\u{unit:04x}")?;
                 }
@@ -71,6 +75,7 @@ impl serde_json::ser::Formatter for AsciiOnly {
 /// that is not escaped is no JSON.
 pub(crate) fn without_nul(json: &[u8]) -> Cow<'_, [u8]> {
     const NUL: &[u8] = b"\\u0000";
+    // Nearly every body has none and is not copied: with the pages of a letter it is megabytes long.
     if memchr::memmem::find(json, NUL).is_none() {
         return json.into();
     }
@@ -138,11 +143,13 @@ fn count_separators(json: &[u8]) -> usize {
 /// Returns the length of the rest of a text, its closing quotation mark included.
 fn end_of_text(rest: &[u8]) -> usize {
     let mut at = 0;
+    // A backslash at the very end moves `at` past it. Such a text is no JSON, which the parser reports afterwards.
     while let Some(found) = memchr::memchr2(b'"', b'\\', &rest[at.min(rest.len())..]) {
         at += found;
         if rest[at] == b'"' {
             return at + 1;
         }
+        // The character after a backslash is escaped: a quotation mark there does not end the text.
         at += 2;
     }
     rest.len()
@@ -151,10 +158,12 @@ fn end_of_text(rest: &[u8]) -> usize {
 /// Parses the body of a v2 request, whatever its content type says. Every falsy value counts as an empty object
 /// (`docs/spec/public-api.md` §5.1).
 pub(crate) fn parse_v2(body: &[u8]) -> Result<Value, JsonError> {
+    // The reference implementation skips a byte order mark, and `serde_json` rejects it.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let without_nul = without_nul(body);
     // Before numbers are rewritten, which makes them longer.
     check_value_count(&without_nul)?;
+    // A float would lose digits of a long number, and messages show numbers as they were sent.
     let body = keep_numbers(&without_nul).map_err(|_| JsonError::Invalid)?;
     let value: Value = serde_json::from_slice(&body).map_err(|_| JsonError::Invalid)?;
     // The reference implementation reads `request.get_json() or {}`.

@@ -20,6 +20,7 @@ pub(crate) async fn respond(
 ) -> Result<Response, Problem> {
     let routes = routes::of_path(path.as_str());
     let mut response = if parts.method == Method::OPTIONS {
+        // A 405 needs no token, and `OPTIONS` needs what the other methods of its path need.
         if let Some(routes) = routes {
             routes.auth.authenticate(&mut parts, &api).await?;
         }

@@ -35,6 +35,7 @@ impl Network {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let shift = 32 - u32::from(self.prefix);
                 (network.to_bits() ^ address.to_bits())
+                    // With a prefix of 0 the shift is the whole width, which `>>` does not allow: every address fits.
                     .checked_shr(shift)
                     .unwrap_or(0)
                     == 0
@@ -131,7 +132,8 @@ impl PeerLimit {
             return Ok(());
         };
         let now = Instant::now();
-        let mut buckets = self.buckets.lock().expect("no one panics holding it");
+        // Held for a moment and never across an await, so a lock of the standard library will do.
+        let mut buckets = self.buckets.lock().expect("no thread panics while it holds the lock");
         let bucket = self.bucket_of(&mut buckets, address, now);
         bucket.tokens = self.filled(bucket, now);
         bucket.filled_at = now;

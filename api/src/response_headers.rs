@@ -61,6 +61,7 @@ pub(crate) fn add(headers: &mut HeaderMap, ids: TraceIds, random: &dyn RandomSou
     for (name, value) in FIXED {
         headers.insert(name, value);
     }
+    // 16 bytes for the trace and 8 for the span, the sizes of B3 propagation.
     let mut bytes = [0; 24];
     random.fill(&mut bytes);
     let trace = ids.trace.unwrap_or_else(|| hexadecimal("", &bytes[..16]));

@@ -43,6 +43,7 @@ fn router_of(routes: impl Iterator<Item = &'static Route>, api: Api) -> Router {
         // One stack: each `layer` of a router costs a request two allocations and a copy of everything below it.
         .layer(
             ServiceBuilder::new()
+                // Outermost, so that the 500 of a panic has the headers of every response too.
                 .layer(from_fn_with_state(api.clone(), around_every_handler))
                 .layer(CatchPanicLayer::custom(problem::panic_response))
                 .layer(Extension(Source(|| &DOCUMENTATION)))
@@ -86,6 +87,7 @@ async fn admit(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
+    // Before authentication: whether a path exists is answered to every caller (`docs/spec/public-api.md` §2.2).
     if let Some(constraint) = route.constraint
         && !is_met(constraint, &mut parts).await
     {

@@ -80,6 +80,7 @@ impl Default for ReceiptRules {
         Self {
             mmg: ReceiptAccess::default(),
             firetext: ReceiptAccess::default(),
+            // `docs/spec/public-api.md` §22.1.
             per_second: 1000,
         }
     }
@@ -89,12 +90,16 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             internal_client_id: "notify-admin".to_owned(),
+            // Without a secret no token fits, so internal endpoints are closed until one is set.
             internal_secrets: Vec::new(),
+            // Without a proxy in front, every caller could set this header and `X-Forwarded-For` as it likes.
             trust_forwarded_proto: false,
             git_commit: None,
             build_time: None,
             metrics: Arc::new(String::new),
+            // `docs/spec/public-api.md` §2.4.
             serve_timeout: Duration::from_secs(30),
+            // Over a window of 20 seconds: `docs/spec/public-api.md` §2.5.
             least_bytes_per_second: 500,
             heavy_requests: None,
             inbound_sms_credentials: InboundSmsCredentials::default(),
@@ -107,6 +112,7 @@ impl Default for Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // By hand, because the function that writes metrics has no `Debug`; secrets are left out with it.
         f.debug_struct("Settings")
             .field("internal_client_id", &self.internal_client_id)
             .finish_non_exhaustive()

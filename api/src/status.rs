@@ -16,6 +16,7 @@ pub(crate) async fn status(
 ) -> Result<Response, Problem> {
     let query = query.unwrap_or_default();
     let simple = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "simple");
+    // For load balancers, which ask every few seconds: it costs no query.
     if simple.is_some_and(|(_, value)| !value.is_empty()) {
         return Ok(json::response(StatusCode::OK, &json!({"status": "ok"})));
     }
@@ -27,6 +28,8 @@ pub(crate) async fn status(
         "build_time": api.settings.build_time,
         "git_commit": api.settings.git_commit,
         "db_version": version,
+        // The reference's replica database. There is none here, and null is what the contract says when it cannot be
+        // read.
         "db_bulk_version": null,
     });
     Ok(json::response(StatusCode::OK, &body))

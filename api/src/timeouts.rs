@@ -19,6 +19,7 @@ const UPLOADS: &[&str] = &["/service/{service}/spreadsheet"];
 
 /// Responds with 504 if the handler takes longer than the settings allow.
 pub(crate) async fn respond(settings: &Settings, request: Request, next: Next) -> Response {
+    // Before anything looks at the path, as the reference's front server does.
     if is_too_long(&request) {
         return bad_request_page();
     }
@@ -32,6 +33,8 @@ pub(crate) async fn respond(settings: &Settings, request: Request, next: Next) -
     }
     let is_v2 = is_of_v2(request.uri().path());
     let limit = settings.serve_timeout;
+    // The handler is dropped when time is up. A message that it has handed to the group commit is stored all the same:
+    // a 504 does not mean that nothing is sent.
     if let Ok(response) = tokio::time::timeout(limit, next.run(request)).await {
         return response;
     }
@@ -49,6 +52,7 @@ async fn receive_upload(settings: &Settings, request: Request, next: Next) -> Re
     let (parts, body) = request.into_parts();
     let (body, too_slow) = transfer_speed::metered(body, settings.least_bytes_per_second);
     let response = next.run(Request::from_parts(parts, body)).await;
+    // The handler has seen only a body that broke off, and would answer that it cannot be read.
     if too_slow.happened() {
         return Problem::body_too_slow().into_response();
     }

@@ -45,6 +45,7 @@ impl SpeedMeter {
     /// Counts bytes that the client sent or took.
     pub fn transferred(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
+        // The client's time ends here. What the handler does until it asks for more is not counted against it.
         if let Some(since) = self.waiting_since.take() {
             self.waited += since.elapsed();
         }
@@ -60,6 +61,8 @@ impl SpeedMeter {
             if self.bytes < self.least_bytes {
                 return Poll::Ready(());
             }
+            // Fast enough. The next window starts from nothing, so that a quick beginning does not excuse a
+            // standstill.
             (self.bytes, self.waited, self.waiting_since) = (0, Duration::ZERO, None);
         }
     }
@@ -72,6 +75,7 @@ impl SpeedMeter {
         let timer = self
             .window_end
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        // Only at the start of a wait: while it lasts the end of the window does not move, and this is polled often.
         if starts {
             timer.as_mut().reset(end);
         }
@@ -122,6 +126,8 @@ impl HttpBody for MeteredBody {
                 self.meter.transferred(bytes);
             }
             Poll::Ready(_) => {}
+            // Polled only when there is no data: the body and the timer then both wake this task, whichever comes
+            // first.
             Poll::Pending => {
                 if self.meter.poll_too_slow(context).is_ready() {
                     self.is_too_slow.store(true, Ordering::Relaxed);

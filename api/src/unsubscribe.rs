@@ -20,12 +20,14 @@ pub(crate) async fn unsubscribe(
     caller: CallerAddress,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
+    // Before the token is opened, so that guessing tokens is limited as well.
     api.unsubscribe_limit.check(caller)?;
     // A path that is not UTF-8 cannot be a link of ours.
     let Ok(Path((id, token))) = path else {
         return Err(invalid_token());
     };
     let Some(id) = hyphenated(&id) else {
+        // The route has an id here, and anything else is a path that does not exist (`docs/spec/public-api.md` §2.1).
         return Err(problem::unknown_route());
     };
     match unsubscribe::unsubscribe(&api.app, id, &token).await {

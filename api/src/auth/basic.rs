@@ -18,6 +18,7 @@ pub(crate) fn sign_in(
         return Err(Problem::credentials_missing());
     };
     let known = basic(given)
+        // `&` and not `&&`: the time must not tell whether the user name was right.
         .is_some_and(|(user, password)| is_one_of(&user, users) & is_one_of(&password, passwords));
     if known { Ok(()) } else { Err(unauthorized()) }
 }

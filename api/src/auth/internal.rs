@@ -26,6 +26,7 @@ pub(super) fn authenticate(headers: &HeaderMap, api: &Api) -> Result<(), Problem
         ));
     }
     let now = api.app.clock().machine_time();
+    // There can be several, so that a secret is replaced without an interruption: add, change the client, remove.
     for secret in &api.settings.internal_secrets {
         match token.verify(secret.reveal(), now) {
             Verdict::Fits => return Ok(()),

@@ -32,6 +32,7 @@ pub(super) async fn authenticate(headers: &HeaderMap, api: &Api) -> Result<Calle
     let forbidden = |text: &str| auth(StatusCode::FORBIDDEN, text);
     let tenant = api.app.tenant(service).await.map_err(Problem::internal)?;
     let tenant = tenant.ok_or_else(|| forbidden("Invalid token: service not found"))?;
+    // Before `active`: an archived service without keys is told about the keys (`docs/spec/public-api.md` §3.2).
     if tenant.keys.is_empty() {
         return Err(forbidden("Invalid token: service has no API keys"));
     }

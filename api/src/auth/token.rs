@@ -75,6 +75,7 @@ impl<'a> Token<'a> {
         if claims.contains('.') {
             return None;
         }
+        // A signature that is no base64 makes this no token at all (step 3), rather than one of another key.
         BASE64.decode(signature).ok()?;
         let (header, claims) = (object(header)?, object(claims)?);
         // The key id is not used, but the reference implementation refuses one that is not a string.
@@ -96,6 +97,7 @@ impl<'a> Token<'a> {
 
     /// Verifies the token with a secret (`docs/spec/public-api.md` §3.3, steps 1 to 3).
     pub(crate) fn verify(&self, secret: &str, now: Timestamp) -> Verdict {
+        // Never chosen by the token: `none` would need no secret.
         if self.header.get("alg").and_then(Value::as_str) != Some("HS256") {
             return refused("Invalid token: algorithm used is not HS256");
         }
@@ -120,6 +122,7 @@ impl<'a> Token<'a> {
         )]
         let now = now.unix_seconds() as f64;
         let claim = |name: &str| self.claims.get(name);
+        // Clocks first: of several faults the contract names this one (`docs/spec/public-api.md` §3.3).
         let iat = match claim("iat").map(number) {
             Some(None) => return refused(CLOCK),
             Some(Some(iat)) if iat > now + LEEWAY => return refused(CLOCK),
@@ -142,6 +145,8 @@ impl<'a> Token<'a> {
             return Verdict::Refused(general());
         }
         match iat {
+            // The contract treats a token without `iat` as one of another key, so that it ends with `API key not
+            // found`.
             None => Verdict::NotThisKey,
             Some(iat) if iat < now - LEEWAY => refused(CLOCK),
             Some(_) => Verdict::Fits,

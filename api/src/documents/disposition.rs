@@ -12,6 +12,7 @@ pub(super) fn attachment(name: &str) -> HeaderValue {
         if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
             value.push(char::from(byte));
         } else {
+            // Writing to a string cannot fail.
             let _ = write!(value, "%{byte:02X}");
         }
     }

@@ -58,11 +58,13 @@ pub(crate) async fn confirm_document(
         Err(answer) => return answer,
     };
     let link = link(&document, &key);
+    // The sender requires no confirmation, so there is no form that this could answer.
     if opened.may_download(&api.app, None) {
         return see_other(&link);
     }
     let address = match Limited::new(body, MAX_FORM_BYTES).collect().await {
         Ok(form) => field(&form.to_bytes(), "email_address"),
+        // Too long or cut off: shown to the recipient as a field that is empty.
         Err(_) => String::new(),
     };
     if address.trim().is_empty() {
@@ -100,6 +102,7 @@ pub(crate) async fn download_document(
     if !opened.may_download(&api.app, pass(&headers)) {
         return see_other(&link(&document, &key));
     }
+    // All headers are known from the record, so the file is neither read nor decrypted.
     if method == Method::HEAD {
         return file(&opened, Body::empty());
     }
@@ -130,11 +133,14 @@ fn link(document: &str, key: &str) -> String {
 }
 
 fn passed(api: &Api, document: &str, link: &str, pass: &str) -> Response {
+    // Browsers drop a `Secure` cookie that comes over plain HTTP, as on a developer's machine.
     let secure = if api.app.settings.files_root.starts_with("https:") {
         "; Secure"
     } else {
         ""
     };
+    // For the pages of this file alone, and out of reach of scripts. `Lax`, because a `Strict` cookie is not sent when
+    // the recipient follows the link in the message again.
     let cookie = format!(
         "{COOKIE}={pass}; Path=/d/{document}; Max-Age={PASS_SECONDS}; HttpOnly; SameSite=Lax{secure}"
     );
@@ -146,6 +152,7 @@ fn passed(api: &Api, document: &str, link: &str, pass: &str) -> Response {
 
 fn see_other(link: &str) -> Response {
     let to = HeaderValue::from_str(link).expect("an id and a key are a header value");
+    // 303, so that the browser continues with GET and a reload does not send the form again.
     let mut answer = StatusCode::SEE_OTHER.into_response();
     answer.headers_mut().insert(header::LOCATION, to);
     unlisted(answer)
@@ -183,6 +190,7 @@ fn file(opened: &FileAccess, body: Body) -> Response {
         header::CONTENT_DISPOSITION,
         disposition::attachment(opened.name.reveal()),
     );
+    // Should a browser show the file after all, it does so without scripts and without our origin.
     headers.insert(header::CONTENT_SECURITY_POLICY, DOWNLOAD_POLICY);
     unlisted(answer)
 }

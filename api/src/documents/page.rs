@@ -30,6 +30,7 @@ footer{border-top:1px solid #b0b0b0;color:#4a4a4a;font-size:1rem}";
 /// Returns the `Content-Security-Policy`, which allows only our style, and forms to us.
 pub(super) fn policy() -> HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+        // By hash, because `'unsafe-inline'` would allow any style, also one that slipped into the page.
         let style = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{style}'; form-action 'self'; base-uri 'none'; \
@@ -102,6 +103,7 @@ pub(super) fn confirm(opened: &FileAccess, link: &str, mistake: Option<Mistake>)
     } else {
         ""
     };
+    // `novalidate`: a wrong address gets our error, which screen readers announce and which says what to enter.
     let main = format!(
         "{summary}<h1>Confirm your email address</h1>\n\
          <p>{service} sent you a file. To keep it safe, you need to confirm the email address the message was sent \
@@ -175,6 +177,7 @@ fn contact(service: &str, link: &str) -> String {
         return String::new();
     }
     let lower = link.to_ascii_lowercase();
+    // Only these schemes become links: `javascript:` and others are shown as text.
     let target = if lower.starts_with("https://") || lower.starts_with("http://") {
         Some(link.to_owned())
     } else if link.contains('@') && !link.contains(char::is_whitespace) {
@@ -271,6 +274,7 @@ fn last_day(expires_at: Timestamp) -> String {
         "November",
         "December",
     ];
+    // It ends in the course of its last day, so the day before is the last that is whole.
     let day = expires_at.utc_day().plus_days(-1).to_string();
     let mut parts = day.split('-');
     let mut next = || parts.next().unwrap_or_default();

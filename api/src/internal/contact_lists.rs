@@ -66,10 +66,13 @@ pub(crate) async fn create_contact_list(
     let uploaded = contact_lists::upload(&api.app, new, spreadsheets::pieces(body)).await?;
     let mut data = spreadsheets::report(&uploaded.report, &uploaded.problems());
     data["valid"] = json!(uploaded.list.is_some());
+    // Not stored, because recipients are wrong. The response is a 200 with the report, as when a spreadsheet is
+    // checked.
     let Some(list) = &uploaded.list else {
         return Ok(ok(&data));
     };
     if let (Value::Object(data), Value::Object(list)) = (&mut data, contact_list_view(list)) {
+        // One object with the list and the report of its check.
         data.extend(list);
     }
     Ok(created(&data))

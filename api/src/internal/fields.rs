@@ -27,6 +27,7 @@ impl<S: Sync> FromRequest<S> for Fields {
 
 impl Fields {
     async fn read(body: Body) -> Result<Self, Problem> {
+        // `body_limit` fails in the shape of v2.
         let bytes = body_limit::read_body(body)
             .await
             .map_err(Problem::into_legacy)?;
@@ -38,6 +39,7 @@ impl Fields {
             }),
             Ok(_) => Err(Problem::legacy(
                 StatusCode::BAD_REQUEST,
+                // The key under which the reference implementation reports errors of the body as a whole.
                 json!({"_schema": ["Invalid input type."]}),
             )),
             Err(error) => Err(Problem::from(error).into_legacy()),
@@ -100,6 +102,7 @@ impl Fields {
     fn read_as<T: DeserializeOwned>(&mut self, name: &'static str, value: Value) -> Option<T> {
         match serde_json::from_value(value) {
             Ok(read) => Some(read),
+            // Collected and not returned, so that one response names every wrong field.
             Err(error) => {
                 self.wrong
                     .insert(name.to_owned(), json!([error.to_string()]));
@@ -111,6 +114,7 @@ impl Fields {
     fn errors(&mut self) -> Problem {
         Problem::legacy(
             StatusCode::BAD_REQUEST,
+            // Taken: a body that has failed is not read any further.
             Value::Object(std::mem::take(&mut self.wrong)),
         )
     }

@@ -90,6 +90,7 @@ async fn move_to(
 ) -> Result<Response, Problem> {
     let request = MoveRequest {
         into,
+        // Both are required, so that a misspelt key is an error and not a move of nothing.
         folders: fields.or_default("folders"),
         templates: fields.or_default("templates"),
     };

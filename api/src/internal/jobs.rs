@@ -78,6 +78,7 @@ pub(crate) async fn create_job(
     let job = jobs::create(&api.app, new).await.map_err(refusal)?;
     Ok(json::response(
         StatusCode::CREATED,
+        // A new job has no notifications, and the contract has an empty list here (`docs/spec/workers.md` §4.4).
         &json!({"data": job_view(&job, &[])}),
     ))
 }
@@ -132,6 +133,7 @@ pub(crate) async fn list_jobs(
     Query(paged): Query<Paged>,
     Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
+    // Pages count from 1.
     let page = paged.page.unwrap_or(1);
     let found = jobs::list(&api.app, service, page, PAGE)
         .await
@@ -169,6 +171,7 @@ pub(crate) async fn cancel_job(
             StatusCode::OK,
             &json!({"data": job_view(&job, &[])}),
         )),
+        // 404 and not 409, as the reference finds the job only if it is scheduled (`docs/spec/workers.md` §4.4).
         Err(error @ CancelError::NotWaiting) => {
             Err(Problem::legacy(StatusCode::NOT_FOUND, error.to_string()))
         }
@@ -185,6 +188,7 @@ pub(crate) async fn cancel_letter_job(
 ) -> Result<Response, Problem> {
     let cancelled = jobs::cancel_letters(&api.app, service, job).await;
     let why = match cancelled {
+        // The number alone, without `data` around it: `docs/spec/letters.md` §12.
         Ok(count) => return Ok(json::response(StatusCode::OK, &json!(count))),
         Err(CancelLettersError::NoSuch) => return Err(Problem::legacy_not_found()),
         Err(CancelLettersError::NotLetters) => {

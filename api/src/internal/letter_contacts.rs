@@ -74,6 +74,7 @@ pub(crate) async fn archive_letter_contact(
 ) -> Result<Response, Problem> {
     let archived = letter_contacts::archive(&api.app, service, contact).await?;
     let mut value = letter_contact_view(service, &archived);
+    // The view is of one that is in use; an archived one is shown only here.
     value["archived"] = true.into();
     Ok(ok(&value))
 }

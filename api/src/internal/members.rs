@@ -34,6 +34,7 @@ pub(crate) async fn list_members(
 #[serde(untagged)]
 enum Written {
     Word(MemberPermission),
+    // The form in which the reference's administration site sends it.
     Inside { permission: MemberPermission },
 }
 

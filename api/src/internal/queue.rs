@@ -57,6 +57,7 @@ pub(crate) async fn get_dead_letter(
         .map_err(Problem::legacy_internal)?;
     let dead = found.ok_or_else(Problem::legacy_not_found)?;
     let mut data = dead_letter_view(&dead);
+    // As text if it is no JSON: a payload that cannot be parsed may be why the task failed.
     data["payload"] = serde_json::from_str(&dead.payload).unwrap_or_else(|_| json!(dead.payload));
     Ok(json::response(StatusCode::OK, &json!({"data": data})))
 }

@@ -42,6 +42,7 @@ const MESSAGE_LIMITS: &[(Allowance, &str)] = &[
 ];
 
 fn limits(fields: &mut Fields) -> BTreeMap<Allowance, i64> {
+    // Both spellings are read, and the one with a name of its own wins.
     let mut limits: BTreeMap<Allowance, i64> = fields.optional("limits").unwrap_or_default();
     for (allowance, name) in MESSAGE_LIMITS {
         if let Some(limit) = fields.optional(name) {
@@ -71,6 +72,7 @@ pub(crate) async fn create_service(
     State(api): State<Api>,
     mut fields: Fields,
 ) -> Result<Response, Problem> {
+    // For its defaults, which belong to the use case and not to this endpoint.
     let standard = NewService::named(fields.or_default::<String>("name"));
     let permissions: Option<BTreeSet<Permission>> = fields.optional("permissions");
     let new = NewService {
@@ -100,6 +102,7 @@ pub(crate) async fn update_service(
         restricted: fields.optional("restricted"),
         email_sender_local_part: fields.optional("email_sender_local_part"),
         prefix_sms: fields.optional("prefix_sms"),
+        // These can be removed with null; for the others null means the same as missing.
         contact_link: fields.patch("contact_link"),
         rate_limit: fields.optional("rate_limit"),
         permissions: fields.optional("permissions"),

@@ -26,9 +26,11 @@ pub(crate) async fn list_sink(
         .settings
         .sink
         .clone()
+        // Without the development provider, as in production, the endpoint looks as if it did not exist.
         .ok_or_else(Problem::legacy_not_found)?;
     let channel = query.channel;
     let limit = query.limit.unwrap_or(STANDARD_LIMIT).min(MOST);
+    // Reads a directory, which may hold very many files.
     let looked = tokio::task::spawn_blocking(move || {
         Ok::<_, std::io::Error>((sink.count()?, sink.list(channel, limit)?))
     });

@@ -37,6 +37,7 @@ pub(crate) async fn upload_spreadsheet(
     Id(service): Id<ServiceId>,
     body: Body,
 ) -> Result<Response, Problem> {
+    // First, because its name is the default for the name of the file.
     let list = match query.contact_list_id {
         Some(list) => Some(contact_lists::find(&api.app, service, list).await?),
         None => None,
@@ -59,6 +60,7 @@ pub(crate) async fn upload_spreadsheet(
         }
         None => spreadsheets::upload(&api.app, upload, pieces(body)).await,
     }?;
+    // 201 only if something was stored.
     let status = if checked.id.is_some() {
         StatusCode::CREATED
     } else {
@@ -88,6 +90,7 @@ pub(super) fn pieces(
     body: Body,
 ) -> impl Stream<Item = Result<bytes::Bytes, UploadError>> + Send + Unpin {
     body.into_data_stream()
+        // The cause is the client's connection, which neither the response nor the log needs.
         .map(|piece| piece.map_err(|_| UploadError::BrokeOff))
 }
 

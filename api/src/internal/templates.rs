@@ -65,6 +65,7 @@ pub(crate) async fn list_templates(
     Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
     let found = templates::list(&api.app, service).await?;
+    // One query for all of them, not one for each template.
     let placed = folders::list_template_folders(&api.app, service)
         .await
         .map_err(Problem::legacy_internal)?;
@@ -124,6 +125,7 @@ pub(crate) async fn create_template(
     Id(service): Id<ServiceId>,
     mut fields: Fields,
 ) -> Result<Response, Problem> {
+    // Read before the rest: `written` consumes the fields and reports the errors of all.
     let folder: Option<FolderId> = fields.optional("parent_folder_id");
     let template = templates::create_in_folder(&api.app, service, written(fields)?, folder).await?;
     Ok(created(&with_warnings(

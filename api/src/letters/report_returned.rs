@@ -13,6 +13,7 @@ pub(crate) async fn report_returned(
     State(api): State<Api>,
     body: Body,
 ) -> Result<Response, Problem> {
+    // Whatever the content type: without one the reference fails with a 500 (`docs/spec/public-api.md` §25).
     let body = json::parse_v2(&body_limit::read_body(body).await?)?;
     let references = check(&body)?;
     letters::report_returned(&api.app, &references)

@@ -37,6 +37,7 @@ pub(super) fn token_errors() -> [Named; 6] {
     let of = |authorization: &'static str| {
         let value = HeaderValue::from_static(authorization);
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+        // Made by the code that answers requests, so that the document cannot drift from it.
         let token = Token::parse(&headers);
         token.err().expect("none of these is a valid token")
     };

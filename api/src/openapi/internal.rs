@@ -19,6 +19,7 @@ pub(crate) fn internal_operation(
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     for name in parameters {
         let schema = match name {
+            // All other parameters of internal paths are ids.
             "version" | "row" => json!({"type": "integer", "minimum": 0}),
             _ => id(),
         };

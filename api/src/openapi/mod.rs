@@ -94,6 +94,7 @@ impl Documentation {
     /// Builds the document of these routes.
     pub(crate) fn of(routes: &[Described<'_>]) -> Self {
         let mut document = document(routes);
+        // Before examples become references, which the page would have to resolve.
         let page = page::to_html(&document).into();
         shared_examples::share(&mut document);
         Self {

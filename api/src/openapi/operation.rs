@@ -151,12 +151,14 @@ impl Operation {
         let response = self.responses.entry(status).or_default();
         response.description.get_or_insert(about);
         let content = response.contents.entry(media_type).or_default();
+        // A status can be described by several calls; each schema is listed once.
         if !content.schemas.contains(&schema) {
             content.schemas.push(schema);
         }
         if let Some(example) = example {
             let name = format!("example_{}", content.examples.len() + 1);
             content.examples.insert(
+                // The first has no number, because most responses have only one.
                 name.replace("example_1", "example"),
                 json!({"value": example}),
             );
@@ -225,6 +227,7 @@ impl Operation {
                 .insert(name.to_owned(), json!({"value": problem.body()}));
             response
                 .headers
+                // Read from the real response, so that a header cannot be forgotten here.
                 .extend(described(problem.into_response().headers()));
         }
         self
@@ -272,6 +275,7 @@ impl Response {
         for (media_type, content) in &self.contents {
             let schema = match &*content.schemas {
                 [one] => one.clone(),
+                // `anyOf` and not `oneOf`: a value may fit both shapes.
                 several => json!({"anyOf": several}),
             };
             let mut content = json!({"schema": schema, "examples": content.examples});

@@ -137,6 +137,7 @@ fn accepted(content: Value, has_sanitised: bool) -> Value {
         let about = "The values that were changed, by name.";
         let changes =
             json!({"type": "object", "description": about, "additionalProperties": change});
+        // At its place in the alphabetical order, in which the response has it.
         properties.insert(3, ("sanitised_content", changes));
     }
     object(&properties, &[])

@@ -12,6 +12,7 @@ pub(super) fn share(document: &mut Value) {
         let (first, count) = uses
             .entry(name.to_owned())
             .or_insert_with(|| (example.clone(), Some(0)));
+        // Two values under one name: `None` from then on, and each stays where it is.
         *count = count.filter(|_| first == example).map(|count| count + 1);
     });
     let shared: Map<String, Value> = uses

@@ -47,6 +47,7 @@ pub(crate) fn accept_error(
             return Problem::validation(file_errors::describe_all(&faults));
         }
         AcceptError::FileRefused(refused) => file_errors::file_rejected(refused),
+        // The database: 503 while it is unavailable, as everywhere. For the file storage the contract has no 503.
         AcceptError::Files(FileError::Store(error)) => return Problem::internal(error),
         AcceptError::Files(fault) => return Problem::storage_unavailable(fault),
         AcceptError::FilesNotSetUp => format!(
@@ -70,6 +71,7 @@ pub(crate) fn accept_error(
         AcceptError::InternationalNotAllowed => {
             "Cannot send to international mobile numbers".to_owned()
         }
+        // Another class than its neighbours, and no key in front (`docs/spec/public-api.md` §12.2).
         AcceptError::Phone(error) => return phone(error),
         AcceptError::TextTooLong { characters } => format!(
             "Your message is too long. Text messages cannot be longer than 918 characters. \
@@ -100,6 +102,7 @@ pub(crate) fn accept_error(
         }
         AcceptError::Pages(error) => return Problem::storage_unavailable(error),
         AcceptError::DailyQuota(exceeded) => return exceeded.into(),
+        // For callers that cannot replay the first response, as `AdmittedRequest::respond` does.
         AcceptError::KeyTaken => return LookupError::InFlight.into(),
         AcceptError::Busy => return Problem::busy(),
         AcceptError::Store(error) => return Problem::internal(error),
@@ -113,6 +116,7 @@ pub(crate) fn missing_personalisation(names: &[String]) -> Problem {
 }
 
 fn forbidden(message: &str) -> Problem {
+    // 403 with the class of a 400: the contract pairs them so (`docs/spec/public-api.md` §10.1).
     Problem::v2(StatusCode::FORBIDDEN, "BadRequestError", message)
 }
 

@@ -52,6 +52,7 @@ impl From<LimitError> for Problem {
                 wait_seconds,
             } => {
                 let name = match key_type {
+                    // Users know a `normal` key by this name (`docs/spec/public-api.md` §4).
                     KeyType::Normal => "LIVE",
                     KeyType::Team => "TEAM",
                     KeyType::Test => "TEST",
@@ -63,6 +64,7 @@ impl From<LimitError> for Problem {
                     policy: "minute".to_owned(),
                     quota: rate.into(),
                     window_seconds: 60,
+                    // A refused request leaves the bucket empty (`docs/spec/public-api.md` §4).
                     remaining: 0,
                     wait_seconds,
                 };

@@ -22,11 +22,13 @@ pub(crate) async fn receive_letter_receipt(
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<StatusCode, Problem> {
+    // The path is open to anyone, so the limit comes even before the token.
     api.receipt_limit.check(caller)?;
     // The token is checked first: a caller without one learns nothing about the body.
     let letter = letter_of(&api, query.as_deref().unwrap_or_default())?;
     let body = json::parse_v2(&body_limit::read_form(body).await?)?;
     let receipt = dvla::LetterReceipt::parse(&body, display_value).map_err(Problem::validation)?;
+    // The token proves that the caller has the link of one letter, and says nothing about another.
     if receipt.letter() != Some(letter) {
         return Err(another_letter());
     }

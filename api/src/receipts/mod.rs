@@ -27,6 +27,7 @@ use crate::{
 /// Reads a body. If it breaks off, the error has the shape that the callers of these endpoints know.
 async fn read_body(body: Body) -> Result<BodyBytes, Problem> {
     body_limit::read_form(body).await.map_err(|problem| {
+        // Form bodies have a limit of 500,000 bytes, and 413 in this shape (`docs/spec/public-api.md` §2.5).
         if problem == Problem::too_large() {
             problem.into_legacy()
         } else {

@@ -45,10 +45,12 @@ pub(crate) async fn receive_firetext_text(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    // The contract fixes its user name; only the passwords are settings.
     let users: [Private<String>; 1] = [firetext::INBOUND_USER.to_owned().into()];
     let known = &api.settings.inbound_sms_credentials;
     sign_in(&headers, &users, &known.firetext_passwords)?;
     let inbound = firetext::parse_inbound(&read_body(body).await?);
+    // Whether the number is known or not, Firetext gets the same response.
     receive(&api, SmsReceiptSource::Firetext, inbound).await?;
     Ok(ok())
 }

@@ -67,6 +67,7 @@ async fn accept(
     receipt: Result<SmsReceipt, ReceiptError>,
 ) -> Result<Response, Problem> {
     let receipt = receipt.map_err(|error| match error {
+        // The reference answers 500, which would blame us and not the sender (`docs/spec/public-api.md` §25).
         ReceiptError::Malformed => Problem::unreadable_body(),
         ReceiptError::Missing(fields) => incomplete(source, &fields),
     })?;

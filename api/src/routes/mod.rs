@@ -113,6 +113,8 @@ impl Route {
             operation: match self.documentation {
                 Docs::Full(operation) => operation(),
                 Docs::Title(title) => {
+                    // With a prefix, because the public API has operations of the same names, such as
+                    // `list_templates`.
                     internal_operation(self.path, format!("internal_{}", self.handler_name), title)
                 }
                 Docs::Named(id, title) => {
@@ -141,6 +143,7 @@ pub(crate) fn for_the_public() -> impl Iterator<Item = &'static Route> {
 
 /// Returns the routes that monitors need: those for operators, and health.
 pub(crate) fn for_monitors() -> impl Iterator<Item = &'static Route> {
+    // Served at both addresses: at the monitors' one it is answered even when the public listener is full.
     let handles_health = |route: &&Route| ["/", "/_status"].contains(&route.path);
     all()
         .iter()
@@ -174,6 +177,7 @@ fn allow(path: &str) -> HeaderValue {
     let routes = all().iter().filter(|route| route.path == path);
     let mut methods: Vec<&str> = routes.map(|route| route.method.as_str()).collect();
     if methods.contains(&"GET") {
+        // In the order of the contract: `HEAD, GET, OPTIONS` (`docs/spec/public-api.md` §2.2).
         methods.insert(0, "HEAD");
     }
     methods.push("OPTIONS");

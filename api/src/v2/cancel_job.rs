@@ -23,6 +23,7 @@ pub(crate) async fn cancel_job(
     }
     match jobs::cancel(&api.app, service, id).await {
         Ok(_) => {
+            // Read again: the response has the status and the numbers after cancelling.
             let found = jobs::find(&api.app, service, id)
                 .await
                 .map_err(Problem::internal)?;

@@ -32,6 +32,8 @@ pub(crate) async fn get_pdf(
     check(&shown)?;
     let pages = letters::find_pages(&api.app, caller.tenant.service.id, id)
         .await
+        // A storage that fails is answered like pages that are not made yet, which clients ask for again
+        // (`docs/spec/public-api.md` §15).
         .unwrap_or_else(|fault| {
             error!(
                 notification.id = %id, error = &fault as &dyn std::error::Error,
@@ -122,12 +124,14 @@ impl Range {
         };
         let (first, last) = match (first.trim(), last.trim()) {
             ("", wanted) => match number(wanted)? {
+                // The last no bytes: RFC 9110 calls this unsatisfiable.
                 0 => return Some(Self::Nothing),
                 wanted => (length.saturating_sub(wanted), usize::MAX),
             },
             (first, "") => (number(first)?, usize::MAX),
             (first, last) => (number(first)?, number(last)?),
         };
+        // Invalid by RFC 9110, and therefore ignored: the whole file is served.
         if last < first {
             return None;
         }

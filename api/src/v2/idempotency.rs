@@ -52,6 +52,7 @@ impl SendRequest<'_> {
     /// (`docs/spec/public-api.md` §6).
     pub(super) async fn admit(self, body: Body) -> Result<Admission, Problem> {
         let (app, ServiceKey(caller)) = (&self.api.app, self.caller);
+        // Before the body: a caller over its rate must not make us read megabytes (`docs/spec/public-api.md` §4).
         app::accept::limits::check_rate(app, caller)?;
         let Some(key) = key(self.headers)? else {
             self.check_daily_quota().await?;
@@ -62,6 +63,7 @@ impl SendRequest<'_> {
             }));
         };
         let body = body_limit::read_body_of(body, self.max_body_bytes).await?;
+        // The body is part of what identifies a request, so with a key it is read before the quota is checked.
         let request = [self.route.as_bytes(), &body];
         // Before the daily quota: the response to the last message of the quota can still be replayed.
         match idempotency::look_up(app, caller, key, &request).await? {
@@ -139,6 +141,7 @@ fn key(headers: &HeaderMap) -> Result<Option<Key<'_>>, Problem> {
         (Some(key), None) => Key::parse(key.as_bytes())
             .map(Some)
             .ok_or_else(problem::bad_idempotency_key),
+        // With two keys it is open which of them stands for the request.
         (Some(_), Some(_)) => Err(problem::bad_idempotency_key()),
     }
 }

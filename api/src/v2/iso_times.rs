@@ -20,6 +20,7 @@ pub(super) fn civil_time(text: &str) -> Option<Timestamp> {
 /// Parses the date that a text begins with, with or without dashes. Returns the rest of the text too.
 fn date(text: &str) -> Option<(Timestamp, &str)> {
     let (year, rest) = digits(text, 4)?;
+    // Python's calendar begins with year 1.
     if year == 0 {
         return None;
     }
@@ -68,9 +69,11 @@ fn time(text: &str) -> Option<Duration> {
     let is_zone = match zone.split_at_checked(1) {
         None | Some(("Z", "")) => true,
         Some(("Z", _)) => false,
+        // Parsed only to be refused if it is wrong, as Python does: its value is dropped.
         Some((_, offset)) => since_midnight(clock(offset)?) < Duration::from_hours(24),
     };
     let read @ [hours, minutes, seconds, _] = clock(clock_face)?;
+    // No leap second: Python refuses a second 60.
     (is_zone && hours < 24 && minutes < 60 && seconds < 60).then(|| since_midnight(read))
 }
 
@@ -101,6 +104,7 @@ fn clock(text: &str) -> Option<[u32; 4]> {
     if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
+    // Python reads six digits and ignores the rest.
     let micros = format!("{fraction:0<6}");
     read[3] = micros[..6].parse().ok()?;
     Some(read)

@@ -49,6 +49,7 @@ pub(crate) async fn list_jobs(
             .collect(),
         links: Links {
             current: link(older_than),
+            // Present unless the page is empty, even if nothing follows: the same rule as for notifications.
             next: found.last().map(|last| link(Some(last.id))),
         },
     };

@@ -50,6 +50,7 @@ pub(crate) async fn list_notifications(
 ) -> Result<Response, Problem> {
     let mut query = NotificationQuery::parse(query.as_deref())?;
     let filter = Filter {
+        // Unlike `GET` of one notification, which any key of the service may read.
         key_type: Some(caller.key_type),
         ..std::mem::take(&mut query.filter)
     };
@@ -63,6 +64,7 @@ pub(crate) async fn list_notifications(
     let page = Page {
         links: Links {
             current: query.link(&root, None),
+            // Present unless the page is empty, even if nothing follows: clients go on until it is missing.
             next: last.map(|last| query.link(&root, Some(last))),
         },
         notifications: found
@@ -113,6 +115,8 @@ impl NotificationQuery {
             statuses: query
                 .values("status")
                 .iter()
+                // Every word is known here, or `check` has failed. One can stand for several statuses, such as
+                // `failed`.
                 .flat_map(|word| NotificationStatus::matching(word).unwrap_or_default())
                 .collect(),
             channels: query
@@ -134,8 +138,10 @@ impl NotificationQuery {
     fn link(&self, root: &str, last: Option<NotificationId>) -> String {
         let mut pairs: Vec<(&str, String)> = Vec::new();
         for (key, values) in self.query.iter() {
+            // Keys stay in the order of the request (`docs/spec/public-api.md` §16).
             match (key, last) {
                 ("older_than", Some(last)) => pairs.push((key, last.to_string())),
+                // Only the first value of these counts, so the link repeats only that one.
                 ("reference" | "older_than" | "include_jobs", _) => {
                     pairs.extend(values.first().map(|value| (key, value.clone())));
                 }

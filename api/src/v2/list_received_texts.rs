@@ -38,6 +38,7 @@ struct ReceivedText {
 
 impl std::fmt::Debug for ReceivedText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // By hand: neither the text nor the number of its sender may reach a log.
         f.debug_struct("ReceivedText")
             .field("id", &self.id)
             .finish_non_exhaustive()
@@ -63,6 +64,7 @@ pub(crate) async fn list_received_texts(
             next: found
                 .last()
                 .map(|last| format!("{current}?older_than={}", last.id)),
+            // Without `older_than`, whatever the request had (`docs/spec/public-api.md` §19).
             current,
         },
         received_text_messages: found

@@ -128,6 +128,8 @@ impl AcceptedTemplate {
         Self {
             id: template.id,
             uri: format!(
+                // The address of the administration site; only `GET` of a notification links to `/v2/template`
+                // (`docs/spec/public-api.md` §6.1).
                 "{root}services/{}/templates/{}",
                 template.service_id, template.id
             ),

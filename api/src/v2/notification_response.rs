@@ -77,6 +77,7 @@ impl Serialize for Written<'_> {
         match self.0 {
             Value::Array(items) => serializer.collect_seq(items.iter().map(Written)),
             Value::Object(members) => {
+                // In a response keys are in alphabetical order, and those of the request are not.
                 let sorted: BTreeMap<_, _> = members.iter().collect();
                 serializer.collect_map(
                     sorted
@@ -106,6 +107,7 @@ impl NotificationResponse {
             body: shown.body(),
             completed_at: notification
                 .updated_at
+                // Only in these statuses is the last change the completion (`docs/spec/public-api.md` §14).
                 .filter(|_| notification.status.is_completed()),
             cost_details,
             cost_in_pounds,
@@ -122,6 +124,7 @@ impl NotificationResponse {
             line_3: line("address line 3"),
             line_4: line("address line 4"),
             line_5: line("address line 5"),
+            // The contract shows no line 7 (`docs/spec/public-api.md` §14).
             line_6: line("address line 6"),
             one_click_unsubscribe_url: shown.one_click_unsubscribe_url(app),
             phone_number: (notification.channel == Channel::Sms)
@@ -159,6 +162,7 @@ fn cost(cost: Cost) -> (bool, Option<f64>, Value) {
             rate,
         } => (
             true,
+            // Multiplied exactly; only the result becomes a float.
             Some(rate.times(fragments).times(rate_multiplier).pounds()),
             json!({
                 "billable_sms_fragments": fragments,

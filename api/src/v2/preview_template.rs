@@ -87,6 +87,7 @@ fn parse(bytes: &[u8]) -> Result<Value, Problem> {
 fn with_id_of_path(body: Value, id: String) -> Value {
     let mut members = match body {
         Value::Object(members) if exact_number_of(&members).is_none() => members,
+        // Refused by the schema, which names its type.
         other => return other,
     };
     let mut asked = Map::from_iter([("id".to_owned(), Value::String(id))]);

@@ -64,6 +64,7 @@ impl Query {
             .map(|(key, _)| key)
             .filter(|key| !known.contains(key))
             .collect();
+        // By code point, as the unknown keys of a body (`docs/spec/public-api.md` §5.3).
         unknown.sort_unstable();
         let names: Vec<String> = unknown
             .into_iter()

@@ -75,6 +75,7 @@ async fn send_rows(
 ) -> Result<Response, Problem> {
     // The share is kept to the end, because the rows are in memory as CSV until they are stored.
     let (request, _share) = parse(api, admitted.take_body())?;
+    // A new job has no notifications to count yet.
     let none = BTreeMap::new();
     let write = |job: &app::Job| json::to_json_bytes(&JobResponse::new(job, Some(&none), root));
     match jobs::send_bulk(&api.app, &caller.0, request, admitted.idempotent(&write)).await {

@@ -104,6 +104,7 @@ fn sanitised_content(changed: &[Sanitised]) -> Value {
             )
         })
         .collect();
+    // The names come from the request in any order, and this response is written without sorting.
     entries.sort_keys();
     Value::Object(entries)
 }

@@ -28,6 +28,7 @@ request_body! {
 
 request_body! {
     PrecompiledLetterBody {
+        // Unlike that of a letter from a template, without a limit (`docs/spec/public-api.md` §5.2).
         reference: Text<{ usize::MAX }>,
         content: Text<{ usize::MAX }>,
         postage: Option<InlandPostage>,
@@ -64,6 +65,7 @@ pub(crate) async fn send_letter(call: SendCall, body: Body) -> Result<Response, 
 
 async fn parse_and_send(call: &SendCall, admitted: &AdmittedRequest) -> Result<Response, Problem> {
     let body = json::parse_v2(&admitted.body)?;
+    // The key alone decides, even if its value is null (`docs/spec/public-api.md` §11).
     if body.get("content").is_some() {
         call.send::<PrecompiledLetterRequest>(admitted, body).await
     } else {

@@ -91,6 +91,7 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
             })
         })
         .collect();
+    // A stable sort: otherwise the order is that of the routes.
     all.sort_by_key(|one| !one.can_succeed());
     all
 }
@@ -199,6 +200,7 @@ fn write_body(page: &mut String, body: &Value) {
             kind = kind(&content["schema"]),
             media = Escaped(media_type),
         );
+        // A named schema has a table of its own further down, which `kind` links to.
         if content["schema"]["$ref"].is_null() && content["schema"]["anyOf"].is_null() {
             page.push_str(&properties_table("Keys of the body", &content["schema"]));
         }
@@ -257,6 +259,7 @@ fn responses_table(id: &str, responses: &Value) -> String {
             Escaped(status),
             prose(text_of(&response["description"]))
                 .trim()
+                // A cell holds one line, and a paragraph would add margins.
                 .trim_start_matches("<p>")
                 .trim_end_matches("</p>"),
             if kinds.is_empty() {

@@ -61,6 +61,8 @@ impl Kind for Phone {
 
     fn parse(key: &str, value: Value, _: Timestamp) -> Result<Option<Self::Value>, String> {
         let as_given = text(key, value)?;
+        // What this service may send to is checked later, after template and sender (`docs/spec/public-api.md` §5.5,
+        // §12.2).
         let anywhere = Permissions {
             international: true,
             uk_landline: true,
@@ -116,6 +118,7 @@ impl Kind for Object {
     const SHAPE: Shape = Shape::Object;
 
     fn parse(key: &str, value: Value, _: Timestamp) -> Result<Option<Self::Value>, String> {
+        // A number of many digits is represented as an object.
         if exact_number(&value).is_some() {
             return Err(not_of_type(key, &value, "object"));
         }
@@ -167,6 +170,7 @@ impl Kind for InlandPostage {
     fn parse(key: &str, value: Value, _: Timestamp) -> Result<Option<Postage>, String> {
         let text = text(key, value)?;
         let inland = INLAND_POSTAGE.contains(&text.as_str());
+        // `europe` and `rest-of-world` parse too, but follow from the address and cannot be asked for.
         let postage = text.parse().ok().filter(|_| inland);
         postage
             .map(Some)
@@ -205,6 +209,7 @@ impl Kind for ScheduledFor {
             Value::Null => Ok(None),
             Value::String(text) => match scheduled_fault(&text, now) {
                 Some(fault) => Err(format!("{key} {fault}")),
+                // The value itself is not kept: nothing is scheduled (`docs/spec/public-api.md` §5.6).
                 None => Ok(Some(())),
             },
             other => Err(not_of_type(key, &other, "string, null")),

@@ -161,6 +161,7 @@ impl Members {
 
     /// Parses the value of a key. Returns nothing if it is invalid, or required and missing; [`Self::finish`] says so.
     pub(super) fn take<M: Member>(&mut self, key: &str) -> Option<M::Value> {
+        // Removed, so that what is left at the end are the unknown keys.
         let value = self.values.remove(key);
         if value.is_none() && M::REQUIRED {
             self.missing.push(missing_key(key));
@@ -174,6 +175,7 @@ impl Members {
     /// Returns the body that `build` makes, or all errors: invalid values, then missing keys, then unknown ones.
     pub(super) fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         let mut unknown: Vec<&String> = self.values.keys().collect();
+        // By code point: `docs/spec/public-api.md` §5.3.
         unknown.sort();
         let names: Vec<String> = unknown
             .into_iter()
