@@ -133,7 +133,10 @@ impl PeerLimit {
         };
         let now = Instant::now();
         // Held for a moment and never across an await, so a lock of the standard library will do.
-        let mut buckets = self.buckets.lock().expect("no thread panics while it holds the lock");
+        let mut buckets = self
+            .buckets
+            .lock()
+            .expect("no thread panics while it holds the lock");
         let bucket = self.bucket_of(&mut buckets, address, now);
         bucket.tokens = self.filled(bucket, now);
         bucket.filled_at = now;

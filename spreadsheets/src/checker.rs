@@ -32,6 +32,8 @@ impl Checker {
     /// Checks the next part of the file, cut anywhere. Fails if the file cannot be read; then there is no report.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), ReadError> {
         let pushed = self.records.push(chunk);
+        // First the records that are complete: what is wrong with them stands earlier in the file than the fault of
+        // the push.
         self.check_records()?;
         pushed
     }
@@ -62,6 +64,7 @@ impl Checker {
         self.check_records()?;
         let body = self
             .body
+            // Without a header there are no columns, so all that the template wants are missing.
             .unwrap_or_else(|| Body::new(Header::default(), &self.settings));
         let line = self.records.lines_before_header();
         let report = body.report(&self.settings, line, &self.notes);
@@ -128,12 +131,15 @@ impl Body {
         let index = self.rows;
         self.rows += 1;
         self.inspection.add(index, record);
+        // Before the row is read, because it is read at its own width at least.
         if record.width() > self.width {
             self.width = record.width();
             self.candidates.extend_to(self.width);
         }
         for candidate in self.candidates.iter_mut() {
             if index >= settings.max_rows {
+                // A row that is not read leaves questions about all recipients without an answer
+                // (`docs/spec/recipients.md` §8.7).
                 candidate.summary.skip_row(settings);
                 continue;
             }

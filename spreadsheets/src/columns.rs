@@ -61,6 +61,7 @@ impl Columns {
             unnamed_rival: None,
         };
         for (name, key) in first_places(header) {
+            // Under a header of empty cells, the value without a name decides whether a row has anything at all.
             if is_wanted(key) || !has_named_header {
                 columns.add_header(name, key);
             }

@@ -10,6 +10,7 @@ pub(super) fn push_field(csv: &mut Vec<u8>, text: &str) {
 }
 
 fn needs_quotes(text: &str) -> bool {
+    // The parser ignores spaces before a field that has no quotes.
     text.starts_with(' ')
         || text
             .bytes()

@@ -125,6 +125,8 @@ impl CsvParser {
             State::AfterLineEnd => match byte {
                 b'\r' => Ok(Step::Took(1)),
                 b'\n' => Ok(self.complete(1)),
+                // The published dialect refuses text after a CR; in ours a CR alone ends the line
+                // (`docs/spec/recipients.md` §8.2.1).
                 _ if self.separator != b',' => Ok(self.complete(0)),
                 _ => Err(self.return_inside_line()),
             },
@@ -133,6 +135,7 @@ impl CsvParser {
 
     fn before_field(&mut self, byte: u8) -> Result<Step, ReadError> {
         match byte {
+            // Only U+0020, and only before a field: other space is part of it.
             b' ' => Ok(self.go_on(State::BeforeField)),
             b'"' => {
                 self.quote_line = self.line;
@@ -145,6 +148,7 @@ impl CsvParser {
     }
 
     fn in_field(&mut self, text: &str) -> Result<Step, ReadError> {
+        // Not the quotation mark, which is an ordinary character inside a field.
         let end = memchr::memchr3(self.separator, b'\n', b'\r', text.as_bytes());
         let more = &text[..end.unwrap_or(text.len())];
         self.record.add(more);
@@ -162,6 +166,7 @@ impl CsvParser {
         let more = &text[..quote.unwrap_or(text.len())];
         self.record.add(more);
         self.check_length()?;
+        // Line ends in quotes end no record, but an editor counts them.
         self.line += memchr::memchr_iter(b'\n', more.as_bytes()).count();
         if quote.is_some() {
             self.state = State::QuoteInQuoted;

@@ -88,6 +88,7 @@ impl Layout {
 
     /// The number that a spreadsheet program shows beside the row with this index. Data begins in the second.
     pub fn spreadsheet_row_number(&self, index: usize) -> usize {
+        // One for the header, and one because programs count from 1.
         index + self.stored.lines_before_header + 2
     }
 
@@ -103,6 +104,7 @@ impl Layout {
 
 impl From<StoredLayout> for Layout {
     fn from(stored: StoredLayout) -> Self {
+        // They follow from the headers, so they are worked out again and not stored.
         let columns = Columns::new(&stored.headers.clone().into(), stored.channel, |_| true);
         Self { stored, columns }
     }

@@ -135,6 +135,7 @@ impl Notes {
     /// Records that the sheet has `rows` rows more before this record than the CSV.
     pub(crate) fn shift_from(&mut self, record: usize, rows: usize) {
         match self.left_out.last_mut() {
+            // One entry for each change, and not for each cell.
             Some(last) if last.1 == rows => {}
             Some(last) if last.0 == record => last.1 = rows,
             _ => self.left_out.push((record, rows)),
@@ -143,6 +144,7 @@ impl Notes {
 
     /// Returns the faults of a record, counted from 0 at the first line of the CSV.
     pub(crate) fn faults_of(&self, record: usize) -> &[CellFault] {
+        // Faults are in the order of the records, so those of one stand together.
         let start = self.faults.partition_point(|fault| fault.record < record);
         let end = self.faults.partition_point(|fault| fault.record <= record);
         &self.faults[start..end]

@@ -67,6 +67,8 @@ impl Records {
         };
         self.push_text(beginning.valid());
         let broken = beginning.invalid();
+        // Without `error_len`, more bytes could complete the character; only at the end of a chunk can they still
+        // come.
         let is_cut_off = beginning.valid().len() + broken.len() == rest.len()
             && std::str::from_utf8(broken).is_err_and(|error| error.error_len().is_none());
         if is_cut_off {
@@ -138,6 +140,7 @@ impl Records {
             self.read += taken;
             if self.read == segment.text.len() {
                 self.read = 0;
+                // A run of equal blank lines is one segment, which is read as often as it occurs.
                 segment.times -= 1;
                 if segment.times == 0 {
                     self.ready.pop_front();
@@ -196,6 +199,7 @@ impl Records {
             .ready
             .front()
             .map_or(0, |segment| segment.line_ends_before(self.read));
+        // The parser is behind: the lines that wait for it stand before the fault as well.
         let line = self.parser.line() + ready - read + self.kept_back.line_ends();
         let problem =
             "there are characters that are not UTF-8. Save the file again as “CSV UTF-8”.";
@@ -208,6 +212,7 @@ fn utf8_length(first: u8) -> usize {
     match first {
         0xF0.. => 4,
         0xE0.. => 3,
+        // No other byte begins a character that can be cut.
         _ => 2,
     }
 }

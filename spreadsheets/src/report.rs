@@ -124,6 +124,8 @@ impl Report {
     pub fn more_international_sms_than_can_send(&self) -> bool {
         let remaining = self
             .remaining_international_sms_messages
+            // A limit that is overdrawn counts as used up, so that a file without numbers abroad can be sent
+            // (`docs/spec/recipients.md` §8.7).
             .map(|remaining| remaining.max(0));
         self.layout.channel() == Channel::Sms
             && self
@@ -153,5 +155,6 @@ impl Report {
 }
 
 fn exceeds(count: usize, limit: Option<i64>) -> bool {
+    // A negative limit cannot be converted, and every count exceeds it.
     limit.is_some_and(|limit| usize::try_from(limit).map_or(true, |limit| count > limit))
 }

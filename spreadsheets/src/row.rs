@@ -268,6 +268,8 @@ impl<'row> Reading<'row> {
 
     fn take_cells(&mut self, places: &[Place], width: usize, record: &'row Record) {
         for place in places {
+            // A repeat past the last column in which any row has something is no column (`docs/spec/recipients.md`
+            // §8.4).
             let is_there = place.position < width || !place.is_repeat;
             if is_there {
                 self.take_cell(place, record);
@@ -281,6 +283,7 @@ impl<'row> Reading<'row> {
         if place.is_unnamed {
             self.take_unnamed_cell(place, cell);
         } else if place.is_recipient && raw.is_some() {
+            // Of a recipient's columns the last counts, where others become a list (`docs/spec/recipients.md` §8.4).
             self.values[place.slot] = Some(cell.into());
         } else {
             // Past the end of a short row even a recipient's cell is put to what is there.

@@ -202,6 +202,7 @@ impl RowValidator {
         settings: &Settings,
     ) -> (RowProblems, RecipientKind) {
         let recipient = self.recipient_slot.and_then(|slot| row.value_in(slot));
+        // Parsed once, for the kind of recipient and for its errors.
         let number = match (settings.template.channel(), recipient) {
             (Channel::Sms, Some(CellValue::Text(text))) => {
                 Some(if settings.rejects_ambiguous_numbers {
@@ -269,6 +270,7 @@ impl RowValidator {
                 continue;
             };
             let problem = match slot_use {
+                // The lines of an address are checked together, below.
                 SlotUse::Ignored | SlotUse::AddressLine => None,
                 SlotUse::Placeholder => {
                     (*value == CellValue::Empty).then_some(CellProblem::Missing)
@@ -310,6 +312,8 @@ impl RowValidator {
         number: Option<Result<PhoneNumber, PhoneError>>,
         settings: &Settings,
     ) -> Option<CellProblem> {
+        // Empty, or a list. The file as a whole has an error for repeated columns, so its rows get none for their
+        // lists.
         let Some(text) = value.text() else {
             return (!self.has_duplicate_recipients).then_some(CellProblem::Missing);
         };

@@ -60,6 +60,7 @@ impl Settings {
     pub fn new(template: Template) -> Self {
         Self {
             template,
+            // The published defaults (`docs/spec/recipients.md` §8.1); what is our own is off.
             max_rows: 100_000,
             max_errors_shown: 20,
             max_initial_rows_shown: 10,

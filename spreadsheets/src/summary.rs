@@ -82,6 +82,7 @@ impl Summary {
         let channel = settings.template.channel();
         if channel == Channel::Sms {
             match recipient {
+                // One such row, and the count has no answer (`docs/spec/recipients.md` §8.7).
                 RecipientKind::Missing | RecipientKind::Several => self.international = None,
                 RecipientKind::International => {
                     self.international = self.international.map(|count| count + 1);
@@ -90,6 +91,7 @@ impl Summary {
             }
         }
         let is_closed = channel != Channel::Letter && !settings.guest_list.is_empty();
+        // The first row that gives an answer decides, whatever follows (`docs/spec/recipients.md` §8.7).
         if is_closed && self.guests == Guests::Only {
             if recipient == RecipientKind::Several {
                 self.guests = Guests::Unknown;

@@ -202,6 +202,7 @@ impl Template {
         match &self.content {
             Content::TextMessage(message) => message.problems_with(row),
             Content::Email(content) => MessageProblems {
+                // The second is ours: the published check accepts an e-mail whose Markdown comes to nothing.
                 is_empty: is_empty(content, row) || vanishes(content, row),
                 ..Default::default()
             },
@@ -287,6 +288,7 @@ struct TextMessage {
 impl TextMessage {
     fn new(content: &str, prefix: Option<&str>) -> Self {
         let text = Text::parse(content);
+        // What is left with empty values is left with any.
         let blanks: Values = text
             .placeholders()
             .iter()

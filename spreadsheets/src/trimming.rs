@@ -62,6 +62,7 @@ impl KeptBack {
 
     pub(super) fn push(&mut self, blank: &str) {
         for piece in blank.split_inclusive('\n') {
+            // A line that was cut between chunks is completed first, or it would not equal the others of its run.
             match self.lines.pop_if(|line| !line.text.ends_with('\n')) {
                 Some(open) => self.push_line(open.text + piece),
                 None => self.push_line(piece.to_owned()),
@@ -87,6 +88,8 @@ impl KeptBack {
 
     /// What remains when the text ends here.
     pub(super) fn release_at_end(&mut self) -> impl Iterator<Item = Segment> {
+        // In this order: a space of a kind that is not known ends the first, and commas before it stay
+        // (`docs/spec/recipients.md` §8.2).
         self.strip_end(is_blank_at_end);
         self.strip_end(is_any_space);
         self.lines.drain(..)
@@ -98,6 +101,7 @@ impl KeptBack {
             if kept.is_empty() {
                 continue;
             }
+            // Only the last line of a run is at the end of the text; the others stay whole.
             last.times -= 1;
             if last.times > 0 {
                 self.lines.push(last);

@@ -95,6 +95,7 @@ fn hash_text(text: &str, hasher: &mut DefaultHasher) -> bool {
 /// Adds the digits of a phone number without the prefixes of the United Kingdom.
 fn hash_number(text: &str, hasher: &mut DefaultHasher) -> bool {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    // `+44`, `0044` and `0` begin the same number.
     let number = digits.strip_prefix("00").unwrap_or(&digits);
     let number = number.strip_prefix("44").unwrap_or(number);
     let number = number.trim_start_matches('0');

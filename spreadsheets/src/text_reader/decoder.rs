@@ -215,6 +215,7 @@ fn decode_known(
         rest = &rest[read..];
         match result {
             DecoderResult::InputEmpty => return Ok(text),
+            // The next round reserves more.
             DecoderResult::OutputFull => {}
             DecoderResult::Malformed(..) => {
                 let problem = format!(

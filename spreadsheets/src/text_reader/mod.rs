@@ -85,6 +85,7 @@ impl TextReader {
     fn separate(&mut self, text: String) -> Result<Vec<u8>, ReadError> {
         let text = if self.skips_line {
             let Some((_, rest)) = text.split_once('\n') else {
+                // The line goes on in the next piece, and no part of it is a row.
                 return Ok(Vec::new());
             };
             self.skips_line = false;

@@ -25,6 +25,8 @@ fn score_of(before: char, character: char, after: char, knows_language: bool) ->
         return score_of_letter(before, character, after, knows_language);
     }
     let (follows_letter, precedes_letter) = (before.is_alphabetic(), after.is_alphabetic());
+    // A sign in its usual place speaks for the encoding, and one inside a word against it
+    // (`docs/decisions/spreadsheet-encodings.md`).
     match character {
         '’' if follows_letter => 2,
         '‘' | '“' if follows_letter => -2,

@@ -20,6 +20,7 @@ impl Reseparator {
         let mut csv = Vec::with_capacity(text.len());
         let mut rest = text;
         if !rest.is_empty() && !std::mem::replace(&mut self.has_begun, true) {
+            // `Records` strips a byte order mark from CSV, and this text does not pass through it.
             rest = rest.trim_start_matches('\u{FEFF}');
         }
         while !rest.is_empty() {

@@ -90,8 +90,10 @@ impl<'file> Reader<'file> {
         let mut list = u32_at(self.file, 68)?;
         let mut sectors_left = self.file.len() / self.sector;
         while list < FIRST_RESERVED {
+            // A list with more sectors than the file goes in circles.
             sectors_left = sectors_left.checked_sub(1)?;
             let mut more = numbers(self.sector(list)?);
+            // The last number of such a sector names the next one of the list.
             list = more.pop()?;
             listed.extend(more);
         }
@@ -111,6 +113,7 @@ impl<'file> Reader<'file> {
 
     /// A sector; the last of a file may be cut off.
     fn sector(&self, number: u32) -> Option<&'file [u8]> {
+        // Sector 0 comes after the header, which takes as much room as a sector.
         let start = (number as usize + 1).checked_mul(self.sector)?;
         let rest = self.file.get(start..)?;
         Some(&rest[..rest.len().min(self.sector)])
@@ -163,6 +166,7 @@ fn numbers(bytes: &[u8]) -> Vec<u32> {
 
 /// A file with this workbook and nothing else.
 pub(super) fn of_workbook(stream: &[u8]) -> Vec<u8> {
+    // Long enough for ordinary sectors, so that there are no mini sectors to write.
     let padded = stream.len().max(MINI_STREAM_CUTOFF);
     let data_sectors = padded.div_ceil(HEADER);
     // The table has a number for each sector: those of data, one of the directory, and its own; the header lists 109 of
@@ -219,11 +223,13 @@ pub(super) fn of_workbook(stream: &[u8]) -> Vec<u8> {
 fn header(directory: u32, table_sectors: u32, first_list: u32, list_sectors: u32) -> Vec<u8> {
     let mut header = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec();
     header.resize(24, 0);
+    // Versions, byte order, and the sizes of sectors and mini sectors as powers of two.
     for number in [0x3E_u16, 3, 0xFFFE, 9, 6] {
         header.extend(number.to_le_bytes());
     }
     header.resize(44, 0);
     let cutoff = number(MINI_STREAM_CUTOFF);
+    // The rest in the order of the format; 0 and the end of a chain stand for what this file has none of.
     for number in [
         table_sectors,
         directory,
@@ -243,8 +249,10 @@ fn directory_entry(name: &str, kind: u8, start: u32, length: u32) -> Vec<u8> {
     let mut entry: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let name_bytes = entry.len() + 2;
     entry.resize(64, 0);
+    // The length of the name with its final NUL, the kind, and the colour of the node: black.
     entry.extend([u8::try_from(name_bytes).expect("short names"), 0, kind, 1]);
     entry.extend(
+        // Siblings and child: the root (kind 5) has one child, the workbook, and neither has a sibling.
         [FREE, FREE, if kind == 5 { 1 } else { FREE }]
             .iter()
             .flat_map(|number| number.to_le_bytes()),

@@ -46,6 +46,7 @@ impl CsvWriter {
         }
         let commas = column - self.column;
         self.column = column;
+        // Before anything is written: a cell's place is two numbers, which can ask for billions of line ends.
         let size = self
             .csv
             .len()

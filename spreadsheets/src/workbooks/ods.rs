@@ -39,6 +39,7 @@ pub(super) fn convert(bytes: &[u8]) -> Result<Converted<'static>, ReadError> {
 
 fn read(content: &str, sheet: &mut Sheet) -> Result<(), ReadError> {
     let mut reader = Reader::from_str(content);
+    // So that an empty cell is opened and closed like any other.
     reader.config_mut().expand_empty_elements = true;
     loop {
         match reader.read_event().map_err(|_| damaged())? {
@@ -130,6 +131,7 @@ impl Sheet {
             "text:p" => self.open_paragraph(),
             "text:s" => {
                 let spaces = number(element, "text:c")?.unwrap_or(1) as usize;
+                // Limited before it is built, because the file can ask for four billion.
                 self.add(&" ".repeat(spaces.min(MAX_CELL_BYTES)))?;
             }
             "text:tab" => self.add("\t")?,
@@ -223,6 +225,7 @@ impl Sheet {
     }
 
     fn close_row(&mut self) -> Result<(), ReadError> {
+        // Blank rows are passed over at once: a sheet may end with a million of them.
         let is_blank = self.cells.iter().all(|cell| cell.shown().is_none());
         for repeat in 0..if is_blank { 0 } else { self.row_repeats } {
             let row = self.row.saturating_add(repeat);

@@ -79,6 +79,7 @@ impl SheetWriter {
             return Ok(());
         }
         let has_cells = !cells.is_empty();
+        // Before the row is left out: a hidden row may hold the value of cells that reach below it.
         self.fill_merged(row, &mut cells);
         if is_hidden {
             self.hidden_rows += 1;

@@ -140,6 +140,7 @@ impl SheetLayout {
                 }
             }
             COLUMN_INFO => {
+                // The first bit of the options, or a width of 0.
                 let is_hidden = at(8)? & 1 == 1 || at(4)? == 0;
                 let (first, last) = (at(0)?, at(2)?);
                 if is_hidden && first <= last {
@@ -147,6 +148,7 @@ impl SheetLayout {
                 }
             }
             MERGED_CELLS => {
+                // After their number, which is not needed: first and last row, first and last column.
                 let ranges = data.get(2..)?.chunks_exact(8);
                 self.merges.extend(ranges.filter_map(|range| {
                     let at = |place| u16_at(range, place).map(u32::from);
@@ -155,6 +157,7 @@ impl SheetLayout {
             }
             MULTIPLE_NUMBERS => {
                 let (row, first) = (at(0)?, at(2)?);
+                // Two bytes for the format of each cell, and four for its number.
                 for (column, number) in (first..).zip(data.get(4..)?.chunks_exact(6)) {
                     self.cell_formats.insert((row, column), u16_at(number, 0)?);
                 }

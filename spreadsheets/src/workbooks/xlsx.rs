@@ -71,6 +71,7 @@ pub(super) fn convert(bytes: &[u8]) -> Result<Converted<'static>, ReadError> {
         .ok_or_else(damaged)?;
     let xml = part(&mut archive, &sheet.target)?.ok_or_else(damaged)?;
     let mut reader = SheetReader::new(&texts, formats);
+    // First, although they stand last: the writer must know of a merge when its cell comes.
     read_merges(&xml, &mut reader.writer)?;
     each_event(&xml, |event| reader.take(event))?;
     reader.writer.finish(name, shown.len(), workbook.hidden)
@@ -295,6 +296,7 @@ fn text_of(event: &Event<'_>) -> Result<Option<String>, ReadError> {
 
 /// Reads the merged cells, which stand after the cells of the sheet.
 fn read_merges(xml: &str, writer: &mut SheetWriter) -> Result<(), ReadError> {
+    // Most sheets have none, and then the part is parsed only once.
     if memchr::memmem::find(xml.as_bytes(), b"mergeCell").is_none() {
         return Ok(());
     }
@@ -423,6 +425,7 @@ impl<'texts> SheetReader<'texts> {
         let next = self.row + u32::from(self.has_row);
         let row = number(element, "r")?.map_or(Some(next), |row| row.checked_sub(1));
         let row = row.ok_or_else(damaged)?;
+        // Rows are written as they come, so none can come before another.
         if row < next {
             return Err(damaged());
         }
@@ -468,6 +471,7 @@ impl<'texts> SheetReader<'texts> {
 
     fn text_of_cell(&mut self, cell: &Cell) -> Result<CellText, ReadError> {
         let value = cell.value.as_str();
+        // A formula that comes to an empty text says so by its kind; others without a value were never calculated.
         if value.is_empty() && cell.has_formula && cell.kind != "str" {
             return Ok(CellText::no_value());
         }
