@@ -197,8 +197,10 @@ impl App {
         let now = self.clock.now();
         let reclaimed = store::tasks::reclaim(&mut tx, dead, now).await?;
         tx.commit().await?;
+        // After the commit, so that nothing is reported that did not happen.
         reclaimed.dead_letters.iter().for_each(queue::log_crashed);
         if reclaimed.released > 0 {
+            // The tasks of a dead worker may be in any pool.
             self.notifier.notify_all();
         }
         Ok(reclaimed.released)

@@ -66,7 +66,7 @@ impl Partitions {
             if let Err(failure) = self.create(day).await {
                 alarm(Some(day), &failure);
                 all = false;
-                // Whoever holds the lock would hold up each of the other days as well, and statements behind them.
+                // The holder of the lock would delay each of the other days as well, and the statements behind them.
                 if failure.is_lock_timeout() {
                     break;
                 }

@@ -81,6 +81,7 @@ impl Default for Settings {
             max_file_bytes: 2 << 20,
             api_base_url: "http://127.0.0.1:6011".to_owned(),
             sms_rate: Money {
+                // 2.33 pence.
                 micropounds: 23_300,
             },
             test_letters_fake_delivery: false,

@@ -1,4 +1,4 @@
-//! Twice the text takes twice the time: nobody can keep the platform busy with a text that was made for it.
+//! Twice the text takes twice the time: no text, however it is made, keeps the platform busy.
 
 use std::{hint::black_box, time::Duration};
 

@@ -68,7 +68,7 @@ pub fn spreadsheet(bytes: &[u8]) {
     spreadsheets::promises_hold(csv, &settings, usize::from(*chunk));
 }
 
-/// Any bytes as a file that somebody uploads. The first byte chooses its name.
+/// Reads any bytes as an uploaded file. The first byte chooses its name.
 pub fn workbook(bytes: &[u8]) {
     let [choice, file @ ..] = bytes else {
         return;

@@ -24,7 +24,7 @@ pub(crate) fn client(provider: &str, timeout: Duration) -> Result<Client, Settin
     )]
     let builder = Client::builder();
     builder
-        // A provider that redirects is misconfigured, and a message must not go to an address that nobody configured.
+        // A provider that redirects is misconfigured, and a message must not go to an address that is not configured.
         .redirect(redirect::Policy::none())
         .referer(false)
         .timeout(timeout)

@@ -20,6 +20,7 @@ const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(15),
     least_bytes_per_second: 500,
     connections: 64,
+    // Monitors ask again, so a shutdown does not wait for them.
     drain: Duration::ZERO,
 };
 /// How long a question to the database may take. Monitors give up sooner than the clients of the API.

@@ -18,6 +18,7 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         tracing::info!("stopping: finishing running requests and tasks");
         token.cancel();
         either(&mut terminate, &mut interrupt).await;
+        // 128 and the number of SIGINT, as shells report it. What is cut off resumes at the next start.
         std::process::exit(130);
     });
     Ok(stop)

@@ -65,7 +65,7 @@ async fn assemble(
     let keyring = secrets::open_keyring(&settings).await?;
     let internal_secrets = secrets::internal_secrets(&settings)?;
     let store = open_store(&settings, keyring).await?;
-    // Before anything is sealed: with other keys than the rest of the installation, nobody could open it.
+    // Before anything is sealed: with other keys than those of the installation, it could not be opened again.
     store.check_keyring().await?;
     drop(starting);
     check_connection_limit(&settings, &store).await?;
@@ -121,7 +121,7 @@ pub async fn open_store(settings: &Settings, keyring: Keyring) -> anyhow::Result
 pub async fn check_providers(platform: &Platform) -> anyhow::Result<()> {
     let (store, providers) = (platform.app.store(), &platform.settings.providers);
     for channel in store::real_channels::list(&mut store.read().await?).await? {
-        if providers.lacks(channel) {
+        if providers.is_unconfigured(channel) {
             bail!(
                 "this installation has sent messages of the channel {channel} through a provider, and the settings name \
                  none: give the settings file with --config, or configure a provider of kind `sink` in \

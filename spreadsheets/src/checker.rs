@@ -19,7 +19,7 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// A check against these settings.
+    /// Creates a check against these settings.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
@@ -53,12 +53,12 @@ impl Checker {
         self.notes = notes;
     }
 
-    /// How many rows have been checked so far.
+    /// Returns how many rows have been checked so far.
     pub fn rows(&self) -> usize {
         self.body.as_ref().map_or(0, |body| body.rows)
     }
 
-    /// Ends the file. Everything that there is to say about it.
+    /// Ends the file and returns the report.
     pub fn finish(mut self) -> Result<Report, ReadError> {
         self.records.finish()?;
         self.check_records()?;

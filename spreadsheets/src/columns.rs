@@ -10,19 +10,19 @@ use std::collections::{HashMap, HashSet};
 use super::{header::Header, recipient_columns};
 use domain::Channel;
 
-/// Where a row's values come from.
+/// The columns of a file, and the values that a row gets from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
     slots: Vec<Slot>,
-    places: Vec<Place>,
-    /// For each slot where the header whose cells count stands, unless that header is empty.
+    used_columns: Vec<UsedColumn>,
+    /// For each slot, the positions of the header whose cells count; none if that header is empty.
     positions: Vec<Vec<usize>>,
     slot_by_key: HashMap<String, usize>,
     /// How many columns the header has.
     pub(super) header_len: usize,
     /// Whether there is any header that is not empty. Every row has a value for such a one.
     pub(super) has_named_header: bool,
-    /// Of several headers with the empty key, where the last that is not itself empty comes first.
+    /// Of several headers with the empty key, the first position of the last that is not itself empty.
     pub(super) unnamed_rival: Option<usize>,
 }
 
@@ -36,37 +36,37 @@ pub(super) struct Slot {
 
 /// A column whose cells count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct UsedColumn {
     pub(super) position: usize,
     pub(super) slot: usize,
-    /// The same header stood further left.
+    /// Whether the same header occurs further left.
     pub(super) is_repeat: bool,
-    /// The header is empty.
+    /// Whether the header is empty.
     pub(super) is_unnamed: bool,
-    /// The last of several cells counts, instead of all of them.
+    /// Whether the last of several cells counts, instead of all of them.
     pub(super) is_recipient: bool,
 }
 
 impl Columns {
-    /// The columns whose keys are wanted.
+    /// Finds the columns whose keys are wanted.
     pub(super) fn new(header: &Header, channel: Channel, is_wanted: impl Fn(&str) -> bool) -> Self {
         let has_named_header = header.names().iter().any(|name| !name.is_empty());
         let mut columns = Self {
             slots: Vec::new(),
-            places: Vec::new(),
+            used_columns: Vec::new(),
             positions: Vec::new(),
             slot_by_key: HashMap::new(),
             header_len: header.names().len(),
             has_named_header,
             unnamed_rival: None,
         };
-        for (name, key) in first_places(header) {
+        for (name, key) in distinct_columns(header) {
             // Under a header of empty cells, the value without a name decides whether a row has anything at all.
             if is_wanted(key) || !has_named_header {
                 columns.add_header(name, key);
             }
         }
-        columns.add_places(header, channel);
+        columns.add_used_columns(header, channel);
         columns
     }
 
@@ -74,8 +74,8 @@ impl Columns {
         &self.slots
     }
 
-    pub(super) fn places(&self) -> &[Place] {
-        &self.places
+    pub(super) fn used_columns(&self) -> &[UsedColumn] {
+        &self.used_columns
     }
 
     pub(super) fn positions(&self) -> &[Vec<usize>] {
@@ -101,7 +101,7 @@ impl Columns {
         }
     }
 
-    fn add_places(&mut self, header: &Header, channel: Channel) {
+    fn add_used_columns(&mut self, header: &Header, channel: Channel) {
         let mut met = HashSet::new();
         self.positions = vec![Vec::new(); self.slots.len()];
         for (position, (name, key)) in header.columns().enumerate() {
@@ -119,7 +119,7 @@ impl Columns {
             if !name.is_empty() {
                 self.positions[slot].push(position);
             }
-            self.places.push(Place {
+            self.used_columns.push(UsedColumn {
                 position,
                 slot,
                 is_repeat,
@@ -130,8 +130,8 @@ impl Columns {
     }
 }
 
-/// Headers and keys, each header once.
-fn first_places(header: &Header) -> impl Iterator<Item = (&str, &str)> {
+/// Returns headers and keys, each header once.
+fn distinct_columns(header: &Header) -> impl Iterator<Item = (&str, &str)> {
     let mut met = HashSet::new();
     header.columns().filter(move |(name, _)| met.insert(*name))
 }
@@ -140,28 +140,34 @@ fn first_places(header: &Header) -> impl Iterator<Item = (&str, &str)> {
 mod tests {
     use super::*;
 
-    fn places(names: &[&str]) -> Vec<usize> {
+    fn used_columns(names: &[&str]) -> Vec<usize> {
         let header = Header::from(names.iter().map(ToString::to_string).collect::<Vec<_>>());
         let columns = Columns::new(&header, Channel::Sms, |key| key != "unwanted");
         columns
-            .places()
+            .used_columns()
             .iter()
-            .map(|place| place.position)
+            .map(|column| column.position)
             .collect()
     }
 
     #[test]
     fn of_headers_with_one_key_the_last_new_spelling_counts() {
-        assert_eq!(places(&["phone number", "name", "Name", "name"]), [0, 2]);
+        assert_eq!(
+            used_columns(&["phone number", "name", "Name", "name"]),
+            [0, 2]
+        );
     }
 
     #[test]
     fn all_repeats_of_a_header_count() {
-        assert_eq!(places(&["name", "name", "unwanted", "name"]), [0, 1, 3]);
+        assert_eq!(
+            used_columns(&["name", "name", "unwanted", "name"]),
+            [0, 1, 3]
+        );
     }
 
     #[test]
     fn an_empty_header_counts_beside_others_with_its_key() {
-        assert_eq!(places(&["", " ", "-", "", "a"]), [0, 2, 3, 4]);
+        assert_eq!(used_columns(&["", " ", "-", "", "a"]), [0, 2, 3, 4]);
     }
 }

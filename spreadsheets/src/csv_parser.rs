@@ -42,7 +42,8 @@ pub(super) struct CsvParser {
 }
 
 impl CsvParser {
-    /// A parser for text with this character between its fields. With any but the comma, CR alone ends lines.
+    /// Creates a parser for text with this separator between its fields. With any but the comma, a CR alone ends a
+    /// line.
     pub(super) fn separated_by(separator: u8) -> Self {
         Self {
             separator,
@@ -61,7 +62,7 @@ impl CsvParser {
         self.line += lines;
     }
 
-    /// The line that is being read, counted from 1.
+    /// Returns the line that is being read, counted from 1.
     pub(super) fn line(&self) -> usize {
         self.line
     }
@@ -76,7 +77,7 @@ impl CsvParser {
         self.backslash_line
     }
 
-    /// The record that was completed last; it stands until more is read.
+    /// Returns the record that was completed last. It is valid until more is read.
     pub(super) fn record(&self) -> &Record {
         &self.record
     }

@@ -18,7 +18,8 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The header in the first record. Every row has something to do for every column, so their number is limited.
+    /// Reads the header from the first record. The number of columns is limited, because each row does some work for
+    /// each column.
     pub(super) fn read(record: &Record) -> Result<Self, ReadError> {
         if record.len() > MOST_COLUMNS {
             return Err(ReadError::whole_file(format!(
@@ -37,7 +38,8 @@ impl Header {
         &self.names
     }
 
-    /// Returns the header with names that look like a wanted column's as that column, unless the file has it anyway.
+    /// Returns the header in which a name that looks like that of a wanted column is replaced by it, unless the file
+    /// has that column too.
     #[must_use]
     pub(super) fn tidied(mut self, is_wanted: impl Fn(&str) -> bool) -> Self {
         for at in 0..self.names.len() {
@@ -58,7 +60,7 @@ impl Header {
         keys.filter(|key| is_wanted(key)).count()
     }
 
-    /// For each column its header and key.
+    /// Returns the header and the key of each column.
     pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
         self.names
             .iter()
@@ -66,17 +68,18 @@ impl Header {
             .zip(self.keys.iter().map(String::as_str))
     }
 
-    /// The headers without exact repeats.
+    /// Returns the headers without exact repeats.
     pub(super) fn distinct_names(&self) -> Vec<&str> {
         without_repeats(self.names.iter().map(String::as_str))
     }
 
-    /// Their keys without repeats.
+    /// Returns the keys of the headers without repeats.
     pub(super) fn distinct_keys(&self) -> Vec<&str> {
         without_repeats(self.keys.iter().map(String::as_str))
     }
 
-    /// What the template wants and the file has not. The lines of an address are not among these: any few will do.
+    /// Returns the names that the template wants and the file does not have. The lines of an address are not among
+    /// them: any three will do.
     pub(super) fn missing(&self, channel: Channel, placeholders: &NameSet) -> Vec<String> {
         let keys: HashSet<&str> = self.keys.iter().map(String::as_str).collect();
         let wanted = placeholders
@@ -94,7 +97,7 @@ impl Header {
             .collect()
     }
 
-    /// The headers of recipient columns that are there more than once, however spelt.
+    /// Returns the headers of recipient columns that occur more than once, in any spelling.
     pub(super) fn duplicate_recipient_columns(&self, channel: Channel) -> Vec<String> {
         let mut times: HashMap<&str, usize> = recipient_columns::keys(channel)
             .iter()

@@ -4,7 +4,7 @@ use super::{Record, Row, columns::Columns, header::Header, recipient_columns, ro
 use domain::Channel;
 use templates::placeholders::NameSet;
 
-/// What the second pass over a file must know of the first. It is small, and can be stored between the two.
+/// What the second pass over a file needs to know from the first. It is small, and can be stored between the two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredLayout", into = "StoredLayout")]
 pub struct Layout {
@@ -39,27 +39,27 @@ impl Layout {
         .into()
     }
 
-    /// How the messages leave.
+    /// Returns the channel of the messages.
     pub fn channel(&self) -> Channel {
         self.stored.channel
     }
 
-    /// The first record, as written.
+    /// Returns the first record, as written.
     pub fn headers(&self) -> &[String] {
         &self.stored.headers
     }
 
-    /// The number of columns up to the last in which any row has a cell that is not empty.
+    /// Returns the number of columns up to the last in which any row has a cell that is not empty.
     pub fn width(&self) -> usize {
         self.stored.width
     }
 
-    /// How many rows there are after the header, blank ones included.
+    /// Returns how many rows there are after the header, blank ones included.
     pub fn rows(&self) -> usize {
         self.stored.rows
     }
 
-    /// The row that this record makes, the header not counted: the second record has index 0.
+    /// Returns the row of this record. The header is not counted: the second record has index 0.
     pub fn row<'row>(&'row self, index: usize, record: &'row Record) -> Row<'row> {
         Row::read(
             &self.columns,
@@ -70,8 +70,8 @@ impl Layout {
         )
     }
 
-    /// The same for one who asks a row for no more than its recipient, its reference and what fills these placeholders.
-    /// It touches no other column: a file can have as many of them as rows, and each row has a value in each.
+    /// Returns a layout whose rows have only the recipient, the reference and the values of these placeholders. No
+    /// other column is read: a file can have as many columns as rows, and each row has a value in each.
     #[must_use]
     pub fn only_for(self, placeholders: &NameSet) -> Self {
         let channel = self.stored.channel;
@@ -86,7 +86,8 @@ impl Layout {
         }
     }
 
-    /// The number that a spreadsheet program shows beside the row with this index. Data begins in the second.
+    /// Returns the number that a spreadsheet program shows beside the row with this index. Data begins in the second
+    /// row.
     pub fn spreadsheet_row_number(&self, index: usize) -> usize {
         // One for the header, and one because programs count from 1.
         index + self.stored.lines_before_header + 2

@@ -1,10 +1,10 @@
 //! Recipient spreadsheets: from bytes to rows, and what is wrong with them (`docs/spec/recipients.md` §8).
 //!
-//! A file is read twice. The [`Checker`] sees it once, a chunk at a time, and says everything that is wrong with it;
-//! what it learnt about the columns is the [`Layout`], which is small and kept with the file. When the messages are
-//! made, [`Records`] reads the file again and the layout turns each record into a [`Row`]. Neither pass holds more
-//! than a chunk, the longest record and the errors that will be shown. A [`Sheet`] is the same file held in memory
-//! whole, for those who want to look at every row; it stands on the same code.
+//! A file is read twice. The [`Checker`] reads it once, a chunk at a time, and reports everything that is wrong with
+//! it; what it found out about the columns is the [`Layout`], which is small and stored with the file. When the
+//! messages are made, [`Records`] reads the file again and the layout turns each record into a [`Row`]. Neither pass
+//! holds more than a chunk, the longest record and the errors that will be shown. A [`Sheet`] is a whole file in
+//! memory, for callers that need every row; it uses the same code.
 //!
 //! Workbooks (XLSX, XLS, ODS) become CSV first: [`convert`]. So does text in other encodings or with other separators:
 //! [`TextReader`].

@@ -1,4 +1,4 @@
-//! What a conversion to CSV found and the CSV cannot carry.
+//! What a conversion to CSV found out about a file and the CSV cannot hold.
 
 use std::fmt;
 
@@ -38,13 +38,13 @@ pub struct CellFault {
 pub(crate) enum FaultKind {
     /// The formula failed with an error of the spreadsheet program.
     Error(&'static str),
-    /// The formula failed with an error that has a number only.
+    /// The formula failed with an error that has only a number.
     Other,
-    /// The file has a formula and not what it comes to.
+    /// The file has a formula without its value.
     NoValue,
 }
 
-/// The errors that formulas of spreadsheet programs come to.
+/// The errors that formulas of spreadsheet programs result in.
 pub(crate) const ERRORS: &[&str] = &[
     "#N/A",
     "#VALUE!",
@@ -67,7 +67,7 @@ impl FaultKind {
     }
 }
 
-/// A [`FaultKind`] as it is passed between processes: the errors that are known have no place in another's memory.
+/// A [`FaultKind`] as it is passed between processes, which share no static texts.
 #[derive(Serialize, Deserialize)]
 enum FaultText {
     Error(String),
@@ -132,7 +132,7 @@ impl Notes {
         }
     }
 
-    /// Records that the sheet has `rows` rows more before this record than the CSV.
+    /// Records that from this record on, the sheet has `rows` rows more than the CSV.
     pub(crate) fn shift_from(&mut self, record: usize, rows: usize) {
         match self.left_out.last_mut() {
             // One entry for each change, and not for each cell.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a file cannot be read as a spreadsheet.
 ///
-/// It prints as one sentence for the person who sent the file.
+/// It displays as one sentence for the person who sent the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{problem}")]
 pub struct ReadError {
@@ -13,12 +13,13 @@ pub struct ReadError {
 }
 
 impl ReadError {
-    /// The line of the text, counted from 1 as an editor does. Workbooks have none.
+    /// Returns the line of the text, counted from 1 as an editor does. Workbooks have none.
     pub fn line(&self) -> Option<usize> {
         self.line.map(NonZeroUsize::get)
     }
 
-    /// The reader of the file ended without a result: the file is malicious, or needs more than a reader may use.
+    /// Returns the error of a file whose reader ended without a result: it is malicious, or needs more than a reader
+    /// may use.
     pub fn unreadable() -> Self {
         Self::whole_file(
             "The file cannot be read: it is damaged, or too complex. Open it in your spreadsheet program and save its first \

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// The fields of one record, as read: nothing is tidied. Its `Debug` does not show them.
+/// The fields of one record, as read: nothing is trimmed. Its `Debug` does not show them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Record {
     text: String,
@@ -9,22 +9,22 @@ pub struct Record {
 }
 
 impl Record {
-    /// How many fields there are; none in a blank line.
+    /// Returns how many fields there are; none in a blank line.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether the record is a blank line.
+    /// Returns whether the record is a blank line.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// How many fields there are up to the last that is not empty.
+    /// Returns how many fields there are up to the last that is not empty.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The field at this position, counted from 0.
+    /// Returns the field at this position, counted from 0.
     pub fn get(&self, position: usize) -> Option<&str> {
         let end = *self.ends.get(position)?;
         let start = position
@@ -33,7 +33,7 @@ impl Record {
         Some(&self.text[start..end])
     }
 
-    /// All fields in order.
+    /// Returns all fields in order.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
         self.ends
@@ -60,7 +60,7 @@ impl Record {
         }
     }
 
-    /// What has been read of the field that has no end yet.
+    /// Returns what has been read of the field that has no end yet.
     pub(super) fn open_field(&self) -> &str {
         &self.text[self.ends.last().copied().unwrap_or(0)..]
     }

@@ -40,7 +40,7 @@ impl Default for Records {
 }
 
 impl Records {
-    /// A reader that has seen nothing yet.
+    /// Creates a reader of CSV.
     pub fn new() -> Self {
         Self::separated_by(b',')
     }
@@ -79,7 +79,7 @@ impl Records {
         Ok(())
     }
 
-    /// Says that the file ends here.
+    /// Marks the end of the file.
     pub fn finish(&mut self) -> Result<(), ReadError> {
         if !self.cut_character.is_empty() {
             return Err(self.not_utf8());
@@ -96,7 +96,8 @@ impl Records {
         self.parser.skip_lines(lines);
     }
 
-    /// The next record, or nothing if it is not complete yet or there is none. Once it has failed it stays so.
+    /// Returns the next record, or `None` if it is not complete yet or there is none. After an error it returns the
+    /// same error again.
     pub fn next_record(&mut self) -> Result<Option<&Record>, ReadError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
@@ -128,7 +129,7 @@ impl Records {
         left_open.into_iter().chain(escaped)
     }
 
-    /// How many blank lines stood before the header, which a person counts when looking for a row.
+    /// Returns how many blank lines stand before the header; a person counts them when looking for a row.
     pub fn lines_before_header(&self) -> usize {
         self.lines_passed_over
     }
@@ -207,7 +208,7 @@ impl Records {
     }
 }
 
-/// How many bytes a character has that begins with this one.
+/// Returns how many bytes a character has that begins with this one.
 fn utf8_length(first: u8) -> usize {
     match first {
         0xF0.. => 4,

@@ -1,4 +1,4 @@
-//! What is said about a file (`docs/spec/recipients.md` §8.7).
+//! The report on a file (`docs/spec/recipients.md` §8.7).
 
 use serde::Serialize;
 
@@ -8,25 +8,25 @@ use super::{
 };
 use domain::Channel;
 
-/// Everything that the check of a file has to say.
+/// The result of checking a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The columns, and how many rows there are. The second pass needs it.
     pub layout: Layout,
-    /// What the template wants and no column has.
+    /// The names that the template wants and no column has.
     pub missing_column_headers: Vec<String>,
-    /// Columns of recipients that are there more than once, as written.
+    /// The headers of recipient columns that occur more than once, as written.
     pub duplicate_recipient_column_headers: Vec<String>,
-    /// Whether there are columns enough to say to whom the messages go. It is not part of [`has_errors`](Self::has_errors).
+    /// Whether there are enough recipient columns. It is not part of [`has_errors`](Self::has_errors).
     pub has_recipient_columns: bool,
     /// How many rows have which kind of error.
     pub error_counts: ErrorCounts,
     /// What is wrong with the first rows in error.
     pub errors: Vec<CellError>,
-    /// Whether everyone is on the guest list. Nothing if a row that cannot be asked came before anyone who is not: such
-    /// a row is an error for another reason.
+    /// Whether all recipients are on the guest list. `None` if a row without a single recipient came before the first
+    /// that is not: such a row is an error for another reason.
     pub allowed_to_send_to: Option<bool>,
-    /// How many text messages leave the United Kingdom. Nothing if some row has no recipient or several.
+    /// How many text messages go to other countries. `None` if some row has no recipient or several.
     pub international_sms_count: Option<usize>,
     /// What the sender should know though it is no error, a sentence each.
     pub warnings: Vec<String>,
@@ -74,7 +74,7 @@ impl Report {
         self
     }
 
-    /// Adds what was noticed in the rows. `notes` tell their numbers on the sheet.
+    /// Adds what was noticed in the rows. `notes` have their numbers on the sheet.
     pub(super) fn with_inspection(
         mut self,
         inspection: Inspection,
@@ -105,22 +105,22 @@ impl Report {
         self
     }
 
-    /// How many rows there are after the header, blank ones and those past the limit included.
+    /// Returns how many rows there are after the header, blank ones and those past the limit included.
     pub fn rows(&self) -> usize {
         self.layout.rows()
     }
 
-    /// Whether there are more rows than are read.
+    /// Returns whether there are more rows than are read.
     pub fn too_many_rows(&self) -> bool {
         self.rows() > self.max_rows
     }
 
-    /// Whether there are more rows than the service may still send messages.
+    /// Returns whether there are more rows than messages that the service may still send.
     pub fn more_rows_than_can_send(&self) -> bool {
         exceeds(self.rows(), self.remaining_messages)
     }
 
-    /// Whether there are more messages to other countries than the service may still send.
+    /// Returns whether there are more messages to other countries than the service may still send.
     pub fn more_international_sms_than_can_send(&self) -> bool {
         let remaining = self
             .remaining_international_sms_messages
@@ -133,7 +133,7 @@ impl Report {
                 .is_some_and(|count| exceeds(count, remaining))
     }
 
-    /// Whether anything is wrong that the published rules count as an error of the file.
+    /// Returns whether anything is wrong that the published rules count as an error of the file.
     pub fn has_errors(&self) -> bool {
         !self.missing_column_headers.is_empty()
             || !self.duplicate_recipient_column_headers.is_empty()
@@ -144,8 +144,7 @@ impl Report {
             || self.more_international_sms_than_can_send()
     }
 
-    /// Whether messages can be sent as the file stands: there are rows, it is known to whom they go, and nothing is
-    /// wrong.
+    /// Returns whether the file can be sent as it is: it has rows and recipient columns, and nothing is wrong.
     pub fn is_valid(&self) -> bool {
         self.rows() > 0
             && self.has_recipient_columns

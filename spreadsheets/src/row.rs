@@ -6,31 +6,32 @@ use serde_json::{Map, Value};
 
 use super::{
     Record,
-    columns::{Columns, Place},
+    columns::{Columns, UsedColumn},
     recipient_columns,
 };
 use domain::Channel;
 use templates::placeholders::{NameSet, Values};
 use text::{is_plain_space, trim};
 
-/// Under this key templates can reach the cells past the header. An accident of old, and used.
+/// The key under which templates can show the cells past the header: an accident of the reference implementation that
+/// services use.
 pub(super) const EXTRA_CELLS_KEY: &str = "none";
 
 /// The column with the service's own reference for a message.
 pub(super) const REFERENCE_KEY: &str = "reference";
 
-/// What a row has under one key. Its `Debug` does not show it.
+/// The value of a row under one key. Its `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CellValue<'row> {
     /// A cell with nothing in it, or only space.
     Empty,
-    /// One cell.
+    /// The text of one cell.
     Text(Cow<'row, str>),
     /// The cells of several columns with the same header, from the first that is not empty.
     List(Vec<Option<Cow<'row, str>>>),
 }
 
-/// One row. Its values are tidied; it borrows them from the record where it can.
+/// One row. Its values are trimmed; it borrows them from the record where it can.
 #[derive(Clone, Debug)]
 pub struct Row<'row> {
     index: usize,
@@ -43,7 +44,7 @@ pub struct Row<'row> {
 }
 
 impl<'row> Row<'row> {
-    /// The row with all its values.
+    /// Reads a row with all its values.
     pub(super) fn read(
         columns: &'row Columns,
         channel: Channel,
@@ -52,7 +53,7 @@ impl<'row> Row<'row> {
         record: &'row Record,
     ) -> Self {
         let mut reading = Reading::new(columns);
-        reading.take_cells(columns.places(), width, record);
+        reading.take_cells(columns.used_columns(), width, record);
         let values = reading.finish(columns);
         Self {
             index,
@@ -64,8 +65,8 @@ impl<'row> Row<'row> {
         }
     }
 
-    /// The row with its values as far as they matter to what is wrong with it: the empty cells past the end of a
-    /// record, of which there may be thousands, end each list that they make longer as one.
+    /// Reads a row with its values as far as its errors depend on them: empty cells past the end of a record, of
+    /// which there may be thousands, are one cell in each list that they make longer.
     pub(super) fn new_for_validation(
         columns: &'row Columns,
         channel: Channel,
@@ -75,9 +76,9 @@ impl<'row> Row<'row> {
     ) -> Self {
         let mut reading = Reading::new(columns);
         let within = columns
-            .places()
-            .partition_point(|place| place.position < record.len());
-        reading.take_cells(&columns.places()[..within], width, record);
+            .used_columns()
+            .partition_point(|column| column.position < record.len());
+        reading.take_cells(&columns.used_columns()[..within], width, record);
         for (slot, positions) in columns.positions().iter().enumerate() {
             let next = positions.partition_point(|&position| position < record.len());
             let is_there = |position: &usize| *position < width || next == 0;
@@ -96,12 +97,13 @@ impl<'row> Row<'row> {
         }
     }
 
-    /// The row's number, counted from 0 at the first after the header.
+    /// Returns the row's number, counted from 0 at the first after the header.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// The phone number or e-mail address. Nothing where the cell is empty, where there are several, and for letters.
+    /// Returns the phone number or e-mail address. `None` if the cell is empty, if there are several, and for
+    /// letters.
     pub fn recipient(&self) -> Option<&str> {
         if self.channel == Channel::Letter {
             return None;
@@ -109,27 +111,27 @@ impl<'row> Row<'row> {
         self.values_of_recipient().next()?.and_then(CellValue::text)
     }
 
-    /// The values of the recipient columns in their order: one, or the lines of an address. Nothing where there is no
-    /// such column.
+    /// Returns the values of the recipient columns in their order: one, or the lines of an address. A column that the
+    /// file does not have is `None`.
     pub fn values_of_recipient(&self) -> impl Iterator<Item = Option<&CellValue<'row>>> {
         recipient_columns::keys(self.channel)
             .iter()
             .map(|key| self.value(key))
     }
 
-    /// What the row has under this key (see [`column_key`](text::column_key)).
+    /// Returns the value of the row under this key (see [`column_key`](text::column_key)).
     pub fn value(&self, key: &str) -> Option<&CellValue<'row>> {
         self.value_in(self.columns.slot_of(key)?)
     }
 
-    /// The keys and values of the row, in the order of the file.
+    /// Returns the keys and values of the row, in the order of the file.
     pub fn values(&self) -> impl Iterator<Item = (&str, &CellValue<'row>)> {
         let slots = self.columns.slots().iter().zip(&self.values);
         slots.filter_map(|(slot, value)| Some((slot.key.as_str(), value.as_ref()?)))
     }
 
-    /// What a message of this row is filled with: the columns that the template uses, and those of the recipient.
-    /// Names are column keys; columns that repeat give lists.
+    /// Returns the values that a message of this row is filled with: those of the columns that the template uses, and
+    /// of the recipient. Names are column keys; repeated columns give lists.
     pub fn personalisation(&self, placeholders: &NameSet) -> Values {
         self.values()
             .filter(|(key, _)| {
@@ -140,7 +142,7 @@ impl<'row> Row<'row> {
             .collect()
     }
 
-    /// The lines of a letter's address, as [`PostalAddress::from_personalisation`] takes them.
+    /// Returns the lines of a letter's address, as [`PostalAddress::from_personalisation`] takes them.
     ///
     /// [`PostalAddress::from_personalisation`]: recipients::postal_addresses::PostalAddress::from_personalisation
     pub fn address(&self) -> Map<String, Value> {
@@ -152,19 +154,20 @@ impl<'row> Row<'row> {
             .collect()
     }
 
-    /// The service's own reference for the message: the column `reference`, where it has one cell with something in it.
+    /// Returns the service's own reference for the message: the column `reference`, if it has one cell that is not
+    /// empty.
     pub fn client_reference(&self) -> Option<&str> {
         self.value(REFERENCE_KEY).and_then(CellValue::text)
     }
 
-    /// The cells past the header, as they are in the file. Nothing if the row has none, or only such as no row fills.
+    /// Returns the cells past the header, as they are in the file. `None` if the row has none, or only cells that are
+    /// empty in all rows.
     pub fn extra_cells(&self) -> Option<impl Iterator<Item = &'row str>> {
         let (start, end) = (self.columns.header_len, self.record.len().min(self.width));
         (start < end).then(|| self.record.fields().take(end).skip(start))
     }
 
-    /// Whether there is anything to say about the row at all. There is not in a blank row under a header of empty
-    /// cells.
+    /// Returns whether the row has anything that could be wrong. A blank row under a header of empty cells has not.
     pub(super) fn has_anything(&self) -> bool {
         self.has_values() || self.extra_cells().is_some()
     }
@@ -181,7 +184,7 @@ impl<'row> Row<'row> {
         &self.columns.slots()[slot].header
     }
 
-    /// All that a template can be filled with.
+    /// Returns everything that a template can be filled with.
     pub(super) fn filling(&self) -> Values {
         let mut filling: Values = self
             .values()
@@ -203,7 +206,7 @@ impl<'row> Row<'row> {
 }
 
 impl<'row> CellValue<'row> {
-    /// The text, if it is one.
+    /// Returns the text, if the value is one.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -211,7 +214,7 @@ impl<'row> CellValue<'row> {
         }
     }
 
-    /// The same as JSON: null, a text, or an array of these.
+    /// Returns the value as JSON: null, a text, or an array of these.
     pub fn to_json(&self) -> Value {
         let text_or_null =
             |cell: &Option<Cow<'_, str>>| cell.as_deref().map_or(Value::Null, Value::from);
@@ -222,7 +225,7 @@ impl<'row> CellValue<'row> {
         }
     }
 
-    /// The value once another cell has been put to it.
+    /// Returns the value with another cell added.
     fn and(self, cell: Option<Cow<'row, str>>) -> Self {
         match self {
             Self::Empty => cell.into(),
@@ -251,10 +254,10 @@ impl<'row> From<Option<Cow<'row, str>>> for CellValue<'row> {
     }
 }
 
-/// A row in the making.
+/// A row while it is read.
 struct Reading<'row> {
     values: Vec<Option<CellValue<'row>>>,
-    /// The value of the column without a name, and where it came up.
+    /// The value of the column without a name, and the position of its first cell.
     unnamed: Option<(CellValue<'row>, usize)>,
 }
 
@@ -266,28 +269,28 @@ impl<'row> Reading<'row> {
         }
     }
 
-    fn take_cells(&mut self, places: &[Place], width: usize, record: &'row Record) {
-        for place in places {
+    fn take_cells(&mut self, used: &[UsedColumn], width: usize, record: &'row Record) {
+        for column in used {
             // A repeat past the last column in which any row has something is no column (`docs/spec/recipients.md`
             // §8.4).
-            let is_there = place.position < width || !place.is_repeat;
+            let is_there = column.position < width || !column.is_repeat;
             if is_there {
-                self.take_cell(place, record);
+                self.take_cell(column, record);
             }
         }
     }
 
-    fn take_cell(&mut self, place: &Place, record: &'row Record) {
-        let raw = record.get(place.position);
+    fn take_cell(&mut self, column: &UsedColumn, record: &'row Record) {
+        let raw = record.get(column.position);
         let cell = raw.and_then(tidied);
-        if place.is_unnamed {
-            self.take_unnamed_cell(place, cell);
-        } else if place.is_recipient && raw.is_some() {
+        if column.is_unnamed {
+            self.take_unnamed_cell(column, cell);
+        } else if column.is_recipient && raw.is_some() {
             // Of a recipient's columns the last counts, where others become a list (`docs/spec/recipients.md` §8.4).
-            self.values[place.slot] = Some(cell.into());
+            self.values[column.slot] = Some(cell.into());
         } else {
             // Past the end of a short row even a recipient's cell is put to what is there.
-            self.put(place.slot, cell);
+            self.put(column.slot, cell);
         }
     }
 
@@ -299,10 +302,10 @@ impl<'row> Reading<'row> {
         });
     }
 
-    fn take_unnamed_cell(&mut self, place: &Place, cell: Option<Cow<'row, str>>) {
+    fn take_unnamed_cell(&mut self, column: &UsedColumn, cell: Option<Cow<'row, str>>) {
         self.unnamed = match (self.unnamed.take(), cell) {
             (None, None) => None,
-            (None, cell) => Some((cell.into(), place.position)),
+            (None, cell) => Some((cell.into(), column.position)),
             // An empty cell is passed over here, where elsewhere it would join the list.
             (Some(unnamed), None) => Some(unnamed),
             (Some((value, position)), cell) => Some((value.and(cell), position)),
@@ -320,7 +323,7 @@ impl<'row> Reading<'row> {
     }
 }
 
-/// The cell tidied, or nothing if that leaves nothing.
+/// Returns the cell trimmed, or `None` if nothing is left.
 fn tidied(cell: &str) -> Option<Cow<'_, str>> {
     let tidied = if cell.is_ascii() {
         // Only other characters are taken out from inside.

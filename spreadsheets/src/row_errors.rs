@@ -19,7 +19,7 @@ pub struct ErrorCounts {
     pub rows_with_message_too_long: usize,
     /// Rows whose message would be empty.
     pub rows_with_empty_message: usize,
-    /// Rows whose letter has a QR code that holds too much.
+    /// Rows whose letter has a QR code with too much data.
     pub rows_with_bad_qr_codes: usize,
 }
 

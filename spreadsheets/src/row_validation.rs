@@ -239,19 +239,19 @@ impl RowValidator {
             return;
         }
         for fault in faults {
-            let mut places = columns.places().iter();
-            let Some(place) = places.find(|place| place.position == fault.column) else {
+            let mut used = columns.used_columns().iter();
+            let Some(column) = used.find(|column| column.position == fault.column) else {
                 continue;
             };
-            if self.ignores(place.slot) {
+            if self.ignores(column.slot) {
                 continue;
             }
             // The error explains whatever else is wrong with the cell.
-            problems.cells.retain(|(slot, _)| *slot != place.slot);
+            problems.cells.retain(|(slot, _)| *slot != column.slot);
             problems
                 .cells
-                .push((place.slot, CellProblem::Fault(*fault)));
-            problems.has_bad_recipient |= self.recipient_slot == Some(place.slot);
+                .push((column.slot, CellProblem::Fault(*fault)));
+            problems.has_bad_recipient |= self.recipient_slot == Some(column.slot);
         }
     }
 

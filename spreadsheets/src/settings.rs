@@ -4,21 +4,21 @@ use recipients::{guest_lists::GuestList, phone_numbers::Permissions};
 /// What a file is checked against (`docs/spec/recipients.md` §8.1).
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What the rows are to fill.
+    /// The template that the rows fill.
     pub template: Template,
-    /// Rows past this many are counted and no more. Default: 100,000.
+    /// Rows past this many are only counted. Default: 100,000.
     pub max_rows: usize,
     /// How many rows in error are shown. Default: 20.
     pub max_errors_shown: usize,
     /// How many of the first rows are shown. Default: 10.
     pub max_initial_rows_shown: usize,
-    /// Only these may be sent to, unless the list is empty. Default: nobody is kept out. Letters never are.
+    /// The only recipients that are allowed, unless the list is empty. Default: empty. It does not apply to letters.
     pub guest_list: GuestList,
     /// How many messages the service may still send today. Default: any number.
     pub remaining_messages: Option<i64>,
     /// How many text messages to other countries the service may still send today. Default: any number.
     pub remaining_international_sms_messages: Option<i64>,
-    /// To which numbers the service may send text messages besides UK mobiles. Default: none.
+    /// The kinds of numbers that the service may send to besides UK mobiles. Default: none.
     pub phone_permissions: Permissions,
     /// Whether a UK number with too many digits is an error even if it could be read as a number abroad.
     pub rejects_ambiguous_numbers: bool,
@@ -27,19 +27,19 @@ pub struct Settings {
     /// Whether a header that looks like the name of a missing column, and differs from it by line ends, no-break spaces or
     /// characters without width, counts as that column. Default: no, as published.
     pub tidies_headers: bool,
-    /// What a row with more cells than the header is. Default: a warning.
+    /// How a row with more cells than the header is treated. Default: as a warning.
     pub long_rows: LongRows,
     /// What is checked. Default: everything.
     pub validation: Validation,
 }
 
-/// What a row with more cells than the header is.
+/// How a row with more cells than the header is treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LongRows {
-    /// A warning, since the published rules take such rows.
+    /// As a warning, because the published rules accept such rows.
     #[default]
     WarnedAbout,
-    /// An error of the file.
+    /// As an error of the file.
     Refused,
 }
 
@@ -49,14 +49,14 @@ pub enum Validation {
     /// Every cell and every message.
     #[default]
     Everything,
-    /// Everything, but a phone number that is there is taken for good.
+    /// Everything, but a phone number is not an error.
     AllButPhoneNumbers,
     /// The rows are read and counted; nothing in them is an error.
     Nothing,
 }
 
 impl Settings {
-    /// The defaults, for this template.
+    /// Returns the defaults for this template.
     pub fn new(template: Template) -> Self {
         Self {
             template,

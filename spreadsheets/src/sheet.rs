@@ -5,9 +5,9 @@ use super::{
 };
 use templates::placeholders::NameSet;
 
-/// A file that is held in memory whole, with what is wrong with each row.
+/// A whole file in memory, with what is wrong with each row.
 ///
-/// For tests and small files; the [`Checker`](super::Checker) says the same of any file in bounded memory.
+/// For tests and small files; the [`Checker`](super::Checker) reports the same on any file in bounded memory.
 #[derive(Debug)]
 pub struct Sheet {
     header: Header,
@@ -27,9 +27,9 @@ pub struct Sheet {
 pub struct Cell<'row> {
     /// The column's key.
     pub key: &'row str,
-    /// What is in it.
+    /// The value.
     pub value: &'row CellValue<'row>,
-    /// The template makes no use of it.
+    /// Whether the template does not use it.
     pub is_ignored: bool,
     /// What is wrong with it.
     pub problem: Option<CellProblem>,
@@ -104,22 +104,22 @@ impl Sheet {
         }
     }
 
-    /// What there is to say about the file.
+    /// Returns the report on the file.
     pub fn report(&self) -> &Report {
         &self.report
     }
 
-    /// The headers without exact repeats, in order.
+    /// Returns the headers without exact repeats, in order.
     pub fn column_headers(&self) -> Vec<&str> {
         self.header.distinct_names()
     }
 
-    /// Their keys without repeats, in order.
+    /// Returns the keys of the headers without repeats, in order.
     pub fn column_headers_as_column_keys(&self) -> Vec<&str> {
         self.header.distinct_keys()
     }
 
-    /// What the template wants, then the recipient columns.
+    /// Returns the names that the template wants, then those of the recipient columns.
     pub fn placeholders(&self) -> Vec<&str> {
         self.placeholders
             .iter()
@@ -131,23 +131,23 @@ impl Sheet {
             .collect()
     }
 
-    /// The rows, in order; nothing in the place of those past the limit.
+    /// Returns the rows in order; `None` for those past the limit.
     pub fn rows(&self) -> impl Iterator<Item = Option<Row<'_>>> {
         (0..self.records.len()).map(|index| self.row(index))
     }
 
-    /// The row with this index. Nothing past the limit.
+    /// Returns the row with this index; `None` past the limit.
     pub fn row(&self, index: usize) -> Option<Row<'_>> {
         let record = self.records.get(index).filter(|_| index < self.max_rows)?;
         Some(self.layout.row(index, record))
     }
 
-    /// What is wrong with the row with this index. Nothing past the limit.
+    /// Returns what is wrong with the row with this index; `None` past the limit.
     pub fn problems(&self, index: usize) -> Option<&RowProblems> {
         self.problems_by_row.get(index)
     }
 
-    /// The values of a row of this sheet, and what is wrong with them.
+    /// Returns the values of a row of this sheet, and what is wrong with them.
     pub fn cells<'row>(&'row self, row: &'row Row<'row>) -> impl Iterator<Item = Cell<'row>> {
         let cell_problems = self
             .problems(row.index())
@@ -166,7 +166,8 @@ impl Sheet {
         })
     }
 
-    /// The indexes of the rows of which this holds, in order. Rows of which there is nothing to say are left out.
+    /// Returns the indexes of the rows for which `holds` is true, in order. Blank rows under a header of empty cells
+    /// are left out.
     pub fn rows_with(&self, holds: impl Fn(&RowProblems) -> bool) -> Vec<usize> {
         let is_meant = |&index: &usize| {
             holds(&self.problems_by_row[index])
@@ -175,19 +176,20 @@ impl Sheet {
         (0..self.problems_by_row.len()).filter(is_meant).collect()
     }
 
-    /// The indexes of the first rows.
+    /// Returns the indexes of the first rows.
     pub fn initial_rows(&self) -> impl Iterator<Item = usize> {
         0..self.records.len().min(self.max_initial_rows_shown)
     }
 
-    /// The indexes of the first rows in error.
+    /// Returns the indexes of the first rows with errors.
     pub fn initial_rows_with_errors(&self) -> Vec<usize> {
         let mut rows = self.rows_with(RowProblems::has_error);
         rows.truncate(self.max_errors_shown);
         rows
     }
 
-    /// The indexes of the rows to show: those in error, unless there are none or whole columns are missing.
+    /// Returns the indexes of the rows to show: those with errors, unless there are none or whole columns are
+    /// missing.
     pub fn displayed_rows(&self) -> Vec<usize> {
         let shows_errors = self.report.error_counts.rows_with_errors > 0
             && self.report.missing_column_headers.is_empty();

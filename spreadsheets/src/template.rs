@@ -1,4 +1,4 @@
-//! What a spreadsheet is for: the template that its rows fill (`docs/spec/recipients.md` §8.3 and §8.6).
+//! The template that the rows of a spreadsheet fill (`docs/spec/recipients.md` §8.3 and §8.6).
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use templates::{
 };
 use text::{column_key, is_any_space, sms};
 
-/// A template, as far as a spreadsheet's check must know it.
+/// A template, as far as the check of a spreadsheet needs to know it.
 #[derive(Clone, Debug)]
 pub struct Template {
     placeholders: NameSet,
@@ -24,12 +24,12 @@ pub struct Template {
     print_check: Option<PrintCheck>,
 }
 
-/// Finds the characters of a letter that cannot be printed. Fonts are not the business of this crate, so the caller
-/// supplies the function.
+/// Finds the characters of a letter that cannot be printed. The caller supplies the function, because this crate
+/// knows no fonts.
 #[derive(Clone, Debug)]
 struct PrintCheck {
     find_unprintable: fn(&str) -> Vec<char>,
-    /// Those of the template itself.
+    /// The unprintable characters of the template itself.
     in_template: Vec<char>,
     /// Placeholders of lines that become QR codes, whose data is not printed as text.
     in_qr_codes: NameSet,
@@ -42,17 +42,17 @@ enum Content {
     Letter(Text),
 }
 
-/// What is wrong with a message once its template is filled.
+/// What is wrong with the message of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct MessageProblems {
     pub(super) is_too_long: bool,
     pub(super) is_empty: bool,
-    /// How many bytes the first QR code has that holds too much.
+    /// The size in bytes of the first QR code with too much data.
     pub(super) qr_code_bytes: Option<usize>,
 }
 
 impl Template {
-    /// A text message. The prefix is the service's name, if it is shown.
+    /// Creates the template of a text message. The prefix is the service's name, if it is shown.
     pub fn text_message(content: &str, prefix: Option<&str>) -> Self {
         let message = TextMessage::new(content, prefix);
         Self {
@@ -62,7 +62,7 @@ impl Template {
         }
     }
 
-    /// An e-mail.
+    /// Creates the template of an e-mail.
     pub fn email(subject: &str, content: &str) -> Self {
         let content = Text::parse(content);
         let placeholders = Text::parse(subject)
@@ -75,7 +75,7 @@ impl Template {
         }
     }
 
-    /// A letter.
+    /// Creates the template of a letter.
     pub fn letter(subject: &str, content: &str) -> Self {
         let content = Text::parse(content);
         let placeholders = Text::parse(subject)
@@ -88,8 +88,8 @@ impl Template {
         }
     }
 
-    /// Makes a letter's rows fail that have characters which cannot be printed, and all of them if the template has.
-    /// `is_qr_code` tells lines of the content that become QR codes.
+    /// Makes rows of a letter fail that have characters which cannot be printed, and all rows if the template has
+    /// some. `is_qr_code` recognises lines of the content that become QR codes.
     #[must_use]
     pub fn with_print_check(
         self,
@@ -116,7 +116,7 @@ impl Template {
         }
     }
 
-    /// Lets a text message have any characters; those outside the GSM alphabet make its fragments smaller.
+    /// Allows a text message any characters; those outside the GSM alphabet make its fragments smaller.
     #[must_use]
     pub fn with_unicode_texts(mut self, is_allowed: bool) -> Self {
         if let Content::TextMessage(message) = &mut self.content {
@@ -147,7 +147,8 @@ impl Template {
         found
     }
 
-    /// The same with more placeholders before its own: those of a letter's contact block and of its Welsh half.
+    /// Returns the template with more placeholders before its own: those of a letter's contact block and of its Welsh
+    /// half.
     #[must_use]
     pub fn with_placeholders(self, more: &NameSet) -> Self {
         Self {
@@ -156,7 +157,7 @@ impl Template {
         }
     }
 
-    /// The same without these placeholders: somebody else gives them their values, and no column does.
+    /// Returns the template without these placeholders, whose values do not come from columns.
     #[must_use]
     pub fn without_placeholders(self, others: &NameSet) -> Self {
         Self {
@@ -165,7 +166,7 @@ impl Template {
         }
     }
 
-    /// How its messages leave.
+    /// Returns the channel of the messages.
     pub fn channel(&self) -> Channel {
         match self.content {
             Content::TextMessage(_) => Channel::Sms,
@@ -174,7 +175,8 @@ impl Template {
         }
     }
 
-    /// The names for which it wants values, in order of first appearance, its subject before its content.
+    /// Returns the names that need values, in order of first appearance; those of the subject come before those of
+    /// the content.
     pub fn placeholders(&self) -> &NameSet {
         &self.placeholders
     }
@@ -197,7 +199,7 @@ impl Template {
         matches!(&self.content, Content::TextMessage(message) if !message.is_unicode)
     }
 
-    /// What is wrong with the message of this row.
+    /// Returns what is wrong with the message of this row.
     pub(super) fn problems_with(&self, row: &Row<'_>) -> MessageProblems {
         match &self.content {
             Content::TextMessage(message) => message.problems_with(row),
@@ -214,8 +216,8 @@ impl Template {
         }
     }
 
-    /// The size of the first QR code in a letter that holds too much (`docs/spec/recipients.md` §8.8). A row without
-    /// any values shows its placeholders as they were typed.
+    /// Returns the size of the first QR code in a letter that has too much data (`docs/spec/recipients.md` §8.8). A
+    /// row without any values shows its placeholders as they were typed.
     fn qr_code_too_long(&self, content: &Text, row: &Row<'_>) -> Option<usize> {
         let values = row.filling();
         let filled = if values.is_empty() {
@@ -238,7 +240,7 @@ impl Template {
     }
 }
 
-/// Whether an e-mail or letter says nothing. Only one that is all placeholder is suspected of it.
+/// Returns whether an e-mail or letter is empty. Only one that consists of placeholders is filled to find out.
 fn is_empty(content: &Text, row: &Row<'_>) -> bool {
     let source = content.source();
     if !(source.starts_with("((") && source.ends_with("))")) {
@@ -279,9 +281,9 @@ struct TextMessage {
     source_bytes: usize,
     /// At least as many as there are placeholders.
     openings: usize,
-    /// Something is left whatever the values are.
+    /// Whether something is left whatever the values are.
     says_something: bool,
-    /// The service may send any characters.
+    /// Whether the service may send any characters.
     is_unicode: bool,
 }
 
@@ -325,8 +327,9 @@ impl TextMessage {
         }
     }
 
-    /// No character counts for more than its bytes, be it as it is or as what it is replaced with. So a message is no
-    /// longer than its template's bytes and, in the place of each placeholder, those of the longest value.
+    /// Returns whether the message fits without filling it. No character counts for more than its bytes, or than
+    /// those of its replacement. So a message is no longer than the bytes of its template and, for each placeholder,
+    /// those of the longest value.
     fn surely_fits(&self, row: &Row<'_>) -> bool {
         if self.openings == 0 {
             return self.source_bytes <= text_messages::LIMIT;
@@ -347,8 +350,8 @@ impl TextMessage {
     }
 }
 
-/// Whether a message's length is less by no more than what is shown of its prefix. One that is written with spaces too
-/// many counts with them all, and what it takes away may be more than a short message has.
+/// Returns whether the prefix makes a message longer by what is shown of it. A prefix with too many spaces counts
+/// with all of them, and subtracting it may leave less than a short message has.
 fn is_shown_whole(prefix: Option<&str>) -> bool {
     prefix.is_none_or(|prefix| {
         let nothing_else = TextMessageTemplate::parse("").fill(&Values::new(), Some(prefix));
@@ -356,7 +359,7 @@ fn is_shown_whole(prefix: Option<&str>) -> bool {
     })
 }
 
-/// The longest of what stands between the items of a list.
+/// The longest text between the items of a list.
 const AND: &str = " and ";
 
 fn most_bytes(value: &CellValue<'_>) -> usize {

@@ -1,4 +1,4 @@
-//! What is left out at the ends of the text before records are read (`docs/spec/recipients.md` §8.2).
+//! Trimming of the text before records are read (`docs/spec/recipients.md` §8.2).
 //!
 //! Known space goes from the front, known space *and commas* from the end, then any space from both ends. Whether blank
 //! cells and lines are the end of the text shows only when it ends, so a run of them is kept back until something else
@@ -8,7 +8,7 @@ use std::fmt;
 
 use text::{is_any_space, is_known_space};
 
-/// A part of the text, and how many times over it comes. Its `Debug` does not show it.
+/// A part of the text, and how often it is repeated. Its `Debug` does not show it.
 #[derive(PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) text: String,
@@ -27,7 +27,7 @@ impl Segment {
         self.line_ends_before(self.text.len()) * self.times
     }
 
-    /// The line ends among the first `bytes` of the text, once over.
+    /// Returns the number of line ends among the first `bytes` of the text, counted once.
     pub(super) fn line_ends_before(&self, bytes: usize) -> usize {
         memchr::memchr_iter(b'\n', &self.text.as_bytes()[..bytes]).count()
     }
@@ -44,7 +44,7 @@ impl fmt::Debug for Segment {
     }
 }
 
-/// What may be the end of the text.
+/// Text that may be the end of the file.
 #[derive(Debug, Default)]
 pub(super) struct KeptBack {
     /// Whole lines, then at most one that has no end yet.
@@ -52,7 +52,7 @@ pub(super) struct KeptBack {
 }
 
 impl KeptBack {
-    /// Cuts what may be the end of the text from what cannot be.
+    /// Splits a text into what cannot be the end of the file and what may be.
     pub(super) fn split(text: &str) -> (&str, &str) {
         let end = text
             .trim_end_matches(|character| is_blank_at_end(character) || is_any_space(character))
@@ -77,7 +77,7 @@ impl KeptBack {
         }
     }
 
-    /// Everything that was kept back, for more text has followed it.
+    /// Releases everything that was kept back, because more text has followed it.
     pub(super) fn release(&mut self) -> impl Iterator<Item = Segment> {
         self.lines.drain(..)
     }
@@ -86,7 +86,7 @@ impl KeptBack {
         self.lines.iter().map(Segment::line_ends).sum()
     }
 
-    /// What remains when the text ends here.
+    /// Releases what is left when the file ends here.
     pub(super) fn release_at_end(&mut self) -> impl Iterator<Item = Segment> {
         // In this order: a space of a kind that is not known ends the first, and commas before it stay
         // (`docs/spec/recipients.md` §8.2).
@@ -119,7 +119,7 @@ fn is_blank_at_end(character: char) -> bool {
     character == ',' || is_known_space(character)
 }
 
-/// What goes from the front of the text: known space, then any space.
+/// What is trimmed at the front of the text: known space, then any space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Front {
     KnownSpace,
@@ -128,7 +128,7 @@ pub(super) enum Front {
 }
 
 impl Front {
-    /// What of `text`, the next part of the whole, comes after the front.
+    /// Returns the part of `text`, the next piece of the whole, that comes after the front.
     pub(super) fn strip<'text>(&mut self, text: &'text str) -> &'text str {
         let mut rest = text;
         if *self == Self::KnownSpace {

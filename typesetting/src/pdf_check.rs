@@ -184,7 +184,7 @@ impl<'pdf> Pages<'pdf> {
     }
 
     fn walk(&mut self, root: &'pdf Object) -> Result<(), PdfProblem> {
-        // Not recursive: the depth of the tree is under the control of whoever made the file.
+        // Not recursive: the depth of the tree is under the control of the author of the file.
         let mut pending = vec![(root, Inherited::default())];
         let mut nodes = 0;
         while let Some((object, inherited)) = pending.pop() {

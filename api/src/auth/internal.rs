@@ -1,7 +1,7 @@
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::token::{Token, Verdict};
+use super::token::{Token, Verification};
 use crate::{
     Api,
     problem::{Problem, auth},
@@ -29,9 +29,9 @@ pub(super) fn authenticate(headers: &HeaderMap, api: &Api) -> Result<(), Problem
     // There can be several, so that a secret is replaced without an interruption: add, change the client, remove.
     for secret in &api.settings.internal_secrets {
         match token.verify(secret.reveal(), now) {
-            Verdict::Fits => return Ok(()),
-            Verdict::Refused(problem) => return Err(problem),
-            Verdict::NotThisKey => {}
+            Verification::Fits => return Ok(()),
+            Verification::Refused(problem) => return Err(problem),
+            Verification::NotThisKey => {}
         }
     }
     Err(auth(

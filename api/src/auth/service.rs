@@ -4,7 +4,7 @@ use domain::{Clock, ServiceId};
 use http::{HeaderMap, StatusCode, request::Parts};
 use tracing::error;
 
-use super::token::{Token, Verdict};
+use super::token::{Token, Verification};
 use crate::{
     Api,
     problem::{Problem, auth},
@@ -66,15 +66,15 @@ fn find_key(
     let now = clock.machine_time();
     for key in &tenant.keys {
         match token.verify(key.secret.reveal(), now) {
-            Verdict::NotThisKey => {}
-            Verdict::Refused(problem) => return Err(problem),
-            Verdict::Fits if key.revoked_at.is_some_and(|at| at <= clock.now()) => {
+            Verification::NotThisKey => {}
+            Verification::Refused(problem) => return Err(problem),
+            Verification::Fits if key.revoked_at.is_some_and(|at| at <= clock.now()) => {
                 return Err(auth(
                     StatusCode::FORBIDDEN,
                     "Invalid token: API key revoked",
                 ));
             }
-            Verdict::Fits => return Ok((key.id, key.key_type)),
+            Verification::Fits => return Ok((key.id, key.key_type)),
         }
     }
     Err(auth(

@@ -35,7 +35,7 @@ pub(crate) struct Token<'a> {
 
 /// The result of verifying a token with one key.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum Verification {
     /// The key signed it, and its claims are valid.
     Fits,
     /// Another key may have signed it.
@@ -96,7 +96,7 @@ impl<'a> Token<'a> {
     }
 
     /// Verifies the token with a secret (`docs/spec/public-api.md` §3.3, steps 1 to 3).
-    pub(crate) fn verify(&self, secret: &str, now: Timestamp) -> Verdict {
+    pub(crate) fn verify(&self, secret: &str, now: Timestamp) -> Verification {
         // Never chosen by the token: `none` would need no secret.
         if self.header.get("alg").and_then(Value::as_str) != Some("HS256") {
             return refused("Invalid token: algorithm used is not HS256");
@@ -109,13 +109,13 @@ impl<'a> Token<'a> {
             Algorithm::HS256,
         );
         if !signed.unwrap_or(false) {
-            return Verdict::NotThisKey;
+            return Verification::NotThisKey;
         }
         self.check_claims(now)
     }
 
     /// Checks the times and the types of the claims. Clients write whole seconds, so `now` is truncated to one as well.
-    fn check_claims(&self, now: Timestamp) -> Verdict {
+    fn check_claims(&self, now: Timestamp) -> Verification {
         #[expect(
             clippy::cast_precision_loss,
             reason = "seconds since 1970 are far below 2^53"
@@ -142,14 +142,14 @@ impl<'a> Token<'a> {
             || no_text("sub")
             || no_text("jti")
         {
-            return Verdict::Refused(general());
+            return Verification::Refused(general());
         }
         match iat {
             // The contract treats a token without `iat` as one of another key, so that it ends with `API key not
             // found`.
-            None => Verdict::NotThisKey,
+            None => Verification::NotThisKey,
             Some(iat) if iat < now - LEEWAY => refused(CLOCK),
-            Some(_) => Verdict::Fits,
+            Some(_) => Verification::Fits,
         }
     }
 }
@@ -158,8 +158,8 @@ fn general() -> Problem {
     auth(StatusCode::FORBIDDEN, GENERAL)
 }
 
-fn refused(text: &str) -> Verdict {
-    Verdict::Refused(auth(StatusCode::FORBIDDEN, text))
+fn refused(text: &str) -> Verification {
+    Verification::Refused(auth(StatusCode::FORBIDDEN, text))
 }
 
 /// Returns a claim as whole seconds. As in Python, a boolean and a text of digits are numbers.

@@ -43,7 +43,7 @@ fn template_view(template: &Template) -> Value {
     })
 }
 
-fn written(mut fields: Fields) -> Result<NewTemplate, Problem> {
+fn read_template(mut fields: Fields) -> Result<NewTemplate, Problem> {
     let (name, content) = (fields.or_default("name"), fields.or_default("content"));
     let (subject, lane) = (fields.optional("subject"), fields.optional("process_type"));
     let created_by = fields.optional("created_by");
@@ -125,9 +125,10 @@ pub(crate) async fn create_template(
     Id(service): Id<ServiceId>,
     mut fields: Fields,
 ) -> Result<Response, Problem> {
-    // Read before the rest: `written` consumes the fields and reports the errors of all.
+    // Read before the rest: `read_template` consumes the fields and reports the errors of all.
     let folder: Option<FolderId> = fields.optional("parent_folder_id");
-    let template = templates::create_in_folder(&api.app, service, written(fields)?, folder).await?;
+    let template =
+        templates::create_in_folder(&api.app, service, read_template(fields)?, folder).await?;
     Ok(created(&with_warnings(
         in_folder(&template, folder.as_ref()),
         &template,
@@ -147,7 +148,8 @@ pub(crate) async fn update_template(
         }
         Some(false) => Err(invalid("an archived template stays archived".to_owned())),
         None => {
-            let after = templates::update(&api.app, service, template, written(fields)?).await?;
+            let after =
+                templates::update(&api.app, service, template, read_template(fields)?).await?;
             Ok(ok(&with_warnings(with_folder(&api, &after).await?, &after)))
         }
     }

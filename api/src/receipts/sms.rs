@@ -54,7 +54,7 @@ fn admit(
     if !access.passwords.is_empty() {
         sign_in(headers, &access.users, &access.passwords)?;
     } else if access.networks.is_empty() {
-        // Only where anybody may call: a provider may send as fast as we do.
+        // Only where any address may call: a known provider may report as fast as we send.
         api.receipt_limit.check(caller)?;
     }
     Ok(())

@@ -29,7 +29,7 @@ request_body! {
 
 /// Fields in alphabetical order, as serialised.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct PreviewResponse {
     body: String,
     html: Option<String>,
     id: TemplateId,
@@ -71,7 +71,7 @@ async fn preview(
         .map_err(problem)?;
     Ok(json::ordered_response(
         StatusCode::OK,
-        &Shown::from(preview),
+        &PreviewResponse::from(preview),
     ))
 }
 
@@ -105,7 +105,7 @@ fn problem(error: PreviewError) -> Problem {
     }
 }
 
-impl From<Preview> for Shown {
+impl From<Preview> for PreviewResponse {
     fn from(preview: Preview) -> Self {
         Self {
             body: preview.body,

@@ -26,49 +26,49 @@ use crate::{
 /// The most bytes of an e-mail's body (`docs/spec/public-api.md` §13.3).
 const MAX_BODY_BYTES: usize = 2_000_000;
 
-/// An e-mail as it was asked for; the shape was checked by the API.
+/// A request to send an e-mail, whose shape the API has checked.
 #[derive(Debug)]
 pub struct EmailRequest {
     /// The recipient as given.
     pub as_given: String,
     /// The recipient as an address.
     pub email_address: EmailAddress,
-    /// What to send.
+    /// The template.
     pub template_id: TemplateId,
-    /// With which values.
+    /// The values for its placeholders.
     pub personalisation: Map<String, Value>,
     /// The service's own reference.
     pub reference: Option<String>,
-    /// Where answers go, if not to the default address; with the text it was given as.
+    /// The reply-to address, if it is not the default, with the id as given.
     pub email_reply_to_id: Option<(ReplyToId, String)>,
-    /// Where one click unsubscribes.
+    /// The URL with which one click unsubscribes.
     pub one_click_unsubscribe_url: Option<String>,
-    /// The names of the values that are the public's own words, as they were given (`docs/spec/public-api.md` §8.2).
+    /// The names of the values that members of the public wrote, as given (`docs/spec/public-api.md` §8.2).
     pub sanitise_content_for: Vec<Value>,
 }
 
 /// An e-mail that was accepted.
 #[derive(Debug)]
 pub struct AcceptedEmail {
-    /// Its id.
+    /// The id of the notification.
     pub id: NotificationId,
     /// The service's own reference.
     pub reference: Option<String>,
-    /// The template it was made from.
+    /// The template that it is made from.
     pub template: Arc<ParsedTemplate>,
-    /// Whom it is from.
+    /// The sender address.
     pub from_email: String,
     /// The rendered subject.
     pub subject: String,
     /// The source with its values, trimmed.
     pub body: String,
-    /// As it was sent.
+    /// The URL as given.
     pub one_click_unsubscribe_url: Option<String>,
     /// The values that were changed.
     pub sanitised: Vec<Sanitised>,
 }
 
-/// Accepts an e-mail; once, if its request says so.
+/// Accepts an e-mail. With `once`, a repeated request does not accept it again.
 pub async fn email(
     app: &App,
     caller: &Caller,
@@ -92,12 +92,14 @@ pub async fn email(
         return Err(AcceptError::Empty);
     }
     let reply_to = find_reply_to(&caller.tenant, request.email_reply_to_id)?;
+    // From here on in the order of step 10: recipient, files, length.
     check_recipient_allowed(caller, &request.as_given)?;
     let normalised = request.email_address.normalised();
     let personalisation = &mut request.personalisation;
     let processed = files::process_files(app, caller, &parsed.files, personalisation, &normalised);
     let files = match processed.await? {
         Some(files) => {
+            // Read again, because the links count towards the length (`docs/spec/public-api.md` §9.2).
             values = Values::from_json(&request.personalisation);
             files
         }
@@ -108,6 +110,7 @@ pub async fn email(
         return Err(AcceptError::EmailTooLong { bytes: body.len() });
     }
     let subject = text.subject(&values);
+    // Before the row, so that no link leads to a file that does not exist; removed again if the message is rejected.
     documents::store(app, &files)
         .await
         .map_err(AcceptError::Files)?;
@@ -146,7 +149,7 @@ pub async fn email(
     Ok(accepted)
 }
 
-/// Step 5.
+/// Sanitises the values that the request names (`docs/spec/public-api.md` §6, step 5).
 fn sanitise(request: &mut EmailRequest) -> Result<Vec<Sanitised>, AcceptError> {
     if request.sanitise_content_for.is_empty() {
         return Ok(Vec::new());
@@ -163,7 +166,7 @@ fn sanitise(request: &mut EmailRequest) -> Result<Vec<Sanitised>, AcceptError> {
         .map_err(|_| AcceptError::NothingToSanitise)
 }
 
-/// Step 9.
+/// Returns the reply-to address (`docs/spec/public-api.md` §6, step 9).
 fn find_reply_to(
     tenant: &Tenant,
     id: Option<(ReplyToId, String)>,

@@ -11,22 +11,22 @@ use crate::{
     documents::{self, Bytes, DEFAULT_WEEKS, FileRequest, MAX_WEEKS, PreparedFile, template_files},
 };
 
-/// What is wrong with a file value. The public wording is the API's.
+/// What is wrong with a file value. Its public wording is in `api`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FileFieldError {
     /// Keys that a file does not have.
     Unknown(Vec<String>),
-    /// The file itself is no text.
+    /// The file itself is not text.
     File(Value),
     /// `is_csv` is neither true nor false.
     IsCsv(Value),
     /// `confirm_email_before_download` is neither true nor false.
     Confirm(Value),
-    /// `retention_period` is not a number of weeks that can be had.
+    /// `retention_period` is not an allowed number of weeks.
     Retention(Value),
-    /// `filename` has no ending.
+    /// `filename` has no extension.
     FileName,
-    /// `is_csv` beside `filename`.
+    /// `is_csv` is given together with `filename`.
     IsCsvWithFileName,
 }
 
@@ -38,7 +38,8 @@ const KEYS: [&str; 5] = [
     "filename",
 ];
 
-/// Step 7. The placeholders of a template's files have a value, whatever was sent; which, is known at step 10.
+/// Fills the placeholders of the template's files, so that step 7 does not miss them. Their links are known at step
+/// 10.
 pub(super) fn insert_placeholder_links(
     personalisation: &mut Map<String, Value>,
     files: &[TemplateFile],
@@ -48,15 +49,15 @@ pub(super) fn insert_placeholder_links(
     }
 }
 
-/// Puts a value under the name of a template's file, however what was sent spells it.
+/// Inserts a value under the name of a template's file, and removes other spellings of that name.
 fn put(personalisation: &mut Map<String, Value>, file: &TemplateFile, value: String) {
     let key = name_key(&file.file_name);
     personalisation.retain(|name, _| name_key(name) != key);
     personalisation.insert(file.file_name.clone(), value.into());
 }
 
-/// Step 10. Checks the files of an e-mail and puts their links where they were. Nothing of ours is written yet. `None`
-/// if there are no files; no drafts if nothing is to be kept.
+/// Step 10. Checks the files of an e-mail and replaces them by their links. Nothing is stored yet. Returns `None` if
+/// there are no files, and an empty list if nothing is to be stored.
 pub(super) async fn process_files(
     app: &App,
     caller: &Caller,
@@ -79,6 +80,7 @@ pub(super) async fn process_files(
     if has_sent && service.contact_link.as_deref().is_none_or(str::is_empty) {
         return Err(AcceptError::FilesNotSetUp);
     }
+    // Nothing is stored for these recipients, and their links lead to a test document.
     let is_simulated = is_simulated(recipient);
     let mut drafts = Vec::new();
     for (value, file) in sent {
@@ -115,7 +117,7 @@ fn test_document(app: &App, caller: &Caller) -> String {
     )
 }
 
-/// Puts the link to a template's file where its template wants it.
+/// Inserts the link to a template's file.
 pub(crate) fn put_link(
     personalisation: &mut Map<String, Value>,
     file: &TemplateFile,
@@ -124,7 +126,7 @@ pub(crate) fn put_link(
     put(personalisation, file, shown(file, link));
 }
 
-/// The link, or a link that says what its template wants it to.
+/// Returns the link, with the link text of the file if it has one.
 fn shown(file: &TemplateFile, link: String) -> String {
     match file.link_text.as_deref().filter(|text| !text.is_empty()) {
         Some(text) => format!("[{text}]({link})"),
@@ -157,8 +159,8 @@ impl Sent {
     }
 }
 
-/// Everything that is wrong with a file value, in the order of the contract (`docs/spec/public-api.md` §9.1); else the
-/// file, which is taken out.
+/// Takes the file out of a value, or returns all its errors in the order of the contract (`docs/spec/public-api.md`
+/// §9.1).
 fn check(value: &mut Value) -> Result<Sent, Vec<FileFieldError>> {
     let members = value.as_object_mut().expect("a file value is an object");
     let mut faults = Vec::new();
@@ -167,6 +169,7 @@ fn check(value: &mut Value) -> Result<Sent, Vec<FileFieldError>> {
         .filter(|key| !KEYS.contains(&key.as_str()))
         .cloned()
         .collect();
+    // Before the other errors, unlike in a request body (`docs/spec/public-api.md` §5.3).
     if !unknown.is_empty() {
         unknown.sort();
         faults.push(FileFieldError::Unknown(unknown));
@@ -222,7 +225,7 @@ fn has_dot(name: &Value) -> bool {
     name.as_str().is_some_and(|name| name.contains('.'))
 }
 
-/// `<n> week` or `<n> weeks`, whatever the number, with spaces around and in either case.
+/// Parses `<n> week` or `<n> weeks`, either for any number, in any case and with spaces around it.
 fn weeks_of(value: &Value) -> Option<u32> {
     let text = value.as_str()?.trim().to_lowercase();
     let number = text

@@ -10,8 +10,8 @@
 //! message that is to be delivered. It does not belong to one API key: keys may be changed between a request and its
 //! repetition.
 //!
-//! The answer is sealed, and what is hashed is hashed with a key of ours, the oldest in the key file, which is why an
-//! old key stays there a day longer than the last value it sealed.
+//! The response is sealed. Keys and requests are hashed with a key of ours, the oldest in the key file; therefore an
+//! old key stays there a day longer than the last value that it sealed.
 
 use std::{
     collections::HashSet,
@@ -29,17 +29,17 @@ use tracing::{error, info};
 
 use crate::{App, Caller, tasks};
 
-/// For how long a key is remembered.
+/// How long a key is stored.
 const KEY_LIFETIME: Duration = Duration::from_hours(24);
-/// How many forgotten keys are removed at once.
+/// How many expired keys are deleted in one transaction.
 const DELETE_BATCH: u32 = 1000;
 
-/// A key, as it may be: 1 to 255 printable ASCII characters.
+/// An idempotency key: 1 to 255 printable ASCII characters.
 #[derive(Debug, Clone, Copy)]
 pub struct Key<'a>(&'a [u8]);
 
 impl<'a> Key<'a> {
-    /// Nothing if it may not be a key.
+    /// Parses a key; `None` if it is not valid.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let fits =
             (1..=255).contains(&text.len()) && text.iter().all(|byte| matches!(byte, b' '..=b'~'));
@@ -47,22 +47,22 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What a request with a key turns out to be.
+/// The result of looking up a request with a key.
 #[derive(Debug)]
 pub enum Lookup {
-    /// Nobody has asked for it. It is ours to do, and others are told to wait while this is held.
+    /// The key is new. Concurrent requests with it are rejected while this exists.
     New(PendingRequest),
-    /// It was done, and this was answered.
+    /// The stored response of the first request with this key.
     Answered(Private<Vec<u8>>),
 }
 
-/// Why a request with a key is neither done nor answered.
+/// Why a request with a key is neither accepted nor replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
-    /// The same key is being worked on.
+    /// A request with the same key is in progress.
     #[error("a request with this key is being worked on")]
     InFlight,
-    /// The key was used for something else.
+    /// The key was used for another request.
     #[error("this key was used for another request")]
     OtherRequest,
     /// The store failed.
@@ -70,7 +70,7 @@ pub enum LookupError {
     Store(#[from] store::Error),
 }
 
-/// A request with a key that is ours to do.
+/// A request with a new key, in progress.
 #[derive(Debug)]
 pub struct PendingRequest {
     service: ServiceId,
@@ -80,7 +80,8 @@ pub struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// The key to keep with what was asked for. What is answered is sealed before a transaction begins.
+    /// Returns the row that stores the key and the response. The response is sealed here, before a transaction
+    /// begins.
     pub(crate) fn answered(&self, vault: &Keyring, answer: &[u8]) -> NewKey {
         NewKey {
             service_id: self.service,
@@ -90,7 +91,7 @@ impl PendingRequest {
         }
     }
 
-    /// The answer that was kept for the key, once somebody else has been faster.
+    /// Returns the stored response of a concurrent request that was committed first.
     pub async fn first_response(&self, app: &App) -> Result<Private<Vec<u8>>, LookupError> {
         let kept = find(app, self.service, &self.key, &self.request).await?;
         // Claimed a moment ago and not there: its message was refused in the end. Asking again is right.
@@ -98,11 +99,11 @@ impl PendingRequest {
     }
 }
 
-/// A request with a key, and how its answer is written once it is known what was accepted.
+/// A request with a key, with the function that serialises the response to store.
 pub struct IdempotentRequest<'a, A> {
     /// The request.
     pub asked: &'a PendingRequest,
-    /// Writes the answer.
+    /// Serialises the response.
     pub write: &'a (dyn Fn(&A) -> Vec<u8> + Sync),
 }
 
@@ -114,13 +115,13 @@ impl<A> IdempotentRequest<'_, A> {
 
 impl<A> std::fmt::Debug for IdempotentRequest<'_, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Once")
+        f.debug_struct("IdempotentRequest")
             .field("asked", self.asked)
             .finish_non_exhaustive()
     }
 }
 
-/// Looks whether this was asked before. `request` is all that must be the same: method, path and body.
+/// Looks up a request. `request` is everything that must be the same in a repetition: method, path and body.
 pub async fn look_up(
     app: &App,
     caller: &Caller,
@@ -138,6 +139,8 @@ pub async fn look_up(
     };
     let turn = app
         .accept
+        // Before the database is read: in this process the second of two concurrent requests is answered at once.
+        // Between processes the primary key decides.
         .in_flight_requests
         .begin(asked.key)
         .ok_or(LookupError::InFlight)?;
@@ -167,17 +170,17 @@ async fn find(
     Ok(Some(Private::new(answer.map_err(store::Error::from)?)))
 }
 
-/// What a sealed answer belongs to.
+/// Returns the context to which a stored response is sealed.
 pub(crate) fn owner(service: ServiceId, key: &[u8]) -> Vec<u8> {
     [service.as_uuid().as_bytes().as_slice(), key].concat()
 }
 
-/// Keys that were last used at this moment or before are forgotten.
+/// Returns the time at or before which a key must have been used to be expired.
 pub(crate) fn oldest_valid(now: Timestamp) -> Timestamp {
     now.minus(KEY_LIFETIME)
 }
 
-/// Keeps a key for which nothing else is kept; whether it was free.
+/// Stores a key without a notification. Returns whether it was free.
 pub(crate) async fn store_without_notification(
     app: &App,
     key: &NewKey,
@@ -188,7 +191,7 @@ pub(crate) async fn store_without_notification(
     Ok(is_ours)
 }
 
-/// Keeps a key in the transaction of what it is for; whether it was free.
+/// Stores a key in the transaction of its notification or job. Returns whether it was free.
 pub(crate) async fn claim(
     tx: &mut store::Tx,
     key: &NewKey,
@@ -198,19 +201,19 @@ pub(crate) async fn claim(
     Ok(claimed == [true])
 }
 
-/// The keys that this process is working on.
+/// The keys of requests that this process works on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InFlightRequests(Arc<Mutex<HashSet<Hash>>>);
 
 impl InFlightRequests {
-    /// A turn with this key, if nobody has it.
+    /// Marks a key as in progress, unless it is already.
     fn begin(&self, key: Hash) -> Option<InFlightGuard> {
         let is_free = self.0.lock().expect("no one panics holding it").insert(key);
         is_free.then(|| InFlightGuard(Some((self.clone(), key))))
     }
 }
 
-/// Ends when it is dropped, with the answer or without one.
+/// Ends the progress of a key when it is dropped, whether the request succeeded or not.
 #[derive(Debug, Default)]
 struct InFlightGuard(Option<(InFlightRequests, Hash)>);
 
@@ -223,7 +226,7 @@ impl Drop for InFlightGuard {
     }
 }
 
-/// Removes the keys that are forgotten, a few at a time: nobody waits long for the table.
+/// Deletes expired keys in small transactions, so that no request waits long for the table.
 pub(crate) async fn delete_expired(app: &App) -> TaskOutcome {
     match try_delete(app).await {
         Ok(count) => {
@@ -243,6 +246,7 @@ pub(crate) async fn delete_expired(app: &App) -> TaskOutcome {
 async fn try_delete(app: &App) -> Result<u64, store::Error> {
     let (until, mut count) = (oldest_valid(app.clock.now()), 0);
     loop {
+        // A transaction for each batch: requests wait only for one of them.
         let mut tx = app.write().await?;
         let removed = idempotency_keys::delete_expired(&mut tx, until, DELETE_BATCH).await?;
         tx.commit().await?;

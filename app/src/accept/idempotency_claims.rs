@@ -42,6 +42,8 @@ impl IdempotencyClaims {
                 Entry::Vacant(entry) => {
                     entry.insert((*index, key));
                 }
+                // One statement claims all keys, and cannot claim one twice: duplicates within the commit are found
+                // here.
                 Entry::Occupied(_) => {
                     taken.insert(*index);
                 }

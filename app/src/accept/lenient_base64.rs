@@ -1,9 +1,9 @@
-//! Base64 as the contract reads it (`docs/spec/public-api.md` §11): what is no character of it is passed over, padding
-//! must be right, and the first right padding is the end.
+//! Base64 as the contract reads it (`docs/spec/public-api.md` §11): other characters are ignored, padding must be
+//! correct, and the first correct padding ends the text.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The bytes; nothing if the text is wrong.
+/// Decodes a text; `None` if it is invalid.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     // Nearly every text is as it should be, and then this is much faster.
     if let Ok(bytes) = STANDARD.decode(text) {

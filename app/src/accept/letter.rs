@@ -17,7 +17,8 @@ use crate::{
     compose::{MessageDraft, ResolvedRecipient, letter::first_status},
 };
 
-/// The values that are the address: these very names, unlike all others (`docs/spec/public-api.md` §10.1).
+/// The names of the values that make the address: only these spellings count, unlike those of other values
+/// (`docs/spec/public-api.md` §10.1).
 const ADDRESS: [&str; 8] = [
     "address_line_1",
     "address_line_2",
@@ -29,12 +30,12 @@ const ADDRESS: [&str; 8] = [
     "postcode",
 ];
 
-/// A letter as it was asked for; the shape was checked by the API.
+/// A request to send a letter, whose shape the API has checked.
 #[derive(Debug)]
 pub struct LetterRequest {
-    /// What to send.
+    /// The template.
     pub template_id: TemplateId,
-    /// With which values; the address is among them.
+    /// The values for its placeholders, and the address.
     pub personalisation: Map<String, Value>,
     /// The service's own reference.
     pub reference: Option<String>,
@@ -43,11 +44,11 @@ pub struct LetterRequest {
 /// A letter that was accepted.
 #[derive(Debug)]
 pub struct AcceptedLetter {
-    /// Its id.
+    /// The id of the notification.
     pub id: NotificationId,
     /// The service's own reference.
     pub reference: Option<String>,
-    /// The template it was made from.
+    /// The template that it is made from.
     pub template: Arc<ParsedTemplate>,
     /// The rendered subject.
     pub subject: String,
@@ -55,7 +56,7 @@ pub struct AcceptedLetter {
     pub body: String,
 }
 
-/// Accepts a letter; once, if its request says so.
+/// Accepts a letter. With `once`, a repeated request does not accept it again.
 pub async fn letter(
     app: &App,
     caller: &Caller,
@@ -99,7 +100,7 @@ pub async fn letter(
     Ok(accepted)
 }
 
-/// Step 7: subject and body as the answer shows them, if they can be made.
+/// Renders subject and body as the response shows them (`docs/spec/public-api.md` §6, step 7).
 fn render(
     parsed: &ParsedTemplate,
     personalisation: &Map<String, Value>,
@@ -109,9 +110,11 @@ fn render(
     };
     let values = Values::from_json(personalisation);
     let letter = text.fill(&values);
+    // First: in the contract this hides missing values (`docs/spec/public-api.md` §6, step 7).
     if let Some(code) = letter.qr_code_error() {
         return Err(AcceptError::QrCodeTooLarge(code));
     }
+    // The contract does not require values that only the Welsh half shows.
     let missing = text.missing_outside_welsh(&values);
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
@@ -122,7 +125,7 @@ fn render(
     Ok((letter.subject(), letter.content()))
 }
 
-/// A team key sends no letters, and in trial mode only test keys do (`docs/spec/public-api.md` §10.1).
+/// Rejects letters with a team key, and in trial mode without a test key (`docs/spec/public-api.md` §10.1).
 pub(crate) fn check_may_send_letters(caller: &Caller) -> Result<(), AcceptError> {
     match caller.key_type {
         KeyType::Team => Err(AcceptError::LetterWithTeamKey),
@@ -131,7 +134,8 @@ pub(crate) fn check_may_send_letters(caller: &Caller) -> Result<(), AcceptError>
     }
 }
 
-/// Refuses a letter that nobody could read. Last of all checks, because the contract fixes the order of the others.
+/// Rejects a letter with characters that cannot be printed. This check is the last, because the contract fixes the
+/// order of the others.
 fn check_printable(
     prepared: &ParsedTemplate,
     personalisation: &Map<String, Value>,

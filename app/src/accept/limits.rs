@@ -1,8 +1,9 @@
-//! The guards at the door: how fast, and how many today (`docs/spec/public-api.md` §4). Both are looked at before a
-//! body is read.
+//! Limits for each service: requests a minute, and messages a day (`docs/spec/public-api.md` §4). Both are checked
+//! before a body is read.
 //!
-//! The day's count here is a quick look, at most a second old; the exact one is spent in the transaction that keeps the
-//! message (`notification_writer`).
+//!
+//! The daily count is read from a cache that is at most a second old; the exact one is spent in the transaction that
+//! stores the message (`notification_writer`).
 
 use std::{
     collections::HashMap,
@@ -18,7 +19,7 @@ use crate::{App, Caller};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("too many messages today")]
 pub struct QuotaExceeded {
-    /// The quota.
+    /// Which quota it is.
     pub allowance: Allowance,
     /// Messages allowed in a day.
     pub limit: i64,
@@ -28,7 +29,7 @@ pub struct QuotaExceeded {
     pub wait_seconds: u32,
 }
 
-/// Why a request is refused at the door.
+/// Why a request is rejected before its body is read.
 #[derive(Debug, thiserror::Error)]
 pub enum LimitError {
     /// Too many requests in a short time.
@@ -36,9 +37,9 @@ pub enum LimitError {
     RateLimited {
         /// The type of the key.
         key_type: KeyType,
-        /// How many a minute are allowed.
+        /// Requests allowed in a minute.
         rate: u32,
-        /// After how many seconds one may pass.
+        /// Seconds until a request is accepted again.
         wait_seconds: u32,
     },
     /// A daily quota is used up.
@@ -49,7 +50,7 @@ pub enum LimitError {
     Store(#[from] store::Error),
 }
 
-/// Refuses if requests come too fast.
+/// Fails if requests come too fast.
 pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
     let service = &caller.tenant.service;
     app.accept
@@ -67,18 +68,18 @@ pub fn check_rate(app: &App, caller: &Caller) -> Result<(), LimitError> {
         })
 }
 
-/// How many seconds are left of the UTC day.
+/// Returns how many seconds are left of the UTC day.
 pub(crate) fn seconds_left_today(now: Timestamp) -> u32 {
     seconds_left_of(now.utc_day(), now)
 }
 
-/// How many seconds are left of a UTC day; at least one, though the day may have ended.
+/// Returns how many seconds are left of a UTC day; at least one, even if the day has ended.
 pub(super) fn seconds_left_of(day: UtcDay, now: Timestamp) -> u32 {
     let left = day.plus_days(1).start().unix_seconds() - now.unix_seconds();
     u32::try_from(left.max(1)).unwrap_or(u32::MAX)
 }
 
-/// Refuses if one more of these would pass today's limit.
+/// Fails if one more message would exceed today's quota.
 pub async fn check_daily_quota(
     app: &App,
     caller: &Caller,
@@ -106,7 +107,7 @@ pub async fn check_daily_quota(
     }
 }
 
-/// How many of these a service has spent today, at most a second ago.
+/// Returns how many messages a service has spent of a quota today, at most a second ago.
 pub(crate) async fn spent_today(
     app: &App,
     service: ServiceId,
@@ -136,7 +137,7 @@ struct Bucket {
 }
 
 impl RateLimiter {
-    /// Takes a token, or says after how many seconds there is one. A refused request leaves the count at 0.
+    /// Takes a token, or returns after how many seconds there is one. A rejected request leaves the count at 0.
     fn take(
         &self,
         service: ServiceId,
@@ -151,6 +152,8 @@ impl RateLimiter {
             filled_at: now,
         });
         bucket.refill(rate, size, now);
+        // A request takes a token and must leave one, so a full bucket lets `size - 1` through
+        // (`docs/spec/public-api.md` §4).
         bucket.tokens = (bucket.tokens - 1).max(0);
         if bucket.tokens >= 1 {
             Ok(())
@@ -163,20 +166,22 @@ impl RateLimiter {
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 impl Bucket {
-    /// Adds the whole tokens that time has earned: `rate` a minute.
+    /// Adds the whole tokens that were earned since the last time: `rate` a minute.
     fn refill(&mut self, rate: u32, size: i64, now: Timestamp) {
         let passed = i64::try_from(now.since(self.filled_at).as_micros()).unwrap_or(i64::MAX);
         let earned = passed.saturating_mul(i64::from(rate)) / MICROS_PER_MINUTE;
         if self.tokens.saturating_add(earned) >= size {
+            // Time spent at a full bucket earns nothing.
             (self.tokens, self.filled_at) = (size, now);
         } else if earned > 0 {
             self.tokens += earned;
+            // Only the time of whole tokens is used up; the rest counts towards the next one.
             let used = u64::try_from(earned * MICROS_PER_MINUTE / i64::from(rate)).unwrap_or(0);
             self.filled_at = self.filled_at.plus(Duration::from_micros(used));
         }
     }
 
-    /// After how many seconds, at least one, a request may pass: it takes one token and must leave one.
+    /// Returns after how many seconds, at least one, a request can pass: it takes one token and must leave one.
     fn wait_seconds(&self, rate: u32, now: Timestamp) -> u32 {
         let wanted = u64::try_from(2 - self.tokens).unwrap_or(0) * MICROS_PER_MINUTE.unsigned_abs();
         let until = self.filled_at.plus(Duration::from_micros(
@@ -189,7 +194,7 @@ impl Bucket {
 
 const COUNT_TTL: Duration = Duration::from_secs(1);
 
-/// What was last known of the day's counters.
+/// Cache of the daily counters.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct QuotaCache(Arc<Mutex<HashMap<(ServiceId, Allowance), Known>>>);
 

@@ -1,5 +1,5 @@
-//! Accepting one message from the API. The order of the checks is part of the contract (`docs/spec/public-api.md` §6):
-//! the first failure answers.
+//! Accepts one message from the API. The order of the checks is part of the contract (`docs/spec/public-api.md` §6):
+//! the first failure is the response.
 
 mod email;
 pub(crate) mod files;
@@ -41,7 +41,7 @@ use crate::{
     group_commit::{GroupCommit, Infrastructure},
 };
 
-/// What accepting knows between requests.
+/// The state of accepting between requests.
 #[derive(Debug)]
 pub(crate) struct AcceptState {
     notifications: GroupCommit<NotificationWriter>,
@@ -63,7 +63,7 @@ impl AcceptState {
     }
 }
 
-/// Why a message is not accepted. The public wording is the API's.
+/// Why a message is not accepted. Its public wording is in `api`.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
     /// The service may not use this channel.
@@ -116,10 +116,10 @@ pub enum AcceptError {
     /// The service has no such reply-to address.
     #[error("no such reply-to address")]
     NoSuchReplyTo(String),
-    /// A team key reaches only the team and the guest list.
+    /// A team key can send only to the team and the guest list.
     #[error("not on the team or guest list, and the key is a team key")]
     OutsideTeam,
-    /// A service in trial mode reaches only the team and the guest list.
+    /// A service in trial mode can send only to the team and the guest list.
     #[error("not on the team or guest list, and the service is in trial mode")]
     OutsideTrial,
     /// The number is international, and the service may not send there.
@@ -154,10 +154,10 @@ pub enum AcceptError {
     /// A letter has characters that no font can print.
     #[error("the letter has characters that cannot be printed")]
     Unprintable(Vec<char>),
-    /// A team key sends no letters.
+    /// Letters cannot be sent with a team key.
     #[error("letters cannot be sent with a team key")]
     LetterWithTeamKey,
-    /// A service in trial mode sends no letters.
+    /// A service in trial mode cannot send letters.
     #[error("letters cannot be sent in trial mode")]
     LetterInTrial,
     /// The postal address is invalid.
@@ -213,13 +213,14 @@ impl From<LimitError> for AcceptError {
     fn from(error: LimitError) -> Self {
         match error {
             LimitError::DailyQuota(exceeded) => Self::DailyQuota(exceeded),
+            // Not returned by `check_daily_quota`; the rate is checked before a body is read.
             LimitError::RateLimited { .. } => Self::Busy,
             LimitError::Store(error) => error.into(),
         }
     }
 }
 
-/// Step 4: the service may use the channel.
+/// Fails unless the service may use the channel (step 4).
 pub(crate) fn check_channel(caller: &Caller, channel: Channel) -> Result<(), AcceptError> {
     if caller.tenant.has_permission(channel.into()) {
         Ok(())
@@ -228,7 +229,7 @@ pub(crate) fn check_channel(caller: &Caller, channel: Channel) -> Result<(), Acc
     }
 }
 
-/// Step 6: the template, fit for the channel.
+/// Finds the template, which must be of the channel (step 6).
 async fn find_template(
     app: &App,
     caller: &Caller,
@@ -251,7 +252,7 @@ async fn find_template(
     Ok(prepared)
 }
 
-/// A value that is a file (`docs/spec/public-api.md` §9.1).
+/// Returns whether a value is a file (`docs/spec/public-api.md` §9.1).
 fn is_file(value: &Value) -> bool {
     value
         .as_object()
@@ -278,7 +279,7 @@ const fn max_stored_bytes(channel: Channel) -> usize {
     }
 }
 
-/// Step 10: whom this caller may reach (`docs/spec/public-api.md` §12.1).
+/// Fails unless the caller may send to this recipient (step 10, `docs/spec/public-api.md` §12.1).
 fn check_recipient_allowed(caller: &Caller, recipient: &str) -> Result<(), AcceptError> {
     if !caller.tenant.is_restricted(caller.key_type)
         || caller.tenant.allowed_recipients.allows(recipient)
@@ -291,7 +292,7 @@ fn check_recipient_allowed(caller: &Caller, recipient: &str) -> Result<(), Accep
     })
 }
 
-/// The id of a message that is accepted now, and the moment.
+/// Returns the id and the time of a message that is accepted now.
 fn generate_id(app: &App) -> (NotificationId, Timestamp) {
     let now = app.clock.now();
     (NotificationId::generate(now, app.random()), now)
@@ -305,6 +306,7 @@ async fn commit(
     draft: MessageDraft<'_>,
     key: Option<NewKey>,
 ) -> Result<(), AcceptError> {
+    // Nothing is stored but the key, so that a repetition gets the same response.
     if is_simulated(&draft.recipient.normalised) {
         return match key {
             Some(key) if !idempotency::store_without_notification(app, &key).await? => {
@@ -327,6 +329,7 @@ async fn commit(
     // A test letter that counts as sent waits for a receipt, and no provider will send one.
     let receipt_is_simulated = notification.status == NotificationStatus::Sending;
     let sealed = notification.seal(app.store.keyring());
+    // Of the sealed row, which is what the table and the queue of the group commit hold.
     let (bytes, limit) = (sealed.size_bytes(), max_stored_bytes(channel));
     if bytes > limit {
         return Err(AcceptError::ValuesTooLarge { bytes, limit });

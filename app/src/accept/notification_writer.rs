@@ -55,7 +55,7 @@ pub(crate) struct BatchKey {
     pub(crate) service: ServiceId,
     pub(crate) channel: Channel,
     pub(crate) lane: Lane,
-    /// It counts as sent, and its receipt is simulated.
+    /// Whether it counts as sent and its receipt is simulated.
     pub(crate) receipt_is_simulated: bool,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct PendingNotification {
     pub(crate) key: Option<NewKey>,
 }
 
-/// Commits notifications.
+/// Writes accepted notifications in a group commit.
 #[derive(Debug, Clone)]
 pub(crate) struct NotificationWriter {
     infrastructure: Infrastructure,
@@ -86,8 +86,8 @@ impl GroupWriter for NotificationWriter {
         row.sealed.size_bytes()
     }
 
-    /// Claims idempotency keys first, always, and spends counters last, so that counters are locked for as short as
-    /// possible. Only when a key or a counter rejects a row is all of it done again in the other order.
+    /// Claims idempotency keys first and spends counters last, so that counters are locked as briefly as possible. If
+    /// a key or a counter rejects a row, everything is done again in the other order.
     async fn write(
         &self,
         mut pending: Vec<PendingNotification>,
@@ -113,6 +113,7 @@ impl GroupWriter for NotificationWriter {
                 return Ok((0..count).map(|_| None).collect());
             }
         }
+        // A row is rejected. Start again and spend first, so that only rows that are granted are inserted.
         tx.roll_back().await?;
         self.write_granted(batches, rows, &keys, &quotas, now).await
     }
@@ -147,6 +148,7 @@ impl NotificationWriter {
         let mut tx = self.infrastructure.store.write().await?;
         let taken = keys.claim(&mut tx, now).await?;
         let mut spent = quotas.spend(&mut tx, now, &taken).await?;
+        // A rejected request may be corrected and sent again with its key.
         keys.release(&mut tx, &spent.rejections).await?;
         let is_taken = |index: &usize| (*index, CommitError::KeyTaken);
         spent.rejections.extend(taken.iter().map(is_taken));
@@ -221,6 +223,7 @@ impl NotificationWriter {
         now: Timestamp,
     ) -> Result<(), store::Error> {
         tx.commit().await?;
+        // After the commit: the counts of a transaction that failed are not true.
         for ((service, allowance, day), count) in &spent.counters {
             self.quota_cache
                 .put(*service, *allowance, *day, *count, now);

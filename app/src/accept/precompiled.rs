@@ -1,5 +1,5 @@
-//! Accepting a letter that is given as PDF (`docs/spec/public-api.md` §11). Its pages are in the file storage before
-//! its row is committed, so that no letter is without them.
+//! Accepts a letter that is supplied as PDF (`docs/spec/public-api.md` §11). Its pages are stored before its row is
+//! committed, so that no letter is without pages.
 
 use domain::{Channel, NotificationId, NotificationStatus, Postage};
 use serde_json::{Map, Value};
@@ -15,16 +15,16 @@ use crate::{
     letters,
 };
 
-/// What stands for the recipient until the address is read from the pages, and in what the API shows for good.
+/// The recipient until the address is read from the pages, and for good what the API shows as the first line.
 const RECIPIENT: &str = "Provided as PDF";
 
-/// A letter as PDF; the shape was checked by the API.
+/// A request to send a letter as PDF, whose shape the API has checked.
 pub struct PrecompiledLetterRequest {
     /// The service's own reference.
     pub reference: String,
     /// The PDF as base64.
     pub content: String,
-    /// How it is to travel.
+    /// The postage, if it is not second class.
     pub postage: Option<Postage>,
 }
 
@@ -39,15 +39,15 @@ impl std::fmt::Debug for PrecompiledLetterRequest {
 /// A letter that was accepted.
 #[derive(Debug)]
 pub struct AcceptedPrecompiledLetter {
-    /// Its id.
+    /// The id of the notification.
     pub id: NotificationId,
     /// The service's own reference.
     pub reference: String,
-    /// How it travels.
+    /// The postage.
     pub postage: Postage,
 }
 
-/// Accepts a letter as PDF; once, if its request says so.
+/// Accepts a letter as PDF. With `once`, a repeated request does not accept it again.
 pub async fn precompiled(
     app: &App,
     caller: &Caller,
@@ -57,6 +57,7 @@ pub async fn precompiled(
     check_channel(caller, Channel::Letter)?;
     check_may_send_letters(caller)?;
     let pdf = lenient_base64::decode(&request.content).ok_or(AcceptError::NotBase64)?;
+    // Base64 is a third larger than the pages; both together are not kept while the pages are stored.
     drop(request.content);
     let service = caller.tenant.service.id;
     let template = letters::precompiled_template(app, service).await?;
@@ -92,8 +93,8 @@ pub async fn precompiled(
     Ok(accepted)
 }
 
-/// The pages of a letter that was refused go. Where the store failed nobody knows whether the row was kept: pages without
-/// a row harm nobody, a row without pages would.
+/// Removes the pages of a letter that was rejected. If the store failed, the row may be stored, so the pages stay:
+/// pages without a row are harmless, a row without pages is not.
 async fn remove_pages(app: &App, caller: &Caller, id: NotificationId, rejection: &AcceptError) {
     match rejection {
         AcceptError::Store(_) => error!(

@@ -10,8 +10,8 @@ use super::{
     notification_writer::{CommitError, PendingNotification},
 };
 
-/// Counter of a quota: the day is that on which a notification was accepted, which may end before its commit. So it is
-/// known later where to refund it.
+/// Counter of a quota. The day is that on which a notification was accepted, which may end before its commit, so that
+/// a refund finds the same counter.
 type Counter = (ServiceId, Allowance, UtcDay);
 
 /// The counters that a commit changes, each with the indexes of its notifications.
@@ -28,7 +28,7 @@ pub(super) struct QuotaRequests {
 #[derive(Default)]
 pub(super) struct QuotaResult {
     pub(super) rejections: BTreeMap<usize, CommitError>,
-    /// The counters as they are now.
+    /// The counters after the commit.
     pub(super) counters: BTreeMap<Counter, i64>,
 }
 
@@ -91,6 +91,7 @@ impl QuotaRequests {
             result.counters.insert((*service, *allowance, *day), spent);
             asked.push(((*service, *allowance, *day), wanting, granted));
         }
+        // After all counters, because each may reject a notification that an earlier one has granted.
         for (counter, wanting, granted) in asked {
             self.refund_rejected(tx, &mut result, counter, &wanting, granted)
                 .await?;

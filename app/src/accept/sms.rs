@@ -21,39 +21,39 @@ use crate::{
     compose::{self, MessageDraft, ResolvedRecipient, sms::display_sender},
 };
 
-/// A text message as it was asked for; the shape was checked by the API.
+/// A request to send a text message, whose shape the API has checked.
 #[derive(Debug)]
 pub struct SmsRequest {
     /// The recipient as given.
     pub as_given: String,
     /// The recipient as a number.
     pub phone_number: PhoneNumber,
-    /// What to send.
+    /// The template.
     pub template_id: TemplateId,
-    /// With which values.
+    /// The values for its placeholders.
     pub personalisation: Map<String, Value>,
     /// The service's own reference.
     pub reference: Option<String>,
-    /// From whom, if not from the default sender; with the text it was given as.
+    /// The sender, if it is not the default, with the id as given.
     pub sms_sender_id: Option<(SmsSenderId, String)>,
 }
 
 /// A text message that was accepted.
 #[derive(Debug)]
 pub struct AcceptedSms {
-    /// Its id.
+    /// The id of the notification.
     pub id: NotificationId,
     /// The service's own reference.
     pub reference: Option<String>,
-    /// The template it was made from.
+    /// The template that it is made from.
     pub template: Arc<ParsedTemplate>,
-    /// Whom it is from, as the answer shows it.
+    /// The sender, as the response shows it.
     pub from_number: Option<String>,
-    /// The text without the service's name in front.
+    /// The text without the name of the service in front.
     pub body: String,
 }
 
-/// Accepts a text message; once, if its request says so.
+/// Accepts a text message. With `once`, a repeated request does not accept it again.
 pub async fn sms(
     app: &App,
     caller: &Caller,
@@ -80,6 +80,7 @@ pub async fn sms(
     let sender = find_sender(&caller.tenant, request.sms_sender_id)?;
     let phone = &request.phone_number;
     check_recipient(app, caller, phone, &request.as_given).await?;
+    // After the recipient (`docs/spec/public-api.md` §6, step 10).
     if message.is_too_long() {
         return Err(AcceptError::TextTooLong {
             characters: message.content_count(),
@@ -112,7 +113,7 @@ pub async fn sms(
     Ok(accepted)
 }
 
-/// Step 9: the sender, as the response shows it.
+/// Returns the sender, as the response shows it (`docs/spec/public-api.md` §6, step 9).
 fn find_sender(
     tenant: &Tenant,
     id: Option<(SmsSenderId, String)>,
@@ -128,7 +129,8 @@ fn find_sender(
     Ok(sender.map(|sender| display_sender(&sender.sms_sender)))
 }
 
-/// Step 10: whom this caller may reach, then what this service may send to (`docs/spec/public-api.md` §12.1, §12.2).
+/// Fails unless the caller may send to this recipient, and the service to this kind of number
+/// (`docs/spec/public-api.md` §12.1, §12.2).
 async fn check_recipient(
     app: &App,
     caller: &Caller,
@@ -142,6 +144,7 @@ async fn check_recipient(
         uk_landline: tenant.has_permission(Permission::SmsToUkLandlines),
     };
     phone.check(permissions).map_err(|error| match error {
+        // The contract has another text and class for numbers abroad (`docs/spec/public-api.md` §12.2).
         PhoneError::NotAUkMobile if !phone.is_uk() => AcceptError::InternationalNotAllowed,
         error => AcceptError::Phone(error),
     })?;

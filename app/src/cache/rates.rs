@@ -72,6 +72,7 @@ impl Rates {
     pub fn letters_at(&self, now: Timestamp) -> Vec<LetterRate> {
         let mut current: Vec<LetterRate> = Vec::new();
         for rate in self.letters.iter().filter(|rate| rate.start_date <= now) {
+            // Rates are newest first, so the first of each kind is the valid one.
             let is_known = current
                 .iter()
                 .any(|one| (one.postage, one.sheet_count) == (rate.postage, rate.sheet_count));

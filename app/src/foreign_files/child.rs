@@ -10,6 +10,7 @@ pub fn read_in_this_process(kind: &str) -> u8 {
     let Some(kind) = FileKind::find(kind) else {
         return sandbox::UNCONFINED_EXIT_CODE;
     };
+    // Before a byte of the file is read.
     if sandbox::confine(&kind.limits).is_err() {
         return sandbox::UNCONFINED_EXIT_CODE;
     }

@@ -15,34 +15,34 @@ const THREAD_STACK_BYTES: usize = 64 << 20;
 /// Reads foreign files. Cheap to clone; all clones share the number of children that may run.
 #[derive(Debug, Clone)]
 pub struct ForeignFiles {
-    place: Place,
-    /// A place for each child, by kind.
-    places: Arc<[Arc<Semaphore>]>,
+    isolation: Isolation,
+    /// For each kind, a permit for each child that may run.
+    permits: Arc<[Arc<Semaphore>]>,
 }
 
-/// Where files are read.
+/// Where the parsers run.
 #[derive(Debug, Clone)]
-enum Place {
+enum Isolation {
     Children(Program),
     Threads,
 }
 
-/// The platform could not read a file for a reason that is not the file's: trying again may help.
+/// The platform could not read a file for a reason other than the file: a retry may help.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the process that reads files is not available: {0}")]
 pub struct Unavailable(String);
 
-/// What the parser of a kind said about a file.
+/// The answer of a parser about a file.
 pub(super) struct Answer {
     pub(super) bytes: Vec<u8>,
     /// Held while the answer is in use, so that few large ones are in memory at once.
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl ForeignFiles {
     /// Reads files in children that run `program`, which must call [`super::serve_as_child`] with its last argument.
     pub fn in_children(program: Program) -> Self {
-        Self::at(Place::Children(program))
+        Self::with(Isolation::Children(program))
     }
 
     /// Reads files in children of the running program, by its command `read-file`.
@@ -54,37 +54,38 @@ impl ForeignFiles {
 
     /// Reads files on a thread of this process, with no protection: for tests whose program has no such command.
     pub fn in_this_process() -> Self {
-        Self::at(Place::Threads)
+        Self::with(Isolation::Threads)
     }
 
-    fn at(place: Place) -> Self {
-        let places = KINDS
+    fn with(isolation: Isolation) -> Self {
+        let permits = KINDS
             .iter()
             .map(|kind| Arc::new(Semaphore::new(kind.at_once)));
         Self {
-            place,
-            places: places.collect(),
+            isolation,
+            permits: permits.collect(),
         }
     }
 
-    /// Returns what the parser says about a file; `None` if the file ended the parser, took it too long or made it say
-    /// too much.
+    /// Returns the parser's answer about a file; `None` if the file ended the parser, took it too long or made its
+    /// answer too large.
     pub(super) async fn read(
         &self,
         kind: &'static FileKind,
         file_name: &str,
         file: Bytes,
     ) -> Result<Option<Answer>, Unavailable> {
-        let place = self.wait_for_place(kind).await;
+        // Before a child is started: each may use hundreds of megabytes.
+        let permit = self.acquire_permit(kind).await;
         let size = file.len();
-        let answered = match &self.place {
-            Place::Children(program) => in_child(program, kind, file_name, file).await,
-            Place::Threads => on_thread(kind, file_name.to_owned(), file),
+        let answered = match &self.isolation {
+            Isolation::Children(program) => in_child(program, kind, file_name, file).await,
+            Isolation::Threads => on_thread(kind, file_name.to_owned(), file),
         };
         match answered {
             Ok(bytes) => Ok(Some(Answer {
                 bytes,
-                _place: place,
+                _permit: permit,
             })),
             Err(RunError::Input(why)) => {
                 warn!(
@@ -97,11 +98,11 @@ impl ForeignFiles {
         }
     }
 
-    async fn wait_for_place(&self, kind: &'static FileKind) -> OwnedSemaphorePermit {
+    async fn acquire_permit(&self, kind: &'static FileKind) -> OwnedSemaphorePermit {
         let at = KINDS.iter().position(|known| known.name == kind.name);
-        let places = &self.places[at.expect("every kind is in the list")];
-        let place = places.clone().acquire_owned().await;
-        place.expect("the semaphore is never closed")
+        let permits = &self.permits[at.expect("every kind is in the list")];
+        let permit = permits.clone().acquire_owned().await;
+        permit.expect("the semaphore is never closed")
     }
 }
 
@@ -116,8 +117,7 @@ async fn in_child(
     sandbox::run(&program, &input, &kind.limits).await
 }
 
-/// Waits for the thread without giving way to others: a simulation must take the same course each time, however fast the
-/// machine is.
+/// Blocks until the thread ends: a simulation must take the same course each time, however fast the machine is.
 fn on_thread(kind: &'static FileKind, file_name: String, file: Bytes) -> Result<Vec<u8>, RunError> {
     let thread = thread::Builder::new()
         .stack_size(THREAD_STACK_BYTES)

@@ -73,6 +73,7 @@ impl ForeignFiles {
         let Some(answer) = self.read(&KIND, file_name, file).await? else {
             return Err(ReadError::unreadable().into());
         };
+        // Without a line end the head is empty, which is no JSON: the file counts as unreadable.
         let end = memchr::memchr(b'\n', &answer.bytes).unwrap_or_default();
         let head: Result<Notes, ReadError> =
             serde_json::from_slice(&answer.bytes[..end]).map_err(|_| ReadError::unreadable())?;

@@ -373,7 +373,7 @@ pub async fn archive(app: &App, id: ServiceId) -> Result<(), AdminError> {
         ..before
     };
     store::services::update(&mut tx, &after).await?;
-    // An archived service can be resumed by no one, so its keys end with it.
+    // An archived service cannot be resumed, so its keys end with it.
     store::api_keys::revoke_all(&mut tx, id, now).await?;
     store::templates::archive_all(&mut tx, id).await?;
     commit_and_invalidate(app, tx, id).await?;

@@ -375,6 +375,7 @@ pub(crate) fn periodic(kind: &'static str, at: Timestamp) -> NewTask {
     new(
         name.into(),
         PERIODIC,
+        // Before the long deletions of this pool, which have the lane `bulk`.
         Lane::Priority,
         Uuid::nil().into(),
         kind,

@@ -33,7 +33,7 @@ pub enum UploadError {
     /// The file service refuses the file: a virus, its type or size. Holds the service's own message, for the sender.
     #[error("the file service refuses the file")]
     Refused(String),
-    /// The file service cannot be reached, or fails. The file may or may not be stored; nobody has its link.
+    /// The file service cannot be reached, or fails. The file may or may not be stored; its link is not known.
     #[error("the file service failed: {0}")]
     Failed(Detail),
 }

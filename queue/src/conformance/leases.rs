@@ -31,7 +31,7 @@ async fn a_renewed_lease_keeps_the_task(harness: &dyn Harness) {
         harness.advance(LEASE * 2 / 3);
         let until = worker.renew(&task).await;
         assert!(until.is_some_and(|until| until > harness.now()));
-        assert!(other.finds_nothing().await, "nobody else gets the task");
+        assert!(other.finds_nothing().await, "no other worker gets the task");
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) type Checksums = BTreeMap<String, String>;
 pub(super) fn to_text(checksums: &Checksums) -> String {
     let mut text = String::new();
     for (path, checksum) in checksums {
+        // Two spaces, as `sha256sum --check` expects.
         let _ = writeln!(text, "{checksum}  {path}");
     }
     text

@@ -17,6 +17,7 @@ pub(super) struct Migrate {}
 impl Migrate {
     pub(super) async fn run(self, context: &CommandContext) -> anyhow::Result<()> {
         let (mut settings, _) = context.settings(None)?;
+        // The setting is off where migrations are run by this command.
         settings.migrate_on_start = true;
         let directory = DataDir::new(&settings.data_dir);
         directory.create()?;

@@ -79,6 +79,7 @@ impl Connections {
             if open.closing > self.limit / 4 {
                 return None;
             }
+            // One of its own, if the address has any: opening more pushes out no other address.
             let victim = open.stalest((count > 0).then_some(peer))?;
             open.evict(victim);
         }
@@ -154,6 +155,7 @@ impl Drop for Admitted {
     fn drop(&mut self) {
         let mut open = self.connections.open();
         if open.remove(self.id).is_none() {
+            // Evicted before: its place is given away already, and now its descriptor is closed too.
             open.closing -= 1;
         }
     }

@@ -92,6 +92,7 @@ impl AsyncWrite for MeteredStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Not measured: a TCP stream has nothing to flush.
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
@@ -115,6 +116,7 @@ impl Body for ObservedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
+        // While the body has nothing, the handler waits for its client, and the connection may make room for another.
         self.activity.set_working(polled.is_ready());
         polled
     }

@@ -212,7 +212,7 @@ impl Providers {
     }
 
     /// Returns whether nothing is configured for a channel, so that it uses the sink without being told to.
-    pub(crate) fn lacks(&self, channel: Channel) -> bool {
+    pub(crate) fn is_unconfigured(&self, channel: Channel) -> bool {
         match channel {
             Channel::Email => self.email.is_empty(),
             Channel::Sms => self.sms.is_empty(),

@@ -53,6 +53,7 @@ impl Receipts {
                       networks: &Option<String>| api::ReceiptAccess {
             users: split_list(users.as_ref()),
             passwords: split_list(passwords.as_ref()),
+            // `check` has refused a list that cannot be parsed.
             networks: networks_of(networks.as_ref()).unwrap_or_default(),
         };
         api::ReceiptRules {
@@ -85,6 +86,7 @@ impl Receipts {
             networks_of(networks.as_ref())
                 .with_context(|| format!("the setting receipts.{provider}_networks is invalid"))?;
             let is_empty = |list: &Option<Secret>| split_list(list.as_ref()).is_empty();
+            // User names without passwords would check nothing.
             if is_empty(users) != is_empty(passwords) {
                 bail!(
                     "the settings receipts.{provider}_users and receipts.{provider}_passwords need each other: set both \

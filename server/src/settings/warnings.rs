@@ -42,6 +42,7 @@ fn one_channel_in_sink(settings: &Settings) -> Option<String> {
     ) {
         (true, false) => "e-mails",
         (false, true) => "text messages",
+        // Both in the sink is a platform for development, and neither is one in use.
         _ => return None,
     };
     Some(format!(
@@ -62,6 +63,7 @@ fn example_domain(settings: &Settings) -> Option<String> {
 }
 
 fn public_without_tls(settings: &Settings) -> Option<String> {
+    // A single address may be one of a private network, so only these are certain.
     let public = ["0.0.0.0:", "[::]:"]
         .iter()
         .any(|any| settings.listen.starts_with(any));

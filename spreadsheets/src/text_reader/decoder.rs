@@ -103,7 +103,7 @@ impl Decoder {
             State::Utf8 => return Err(not_utf8(self.line)),
             State::Legacy(legacy) => {
                 let text = legacy.decode(&held)?;
-                warnings.push(legacy.verdict()?);
+                warnings.push(legacy.finish()?);
                 text
             }
             State::Known { decoder, sample } => {

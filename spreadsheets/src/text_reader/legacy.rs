@@ -52,7 +52,7 @@ impl Legacy {
     }
 
     /// Returns the warning that names the encoding, with a sample. Fails if Windows-1252 is not the best guess.
-    pub(super) fn verdict(&mut self) -> Result<String, ReadError> {
+    pub(super) fn finish(&mut self) -> Result<String, ReadError> {
         self.detector.feed(&[], true);
         let text = decode(WINDOWS_1252, &self.corpus);
         let own = score(&text, false);
@@ -113,7 +113,8 @@ pub(super) fn has_utf8(line: &[u8]) -> bool {
     })
 }
 
-/// Two capitals such as `É` with a closing quotation mark after them look like one of these characters.
+/// Returns whether a character is evidence of UTF-8. Two capitals such as `É` with a closing quotation mark after
+/// them look like those that are not.
 fn is_telling(character: char) -> bool {
     match character {
         '\u{80}'..='\u{9F}' => false,

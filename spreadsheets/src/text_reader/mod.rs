@@ -29,7 +29,8 @@ pub struct TextReader {
 }
 
 impl TextReader {
-    /// A reader for the file that begins like this. The beginning only decides how the file is read; it has to be
+    /// Creates a reader for the file that begins like this. The beginning only decides how the file is read; it must
+    /// be
     /// pushed like the rest.
     ///
     /// `usual` separates the cells, unless the file names another separator, or the header fits the template with

@@ -64,7 +64,7 @@ impl<'file> Reader<'file> {
         self.entry(name).is_some()
     }
 
-    /// The stream with this name.
+    /// Returns the stream with this name.
     pub(super) fn stream(&self, name: &str) -> Option<Vec<u8>> {
         let entry = self.entry(name)?;
         if entry.length >= MINI_STREAM_CUTOFF {
@@ -83,7 +83,8 @@ impl<'file> Reader<'file> {
             .find(|entry| entry.name.eq_ignore_ascii_case(name))
     }
 
-    /// For each sector the one after it. The sectors of this table are listed in the header and, of large files, in a
+    /// Returns for each sector the one after it. The sectors of this table are listed in the header and, in large
+    /// files, in a
     /// chain of their own.
     fn sector_table(&self) -> Option<Vec<u32>> {
         let mut listed = numbers(self.file.get(76..HEADER)?);
@@ -111,7 +112,7 @@ impl<'file> Reader<'file> {
         follow(start, length, &self.next, |number| self.sector(number))
     }
 
-    /// A sector; the last of a file may be cut off.
+    /// Returns a sector; the last of a file may be cut off.
     fn sector(&self, number: u32) -> Option<&'file [u8]> {
         // Sector 0 comes after the header, which takes as much room as a sector.
         let start = (number as usize + 1).checked_mul(self.sector)?;
@@ -137,7 +138,7 @@ impl Entry {
     }
 }
 
-/// The content of a chain up to this length. Nothing if the chain is broken or goes in circles.
+/// Returns the content of a chain up to this length. `None` if the chain is broken or goes in circles.
 fn follow<'sector>(
     start: u32,
     length: usize,
@@ -164,7 +165,7 @@ fn numbers(bytes: &[u8]) -> Vec<u32> {
         .collect()
 }
 
-/// A file with this workbook and nothing else.
+/// Returns a file with this workbook and nothing else.
 pub(super) fn of_workbook(stream: &[u8]) -> Vec<u8> {
     // Long enough for ordinary sectors, so that there are no mini sectors to write.
     let padded = stream.len().max(MINI_STREAM_CUTOFF);
@@ -219,7 +220,7 @@ pub(super) fn of_workbook(stream: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The header but for the list of the table's sectors, with which it ends.
+/// Returns the header without the list of the table's sectors, with which it ends.
 fn header(directory: u32, table_sectors: u32, first_list: u32, list_sectors: u32) -> Vec<u8> {
     let mut header = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec();
     header.resize(24, 0);

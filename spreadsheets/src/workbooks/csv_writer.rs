@@ -16,7 +16,7 @@ pub(super) struct CsvWriter {
 }
 
 impl CsvWriter {
-    /// Whether no cell has had anything in it.
+    /// Returns whether all cells were empty.
     pub(super) fn is_empty(&self) -> bool {
         !self.has_cells
     }

@@ -59,7 +59,7 @@ impl Kind {
         beginning.starts_with(ZIP_SIGNATURE) || beginning.starts_with(COMPOUND_FILE_SIGNATURE)
     }
 
-    /// What the file is by what is in it; the name decides only between kinds of text.
+    /// Returns the kind of a file by its contents; the name decides only between kinds of text.
     pub fn of(bytes: &[u8], file_name: &str) -> Self {
         if bytes.starts_with(ZIP_SIGNATURE) {
             return Self::of_archive(bytes);

@@ -75,7 +75,7 @@ fn text(bytes: &[u8], separator: Separator) -> Result<Converted<'_>, ReadError> 
     })
 }
 
-/// A library that panics over a damaged file must not end the upload of others: the file is reported as damaged.
+/// Reports a file as damaged if a library panics over it: a panic must not end the uploads of others.
 fn guarded<'file>(
     read: impl FnOnce() -> Result<Converted<'file>, ReadError>,
 ) -> Result<Converted<'file>, ReadError> {

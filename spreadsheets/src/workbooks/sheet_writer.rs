@@ -24,7 +24,8 @@ impl CellText {
         }
     }
 
-    /// A formula whose value is not in the file. The sign stands for it, so that its row is not taken for a blank one.
+    /// Returns the cell of a formula whose value is not in the file. A sign stands for it, so that its row is not
+    /// taken for a blank one.
     pub(super) fn no_value() -> Self {
         Self::Fault(FaultKind::NoValue, "=".to_owned())
     }

@@ -1,4 +1,4 @@
-//! What an archive unpacks to, measured before anybody builds something from it.
+//! The unpacked size of an archive, measured before anything is built from it.
 
 use std::io::{Cursor, Read};
 
@@ -24,7 +24,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Archive<'_>, ReadError> {
     Ok(archive)
 }
 
-/// An entry's content, if there is one with this name.
+/// Reads the content of an entry, if there is one with this name.
 pub(super) fn read_entry(
     archive: &mut Archive<'_>,
     name: &str,

@@ -7,7 +7,7 @@ use calamine::{DataType, ExcelDateTime};
 /// How a program shows a number that has more digits than it can keep.
 const SIGNIFICANT_DIGITS: usize = 15;
 
-/// The value as text; nothing for an empty cell.
+/// Returns the value as text; an empty one for an empty cell.
 pub(super) fn shown(value: &impl DataType) -> Cow<'_, str> {
     if let Some(text) = value.get_string() {
         return Cow::Borrowed(text);
@@ -39,7 +39,7 @@ pub(super) fn bool_text(flag: bool) -> &'static str {
     if flag { "TRUE" } else { "FALSE" }
 }
 
-/// `7`, `0.3`, never `7.0` or `0.30000000000000004`.
+/// Formats a number as people write it: `7`, `0.3`, never `7.0` or `0.30000000000000004`.
 pub(super) fn number_text(number: f64) -> String {
     let rounded = format!("{number:.*e}", SIGNIFICANT_DIGITS - 1)
         .parse()
@@ -48,7 +48,7 @@ pub(super) fn number_text(number: f64) -> String {
     (rounded + 0.0_f64).to_string()
 }
 
-/// `2026-11-24`, `2026-11-24 09:30` or `2026-11-24 09:30:05` of `2026-11-24T09:30:05.000`.
+/// Formats a time: `2026-11-24`, `2026-11-24 09:30` or `2026-11-24 09:30:05` of `2026-11-24T09:30:05.000`.
 pub(super) fn iso_moment_text(text: &str) -> String {
     let Some((date, time)) = text.split_once('T') else {
         return text.to_owned();
@@ -81,7 +81,7 @@ fn moment_text(moment: ExcelDateTime) -> String {
     }
 }
 
-/// `26:30:00` of days and parts of days.
+/// Formats a number of days as hours, minutes and seconds: `26:30:00`.
 fn duration_text(days: f64) -> String {
     const MOST_SECONDS: f64 = 1e15;
     let seconds = (days.abs() * 86_400.0).round().min(MOST_SECONDS);

@@ -195,7 +195,7 @@ fn widened(span: Option<(u32, u32)>, to: u32) -> (u32, u32) {
     span.map_or((to, to), |(first, last)| (first.min(to), last.max(to)))
 }
 
-/// How many cells a sheet says that it has.
+/// Returns how many cells a sheet claims to have.
 fn claim(data: &[u8]) -> Result<u64, ReadError> {
     let bounds = if data.len() == 10 {
         let at = |place| u16_at(data, place).map(u32::from);

@@ -33,7 +33,7 @@ const SESSION_SETTINGS: [(&str, &str); 8] = [
     // Twenty minutes end a query that a lost process left behind; no query of ours takes that long.
     ("statement_timeout", "1200000"),
     // A transaction whose process has vanished holds its locks until the server notices. Ours never wait for anything but
-    // the database, so a minute without a statement means that nobody is there.
+    // the database, so a minute without a statement means that the client is gone.
     ("idle_in_transaction_session_timeout", "60000"),
     // The server looks for a vanished client after five seconds, and gives it up after fifteen.
     ("tcp_keepalives_idle", "5"),
@@ -153,7 +153,7 @@ impl Drop for Lease {
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) if !self.is_broken => {
-                runtime.spawn(give_back(connection, self.in_transaction));
+                runtime.spawn(return_connection(connection, self.in_transaction));
             }
             // Closes the socket. The pool may open another connection at once.
             _ => drop(connection.detach()),
@@ -162,7 +162,7 @@ impl Drop for Lease {
 }
 
 /// Returns a connection to the pool, or closes it if the server does not answer.
-async fn give_back(mut connection: PoolConnection<Postgres>, in_transaction: bool) {
+async fn return_connection(mut connection: PoolConnection<Postgres>, in_transaction: bool) {
     if in_transaction {
         let rolled_back = timeout(ROUND_TRIP_LIMIT, connection.execute("ROLLBACK")).await;
         if !matches!(rolled_back, Ok(Ok(_))) {

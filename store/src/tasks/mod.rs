@@ -106,7 +106,7 @@ pub async fn lock(
         if let Some(row) = tx.fetch_optional(sql, args![*id]).await? {
             let lease: Option<Uuid> = row.get("lease")?;
             let until: Timestamp = row.get("ready_at")?;
-            // An expired lease is nobody's, although the row still names it.
+            // An expired lease has no holder, although the row still names one.
             held.push((*id, lease.is_some() && until > now));
         }
     }

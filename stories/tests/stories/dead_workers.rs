@@ -1,4 +1,4 @@
-//! What a dead worker had in hand is ready at once for whoever knows that it is dead.
+//! The tasks of a dead worker can be claimed at once by a process that knows of its death.
 
 use std::time::Duration;
 
