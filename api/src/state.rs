@@ -56,9 +56,9 @@ pub struct InboundSmsCredentials {
 /// Who may send delivery receipts of text messages (`docs/spec/public-api.md` §22.1).
 #[derive(Debug, Clone)]
 pub struct ReceiptRules {
-    /// For MMG.
+    /// Who may send receipts of MMG.
     pub mmg: ReceiptAccess,
-    /// For Firetext.
+    /// Who may send receipts of Firetext.
     pub firetext: ReceiptAccess,
     /// Receipts a second that one address may send, and five times as many at once.
     pub per_second: u32,

@@ -138,7 +138,7 @@ impl TimeZone {
         Ok(Timestamp::from_unix_micros(moment.as_microsecond()))
     }
 
-    /// The zone's rules.
+    /// Returns the rules of the zone.
     pub const fn rules(&self) -> &jiff::tz::TimeZone {
         &self.0
     }

@@ -105,7 +105,7 @@ macro_rules! id {
                 self.0
             }
 
-            /// A new one that sorts by `now`.
+            /// Generates an id that sorts by `now`.
             pub fn generate(now: Timestamp, random: &dyn RandomSource) -> Self {
                 Self(generate(now, random))
             }

@@ -40,7 +40,7 @@ pub enum RunError {
 }
 
 impl Program {
-    /// The running program itself.
+    /// Returns the running program itself.
     ///
     /// On Linux this is the same file even if another version was installed in its place meanwhile.
     pub fn itself() -> io::Result<Self> {
@@ -52,7 +52,7 @@ impl Program {
         Ok(Self::at(path))
     }
 
-    /// The program at `path`.
+    /// Returns the program at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),

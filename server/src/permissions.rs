@@ -65,7 +65,7 @@ pub(crate) fn secure_data_dir(path: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// Changing the permissions of a directory that serves others too, such as a home directory, would harm them.
+/// Fails for a directory that serves others too, such as a home directory: changing its permissions would harm them.
 fn check_is_for_us_alone(path: &Path, found: &Metadata) -> anyhow::Result<()> {
     let is_known = OUR_FILES.iter().any(|name| path.join(name).exists());
     if found.mode() & STICKY == 0 && (is_known || is_empty(path)) {

@@ -188,8 +188,8 @@ impl Keyring {
         Ok(body)
     }
 
-    /// Returns a keyed hash of `parts`. Without the key, nobody who reads the database can tell what was hashed or
-    /// test guesses. The hash stays the same while the oldest key is in the key file. `purpose` separates hashes of
+    /// Returns a keyed hash of `parts`. Without the key, a reader of the database cannot tell what was hashed or test
+    /// guesses. The hash stays the same while the oldest key is in the key file. `purpose` separates hashes of
     /// different things.
     pub fn fingerprint(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let keys = self.current_keys();

@@ -90,7 +90,7 @@ impl Font {
         }
     }
 
-    /// Height above the baseline as a multiple of the font size.
+    /// Returns the height above the baseline as a multiple of the font size.
     pub(crate) fn ascent(&self) -> f32 {
         self.metrics.ascent / self.units_per_em()
     }

@@ -69,7 +69,8 @@ pub(crate) fn clean_line(text: &str, bold: bool) -> Vec<TextSpan> {
     clean_spans(vec![TextSpan { text, bold }])
 }
 
-/// Control characters, joiners, direction marks, soft hyphens, variation selectors.
+/// Returns whether a character is invisible: control characters, joiners, direction marks, soft hyphens, variation
+/// selectors.
 pub(crate) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,

@@ -301,7 +301,7 @@ fn rows(count: usize, style: &Style) -> f32 {
     count * style.leading
 }
 
-/// The distance from the top of a row to its baseline.
+/// Returns the distance from the top of a row to its baseline.
 fn baseline(style: &Style) -> f32 {
     (style.leading - style.size) / 2.0 + font(style.bold).ascent() * style.size
 }

@@ -117,7 +117,7 @@ fn subject_spans(letter: &Letter<'_>) -> Vec<TextSpan> {
     html_parser::parse_lines(&letter.subject()).concat()
 }
 
-/// The title in the PDF's metadata, which PDF/UA requires.
+/// Returns the title for the PDF's metadata, which PDF/UA requires.
 fn document_title(text: &[TextSpan]) -> String {
     let text: String = text.iter().map(|span| span.text.as_str()).collect();
     if text.is_empty() {

@@ -146,7 +146,7 @@ fn shaping_segments(word: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The width without trailing spaces, which may extend into the margin.
+/// Returns the width without trailing spaces, which may extend into the margin.
 fn visible_width(word: &[Run]) -> f32 {
     let all: f32 = word.iter().map(Run::width).sum();
     let spaces: f32 = word.last().map_or(0.0, |run| {

@@ -73,8 +73,8 @@ impl PdfProblem {
     }
 }
 
-/// Checks a PDF. Blocks. A malicious file can make lopdf overflow the stack or use much memory: call this where that
-/// harms nobody.
+/// Checks a PDF. Blocks. A malicious file can make lopdf overflow the stack or use much memory: call it in a
+/// process of its own.
 pub fn check_pdf(pdf: &[u8], limits: PdfLimits) -> Result<PdfSummary, PdfProblem> {
     if pdf.len() > limits.max_bytes {
         return Err(PdfProblem::TooLarge {

@@ -160,7 +160,7 @@ fn bare(title: &str, main: &str) -> String {
     document(title, &format!("<main>\n{main}</main>\n"))
 }
 
-/// `title` and `body` are HTML.
+/// Returns a whole page. `title` and `body` are HTML.
 fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -9,7 +9,7 @@ use crate::{Api, problem::Problem};
 
 type Handled = BoxFuture<'static, Result<Response, Problem>>;
 
-/// The token is never shown.
+/// Returns a callback without its token, which is never shown.
 fn callback_view(service: ServiceId, callback: &Callback) -> Value {
     json!({
         "id": callback.id,

@@ -120,7 +120,8 @@ fn forbidden(message: &str) -> Problem {
     Problem::v2(StatusCode::FORBIDDEN, "BadRequestError", message)
 }
 
-/// The error has three more members than others (`docs/spec/public-api.md` §10.2).
+/// Returns the 400 of a QR code with too much data, which has three more members than others
+/// (`docs/spec/public-api.md` §10.2).
 fn qr_code_too_large(code: &QrCodeTooLarge) -> Problem {
     let details = Map::from_iter([
         ("data".to_owned(), Value::from(code.data.as_str())),

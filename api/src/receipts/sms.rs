@@ -60,7 +60,8 @@ fn admit(
     Ok(())
 }
 
-/// Only the presence of the required fields is checked here; what they mean is decided when the receipt is processed.
+/// Accepts a receipt. Only the presence of the required fields is checked here; what they mean is decided when the
+/// receipt is processed.
 async fn accept(
     api: &Api,
     source: SmsReceiptSource,

@@ -196,7 +196,7 @@ impl<'de> Deserialize<'de> for Cell<'de> {
                 Ok(Cell(number.to_string().into()))
             }
 
-            /// A number too long for a float, as `keep_numbers` represents it.
+            /// Reads a number too long for a float, as `keep_numbers` represents it.
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cell<'de>, A::Error> {
                 let members = Map::deserialize(MapAccessDeserializer::new(map))?;
                 match exact_number_of(&members) {

@@ -1,7 +1,6 @@
 //! Limits for each service: requests a minute, and messages a day (`docs/spec/public-api.md` §4). Both are checked
 //! before a body is read.
 //!
-//!
 //! The daily count is read from a cache that is at most a second old; the exact one is spent in the transaction that
 //! stores the message (`notification_writer`).
 

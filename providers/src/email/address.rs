@@ -20,7 +20,7 @@ pub(crate) fn to_ascii_address(address: &str) -> Option<Address> {
     fits.then(|| Address::new_dangerous(local, domain))
 }
 
-/// Whether a character is `atext` of RFC 5322 and RFC 6532, or a dot.
+/// Returns whether a character is `atext` of RFC 5322 and RFC 6532, or a dot.
 fn is_local_part_char(character: char) -> bool {
     if character.is_ascii() {
         character.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(character)

@@ -180,7 +180,7 @@ mod tests {
         String::from_utf8(encode(email).unwrap().bytes).unwrap()
     }
 
-    /// The headers with their folding undone, without the bodies.
+    /// Returns the headers with their folding undone, without the bodies.
     fn headers(email: &Email) -> Vec<String> {
         let message = text(email);
         let (head, _) = message.split_once("\r\n\r\n").unwrap();

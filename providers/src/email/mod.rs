@@ -53,7 +53,7 @@ pub trait EmailProvider: Send + Sync {
     /// Returns the identifier of the provider's row (`ses`), by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Whether delivery receipts follow. If not, acceptance is final.
+    /// Returns whether delivery receipts follow. If not, acceptance is final.
     fn reports_delivery(&self) -> bool;
 
     /// Returns how many messages can usefully be sent at the same time; at least 1.

@@ -74,7 +74,7 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a text needs no encoding. `=?` does, or a reader would decode it and show another text.
+/// Returns whether a text needs no encoding. `=?` does, or a reader would decode it and show another text.
 fn is_plain(text: &str) -> bool {
     text.is_ascii() && text.len() <= MAX_PLAIN_LENGTH && !text.contains("=?")
 }

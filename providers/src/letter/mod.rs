@@ -48,7 +48,7 @@ pub trait LetterProvider: Send + Sync {
     /// Returns the identifier of the provider's row (`dvla`), by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Whether delivery receipts follow. If not, acceptance is final.
+    /// Returns whether delivery receipts follow. If not, acceptance is final.
     fn reports_delivery(&self) -> bool;
 
     /// Returns how many letters can usefully be sent at the same time; at least 1.

@@ -46,10 +46,10 @@ pub trait SmsProvider: Send + Sync {
     /// Returns the identifier of the provider's row (`mmg`), by which it is chosen, recorded and logged.
     fn name(&self) -> &str;
 
-    /// Whether delivery receipts follow. If not, acceptance is final.
+    /// Returns whether delivery receipts follow. If not, acceptance is final.
     fn reports_delivery(&self) -> bool;
 
-    /// Whether it may be given numbers outside the home country (`docs/spec/workers.md` §7.2).
+    /// Returns whether it may be given numbers outside the home country (`docs/spec/workers.md` §7.2).
     fn supports_international(&self) -> bool;
 
     /// Returns how many messages can usefully be sent at the same time; at least 1.

@@ -39,7 +39,7 @@ fn decomposed(text: &str) -> Vec<char> {
     decomposed
 }
 
-/// Five ideographs had a wrong decomposition before Unicode 4.0 (Corrigendum #4).
+/// Returns the decomposition of an ideograph before Unicode 4.0, where five of them were wrong (Corrigendum #4).
 fn before_corrigendum_4(character: char) -> Option<char> {
     Some(match character {
         '\u{2F868}' => '\u{2136A}',

@@ -61,6 +61,8 @@ impl DigitPattern {
     }
 }
 
+/// Compiles a pattern.
+///
 /// # Panics
 /// If the pattern is not valid. Patterns ship with the program, and a test compiles all of them.
 fn compile(pattern: &str) -> Regex {

@@ -220,12 +220,12 @@ impl Providers {
         }
     }
 
-    /// Whether e-mails go to the sink, all or some.
+    /// Returns whether e-mails go to the sink, all or some.
     pub(super) fn email_in_sink(&self) -> bool {
         uses_sink(&self.email)
     }
 
-    /// Whether text messages go to the sink, all or some.
+    /// Returns whether text messages go to the sink, all or some.
     pub(super) fn sms_in_sink(&self) -> bool {
         uses_sink(&self.sms)
     }

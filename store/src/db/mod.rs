@@ -171,7 +171,8 @@ impl Db {
         })
     }
 
-    /// Empties `SQLite`'s log into the database; whether nobody was in the way. PostgreSQL sees to its own.
+    /// Empties `SQLite`'s log into the database. Returns false if another connection prevented it. PostgreSQL manages
+    /// its own log.
     pub(crate) async fn checkpoint_wal(&self) -> Result<bool, Error> {
         let Self::Sqlite { writer, .. } = self else {
             return Ok(true);

@@ -17,7 +17,7 @@ const DISPLACED: [(char, &[u8]); 8] = [
     ('¬', b"\x81\xCA"),
 ];
 
-/// A text in Shift JIS, if it can be written in it.
+/// Encodes a text in Shift JIS; `None` if it has other characters.
 pub(super) fn encoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {

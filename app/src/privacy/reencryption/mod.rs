@@ -48,7 +48,7 @@ pub async fn reencrypt(app: &App) -> Result<ReencryptionReport, RewriteLockError
     done
 }
 
-/// The same for a caller that holds the lock already.
+/// Re-encrypts as [`reencrypt`] does, for a caller that holds the lock already.
 pub async fn reencrypt_all(
     app: &App,
     lock: &RewriteLock,

@@ -60,7 +60,7 @@ impl Failure {
         matches!(self.cause, Cause::Timeout)
     }
 
-    /// The reply code, if the relay replied with an error.
+    /// Returns the reply code, if the relay replied with an error.
     pub(super) fn code(&self) -> Option<u16> {
         match &self.cause {
             Cause::Smtp(error) => error.status().map(u16::from),
@@ -81,8 +81,9 @@ impl Failure {
         EnhancedCode::parse(text.split_ascii_whitespace().next()?)
     }
 
-    /// Whether the relay takes nothing from us that it must pass on: our login or network is not permitted. The code is
-    /// often the one of a recipient's policy, 5.7.1, so the words of Postfix, Sendmail, Exchange and Exim decide.
+    /// Returns whether the relay takes nothing from us that it must pass on: our login or network is not permitted.
+    /// The code is often the one of a recipient's policy, 5.7.1, so the words of Postfix, Sendmail, Exchange and Exim
+    /// decide.
     fn denies_relaying(&self) -> bool {
         let Cause::Smtp(error) = &self.cause else {
             return false;
@@ -250,8 +251,8 @@ fn not_from_us(failure: &Failure) -> SendError {
     SendError::unavailable(failure.detail("the relay does not take messages from us"))
 }
 
-/// Whether the message has more bytes than the relay (5.3.4) or the mailbox (5.2.3) takes. 552 says so too, unless it has
-/// a code that says something else, such as Gmail's 5.7.0 for dangerous content.
+/// Returns whether the message has more bytes than the relay (5.3.4) or the mailbox (5.2.3) takes. 552 says so too,
+/// unless it has a code that says something else, such as Gmail's 5.7.0 for dangerous content.
 fn is_too_large(failure: &Failure, code: u16) -> bool {
     match failure.enhanced_code() {
         Some(enhanced) => matches!(enhanced.meaning(), (2, 3) | (3, 4)),
@@ -266,7 +267,7 @@ fn too_large(failure: &Failure) -> SendError {
     )
 }
 
-/// Whether a reply code is about authentication or an unexpected command: the message is not to blame.
+/// Returns whether a reply code is about authentication or an unexpected command: the message is not to blame.
 const fn concerns_client(code: u16) -> bool {
     matches!(code, 500 | 502 | 503 | 504 | 521 | 530 | 534 | 535 | 538)
 }

@@ -106,12 +106,13 @@ impl Pool {
 }
 
 impl Failure {
-    /// Whether the session was closed by the relay before the first command of the message: it can safely be repeated.
+    /// Returns whether the session was closed by the relay before the first command of the message: it can safely be
+    /// repeated.
     fn suggests_stale_session(&self) -> bool {
         self.step == Step::Sender && !self.timed_out() && matches!(self.code(), None | Some(421))
     }
 
-    /// Whether the relay replied with an error other than 421, which announces that it closes the connection.
+    /// Returns whether the relay replied with an error other than 421, which announces that it closes the connection.
     fn leaves_session_usable(&self) -> bool {
         self.code().is_some_and(|code| code != 421)
     }

@@ -248,7 +248,7 @@ fn is_property(item: &Value) -> bool {
     }
 }
 
-/// Whether a text has a date, a time and an offset, each in full.
+/// Returns whether a text has a date, a time and an offset, each in full.
 fn is_rfc_3339(text: &str) -> bool {
     let shape: String = text
         .chars()
