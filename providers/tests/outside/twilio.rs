@@ -34,7 +34,7 @@ async fn a_text_is_posted_and_twilios_reference_is_read() {
     assert_eq!(handed.reference.as_deref(), Some("SM0123456789"));
     assert!(
         !client.reports_delivery(),
-        "nobody was told where to report"
+        "no address for receipts was given"
     );
     let request = server.requests().remove(0);
     assert_eq!(

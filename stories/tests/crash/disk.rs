@@ -68,7 +68,7 @@ async fn more_is_accepted(load: &Load, more: usize) {
 
 /// Asserts that every rejection was a 503 with `Retry-After`.
 fn assert_refused_politely(sent: &Sent) {
-    assert!(!sent.refusals.is_empty(), "nobody was refused");
+    assert!(!sent.refusals.is_empty(), "no request was refused");
     for refusal in sent.refusals.keys() {
         assert!(
             refusal.starts_with("503, Retry-After: "),

@@ -123,7 +123,7 @@ impl Job {
             };
             assert!(
                 disturbances.iter().any(near),
-                "{id} was handed over twice and nobody was disturbed then"
+                "{id} was sent twice, and no process was killed then"
             );
         }
         assert!(

@@ -47,6 +47,6 @@ async fn a_worker_stalled_past_its_lease_neither_repeats_nor_loses_a_commit() {
     );
     assert!(
         !stops.is_empty(),
-        "the job was over before anybody was stopped"
+        "the job was over before any process was stopped"
     );
 }

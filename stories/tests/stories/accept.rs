@@ -498,7 +498,7 @@ async fn a_team_key_and_trial_mode_reach_only_the_team_and_the_guests() {
             .await
             .status,
         201,
-        "a test key reaches anybody"
+        "a test key can send to any recipient"
     );
 }
 

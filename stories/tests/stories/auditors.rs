@@ -276,7 +276,7 @@ async fn rows_deleted_by_retention_are_not_missing() {
     assert_eq!(
         world.sms.accepted().len(),
         2500,
-        "nobody is sent the same a second time"
+        "no recipient gets the same a second time"
     );
     let found = status(&world, &service, &job).await;
     assert_eq!(

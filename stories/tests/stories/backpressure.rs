@@ -34,7 +34,7 @@ impl Lock {
         }
     }
 
-    async fn let_go(self) {
+    async fn release(self) {
         match self {
             Self::Sqlite(mut connection) => {
                 let commit = sqlx::query("COMMIT");
@@ -99,7 +99,7 @@ async fn a_full_queue_of_writes_refuses_requests_and_loses_no_201() {
         is_told_to_come_back(&asked.next().await.unwrap());
         refused += 1;
     }
-    lock.let_go().await;
+    lock.release().await;
     let mut kept = BTreeSet::new();
     while let Some(answer) = asked.next().await {
         if answer.status == 201 {
@@ -163,7 +163,7 @@ async fn the_queue_of_writes_is_bounded_in_bytes() {
     for _ in 0..10 {
         is_told_to_come_back(&asked.next().await.unwrap());
     }
-    lock.let_go().await;
+    lock.release().await;
     let mut kept = 0;
     while let Some(answer) = asked.next().await {
         assert_eq!(answer.status, 201, "{}", answer.text);

@@ -86,7 +86,7 @@ fn worker(world: &World, seed: u64) -> DatabaseSource {
 async fn tasks_of_dead_workers_are_ready_at_once() {
     let queue = Queue::with_tasks(1).await;
     let dead = queue.take_one().await;
-    assert!(queue.take().await.is_empty(), "somebody has it");
+    assert!(queue.take().await.is_empty(), "another worker holds it");
     assert_eq!(queue.it_dies().await, 1);
     let taken = queue.take_one().await;
     assert_eq!(
@@ -145,7 +145,7 @@ async fn a_task_whose_leases_expire_becomes_a_dead_letter_too() {
     queue.world.expect_dead_letters();
     let first = queue.take_one().await;
     for _ in 0..8 {
-        // Nobody sees that the worker has died: it was on another machine.
+        // The death of the worker is not noticed: it was on another machine.
         queue.world.clock.advance(LEASE + LONGEST_PAUSE);
         queue.take().await;
     }

@@ -53,7 +53,11 @@ async fn erasure_covers_sent_messages_and_cancels_waiting_ones() {
     assert_eq!(list.json["notifications"].as_array().unwrap().len(), 3);
 
     world.run_tasks().await;
-    assert_eq!(world.sms.accepted().len(), 2, "nothing is sent to nobody");
+    assert_eq!(
+        world.sms.accepted().len(),
+        2,
+        "nothing is sent to an erased recipient"
+    );
     let again = erase(&world, "07700900123").await;
     assert_eq!(again, Report::default(), "twice is harmless");
 }

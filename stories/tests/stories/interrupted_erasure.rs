@@ -270,7 +270,10 @@ async fn erasure_and_reencryption_exclude_each_other_for_a_minute_at_most() {
     world.advance(LEASE);
     let done = reencryption::reencrypt(&elsewhere).await.unwrap().files;
     assert_eq!(done.spreadsheets, 1);
-    assert!(other.run().await.unwrap(), "nobody is at it any more");
+    assert!(
+        other.run().await.unwrap(),
+        "the lock of the other run has expired"
+    );
     assert_eq!(erase(&world, "07700900123").await.rows, 2);
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 1 + OTHERS);

@@ -240,7 +240,11 @@ async fn a_row_that_was_lost_is_made_again_with_the_link_it_had() {
     let status = world.job_status(service.id, &job).await;
     assert_eq!(status["job_status"], "finished all notifications created");
     let taken = world.email.accepted();
-    assert_eq!(taken.len(), 6, "what nobody knows of is sent again");
+    assert_eq!(
+        taken.len(),
+        6,
+        "a message whose acceptance was not recorded is sent again"
+    );
     let again: BTreeSet<_> = taken.iter().map(|email| &email.plain_body).collect();
     assert_eq!(again.len(), 5, "and word for word the same");
     assert_all_open(&world, &before).await;

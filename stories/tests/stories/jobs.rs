@@ -138,7 +138,7 @@ pub(crate) async fn interrupt_after(world: &World, service: &TestService, job: &
     .await
     .unwrap();
     tx.commit().await.unwrap();
-    // The fault: from row 2000 on, the cursor is where nobody expects it, so the worker stops after its second batch.
+    // The fault: from row 2000 on, the cursor is not where the worker expects it, so the worker stops after its second batch.
     let source = queue::DatabaseSource::new(
         world.app.store().clone(),
         world.clock.clone(),

@@ -252,7 +252,11 @@ async fn a_letter_is_tried_again_with_the_same_pages_and_name() {
         world.run_tasks().await;
     }
     let handed = world.letter.accepted();
-    assert_eq!(handed.len(), 4, "twice each: nobody knew of the first time");
+    assert_eq!(
+        handed.len(),
+        4,
+        "twice each: the first time was not recorded"
+    );
     for id in [made, given] {
         let mut same = handed.iter().filter(|letter| letter.id == id.as_uuid());
         let (first, second) = (same.next().unwrap(), same.next().unwrap());

@@ -62,7 +62,7 @@ async fn retrying_a_row_keeps_its_id_and_sends_it_once() {
     assert_eq!(
         (world.sms.accepted().len(), of_it),
         (1201, 2),
-        "it alone was handed over again, for nobody knew that it had been"
+        "only the message whose acceptance was not recorded is sent again"
     );
     let status = world.job_status(service.id, &job).await;
     assert_eq!(count(&status, "sending"), 1200);

@@ -114,7 +114,10 @@ async fn a_message_that_panics_leaves_its_batch() {
         why.contains(&ids[PANIC_RECIPIENT]),
         "it names the message: {why}"
     );
-    assert!(!why.contains(PANIC_RECIPIENT), "and nobody: {why}");
+    assert!(
+        !why.contains(PANIC_RECIPIENT),
+        "it does not name the recipient: {why}"
+    );
 
     world.sms.reset_behaviour();
     replay(&world, &letter).await;

@@ -183,7 +183,7 @@ async fn the_files_of_old_jobs_and_of_unused_uploads_are_removed() {
         .unwrap();
     until(&world, "2026-03-03T04:00:00Z");
     world.run_schedule().await;
-    assert_eq!(files(), 3, "somebody may still write it");
+    assert_eq!(files(), 3, "the upload may still be running");
     until(&world, "2026-03-09T04:00:00Z");
     world.run_schedule().await;
     assert_eq!(files(), 2, "a week is not over for what was finished");

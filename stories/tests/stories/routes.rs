@@ -41,7 +41,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
             }
             Auth::Anyone => assert_eq!(status(None).await, 200, "{method} {path}"),
             Auth::Service => {
-                assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
+                assert_eq!(status(None).await, 401, "{method} {path} needs a token");
                 assert_eq!(
                     status(Some(&internal)).await,
                     403,
@@ -49,7 +49,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                 );
             }
             Auth::ProviderCredentials => {
-                assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
+                assert_eq!(status(None).await, 401, "{method} {path} needs a token");
                 for stranger in [&service_token, &internal] {
                     let answered = status(Some(stranger)).await;
                     assert_eq!(answered, 403, "{method} {path} answers a stranger");
@@ -66,7 +66,7 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                 }
             }
             Auth::Internal | Auth::InternalV2 => {
-                assert_eq!(status(None).await, 401, "{method} {path} answers nobody");
+                assert_eq!(status(None).await, 401, "{method} {path} needs a token");
                 assert_eq!(
                     status(Some(&service_token)).await,
                     401,
@@ -197,7 +197,7 @@ async fn every_route_lists_its_methods_to_authorized_callers() {
         };
         if authorization.is_some() {
             let nobody = world.request("OPTIONS", &url, None, "").await;
-            assert_eq!(nobody.status, 401, "OPTIONS {path} answers nobody");
+            assert_eq!(nobody.status, 401, "OPTIONS {path} needs a token");
         }
         let answer = world.request("OPTIONS", &url, authorization, "").await;
         assert_eq!(

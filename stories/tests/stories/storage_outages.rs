@@ -277,7 +277,7 @@ async fn a_job_waits_while_the_file_storage_cannot_be_read() {
     assert_eq!(
         (&status["job_status"], &status["problem"]),
         (&json!("finished"), &Value::Null),
-        "nobody had to do anything"
+        "no operator had to act"
     );
     assert_eq!(world.sms.accepted().len(), 20);
 }

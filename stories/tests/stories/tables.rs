@@ -28,7 +28,7 @@ fn kind(word: &str) -> &'static str {
         "text" => "text",
         "integer" | "bigint" | "boolean" | "timestamp with time zone" => "number",
         "blob" | "bytea" | "uuid" => "bytes",
-        other => panic!("{other} is a type that nobody has thought of"),
+        other => panic!("{other} is an unknown type"),
     }
 }
 

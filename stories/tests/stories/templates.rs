@@ -60,7 +60,7 @@ async fn every_version_of_a_template_is_shown_to_its_service_and_to_no_other() {
         assert_eq!(
             (asked.status.as_u16(), &asked.json["result"]),
             (404, &json!("error")),
-            "{version} is no route, whoever asks"
+            "{version} is no route, with any token"
         );
     }
     for path in [

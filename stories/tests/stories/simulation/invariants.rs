@@ -176,7 +176,7 @@ async fn count_rows(
                 if are_kept == *rows as usize && !was_cancelled => {}
             _ => {
                 return Err(format!(
-                    "job {job} is {is_over:?} (somebody was told it is cancelled: {was_cancelled}), \
+                    "job {job} is {is_over:?} (a caller was told that it is cancelled: {was_cancelled}), \
                      and {are_kept} of its {rows} rows are kept"
                 ));
             }
