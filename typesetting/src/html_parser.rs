@@ -119,6 +119,7 @@ impl Parser {
     /// Ends the open paragraph or heading, if any.
     fn end_block(&mut self) {
         let is_heading = std::mem::take(&mut self.is_heading);
+        // A `<strong>` that is left open ends with its block.
         self.bold = false;
         let text = clean_spans(std::mem::take(&mut self.spans));
         if text.is_empty() {
@@ -232,6 +233,7 @@ fn parse_qr_code(attributes: &str, inside: &str) -> Option<QrSymbol> {
         y = y.checked_add(dy.strip_suffix(".5").unwrap_or(dy).parse().ok()?)?;
         let inside = 0..i32::from(side);
         let end = x.checked_add(length)?;
+        // Runs outside the symbol would be drawn over the text.
         if !inside.contains(&x) || !inside.contains(&y) || !(x..=inside.end).contains(&end) {
             return None;
         }

@@ -115,6 +115,7 @@ impl Layout {
 
     /// Starts a new page if `height` does not fit on the current one.
     fn make_room(&mut self, height: f32) -> LayoutResult<()> {
+        // At the top, another page has no more room than this one, which would stay empty.
         if self.y + height > page_metrics::BOTTOM && !self.is_at_top() {
             self.new_page()?;
         }
@@ -244,6 +245,7 @@ impl Layout {
     ) -> LayoutResult<Node> {
         let mut list = Node::new(Role::List { is_ordered });
         let inside = (left + page_metrics::ITEM_INDENT)
+            // Lists can be nested more deeply than the page is wide.
             .min(page_metrics::RIGHT - page_metrics::MIN_TEXT_WIDTH);
         for (index, blocks) in items.iter().enumerate() {
             let label = if is_ordered {
@@ -252,6 +254,7 @@ impl Layout {
                 "•".to_owned()
             };
             let mut item = Node::new(Role::Item);
+            // Before the label, so that no page break separates it from its text.
             self.make_room(rows(2, &page_metrics::BODY))?;
             item.push(self.add_label(&label, inside));
             let mut body = Node::new(Role::ItemBody);
@@ -263,6 +266,7 @@ impl Layout {
             }
             item.push(body);
             list.push(item);
+            // The last paragraph of the item has already added `BODY.after`.
             self.y += page_metrics::ITEM_AFTER - page_metrics::BODY.after;
         }
         self.y += page_metrics::BODY.after - page_metrics::ITEM_AFTER;

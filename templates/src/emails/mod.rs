@@ -190,6 +190,7 @@ impl<'email> Email<'email> {
     /// Renders the body as plain text (`docs/spec/templates.md` §9.2).
     pub fn plain_body(&self) -> String {
         let typeset = typography::apply_typography(&self.plain_markdown());
+        // Only now, because the rules of typography look for references such as `&nbsp;`.
         let decoded = text::html_escape::decode_lenient(&typeset);
         let mut body = decoded.trim_start_matches(is_any_space).to_owned();
         body.push('\n');
@@ -239,6 +240,7 @@ impl<'email> Email<'email> {
             .split(is_any_space)
             .filter(|word| !word.is_empty())
             .collect();
+        // This may cut a tag in two; the page removes what is left of it.
         let line: String = words.join(" ").chars().take(PREHEADER_CHARACTERS).collect();
         line.trim_matches(is_any_space).to_owned()
     }
@@ -256,6 +258,7 @@ impl<'email> Email<'email> {
 }
 
 fn fit_for_mail_programs(source: String) -> String {
+    // Few texts need either change; the others are not copied.
     let source = match typography::unlink_govuk(&source) {
         Cow::Borrowed(_) => source,
         Cow::Owned(unlinked) => unlinked,

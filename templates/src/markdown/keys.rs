@@ -93,6 +93,8 @@ pub(super) struct KeyHash {
 }
 
 impl KeyHash {
+    // A prime, and so large that parts with equal hashes and different texts are rare. One of them costs a comparison,
+    // not a wrong result: the hash only selects candidates.
     const MODULUS: u64 = (1 << 61) - 1;
     const BASE: u64 = 0x0123_4567_89AB_CDEF;
     pub(super) const EMPTY: Self = Self {

@@ -6,6 +6,7 @@ const TAB_STOP: usize = 4;
 
 /// Converts line ends to line feeds, expands tabs, and empties lines that consist of spaces.
 pub(super) fn preprocess(text: &str) -> Cow<'_, str> {
+    // Each step copies the text only if it changes it: most contents need none of them.
     let mut processed = Cow::Borrowed(text);
     if text.contains('\r') {
         processed = Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));

@@ -34,6 +34,7 @@ impl SearchCache {
             }
             self.remember(at, search(at, length))
         } else {
+            // Only the part before the known range is searched, so that going back does not read the text again.
             self.remember(at, search(at, from).or(found))
         }
     }

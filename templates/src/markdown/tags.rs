@@ -201,6 +201,7 @@ impl<'text> Attributes<'text> {
                 Step::Dead => break None,
             }
         };
+        // Every position recorded on the way has this outcome, so a later tag that reaches one of them stops there.
         let ways = passed.into_iter().map(|way| (way, outcome));
         self.known.borrow_mut().extend(ways);
         outcome

@@ -71,6 +71,7 @@ impl<R: Renderer> Writer<R> {
     fn process(&mut self, text: &str) {
         self.out.reserve(text.len() * 2);
         if text.contains(DEFINITION_SIGN) {
+            // A definition also applies to what precedes it, so definitions are collected in a pass of their own.
             self.is_collecting = true;
             self.blocks(text, blocks::DOCUMENT, Texts::AsParagraphs);
             self.is_collecting = false;
@@ -154,6 +155,7 @@ impl<R: Renderer> Writer<R> {
         self.renderer.open_paragraph(&mut self.out);
         let text_start = self.out.len();
         self.inline(text);
+        // A paragraph that renders as nothing leaves no empty element.
         if is_blank(&self.out[text_start..]) {
             self.out.truncate(start);
         } else {

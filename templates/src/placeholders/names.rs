@@ -91,6 +91,7 @@ impl NameSet {
     pub(super) fn insert_with_key(&mut self, key: Box<str>, name: &str) {
         self.spelling_by_key
             .entry(key)
+            // The first spelling stays: it is the one that errors and previews show.
             .or_insert_with(|| name.into());
     }
 }

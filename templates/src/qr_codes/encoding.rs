@@ -23,6 +23,7 @@ impl Mode {
     pub(super) fn for_bytes(bytes: &[u8]) -> Self {
         // The specification decides by the bytes, not by the characters: that is why `éé` becomes kanji.
         match std::str::from_utf8(bytes) {
+            // The library calls an empty text numeric.
             _ if bytes.is_empty() => Self::Byte,
             Ok(text) if QrSegment::is_numeric(text) => Self::Numeric,
             Ok(text) if QrSegment::is_alphanumeric(text) => Self::Alphanumeric,

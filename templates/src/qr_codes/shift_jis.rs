@@ -39,6 +39,7 @@ fn push(bytes: &mut Vec<u8>, character: char) -> Option<()> {
     }
     let mut utf8 = [0; 4];
     let (encoded, _, has_errors) = SHIFT_JIS.encode(character.encode_utf8(&mut utf8));
+    // The encoder is that of the web, which includes the rows of the vendors.
     if has_errors || is_in_vendors_row(&encoded) {
         return None;
     }

@@ -35,6 +35,7 @@ pub fn make_quotes_smart(text: &str) -> Cow<'_, str> {
                 } else {
                     curl(text, previous, &mut smart);
                 }
+                // Tags do not count: a quote after one is judged by the text before it.
                 previous = text.chars().next_back();
             }
         }
@@ -194,6 +195,7 @@ impl CommentEnds<'_> {
             if after.starts_with('>') {
                 return Some(start..self.text.len() - after.len() + 1);
             }
+            // By one hyphen: in `--->` the end begins at the second.
             from = start + 1;
         }
     }

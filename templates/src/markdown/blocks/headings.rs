@@ -85,6 +85,7 @@ fn level_and_text(line: &str) -> (u8, &str) {
     let level = skip(line, 0, b'#').min(DEEPEST_LEVEL);
     let rest = &line[level..];
     if rest.is_empty() {
+        // Marks alone: the last one is the text.
         return (in_words(level - 1), "#");
     }
     let text = rest.trim_start_matches(' ');

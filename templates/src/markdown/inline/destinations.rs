@@ -66,6 +66,7 @@ impl<'text> Destinations<'text> {
         let after = skip_whitespace(self.text, at);
         match self.byte(after)? {
             b')' => Some((None, after + 1)),
+            // A title needs whitespace before it: a quote right after the destination belongs to no link.
             b'"' | b'\'' if after > at => {
                 let (title, end) = self.title(after)?;
                 Some((Some(title), end))

@@ -51,6 +51,7 @@ impl<'text> InlineHtml<'text> {
 
     fn comment_end(&self, at: usize) -> Option<usize> {
         let end = self.comment_end.next(at, self.text.len(), |from, to| {
+            // An end that begins before `to` may reach past it.
             let to = (to + COMMENT_END.len() - 1).min(self.text.len());
             self.text.as_bytes()[from..to]
                 .windows(COMMENT_END.len())

@@ -195,6 +195,7 @@ impl<R: Renderer> Writer<R> {
         self.is_in_link = true;
         self.link_depth += 1;
         if self.link_depth > DEEPEST_LINK_TEXT {
+            // Plain text: the nesting comes from the content, and each level is a call.
             self.escaped(&text.replace('<', "&lt;"));
         } else {
             self.write_inline(text);

@@ -58,11 +58,14 @@ impl LetterHtml {
 
     fn qr_code(&mut self, data: String) -> String {
         if !self.draws_qr_codes {
+            // Without drawing, only the size check of the spec runs; its error names the first code that is too large.
             if data.len() > QR_CODE_LIMIT_BYTES && self.too_large.is_none() {
                 self.too_large = Some(QrCodeTooLarge { data });
             }
             return String::new();
         }
+        // A preview without values: a code would hold the markup of the placeholder, so the placeholder itself is
+        // shown.
         if data.contains("<span class='placeholder") || data.contains("<span class=\"placeholder") {
             return protect_hyphens(&placeholder_box(&data));
         }
