@@ -14,7 +14,7 @@ use domain::Channel;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
     slots: Vec<Slot>,
-    used_columns: Vec<UsedColumn>,
+    used: Vec<UsedColumn>,
     /// For each slot, the positions of the header whose cells count; none if that header is empty.
     positions: Vec<Vec<usize>>,
     slot_by_key: HashMap<String, usize>,
@@ -53,7 +53,7 @@ impl Columns {
         let has_named_header = header.names().iter().any(|name| !name.is_empty());
         let mut columns = Self {
             slots: Vec::new(),
-            used_columns: Vec::new(),
+            used: Vec::new(),
             positions: Vec::new(),
             slot_by_key: HashMap::new(),
             header_len: header.names().len(),
@@ -75,7 +75,7 @@ impl Columns {
     }
 
     pub(super) fn used_columns(&self) -> &[UsedColumn] {
-        &self.used_columns
+        &self.used
     }
 
     pub(super) fn positions(&self) -> &[Vec<usize>] {
@@ -119,7 +119,7 @@ impl Columns {
             if !name.is_empty() {
                 self.positions[slot].push(position);
             }
-            self.used_columns.push(UsedColumn {
+            self.used.push(UsedColumn {
                 position,
                 slot,
                 is_repeat,
