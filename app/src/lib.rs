@@ -51,7 +51,7 @@ pub use cache::tenants::{Caller, Tenant};
 pub use manage::AdminError;
 pub use providers::Sink;
 pub use sealing::{RewriteLock, RewriteLockError, sealed_files::OpenError};
-pub use send::provider_selection::{Providers, Weighted};
+pub use send::provider_selection::{ProviderLimits, Providers, Weighted};
 pub use settings::{InvalidTime, Money, Settings, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
@@ -128,7 +128,7 @@ impl App {
         let accept = accept::AcceptState::start(&infrastructure);
         let receipts = receipts::ReceiptState::start(&infrastructure);
         let callbacks = callbacks::CallbackState::start(&infrastructure);
-        let send = send::SendState::new(&providers);
+        let send = send::SendState::new(&providers, &infrastructure.clock);
         let Infrastructure {
             store,
             clock,

@@ -129,6 +129,9 @@ impl TaskHandler for App {
             tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS => {
                 retention_cleanup::delete_unsubscribe_requests(self, task).await
             }
+            tasks::REDUCE_SLOW_PROVIDERS => send::balance::reduce_slow(self).await,
+            tasks::GENERATE_SMS_DELIVERY_STATS => send::balance::publish_delivery_stats(self).await,
+            tasks::TEND_PROVIDERS => send::balance::tend_back(self).await,
             tasks::PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             tasks::REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
             tasks::REMOVE_IDEMPOTENCY_KEYS => idempotency::delete_expired(self).await,

@@ -241,6 +241,10 @@ id!(
     /// A spreadsheet that a service keeps to send to again.
     ContactListId
 );
+id!(
+    /// A provider of a channel.
+    ProviderId
+);
 
 /// Inputs of the ids of a job's rows. All three are fixed when the job is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! This crate does no I/O and has neither a clock nor randomness of its own. Callers pass them in as [`Clock`] and
 //! [`RandomSource`], so that every rule can be tested with fixed times and fixed bytes.
 
+mod attempt;
 mod callback;
 mod clock;
 mod ids;
@@ -17,13 +18,15 @@ mod team;
 mod timestamp;
 mod words;
 
+pub use attempt::AttemptOutcome;
 pub use callback::CallbackKind;
 pub use clock::Clock;
 pub use ids::{
     ApiKeyId, CallbackId, ContactListId, DocumentId, FolderId, InboundNumberId, InboundSmsId,
-    InvalidId, JobId, JobOrigin, LetterContactId, NotificationId, OrganisationId, ReplyToId,
-    RetentionId, ServiceId, SmsSenderId, TaskId, TemplateFileId, TemplateId, UnsubscribeRequestId,
-    UserId, WorkerId, day_bounds, from_time_and_tail, generate, generated_at, parse_uuid,
+    InvalidId, JobId, JobOrigin, LetterContactId, NotificationId, OrganisationId, ProviderId,
+    ReplyToId, RetentionId, ServiceId, SmsSenderId, TaskId, TemplateFileId, TemplateId,
+    UnsubscribeRequestId, UserId, WorkerId, day_bounds, from_time_and_tail, generate, generated_at,
+    parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;

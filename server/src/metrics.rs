@@ -65,6 +65,34 @@ fn describe() {
         "pillarbox_notifications_handed_over_total",
         "Messages sent to a provider, by outcome."
     );
+    describe_histogram!(
+        "pillarbox_hand_over_seconds",
+        "Time from the creation of a message until its provider had accepted it, by provider and lane."
+    );
+    describe_counter!(
+        "pillarbox_hand_overs_total",
+        "Messages that a provider accepted, by lane and whether that was within ten seconds of their creation."
+    );
+    describe_histogram!(
+        "pillarbox_provider_call_seconds",
+        "Duration of a call to a provider."
+    );
+    describe_counter!(
+        "pillarbox_provider_errors_total",
+        "Calls to a provider that it did not accept, by outcome."
+    );
+    describe_gauge!(
+        "pillarbox_provider_breaker",
+        "Circuit breaker of a provider in this process: 0 closed, 1 half open, 2 open."
+    );
+    describe_gauge!(
+        "pillarbox_provider_priority",
+        "Share of a provider; 0 if it is not active."
+    );
+    describe_gauge!(
+        "pillarbox_sms_slow_share",
+        "Share of a provider's text messages of the last 15 minutes that took at least so many minutes."
+    );
     describe_counter!(
         "pillarbox_task_attempts_total",
         "Task attempts, by kind and outcome."
@@ -177,4 +205,5 @@ fn publish(app: &App, view: &QueueStats) {
         }
     }
     metrics::gauge!("pillarbox_dead_letters").set(view.dead_letters);
+    app.publish_provider_metrics();
 }

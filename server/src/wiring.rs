@@ -117,7 +117,8 @@ pub async fn open_store(settings: &Settings, keyring: Keyring) -> anyhow::Result
 }
 
 /// Fails if a channel that had a real provider has none now: the settings file is not the one of this installation, or is
-/// lost, and its messages would go to the sink as if they were sent. Call it in processes that send.
+/// lost, and its messages would go to the sink as if they were sent. Otherwise inserts the rows of the providers. Call it in
+/// processes that send.
 pub async fn check_providers(platform: &Platform) -> anyhow::Result<()> {
     let (store, providers) = (platform.app.store(), &platform.settings.providers);
     for channel in store::real_channels::list(&mut store.read().await?).await? {
@@ -131,6 +132,7 @@ pub async fn check_providers(platform: &Platform) -> anyhow::Result<()> {
     }
     // Marked only by settings that are accepted: those of another installation would leave a mark that stops this one.
     store::real_channels::mark(store, &providers.real_channels()).await?;
+    platform.app.prepare_providers().await?;
     Ok(())
 }
 

@@ -22,6 +22,14 @@ impl Kind {
         }
     }
 
+    /// Returns an expression for the time in `column` plus the microseconds in a parameter.
+    pub(crate) fn plus_micros(self, column: &str, parameter: usize) -> String {
+        match self {
+            Self::Sqlite => format!("{column} + ${parameter}"),
+            Self::Postgres => format!("{column} + ${parameter} * interval '1 microsecond'"),
+        }
+    }
+
     /// Returns whether notifications are partitioned by day, so that look-ups prune partitions and retention drops
     /// whole days.
     pub(crate) const fn has_partitions(self) -> bool {

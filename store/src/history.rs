@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    Error, Session, Tx,
+    Error, Session, Tx, attempts,
     db::{Arg, args, parameters},
     rows_of_job,
 };
@@ -88,9 +88,10 @@ pub async fn insert_from_notifications(
     tx.execute(sql, args).await
 }
 
-/// Deletes notifications for good. Returns how many there were.
+/// Deletes notifications for good, with their attempts. Returns how many there were.
 pub async fn delete(tx: &mut Tx, service: ServiceId, ids: &[NotificationId]) -> Result<u64, Error> {
     tx.allow_long_statements();
+    attempts::delete_of(tx, ids).await?;
     let (chosen, args) = chosen(tx, service, ids);
     tx.execute(format!("DELETE FROM notifications WHERE {chosen}"), args)
         .await

@@ -7,6 +7,7 @@
 //! a compare-and-set whose condition comes from `domain`.
 
 pub mod api_keys;
+pub mod attempts;
 pub mod backup;
 pub mod callbacks;
 pub mod connections;
@@ -14,6 +15,7 @@ pub mod contact_lists;
 pub mod counters;
 mod db;
 mod defaults;
+pub mod delivery_times;
 pub mod despatches;
 mod dialect;
 pub mod documents;
@@ -34,6 +36,8 @@ pub mod named_locks;
 pub mod notifications;
 pub mod organisations;
 pub mod partitions;
+pub mod provider_counters;
+pub mod providers;
 pub mod rates;
 pub mod real_channels;
 mod reencryption;

@@ -58,7 +58,33 @@ pub async fn create(tx: &mut Tx, day: UtcDay) -> Result<bool, Error> {
         "ALTER TABLE notifications ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{after}')"
     );
     tx.execute(attach, args![]).await?;
+    create_for_attempts(tx, day).await?;
     Ok(true)
+}
+
+/// Creates the partition of a day for the attempts, which are dropped with the notifications of the day.
+async fn create_for_attempts(tx: &mut Tx, day: UtcDay) -> Result<(), Error> {
+    let name = attempts_name_of(day);
+    if exists(tx, &name).await? {
+        return Ok(());
+    }
+    let lock = "LOCK TABLE attempts_default IN ACCESS EXCLUSIVE MODE";
+    tx.execute(lock, args![]).await?;
+    // An outcome is written into the row of its attempt, which stays on its page if there is room.
+    let create =
+        format!("CREATE TABLE {name} (LIKE attempts INCLUDING ALL) WITH (fillfactor = 60)");
+    tx.execute(create, args![]).await?;
+    let (first, after) = day_bounds(day);
+    let move_rows = format!(
+        "WITH moved AS (DELETE FROM attempts_default WHERE notification_id >= $1 AND notification_id < $2 RETURNING *) \
+         INSERT INTO {name} SELECT * FROM moved"
+    );
+    tx.execute(move_rows, args![first, after]).await?;
+    let attach = format!(
+        "ALTER TABLE attempts ATTACH PARTITION {name} FOR VALUES FROM ('{first}') TO ('{after}')"
+    );
+    tx.execute(attach, args![]).await?;
+    Ok(())
 }
 
 async fn exists(session: &mut Session, name: &str) -> Result<bool, Error> {
@@ -71,6 +97,11 @@ async fn exists(session: &mut Session, name: &str) -> Result<bool, Error> {
 /// `notifications_20260302`
 fn name_of(day: UtcDay) -> String {
     format!("notifications_{}", day.to_string().replace('-', ""))
+}
+
+/// `attempts_20260302`
+fn attempts_name_of(day: UtcDay) -> String {
+    format!("attempts_{}", day.to_string().replace('-', ""))
 }
 
 /// Result of dropping a day.
@@ -141,6 +172,16 @@ pub async fn drop_day(tx: &mut Tx, day: UtcDay, before: Timestamp) -> Result<Dro
         )
         .await?;
     tx.execute(format!("DROP TABLE {name}"), args![]).await?;
+    let attempts = attempts_name_of(day);
+    tx.execute(format!("DROP TABLE IF EXISTS {attempts}"), args![])
+        .await?;
+    // Of days whose partition is older than the table of attempts.
+    let (first, after) = day_bounds(day);
+    tx.execute(
+        "DELETE FROM attempts_default WHERE notification_id >= $1 AND notification_id < $2",
+        args![first, after],
+    )
+    .await?;
     Ok(DropResult::Day(copied))
 }
 

@@ -34,6 +34,10 @@ pub enum Behaviour {
     AcceptSilently,
     /// Accepts it once the gate is opened.
     WaitAt(Arc<Gate>),
+    /// Accepts it, and answers once the gate is opened.
+    AcceptAndWaitAt(Arc<Gate>),
+    /// Hangs, and accepts it when the story says that it answers.
+    Hang,
 }
 
 /// A point at which a provider stops until the story lets it go on.
@@ -58,6 +62,8 @@ struct State<M> {
     behaviour: Behaviour,
     reports_delivery: bool,
     panics: Vec<(String, PanicPoint)>,
+    refused: usize,
+    answers: Arc<Notify>,
 }
 
 /// When the client of a provider panics.
@@ -104,6 +110,8 @@ impl<M> Default for State<M> {
             behaviour: Behaviour::Accept,
             reports_delivery: true,
             panics: Vec::new(),
+            refused: 0,
+            answers: Arc::default(),
         }
     }
 }
@@ -122,12 +130,26 @@ async fn yield_once() {
 }
 
 macro_rules! fake {
-    ($(#[$meta:meta])* $name:ident of $message:ty) => {
+    ($(#[$meta:meta])* $name:ident of $message:ty, $default_name:literal) => {
         $(#[$meta])*
-        #[derive(Debug, Default)]
-        pub struct $name(Mutex<State<$message>>);
+        #[derive(Debug)]
+        pub struct $name {
+            name: &'static str,
+            state: Mutex<State<$message>>,
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::named($default_name)
+            }
+        }
 
         impl $name {
+            /// Returns a provider of this name that accepts everything.
+            pub fn named(name: &'static str) -> Self {
+                Self { name, state: Mutex::default() }
+            }
+
             /// Returns every accepted message in order.
             pub fn accepted(&self) -> Vec<$message> {
                 self.state().accepted.clone()
@@ -141,6 +163,11 @@ macro_rules! fake {
             /// Makes every later send yield to the executor before and after the provider accepts the message.
             pub fn yield_while_sending(&self) {
                 self.state().yields_while_sending = true;
+            }
+
+            /// Returns how often it was called while it could not be reached.
+            pub fn refused(&self) -> usize {
+                self.state().refused
             }
 
             /// Returns how many messages are being sent.
@@ -177,6 +204,11 @@ macro_rules! fake {
                 self.state().panics.push((recipient.to_owned(), point));
             }
 
+            /// Lets the messages go on with which it hangs.
+            pub fn answer(&self) {
+                self.state().answers.notify_waiters();
+            }
+
             /// Accepts every later message, whatever was set or queued.
             pub fn reset_behaviour(&self) {
                 let mut state = self.state();
@@ -191,7 +223,7 @@ macro_rules! fake {
             }
 
             fn state(&self) -> std::sync::MutexGuard<'_, State<$message>> {
-                self.0.lock().expect("the lock is not poisoned")
+                self.state.lock().expect("the lock is not poisoned")
             }
 
             fn panic_point(&self, message: &$message) -> Option<PanicPoint> {
@@ -229,7 +261,10 @@ macro_rules! fake {
                     Behaviour::Accept => {}
                     Behaviour::RejectRecipient => return Err(SendError::rejected(RejectReason::Recipient, "no such recipient")),
                     Behaviour::RejectMessage => return Err(SendError::rejected(RejectReason::Message, "forbidden content")),
-                    Behaviour::BeUnavailable => return Err(SendError::unavailable("nobody answers")),
+                    Behaviour::BeUnavailable => {
+                        self.state().refused += 1;
+                        return Err(SendError::unavailable("nobody answers"));
+                    }
                     Behaviour::MailboxFull => return Err(SendError::recipient_unavailable("the mailbox is full")),
                     Behaviour::AcceptSilently => {
                         let mut state = self.state();
@@ -240,6 +275,16 @@ macro_rules! fake {
                     Behaviour::WaitAt(gate) => {
                         gate.arrived.notify_one();
                         gate.open.notified().await;
+                    }
+                    Behaviour::Hang => {
+                        let answers = self.state().answers.clone();
+                        answers.notified().await;
+                    }
+                    Behaviour::AcceptAndWaitAt(gate) => {
+                        self.state().accepted.push(message.clone());
+                        gate.arrived.notify_one();
+                        gate.open.notified().await;
+                        return Ok(SendReceipt::default());
                     }
                 }
                 self.state().accepted.push(message.clone());
@@ -252,16 +297,16 @@ macro_rules! fake {
 
 fake!(
     /// A fake e-mail provider.
-    FakeEmail of Email
+    FakeEmail of Email, "fake-email"
 );
 fake!(
     /// A fake SMS provider.
-    FakeSms of Sms
+    FakeSms of Sms, "fake-sms"
 );
 
 fake!(
     /// A fake print provider.
-    FakeLetter of Letter
+    FakeLetter of Letter, "fake-letter"
 );
 
 /// A virus scanner that finds a virus in every file that contains [`FakeScanner::VIRUS`].
@@ -325,7 +370,7 @@ impl Scanner for FakeScanner {
 #[async_trait]
 impl LetterProvider for FakeLetter {
     fn name(&self) -> &'static str {
-        "fake-letter"
+        self.name
     }
 
     fn reports_delivery(&self) -> bool {
@@ -344,7 +389,7 @@ impl LetterProvider for FakeLetter {
 #[async_trait]
 impl EmailProvider for FakeEmail {
     fn name(&self) -> &'static str {
-        "fake-email"
+        self.name
     }
 
     fn reports_delivery(&self) -> bool {
@@ -363,7 +408,7 @@ impl EmailProvider for FakeEmail {
 #[async_trait]
 impl SmsProvider for FakeSms {
     fn name(&self) -> &'static str {
-        "fake-sms"
+        self.name
     }
 
     fn reports_delivery(&self) -> bool {

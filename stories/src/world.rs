@@ -127,18 +127,9 @@ impl World {
         let receiver = Arc::new(FakeReceiver::default());
         let mut settings = app::Settings::default();
         let mut providers = Providers {
-            email: vec![Weighted {
-                provider: email.clone(),
-                priority: 100,
-            }],
-            sms: vec![Weighted {
-                provider: sms.clone(),
-                priority: 100,
-            }],
-            letter: vec![Weighted {
-                provider: letter.clone(),
-                priority: 100,
-            }],
+            email: vec![Weighted::new(email.clone(), 100)],
+            sms: vec![Weighted::new(sms.clone(), 100)],
+            letter: vec![Weighted::new(letter.clone(), 100)],
             scanner: Some(scanner.clone()),
             outbound: Some(receiver.clone()),
             ..Providers::default()
@@ -296,12 +287,23 @@ impl World {
 
     /// Returns another process over this store.
     pub fn process_over(&self, store: Store) -> App {
+        self.process_of(store, self.providers.clone())
+    }
+
+    /// Returns another process over the same database whose settings name changed providers.
+    pub fn process_with(&self, change: impl FnOnce(&mut Providers)) -> App {
+        let mut providers = self.providers.clone();
+        change(&mut providers);
+        self.process_of(self.app.store().clone(), providers)
+    }
+
+    fn process_of(&self, store: Store, providers: Providers) -> App {
         App::new(
             self.app.settings.clone(),
             Dependencies {
                 store,
                 files: self.files.clone(),
-                providers: self.providers.clone(),
+                providers,
                 foreign_files: ForeignFiles::in_this_process(),
                 clock: self.clock.clone(),
                 random: Arc::new(SeededRandom::new(self.random_seed())),

@@ -80,6 +80,13 @@ impl Fields {
         }
     }
 
+    /// Refuses the fields that were not read, with this error. Call it after all others.
+    pub(super) fn refuse_others(&mut self, why: &str) {
+        let others = std::mem::take(&mut self.members);
+        self.wrong
+            .extend(others.into_iter().map(|(name, _)| (name, json!([why]))));
+    }
+
     /// Fails with the errors of all fields, if there are any.
     pub(super) fn finish(&mut self) -> Result<(), Problem> {
         if self.wrong.is_empty() {

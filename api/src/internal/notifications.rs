@@ -1,10 +1,13 @@
-use app::letters::{self, CancelLetterError};
+use app::{
+    letters::{self, CancelLetterError},
+    notifications::{Attempt, attempts},
+};
 use axum::{extract::State, response::Response};
 use domain::{NotificationId, ServiceId};
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{ids::Ids, invalid, ok};
+use super::{ids::Ids, invalid, listed, ok};
 use crate::{Api, problem::Problem};
 
 /// `POST /service/<id>/notifications/<notification>/cancel` (`docs/spec/letters.md` §12).
@@ -32,6 +35,30 @@ pub(crate) async fn cancel_letter(
         "sent_at": letter.sent_at,
         "updated_at": letter.updated_at,
     })))
+}
+
+/// `GET /service/<id>/notifications/<notification>/attempts`: each call of a provider, in order.
+pub(crate) async fn list_attempts(
+    State(api): State<Api>,
+    Ids(service, notification): Ids<ServiceId, NotificationId>,
+) -> Result<Response, Problem> {
+    let found = attempts::list(&api.app, service, notification).await;
+    let found = found.map_err(Problem::legacy_internal)?;
+    let found = found.ok_or_else(Problem::legacy_not_found)?;
+    Ok(listed(&found, attempt_view))
+}
+
+fn attempt_view(attempt: &Attempt) -> Value {
+    let took = attempt.ended_at.map(|at| at.since(attempt.started_at));
+    json!({
+        "number": attempt.number,
+        "provider": attempt.provider,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "latency_ms": took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        "outcome": attempt.outcome,
+        "detail": attempt.detail,
+    })
 }
 
 /// Returns the errors of `docs/spec/letters.md` §12.

@@ -10,8 +10,8 @@ use crate::{
     auth::Auth::Internal,
     internal::{
         api_keys, callbacks, contact_lists, folders, guests, inbound_numbers, jobs,
-        letter_contacts, members, notifications, organisations, queue, reply_tos, retention,
-        services, sink, sms_senders, spreadsheets, template_files, templates, users,
+        letter_contacts, members, notifications, organisations, providers, queue, reply_tos,
+        retention, services, sink, sms_senders, spreadsheets, template_files, templates, users,
     },
 };
 
@@ -114,9 +114,15 @@ pub(super) fn routes() -> Vec<Route> {
         route!(POST "/service/{service}/job/{job}/cancel", Internal, jobs::cancel_job, Title("Cancel a job")),
         route!(POST "/service/{service}/job/{job}/cancel-letter-job", Internal, jobs::cancel_letter_job, Title("Cancel the letters of a job")),
         route!(POST "/service/{service}/notifications/{notification}/cancel", Internal, notifications::cancel_letter, Title("Cancel a letter")),
+        route!(GET "/service/{service}/notifications/{notification}/attempts", Internal, notifications::list_attempts, Title("List the attempts to send a notification")),
         route!(POST "/service/{service}/job/{job}/pause", Internal, jobs::pause_job, Title("Pause a job")),
         route!(POST "/service/{service}/job/{job}/resume", Internal, jobs::resume_job, Title("Resume a job")),
         route!(POST "/service/{service}/job/{job}/row/{row}", Internal, jobs::retry_row, Title("Process a row of a job again")),
+
+        route!(GET "/provider-details", Internal, providers::list_providers, Title("List providers")),
+        route!(GET "/provider-details/{provider}", Internal, providers::get_provider, Title("Get a provider")),
+        route!(POST "/provider-details/{provider}", Internal, providers::update_provider, Title("Change the share of a provider, or activate or deactivate it")),
+        route!(GET "/provider-details/{provider}/versions", Internal, providers::list_provider_versions, Title("List the changes of a provider")),
 
         route!(GET "/queue", Internal, queue::get_queue, Title("Get queue statistics")),
         route!(GET "/queue/dead", Internal, queue::list_dead_letters, Title("List dead letters")),

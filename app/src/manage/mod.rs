@@ -1,4 +1,5 @@
-//! Manages services and what belongs to them: organisations, users, API keys, templates, senders and limits. The
+//! Manages services and what belongs to them: organisations, users, API keys, templates, senders and limits; and the
+//! providers. The
 //! console, the internal endpoints and the commands call these functions.
 
 mod admin_error;
@@ -11,6 +12,7 @@ pub mod inbound_numbers;
 pub mod letter_contacts;
 pub mod members;
 pub mod organisations;
+pub mod providers;
 pub mod reply_to_addresses;
 pub mod retention;
 pub mod services;

@@ -1,28 +1,38 @@
 //! One batch: its notifications are sent concurrently, and their results are recorded meanwhile (`recording`).
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
+    vec,
 };
 
 use domain::{Channel, NotificationId, NotificationStatus, Timestamp};
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::{BoxFuture, Shared},
+    stream::FuturesUnordered,
+};
 use providers::SendError;
 use queue::{TaskContext, catch_panic};
-use store::notifications::{Notification, StatusUpdate};
+use store::{
+    attempts::AttemptEnd,
+    notifications::{Notification, StatusUpdate},
+};
 use tokio::{sync::mpsc, time};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
-    BatchEnd, FailedPhase, SendBatchError, SendFailure, email,
+    BatchEnd, FailedPhase, SendBatchError, SendFailure,
+    attempts::{self, AttemptResult, BatchAttempts},
+    email, hand_over_metrics,
     in_flight::Claim,
     letter,
     pending_writes::FinalOutcome,
-    provider_slots::{Flow, Slot},
+    provider_slots::{Flow, Slot, Unavailable},
     sms,
 };
 use crate::{
@@ -36,11 +46,22 @@ const MAX_BATCH_TIME: Duration = Duration::from_secs(1);
 /// How long a batch waits for a result, or a message for a slot of a provider, before the rest goes to other tasks.
 pub(super) const STALL: Duration = Duration::from_secs(1);
 
+/// How long messages wait that another process has begun to send at the same moment.
+const BEGUN_ELSEWHERE_DELAY: Duration = Duration::from_secs(30);
+
+/// How long all providers of a channel may fail before their open breakers count as failed attempts.
+const LONG_OUTAGE: Duration = Duration::from_mins(5);
+
+/// How long a message waits when the daily quotas are used up, before it looks again: an operator may have raised one.
+const QUOTA_PAUSE: Duration = Duration::from_mins(5);
+
 /// What one attempt to send a notification came to.
 #[derive(Debug)]
 pub(super) enum SendResult {
     /// The result is final.
     Final(FinalOutcome),
+    /// The result of an earlier run of the task, whose commit failed, and the end of that run's attempt.
+    Recorded(FinalOutcome, Option<AttemptEnd>),
     /// Another attempt follows.
     Retry {
         id: NotificationId,
@@ -50,13 +71,41 @@ pub(super) enum SendResult {
         why: String,
     },
     /// There is nothing to send, or nothing more to record.
-    Noop,
+    Noop(NotificationId),
     /// Not attempted, because the batch has used its time or no provider has room.
     NotStarted(NotificationId),
     /// Not attempted, because the lease is lost and another worker has the batch.
-    LeaseLost,
+    LeaseLost(NotificationId),
     /// The program failed.
     Panicked(NotificationId, FailedPhase),
+}
+
+impl SendResult {
+    /// Returns the notification whose attempt ends with this result.
+    pub(super) const fn id(&self) -> Option<NotificationId> {
+        match self {
+            Self::Final(outcome) => Some(outcome.update.id),
+            Self::Retry { id, .. }
+            | Self::Noop(id)
+            | Self::NotStarted(id)
+            | Self::LeaseLost(id)
+            | Self::Panicked(id, _) => Some(*id),
+            // The attempt was that of an earlier run.
+            Self::Recorded(..) => None,
+        }
+    }
+}
+
+/// Who has the notifications of a batch.
+pub(super) struct Held {
+    /// Those that only this batch sends.
+    pub(super) claim: Claim,
+    /// Those that another worker is sending.
+    pub(super) elsewhere: Vec<NotificationId>,
+    /// Those that a provider may have, for whose receipts they wait this long.
+    pub(super) awaited: Vec<(NotificationId, Duration)>,
+    /// Their attempts, earlier ones and those of this batch.
+    pub(super) attempts: BatchAttempts,
 }
 
 pub(super) struct Batch<'a> {
@@ -65,19 +114,17 @@ pub(super) struct Batch<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) channel: Channel,
     pub(super) delivery: &'a Delivery,
-    /// The notifications that only this batch sends.
-    pub(super) claim: Claim,
-    /// Notifications of the batch that another worker is sending.
-    pub(super) elsewhere: Vec<NotificationId>,
+    /// The notifications of the batch, and who has them.
+    pub(super) held: Held,
     pub(super) started: Timestamp,
     /// How many notifications have no result yet.
     unfinished: AtomicUsize,
     /// How many of them wait for a provider's answer.
     in_calls: AtomicUsize,
-    /// Whether a message found no room at any provider.
-    lacks_room: AtomicBool,
-    /// Notifications with which a provider was called, each with its units if they are known and not stored yet.
-    attempted: Mutex<BTreeMap<NotificationId, Option<u32>>>,
+    /// How long messages wait that found no room at any provider.
+    wait_for_room: Mutex<BTreeSet<Duration>>,
+    /// Whether a message found no active provider.
+    lacks_provider: AtomicBool,
 }
 
 impl<'a> Batch<'a> {
@@ -87,7 +134,7 @@ impl<'a> Batch<'a> {
         tenant: &'a Tenant,
         channel: Channel,
         delivery: &'a Delivery,
-        (claim, elsewhere): (Claim, Vec<NotificationId>),
+        held: Held,
     ) -> Self {
         Self {
             app,
@@ -95,13 +142,12 @@ impl<'a> Batch<'a> {
             tenant,
             channel,
             delivery,
-            claim,
-            elsewhere,
+            held,
             started: app.clock.now(),
             unfinished: AtomicUsize::new(0),
             in_calls: AtomicUsize::new(0),
-            lacks_room: AtomicBool::new(false),
-            attempted: Mutex::default(),
+            wait_for_room: Mutex::default(),
+            lacks_provider: AtomicBool::new(false),
         }
     }
 
@@ -122,19 +168,21 @@ impl<'a> Batch<'a> {
     ) {
         self.unfinished.store(waiting.len(), Ordering::Relaxed);
         let most = self.max_concurrency();
-        let mut waiting = waiting.into_iter();
+        let mut waiting = Chunks::new(waiting, 2 * most);
         let mut sending = FuturesUnordered::new();
         loop {
-            let free = most.saturating_sub(sending.len());
-            let begun = waiting.by_ref().take(free);
-            sending.extend(begun.map(|notification| self.send_catching_panics(notification)));
-            let next = if waiting.len() == 0 {
+            while sending.len() < most
+                && let Some((notification, begun)) = waiting.next(self)
+            {
+                sending.push(self.send_catching_panics(notification, begun));
+            }
+            let next = if waiting.is_empty() {
                 sending.next().await
             } else if let Ok(next) = time::timeout(STALL, sending.next()).await {
                 next
             } else {
                 // Calls that hang must not hold up what has not begun.
-                for notification in waiting.by_ref() {
+                for notification in waiting.drain() {
                     self.finish(SendResult::NotStarted(notification.id), &results);
                 }
                 continue;
@@ -144,6 +192,47 @@ impl<'a> Batch<'a> {
                 None => return,
             }
         }
+    }
+
+    /// Records the attempts of these notifications before the first of them is sent.
+    fn begin_attempts<'b>(&'b self, next: &[Notification]) -> Option<BegunChunk<'b>> {
+        let to_send = next
+            .iter()
+            .filter(|notification| attempts::has_attempt(self.app, notification));
+        let ids: Vec<NotificationId> = to_send.map(|notification| notification.id).collect();
+        if ids.is_empty() {
+            return None;
+        }
+        let begin = async move {
+            let now = self.app.clock.now();
+            let begun = self
+                .held
+                .attempts
+                .begin(self.app, self.channel, &ids, now)
+                .await;
+            if matches!(begun, Ok(false)) {
+                self.wait_for_room(BEGUN_ELSEWHERE_DELAY);
+            }
+            begun.unwrap_or_else(|fault| {
+                warn!(
+                    error = &fault as &dyn std::error::Error,
+                    "cannot record the attempts of {} messages, will try again",
+                    ids.len()
+                );
+                self.wait_for_room(tasks::STORAGE_PAUSE);
+                false
+            })
+        };
+        Some(begin.boxed().shared())
+    }
+
+    /// Lets what was not started come again after this time, unless providers were called meanwhile.
+    fn wait_for_room(&self, pause: Duration) {
+        let mut waits = self
+            .wait_for_room
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        waits.insert(pause);
     }
 
     fn finish(&self, result: SendResult, results: &mpsc::UnboundedSender<SendResult>) {
@@ -173,46 +262,85 @@ impl<'a> Batch<'a> {
 
     /// Returns when what was not started comes again: at once, unless that would only find all providers busy.
     pub(super) fn delay_of_not_started(&self) -> Duration {
-        let attempted = self
-            .attempted
+        let waits = self
+            .wait_for_room
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if self.lacks_room.load(Ordering::Relaxed) && attempted.is_empty() {
-            STALL
-        } else {
-            Duration::ZERO
+        match waits.first() {
+            // The shortest: some of the messages may take a provider that others cannot.
+            Some(wait) if !self.held.attempts.any_called() => *wait,
+            _ => Duration::ZERO,
         }
     }
 
     /// Waits for room at one of these providers, given by their places in the list. Fails if there is none for long.
     pub(super) async fn acquire_slot(
         &self,
+        notification: &Notification,
         candidates: impl Iterator<Item = usize>,
     ) -> Result<Slot, SendFailure> {
         let slots = self.app.send.slots(self.channel);
-        let candidates = slots.with_share(candidates);
+        // A print provider takes letters to every country.
+        let international = self.channel == Channel::Sms && notification.international;
+        let candidates = slots.with_share(candidates, international);
         if candidates.is_empty() {
-            return Err(SendFailure::no_active_provider(self.channel));
+            return Err(self.no_active_provider());
+        }
+        if let Some(unavailable) = slots.unavailable(&candidates) {
+            return Err(self.none_takes_it(unavailable));
         }
         let leased = self.task.leased();
         let flow = Flow {
             service: leased.service_id,
             lane: leased.lane,
         };
-        let now = self.app.clock.now();
-        let acquiring = slots.acquire(flow, candidates, self.app.random(), now);
+        let acquiring = slots.acquire(flow, candidates, self.app.random());
         let slot = time::timeout(STALL, acquiring).await;
-        slot.map_err(|_| SendFailure::NoRoom)
+        slot.map_err(|_| SendFailure::NoRoom(STALL))
+    }
+
+    /// Returns what becomes of a message that no provider takes for a while.
+    fn none_takes_it(&self, unavailable: Unavailable) -> SendFailure {
+        let now = self.app.clock.now();
+        match unavailable {
+            // A short outage costs no attempt and no five minutes. A long one counts, or its messages would never end.
+            Unavailable::BreakersOpen {
+                until,
+                failing_since,
+            } if now.since(failing_since) < LONG_OUTAGE => SendFailure::NoRoom(until.since(now)),
+            Unavailable::BreakersOpen { .. } => {
+                let channel = self.channel;
+                SendFailure::retry(format!(
+                    "every provider of the channel {channel} has failed for minutes"
+                ))
+            }
+            Unavailable::QuotasUsedUp => {
+                let tomorrow = now.utc_day().plus_days(1).start();
+                SendFailure::NoRoom(tomorrow.since(now).min(QUOTA_PAUSE))
+            }
+        }
+    }
+
+    fn no_active_provider(&self) -> SendFailure {
+        let failure = SendFailure::no_active_provider(self.channel);
+        // One line for a batch: all its messages fail alike.
+        if let SendFailure::Retry { why, .. } = &failure
+            && !self.lacks_provider.swap(true, Ordering::Relaxed)
+        {
+            error!("{why}: activate one with `pillarbox provider activate`");
+        }
+        failure
     }
 
     /// Calls a provider. The call ends with an unknown outcome if the process stops before it.
     pub(super) async fn call<T>(
         &self,
-        slot: Slot,
+        mut slot: Slot,
         id: NotificationId,
         call: impl Future<Output = Result<T, SendError>>,
     ) -> Result<T, SendError> {
         let _in_call = InCall::begin(self);
+        slot.begin_call();
         let sent = tokio::select! {
             biased;
             sent = call => sent,
@@ -221,8 +349,22 @@ impl<'a> Batch<'a> {
                 Err(SendError::unknown("the process stopped before the provider answered"))
             }
         };
-        slot.record(&sent, self.app.clock.now());
+        self.record_call(&slot, id, &sent);
         sent
+    }
+
+    /// Records how a call ended: for the next draws, for the attempt, and for operators.
+    fn record_call<T>(&self, slot: &Slot, id: NotificationId, sent: &Result<T, SendError>) {
+        let now = self.app.clock.now();
+        self.held.attempts.end(id, sent, now);
+        let change = slot.record(sent, now);
+        let Some(AttemptResult::Ended(end)) = self.held.attempts.result(id, now) else {
+            return;
+        };
+        hand_over_metrics::record_call(self.channel, &end);
+        if let (Some(change), Some(provider)) = (change, end.provider) {
+            hand_over_metrics::log_breaker(self.channel, &provider, change, sent.as_ref().err());
+        }
     }
 
     async fn stopped(&self) {
@@ -230,18 +372,23 @@ impl<'a> Batch<'a> {
         time::sleep(self.app.settings.stop_grace).await;
     }
 
-    async fn send_catching_panics(&self, notification: Notification) -> SendResult {
+    async fn send_catching_panics(
+        &self,
+        notification: Notification,
+        begun: Option<BegunChunk<'_>>,
+    ) -> SendResult {
         let id = notification.id;
+        if let Some(begun) = begun
+            && !begun.await
+        {
+            return SendResult::NotStarted(id);
+        }
         let result = catch_panic(self.send_one(&notification)).await;
         result.unwrap_or_else(|| SendResult::Panicked(id, self.phase(id)))
     }
 
     fn phase(&self, id: NotificationId) -> FailedPhase {
-        let attempted = self
-            .attempted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if attempted.contains_key(&id) {
+        if self.held.attempts.was_called(id) {
             FailedPhase::HandingOver
         } else {
             FailedPhase::Preparing
@@ -251,11 +398,11 @@ impl<'a> Batch<'a> {
     async fn send_one(&self, notification: &Notification) -> SendResult {
         let now = self.app.clock.now();
         if !self.task.holds_lease(now) {
-            return SendResult::LeaseLost;
+            return SendResult::LeaseLost(notification.id);
         }
         // An earlier run of this task has called the provider, and could not record the answer.
-        if let Some(outcome) = self.app.send.unrecorded.find(notification.id) {
-            return SendResult::Final(outcome);
+        if let Some((outcome, end)) = self.app.send.unrecorded.find(notification.id) {
+            return SendResult::Recorded(outcome, end);
         }
         if now.since(self.started) > MAX_BATCH_TIME || self.task.is_stopping() {
             return SendResult::NotStarted(notification.id);
@@ -266,13 +413,20 @@ impl<'a> Batch<'a> {
             Channel::Letter => letter::send(self, notification, now).await,
         };
         let result = match sent {
-            Ok(update) => SendResult::Final(update.into()),
+            Ok(update) => {
+                hand_over_metrics::record_accepted(self, notification, &update);
+                SendResult::Final(update.into())
+            }
             Err(failure) => self.apply_failure(notification, failure),
         };
         if let SendResult::Final(outcome) = &result
             && self.phase(notification.id) == FailedPhase::HandingOver
         {
-            self.app.send.unrecorded.put(outcome, now);
+            let end = match self.held.attempts.result(notification.id, now) {
+                Some(AttemptResult::Ended(end)) => Some(end),
+                _ => None,
+            };
+            self.app.send.unrecorded.put(outcome, end, now);
         }
         result
     }
@@ -280,10 +434,13 @@ impl<'a> Batch<'a> {
     fn apply_failure(&self, notification: &Notification, failure: SendFailure) -> SendResult {
         let id = notification.id;
         match failure {
-            SendFailure::Noop => SendResult::Noop,
-            SendFailure::LeaseLost => SendResult::LeaseLost,
-            SendFailure::NoRoom => {
-                self.lacks_room.store(true, Ordering::Relaxed);
+            SendFailure::Noop => SendResult::Noop(id),
+            SendFailure::LeaseLost => SendResult::LeaseLost(id),
+            SendFailure::NoRoom(pause) => {
+                self.wait_for_room
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(pause);
                 SendResult::NotStarted(id)
             }
             SendFailure::Permanent(status, why) => self.fail(notification, status, why, None),
@@ -361,44 +518,84 @@ impl<'a> Batch<'a> {
                 notification.id = %id, service.id = %notification.service_id,
                 "{} {id} cannot become {status}, and stays {}: {why}", notification.channel, notification.status
             );
-            return SendResult::Noop;
+            return SendResult::Noop(id);
         }
+        let units = self.held.attempts.units_not_stored(id);
         let update = StatusUpdate {
-            billable_units: self.units_not_stored(id).map(|(_, units)| units),
+            billable_units: units.map(|(_, units)| units),
             ..StatusUpdate::failed(id, status, why)
         };
         SendResult::Final(FinalOutcome { update, report })
     }
 
-    /// Returns the units of a text that was attempted, unless they were stored before (`docs/spec/workers.md` §7.1).
-    pub(super) fn units_not_stored(&self, id: NotificationId) -> Option<(NotificationId, u32)> {
-        let attempted = self
-            .attempted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let units = attempted.get(&id).copied().flatten();
-        units.map(|units| (id, units))
-    }
-
-    /// Records that a provider is about to be called with this notification. Fails if the lease is lost: rendering may
+    /// Notes that a provider is about to be called with this notification. Fails if the lease is lost: rendering may
     /// have taken longer than the lease lasted.
-    pub(super) fn begin_attempt(
+    pub(super) fn begin_call(
         &self,
         notification: &Notification,
+        provider: &str,
         billable_units: Option<u32>,
     ) -> Result<(), SendFailure> {
-        if !self.task.holds_lease(self.app.clock.now()) {
+        let now = self.app.clock.now();
+        if !self.task.holds_lease(now) {
             return Err(SendFailure::LeaseLost);
         }
-        let mut attempted = self
-            .attempted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let is_unknown = notification.billable_units == 0;
-        attempted.insert(notification.id, billable_units.filter(|_| is_unknown));
+        let attempts = &self.held.attempts;
+        attempts.call(notification, provider, billable_units, now);
         Ok(())
     }
 }
+
+/// Whether the attempts of some notifications are recorded: shared by them, and completed by the first that asks.
+type BegunChunk<'a> = Shared<BoxFuture<'a, bool>>;
+
+/// The notifications of a batch that have not begun. The attempts of a few are recorded together, so that a provider is not
+/// kept waiting for the database, and few messages count as begun if the process ends.
+struct Chunks<'a> {
+    waiting: vec::IntoIter<Notification>,
+    size: usize,
+    /// How many of the next notifications are recorded together with the last one.
+    left: usize,
+    begun: Option<BegunChunk<'a>>,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(waiting: Vec<Notification>, size: usize) -> Self {
+        Self {
+            waiting: waiting.into_iter(),
+            size: size.max(MIN_CHUNK),
+            left: 0,
+            begun: None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.len() == 0
+    }
+
+    fn drain(&mut self) -> impl Iterator<Item = Notification> {
+        self.waiting.by_ref()
+    }
+
+    /// Returns the next notification, and what to wait for before its provider is called.
+    fn next(&mut self, batch: &'a Batch<'a>) -> Option<(Notification, Option<BegunChunk<'a>>)> {
+        if self.left == 0 {
+            let next = self.waiting.as_slice();
+            let next = &next[..next.len().min(self.size)];
+            self.left = next.len();
+            self.begun = batch.begin_attempts(next);
+        }
+        let notification = self.waiting.next()?;
+        self.left -= 1;
+        let begun = attempts::has_attempt(batch.app, &notification)
+            .then(|| self.begun.clone())
+            .flatten();
+        Some((notification, begun))
+    }
+}
+
+/// Fewest notifications whose attempts are recorded together.
+const MIN_CHUNK: usize = 16;
 
 /// A notification that waits for a provider's answer, until this is dropped.
 struct InCall<'a, 'b>(&'a Batch<'b>);

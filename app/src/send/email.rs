@@ -37,9 +37,9 @@ pub(super) async fn send(
         SendFailure::technical(format!("there is no e-mail template {template} any more"))
     })?;
     let providers = &app.providers.email;
-    let slot = batch.acquire_slot(0..providers.len()).await?;
+    let slot = batch.acquire_slot(notification, 0..providers.len()).await?;
     let provider = &*providers[slot.provider()].provider;
-    batch.begin_attempt(notification, None)?;
+    batch.begin_call(notification, provider.name(), None)?;
     let call = provider.send(&email);
     let sent = batch.call(slot, notification.id, call).await;
     let receipt = sent.map_err(|error| SendFailure::from_provider(&error, None))?;

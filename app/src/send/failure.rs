@@ -30,8 +30,8 @@ pub(super) enum SendFailure {
     Permanent(NotificationStatus, String),
     /// There is nothing to send, or nothing more to record.
     Noop,
-    /// No provider had room for the message. It was not attempted.
-    NoRoom,
+    /// No provider had room for the message. It was not attempted, and may be after this long.
+    NoRoom(Duration),
     /// The lease was lost before the provider was called. Another worker has the batch.
     LeaseLost,
 }

@@ -232,12 +232,16 @@ async fn send_to_provider(
     let providers = &app.providers.letter;
     let is_earlier = |place: &usize| Some(providers[*place].provider.name()) == earlier;
     let slot = match (0..providers.len()).find(is_earlier) {
-        Some(same) => batch.acquire_slot(std::iter::once(same)).await?,
-        None => batch.acquire_slot(0..providers.len()).await?,
+        Some(same) => {
+            batch
+                .acquire_slot(notification, std::iter::once(same))
+                .await?
+        }
+        None => batch.acquire_slot(notification, 0..providers.len()).await?,
     };
     let provider = &*providers[slot.provider()].provider;
     reserve_for_provider(app, notification, provider.name()).await?;
-    batch.begin_attempt(notification, None)?;
+    batch.begin_call(notification, provider.name(), None)?;
     let call = provider.send(&letter);
     let sent = batch.call(slot, notification.id, call).await;
     if earlier.is_none() && sent.as_ref().is_err_and(is_certainly_not_sent) {

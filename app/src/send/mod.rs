@@ -10,15 +10,22 @@
 //!
 //! A notification on which the program fails takes no other with it: it leaves its batch as a dead letter of its own.
 
+mod attempts;
+pub(crate) mod balance;
 mod batch;
+mod breaker;
 mod email;
 mod failure;
+mod hand_over_metrics;
 mod in_flight;
 mod letter;
 mod pending_writes;
 pub(crate) mod poison;
+mod provider_rows;
 pub(crate) mod provider_selection;
 mod provider_slots;
+mod quota;
+mod rate_limit;
 mod recording;
 mod remaining;
 mod sms;
@@ -26,7 +33,7 @@ mod unrecorded;
 
 use std::sync::Arc;
 
-use domain::{Channel, NotificationId, NotificationStatus, TaskId, Timestamp};
+use domain::{Channel, Clock, NotificationId, NotificationStatus, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome, catch_panic};
 use store::{
     notifications::{Notification, StatusUpdate},
@@ -34,12 +41,14 @@ use store::{
 };
 use tracing::warn;
 
-use batch::Batch;
+use attempts::BatchAttempts;
+use batch::{Batch, Held};
 use failure::SendFailure;
 use in_flight::InFlightNotifications;
 use pending_writes::{FinalOutcome, PendingWrites};
 use poison::FailedPhase;
-use provider_selection::Providers;
+use provider_rows::ProviderRows;
+use provider_selection::{Configured, Providers};
 use provider_slots::ProviderSlots;
 
 use crate::{
@@ -54,25 +63,31 @@ use crate::{
 pub(crate) struct SendState {
     in_flight: InFlightNotifications,
     unrecorded: unrecorded::UnrecordedOutcomes,
+    provider_rows: ProviderRows,
+    quotas: quota::Quotas,
     email: ProviderSlots,
     sms: ProviderSlots,
     letter: ProviderSlots,
 }
 
 impl SendState {
-    pub(crate) fn new(providers: &Providers) -> Self {
-        let email = providers.email.iter();
-        let sms = providers.sms.iter();
-        let letter = providers.letter.iter();
+    pub(crate) fn new(providers: &Providers, clock: &Arc<dyn Clock>) -> Self {
+        let slots = |channel, max_concurrency: usize| {
+            let configured = providers.configured(channel).into_iter();
+            let limited = configured.map(|one| Configured {
+                concurrency: one.concurrency.min(max_concurrency),
+                ..one
+            });
+            ProviderSlots::new(limited, clock.clone())
+        };
         Self {
             in_flight: InFlightNotifications::default(),
             unrecorded: unrecorded::UnrecordedOutcomes::default(),
-            email: ProviderSlots::new(email.map(|one| (one.priority, one.provider.concurrency()))),
-            sms: ProviderSlots::new(sms.map(|one| (one.priority, one.provider.concurrency()))),
-            letter: ProviderSlots::new(letter.map(|one| {
-                let concurrency = one.provider.concurrency().min(letter::MAX_OPEN_CALLS);
-                (one.priority, concurrency)
-            })),
+            provider_rows: ProviderRows::default(),
+            quotas: quota::Quotas::default(),
+            email: slots(Channel::Email, usize::MAX),
+            sms: slots(Channel::Sms, usize::MAX),
+            letter: slots(Channel::Letter, letter::MAX_OPEN_CALLS),
         }
     }
 
@@ -144,8 +159,24 @@ async fn try_send_batch(
         fail_all(app, task, channel, &waiting, &tenant).await?;
         return Ok(BatchEnd::Finished);
     }
-    let claimed = (claim, elsewhere);
-    Batch::new(app, task, &tenant, channel, delivery, claimed)
+    provider_rows::refresh(app).await?;
+    quota::reserve(app, channel, waiting.len()).await?;
+    let ids: Vec<NotificationId> = waiting.iter().map(|one| one.id).collect();
+    let earlier = store::attempts::list_of(&mut app.read().await?, &ids).await?;
+    let attempts = BatchAttempts::new(earlier);
+    // Only a text message costs its recipient's patience twice, and only for texts do receipts come within minutes.
+    let awaited = match channel {
+        Channel::Sms => attempts.await_receipts(app, &waiting, app.clock.now()),
+        Channel::Email | Channel::Letter => Vec::new(),
+    };
+    let waiting = attempts::without(waiting, &awaited);
+    let held = Held {
+        claim,
+        elsewhere,
+        awaited,
+        attempts,
+    };
+    Batch::new(app, task, &tenant, channel, delivery, held)
         .send(waiting)
         .await
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use domain::{Channel, NotificationId, NotificationStatus};
 use queue::{PoisonMessage, TaskContext};
-use store::notifications::StatusUpdate;
+use store::{attempts::AttemptEnd, notifications::StatusUpdate};
 
+use super::attempts::AttemptResult;
 use crate::{tasks::delivery_pool, technical_failures};
 
 /// The last result of a notification.
@@ -33,11 +34,24 @@ pub(super) struct PendingWrites {
     pub(super) units: Vec<(NotificationId, u32)>,
     /// Notifications on which the program failed.
     pub(super) poisoned: Vec<PoisonMessage>,
+    /// Attempts that have ended. They cause no commit of their own.
+    pub(super) attempts: Vec<AttemptEnd>,
+    /// Attempts that did not begin after all.
+    pub(super) not_called: Vec<(NotificationId, u32)>,
 }
 
 impl PendingWrites {
     pub(super) const fn is_empty(&self) -> bool {
         self.outcomes.is_empty() && self.units.is_empty() && self.poisoned.is_empty()
+    }
+
+    /// Adds what an attempt came to.
+    pub(super) fn add_attempt(&mut self, result: Option<AttemptResult>) {
+        match result {
+            Some(AttemptResult::Ended(end)) => self.attempts.push(end),
+            Some(AttemptResult::NotCalled(id, number)) => self.not_called.push((id, number)),
+            None => {}
+        }
     }
 
     pub(super) fn updates(&self) -> Vec<StatusUpdate> {

@@ -1,18 +1,60 @@
-//! The active providers of each channel, and which of them sends the next message (`docs/spec/workers.md` §7.2).
+//! The configured providers of each channel, and which of them sends the next message (`docs/spec/workers.md` §7.2).
 
 use std::{fmt, sync::Arc};
 
-use domain::RandomSource;
+use domain::{Channel, RandomSource};
 use providers::{
     EmailProvider, FileService, LetterProvider, Scanner, SmsProvider, outbound::OutboundClient,
 };
 
-/// A provider with its share of the traffic.
+/// A provider with its share of the traffic, as the settings have it.
 pub struct Weighted<P: ?Sized> {
     /// The provider.
     pub provider: Arc<P>,
-    /// Its share: 0–100, against those of the others.
+    /// Its share: 0–100, against those of the others. An operator's later change wins.
     pub priority: u32,
+    /// How much it takes.
+    pub limits: ProviderLimits,
+}
+
+/// How much a provider takes. Without a limit, as much as its `concurrency` allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProviderLimits {
+    /// Messages a second, for each process that sends.
+    pub per_second: Option<u32>,
+    /// Messages a day (UTC), for all processes together.
+    pub daily_quota: Option<u32>,
+}
+
+impl<P: ?Sized> Weighted<P> {
+    /// Returns a provider with this share and no limits.
+    pub const fn new(provider: Arc<P>, priority: u32) -> Self {
+        let limits = ProviderLimits {
+            per_second: None,
+            daily_quota: None,
+        };
+        Self {
+            provider,
+            priority,
+            limits,
+        }
+    }
+
+    /// Returns the same provider with these limits.
+    #[must_use]
+    pub fn with_limits(self, limits: ProviderLimits) -> Self {
+        Self { limits, ..self }
+    }
+}
+
+/// What the settings say of a provider, whatever its channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Configured<'a> {
+    pub(super) name: &'a str,
+    pub(super) priority: u32,
+    pub(super) concurrency: usize,
+    pub(super) supports_international: bool,
+    pub(super) limits: ProviderLimits,
 }
 
 impl<P: ?Sized> Clone for Weighted<P> {
@@ -20,11 +62,12 @@ impl<P: ?Sized> Clone for Weighted<P> {
         Self {
             provider: self.provider.clone(),
             priority: self.priority,
+            limits: self.limits,
         }
     }
 }
 
-/// The active providers of every channel.
+/// The configured providers of every channel.
 #[derive(Clone, Default)]
 pub struct Providers {
     /// For e-mails.
@@ -39,6 +82,43 @@ pub struct Providers {
     pub scanner: Option<Arc<dyn Scanner>>,
     /// Calls the URLs of services. Without it, no callback is sent.
     pub outbound: Option<Arc<dyn OutboundClient>>,
+}
+
+impl Providers {
+    /// Returns the providers of a channel in the order of the settings.
+    pub(super) fn configured(&self, channel: Channel) -> Vec<Configured<'_>> {
+        match channel {
+            Channel::Email => configured(&self.email, |one| Configured {
+                name: one.name(),
+                concurrency: one.concurrency(),
+                ..Configured::default()
+            }),
+            Channel::Sms => configured(&self.sms, |one| Configured {
+                name: one.name(),
+                concurrency: one.concurrency(),
+                supports_international: one.supports_international(),
+                ..Configured::default()
+            }),
+            Channel::Letter => configured(&self.letter, |one| Configured {
+                name: one.name(),
+                concurrency: one.concurrency(),
+                ..Configured::default()
+            }),
+        }
+    }
+}
+
+/// Adds the settings that every provider has to what the ports of a channel say.
+fn configured<'a, P: ?Sized>(
+    providers: &'a [Weighted<P>],
+    of_port: fn(&'a P) -> Configured<'a>,
+) -> Vec<Configured<'a>> {
+    let configured = providers.iter().map(|one| Configured {
+        priority: one.priority,
+        limits: one.limits,
+        ..of_port(&one.provider)
+    });
+    configured.collect()
 }
 
 impl fmt::Debug for Providers {

@@ -3,7 +3,8 @@
 //! A provider's `concurrency` is reached whatever the sizes of batches, because a slot belongs to a message and not to a
 //! task. A free slot goes to the service that has the fewest calls open, and no service gets the last one of a provider, so
 //! a service whose messages hang leaves room for the others. A message takes any provider of its channel that has room:
-//! one whose calls hang keeps only what it has.
+//! one whose calls hang keeps only what it has. A provider has no room either while its breaker is open, its rate limit is
+//! used up, or its quota of the day.
 
 use std::{
     collections::HashMap,
@@ -11,16 +12,15 @@ use std::{
     time::Duration,
 };
 
-use domain::{Lane, RandomSource, ServiceId, Timestamp};
+use domain::{Clock, Lane, RandomSource, ServiceId, Timestamp};
 use providers::SendError;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time};
 
-use super::provider_selection::draw;
-
-/// How long a failed call lowers a provider's share of the draw.
-const FAILURE_MEMORY: Duration = Duration::from_mins(1);
-/// Each failure in a row halves the share, down to a sixty-fourth: a provider must be tried to be found well again.
-const MAX_HALVINGS: u32 = 6;
+use super::{
+    breaker::{Breaker, BreakerChange, BreakerState},
+    provider_selection::{Configured, draw},
+    rate_limit::RateLimit,
+};
 
 /// Messages that share a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +31,10 @@ pub(super) struct Flow {
 
 /// The slots of the providers of one channel, by their place in the list of providers. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct ProviderSlots(Arc<Mutex<State>>);
+pub(super) struct ProviderSlots {
+    state: Arc<Mutex<State>>,
+    clock: Arc<dyn Clock>,
+}
 
 /// The right to one open call of a provider, until it is dropped.
 #[derive(Debug)]
@@ -39,6 +42,21 @@ pub(super) struct Slot {
     slots: ProviderSlots,
     provider: usize,
     flow: Flow,
+    /// Whether it was granted to find out if the provider is well again.
+    is_probe: bool,
+    was_called: bool,
+}
+
+/// Why none of the providers takes a message now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unavailable {
+    /// Their breakers are open, at least until then.
+    BreakersOpen {
+        until: Timestamp,
+        failing_since: Timestamp,
+    },
+    /// Their quotas of the day are used up.
+    QuotasUsedUp,
 }
 
 #[derive(Debug)]
@@ -48,13 +66,35 @@ struct State {
     waiters: Vec<Waiter>,
 }
 
+/// A provider's part in the draw, as its row has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) priority: u32,
+    pub(super) active: bool,
+    pub(super) supports_international: bool,
+}
+
+impl Share {
+    /// Returns the share that the settings give a provider.
+    pub(super) const fn of(configured: &Configured<'_>) -> Self {
+        Self {
+            priority: configured.priority,
+            active: true,
+            supports_international: configured.supports_international,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct ProviderState {
-    priority: u32,
+    share: Share,
     concurrency: usize,
     open: HashMap<Flow, usize>,
-    failures: u32,
-    failed_at: Option<Timestamp>,
+    breaker: Breaker,
+    is_probed: bool,
+    rate_limit: Option<RateLimit>,
+    /// Messages of the daily quota that this process has reserved; without a quota none.
+    reserved: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -65,19 +105,66 @@ struct Waiter {
 }
 
 impl ProviderSlots {
-    /// Creates the slots of providers with these priorities and concurrencies.
-    pub(super) fn new(providers: impl Iterator<Item = (u32, usize)>) -> Self {
-        let providers = providers.map(|(priority, concurrency)| ProviderState {
-            priority,
-            concurrency: concurrency.max(1),
+    /// Creates the slots of these providers.
+    pub(super) fn new<'a>(
+        providers: impl Iterator<Item = Configured<'a>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let providers = providers.map(|one| ProviderState {
+            share: Share::of(&one),
+            concurrency: one.concurrency.max(1),
             open: HashMap::new(),
-            failures: 0,
-            failed_at: None,
+            breaker: Breaker::default(),
+            is_probed: false,
+            rate_limit: one.limits.per_second.map(RateLimit::new),
+            reserved: one.limits.daily_quota.map(|_| 0),
         });
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             providers: providers.collect(),
             waiters: Vec::new(),
-        })))
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            clock,
+        }
+    }
+
+    /// Sets the shares of the providers, in their order.
+    pub(super) fn set_shares(&self, shares: &[Share]) {
+        let mut state = self.lock();
+        for (provider, share) in state.providers.iter_mut().zip(shares) {
+            provider.share = *share;
+        }
+    }
+
+    /// Returns how many messages of its quota a provider has reserved; without a quota none.
+    pub(super) fn reserved(&self, provider: usize) -> Option<u64> {
+        self.lock().providers[provider].reserved
+    }
+
+    /// Adds messages of its quota to those that a provider has reserved.
+    pub(super) fn add_reserved(&self, provider: usize, count: u64) {
+        if let Some(reserved) = &mut self.lock().providers[provider].reserved {
+            *reserved += count;
+        }
+    }
+
+    /// Forgets what was reserved for a day that is over.
+    pub(super) fn clear_reserved(&self, provider: usize) {
+        if let Some(reserved) = &mut self.lock().providers[provider].reserved {
+            *reserved = 0;
+        }
+    }
+
+    /// Returns the state of every provider's breaker, in their order.
+    pub(super) fn breakers(&self) -> Vec<BreakerState> {
+        let now = self.clock.now();
+        let state = self.lock();
+        state
+            .providers
+            .iter()
+            .map(|one| one.breaker.state(now))
+            .collect()
     }
 
     /// Returns how many calls can be open at a time.
@@ -86,16 +173,55 @@ impl ProviderSlots {
         state.providers.iter().map(|one| one.concurrency).sum()
     }
 
-    /// Returns the providers among `candidates` that get a share: not those of priority 0 beside others.
-    pub(super) fn with_share(&self, candidates: impl Iterator<Item = usize>) -> Vec<usize> {
+    /// Returns the providers among `candidates` that get a share: the active ones, without those of priority 0 beside
+    /// others. `international` leaves out those that send to this country only.
+    pub(super) fn with_share(
+        &self,
+        candidates: impl Iterator<Item = usize>,
+        international: bool,
+    ) -> Vec<usize> {
         let state = self.lock();
-        let all: Vec<usize> = candidates.collect();
-        let has_share = |index: &usize| state.providers[*index].priority > 0;
+        let share = |index: &usize| state.providers[*index].share;
+        let all: Vec<usize> = candidates
+            .filter(|index| share(index).active)
+            .filter(|index| !international || share(index).supports_international)
+            .collect();
+        let has_share = |index: &usize| share(index).priority > 0;
         if all.iter().any(has_share) {
             all.into_iter().filter(has_share).collect()
         } else {
             all
         }
+    }
+
+    /// Returns why none of these providers takes messages for a while, if that is so.
+    pub(super) fn unavailable(&self, candidates: &[usize]) -> Option<Unavailable> {
+        let now = self.clock.now();
+        let state = self.lock();
+        let mut opened: Option<(Timestamp, Timestamp)> = None;
+        for index in candidates {
+            let provider = &state.providers[*index];
+            if provider.reserved == Some(0) {
+                continue;
+            }
+            let BreakerState::Open(until) = provider.breaker.state(now) else {
+                return None;
+            };
+            let since = provider.breaker.failing_since().unwrap_or(now);
+            // The first that will take a message again, and the one that has failed for the shortest time.
+            opened = Some(match opened {
+                Some((first, latest)) => (first.min(until), latest.max(since)),
+                None => (until, since),
+            });
+        }
+        Some(
+            opened.map_or(Unavailable::QuotasUsedUp, |(until, failing_since)| {
+                Unavailable::BreakersOpen {
+                    until,
+                    failing_since,
+                }
+            }),
+        )
     }
 
     /// Returns a slot of one of these providers: of those with room the one that is drawn, or the first that gets room.
@@ -104,44 +230,89 @@ impl ProviderSlots {
         flow: Flow,
         candidates: Vec<usize>,
         random: &dyn RandomSource,
-        now: Timestamp,
     ) -> Slot {
-        let granted = {
+        let mut granted = {
             let mut state = self.lock();
+            let now = self.clock.now();
             if let Some(provider) = state.draw(flow, &candidates, random, now) {
-                state.providers[provider].open(flow);
-                return self.slot(provider, flow);
+                let is_probe = state.providers[provider].open(flow, now);
+                return self.slot(provider, flow, is_probe);
             }
             let (grant, granted) = oneshot::channel();
             state.waiters.push(Waiter {
                 flow,
-                candidates,
+                candidates: candidates.clone(),
                 grant,
             });
             granted
         };
-        granted
-            .await
-            .expect("a waiter is dropped only with its slot")
+        loop {
+            // Nobody tells when a rate limit has a token again, so a message that waits looks itself.
+            let next_token = async {
+                match self.next_token(&candidates) {
+                    // There is one, and another message may take it with the slot that is missing.
+                    Some(Duration::ZERO) => time::sleep(TOKEN_POLL).await,
+                    Some(wait) => time::sleep(wait.max(MIN_WAIT)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                slot = &mut granted => return slot.expect("a waiter is dropped only with its slot"),
+                () = next_token => candidates.iter().for_each(|provider| self.grant(*provider)),
+            }
+        }
     }
 
-    fn slot(&self, provider: usize, flow: Flow) -> Slot {
+    /// Returns the time until one of these providers has a token again, if one of them waits for that.
+    fn next_token(&self, candidates: &[usize]) -> Option<Duration> {
+        let now = self.clock.now();
+        let state = self.lock();
+        let limits = candidates
+            .iter()
+            .filter_map(|index| state.providers[*index].rate_limit.as_ref());
+        limits.map(|limit| limit.wait(now)).min()
+    }
+
+    const fn slot_of(slots: Self, provider: usize, flow: Flow, is_probe: bool) -> Slot {
         Slot {
-            slots: self.clone(),
+            slots,
             provider,
             flow,
+            is_probe,
+            was_called: false,
         }
     }
 
-    fn release(&self, provider: usize, flow: Flow) {
-        let mut state = self.lock();
-        state.providers[provider].close(flow);
-        let mut grants = Vec::new();
-        while let Some(waiter) = state.next_waiter(provider) {
-            state.providers[provider].open(waiter.flow);
-            grants.push((waiter.grant, self.slot(provider, waiter.flow)));
+    fn slot(&self, provider: usize, flow: Flow, is_probe: bool) -> Slot {
+        Self::slot_of(self.clone(), provider, flow, is_probe)
+    }
+
+    fn release(&self, slot: &Slot) {
+        {
+            let provider = &mut self.lock().providers[slot.provider];
+            provider.close(slot.flow);
+            if slot.is_probe {
+                provider.is_probed = false;
+            }
+            if !slot.was_called {
+                provider.put_back();
+            }
         }
-        drop(state);
+        self.grant(slot.provider);
+    }
+
+    /// Gives the slots of a provider that are free to those who wait.
+    fn grant(&self, provider: usize) {
+        let mut grants = Vec::new();
+        {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            while let Some(waiter) = state.next_waiter(provider, now) {
+                let is_probe = state.providers[provider].open(waiter.flow, now);
+                grants.push((waiter.grant, self.slot(provider, waiter.flow, is_probe)));
+            }
+        }
         for (grant, slot) in grants {
             // Without the lock: the slot of a waiter that is gone comes back and is dropped, which releases it again.
             drop(grant.send(slot));
@@ -149,9 +320,15 @@ impl ProviderSlots {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("no one panics holding it")
+        self.state.lock().expect("no one panics holding it")
     }
 }
+
+/// Tokens come more often than timers can fire.
+const MIN_WAIT: Duration = Duration::from_millis(1);
+
+/// How often a message that waits for a slot looks whether it must wait for a token too.
+const TOKEN_POLL: Duration = Duration::from_millis(20);
 
 impl Slot {
     /// Returns the provider, as its place in the list of providers.
@@ -159,21 +336,30 @@ impl Slot {
         self.provider
     }
 
-    /// Records how the call ended, for the next draws.
-    pub(super) fn record<T>(&self, sent: &Result<T, SendError>, now: Timestamp) {
+    /// Says that the provider is called now: what it costs of the provider's limits is spent.
+    pub(super) const fn begin_call(&mut self) {
+        self.was_called = true;
+    }
+
+    /// Records how the call ended, for the next draws. Returns whether that opened or closed the provider's breaker.
+    pub(super) fn record<T>(
+        &self,
+        sent: &Result<T, SendError>,
+        now: Timestamp,
+    ) -> Option<BreakerChange> {
         let failed = matches!(
             sent,
             Err(SendError::Unknown { .. } | SendError::Unavailable { .. })
         );
         let provider = &mut self.slots.lock().providers[self.provider];
-        provider.failures = if failed { provider.failures + 1 } else { 0 };
-        provider.failed_at = failed.then_some(now);
+        provider.breaker.record(failed, now)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots.release(self.provider, self.flow);
+        let slots = self.slots.clone();
+        slots.release(self);
     }
 }
 
@@ -185,7 +371,7 @@ impl State {
         random: &dyn RandomSource,
         now: Timestamp,
     ) -> Option<usize> {
-        let has_room = |index: &&usize| self.providers[**index].has_room_for(flow.service);
+        let has_room = |index: &&usize| self.providers[**index].has_room_for(flow.service, now);
         let with_room: Vec<usize> = candidates.iter().filter(has_room).copied().collect();
         let weights: Vec<u64> = with_room
             .iter()
@@ -195,7 +381,7 @@ impl State {
     }
 
     /// Removes the waiter who gets the next slot of this provider.
-    fn next_waiter(&mut self, provider: usize) -> Option<Waiter> {
+    fn next_waiter(&mut self, provider: usize, now: Timestamp) -> Option<Waiter> {
         self.waiters.retain(|waiter| !waiter.grant.is_closed());
         let state = &self.providers[provider];
         let (place, _) = self
@@ -203,7 +389,7 @@ impl State {
             .iter()
             .enumerate()
             .filter(|(_, waiter)| waiter.candidates.contains(&provider))
-            .filter(|(_, waiter)| state.has_room_for(waiter.flow.service))
+            .filter(|(_, waiter)| state.has_room_for(waiter.flow.service, now))
             // Of equals the first one: the longest waiting.
             .min_by_key(|(_, waiter)| state.rank(waiter.flow))?;
         Some(self.waiters.remove(place))
@@ -211,11 +397,23 @@ impl State {
 }
 
 impl ProviderState {
-    fn has_room_for(&self, service: ServiceId) -> bool {
+    fn has_room_for(&self, service: ServiceId, now: Timestamp) -> bool {
         let all: usize = self.open.values().sum();
         // The last slot is for another service, unless there is only one.
         let most = (self.concurrency - 1).max(1);
-        all < self.concurrency && self.open_of(service) < most
+        let is_allowed = match self.breaker.state(now) {
+            BreakerState::Closed => true,
+            BreakerState::HalfOpen => !self.is_probed,
+            BreakerState::Open(_) => false,
+        };
+        is_allowed
+            && self.reserved != Some(0)
+            && all < self.concurrency
+            && self.open_of(service) < most
+            && self
+                .rate_limit
+                .as_ref()
+                .is_none_or(|limit| limit.wait(now).is_zero())
     }
 
     fn open_of(&self, service: ServiceId) -> usize {
@@ -232,8 +430,18 @@ impl ProviderState {
         (self.open_of(flow.service), of_flow, flow.lane)
     }
 
-    fn open(&mut self, flow: Flow) {
+    /// Opens a call. Returns whether it finds out if the provider is well again.
+    fn open(&mut self, flow: Flow, now: Timestamp) -> bool {
         *self.open.entry(flow).or_default() += 1;
+        if let Some(limit) = &mut self.rate_limit {
+            limit.take(now);
+        }
+        if let Some(reserved) = &mut self.reserved {
+            *reserved -= 1;
+        }
+        let is_probe = self.breaker.state(now) == BreakerState::HalfOpen;
+        self.is_probed |= is_probe;
+        is_probe
     }
 
     fn close(&mut self, flow: Flow) {
@@ -246,14 +454,18 @@ impl ProviderState {
         }
     }
 
+    /// Puts back what a message cost that was not sent after all.
+    fn put_back(&mut self) {
+        if let Some(limit) = &mut self.rate_limit {
+            limit.put_back();
+        }
+        if let Some(reserved) = &mut self.reserved {
+            *reserved += 1;
+        }
+    }
+
     fn weight(&self, now: Timestamp) -> u64 {
-        let is_recent = |at: Timestamp| now.since(at) < FAILURE_MEMORY;
-        let halvings = if self.failed_at.is_some_and(is_recent) {
-            self.failures.min(MAX_HALVINGS)
-        } else {
-            0
-        };
-        (u64::from(self.priority) << MAX_HALVINGS) >> halvings
+        self.breaker.weight(self.share.priority, now)
     }
 }
 
@@ -263,6 +475,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::send::provider_selection::ProviderLimits;
 
     /// Draws the first of all.
     #[derive(Debug)]
@@ -275,6 +488,50 @@ mod tests {
     }
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
+
+    /// A clock that stands still until it is set.
+    #[derive(Debug)]
+    struct FixedClock(Mutex<Timestamp>);
+
+    impl FixedClock {
+        fn set(&self, now: Timestamp) {
+            *self.0.lock().unwrap() = now;
+        }
+    }
+
+    impl Clock for FixedClock {
+        fn now(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
+    }
+
+    const fn configured(priority: u32, concurrency: usize) -> Configured<'static> {
+        Configured {
+            name: "any",
+            priority,
+            concurrency,
+            supports_international: false,
+            limits: ProviderLimits {
+                per_second: None,
+                daily_quota: None,
+            },
+        }
+    }
+
+    fn slots_and_clock<const N: usize>(
+        providers: [(u32, usize); N],
+    ) -> (ProviderSlots, Arc<FixedClock>) {
+        let clock = Arc::new(FixedClock(Mutex::new(NOW)));
+        let configured = providers.map(|(priority, concurrency)| configured(priority, concurrency));
+        (
+            ProviderSlots::new(configured.into_iter(), clock.clone()),
+            clock,
+        )
+    }
+
+    fn slots_of<const N: usize>(providers: [(u32, usize); N]) -> ProviderSlots {
+        slots_and_clock(providers).0
+    }
 
     fn flow(service: u128, lane: Lane) -> Flow {
         Flow {
@@ -289,12 +546,12 @@ mod tests {
         candidates: &[usize],
     ) -> impl Future<Output = Slot> + Unpin + use<> {
         let (slots, candidates) = (slots.clone(), candidates.to_vec());
-        Box::pin(async move { slots.acquire(flow, candidates, &First, NOW).await })
+        Box::pin(async move { slots.acquire(flow, candidates, &First).await })
     }
 
     #[test]
     fn one_service_gets_all_slots_but_one_and_two_get_all() {
-        let slots = ProviderSlots::new([(100, 3)].into_iter());
+        let slots = slots_of([(100, 3)]);
         let (ours, theirs) = (flow(1, Lane::Normal), flow(2, Lane::Bulk));
         let first = acquire(&slots, ours, &[0]).now_or_never().unwrap();
         let _second = acquire(&slots, ours, &[0]).now_or_never().unwrap();
@@ -307,7 +564,7 @@ mod tests {
 
     #[test]
     fn the_only_slot_of_a_provider_goes_to_whoever_comes() {
-        let slots = ProviderSlots::new([(100, 1)].into_iter());
+        let slots = slots_of([(100, 1)]);
         assert!(
             acquire(&slots, flow(1, Lane::Normal), &[0])
                 .now_or_never()
@@ -317,7 +574,7 @@ mod tests {
 
     #[test]
     fn a_free_slot_goes_to_the_service_with_the_fewest_calls_and_then_to_the_first_lane() {
-        let slots = ProviderSlots::new([(100, 3)].into_iter());
+        let slots = slots_of([(100, 3)]);
         let bulk = flow(1, Lane::Bulk);
         let first = acquire(&slots, bulk, &[0]).now_or_never().unwrap();
         let second = acquire(&slots, bulk, &[0]).now_or_never().unwrap();
@@ -343,7 +600,7 @@ mod tests {
 
     #[test]
     fn a_provider_without_room_is_passed_over() {
-        let slots = ProviderSlots::new([(100, 2), (1, 2)].into_iter());
+        let slots = slots_of([(100, 2), (1, 2)]);
         let ours = flow(1, Lane::Normal);
         let taken: Vec<Slot> = (0..2)
             .map(|_| acquire(&slots, ours, &[0, 1]).now_or_never().unwrap())
@@ -354,7 +611,7 @@ mod tests {
 
     #[test]
     fn a_waiter_that_is_gone_keeps_no_slot() {
-        let slots = ProviderSlots::new([(100, 1)].into_iter());
+        let slots = slots_of([(100, 1)]);
         let ours = flow(1, Lane::Normal);
         let first = acquire(&slots, ours, &[0]).now_or_never().unwrap();
         let (mut gone, mut granted) = (acquire(&slots, ours, &[0]), acquire(&slots, ours, &[0]));
@@ -368,30 +625,80 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_lower_the_share_until_a_message_is_taken() {
-        let slots = ProviderSlots::new([(50, 9), (50, 9)].into_iter());
-        let weight = |provider: usize, at: Timestamp| slots.lock().providers[provider].weight(at);
-        let slot = acquire(&slots, flow(1, Lane::Normal), &[0])
-            .now_or_never()
-            .unwrap();
+    fn a_provider_whose_breaker_is_open_gets_one_call_after_a_while() {
+        let (slots, clock) = slots_and_clock([(50, 9)]);
+        let ours = flow(1, Lane::Normal);
+        let slot = acquire(&slots, ours, &[0]).now_or_never().unwrap();
+        assert_eq!(slots.unavailable(&[0]), None);
         let timed_out = Err::<(), _>(SendError::unknown("no answer"));
-        for _ in 0..3 {
+        for _ in 0..10 {
             slot.record(&timed_out, NOW);
         }
-        assert_eq!(weight(1, NOW) / weight(0, NOW), 8);
-        for _ in 0..100 {
-            slot.record(&timed_out, NOW);
-        }
-        assert_eq!(weight(1, NOW) / weight(0, NOW), 64);
-        assert_eq!(weight(0, NOW.plus(FAILURE_MEMORY)), weight(1, NOW));
-        slot.record(&Ok(()), NOW);
-        assert_eq!(weight(0, NOW), weight(1, NOW));
+        assert!(matches!(
+            slots.unavailable(&[0]),
+            Some(Unavailable::BreakersOpen {
+                failing_since: NOW,
+                ..
+            })
+        ));
+        assert!(acquire(&slots, ours, &[0]).now_or_never().is_none());
+        clock.set(NOW.plus(Duration::from_secs(10)));
+        assert_eq!(slots.unavailable(&[0]), None);
+        let probe = acquire(&slots, ours, &[0]).now_or_never().unwrap();
+        assert!(
+            acquire(&slots, ours, &[0]).now_or_never().is_none(),
+            "one at a time"
+        );
+        probe.record(&Ok(()), clock.now());
+        drop(probe);
+        let _first = acquire(&slots, ours, &[0]).now_or_never().unwrap();
+        let _second = acquire(&slots, ours, &[0]).now_or_never().unwrap();
+    }
+
+    #[test]
+    fn what_was_not_sent_costs_nothing_of_the_limits() {
+        let limits = ProviderLimits {
+            per_second: Some(10),
+            daily_quota: Some(1000),
+        };
+        let clock = Arc::new(FixedClock(Mutex::new(NOW)));
+        let configured = Configured {
+            limits,
+            ..configured(100, 9)
+        };
+        let slots = ProviderSlots::new(std::iter::once(configured), clock.clone());
+        let ours = flow(1, Lane::Normal);
+        assert_eq!(slots.unavailable(&[0]), Some(Unavailable::QuotasUsedUp));
+        slots.add_reserved(0, 2);
+        drop(acquire(&slots, ours, &[0]).now_or_never().unwrap());
+        let mut slot = acquire(&slots, ours, &[0]).now_or_never().unwrap();
+        slot.begin_call();
+        drop(slot);
+        assert_eq!(slots.reserved(0), Some(1));
+        let draw = |slots: &ProviderSlots| slots.lock().draw(ours, &[0], &First, clock.now());
+        assert_eq!(draw(&slots), None, "the rate limit has no token");
+        clock.set(NOW.plus(Duration::from_millis(100)));
+        assert_eq!(draw(&slots), Some(0));
+    }
+
+    #[test]
+    fn an_inactive_provider_and_one_for_this_country_only_are_left_out() {
+        let slots = slots_of([(50, 1), (50, 1), (0, 1)]);
+        let share = |active, supports_international| Share {
+            priority: 50,
+            active,
+            supports_international,
+        };
+        slots.set_shares(&[share(true, false), share(true, true), share(false, true)]);
+        assert_eq!(slots.with_share(0..3, false), [0, 1]);
+        assert_eq!(slots.with_share(0..3, true), [1]);
+        assert_eq!(slots.with_share([2].into_iter(), false), [0usize; 0]);
     }
 
     #[test]
     fn a_provider_of_priority_zero_has_a_share_only_among_its_like() {
-        let slots = ProviderSlots::new([(0, 1), (100, 1), (0, 1)].into_iter());
-        assert_eq!(slots.with_share(0..3), [1]);
-        assert_eq!(slots.with_share([0, 2].into_iter()), [0, 2]);
+        let slots = slots_of([(0, 1), (100, 1), (0, 1)]);
+        assert_eq!(slots.with_share(0..3, false), [1]);
+        assert_eq!(slots.with_share([0, 2].into_iter(), false), [0, 2]);
     }
 }

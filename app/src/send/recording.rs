@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time};
 use tracing::warn;
 
 use super::{
-    BatchEnd, SendBatchError,
+    BatchEnd, SendBatchError, balance,
     batch::{Batch, STALL, SendResult},
     pending_writes::PendingWrites,
     poison,
@@ -40,7 +40,10 @@ impl Batch<'_> {
     ) -> Result<BatchEnd, SendBatchError> {
         let mut writes = PendingWrites::default();
         let unknown_outcomes = self.delivery.unknown_outcomes;
-        let mut rest = Remaining::new(self.elsewhere.clone(), unknown_outcomes);
+        let mut rest = Remaining::new(self.held.elsewhere.clone(), unknown_outcomes);
+        for (id, wait) in &self.held.awaited {
+            rest.await_receipt(*id, *wait);
+        }
         let mut kept: BTreeSet<NotificationId> = self.delivery.ids.iter().copied().collect();
         loop {
             let mut received = Vec::new();
@@ -83,7 +86,7 @@ impl Batch<'_> {
         kept.retain(|id| !gone.contains(id));
         let ids: Vec<NotificationId> = kept.iter().copied().collect();
         // Before other tasks can claim them: one that finds them in flight here returns only after half a minute.
-        self.claim.release(&gone);
+        self.held.claim.release(&gone);
         let handover = Handover {
             tasks,
             keeps: Some(tasks::delivery_payload(
@@ -104,24 +107,31 @@ impl Batch<'_> {
     }
 
     fn sort(&self, result: SendResult, writes: &mut PendingWrites, rest: &mut Remaining) {
+        let now = self.app.clock.now();
+        if let Some(id) = result.id() {
+            writes.add_attempt(self.held.attempts.result(id, now));
+        }
         match result {
             SendResult::Final(outcome) => writes.outcomes.push(outcome),
+            SendResult::Recorded(outcome, end) => {
+                writes.outcomes.push(outcome);
+                writes.attempts.extend(end);
+            }
             SendResult::Retry {
                 id,
                 after,
                 unknown_outcomes,
                 why,
             } => {
-                writes.units.extend(self.units_not_stored(id));
+                writes.units.extend(self.held.attempts.units_not_stored(id));
                 rest.retry(id, after, unknown_outcomes, why);
             }
-            SendResult::Noop => {}
+            SendResult::Noop(_) => {}
             SendResult::NotStarted(id) => rest.not_started.push(id),
-            SendResult::LeaseLost => rest.lease_lost = true,
+            SendResult::LeaseLost(_) => rest.lease_lost = true,
             SendResult::Panicked(id, phase) => {
-                let now = self.app.clock.now();
                 let poisoned = poison::poison_message(self.task, self.channel, id, &phase, now);
-                writes.units.extend(self.units_not_stored(id));
+                writes.units.extend(self.held.attempts.units_not_stored(id));
                 writes.poisoned.push(poisoned);
             }
         }
@@ -135,9 +145,9 @@ impl Batch<'_> {
         handover: Option<Handover>,
     ) -> Result<bool, store::Error> {
         let mut pauses = COMMIT_PAUSES.iter();
-        let is_held = loop {
+        let (is_held, failing) = loop {
             let error = match self.try_commit(&writes, handover.as_ref()).await {
-                Ok(is_held) => break is_held,
+                Ok(committed) => break committed,
                 Err(error) => error,
             };
             let holds_lease = self.task.holds_lease(self.app.clock.now());
@@ -156,16 +166,17 @@ impl Batch<'_> {
         self.app.send.unrecorded.remove(&writes.outcomes);
         let took = self.app.clock.now().since(self.started);
         writes.log_and_count(self.task, self.channel, took);
+        balance::reduce_failing(self.app, self.channel, failing).await;
         Ok(is_held)
     }
 
-    /// Commits once. Repeating a commit that was applied although it seemed to fail is harmless: statuses change by
+    /// Commits once, and returns the providers that had errors. Repeating a commit that was applied although it seemed to fail is harmless: statuses change by
     /// compare-and-set, and a task that is completed is not completed, nor continued, a second time.
     async fn try_commit(
         &self,
         writes: &PendingWrites,
         handover: Option<&Handover>,
-    ) -> Result<bool, store::Error> {
+    ) -> Result<(bool, Vec<String>), store::Error> {
         let mut tx = self.app.write().await?;
         let mut pools = self.write(&mut tx, writes).await?;
         let mut is_held = true;
@@ -180,8 +191,11 @@ impl Batch<'_> {
                 tx.enqueue(tasks.clone()).await?;
             }
         }
+        // Last, because processes wait for each other at these few rows.
+        let now = self.app.clock.now();
+        let failing = balance::count_errors(&mut tx, self.channel, &writes.attempts, now).await?;
         self.app.commit_and_notify(tx, &pools).await?;
-        Ok(is_held)
+        Ok((is_held, failing))
     }
 
     /// Writes results with the tasks that they make necessary, and returns the pools of these tasks.
@@ -197,6 +211,8 @@ impl Batch<'_> {
         let updates = writes.updates();
         let applied = callbacks::apply_updates(self.app, tx, &updates, now).await?;
         store::notifications::set_billable_units(tx, &writes.units).await?;
+        store::attempts::complete(tx, &writes.attempts).await?;
+        store::attempts::delete(tx, &writes.not_called).await?;
         let mut pools = applied.pools.to_vec();
         let simulated: Vec<NotificationId> =
             receipts::awaiting_simulated_receipt(&updates).collect();

@@ -21,19 +21,25 @@ pub(super) struct Remaining {
     retries: BTreeMap<(Duration, u32), Vec<NotificationId>>,
     reasons: BTreeMap<String, u32>,
     pub(super) not_started: Vec<NotificationId>,
-    pub(super) elsewhere: Vec<NotificationId>,
+    /// By how long they wait, because they are sent by another worker or may have been sent by one that died.
+    waits: BTreeMap<Duration, Vec<NotificationId>>,
     pub(super) lease_lost: bool,
     /// How often the outcome of the batch's notifications was unknown before.
     unknown_outcomes: u32,
 }
 
 impl Remaining {
-    pub(super) const fn new(elsewhere: Vec<NotificationId>, unknown_outcomes: u32) -> Self {
+    pub(super) fn new(elsewhere: Vec<NotificationId>, unknown_outcomes: u32) -> Self {
+        let mut waits = BTreeMap::new();
+        if !elsewhere.is_empty() {
+            // Another worker is sending these. If it dies, the task finds them still `created`.
+            waits.insert(IN_FLIGHT_ELSEWHERE_DELAY, elsewhere);
+        }
         Self {
             retries: BTreeMap::new(),
             reasons: BTreeMap::new(),
             not_started: Vec::new(),
-            elsewhere,
+            waits,
             lease_lost: false,
             unknown_outcomes,
         }
@@ -51,6 +57,13 @@ impl Remaining {
         *self.reasons.entry(why).or_default() += 1;
     }
 
+    /// Lets a text message wait for the receipt of an attempt whose outcome is not known.
+    pub(super) fn await_receipt(&mut self, id: NotificationId, wait: Duration) {
+        // Rounded up to seconds, so that messages that were begun together stay together.
+        let wait = Duration::from_secs(wait.as_secs() + 1);
+        self.waits.entry(wait).or_default().push(id);
+    }
+
     /// Whether there is something that other tasks can begin with before the batch has ended.
     pub(super) fn can_be_handed_over(&self) -> bool {
         // What other workers are sending needs no haste.
@@ -59,7 +72,7 @@ impl Remaining {
 
     pub(super) fn ids(&self) -> BTreeSet<NotificationId> {
         let retries = self.retries.values().flatten();
-        let others = self.not_started.iter().chain(&self.elsewhere);
+        let others = self.not_started.iter().chain(self.waits.values().flatten());
         retries.chain(others).copied().collect()
     }
 
@@ -107,8 +120,8 @@ impl Remaining {
             (!ids.is_empty()).then(|| continuing(ids, after, leased.attempt, unknown_outcomes))
         };
         let not_started = unchanged(&self.not_started, not_started_after);
-        // Another worker is sending these. If it dies, this task finds them still `created`.
-        let elsewhere = unchanged(&self.elsewhere, IN_FLIGHT_ELSEWHERE_DELAY);
-        retries.chain(not_started).chain(elsewhere).collect()
+        let waits = self.waits.iter();
+        let waits = waits.filter_map(|(after, ids)| unchanged(ids, *after));
+        retries.chain(not_started).chain(waits).collect()
     }
 }

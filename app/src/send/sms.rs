@@ -30,13 +30,9 @@ pub(super) async fn send(
         });
     }
     let providers = &app.providers.sms;
-    let may_send = |place: &usize| {
-        !notification.international || providers[*place].provider.supports_international()
-    };
-    let candidates = (0..providers.len()).filter(may_send);
-    let slot = batch.acquire_slot(candidates).await?;
+    let slot = batch.acquire_slot(notification, 0..providers.len()).await?;
     let provider = &*providers[slot.provider()].provider;
-    batch.begin_attempt(notification, billable_units)?;
+    batch.begin_call(notification, provider.name(), billable_units)?;
     let call = provider.send(&rendered.sms);
     let sent = batch.call(slot, notification.id, call).await;
     // The first retry comes at once, because another provider will probably be chosen for it.

@@ -11,8 +11,10 @@ use std::{
     time::Duration,
 };
 
-use super::pending_writes::FinalOutcome;
 use domain::{NotificationId, Timestamp};
+use store::attempts::AttemptEnd;
+
+use super::pending_writes::FinalOutcome;
 
 /// Outcomes that are kept at most. Beyond it none is added, which is no worse than keeping none.
 const CAPACITY: usize = 10_000;
@@ -21,23 +23,38 @@ const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// Outcomes that wait for a commit that succeeds.
 #[derive(Debug, Default)]
-pub(super) struct UnrecordedOutcomes(Mutex<HashMap<NotificationId, (FinalOutcome, Timestamp)>>);
+pub(super) struct UnrecordedOutcomes(Mutex<HashMap<NotificationId, Unrecorded>>);
+
+#[derive(Debug)]
+struct Unrecorded {
+    outcome: FinalOutcome,
+    attempt: Option<AttemptEnd>,
+    at: Timestamp,
+}
 
 impl UnrecordedOutcomes {
     /// Keeps the outcome of a call until it is recorded.
-    pub(super) fn put(&self, outcome: &FinalOutcome, now: Timestamp) {
+    pub(super) fn put(&self, outcome: &FinalOutcome, attempt: Option<AttemptEnd>, now: Timestamp) {
         let mut outcomes = self.lock();
         if outcomes.len() >= CAPACITY {
-            outcomes.retain(|_, (_, at)| now.since(*at) < MAX_AGE);
+            outcomes.retain(|_, one| now.since(one.at) < MAX_AGE);
         }
         if outcomes.len() < CAPACITY {
-            outcomes.insert(outcome.update.id, (outcome.clone(), now));
+            let unrecorded = Unrecorded {
+                outcome: outcome.clone(),
+                attempt,
+                at: now,
+            };
+            outcomes.insert(outcome.update.id, unrecorded);
         }
     }
 
-    /// Returns the outcome of an earlier call for this notification, if no commit has recorded it.
-    pub(super) fn find(&self, id: NotificationId) -> Option<FinalOutcome> {
-        self.lock().get(&id).map(|(outcome, _)| outcome.clone())
+    /// Returns the outcome of an earlier call for this notification, with the end of its attempt, if no commit has recorded
+    /// it.
+    pub(super) fn find(&self, id: NotificationId) -> Option<(FinalOutcome, Option<AttemptEnd>)> {
+        let outcomes = self.lock();
+        let found = outcomes.get(&id)?;
+        Some((found.outcome.clone(), found.attempt.clone()))
     }
 
     /// Removes outcomes that are committed.
@@ -48,7 +65,7 @@ impl UnrecordedOutcomes {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<NotificationId, (FinalOutcome, Timestamp)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<NotificationId, Unrecorded>> {
         self.0.lock().expect("no one panics holding it")
     }
 }

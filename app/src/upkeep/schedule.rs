@@ -60,6 +60,9 @@ const SCHEDULE: &[ScheduleEntry] = &[
     every(1, tasks::RUN_SCHEDULED_JOBS),
     every(1, tasks::CHECK_JOB_STATUS),
     every(1, tasks::UPDATE_STATUS_OF_FULLY_PROCESSED_JOBS),
+    every(1, tasks::REDUCE_SLOW_PROVIDERS),
+    every(1, tasks::GENERATE_SMS_DELIVERY_STATS),
+    every(5, tasks::TEND_PROVIDERS),
     every(10, tasks::CHECK_FOR_MISSING_ROWS),
     every(15, tasks::REPLAY_CREATED_NOTIFICATIONS),
     // An expired file is refused at once; deleting its bytes is less urgent.

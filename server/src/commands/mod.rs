@@ -12,6 +12,7 @@ mod keyring;
 mod migrate;
 mod organisation;
 mod output;
+mod provider;
 mod queue;
 mod read_file;
 mod reply_to;
@@ -141,6 +142,9 @@ enum Command {
     /// Set and show the callbacks of a service
     #[command(subcommand)]
     Callback(callback::Callback),
+    /// List providers; change their shares, activate and deactivate them
+    #[command(subcommand)]
+    Provider(provider::Provider),
     /// Show the task queue; show and replay dead letters
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -255,6 +259,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Organisation(organisation) => organisation.run(&context).await?,
         Command::User(user) => user.run(&context).await?,
         Command::Callback(callback) => callback.run(&context).await?,
+        Command::Provider(provider) => provider.run(&context).await?,
         Command::Queue(queue) => queue.run(&context).await?,
         Command::Sink(sink) => sink.run(&context).await?,
         Command::Keyring(keyring) => keyring.run(&context).await?,

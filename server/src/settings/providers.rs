@@ -1,12 +1,12 @@
 //! The settings of providers: a list of tables for each channel, read by the table of kinds in `providers`.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use ::providers::{
     EmailProvider, LetterProvider, ProviderKind, ProviderSettings, SmsProvider,
     registry::{KINDS, SINK},
 };
-use app::Weighted;
+use app::{ProviderLimits, Weighted};
 use domain::Channel;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -49,7 +49,21 @@ impl TryFrom<Tables> for Providers {
 fn read_channel<P: Port + ?Sized>(
     tables: Vec<Map<String, Value>>,
 ) -> Result<Vec<ConfiguredProvider<P>>, String> {
-    tables.into_iter().map(ConfiguredProvider::read).collect()
+    let read: Vec<ConfiguredProvider<P>> = tables
+        .into_iter()
+        .map(ConfiguredProvider::read)
+        .collect::<Result<_, _>>()?;
+    // The name is what operators, `sent_by` and the provider's row know it by.
+    let mut names = BTreeSet::new();
+    let twice = read.iter().find(|one| !names.insert(one.settings.name()));
+    match twice {
+        Some(one) => Err(format!(
+            "two {} are called `{}`: give one of them another `name`",
+            P::TITLE,
+            one.settings.name()
+        )),
+        None => Ok(read),
+    }
 }
 
 /// The port of a channel, with the kinds of its providers.
@@ -91,6 +105,8 @@ pub struct ConfiguredProvider<P: ?Sized> {
     pub kind: &'static str,
     /// Its share relative to the other providers of the channel.
     pub priority: u32,
+    /// How much it takes.
+    pub limits: ProviderLimits,
     /// The settings of its kind.
     pub settings: Arc<dyn ProviderSettings<P>>,
 }
@@ -101,6 +117,7 @@ impl<P: ?Sized> Clone for ConfiguredProvider<P> {
         Self {
             kind: self.kind,
             priority: self.priority,
+            limits: self.limits,
             settings: Arc::clone(&self.settings),
         }
     }
@@ -111,6 +128,7 @@ impl<P: ?Sized> fmt::Debug for ConfiguredProvider<P> {
         f.debug_struct("ConfiguredProvider")
             .field("kind", &self.kind)
             .field("priority", &self.priority)
+            .field("limits", &self.limits)
             .field("settings", &self.settings)
             .finish()
     }
@@ -122,6 +140,10 @@ impl<P: Port + ?Sized> ConfiguredProvider<P> {
         Ok(Self {
             kind: kind.name,
             priority: take_priority(&mut table, kind.name)?,
+            limits: ProviderLimits {
+                per_second: take_limit(&mut table, kind.name, "per_second")?,
+                daily_quota: take_limit(&mut table, kind.name, "daily_quota")?,
+            },
             settings: kind.parse(Value::Object(table)).map_err(|error| {
                 format!(
                     "the settings of the {} provider are wrong: {}",
@@ -161,9 +183,28 @@ fn take_priority(table: &mut Map<String, Value>, kind: &str) -> Result<u32, Stri
         Some(value) => value
             .as_u64()
             .and_then(|priority| u32::try_from(priority).ok())
+            .filter(|priority| *priority <= 100)
             .ok_or_else(|| {
                 format!("the priority of the {kind} provider must be a whole number, 0 to 100")
             }),
+    }
+}
+
+fn take_limit(
+    table: &mut Map<String, Value>,
+    kind: &str,
+    setting: &str,
+) -> Result<Option<u32>, String> {
+    let Some(value) = table.remove(setting) else {
+        return Ok(None);
+    };
+    let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok());
+    match limit {
+        Some(limit) if limit > 0 => Ok(Some(limit)),
+        _ => Err(format!(
+            "the setting {setting} of the {kind} provider must be a whole number, at least 1; to send nothing through it, \
+             use `pillarbox provider deactivate`"
+        )),
     }
 }
 
@@ -251,10 +292,8 @@ fn build_channel<P: Port + ?Sized>(
 ) -> anyhow::Result<Vec<Weighted<P>>> {
     let mut built = Vec::new();
     for one in configured {
-        built.push(Weighted {
-            provider: one.settings.build(sink_directory)?,
-            priority: one.priority,
-        });
+        let provider = one.settings.build(sink_directory)?;
+        built.push(Weighted::new(provider, one.priority).with_limits(one.limits));
     }
     if built.is_empty() {
         let mut table = Map::new();
@@ -337,6 +376,18 @@ mod tests {
             (
                 "[[providers.sms]]\nkind = 'sink'\nhost = 'x'",
                 "unknown field `host`",
+            ),
+            (
+                "[[providers.sms]]\nkind = 'sink'\nper_second = 0",
+                "per_second of the sink provider must be a whole number, at least 1",
+            ),
+            (
+                "[[providers.sms]]\nkind = 'sink'\npriority = 101",
+                "0 to 100",
+            ),
+            (
+                "[[providers.email]]\nkind = 'smtp'\nhost = 'x'\n[[providers.email]]\nkind = 'smtp'\nhost = 'y'",
+                "two e-mail providers are called `smtp`",
             ),
         ] {
             let error = read(toml).unwrap_err();

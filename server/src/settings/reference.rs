@@ -32,7 +32,11 @@ const PROVIDERS: &str = "
 
 Providers are configured in the settings file only, one table for each. A channel without a provider stores its messages
 in the sink, the directory `sink` in the data directory. Several providers of a channel share its messages by `priority`
-(0 to 100, default 100).
+(0 to 100, default 100). Every provider can have limits: `per_second`, the messages a second for each process that sends,
+and `daily_quota`, the messages a day (UTC) for all processes together.
+
+The settings give a provider its share when they name it first and whenever its `priority` changes in them; the last process
+that starts decides. Between that, `pillarbox provider` changes it, and that change stays.
 
 ";
 

@@ -41,8 +41,22 @@ fn table(kind: &str, mut schema: Schema) -> Schema {
     properties.insert(
         "priority".to_owned(),
         json!({
-            "description": "Weight of the provider against others of its channel.",
+            "description": "Weight of the provider against others of its channel. Later changes by `pillarbox provider set` win.",
             "type": "integer", "minimum": 0, "maximum": 100, "default": 100,
+        }),
+    );
+    properties.insert(
+        "per_second".to_owned(),
+        json!({
+            "description": "Messages a second, for each process that sends. Default: no limit but the provider's `concurrency`.",
+            "type": "integer", "minimum": 1,
+        }),
+    );
+    properties.insert(
+        "daily_quota".to_owned(),
+        json!({
+            "description": "Messages a day (UTC), for all processes together. Default: no limit.",
+            "type": "integer", "minimum": 1,
         }),
     );
     properties.extend(own.as_object().cloned().unwrap_or_default());

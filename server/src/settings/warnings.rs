@@ -157,6 +157,7 @@ mod tests {
         let email = vec![ConfiguredProvider {
             kind: "smtp",
             priority: 100,
+            limits: app::ProviderLimits::default(),
             settings: Arc::new(relay) as _,
         }];
         let settings = Settings {
@@ -194,6 +195,7 @@ mod tests {
         let email = vec![ConfiguredProvider {
             kind: "smtp",
             priority: 100,
+            limits: app::ProviderLimits::default(),
             settings: Arc::new(relay) as _,
         }];
         Settings {

@@ -116,6 +116,7 @@ macro_rules! args_from_words {
 
 args_from_words!(
     Allowance
+    AttemptOutcome
     CallbackKind
     Channel
     JobStatus

@@ -19,6 +19,7 @@ macro_rules! for_every_id {
             LetterContactId
             NotificationId
             OrganisationId
+            ProviderId
             ReplyToId
             RetentionId
             ServiceId

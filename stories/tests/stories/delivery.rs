@@ -342,6 +342,13 @@ async fn a_worker_without_its_lease_starts_nothing_and_commits_no_outcome() {
     runner.drain(app::tasks::POOLS).await;
     assert_eq!(
         world.status_of(&service, &id).await,
+        "created",
+        "the provider may have it: its receipt is waited for"
+    );
+    world.advance(RETRY);
+    runner.drain(app::tasks::POOLS).await;
+    assert_eq!(
+        world.status_of(&service, &id).await,
         "sending",
         "another process has taken over"
     );

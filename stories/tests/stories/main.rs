@@ -44,6 +44,7 @@ mod partitions;
 mod poison_messages;
 mod priority;
 mod provider_concurrency;
+mod provider_failover;
 mod public_endpoints;
 mod queue;
 mod receipts;

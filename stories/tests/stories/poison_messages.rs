@@ -89,6 +89,9 @@ async fn name_again(world: &World, service: &TestService, kind: &'static str, id
     world.run_tasks().await;
 }
 
+/// Longer than a text message waits for its receipt after its process has died.
+const PAST_THE_RECEIPT: Duration = Duration::from_secs(301);
+
 #[tokio::test]
 async fn a_message_that_panics_leaves_its_batch() {
     let world = world().await;
@@ -252,6 +255,8 @@ async fn a_worker_that_dies_after_isolating_a_poison_message_sends_nothing_twice
     assert!(slow.await.is_err(), "the worker died");
     world.advance(Duration::from_secs(31));
     world.run_tasks().await;
+    world.advance(PAST_THE_RECEIPT);
+    world.run_tasks().await;
     assert_eq!(PANIC_RECIPIENT.map(handed_to), [1, 1]);
     assert_eq!(dead(&world).await.len(), 2);
     for (to, id) in &ids {
@@ -279,10 +284,10 @@ async fn a_poison_message_is_isolated_once_after_a_lost_lease() {
     gate.arrived.notified().await;
     world.advance(Duration::from_secs(31));
     let other = world.another_process();
-    other
-        .runner(queue::RunnerSettings::default())
-        .drain(app::tasks::POOLS)
-        .await;
+    let runner = other.runner(queue::RunnerSettings::default());
+    runner.drain(app::tasks::POOLS).await;
+    world.advance(PAST_THE_RECEIPT);
+    runner.drain(app::tasks::POOLS).await;
     gate.open.notify_one();
     slow.await.unwrap();
     let letter = the_only_dead_letter(&world).await;

@@ -104,10 +104,8 @@ impl SmsProvider for Holding {
 }
 
 async fn world_with(all: &[&Arc<Holding>]) -> World {
-    let weighted = |provider: &&Arc<Holding>| Weighted {
-        provider: Arc::clone(provider) as Arc<dyn SmsProvider>,
-        priority: 50,
-    };
+    let weighted =
+        |provider: &&Arc<Holding>| Weighted::new(Arc::clone(provider) as Arc<dyn SmsProvider>, 50);
     let sms = all.iter().map(weighted).collect();
     World::with(|_, providers| providers.sms = sms).await
 }
@@ -243,10 +241,10 @@ async fn a_message_that_hangs_holds_up_neither_its_batch_nor_a_retry_in_it() {
 async fn a_call_that_outlasts_the_process_has_an_unknown_outcome() {
     let provider = Arc::new(Holding::new("held", 3));
     let settings = |settings: &mut app::Settings| settings.stop_grace = Duration::from_millis(10);
-    let sms = vec![Weighted {
-        provider: Arc::clone(&provider) as Arc<dyn SmsProvider>,
-        priority: 50,
-    }];
+    let sms = vec![Weighted::new(
+        Arc::clone(&provider) as Arc<dyn SmsProvider>,
+        50,
+    )];
     let world = World::with(|ours, providers| {
         settings(ours);
         providers.sms = sms;

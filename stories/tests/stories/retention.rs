@@ -94,6 +94,20 @@ async fn messages_are_deleted_after_seven_local_days_and_leave_history() {
 }
 
 #[tokio::test]
+async fn attempts_are_deleted_with_their_message() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    sent(&world, &service, &service.normal).await;
+    until(&world, "2026-03-09T03:00:00Z");
+    let later = sent(&world, &service, &service.normal).await;
+    assert_eq!(count(&world, "attempts").await, 2);
+    until(&world, "2026-03-10T03:00:00Z");
+    world.run_schedule().await;
+    assert_eq!(count(&world, "attempts").await, 1);
+    assert!(is_there(&world, &service, &later).await);
+}
+
+#[tokio::test]
 async fn in_summer_the_day_begins_an_hour_earlier() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

@@ -325,6 +325,12 @@ async fn an_outcome_that_a_restart_forgets_is_resent_under_the_same_reference() 
     let world = world.restarted().await;
     world.advance(std::time::Duration::from_secs(6));
     world.run_tasks().await;
+    assert!(
+        world.sms.accepted().is_empty(),
+        "its receipt is waited for first"
+    );
+    world.advance(std::time::Duration::from_mins(5));
+    world.run_tasks().await;
     let again = json!(world.sms.accepted()[0].id);
     assert_eq!(
         [first, again],

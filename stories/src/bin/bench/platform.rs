@@ -166,17 +166,14 @@ fn takers(location: &DataLocation, taker: Taker, handed_over: &HandedOver) -> Re
         Taker::Sink => taken_by(Arc::new(Sink::new(location.directory.join("sink")))),
         Taker::Nobody => taken_by(Arc::new(Nobody(handed_over.clone()))),
         Taker::Slow => Providers {
-            sms: vec![Weighted {
-                provider: Arc::new(Slow),
-                priority: 100,
-            }],
+            sms: vec![Weighted::new(Arc::new(Slow), 100)],
             ..Providers::default()
         },
         Taker::Http(port) => Providers {
-            sms: vec![Weighted {
-                provider: Arc::new(HttpSms::new(http_settings(port))?),
-                priority: 100,
-            }],
+            sms: vec![Weighted::new(
+                Arc::new(HttpSms::new(http_settings(port))?),
+                100,
+            )],
             ..Providers::default()
         },
     })
@@ -197,14 +194,8 @@ fn http_settings(port: u16) -> HttpSmsSettings {
 
 fn taken_by<P: EmailProvider + SmsProvider + 'static>(provider: Arc<P>) -> Providers {
     Providers {
-        email: vec![Weighted {
-            provider: provider.clone(),
-            priority: 100,
-        }],
-        sms: vec![Weighted {
-            provider,
-            priority: 100,
-        }],
+        email: vec![Weighted::new(provider.clone(), 100)],
+        sms: vec![Weighted::new(provider, 100)],
         letter: Vec::new(),
         ..Providers::default()
     }

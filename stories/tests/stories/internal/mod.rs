@@ -8,6 +8,7 @@ mod folders;
 mod guests;
 mod inbound_numbers;
 mod organisations;
+mod providers;
 mod retention;
 mod services;
 mod templates;

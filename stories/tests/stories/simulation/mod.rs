@@ -1,7 +1,8 @@
 //! The invariants of `ARCHITECTURE.md` under randomised faults: the real platform with its real queue on `SQLite`, as two
 //! processes. A scheduler whose every decision comes from a seed advances workers from await to await, kills them anywhere,
 //! lets leases expire, duplicates and delays tasks, repeats requests, pauses, resumes and cancels jobs, fires the schedule,
-//! makes statements and commits of the store fail, and makes providers reject, become unavailable and lose responses.
+//! makes statements and commits of the store fail, and makes providers reject, die and come back, hang, answer late and lose
+//! responses.
 //! Afterwards every fault is repaired, the remaining work is done, and the invariants are counted.
 //!
 //! `PILLARBOX_SEEDS=10000` runs that many seeds; `PILLARBOX_SEED=1234` runs one and prints what it did. The seed decides

@@ -195,9 +195,12 @@ impl Storm<'_> {
     }
 
     pub(super) fn a_provider_misbehaves(&mut self) {
-        let mood = match self.rng.random_range(0..5) {
+        let mood = match self.rng.random_range(0..8) {
             0..2 => Behaviour::BeUnavailable,
             2 => Behaviour::RejectRecipient,
+            3 => return self.a_provider_dies_or_comes_back(),
+            4 => Behaviour::Hang,
+            5 => return self.providers_answer(),
             _ => Behaviour::AcceptSilently,
         };
         let times = self.rng.random_range(1..4);
@@ -208,5 +211,26 @@ impl Storm<'_> {
         } else {
             self.world.email.queue_behaviours(moods);
         }
+    }
+    /// Makes a provider refuse every connection until it comes back.
+    fn a_provider_dies_or_comes_back(&mut self) {
+        let behaviour = if self.rng.random_bool(0.5) {
+            Behaviour::BeUnavailable
+        } else {
+            Behaviour::Accept
+        };
+        self.tell(format_args!("a provider from now on: {behaviour:?}"));
+        if self.rng.random_bool(0.5) {
+            self.world.sms.set_behaviour(behaviour);
+        } else {
+            self.world.email.set_behaviour(behaviour);
+        }
+    }
+
+    /// Lets providers that hang answer late.
+    pub(super) fn providers_answer(&mut self) {
+        self.tell("providers answer");
+        self.world.sms.answer();
+        self.world.email.answer();
     }
 }

@@ -310,6 +310,8 @@ impl<'a> Storm<'a> {
     async fn let_all_go(&mut self) {
         let mut waited = 0;
         while !self.workers.is_empty() && waited < 10_000 {
+            // Also those that a worker has called only just now.
+            self.providers_answer();
             let mut index = 0;
             while index < self.workers.len() {
                 waited += 1;
