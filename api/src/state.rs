@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use app::App;
 use domain::Private;
+use providers::amazon::sns::Sns;
 
 use crate::{
     heavy_work::HeavyWork,
@@ -62,6 +63,10 @@ pub struct ReceiptRules {
     pub firetext: ReceiptAccess,
     /// Receipts a second that one address may send, and five times as many at once.
     pub per_second: u32,
+    /// The topics of SNS whose messages are accepted.
+    pub sns: Sns,
+    /// The passwords of forwarders of Amazon's events; their user name is `amazon`.
+    pub amazon_passwords: Vec<Private<String>>,
 }
 
 /// Who may send the receipts of one provider. Without passwords and networks, anyone may.
@@ -82,6 +87,8 @@ impl Default for ReceiptRules {
             firetext: ReceiptAccess::default(),
             // `docs/spec/public-api.md` §22.1.
             per_second: 1000,
+            sns: Sns::default(),
+            amazon_passwords: Vec::new(),
         }
     }
 }

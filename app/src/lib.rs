@@ -25,6 +25,7 @@ pub mod receipts;
 mod sealing;
 mod send;
 mod settings;
+pub mod suppression;
 pub mod tasks;
 mod technical_failures;
 mod transient;
@@ -52,7 +53,7 @@ pub use manage::AdminError;
 pub use providers::Sink;
 pub use sealing::{RewriteLock, RewriteLockError, sealed_files::OpenError};
 pub use send::provider_selection::{ProviderLimits, Providers, Weighted};
-pub use settings::{InvalidTime, Money, Settings, TimeZone};
+pub use settings::{InvalidTime, Money, Settings, SmsKeywords, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
 
@@ -79,6 +80,7 @@ pub struct AppInner {
     pub(crate) documents: documents::DocumentState,
     pub(crate) receipts: receipts::ReceiptState,
     pub(crate) send: send::SendState,
+    pub(crate) suppression: suppression::SuppressionState,
 }
 
 /// What an [`App`] is built from.
@@ -152,6 +154,7 @@ impl App {
             documents: documents::DocumentState::default(),
             receipts,
             send,
+            suppression: suppression::SuppressionState::default(),
         }))
     }
 

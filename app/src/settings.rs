@@ -68,6 +68,12 @@ pub struct Settings {
     pub job_rows_at_once: usize,
     /// How long providers may still answer when the process is about to stop; then the outcome counts as unknown.
     pub stop_grace: Duration,
+    /// The words by which recipients of text messages ask a service to stop, and to start again.
+    pub sms_keywords: SmsKeywords,
+    /// Whether an address from which an e-mail came back for good gets nothing more from the service.
+    pub suppress_hard_bounces: bool,
+    /// Whether a recipient who complained about an e-mail gets nothing more from the service.
+    pub suppress_complaints: bool,
     /// Time zone in which days begin and end, for retention and counting.
     pub time_zone: TimeZone,
 }
@@ -89,7 +95,30 @@ impl Default for Settings {
             max_upload_bytes: 64 << 20,
             job_rows_at_once: 1000,
             stop_grace: Duration::from_secs(5),
+            sms_keywords: SmsKeywords::default(),
+            suppress_hard_bounces: true,
+            suppress_complaints: true,
             time_zone: TimeZone::default(),
+        }
+    }
+}
+
+/// Words with which people answer text messages, as the whole text in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmsKeywords {
+    /// The sender gets no more text messages from the service.
+    pub stop: Vec<String>,
+    /// The sender gets text messages again.
+    pub start: Vec<String>,
+}
+
+impl Default for SmsKeywords {
+    fn default() -> Self {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        Self {
+            // Not CANCEL and END, which carriers elsewhere add: people answer reminders of appointments with them.
+            stop: words(&["STOP", "STOPALL", "UNSUBSCRIBE"]),
+            start: words(&["START", "UNSTOP"]),
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     accept::idempotency,
     callbacks, documents, jobs, letters, receipts, send,
     tasks::{
-        self, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds, SmsReceipts,
+        self, EmailReceipts, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds,
+        SmsReceipts,
     },
     upkeep::{retention_cleanup, schedule, stuck_notifications},
 };
@@ -58,6 +59,12 @@ impl TaskHandler for App {
             tasks::SMS_RECEIPTS => {
                 with(task, async |SmsReceipts { receipts }| {
                     receipts::process_texts(self, task, receipts).await
+                })
+                .await
+            }
+            tasks::EMAIL_RECEIPTS => {
+                with(task, async |EmailReceipts { receipts }| {
+                    receipts::process_emails(self, task, receipts).await
                 })
                 .await
             }
@@ -127,7 +134,7 @@ impl TaskHandler for App {
             tasks::REMOVE_JOB_FILES => retention_cleanup::remove_job_files(self, task).await,
             tasks::DELETE_INBOUND_SMS => retention_cleanup::delete_inbound_sms(self, task).await,
             tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS => {
-                retention_cleanup::delete_unsubscribe_requests(self, task).await
+                retention_cleanup::archive_unsubscribe_requests(self, task).await
             }
             tasks::REDUCE_SLOW_PROVIDERS => send::balance::reduce_slow(self).await,
             tasks::GENERATE_SMS_DELIVERY_STATS => send::balance::publish_delivery_stats(self).await,

@@ -226,6 +226,10 @@ id!(
     UnsubscribeRequestId
 );
 id!(
+    /// A recipient to whom nothing is sent.
+    SuppressionId
+);
+id!(
     /// A file that recipients download.
     DocumentId
 );

@@ -14,6 +14,7 @@ mod private;
 mod random_source;
 mod receipt;
 mod service;
+mod suppression;
 mod team;
 mod timestamp;
 mod words;
@@ -24,17 +25,18 @@ pub use clock::Clock;
 pub use ids::{
     ApiKeyId, CallbackId, ContactListId, DocumentId, FolderId, InboundNumberId, InboundSmsId,
     InvalidId, JobId, JobOrigin, LetterContactId, NotificationId, OrganisationId, ProviderId,
-    ReplyToId, RetentionId, ServiceId, SmsSenderId, TaskId, TemplateFileId, TemplateId,
-    UnsubscribeRequestId, UserId, WorkerId, day_bounds, from_time_and_tail, generate, generated_at,
-    parse_uuid,
+    ReplyToId, RetentionId, ServiceId, SmsSenderId, SuppressionId, TaskId, TemplateFileId,
+    TemplateId, UnsubscribeRequestId, UserId, WorkerId, day_bounds, from_time_and_tail, generate,
+    generated_at, parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;
 pub use notification::{Channel, KeyType, NotificationStatus, Postage};
 pub use private::Private;
 pub use random_source::RandomSource;
-pub use receipt::SmsReceiptSource;
+pub use receipt::{EmailReceiptSource, SmsReceiptSource};
 pub use service::{Allowance, Permission};
+pub use suppression::SuppressionReason;
 pub use team::{MemberPermission, UserState};
 pub use timestamp::{InvalidTimestamp, Timestamp, UtcDay};
 pub use words::UnknownWord;

@@ -78,6 +78,11 @@ impl Reply {
         serde_json::from_str(&String::from_utf8_lossy(self.body.as_deref()?)).ok()
     }
 
+    /// Returns the reply as it came; `None` if it could not be read, or was too long.
+    pub(crate) fn into_body(self) -> Option<Vec<u8>> {
+        self.body
+    }
+
     /// Creates a detail with the reply's status.
     pub(crate) fn detail(&self, words: &'static str) -> Detail {
         Detail::from(words).with_status("http", self.status.as_u16())

@@ -20,6 +20,7 @@
 //!
 //! The caller passes the time with each message as `at`; nothing here reads the clock.
 
+pub mod amazon;
 pub mod documents;
 pub mod email;
 mod error;

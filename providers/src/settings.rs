@@ -73,24 +73,6 @@ impl<P: ?Sized> fmt::Debug for ProviderKind<P> {
     }
 }
 
-/// Refuses a setting that promises delivery receipts which no endpoint of the platform processes: messages would stay
-/// `sending` until they time out. Remove its callers as the endpoints are added.
-pub(crate) fn refuse_receipts(
-    provider: &str,
-    setting: &'static str,
-    promises_receipts: bool,
-) -> Result<(), SettingsError> {
-    if promises_receipts {
-        return Err(SettingsError::invalid(
-            provider,
-            setting,
-            "the platform cannot process delivery receipts of this kind of provider yet, so its messages would never be \
-             delivered; remove the setting, and a message counts as delivered when the provider accepts it",
-        ));
-    }
-    Ok(())
-}
-
 pub(crate) fn require_positive<N: PartialEq + Default + Copy>(
     provider: &str,
     setting: &'static str,

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use ::providers::email::maildir::Maildir;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -158,6 +159,15 @@ pub async fn start(
         let (app, stop) = (platform.app.clone(), stop.clone());
         services.spawn(async move {
             app::upkeep::schedule::run(&app, stop).await;
+            Ok(())
+        });
+    }
+    if roles.contains(&Role::Worker)
+        && let Some(maildir) = platform.settings.receipts.bounce_maildir.clone()
+    {
+        let (app, stop) = (platform.app.clone(), stop.clone());
+        services.spawn(async move {
+            app::receipts::watch_bounces(&app, &Maildir::new(maildir), &stop).await;
             Ok(())
         });
     }

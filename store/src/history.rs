@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Channel, JobOrigin, KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp,
+    Channel, JobOrigin, KeyType, NotificationId, NotificationStatus, ServiceId, TemplateId,
+    Timestamp,
 };
 
 use crate::{
     Error, Session, Tx, attempts,
-    db::{Arg, args, parameters},
+    db::{Arg, Row, args, parameters},
+    notifications::StatusUpdate,
     rows_of_job,
 };
 
@@ -111,6 +113,123 @@ pub async fn list_row_numbers(
     origin: &JobOrigin,
 ) -> Result<Vec<u32>, Error> {
     rows_of_job::list_row_numbers(session, "notification_history", origin).await
+}
+
+/// Line of history, as far as a late receipt or a link needs it.
+#[derive(Debug, Clone)]
+pub struct HistoryLine {
+    /// Id of the notification.
+    pub id: NotificationId,
+    /// Service that sent it.
+    pub service_id: ServiceId,
+    /// Channel that it was sent through.
+    pub channel: Channel,
+    /// Last status.
+    pub status: NotificationStatus,
+    /// Template that it was rendered from.
+    pub template_id: TemplateId,
+    /// Version of the template.
+    pub template_version: u32,
+    /// Whether it was international.
+    pub international: bool,
+    /// Country prefix that determined the rate.
+    pub phone_prefix: Option<String>,
+    /// Fragments or sheets.
+    pub billable_units: u32,
+    /// Provider that accepted it.
+    pub sent_by: Option<String>,
+    /// Id that the provider used for it.
+    pub reference: Option<String>,
+    /// Reference given by the service.
+    pub client_reference: Option<String>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When its status last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
+const LINE: &str = "id, service_id, notification_type, status, template_id, template_version, international, phone_prefix, \
+                    billable_units, sent_by, reference, client_reference, created_at, updated_at";
+
+/// Returns those of `ids` that are in the history, of any service.
+pub async fn list_by_id(
+    session: &mut Session,
+    ids: &[NotificationId],
+) -> Result<Vec<HistoryLine>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {LINE} FROM notification_history WHERE id IN ({})",
+        parameters(1, ids.len())
+    );
+    let args = ids.iter().copied().map(Arg::from).collect();
+    let rows = session.fetch_all(sql, args).await?;
+    rows.iter().map(parse_line).collect()
+}
+
+/// Returns the e-mails in the history to which their provider gave one of these references, of any service.
+pub async fn list_emails_by_reference(
+    session: &mut Session,
+    references: &[&str],
+) -> Result<Vec<HistoryLine>, Error> {
+    if references.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT {LINE} FROM notification_history WHERE notification_type = 'email' AND reference IN ({})",
+        parameters(1, references.len())
+    );
+    let args = references.iter().map(|one| Arg::from(*one)).collect();
+    let rows = session.fetch_all(sql, args).await?;
+    rows.iter().map(parse_line).collect()
+}
+
+/// Applies the statuses of late receipts to the history, each only if the transition is allowed. Returns the ids of those
+/// that were applied.
+pub async fn apply(
+    tx: &mut Tx,
+    updates: impl Iterator<Item = &StatusUpdate> + Send,
+    at: Timestamp,
+) -> Result<Vec<NotificationId>, Error> {
+    let mut changed = Vec::new();
+    // Late receipts are rare, so each is a statement of its own.
+    for update in updates {
+        let from: Vec<&str> = NotificationStatus::sources_of(update.status)
+            .map(NotificationStatus::as_str)
+            .collect();
+        let mut args = args![update.id, update.status, at, update.sent_by.as_deref()];
+        let allowed = parameters(args.len() + 1, from.len());
+        args.extend(from.into_iter().map(Arg::from));
+        let sql = format!(
+            "UPDATE notification_history SET status = $2, updated_at = $3, sent_by = COALESCE(sent_by, $4) \
+             WHERE id = $1 AND status IN ({allowed})"
+        );
+        if tx.execute(sql, args).await? == 1 {
+            changed.push(update.id);
+        }
+    }
+    Ok(changed)
+}
+
+fn parse_line(row: &Row) -> Result<HistoryLine, Error> {
+    const TABLE: &str = "notification_history";
+    Ok(HistoryLine {
+        id: row.get("id")?,
+        service_id: row.get("service_id")?,
+        channel: row.parse(TABLE, "notification_type")?,
+        status: row.parse(TABLE, "status")?,
+        template_id: row.get("template_id")?,
+        template_version: row.get_u32(TABLE, "template_version")?,
+        international: row.get("international")?,
+        phone_prefix: row.get("phone_prefix")?,
+        billable_units: row.get_u32(TABLE, "billable_units")?,
+        sent_by: row.get("sent_by")?,
+        reference: row.get("reference")?,
+        client_reference: row.get("client_reference")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
 }
 
 fn chosen(tx: &Tx, service: ServiceId, ids: &[NotificationId]) -> (String, Vec<Arg>) {

@@ -33,6 +33,7 @@ const MIGRATIONS: &[(&str, &str, &str)] = migrations![
     "0008_real_channels",
     "0009_quota_day_and_storage",
     "0010_providers",
+    "0011_receipts_and_suppression",
     "0012_callbacks",
     "0013_queue_indexes",
 ];

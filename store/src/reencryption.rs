@@ -57,8 +57,8 @@ async fn seal_anew(
     let mut done = 0;
     for row in rows {
         let (id, before): (Uuid, Vec<u8>) = (row.get("id")?, row.get(column)?);
-        // Sealed with the primary key already, for example by an earlier run.
-        if Keyring::key_id_of(&before) == Some(keyring.primary_key_id()) {
+        // Erased, or sealed with the primary key already, for example by an earlier run.
+        if before.is_empty() || Keyring::key_id_of(&before) == Some(keyring.primary_key_id()) {
             continue;
         }
         let sealed = keyring.seal(id.as_bytes(), &keyring.open(id.as_bytes(), &before)?);

@@ -4,7 +4,10 @@
 use domain::{NotificationId, Private, ServiceId, TemplateId, Timestamp, UnsubscribeRequestId};
 use uuid::Uuid;
 
-use crate::{Error, Keyring, Session, Tx, db::args};
+use crate::{
+    Error, Keyring, Session, Tx,
+    db::{Arg, Row, Table, args, columns, parameters},
+};
 
 /// Request of a recipient to receive no more messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,21 +84,7 @@ pub async fn list(
         )
         .await?
         .iter()
-        .map(|row| {
-            let id: UnsubscribeRequestId = row.get("id")?;
-            let sealed: Vec<u8> = row.get("sealed")?;
-            let plain = keyring.open(id.as_uuid().as_bytes(), &sealed)?;
-            Ok(UnsubscribeRequest {
-                id,
-                notification_id: row.get("notification_id")?,
-                service_id: service,
-                template_id: row.get("template_id")?,
-                template_version: row.get_u32("unsubscribe_requests", "template_version")?,
-                email_address: String::from_utf8_lossy(&plain).into_owned().into(),
-                created_at: row.get("created_at")?,
-                processed_at: row.get("processed_at")?,
-            })
-        })
+        .map(|row| parse(row, keyring, service))
         .collect()
 }
 
@@ -114,21 +103,217 @@ pub async fn set_processed(
     .await
 }
 
-/// Deletes requests processed before `processed`, and open ones created before `open`, up to `count` of each.
-/// Returns how many.
-pub async fn delete_old(
+/// Moves requests to the history, without the address: those in reports created before `reported`, and those in no report
+/// created before `open`, up to `count` of each. Returns how many (`docs/spec/workers.md` §16).
+pub async fn move_to_history(
     tx: &mut Tx,
-    processed: Timestamp,
+    reported: Timestamp,
     open: Timestamp,
     count: u32,
 ) -> Result<u64, Error> {
+    const KEPT: &str = "id, notification_id, service_id, template_id, template_version, report_id, created_at, processed_at";
+    let rows = tx
+        .fetch_all(
+            "SELECT id FROM unsubscribe_requests WHERE id IN \
+             (SELECT unsubscribe_requests.id FROM unsubscribe_requests \
+              JOIN unsubscribe_request_reports ON unsubscribe_request_reports.id = report_id \
+              WHERE unsubscribe_request_reports.created_at < $1 LIMIT $2) \
+             OR id IN (SELECT id FROM unsubscribe_requests WHERE report_id IS NULL AND created_at < $3 LIMIT $2)",
+            args![reported, count, open],
+        )
+        .await?;
+    let ids: Vec<UnsubscribeRequestId> = rows
+        .iter()
+        .map(|row| row.get("id"))
+        .collect::<Result<_, _>>()?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    // The same ids are copied and deleted, so that a request that is reported meanwhile is not lost.
+    let chosen = format!("id IN ({})", parameters(1, ids.len()));
+    let args = || ids.iter().copied().map(Arg::from).collect::<Vec<_>>();
     tx.execute(
-        "DELETE FROM unsubscribe_requests WHERE id IN \
-         (SELECT id FROM unsubscribe_requests WHERE processed_at < $1 LIMIT $2) \
-         OR id IN (SELECT id FROM unsubscribe_requests WHERE processed_at IS NULL AND created_at < $3 LIMIT $2)",
-        args![processed, count, open],
+        format!(
+            "INSERT INTO unsubscribe_request_history ({KEPT}) SELECT {KEPT} FROM unsubscribe_requests WHERE {chosen} \
+             ON CONFLICT (id) DO NOTHING"
+        ),
+        args(),
+    )
+    .await?;
+    tx.execute(
+        format!("DELETE FROM unsubscribe_requests WHERE {chosen}"),
+        args(),
     )
     .await
+}
+
+/// Batch of requests that a service has fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Primary key.
+    pub id: Uuid,
+    /// Service that it is for.
+    pub service_id: ServiceId,
+    /// Number of requests in it.
+    pub request_count: u32,
+    /// When its first request was made.
+    pub earliest_at: Timestamp,
+    /// When its last request was made.
+    pub latest_at: Timestamp,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When the service had processed it.
+    pub processed_at: Option<Timestamp>,
+}
+
+/// Returns how many requests of a service are in no report, and when the first and last of them were made.
+pub async fn count_unreported(
+    session: &mut Session,
+    service: ServiceId,
+) -> Result<Option<(u32, Timestamp, Timestamp)>, Error> {
+    let row = session
+        .fetch_optional(
+            "SELECT count(*) AS requests, min(created_at) AS earliest, max(created_at) AS latest \
+             FROM unsubscribe_requests WHERE service_id = $1 AND report_id IS NULL",
+            args![service],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let count = row.get_u32("unsubscribe_requests", "requests")?;
+    let (earliest, latest) = (row.get("earliest")?, row.get("latest")?);
+    Ok(match (earliest, latest) {
+        (Some(earliest), Some(latest)) if count > 0 => Some((count, earliest, latest)),
+        _ => None,
+    })
+}
+
+/// Puts all requests of a service that are in no report into a new one. Returns it, or `None` if there are no requests.
+pub async fn create_report(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Option<Report>, Error> {
+    // The requests are claimed first: one that arrives meanwhile is in the next report, and is counted there.
+    let changed = tx
+        .execute(
+            "UPDATE unsubscribe_requests SET report_id = $2 WHERE service_id = $1 AND report_id IS NULL",
+            args![service, id],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT count(*) AS requests, min(created_at) AS earliest, max(created_at) AS latest \
+               FROM unsubscribe_requests WHERE report_id = $1";
+    let row = tx.fetch_optional(sql, args![id]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let report = Report {
+        id,
+        service_id: service,
+        request_count: row.get_u32("unsubscribe_requests", "requests")?,
+        earliest_at: row.get("earliest")?,
+        latest_at: row.get("latest")?,
+        created_at: now,
+        processed_at: None,
+    };
+    tx.insert_row(&REPORTS, &report).await?;
+    Ok(Some(report))
+}
+
+static REPORTS: Table<Report> = Table::new(
+    "unsubscribe_request_reports",
+    columns![report =>
+        id: Id = report.id,
+        service_id: Id = report.service_id,
+        request_count: Int = report.request_count,
+        earliest_at: Time = report.earliest_at,
+        latest_at: Time = report.latest_at,
+        created_at: Time = report.created_at,
+        processed_at: Time = report.processed_at,
+    ],
+);
+
+/// Returns up to `count` reports of a service, newest first.
+pub async fn list_reports(
+    session: &mut Session,
+    service: ServiceId,
+    count: u32,
+) -> Result<Vec<Report>, Error> {
+    let sql = "SELECT id, service_id, request_count, earliest_at, latest_at, created_at, processed_at \
+               FROM unsubscribe_request_reports WHERE service_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2";
+    let rows = session.fetch_all(sql, args![service, count]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Report {
+                id: row.get("id")?,
+                service_id: row.get("service_id")?,
+                request_count: row.get_u32("unsubscribe_request_reports", "request_count")?,
+                earliest_at: row.get("earliest_at")?,
+                latest_at: row.get("latest_at")?,
+                created_at: row.get("created_at")?,
+                processed_at: row.get("processed_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Marks a report of a service and its requests as processed, or as not processed. Returns whether it exists.
+pub async fn set_report_processed(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: Uuid,
+    at: Option<Timestamp>,
+) -> Result<bool, Error> {
+    let changed = tx
+        .execute(
+            "UPDATE unsubscribe_request_reports SET processed_at = $3 WHERE service_id = $1 AND id = $2",
+            args![service, id, at],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    // A notification can have a newer open request by now, and has one open request at most.
+    let sql = "UPDATE unsubscribe_requests SET processed_at = $3 WHERE service_id = $1 AND report_id = $2 \
+               AND ($3 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM unsubscribe_requests AS newer \
+                 WHERE newer.notification_id = unsubscribe_requests.notification_id AND newer.processed_at IS NULL))";
+    tx.execute(sql, args![service, id, at]).await?;
+    Ok(true)
+}
+
+/// Returns up to `count` requests of a report of a service, oldest first.
+pub async fn list_of_report(
+    session: &mut Session,
+    keyring: &Keyring,
+    service: ServiceId,
+    report: Uuid,
+    count: u32,
+) -> Result<Vec<UnsubscribeRequest>, Error> {
+    let sql = "SELECT id, notification_id, template_id, template_version, sealed, created_at, processed_at \
+               FROM unsubscribe_requests WHERE service_id = $1 AND report_id = $2 ORDER BY created_at, id LIMIT $3";
+    let rows = session
+        .fetch_all(sql, args![service, report, count])
+        .await?;
+    rows.iter()
+        .map(|row| parse(row, keyring, service))
+        .collect()
+}
+
+fn parse(row: &Row, keyring: &Keyring, service: ServiceId) -> Result<UnsubscribeRequest, Error> {
+    let id: UnsubscribeRequestId = row.get("id")?;
+    let sealed: Vec<u8> = row.get("sealed")?;
+    let plain = keyring.open(id.as_uuid().as_bytes(), &sealed)?;
+    Ok(UnsubscribeRequest {
+        id,
+        notification_id: row.get("notification_id")?,
+        service_id: service,
+        template_id: row.get("template_id")?,
+        template_version: row.get_u32("unsubscribe_requests", "template_version")?,
+        email_address: String::from_utf8_lossy(&plain).into_owned().into(),
+        created_at: row.get("created_at")?,
+        processed_at: row.get("processed_at")?,
+    })
 }
 
 /// Returns up to `count` requests after `after` in the order of ids, each with its service and address; of one

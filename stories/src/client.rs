@@ -1,5 +1,7 @@
 //! An HTTP client for the platform's router, without a network in between.
 
+use std::sync::Arc;
+
 use api::Api;
 use app::App;
 use axum::{
@@ -9,6 +11,8 @@ use axum::{
 };
 use serde_json::Value;
 use tower::ServiceExt as _;
+
+use crate::sns::FakeSns;
 
 /// The issuer that internal clients sign their tokens with.
 pub const INTERNAL_CLIENT: &str = "notify-admin";
@@ -55,7 +59,7 @@ impl TestResponse {
 }
 
 impl TestClient {
-    pub(crate) fn of(app: &App) -> Self {
+    pub(crate) fn of(app: &App, sns: &Arc<FakeSns>) -> Self {
         Self(api::router(Api::new(
             app.clone(),
             api::Settings {
@@ -68,6 +72,11 @@ impl TestClient {
                         INBOUND_PASSWORD.to_owned().into(),
                     ],
                     firetext_passwords: vec![INBOUND_PASSWORD.to_owned().into()],
+                },
+                receipts: api::ReceiptRules {
+                    sns: sns.receiver(),
+                    amazon_passwords: vec![INBOUND_PASSWORD.to_owned().into()],
+                    ..api::ReceiptRules::default()
                 },
                 ..api::Settings::default()
             },

@@ -13,6 +13,7 @@ mod providers;
 mod receiver;
 mod service;
 mod shared_database;
+mod sns;
 mod world;
 
 pub use browser::{Browser, BrowserResponse};
@@ -26,4 +27,5 @@ pub use providers::{Behaviour, FakeEmail, FakeLetter, FakeScanner, FakeSms, Gate
 pub use receiver::{Answer, FakeReceiver, ReceivedCallback};
 pub use service::{Key, TestService};
 pub use shared_database::SharedDatabase;
+pub use sns::{FakeSns, SNS_TOPIC};
 pub use world::World;

@@ -17,6 +17,7 @@ use crate::{
     providers::{FakeEmail, FakeLetter, FakeScanner, FakeSms},
     receiver::FakeReceiver,
     shared_database::SharedDatabase,
+    sns::FakeSns,
 };
 
 /// A platform with everything around it: clock, randomness, providers, database and files.
@@ -36,6 +37,8 @@ pub struct World {
     pub scanner: Arc<FakeScanner>,
     /// The hosts that its callbacks go to.
     pub receiver: Arc<FakeReceiver>,
+    /// Its SNS, which delivers receipts.
+    pub sns: Arc<FakeSns>,
     client: TestClient,
     runner: Runner,
     database: Arc<Database>,
@@ -147,7 +150,8 @@ impl World {
             },
         );
         app.prepare_partitions().await;
-        let client = TestClient::of(&app);
+        let sns = Arc::new(FakeSns::default());
+        let client = TestClient::of(&app, &sns);
         let runner = app.runner(queue::RunnerSettings::default());
         Self {
             app,
@@ -157,6 +161,7 @@ impl World {
             letter,
             scanner,
             receiver,
+            sns,
             client,
             runner,
             database,
@@ -272,12 +277,12 @@ impl World {
 
     /// Returns a client of another process over the same database, with caches of its own.
     pub fn another_client(&self) -> TestClient {
-        TestClient::of(&self.another_process())
+        TestClient::of(&self.another_process(), &self.sns)
     }
 
     /// Returns a client of `process`.
     pub fn client_of(process: &App) -> TestClient {
-        TestClient::of(process)
+        TestClient::of(process, &Arc::default())
     }
 
     /// Returns another process over the same database, files and providers, with caches of its own.

@@ -31,6 +31,8 @@ pub enum Auth {
     /// None, unless the settings name passwords or networks, which the handler checks: a delivery receipt, which is
     /// applied only to a notification that it fits.
     UnverifiedReceipt,
+    /// A signature over the body, which the handler verifies.
+    SignedBody,
     /// A signed token in the link, which the handler verifies.
     SignedLink,
 }
@@ -56,6 +58,7 @@ impl Auth {
             Self::Anyone
             | Self::ProviderCredentials
             | Self::UnverifiedReceipt
+            | Self::SignedBody
             | Self::SignedLink => Ok(()),
         }
     }

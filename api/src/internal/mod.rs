@@ -21,8 +21,10 @@ pub(crate) mod services;
 pub(crate) mod sink;
 pub(crate) mod sms_senders;
 pub(crate) mod spreadsheets;
+pub(crate) mod suppressions;
 pub(crate) mod template_files;
 pub(crate) mod templates;
+pub(crate) mod unsubscribe_reports;
 pub(crate) mod users;
 
 use axum::{

@@ -31,7 +31,11 @@ pub(crate) use internal::internal_operation;
 pub(crate) use operation::Operation;
 
 /// The groups of operations, in the order in which they are shown.
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
+    (
+        "Suppression list",
+        "Recipients to whom the service sends nothing.",
+    ),
     (
         "Send messages",
         "A 201 means that the message is stored durably and will be delivered.",
@@ -149,7 +153,9 @@ fn security(auth: Auth) -> Value {
         Auth::Service => json!([{"service": []}]),
         Auth::Internal | Auth::InternalV2 => json!([{"internal": []}]),
         Auth::ProviderCredentials => json!([{"provider": []}]),
-        Auth::Anyone | Auth::UnverifiedReceipt | Auth::SignedLink => json!([]),
+        Auth::Anyone | Auth::UnverifiedReceipt | Auth::SignedBody | Auth::SignedLink => {
+            json!([])
+        }
     }
 }
 

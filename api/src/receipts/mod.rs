@@ -1,19 +1,26 @@
 //! Endpoints for providers: delivery receipts and inbound messages (`docs/spec/public-api.md` §22). They check the caller;
 //! `providers` parses the bodies, and `app` processes them.
 
+mod amazon;
 mod letter;
+mod provider;
 mod received_texts;
 mod sms;
 
 /// What the description of the API says about these endpoints.
 pub(crate) mod documented {
     pub(crate) use super::{
+        amazon::unsigned,
         letter::{another_letter, bad_token},
         sms::incomplete,
     };
 }
 
+pub(crate) use amazon::{receive_amazon_events, receive_sns_message};
 pub(crate) use letter::receive_letter_receipt;
+pub(crate) use provider::{
+    receive_provider_receipt, receive_provider_receipt_of, receive_provider_text,
+};
 pub(crate) use received_texts::{receive_firetext_text, receive_mmg_text};
 pub(crate) use sms::{receive_firetext_receipt, receive_mmg_receipt};
 

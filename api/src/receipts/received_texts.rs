@@ -65,6 +65,15 @@ async fn receive(
     inbound: Result<InboundSms, InboundError>,
 ) -> Result<ReceivedSms, Problem> {
     let inbound = inbound.map_err(|_| Problem::unreadable_body())?;
+    receive_from(api, provider, inbound).await
+}
+
+/// Stores an inbound message of a caller that has been checked.
+pub(super) async fn receive_from(
+    api: &Api,
+    provider: SmsReceiptSource,
+    inbound: InboundSms,
+) -> Result<ReceivedSms, Problem> {
     let text = NewInboundSms {
         provider,
         dialled: inbound.dialled,

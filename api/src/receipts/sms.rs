@@ -72,12 +72,7 @@ async fn accept(
         ReceiptError::Malformed => Problem::unreadable_body(),
         ReceiptError::Missing(fields) => incomplete(source, &fields),
     })?;
-    let SmsReceipt {
-        reference,
-        status,
-        code,
-    } = &receipt;
-    receipts::accept_sms_receipt(&api.app, source, reference, status, code.as_deref())
+    receipts::accept_sms_receipt(&api.app, source.into(), &receipt)
         .await
         .map_err(|error| match error {
             receipts::ReceiptError::Busy => Problem::legacy_busy(),

@@ -11,7 +11,8 @@ use crate::{
     internal::{
         api_keys, callbacks, contact_lists, folders, guests, inbound_numbers, jobs,
         letter_contacts, members, notifications, organisations, providers, queue, reply_tos,
-        retention, services, sink, sms_senders, spreadsheets, template_files, templates, users,
+        retention, services, sink, sms_senders, spreadsheets, suppressions, template_files,
+        templates, unsubscribe_reports, users,
     },
 };
 
@@ -86,6 +87,18 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/service/{service}/guest-list", Internal, guests::get_guest_list, Title("Get the guest list")),
         route!(PUT "/service/{service}/guest-list", Internal, guests::replace_guest_list, Title("Replace the guest list")),
         route!(POST "/service/{service}/guest-list", Internal, guests::add_guest, Title("Add a recipient to the guest list")),
+        route!(GET "/service/{service}/unsubscribe-request-reports-summary", Internal, unsubscribe_reports::list_unsubscribe_reports, Title("List reports of unsubscribe requests")),
+        route!(POST "/service/{service}/create-unsubscribe-request-report", Internal, unsubscribe_reports::create_unsubscribe_report, Title("Create a report of unsubscribe requests")),
+        route!(GET "/service/{service}/unsubscribe-request-report/{report}", Internal, unsubscribe_reports::get_unsubscribe_report, Title("Get the unsubscribe requests of a report")),
+        route!(POST "/service/{service}/process-unsubscribe-request-report/{report}", Internal, unsubscribe_reports::process_unsubscribe_report, Title("Mark a report of unsubscribe requests as processed")),
+        route!(GET "/service/{service}/suppression", Internal, suppressions::list_suppressions, Title("List suppressed recipients")),
+        route!(POST "/service/{service}/suppression", Internal, suppressions::change_suppression, Title("Add a recipient to the suppression list, or remove one")),
+        route!(DELETE "/service/{service}/suppression/{suppression}", Internal, suppressions::remove_suppression, Title("Remove an entry of the suppression list")),
+        route!(GET "/service/{service}/suppression-events", Internal, suppressions::list_suppression_events, Title("List changes of the suppression list")),
+        route!(GET "/suppression", Internal, suppressions::list_platform_suppressions, Title("List recipients suppressed for all services")),
+        route!(POST "/suppression", Internal, suppressions::change_platform_suppression, Title("Add a recipient to the platform's suppression list, or remove one")),
+        route!(DELETE "/suppression/{suppression}", Internal, suppressions::remove_platform_suppression, Title("Remove an entry of the platform's suppression list")),
+        route!(GET "/suppression-events", Internal, suppressions::list_platform_suppression_events, Title("List changes of the platform's suppression list")),
         route!(GET "/service/{service}/delivery-receipt-api", Internal, callbacks::get(CallbackKind::DeliveryStatus), Named("get_delivery_receipt_callback", "Get the delivery receipt callback")),
         route!(POST "/service/{service}/delivery-receipt-api", Internal, callbacks::set(CallbackKind::DeliveryStatus), Named("set_delivery_receipt_callback", "Create or update the delivery receipt callback")),
         route!(DELETE "/service/{service}/delivery-receipt-api", Internal, callbacks::delete(CallbackKind::DeliveryStatus), Named("delete_delivery_receipt_callback", "Delete the delivery receipt callback")),

@@ -2,7 +2,9 @@
 
 use super::{Docs::Full, Route, route};
 use crate::{
-    auth::Auth::{Anyone, InternalV2, ProviderCredentials, Service, SignedLink, UnverifiedReceipt},
+    auth::Auth::{
+        Anyone, InternalV2, ProviderCredentials, Service, SignedBody, SignedLink, UnverifiedReceipt,
+    },
     documents, letters,
     openapi::operations as docs,
     receipts, unsubscribe, v2,
@@ -34,11 +36,19 @@ pub(super) fn routes() -> Vec<Route> {
         route!(GET "/letter-rates/", InternalV2, letters::list_rates, Full(docs::list_rates)),
         route!(POST "/letters/returned", InternalV2, letters::report_returned, Full(docs::report_returned)),
         route!(GET "/v2/received-text-messages", Service, v2::list_received_texts, Full(docs::list_received_texts)),
+        route!(GET "/v2/suppressions", Service, v2::list_suppressions, Full(docs::list_suppressions)),
+        route!(POST "/v2/suppressions", Service, v2::add_suppression, Full(docs::add_suppression)),
+        route!(DELETE "/v2/suppressions/{id}", Service, v2::remove_suppression, Full(docs::remove_suppression)),
 
         route!(POST "/notifications/sms/mmg", UnverifiedReceipt, receipts::receive_mmg_receipt, Full(docs::receive_mmg_receipt)),
         route!(POST "/notifications/sms/firetext", UnverifiedReceipt, receipts::receive_firetext_receipt, Full(docs::receive_firetext_receipt)),
         route!(POST "/notifications/sms/receive/mmg", ProviderCredentials, receipts::receive_mmg_text, Full(docs::receive_mmg_text)),
         route!(POST "/notifications/sms/receive/firetext", ProviderCredentials, receipts::receive_firetext_text, Full(docs::receive_firetext_text)),
+        route!(POST "/notifications/sms/{provider}", SignedBody, receipts::receive_provider_receipt, Full(docs::receive_provider_receipt)),
+        route!(POST "/notifications/sms/{provider}/{reference}", SignedBody, receipts::receive_provider_receipt_of, Full(docs::receive_provider_receipt_of)),
+        route!(POST "/notifications/sms/receive/{provider}", SignedBody, receipts::receive_provider_text, Full(docs::receive_provider_text)),
+        route!(POST "/notifications/amazon/sns", SignedBody, receipts::receive_sns_message, Full(docs::receive_sns_message)),
+        route!(POST "/notifications/amazon/events", ProviderCredentials, receipts::receive_amazon_events, Full(docs::receive_amazon_events)),
         route!(POST "/notifications/letter/status", SignedLink, receipts::receive_letter_receipt, Full(docs::receive_letter_receipt)),
 
         route!(POST "/unsubscribe/{id}/{token}", SignedLink, unsubscribe::unsubscribe, Full(docs::unsubscribe)),

@@ -24,6 +24,7 @@ mod send_email;
 mod send_letter;
 mod send_message;
 mod send_sms;
+mod suppressions;
 
 /// Request bodies, for the OpenAPI document.
 pub(crate) mod bodies {
@@ -61,6 +62,9 @@ pub(crate) use send_bulk::send_bulk;
 pub(crate) use send_email::send_email;
 pub(crate) use send_letter::send_letter;
 pub(crate) use send_sms::send_sms;
+pub(crate) use suppressions::{
+    add_suppression, invalid_recipient, list_suppressions, not_with_this_key, remove_suppression,
+};
 
 /// The id in a path, not parsed yet. One that is not UTF-8 is replaced, and then refused like any other invalid id.
 pub(crate) struct IdInPath(pub(crate) String);

@@ -6,6 +6,8 @@ use domain::{Channel, NotificationStatus, Private, Timestamp};
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 use store::{
+    complaints::Complaint,
+    history::HistoryLine,
     inbound_sms::InboundSms,
     notifications::{Contents, Notification},
 };
@@ -18,7 +20,8 @@ use crate::tasks::CallbackEvent;
 struct DeliveryStatus<'a> {
     id: Uuid,
     reference: Option<&'a str>,
-    to: &'a str,
+    /// Null if only the line of history is left.
+    to: Option<&'a str>,
     status: NotificationStatus,
     created_at: Timestamp,
     completed_at: Option<Timestamp>,
@@ -37,7 +40,7 @@ pub(super) fn delivery_status(
     write(&DeliveryStatus {
         id: event.id,
         reference: notification.client_reference.as_deref(),
-        to: contents.recipient.reveal(),
+        to: Some(contents.recipient.reveal()),
         // The notification may have changed since: a letter may have come back.
         status: event.status.unwrap_or(notification.status),
         created_at: notification.created_at,
@@ -46,6 +49,23 @@ pub(super) fn delivery_status(
         notification_type: notification.channel,
         template_id: notification.template_id.as_uuid(),
         template_version: notification.template_version,
+    })
+}
+
+/// Returns the body that tells the status of a notification that has become a line of history, where its recipient is not
+/// known any more.
+pub(super) fn late_status(event: &CallbackEvent, line: &HistoryLine) -> Private<Vec<u8>> {
+    write(&DeliveryStatus {
+        id: event.id,
+        reference: line.client_reference.as_deref(),
+        to: None,
+        status: event.status.unwrap_or(line.status),
+        created_at: line.created_at,
+        completed_at: event.at,
+        sent_at: event.sent_at,
+        notification_type: line.channel,
+        template_id: line.template_id.as_uuid(),
+        template_version: line.template_version,
     })
 }
 
@@ -66,6 +86,26 @@ pub(super) fn inbound_sms(text: &InboundSms) -> Private<Vec<u8>> {
         destination_number: &text.notify_number,
         message: text.content.reveal(),
         date_received: text.provider_date,
+    })
+}
+
+#[derive(Serialize)]
+struct ComplaintReport<'a> {
+    notification_id: Uuid,
+    complaint_id: Uuid,
+    reference: Option<&'a str>,
+    to: Option<&'a str>,
+    complaint_date: Option<Timestamp>,
+}
+
+/// Returns the body that tells of a complaint about a notification with this reference of the service.
+pub(super) fn complaint(complaint: &Complaint, reference: Option<&str>) -> Private<Vec<u8>> {
+    write(&ComplaintReport {
+        notification_id: complaint.notification_id.as_uuid(),
+        complaint_id: complaint.id,
+        reference,
+        to: complaint.to.as_ref().map(|to| to.reveal().as_str()),
+        complaint_date: complaint.complained_at,
     })
 }
 

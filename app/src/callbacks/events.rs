@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::{CallbackKind, InboundSmsId, NotificationId, Private, ServiceId};
-use store::callbacks::Endpoint;
+use store::{callbacks::Endpoint, complaints::Complaint};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -49,7 +49,8 @@ pub(super) async fn read_bodies(
     match kind {
         CallbackKind::DeliveryStatus => read_statuses(app, service, events).await,
         CallbackKind::InboundSms => read_inbound_sms(app, service, events).await,
-        CallbackKind::ReturnedLetter | CallbackKind::Complaint => Ok(HashMap::new()),
+        CallbackKind::Complaint => read_complaints(app, service, events).await,
+        CallbackKind::ReturnedLetter => Ok(HashMap::new()),
     }
 }
 
@@ -82,7 +83,43 @@ async fn read_statuses(
         }
     })
     .await?;
+    let gone: Vec<NotificationId> = ids
+        .into_iter()
+        .filter(|id| !bodies.contains_key(&id.as_uuid()))
+        .collect();
+    for line in store::history::list_by_id(&mut session, &gone).await? {
+        let event = by_id.get(&line.id.as_uuid());
+        if let Some(event) = event.filter(|_| line.service_id == service) {
+            bodies.insert(event.id, body::late_status(event, &line));
+        }
+    }
     Ok(bodies)
+}
+
+async fn read_complaints(
+    app: &App,
+    service: ServiceId,
+    events: &[CallbackEvent],
+) -> Result<HashMap<Uuid, Private<Vec<u8>>>, store::Error> {
+    let ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+    let (mut session, keyring) = (app.read().await?, app.store.keyring());
+    let found = store::complaints::list_by_id(&mut session, keyring, service, &ids).await?;
+    let about: Vec<NotificationId> = found.iter().map(|one| one.notification_id).collect();
+    let mut references: HashMap<NotificationId, Option<String>> = HashMap::new();
+    store::notifications::visit(&mut session, service, &about, |notification| {
+        references.insert(notification.id, notification.client_reference);
+    })
+    .await?;
+    // People complain about old e-mails too.
+    for line in store::history::list_by_id(&mut session, &about).await? {
+        references.entry(line.id).or_insert(line.client_reference);
+    }
+    let body_of = |complaint: &Complaint| {
+        let reference = references.get(&complaint.notification_id);
+        let reference = reference.and_then(|one| one.as_deref());
+        (complaint.id, body::complaint(complaint, reference))
+    };
+    Ok(found.iter().map(body_of).collect())
 }
 
 async fn read_inbound_sms(

@@ -24,6 +24,7 @@ use store::{
     callbacks::SealedEndpoint,
     notifications::{FinalStatus, StatusUpdate},
 };
+use uuid::Uuid;
 
 use crate::{
     App,
@@ -112,6 +113,27 @@ pub(crate) async fn enqueue_inbound_sms(
     };
     let events = BTreeMap::from([(service, vec![event])]);
     enqueue(app, tx, CallbackKind::InboundSms, events, now).await
+}
+
+/// Enqueues the callbacks that tell of complaints, each with its service, to those that want to be told. Returns the pools to
+/// wake.
+pub(crate) async fn enqueue_complaints(
+    app: &App,
+    tx: &mut Tx,
+    complaints: &[(ServiceId, Uuid)],
+    now: Timestamp,
+) -> Result<&'static [&'static str], store::Error> {
+    let mut events: BTreeMap<ServiceId, Vec<CallbackEvent>> = BTreeMap::new();
+    for (service, id) in complaints {
+        let event = CallbackEvent {
+            id: *id,
+            status: None,
+            at: None,
+            sent_at: None,
+        };
+        events.entry(*service).or_default().push(event);
+    }
+    enqueue(app, tx, CallbackKind::Complaint, events, now).await
 }
 
 async fn enqueue(

@@ -8,7 +8,8 @@ use recipients::phone_numbers::PhoneNumber;
 use store::inbound_sms::InboundSms;
 use tracing::{error, info, warn};
 
-use crate::{App, cache::tenants, callbacks};
+use super::keywords::Keyword;
+use crate::{App, cache::tenants, callbacks, suppression};
 
 /// An inbound SMS as a provider delivers it.
 #[derive(Debug, Clone)]
@@ -54,8 +55,16 @@ pub async fn receive(app: &App, text: NewInboundSms) -> Result<ReceivedSms, Arc<
         provider_date: text.written_at.unwrap_or(now),
         created_at: now,
     };
+    let keyword = Keyword::find(&app.settings.sms_keywords, inbound.content.reveal());
+    // Before the transaction begins: the first call of an installation writes the key.
+    let key = suppression::hash_key(app).await?;
     let mut tx = app.write().await?;
     let is_new = store::inbound_sms::insert(&mut tx, app.store.keyring(), &inbound).await?;
+    // A text that is delivered again must not repeat a STOP that a START has lifted since.
+    if let Some(keyword) = keyword.filter(|_| is_new) {
+        let from = (service, inbound.user_number.reveal().as_str());
+        keyword.apply(app, &mut tx, key, from, now).await?;
+    }
     // One that is delivered twice is told once.
     let pools = if is_new {
         callbacks::enqueue_inbound_sms(app, &mut tx, service, inbound.id, now).await?

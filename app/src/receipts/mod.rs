@@ -1,15 +1,21 @@
-//! Receipts: of providers, for text messages and letters, and simulated ones for test keys (`docs/spec/public-api.md`
+//! Receipts: of providers, for text messages, e-mails and letters, and simulated ones for test keys (`docs/spec/public-api.md`
 //! §12.5).
 
+mod applying;
+mod bounces;
+mod email;
 pub mod inbound_sms;
+mod keywords;
 mod letters;
 mod receipt_writer;
 mod sms;
+mod subject;
 pub mod unsubscribe;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{KeyType, NotificationId, NotificationStatus, ServiceId, Timestamp};
+use providers::SmsProvider;
 use queue::{NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
 use store::notifications::{Notification, StatusUpdate};
 use tracing::warn;
@@ -20,6 +26,9 @@ use crate::{
     tasks,
 };
 
+pub use bounces::{SweepError, sweep_bounces, watch_bounces};
+pub use email::accept_ses_notice;
+pub(crate) use email::process as process_emails;
 pub(crate) use letters::process as process_letter;
 pub use letters::{
     CostThreshold, LetterReceipt, LetterReceiptStatus, accept_letter_receipt, letter_status_token,
@@ -27,21 +36,31 @@ pub use letters::{
 };
 pub use receipt_writer::ReceiptError;
 pub(crate) use sms::process as process_texts;
-pub use sms::{SmsReceipt, accept_sms_receipt};
+pub use sms::{SmsReceipt, SmsReporter, accept_sms_receipt};
 
 /// The state of receiving receipts.
 #[derive(Debug)]
 pub(crate) struct ReceiptState {
-    sms: GroupCommit<receipt_writer::ReceiptWriter>,
+    writer: GroupCommit<receipt_writer::ReceiptWriter>,
 }
 
 impl ReceiptState {
     /// Starts the group commit of receipts.
     pub(crate) fn start(infrastructure: &Infrastructure) -> Self {
         Self {
-            sms: receipt_writer::ReceiptWriter::start(infrastructure),
+            writer: receipt_writer::ReceiptWriter::start(infrastructure),
         }
     }
+}
+
+/// Returns an SMS provider by its name in the settings, to read the requests that it makes to the platform.
+pub fn sms_provider(app: &App, name: &str) -> Option<Arc<dyn SmsProvider>> {
+    let found = app
+        .providers
+        .sms
+        .iter()
+        .find(|one| one.provider.name() == name);
+    found.map(|one| one.provider.clone())
 }
 
 /// How long a receipt waits for its notification, counted from the time in the notification's id. A provider can report
@@ -58,6 +77,16 @@ fn early_receipt_delay(app: &App, task: &TaskContext, id: NotificationId) -> Opt
     is_young
         .then(|| tasks::EARLY_RECEIPT.next(task.leased().attempt, app.random()))
         .flatten()
+}
+
+/// Returns a code of a provider if it is one.
+fn printable_code(text: &str, max_bytes: usize) -> &str {
+    // Anyone can send a receipt, so text that is not a code may be personal or a forged log line, and is not stored.
+    let is_code = text.len() <= max_bytes
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if is_code { text } else { "(unreadable)" }
 }
 
 /// Returns the outcome of a receipt task that the database failed.
@@ -195,6 +224,14 @@ fn simulated_outcome(recipient: &str) -> NotificationStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_not_a_code_is_not_stored() {
+        assert_eq!(printable_code("2049", 32), "2049");
+        for invalid in ["07700 900123", "a\nb", &"x".repeat(33), "é"] {
+            assert_eq!(printable_code(invalid, 32), "(unreadable)", "{invalid}");
+        }
+    }
 
     #[test]
     fn the_recipient_of_a_test_message_decides_its_outcome() {

@@ -3,14 +3,19 @@
 //!
 //! The token of a link holds the id of its e-mail, the recipient's address and the time. So a link cannot be used for
 //! another e-mail, and the request is stored without opening what is sealed in the e-mail. An e-mail has one open request.
+//! A service fetches its requests in reports.
 
 use std::time::Duration;
 
-use domain::{Channel, NotificationId, Private, Timestamp, UnsubscribeRequestId};
-use store::{
-    notifications::{Contents, Notification},
-    unsubscribe_requests::UnsubscribeRequest,
+use domain::{
+    Channel, NotificationId, Private, ServiceId, TemplateId, Timestamp, UnsubscribeRequestId,
 };
+use store::{
+    Session,
+    notifications::{Contents, Notification},
+    unsubscribe_requests::{Report, UnsubscribeRequest},
+};
+use uuid::Uuid;
 
 use crate::{App, ParsedTemplate, sealing::sealed_tokens};
 
@@ -93,9 +98,8 @@ pub async fn unsubscribe(
     if store::unsubscribe_requests::is_open(&mut session, notification).await? {
         return Ok(());
     }
-    let message = store::notifications::find_for_any_service(&mut session, notification)
+    let message = find_email(&mut session, notification)
         .await?
-        .filter(|message| message.channel == Channel::Email)
         .ok_or(UnsubscribeError::NoSuchMessage)?;
     // Not held while the transaction waits for its own connection.
     drop(session);
@@ -113,6 +117,37 @@ pub async fn unsubscribe(
     store::unsubscribe_requests::insert(&mut tx, app.store.keyring(), &request).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The e-mail of a link.
+struct LinkedEmail {
+    service_id: ServiceId,
+    template_id: TemplateId,
+    template_version: u32,
+}
+
+/// Returns an e-mail of any service. A link outlives the retention of its e-mail, of which a line of history is left.
+async fn find_email(
+    session: &mut Session,
+    id: NotificationId,
+) -> Result<Option<LinkedEmail>, store::Error> {
+    let stored = store::notifications::find_for_any_service(session, id).await?;
+    if let Some(message) = stored {
+        return Ok((message.channel == Channel::Email).then_some(LinkedEmail {
+            service_id: message.service_id,
+            template_id: message.template_id,
+            template_version: message.template_version,
+        }));
+    }
+    let lines = store::history::list_by_id(session, &[id]).await?;
+    let line = lines
+        .into_iter()
+        .find(|line| line.channel == Channel::Email);
+    Ok(line.map(|line| LinkedEmail {
+        service_id: line.service_id,
+        template_id: line.template_id,
+        template_version: line.template_version,
+    }))
 }
 
 /// Returns the address that a token holds, if we made it for this e-mail and not too long ago.
@@ -144,4 +179,60 @@ pub async fn list(
 ) -> Result<Vec<UnsubscribeRequest>, store::Error> {
     let mut session = app.read().await?;
     store::unsubscribe_requests::list(&mut session, app.store.keyring(), service, count).await
+}
+
+/// Requests that a service has not fetched yet, and its reports.
+#[derive(Debug)]
+pub struct ReportsSummary {
+    /// How many requests are in no report, with the times of the first and the last.
+    pub unreported: Option<(u32, Timestamp, Timestamp)>,
+    /// The reports, newest first.
+    pub reports: Vec<Report>,
+}
+
+/// Returns the reports of a service, and what a new one would hold.
+pub async fn list_reports(app: &App, service: ServiceId) -> Result<ReportsSummary, store::Error> {
+    const MOST: u32 = 100;
+    let mut session = app.read().await?;
+    Ok(ReportsSummary {
+        unreported: store::unsubscribe_requests::count_unreported(&mut session, service).await?,
+        reports: store::unsubscribe_requests::list_reports(&mut session, service, MOST).await?,
+    })
+}
+
+/// Puts the requests of a service that are in no report into a new one. Returns `None` if there are none.
+pub async fn create_report(app: &App, service: ServiceId) -> Result<Option<Report>, store::Error> {
+    let now = app.clock.now();
+    let id = domain::generate(now, app.random());
+    let mut tx = app.write().await?;
+    let report = store::unsubscribe_requests::create_report(&mut tx, service, id, now).await?;
+    tx.commit().await?;
+    Ok(report)
+}
+
+/// Lists the requests of a report of a service, oldest first.
+pub async fn list_of_report(
+    app: &App,
+    service: ServiceId,
+    report: Uuid,
+) -> Result<Vec<UnsubscribeRequest>, store::Error> {
+    const MOST: u32 = 100_000;
+    let mut session = app.read().await?;
+    let keyring = app.store.keyring();
+    store::unsubscribe_requests::list_of_report(&mut session, keyring, service, report, MOST).await
+}
+
+/// Marks a report of a service as processed, or not. Returns whether the service has it.
+pub async fn set_report_processed(
+    app: &App,
+    service: ServiceId,
+    report: Uuid,
+    is_processed: bool,
+) -> Result<bool, store::Error> {
+    let at = is_processed.then(|| app.clock.now());
+    let mut tx = app.write().await?;
+    let exists =
+        store::unsubscribe_requests::set_report_processed(&mut tx, service, report, at).await?;
+    tx.commit().await?;
+    Ok(exists)
 }

@@ -1,7 +1,7 @@
 //! One batch: its notifications are sent concurrently, and their results are recorded meanwhile (`recording`).
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,7 +10,7 @@ use std::{
     vec,
 };
 
-use domain::{Channel, NotificationId, NotificationStatus, Timestamp};
+use domain::{Channel, NotificationId, NotificationStatus, SuppressionReason, Timestamp};
 use futures::{
     FutureExt as _, StreamExt as _,
     future::{BoxFuture, Shared},
@@ -116,6 +116,8 @@ pub(super) struct Batch<'a> {
     pub(super) delivery: &'a Delivery,
     /// The notifications of the batch, and who has them.
     pub(super) held: Held,
+    /// Notifications whose recipients are on the suppression list.
+    suppressed: BTreeMap<NotificationId, SuppressionReason>,
     pub(super) started: Timestamp,
     /// How many notifications have no result yet.
     unfinished: AtomicUsize,
@@ -143,12 +145,22 @@ impl<'a> Batch<'a> {
             channel,
             delivery,
             held,
+            suppressed: BTreeMap::new(),
             started: app.clock.now(),
             unfinished: AtomicUsize::new(0),
             in_calls: AtomicUsize::new(0),
             wait_for_room: Mutex::default(),
             lacks_provider: AtomicBool::new(false),
         }
+    }
+
+    /// Returns the batch with notifications that are not sent, because their recipients are on the suppression list.
+    pub(super) fn withholding(
+        mut self,
+        suppressed: BTreeMap<NotificationId, SuppressionReason>,
+    ) -> Self {
+        self.suppressed = suppressed;
+        self
     }
 
     /// Sends the notifications and records the results as they come.
@@ -406,6 +418,12 @@ impl<'a> Batch<'a> {
         }
         if now.since(self.started) > MAX_BATCH_TIME || self.task.is_stopping() {
             return SendResult::NotStarted(notification.id);
+        }
+        if let Some(reason) = self.suppressed.get(&notification.id) {
+            let why = format!("the recipient is on the suppression list: {reason}");
+            let status = NotificationStatus::PermanentFailure;
+            let update = StatusUpdate::failed(notification.id, status, why);
+            return SendResult::Final(update.into());
         }
         let sent = match self.channel {
             Channel::Email => email::send(self, notification, now).await,

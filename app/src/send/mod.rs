@@ -54,7 +54,7 @@ use provider_slots::ProviderSlots;
 use crate::{
     App, Tenant,
     cache::tenants,
-    callbacks,
+    callbacks, suppression,
     tasks::{self, Delivery},
 };
 
@@ -159,6 +159,8 @@ async fn try_send_batch(
         fail_all(app, task, channel, &waiting, &tenant).await?;
         return Ok(BatchEnd::Finished);
     }
+    let service = tenant.service.id;
+    let suppressed = suppression::find_suppressed(app, service, channel, &waiting).await?;
     provider_rows::refresh(app).await?;
     quota::reserve(app, channel, waiting.len()).await?;
     let ids: Vec<NotificationId> = waiting.iter().map(|one| one.id).collect();
@@ -177,6 +179,7 @@ async fn try_send_batch(
         attempts,
     };
     Batch::new(app, task, &tenant, channel, delivery, held)
+        .withholding(suppressed)
         .send(waiting)
         .await
 }

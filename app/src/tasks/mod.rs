@@ -10,13 +10,16 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub(crate) use payloads::{
-    CallbackEvent, Callbacks, Delivery, ExpiredNotifications, FixedEndpoint, JobPayload,
-    LetterReferences, NotificationIds, SmsReceipts,
+    CallbackEvent, Callbacks, Delivery, EmailReceipts, ExpiredNotifications, FixedEndpoint,
+    JobPayload, LetterReferences, NotificationIds, SmsReceipts,
 };
-pub use payloads::{CostThreshold, LetterReceipt, LetterReceiptStatus, SmsReceipt};
+pub use payloads::{
+    CostThreshold, EmailEvent, EmailReceipt, LetterReceipt, LetterReceiptStatus, MessageKey,
+    SmsReceipt,
+};
 pub(crate) use retry_policies::{
-    EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, UNKNOWN_OUTCOME, retry, retry_periodic,
-    retry_policy,
+    COMPLAINT, EARLY_RECEIPT, LETTER_PDF, LETTER_SCAN, STORAGE_PAUSE, UNKNOWN_OUTCOME, retry,
+    retry_periodic, retry_policy,
 };
 
 pub(crate) const DELIVER_EMAIL: &str = "deliver_email.v1";
@@ -26,6 +29,7 @@ pub(crate) const PROCESS_JOB: &str = "process-job.v1";
 pub(crate) const PROCESS_INCOMPLETE_JOB: &str = "process-incomplete-jobs.v1";
 pub(crate) const PROCESS_MISSING_ROWS: &str = "process-missing-rows.v1";
 pub(crate) const SMS_RECEIPTS: &str = "process-sms-client-response.v1";
+pub(crate) const EMAIL_RECEIPTS: &str = "process-ses-result.v1";
 pub(crate) const LETTER_RECEIPT: &str = "process-letter-callback.v1";
 pub(crate) const SIMULATED_RECEIPTS: &str = "made-up-receipts.v1";
 pub(crate) const SEND_DELIVERY_STATUS: &str = "send-delivery-status.v1";
@@ -70,6 +74,8 @@ pub(crate) const SEND_LETTER: &str = "send-letter-tasks";
 pub(crate) const JOBS: &str = "job-tasks";
 /// Receipts of text messages.
 pub(crate) const SMS_CALLBACKS: &str = "sms-callbacks";
+/// Receipts of e-mails, from whichever provider.
+pub(crate) const SES_CALLBACKS: &str = "ses-callbacks";
 /// Receipts of letters.
 pub(crate) const LETTER_CALLBACKS: &str = "letter-callbacks";
 /// First attempts of callbacks to services.
@@ -103,6 +109,10 @@ pub const POOLS: &[Pool] = &[
     },
     Pool {
         name: SMS_CALLBACKS,
+        workers: 2,
+    },
+    Pool {
+        name: SES_CALLBACKS,
         workers: 2,
     },
     Pool {
@@ -250,6 +260,21 @@ pub(crate) fn sms_receipts(id: TaskId, receipts: Vec<SmsReceipt>, now: Timestamp
         Lane::Normal,
         no_service,
         SMS_RECEIPTS,
+        &payload,
+        now,
+    )
+}
+
+/// Returns a task that applies these receipts of e-mails.
+pub(crate) fn email_receipts(id: TaskId, receipts: Vec<EmailReceipt>, now: Timestamp) -> NewTask {
+    let no_service = Uuid::nil().into();
+    let payload = EmailReceipts { receipts };
+    new(
+        id,
+        SES_CALLBACKS,
+        Lane::Normal,
+        no_service,
+        EMAIL_RECEIPTS,
         &payload,
         now,
     )

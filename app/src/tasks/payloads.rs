@@ -1,7 +1,8 @@
 //! Payloads of tasks: ids and codes, nothing personal. They are stored as JSON, so the names of fields never change.
 
 use domain::{
-    CallbackId, Channel, JobId, NotificationId, NotificationStatus, SmsReceiptSource, Timestamp,
+    CallbackId, Channel, EmailReceiptSource, JobId, NotificationId, NotificationStatus,
+    SmsReceiptSource, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -87,8 +88,11 @@ pub(crate) struct SmsReceipts {
 /// A delivery receipt for a text message, as it was received: an id and codes, nothing personal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmsReceipt {
-    /// The provider that reports.
+    /// The kind of provider that reports.
     pub by: SmsReceiptSource,
+    /// The name of the provider in the settings, if it is not that of its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The notification.
     pub id: NotificationId,
     /// The provider's status.
@@ -97,6 +101,72 @@ pub struct SmsReceipt {
     pub code: Option<String>,
     /// When it was received.
     pub at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EmailReceipts {
+    pub(crate) receipts: Vec<EmailReceipt>,
+}
+
+/// A receipt for an e-mail: ids and codes. The address in a complaint is sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailReceipt {
+    /// Where it comes from.
+    pub by: EmailReceiptSource,
+    /// The e-mail.
+    pub of: MessageKey,
+    /// What became of it.
+    #[serde(flatten)]
+    pub event: EmailEvent,
+    /// When the provider accepted the e-mail, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailed_at: Option<Timestamp>,
+    /// When the receipt was received.
+    pub at: Timestamp,
+}
+
+/// How a receipt names its message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKey {
+    /// By our id.
+    Id(NotificationId),
+    /// By the provider's.
+    Reference(String),
+}
+
+/// What became of an e-mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EmailEvent {
+    /// The recipient's mail server has it.
+    Delivered,
+    /// The address will never take it.
+    HardBounce {
+        /// The reason in codes.
+        detail: Option<String>,
+    },
+    /// It was refused; the address may take another.
+    Rejected {
+        /// The reason in codes.
+        detail: Option<String>,
+    },
+    /// It was not taken this time.
+    SoftBounce {
+        /// The reason in codes.
+        detail: Option<String>,
+    },
+    /// The recipient complained about it.
+    Complaint {
+        /// The provider's id of the complaint.
+        feedback_id: Option<String>,
+        /// Its type, such as `abuse`.
+        complaint_type: Option<String>,
+        /// When the recipient complained.
+        complained_at: Option<Timestamp>,
+        /// The address that complained, sealed.
+        to: Option<String>,
+    },
 }
 
 /// A delivery receipt for a letter: an id and codes.

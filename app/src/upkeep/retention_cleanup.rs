@@ -19,7 +19,7 @@ use crate::{App, jobs::spreadsheets, local_days, tasks};
 
 /// Days that notifications are kept unless the service says otherwise.
 const DEFAULT_DAYS: u32 = 7;
-/// Days that an unprocessed unsubscribe request is kept for its service.
+/// Days that an unsubscribe request that is in no report is kept for its service.
 const OPEN_REQUESTS_DAYS: u32 = 90;
 /// Notifications in one transaction.
 const BATCH_SIZE: u32 = 2000;
@@ -258,27 +258,29 @@ async fn try_delete_inbound_sms(app: &App, task: &TaskContext) -> Result<(), Ret
     Ok(())
 }
 
-/// Deletes unsubscribe requests (`docs/spec/workers.md` §16): processed ones after a week, others after ninety days.
-pub(crate) async fn delete_unsubscribe_requests(app: &App, task: &TaskContext) -> TaskOutcome {
-    let done = try_delete_unsubscribe_requests(app, task).await;
+/// Moves unsubscribe requests to the history (`docs/spec/workers.md` §16): those in reports after a week, others after ninety
+/// days.
+pub(crate) async fn archive_unsubscribe_requests(app: &App, task: &TaskContext) -> TaskOutcome {
+    let done = try_archive_unsubscribe_requests(app, task).await;
     outcome_of_pass(app, task, "archive-unsubscribe-requests", done)
 }
 
-async fn try_delete_unsubscribe_requests(
+async fn try_archive_unsubscribe_requests(
     app: &App,
     task: &TaskContext,
 ) -> Result<(), RetentionError> {
-    let processed = local_days::midnight_days_ago(app, DEFAULT_DAYS);
+    let reported = local_days::midnight_days_ago(app, DEFAULT_DAYS);
     let open = local_days::midnight_days_ago(app, OPEN_REQUESTS_DAYS);
     while !task.is_stopping() {
         let mut tx = app.write().await?;
-        let removed =
-            store::unsubscribe_requests::delete_old(&mut tx, processed, open, BATCH_SIZE).await?;
+        let moved =
+            store::unsubscribe_requests::move_to_history(&mut tx, reported, open, BATCH_SIZE)
+                .await?;
         tx.commit().await?;
-        if removed == 0 {
+        if moved == 0 {
             break;
         }
-        info!("deleted {removed} unsubscribe requests");
+        info!("moved {moved} unsubscribe requests to the history");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::{fmt::rfc2822, tz::TimeZone};
 use lettre::Address;
+use uuid::Uuid;
 
 use super::{Email, address, body, rfc2047};
 use crate::{RejectReason, SendError};
@@ -15,6 +16,8 @@ use crate::{RejectReason, SendError};
 pub(crate) struct EncodedEmail {
     pub(crate) from: Address,
     pub(crate) to: Address,
+    /// The id of the notification, if the relay is asked to report on it (RFC 3461).
+    pub(crate) report_as: Option<Uuid>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -74,6 +77,7 @@ pub(crate) fn encode(email: &Email) -> Result<EncodedEmail, SendError> {
     Ok(EncodedEmail {
         from,
         to,
+        report_as: None,
         bytes: message.bytes,
     })
 }

@@ -2,6 +2,8 @@
 
 mod address;
 mod body;
+pub mod dsn;
+pub mod maildir;
 pub(crate) mod mime;
 pub(crate) mod rfc2047;
 pub mod smtp;

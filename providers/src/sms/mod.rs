@@ -1,5 +1,6 @@
 //! Text messages: the port [`SmsProvider`], its providers, and their receipts and inbound messages.
 
+mod end_user_messaging;
 pub mod firetext;
 pub mod http;
 pub mod mmg;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use self::receipts::SmsReceiver;
 use crate::{SendError, SendReceipt};
 
 /// A rendered text message, ready to be sent.
@@ -54,6 +56,11 @@ pub trait SmsProvider: Send + Sync {
 
     /// Returns how many messages can usefully be sent at the same time; at least 1.
     fn concurrency(&self) -> usize;
+
+    /// Returns what parses the requests that the provider makes to the platform, if it makes any by a rule in its settings.
+    fn receiver(&self) -> Option<&dyn SmsReceiver> {
+        None
+    }
 
     /// Sends one text message. Dropping the future leaves the outcome unknown.
     async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError>;

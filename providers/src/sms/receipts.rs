@@ -4,8 +4,9 @@
 //! [`detail`] and [`refine`].
 
 use domain::{NotificationStatus, Private, SmsReceiptSource, Timestamp};
+use reqwest::header::HeaderMap;
 
-use super::{firetext, mmg};
+use super::{end_user_messaging, firetext, mmg, twilio};
 
 /// A delivery receipt as it came. What its codes mean is decided when it is processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +56,66 @@ pub enum InboundError {
     Incomplete,
 }
 
+/// A request of a provider to the platform.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderRequest<'a> {
+    /// The last part of the path, where the URL carries our reference there.
+    pub reference: Option<&'a str>,
+    /// The query, without the question mark.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// Why a request of a provider is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The settings give the provider no such endpoint.
+    #[error("the provider has no such endpoint in the settings")]
+    Unsupported,
+    /// The signature or the secret is wrong.
+    #[error("the signature or the secret is wrong")]
+    Unauthorized,
+    /// The body cannot be parsed, or lacks a field.
+    #[error("the request cannot be parsed, or lacks a field")]
+    Malformed,
+    /// The rule in the settings has no such status.
+    #[error("the rule in the settings has no such status")]
+    UnknownStatus,
+}
+
+/// Checks and parses the requests of one provider, by its settings.
+pub trait SmsReceiver: Send + Sync {
+    /// Returns the source of its receipts, which decides what their statuses mean.
+    fn source(&self) -> SmsReceiptSource;
+
+    /// Parses a delivery receipt. `None`: it says only how far the message is.
+    fn parse_receipt(
+        &self,
+        request: &ProviderRequest<'_>,
+    ) -> Result<Option<SmsReceipt>, RequestError>;
+
+    /// Parses an inbound message.
+    fn parse_inbound(&self, _: &ProviderRequest<'_>) -> Result<InboundSms, RequestError> {
+        Err(RequestError::Unsupported)
+    }
+}
+
 /// Returns the status that a receipt gives a notification, before [`refine`]. `None`: the provider has no such status.
-pub fn status(source: SmsReceiptSource, status: &str) -> Option<NotificationStatus> {
+pub fn status(
+    source: SmsReceiptSource,
+    status: &str,
+    code: Option<&str>,
+) -> Option<NotificationStatus> {
     match source {
         SmsReceiptSource::Mmg => mmg::statuses::status(status),
         SmsReceiptSource::Firetext => firetext::statuses::status(status),
+        SmsReceiptSource::Twilio => twilio::statuses::status(status, code),
+        SmsReceiptSource::AmazonSms => end_user_messaging::status(status),
+        // The door has translated it by the rule in the settings.
+        SmsReceiptSource::Http => status.parse().ok(),
     }
 }
 
@@ -68,6 +124,9 @@ pub fn detail(source: SmsReceiptSource, status: &str, code: &str) -> Option<&'st
     match source {
         SmsReceiptSource::Mmg => mmg::statuses::detail(status, code),
         SmsReceiptSource::Firetext => firetext::statuses::detail(code),
+        SmsReceiptSource::Twilio => twilio::statuses::detail(code),
+        SmsReceiptSource::AmazonSms => end_user_messaging::detail(status),
+        SmsReceiptSource::Http => None,
     }
 }
 
@@ -82,7 +141,13 @@ pub fn refine(
     // Decided by the provider that has the message, which the source of the receipt need not be.
     match sent_by.parse() {
         Ok(SmsReceiptSource::Firetext) => firetext::statuses::refine(status, code, before),
-        Ok(SmsReceiptSource::Mmg) | Err(_) => status,
+        Ok(
+            SmsReceiptSource::Mmg
+            | SmsReceiptSource::Twilio
+            | SmsReceiptSource::AmazonSms
+            | SmsReceiptSource::Http,
+        )
+        | Err(_) => status,
     }
 }
 

@@ -107,6 +107,12 @@ fn print(context: &CommandContext, report: &Report) {
             report.unsubscribe_requests,
             "unsubscribe requests",
         ),
+        ("complaints", report.complaints, "complaints"),
+        (
+            "suppressions",
+            report.suppressions,
+            "entries of suppression lists (their hashes stay)",
+        ),
         ("guest_list", report.guests, "guest list entries"),
         (
             "spreadsheets",

@@ -81,6 +81,7 @@ fn print(context: &CommandContext, key: u32, done: &ReencryptionReport) {
             "api_keys": done.api_keys,
             "received_texts": done.received_texts,
             "unsubscribe_requests": done.unsubscribe_requests,
+            "suppressions": done.suppressions,
             "callbacks": done.callbacks,
             "idempotency_keys": done.answers,
             "spreadsheets": done.files.spreadsheets,
@@ -91,7 +92,7 @@ fn print(context: &CommandContext, key: u32, done: &ReencryptionReport) {
         }));
     }
     print_line(format!(
-        "re-encrypted with key {key}: {}, {}, {}, {}, {}, {}; files: {}, {}, {}, {}\n\
+        "re-encrypted with key {key}: {}, {}, {}, {}, {}, {}, {}; files: {}, {}, {}, {}\n\
          A running platform uses the new key within ten seconds; run `pillarbox keyring reseal` once more after that. Keep \
          an older key in the file for at least a day, because idempotency keys need it. Links in e-mails and letters that \
          were made with it work for up to a year, but only while it is in the file.",
@@ -100,6 +101,7 @@ fn print(context: &CommandContext, key: u32, done: &ReencryptionReport) {
         count(done.callbacks, "callback"),
         count(done.received_texts, "inbound message"),
         count(done.unsubscribe_requests, "unsubscribe request"),
+        count(done.suppressions, "suppression"),
         count(done.answers, "idempotency key"),
         count(done.files.spreadsheets, "spreadsheet"),
         count(done.files.contact_lists, "contact list"),

@@ -21,6 +21,7 @@ mod sender;
 mod serve;
 mod service;
 mod sink;
+mod suppression;
 mod target;
 mod template;
 mod token;
@@ -145,6 +146,9 @@ enum Command {
     /// List providers; change their shares, activate and deactivate them
     #[command(subcommand)]
     Provider(provider::Provider),
+    /// List recipients to whom nothing is sent; add and remove them
+    #[command(subcommand)]
+    Suppression(suppression::Suppression),
     /// Show the task queue; show and replay dead letters
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -255,6 +259,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Template(template) => template.run(&context).await?,
         Command::Sender(sender) => sender.run(&context).await?,
         Command::ReplyTo(reply_to) => reply_to.run(&context).await?,
+        Command::Suppression(suppression) => suppression.run(&context).await?,
         Command::Guest(guest) => guest.run(&context).await?,
         Command::Organisation(organisation) => organisation.run(&context).await?,
         Command::User(user) => user.run(&context).await?,

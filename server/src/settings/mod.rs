@@ -144,11 +144,11 @@ pub struct Settings {
     /// Providers of each channel.
     #[schemars(with = "schema::ProviderTables")]
     pub providers: Providers,
-    /// Credentials with which SMS providers deliver inbound SMS, by Basic authentication. Each is a list separated by
-    /// commas, so that one value can be rotated while the other still works.
+    /// Inbound SMS: credentials with which MMG and Firetext deliver them, by Basic authentication, each a list separated by
+    /// commas, so that one value can be rotated while the other still works; and the words that are read in them.
     pub received_texts: ReceivedTexts,
-    /// Who may send delivery receipts of text messages. Without these settings anyone may, as providers cannot sign them;
-    /// a receipt changes only a notification that waits for one.
+    /// Delivery receipts: who may send them, and what follows from them. Without these settings anyone may send those of MMG
+    /// and Firetext, who cannot sign them; a receipt changes only a notification that waits for one.
     pub receipts: Receipts,
     /// The settings file, if it holds secrets and everybody on the machine can read it.
     #[serde(skip)]
@@ -263,7 +263,7 @@ impl Default for FileDownloads {
 }
 
 /// Credentials with which SMS providers deliver inbound SMS.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReceivedTexts {
     /// User names of MMG. Without one, MMG cannot deliver inbound SMS.
@@ -275,9 +275,40 @@ pub struct ReceivedTexts {
     /// Passwords of Firetext, whose user name is `notify`. Without one, Firetext cannot deliver inbound SMS.
     #[schemars(with = "Option<String>")]
     pub firetext_passwords: Option<Secret>,
+    /// Words, separated by commas, with which people ask a service to stop: a text message that consists of one of them
+    /// puts its sender on the suppression list of the service. Empty to read none.
+    pub stop_words: String,
+    /// Words, separated by commas, that take back an earlier STOP.
+    pub start_words: String,
+}
+
+impl Default for ReceivedTexts {
+    fn default() -> Self {
+        let app::SmsKeywords { stop, start } = app::SmsKeywords::default();
+        Self {
+            mmg_users: None,
+            mmg_passwords: None,
+            firetext_passwords: None,
+            stop_words: stop.join(","),
+            start_words: start.join(","),
+        }
+    }
 }
 
 impl ReceivedTexts {
+    fn keywords(&self) -> app::SmsKeywords {
+        let words = |list: &str| {
+            let all = list.split(',').map(str::trim);
+            all.filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        app::SmsKeywords {
+            stop: words(&self.stop_words),
+            start: words(&self.start_words),
+        }
+    }
+
     /// Returns the credentials as `api` takes them.
     pub(crate) fn credentials(&self) -> api::InboundSmsCredentials {
         api::InboundSmsCredentials {
@@ -310,6 +341,8 @@ pub struct Workers {
     pub job_tasks: u32,
     /// Delivery receipts of text messages. A task is a batch of up to a hundred.
     pub sms_callbacks: u32,
+    /// Receipts of e-mails: deliveries, bounces, complaints. A task is a batch of up to a hundred.
+    pub ses_callbacks: u32,
     /// Delivery receipts of letters.
     pub letter_callbacks: u32,
     /// First attempts of callbacks to services, up to a hundred in a task. Few of them, if many services have endpoints
@@ -333,6 +366,7 @@ impl Default for Workers {
             send_letter_tasks: 2,
             job_tasks: 4,
             sms_callbacks: 2,
+            ses_callbacks: 2,
             letter_callbacks: 2,
             service_callbacks: 32,
             service_callbacks_retry: 32,
@@ -362,6 +396,7 @@ impl Workers {
             "send-letter-tasks" => self.send_letter_tasks,
             "job-tasks" => self.job_tasks,
             "sms-callbacks" => self.sms_callbacks,
+            "ses-callbacks" => self.ses_callbacks,
             "letter-callbacks" => self.letter_callbacks,
             "service-callbacks" => self.service_callbacks,
             "service-callbacks-retry" => self.service_callbacks_retry,
@@ -438,6 +473,9 @@ impl Settings {
             // Less than the whole, so that what providers did not answer can still be recorded.
             stop_grace: std::time::Duration::from_secs(self.stop_seconds) * 5 / 8,
             max_upload_bytes: self.max_upload_bytes,
+            sms_keywords: self.received_texts.keywords(),
+            suppress_hard_bounces: self.receipts.suppress_hard_bounces,
+            suppress_complaints: self.receipts.suppress_complaints,
             time_zone: self.time_zone.clone(),
             ..app::Settings::default()
         }
@@ -463,6 +501,7 @@ mod tests {
             research_mode_tasks: 95,
             periodic_tasks: 96,
             sms_callbacks: 97,
+            ses_callbacks: 100,
             letter_callbacks: 98,
             database_tasks: 99,
             service_callbacks: 100,

@@ -126,6 +126,7 @@ args_from_words!(
     NotificationStatus
     Permission
     Postage
+    SuppressionReason
     UserState
 );
 

@@ -24,6 +24,7 @@ macro_rules! for_every_id {
             RetentionId
             ServiceId
             SmsSenderId
+            SuppressionId
             TaskId
             TemplateFileId
             TemplateId

@@ -267,6 +267,30 @@ pub async fn visit(
     session.fetch_until(sql, args, pass).await
 }
 
+/// The shortest reference by which an e-mail is found. Queue ids of mail relays are shorter: they are not unique, and are
+/// left out of the index so that they cost nothing.
+pub const MIN_REFERENCE_LENGTH: usize = 17;
+
+/// Returns the e-mails, of any service, to which their provider gave one of these references. References shorter than
+/// [`MIN_REFERENCE_LENGTH`] are not found.
+pub async fn list_emails_by_reference(
+    session: &mut Session,
+    references: &[&str],
+) -> Result<Vec<Notification>, Error> {
+    if references.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        // The conditions of the partial index, so that it is used.
+        "SELECT {COLUMNS} FROM notifications \
+         WHERE notification_type = 'email' AND length(reference) > 16 AND reference IN ({})",
+        parameters(1, references.len())
+    );
+    let args = references.iter().map(|one| Arg::from(*one)).collect();
+    let rows = session.fetch_all(sql, args).await?;
+    rows.iter().map(parse_notification).collect()
+}
+
 /// Returns those of `ids` that meet the condition, in the order of `ids`.
 async fn list_matching(
     session: &mut Session,

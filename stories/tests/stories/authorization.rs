@@ -142,6 +142,7 @@ async fn forged_tokens_open_no_route() {
             Auth::Anyone
             | Auth::ProviderCredentials
             | Auth::UnverifiedReceipt
+            | Auth::SignedBody
             | Auth::SignedLink => continue,
         };
         let method = route.method.as_str();
@@ -165,10 +166,16 @@ async fn forged_tokens_open_no_route() {
 }
 
 /// Returns the service's own id for a parameter of a public path.
-fn own_id(service: &TestService, message: &str, job: &str, path: &str, part: &str) -> String {
+fn own_id(
+    service: &TestService,
+    (message, job, suppression): (&str, &str, &str),
+    path: &str,
+    part: &str,
+) -> String {
     match part {
         "version" => "1".to_owned(),
         _ if path.contains("/jobs") => job.to_owned(),
+        _ if path.contains("/suppressions") => suppression.to_owned(),
         _ if path.contains("/template") => service.sms.to_string(),
         _ => message.to_owned(),
     }
@@ -188,6 +195,11 @@ async fn a_service_cannot_read_the_data_of_another() {
         .post(&ours.normal, "/v2/notifications/bulk", &rows)
         .await;
     let job = made.json["id"].as_str().unwrap();
+    let recipient = json!({"recipient": "grace@example.com"});
+    let suppressed = world
+        .post(&ours.normal, "/v2/suppressions", &recipient)
+        .await;
+    let suppression = suppressed.json["id"].as_str().unwrap();
     let public = routes::all()
         .iter()
         .map(|route| (route.method.as_str(), route.path, route.auth))
@@ -195,7 +207,9 @@ async fn a_service_cannot_read_the_data_of_another() {
         // An unknown channel belongs to no service.
         .filter(|(method, path, _)| (*method, *path) != ("POST", "/v2/notifications/{id}"));
     for (method, path, _) in public {
-        let asked = filled(path, |part| own_id(&ours, message, job, path, part));
+        let asked = filled(path, |part| {
+            own_id(&ours, (message, job, suppression), path, part)
+        });
         let body = json!({"personalisation": {"name": "Ada", "day": "Friday"}}).to_string();
         let ask = async |service: &TestService, key: &pillarbox_stories::Key| {
             let token = world.token(&service.id.to_string(), &key.secret);

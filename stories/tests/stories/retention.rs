@@ -243,7 +243,7 @@ async fn rename(world: &World, from: NotificationId, to: NotificationId) {
 }
 
 #[tokio::test]
-async fn inbound_sms_and_unsubscribe_requests_are_deleted_by_retention() {
+async fn inbound_sms_and_unsubscribe_requests_become_history() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
     let (now, vault) = (world.clock.now(), world.app.store().keyring());
@@ -268,18 +268,20 @@ async fn inbound_sms_and_unsubscribe_requests_are_deleted_by_retention() {
         created_at: now,
         processed_at: None,
     };
-    let [processed, open] = [0, 1].map(|_| wish(NotificationId::generate(now, world.app.random())));
+    let [reported, open] = [0, 1].map(|_| wish(NotificationId::generate(now, world.app.random())));
     let mut tx = world.app.store().write().await.unwrap();
     store::inbound_sms::insert(&mut tx, vault, &text)
         .await
         .unwrap();
-    for one in [&processed, &open] {
-        store::unsubscribe_requests::insert(&mut tx, vault, one)
-            .await
-            .unwrap();
-    }
-    let id = processed.notification_id;
-    store::unsubscribe_requests::set_processed(&mut tx, service.id, id, now)
+    store::unsubscribe_requests::insert(&mut tx, vault, &reported)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    app::receipts::unsubscribe::create_report(&world.app, service.id)
+        .await
+        .unwrap();
+    let mut tx = world.app.store().write().await.unwrap();
+    store::unsubscribe_requests::insert(&mut tx, vault, &open)
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -302,6 +304,8 @@ async fn inbound_sms_and_unsubscribe_requests_are_deleted_by_retention() {
             count(&world, "inbound_sms_history").await,
             count(&world, "unsubscribe_requests").await,
         );
+        let archived = count(&world, "unsubscribe_request_history").await;
+        assert_eq!(archived, 2 - wishes, "{time}");
         assert_eq!(found, (texts, history, wishes), "{time}");
     }
 }

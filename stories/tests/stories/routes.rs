@@ -56,6 +56,11 @@ async fn no_route_answers_a_caller_it_is_not_for() {
                 }
             }
             Auth::UnverifiedReceipt => assert_eq!(status(None).await, 400, "{method} {path}"),
+            // Of a provider that the settings do not name there is no endpoint.
+            Auth::SignedBody => {
+                let answered = status(None).await;
+                assert!([400, 404].contains(&answered), "{method} {path}");
+            }
             Auth::SignedLink => {
                 for stranger in [None, Some(&*service_token), Some(&*internal)] {
                     let answered = status(stranger).await;

@@ -280,3 +280,90 @@ async fn links_and_what_came_by_them_live_through_a_rotation_of_the_keys() {
         refused("This is not a valid unsubscribe link.")
     );
 }
+
+#[tokio::test]
+async fn a_link_outlives_the_retention_of_its_email() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let template = newsletter(&world, &service).await;
+    let id = send(&world, &service, template, json!({})).await;
+    world.run_tasks().await;
+    let path = link(&world);
+    let id = id.parse().unwrap();
+    let mut tx = world.app.store().write().await.unwrap();
+    store::history::insert_from_notifications(&mut tx, service.id, &[id])
+        .await
+        .unwrap();
+    store::history::delete(&mut tx, service.id, &[id])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    world.advance(Duration::from_hours(24 * 300));
+    for _ in 0..2 {
+        assert_eq!(click(&world, &path).await, done());
+    }
+    assert_eq!(requests(&world, &service).await, [ADA]);
+}
+
+#[tokio::test]
+async fn a_service_fetches_requests_in_reports() {
+    let world = World::new().await;
+    let (service, other) = (
+        world.service("Riverside Council").await,
+        world.service("Hilltop Council").await,
+    );
+    let template = newsletter(&world, &service).await;
+    send(&world, &service, template, json!({})).await;
+    world.run_tasks().await;
+    click(&world, &link(&world)).await;
+    let path = |service: &TestService, rest: &str| format!("/service/{}/{rest}", service.id);
+    let make = "create-unsubscribe-request-report";
+    let summary = "unsubscribe-request-reports-summary";
+    let listed = world
+        .internal_request("GET", &path(&service, summary), "")
+        .await;
+    assert_eq!(listed.data()[0]["count"], 1);
+    assert_eq!(listed.data()[0]["is_a_batched_report"], false);
+    let made = world
+        .internal_request("POST", &path(&service, make), "{}")
+        .await;
+    assert_eq!(made.status, 201);
+    let report = made.data()["report_id"].as_str().unwrap().to_owned();
+    let again = world
+        .internal_request("POST", &path(&service, make), "{}")
+        .await;
+    assert_eq!(again.status, 404, "there is nothing left to report");
+    let get = format!("unsubscribe-request-report/{report}");
+    let got = world
+        .internal_request("GET", &path(&service, &get), "")
+        .await;
+    assert_eq!(got.data()[0]["email_address"], ADA);
+    let theirs = world.internal_request("GET", &path(&other, &get), "").await;
+    assert_eq!(theirs.status, 404);
+
+    let process = format!("process-unsubscribe-request-report/{report}");
+    let processed = json!({"report_has_been_processed": true}).to_string();
+    let theirs = world
+        .internal_request("POST", &path(&other, &process), processed.clone())
+        .await;
+    assert_eq!(theirs.status, 404);
+    for _ in 0..2 {
+        let ours = world
+            .internal_request("POST", &path(&service, &process), processed.clone())
+            .await;
+        assert_eq!(ours.status, 204);
+    }
+    // A click after the report was processed is a new request, for the next report.
+    click(&world, &link(&world)).await;
+    let listed = world
+        .internal_request("GET", &path(&service, summary), "")
+        .await;
+    assert_eq!(listed.data().as_array().unwrap().len(), 2);
+    assert!(listed.data()[1]["processed_by_service_at"].is_string());
+    // Marked as not processed again, the report gives back no second open request for the e-mail.
+    let reopened = json!({"report_has_been_processed": false}).to_string();
+    let ours = world
+        .internal_request("POST", &path(&service, &process), reopened)
+        .await;
+    assert_eq!(ours.status, 204);
+}

@@ -9,12 +9,14 @@ mod providers;
 mod received_texts;
 mod recipients;
 mod send;
+mod suppressions;
 mod templates;
 
 pub(in crate::openapi) use self::providers::letter_status;
 pub(crate) use self::providers::{
-    receive_firetext_receipt, receive_firetext_text, receive_letter_receipt, receive_mmg_receipt,
-    receive_mmg_text,
+    receive_amazon_events, receive_firetext_receipt, receive_firetext_text, receive_letter_receipt,
+    receive_mmg_receipt, receive_mmg_text, receive_provider_receipt, receive_provider_receipt_of,
+    receive_provider_text, receive_sns_message,
 };
 pub(crate) use self::templates::{
     get_template, get_template_version, list_templates, preview_template,
@@ -30,3 +32,4 @@ pub(crate) use platform::{
 pub(crate) use received_texts::list_received_texts;
 pub(crate) use recipients::{confirm_document, download_document, show_document, unsubscribe};
 pub(crate) use send::{send_email, send_letter, send_sms, unknown_channel};
+pub(crate) use suppressions::{add_suppression, list_suppressions, remove_suppression};

@@ -8,7 +8,11 @@ use crate::openapi::{
     operation::Operation,
     requests::{id, reference},
 };
-use crate::{auth, problem::Problem, receipts::documented};
+use crate::{
+    auth,
+    problem::{self, Problem},
+    receipts::documented,
+};
 
 const TAG: &str = "Providers";
 
@@ -150,6 +154,139 @@ pub(crate) fn receive_firetext_text() -> Operation {
         Operation::new(TAG, "Receive an inbound text message from Firetext")
             .form(schema, &[("text", "A text message", example)]),
     )
+}
+
+/// Adds the responses of the endpoints for providers that the settings name.
+fn of_settings(operation: Operation) -> Operation {
+    provider_request(operation).fails_with([
+        ("unauthorized", auth::unauthorized()),
+        ("not_found", problem::unknown_route()),
+    ])
+}
+
+fn settings_receipt(title: &'static str) -> Operation {
+    let schema = json!({
+        "type": "object",
+        "description": "Twilio's fields, or those of the gateway's rule in the settings. A gateway may send JSON.",
+        "properties": {
+            "MessageSid": {"type": "string", "description": "Twilio's id of the message."},
+            "MessageStatus": {"type": "string", "description": "Twilio's status, such as `delivered`."},
+            "ErrorCode": {"type": "string", "description": "The reason of a failure."},
+        },
+    });
+    let example = json!({"MessageSid": "SM0123", "MessageStatus": "delivered"});
+    let done = json!({"result": "success"});
+    of_settings(
+        Operation::new(TAG, title)
+            .form(
+                schema,
+                &[("delivered", "A text message was delivered", example)],
+            )
+            .description("Twilio signs the request; a gateway sends the secret of its rule.")
+            .responds(200, "The receipt is stored", "ReceiptStored", done),
+    )
+}
+
+pub(crate) fn receive_provider_receipt() -> Operation {
+    settings_receipt("Receive a delivery receipt from a provider in the settings")
+}
+
+pub(crate) fn receive_provider_receipt_of() -> Operation {
+    settings_receipt("Receive a delivery receipt for the notification in the path")
+}
+
+pub(crate) fn receive_provider_text() -> Operation {
+    let text = |about: &str| json!({"type": "string", "description": about});
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "To": text("The number that the message was sent to."),
+            "From": text("The number of the sender."),
+            "Body": text("The text."),
+            "MessageSid": text("Twilio's id of the message; one that is delivered twice is stored once."),
+        },
+        "required": ["To", "From"],
+    });
+    let example = json!({
+        "To": "+447700900581", "From": "+447700900582", "Body": "Is the library open?", "MessageSid": "SM0123",
+    });
+    let xml = "text/xml; charset=utf-8";
+    of_settings(
+        Operation::new(
+            TAG,
+            "Receive an inbound text message from a provider in the settings",
+        )
+        .form(schema, &[("text", "A text message", example)])
+        .description("Twilio signs the request."),
+    )
+    .responds_with(
+        200,
+        "The text message is stored",
+        xml,
+        json!({"type": "string"}),
+        None,
+    )
+}
+
+pub(crate) fn receive_sns_message() -> Operation {
+    let text = |about: &str| json!({"type": "string", "description": about});
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "Type": text("`Notification`, `SubscriptionConfirmation` or `UnsubscribeConfirmation`."),
+            "TopicArn": text("The topic, which must be in the settings."),
+            "Message": text("An event of SES or of AWS End User Messaging, as JSON."),
+            "MessageId": text("The id of the message."),
+            "Timestamp": text("The time of the message."),
+            "SignatureVersion": text("`1` or `2`."),
+            "Signature": text("The signature of SNS."),
+            "SigningCertURL": text("The certificate of the signature, at `https://sns.<region>.amazonaws.com/`."),
+        },
+        "required": [
+            "Type", "TopicArn", "Message", "MessageId", "Timestamp", "SignatureVersion", "Signature", "SigningCertURL",
+        ],
+    });
+    let example = json!({
+        "Type": "Notification",
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "TopicArn": "arn:aws:sns:eu-west-2:123456789012:receipts",
+        "Message": "{\"notificationType\":\"Delivery\",\"mail\":{\"messageId\":\"0102017c\"}}",
+        "Timestamp": "2026-03-02T09:00:05.000Z",
+        "SignatureVersion": "2",
+        "Signature": "EXAMPLEpH+DcEwjAPg8O9mY8dReBSwksfg2S7WKQcikcNKWLQjwu6A4VbeS0QHVCkhRS7fUQvi2egU3N858fiTDN6bkkOxYDVrY0Ad8L10Hs3zH81mtnPk5uvvolIC1CXGu43obcgFxeL3khZl8IKvO61GWB6jI9b5+gLPoBc1Q=",
+        "SigningCertURL": "https://sns.eu-west-2.amazonaws.com/SimpleNotificationService-0.pem",
+    });
+    let operation = Operation::new(TAG, "Receive a message of Amazon SNS")
+        .body(schema, &[("notification", "An e-mail was delivered", example)])
+        .description(
+            "Accepts events of the topics in the settings if SNS has signed them. A subscription of such a topic is \
+             confirmed by itself.",
+        );
+    amazon(operation).fails_with([("unsigned", documented::unsigned())])
+}
+
+pub(crate) fn receive_amazon_events() -> Operation {
+    let schema = json!({
+        "type": "object",
+        "description": "An event of SES or AWS End User Messaging; or such events as SNS, SQS, Lambda or EventBridge \
+                        wrap them, with `Message`, `Messages` and `Body`, `Records` and `body`, or `detail`.",
+    });
+    let example = json!({"Messages": [{
+        "MessageId": "1",
+        "Body": "{\"Message\":\"{\\\"notificationType\\\":\\\"Delivery\\\",\\\"mail\\\":{\\\"messageId\\\":\\\"0102017c\\\"}}\"}",
+    }]});
+    let operation = Operation::new(TAG, "Receive events of Amazon from a queue")
+        .body(schema, &[("queue", "A message of SQS", example)])
+        .description("For programs that read events from a queue. The user name is `amazon`.");
+    amazon(operation).fails_with([
+        ("credentials_missing", Problem::credentials_missing()),
+        ("unauthorized", auth::unauthorized()),
+    ])
+}
+
+fn amazon(operation: Operation) -> Operation {
+    let done = json!({"result": "success"});
+    provider_request(operation.responds(200, "The events are stored", "ReceiptStored", done))
 }
 
 pub(crate) fn receive_letter_receipt() -> Operation {

@@ -94,6 +94,10 @@ pub struct Report {
     pub received_texts: u64,
     /// Unsubscribe requests.
     pub unsubscribe_requests: u64,
+    /// Complaints, which stay without the address.
+    pub complaints: u64,
+    /// Entries of suppression lists, of which the hash is left.
+    pub suppressions: u64,
     /// Entries of guest lists.
     pub guests: u64,
     /// Spreadsheets of jobs and uploads that were rewritten.
@@ -140,6 +144,8 @@ impl<'a> Erasure<'a> {
                 documents: 0,
                 received_texts: 0,
                 unsubscribe_requests: 0,
+                complaints: 0,
+                suppressions: 0,
                 guests: 0,
                 spreadsheets: 0,
                 contact_lists: 0,

@@ -6,6 +6,7 @@ use domain::Channel;
 use uuid::Uuid;
 
 use super::{EraseError, Erasure, PAGE_SIZE};
+use crate::suppression;
 
 impl Erasure<'_> {
     pub(super) async fn erase_related_records(&mut self) -> Result<(), EraseError> {
@@ -13,7 +14,9 @@ impl Erasure<'_> {
             self.erase_inbound_sms().await?;
         } else {
             self.erase_unsubscribe_requests().await?;
+            self.erase_complaints().await?;
         }
+        self.erase_suppressions().await?;
         self.erase_guests().await?;
         self.count_team_members().await
     }
@@ -75,6 +78,52 @@ impl Erasure<'_> {
                 }
             }
         }
+    }
+
+    async fn erase_complaints(&mut self) -> Result<(), EraseError> {
+        let (app, mut after) = (self.app, Uuid::nil());
+        loop {
+            let mut session = app.read().await?;
+            let keyring = app.store.keyring();
+            let page = store::complaints::list_addresses(
+                &mut session,
+                keyring,
+                self.service,
+                after,
+                PAGE_SIZE,
+            )
+            .await?;
+            drop(session);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.id;
+            for complaint in page {
+                let is_theirs = complaint
+                    .to
+                    .as_ref()
+                    .is_some_and(|to| self.recipient.is(to.reveal()));
+                if is_theirs {
+                    let mut tx = self.write().await?;
+                    let erased = store::complaints::erase(&mut tx, complaint.id).await?;
+                    tx.commit().await?;
+                    self.report.complaints += u64::from(erased);
+                }
+            }
+        }
+    }
+
+    /// Removes the address from the suppression lists. Its hash stays: a person who wants to be forgotten wants no messages
+    /// either.
+    async fn erase_suppressions(&mut self) -> Result<(), EraseError> {
+        let channel = self.recipient.channel;
+        let key = suppression::hash_key(self.app).await?;
+        let hash = key.hash(channel, self.recipient.normalised.reveal());
+        let mut tx = self.write().await?;
+        let erased = store::suppressions::erase(&mut tx, self.service, channel, &hash).await?;
+        tx.commit().await?;
+        self.report.suppressions += erased;
+        Ok(())
     }
 
     async fn erase_guests(&mut self) -> Result<(), EraseError> {

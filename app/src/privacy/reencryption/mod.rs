@@ -26,6 +26,10 @@ pub struct ReencryptionReport {
     pub received_texts: u64,
     /// Unsubscribe requests.
     pub unsubscribe_requests: u64,
+    /// Complaints about e-mails.
+    pub complaints: u64,
+    /// Entries of suppression lists.
+    pub suppressions: u64,
     /// Callbacks of services.
     pub callbacks: u64,
     /// Stored responses of idempotency keys.
@@ -55,6 +59,7 @@ pub async fn reencrypt_all(
 ) -> Result<ReencryptionReport, RewriteLockError> {
     let mut tx = app.write().await?;
     store::keyring_canary::reencrypt(&mut tx, app.store.keyring()).await?;
+    store::suppressions::reencrypt_hash_key(&mut tx, app.store.keyring()).await?;
     tx.commit().await?;
     let notifications = reencrypt_notifications(app).await?;
     let (api_keys, callbacks) = reencrypt_services(app).await?;
@@ -64,6 +69,8 @@ pub async fn reencrypt_all(
         callbacks,
         received_texts: reencrypt_inbound_sms(app).await?,
         unsubscribe_requests: reencrypt_unsubscribe_requests(app).await?,
+        complaints: reencrypt_complaints(app).await?,
+        suppressions: reencrypt_suppressions(app).await?,
         answers: reencrypt_idempotent_responses(app).await?,
         files: files::reencrypt(app, lock).await?,
     })
@@ -149,6 +156,34 @@ async fn reencrypt_unsubscribe_requests(app: &App) -> Result<u64, store::Error> 
         let keyring = app.store.keyring();
         let (count, last) =
             store::unsubscribe_requests::reencrypt(&mut tx, keyring, after, PAGE_SIZE).await?;
+        tx.commit().await?;
+        done += count;
+        let Some(last) = last else { return Ok(done) };
+        after = last;
+    }
+}
+
+async fn reencrypt_suppressions(app: &App) -> Result<u64, store::Error> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let mut tx = app.write().await?;
+        let keyring = app.store.keyring();
+        let (count, last) =
+            store::suppressions::reencrypt(&mut tx, keyring, after, PAGE_SIZE).await?;
+        tx.commit().await?;
+        done += count;
+        let Some(last) = last else { return Ok(done) };
+        after = last;
+    }
+}
+
+async fn reencrypt_complaints(app: &App) -> Result<u64, store::Error> {
+    let (mut after, mut done) = (Uuid::nil(), 0);
+    loop {
+        let mut tx = app.write().await?;
+        let keyring = app.store.keyring();
+        let (count, last) =
+            store::complaints::reencrypt(&mut tx, keyring, after, PAGE_SIZE).await?;
         tx.commit().await?;
         done += count;
         let Some(last) = last else { return Ok(done) };

@@ -20,13 +20,14 @@ use lettre::transport::smtp::authentication::Credentials;
 
 use self::pool::Pool;
 pub use self::settings::{SmtpSettings, SmtpTls};
-use super::{Email, EmailProvider, mime};
+use super::{Email, EmailProvider, address::to_ascii_address, dsn, mime};
 use crate::{SendError, SendReceipt, SettingsError};
 
 /// An SMTP relay, over a pool of connections that are kept open between messages.
 pub struct SmtpRelay {
     name: String,
     reports_delivery: bool,
+    return_path: Option<String>,
     pool: Pool,
 }
 
@@ -54,6 +55,7 @@ impl SmtpRelay {
         Ok(Self {
             name: settings.name.clone(),
             reports_delivery: settings.reports_delivery,
+            return_path: settings.return_path.clone(),
             pool: Pool::new(endpoint, settings.pool_size),
         })
     }
@@ -75,7 +77,15 @@ impl EmailProvider for SmtpRelay {
 
     /// Returns the relay's queue id as the reference, if its reply has one.
     async fn send(&self, email: &Email) -> Result<SendReceipt, SendError> {
-        let message = mime::encode(email)?;
+        let mut message = mime::encode(email)?;
+        if let Some(address) = &self.return_path {
+            let address = dsn::return_path(address, email.id);
+            // The setting was checked with an id.
+            message.from = address
+                .and_then(|address| to_ascii_address(&address))
+                .unwrap_or(message.from);
+            message.report_as = self.reports_delivery.then_some(email.id);
+        }
         let reply = self.pool.send(&message).await?;
         Ok(SendReceipt {
             reference: classify::queue_id(&reply),

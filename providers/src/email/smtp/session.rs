@@ -12,7 +12,7 @@ use lettre::transport::smtp::{
     authentication::{Credentials, DEFAULT_MECHANISMS},
     client::{AsyncSmtpConnection, AsyncTokioStream},
     commands::{Data, Mail, Rcpt, Rset, Starttls},
-    extension::{ClientId, Extension, MailBodyParameter, MailParameter},
+    extension::{ClientId, Extension, MailBodyParameter, MailParameter, RcptParameter},
     response::{Response, Severity},
 };
 use tokio::{
@@ -144,8 +144,12 @@ impl Session {
         let options = self.mail_options(message)?;
         self.command(Step::Sender, Mail::new(Some(message.from.clone()), options))
             .await?;
-        self.command(Step::Recipient, Rcpt::new(message.to.clone(), Vec::new()))
-            .await?;
+        let reports = message.report_as.map(|_| RcptParameter::Other {
+            keyword: "NOTIFY".to_owned(),
+            value: Some("SUCCESS,FAILURE".to_owned()),
+        });
+        let recipient = Rcpt::new(message.to.clone(), reports.into_iter().collect());
+        self.command(Step::Recipient, recipient).await?;
         let reply = self.command(Step::Data, Data).await?;
         if !reply.has_code(354) {
             return Err(Failure::new(Step::Data, Cause::UnexpectedReply));
@@ -197,17 +201,28 @@ impl Session {
 
     /// Returns the parameters of `MAIL FROM`. A non-ASCII address needs a relay with SMTPUTF8.
     fn mail_options(&self, message: &EncodedEmail) -> Result<Vec<MailParameter>, Failure> {
+        let mut options = Vec::new();
+        if let Some(id) = message.report_as {
+            let other = |keyword: &str, value: String| MailParameter::Other {
+                keyword: keyword.to_owned(),
+                value: Some(value),
+            };
+            // Only the headers come back: a report needs no more, and the text is personal.
+            options.push(other("RET", "HDRS".to_owned()));
+            options.push(other("ENVID", id.to_string()));
+        }
         if message.bytes.is_ascii() {
-            return Ok(Vec::new());
+            return Ok(options);
         }
         let server = self.smtp.server_info();
         if !server.supports_feature(Extension::SmtpUtfEight) {
             return Err(Failure::new(Step::Recipient, Cause::NoSmtpUtf8));
         }
-        Ok(vec![
+        options.extend([
             MailParameter::SmtpUtfEight,
             MailParameter::Body(MailBodyParameter::EightBitMime),
-        ])
+        ]);
+        Ok(options)
     }
 }
 
@@ -289,6 +304,7 @@ mod tests {
         EncodedEmail {
             from: "riverside@mail.example".parse().unwrap(),
             to: "ada@example.com".parse().unwrap(),
+            report_as: None,
             bytes: b"x".repeat(bytes),
         }
     }

@@ -9,11 +9,13 @@ use std::{
 use lettre::transport::smtp::extension::ClientId;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{SmtpRelay, session::Timeouts, tls::TlsMode};
 use crate::{
     EmailProvider, Secret, SettingsError,
-    settings::{ProviderSettings, refuse_receipts, require_positive},
+    email::{address::to_ascii_address, dsn},
+    settings::{ProviderSettings, require_positive},
 };
 
 /// The settings of an SMTP relay.
@@ -58,8 +60,13 @@ pub struct SmtpSettings {
     /// The host name to send with `EHLO`. Default: this machine's host name.
     #[serde(default)]
     pub hello_name: Option<String>,
-    /// Whether delivery receipts come back to the platform, as those of SES do. Default no. The platform cannot process
-    /// them yet and does not start with yes.
+    /// The address to which mail servers return e-mails, such as `bounces@notify.example.com`. The id of each e-mail is added to
+    /// it (`bounces+<id>@…`). Let its mail server deliver into the maildir of the setting `receipts.bounce_maildir`. Default: the
+    /// sender's own address, so that bounces go to the service.
+    #[serde(default)]
+    pub return_path: Option<String>,
+    /// Whether to ask for a report on every e-mail, also on those that arrive (RFC 3461), and to wait for it. Default no: an
+    /// e-mail counts as delivered when the relay accepts it. Needs `return_path` and a relay that offers `DSN`.
     #[serde(default)]
     pub reports_delivery: bool,
 }
@@ -113,6 +120,7 @@ impl SmtpSettings {
             timeout_seconds: default_timeout_seconds(),
             end_of_data_timeout_seconds: default_end_of_data_timeout_seconds(),
             hello_name: None,
+            return_path: None,
             reports_delivery: false,
         }
     }
@@ -130,6 +138,30 @@ impl SmtpSettings {
             return Err(SettingsError::invalid(&self.name, "host", "it is empty"));
         }
         require_positive(&self.name, "pool_size", self.pool_size)?;
+        match &self.return_path {
+            Some(address) => {
+                let filled = dsn::return_path(address, Uuid::nil());
+                if filled
+                    .and_then(|filled| to_ascii_address(&filled))
+                    .is_none()
+                {
+                    return Err(SettingsError::invalid(
+                        &self.name,
+                        "return_path",
+                        "it must be an e-mail address",
+                    ));
+                }
+            }
+            None if self.reports_delivery => {
+                return Err(SettingsError::invalid(
+                    &self.name,
+                    "reports_delivery",
+                    "it needs return_path, to which the reports are sent: without, every message would time out after three \
+                     days",
+                ));
+            }
+            None => {}
+        }
         for (setting, seconds) in [
             ("connect_timeout_seconds", self.connect_timeout_seconds),
             ("timeout_seconds", self.timeout_seconds),
@@ -185,7 +217,6 @@ impl ProviderSettings<dyn EmailProvider> for SmtpSettings {
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn EmailProvider>, SettingsError> {
-        refuse_receipts(&self.name, "reports_delivery", self.reports_delivery)?;
         Ok(Arc::new(SmtpRelay::new(self)?))
     }
 }

@@ -11,6 +11,7 @@
 //! reference = "/messages/0/id"
 //! ```
 
+mod receipts;
 mod settings;
 
 use std::time::Duration;
@@ -19,9 +20,13 @@ use async_trait::async_trait;
 use reqwest::{Client, Method, RequestBuilder, Url, header::HeaderName};
 use serde_json::Value;
 
-pub use self::settings::{Expected, HttpAuth, HttpBody, HttpSmsSettings};
+pub use self::{
+    receipts::ReceiptRule,
+    settings::{Expected, HttpAuth, HttpBody, HttpSmsSettings},
+};
 use super::{
     Sms, SmsProvider,
+    receipts::SmsReceiver,
     template::{JsonTemplate, Template},
 };
 use crate::{
@@ -165,6 +170,10 @@ impl SmsProvider for HttpSms {
 
     fn concurrency(&self) -> usize {
         self.settings.concurrency
+    }
+
+    fn receiver(&self) -> Option<&dyn SmsReceiver> {
+        self.settings.receipts.as_ref().map(|rule| rule as _)
     }
 
     async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {

@@ -14,10 +14,11 @@ use uuid::Uuid;
 use super::{
     super::template::{JsonTemplate, Template},
     Body, HttpSms,
+    receipts::ReceiptRule,
 };
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, host_without_tls, refuse_receipts, require_positive},
+    settings::{ProviderSettings, host_without_tls, require_positive},
 };
 
 /// The description of a provider's HTTP API.
@@ -64,10 +65,13 @@ pub struct HttpSmsSettings {
     /// The most requests at the same time. Default 20.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
-    /// Whether the provider sends delivery receipts. Default no. The platform cannot process them yet and does not start
-    /// with yes.
+    /// Whether the provider sends delivery receipts, and messages wait for them. Default no. Needs `receipts`.
     #[serde(default)]
     pub reports_delivery: bool,
+    /// How to read the delivery receipts that the provider posts to
+    /// `https://<this platform>/notifications/sms/<name>`. Default: none are accepted.
+    #[serde(default)]
+    pub receipts: Option<ReceiptRule>,
     /// Whether it takes numbers outside the home country. Default no.
     #[serde(default)]
     pub supports_international: bool,
@@ -153,6 +157,7 @@ impl HttpSmsSettings {
             timeout_seconds: default_timeout_seconds(),
             concurrency: default_concurrency(),
             reports_delivery: false,
+            receipts: None,
             supports_international: false,
         }
     }
@@ -164,6 +169,16 @@ impl HttpSmsSettings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         require_positive(&self.name, "timeout_seconds", self.timeout_seconds)?;
         require_positive(&self.name, "concurrency", self.concurrency)?;
+        if self.reports_delivery && self.receipts.is_none() {
+            return Err(self.invalid(
+                "reports_delivery",
+                "it needs `receipts`, which says how to read them: without, every message would time out after three days",
+            ));
+        }
+        if let Some(rule) = &self.receipts {
+            rule.check()
+                .map_err(|reason| self.invalid("receipts", reason))?;
+        }
         let pointers = [
             (
                 "success",
@@ -248,7 +263,6 @@ impl ProviderSettings<dyn SmsProvider> for HttpSmsSettings {
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {
-        refuse_receipts(&self.name, "reports_delivery", self.reports_delivery)?;
         Ok(Arc::new(HttpSms::new(self.clone())?))
     }
 }

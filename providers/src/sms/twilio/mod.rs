@@ -4,7 +4,9 @@
 //! carry our own reference (`https://…/notifications/sms/twilio/{reference}`), because a receipt can arrive before the reply
 //! that tells us Twilio's.
 
+mod receipts;
 mod settings;
+pub(super) mod statuses;
 
 use std::time::Duration;
 
@@ -13,9 +15,9 @@ use reqwest::{Client, RequestBuilder, Url};
 use serde_json::Value;
 
 pub use self::settings::TwilioSettings;
-use super::{Sms, SmsProvider, template::Template};
+use super::{Sms, SmsProvider, receipts::SmsReceiver, template::Template};
 use crate::{
-    RejectReason, SendError, SendReceipt, SettingsError,
+    RejectReason, Secret, SendError, SendReceipt, SettingsError,
     http::{self, Reply},
 };
 
@@ -44,6 +46,8 @@ pub struct Twilio {
     client: Client,
     url: Url,
     status_callback: Option<Template>,
+    /// Signs Twilio's requests to the platform.
+    auth_token: Option<Secret>,
 }
 
 impl Twilio {
@@ -55,6 +59,7 @@ impl Twilio {
             client: http::client(&settings.name, timeout)?,
             url: settings.messages_url()?,
             status_callback: settings.status_callback()?,
+            auth_token: settings.auth_token()?,
             settings,
         })
     }
@@ -123,6 +128,10 @@ impl SmsProvider for Twilio {
 
     fn concurrency(&self) -> usize {
         self.settings.concurrency
+    }
+
+    fn receiver(&self) -> Option<&dyn SmsReceiver> {
+        self.auth_token.is_some().then_some(self)
     }
 
     async fn send(&self, sms: &Sms) -> Result<SendReceipt, SendError> {

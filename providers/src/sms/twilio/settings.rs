@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{super::template::Template, Twilio};
 use crate::{
     Secret, SettingsError, SmsProvider, http,
-    settings::{ProviderSettings, host_without_tls, refuse_receipts, require_positive},
+    settings::{ProviderSettings, host_without_tls, require_positive},
 };
 
 /// The settings of a Twilio account.
@@ -33,10 +33,17 @@ pub struct TwilioSettings {
     /// A messaging service, `MG…`, that chooses the sender. Cannot be given together with `from`.
     #[serde(default)]
     pub messaging_service_sid: Option<String>,
-    /// The URL to which Twilio sends delivery receipts; may hold `{reference}`. Default: no receipts, acceptance is final.
-    /// The platform cannot process them yet and does not start with a URL here.
+    /// The URL to which Twilio sends delivery receipts: `https://<this platform>/notifications/sms/<name>/{reference}`.
+    /// Default: no receipts, acceptance is final.
     #[serde(default)]
     pub status_callback: Option<String>,
+    /// The URL to which Twilio posts inbound messages, exactly as it is set there:
+    /// `https://<this platform>/notifications/sms/receive/<name>`. Default: inbound messages are refused.
+    #[serde(default)]
+    pub inbound_url: Option<String>,
+    /// The account's auth token, with which Twilio signs its requests. Default: `secret`, unless that belongs to an API key.
+    #[serde(default)]
+    pub auth_token: Option<Secret>,
     /// The root of the API. Default `https://api.twilio.com`.
     #[serde(default = "default_base_url")]
     pub base_url: String,
@@ -82,6 +89,8 @@ impl TwilioSettings {
             from: None,
             messaging_service_sid: None,
             status_callback: None,
+            inbound_url: None,
+            auth_token: None,
             base_url: default_base_url(),
             timeout_seconds: default_timeout_seconds(),
             concurrency: default_concurrency(),
@@ -118,11 +127,32 @@ impl TwilioSettings {
             return Ok(None);
         };
         let template = Template::parse(url).map_err(|error| self.invalid(SETTING, error))?;
+        if !url.contains("{reference}") {
+            return Err(self.invalid(
+                SETTING,
+                "it must hold {reference}, so that a receipt finds its message",
+            ));
+        }
         let example = template
             .fill_reference(Uuid::nil())
             .ok_or_else(|| self.invalid(SETTING, "it may hold no placeholder but {reference}"))?;
         http::parse_url(&self.name, SETTING, &example)?;
         Ok(Some(template))
+    }
+
+    /// Returns the token that signs requests; `None` if none are expected.
+    pub(super) fn auth_token(&self) -> Result<Option<Secret>, SettingsError> {
+        if self.status_callback.is_none() && self.inbound_url.is_none() {
+            return Ok(None);
+        }
+        match (&self.auth_token, &self.api_key_sid) {
+            (Some(token), _) => Ok(Some(token.clone())),
+            (None, None) => Ok(Some(self.secret.clone())),
+            (None, Some(_)) => Err(self.invalid(
+                "auth_token",
+                "Twilio signs its requests with the auth token of the account, not with an API key: set it",
+            )),
+        }
     }
 
     fn invalid(&self, setting: &'static str, reason: impl Into<String>) -> SettingsError {
@@ -140,8 +170,6 @@ impl ProviderSettings<dyn SmsProvider> for TwilioSettings {
     }
 
     fn build(&self, _: &Path) -> Result<Arc<dyn SmsProvider>, SettingsError> {
-        let promises_receipts = self.status_callback.is_some();
-        refuse_receipts(&self.name, "status_callback", promises_receipts)?;
         Ok(Arc::new(Twilio::new(self.clone())?))
     }
 }

@@ -1,21 +1,19 @@
 //! Delivery receipts (`docs/spec/workers.md` §9, `docs/spec/public-api.md` §22).
 
+mod bounces;
+mod email;
+mod vectors;
+
 use std::time::Duration;
 
-use app::{
-    manage::templates::{NewTemplate, create},
-    receipts::letter_status_token,
-};
+use app::receipts::letter_status_token;
 use domain::{
-    Channel, Clock as _, KeyType, NotificationId, NotificationStatus, ServiceId, SmsReceiptSource,
-    TemplateId, Timestamp,
+    Channel, Clock as _, KeyType, NotificationId, NotificationStatus, ServiceId, TemplateId,
+    Timestamp,
 };
 use pillarbox_stories::{Behaviour, TestResponse, TestService, World};
-use providers::sms::{firetext, mmg, receipts};
 use serde_json::{Value, json};
 use store::notifications::{Contents, NewNotification, Notification, StatusUpdate};
-
-use crate::contract::vector_file;
 
 async fn sent(world: &World, service: &TestService) -> String {
     let answer = world
@@ -288,7 +286,7 @@ async fn becomes(world: &World, id: NotificationId, status: NotificationStatus, 
     tx.commit().await.unwrap();
 }
 
-async fn found(world: &World, service: ServiceId, id: NotificationId) -> Notification {
+pub(crate) async fn found(world: &World, service: ServiceId, id: NotificationId) -> Notification {
     let mut session = world.app.read().await.unwrap();
     let found = store::notifications::find(&mut session, service, id).await;
     found.unwrap().unwrap()
@@ -433,175 +431,4 @@ async fn a_printer_reports_on_the_letter_of_its_token_alone_and_on_no_text() {
         status(&world, service.id, text).await,
         NotificationStatus::Sending
     );
-}
-
-/// Runs `vectors/provider_receipts.jsonl`, as far as it is about text messages, through the endpoints. (E-mail
-/// receipts come with the provider that sends them.)
-#[tokio::test]
-async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
-    let Some(path) = vector_file("provider_receipts.jsonl") else {
-        println!("provider_receipts is not among these vectors");
-        return;
-    };
-    let text = std::fs::read_to_string(path).unwrap();
-    let world = World::new().await;
-    let service = world.service("Riverside Council").await;
-    let new = NewTemplate {
-        template_type: Channel::Sms,
-        name: "Anything".to_owned(),
-        subject: None,
-        content: "((text))".to_owned(),
-        lane: None,
-        created_by: None,
-    };
-    let template = create(&world.app, service.id, new).await.unwrap().id;
-    let (mut tried, mut wrong) = (0, Vec::new());
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let case: Value = serde_json::from_str(line).unwrap();
-        if case["provider"] == "ses" {
-            continue;
-        }
-        tried += 1;
-        if let Err(why) = try_case(&world, service.id, template, &case).await {
-            wrong.push(format!("{}: {why}", case["id"]));
-        }
-    }
-    assert!(
-        tried > 0,
-        "no receipt of a text message was among the vectors"
-    );
-    println!("provider_receipts {}/{tried} of texts", tried - wrong.len());
-    for difference in wrong.iter().take(10) {
-        println!("  {difference}");
-    }
-    assert!(
-        wrong.is_empty(),
-        "{} receipts do not come to what they should",
-        wrong.len()
-    );
-}
-
-async fn try_case(
-    world: &World,
-    service: ServiceId,
-    template: TemplateId,
-    case: &Value,
-) -> Result<(), String> {
-    let (input, expect) = (&case["input"], &case["expect"]);
-    let same = |what: &str, ours: Value, theirs: &Value| {
-        (ours == *theirs)
-            .then_some(())
-            .ok_or_else(|| format!("{what} is {ours}, not {theirs}"))
-    };
-    let before = &input["notification"];
-    let id = before["id"].as_str().map(|id| id.parse().unwrap());
-    if let Some(id) = id {
-        set_the_scene(world, service, template, id, before).await;
-    }
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let headers = [("content-type", &*text(&input["content_type"]))]
-        .map(|(name, value)| (name, value.to_owned()));
-    let headers: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| (*name, &**value))
-        .collect();
-    let (method, path) = (text(&input["method"]), text(&input["path"]));
-    let answer = world
-        .request_with(&method, &path, &headers, text(&input["body"]))
-        .await;
-    same(
-        "the status",
-        answer.status.as_u16().into(),
-        &expect["http_status"],
-    )?;
-    same("the answer", answer.json, &expect["http_json"])?;
-    world.run_tasks().await;
-    if !["rejected", "invalid_reference"].contains(&&*text(&expect["outcome"])) {
-        let (mapped, detail) = read(case);
-        same("the meaning", mapped, &expect["mapped_status"])?;
-        same("the detail", detail, &expect["detail"])?;
-    }
-    let Some(id) = id else { return Ok(()) };
-    let after = found(world, service, id).await;
-    same(
-        "the outcome",
-        after.status.as_str().into(),
-        &expect["final_status"],
-    )?;
-    same("the provider", after.sent_by.into(), &expect["sent_by"])?;
-    same(
-        "the count",
-        after.billable_units.into(),
-        &expect["billable_units"],
-    )
-}
-
-async fn set_the_scene(
-    world: &World,
-    service: ServiceId,
-    template: TemplateId,
-    id: NotificationId,
-    before: &Value,
-) {
-    let is_long = before["fragment_count"] == 2;
-    let values = json!({"text": "a".repeat(if is_long { 200 } else { 20 })});
-    let mut new = a_message(world, service, template, id, Channel::Sms);
-    new.contents.personalisation = values.as_object().unwrap().clone().into();
-    new.international = before["international"] == true;
-    // In the table of rates, 7 has countries that report delivery and 1 has none.
-    let reports = before["country_records_delivery"] != false;
-    new.phone_prefix = Some(if reports { REPORTS } else { SILENT }.to_owned());
-    let mut tx = world.app.store().write().await.unwrap();
-    let sealed = new.seal(world.app.store().keyring());
-    store::notifications::insert_many(&mut tx, &[sealed])
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-
-    let status: NotificationStatus = before["status"].as_str().unwrap().parse().unwrap();
-    let units = u32::try_from(before["billable_units"].as_u64().unwrap()).unwrap();
-    let mut tx = world.app.store().write().await.unwrap();
-    for status in [NotificationStatus::Sending, status] {
-        let direct = [NotificationStatus::Created, NotificationStatus::Sent];
-        if direct.contains(&before["status"].as_str().unwrap().parse().unwrap())
-            && status == NotificationStatus::Sending
-        {
-            continue;
-        }
-        let outcome = StatusUpdate {
-            sent_at: Some(world.clock.now()),
-            sent_by: before["sent_by"].as_str().map(str::to_owned),
-            billable_units: Some(units),
-            ..StatusUpdate::new(id, status)
-        };
-        store::notifications::apply(&mut tx, &[outcome], world.clock.now())
-            .await
-            .unwrap();
-    }
-    tx.commit().await.unwrap();
-}
-
-const REPORTS: &str = "7";
-const SILENT: &str = "1";
-
-/// Parses the receipt of a case and maps its status and code.
-fn read(case: &Value) -> (Value, Value) {
-    let body = case["input"]["body"].as_str().unwrap().as_bytes();
-    let source: SmsReceiptSource = case["provider"].as_str().unwrap().parse().unwrap();
-    let receipt = match source {
-        SmsReceiptSource::Mmg => mmg::parse_receipt(body),
-        SmsReceiptSource::Firetext => firetext::parse_receipt(body),
-    }
-    .unwrap();
-    let mapped = receipts::status(source, &receipt.status);
-    let detail = receipt
-        .code
-        .and_then(|code| receipts::detail(source, &receipt.status, &code));
-    (
-        mapped
-            .unwrap_or(NotificationStatus::TechnicalFailure)
-            .as_str()
-            .into(),
-        detail.into(),
-    )
 }
