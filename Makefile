@@ -62,8 +62,8 @@ vectors: ## All test vectors and contract cases, from PILLARBOX_VECTORS or the c
 	$(CARGO) test --quiet --workspace --test stories -- contract:: of_the_vectors --nocapture --test-threads=1 || bad=1; \
 	exit $$bad
 
-fuzz: ## Fuzz the parsers and renderers for seconds=600 in total; needs a nightly compiler, installs cargo-fuzz
-	seconds=$(or $(seconds),600) targets="$(targets)" scripts/fuzz.sh
+fuzz: ## Fuzz parsers, renderers, requests, tokens, receipts and files for seconds=1800 in total, and say what was reached; needs a nightly compiler, installs cargo-fuzz
+	seconds=$(or $(seconds),1800) targets="$(targets)" shrink="$(shrink)" jobs="$(jobs)" scripts/fuzz.sh
 
 bench: ## Throughput, and its ratio to plain inserts of the same rows, on both databases
 	scripts/bench.sh

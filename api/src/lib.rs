@@ -8,6 +8,8 @@ mod auth;
 mod body_limit;
 mod caller_address;
 mod documents;
+#[doc(hidden)]
+pub mod fuzzing;
 mod heavy_work;
 mod internal;
 mod json;

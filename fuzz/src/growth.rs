@@ -2,6 +2,7 @@
 
 use std::{hint::black_box, time::Duration};
 
+use jiff::civil::date;
 use pillarbox_recipients::{
     email_addresses::EmailAddress, phone_numbers::PhoneNumber, postal_addresses::PostalAddress,
 };
@@ -15,6 +16,7 @@ use pillarbox_templates::{
     text_messages::{Preview, TextMessageTemplate},
     typography,
 };
+use pillarbox_typesetting::typeset;
 use rustix::time::{ClockId, clock_gettime};
 use text::html_escape;
 
@@ -100,6 +102,10 @@ const WORKS: &[(&str, Work)] = &[
             sanitise::safe_id(text),
             sanitise::sanitise_public_text(text),
         ));
+    }),
+    ("pages of a letter", |text| {
+        let letter = LetterTemplate::parse(text, text);
+        let _ = black_box(typeset(&letter, &short_values(), date(2026, 3, 2)));
     }),
 ];
 

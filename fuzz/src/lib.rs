@@ -1,10 +1,14 @@
 //! What is tried on whatever bytes a fuzzer makes up.
 //!
-//! The promises are those of `recipients/tests/recipients/properties` and its siblings, where proptest tries the same functions on what looks like
-//! real input. Here is what only fuzzing needs: how bytes become a text with values, and whether time grows with length.
+//! The promises are those of `recipients/tests/recipients/properties` and its siblings, where proptest tries the same
+//! functions on what looks like real input. Here is what only fuzzing needs: how bytes become a text with values, whether
+//! time grows with length, and the doors at which strangers' bytes arrive.
 
 pub mod growth;
 pub mod input;
+mod letters;
+#[cfg(feature = "requests")]
+mod requests;
 
 #[path = "../../recipients/tests/recipients/properties/email_addresses.rs"]
 mod email_addresses;
@@ -26,6 +30,8 @@ mod text_messages;
 mod workbooks;
 
 use input::Filled;
+#[cfg(feature = "requests")]
+pub use requests::{authorization, receipt, request_body};
 use pillarbox_spreadsheets::{Settings, Template};
 
 /// Any text as a phone number.
@@ -73,8 +79,38 @@ pub fn workbook(bytes: &[u8]) {
     let [choice, file @ ..] = bytes else {
         return;
     };
-    let name = ["people.csv", "people.tsv", "people.xlsx", "people"][usize::from(choice % 4)];
-    workbooks::promises_hold(file, name);
+    const NAMES: [&str; 6] = [
+        "people.csv",
+        "people.tsv",
+        "people.xlsx",
+        "people",
+        "people.xls",
+        "people.ods",
+    ];
+    workbooks::promises_hold(file, NAMES[usize::from(*choice) % NAMES.len()]);
+}
+
+/// Any letter, typeset: the pages are a PDF that passes our own check, the same each time, and what is reported as
+/// unprintable is what the check before sending finds.
+pub fn letter(bytes: &[u8]) {
+    if let Some(filled) = Filled::from_bytes(bytes) {
+        letters::promises_hold(filled.subject, filled.content, &filled.values);
+    }
+}
+
+/// Any bytes as a PDF, by the function that the child process calls. Panics of the library that reads it are caught there.
+pub fn pdf(bytes: &[u8]) {
+    use pillarbox_typesetting::{PdfLimits, check_pdf};
+    let checked = check_pdf(bytes, PdfLimits::default());
+    assert_eq!(checked, check_pdf(bytes, PdfLimits::default()));
+    if let Ok(summary) = checked {
+        assert!((1..=pillarbox_typesetting::MAX_LETTER_PAGES).contains(&summary.pages));
+    }
+}
+
+/// Lets a panic be caught, which libFuzzer's hook forbids. One that nobody catches still ends the target.
+pub fn allow_caught_panics() {
+    std::panic::set_hook(Box::new(|_| {}));
 }
 
 /// Any text with any values.

@@ -89,11 +89,12 @@ impl Template {
     }
 
     /// Makes rows of a letter fail that have characters which cannot be printed, and all rows if the template has
-    /// some. `is_qr_code` recognises lines of the content that become QR codes.
+    /// some. `around` is what the letter shows beside its content, at least: subject, contact block, the other language.
+    /// `is_qr_code` recognises lines of the content that become QR codes.
     #[must_use]
     pub fn with_print_check(
         self,
-        subject: &str,
+        around: &str,
         find_unprintable: fn(&str) -> Vec<char>,
         is_qr_code: fn(&str) -> bool,
     ) -> Self {
@@ -104,8 +105,13 @@ impl Template {
             .source()
             .split('\n')
             .partition(|line| is_qr_code(line));
-        let in_template = find_unprintable(&format!("{subject}\n{}", lines.join("\n")));
-        let in_qr_codes = Text::parse(&qr_codes.join("\n")).placeholders().clone();
+        let printed = format!("{around}\n{}", lines.join("\n"));
+        let in_template = find_unprintable(&printed);
+        let in_qr_codes = Text::parse(&qr_codes.join("\n"));
+        // A value may be in a QR code and in a sentence as well.
+        let in_address: NameSet = recipient_columns::names(Channel::Letter).iter().collect();
+        let in_text = Text::parse(&printed).placeholders().union(&in_address);
+        let in_qr_codes = in_qr_codes.placeholders().difference(&in_text);
         Self {
             print_check: Some(PrintCheck {
                 find_unprintable,
@@ -400,11 +406,10 @@ mod tests {
     #[test]
     fn a_letter_with_unprintable_characters_is_a_row_error() {
         let find_unprintable = |text: &str| text.chars().filter(|c| !c.is_ascii()).collect();
-        let template = Template::letter("s", "Dear ((name))\n\nqr: ((link))").with_print_check(
-            "s",
-            find_unprintable,
-            |line| line.starts_with("qr:"),
-        );
+        let content = "Dear ((name))\n\nqr: ((link)) ((name)) ((postcode))";
+        let template =
+            Template::letter("s", content)
+                .with_print_check("s", find_unprintable, |line| line.starts_with("qr:"));
         let file = "name,link,address line 1,address line 2,postcode,notes\n\
                     Ada,東,1 Mill Lane,x,SW1A 1AA,東\n\
                     東,x,1 Mill Lane,x,SW1A 1AA,\n\

@@ -36,6 +36,42 @@ Yours sincerely
 Olwen Griffiths
 Head of Revenues";
 
+const ARABIC: &str = "عزيزي ((name))،
+
+كتبنا إليك في 3 يناير بشأن ضريبة المجلس (Council Tax) لعام 2026. لم نتلق أي رد، وما زال مبلغ ((amount)) مستحقًا حتى يوم الجمعة 27 مارس.
+
+# ما يجب عليك فعله
+
+* ادفع عبر الإنترنت: https://www.riverside.example/pay
+* اتصل بالرقم 01632 960 002
+
+1. الاسم الكامل
+2. رقم المرجع 81-22-7719
+
+This paragraph is in English, with مرحبا in it.";
+
+const SCRIPTS: &str = "שלום ((name)), עליך לשלם ((amount)) עד 27/03/2026. שָׁלוֹם
+
+اردو: آپ کا کونسل ٹیکس ابھی تک ادا نہیں ہوا۔ ۱۲۳
+
+हिन्दी: कृपया ((amount)) का भुगतान करें। क्षेत्र, श्री, कृष्ण
+
+বাংলা: অনুগ্রহ করে কর পরিশোধ করুন। ক্ষমতা, শ্রী
+
+ਪੰਜਾਬੀ: ਕਿਰਪਾ ਕਰਕੇ ਟੈਕਸ ਭਰੋ। ਗੁਜਰਾਤੀ ગુજરાતી: કૃપા કરીને કર ભરો. ક્ષ શ્રી
+
+தமிழ்: வரியைச் செலுத்தவும். తెలుగు: దయచేసి పన్ను చెల్లించండి. ಕನ್ನಡ: ತೆರಿಗೆ. മലയാളം: നികുതി. සිංහල: බදු ශ්‍රී
+
+Հայերեն: Վճարեք հարկը. ქართული: გადაიხადეთ გადასახადი. አማርኛ: ግብር ይክፈሉ። ትግርኛ: ግብሪ
+
+# 中文标题（粗体）日本語 한국어
+
+您的市政税尚未缴纳（编号：81-22-7719）。请在2026年3月27日之前支付((amount))。如果您无法支付，请致电01632 960 002与我们联系，我们通常可以分期付款。議會稅尚未繳納。
+
+日本語：税金をお支払いください。 한국어: 세금을 납부해 주십시오.
+
+Ελληνικά, Українська, Tiếng Việt, Yorùbá ẹ̀kọ́, ☐ yes ☑ no ✓ ☎ 01632 960 002";
+
 fn values(name: &str) -> Values {
     [
         ("address line 1", json!(name)),
@@ -85,6 +121,17 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "A long letter with a subject that is itself so long that it takes a second line of the page",
                 &running,
             ),
+            "Ada Lovelace",
+        ),
+        (
+            "arabic",
+            LetterTemplate::parse("ضريبة المجلس متأخرة", ARABIC).with_contact_block(CONTACT),
+            "محمد علي",
+        ),
+        (
+            "scripts",
+            LetterTemplate::parse("Letters in many scripts: 您好 שלום नमस्ते", SCRIPTS)
+                .with_contact_block(CONTACT),
             "Ada Lovelace",
         ),
         (

@@ -82,6 +82,7 @@ impl Parser {
             }
             ("li", false) => {
                 self.end_block();
+                // Outside of a list, its text is a paragraph.
                 if matches!(self.open.last(), Some(Open::List { .. })) {
                     self.open.push(Open::Item(Vec::new()));
                 }
@@ -119,7 +120,7 @@ impl Parser {
     /// Ends the open paragraph or heading, if any.
     fn end_block(&mut self) {
         let is_heading = std::mem::take(&mut self.is_heading);
-        // A `<strong>` that is left open ends with its block.
+        // A `<strong>` that was left open must not make the rest of the letter bold.
         self.bold = false;
         let text = clean_spans(std::mem::take(&mut self.spans));
         if text.is_empty() {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    bidi::{Direction, direction_of},
     blocks::{Block, QrSymbol, TextSpan},
-    fonts::font,
+    fonts::FontId,
     line_breaking::{Line, break_lines},
     page_metrics::{self, Style},
     problem::LetterProblem,
@@ -62,6 +63,56 @@ pub(crate) struct OutlineEntry {
     pub(crate) title: String,
     pub(crate) page: usize,
     pub(crate) y: f32,
+}
+
+/// The part of a page's width that text fills.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    pub(crate) left: f32,
+    pub(crate) right: f32,
+    /// The direction of the list that the column belongs to; outside of lists, each paragraph has its own.
+    direction: Option<Direction>,
+}
+
+impl Column {
+    /// The width between the margins.
+    pub(crate) const FULL: Self = Self {
+        left: page_metrics::LEFT,
+        right: page_metrics::RIGHT,
+        direction: None,
+    };
+
+    /// Returns the column of a list's items, which leaves room for their labels.
+    fn of_items(self, direction: Direction) -> Self {
+        let direction_of_items = Some(direction);
+        let indent = page_metrics::ITEM_INDENT;
+        // Lists can be nested more deeply than the page is wide.
+        let narrowest = page_metrics::MIN_TEXT_WIDTH;
+        match direction {
+            Direction::LeftToRight => Self {
+                left: (self.left + indent).min(self.right - narrowest),
+                right: self.right,
+                direction: direction_of_items,
+            },
+            Direction::RightToLeft => Self {
+                left: self.left,
+                right: (self.right - indent).max(self.left + narrowest),
+                direction: direction_of_items,
+            },
+        }
+    }
+
+    /// Returns the left end of a line of a text that goes in `direction`.
+    fn start_of(self, line: &Line, direction: Direction, size: f32) -> f32 {
+        match (self.direction.unwrap_or(direction), direction) {
+            (Direction::LeftToRight, _) => self.left,
+            // The spaces at the end of a line extend into the margin: to the left, if that is where the line ends.
+            (Direction::RightToLeft, Direction::RightToLeft) => self.right - line.width() * size,
+            (Direction::RightToLeft, Direction::LeftToRight) => {
+                self.right - line.visible_width() * size
+            }
+        }
+    }
 }
 
 /// A letter laid out on pages, ready to be written as a PDF.
@@ -128,11 +179,12 @@ impl Layout {
         role: Role,
         text: &[TextSpan],
         style: &Style,
-        left: f32,
+        column: Column,
     ) -> LayoutResult<Node> {
         let mut node = Node::new(role);
-        let width = (page_metrics::RIGHT - left) / style.size;
-        let broken = break_lines(text, width, style.bold);
+        let width = (column.right - column.left) / style.size;
+        let around = column.direction.unwrap_or(Direction::LeftToRight);
+        let broken = break_lines(text, width, style.bold, around);
         self.unprintable.extend(broken.unprintable);
         if !self.is_at_top() {
             self.y += style.before;
@@ -142,6 +194,7 @@ impl Layout {
         self.make_room(rows(together, style))?;
         for line in broken.lines {
             self.make_room(style.leading)?;
+            let left = column.start_of(&line, broken.direction, style.size);
             self.add_line(&mut node, line, style, left);
         }
         self.y += style.after;
@@ -175,7 +228,8 @@ impl Layout {
         style: &Style,
     ) -> LayoutResult<Node> {
         let width = (page_metrics::RIGHT - page_metrics::LEFT) / style.size;
-        let lines = break_lines(text, width, style.bold).lines.len();
+        let broken = break_lines(text, width, style.bold, Direction::LeftToRight);
+        let lines = broken.lines.len();
         let height = style.before + rows(lines, style) + style.after + rows(2, &page_metrics::BODY);
         self.make_room(height.min(page_metrics::BOTTOM - page_metrics::TOP))?;
         self.outline.push(OutlineEntry {
@@ -183,7 +237,7 @@ impl Layout {
             page: self.pages - 1,
             y: self.y,
         });
-        self.add_text(role, text, style, page_metrics::LEFT)
+        self.add_text(role, text, style, Column::FULL)
     }
 
     /// Adds lines at a fixed position, independently of the flow. Returns also the bottom of the last line.
@@ -213,7 +267,7 @@ impl Layout {
         &mut self,
         part: &mut Node,
         blocks: &[Block],
-        left: f32,
+        column: Column,
     ) -> LayoutResult<()> {
         for block in blocks {
             match block {
@@ -221,12 +275,12 @@ impl Layout {
                     part.push(self.add_heading(Role::Heading, text, &page_metrics::HEADING)?);
                 }
                 Block::Paragraph(text) => {
-                    part.push(self.add_text(Role::Paragraph, text, &page_metrics::BODY, left)?);
+                    part.push(self.add_text(Role::Paragraph, text, &page_metrics::BODY, column)?);
                 }
                 Block::List { is_ordered, items } => {
-                    part.push(self.add_list(*is_ordered, items, left)?);
+                    part.push(self.add_list(*is_ordered, items, column)?);
                 }
-                Block::QrCode(symbol) => part.push(self.add_qr_code(symbol, left)?),
+                Block::QrCode(symbol) => part.push(self.add_qr_code(symbol, column.left)?),
                 Block::PageBreak => {
                     if !self.is_at_top() {
                         self.new_page()?;
@@ -241,12 +295,15 @@ impl Layout {
         &mut self,
         is_ordered: bool,
         items: &[Vec<Block>],
-        left: f32,
+        column: Column,
     ) -> LayoutResult<Node> {
         let mut list = Node::new(Role::List { is_ordered });
-        let inside = (left + page_metrics::ITEM_INDENT)
-            // Lists can be nested more deeply than the page is wide.
-            .min(page_metrics::RIGHT - page_metrics::MIN_TEXT_WIDTH);
+        let direction = items
+            .iter()
+            .find_map(|item| direction_of_blocks(item))
+            .or(column.direction);
+        let direction = direction.unwrap_or(Direction::LeftToRight);
+        let inside = column.of_items(direction);
         for (index, blocks) in items.iter().enumerate() {
             let label = if is_ordered {
                 format!("{}.", index + 1)
@@ -256,7 +313,7 @@ impl Layout {
             let mut item = Node::new(Role::Item);
             // Before the label, so that no page break separates it from its text.
             self.make_room(rows(2, &page_metrics::BODY))?;
-            item.push(self.add_label(&label, inside));
+            item.push(self.add_label(&label, inside, direction));
             let mut body = Node::new(Role::ItemBody);
             let before = (self.pages, self.y);
             self.add_blocks(&mut body, blocks, inside)?;
@@ -273,16 +330,19 @@ impl Layout {
         Ok(list)
     }
 
-    /// Adds the bullet or number of an item, right-aligned in the indent; leaves `y` for the item beside it.
-    fn add_label(&mut self, label: &str, inside: f32) -> Node {
+    /// Adds the bullet or number of an item beside its column; leaves `y` for the item.
+    fn add_label(&mut self, label: &str, items: Column, direction: Direction) -> Node {
         /// Between label and item, as a multiple of the font size.
         const GAP: f32 = 0.45;
+        let size = page_metrics::BODY.size;
         let text = crate::glyph_cleanup::clean_line(label, false);
-        let mut lines = break_lines(&text, f32::INFINITY, false).lines;
+        let mut lines = break_lines(&text, f32::INFINITY, false, direction).lines;
         let mut node = Node::new(Role::Label);
         if let Some(line) = lines.pop() {
-            let width: f32 = line.runs.iter().map(crate::fonts::Run::width).sum();
-            let left = inside - (width + GAP) * page_metrics::BODY.size;
+            let left = match direction {
+                Direction::LeftToRight => items.left - (line.width() + GAP) * size,
+                Direction::RightToLeft => items.right + GAP * size,
+            };
             let item_y = self.y;
             self.add_line(&mut node, line, &page_metrics::BODY, left);
             self.y = item_y;
@@ -299,13 +359,25 @@ impl Layout {
     }
 }
 
+/// Returns the direction of the first letter in some blocks.
+fn direction_of_blocks(blocks: &[Block]) -> Option<Direction> {
+    blocks.iter().find_map(|block| match block {
+        Block::Heading(text) | Block::Paragraph(text) => {
+            text.iter().find_map(|span| direction_of(&span.text))
+        }
+        Block::List { items, .. } => items.iter().find_map(|item| direction_of_blocks(item)),
+        Block::PageBreak | Block::QrCode(_) => None,
+    })
+}
+
 fn rows(count: usize, style: &Style) -> f32 {
     #[expect(clippy::cast_precision_loss, reason = "a page has some fifty rows")]
     let count = count as f32;
     count * style.leading
 }
 
-/// Returns the distance from the top of a row to its baseline.
+/// Returns the distance from the top of a row to its baseline, the same for all fonts: a line with a name in another script stands
+/// as far from its neighbours as others.
 fn baseline(style: &Style) -> f32 {
-    (style.leading - style.size) / 2.0 + font(style.bold).ascent() * style.size
+    (style.leading - style.size) / 2.0 + FontId::main(style.bold).font().ascent() * style.size
 }

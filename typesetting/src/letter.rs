@@ -9,10 +9,11 @@ use templates::{
 };
 
 use crate::{
+    bidi::Direction,
     blocks::TextSpan,
     glyph_cleanup::clean_line,
     html_parser,
-    layout::{Layout, Node, Role},
+    layout::{Column, Layout, Node, Role},
     line_breaking::{Line, break_lines},
     page_metrics::{self, Style},
     pdf_writer::write_pdf,
@@ -26,7 +27,7 @@ pub struct TypesetLetter {
     pub pdf: Vec<u8>,
     /// Number of pages. May exceed [`MAX_LETTER_PAGES`](crate::MAX_LETTER_PAGES).
     pub pages: usize,
-    /// Characters that were printed as □ because the font lacks them, by code point.
+    /// Characters that were printed as □ because no font has them, by code point.
     pub unprintable: Vec<char>,
 }
 
@@ -47,6 +48,7 @@ pub fn typeset(
     } else {
         first_page_and_body(&mut layout, &english, Language::English, day)?;
     }
+    // In English even if the Welsh part comes first: it names the file in the lists of those who handle it.
     let title = document_title(&subject_spans(&english));
     let pages = layout.pages;
     let unprintable = layout.unprintable.iter().copied().collect();
@@ -82,12 +84,7 @@ fn first_page_and_body(
     add_address(layout, &mut part, letter)?;
     layout.move_down_to(page_metrics::DATE_TOP.max(contact_bottom + page_metrics::BODY.leading));
     let date = clean_line(&long_date(day, language), false);
-    part.push(layout.add_text(
-        Role::Paragraph,
-        &date,
-        &page_metrics::DATE,
-        page_metrics::LEFT,
-    )?);
+    part.push(layout.add_text(Role::Paragraph, &date, &page_metrics::DATE, Column::FULL)?);
     subject_and_body(layout, part, letter)
 }
 
@@ -104,11 +101,7 @@ fn subject_and_body(
     if !subject.is_empty() {
         part.push(layout.add_heading(Role::Subject, &subject, &page_metrics::SUBJECT)?);
     }
-    layout.add_blocks(
-        &mut part,
-        &html_parser::parse_blocks(&html),
-        page_metrics::LEFT,
-    )?;
+    layout.add_blocks(&mut part, &html_parser::parse_blocks(&html), Column::FULL)?;
     layout.parts.push(part);
     Ok(())
 }
@@ -137,7 +130,7 @@ fn add_contact_block(
     let width = (page_metrics::RIGHT - page_metrics::CONTACT_LEFT) / style.size;
     let mut lines = Vec::new();
     for line in html_parser::parse_lines(&letter.contact_block()) {
-        let broken = break_lines(&line, width, style.bold);
+        let broken = break_lines(&line, width, style.bold, Direction::LeftToRight);
         layout.unprintable.extend(broken.unprintable);
         if broken.lines.is_empty() {
             // An empty line separates groups of a contact block, so it must take a row.
@@ -185,6 +178,7 @@ fn add_address(
             part.push(node);
             return Ok(());
         }
+        // Tried again at the next size.
         layout.remove_last_fixed(&node);
     }
     Err(LetterProblem::AddressDoesNotFit)
@@ -194,7 +188,9 @@ fn break_address(lines: &[Vec<TextSpan>], style: &Style) -> (Vec<Line>, BTreeSet
     let mut printed = Vec::new();
     let mut unprintable = BTreeSet::new();
     for line in lines {
-        let broken = break_lines(line, page_metrics::ADDRESS_WIDTH / style.size, false);
+        let width = page_metrics::ADDRESS_WIDTH / style.size;
+        // Aligned left in any script: sorting machines read the address there.
+        let broken = break_lines(line, width, false, Direction::LeftToRight);
         unprintable.extend(broken.unprintable);
         printed.extend(broken.lines);
     }

@@ -2,7 +2,8 @@
 //!
 //! # Output
 //!
-//! An A4 PDF with real text, which can be read aloud, searched and copied; its only font, Liberation Sans, is embedded. The
+//! An A4 PDF with real text, which can be read aloud, searched and copied, and with its fonts embedded: Liberation Sans,
+//! and fonts of the Noto family for what it lacks. The
 //! contact block is top right, the address where a window envelope shows it, below them the date, the subject in bold
 //! and the body: headings, paragraphs, lists, page breaks, QR codes. A bilingual letter starts with its Welsh part; the
 //! English part starts on a new page, without a second address. The PDF is tagged (headings, lists, languages,
@@ -16,14 +17,22 @@
 //! * **Bounded.** A letter has at most [`MAX_TYPESET_PAGES`] pages and [`MAX_BODY_BYTES`] bytes of body; an uploaded PDF is
 //!   limited by [`PdfLimits`]. Anything larger is an error.
 //!
+//! # Directions
+//!
+//! A paragraph goes in the direction of its first letter and is aligned accordingly; numbers and words of the other direction
+//! inside it are ordered by the Unicode Bidirectional Algorithm. A list has the direction of its first letter. Contact block
+//! and address are always aligned left.
+//!
 //! # Limits
 //!
-//! Latin (with Welsh ŵ and ŷ), Greek and Cyrillic are printed. Characters that the font lacks, and right-to-left scripts,
-//! are printed as □ and listed in [`TypesetLetter::unprintable`]; callers refuse such letters, if possible earlier, with
-//! [`unprintable_in_letter`]. There is no hyphenation, and there are no logos or page numbers.
+//! `docs/letters.md` says which scripts are printed. Characters that no font has are printed as □ and listed in
+//! [`TypesetLetter::unprintable`]; callers refuse such letters, if possible earlier, with [`unprintable_in_letter`]. There is
+//! no hyphenation, and there are no logos or page numbers.
 
+mod bidi;
 mod blocks;
 mod coverage;
+mod east_asian;
 mod fonts;
 mod glyph_cleanup;
 mod html_parser;

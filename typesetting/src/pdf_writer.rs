@@ -10,13 +10,14 @@ use krilla::{
     metadata::Metadata,
     outline::{Outline, OutlineNode},
     page::PageSettings,
+    paint::{Fill, Stroke},
     surface::Surface,
     tagging::{ContentTag, Identifier, ListNumbering, SpanTag, Tag, TagGroup, TagKind, TagTree},
 };
 
 use crate::{
     blocks::QrSymbol,
-    fonts::font,
+    fonts::Run,
     layout::{Child, DrawOp, Layout, Node, OutlineEntry, Placement, Role},
     page_metrics,
     problem::LetterProblem,
@@ -75,12 +76,10 @@ fn draw(surface: &mut Surface<'_>, placement: &Placement) -> Identifier {
     match &placement.op {
         DrawOp::Line { line, size } => {
             let identifier = surface.start_tagged(ContentTag::Span(SpanTag::empty()));
-            let mut x = placement.x;
-            for run in &line.runs {
-                let font = font(run.bold).embedded.clone();
-                let start = Point::from_xy(x, placement.y);
-                surface.draw_glyphs(start, &run.glyphs, font, &run.text, *size, false);
-                x += run.width() * size;
+            // Drawn in the order of reading, wherever it stands: that is the order in which text is read aloud.
+            for (run, x) in line.runs_with_places() {
+                let start = Point::from_xy(placement.x + x * size, placement.y);
+                draw_run(surface, run, start, *size);
             }
             surface.end_tagged();
             identifier
@@ -92,6 +91,25 @@ fn draw(surface: &mut Surface<'_>, placement: &Placement) -> Identifier {
             identifier
         }
     }
+}
+
+fn draw_run(surface: &mut Surface<'_>, run: &Run, start: Point, size: f32) {
+    /// Width of the outline that makes a letter bold, as a multiple of the font size.
+    const BOLDNESS: f32 = 0.035;
+    let outline = run.font.needs_thicker_outline().then(|| Stroke {
+        width: BOLDNESS * size,
+        ..Stroke::default()
+    });
+    // Without a fill of its own, text that has an outline would be hollow.
+    surface.set_fill(outline.as_ref().map(|_| Fill::default()));
+    surface.set_stroke(outline);
+    let font = run.font.font().embedded.clone();
+    for (glyphs, x) in run.slices_as_read() {
+        let start = Point::from_xy(start.x + x * size, start.y);
+        surface.draw_glyphs(start, glyphs, font.clone(), &run.text, size, false);
+    }
+    surface.set_fill(None);
+    surface.set_stroke(None);
 }
 
 /// Draws a QR code with its quiet zone, except on the left: the page's margin is wide enough.
@@ -123,6 +141,7 @@ fn build_group(
         match child {
             Child::Node(node) => group.push(build_group(node, placements, identifiers)),
             Child::Placement(number) => {
+                // A piece of content belongs to one group; to name it twice would break the structure tree.
                 if let Some(identifier) = identifiers[number].take() {
                     group.push(identifier);
                 }
@@ -154,11 +173,10 @@ fn heading_text(heading: &Node, placements: &[Placement]) -> String {
         Child::Node(_) => None,
     });
     lines
-        .flat_map(|op| match op {
-            DrawOp::Line { line, .. } => line.runs.as_slice(),
-            DrawOp::QrCode(_) => &[],
+        .map(|op| match op {
+            DrawOp::Line { line, .. } => line.text(),
+            DrawOp::QrCode(_) => String::new(),
         })
-        .map(|run| run.text.as_str())
         .collect()
 }
 

@@ -12,7 +12,7 @@ use crate::{Api, problem::Problem};
 
 pub(crate) use basic::{sign_in, unauthorized};
 pub(crate) use service::ServiceKey;
-pub(crate) use token::Token;
+pub(crate) use token::{Token, Verification};
 
 /// The authentication of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

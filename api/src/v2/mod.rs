@@ -2,6 +2,7 @@
 
 mod bulk_body;
 mod cancel_job;
+mod fuzzed_bodies;
 mod get_job;
 mod get_notification;
 mod get_pdf;
@@ -48,6 +49,7 @@ use serde::Serialize;
 use crate::{Api, problem::Problem};
 
 pub(crate) use cancel_job::cancel_job;
+pub(crate) use fuzzed_bodies::parse_any_body;
 pub(crate) use get_job::get_job;
 pub(crate) use get_notification::get_notification;
 pub(crate) use get_pdf::get_pdf;

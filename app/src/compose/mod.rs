@@ -4,6 +4,7 @@
 mod draft;
 pub(crate) mod email;
 pub(crate) mod letter;
+pub(crate) mod printed_text;
 mod recipient;
 pub(crate) mod sms;
 

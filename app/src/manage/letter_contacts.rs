@@ -2,6 +2,7 @@
 
 use domain::{LetterContactId, ServiceId};
 pub use store::letter_contacts::LetterContact;
+use text::describe_characters;
 
 use crate::{
     AdminError, App,
@@ -129,6 +130,15 @@ fn valid_block(text: &str) -> Result<String, AdminError> {
         return Err(AdminError::field(
             "contact_block",
             format!("Cannot be longer than {MAX_CHARACTERS} characters."),
+        ));
+    }
+    // Otherwise every letter with this block would be refused, each time for its sender to find out.
+    let unprintable = typesetting::unprintable_characters(block);
+    if !unprintable.is_empty() {
+        let named = describe_characters(&unprintable);
+        return Err(AdminError::field(
+            "contact_block",
+            format!("Has characters that cannot be printed: {named}."),
         ));
     }
     Ok(block.to_owned())

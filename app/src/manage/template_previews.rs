@@ -8,6 +8,7 @@ use std::{
 use ::templates::{markdown, placeholders::Values};
 use domain::{Channel, Postage, ServiceId, TemplateId, UserId};
 use serde_json::{Map, Value};
+use text::describe_characters;
 
 use crate::{
     App, ParsedTemplate,
@@ -125,11 +126,22 @@ pub enum PreviewError {
     Store(#[from] Arc<store::Error>),
 }
 
-/// Returns warnings about constructs of the filled content that the message does not show.
-fn find_dropped(template: &store::templates::Template, body: &str) -> Vec<String> {
-    match template.template_type {
-        Channel::Sms => Vec::new(),
-        Channel::Email | Channel::Letter => markdown::find_dropped(body).warnings(),
+/// Returns warnings about what recipients would not see of the filled content.
+fn find_lost(parsed: &ParsedTemplate, values: &Values, body: &str) -> Vec<String> {
+    match &parsed.text {
+        Text::Sms(_) => Vec::new(),
+        Text::Email(_) => markdown::find_dropped(body).warnings(),
+        Text::Letter(text) => {
+            let mut warnings = markdown::find_dropped(body).warnings();
+            let unprintable = typesetting::unprintable_in_letter(text, values);
+            if !unprintable.is_empty() {
+                warnings.push(format!(
+                    "these characters cannot be printed in a letter: {}",
+                    describe_characters(&unprintable)
+                ));
+            }
+            warnings
+        }
     }
 }
 
@@ -154,15 +166,16 @@ pub async fn preview(
         Text::Sms(_) | Text::Letter(_) => None,
     };
     let template = &parsed.template;
+    let body = parsed.body(&values);
     Ok(Preview {
         id: template.id,
         template_type: template.template_type,
         version: template.version,
-        body: parsed.body(&values),
         subject: parsed.subject(&values),
         html,
         postage: template.postage,
         // Of the filled content, because a value can bring in a table too.
-        warnings: find_dropped(template, &parsed.body(&values)),
+        warnings: find_lost(&parsed, &values, &body),
+        body,
     })
 }

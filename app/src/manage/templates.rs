@@ -15,8 +15,8 @@ pub use store::templates::Template;
 use text::describe_characters;
 
 use super::AdminError;
-use crate::App;
 pub use crate::cache::templates::{find, find_version};
+use crate::{App, compose::printed_text::printed_text};
 
 /// Lists the templates of a service, ordered by name.
 pub async fn list(app: &App, service: ServiceId) -> Result<Vec<Template>, TemplateError> {
@@ -282,14 +282,7 @@ fn check_email(template: &Template) -> Result<(), TemplateError> {
 }
 
 fn check_letter(template: &Template) -> Result<(), TemplateError> {
-    let subject = template.subject.as_deref().unwrap_or_default();
-    let lines = template
-        .content
-        .split('\n')
-        // A QR code is drawn, so it may contain characters that no font has.
-        .filter(|line| !typesetting::is_qr_code(line));
-    let printed = lines.fold(subject.to_owned(), |printed, line| printed + "\n" + line);
-    let unprintable = typesetting::unprintable_characters(&printed);
+    let unprintable = typesetting::unprintable_characters(&printed_text(template));
     if unprintable.is_empty() {
         return Ok(());
     }

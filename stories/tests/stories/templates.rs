@@ -208,8 +208,9 @@ async fn a_template_that_recipients_could_not_read_is_not_saved() {
         (plain, Channel::Sms, &"x".repeat(919), Some("at most 918")),
         (plain, Channel::Email, table, Some("an empty e-mail")),
         (plain, Channel::Email, &format!("Dear\n\n{table}"), None),
-        (plain, Channel::Letter, "Dear שלום", Some("(U+05DC)")),
-        (plain, Channel::Letter, "qr: https://example.org/東", None),
+        (plain, Channel::Letter, "Dear ไทย", Some("ไ (U+0E44)")),
+        (plain, Channel::Letter, "Dear שלום, مرحبا, नमस्ते, 您好", None),
+        (plain, Channel::Letter, "qr: https://example.org/ไ", None),
     ] {
         let saved = save(&world, service, channel, content).await;
         match (saved, error) {

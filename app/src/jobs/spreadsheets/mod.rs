@@ -21,6 +21,7 @@ use crate::{
     App, OpenError, ParsedTemplate, Tenant,
     accept::limits,
     cache::{templates, tenants},
+    compose::printed_text::printed_text,
     foreign_files::{ConvertError, Unavailable},
     sealing::sealed_files::Sealer,
 };
@@ -362,7 +363,7 @@ pub(crate) async fn settings(
         )
         .with_placeholders(prepared.placeholders())
         .with_print_check(
-            template.subject.as_deref().unwrap_or_default(),
+            &printed_text(template),
             typesetting::unprintable_characters,
             typesetting::is_qr_code,
         ),

@@ -258,3 +258,23 @@ async fn the_next_message_comes_from_the_new_default() {
     assert_eq!(sent.json["content"]["from_number"], "BINS");
     world.run_tasks().await;
 }
+
+#[tokio::test]
+async fn a_contact_block_that_no_font_can_print_is_refused() {
+    let world = World::new().await;
+    let service = service(&world, "Riverside Council").await;
+    let path = format!("/service/{service}/letter-contact");
+    refused(
+        &world,
+        &path,
+        json!({"contact_block": "Bins ☎ 🗑"}),
+        json!({"contact_block": ["Has characters that cannot be printed: 🗑 (U+1F5D1)."]}),
+    )
+    .await;
+    made(
+        &world,
+        &path,
+        json!({"contact_block": "Bins ☎ 01632 960001"}),
+    )
+    .await;
+}

@@ -440,15 +440,48 @@ async fn a_letter_that_no_font_can_print_is_refused_with_its_characters() {
     let service = service(&world, "Riverside Council").await;
     let template = template(&world, service.id).await;
     let mut body = to_ada(template);
-    body["personalisation"]["name"] = json!("Zoë 東京");
+    body["personalisation"]["name"] = json!("Zoë ไท 😀");
     for key in [&service.normal, &service.test] {
         let refused = post(&world, key, &body).await;
         assert_eq!(refused.status, 400);
         assert_eq!(
             refused.message(),
-            "Letter has characters that cannot be printed: 京 (U+4EAC), 東 (U+6771)"
+            "Letter has characters that cannot be printed: ท (U+0E17), ไ (U+0E44), 😀 (U+1F600)"
         );
     }
     body["personalisation"]["name"] = json!("Zoe\u{308} Ŵyn");
     assert_eq!(post(&world, &service.normal, &body).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_letter_in_the_languages_that_councils_write_in_is_printed() {
+    let world = World::new().await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
+    let mut body = to_ada(template);
+    body["personalisation"]["name"] =
+        json!("محمد علي ۱۲۳, שלום, हिन्दी, বাংলা, ਪੰਜਾਬੀ, ગુજરાતી, தமிழ், 李雷 議會, Українська");
+    let id = id_of(&post(&world, &service.normal, &body).await);
+    world.run_tasks().await;
+    let printed = kept(&world, &service, id).await;
+    assert_eq!(printed.status, NotificationStatus::Delivered);
+    assert_eq!(printed.billable_units, 1);
+}
+
+#[tokio::test]
+async fn a_preview_names_the_characters_that_cannot_be_printed() {
+    let world = World::new().await;
+    let service = service(&world, "Riverside Council").await;
+    let template = template(&world, service.id).await;
+    let preview = async |name: &str| {
+        let path = format!("/v2/template/{template}/preview");
+        let body = json!({"personalisation": {"name": name, "thing": "bins"}});
+        world.post(&service.normal, &path, &body).await
+    };
+    let warned = preview("ไ 東").await;
+    assert_eq!(
+        warned.json["warnings"],
+        json!(["these characters cannot be printed in a letter: ไ (U+0E44)"])
+    );
+    assert_eq!(preview("東").await.json["warnings"], Value::Null);
 }
