@@ -83,11 +83,16 @@ pub(crate) fn check_network(caller: CallerAddress, networks: &[Network]) -> Resu
     if networks.is_empty() || caller.0.is_some_and(is_known) {
         Ok(())
     } else {
-        Err(Problem::legacy(
-            StatusCode::FORBIDDEN,
-            "Forbidden: requests from this address are not accepted",
-        ))
+        Err(unknown_network())
     }
+}
+
+/// Returns the 403 of a caller outside the networks that the settings name.
+pub(crate) fn unknown_network() -> Problem {
+    Problem::legacy(
+        StatusCode::FORBIDDEN,
+        "Forbidden: requests from this address are not accepted",
+    )
 }
 
 /// Addresses that are remembered at once. More than these call within seconds only in an attack.

@@ -46,6 +46,7 @@ use group_commit::Infrastructure;
 pub use accept::{
     limits::{LimitError, QuotaExceeded},
     notification_writer::CommitError,
+    storage::StorageExceeded,
 };
 pub use cache::templates::ParsedTemplate;
 pub use cache::tenants::{Caller, Tenant};

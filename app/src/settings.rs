@@ -64,6 +64,8 @@ pub struct Settings {
     pub max_spreadsheet_rows: u32,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// Bytes of messages and files that a service may store, unless it has a limit of its own.
+    pub storage_limit_bytes: i64,
     /// Number of rows of a job in one transaction.
     pub job_rows_at_once: usize,
     /// How long providers may still answer when the process is about to stop; then the outcome counts as unknown.
@@ -93,6 +95,7 @@ impl Default for Settings {
             test_letters_fake_delivery: false,
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
+            storage_limit_bytes: 100 << 30,
             job_rows_at_once: 1000,
             stop_grace: Duration::from_secs(5),
             sms_keywords: SmsKeywords::default(),

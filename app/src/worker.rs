@@ -13,7 +13,7 @@ use crate::{
         self, EmailReceipts, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds,
         SmsReceipts,
     },
-    upkeep::{retention_cleanup, schedule, stuck_notifications},
+    upkeep::{retention_cleanup, schedule, storage_audit, stuck_notifications},
 };
 
 #[async_trait]
@@ -136,6 +136,7 @@ impl TaskHandler for App {
             tasks::ARCHIVE_UNSUBSCRIBE_REQUESTS => {
                 retention_cleanup::archive_unsubscribe_requests(self, task).await
             }
+            tasks::AUDIT_STORAGE => storage_audit::audit(self, task).await,
             tasks::REDUCE_SLOW_PROVIDERS => send::balance::reduce_slow(self).await,
             tasks::GENERATE_SMS_DELIVERY_STATS => send::balance::publish_delivery_stats(self).await,
             tasks::TEND_PROVIDERS => send::balance::tend_back(self).await,

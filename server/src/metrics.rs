@@ -101,6 +101,10 @@ fn describe() {
         "pillarbox_dead_letters_total",
         "Tasks that became dead letters since the start."
     );
+    describe_histogram!(
+        "pillarbox_job_held_bytes",
+        "Bytes of rows that a job has in memory, read and not yet stored."
+    );
     describe_counter!(
         "pillarbox_technical_failures_total",
         "Notifications that became technical-failure, by channel. The log says why."

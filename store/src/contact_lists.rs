@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     Error, Session, Tx,
     db::{Row, Table, args, columns},
+    stored_bytes::{self, Stored},
 };
 
 /// Spreadsheet of recipients that a service stores for later jobs.
@@ -23,6 +24,8 @@ pub struct ContactList {
     pub layout: String,
     /// Number of rows.
     pub row_count: u32,
+    /// Bytes of the file.
+    pub size_bytes: i64,
     /// User who uploaded it.
     pub created_by: Option<UserId>,
     /// When it was uploaded.
@@ -32,7 +35,7 @@ pub struct ContactList {
 }
 
 const COLUMNS: &str = "id, service_id, original_file_name, template_type, layout, row_count, created_by, created_at, \
-                       archived";
+                       archived, size_bytes";
 
 static TABLE: Table<ContactList> = Table::new(
     "contact_lists",
@@ -46,12 +49,14 @@ static TABLE: Table<ContactList> = Table::new(
         created_by: Id = list.created_by,
         created_at: Time = list.created_at,
         archived: Bool = list.archived,
+        size_bytes: Int = list.size_bytes,
     ],
 );
 
 /// Inserts a list.
 pub async fn insert(tx: &mut Tx, list: &ContactList) -> Result<(), Error> {
-    tx.insert_row(&TABLE, list).await
+    tx.insert_row(&TABLE, list).await?;
+    stored_bytes::add(tx, list.service_id, Stored::Files, list.size_bytes).await
 }
 
 /// Returns a list of a service, archived or not.
@@ -110,13 +115,19 @@ pub async fn list_kept(
 
 /// Records that the file of a list has been deleted. Returns whether it was not recorded before.
 pub async fn archive(tx: &mut Tx, service: ServiceId, id: ContactListId) -> Result<bool, Error> {
-    let changed = tx
-        .execute(
-            "UPDATE contact_lists SET archived = $3 WHERE service_id = $1 AND id = $2 AND archived = $4",
+    let archived = tx
+        .fetch_optional(
+            "UPDATE contact_lists SET archived = $3 WHERE service_id = $1 AND id = $2 AND archived = $4 \
+             RETURNING size_bytes",
             args![service, id, true, false],
         )
         .await?;
-    Ok(changed == 1)
+    let Some(row) = archived else {
+        return Ok(false);
+    };
+    let bytes: i64 = row.get("size_bytes")?;
+    stored_bytes::add(tx, service, Stored::Files, -bytes).await?;
+    Ok(true)
 }
 
 fn parse_contact_list(row: &Row) -> Result<ContactList, Error> {
@@ -130,5 +141,6 @@ fn parse_contact_list(row: &Row) -> Result<ContactList, Error> {
         created_by: row.get("created_by")?,
         created_at: row.get("created_at")?,
         archived: row.get("archived")?,
+        size_bytes: row.get("size_bytes")?,
     })
 }

@@ -4,11 +4,14 @@
 //! A recipient follows a link and belongs to no service, so [`find`] takes the id alone; what is sealed in the row
 //! opens only with the key in the link.
 
+use std::collections::BTreeMap;
+
 use domain::{DocumentId, ServiceId, Timestamp};
 
 use crate::{
     Error, Session, Tx,
     db::{Row, args},
+    stored_bytes::{self, Stored},
 };
 
 /// File that waits for its recipient.
@@ -41,38 +44,75 @@ const INSERT: &str = "INSERT INTO documents \
 const PUT: &str = "INSERT INTO documents \
     (id, service_id, sealed, mime_type, size_bytes, scan, created_at, expires_at) \
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-    ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at \
-    WHERE documents.service_id = excluded.service_id";
+    ON CONFLICT (id) DO NOTHING";
+
+const AGAIN: &str =
+    "UPDATE documents SET sealed = $3, expires_at = $4 WHERE id = $1 AND service_id = $2";
 
 /// Inserts the metadata of files.
 pub async fn insert_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
-    put(tx, INSERT, documents).await
+    for document in documents {
+        put(tx, INSERT, document).await?;
+    }
+    count(tx, documents).await
 }
 
 /// Inserts the metadata of files that may exist already; an existing one gets the new expiry.
 pub async fn upsert_many(tx: &mut Tx, documents: &[Document]) -> Result<(), Error> {
-    put(tx, PUT, documents).await
+    let mut new = Vec::with_capacity(documents.len());
+    for document in documents {
+        if put(tx, PUT, document).await? {
+            new.push(document);
+            continue;
+        }
+        let sealed = document.sealed.clone();
+        let (id, service, expires_at) = (document.id, document.service_id, document.expires_at);
+        tx.execute(AGAIN, args![id, service, sealed, expires_at])
+            .await?;
+    }
+    count(tx, new).await
 }
 
-async fn put(tx: &mut Tx, statement: &'static str, documents: &[Document]) -> Result<(), Error> {
-    for document in documents {
-        tx.execute(
+/// Inserts a row. Returns whether it is new.
+async fn put(tx: &mut Tx, statement: &'static str, document: &Document) -> Result<bool, Error> {
+    let inserted = tx
+        .execute(
             statement,
             args![
                 document.id,
                 document.service_id,
                 document.sealed.clone(),
                 &*document.mime_type,
-                // Both databases store signed 64-bit integers.
-                i64::try_from(document.size_bytes).unwrap_or(i64::MAX),
+                document.stored_bytes(),
                 &*document.scan,
                 document.created_at,
                 document.expires_at,
             ],
         )
         .await?;
+    Ok(inserted == 1)
+}
+
+/// Counts new files as stored, with one change for each service.
+async fn count<'a>(
+    tx: &mut Tx,
+    documents: impl IntoIterator<Item = &'a Document>,
+) -> Result<(), Error> {
+    let mut bytes: BTreeMap<ServiceId, i64> = BTreeMap::new();
+    for document in documents {
+        *bytes.entry(document.service_id).or_default() += document.stored_bytes();
+    }
+    for (service, bytes) in bytes {
+        stored_bytes::add(tx, service, Stored::Files, bytes).await?;
     }
     Ok(())
+}
+
+impl Document {
+    /// Returns its size as both databases store it: a signed 64-bit integer.
+    fn stored_bytes(&self) -> i64 {
+        i64::try_from(self.size_bytes).unwrap_or(i64::MAX)
+    }
 }
 
 /// Returns the file with this id unless it has expired.
@@ -124,12 +164,15 @@ pub async fn list_expired(
 
 /// Deletes the metadata of files of a service; ids that do not exist are skipped.
 pub async fn delete(tx: &mut Tx, service: ServiceId, ids: &[DocumentId]) -> Result<(), Error> {
+    let mut bytes = 0;
     for id in ids {
-        tx.execute(
-            "DELETE FROM documents WHERE service_id = $1 AND id = $2",
-            args![service, *id],
-        )
-        .await?;
+        let deleted = tx
+            .fetch_optional(
+                "DELETE FROM documents WHERE service_id = $1 AND id = $2 RETURNING size_bytes",
+                args![service, *id],
+            )
+            .await?;
+        bytes += deleted.map_or(Ok(0), |row| row.get::<i64>("size_bytes"))?;
     }
-    Ok(())
+    stored_bytes::add(tx, service, Stored::Files, -bytes).await
 }

@@ -36,6 +36,8 @@ pub struct Service {
     pub permissions: BTreeSet<Permission>,
     /// Daily limits that differ from the standard.
     pub limits: BTreeMap<Allowance, i64>,
+    /// Bytes that it may store, if that differs from the setting.
+    pub storage_limit_bytes: Option<i64>,
     /// Organisation that it belongs to.
     pub organisation_id: Option<OrganisationId>,
     /// Whether it counts in public statistics; false for services that only try things out.
@@ -55,7 +57,7 @@ impl Service {
 }
 
 const COLUMNS: &str = "id, name, active, restricted, email_sender_local_part, prefix_sms, contact_link, rate_limit, \
-                       organisation_id, count_as_live, created_at";
+                       organisation_id, count_as_live, storage_limit_bytes, created_at";
 
 /// Inserts a service with its permissions and limits. Fails with [`Error::Exists`] if the name is taken.
 pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
@@ -63,7 +65,7 @@ pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     args.push(service.created_at.into());
     tx.execute(
         format!(
-            "INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+            "INSERT INTO services ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         ),
         args,
     )
@@ -75,7 +77,8 @@ pub async fn insert(tx: &mut Tx, service: &Service) -> Result<(), Error> {
 pub async fn update(tx: &mut Tx, service: &Service) -> Result<(), Error> {
     tx.execute(
         "UPDATE services SET name = $2, active = $3, restricted = $4, email_sender_local_part = $5, prefix_sms = $6, \
-         contact_link = $7, rate_limit = $8, organisation_id = $9, count_as_live = $10 WHERE id = $1",
+         contact_link = $7, rate_limit = $8, organisation_id = $9, count_as_live = $10, \
+         storage_limit_bytes = $11 WHERE id = $1",
         columns(service),
     )
     .await?;
@@ -95,6 +98,7 @@ fn columns(service: &Service) -> Vec<Arg> {
         service.rate_limit,
         service.organisation_id,
         service.count_as_live,
+        service.storage_limit_bytes,
     ]
 }
 
@@ -297,6 +301,7 @@ fn parse_service(
         limits,
         organisation_id: row.get("organisation_id")?,
         count_as_live: row.get("count_as_live")?,
+        storage_limit_bytes: row.get("storage_limit_bytes")?,
         created_at: row.get("created_at")?,
     })
 }

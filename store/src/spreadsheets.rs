@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     Error, Session, Tx,
     db::{Row, Table, args, columns},
+    stored_bytes::{self, Stored},
 };
 
 /// Uploaded spreadsheet. Its id becomes that of the job created from it.
@@ -30,12 +31,14 @@ pub struct Spreadsheet {
     pub layout: String,
     /// Secret that, with the keyring, determines the download links of its rows; empty once no more rows are made.
     pub link_secret: Vec<u8>,
+    /// Bytes of the file; 0 once it has been deleted.
+    pub size_bytes: i64,
     /// When it was uploaded.
     pub created_at: Timestamp,
 }
 
 const COLUMNS: &str = "id, service_id, template_id, original_file_name, notification_count, valid, sender_id, layout, \
-                       link_secret, created_at";
+                       link_secret, size_bytes, created_at";
 
 static TABLE: Table<Spreadsheet> = Table::new(
     "spreadsheets",
@@ -49,13 +52,15 @@ static TABLE: Table<Spreadsheet> = Table::new(
         sender_id: Id = sheet.sender_id,
         layout: Text = &*sheet.layout,
         link_secret: Bytes = sheet.link_secret.clone(),
+        size_bytes: Int = sheet.size_bytes,
         created_at: Time = sheet.created_at,
     ],
 );
 
 /// Inserts what was learnt about an uploaded file.
 pub async fn insert(tx: &mut Tx, sheet: &Spreadsheet) -> Result<(), Error> {
-    tx.insert_row(&TABLE, sheet).await
+    tx.insert_row(&TABLE, sheet).await?;
+    stored_bytes::add(tx, sheet.service_id, Stored::Files, sheet.size_bytes).await
 }
 
 /// Returns an uploaded file of a service.
@@ -84,6 +89,7 @@ fn parse_spreadsheet(row: &Row) -> Result<Spreadsheet, Error> {
         sender_id: row.get("sender_id")?,
         layout: row.get("layout")?,
         link_secret: row.get("link_secret")?,
+        size_bytes: row.get("size_bytes")?,
         created_at: row.get("created_at")?,
     })
 }
@@ -132,18 +138,33 @@ pub async fn list_unused(
         .collect()
 }
 
-/// Clears the link secret, because no more rows are made from the file.
-pub async fn clear_link_secret(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+/// Records that the file has been deleted: it takes no storage, and without the link secret no more rows are made from
+/// it.
+pub async fn record_deletion(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+    uncount(tx, service, id).await?;
     tx.execute(
-        "UPDATE spreadsheets SET link_secret = $3 WHERE service_id = $1 AND id = $2",
+        "UPDATE spreadsheets SET link_secret = $3, size_bytes = 0 WHERE service_id = $1 AND id = $2",
         args![service, id, Vec::<u8>::new()],
     )
     .await?;
     Ok(())
 }
 
+/// Subtracts the file from what its service stores.
+async fn uncount(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+    let row = tx
+        .fetch_optional(
+            "SELECT size_bytes FROM spreadsheets WHERE service_id = $1 AND id = $2",
+            args![service, id],
+        )
+        .await?;
+    let bytes = row.map_or(Ok(0), |row| row.get::<i64>("size_bytes"))?;
+    stored_bytes::add(tx, service, Stored::Files, -bytes).await
+}
+
 /// Deletes the record of an uploaded file.
 pub async fn delete(tx: &mut Tx, service: ServiceId, id: JobId) -> Result<(), Error> {
+    uncount(tx, service, id).await?;
     tx.execute(
         "DELETE FROM spreadsheets WHERE service_id = $1 AND id = $2",
         args![service, id],

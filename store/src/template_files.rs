@@ -3,7 +3,11 @@
 
 use domain::{ServiceId, TemplateFileId, TemplateId, Timestamp};
 
-use crate::{Error, Session, Tx, db::args};
+use crate::{
+    Error, Session, Tx,
+    db::args,
+    stored_bytes::{self, Stored},
+};
 
 /// File of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub struct TemplateFile {
     pub retention_weeks: u32,
     /// Whether the recipient must confirm the e-mail address first.
     pub confirm_email: bool,
+    /// Bytes of its contents.
+    pub size_bytes: i64,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -30,7 +36,7 @@ pub struct TemplateFile {
 pub async fn insert(tx: &mut Tx, file: &TemplateFile) -> Result<(), Error> {
     tx.execute(
         "INSERT INTO template_files (id, service_id, template_id, file_name, link_text, retention_weeks, \
-         confirm_email, archived, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         confirm_email, archived, created_at, size_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         args![
             file.id,
             file.service_id,
@@ -41,10 +47,12 @@ pub async fn insert(tx: &mut Tx, file: &TemplateFile) -> Result<(), Error> {
             file.confirm_email,
             false,
             file.created_at,
+            file.size_bytes,
         ],
     )
     .await?;
-    Ok(())
+    // Its contents stay when it is archived, for the rows of jobs.
+    stored_bytes::add(tx, file.service_id, Stored::Files, file.size_bytes).await
 }
 
 /// Returns the files of a template in the order in which they were added.
@@ -55,7 +63,7 @@ pub async fn list(
 ) -> Result<Vec<TemplateFile>, Error> {
     let rows = session
         .fetch_all(
-            "SELECT id, service_id, template_id, file_name, link_text, retention_weeks, confirm_email, created_at \
+            "SELECT id, service_id, template_id, file_name, link_text, retention_weeks, confirm_email, size_bytes, created_at \
              FROM template_files WHERE service_id = $1 AND template_id = $2 AND archived = $3 \
              ORDER BY created_at, id",
             args![service, template, false],
@@ -71,6 +79,7 @@ pub async fn list(
                 link_text: row.get("link_text")?,
                 retention_weeks: row.get_u32("template_files", "retention_weeks")?,
                 confirm_email: row.get("confirm_email")?,
+                size_bytes: row.get("size_bytes")?,
                 created_at: row.get("created_at")?,
             })
         })

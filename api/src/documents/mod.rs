@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use tracing::error;
 
-use crate::Api;
+use crate::{Api, problem::TRANSIENT_RETRY_SECONDS};
 
 const COOKIE: &str = "document_pass";
 /// The largest form, which has one address.
@@ -124,7 +124,13 @@ async fn open(api: &Api, document: &str, key: &str) -> Result<FileAccess, Respon
 
 fn failed(fault: &(dyn std::error::Error + 'static)) -> Response {
     error!(error = fault, "a file cannot be shown: {fault}");
-    html(StatusCode::INTERNAL_SERVER_ERROR, page::failed())
+    if !app::is_transient(fault) {
+        return html(StatusCode::INTERNAL_SERVER_ERROR, page::failed());
+    }
+    let mut answer = html(StatusCode::SERVICE_UNAVAILABLE, page::failed());
+    let seconds = TRANSIENT_RETRY_SECONDS.into();
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    answer
 }
 
 /// Returns the path of a link. It needs no escaping: an id and a key that open a file have URL-safe characters only.

@@ -52,6 +52,7 @@ pub(crate) async fn create_contact_list(
     Id(service): Id<ServiceId>,
     body: Body,
 ) -> Result<Response, Problem> {
+    spreadsheets::check_storage(&api, service).await?;
     let new = NewContactList {
         service,
         template_type: query

@@ -1,4 +1,7 @@
-use app::manage::services::{self, DEFAULT_RATE_LIMIT, NewService, ServiceChange};
+use app::{
+    accept::storage,
+    manage::services::{self, DEFAULT_RATE_LIMIT, NewService, ServiceChange},
+};
 use axum::{extract::State, response::Response};
 use domain::{Allowance, Permission, ServiceId};
 use serde_json::{Value, json};
@@ -18,6 +21,7 @@ pub(super) fn service_view(service: &app::Service) -> Value {
         "email_sender_local_part": service.email_sender_local_part,
         "prefix_sms": service.prefix_sms,
         "contact_link": service.contact_link,
+        "storage_limit_bytes": service.storage_limit_bytes,
         "organisation": service.organisation_id,
         "count_as_live": service.count_as_live,
         "limits": Allowance::ALL.iter()
@@ -58,13 +62,16 @@ pub(crate) async fn list_services(State(api): State<Api>) -> Result<Response, Pr
     Ok(listed(&found, service_view))
 }
 
-/// `GET /service/<id>`
+/// `GET /service/<id>`: also what the service has stored.
 pub(crate) async fn get_service(
     State(api): State<Api>,
     Id(service): Id<ServiceId>,
 ) -> Result<Response, Problem> {
     let found = services::find(&api.app, service).await?;
-    Ok(ok(&service_view(&found)))
+    let stored = storage::stored_bytes(&api.app, service).await;
+    let mut view = service_view(&found);
+    view["stored_bytes"] = stored.map_err(Problem::legacy_internal)?.into();
+    Ok(ok(&view))
 }
 
 /// `POST /service`
@@ -107,6 +114,7 @@ pub(crate) async fn update_service(
         rate_limit: fields.optional("rate_limit"),
         permissions: fields.optional("permissions"),
         limits: limits(&mut fields),
+        storage_limit_bytes: fields.patch("storage_limit_bytes"),
         organisation: fields.patch("organisation"),
         count_as_live: fields.optional("count_as_live"),
     };

@@ -1,6 +1,9 @@
-use app::jobs::{
-    contact_lists::{self, ContactListError},
-    spreadsheets::{self, Checked, Report, TextEncoding, Upload, UploadError},
+use app::{
+    accept::storage,
+    jobs::{
+        contact_lists::{self, ContactListError},
+        spreadsheets::{self, Checked, Report, TextEncoding, Upload, UploadError},
+    },
 };
 use axum::{
     body::Body,
@@ -37,6 +40,9 @@ pub(crate) async fn upload_spreadsheet(
     Id(service): Id<ServiceId>,
     body: Body,
 ) -> Result<Response, Problem> {
+    if !query.check_only {
+        check_storage(&api, service).await?;
+    }
     // First, because its name is the default for the name of the file.
     let list = match query.contact_list_id {
         Some(list) => Some(contact_lists::find(&api.app, service, list).await?),
@@ -70,6 +76,12 @@ pub(crate) async fn upload_spreadsheet(
         status,
         &json!({"data": check_view(&checked)}),
     ))
+}
+
+/// Fails if the service has stored as much as it may.
+pub(super) async fn check_storage(api: &Api, service: ServiceId) -> Result<(), Problem> {
+    let checked = storage::check_service(&api.app, service).await;
+    checked.map_err(|error| Problem::from(error).into_legacy())
 }
 
 /// Returns the encoding of the parameter `encoding`.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{
     ids::{Ids, Ids3},
     invalid, missing,
+    spreadsheets::check_storage,
 };
 use crate::{
     Api, body_limit, json,
@@ -38,6 +39,7 @@ pub(crate) async fn add_template_file(
     Ids(service, template): Ids<ServiceId, TemplateId>,
     body: Body,
 ) -> Result<Response, Problem> {
+    check_storage(&api, service).await?;
     let bytes = body_limit::read_body(body)
         .await
         .map_err(Problem::into_legacy)?;

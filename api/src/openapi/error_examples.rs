@@ -1,7 +1,7 @@
 //! The errors of operations, each with the name of its example. They are the values that the endpoints return.
 
 use app::{
-    LimitError, QuotaExceeded,
+    LimitError, QuotaExceeded, StorageExceeded,
     accept::{AcceptError, idempotency::LookupError},
 };
 use domain::{Allowance, Channel, KeyType};
@@ -115,6 +115,14 @@ pub(super) fn send_errors(channel: Channel) -> Vec<Named> {
                 limit: 250_000,
                 remaining: 0,
                 wait_seconds: 32_400,
+            }
+            .into(),
+        ),
+        (
+            "storage_limit",
+            StorageExceeded {
+                limit: 100 << 30,
+                stored: 100 << 30,
             }
             .into(),
         ),

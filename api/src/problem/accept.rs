@@ -49,7 +49,7 @@ pub(crate) fn accept_error(
         AcceptError::FileRefused(refused) => file_errors::file_rejected(refused),
         // The database: 503 while it is unavailable, as everywhere. For the file storage the contract has no 503.
         AcceptError::Files(FileError::Store(error)) => return Problem::internal(error),
-        AcceptError::Files(fault) => return Problem::storage_unavailable(fault),
+        AcceptError::Files(fault) => return Problem::internal(fault),
         AcceptError::FilesNotSetUp => format!(
             "Send files by email has not been set up - add contact details for your service at \
              {admin_base_url}/services/{service}/service-settings/send-files-by-email"
@@ -100,7 +100,7 @@ pub(crate) fn accept_error(
         AcceptError::NotBase64 => {
             "Cannot decode letter content (invalid base64 encoding)".to_owned()
         }
-        AcceptError::Pages(error) => return Problem::storage_unavailable(error),
+        AcceptError::Pages(error) => return Problem::internal(error),
         AcceptError::DailyQuota(exceeded) => return exceeded.into(),
         // For callers that cannot replay the first response, as `AdmittedRequest::respond` does.
         AcceptError::KeyTaken => return LookupError::InFlight.into(),

@@ -1,6 +1,6 @@
-use app::{LimitError, QuotaExceeded};
+use app::{LimitError, QuotaExceeded, StorageExceeded, accept::storage::StorageError};
 use domain::KeyType;
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 
 use super::Problem;
 
@@ -71,7 +71,35 @@ impl From<LimitError> for Problem {
                 Self::limit_exceeded("RateLimitError", text, limit)
             }
             LimitError::DailyQuota(exceeded) => exceeded.into(),
+            LimitError::StorageFull(exceeded) => exceeded.into(),
             LimitError::Store(error) => Self::internal(error),
+            LimitError::Cached(error) => Self::internal(error),
+        }
+    }
+}
+
+/// `Retry-After` of a full storage, in seconds. It empties when retention removes a day, so there is no need to hurry.
+const STORAGE_RETRY_SECONDS: u32 = 3600;
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Exceeded(exceeded) => exceeded.into(),
+            StorageError::Store(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<StorageExceeded> for Problem {
+    /// A 429 and not a 413: nothing is wrong with this request, and the same one is accepted once there is room.
+    fn from(exceeded: StorageExceeded) -> Self {
+        let limit = exceeded.limit;
+        let text = format!(
+            "Exceeded storage limit ({limit} bytes): messages and files are removed when their retention ends"
+        );
+        Self {
+            retry_after_seconds: Some(STORAGE_RETRY_SECONDS),
+            ..Self::v2(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsError", text)
         }
     }
 }

@@ -180,13 +180,6 @@ impl Problem {
         Self::internal_server_error()
     }
 
-    /// Logs that files or the pages of a letter could not be stored and returns a 500: the contract has no 503 here, even
-    /// if the cause is transient (`docs/spec/public-api.md` §9.2, §11).
-    fn storage_unavailable(cause: impl std::error::Error + 'static) -> Self {
-        log(&cause);
-        Self::internal_server_error()
-    }
-
     /// Returns the 500 of an internal error.
     pub(crate) fn internal_server_error() -> Self {
         Self::v2(
@@ -317,7 +310,7 @@ impl Problem {
 }
 
 /// `Retry-After` of a transient error.
-const TRANSIENT_RETRY_SECONDS: u32 = 5;
+pub(crate) const TRANSIENT_RETRY_SECONDS: u32 = 5;
 
 fn log(cause: &(dyn std::error::Error + 'static)) {
     error!(error = cause, "a request failed: {cause}");

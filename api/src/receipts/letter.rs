@@ -8,6 +8,7 @@ use axum::{
 use domain::NotificationId;
 use http::StatusCode;
 use providers::letter::dvla::{self, LetterEvent};
+use tracing::error;
 
 use crate::{
     Api, body_limit, json,
@@ -26,15 +27,17 @@ pub(crate) async fn receive_letter_receipt(
     api.receipt_limit.check(caller)?;
     // The token is checked first: a caller without one learns nothing about the body.
     let letter = letter_of(&api, query.as_deref().unwrap_or_default())?;
-    let body = json::parse_v2(&body_limit::read_form(body).await?)?;
-    let receipt = dvla::LetterReceipt::parse(&body, display_value).map_err(Problem::validation)?;
+    let body = body_limit::read_form(body).await?;
+    let body = json::parse_v2(&body).inspect_err(|_| log_invalid(letter, "it is not JSON"))?;
+    let receipt = dvla::LetterReceipt::parse(&body, display_value)
+        .map_err(|messages| invalid_receipt(letter, messages))?;
     // The token proves that the caller has the link of one letter, and says nothing about another.
     if receipt.letter() != Some(letter) {
         return Err(another_letter());
     }
     let event = receipt
         .event()
-        .map_err(|message| Problem::validation(vec![message]))?;
+        .map_err(|message| invalid_receipt(letter, vec![message]))?;
     let receipt = LetterReceipt {
         id: letter,
         status: status_of(&event),
@@ -55,6 +58,16 @@ fn status_of(event: &LetterEvent) -> LetterReceiptStatus {
             at,
         } => LetterReceiptStatus::despatched(*sheets, postage_class, mailing_product, *at),
     }
+}
+
+/// Logs a receipt that does not fit the schema: until its provider is corrected, the letter stays `sending`.
+fn invalid_receipt(letter: NotificationId, messages: Vec<String>) -> Problem {
+    log_invalid(letter, &messages.join("; "));
+    Problem::validation(messages)
+}
+
+fn log_invalid(letter: NotificationId, why: &str) {
+    error!(notification.id = %letter, "invalid callback of the print provider for letter {letter}: {why}");
 }
 
 fn invalid(status: StatusCode, message: &str) -> Problem {

@@ -22,8 +22,6 @@ pub(super) struct BulkBody {
     pub(super) members: Map<String, Value>,
     /// The rows as CSV, with a header.
     pub(super) csv: Bytes,
-    /// Whether they came as lists of cells, and not as CSV.
-    pub(super) has_row_lists: bool,
 }
 
 impl BulkBody {
@@ -40,7 +38,6 @@ impl BulkBody {
                 Category::Syntax | Category::Eof | Category::Io => Problem::invalid_json(),
             })?;
         let invalid = |text: &str| Problem::validation(vec![text.to_owned()]);
-        let has_row_lists = parts.rows.is_some();
         let csv = match (parts.rows, parts.csv) {
             (Some(rows), None) => rows,
             (None, Some(csv)) => csv,
@@ -50,7 +47,6 @@ impl BulkBody {
         Ok(Self {
             members: parts.members,
             csv: csv.into(),
-            has_row_lists,
         })
     }
 }

@@ -55,7 +55,7 @@ impl SendRequest<'_> {
         // Before the body: a caller over its rate must not make us read megabytes (`docs/spec/public-api.md` §4).
         app::accept::limits::check_rate(app, caller)?;
         let Some(key) = key(self.headers)? else {
-            self.check_daily_quota().await?;
+            self.check_limits().await?;
             let body = body_limit::read_body_of(body, self.max_body_bytes).await?;
             return Ok(Admission::New(AdmittedRequest {
                 body,
@@ -69,18 +69,20 @@ impl SendRequest<'_> {
         match idempotency::look_up(app, caller, key, &request).await? {
             Lookup::Answered(first) => Ok(Admission::Replayed(replay(first.into_inner()))),
             Lookup::New(pending) => {
-                self.check_daily_quota().await?;
+                self.check_limits().await?;
                 let pending = Some(pending);
                 Ok(Admission::New(AdmittedRequest { body, pending }))
             }
         }
     }
 
-    async fn check_daily_quota(&self) -> Result<(), Problem> {
+    /// Checks the daily quota and the storage allowance of the service.
+    async fn check_limits(&self) -> Result<(), Problem> {
         let ServiceKey(caller) = self.caller;
         if let Some(channel) = self.channel {
             app::accept::limits::check_daily_quota(&self.api.app, caller, channel.into()).await?;
         }
+        app::accept::limits::check_storage(&self.api.app, caller).await?;
         Ok(())
     }
 }

@@ -112,7 +112,6 @@ fn parse(api: &Api, bytes: BodyBytes) -> Result<(BulkRequest, Share), Problem> {
         name: job.name,
         template_id: job.template_id.value,
         csv: body.csv,
-        has_row_lists: body.has_row_lists,
         scheduled_for: job.scheduled_for,
         sender,
         reference: job.reference,

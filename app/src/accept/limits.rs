@@ -12,6 +12,7 @@ use std::{
 
 use domain::{Allowance, KeyType, ServiceId, Timestamp, UtcDay};
 
+use super::storage::{self, StorageError, StorageExceeded};
 use crate::{App, Caller};
 
 /// A daily quota that is used up, or has fewer messages left than are wanted.
@@ -44,9 +45,29 @@ pub enum LimitError {
     /// A daily quota is used up.
     #[error(transparent)]
     DailyQuota(#[from] QuotaExceeded),
+    /// The storage allowance is used up.
+    #[error(transparent)]
+    StorageFull(#[from] StorageExceeded),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
+    /// The store failed.
+    #[error("the store failed")]
+    Cached(#[from] Arc<store::Error>),
+}
+
+impl From<StorageError> for LimitError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Exceeded(exceeded) => Self::StorageFull(exceeded),
+            StorageError::Store(error) => Self::Cached(error),
+        }
+    }
+}
+
+/// Fails if the service has stored as much as it may.
+pub async fn check_storage(app: &App, caller: &Caller) -> Result<(), LimitError> {
+    Ok(storage::check(app, &caller.tenant.service).await?)
 }
 
 /// Fails if requests come too fast.

@@ -13,6 +13,7 @@ mod precompiled;
 mod quota_requests;
 mod simulated_recipients;
 pub(crate) mod sms;
+pub mod storage;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub(crate) struct AcceptState {
     notifications: GroupCommit<NotificationWriter>,
     rate_limiter: limits::RateLimiter,
     quota_cache: limits::QuotaCache,
+    storage_cache: storage::StorageCache,
     in_flight_requests: idempotency::InFlightRequests,
 }
 
@@ -58,6 +60,7 @@ impl AcceptState {
             notifications: NotificationWriter::start(infrastructure, &quota_cache),
             rate_limiter: limits::RateLimiter::default(),
             quota_cache,
+            storage_cache: storage::StorageCache::default(),
             in_flight_requests: idempotency::InFlightRequests::default(),
         }
     }
@@ -213,9 +216,10 @@ impl From<LimitError> for AcceptError {
     fn from(error: LimitError) -> Self {
         match error {
             LimitError::DailyQuota(exceeded) => Self::DailyQuota(exceeded),
-            // Not returned by `check_daily_quota`; the rate is checked before a body is read.
-            LimitError::RateLimited { .. } => Self::Busy,
+            // Not returned by `check_daily_quota`: rate and storage are checked before a body is read.
+            LimitError::RateLimited { .. } | LimitError::StorageFull(_) => Self::Busy,
             LimitError::Store(error) => error.into(),
+            LimitError::Cached(error) => Self::Store(error),
         }
     }
 }
@@ -339,6 +343,7 @@ async fn commit(
             service: sealed.service_id,
             channel,
             lane,
+            key_type: caller.key_type,
             receipt_is_simulated,
         },
         sealed,

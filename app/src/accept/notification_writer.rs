@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{Allowance, Channel, Lane, NotificationId, ServiceId, TaskId, Timestamp};
+use domain::{Allowance, Channel, KeyType, Lane, NotificationId, ServiceId, TaskId, Timestamp};
 use queue::{Enqueue as _, NewTask};
 use store::{Tx, idempotency_keys::NewKey, notifications::SealedRow};
 
@@ -55,6 +55,7 @@ pub(crate) struct BatchKey {
     pub(crate) service: ServiceId,
     pub(crate) channel: Channel,
     pub(crate) lane: Lane,
+    pub(crate) key_type: KeyType,
     /// Whether it counts as sent and its receipt is simulated.
     pub(crate) receipt_is_simulated: bool,
 }
@@ -198,14 +199,10 @@ impl NotificationWriter {
         for (batch, notifications) in batches {
             for ids in tasks::delivery_batches(notifications) {
                 let (service, channel, lane) = (batch.service, batch.channel, batch.lane);
-                tasks.push(tasks::deliver(
-                    generate(),
-                    service,
-                    channel,
-                    lane,
-                    &ids,
-                    now,
-                ));
+                tasks.push(NewTask {
+                    pool: tasks::delivery_pool_for(channel, batch.key_type),
+                    ..tasks::deliver(generate(), service, channel, lane, &ids, now)
+                });
                 if batch.receipt_is_simulated {
                     tasks.push(tasks::simulated_receipts(generate(), service, &ids, now));
                 }

@@ -33,8 +33,8 @@ impl ResolvedRecipient {
     /// Resolves what is not a phone number any more and is stored without being sent. It costs nothing.
     pub(crate) fn invalid_phone(as_given: &str) -> Self {
         Self {
-            // A domestic prefix without a cost: the row is stored and never sent.
-            phone_prefix: Some("44".to_owned()),
+            // With the plus sign, unlike the prefix of a number that was read (`docs/spec/workers.md` §4.8).
+            phone_prefix: Some("+44".to_owned()),
             rate_multiplier: Some(0),
             ..Self::email(as_given, as_given.to_owned())
         }

@@ -90,6 +90,7 @@ pub async fn add(
         link_text: new.link_text,
         retention_weeks: new.retention_weeks,
         confirm_email: new.confirm_email,
+        size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
         created_at: now,
     };
     // Check before storing the content, so that a wrong id leaves no object behind.

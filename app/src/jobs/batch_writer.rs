@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
 use queue::{Enqueue as _, NewTask, TaskContext};
-use store::{Tx, jobs::Job, tasks::LeasedTask};
+use store::{Tx, jobs::Job, notifications::SealedRow, stored_bytes::Stored, tasks::LeasedTask};
 use tracing::warn;
 
 use super::{process::ProcessError, row_builder::PreparedRow};
@@ -21,6 +21,7 @@ pub(super) struct BatchWriter<'a> {
     job: &'a Job,
     lane: Lane,
     cursor: u32,
+    bytes_under_way: usize,
     under_way: Option<tokio::task::JoinHandle<Result<Written, store::Error>>>,
 }
 
@@ -32,6 +33,7 @@ impl<'a> BatchWriter<'a> {
             job,
             lane,
             cursor: job.rows_kept,
+            bytes_under_way: 0,
             under_way: None,
         }
     }
@@ -44,6 +46,7 @@ impl<'a> BatchWriter<'a> {
         if !self.task.holds_lease(self.app.clock.now()) {
             return Err(ProcessError::Overtaken);
         }
+        self.bytes_under_way = rows.iter().map(|row| row.sealed.size_bytes()).sum();
         let before = self.cursor;
         self.cursor += u32::try_from(rows.len()).expect("a batch is small");
         self.under_way = Some(tokio::spawn(write(
@@ -58,6 +61,11 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
+    /// Returns roughly how many bytes the batch takes that is being written.
+    pub(super) const fn bytes_under_way(&self) -> usize {
+        self.bytes_under_way
+    }
+
     /// Waits until the batch that is being written is committed.
     pub(super) async fn flush(&mut self) -> Result<(), ProcessError> {
         let Some(under_way) = self.under_way.take() else {
@@ -66,6 +74,7 @@ impl<'a> BatchWriter<'a> {
         let written = under_way
             .await
             .map_err(|_| ProcessError::Broken("a write panicked".to_owned()))??;
+        self.bytes_under_way = 0;
         match written {
             Written::All => Ok(()),
             Written::CursorElsewhere => Err(ProcessError::Overtaken),
@@ -143,9 +152,14 @@ pub(super) async fn insert_batch(
         warn!(job.id = %id, "{refused} rows of job {id} have failed validation and will not be sent: each says why");
     }
     let inserted = store::notifications::insert_many(tx, &sealed).await?;
+    // The ids of all rows begin with the time at which the job was due.
+    let what = Stored::Messages(channel, job.due.utc_day());
+    let bytes = sealed.iter().map(SealedRow::stored_bytes).sum();
+    store::stored_bytes::add(tx, job.service_id, what, bytes).await?;
     let generate = || TaskId::generate(now, app.random());
-    let deliver = |ids: Vec<NotificationId>| {
-        tasks::deliver(generate(), job.service_id, channel, lane, &ids, now)
+    let deliver = |ids: Vec<NotificationId>| NewTask {
+        pool: tasks::delivery_pool_for(channel, job.key_type),
+        ..tasks::deliver(generate(), job.service_id, channel, lane, &ids, now)
     };
     let report =
         |ids: &[NotificationId]| tasks::simulated_receipts(generate(), job.service_id, ids, now);

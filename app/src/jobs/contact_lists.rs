@@ -98,7 +98,7 @@ pub async fn upload(
         name: &new.file_name,
         encoding: new.encoding,
     };
-    let report = spreadsheets::take(app, place, settings, source, body).await?;
+    let (report, size_bytes) = spreadsheets::take(app, place, settings, source, body).await?;
     if !report.is_valid() {
         return Ok(Uploaded { list: None, report });
     }
@@ -110,6 +110,7 @@ pub async fn upload(
         layout: serde_json::to_string(&report.layout).expect("a layout is writable as JSON"),
         row_count: u32::try_from(report.rows()).unwrap_or(u32::MAX),
         created_by: new.created_by,
+        size_bytes,
         created_at: app.clock.now(),
         archived: false,
     };

@@ -16,11 +16,12 @@ use tracing::{info, warn};
 use super::{
     batch_writer::{BatchWriter, lane},
     quota::{self, allowance, refund_unused},
-    row_builder::RowBuilder,
+    row_builder::{BuiltRow, RowBuilder},
     rows::Rows,
 };
 use crate::{
     App, Tenant,
+    accept::storage::{self, StorageError},
     cache::{templates, tenants},
     documents::FileError,
     sealing::sealed_files::OpenError,
@@ -243,6 +244,11 @@ async fn cancel(app: &App, task: &TaskContext, job: &Job) -> Result<Progress, Pr
 async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessError> {
     let (service, now) = (&tenant.service, app.clock.now());
     let allowance = allowance(app, job).await?;
+    let is_full = match storage::check(app, service).await {
+        Ok(()) => None,
+        Err(StorageError::Exceeded(exceeded)) => Some(exceeded.to_string()),
+        Err(StorageError::Store(error)) => return Err(error.into()),
+    };
     let mut tx = app.write().await?;
     if !store::jobs::set_status(
         &mut tx,
@@ -258,10 +264,18 @@ async fn begin(app: &App, tenant: &Tenant, job: &Job) -> Result<bool, ProcessErr
         return Err(ProcessError::Overtaken);
     }
     let limit = service.daily_limit(allowance);
-    let is_granted = quota::spend(&mut tx, job, allowance, limit, now).await?;
-    if !is_granted {
+    let why = if is_full.is_some() {
+        is_full
+    } else if quota::spend(&mut tx, job, allowance, limit, now).await? {
+        None
+    } else {
         let count = job.notification_count;
-        let why = format!("{count} messages would pass the limit of {limit} for today");
+        Some(format!(
+            "{count} messages would pass the limit of {limit} for today"
+        ))
+    };
+    let is_granted = why.is_none();
+    if let Some(why) = why {
         let exceeded = JobStatus::SendingLimitsExceeded;
         store::jobs::set_status(&mut tx, service.id, job.id, exceeded, Some(&why), now).await?;
         info!(job.id = %job.id, "job {}: {why}; nothing was sent", job.id);
@@ -298,6 +312,7 @@ async fn keep_rows(
             })
             .await?
     {
+        record_held(&batch, &writing);
         while batch.len() >= rows_at_once {
             let later = batch.split_off(rows_at_once);
             let full = std::mem::replace(&mut batch, later);
@@ -313,6 +328,15 @@ async fn keep_rows(
     // The rows before one that cannot be built are written.
     all_built?;
     finish(app, task, job, rows.count().min(job.notification_count)).await
+}
+
+/// Records how many bytes of rows are in memory: they are bounded by the size of two batches and of a piece of the file,
+/// however long the file is.
+fn record_held(batch: &[BuiltRow], writing: &BatchWriter<'_>) {
+    let rows: usize = batch.iter().map(BuiltRow::size_bytes).sum();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let held = (rows + writing.bytes_under_way()) as f64;
+    metrics::histogram!("pillarbox_job_held_bytes").record(held);
 }
 
 /// Marks a job as finished: every row of its file exists.

@@ -76,6 +76,19 @@ pub(super) struct RowBuilder<'a> {
 }
 
 impl BuiltRow {
+    /// Returns roughly how many bytes of memory the row takes.
+    pub(super) fn size_bytes(&self) -> usize {
+        match self {
+            Self::Ready(row) => row.sealed.size_bytes(),
+            Self::WithoutFiles(row) => {
+                let values = row.contents.personalisation.reveal().iter();
+                let sizes =
+                    values.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len));
+                sizes.sum()
+            }
+        }
+    }
+
     fn ready(self) -> PreparedRow {
         match self {
             Self::Ready(row) => row,

@@ -40,8 +40,6 @@ pub struct BulkRequest {
     pub template_id: TemplateId,
     /// CSV: a header, then a line for each message.
     pub csv: Bytes,
-    /// Whether the request had rows as lists of cells. One that is longer than the header is then an error.
-    pub has_row_lists: bool,
     /// When the job starts, if not now.
     pub scheduled_for: Option<Timestamp>,
     /// The sender, if not the default.
@@ -137,9 +135,8 @@ pub async fn send_bulk(
     };
     let mut settings = spreadsheets::settings(app, tenant, &prepared, sending).await?;
     settings.max_errors_shown = ROWS_SHOWN;
-    if order.has_row_lists {
-        settings.long_rows = LongRows::Refused;
-    }
+    // A program made the rows, so a surplus cell is a mistake in all of them, as CSV too.
+    settings.long_rows = LongRows::Refused;
     let left = Left {
         messages: settings.remaining_messages.unwrap_or(i64::MAX),
         abroad: settings
@@ -149,7 +146,8 @@ pub async fn send_bulk(
 
     let id = JobId::generate(now, app.random());
     let place = (tenant.service.id, id);
-    let report = spreadsheets::store_and_check(app, place, settings, order.csv).await?;
+    let (report, size_bytes) =
+        spreadsheets::store_and_check(app, place, settings, order.csv).await?;
     if !report.is_valid() {
         return Err(refusal(caller, &prepared, report, &left, now));
     }
@@ -163,6 +161,7 @@ pub async fn send_bulk(
         sender_id,
         layout: serde_json::to_string(&report.layout).expect("a layout is writable as JSON"),
         link_secret: spreadsheets::link_secret(app),
+        size_bytes,
         created_at: now,
     };
     let job = Job {

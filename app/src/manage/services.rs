@@ -92,6 +92,7 @@ pub(crate) async fn create_in(
         rate_limit: new.rate_limit,
         permissions: new.permissions,
         limits: new.limits,
+        storage_limit_bytes: None,
         organisation_id: new.organisation,
         count_as_live: true,
         created_at: now,
@@ -227,6 +228,8 @@ pub struct ServiceChange {
     pub permissions: Option<BTreeSet<Permission>>,
     /// Daily limits to change; the others are left as they are.
     pub limits: BTreeMap<Allowance, i64>,
+    /// The bytes that the service may store; `Some(None)` returns to the setting.
+    pub storage_limit_bytes: Option<Option<i64>>,
     /// The organisation; `Some(None)` removes it.
     pub organisation: Option<Option<OrganisationId>>,
     /// Whether the service counts in public statistics.
@@ -240,6 +243,12 @@ pub async fn update(
     change: ServiceChange,
 ) -> Result<Service, AdminError> {
     check_limits(change.rate_limit, &change.limits)?;
+    if let Some(Some(..0)) = change.storage_limit_bytes {
+        return Err(AdminError::field(
+            "storage_limit_bytes",
+            "Must be a number of bytes, at least 0.",
+        ));
+    }
     let name = change.name.as_deref().map(valid_service_name).transpose()?;
     let mut tx = app.write().await?;
     let before = lock_existing(&mut tx, id).await?;
@@ -303,6 +312,9 @@ fn apply_change(
         rate_limit: change.rate_limit.unwrap_or(before.rate_limit),
         permissions: change.permissions.unwrap_or(before.permissions),
         limits,
+        storage_limit_bytes: change
+            .storage_limit_bytes
+            .unwrap_or(before.storage_limit_bytes),
         organisation_id: change.organisation.unwrap_or(before.organisation_id),
         count_as_live: change.count_as_live.unwrap_or(before.count_as_live),
         created_at: before.created_at,

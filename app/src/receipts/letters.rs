@@ -169,7 +169,7 @@ async fn apply_despatched(
     if letter.billable_units != sheets {
         error!(
             notification.id = %id,
-            "letter {id} has {} sheets, and the print provider reports {sheets}: find out which is right",
+            "Notification with id {id} has {} billable_units but DVLA says page count is {sheets}",
             letter.billable_units
         );
     }

@@ -11,13 +11,14 @@ use std::{
 };
 
 use domain::{Channel, NotificationId, NotificationStatus, SuppressionReason, Timestamp};
+use files::Key;
 use futures::{
     FutureExt as _, StreamExt as _,
     future::{BoxFuture, Shared},
     stream::FuturesUnordered,
 };
 use providers::SendError;
-use queue::{TaskContext, catch_panic};
+use queue::{RetryPolicy, TaskContext, catch_panic};
 use store::{
     attempts::AttemptEnd,
     notifications::{Notification, StatusUpdate},
@@ -477,7 +478,7 @@ impl<'a> Batch<'a> {
                         unknown_outcomes: self.delivery.unknown_outcomes,
                         why,
                     },
-                    None => self.give_up(notification, exhausted, why),
+                    None => self.give_up(notification, exhausted, why, policy),
                 }
             }
             // A print provider recognises a letter that it has by its reference (`docs/spec/letters.md` §7.2), so sending it
@@ -494,7 +495,10 @@ impl<'a> Batch<'a> {
                         unknown_outcomes: self.delivery.unknown_outcomes + 1,
                         why,
                     },
-                    None => self.give_up(notification, NotificationStatus::TechnicalFailure, why),
+                    None => {
+                        let status = NotificationStatus::TechnicalFailure;
+                        self.give_up(notification, status, why, policy)
+                    }
                 }
             }
         }
@@ -506,6 +510,7 @@ impl<'a> Batch<'a> {
         notification: &Notification,
         status: NotificationStatus,
         why: String,
+        policy: RetryPolicy,
     ) -> SendResult {
         let id = notification.id;
         // An operator can do nothing about a recipient whose mailbox stays full.
@@ -513,11 +518,18 @@ impl<'a> Batch<'a> {
             info!(notification.id = %id, "notification {id} has been updated to {status}: {why}");
             return self.fail(notification, status, why, None);
         }
-        let report = format!(
-            "RETRY FAILED: Max retries reached. The task send_{}_to_provider failed for notification {id}. \
-             Notification has been updated to technical-failure",
-            self.channel
-        );
+        let report = if policy == tasks::LETTER_SCAN {
+            let file = Key::letter_pdf(notification.service_id.as_uuid(), id.as_uuid());
+            format!("notification id {id} Virus scan error: {file}")
+        } else if policy == tasks::LETTER_PDF {
+            format!("RETRY FAILED: task create_letters_pdf failed for notification {id}")
+        } else {
+            format!(
+                "RETRY FAILED: Max retries reached. The task send_{}_to_provider failed for notification {id}. \
+                 Notification has been updated to technical-failure",
+                self.channel
+            )
+        };
         self.fail(notification, status, why, Some(report))
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{KeyType, NotificationStatus, Postage, Timestamp};
+use files::Key;
 use providers::{ScanResult, SendError};
 use store::notifications::{Contents, Notification, StatusUpdate};
 use tracing::error;
@@ -135,6 +136,7 @@ async fn typeset(
     let template: Option<Arc<ParsedTemplate>> = source.template.clone();
     let made = make_pages(notification, template, &source.contents).await?;
     letters::store_pages(app, notification.service_id, notification.id, &made.pdf).await?;
+    count_pages(app, notification, made.pdf.len()).await?;
     Ok(Pages {
         pdf: made.pdf.into(),
         count: made.pages,
@@ -151,6 +153,8 @@ async fn scan_and_validate(
     pdf: &Bytes,
     now: Timestamp,
 ) -> Result<usize, SendFailure> {
+    // First, because the pages stay whatever is found.
+    count_pages(app, notification, pdf.len()).await?;
     scan(app, notification, pdf).await?;
     let PdfSummary { pages } = app.foreign_files.check_pdf(pdf.clone()).await?;
     let is_test = notification.key_type == KeyType::Test;
@@ -179,6 +183,14 @@ async fn scan_and_validate(
     }
 }
 
+/// Counts the pages of a letter as stored by its service; once, however often it is called.
+async fn count_pages(app: &App, letter: &Notification, bytes: usize) -> Result<(), store::Error> {
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    let mut tx = app.write().await?;
+    store::notifications::set_file_bytes(&mut tx, letter.service_id, letter.id, bytes).await?;
+    tx.commit().await
+}
+
 async fn scan(app: &App, notification: &Notification, pdf: &Bytes) -> Result<(), SendFailure> {
     let Some(scanner) = &app.providers.scanner else {
         return Ok(());
@@ -186,9 +198,11 @@ async fn scan(app: &App, notification: &Notification, pdf: &Bytes) -> Result<(),
     match scanner.scan(pdf).await {
         Ok(ScanResult::Clean) => Ok(()),
         Ok(ScanResult::Virus) => {
+            let file =
+                Key::letter_pdf(notification.service_id.as_uuid(), notification.id.as_uuid());
             error!(
                 notification.id = %notification.id, service.id = %notification.service_id,
-                "notification id {} Virus scan failed", notification.id
+                "notification id {} Virus scan failed: {file}", notification.id
             );
             let why = "the virus scanner found a virus".to_owned();
             Err(SendFailure::Permanent(

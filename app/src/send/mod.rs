@@ -208,7 +208,7 @@ async fn isolate(
         tx.enqueue(each).await?;
         store::tasks::set_crashes(&mut tx, &named, crashes).await?;
     }
-    app.commit_and_notify(tx, &[tasks::delivery_pool(channel)])
+    app.commit_and_notify(tx, &[tasks::delivery_pool_of(task.leased(), channel)])
         .await?;
     warn!(
         "{crashes} processes in a row died while they worked on {} messages: each has a task of its own now",
@@ -284,7 +284,7 @@ async fn split_batch(
         tx.enqueue(single_tasks(app, task, channel, delivery))
             .await?;
     }
-    app.commit_and_notify(tx, &[tasks::delivery_pool(channel)])
+    app.commit_and_notify(tx, &[tasks::delivery_pool_of(task.leased(), channel)])
         .await?;
     Ok(BatchEnd::Finished)
 }

@@ -7,7 +7,7 @@ use queue::{PoisonMessage, TaskContext};
 use store::{attempts::AttemptEnd, notifications::StatusUpdate};
 
 use super::attempts::AttemptResult;
-use crate::{tasks::delivery_pool, technical_failures};
+use crate::{tasks, technical_failures};
 
 /// The last result of a notification.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl PendingWrites {
             if update.status == NotificationStatus::TechnicalFailure {
                 let notification = (channel, task.leased().service_id, update.id);
                 let why = report.as_deref().or(update.problem.as_deref());
-                let pool = delivery_pool(channel);
+                let pool = tasks::delivery_pool_of(task.leased(), channel);
                 technical_failures::report(task, pool, took, notification, why.unwrap_or_default());
             }
         }

@@ -67,6 +67,7 @@ pub(super) fn single_notification_task(
 ) -> NewTask {
     let taken = task.leased();
     NewTask {
+        pool: tasks::delivery_pool_of(taken, channel),
         attempt: taken.attempt,
         ..tasks::redeliver(taken.service_id, channel, taken.lane, id, now)
     }

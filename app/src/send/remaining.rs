@@ -106,6 +106,7 @@ impl Remaining {
                 let id = TaskId::generate(now, app.random());
                 let task = tasks::deliver(id, leased.service_id, channel, leased.lane, ids, now);
                 NewTask {
+                    pool: tasks::delivery_pool_of(leased, channel),
                     attempt,
                     ready_at: now.plus(after),
                     payload: tasks::delivery_payload(ids, unknown_outcomes),

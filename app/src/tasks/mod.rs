@@ -4,8 +4,10 @@
 mod payloads;
 mod retry_policies;
 
-use domain::{CallbackKind, Channel, JobId, Lane, NotificationId, ServiceId, TaskId, Timestamp};
-use queue::{NewTask, Pool, SubjectRange};
+use domain::{
+    CallbackKind, Channel, JobId, KeyType, Lane, NotificationId, ServiceId, TaskId, Timestamp,
+};
+use queue::{LeasedTask, NewTask, Pool, SubjectRange};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -55,6 +57,7 @@ pub(crate) const DELETE_NOTIFICATIONS: &str = "delete-notifications-for-service-
 pub(crate) const REMOVE_JOB_FILES: &str = "remove_sms_email_jobs.v1";
 pub(crate) const DELETE_INBOUND_SMS: &str = "delete-inbound-sms.v1";
 pub(crate) const ARCHIVE_UNSUBSCRIBE_REQUESTS: &str = "archive-unsubscribe-requests.v1";
+pub(crate) const AUDIT_STORAGE: &str = "audit-storage.v1";
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
 pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
 pub(crate) const REDUCE_SLOW_PROVIDERS: &str = "switch-current-sms-provider-on-slow-delivery.v1";
@@ -147,6 +150,23 @@ pub(crate) const fn delivery_pool(channel: Channel) -> &'static str {
         Channel::Email => SEND_EMAIL,
         Channel::Sms => SEND_SMS,
         Channel::Letter => SEND_LETTER,
+    }
+}
+
+/// Returns the pool that sends notifications of a channel with this type of key (`docs/spec/workers.md` §6, §10).
+pub(crate) fn delivery_pool_for(channel: Channel, key_type: KeyType) -> &'static str {
+    match key_type {
+        KeyType::Test => RESEARCH_MODE,
+        KeyType::Normal | KeyType::Team => delivery_pool(channel),
+    }
+}
+
+/// Returns the pool of the tasks that continue a delivery task: its own.
+pub(crate) fn delivery_pool_of(task: &LeasedTask, channel: Channel) -> &'static str {
+    if task.pool == RESEARCH_MODE {
+        RESEARCH_MODE
+    } else {
+        delivery_pool(channel)
     }
 }
 

@@ -4,4 +4,5 @@ pub mod queue_stats;
 pub(crate) mod retention_cleanup;
 pub mod schedule;
 pub mod status;
+pub(crate) mod storage_audit;
 pub(crate) mod stuck_notifications;

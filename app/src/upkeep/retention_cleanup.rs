@@ -9,10 +9,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp};
+use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp, UtcDay};
 use files::Key;
 use queue::{Enqueue as _, TaskContext, TaskOutcome};
-use store::{jobs::RetentionScope, partitions::DropResult};
+use store::{Tx, jobs::RetentionScope, partitions::DropResult};
 use tracing::{info, warn};
 
 use crate::{App, jobs::spreadsheets, local_days, tasks};
@@ -136,6 +136,7 @@ async fn drop_whole_days(app: &App, before: Timestamp) -> Result<(), store::Erro
         let mut tx = app.write().await?;
         match store::partitions::drop_day(&mut tx, day, before).await {
             Ok(DropResult::Day(kept)) => {
+                clear_stored(&mut tx, None, Channel::ALL, day.plus_days(1)).await?;
                 tx.commit().await?;
                 info!("deleted the notifications of {day}: {kept} lines of history remain");
             }
@@ -202,8 +203,24 @@ async fn delete_of_service(
             tx.commit().await?;
         }
     }
+    let mut tx = app.write().await?;
+    clear_stored(&mut tx, Some(service), &[channel], before.utc_day()).await?;
+    tx.commit().await?;
     info!(service.id = %service, "deleted {deleted} {channel} notifications from before {before}");
     Ok(true)
+}
+
+/// Counts the messages from before `day` as deleted. Letters that retention spares are counted again by the audit.
+async fn clear_stored(
+    tx: &mut Tx,
+    service: Option<ServiceId>,
+    channels: &[Channel],
+    day: UtcDay,
+) -> Result<(), store::Error> {
+    for channel in channels {
+        store::stored_bytes::clear_before(tx, service, *channel, day).await?;
+    }
+    Ok(())
 }
 
 async fn remove_pages(
@@ -343,7 +360,7 @@ async fn remove_files_of(
         let mut tx = app.write().await?;
         for job in &jobs {
             store::jobs::archive(&mut tx, job.service_id, job.id).await?;
-            store::spreadsheets::clear_link_secret(&mut tx, job.service_id, job.id).await?;
+            store::spreadsheets::record_deletion(&mut tx, job.service_id, job.id).await?;
             info!(job.id = %job.id, "Job ID {} has been removed from s3.", job.id);
         }
         tx.commit().await?;
@@ -378,7 +395,8 @@ async fn remove_unused_files(
 
 async fn delete_old_counters(app: &App) -> Result<(), store::Error> {
     let mut tx = app.write().await?;
-    // Only the counters of the present day are checked; those of a week are kept to look back at.
+    // Only the counters of the present day are checked; those of a week are kept to look back at, and others as long as
+    // they count what is stored.
     let day = app.clock.now().utc_day().plus_days(-7);
     store::counters::delete_before(&mut tx, day).await?;
     tx.commit().await

@@ -75,6 +75,8 @@ const SCHEDULE: &[ScheduleEntry] = &[
     daily(1, 40, tasks::DELETE_INBOUND_SMS),
     daily(3, 0, tasks::DELETE_OLD_NOTIFICATIONS),
     daily(4, 0, tasks::REMOVE_JOB_FILES),
+    // After the deletions of the night.
+    daily(5, 10, tasks::AUDIT_STORAGE),
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
 ];
 

@@ -4,10 +4,10 @@
 //! A notification and its delivery task are one transaction, so the first kind should not exist; an audit searches
 //! for it all the same. It reads the notifications of the last hours, by service and time, and the tasks that name them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use domain::{Channel, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
-use queue::{Enqueue as _, TaskContext, TaskOutcome};
+use domain::{Channel, KeyType, Lane, NotificationId, NotificationStatus, ServiceId, Timestamp};
+use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
 use store::{notifications::StatusUpdate, tasks::SubjectRange};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -69,7 +69,7 @@ async fn replay_for_service(
     let mut replayed = 0;
     loop {
         let mut found = waiting.next_page(app).await?;
-        let Some(range) = SubjectRange::of(found.iter().map(|(id, _)| *id)) else {
+        let Some(range) = SubjectRange::of(found.iter().map(|one| one.id)) else {
             return Ok(replayed);
         };
         // One that a task names waits for its turn or its retry. If the task ends in between, the message is enqueued
@@ -77,42 +77,45 @@ async fn replay_for_service(
         let mut session = app.read().await?;
         let named = store::tasks::list_named_between(&mut session, service, range).await?;
         drop(session);
-        found.retain(|(id, _)| !named.contains(&id.as_uuid()));
-        for channel in Channel::ALL.iter().copied() {
-            let of_channel = found.iter().filter(|(_, one)| *one == channel);
-            let ids: Vec<NotificationId> = of_channel.map(|(id, _)| *id).collect();
-            replayed += enqueue_again(app, service, channel, &ids).await?;
-        }
+        found.retain(|one| !named.contains(&one.id.as_uuid()));
+        replayed += enqueue_again(app, service, found).await?;
     }
 }
 
 async fn enqueue_again(
     app: &App,
     service: ServiceId,
-    channel: Channel,
-    ids: &[NotificationId],
+    mut stuck: Vec<Stuck>,
 ) -> Result<u64, store::Error> {
-    if ids.is_empty() {
+    if stuck.is_empty() {
         return Ok(0);
     }
     let now = app.clock.now();
-    let deliver = |id: &NotificationId| tasks::redeliver(service, channel, Lane::Normal, *id, now);
     let mut tx = app.write().await?;
     // A poison message waits for an operator.
-    let poisoned = list_poisoned(&mut tx, ids.iter().copied()).await?;
-    let ids: Vec<NotificationId> = ids
-        .iter()
-        .copied()
-        .filter(|id| !poisoned.contains(id))
-        .collect();
-    if ids.is_empty() {
+    let poisoned = list_poisoned(&mut tx, stuck.iter().map(|one| one.id)).await?;
+    stuck.retain(|one| !poisoned.contains(&one.id));
+    if stuck.is_empty() {
         return Ok(0);
     }
-    tx.enqueue(ids.iter().map(deliver).collect()).await?;
-    app.commit_and_notify(tx, &[tasks::delivery_pool(channel)])
+    let deliver = |one: &Stuck| NewTask {
+        pool: tasks::delivery_pool_for(one.channel, one.key_type),
+        ..tasks::redeliver(service, one.channel, Lane::Normal, one.id, now)
+    };
+    let again: Vec<NewTask> = stuck.iter().map(deliver).collect();
+    let pools: BTreeSet<&'static str> = again.iter().map(|task| task.pool).collect();
+    tx.enqueue(again).await?;
+    app.commit_and_notify(tx, &pools.into_iter().collect::<Vec<_>>())
         .await?;
-    warn!(service.id = %service, "{} {channel} messages waited without a task and were put back in the queue", ids.len());
-    Ok(ids.len() as u64)
+    warn!(service.id = %service, "{} messages waited without a task and were put back in the queue", stuck.len());
+    Ok(stuck.len() as u64)
+}
+
+/// A notification that waits, or whose provider has not reported.
+struct Stuck {
+    id: NotificationId,
+    channel: Channel,
+    key_type: KeyType,
 }
 
 /// Pages through the notifications of a service that are still in one of these statuses, oldest first, reading each
@@ -142,10 +145,7 @@ impl<'a> StuckNotifications<'a> {
         }
     }
 
-    async fn next_page(
-        &mut self,
-        app: &App,
-    ) -> Result<Vec<(NotificationId, Channel)>, store::Error> {
+    async fn next_page(&mut self, app: &App) -> Result<Vec<Stuck>, store::Error> {
         let found = store::notifications::list_stuck(
             &mut app.read().await?,
             self.service,
@@ -155,12 +155,16 @@ impl<'a> StuckNotifications<'a> {
             BATCH_SIZE,
         )
         .await?;
-        if let Some((id, _, created_at)) = found.last() {
+        if let Some((id, _, _, created_at)) = found.last() {
             self.after = (*created_at, *id);
         }
         Ok(found
             .into_iter()
-            .map(|(id, channel, _)| (id, channel))
+            .map(|(id, channel, key_type, _)| Stuck {
+                id,
+                channel,
+                key_type,
+            })
             .collect())
     }
 }
@@ -233,7 +237,7 @@ async fn fail_stuck(
         }
         let outcomes: Vec<StatusUpdate> = found
             .iter()
-            .map(|(id, _)| StatusUpdate::failed(*id, next, TIMED_OUT))
+            .map(|one| StatusUpdate::failed(one.id, next, TIMED_OUT))
             .collect();
         let mut tx = app.write().await?;
         let applied = callbacks::apply_updates(app, &mut tx, &outcomes, app.clock.now()).await?;
@@ -241,7 +245,7 @@ async fn fail_stuck(
         app.commit_and_notify(tx, applied.pools).await?;
         if next == NotificationStatus::TechnicalFailure {
             let took = app.clock.now().since(started);
-            for (id, channel) in found {
+            for Stuck { id, channel, .. } in found {
                 let pool = tasks::PERIODIC;
                 technical_failures::report(task, pool, took, (channel, service, id), TIMED_OUT);
             }

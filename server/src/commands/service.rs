@@ -1,5 +1,6 @@
 //! `pillarbox service`: services.
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +34,12 @@ pub(super) enum Service {
         #[arg(long)]
         reply_to: Option<String>,
     },
-    /// Activate or deactivate a service; switch trial mode
+    /// Show a service, and how much it has stored
+    Show {
+        #[command(flatten)]
+        service: ServiceArg,
+    },
+    /// Activate or deactivate a service; switch trial mode; set how much it may store
     Update {
         #[command(flatten)]
         service: ServiceArg,
@@ -43,6 +49,9 @@ pub(super) enum Service {
         /// Whether it is in trial mode
         #[arg(long)]
         restricted: Option<bool>,
+        /// How many bytes of messages and files it may store; `default` for the setting of the platform
+        #[arg(long, value_name = "BYTES")]
+        storage_limit: Option<String>,
     },
 }
 
@@ -84,13 +93,30 @@ impl Service {
                     "created service",
                 );
             }
+            Self::Show { service } => {
+                let id = service.find(&client).await?;
+                let found = client.get(&format!("/service/{id}"), &[]).await?;
+                let columns = [
+                    ("Id", "id"),
+                    ("Name", "name"),
+                    ("Stored bytes", "stored_bytes"),
+                    ("Storage limit", "storage_limit_bytes"),
+                ];
+                let one = Value::Array(vec![found]);
+                print_list(context, &one, &columns, "there is no such service");
+            }
             Self::Update {
                 service,
                 active,
                 restricted,
+                storage_limit,
             } => {
+                let limit = storage_limit.as_deref().map(parse_limit).transpose()?;
                 let id = service.find(&client).await?;
-                let body = without_nulls(json!({"active": active, "restricted": restricted}));
+                let mut body = without_nulls(json!({"active": active, "restricted": restricted}));
+                if let Some(limit) = limit {
+                    body["storage_limit_bytes"] = limit;
+                }
                 print_done(
                     context,
                     &client.post(&format!("/service/{id}"), &body).await?,
@@ -100,6 +126,17 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// Returns a storage limit as the endpoint takes it: null for the setting of the platform.
+fn parse_limit(text: &str) -> anyhow::Result<Value> {
+    if text == "default" {
+        return Ok(Value::Null);
+    }
+    let bytes: u64 = text
+        .parse()
+        .with_context(|| format!("`{text}` is neither a number of bytes nor `default`"))?;
+    Ok(bytes.into())
 }
 
 /// Returns an object without its null members: options that were not given.

@@ -128,6 +128,10 @@ pub struct Settings {
     pub max_spreadsheet_rows: u32,
     /// Maximum size of an uploaded spreadsheet, in bytes. A workbook is held in memory while it is read, CSV is not.
     pub max_upload_bytes: u64,
+    /// How many bytes of messages and files a service may have stored, sealed as they are, with all its keys and in bulk too;
+    /// beyond it requests to send get a 429 and jobs do not begin. `pillarbox service update --storage-limit` sets another
+    /// limit for one service. Lower it where a disk is shared by many services; raise it for long retention with files.
+    pub storage_limit_bytes: i64,
     /// Virus scanner for uploads: a `ClamAV` daemon at `tcp:<host>:<port>` or `unix:<socket>`. Uploads are rejected while
     /// it cannot be reached. Without it, uploads are not scanned; set it before services send files to the public.
     pub virus_scanner: Option<String>,
@@ -187,6 +191,7 @@ impl Default for Settings {
             test_letters_fake_delivery: false,
             max_spreadsheet_rows: 100_000,
             max_upload_bytes: 64 << 20,
+            storage_limit_bytes: 100 << 30,
             virus_scanner: None,
             stop_seconds: 8,
             log: Log::default(),
@@ -473,6 +478,7 @@ impl Settings {
             // Less than the whole, so that what providers did not answer can still be recorded.
             stop_grace: std::time::Duration::from_secs(self.stop_seconds) * 5 / 8,
             max_upload_bytes: self.max_upload_bytes,
+            storage_limit_bytes: self.storage_limit_bytes,
             sms_keywords: self.received_texts.keywords(),
             suppress_hard_bounces: self.receipts.suppress_hard_bounces,
             suppress_complaints: self.receipts.suppress_complaints,

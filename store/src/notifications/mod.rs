@@ -25,7 +25,7 @@ pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
 pub use new::{NewNotification, SealedContents, SealedRow, insert_many};
 pub use status_update::{
     AppliedUpdates, FinalStatus, StatusUpdate, apply, clear_provider, set_billable_units,
-    set_provider,
+    set_file_bytes, set_provider,
 };
 
 /// Notification as stored; its personal data stays sealed until [`Notification::open`].
@@ -325,11 +325,11 @@ pub async fn list_stuck(
     statuses: &[NotificationStatus],
     ((after, last), before): ((Timestamp, NotificationId), Timestamp),
     count: u32,
-) -> Result<Vec<(NotificationId, Channel, Timestamp)>, Error> {
+) -> Result<Vec<(NotificationId, Channel, KeyType, Timestamp)>, Error> {
     session.allow_long_statements();
     let mut args = args![service, after, before, count, last];
     let sql = format!(
-        "SELECT id, notification_type, created_at FROM notifications WHERE service_id = $1 AND created_at >= $2 \
+        "SELECT id, notification_type, key_type, created_at FROM notifications WHERE service_id = $1 AND created_at >= $2 \
          AND (created_at, id) > ($2, $5) AND created_at < $3 AND notification_type IN ({}) AND status IN ({}) \
          ORDER BY created_at, id LIMIT $4",
         parameters(args.len() + 1, channels.len()),
@@ -343,7 +343,8 @@ pub async fn list_stuck(
         .iter()
         .map(|row| {
             let channel = row.parse("notifications", "notification_type")?;
-            Ok((row.get("id")?, channel, row.get("created_at")?))
+            let key_type = row.parse("notifications", "key_type")?;
+            Ok((row.get("id")?, channel, key_type, row.get("created_at")?))
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use domain::{Channel, NotificationId, NotificationStatus, ServiceId, Timestamp};
 use crate::{
     Error, Tx,
     db::{Arg, Row, args, parameters},
+    stored_bytes::{self, Stored},
 };
 
 /// New status of a notification, with what is learnt at the same time.
@@ -174,6 +175,27 @@ fn same_status_statement(
         values.join(", ")
     );
     (sql, args)
+}
+
+/// Records the size of a letter's pages, once, and counts them as stored.
+pub async fn set_file_bytes(
+    tx: &mut Tx,
+    service: ServiceId,
+    id: NotificationId,
+    bytes: i64,
+) -> Result<(), Error> {
+    let changed = tx
+        .execute(
+            "UPDATE notifications SET file_bytes = $3 WHERE service_id = $1 AND id = $2 AND file_bytes = 0",
+            args![service, id, bytes],
+        )
+        .await?;
+    let accepted = domain::generated_at(id.as_uuid()).unwrap_or_default();
+    if changed == 1 {
+        let what = Stored::Messages(Channel::Letter, accepted.utc_day());
+        stored_bytes::add(tx, service, what, bytes).await?;
+    }
+    Ok(())
 }
 
 /// Stores the units of texts that a provider was called with, where none are stored, whatever came of the calls.

@@ -29,6 +29,8 @@ pub struct LeasedTask {
     pub lease: Uuid,
     /// When the lease expires unless it is renewed.
     pub until: Timestamp,
+    /// Worker pool that it waited in, by its name.
+    pub pool: String,
     /// Lane that it waited in.
     pub lane: Lane,
     /// Service that it belongs to; the nil id for the platform's own tasks.
@@ -76,7 +78,7 @@ pub async fn claim(
            ready_at = CASE WHEN lease IS NOT NULL AND deaths + 1 >= $10 THEN $4 ELSE $7 END WHERE id IN \
            (SELECT id FROM tasks WHERE pool = $1 AND lane = $2 AND service_id = $3 AND ready_at >= $9 \
             AND ready_at <= $4 ORDER BY ready_at LIMIT $8 {}) \
-         RETURNING id, lane, service_id, kind, payload, attempt, deaths, ready_at, created_at",
+         RETURNING id, pool, lane, service_id, kind, payload, attempt, deaths, ready_at, created_at",
         tx.kind().skip_locked()
     );
     let Lease {
@@ -121,6 +123,7 @@ fn parse_leased_task(row: &Row, lease: &Lease) -> Result<LeasedTask, Error> {
         id: row.get("id")?,
         lease: lease.token,
         until: lease.until,
+        pool: row.get("pool")?,
         lane: row.parse("tasks", "lane")?,
         service_id: row.get("service_id")?,
         kind: row.get("kind")?,

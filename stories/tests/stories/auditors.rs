@@ -135,6 +135,34 @@ async fn a_job_that_lost_its_task_resumes_at_its_cursor() {
 }
 
 #[tokio::test]
+async fn a_resumed_job_starts_anew_and_keeps_its_start_to_the_end() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let job = world.job(service.id, service.sms, people(2500)).await;
+    interrupt_after(&world, &service, &job, 1000).await;
+    let started = status(&world, &service, &job).await["processing_started"].clone();
+    assert!(started.as_str().unwrap().starts_with("2026-03-02T09:00:00"));
+    world.advance(Duration::from_secs(31));
+    lose_tasks(&world, JOBS.name).await;
+    world.advance(HALF_AN_HOUR);
+    world.run_schedule().await;
+    // 31 seconds and 31 minutes later: it is not resumed a second time half an hour after its first start.
+    let found = status(&world, &service, &job).await;
+    let resumed = found["processing_started"].clone();
+    assert_eq!(found["job_status"], "finished");
+    for time in [&resumed, &found["processing_finished"]] {
+        assert!(
+            time.as_str().unwrap().starts_with("2026-03-02T09:31:31"),
+            "{time}"
+        );
+    }
+    world.advance(HALF_AN_HOUR);
+    world.run_schedule().await;
+    let later = status(&world, &service, &job).await;
+    assert_eq!(later["processing_started"], resumed);
+}
+
+#[tokio::test]
 async fn the_audit_leaves_a_queued_job_alone() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

@@ -225,6 +225,21 @@ async fn a_row_longer_than_the_header_is_refused_in_lists_of_cells() {
 }
 
 #[tokio::test]
+async fn a_row_longer_than_the_header_is_refused_in_csv() {
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let with = |csv: &str| json!({"name": "Bins", "template_id": service.sms, "csv": csv});
+    let long = with("phone number,name,day\n07700900001,Zo,Friday\n07700900002,Smith, Zo,Friday\n");
+    let answer = bulk(&world, &service.normal, &long).await;
+    assert_eq!(answer.status, 400, "{}", answer.json);
+    assert_eq!(messages(&answer), ["row 3 has more cells than the header"]);
+    let blank = with("phone number,name,day\n07700900001,Zo,Friday,,\n");
+    let answer = bulk(&world, &service.normal, &blank).await;
+    assert_eq!(answer.status, 201, "{}", answer.json);
+    world.run_tasks().await;
+}
+
+#[tokio::test]
 async fn a_job_has_at_most_a_hundred_thousand_rows() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;

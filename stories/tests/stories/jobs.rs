@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
 
 use app::manage::services::NewService;
 use domain::{Allowance, Clock as _, JobId, JobOrigin};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
@@ -628,4 +629,48 @@ async fn an_email_row_names_the_value_missing_for_the_new_template() {
     let job = world.job_status(service.id, id).await;
     assert_eq!(job["job_status"], "finished", "{job}");
     assert_eq!(count(&job, "validation-failed"), 1, "{job}");
+}
+
+/// Returns the most bytes of rows that a job had in memory since the recorder was installed.
+fn peak_bytes(handle: &PrometheusHandle) -> f64 {
+    let metrics = handle.render();
+    let mut lines = metrics.lines();
+    let peak =
+        lines.find_map(|line| line.strip_prefix("pillarbox_job_held_bytes{quantile=\"1\"} "));
+    peak.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_jobs_memory_does_not_grow_with_its_file() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let mut world = World::new().await;
+    world.expect_unfinished_tasks();
+    let service = world.service("Riverside Council").await;
+    let file = |rows: usize| {
+        let mut file = "phone number,name,day\n".to_owned();
+        for row in 0..rows {
+            let _ = writeln!(
+                file,
+                "07700900{:03},{},Friday",
+                row % 1000,
+                "Ada ".repeat(50)
+            );
+        }
+        file
+    };
+    let mut peaks = Vec::new();
+    for rows in [3_000, 12_000] {
+        let job = world.job(service.id, service.sms, file(rows)).await;
+        world.runner().drain(&[JOBS]).await;
+        let status = world.job_status(service.id, &job).await;
+        assert_eq!(status["rows_kept"], rows);
+        peaks.push(peak_bytes(&handle));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
+    let size = file(12_000).len() as f64;
+    assert!(peaks[0] > 100_000.0, "{peaks:?}");
+    assert!(peaks[1] < peaks[0] * 1.1, "{peaks:?}");
+    assert!(peaks[1] < size / 3.0, "{peaks:?} of {size}");
 }

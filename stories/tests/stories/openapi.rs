@@ -313,6 +313,25 @@ async fn errors_match_their_schemas() {
 }
 
 #[tokio::test]
+async fn receipts_document_who_may_send_them_and_how_fast() {
+    let world = World::new().await;
+    let document = world
+        .request("GET", "/v2/openapi.json", None, "")
+        .await
+        .json;
+    for (path, statuses) in [
+        ("/notifications/sms/mmg", &["401", "403", "429"][..]),
+        ("/notifications/sms/firetext", &["401", "403", "429"]),
+        ("/notifications/letter/status", &["403", "429"]),
+    ] {
+        let responses = &document["paths"][path]["post"]["responses"];
+        for status in statuses {
+            assert!(responses[status].is_object(), "{path} {status}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn idempotency_and_rate_limits_are_reported_in_headers() {
     let place = Place::new().await;
     let path = "/v2/notifications/sms";

@@ -2,8 +2,11 @@
 //!
 //! The fault is a trigger in the database, so that a real statement fails, in the middle of a commit too.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
@@ -394,4 +397,85 @@ async fn work_on_one_batch(world: &World) {
     let stop = tokio_util::sync::CancellationToken::new();
     stop.cancel();
     queue::TaskHandler::handle(&world.app, &queue::TaskContext::new(taken[0].clone(), stop)).await;
+}
+
+/// Connections that are cut off while messages are sent.
+const CUTS: i64 = 276;
+
+/// Ends all connections to the database of the story, again and again, until it has ended many.
+async fn cut_connections(address: &str, is_over: &AtomicBool) {
+    let mut killer = PgConnection::connect(address).await.unwrap();
+    let mut cut = 0;
+    while cut < CUTS {
+        let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                         WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let (ended,): (i64,) = sqlx::query_as(statement)
+            .fetch_one(&mut killer)
+            .await
+            .unwrap();
+        cut += ended;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+}
+
+/// Works on the tasks that are ready, as long as there are any: what failed comes again after six seconds.
+async fn work_until_sent(world: &World, count: usize) {
+    for _ in 0..40 {
+        world.run_tasks().await;
+        world.advance(std::time::Duration::from_secs(6));
+        if world.sms.accepted().len() >= count {
+            break;
+        }
+    }
+    // The leases of tasks that could not be released expire.
+    for _ in 0..3 {
+        world.advance(std::time::Duration::from_secs(31));
+        world.run_tasks().await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_twice_while_connections_are_cut() {
+    const MESSAGES: usize = 300;
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    world.sms.yield_while_sending();
+    let address = world.database_address();
+    let mut ids = BTreeSet::new();
+    for number in 0..MESSAGES {
+        let made = post(&world, &service, &format!("bins-{number}")).await;
+        ids.insert(made.json["id"].as_str().unwrap().to_owned());
+    }
+    if address.starts_with("sqlite") {
+        // There is no connection to cut: the commits of results fail instead, three times.
+        for _ in 0..3 {
+            let fault = Fault::on(&world, "UPDATE", "NEW.status = 'sending'").await;
+            world.run_tasks().await;
+            fault.mend().await;
+            world.advance(std::time::Duration::from_secs(6));
+        }
+    } else {
+        let is_over = AtomicBool::new(false);
+        let working = async {
+            while !is_over.load(Ordering::Relaxed) {
+                world.run_tasks().await;
+                world.advance(std::time::Duration::from_secs(6));
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::join!(cut_connections(&address, &is_over), working);
+    }
+    work_until_sent(&world, MESSAGES).await;
+    let sent: Vec<String> = world
+        .sms
+        .accepted()
+        .iter()
+        .map(|sms| sms.id.to_string())
+        .collect();
+    assert_eq!(sent.len(), MESSAGES, "none is sent twice");
+    assert_eq!(sent.into_iter().collect::<BTreeSet<_>>(), ids);
+    for id in &ids {
+        assert_eq!(world.status_of(&service, id).await, "sending");
+    }
 }

@@ -9,7 +9,7 @@ use crate::openapi::{
     requests::{id, reference},
 };
 use crate::{
-    auth,
+    auth, peers,
     problem::{self, Problem},
     receipts::documented,
 };
@@ -32,11 +32,18 @@ fn receipt(operation: Operation, by: SmsReceiptSource, reference_name: &str) -> 
     provider_request(
         operation
             .description(
-                "The request is not authenticated, so a receipt is applied only to a notification that it fits. Before the \
-                 response only the presence of the required keys is checked.",
+                "Without passwords or networks in the settings the request is not authenticated, so a receipt is applied only \
+                 to a notification that it fits, and the requests of an address are limited. Before the response only the \
+                 presence of the required keys is checked.",
             )
             .responds(200, "The receipt is stored", "ReceiptStored", done)
-            .fails_with([("incomplete", documented::incomplete(by, &["status", reference_name]))]),
+            .fails_with([
+                ("incomplete", documented::incomplete(by, &["status", reference_name])),
+                ("credentials_missing", Problem::credentials_missing()),
+                ("unauthorized", auth::unauthorized()),
+                ("unknown_network", peers::unknown_network()),
+                ("too_many", Problem::too_many_from_address()),
+            ]),
     )
 }
 
@@ -318,6 +325,7 @@ pub(crate) fn receive_letter_receipt() -> Operation {
         ("bad_token", documented::bad_token()),
         ("another_letter", documented::another_letter()),
         ("bad_status", error_examples::validation("data LOST is not one of [DESPATCHED, REJECTED]")),
+        ("too_many", Problem::too_many_from_address()),
     ])
     .fails_with(error_examples::body_errors())
     .fails_with(error_examples::server_errors())

@@ -60,6 +60,13 @@ fn document_page(operation: Operation) -> Operation {
             text(),
             None,
         )
+        .responds_with(
+            503,
+            "The same page, while the file storage or the database does not answer",
+            HTML,
+            text(),
+            None,
+        )
         .fails_with([("timeout", Problem::timeout().into_legacy())])
 }
 

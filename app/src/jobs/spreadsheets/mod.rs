@@ -240,10 +240,10 @@ async fn upload_as(
             return Err(error);
         }
     }
-    let report = intake.finish(true).await?;
+    let (report, size_bytes) = intake.finish(true).await?;
     let is_valid = report.is_valid();
     if upload.keep
-        && let Err(error) = remember(app, &upload, id, &report).await
+        && let Err(error) = remember(app, &upload, id, &report, size_bytes).await
     {
         // The caller never learns its id, so no job can refer to it.
         discard(app, upload.service, id).await;
@@ -263,7 +263,7 @@ pub(crate) async fn store_and_check(
     (service, job): (ServiceId, JobId),
     settings: Settings,
     csv: Bytes,
-) -> Result<Report, UploadError> {
+) -> Result<(Report, i64), UploadError> {
     let mut rest = csv;
     let pieces = futures::stream::iter(std::iter::from_fn(move || {
         let piece = rest.split_to(rest.len().min(PIECE_BYTES));
@@ -273,14 +273,15 @@ pub(crate) async fn store_and_check(
     take(app, place, settings, FileSource::Csv, pieces).await
 }
 
-/// Checks a file while it streams in and stores it under this key if it has no errors. No record is written.
+/// Checks a file while it streams in and stores it under this key if it has no errors. No record is written. Returns the
+/// size of what is stored.
 pub(crate) async fn take(
     app: &App,
     place: (Key, Uuid),
     settings: Settings,
     source: FileSource<'_>,
     body: impl Stream<Item = Result<Bytes, UploadError>> + Send + Unpin,
-) -> Result<Report, UploadError> {
+) -> Result<(Report, i64), UploadError> {
     let mut intake = SpreadsheetIntake::new(app, Some(place), settings).await?;
     if let Err(error) = intake.take(app, source, body).await {
         intake.give_up().await;
@@ -423,6 +424,7 @@ async fn remember(
     upload: &Upload,
     id: JobId,
     report: &Report,
+    size_bytes: i64,
 ) -> Result<(), UploadError> {
     let sheet = Spreadsheet {
         id,
@@ -434,6 +436,7 @@ async fn remember(
         sender_id: upload.sender_id,
         layout: serde_json::to_string(&report.layout).expect("a layout is writable as JSON"),
         link_secret: link_secret(app),
+        size_bytes,
         created_at: app.clock.now(),
     };
     let mut tx = app.write().await?;
@@ -497,7 +500,9 @@ impl FileSource<'_> {
 struct SpreadsheetIntake {
     checker: Checker,
     sealed: Option<Sealer>,
+    /// Bytes that were received, and bytes that were stored: a workbook is stored as CSV.
     bytes: u64,
+    stored_bytes: i64,
 }
 
 impl SpreadsheetIntake {
@@ -517,6 +522,7 @@ impl SpreadsheetIntake {
             checker: Checker::new(settings),
             sealed,
             bytes: 0,
+            stored_bytes: 0,
         })
     }
 
@@ -573,12 +579,13 @@ impl SpreadsheetIntake {
         self.checker.push(piece)?;
         if let Some(sealed) = &mut self.sealed {
             sealed.write(piece).await?;
+            self.stored_bytes += i64::try_from(piece.len()).unwrap_or(i64::MAX);
         }
         Ok(())
     }
 
-    /// Completes the file. One with errors is stored only if its owner may want to look at it.
-    async fn finish(self, keep_bad: bool) -> Result<Report, UploadError> {
+    /// Completes the file, and returns its size. One with errors is stored only if its owner may want to look at it.
+    async fn finish(self, keep_bad: bool) -> Result<(Report, i64), UploadError> {
         let report = match self.checker.finish() {
             Ok(report) => report,
             Err(error) => {
@@ -593,7 +600,7 @@ impl SpreadsheetIntake {
             Some(sealed) => sealed.abort().await,
             None => {}
         }
-        Ok(report)
+        Ok((report, self.stored_bytes))
     }
 
     async fn give_up(self) {

@@ -69,6 +69,8 @@ pub(super) struct Timeouts {
     pub(super) reply: Duration,
     /// For the reply to the end of data, while the relay stores, scans or delivers the message.
     pub(super) end_of_data: Duration,
+    /// For the whole text of a message, however steadily the relay takes it.
+    pub(super) transfer: Duration,
 }
 
 /// An open session, ready for `MAIL FROM`.
@@ -77,10 +79,11 @@ pub(super) struct Session {
     timeouts: Timeouts,
 }
 
-/// How far the message has been written, and since when.
+/// How far the message has been written, since when, and when it must be.
 struct BodyProgress {
     all_written: bool,
     since: Instant,
+    until: Instant,
 }
 
 impl RelayEndpoint {
@@ -176,7 +179,7 @@ impl Session {
             .bytes
             .strip_suffix(b"\r\n")
             .unwrap_or(&message.bytes);
-        let progress = Mutex::new(BodyProgress::new());
+        let progress = Mutex::new(BodyProgress::new(self.timeouts.transfer));
         // lettre asks for a chunk once the one before it is written, so each one has the time of a step.
         let chunks = text
             .chunks(CHUNK_BYTES)
@@ -227,28 +230,28 @@ impl Session {
 }
 
 impl BodyProgress {
-    fn new() -> Self {
+    fn new(limit: Duration) -> Self {
+        let since = Instant::now();
         Self {
             all_written: false,
-            since: Instant::now(),
+            since,
+            until: since + limit,
         }
     }
 
     fn advance(this: &Mutex<Self>, all_written: bool) {
-        *this.lock().unwrap_or_else(PoisonError::into_inner) = Self {
-            all_written,
-            since: Instant::now(),
-        };
+        let mut progress = this.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.all_written = all_written;
+        progress.since = Instant::now();
     }
 
     fn deadline(this: &Mutex<Self>, timeouts: Timeouts) -> Instant {
         let progress = this.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.since
-            + if progress.all_written {
-                timeouts.end_of_data
-            } else {
-                timeouts.reply
-            }
+        if progress.all_written {
+            // From here on the relay may have the message, and giving up early would send it twice.
+            return progress.since + timeouts.end_of_data;
+        }
+        (progress.since + timeouts.reply).min(progress.until)
     }
 
     fn step(this: &Mutex<Self>) -> Step {
@@ -298,6 +301,7 @@ mod tests {
         connect: Duration::from_secs(30),
         reply: Duration::from_mins(5),
         end_of_data: Duration::from_mins(10),
+        transfer: Duration::from_hours(1),
     };
 
     fn message(bytes: usize) -> EncodedEmail {
@@ -371,6 +375,15 @@ mod tests {
         let (outcome, took) = send(message(10 * CHUNK_BYTES), slow, Duration::ZERO).await;
         assert!(outcome.is_ok());
         assert!(took > Duration::from_mins(40), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_moves_for_an_hour_ends_the_attempt() {
+        let slow = Duration::from_secs(250);
+        let (outcome, took) = send(message(100 * CHUNK_BYTES), slow, Duration::ZERO).await;
+        let failure = outcome.err().unwrap();
+        assert_eq!((failure.step, failure.timed_out()), (Step::Body, true));
+        assert_eq!(took.as_secs(), 3600);
     }
 
     #[tokio::test(start_paused = true)]

@@ -88,6 +88,10 @@ fn default_name() -> String {
     "smtp".to_owned()
 }
 
+/// Longest time for the text of one message. A relay that takes a little of it every few minutes would otherwise keep its
+/// sender for a day. The largest message needs three kilobytes a second.
+const MAX_TRANSFER: Duration = Duration::from_hours(1);
+
 const fn default_pool_size() -> usize {
     10
 }
@@ -180,6 +184,7 @@ impl SmtpSettings {
             connect: Duration::from_secs(self.connect_timeout_seconds),
             reply: Duration::from_secs(self.timeout_seconds),
             end_of_data: Duration::from_secs(self.end_of_data_timeout_seconds),
+            transfer: MAX_TRANSFER,
         }
     }
 

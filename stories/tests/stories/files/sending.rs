@@ -186,8 +186,8 @@ async fn a_failing_file_storage_stores_nothing() {
     let place = world.files().join("documents");
     std::fs::write(&place, "a file where the folder should be").unwrap();
     let answer = send(&world, &service, json!({"link": {"file": "YWJj"}})).await;
-    assert_eq!(answer.status, 500);
-    assert_eq!(answer.message(), "Internal server error");
+    assert_eq!(answer.status, 503);
+    assert!(answer.headers.contains_key("retry-after"));
     world.run_tasks().await;
     assert_eq!(world.email.accepted().len(), 0);
     std::fs::remove_file(&place).unwrap();

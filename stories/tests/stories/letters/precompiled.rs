@@ -84,10 +84,8 @@ async fn a_letter_whose_pages_cannot_be_stored_is_refused() {
     let _ = std::fs::remove_dir_all(world.files());
     std::fs::write(world.files(), "in the way").unwrap();
     let answer = post_pdf(&world, &service.normal, "pdf-1").await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.message()),
-        (500, "Internal server error")
-    );
+    assert_eq!(answer.status, 503);
+    assert!(answer.headers.contains_key("retry-after"));
     let listed = world.get(&service.normal, "/v2/notifications").await;
     assert_eq!(listed.json["notifications"], json!([]));
 

@@ -15,6 +15,8 @@ use pillarbox_stories::{Behaviour, TestResponse, TestService, World};
 use serde_json::{Value, json};
 use store::notifications::{Contents, NewNotification, Notification, StatusUpdate};
 
+use crate::captured_log::CapturedLog;
+
 async fn sent(world: &World, service: &TestService) -> String {
     let answer = world
         .send_sms(service, &service.normal, "07700900123")
@@ -319,6 +321,31 @@ async fn printer_says(world: &World, token: &str, id: NotificationId, says: &str
     });
     let path = format!("/notifications/letter/status?token={token}");
     world.request("POST", &path, None, body.to_string()).await
+}
+
+#[tokio::test]
+async fn a_callback_of_the_printer_that_cannot_be_used_is_logged() {
+    let log = CapturedLog::start();
+    let world = World::new().await;
+    let service = world.service("Riverside Council").await;
+    let id = NotificationId::generate(world.clock.now(), world.app.random());
+    keep(&world, service.id, service.sms, id, Channel::Letter).await;
+    becomes(&world, id, NotificationStatus::Sending, 1).await;
+    let token = letter_status_token(&world.app, id);
+    let answer = printer_says(&world, &token, id, "LOST").await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    let path = format!("/notifications/letter/status?token={token}");
+    let answer = world.request("POST", &path, None, "no JSON").await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    let says = format!("invalid callback of the print provider for letter {id}: ");
+    let errors = log.errors_with(&says);
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].contains("LOST"), "{}", errors[0]);
+    printer_says(&world, &token, id, "DESPATCHED").await;
+    world.run_tasks().await;
+    let says =
+        format!("Notification with id {id} has 1 billable_units but DVLA says page count is 2");
+    assert_eq!(log.errors_with(&says), [says]);
 }
 
 #[tokio::test]
