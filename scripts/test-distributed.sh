@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Runs the stories, the conformance suite of the queue and the crash tests on PostgreSQL, with a real mail server: make
-# test-distributed. Both servers are started for the run and removed at the end, unless PILLARBOX_TEST_DATABASE names a
-# PostgreSQL. Arguments select stories by a part of their name.
+# Runs the stories, the conformance suite of the queue and the crash tests on PostgreSQL, with real mail servers, and moto
+# in place of Amazon's APIs: make test-distributed. The servers are started for the run and removed at the end, unless
+# PILLARBOX_TEST_DATABASE names a PostgreSQL. Arguments select stories by a part of their name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/postgres.sh
 . scripts/mail.sh
+. scripts/aws.sh
+. scripts/postfix.sh
 
-trap 'set +e; stop_mail; stop_postgres' EXIT
+trap 'set +e; stop_postfix; stop_aws; stop_mail; stop_postgres' EXIT
 
 if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
     # Every story has its own connections.
@@ -16,13 +18,24 @@ if [ -z "${PILLARBOX_TEST_DATABASE:-}" ]; then
 fi
 start_mail
 export PILLARBOX_TEST_SMTP="$mail_server" PILLARBOX_TEST_SMTP_KEEPS="$mail_keeps"
+start_aws
+export PILLARBOX_TEST_AWS="$aws_server"
+# Postfix runs only as root; elsewhere its stories are left out.
+if [ "$(id -u)" -eq 0 ]; then
+    start_postfix
+    without=''
+else
+    echo "not root: without the stories of Postfix" >&2
+    postfix_port=0 postfix_tls_port=0 postfix_ca='' postfix_mail='' without='postfix::'
+fi
+export PILLARBOX_TEST_POSTFIX="{\"starttls\": $postfix_port, \"tls\": $postfix_tls_port, \"ca\": \"$postfix_ca\", \"mail\": \"$postfix_mail\"}"
 
 # Stories that need one of these engines are ignored elsewhere; here they run, and fail without it.
 # Build the whole workspace, as `make test` does: a single package would have other features and be compiled again.
 if command -v cargo-nextest >/dev/null; then
-    cargo nextest run --workspace --run-ignored all -E 'package(pillarbox-stories)' "$@"
+    cargo nextest run --workspace --run-ignored all -E "package(pillarbox-stories)${without:+ - test(/^$without/)}" "$@"
 else
     # Selecting tests would not build the binary that the crash tests start.
     cargo build --workspace --bins
-    cargo test --workspace --no-fail-fast --test stories --test crash -- --include-ignored "$@"
+    cargo test --workspace --no-fail-fast --test stories --test crash -- --include-ignored ${without:+--skip "$without"} "$@"
 fi

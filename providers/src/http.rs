@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER, redirect};
+use reqwest::{
+    Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url,
+    header::{HeaderMap, RETRY_AFTER},
+    redirect,
+};
 use serde_json::Value;
 
 use crate::{Detail, SendError, SettingsError};
@@ -18,6 +22,22 @@ const MAX_IDLE: Duration = Duration::from_secs(45);
 
 /// Builds the HTTP client of one provider. `timeout` covers the whole exchange.
 pub(crate) fn client(provider: &str, timeout: Duration) -> Result<Client, SettingsError> {
+    build(provider, builder(timeout))
+}
+
+/// Builds a client for services of this machine and its host, which a proxy of the environment cannot reach.
+pub(crate) fn direct_client(provider: &str, timeout: Duration) -> Result<Client, SettingsError> {
+    build(provider, builder(timeout).no_proxy())
+}
+
+fn build(provider: &str, builder: ClientBuilder) -> Result<Client, SettingsError> {
+    builder.build().map_err(|error| SettingsError::Connection {
+        provider: provider.to_owned(),
+        source: error.into(),
+    })
+}
+
+fn builder(timeout: Duration) -> ClientBuilder {
     #[expect(
         clippy::disallowed_methods,
         reason = "the place where HTTP clients are built"
@@ -32,17 +52,12 @@ pub(crate) fn client(provider: &str, timeout: Duration) -> Result<Client, Settin
         .connect_timeout(MAX_CONNECT_TIME.min(timeout / 2))
         .pool_idle_timeout(MAX_IDLE)
         .user_agent(concat!("pillarbox/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| SettingsError::Connection {
-            provider: provider.to_owned(),
-            source: error.into(),
-        })
 }
 
 /// A provider's reply.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    retry_after: Option<Duration>,
+    headers: HeaderMap,
     body: Option<Vec<u8>>,
 }
 
@@ -66,12 +81,22 @@ pub(crate) async fn send_request(request: RequestBuilder) -> Result<Reply, SendE
     })?;
     Ok(Reply {
         status: response.status(),
-        retry_after: retry_after(&response),
+        headers: response.headers().clone(),
         body: read_body(response).await,
     })
 }
 
 impl Reply {
+    /// Returns a header of the reply, if it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Returns the reply as text; `None` if it is not UTF-8, or could not be read.
+    pub(crate) fn text(&self) -> Option<&str> {
+        str::from_utf8(self.body.as_deref()?).ok()
+    }
+
     /// Returns the reply as JSON; `None` if it is not JSON, or could not be read.
     pub(crate) fn json(&self) -> Option<Value> {
         // A broken character in a message for people must not hide the codes.
@@ -108,16 +133,16 @@ impl Reply {
     /// Creates [`SendError::Throttled`] with the reply's `Retry-After`.
     pub(crate) fn throttled(&self, detail: Detail) -> SendError {
         SendError::Throttled {
-            retry_after: self.retry_after,
+            retry_after: self.retry_after(),
             detail,
         }
     }
-}
 
-fn retry_after(response: &Response) -> Option<Duration> {
-    // Only the form in seconds: a date would need our clock to agree with the provider's.
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
+    fn retry_after(&self) -> Option<Duration> {
+        // Only the form in seconds: a date would need our clock to agree with the provider's.
+        let seconds = self.header(RETRY_AFTER.as_str())?;
+        seconds.trim().parse().ok().map(Duration::from_secs)
+    }
 }
 
 /// Reads a body; `None` if the connection breaks or the body is too long.

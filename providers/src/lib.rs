@@ -21,6 +21,7 @@
 //! The caller passes the time with each message as `at`; nothing here reads the clock.
 
 pub mod amazon;
+pub mod aws;
 pub mod documents;
 pub mod email;
 mod error;
@@ -28,6 +29,7 @@ mod http;
 pub mod letter;
 pub mod outbound;
 pub mod registry;
+mod replaceable;
 pub mod scan;
 mod secret;
 mod settings;
@@ -38,6 +40,7 @@ pub use documents::{FileService, Upload, UploadError};
 pub use email::{Email, EmailProvider};
 pub use error::{Detail, RejectReason, SendError, SendReceipt, SettingsError};
 pub use letter::{Letter, LetterProvider};
+pub use replaceable::Replaceable;
 pub use scan::{ScanError, ScanResult, Scanner};
 pub use secret::Secret;
 pub use settings::{ProviderKind, ProviderSettings, host_without_tls};

@@ -2,10 +2,13 @@
 
 use crate::{
     EmailProvider, LetterProvider, SmsProvider,
-    email::smtp::SmtpSettings,
+    email::{ses::SesSettings, smtp::SmtpSettings},
     settings::ProviderKind,
     sink::SinkSettings,
-    sms::{http::HttpSmsSettings, twilio::TwilioSettings},
+    sms::{
+        firetext::FiretextSettings, http::HttpSmsSettings, mmg::MmgSettings, sms_v2::SmsV2Settings,
+        twilio::TwilioSettings,
+    },
 };
 
 /// The kind that stands for the platform's own development sink, in every channel.
@@ -15,11 +18,15 @@ pub const SINK: &str = "sink";
 #[rustfmt::skip]
 pub const KINDS: Kinds = Kinds {
     email: &[
+        ProviderKind::new::<SesSettings>("ses"),
         ProviderKind::new::<SmtpSettings>("smtp"),
         ProviderKind::new::<SinkSettings>(SINK),
     ],
     sms: &[
+        ProviderKind::new::<FiretextSettings>("firetext"),
         ProviderKind::new::<HttpSmsSettings>("http"),
+        ProviderKind::new::<MmgSettings>("mmg"),
+        ProviderKind::new::<SmsV2Settings>("sms-v2"),
         ProviderKind::new::<TwilioSettings>("twilio"),
         ProviderKind::new::<SinkSettings>(SINK),
     ],

@@ -42,6 +42,7 @@ mod log_limit;
 pub mod metrics;
 mod monitoring;
 mod permissions;
+pub mod reload;
 pub mod roles;
 pub mod secrets;
 pub mod settings;

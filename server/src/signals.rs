@@ -1,4 +1,4 @@
-//! Shutdown signals.
+//! Signals of the operating system.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -22,6 +22,11 @@ pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         std::process::exit(130);
     });
     Ok(stop)
+}
+
+/// Listens for SIGHUP, which from now on no longer ends the process.
+pub fn listen_for_hangups() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("cannot listen for signals")
 }
 
 async fn either(one: &mut Signal, other: &mut Signal) {

@@ -17,7 +17,7 @@ use store::{Keyring, Store};
 use crate::{
     data_dir::DataDir,
     metrics, permissions, secrets,
-    settings::Settings,
+    settings::{RunningProviders, Settings},
     system::{SystemClock, SystemRandom},
 };
 
@@ -32,6 +32,8 @@ pub struct Platform {
     pub internal_secrets: Vec<Private<String>>,
     /// The development sink, for channels without a provider.
     pub sink: Option<Sink>,
+    /// The providers of this process, which a reload replaces.
+    pub providers: RunningProviders,
 }
 
 /// Opens everything that the settings configure, with the system's clock and randomness, and children of this program to
@@ -70,7 +72,8 @@ async fn assemble(
     drop(starting);
     check_connection_limit(&settings, &store).await?;
     let files = Files::open(&settings.files_address())?;
-    let providers = providers(&settings)?;
+    let running = settings.providers.build(&settings.sink_directory())?;
+    let providers = app_providers(&settings, &running)?;
     let app = App::new(
         settings.rules(),
         Dependencies {
@@ -89,6 +92,7 @@ async fn assemble(
         settings,
         internal_secrets,
         sink: Some(sink),
+        providers: running,
     })
 }
 
@@ -154,9 +158,9 @@ async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::R
     Ok(())
 }
 
-/// Builds the configured providers, with the sink for each channel that has none.
-pub fn providers(settings: &Settings) -> anyhow::Result<Providers> {
-    let mut found = settings.providers.build(&settings.sink_directory())?;
+/// Returns what `app` sends and scans with.
+pub fn app_providers(settings: &Settings, running: &RunningProviders) -> anyhow::Result<Providers> {
+    let mut found = running.for_app();
     found.file_service = file_service(settings)?;
     found.outbound = Some(Arc::new(GuardedClient::new(UrlRules::default())?));
     if let Some(address) = &settings.virus_scanner {

@@ -6,6 +6,7 @@ pub mod dsn;
 pub mod maildir;
 pub(crate) mod mime;
 pub(crate) mod rfc2047;
+pub mod ses;
 pub mod smtp;
 
 use std::fmt;

@@ -5,6 +5,8 @@ pub mod firetext;
 pub mod http;
 pub mod mmg;
 pub mod receipts;
+mod reply_codes;
+pub mod sms_v2;
 mod template;
 pub mod twilio;
 

@@ -63,6 +63,7 @@ impl Template {
 
     pub(super) fn fill(&self, sms: &Sms) -> String {
         let mut filled = String::new();
+        // In one pass: a message that contains `{sender}` is sent as it is.
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => filled.push_str(text),

@@ -2,14 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod aws_signature;
 mod clamd;
 mod conformance;
 mod file_service;
+mod firetext;
 mod http_server;
 mod http_sms;
 mod messages;
+mod mmg;
 mod refused_settings;
+mod ses;
 mod sink;
+mod sms_v2;
 mod smtp;
+mod smtp_login;
 mod smtp_server;
 mod twilio;

@@ -80,11 +80,16 @@ pub(crate) struct CommandContext {
 impl CommandContext {
     /// Loads the settings. `listen` is the `--listen` flag of commands that have it.
     fn settings(&self, listen: Option<&str>) -> anyhow::Result<(Settings, Vec<String>)> {
-        settings::load(&Flags {
+        settings::load(&self.flags(listen))
+    }
+
+    /// Returns the flags that override settings.
+    fn flags(&self, listen: Option<&str>) -> Flags {
+        Flags {
             config: self.config.clone(),
             data_dir: self.data_dir.clone(),
             listen: listen.map(str::to_owned),
-        })
+        }
     }
 
     /// Returns a client for the running platform.

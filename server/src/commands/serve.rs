@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{CommandContext, up};
 use crate::{
     data_dir::{DataDir, Running},
-    metrics,
+    metrics, reload,
     roles::{self, Listeners, Role},
     signals, telemetry,
     terminal::print_json,
@@ -39,6 +39,8 @@ impl Serve {
         telemetry::start(&settings.log)?;
         up::log_warnings(&settings, &unknown_variables);
         let stop = signals::stop_on_signal()?;
+        // Also where nothing is reloaded: one signal to all processes of an installation must end none of them.
+        let hangups = signals::listen_for_hangups()?;
         let directory = DataDir::new(&settings.data_dir);
         directory.create()?;
         // Shared: several `serve` processes may use one directory, but none beside `up`.
@@ -56,6 +58,10 @@ impl Serve {
         // A process that only accepts messages needs no providers.
         if self.roles.contains(&Role::Worker) {
             wiring::check_providers(&platform).await?;
+        }
+        if self.roles.contains(&Role::Worker) {
+            let flags = context.flags(self.listen.as_deref());
+            reload::start(platform.clone(), flags, hangups, stop.clone());
         }
         let running = roles::start(platform, &self.roles, listeners, stop).await?;
         let address = url.map(|url| Running {

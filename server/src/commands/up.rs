@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::CommandContext;
 use crate::{
     data_dir::{DataDir, Lock, Running, RunningFile},
-    metrics,
+    metrics, reload,
     roles::{self, Listeners, Role, RunningPlatform},
     settings::{self, Settings},
     signals, telemetry,
@@ -70,8 +70,12 @@ impl Up {
         log_warnings(&settings, &unknown_variables);
         let data_dir = settings.data_dir.clone();
         let stop = signals::stop_on_signal()?;
+        let hangups = signals::listen_for_hangups()?;
         let listen = settings.listen.clone();
-        let started = start(settings, async || roles::listen(&listen).await, stop).await?;
+        let listen = async || roles::listen(&listen).await;
+        let started = start(settings, listen, stop.clone()).await?;
+        let flags = context.flags(self.listen.as_deref());
+        reload::start(started.platform.clone(), flags, hangups, stop);
         if context.json {
             print_json(&json_line(&started));
         } else {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     load::{Flags, load},
-    providers::{ConfiguredProvider, Providers},
+    providers::{ConfiguredProvider, Providers, RunningProviders},
     receipts::Receipts,
     reference::reference,
     schema::schema,

@@ -3,9 +3,10 @@
 use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use ::providers::{
-    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, SmsProvider,
+    EmailProvider, LetterProvider, ProviderKind, ProviderSettings, Replaceable, SmsProvider,
     registry::{KINDS, SINK},
 };
+use anyhow::bail;
 use app::{ProviderLimits, Weighted};
 use domain::Channel;
 use serde::Deserialize;
@@ -272,14 +273,149 @@ impl Providers {
     }
 
     /// Builds all providers; for a channel without any, the sink.
-    pub(crate) fn build(&self, sink_directory: &Path) -> anyhow::Result<app::Providers> {
-        Ok(app::Providers {
+    pub(crate) fn build(&self, sink_directory: &Path) -> anyhow::Result<RunningProviders> {
+        Ok(RunningProviders {
             email: build_channel(&self.email, sink_directory)?,
             sms: build_channel(&self.sms, sink_directory)?,
             letter: build_channel(&self.letter, sink_directory)?,
-            ..app::Providers::default()
         })
     }
+}
+
+/// The providers that this process sends through. Cheap to clone; all clones share their providers.
+#[derive(Debug, Clone, Default)]
+pub struct RunningProviders {
+    email: Vec<RunningProvider<dyn EmailProvider>>,
+    sms: Vec<RunningProvider<dyn SmsProvider>>,
+    letter: Vec<RunningProvider<dyn LetterProvider>>,
+}
+
+/// A provider with its share of the messages of its channel.
+struct RunningProvider<P: ?Sized> {
+    provider: Arc<Replaceable<P>>,
+    priority: u32,
+    limits: ProviderLimits,
+}
+
+// Not derived: that would require `P: Clone` and `P: Debug`.
+impl<P: ?Sized> Clone for RunningProvider<P> {
+    fn clone(&self) -> Self {
+        Self {
+            provider: Arc::clone(&self.provider),
+            priority: self.priority,
+            limits: self.limits,
+        }
+    }
+}
+
+impl<P: ?Sized> fmt::Debug for RunningProvider<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.provider.fmt(f)
+    }
+}
+
+impl RunningProviders {
+    /// Returns the providers as `app` takes them.
+    pub(crate) fn for_app(&self) -> app::Providers {
+        macro_rules! weighted {
+            ($channel:ident) => {
+                self.$channel
+                    .iter()
+                    .map(|one| {
+                        let provider = Arc::clone(&one.provider) as _;
+                        Weighted::new(provider, one.priority).with_limits(one.limits)
+                    })
+                    .collect()
+            };
+        }
+        app::Providers {
+            email: weighted!(email),
+            sms: weighted!(sms),
+            letter: weighted!(letter),
+            ..app::Providers::default()
+        }
+    }
+
+    /// Prepares to replace all providers by those of changed settings.
+    ///
+    /// # Errors
+    ///
+    /// If the new settings do not name the same providers, because choosing among them, and their limits, began with those
+    /// that there were at the start.
+    pub(crate) fn prepare_replacement<'a>(
+        &'a self,
+        new: &'a Self,
+    ) -> anyhow::Result<Replacement<'a>> {
+        Ok(Replacement {
+            email: pair_by_name("e-mail", &self.email, &new.email)?,
+            sms: pair_by_name("text message", &self.sms, &new.sms)?,
+            letter: pair_by_name("letter", &self.letter, &new.letter)?,
+        })
+    }
+
+    /// Returns the names of all providers.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        names(&self.email)
+            .chain(names(&self.sms))
+            .chain(names(&self.letter))
+            .collect()
+    }
+}
+
+fn names<P: ?Sized>(providers: &[RunningProvider<P>]) -> impl Iterator<Item = &str> {
+    providers.iter().map(|one| one.provider.name())
+}
+
+/// Providers with those that replace them.
+pub(crate) struct Replacement<'a> {
+    email: Vec<Pair<'a, dyn EmailProvider>>,
+    sms: Vec<Pair<'a, dyn SmsProvider>>,
+    letter: Vec<Pair<'a, dyn LetterProvider>>,
+}
+
+type Pair<'a, P> = (&'a Replaceable<P>, &'a Replaceable<P>);
+
+impl Replacement<'_> {
+    /// Replaces the providers. Nothing can fail any more, so it is all or none.
+    pub(crate) fn carry_out(self) {
+        fn replace<P: ?Sized>((old, new): Pair<'_, P>) {
+            old.replace(new.current());
+        }
+        self.email.into_iter().for_each(replace);
+        self.sms.into_iter().for_each(replace);
+        self.letter.into_iter().for_each(replace);
+    }
+}
+
+fn pair_by_name<'a, P: ?Sized>(
+    channel: &str,
+    old: &'a [RunningProvider<P>],
+    new: &'a [RunningProvider<P>],
+) -> anyhow::Result<Vec<Pair<'a, P>>> {
+    let (old_names, new_names) = (sorted_names(old), sorted_names(new));
+    if old_names != new_names {
+        bail!(
+            "the {channel} providers of this process are {} and those of the settings file are {}: restart the process to \
+             add, remove or rename one",
+            old_names.join(", "),
+            new_names.join(", ")
+        );
+    }
+    let pairs = sorted(old).into_iter().zip(sorted(new));
+    Ok(pairs.collect())
+}
+
+fn sorted_names<P: ?Sized>(providers: &[RunningProvider<P>]) -> Vec<&str> {
+    sorted(providers)
+        .into_iter()
+        .map(Replaceable::name)
+        .collect()
+}
+
+fn sorted<P: ?Sized>(providers: &[RunningProvider<P>]) -> Vec<&Replaceable<P>> {
+    let mut sorted: Vec<_> = providers.iter().map(|one| &*one.provider).collect();
+    sorted.sort_by_key(|one| one.name());
+    sorted
 }
 
 fn uses_sink<P: ?Sized>(providers: &[ConfiguredProvider<P>]) -> bool {
@@ -289,11 +425,15 @@ fn uses_sink<P: ?Sized>(providers: &[ConfiguredProvider<P>]) -> bool {
 fn build_channel<P: Port + ?Sized>(
     configured: &[ConfiguredProvider<P>],
     sink_directory: &Path,
-) -> anyhow::Result<Vec<Weighted<P>>> {
+) -> anyhow::Result<Vec<RunningProvider<P>>> {
     let mut built = Vec::new();
     for one in configured {
         let provider = one.settings.build(sink_directory)?;
-        built.push(Weighted::new(provider, one.priority).with_limits(one.limits));
+        built.push(RunningProvider {
+            provider: Arc::new(Replaceable::new(one.settings.name(), provider)),
+            priority: one.priority,
+            limits: one.limits,
+        });
     }
     if built.is_empty() {
         let mut table = Map::new();
@@ -362,11 +502,14 @@ mod tests {
     fn invalid_providers_are_explained() {
         for (toml, what) in [
             ("[[providers.email]]\nhost = 'x'", "needs its kind"),
-            ("[[providers.email]]\nkind = 'twilio'", "use smtp or sink"),
+            (
+                "[[providers.email]]\nkind = 'twilio'",
+                "use ses, smtp or sink",
+            ),
             ("[[providers.email]]\nkind = 'smtp'", "missing field `host`"),
             (
-                "[[providers.sms]]\nkind = 'mmg'",
-                "no kind `mmg` of text message providers: use http, twilio or sink",
+                "[[providers.sms]]\nkind = 'acme'",
+                "no kind `acme` of text message providers: use firetext, http, mmg, sms-v2, twilio or sink",
             ),
             (
                 "[[providers.letter]]\nkind = 'dvla'",

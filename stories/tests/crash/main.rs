@@ -18,6 +18,7 @@ mod behind;
 mod count;
 mod disk;
 mod faulty_disk;
+mod hangup;
 mod job;
 mod load;
 mod platform;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot go on has failed")]
 
 mod accept;
+mod amazon;
 mod auditors;
 mod authentication;
 mod authorization;
@@ -42,6 +43,7 @@ mod openapi;
 mod operator_actions;
 mod partitions;
 mod poison_messages;
+mod postfix;
 mod priority;
 mod provider_concurrency;
 mod provider_failover;
@@ -49,6 +51,7 @@ mod public_endpoints;
 mod queue;
 mod receipts;
 mod reference_faults;
+mod reloading;
 mod request_limits;
 mod research_mode;
 mod retention;

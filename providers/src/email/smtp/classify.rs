@@ -26,6 +26,10 @@ pub(super) enum Cause {
     NoSmtpUtf8,
     /// The relay does not offer STARTTLS.
     NoStarttls,
+    /// The relay does not offer the mechanism of authentication.
+    NoLogin,
+    /// There is no access token to authenticate with.
+    NoToken,
 }
 
 const RELAYING_DENIED: [&str; 4] = [
@@ -68,7 +72,9 @@ impl Failure {
             | Cause::Timeout
             | Cause::UnexpectedReply
             | Cause::NoSmtpUtf8
-            | Cause::NoStarttls => None,
+            | Cause::NoStarttls
+            | Cause::NoLogin
+            | Cause::NoToken => None,
         }
     }
 
@@ -159,11 +165,13 @@ fn without_answer(failure: &Failure) -> SendError {
         (Cause::Timeout, Step::Connect) => {
             SendError::unavailable("the relay did not greet us in time")
         }
-        (Cause::Timeout, _) => SendError::unavailable("the relay did not answer in time"),
-        (_, Step::Connect) => SendError::unavailable(connection_problem(failure)),
-        (_, Step::Login) => {
+        (Cause::NoLogin, _) => {
             SendError::unavailable("the relay offers no way to log in that we know")
         }
+        (Cause::NoToken, _) => SendError::unavailable("there is no access token for the relay"),
+        (Cause::Timeout, _) => SendError::unavailable("the relay did not answer in time"),
+        (_, Step::Connect) => SendError::unavailable(connection_problem(failure)),
+        (_, Step::Login) => SendError::unavailable("the login at the relay failed"),
         _ => SendError::unavailable("the connection to the relay broke"),
     }
 }

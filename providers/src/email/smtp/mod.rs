@@ -10,16 +10,20 @@
 //! * leaves Nagle's algorithm on, which costs 40 ms a message.
 
 mod classify;
+mod login;
+mod oauth2;
 mod pool;
 mod session;
 mod settings;
 mod tls;
 
 use async_trait::async_trait;
-use lettre::transport::smtp::authentication::Credentials;
 
-use self::pool::Pool;
-pub use self::settings::{SmtpSettings, SmtpTls};
+use self::{login::Login, pool::Pool};
+pub use self::{
+    oauth2::OAuth2Settings,
+    settings::{SmtpAuth, SmtpSettings, SmtpTls},
+};
 use super::{Email, EmailProvider, address::to_ascii_address, dsn, mime};
 use crate::{SendError, SendReceipt, SettingsError};
 
@@ -46,9 +50,7 @@ impl SmtpRelay {
             host: settings.host.clone(),
             port: settings.port(),
             tls: settings.tls_mode()?,
-            credentials: settings.username.as_ref().map(|username| {
-                Credentials::new(username.clone(), settings.password.expose().to_owned())
-            }),
+            login: Login::new(settings)?,
             hello_name: settings.hello_name()?,
             timeouts: settings.timeouts(),
         };

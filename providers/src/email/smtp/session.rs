@@ -9,7 +9,6 @@ use std::{
 };
 
 use lettre::transport::smtp::{
-    authentication::{Credentials, DEFAULT_MECHANISMS},
     client::{AsyncSmtpConnection, AsyncTokioStream},
     commands::{Data, Mail, Rcpt, Rset, Starttls},
     extension::{ClientId, Extension, MailBodyParameter, MailParameter, RcptParameter},
@@ -22,6 +21,7 @@ use tokio::{
 
 use super::{
     classify::{Cause, Failure},
+    login::Login,
     tls::{self, LentSocket, RelayStream, TlsMode},
 };
 use crate::email::mime::EncodedEmail;
@@ -55,7 +55,7 @@ pub(super) struct RelayEndpoint {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: TlsMode,
-    pub(super) credentials: Option<Credentials>,
+    pub(super) login: Option<Login>,
     pub(super) hello_name: ClientId,
     pub(super) timeouts: Timeouts,
 }
@@ -89,8 +89,8 @@ struct BodyProgress {
 impl RelayEndpoint {
     pub(super) async fn connect(&self) -> Result<Session, Failure> {
         let mut smtp = self.open().await?;
-        if let Some(credentials) = &self.credentials {
-            let login = smtp.auth(DEFAULT_MECHANISMS, credentials);
+        if let Some(login) = &self.login {
+            let login = login.authenticate(&mut smtp);
             with_timeout(self.timeouts.reply, Step::Login, login).await?;
         }
         Ok(Session {

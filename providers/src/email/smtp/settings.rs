@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{SmtpRelay, session::Timeouts, tls::TlsMode};
+use super::{OAuth2Settings, SmtpRelay, session::Timeouts, tls::TlsMode};
 use crate::{
     EmailProvider, Secret, SettingsError,
     email::{address::to_ascii_address, dsn},
@@ -39,9 +39,20 @@ pub struct SmtpSettings {
     /// The user name to authenticate with. Default: no authentication.
     #[serde(default)]
     pub username: Option<String>,
-    /// The password of `username`.
+    /// The password of `username`. With `auth = "xoauth2"`, an access token.
     #[serde(default)]
     pub password: Secret,
+    /// How to authenticate: `auto`, `plain`, `login` or `xoauth2`. Default `auto`: `PLAIN`, or `LOGIN` if the relay offers
+    /// only that.
+    #[serde(default)]
+    pub auth: SmtpAuth,
+    /// With `auth = "xoauth2"`: a file with an access token, which another program keeps fresh. Read for each connection.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// With `auth = "xoauth2"`: where to fetch access tokens, `{ token_url = "…", client_id = "…", client_secret = "…" }`, and
+    /// `scope` and `refresh_token` where the server wants them.
+    #[serde(default)]
+    pub oauth2: Option<OAuth2Settings>,
     /// The most connections at the same time. Default 10. More helps when the relay is far away.
     #[serde(default = "default_pool_size")]
     pub pool_size: usize,
@@ -84,6 +95,21 @@ pub enum SmtpTls {
     Tls,
 }
 
+/// How to authenticate at a relay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpAuth {
+    /// By password, with the mechanism that the relay offers.
+    #[default]
+    Auto,
+    /// By password, `PLAIN`.
+    Plain,
+    /// By password, `LOGIN`.
+    Login,
+    /// By access token, `XOAUTH2`.
+    Xoauth2,
+}
+
 fn default_name() -> String {
     "smtp".to_owned()
 }
@@ -119,6 +145,9 @@ impl SmtpSettings {
             ca_file: None,
             username: None,
             password: Secret::default(),
+            auth: SmtpAuth::default(),
+            token_file: None,
+            oauth2: None,
             pool_size: default_pool_size(),
             connect_timeout_seconds: default_connect_timeout_seconds(),
             timeout_seconds: default_timeout_seconds(),

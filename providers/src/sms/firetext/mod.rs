@@ -1,7 +1,11 @@
-//! Firetext: delivery receipts and inbound messages (`docs/spec/public-api.md` §22.1, §22.2). Sending is not implemented yet.
+//! Firetext: sending (`docs/spec/workers.md` §7.1), delivery receipts and inbound messages (`docs/spec/public-api.md` §22.1,
+//! §22.2).
 
+mod client;
+mod settings;
 pub(super) mod statuses;
 
+pub use self::{client::Firetext, settings::FiretextSettings};
 use super::receipts::{InboundError, InboundSms, ReceiptError, SmsReceipt, parse_time, require};
 
 /// The user name with which Firetext authenticates when it delivers inbound messages.

@@ -27,10 +27,11 @@ pub use self::{
 use super::{
     Sms, SmsProvider,
     receipts::SmsReceiver,
+    reply_codes::{Refusals, scalar},
     template::{JsonTemplate, Template},
 };
 use crate::{
-    RejectReason, SendError, SendReceipt, SettingsError,
+    SendError, SendReceipt, SettingsError,
     http::{self, Reply},
 };
 
@@ -86,6 +87,7 @@ impl HttpSms {
                     .iter()
                     .map(|(name, template)| (name, template.fill(sms)))
                     .collect();
+                // A GET has no body.
                 if self.method == Method::GET {
                     request.query(&fields)
                 } else {
@@ -103,13 +105,13 @@ impl HttpSms {
                 Some(true) => Ok(SendReceipt {
                     reference: at(&self.settings.reference),
                 }),
-                Some(false) => Err(self.error(reply, at(&self.settings.error_code))),
+                Some(false) => Err(self.error(reply, at(&self.settings.error_code).as_deref())),
                 None => Err(SendError::unknown(reply.detail(
                     "the provider's reply does not say whether it took the message",
                 ))),
             }
         } else {
-            Err(self.error(reply, at(&self.settings.error_code)))
+            Err(self.error(reply, at(&self.settings.error_code).as_deref()))
         }
     }
 
@@ -124,33 +126,12 @@ impl HttpSms {
         }
     }
 
-    fn error(&self, reply: &Reply, code: Option<String>) -> SendError {
-        let Some(code) = code else {
-            return reply.error_for_status(None);
+    fn error(&self, reply: &Reply, code: Option<&str>) -> SendError {
+        let refusals = Refusals {
+            recipient: &self.settings.recipient_refused,
+            message: &self.settings.message_refused,
         };
-        let detail = |words| reply.detail(words).with_code(&code);
-        if self.settings.recipient_refused.contains(&code) {
-            SendError::rejected(
-                RejectReason::Recipient,
-                detail("the provider refuses the number"),
-            )
-        } else if self.settings.message_refused.contains(&code) {
-            SendError::rejected(
-                RejectReason::Message,
-                detail("the provider refuses the text"),
-            )
-        } else {
-            reply.error_for_status(Some(&code))
-        }
-    }
-}
-
-/// Renders a string, number or boolean as text.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        refusals.error(reply, code)
     }
 }
 

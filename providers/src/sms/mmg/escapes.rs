@@ -22,8 +22,7 @@ pub(super) fn decode_form(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Decodes backslash escapes. Invalid escapes stay as they are, surrogate pairs are joined, and NUL is dropped: PostgreSQL
-/// cannot store it.
+/// Decodes backslash escapes. Invalid escapes stay as they are, surrogate pairs are joined, and NUL is dropped.
 pub(super) fn unescape(text: &str) -> String {
     let (mut units, mut rest): (Vec<u16>, _) = (Vec::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('\\') {
@@ -37,6 +36,7 @@ pub(super) fn unescape(text: &str) -> String {
         };
     }
     units.extend(rest.encode_utf16());
+    // PostgreSQL cannot store NUL.
     units.retain(|unit| *unit != 0);
     String::from_utf16_lossy(&units)
 }

@@ -1,6 +1,9 @@
-//! MMG: delivery receipts and inbound messages (`docs/spec/public-api.md` §22.1, §22.2). Sending is not implemented yet.
+//! MMG: sending (`docs/spec/workers.md` §7.1), delivery receipts and inbound messages (`docs/spec/public-api.md` §22.1,
+//! §22.2).
 
+mod client;
 mod escapes;
+mod settings;
 pub(super) mod statuses;
 
 use std::borrow::Cow;
@@ -8,6 +11,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use self::escapes::{decode_form, unescape};
+pub use self::{client::Mmg, settings::MmgSettings};
 use super::receipts::{InboundError, InboundSms, ReceiptError, SmsReceipt, parse_time, require};
 
 /// Parses a delivery receipt: JSON with `CID`, `status` and optionally `substatus`.

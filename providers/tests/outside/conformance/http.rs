@@ -1,10 +1,10 @@
-//! SMS providers over HTTP: one fake server, and the dialect of each provider.
+//! Providers over HTTP: one fake server, and the dialect of each provider.
 
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use pillarbox_providers::{
-    SendError, SendReceipt, SmsProvider,
+    EmailProvider, RejectReason, SendError, SendReceipt, SmsProvider,
     sms::{
         http::{HttpBody, HttpSms, HttpSmsSettings},
         twilio::{Twilio, TwilioSettings},
@@ -17,12 +17,21 @@ use uuid::Uuid;
 use super::{Behaviour, Subject};
 use crate::{
     http_server::{Act, Request, Server},
-    messages::sms,
+    messages::{email, sms},
 };
 
 /// How one provider's HTTP API replies, and where its requests carry our reference.
 pub(crate) trait Dialect: Send + Sync + 'static {
-    fn client(url: &str) -> Box<dyn SmsProvider>;
+    const NAMES_MESSAGES: bool = true;
+
+    const REFUSED_RECIPIENT: RejectReason = RejectReason::Recipient;
+
+    /// The headers of replies, each with its line end.
+    fn headers(_: Behaviour) -> &'static str {
+        "Retry-After: 3\r\n"
+    }
+
+    fn client(url: &str) -> Client;
 
     /// Returns status and body of the reply with which the API accepts or refuses a message.
     fn reply(behaviour: Behaviour) -> (u16, Value);
@@ -30,14 +39,34 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     fn reference(request: &Request) -> Uuid;
 }
 
+/// A provider of either channel.
+pub(crate) enum Client {
+    Email(Box<dyn EmailProvider>),
+    Sms(Box<dyn SmsProvider>),
+}
+
+impl Client {
+    pub(crate) fn email(provider: impl EmailProvider + 'static) -> Self {
+        Self::Email(Box::new(provider))
+    }
+
+    pub(crate) fn sms(provider: impl SmsProvider + 'static) -> Self {
+        Self::Sms(Box::new(provider))
+    }
+}
+
 pub(crate) struct Http<D> {
     server: Server,
-    client: Box<dyn SmsProvider>,
+    client: Client,
     dialect: PhantomData<D>,
 }
 
 #[async_trait]
 impl<D: Dialect> Subject for Http<D> {
+    const NAMES_MESSAGES: bool = D::NAMES_MESSAGES;
+
+    const REFUSED_RECIPIENT: RejectReason = D::REFUSED_RECIPIENT;
+
     async fn start() -> Self {
         let server = Server::start().await;
         Self {
@@ -57,13 +86,16 @@ impl<D: Dialect> Subject for Http<D> {
             Behaviour::Garbage => Act::Answer(200, "", "\u{1}%PDF <html>{".to_owned()),
             other => {
                 let (status, body) = D::reply(other);
-                Act::Answer(status, "Retry-After: 3\r\n", body.to_string())
+                Act::Answer(status, D::headers(behaviour), body.to_string())
             }
         });
     }
 
     async fn send(&self, id: Uuid) -> Result<SendReceipt, SendError> {
-        self.client.send(&sms(id.as_u128())).await
+        match &self.client {
+            Client::Email(provider) => provider.send(&email(id.as_u128())).await,
+            Client::Sms(provider) => provider.send(&sms(id.as_u128())).await,
+        }
     }
 
     fn received(&self) -> Vec<Uuid> {
@@ -79,13 +111,13 @@ impl<D: Dialect> Subject for Http<D> {
 pub(crate) struct TwilioDialect;
 
 impl Dialect for TwilioDialect {
-    fn client(url: &str) -> Box<dyn SmsProvider> {
+    fn client(url: &str) -> Client {
         let settings = TwilioSettings {
             base_url: url.to_owned(),
             status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
             ..TwilioSettings::for_account("AC123", "hunter2")
         };
-        Box::new(Twilio::new(settings).unwrap())
+        Client::sms(Twilio::new(settings).unwrap())
     }
 
     fn reply(behaviour: Behaviour) -> (u16, Value) {
@@ -112,7 +144,7 @@ impl Dialect for TwilioDialect {
 pub(crate) struct GenericDialect;
 
 impl Dialect for GenericDialect {
-    fn client(url: &str) -> Box<dyn SmsProvider> {
+    fn client(url: &str) -> Client {
         let body = json!({"to": "{to_plus}", "text": "{content}", "ref": "{reference}"});
         let settings = HttpSmsSettings {
             reference: Some("/id".to_owned()),
@@ -121,7 +153,7 @@ impl Dialect for GenericDialect {
             message_refused: vec!["too-long".to_owned()],
             ..HttpSmsSettings::new("gateway", url, HttpBody::Json(body))
         };
-        Box::new(HttpSms::new(settings).unwrap())
+        Client::sms(HttpSms::new(settings).unwrap())
     }
 
     fn reply(behaviour: Behaviour) -> (u16, Value) {

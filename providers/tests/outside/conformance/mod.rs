@@ -2,8 +2,12 @@
 //!
 //! To add a provider, implement [`Subject`] over a fake of its wire protocol, and add one line to the table at the end.
 
+mod firetext;
 mod http;
+mod mmg;
+mod ses;
 mod sink;
+mod sms_v2;
 mod smtp;
 
 use std::{fmt::Debug, sync::Arc};
@@ -36,6 +40,12 @@ pub(crate) enum Behaviour {
 /// A provider with a fake of its wire protocol. The fake remembers what it received.
 #[async_trait]
 pub(crate) trait Subject: Send + Sync + 'static {
+    /// Whether the provider gives each message an id of its own.
+    const NAMES_MESSAGES: bool = true;
+
+    /// What a refused recipient is reported as. Where a provider only refuses what is no address at all, it is the message.
+    const REFUSED_RECIPIENT: RejectReason = RejectReason::Recipient;
+
     async fn start() -> Self;
 
     /// Sets the behaviour for the next message.
@@ -61,7 +71,8 @@ async fn accepts_a_message<S: Subject>() {
     let subject = S::start().await;
     subject.next(Behaviour::Accept);
     let receipt = subject.send(FIRST).await.unwrap();
-    assert!(receipt.reference.is_some_and(|it| !it.is_empty()));
+    let is_named = receipt.reference.is_some_and(|it| !it.is_empty());
+    assert_eq!(is_named, S::NAMES_MESSAGES);
     assert_eq!(subject.received(), [FIRST]);
 }
 
@@ -81,7 +92,7 @@ async fn reports_throttling<S: Subject>() {
 
 async fn reports_a_refused_recipient<S: Subject>() {
     let error = error_of::<S>(Behaviour::RefuseRecipient).await;
-    assert_eq!(reason(&error), Some(RejectReason::Recipient), "{error:?}");
+    assert_eq!(reason(&error), Some(S::REFUSED_RECIPIENT), "{error:?}");
 }
 
 async fn reports_a_refused_message<S: Subject>() {
@@ -193,8 +204,12 @@ macro_rules! conformance {
 }
 
 conformance! {
+    firetext_account = http::Http<firetext::FiretextDialect>;
+    mmg_account = http::Http<mmg::MmgDialect>;
     twilio = http::Http<http::TwilioDialect>;
     generic_http = http::Http<http::GenericDialect>;
+    amazon_ses = http::Http<ses::SesDialect>;
+    aws_sms_v2 = http::Http<sms_v2::SmsV2Dialect>;
     smtp_relay = smtp::Smtp;
 }
 

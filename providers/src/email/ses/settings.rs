@@ -1,0 +1,93 @@
+//! The settings of an Amazon SES account.
+
+use std::{path::Path, sync::Arc};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Ses;
+use crate::{
+    EmailProvider, SettingsError,
+    aws::AwsKeys,
+    settings::{ProviderSettings, host_without_tls, require_positive},
+};
+
+/// The settings of an Amazon SES account in one region.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SesSettings {
+    /// The identifier of the provider's row. Default `ses`.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// The region, such as `eu-west-2`. Required, unless the environment has `AWS_REGION` or `AWS_DEFAULT_REGION`.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The root of the API. Default: Amazon's for the region. Set it for a VPC endpoint, or for tests.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// `{ access_key_id = "…", secret_access_key = "…" }`, and `session_token` for temporary keys. Default: those of the
+    /// environment (`AWS_ACCESS_KEY_ID` …), else of the role of a Kubernetes service account, a container or an EC2
+    /// instance.
+    #[serde(default)]
+    pub credentials: Option<AwsKeys>,
+    /// The configuration set of all messages. Default: that of the sending identity.
+    #[serde(default)]
+    pub configuration_set: Option<String>,
+    /// Seconds for a whole exchange. Default 10.
+    #[serde(default = "default_timeout_seconds")]
+    pub timeout_seconds: u64,
+    /// The most requests at the same time. Default 20.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: usize,
+    /// Whether SES reports bounces, complaints and deliveries to the platform, through SNS or a queue. Default no. Without
+    /// them, acceptance is final.
+    #[serde(default)]
+    pub reports_delivery: bool,
+}
+
+fn default_name() -> String {
+    "ses".to_owned()
+}
+
+const fn default_timeout_seconds() -> u64 {
+    10
+}
+
+const fn default_concurrency() -> usize {
+    20
+}
+
+impl SesSettings {
+    /// Settings for an account in this region, with defaults for everything else.
+    pub fn in_region(region: impl Into<String>) -> Self {
+        Self {
+            name: default_name(),
+            region: Some(region.into()),
+            endpoint: None,
+            credentials: None,
+            configuration_set: None,
+            timeout_seconds: default_timeout_seconds(),
+            concurrency: default_concurrency(),
+            reports_delivery: false,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), SettingsError> {
+        require_positive(&self.name, "timeout_seconds", self.timeout_seconds)?;
+        require_positive(&self.name, "concurrency", self.concurrency)
+    }
+}
+
+impl ProviderSettings<dyn EmailProvider> for SesSettings {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn unencrypted_host(&self) -> Option<String> {
+        host_without_tls(self.endpoint.as_deref()?)
+    }
+
+    fn build(&self, _: &Path) -> Result<Arc<dyn EmailProvider>, SettingsError> {
+        Ok(Arc::new(Ses::new(self.clone())?))
+    }
+}

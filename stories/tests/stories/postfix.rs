@@ -1,0 +1,80 @@
+//! E-mail through a real Postfix that asks for TLS and a password. `PILLARBOX_TEST_POSTFIX` is JSON: the ports for STARTTLS and
+//! TLS, the file of its authority, and the directory of its mail. Test runs without one report the stories as ignored.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use pillarbox_stories::World;
+use providers::email::smtp::{SmtpRelay, SmtpSettings};
+use serde_json::{Value, json};
+
+fn postfix() -> Value {
+    let postfix = std::env::var("PILLARBOX_TEST_POSTFIX").expect("where Postfix is");
+    serde_json::from_str(&postfix).unwrap()
+}
+
+fn relay(postfix: &Value, tls: &str, auth: &str, password: &str) -> Arc<SmtpRelay> {
+    let settings: SmtpSettings = serde_json::from_value(json!({
+        "host": "localhost", "port": postfix[tls], "tls": tls, "ca_file": postfix["ca"],
+        "username": "notify@localhost", "password": password, "auth": auth,
+    }))
+    .unwrap();
+    Arc::new(SmtpRelay::new(&settings).unwrap())
+}
+
+/// Waits until a mail with this reference is stored, which is shortly after Postfix accepted it.
+async fn arrives(directory: &Path, reference: &str) -> bool {
+    for _ in 0..300 {
+        let entries = fs::read_dir(directory.join("new")).into_iter().flatten();
+        let mut mails = entries.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+        if mails.any(|mail| mail.contains(reference)) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
+
+#[tokio::test]
+#[ignore = "needs Postfix: make test-distributed"]
+async fn postfix_takes_mail_with_tls_and_a_password() {
+    let postfix = postfix();
+    let mail = Path::new(postfix["mail"].as_str().unwrap());
+    for (tls, auth) in [
+        ("starttls", "auto"),
+        ("tls", "plain"),
+        ("starttls", "login"),
+    ] {
+        let relay = relay(&postfix, tls, auth, "a password");
+        let world = World::with_email_provider(relay).await;
+        let service = world.service("Riverside Council").await;
+        let sent = world
+            .send_email(&service, &service.normal, "ada@example.com")
+            .await;
+        world.run_tasks().await;
+        let id = sent.json["id"].as_str().unwrap();
+        assert_eq!(
+            world.status_of(&service, id).await,
+            "delivered",
+            "{tls} {auth}"
+        );
+        assert!(
+            arrives(mail, &format!("X-Pillarbox-Id: {id}")).await,
+            "{tls} {auth}"
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Postfix: make test-distributed"]
+async fn a_password_that_postfix_refuses_sends_nothing_and_is_retried() {
+    let postfix = postfix();
+    let mut world = World::with_email_provider(relay(&postfix, "tls", "auto", "wrong")).await;
+    let service = world.service("Riverside Council").await;
+    let sent = world
+        .send_email(&service, &service.normal, "ada@example.com")
+        .await;
+    world.run_tasks().await;
+    let id = sent.json["id"].as_str().unwrap();
+    assert_eq!(world.status_of(&service, id).await, "created");
+    world.expect_unfinished_tasks();
+}
