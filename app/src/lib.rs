@@ -8,7 +8,7 @@
 pub mod accept;
 mod audit;
 pub mod cache;
-mod callbacks;
+pub mod callbacks;
 mod compose;
 pub mod documents;
 pub mod fixtures;
@@ -54,7 +54,7 @@ pub use manage::AdminError;
 pub use providers::Sink;
 pub use sealing::{RewriteLock, RewriteLockError, sealed_files::OpenError};
 pub use send::provider_selection::{ProviderLimits, Providers, Weighted};
-pub use settings::{InvalidTime, Money, Settings, SmsKeywords, TimeZone};
+pub use settings::{InvalidTime, Money, NoticeTemplate, Settings, SmsKeywords, TimeZone};
 pub use store::{jobs::Job, schema_version, services::Service};
 pub use transient::is_transient;
 
@@ -130,7 +130,8 @@ impl App {
         };
         let accept = accept::AcceptState::start(&infrastructure);
         let receipts = receipts::ReceiptState::start(&infrastructure);
-        let callbacks = callbacks::CallbackState::start(&infrastructure);
+        let callbacks =
+            callbacks::CallbackState::start(&infrastructure, settings.callback_pause_after);
         let send = send::SendState::new(&providers, &infrastructure.clock);
         let Infrastructure {
             store,

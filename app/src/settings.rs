@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use domain::Timestamp;
+use domain::{ServiceId, TemplateId, Timestamp};
 use serde::Deserialize;
 
 /// An exact amount in millionths of a pound. Money is never a float until it is written as JSON.
@@ -68,6 +68,10 @@ pub struct Settings {
     pub storage_limit_bytes: i64,
     /// Number of rows of a job in one transaction.
     pub job_rows_at_once: usize,
+    /// How long every attempt to call a service back may fail before its callbacks are held.
+    pub callback_pause_after: Duration,
+    /// What tells services by e-mail that their callbacks are paused.
+    pub callback_notice: Option<NoticeTemplate>,
     /// How long providers may still answer when the process is about to stop; then the outcome counts as unknown.
     pub stop_grace: Duration,
     /// The words by which recipients of text messages ask a service to stop, and to start again.
@@ -97,6 +101,8 @@ impl Default for Settings {
             max_upload_bytes: 64 << 20,
             storage_limit_bytes: 100 << 30,
             job_rows_at_once: 1000,
+            callback_pause_after: Duration::from_hours(1),
+            callback_notice: None,
             stop_grace: Duration::from_secs(5),
             sms_keywords: SmsKeywords::default(),
             suppress_hard_bounces: true,
@@ -124,6 +130,15 @@ impl Default for SmsKeywords {
             start: words(&["START", "UNSTOP"]),
         }
     }
+}
+
+/// The template of notices to services, and the platform's own service that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeTemplate {
+    /// The service that sends notices.
+    pub service: ServiceId,
+    /// An e-mail template of it, with the placeholders `service`, `callback` and `since`.
+    pub template: TemplateId,
 }
 
 /// The time zone in which days are counted.

@@ -1,7 +1,7 @@
 //! Dispatch: which feature handles a task of which kind.
 
 use async_trait::async_trait;
-use domain::{CallbackKind, Channel};
+use domain::{CallbackKind, Channel, ServiceId};
 use queue::{TaskContext, TaskHandler, TaskOutcome};
 use serde::de::DeserializeOwned;
 
@@ -18,6 +18,10 @@ use crate::{
 
 #[async_trait]
 impl TaskHandler for App {
+    fn max_tasks_of(&self, pool: &str, service: ServiceId) -> Option<u32> {
+        callbacks::max_tasks_of(self, pool, service)
+    }
+
     async fn handle(&self, task: &TaskContext) -> TaskOutcome {
         match task.leased().kind.as_str() {
             tasks::DELIVER_EMAIL => {
@@ -103,6 +107,22 @@ impl TaskHandler for App {
                     callbacks::send(self, task, CallbackKind::Complaint, events).await
                 })
                 .await
+            }
+            tasks::REPLAY_CALLBACKS => {
+                with(task, async |replay| {
+                    callbacks::replay::run(self, task, replay).await
+                })
+                .await
+            }
+            tasks::TELL_OF_PAUSED_CALLBACK => {
+                with(task, async |paused| {
+                    callbacks::notices::tell(self, task.leased().service_id, paused).await
+                })
+                .await
+            }
+            tasks::PROBE_PAUSED_CALLBACKS => callbacks::replay::probe_paused(self).await,
+            tasks::DELETE_CALLBACK_ATTEMPTS => {
+                callbacks::replay::delete_old_attempts(self, task).await
             }
             tasks::RETURNED_LETTERS | tasks::RETURNED_LETTERS_BEFORE => {
                 with(task, async |LetterReferences { references }| {

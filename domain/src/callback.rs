@@ -13,3 +13,19 @@ string_enum! {
         Complaint = "complaint",
     }
 }
+
+string_enum! {
+    /// What an attempt to call a service back came to.
+    pub enum CallbackOutcome: "outcome of a callback" {
+        /// The service answered with a success.
+        Delivered = "delivered",
+        /// It failed, and another attempt follows.
+        Retry = "retry",
+        /// The service answered that it does not want it.
+        Refused = "refused",
+        /// It failed, and was the last attempt.
+        GivenUp = "given-up",
+        /// Not attempted, because the endpoint is paused.
+        Held = "held",
+    }
+}

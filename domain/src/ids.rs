@@ -222,6 +222,10 @@ id!(
     CallbackId
 );
 id!(
+    /// An attempt to call a service back.
+    CallbackAttemptId
+);
+id!(
     /// A recipient's wish to hear no more.
     UnsubscribeRequestId
 );

@@ -20,14 +20,14 @@ mod timestamp;
 mod words;
 
 pub use attempt::AttemptOutcome;
-pub use callback::CallbackKind;
+pub use callback::{CallbackKind, CallbackOutcome};
 pub use clock::Clock;
 pub use ids::{
-    ApiKeyId, CallbackId, ContactListId, DocumentId, FolderId, InboundNumberId, InboundSmsId,
-    InvalidId, JobId, JobOrigin, LetterContactId, NotificationId, OrganisationId, ProviderId,
-    ReplyToId, RetentionId, ServiceId, SmsSenderId, SuppressionId, TaskId, TemplateFileId,
-    TemplateId, UnsubscribeRequestId, UserId, WorkerId, day_bounds, from_time_and_tail, generate,
-    generated_at, parse_uuid,
+    ApiKeyId, CallbackAttemptId, CallbackId, ContactListId, DocumentId, FolderId, InboundNumberId,
+    InboundSmsId, InvalidId, JobId, JobOrigin, LetterContactId, NotificationId, OrganisationId,
+    ProviderId, ReplyToId, RetentionId, ServiceId, SmsSenderId, SuppressionId, TaskId,
+    TemplateFileId, TemplateId, UnsubscribeRequestId, UserId, WorkerId, day_bounds,
+    from_time_and_tail, generate, generated_at, parse_uuid,
 };
 pub use job::JobStatus;
 pub use lane::Lane;

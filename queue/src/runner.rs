@@ -180,7 +180,7 @@ impl Runner {
         if free == 0 {
             return false;
         }
-        let limits = running.claim_limits(pool.workers);
+        let limits = running.claim_limits(pool, &*self.handler);
         let claimed = self
             .source
             .claim(pool.name, free, &limits, self.settings.lease)

@@ -5,13 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use domain::Lane;
+use domain::{Lane, ServiceId};
 use tokio::{
     sync::Notify,
     task::{Id, JoinError, JoinSet},
 };
 
-use crate::{ClaimLimits, TaskContext, lanes};
+use crate::{ClaimLimits, Pool, TaskContext, TaskHandler, lanes};
 
 /// Tasks that a pool is running. Those that only wait for another party occupy no worker.
 pub(crate) struct RunningTasks {
@@ -53,12 +53,25 @@ impl RunningTasks {
         self.tasks.insert(handle.id(), task);
     }
 
-    /// Returns what may be claimed: each lane up to its capacity, each service up to all workers but one.
-    pub(crate) fn claim_limits(&self, workers: u32) -> ClaimLimits {
+    /// Returns what may be claimed: each lane up to its capacity, each service up to all workers but one, or to what the
+    /// handler allows.
+    pub(crate) fn claim_limits(&self, pool: &Pool, handler: &dyn TaskHandler) -> ClaimLimits {
+        let workers = pool.workers;
         let (mut lanes, mut services) = (BTreeMap::new(), BTreeMap::new());
         for task in self.busy_tasks() {
             *lanes.entry(task.leased().lane).or_insert(0) += 1;
             *services.entry(task.leased().service_id).or_insert(0) += 1;
+        }
+        let mut all: BTreeMap<ServiceId, u32> = BTreeMap::new();
+        for task in self.tasks.values() {
+            *all.entry(task.leased().service_id).or_default() += 1;
+        }
+        for (service, count) in all {
+            let most = handler.max_tasks_of(pool.name, service);
+            if most.is_some_and(|most| count >= most) {
+                // As many as any limit allows.
+                services.insert(service, u32::MAX / 2);
+            }
         }
         let left = |lane: Lane| {
             let running = lanes.get(&lane).copied().unwrap_or(0);

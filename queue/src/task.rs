@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::Timestamp;
+use domain::{ServiceId, Timestamp};
 use store::{Tx, tasks::LeasedTask};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,13 @@ pub enum TaskOutcome {
 /// Handles the tasks of a pool. An implementation looks at the state first, because every task may run twice.
 #[async_trait]
 pub trait TaskHandler: Send + Sync + 'static {
+    /// Returns how many tasks of a service a pool may have at a time, those that wait for another party included. `None`
+    /// stands for all its workers but one, not counting those that wait. Asked for services that have a task.
+    fn max_tasks_of(&self, pool: &str, service: ServiceId) -> Option<u32> {
+        let _ = (pool, service);
+        None
+    }
+
     /// Runs one attempt of the task.
     async fn handle(&self, task: &TaskContext) -> TaskOutcome;
 }

@@ -114,6 +114,12 @@ impl Client {
         data(self.send(self.request(Method::POST, path).json(body)).await)
     }
 
+    /// Sends a DELETE.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.send(self.request(Method::DELETE, path)).await?;
+        Ok(())
+    }
+
     /// Posts bytes and returns the `data` of the response.
     pub async fn upload(
         &self,

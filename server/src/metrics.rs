@@ -2,13 +2,18 @@
 //!
 //! Events are counted where they happen. Gauges such as the depth of the queue are read here, every ten seconds.
 
-use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+    time::Duration,
+};
 
 use app::{
     App,
+    callbacks::ServiceBacklog,
     upkeep::queue_stats::{self, QueueStats},
 };
-use domain::Lane;
+use domain::{Lane, ServiceId};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -146,6 +151,18 @@ fn describe() {
         "pillarbox_callback_seconds",
         "Time until a service answered a callback, by kind."
     );
+    describe_counter!(
+        "pillarbox_callback_endpoints_paused_total",
+        "Endpoints of callbacks that were paused because they failed for long, by kind."
+    );
+    describe_gauge!(
+        "pillarbox_callback_backlog_tasks",
+        "Tasks with first attempts of callbacks, for the ten services that have the most."
+    );
+    describe_gauge!(
+        "pillarbox_callback_oldest_seconds",
+        "Wait of the oldest of them."
+    );
     describe_gauge!(
         "pillarbox_tasks",
         "Tasks that wait or run, by pool and lane."
@@ -162,12 +179,20 @@ fn describe() {
 
 /// Updates the gauges and reloads the key file every ten seconds until `stop` is cancelled.
 pub async fn watch(app: &App, stop: &CancellationToken) {
+    let mut labelled = BTreeSet::new();
     loop {
         match queue_stats::read(app).await {
             Ok(view) => publish(app, &view),
             Err(error) => warn!(
                 error = &error as &dyn std::error::Error,
                 "cannot read the state of the queue, will retry"
+            ),
+        }
+        match app::callbacks::list_backlogs(app, MAX_LABELLED_SERVICES).await {
+            Ok(backlogs) => labelled = publish_callbacks(app, &backlogs, &labelled),
+            Err(error) => warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot read the backlog of callbacks, will retry"
             ),
         }
         // `pillarbox keyring rotate` promises that a running platform uses a new key within ten seconds.
@@ -186,6 +211,34 @@ pub async fn watch(app: &App, stop: &CancellationToken) {
             () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
+}
+
+/// Services that have a label at a time: those with the most callbacks in the queue.
+const MAX_LABELLED_SERVICES: u32 = 10;
+
+/// Sets the gauges of the services with the most callbacks, and returns these. Those that had one before are set to 0.
+fn publish_callbacks(
+    app: &App,
+    backlogs: &[ServiceBacklog],
+    before: &BTreeSet<ServiceId>,
+) -> BTreeSet<ServiceId> {
+    let now = app.clock().now();
+    let set = |service: ServiceId, tasks: u32, oldest: f64| {
+        let service = service.to_string();
+        metrics::gauge!("pillarbox_callback_backlog_tasks", "service" => service.clone())
+            .set(tasks);
+        metrics::gauge!("pillarbox_callback_oldest_seconds", "service" => service).set(oldest);
+    };
+    let current: BTreeSet<ServiceId> = backlogs.iter().map(|one| one.service_id).collect();
+    for gone in before.difference(&current) {
+        set(*gone, 0, 0.0);
+    }
+    for one in backlogs {
+        let oldest = one.oldest_ready.map(|since| now.since(since));
+        let oldest = oldest.map_or(0.0, |age| age.as_secs_f64());
+        set(one.service_id, one.tasks, oldest);
+    }
+    current
 }
 
 fn publish(app: &App, view: &QueueStats) {

@@ -9,7 +9,7 @@ use files::Files;
 use providers::{
     FileService,
     documents::{HttpFileService, HttpFileServiceSettings},
-    outbound::{GuardedClient, UrlRules},
+    outbound::GuardedClient,
     scan::Clamd,
 };
 use store::{Keyring, Store};
@@ -162,7 +162,9 @@ async fn check_connection_limit(settings: &Settings, store: &Store) -> anyhow::R
 pub fn app_providers(settings: &Settings, running: &RunningProviders) -> anyhow::Result<Providers> {
     let mut found = running.for_app();
     found.file_service = file_service(settings)?;
-    found.outbound = Some(Arc::new(GuardedClient::new(UrlRules::default())?));
+    found.outbound = Some(Arc::new(GuardedClient::new(
+        settings.callbacks.url_rules(),
+    )?));
     if let Some(address) = &settings.virus_scanner {
         found.scanner = Some(Arc::new(Clamd::at(address)?));
     }

@@ -5,6 +5,7 @@ use domain::{NotificationId, NotificationStatus, ServiceId, Timestamp};
 use crate::{
     Error, Session, Tx,
     db::{Arg, args, parameters},
+    notifications::{FinalStatus, RETURNING_FINAL, parse_final},
 };
 
 /// Despatch of a letter, with its date and cost class.
@@ -37,13 +38,13 @@ pub async fn upsert(tx: &mut Tx, despatch: &Despatch) -> Result<(), Error> {
     Ok(())
 }
 
-/// Marks a despatched letter `delivered` if its status allows that. Returns whether it did.
+/// Marks a despatched letter `delivered` if its status allows that. Returns its final status if it did.
 pub async fn deliver(
     tx: &mut Tx,
     service: ServiceId,
     letter: NotificationId,
     at: Timestamp,
-) -> Result<bool, Error> {
+) -> Result<Option<FinalStatus>, Error> {
     // Wider than `sources_of(Delivered)`: a letter marked as failed was printed after all.
     let from: Vec<Arg> = NotificationStatus::ALL
         .iter()
@@ -53,17 +54,18 @@ pub async fn deliver(
     let mut args = args![service, letter, NotificationStatus::Delivered, at];
     let allowed = parameters(args.len() + 1, from.len());
     args.extend(from);
-    let changed = tx
-        .execute(
+    let delivered = tx
+        .fetch_optional(
             format!(
                 // An earlier failure is refuted by the despatch.
                 "UPDATE notifications SET status = $3, updated_at = $4, problem = NULL \
-                 WHERE id = $2 AND service_id = $1 AND status IN ({allowed})"
+                 WHERE id = $2 AND service_id = $1 AND status IN ({allowed}) {RETURNING_FINAL}"
             ),
             args,
         )
         .await?;
-    Ok(changed == 1)
+    let parse = |row| parse_final(&row, NotificationStatus::Delivered, at);
+    delivered.map(parse).transpose()
 }
 
 /// Returns the despatch of a letter of a service.

@@ -48,6 +48,8 @@ impl ReceivedCallback {
 #[derive(Debug, Default)]
 struct State {
     received: Vec<ReceivedCallback>,
+    /// Those that were answered with a success.
+    told: Vec<ReceivedCallback>,
     /// By URL: what it answers next, before it answers 200.
     answers: HashMap<String, VecDeque<Answer>>,
     /// By URL: what it answers in place of 200.
@@ -68,6 +70,12 @@ impl FakeReceiver {
             .filter(|one| one.url == url)
             .cloned()
             .collect()
+    }
+
+    /// Returns every callback that a URL answered with a success, in order.
+    pub fn told(&self, url: &str) -> Vec<ReceivedCallback> {
+        let told = &self.state().told;
+        told.iter().filter(|one| one.url == url).cloned().collect()
     }
 
     /// Returns every callback that any URL received.
@@ -99,16 +107,22 @@ impl FakeReceiver {
         let url = request.url.reveal().clone();
         let headers = request.headers.iter();
         let body = request.body.reveal().to_vec();
-        state.received.push(ReceivedCallback {
+        let received = ReceivedCallback {
             url: url.clone(),
             headers: headers
                 .map(|(name, value)| (*name, value.reveal().clone()))
                 .collect(),
             body: String::from_utf8(body).expect("a callback is text"),
-        });
+        };
+        state.received.push(received.clone());
         let next = state.answers.get_mut(&url).and_then(VecDeque::pop_front);
-        next.or_else(|| state.always.get(&url).cloned())
-            .unwrap_or(Answer::Status(200, ""))
+        let answer = next
+            .or_else(|| state.always.get(&url).cloned())
+            .unwrap_or(Answer::Status(200, ""));
+        if matches!(answer, Answer::Status(200..300, _)) {
+            state.told.push(received);
+        }
+        answer
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

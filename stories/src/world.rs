@@ -290,21 +290,29 @@ impl World {
         self.process_over(self.app.store().clone())
     }
 
+    /// Returns another process with changed settings.
+    pub fn another_process_with(&self, change: impl FnOnce(&mut app::Settings)) -> App {
+        let mut settings = self.app.settings.clone();
+        change(&mut settings);
+        self.process(settings, self.app.store().clone(), self.providers.clone())
+    }
+
     /// Returns another process over this store.
     pub fn process_over(&self, store: Store) -> App {
-        self.process_of(store, self.providers.clone())
+        self.process(self.app.settings.clone(), store, self.providers.clone())
     }
 
     /// Returns another process over the same database whose settings name changed providers.
     pub fn process_with(&self, change: impl FnOnce(&mut Providers)) -> App {
         let mut providers = self.providers.clone();
         change(&mut providers);
-        self.process_of(self.app.store().clone(), providers)
+        let settings = self.app.settings.clone();
+        self.process(settings, self.app.store().clone(), providers)
     }
 
-    fn process_of(&self, store: Store, providers: Providers) -> App {
+    fn process(&self, settings: app::Settings, store: Store, providers: Providers) -> App {
         App::new(
-            self.app.settings.clone(),
+            settings,
             Dependencies {
                 store,
                 files: self.files.clone(),

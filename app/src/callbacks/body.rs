@@ -2,7 +2,7 @@
 
 use std::io;
 
-use domain::{Channel, NotificationStatus, Private, Timestamp};
+use domain::{Channel, NotificationId, NotificationStatus, Private, Timestamp};
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 use store::{
@@ -10,6 +10,7 @@ use store::{
     history::HistoryLine,
     inbound_sms::InboundSms,
     notifications::{Contents, Notification},
+    returned_letters::ReturnedLetterDetails,
 };
 use uuid::Uuid;
 
@@ -106,6 +107,45 @@ pub(super) fn complaint(complaint: &Complaint, reference: Option<&str>) -> Priva
         reference,
         to: complaint.to.as_ref().map(|to| to.reveal().as_str()),
         complaint_date: complaint.complained_at,
+    })
+}
+
+#[derive(Serialize)]
+struct ReturnedLetter<'a> {
+    notification_id: Uuid,
+    reference: Option<&'a str>,
+    date_sent: Timestamp,
+    sent_by: &'a str,
+    template_name: Option<&'a str>,
+    template_id: Option<Uuid>,
+    template_version: Option<u32>,
+    spreadsheet_file_name: Option<&'a str>,
+    spreadsheet_row_number: Option<u32>,
+    upload_letter_file_name: Option<&'a str>,
+}
+
+/// The first row of a spreadsheet with data: rows are stored from 0, and the header is the first.
+const FIRST_DATA_ROW: u32 = 2;
+
+/// Returns the body that tells of a returned letter (`docs/spec/public-api.md` §24.3).
+pub(super) fn returned_letter(letter: &ReturnedLetterDetails) -> Private<Vec<u8>> {
+    // Nobody wrote the hidden template of letters that are supplied as PDF.
+    let template = (!letter.is_precompiled).then_some(letter);
+    write(&ReturnedLetter {
+        notification_id: letter.id.as_uuid(),
+        reference: letter
+            .has_api_key
+            .then_some(letter.client_reference.as_deref())
+            .flatten(),
+        date_sent: letter.created_at,
+        sent_by: letter.sent_by.as_deref().unwrap_or("API"),
+        template_name: template.map(|letter| letter.template_name.as_str()),
+        template_id: template.map(|letter| letter.template_id.as_uuid()),
+        template_version: template.map(|letter| letter.template_version),
+        spreadsheet_file_name: letter.job_file_name.as_deref(),
+        spreadsheet_row_number: letter.job_row_number.map(|row| row + FIRST_DATA_ROW),
+        // Letters are not uploaded one by one by hand here.
+        upload_letter_file_name: None,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::{CallbackKind, InboundSmsId, NotificationId, Private, ServiceId};
+use domain::{CallbackId, CallbackKind, InboundSmsId, NotificationId, Private, ServiceId};
 use store::{callbacks::Endpoint, complaints::Complaint};
 use tracing::warn;
 use uuid::Uuid;
@@ -14,29 +14,43 @@ use crate::{
     tasks::{CallbackEvent, FixedEndpoint},
 };
 
+/// Where callbacks go.
+pub(super) struct Target {
+    pub(super) callback: CallbackId,
+    pub(super) endpoint: Endpoint,
+}
+
 /// Returns where callbacks go: to the URL that was fixed when they were enqueued, else to the one that the service has now.
 /// `None` if it has none.
-pub(super) async fn find_endpoint(
+pub(super) async fn find_target(
     app: &App,
     service: ServiceId,
     kind: CallbackKind,
     fixed: Option<&FixedEndpoint>,
-) -> Result<Option<Endpoint>, store::Error> {
-    if let Some(endpoint) = fixed.and_then(|fixed| open(app, fixed)) {
-        return Ok(Some(endpoint));
+) -> Result<Option<Target>, store::Error> {
+    if let Some(target) = fixed.and_then(|fixed| open(app, fixed)) {
+        return Ok(Some(target));
     }
     let keyring = app.store.keyring();
     let found = store::callbacks::find(&mut app.read().await?, keyring, service, kind).await?;
-    Ok(found.map(|callback| Endpoint {
-        url: callback.url,
-        bearer_token: callback.bearer_token,
+    Ok(found.map(|callback| Target {
+        callback: callback.id,
+        endpoint: Endpoint {
+            url: callback.url,
+            bearer_token: callback.bearer_token,
+            secrets: callback.secrets,
+        },
     }))
 }
 
 /// Returns `None` if the key that sealed it is gone: re-encryption does not look into the queue.
-fn open(app: &App, fixed: &FixedEndpoint) -> Option<Endpoint> {
+fn open(app: &App, fixed: &FixedEndpoint) -> Option<Target> {
     let sealed = BASE64_STANDARD.decode(&fixed.sealed).ok()?;
-    store::callbacks::open_endpoint(app.store.keyring(), fixed.id, &sealed).ok()
+    let endpoint = store::callbacks::open_endpoint(app.store.keyring(), fixed.id, &sealed).ok()?;
+    Some(Target {
+        callback: fixed.id,
+        endpoint,
+    })
 }
 
 /// Returns the bodies of callbacks by the id of their event. What does not exist any more has none.
@@ -49,8 +63,8 @@ pub(super) async fn read_bodies(
     match kind {
         CallbackKind::DeliveryStatus => read_statuses(app, service, events).await,
         CallbackKind::InboundSms => read_inbound_sms(app, service, events).await,
+        CallbackKind::ReturnedLetter => read_returned_letters(app, service, events).await,
         CallbackKind::Complaint => read_complaints(app, service, events).await,
-        CallbackKind::ReturnedLetter => Ok(HashMap::new()),
     }
 }
 
@@ -62,7 +76,7 @@ async fn read_statuses(
     let keyring = app.store.keyring();
     let by_id: HashMap<Uuid, &CallbackEvent> =
         events.iter().map(|event| (event.id, event)).collect();
-    let ids: Vec<NotificationId> = by_id.keys().copied().map(Into::into).collect();
+    let ids: Vec<NotificationId> = events.iter().map(|event| event.id.into()).collect();
     let mut bodies = HashMap::new();
     let mut session = app.read().await?;
     // One by one: a hundred of the largest messages need not be in memory for the sake of their recipients.
@@ -134,5 +148,19 @@ async fn read_inbound_sms(
     Ok(found
         .iter()
         .map(|text| (text.id.as_uuid(), body::inbound_sms(text)))
+        .collect())
+}
+
+async fn read_returned_letters(
+    app: &App,
+    service: ServiceId,
+    events: &[CallbackEvent],
+) -> Result<HashMap<Uuid, Private<Vec<u8>>>, store::Error> {
+    let ids: Vec<NotificationId> = events.iter().map(|event| event.id.into()).collect();
+    let mut session = app.read().await?;
+    let found = store::returned_letters::list_details(&mut session, service, &ids).await?;
+    Ok(found
+        .iter()
+        .map(|letter| (letter.id.as_uuid(), body::returned_letter(letter)))
         .collect())
 }

@@ -7,17 +7,28 @@
 //!
 //! A task names what the service is told by ids and statuses. What is personal is read and opened at each attempt, so that
 //! an erasure, the end of retention and a change of keys need not look into the queue.
+//!
+//! A service whose endpoint hangs or fails delays nobody else: it has few slots ([`slots`]), few tasks at a time
+//! ([`max_tasks_of`]), and is paused when nothing succeeds for long ([`finishing`]). Each attempt is logged, and what a
+//! service missed can be sent again ([`replay`]).
 
+mod answer;
 mod body;
 mod events;
 mod finishing;
+pub(crate) mod notices;
+pub mod replay;
 mod send;
+mod signature;
 mod slots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::{CallbackKind, Channel, InboundSmsId, ServiceId, TaskId, Timestamp};
+use domain::{
+    CallbackKind, Channel, InboundSmsId, NotificationId, Private, RandomSource, ServiceId, TaskId,
+    Timestamp,
+};
 use queue::{Enqueue as _, NewTask};
 use store::{
     Tx,
@@ -33,6 +44,7 @@ use crate::{
 };
 
 pub(crate) use send::send;
+pub use store::tasks::ServiceBacklog;
 
 /// What sending callbacks knows between tasks.
 #[derive(Debug)]
@@ -42,11 +54,11 @@ pub(crate) struct CallbackState {
 }
 
 impl CallbackState {
-    /// Starts the group commit of finished tasks.
-    pub(crate) fn start(infrastructure: &Infrastructure) -> Self {
+    /// Starts the group commit of finished tasks. An endpoint without a success for as long as `pause_after` is paused.
+    pub(crate) fn start(infrastructure: &Infrastructure, pause_after: std::time::Duration) -> Self {
         Self {
             slots: slots::ServiceSlots::default(),
-            finishing: finishing::FinishingWriter::start(infrastructure),
+            finishing: finishing::FinishingWriter::start(infrastructure, pause_after),
         }
     }
 }
@@ -83,18 +95,26 @@ pub(crate) async fn enqueue_finals(
     finals: &[FinalStatus],
     now: Timestamp,
 ) -> Result<&'static [&'static str], store::Error> {
-    let mut events: BTreeMap<ServiceId, Vec<CallbackEvent>> = BTreeMap::new();
-    // Services learn of letters by what comes back (`docs/spec/letters.md` §1).
-    for change in finals.iter().filter(|one| one.channel != Channel::Letter) {
+    let mut events = EventsByService::new();
+    let mut of_letters = EventsByService::new();
+    for change in finals {
         let event = CallbackEvent {
-            id: change.id.as_uuid(),
             status: Some(change.status),
             at: Some(change.at),
             sent_at: change.sent_at,
+            ..CallbackEvent::about(change.id.as_uuid())
+        };
+        let events = match change.channel {
+            Channel::Letter => &mut of_letters,
+            Channel::Email | Channel::Sms => &mut events,
         };
         events.entry(change.service_id).or_default().push(event);
     }
-    enqueue(app, tx, CallbackKind::DeliveryStatus, events, now).await
+    let kind = CallbackKind::DeliveryStatus;
+    let pools = enqueue(app, tx, kind, events, now).await?;
+    // Behind a switch of the service (`docs/spec/letters.md` §1).
+    let of_letters = enqueue_where(app, tx, kind, of_letters, now, |one| one.letters).await?;
+    Ok(if pools.is_empty() { of_letters } else { pools })
 }
 
 /// Enqueues the callback that tells of a received text, if the service wants to be told. Returns the pools to wake.
@@ -105,13 +125,8 @@ pub(crate) async fn enqueue_inbound_sms(
     text: InboundSmsId,
     now: Timestamp,
 ) -> Result<&'static [&'static str], store::Error> {
-    let event = CallbackEvent {
-        id: text.as_uuid(),
-        status: None,
-        at: None,
-        sent_at: None,
-    };
-    let events = BTreeMap::from([(service, vec![event])]);
+    let event = CallbackEvent::about(text.as_uuid());
+    let events = [(service, vec![event])].into();
     enqueue(app, tx, CallbackKind::InboundSms, events, now).await
 }
 
@@ -123,25 +138,50 @@ pub(crate) async fn enqueue_complaints(
     complaints: &[(ServiceId, Uuid)],
     now: Timestamp,
 ) -> Result<&'static [&'static str], store::Error> {
-    let mut events: BTreeMap<ServiceId, Vec<CallbackEvent>> = BTreeMap::new();
+    let mut events = EventsByService::new();
     for (service, id) in complaints {
-        let event = CallbackEvent {
-            id: *id,
-            status: None,
-            at: None,
-            sent_at: None,
-        };
+        let event = CallbackEvent::about(*id);
         events.entry(*service).or_default().push(event);
     }
     enqueue(app, tx, CallbackKind::Complaint, events, now).await
 }
 
+/// Enqueues the callbacks that tell of letters that the post has returned, to the services that want to be told. Returns
+/// the pools to wake.
+pub(crate) async fn enqueue_returned_letters(
+    app: &App,
+    tx: &mut Tx,
+    letters: impl IntoIterator<Item = (ServiceId, NotificationId)>,
+    now: Timestamp,
+) -> Result<&'static [&'static str], store::Error> {
+    let mut events = EventsByService::new();
+    for (service, letter) in letters {
+        let event = CallbackEvent::about(letter.as_uuid());
+        events.entry(service).or_default().push(event);
+    }
+    enqueue(app, tx, CallbackKind::ReturnedLetter, events, now).await
+}
+
+/// What each service is told.
+type EventsByService = BTreeMap<ServiceId, Vec<CallbackEvent>>;
+
 async fn enqueue(
     app: &App,
     tx: &mut Tx,
     kind: CallbackKind,
-    events: BTreeMap<ServiceId, Vec<CallbackEvent>>,
+    events: EventsByService,
     now: Timestamp,
+) -> Result<&'static [&'static str], store::Error> {
+    enqueue_where(app, tx, kind, events, now, |_| true).await
+}
+
+async fn enqueue_where(
+    app: &App,
+    tx: &mut Tx,
+    kind: CallbackKind,
+    events: EventsByService,
+    now: Timestamp,
+    is_wanted: impl Fn(&SealedEndpoint) -> bool,
 ) -> Result<&'static [&'static str], store::Error> {
     let services: BTreeSet<ServiceId> = events.keys().copied().collect();
     // Read in the transaction rather than from a cache: what happens after a service has set a callback is told. For the
@@ -149,10 +189,10 @@ async fn enqueue(
     let endpoints = store::callbacks::list_endpoints(tx, kind, &services).await?;
     let tasks: Vec<NewTask> = endpoints
         .iter()
+        .filter(|endpoint| is_wanted(endpoint))
         .flat_map(|endpoint| {
-            let events = events
-                .get(&endpoint.service_id)
-                .map_or(&[][..], Vec::as_slice);
+            let events = events.get(&endpoint.service_id);
+            let events = events.map_or(&[][..], Vec::as_slice);
             tasks_of(app, kind, endpoint, events, now)
         })
         .collect();
@@ -170,17 +210,64 @@ fn tasks_of(
     events: &[CallbackEvent],
     now: Timestamp,
 ) -> Vec<NewTask> {
+    let task = |some: &[CallbackEvent]| {
+        let id = TaskId::generate(now, app.random());
+        let callbacks = to(kind, endpoint, some.to_vec());
+        tasks::send_callbacks(id, endpoint.service_id, kind, &callbacks, now)
+    };
+    events.chunks(MAX_TASK_IDS).map(task).collect()
+}
+
+/// Returns a task that is sent although its endpoint is paused.
+fn probe_task(
+    app: &App,
+    kind: CallbackKind,
+    endpoint: &SealedEndpoint,
+    event: CallbackEvent,
+    now: Timestamp,
+) -> NewTask {
+    let callbacks = Callbacks {
+        is_probe: true,
+        ..to(kind, endpoint, vec![event])
+    };
+    let id = TaskId::generate(now, app.random());
+    tasks::send_callbacks(id, endpoint.service_id, kind, &callbacks, now)
+}
+
+fn to(kind: CallbackKind, endpoint: &SealedEndpoint, events: Vec<CallbackEvent>) -> Callbacks {
     let fixed = FixedEndpoint {
         id: endpoint.id,
         sealed: BASE64_STANDARD.encode(&endpoint.sealed),
     };
-    let task = |some: &[CallbackEvent]| {
-        let callbacks = Callbacks {
-            endpoint: (kind != CallbackKind::InboundSms).then(|| fixed.clone()),
-            events: some.to_vec(),
-        };
-        let id = TaskId::generate(now, app.random());
-        tasks::send_callbacks(id, endpoint.service_id, kind, &callbacks, now)
+    Callbacks {
+        // Looked up at each attempt for received texts (`docs/spec/public-api.md` §24.1).
+        endpoint: (kind != CallbackKind::InboundSms).then_some(fixed),
+        events,
+        is_probe: false,
+    }
+}
+
+/// Returns how many callback tasks of a service run at a time: one while its endpoint hangs, so that the service does not
+/// claim all its tasks again and again only to find no slot.
+pub(crate) fn max_tasks_of(app: &App, pool: &str, service: ServiceId) -> Option<u32> {
+    let is_ours = [tasks::SERVICE_CALLBACKS, tasks::SERVICE_CALLBACKS_RETRY].contains(&pool);
+    let most = if app.callbacks.slots.is_hanging(service) {
+        1
+    } else {
+        slots::MAX_OPEN_CALLS
     };
-    events.chunks(MAX_TASK_IDS).map(task).collect()
+    is_ours.then(|| u32::try_from(most).expect("it is small"))
+}
+
+/// Returns a new secret for signing callbacks, in the form that a service stores.
+pub(crate) fn new_secret(random: &dyn RandomSource) -> Private<String> {
+    signature::new_secret(random)
+}
+
+/// Returns the `count` services with the most callbacks in the queue, in tasks: first attempts, which say how far behind
+/// their endpoints are.
+pub async fn list_backlogs(app: &App, count: u32) -> Result<Vec<ServiceBacklog>, store::Error> {
+    let (mut session, now) = (app.read().await?, app.clock.now());
+    let pool = tasks::SERVICE_CALLBACKS;
+    store::tasks::list_service_backlogs(&mut session, pool, now, count).await
 }

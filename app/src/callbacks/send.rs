@@ -2,19 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{CallbackKind, Private, TaskId, Timestamp};
+use bytes::Bytes;
+use domain::{CallbackAttemptId, CallbackKind, CallbackOutcome, Private, TaskId, Timestamp};
 use futures::{StreamExt as _, stream};
 use providers::outbound::{OutboundError, OutboundReply, OutboundRequest};
 use queue::{NewTask, PoisonMessage, TaskContext, TaskOutcome, catch_panic};
-use store::callbacks::Endpoint;
-use tokio::{sync::Semaphore, time};
+use store::callbacks::attempts::Attempt;
+use tokio::time;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{
-    events,
-    finishing::{FinishError, FinishedTask},
-    slots::MAX_OPEN_CALLS,
+    answer,
+    events::{self, Target},
+    finishing::{FinishError, FinishedTask, Health},
+    signature,
+    slots::{MAX_OPEN_CALLS, Slots},
 };
 use crate::{
     App,
@@ -63,43 +66,47 @@ async fn try_send(
 ) -> Result<(), SendError> {
     let service = task.leased().service_id;
     let fixed = callbacks.endpoint.as_ref();
-    let Some(endpoint) = events::find_endpoint(app, service, kind, fixed).await? else {
+    let Some(target) = events::find_target(app, service, kind, fixed).await? else {
         // The service has deleted its callback since.
         return Ok(());
     };
-    let mut bodies = events::read_bodies(app, service, kind, &callbacks.events).await?;
     let batch = Batch {
         app,
         task,
         kind,
-        endpoint,
+        target,
+        is_probe: callbacks.is_probe,
         started: app.clock.now(),
         slots: app.callbacks.slots.of(service),
     };
-    let calls = callbacks.events.iter().map(|event| {
-        let body = bodies.remove(&event.id);
-        batch.send_one(event, body)
-    });
-    // Collected first: the calls are made as their turn comes, and the bodies are not needed together any more.
-    let calls: Vec<_> = calls.collect();
-    let results: Vec<_> = stream::iter(calls)
-        .buffer_unordered(MAX_OPEN_CALLS)
-        .collect()
-        .await;
-    app.callbacks
-        .slots
-        .release(service, Arc::clone(&batch.slots));
-    batch.finish(callbacks, results).await?;
-    Ok(())
+    let mut session = app.read().await?;
+    let paused = store::callbacks::health::find_paused_at(&mut session, service, kind).await?;
+    drop(session);
+    let results = if paused.is_some() && !callbacks.is_probe {
+        batch.hold(&callbacks.events)
+    } else {
+        batch.send_all(&callbacks.events).await?
+    };
+    let finished = batch.finish(callbacks, results).await;
+    app.callbacks.slots.release(service, batch.slots);
+    Ok(finished?)
 }
 
-/// What one callback came to.
-enum CallResult {
-    /// Told, refused for good, or given up: nothing more happens.
-    Ended,
+/// What became of one callback of a task.
+struct CallResult<'e> {
+    event: &'e CallbackEvent,
+    /// `None` if it was not attempted.
+    attempt: Option<Attempt>,
+    next: Next,
+}
+
+/// What follows.
+enum Next {
+    /// Told, refused for good, held, or given up: nothing more happens.
+    Nothing,
     Retry,
     /// Not attempted, because the task has used its time, or its lease is lost.
-    NotStarted,
+    Later,
     Panicked,
 }
 
@@ -107,57 +114,127 @@ struct Batch<'a> {
     app: &'a App,
     task: &'a TaskContext,
     kind: CallbackKind,
-    endpoint: Endpoint,
+    target: Target,
+    is_probe: bool,
     started: Timestamp,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
+}
+
+/// What came back from a call, or why nothing did.
+struct Answer {
+    status: Option<u16>,
+    failure: Option<String>,
+    latency: Duration,
+    shown: Option<String>,
 }
 
 impl Batch<'_> {
+    /// Sends callbacks, as many at a time as there are slots.
+    async fn send_all<'e>(
+        &self,
+        events: &'e [CallbackEvent],
+    ) -> Result<Vec<CallResult<'e>>, store::Error> {
+        let service = self.task.leased().service_id;
+        let mut bodies = events::read_bodies(self.app, service, self.kind, events).await?;
+        // How many calls are open is limited by the slots: meanwhile the task occupies no worker.
+        self.task.set_waiting(true);
+        let calls: Vec<_> = events
+            .iter()
+            .map(|event| self.send_one(event, bodies.remove(&event.id)))
+            .collect();
+        let results = stream::iter(calls).buffer_unordered(MAX_OPEN_CALLS);
+        let results = results.collect().await;
+        self.task.set_waiting(false);
+        Ok(results)
+    }
+
+    /// Logs callbacks in place of sending them, because the endpoint is paused.
+    fn hold<'e>(&self, events: &'e [CallbackEvent]) -> Vec<CallResult<'e>> {
+        let held = Answer {
+            status: None,
+            failure: None,
+            latency: Duration::ZERO,
+            shown: None,
+        };
+        let hold = |event| CallResult {
+            event,
+            attempt: Some(self.attempt(event, CallbackOutcome::Held, &held)),
+            next: Next::Nothing,
+        };
+        events.iter().map(hold).collect()
+    }
+
     async fn send_one<'e>(
         &self,
         event: &'e CallbackEvent,
         body: Option<Private<Vec<u8>>>,
-    ) -> (&'e CallbackEvent, CallResult) {
+    ) -> CallResult<'e> {
+        let ended = |attempt, next| CallResult {
+            event,
+            attempt,
+            next,
+        };
         let Some(body) = body else {
-            self.count("gone");
             info!(
                 "{} is not sent for id: {}, which does not exist any more",
                 self.name(),
                 event.id
             );
-            return (event, CallResult::Ended);
+            return ended(None, Next::Nothing);
         };
-        let result = catch_panic(self.call_in_turn(event.id, body)).await;
-        (event, result.unwrap_or(CallResult::Panicked))
+        match catch_panic(self.call_in_turn(event, body)).await {
+            Some(Some(answer)) => {
+                let (outcome, next) = self.evaluate(event.id, &answer);
+                ended(Some(self.attempt(event, outcome, &answer)), next)
+            }
+            Some(None) => ended(None, Next::Later),
+            None => ended(None, Next::Panicked),
+        }
     }
 
-    async fn call_in_turn(&self, id: Uuid, body: Private<Vec<u8>>) -> CallResult {
-        let _slot = self.slots.acquire().await.expect("it is never closed");
+    /// Calls the service once a slot is free; `None` if the task has no time left by then, or the process stops.
+    async fn call_in_turn(&self, event: &CallbackEvent, body: Private<Vec<u8>>) -> Option<Answer> {
+        let slot = self.slots.acquire().await;
         let now = self.app.clock.now();
         let is_late = now.since(self.started) > MAX_TASK_TIME;
         if is_late || self.task.is_stopping() || !self.task.holds_lease(now) {
-            return CallResult::NotStarted;
+            return None;
         }
+        let body = Bytes::from(body.into_inner());
         let answer = tokio::select! {
             biased;
-            answer = self.call(body) => answer,
+            answer = self.call(event, body.clone(), now) => answer,
             // It may have been told: a receiver tolerates repeats.
-            () = self.stopped() => return CallResult::NotStarted,
+            () = self.stopped() => return None,
         };
-        let took = self.app.clock.now().since(now);
+        match &answer {
+            Err(OutboundError::TimedOut(_)) => self.slots.timed_out(slot),
+            Ok(_) => self.slots.answered(),
+            Err(_) => {}
+        }
+        let latency = self.app.clock.now().since(now);
         metrics::histogram!("pillarbox_callback_seconds", "kind" => self.kind.as_str())
-            .record(took.as_secs_f64());
-        self.evaluate(id, answer)
+            .record(latency.as_secs_f64());
+        Some(to_answer(answer, latency, &body))
     }
 
-    async fn call(&self, body: Private<Vec<u8>>) -> Result<OutboundReply, OutboundError> {
+    async fn call(
+        &self,
+        event: &CallbackEvent,
+        body: Bytes,
+        now: Timestamp,
+    ) -> Result<OutboundReply, OutboundError> {
         let client = self.app.providers.outbound.as_ref();
         let client = client.ok_or(OutboundError::NoConnection)?;
-        let token = self.endpoint.bearer_token.reveal();
+        let endpoint = &self.target.endpoint;
+        let token = endpoint.bearer_token.reveal();
+        let message = signature::message_id(self.kind, event);
+        let mut headers = signature::headers(&endpoint.secrets, message, now, &body);
+        headers.push(("authorization", format!("Bearer {token}").into()));
         let request = OutboundRequest {
-            url: self.endpoint.url.clone(),
-            headers: vec![("authorization", format!("Bearer {token}").into())],
-            body: Private::new(body.into_inner().into()),
+            url: endpoint.url.clone(),
+            headers,
+            body: body.into(),
         };
         client.post(&request).await
     }
@@ -168,54 +245,73 @@ impl Batch<'_> {
     }
 
     /// Decides what follows from an answer, and logs it in the words of `docs/spec/workers.md` §11.
-    fn evaluate(&self, id: Uuid, answer: Result<OutboundReply, OutboundError>) -> CallResult {
+    fn evaluate(&self, id: Uuid, answer: &Answer) -> (CallbackOutcome, Next) {
         let (name, url) = (self.name(), self.shown_url());
-        let (status, failure) = match answer {
-            Ok(reply) => {
-                let status = reply.status;
-                info!("{name} sending {id} to {url}, response {status}");
-                if status < 300 {
-                    self.count("delivered");
-                    return CallResult::Ended;
-                }
-                (Some(status), format!("status {status}"))
-            }
-            Err(error) => (None, error.to_string()),
+        if let Some(status) = answer.status {
+            info!("{name} sending {id} to {url}, response {status}");
+        }
+        let Some(failure) = &answer.failure else {
+            return (CallbackOutcome::Delivered, Next::Nothing);
         };
         warn!("{name} request failed for id: {id} and url: {url}. exception: {failure}");
-        if !is_retried(status) {
-            self.count("refused");
+        if self.is_probe {
+            // It stays in the log for the next probe.
+            return (CallbackOutcome::Held, Next::Nothing);
+        }
+        if !is_retried(answer.status) {
             warn!(
                 "{name} callback is not being retried for id: {id} and url: {url}. exception: {failure}"
             );
-            return CallResult::Ended;
+            return (CallbackOutcome::Refused, Next::Nothing);
         }
         let leased = self.task.leased();
         if tasks::retry_policy(&leased.kind).is_last(leased.attempt) {
-            self.count("given up");
             warn!(
                 "Retry: {name} has retried the max num of times for callback url {url} and id: {id}"
             );
-            return CallResult::Ended;
+            return (CallbackOutcome::GivenUp, Next::Nothing);
         }
-        self.count("retry");
-        CallResult::Retry
+        (CallbackOutcome::Retry, Next::Retry)
+    }
+
+    fn attempt(&self, event: &CallbackEvent, outcome: CallbackOutcome, answer: &Answer) -> Attempt {
+        metrics::counter!(
+            "pillarbox_callbacks_total", "kind" => self.kind.as_str(), "outcome" => outcome.as_str()
+        )
+        .increment(1);
+        let (leased, now) = (self.task.leased(), self.app.clock.now());
+        Attempt {
+            id: CallbackAttemptId::generate(now, self.app.random()),
+            service_id: leased.service_id,
+            kind: self.kind,
+            subject_id: event.id,
+            event: serde_json::to_string(event).expect("ids and times are writable"),
+            attempt: leased.attempt + 1,
+            outcome,
+            status: answer.status.map(u32::from),
+            latency_ms: u32::try_from(answer.latency.as_millis()).unwrap_or(u32::MAX),
+            answer: answer.shown.clone(),
+            created_at: now,
+            replayed_at: None,
+        }
     }
 
     /// Completes the task together with the tasks that continue it.
     async fn finish(
         &self,
         callbacks: &Callbacks,
-        results: Vec<(&CallbackEvent, CallResult)>,
+        results: Vec<CallResult<'_>>,
     ) -> Result<(), FinishError> {
-        let (mut retries, mut not_started, mut panicked) = (Vec::new(), Vec::new(), Vec::new());
-        for (event, result) in results {
-            match result {
-                CallResult::Ended => {}
-                CallResult::Retry => retries.push(event.clone()),
-                CallResult::NotStarted => not_started.push(event.clone()),
-                CallResult::Panicked => panicked.push(event.clone()),
+        let (mut retries, mut later, mut panicked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut attempts = Vec::with_capacity(results.len());
+        for result in results {
+            match result.next {
+                Next::Nothing => {}
+                Next::Retry => retries.push(result.event.clone()),
+                Next::Later => later.push(result.event.clone()),
+                Next::Panicked => panicked.push(result.event.clone()),
             }
+            attempts.extend(result.attempt);
         }
         let leased = self.task.leased();
         let with = |events: Vec<CallbackEvent>| Callbacks {
@@ -223,8 +319,8 @@ impl Batch<'_> {
             ..callbacks.clone()
         };
         let retry = (!retries.is_empty()).then(|| self.retry_task(&with(retries)));
-        let rest = (!not_started.is_empty())
-            .then(|| continuing(self.app, self.task, self.kind, &with(not_started)));
+        let rest =
+            (!later.is_empty()).then(|| continuing(self.app, self.task, self.kind, &with(later)));
         let poisoned: Vec<PoisonMessage> = panicked
             .into_iter()
             .map(|event| self.poison_message(event.id, &with(vec![event])))
@@ -234,11 +330,31 @@ impl Batch<'_> {
             lease: leased.lease,
             follow_ups: retry.into_iter().chain(rest).collect(),
             poisoned: poisoned.clone(),
+            health: Some(self.health(&attempts)),
+            attempts,
         };
         self.app.callbacks.finishing.commit(finished).await?;
         self.task.set_completed();
         poisoned.iter().for_each(PoisonMessage::log);
         Ok(())
+    }
+
+    fn health(&self, attempts: &[Attempt]) -> Health {
+        let count = |is_counted: fn(&Attempt) -> bool| {
+            let counted = attempts.iter().filter(|one| is_counted(one)).count();
+            u32::try_from(counted).unwrap_or(u32::MAX)
+        };
+        Health {
+            callback: self.target.callback,
+            successes: count(|one| one.outcome == CallbackOutcome::Delivered),
+            // What was held without a call says nothing.
+            failures: count(|one| {
+                !matches!(
+                    one.outcome,
+                    CallbackOutcome::Delivered | CallbackOutcome::Held
+                )
+            }),
+        }
     }
 
     fn retry_task(&self, callbacks: &Callbacks) -> NewTask {
@@ -271,15 +387,35 @@ impl Batch<'_> {
 
     /// Returns the URL for the log, without a query, which may hold a key.
     fn shown_url(&self) -> &str {
-        let url = self.endpoint.url.reveal();
+        let url = self.target.endpoint.url.reveal();
         url.split(['?', '#']).next().unwrap_or_default()
     }
+}
 
-    fn count(&self, outcome: &'static str) {
-        metrics::counter!(
-            "pillarbox_callbacks_total", "kind" => self.kind.as_str(), "outcome" => outcome
-        )
-        .increment(1);
+fn to_answer(
+    answer: Result<OutboundReply, OutboundError>,
+    latency: Duration,
+    sent_body: &[u8],
+) -> Answer {
+    match answer {
+        Ok(reply) if reply.status < 300 => Answer {
+            status: Some(reply.status),
+            failure: None,
+            latency,
+            shown: None,
+        },
+        Ok(reply) => Answer {
+            status: Some(reply.status),
+            failure: Some(format!("status {}", reply.status)),
+            latency,
+            shown: answer::shown(reply.excerpt.reveal(), sent_body),
+        },
+        Err(error) => Answer {
+            status: None,
+            failure: Some(error.to_string()),
+            latency,
+            shown: Some(error.to_string()),
+        },
     }
 }
 
@@ -329,6 +465,8 @@ async fn split(
         lease: task.leased().lease,
         follow_ups: callbacks.events.iter().map(single).collect(),
         poisoned: Vec::new(),
+        attempts: Vec::new(),
+        health: None,
     };
     match app.callbacks.finishing.commit(finished).await {
         Ok(()) => {

@@ -11,7 +11,7 @@ use store::{
 use templates::letter_timings::{self, to_london};
 
 use super::task_lock::{Letters, lock_tasks};
-use crate::App;
+use crate::{App, callbacks};
 
 /// Why a letter cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ pub async fn cancel(
     };
     // Conditional on the status: a letter that the print run has taken cannot be cancelled, and a cancelled one cannot be
     // printed.
-    let applied = store::notifications::apply(&mut tx, &[outcome], now).await?;
+    let applied = callbacks::apply_updates(app, &mut tx, &[outcome], now).await?;
     if applied.count == 0 {
         let found = store::notifications::find(&mut tx, service, id).await?;
         return Err(match found.ok_or(CancelLetterError::NoSuch)? {
@@ -108,7 +108,7 @@ pub async fn cancel(
     }
     refund(&mut tx, service, &letter).await?;
     let after = store::notifications::find(&mut tx, service, id).await?;
-    tx.commit().await?;
+    app.commit_and_notify(tx, applied.pools).await?;
     after.ok_or(CancelLetterError::NoSuch)
 }
 

@@ -6,7 +6,7 @@ use queue::{Enqueue as _, NewTask, TaskContext, TaskOutcome};
 use store::{notifications::StatusUpdate, returned_letters::MatchedLetter};
 use tracing::{info, warn};
 
-use crate::{App, tasks};
+use crate::{App, callbacks, tasks};
 
 /// References in one task.
 const REFERENCES_PER_TASK: usize = 5000;
@@ -58,13 +58,20 @@ async fn try_record(app: &App, references: &[String]) -> Result<(), store::Error
         });
     let outcomes: Vec<StatusUpdate> = returned.iter().map(returned_update).collect();
     let mut tx = app.write().await?;
-    let changed = store::notifications::apply(&mut tx, &outcomes, now)
-        .await?
-        .count;
+    let applied = callbacks::apply_updates(app, &mut tx, &outcomes, now).await?;
+    let changed = applied.count;
+    // A letter that is reported again is told of once (`docs/spec/letters.md` §10.2).
+    let earlier = store::returned_letters::filter_recorded(&mut tx, &returned).await?;
     // A letter is in the report of one day however often it is reported: a report that a service has read does not change.
     let recorded =
         store::returned_letters::insert_many(&mut tx, &returned, now.utc_day().start()).await?;
-    tx.commit().await?;
+    let new = returned
+        .iter()
+        .filter(|letter| !earlier.contains(&letter.id))
+        .map(|letter| (letter.service_id, letter.id));
+    let pools = callbacks::enqueue_returned_letters(app, &mut tx, new, now).await?;
+    app.commit_and_notify(tx, &[applied.pools, pools].concat())
+        .await?;
     info!(
         "{} references of returned letters: {} letters known, {changed} updated to returned-letter, \
          {recorded} recorded",

@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::{early_receipt_delay, failed};
 pub use crate::tasks::{CostThreshold, LetterReceipt, LetterReceiptStatus};
-use crate::{App, sealing::sealed_tokens, tasks, technical_failures};
+use crate::{App, callbacks, sealing::sealed_tokens, tasks, technical_failures};
 
 const PURPOSE: &str = "letter-status";
 
@@ -116,7 +116,8 @@ async fn try_process(
         }
     }
     task.complete(&mut tx).await?;
-    tx.commit().await
+    // Perhaps a callback was enqueued; to wake its pool for nothing is harmless.
+    app.commit_and_notify(tx, &[tasks::SERVICE_CALLBACKS]).await
 }
 
 async fn apply_missing(
@@ -145,7 +146,7 @@ async fn apply_rejected(app: &App, letter: &Notification, tx: &mut Tx) -> Result
         NotificationStatus::TechnicalFailure,
         "the print provider rejected it",
     );
-    let applied = store::notifications::apply(tx, &[outcome], app.clock.now()).await?;
+    let applied = callbacks::apply_updates(app, tx, &[outcome], app.clock.now()).await?;
     if applied.count == 0 {
         log_duplicate(letter);
     } else {
@@ -174,8 +175,10 @@ async fn apply_despatched(
         );
     }
     despatches::upsert(tx, despatch).await?;
-    let delivered = despatches::deliver(tx, service, id, app.clock.now()).await?;
-    match (delivered, letter.status) {
+    let now = app.clock.now();
+    let delivered = despatches::deliver(tx, service, id, now).await?;
+    callbacks::enqueue_finals(app, tx, delivered.as_slice(), now).await?;
+    match (delivered.is_some(), letter.status) {
         (true, NotificationStatus::TechnicalFailure) => warn!(
             notification.id = %id, service.id = %service,
             "letter {id} had been given up, and the print provider has despatched it"

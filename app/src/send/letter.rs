@@ -17,7 +17,7 @@ use typesetting::{MAX_LETTER_PAGES, PdfProblem, PdfSummary, sheets};
 
 use super::{Accepted, Batch, SendFailure};
 use crate::{
-    App, ParsedTemplate,
+    App, ParsedTemplate, callbacks,
     compose::{self, Source, to_jiff},
     foreign_files::{PdfError, Unavailable},
     letters::{self, TypesetError, make_pages},
@@ -172,11 +172,9 @@ async fn scan_and_validate(
         problem: None,
     };
     let mut tx = app.write().await?;
-    let changed = store::notifications::apply(&mut tx, &[valid], now)
-        .await?
-        .count;
-    tx.commit().await?;
-    if changed == 1 && !is_test {
+    let applied = callbacks::apply_updates(app, &mut tx, &[valid], now).await?;
+    app.commit_and_notify(tx, applied.pools).await?;
+    if applied.count == 1 && !is_test {
         Ok(pages)
     } else {
         Err(SendFailure::Noop)

@@ -38,6 +38,8 @@ pub(crate) const SEND_DELIVERY_STATUS: &str = "send-delivery-status.v1";
 pub(crate) const SEND_INBOUND_SMS: &str = "send-inbound-sms.v1";
 pub(crate) const SEND_RETURNED_LETTER: &str = "send-returned-letter.v1";
 pub(crate) const SEND_COMPLAINT: &str = "send-complaint.v1";
+pub(crate) const TELL_OF_PAUSED_CALLBACK: &str = "tell-of-paused-callback.v1";
+pub(crate) const REPLAY_CALLBACKS: &str = "replay-callbacks.v1";
 pub(crate) const RETURNED_LETTERS: &str = "process-returned-letters-list.v1";
 /// The same, as versions before this one enqueued it.
 pub(crate) const RETURNED_LETTERS_BEFORE: &str = "process-returned-letters.v1";
@@ -59,6 +61,8 @@ pub(crate) const DELETE_INBOUND_SMS: &str = "delete-inbound-sms.v1";
 pub(crate) const ARCHIVE_UNSUBSCRIBE_REQUESTS: &str = "archive-unsubscribe-requests.v1";
 pub(crate) const AUDIT_STORAGE: &str = "audit-storage.v1";
 pub(crate) const PREPARE_PARTITIONS: &str = "prepare-partitions.v1";
+pub(crate) const PROBE_PAUSED_CALLBACKS: &str = "probe-paused-callbacks.v1";
+pub(crate) const DELETE_CALLBACK_ATTEMPTS: &str = "delete-callback-attempts.v1";
 pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
 pub(crate) const REDUCE_SLOW_PROVIDERS: &str = "switch-current-sms-provider-on-slow-delivery.v1";
 pub(crate) const GENERATE_SMS_DELIVERY_STATS: &str = "generate-sms-delivery-stats.v1";
@@ -344,6 +348,36 @@ pub(crate) fn send_callbacks(
             now,
         )
     }
+}
+
+/// Returns a task that tells the people of a service that a callback is paused.
+pub(crate) fn tell_of_paused_callback(
+    id: TaskId,
+    service: ServiceId,
+    paused: &impl Serialize,
+    now: Timestamp,
+) -> NewTask {
+    let kind = TELL_OF_PAUSED_CALLBACK;
+    new(id, PERIODIC, Lane::Normal, service, kind, paused, now)
+}
+
+/// Returns a task that enqueues callbacks to a service again.
+pub(crate) fn replay_callbacks(
+    id: TaskId,
+    service: ServiceId,
+    replay: &impl Serialize,
+    now: Timestamp,
+) -> NewTask {
+    new(
+        id,
+        SERVICE_CALLBACKS,
+        // What happens now is told before what happened last week.
+        Lane::Bulk,
+        service,
+        REPLAY_CALLBACKS,
+        replay,
+        now,
+    )
 }
 
 /// Returns a task that records the letters with these references as returned, for any service.

@@ -38,6 +38,9 @@ pub(crate) struct Callbacks {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) endpoint: Option<FixedEndpoint>,
     pub(crate) events: Vec<CallbackEvent>,
+    /// Whether it is sent although its endpoint is paused, to find out whether that answers again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_probe: bool,
 }
 
 /// URL and token of a callback, sealed as they are stored with the callback.
@@ -62,6 +65,18 @@ pub(crate) struct CallbackEvent {
     pub(crate) at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sent_at: Option<Timestamp>,
+}
+
+impl CallbackEvent {
+    /// Returns an event of which nothing but its subject needs to be known.
+    pub(crate) const fn about(id: Uuid) -> Self {
+        Self {
+            id,
+            status: None,
+            at: None,
+            sent_at: None,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

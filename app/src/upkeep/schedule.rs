@@ -65,6 +65,7 @@ const SCHEDULE: &[ScheduleEntry] = &[
     every(5, tasks::TEND_PROVIDERS),
     every(10, tasks::CHECK_FOR_MISSING_ROWS),
     every(15, tasks::REPLAY_CREATED_NOTIFICATIONS),
+    every(10, tasks::PROBE_PAUSED_CALLBACKS),
     // An expired file is refused at once; deleting its bytes is less urgent.
     every(10, tasks::REMOVE_EXPIRED_DOCUMENTS),
     every(15, tasks::REMOVE_IDEMPOTENCY_KEYS),
@@ -75,6 +76,7 @@ const SCHEDULE: &[ScheduleEntry] = &[
     daily(1, 40, tasks::DELETE_INBOUND_SMS),
     daily(3, 0, tasks::DELETE_OLD_NOTIFICATIONS),
     daily(4, 0, tasks::REMOVE_JOB_FILES),
+    daily(4, 20, tasks::DELETE_CALLBACK_ATTEMPTS),
     // After the deletions of the night.
     daily(5, 10, tasks::AUDIT_STORAGE),
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),

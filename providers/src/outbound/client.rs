@@ -121,3 +121,25 @@ fn classify(error: &reqwest::Error) -> OutboundError {
         OutboundError::Broken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The name `localhost` stands for one that passes as text and leads inside.
+    #[tokio::test]
+    async fn the_addresses_of_a_name_are_checked_by_each_connection() {
+        let guarded = GuardedClient::new(UrlRules::default()).unwrap();
+        let looked_up = guarded.resolver.lookup("localhost").await;
+        assert!(looked_up.unwrap_err().is::<NotPublicAddress>());
+        let sent = guarded.client.get("https://localhost/").send().await;
+        let error = classify(&sent.unwrap_err());
+        assert_eq!(error, OutboundError::Forbidden(ForbiddenUrl::NotPublic));
+        let development = GuardedClient::new(UrlRules {
+            allow_loopback: true,
+            ..UrlRules::default()
+        });
+        let looked_up = development.unwrap().resolver.lookup("localhost").await;
+        assert!(!looked_up.unwrap().is_empty());
+    }
+}

@@ -11,6 +11,7 @@ mod http_server;
 mod http_sms;
 mod messages;
 mod mmg;
+mod outbound;
 mod refused_settings;
 mod ses;
 mod sink;

@@ -5,6 +5,7 @@
 //! flags. The doc comments of the fields are the reference: `docs/settings.md` and `docs/settings.schema.json` are
 //! generated from them.
 
+mod callbacks;
 mod load;
 mod providers;
 mod receipts;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    callbacks::{Callbacks, Ports},
     load::{Flags, load},
     providers::{ConfiguredProvider, Providers, RunningProviders},
     receipts::Receipts,
@@ -154,6 +156,8 @@ pub struct Settings {
     /// Delivery receipts: who may send them, and what follows from them. Without these settings anyone may send those of MMG
     /// and Firetext, who cannot sign them; a receipt changes only a notification that waits for one.
     pub receipts: Receipts,
+    /// Callbacks to services: which URLs they may go to, and when they are paused.
+    pub callbacks: Callbacks,
     /// The settings file, if it holds secrets and everybody on the machine can read it.
     #[serde(skip)]
     pub exposed_file: Option<PathBuf>,
@@ -200,6 +204,7 @@ impl Default for Settings {
             providers: Providers::default(),
             received_texts: ReceivedTexts::default(),
             receipts: Receipts::default(),
+            callbacks: Callbacks::default(),
             exposed_file: None,
         }
     }
@@ -482,6 +487,10 @@ impl Settings {
             sms_keywords: self.received_texts.keywords(),
             suppress_hard_bounces: self.receipts.suppress_hard_bounces,
             suppress_complaints: self.receipts.suppress_complaints,
+            callback_notice: self.callbacks.notice(),
+            callback_pause_after: std::time::Duration::from_mins(
+                self.callbacks.pause_after_minutes,
+            ),
             time_zone: self.time_zone.clone(),
             ..app::Settings::default()
         }

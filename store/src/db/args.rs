@@ -118,6 +118,7 @@ args_from_words!(
     Allowance
     AttemptOutcome
     CallbackKind
+    CallbackOutcome
     Channel
     JobStatus
     KeyType

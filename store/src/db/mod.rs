@@ -9,6 +9,7 @@ macro_rules! for_every_id {
     ($each:ident) => {
         $each!(
             ApiKeyId
+            CallbackAttemptId
             CallbackId
             ContactListId
             DocumentId

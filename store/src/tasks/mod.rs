@@ -244,3 +244,40 @@ pub async fn list_depths(session: &mut Session, now: Timestamp) -> Result<Vec<De
         })
         .collect()
 }
+
+/// Tasks of one service in a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceBacklog {
+    /// Service that they belong to.
+    pub service_id: ServiceId,
+    /// Tasks: waiting, delayed or running.
+    pub tasks: u32,
+    /// Since when the longest waiting ready task has been ready.
+    pub oldest_ready: Option<Timestamp>,
+}
+
+/// Returns the `count` services that have the most tasks in a pool.
+pub async fn list_service_backlogs(
+    session: &mut Session,
+    pool: &str,
+    now: Timestamp,
+    count: u32,
+) -> Result<Vec<ServiceBacklog>, Error> {
+    session.allow_long_statements();
+    session
+        .fetch_all(
+            "SELECT service_id, count(*) AS number, min(CASE WHEN ready_at <= $2 THEN ready_at END) AS oldest \
+             FROM tasks WHERE pool = $1 GROUP BY service_id ORDER BY number DESC, service_id LIMIT $3",
+            args![pool, now, count],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(ServiceBacklog {
+                service_id: row.get("service_id")?,
+                tasks: row.get_u32("tasks", "number")?,
+                oldest_ready: row.get("oldest")?,
+            })
+        })
+        .collect()
+}

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    baseline, content, databases::DataLocation, deliver, everything_on, growth, job,
+    baseline, callbacks, content, databases::DataLocation, deliver, everything_on, growth, job,
     noisy_neighbour, slow_provider,
 };
 
@@ -39,6 +39,8 @@ pub(crate) enum Order {
     SlowProvider(slow_provider::Task),
     /// Serve the API and send what it accepts.
     EverythingOn(everything_on::Task),
+    /// Send callbacks.
+    Callbacks(callbacks::Task),
     /// Answer every HTTP request at once.
     Receive,
 }

@@ -228,6 +228,18 @@ pub(crate) async fn all_handed_over(app: &App) -> Result<Timestamp> {
     }
 }
 
+/// Waits until only callbacks are left.
+pub(crate) async fn all_sent(app: &App) -> Result<()> {
+    let is_callback = |depth: &store::tasks::Depth| depth.pool.starts_with("service-callbacks");
+    loop {
+        let depths = store::tasks::list_depths(&mut app.read().await?, RealClock.now()).await?;
+        if depths.iter().all(is_callback) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// Running workers.
 pub(crate) struct Workers {
     stop: CancellationToken,

@@ -6,6 +6,7 @@
 
 mod accept;
 mod baseline;
+mod callbacks;
 mod children;
 mod content;
 mod databases;
@@ -75,6 +76,7 @@ async fn obey(order: Order) -> Result<()> {
         Order::Growth(task) => growth::serve(&task).await,
         Order::SlowProvider(task) => slow_provider::send(&task).await,
         Order::EverythingOn(task) => everything_on::run(&task).await,
+        Order::Callbacks(task) => callbacks::call(&task).await,
         Order::Receive => receiver::serve().await,
     }
 }
@@ -95,6 +97,7 @@ async fn measure(options: Options) -> Result<()> {
                 Part::EverythingOn => {
                     everything_on::measure(&options, &backend, &mut results).await?;
                 }
+                Part::Callbacks => callbacks::measure(&options, &backend, &mut results).await?,
                 Part::SlowProvider => slow_provider::measure(&backend, &mut results).await?,
                 Part::Growth => growth::measure(&options, &backend, &mut results).await?,
                 Part::HeldTransaction => {

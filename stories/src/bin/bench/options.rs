@@ -63,6 +63,8 @@ pub(crate) enum Part {
     NoisyNeighbour,
     /// Messages accepted over HTTP and sent to a provider that answers at once, at the same time.
     EverythingOn,
+    /// Callbacks to a local receiver that answers at once.
+    Callbacks,
     /// Sending to a provider that is slow: how much of its concurrency is used.
     SlowProvider,
     /// Cost of a message in a large table: `make bench-growth`.

@@ -18,6 +18,7 @@ use files::Files;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use providers::{
     Email, EmailProvider, SendError, SendReceipt, Sms, SmsProvider,
+    outbound::{GuardedClient, UrlRules},
     sms::http::{HttpBody, HttpSms, HttpSmsSettings},
 };
 use rand::Rng as _;
@@ -79,13 +80,20 @@ impl Platform {
         let store = Store::connect(&location.database, CONNECTIONS, vault).await?;
         store.migrate().await?;
         let handed_over = HandedOver::default();
+        let mut providers = takers(location, taker, &handed_over)?;
+        let rules = UrlRules {
+            // The receiver is a process of this machine.
+            allow_loopback: true,
+            ..UrlRules::default()
+        };
+        providers.outbound = Some(Arc::new(GuardedClient::new(rules)?));
         let foundations = Dependencies {
             store,
             files: Files::open(&format!(
                 "file:{}",
                 location.directory.join("files").display()
             ))?,
-            providers: takers(location, taker, &handed_over)?,
+            providers,
             foreign_files: ForeignFiles::in_this_process(),
             clock: Arc::new(RealClock),
             random: entropy,

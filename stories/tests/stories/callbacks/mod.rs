@@ -2,6 +2,10 @@
 
 mod attempts;
 mod delivery_status;
+mod log;
+
+mod neighbours;
+mod pausing;
 
 use std::time::Duration;
 

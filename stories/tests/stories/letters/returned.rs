@@ -1,10 +1,11 @@
 //! Letters that the post has returned.
 
-use domain::NotificationStatus;
-use pillarbox_stories::World;
+use app::manage::callbacks::CallbackChange;
+use domain::{CallbackKind, NotificationStatus};
+use pillarbox_stories::{TestService, World};
 use serde_json::json;
 
-use super::{becomes, id_of, kept, post, service, template, to_ada};
+use super::{becomes, id_of, kept, post, post_pdf, service, template, to_ada};
 
 #[tokio::test]
 async fn returned_letters_are_recorded_once_for_their_services() {
@@ -98,5 +99,88 @@ async fn many_returned_letters_are_many_tasks_and_nonsense_is_none() {
             .internal_request("POST", "/letters/returned", body.to_string())
             .await;
         assert_eq!((answer.status.as_u16(), answer.message()), (400, message));
+    }
+}
+
+const URL: &str = "https://riverside.example.org/told";
+
+async fn tell(world: &World, service: &TestService, kind: CallbackKind, letters: Option<bool>) {
+    let change = CallbackChange {
+        url: Some(URL.to_owned()),
+        bearer_token: Some("a-token-of-theirs".to_owned()),
+        letters,
+        updated_by: None,
+    };
+    app::manage::callbacks::set(&world.app, service.id, kind, change)
+        .await
+        .unwrap();
+}
+
+async fn report(world: &World, reference: &str) {
+    let body = json!({"references": [reference]}).to_string();
+    world
+        .internal_request("POST", "/letters/returned", body)
+        .await;
+    world.run_tasks().await;
+}
+
+#[tokio::test]
+async fn a_service_is_told_of_a_returned_letter_once() {
+    use NotificationStatus as S;
+    let world = World::new().await;
+    let ours = service(&world, "Ours").await;
+    tell(&world, &ours, CallbackKind::ReturnedLetter, None).await;
+    let template = template(&world, ours.id).await;
+    let mut body = to_ada(template);
+    body["reference"] = json!("case 5");
+    let sent = id_of(&post(&world, &ours.normal, &body).await);
+    let supplied = id_of(&post_pdf(&world, &ours.normal, "supplied").await);
+    becomes(&world, sent, &[S::Sending, S::Delivered]).await;
+    becomes(&world, supplied, &[S::Created, S::Sending, S::Delivered]).await;
+    for id in [sent, supplied, sent] {
+        let reference = kept(&world, &ours, id).await.reference.unwrap();
+        report(&world, &reference).await;
+    }
+    let told = world.receiver.received(URL);
+    assert_eq!(told.len(), 2);
+    let created = kept(&world, &ours, sent).await.created_at;
+    assert_eq!(
+        told[0].body,
+        format!(
+            "{{\"notification_id\": \"{sent}\", \"reference\": \"case 5\", \
+             \"date_sent\": \"{created}\", \"sent_by\": \"API\", \"template_name\": \"A letter\", \
+             \"template_id\": \"{template}\", \"template_version\": 1, \"spreadsheet_file_name\": null, \
+             \"spreadsheet_row_number\": null, \"upload_letter_file_name\": null}}"
+        )
+    );
+    let supplied = told[1].json();
+    assert_eq!(supplied["reference"], "supplied");
+    for key in ["template_name", "template_id", "template_version"] {
+        assert!(supplied[key].is_null(), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn statuses_of_letters_are_told_behind_a_switch() {
+    use NotificationStatus as S;
+    for letters in [None, Some(false), Some(true)] {
+        let world = World::new().await;
+        let ours = service(&world, "Ours").await;
+        tell(&world, &ours, CallbackKind::DeliveryStatus, letters).await;
+        let template = template(&world, ours.id).await;
+        let sent = id_of(&post(&world, &ours.normal, &to_ada(template)).await);
+        becomes(&world, sent, &[S::Sending, S::Delivered]).await;
+        let reference = kept(&world, &ours, sent).await.reference.unwrap();
+        report(&world, &reference).await;
+        let told = world.receiver.received(URL);
+        let statuses: Vec<_> = told
+            .iter()
+            .map(|one| one.json()["status"].clone())
+            .collect();
+        if letters == Some(true) {
+            assert_eq!(statuses.first(), Some(&json!("returned-letter")));
+        } else {
+            assert_eq!(statuses, Vec::<serde_json::Value>::new());
+        }
     }
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Allowance, Channel, Clock as _, JobOrigin, NotificationId};
 use pillarbox_stories::{SharedDatabase, World};
+use uuid::Uuid;
 
-use super::storm::{Storm, Sums};
+use super::storm::{CALLBACK_URL, Storm, Sums};
 use crate::jobs;
 
 /// Returns how often each message was sent.
@@ -102,6 +103,7 @@ pub(super) async fn count(storm: &Storm<'_>, sum: &mut Sums) -> Result<Sums, Str
     if !dead.is_empty() {
         return Err(format!("{} tasks were given up", dead.len()));
     }
+    count_callbacks(storm).await?;
     count_once(storm).await?;
     count_rows(storm, &kept, sum).await?;
     count_spent(storm).await?;
@@ -121,6 +123,33 @@ fn unanswered(world: &World, id: NotificationId) -> usize {
         .chain(mails)
         .filter(|one| *one == id.as_uuid())
         .count()
+}
+
+/// Checks that the service was told of every final status, and of no other.
+async fn count_callbacks(storm: &Storm<'_>) -> Result<(), String> {
+    let told: BTreeSet<Uuid> = storm
+        .world
+        .receiver
+        .told(CALLBACK_URL)
+        .iter()
+        .filter_map(|one| one.json()["id"].as_str()?.parse().ok())
+        .collect();
+    let ended: BTreeSet<Uuid> = storm
+        .shared_database
+        .ids(
+            "SELECT id FROM notifications WHERE status IN \
+             ('delivered', 'permanent-failure', 'temporary-failure', 'technical-failure')",
+        )
+        .await
+        .into_iter()
+        .collect();
+    if let Some(id) = ended.difference(&told).next() {
+        return Err(format!("the service was never told what became of {id}"));
+    }
+    match told.difference(&ended).next() {
+        Some(id) => Err(format!("the service was told of {id}, which has not ended")),
+        None => Ok(()),
+    }
 }
 
 /// Checks that each `Idempotency-Key` made one message.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use domain::{Channel, Clock as _, Lane, NotificationId, TaskId};
-use pillarbox_stories::Behaviour;
+use pillarbox_stories::{Answer, Behaviour};
 use queue::{Enqueue as _, NewTask};
 use rand::RngExt as _;
 use serde_json::json;
 
 use super::{
     super::{faults::FAULTS, invariants, requests::Requester, worker::Worker},
-    A_WHOLE_TASK, PAST_THE_LEASE, Storm,
+    A_WHOLE_TASK, CALLBACK_URL, MAX_CALLBACK_FAILURES, PAST_THE_LEASE, Storm,
 };
 
 impl Storm<'_> {
@@ -194,7 +194,22 @@ impl Storm<'_> {
         self.excuse_what_is_in_the_window().await;
     }
 
+    /// Lets the URL of callbacks fail once.
+    fn a_callback_fails(&mut self) {
+        self.callback_failures += 1;
+        let answer = if self.rng.random_bool(0.5) {
+            Answer::Break
+        } else {
+            Answer::Status(500, "")
+        };
+        self.tell(format_args!("a callback {answer:?}"));
+        self.world.receiver.answers(CALLBACK_URL, [answer]);
+    }
+
     pub(super) fn a_provider_misbehaves(&mut self) {
+        if self.callback_failures < MAX_CALLBACK_FAILURES && self.rng.random_bool(0.3) {
+            return self.a_callback_fails();
+        }
         let mood = match self.rng.random_range(0..8) {
             0..2 => Behaviour::BeUnavailable,
             2 => Behaviour::RejectRecipient,

@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-use domain::NotificationId;
+use app::manage::callbacks::CallbackChange;
+use domain::{CallbackKind, NotificationId};
 use pillarbox_stories::{SharedDatabase, TestClient, TestService, World};
 use queue::Runner;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
@@ -33,13 +34,20 @@ const A_WHOLE_TASK: u32 = 60;
 /// Slightly longer than a lease.
 const PAST_THE_LEASE: Duration = Duration::from_secs(31);
 /// Pools, each with its share of the work: a worker without tasks tests nothing.
-const POOLS: [(&str, u32); 5] = [
+const POOLS: [(&str, u32); 7] = [
     ("send-sms-tasks", 5),
     ("send-email-tasks", 2),
     ("job-tasks", 3),
     ("research-mode-tasks", 1),
+    ("service-callbacks", 2),
+    ("service-callbacks-retry", 1),
     ("periodic-tasks", 1),
 ];
+
+/// Where the service is told of its messages.
+pub(super) const CALLBACK_URL: &str = "https://riverside.example.org/told";
+/// Failures of that URL in one simulation: fewer than the attempts of a callback, so that none is given up.
+const MAX_CALLBACK_FAILURES: usize = 4;
 
 /// A platform under simulated faults.
 pub(super) struct Storm<'a> {
@@ -68,6 +76,7 @@ pub(super) struct Storm<'a> {
     taken_back: Rc<Cell<u64>>,
     is_broken: bool,
     tells: bool,
+    callback_failures: usize,
     /// Hash of all steps.
     trail: DefaultHasher,
     sum: Sums,
@@ -130,6 +139,17 @@ impl<'a> Storm<'a> {
     ) -> Self {
         let world = World::seeded(seed, shared_database).await;
         let service = world.service("Riverside Council").await;
+        let change = CallbackChange {
+            url: Some(CALLBACK_URL.to_owned()),
+            bearer_token: Some("a-token-of-theirs".to_owned()),
+            ..CallbackChange::default()
+        };
+        let kind = CallbackKind::DeliveryStatus;
+        app::manage::callbacks::set(&world.app, service.id, kind, change)
+            .await
+            .expect("the URL is good");
+        // Then acceptance is final, and the service is told of it.
+        world.email.set_reports_delivery(false);
         world.sms.yield_while_sending();
         world.email.yield_while_sending();
         let another = world.another_process();
@@ -157,6 +177,7 @@ impl<'a> Storm<'a> {
             taken_back: Rc::default(),
             is_broken: false,
             tells,
+            callback_failures: 0,
             trail: DefaultHasher::new(),
             sum: Sums::default(),
         }

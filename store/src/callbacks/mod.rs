@@ -1,4 +1,8 @@
-//! Callbacks to services: one URL with a bearer token for each kind of event. Both are sealed.
+//! Callbacks to services: one URL with a bearer token for each kind of event, both sealed; the health of the endpoints; and
+//! the log of attempts.
+
+pub mod attempts;
+pub mod health;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +26,15 @@ pub struct Callback {
     pub url: Private<String>,
     /// Token that authenticates the platform to the service.
     pub bearer_token: Private<String>,
+    /// Secrets that sign what is sent, the newest first: two while they are exchanged, none unless the service has asked for
+    /// one.
+    pub secrets: Vec<Private<String>>,
+    /// Whether the statuses of letters are told too.
+    pub letters: bool,
+    /// Since when no attempt is made, because none succeeded for long.
+    pub paused_at: Option<Timestamp>,
+    /// Since when every attempt has failed.
+    pub failing_since: Option<Timestamp>,
     /// User who last changed it.
     pub updated_by: Option<UserId>,
     /// When it was created.
@@ -35,9 +48,13 @@ pub struct Callback {
 struct Sealed {
     url: String,
     bearer_token: String,
+    // Rows from before there were secrets have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<String>,
 }
 
-const COLUMNS: &str = "id, kind, sealed, updated_by, created_at, updated_at";
+const COLUMNS: &str =
+    "id, kind, sealed, letters, failing_since, paused_at, updated_by, created_at, updated_at";
 
 /// Inserts a callback. Fails with [`Error::Exists`] if the service has one of the kind.
 pub async fn insert(
@@ -47,13 +64,14 @@ pub async fn insert(
     callback: &Callback,
 ) -> Result<(), Error> {
     tx.execute(
-        "INSERT INTO service_callbacks (id, service_id, kind, sealed, updated_by, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO service_callbacks (id, service_id, kind, sealed, letters, updated_by, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         args![
             callback.id,
             service,
             callback.kind,
             seal(keyring, callback),
+            callback.letters,
             callback.updated_by,
             callback.created_at
         ],
@@ -71,12 +89,13 @@ pub async fn update(
 ) -> Result<bool, Error> {
     let changed = tx
         .execute(
-            "UPDATE service_callbacks SET sealed = $3, updated_by = $4, updated_at = $5 \
+            "UPDATE service_callbacks SET sealed = $3, letters = $4, updated_by = $5, updated_at = $6 \
              WHERE service_id = $1 AND id = $2",
             args![
                 service,
                 callback.id,
                 seal(keyring, callback),
+                callback.letters,
                 callback.updated_by,
                 callback.updated_at
             ],
@@ -119,8 +138,10 @@ pub struct SealedEndpoint {
     pub id: CallbackId,
     /// Service that set it.
     pub service_id: ServiceId,
-    /// URL and token, sealed.
+    /// URL, token and secrets, sealed.
     pub sealed: Vec<u8>,
+    /// Whether the statuses of letters are told too.
+    pub letters: bool,
 }
 
 /// Returns the callbacks for a kind of event of those of these services that have one.
@@ -133,7 +154,7 @@ pub async fn list_endpoints(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT id, service_id, sealed FROM service_callbacks WHERE kind = $1 AND service_id IN ({})",
+        "SELECT id, service_id, sealed, letters FROM service_callbacks WHERE kind = $1 AND service_id IN ({})",
         parameters(2, services.len())
     );
     let mut args = args![kind];
@@ -147,26 +168,30 @@ pub async fn list_endpoints(
                 id: row.get("id")?,
                 service_id: row.get("service_id")?,
                 sealed: row.get("sealed")?,
+                letters: row.get("letters")?,
             })
         })
         .collect()
 }
 
-/// URL and token of a callback.
+/// Where a callback goes, and what authenticates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// URL that is called.
     pub url: Private<String>,
     /// Token that authenticates the platform to the service.
     pub bearer_token: Private<String>,
+    /// Secrets that sign what is sent.
+    pub secrets: Vec<Private<String>>,
 }
 
 /// Opens a sealed endpoint. Fails if the key that sealed it is gone, as it may be when a task has waited for long.
 pub fn open_endpoint(keyring: &Keyring, id: CallbackId, sealed: &[u8]) -> Result<Endpoint, Error> {
-    let Sealed { url, bearer_token } = open(keyring, id, sealed)?;
+    let sealed = open(keyring, id, sealed)?;
     Ok(Endpoint {
-        url: url.into(),
-        bearer_token: bearer_token.into(),
+        url: sealed.url.into(),
+        bearer_token: sealed.bearer_token.into(),
+        secrets: sealed.secrets.into_iter().map(Private::new).collect(),
     })
 }
 
@@ -180,6 +205,11 @@ fn seal(keyring: &Keyring, callback: &Callback) -> Vec<u8> {
     let sealed = Sealed {
         url: callback.url.reveal().clone(),
         bearer_token: callback.bearer_token.reveal().clone(),
+        secrets: callback
+            .secrets
+            .iter()
+            .map(|secret| secret.reveal().clone())
+            .collect(),
     };
     // One sealed value rather than two: URL and token can then not be exchanged separately.
     let plain = serde_json::to_vec(&sealed).expect("two texts are writable as JSON");
@@ -203,6 +233,10 @@ fn parse_callback(keyring: &Keyring, row: &Row) -> Result<Callback, Error> {
         kind: row.parse("service_callbacks", "kind")?,
         url: sealed.url.into(),
         bearer_token: sealed.bearer_token.into(),
+        secrets: sealed.secrets.into_iter().map(Private::new).collect(),
+        letters: row.get("letters")?,
+        paused_at: row.get("paused_at")?,
+        failing_since: row.get("failing_since")?,
         updated_by: row.get("updated_by")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,

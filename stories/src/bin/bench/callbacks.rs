@@ -1,0 +1,110 @@
+//! Callbacks delivered to a local receiver that answers at once. Messages are sent first; then only the workers of callbacks
+//! run.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use app::{manage::callbacks::CallbackChange, tasks::POOLS};
+use domain::{CallbackKind, Clock as _};
+use queue::Pool;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    accept::micros_each,
+    children::{self, Order, Worker},
+    databases::{Backend, DataLocation},
+    job::{self, Workers},
+    options::{Channel, Options},
+    platform::{Platform, RealClock, Taker},
+    receiver::Receiver,
+    results::{Measured, Results, mib},
+    sample_data,
+    usage::Usage,
+};
+
+/// A measurement of callbacks.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    location: DataLocation,
+    port: u16,
+    messages: u32,
+}
+
+/// Outcome of calling the receiver.
+#[derive(Debug, Serialize, Deserialize)]
+struct Called {
+    took: Duration,
+    usage: Usage,
+}
+
+pub(crate) async fn measure(
+    options: &Options,
+    backend: &Backend,
+    results: &mut Results,
+) -> Result<()> {
+    let messages = options.messages;
+    let mut receiver = Worker::start(&Order::Receive)?;
+    let Receiver { port } = receiver.hear().await?;
+    let fresh = backend.fresh().await?;
+    let mut caller = Worker::start(&Order::Callbacks(Task {
+        location: fresh.location.clone(),
+        port,
+        messages,
+    }))?;
+    let called: Called = caller.hear().await?;
+    let received: u64 = receiver.request().await?;
+    ensure!(
+        received == u64::from(messages),
+        "{received} of {messages} callbacks were received"
+    );
+    caller.end().await?;
+    receiver.end().await?;
+    fresh.remove().await?;
+    results.add(&Measured {
+        database: backend.name(),
+        part: "callbacks",
+        what: "delivery statuses to a local receiver".to_owned(),
+        peak_mib: Some(mib(called.usage.peak_kib)),
+        processor_micros_per_message: Some(micros_each(
+            called.usage.processor_seconds,
+            u64::from(messages),
+        )),
+        ..Measured::alone(u64::from(messages), called.took)
+    });
+    Ok(())
+}
+
+/// Runs in the child.
+pub(crate) async fn call(task: &Task) -> Result<()> {
+    let platform = Platform::open(&task.location, Taker::Nobody).await?;
+    let service = platform.tenant.service;
+    let change = CallbackChange {
+        url: Some(format!("http://127.0.0.1:{}/told", task.port)),
+        bearer_token: Some("a-token-of-theirs".to_owned()),
+        ..CallbackChange::default()
+    };
+    let kind = CallbackKind::DeliveryStatus;
+    app::manage::callbacks::set(&platform.app, service, kind, change).await?;
+    app::manage::callbacks::rotate_secret(&platform.app, service, kind).await?;
+    let file = task.location.directory.join("people.csv");
+    sample_data::write_spreadsheet(&file, Channel::Sms, task.messages)?;
+    let is_callback = |pool: &&Pool| pool.name.starts_with("service-callbacks");
+    let others = POOLS.iter().filter(|pool| !is_callback(pool)).cloned();
+    let workers = Workers::start(&platform.app, others.collect());
+    let id = job::upload(&platform, Channel::Sms, &file).await?;
+    job::keep(&platform.app, service, id).await?;
+    job::all_sent(&platform.app).await?;
+    workers.stop().await?;
+
+    let (before, started) = (Usage::mine()?, RealClock.now());
+    let callers = POOLS.iter().filter(is_callback).cloned().collect();
+    let workers = Workers::start(&platform.app, callers);
+    let took = job::all_handed_over(&platform.app).await?.since(started);
+    let after = Usage::mine()?;
+    workers.stop().await?;
+    let usage = Usage {
+        processor_seconds: after.processor_seconds - before.processor_seconds,
+        ..after
+    };
+    children::reply(&Called { took, usage })
+}
