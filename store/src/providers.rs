@@ -125,7 +125,7 @@ fn values(provider: &ProviderDetails) -> Vec<crate::db::Arg> {
 pub async fn list(session: &mut Session) -> Result<Vec<ProviderDetails>, Error> {
     let sql =
         format!("SELECT {COLUMNS} FROM provider_details ORDER BY notification_type, identifier");
-    parse_all(session.fetch_all(sql, args![]).await?)
+    parse_all(&session.fetch_all(sql, args![]).await?)
 }
 
 /// Returns the providers of a channel by name and locks their rows until the transaction ends.
@@ -135,7 +135,7 @@ pub async fn lock_channel(tx: &mut Tx, channel: Channel) -> Result<Vec<ProviderD
     let sql = format!(
         "SELECT {COLUMNS} FROM provider_details WHERE notification_type = $1 ORDER BY identifier {for_update}"
     );
-    parse_all(tx.fetch_all(sql, args![channel]).await?)
+    parse_all(&tx.fetch_all(sql, args![channel]).await?)
 }
 
 /// Returns a provider.
@@ -153,10 +153,10 @@ pub async fn list_versions(
     let sql = format!(
         "SELECT {COLUMNS} FROM provider_details_history WHERE id = $1 ORDER BY version DESC"
     );
-    parse_all(session.fetch_all(sql, args![id]).await?)
+    parse_all(&session.fetch_all(sql, args![id]).await?)
 }
 
-fn parse_all(rows: Vec<Row>) -> Result<Vec<ProviderDetails>, Error> {
+fn parse_all(rows: &[Row]) -> Result<Vec<ProviderDetails>, Error> {
     rows.iter().map(parse).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Providers as an operator sees and changes them (`docs/spec/workers.md` §7.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use domain::{ProviderId, UserId};
 use store::Session;
@@ -127,8 +127,8 @@ async fn with_authors(
     let mut authors: BTreeMap<UserId, Option<User>> = BTreeMap::new();
     for id in found.iter().filter_map(|one| one.created_by) {
         // A handful of people: one read for each.
-        if !authors.contains_key(&id) {
-            authors.insert(id, store::users::find(session, id).await?);
+        if let Entry::Vacant(unknown) = authors.entry(id) {
+            unknown.insert(store::users::find(session, id).await?);
         }
     }
     let with_author = |details: ProviderDetails| ProviderWithAuthor {

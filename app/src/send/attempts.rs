@@ -104,9 +104,9 @@ impl BatchAttempts {
         ids: &[NotificationId],
         now: Timestamp,
     ) -> Result<bool, store::Error> {
-        let (new, stale) = self.plan(app, channel, ids, now);
+        let (new, unfinished) = self.plan(app, channel, ids, now);
         let mut tx = app.write().await?;
-        store::attempts::complete(&mut tx, &stale).await?;
+        store::attempts::complete(&mut tx, &unfinished).await?;
         let inserted = store::attempts::insert(&mut tx, &new).await?;
         if inserted < new.len() as u64 {
             tx.roll_back().await?;
@@ -149,7 +149,7 @@ impl BatchAttempts {
             started_at: now,
         });
         let open = ids.iter().filter_map(|id| state.open.get(id)).flatten();
-        let stale = open.map(|attempt| AttemptEnd {
+        let unfinished = open.map(|attempt| AttemptEnd {
             notification: attempt.notification,
             number: attempt.number,
             provider: attempt.provider.clone(),
@@ -158,7 +158,7 @@ impl BatchAttempts {
             outcome: AttemptOutcome::Unknown,
             detail: Some("the process ended before it had recorded the answer".to_owned()),
         });
-        (new.collect(), stale.collect())
+        (new.collect(), unfinished.collect())
     }
 
     /// Notes that a provider is called now, with a message of so many units.

@@ -218,10 +218,9 @@ fn shifted(priorities: &[u32], place: usize) -> Vec<u32> {
         // The last one gets what rounding has left; where all have nothing, each gets as much.
         let share = if total == 0 {
             gain.div_ceil(left)
-        } else if rest == 0 {
-            0
         } else {
-            (gain * priorities[*other] + rest / 2) / rest
+            let rounded = gain * priorities[*other] + rest / 2;
+            rounded.checked_div(rest).unwrap_or(0)
         };
         rest -= priorities[*other];
         gain -= share;

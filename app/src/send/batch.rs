@@ -307,7 +307,7 @@ impl<'a> Batch<'a> {
             service: leased.service_id,
             lane: leased.lane,
         };
-        let acquiring = slots.acquire(flow, candidates, self.app.random());
+        let acquiring = slots.acquire(flow, &candidates, self.app.random());
         let slot = time::timeout(STALL, acquiring).await;
         slot.map_err(|_| SendFailure::NoRoom(STALL))
     }
@@ -326,6 +326,10 @@ impl<'a> Batch<'a> {
                 SendFailure::retry(format!(
                     "every provider of the channel {channel} has failed for minutes"
                 ))
+            }
+            // Other batches have taken what this process had reserved: the next one reserves more.
+            Unavailable::QuotasUsedUp if !self.app.send.quotas.is_used_up(self.channel, now) => {
+                SendFailure::NoRoom(Duration::ZERO)
             }
             Unavailable::QuotasUsedUp => {
                 let tomorrow = now.utc_day().plus_days(1).start();

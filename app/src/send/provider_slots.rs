@@ -228,20 +228,20 @@ impl ProviderSlots {
     pub(super) async fn acquire(
         &self,
         flow: Flow,
-        candidates: Vec<usize>,
+        candidates: &[usize],
         random: &dyn RandomSource,
     ) -> Slot {
         let mut granted = {
             let mut state = self.lock();
             let now = self.clock.now();
-            if let Some(provider) = state.draw(flow, &candidates, random, now) {
+            if let Some(provider) = state.draw(flow, candidates, random, now) {
                 let is_probe = state.providers[provider].open(flow, now);
                 return self.slot(provider, flow, is_probe);
             }
             let (grant, granted) = oneshot::channel();
             state.waiters.push(Waiter {
                 flow,
-                candidates: candidates.clone(),
+                candidates: candidates.to_vec(),
                 grant,
             });
             granted
@@ -249,7 +249,7 @@ impl ProviderSlots {
         loop {
             // Nobody tells when a rate limit has a token again, so a message that waits looks itself.
             let next_token = async {
-                match self.next_token(&candidates) {
+                match self.next_token(candidates) {
                     // There is one, and another message may take it with the slot that is missing.
                     Some(Duration::ZERO) => time::sleep(TOKEN_POLL).await,
                     Some(wait) => time::sleep(wait.max(MIN_WAIT)).await,
@@ -274,18 +274,14 @@ impl ProviderSlots {
         limits.map(|limit| limit.wait(now)).min()
     }
 
-    const fn slot_of(slots: Self, provider: usize, flow: Flow, is_probe: bool) -> Slot {
+    fn slot(&self, provider: usize, flow: Flow, is_probe: bool) -> Slot {
         Slot {
-            slots,
+            slots: self.clone(),
             provider,
             flow,
             is_probe,
             was_called: false,
         }
-    }
-
-    fn slot(&self, provider: usize, flow: Flow, is_probe: bool) -> Slot {
-        Self::slot_of(self.clone(), provider, flow, is_probe)
     }
 
     fn release(&self, slot: &Slot) {
@@ -546,7 +542,7 @@ mod tests {
         candidates: &[usize],
     ) -> impl Future<Output = Slot> + Unpin + use<> {
         let (slots, candidates) = (slots.clone(), candidates.to_vec());
-        Box::pin(async move { slots.acquire(flow, candidates, &First).await })
+        Box::pin(async move { slots.acquire(flow, &candidates, &First).await })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use domain::{Channel, UtcDay};
+use domain::{Channel, Timestamp, UtcDay};
 use store::provider_counters::Counter;
 use tracing::error;
 
@@ -94,6 +94,13 @@ impl Quotas {
     fn find(&self, channel: Channel, place: usize) -> Option<Day> {
         let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         days.get(&(channel, place)).copied()
+    }
+
+    /// Returns whether a provider of the channel has nothing left to reserve today.
+    pub(super) fn is_used_up(&self, channel: Channel, now: Timestamp) -> bool {
+        let days = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_channel = days.iter().filter(|((of, _), _)| *of == channel);
+        of_channel.any(|(_, day)| day.is_used_up && day.day == now.utc_day())
     }
 
     fn put(&self, channel: Channel, place: usize, day: Day) {

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use app::{App, ProviderLimits, Weighted};
-use pillarbox_stories::{Behaviour, FakeSms, Gate, TestService, World};
+use pillarbox_stories::{Behaviour, FakeEmail, FakeSms, Gate, TestService, World};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -147,6 +147,31 @@ async fn when_one_provider_dies_all_messages_leave_by_the_other_and_it_gets_its_
     two.send_job(MESSAGES, 400).await;
     let share = two.first.accepted().len() - before;
     assert!((100..300).contains(&share), "{share} of 400");
+}
+
+#[tokio::test]
+async fn emails_leave_by_the_other_relay_when_one_dies() {
+    let (first, second) = (
+        Arc::new(FakeEmail::named("first")),
+        Arc::new(FakeEmail::named("second")),
+    );
+    let email = vec![
+        Weighted::<dyn providers::EmailProvider>::new(first.clone(), 100),
+        Weighted::<dyn providers::EmailProvider>::new(second.clone(), 100),
+    ];
+    let world = World::with(|_, providers| providers.email = email).await;
+    let service = world.service("Riverside Council").await;
+    first.set_behaviour(Behaviour::BeUnavailable);
+    for number in 0..100 {
+        let to = format!("ada{number}@example.com");
+        world.send_email(&service, &service.normal, &to).await;
+    }
+    for _ in 0..12 {
+        world.run_tasks().await;
+        world.advance(RETRY);
+    }
+    assert_eq!(second.accepted().len(), 100);
+    assert!(first.accepted().is_empty() && first.refused() > 0);
 }
 
 #[tokio::test]
@@ -440,6 +465,21 @@ async fn what_is_over_the_only_quota_waits_for_the_next_day() {
     world.advance(Duration::from_hours(8));
     world.run_tasks().await;
     assert_eq!(world.sms.accepted().len(), 5);
+}
+
+#[tokio::test]
+async fn single_messages_share_what_is_reserved_of_a_quota() {
+    let world = World::with(|_, providers| {
+        providers.sms[0].limits.daily_quota = Some(50);
+    })
+    .await;
+    let service = world.service("Riverside Council").await;
+    for number in 0..40 {
+        let to = format!("07700910{number:03}");
+        world.send_sms(&service, &service.normal, &to).await;
+    }
+    world.run_tasks().await;
+    assert_eq!(world.sms.accepted().len(), 40);
 }
 
 #[tokio::test]
