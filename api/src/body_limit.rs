@@ -37,8 +37,8 @@ pub(crate) async fn read_body_of(body: Body, max_bytes: usize) -> Result<BodyByt
 /// The budget of this process.
 static BODY_BUDGET: Budget = Budget::new(MAX_BUFFERED_BYTES);
 
-/// Memory for request bodies, so that many slow uploads cannot fill the machine's.
-struct Budget {
+/// Memory for bodies, so that many slow clients cannot fill the machine's.
+pub(crate) struct Budget {
     limit: usize,
     used: AtomicUsize,
 }
@@ -63,18 +63,23 @@ pub(crate) struct Share {
 }
 
 impl Budget {
-    const fn new(limit: usize) -> Self {
+    pub(crate) const fn new(limit: usize) -> Self {
         Self {
             limit,
             used: AtomicUsize::new(0),
         }
     }
 
-    async fn read(&'static self, mut body: Body, limit: usize) -> Result<BodyBytes, Problem> {
-        let mut share = Share {
+    /// Returns a share of nothing yet.
+    pub(crate) const fn share(&'static self) -> Share {
+        Share {
             budget: self,
             bytes: 0,
-        };
+        }
+    }
+
+    async fn read(&'static self, mut body: Body, limit: usize) -> Result<BodyBytes, Problem> {
+        let mut share = self.share();
         // A body of one chunk is kept as it is. Further chunks are appended as they arrive, so that no body is in memory
         // twice.
         let (mut only, mut whole) = (None::<Bytes>, BytesMut::new());
@@ -108,7 +113,7 @@ impl Budget {
 
 impl Share {
     /// Reserves more of the budget. Returns false if it is used up; the reservation stands until the share is dropped.
-    fn grow(&mut self, by: usize) -> bool {
+    pub(crate) fn grow(&mut self, by: usize) -> bool {
         // Relaxed: the counter guards an amount and publishes no other memory.
         let before = self.budget.used.fetch_add(by, Ordering::Relaxed);
         self.bytes += by;
@@ -124,13 +129,9 @@ impl Drop for Share {
 
 impl Default for BodyBytes {
     fn default() -> Self {
-        let share = Share {
-            budget: &BODY_BUDGET,
-            bytes: 0,
-        };
         Self {
             bytes: Bytes::new(),
-            share,
+            share: BODY_BUDGET.share(),
         }
     }
 }

@@ -1,8 +1,15 @@
 //! Work of a request that takes longer than other requests should wait: previews, bulk requests, very large messages.
 //! It has threads of its own, a few of them, so that the threads that serve HTTP stay free.
 
-use std::{future::poll_fn, panic::resume_unwind, sync::Arc, task::Poll};
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    panic::resume_unwind,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    task::Poll,
+};
 
+use domain::ServiceId;
 use futures::future::BoxFuture;
 use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
 
@@ -18,6 +25,8 @@ pub(crate) const LARGE_BODY_BYTES: usize = 64 << 10;
 pub(crate) struct HeavyWork {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
+    /// One permit for each service that has work here.
+    turns: Mutex<HashMap<ServiceId, Weak<Semaphore>>>,
 }
 
 impl HeavyWork {
@@ -29,13 +38,16 @@ impl HeavyWork {
         Self {
             running: Arc::new(Semaphore::new(at_once)),
             admitted: Arc::new(Semaphore::new(at_once * (1 + WAITING_FOR_EACH))),
+            turns: Mutex::default(),
         }
     }
 
-    /// Runs `work` apart from the threads that serve HTTP. Fails with a 503 if too much waits already. A caller that
+    /// Runs `work` of a service apart from the threads that serve HTTP. Fails with a 503 if too much waits already. One
+    /// service's work takes its turns one by one, so that it waits behind itself and not before all others. A caller that
     /// gives up does not interrupt work that has begun.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        service: ServiceId,
         work: BoxFuture<'static, T>,
     ) -> Result<T, Problem> {
         // Refused and not queued without end: each request that waits keeps its body in memory.
@@ -43,12 +55,12 @@ impl HeavyWork {
             metrics::counter!("pillarbox_heavy_requests_refused_total").increment(1);
             return Err(Problem::too_many_bodies());
         };
-        let running = Arc::clone(&self.running);
+        let (turn, running) = (self.turn_of(service), Arc::clone(&self.running));
         let runtime = Handle::current();
         let done = spawn_blocking(move || {
             // Held here and not by the caller, who may be gone before the work is done.
             let _admitted = admitted;
-            runtime.block_on(in_turns(&running, work))
+            runtime.block_on(in_turns(&turn, &running, work))
         });
         match done.await {
             Ok(done) => Ok(done),
@@ -61,14 +73,31 @@ impl HeavyWork {
     }
 }
 
-/// Runs `work`, with a permit while it uses the processor and without one while it waits for the database: a database that
+impl HeavyWork {
+    /// Returns the permit for which the work of a service waits.
+    fn turn_of(&self, service: ServiceId) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(&service).and_then(Weak::upgrade) {
+            return turn;
+        }
+        // As many as have work now, and those that had some since the last new one.
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(Semaphore::new(1));
+        turns.insert(service, Arc::downgrade(&turn));
+        turn
+    }
+}
+
+/// Runs `work`, with permits while it uses the processor and without them while it waits for the database: a database that
 /// is slow must not make those wait that are still to be parsed.
-async fn in_turns<T>(running: &Semaphore, mut work: BoxFuture<'static, T>) -> T {
+async fn in_turns<T>(turn: &Semaphore, running: &Semaphore, mut work: BoxFuture<'static, T>) -> T {
     loop {
-        // Never an error, which only a closed semaphore returns: this one stays open.
+        // Its own turn first: of each service at most one waits for a processor, and those take turns.
+        // Never an error, which only a closed semaphore returns: these stay open.
+        let own_turn = turn.acquire().await;
         let permit = running.acquire().await;
         let step = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
-        drop(permit);
+        drop((permit, own_turn));
         match step {
             Poll::Ready(done) => return done,
             Poll::Pending => until_woken().await,
@@ -100,14 +129,60 @@ mod tests {
     /// Longer than any test; reached only if the work holds up the thread that should end it.
     const PATIENCE: Duration = Duration::from_mins(1);
 
-    /// Starts work that blocks its thread until something is sent.
-    fn start(pool: &Arc<HeavyWork>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<bool>) {
+    fn service(number: u128) -> ServiceId {
+        uuid::Uuid::from_u128(number).into()
+    }
+
+    /// Starts work of a service that blocks its thread until something is sent.
+    fn start_for(
+        pool: &Arc<HeavyWork>,
+        service: ServiceId,
+    ) -> (mpsc::Sender<()>, tokio::task::JoinHandle<bool>) {
         let (end, ended) = mpsc::channel();
         let pool = Arc::clone(pool);
         let work = async move { ended.recv_timeout(PATIENCE).is_ok() };
-        let running =
-            tokio::spawn(async move { pool.run(Box::pin(work)).await.is_ok_and(|done| done) });
+        let running = tokio::spawn(async move {
+            pool.run(service, Box::pin(work))
+                .await
+                .is_ok_and(|done| done)
+        });
         (end, running)
+    }
+
+    fn start(pool: &Arc<HeavyWork>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<bool>) {
+        start_for(pool, service(1))
+    }
+
+    #[tokio::test]
+    async fn a_service_waits_behind_itself_and_not_before_others() {
+        let pool = Arc::new(HeavyWork::new(Some(1)));
+        let (end_first, first) = start_for(&pool, service(1));
+        while pool.running.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let more: Vec<_> = (0..5).map(|_| start_for(&pool, service(1))).collect();
+        let admitted_of =
+            |pool: &HeavyWork| 1 + WAITING_FOR_EACH - pool.admitted.available_permits();
+        while admitted_of(&pool) < 6 {
+            tokio::task::yield_now().await;
+        }
+        let (end_other, other) = start_for(&pool, service(2));
+        while admitted_of(&pool) < 7 {
+            tokio::task::yield_now().await;
+        }
+        end_first.send(()).unwrap();
+        // Ended although none of the five that were there before it can end.
+        end_other.send(()).unwrap();
+        assert!(first.await.unwrap());
+        // At most one of the five is before it.
+        more[0].0.send(()).unwrap();
+        for (end, _) in &more[1..] {
+            end.send(()).unwrap();
+        }
+        assert!(other.await.unwrap());
+        for (_, running) in more {
+            assert!(running.await.unwrap());
+        }
     }
 
     #[tokio::test]
@@ -128,7 +203,7 @@ mod tests {
         while pool.admitted.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        let refused = pool.run(Box::pin(async {})).await.unwrap_err();
+        let refused = pool.run(service(1), Box::pin(async {})).await.unwrap_err();
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         // To all before any is awaited: they take their turns in any order.
         for (end, _) in &started {
@@ -137,6 +212,6 @@ mod tests {
         for (_, running) in started {
             assert!(running.await.unwrap());
         }
-        assert_eq!(pool.run(Box::pin(async {})).await, Ok(()));
+        assert_eq!(pool.run(service(1), Box::pin(async {})).await, Ok(()));
     }
 }

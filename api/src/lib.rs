@@ -20,6 +20,7 @@ mod openapi;
 mod peers;
 pub mod problem;
 mod receipts;
+mod response_budget;
 mod response_headers;
 mod router;
 pub mod routes;

@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     Api, Route, method_fallback,
     openapi::{Documentation, Source},
-    problem,
+    problem, response_budget,
     response_headers::{self, TraceIds},
     routes::{self, Constraint},
     timeouts,
@@ -56,7 +56,8 @@ fn router_of(routes: impl Iterator<Item = &'static Route>, api: Api) -> Router {
 /// Limits the time of a request, and adds the headers that every response has.
 async fn around_every_handler(State(api): State<Api>, request: Request, next: Next) -> Response {
     let ids = TraceIds::of(request.headers());
-    let mut response = timeouts::respond(&api.settings, request, next).await;
+    let response = timeouts::respond(&api.settings, request, next).await;
+    let mut response = response_budget::count(response);
     response_headers::add(response.headers_mut(), ids, api.app.random());
     response
 }

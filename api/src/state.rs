@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use app::App;
 use domain::Private;
 use providers::amazon::sns::Sns;
+use tokio::sync::Semaphore;
 
 use crate::{
     heavy_work::HeavyWork,
@@ -11,6 +12,9 @@ use crate::{
 
 /// Unsubscribe requests a second that one address may send: mail programs send them from servers that many share.
 const UNSUBSCRIBES_PER_SECOND: u32 = 50;
+
+/// Pages of lists that are made at once: each can take some ten times its size in memory while it is.
+const PAGES_AT_ONCE: usize = 8;
 
 /// Settings of the HTTP interface.
 #[derive(Clone)]
@@ -133,6 +137,8 @@ pub struct Api {
     pub app: App,
     pub(crate) settings: Arc<Settings>,
     pub(crate) heavy_work: Arc<HeavyWork>,
+    /// The pages of lists that are being made.
+    pub(crate) pages: Arc<Semaphore>,
     pub(crate) receipt_limit: Arc<PeerLimit>,
     pub(crate) unsubscribe_limit: Arc<PeerLimit>,
 }
@@ -145,6 +151,7 @@ impl Api {
             receipt_limit: Arc::new(PeerLimit::new(settings.receipts.per_second)),
             unsubscribe_limit: Arc::new(PeerLimit::new(UNSUBSCRIBES_PER_SECOND)),
             heavy_work: Arc::new(HeavyWork::new(settings.heavy_requests)),
+            pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             settings: Arc::new(settings),
         }
     }

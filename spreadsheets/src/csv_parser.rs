@@ -4,6 +4,9 @@ use super::{ReadError, Record};
 
 /// The most characters that a field may have.
 const LONGEST_FIELD: usize = 131_072;
+/// The most fields that a record may have. More columns than any program has are refused with the header; this is for a line
+/// of millions of separators, each of which takes many times its byte in memory.
+const MOST_FIELDS: usize = 65_536;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -213,6 +216,11 @@ impl CsvParser {
             self.backslash_line.get_or_insert(self.line);
         }
         self.record.end_field();
+        if self.record.len() > MOST_FIELDS {
+            let problem =
+                "the row has more than 65,536 cells. Is the right character between the cells?";
+            return Err(ReadError::on_line(self.line, problem));
+        }
         self.counted = (0, 0);
         self.state = next;
         Ok(())
@@ -333,6 +341,13 @@ mod tests {
     fn text_after_a_carriage_return_is_refused_with_its_line() {
         assert_eq!(records("a\r\r\nb\r"), [["a"], ["b"]]);
         assert_eq!(read_all("a\n\"b\nc\"\nd\re\n").unwrap_err().line(), Some(4));
+    }
+
+    #[test]
+    fn a_record_may_have_as_many_fields_as_the_limit_and_no_more() {
+        assert_eq!(records(&",".repeat(MOST_FIELDS - 1))[0].len(), MOST_FIELDS);
+        let error = read_all(&format!("a,b\n{}", ",".repeat(MOST_FIELDS))).unwrap_err();
+        assert_eq!(error.line(), Some(2));
     }
 
     #[test]

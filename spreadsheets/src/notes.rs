@@ -123,12 +123,14 @@ impl fmt::Display for CellFault {
 
 impl Notes {
     pub(crate) fn add_fault(&mut self, fault: CellFault) {
-        match self.faults.len() {
-            MAX_FAULTS => {}
-            last if last + 1 == MAX_FAULTS => self
-                .problems
-                .push(format!("more than {MAX_FAULTS} cells have errors")),
-            _ => self.faults.push(fault),
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault);
+            return;
+        }
+        let problem = format!("more than {MAX_FAULTS} cells have errors");
+        // Once, however many there are.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
     }
 
@@ -202,6 +204,21 @@ mod tests {
         assert_eq!(serde_json::from_str::<Notes>(&text).unwrap(), notes);
         let forged = text.replace("#N/A", "#PWNED");
         assert!(serde_json::from_str::<Notes>(&forged).is_err());
+    }
+
+    #[test]
+    fn too_many_faults_are_one_problem() {
+        let mut notes = Notes::default();
+        for row in 0..2 * u32::try_from(MAX_FAULTS).unwrap() {
+            notes.add_fault(CellFault {
+                record: row as usize,
+                column: 0,
+                sheet_row: row,
+                sheet_column: 0,
+                kind: FaultKind::NoValue,
+            });
+        }
+        assert_eq!((notes.faults.len(), notes.problems.len()), (MAX_FAULTS, 1));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use recipients::{
     phone_numbers::{PhoneError, PhoneNumber},
     postal_addresses::{AddressError, PostalAddress},
 };
-use templates::{markdown::QrCodeTooLarge, text_messages::LIMIT};
+use templates::{MAX_FILLED_BYTES, markdown::QrCodeTooLarge, text_messages::LIMIT};
 use text::describe_characters;
 
 const QR_CODE_LIMIT: usize = QrCodeTooLarge::LIMIT_BYTES;
@@ -102,10 +102,13 @@ impl RowProblems {
     pub(super) fn row_messages(&self) -> impl Iterator<Item = String> {
         let MessageProblems {
             is_too_long,
+            is_too_large,
             is_empty,
             qr_code_bytes,
         } = self.message;
         let too_long = is_too_long.then(|| format!("The message has more than {LIMIT} characters"));
+        let too_large =
+            is_too_large.then(|| format!("The message has more than {MAX_FILLED_BYTES} bytes"));
         let empty = is_empty.then(|| "The message is empty".to_owned());
         let qr_code = qr_code_bytes.map(|bytes| {
             format!("Too much data for QR code (num_bytes={bytes}, max_bytes={QR_CODE_LIMIT})")
@@ -117,7 +120,7 @@ impl RowProblems {
             )
         });
         let address = self.address.map(|error| error.to_string());
-        [address, too_long, empty, qr_code, unprintable]
+        [address, too_long, too_large, empty, qr_code, unprintable]
             .into_iter()
             .flatten()
     }

@@ -10,6 +10,7 @@ use super::{
 };
 use domain::Channel;
 use templates::{
+    MAX_FILLED_BYTES,
     markdown::{self, find_too_large_qr_code},
     placeholders::{Field, NameSet, Text, Values, effective_for_html},
     text_messages::{self, TextMessageTemplate},
@@ -46,6 +47,8 @@ enum Content {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct MessageProblems {
     pub(super) is_too_long: bool,
+    /// Whether it is too large to be rendered at all.
+    pub(super) is_too_large: bool,
     pub(super) is_empty: bool,
     /// The size in bytes of the first QR code with too much data.
     pub(super) qr_code_bytes: Option<usize>,
@@ -207,6 +210,12 @@ impl Template {
 
     /// Returns what is wrong with the message of this row.
     pub(super) fn problems_with(&self, row: &Row<'_>) -> MessageProblems {
+        if self.is_too_large(row) {
+            return MessageProblems {
+                is_too_large: true,
+                ..Default::default()
+            };
+        }
         match &self.content {
             Content::TextMessage(message) => message.problems_with(row),
             Content::Email(content) => MessageProblems {
@@ -217,9 +226,30 @@ impl Template {
             Content::Letter(content) => MessageProblems {
                 is_empty: is_empty(content, row),
                 qr_code_bytes: self.qr_code_too_long(content, row),
-                is_too_long: false,
+                ..Default::default()
             },
         }
+    }
+
+    /// Returns whether the filled template would be larger than any message: a long cell in a template that shows it a
+    /// hundred times is a hundred times as long.
+    fn is_too_large(&self, row: &Row<'_>) -> bool {
+        let source = match &self.content {
+            Content::TextMessage(message) => message.source_bytes,
+            Content::Email(content) | Content::Letter(content) => content.source().len(),
+        };
+        let in_row: usize = row.values().map(|(_, value)| most_bytes(value)).sum();
+        // Nearly every row is far below the limit whatever the template does with it: a placeholder has five bytes or more.
+        let most = in_row.saturating_mul(source / 5 + 1).saturating_add(source);
+        if most <= MAX_FILLED_BYTES {
+            return false;
+        }
+        let values = row.filling();
+        let size = match &self.content {
+            Content::TextMessage(message) => message.template.filled_size(&values),
+            Content::Email(content) | Content::Letter(content) => content.filled_size(&values),
+        };
+        size > MAX_FILLED_BYTES
     }
 
     /// Returns the size of the first QR code in a letter that has too much data (`docs/spec/recipients.md` §8.8). A
@@ -329,7 +359,7 @@ impl TextMessage {
         MessageProblems {
             is_too_long: message.is_too_long(),
             is_empty: message.is_empty(),
-            qr_code_bytes: None,
+            ..Default::default()
         }
     }
 

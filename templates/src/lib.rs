@@ -14,3 +14,7 @@ pub mod qr_codes;
 pub mod sanitise;
 pub mod text_messages;
 pub mod typography;
+
+/// The most bytes of a template that is filled; one that would be larger is not rendered, because rendering takes many times
+/// its size in memory. Twice the longest e-mail, which is refused with its exact size (`docs/spec/public-api.md` §13.3).
+pub const MAX_FILLED_BYTES: usize = 2 * emails::LIMIT_BYTES;

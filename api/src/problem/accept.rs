@@ -1,12 +1,13 @@
 use app::{
     accept::{AcceptError, idempotency::LookupError},
+    cache::templates::FilledTooLarge,
     documents::FileError,
 };
 use domain::Channel;
 use http::StatusCode;
 use recipients::phone_numbers::PhoneError;
 use serde_json::{Map, Value};
-use templates::markdown::QrCodeTooLarge;
+use templates::{MAX_FILLED_BYTES, markdown::QrCodeTooLarge};
 
 use super::{Problem, Shape, file_errors};
 
@@ -80,6 +81,7 @@ pub(crate) fn accept_error(
         AcceptError::EmailTooLong { bytes } => format!(
             "Your message is too long. Emails cannot be longer than 2000000 bytes. Your message is {bytes} bytes."
         ),
+        AcceptError::FilledTooLarge(error) => return filled_too_large(error),
         AcceptError::ValuesTooLarge { bytes, limit } => format!(
             "The values in personalisation are too large. They cannot take more than {limit} bytes, and take {bytes}."
         ),
@@ -108,6 +110,14 @@ pub(crate) fn accept_error(
         AcceptError::Store(error) => return Problem::internal(error),
     };
     Problem::bad_request(text)
+}
+
+/// Returns the 400 of a message that is too large to be rendered.
+pub(crate) fn filled_too_large(error: FilledTooLarge) -> Problem {
+    Problem::bad_request(format!(
+        "Your message is too long. With its personalisation it has {} bytes, and no message can have more than {MAX_FILLED_BYTES}.",
+        error.bytes
+    ))
 }
 
 /// Returns the 400 of placeholders without a value.

@@ -19,7 +19,7 @@ use tracing::error;
 
 use crate::json::{self, JsonError};
 
-pub(crate) use accept::{accept_error, missing_personalisation};
+pub(crate) use accept::{accept_error, filled_too_large, missing_personalisation};
 pub(crate) use bulk::{bulk_error, job_not_waiting, job_of_another_key_type};
 pub(crate) use file_errors::file_rejected;
 pub(crate) use idempotency::bad_idempotency_key;

@@ -55,6 +55,8 @@ pub(crate) async fn list_notifications(
         ..std::mem::take(&mut query.filter)
     };
     let service = caller.tenant.service.id;
+    // Until the response is written, because a page can have megabytes.
+    let _making = api.pages.acquire().await.map_err(Problem::internal)?;
     let found = notifications::list(&api.app, service, filter, query.older_than, PAGE_SIZE)
         .await
         .map_err(Problem::internal)?;

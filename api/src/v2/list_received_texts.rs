@@ -54,6 +54,8 @@ pub(crate) async fn list_received_texts(
 ) -> Result<Response, Problem> {
     let older_than = query::older_than(query.as_deref())?;
     let service = caller.tenant.service.id;
+    // Until the response is written, because a page can have megabytes.
+    let _making = api.pages.acquire().await.map_err(Problem::internal)?;
     let found = inbound_sms::list(&api.app, service, older_than, PAGE_SIZE)
         .await
         .map_err(Problem::internal)?;

@@ -54,7 +54,7 @@ pub(crate) async fn preview_template(
     let (app, service) = (api.app.clone(), caller.tenant.service.id);
     // Even a small body can fill a large template many times.
     let preview = async move { preview(&app, service, id, &body).await };
-    api.heavy_work.run(Box::pin(preview)).await?
+    api.heavy_work.run(service, Box::pin(preview)).await?
 }
 
 async fn preview(
@@ -101,6 +101,7 @@ fn problem(error: PreviewError) -> Problem {
     match error {
         PreviewError::NoSuchTemplate => Problem::not_found(),
         PreviewError::MissingPersonalisation(names) => problem::missing_personalisation(&names),
+        PreviewError::FilledTooLarge(error) => problem::filled_too_large(error),
         PreviewError::Store(error) => Problem::internal(error),
     }
 }

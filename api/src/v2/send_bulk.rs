@@ -61,10 +61,10 @@ pub(crate) async fn send_bulk(
         Admission::Replayed(response) => return Ok(response),
     };
     let root = links::root_url(&api, &headers);
-    let heavy_work = Arc::clone(&api.heavy_work);
+    let (heavy_work, service) = (Arc::clone(&api.heavy_work), caller.0.tenant.service.id);
     // Parsing and checking 100,000 rows takes long enough to hold up the requests of this thread.
     let send = async move { send_rows(&api, &caller, admitted, &root).await };
-    heavy_work.run(Box::pin(send)).await?
+    heavy_work.run(service, Box::pin(send)).await?
 }
 
 async fn send_rows(

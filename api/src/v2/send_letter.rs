@@ -54,9 +54,9 @@ pub(crate) async fn send_letter(call: SendCall, body: Body) -> Result<Response, 
     let route = "POST /v2/notifications/letter";
     match call.admit(route, Channel::Letter, body).await? {
         Admission::New(admitted) if admitted.has_large_body() => {
-            let heavy_work = call.heavy_work();
+            let (heavy_work, service) = (call.heavy_work(), call.service());
             let send = async move { parse_and_send(&call, &admitted).await };
-            heavy_work.run(Box::pin(send)).await?
+            heavy_work.run(service, Box::pin(send)).await?
         }
         Admission::New(admitted) => parse_and_send(&call, &admitted).await,
         Admission::Replayed(response) => Ok(response),

@@ -7,7 +7,7 @@ use app::{
     accept::{AcceptError, idempotency::IdempotentRequest},
 };
 use axum::{body::Body, extract::FromRequestParts, response::Response};
-use domain::{Channel, Timestamp};
+use domain::{Channel, ServiceId, Timestamp};
 use http::{HeaderMap, request::Parts};
 use serde_json::Value;
 
@@ -61,6 +61,10 @@ impl SendCall {
         Arc::clone(&self.api.heavy_work)
     }
 
+    pub(super) fn service(&self) -> ServiceId {
+        self.caller.0.tenant.service.id
+    }
+
     /// Serves a call of `route` whose messages are all of one type.
     pub(super) async fn serve<M: Message>(
         self,
@@ -70,9 +74,9 @@ impl SendCall {
     ) -> Result<Response, Problem> {
         match self.admit(route, channel, body).await? {
             Admission::New(admitted) if admitted.has_large_body() => {
-                let heavy_work = self.heavy_work();
+                let (heavy_work, service) = (self.heavy_work(), self.service());
                 let send = async move { self.parse_and_send::<M>(&admitted).await };
-                heavy_work.run(Box::pin(send)).await?
+                heavy_work.run(service, Box::pin(send)).await?
             }
             Admission::New(admitted) => self.parse_and_send::<M>(&admitted).await,
             Admission::Replayed(response) => Ok(response),

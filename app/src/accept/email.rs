@@ -88,6 +88,7 @@ pub async fn email(
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
     }
+    parsed.check_filled_size(&values)?;
     if text.is_message_empty(&values) || text.fill(&values).vanishes() {
         return Err(AcceptError::Empty);
     }

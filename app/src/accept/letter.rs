@@ -109,6 +109,7 @@ fn render(
         unreachable!("find_template compares the type");
     };
     let values = Values::from_json(personalisation);
+    parsed.check_filled_size(&values)?;
     let letter = text.fill(&values);
     // First: in the contract this hides missing values (`docs/spec/public-api.md` §6, step 7).
     if let Some(code) = letter.qr_code_error() {

@@ -36,7 +36,7 @@ use crate::accept::simulated_recipients::is_simulated;
 use crate::{
     App, Caller, CommitError, LimitError, ParsedTemplate, QuotaExceeded,
     accept::notification_writer::{BatchKey, NotificationWriter, PendingNotification},
-    cache::templates,
+    cache::templates::{self, FilledTooLarge},
     compose::{MessageDraft, Origin},
     documents,
     group_commit::{GroupCommit, Infrastructure},
@@ -143,6 +143,9 @@ pub enum AcceptError {
         /// Its size in bytes.
         bytes: usize,
     },
+    /// The message would be too large to be rendered.
+    #[error(transparent)]
+    FilledTooLarge(#[from] FilledTooLarge),
     /// What has to be stored of the message is too large.
     #[error("the values of the message are too large")]
     ValuesTooLarge {

@@ -70,6 +70,7 @@ pub async fn sms(
     if !missing.is_empty() {
         return Err(AcceptError::MissingPersonalisation(missing));
     }
+    parsed.check_filled_size(&values)?;
     let message = compose::sms::fill(&caller.tenant, text, &values, None);
     if message.is_empty() {
         return Err(AcceptError::Empty);

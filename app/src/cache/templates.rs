@@ -6,6 +6,7 @@ use domain::{Channel, ServiceId, TemplateId};
 use moka::future::Cache;
 pub use store::{template_files::TemplateFile, templates::Template};
 use templates::{
+    MAX_FILLED_BYTES,
     emails::EmailTemplate,
     letters::LetterTemplate,
     placeholders::{NameSet, Values},
@@ -18,6 +19,14 @@ use crate::App;
 const CURRENT_VERSION_TTL: Duration = Duration::from_secs(2);
 // A version never changes, but its contact block may be archived.
 const FIXED_VERSION_TTL: Duration = Duration::from_secs(30);
+
+/// The template and the values make a message that is not even rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the filled template would have {bytes} bytes")]
+pub struct FilledTooLarge {
+    /// Its size.
+    pub bytes: usize,
+}
 
 /// A version of a template with its parsed content.
 #[derive(Debug)]
@@ -99,6 +108,20 @@ impl ParsedTemplate {
             Text::Email(text) => text.content(values),
             Text::Letter(text) => text.content(values),
         }
+    }
+
+    /// Refuses values that would make a message far larger than any that can be sent: rendering it takes many times its size
+    /// in memory. A message that is only too long is refused later, where the contract has it.
+    pub(crate) fn check_filled_size(&self, values: &Values) -> Result<(), FilledTooLarge> {
+        let bytes = match &self.text {
+            Text::Sms(text) => text.filled_size(values),
+            Text::Email(text) => text.filled_size(values),
+            Text::Letter(text) => text.filled_size(values),
+        };
+        if bytes > MAX_FILLED_BYTES {
+            return Err(FilledTooLarge { bytes });
+        }
+        Ok(())
     }
 
     /// Returns the rendered subject; text messages have none.

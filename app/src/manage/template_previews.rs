@@ -12,7 +12,7 @@ use text::describe_characters;
 
 use crate::{
     App, ParsedTemplate,
-    cache::templates::{self, Text},
+    cache::templates::{self, FilledTooLarge, Text},
 };
 
 /// A version of a template with its author.
@@ -121,6 +121,9 @@ pub enum PreviewError {
     /// Placeholders have no value.
     #[error("values are missing")]
     MissingPersonalisation(Vec<String>),
+    /// The message would be too large to be rendered.
+    #[error(transparent)]
+    FilledTooLarge(#[from] FilledTooLarge),
     /// The database failed.
     #[error("the store failed")]
     Store(#[from] Arc<store::Error>),
@@ -161,12 +164,13 @@ pub async fn preview(
     if !missing.is_empty() {
         return Err(PreviewError::MissingPersonalisation(missing));
     }
+    parsed.check_filled_size(&values)?;
+    let body = parsed.body(&values);
     let html = match &parsed.text {
         Text::Email(text) => Some(text.html_body(&values)),
         Text::Sms(_) | Text::Letter(_) => None,
     };
     let template = &parsed.template;
-    let body = parsed.body(&values);
     Ok(Preview {
         id: template.id,
         template_type: template.template_type,

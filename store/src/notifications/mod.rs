@@ -184,7 +184,7 @@ impl Filter {
 
 /// The most sealed bytes that [`list`] returns, beyond its first row: a page of the largest e-mails would take half a
 /// gigabyte.
-const MAX_PAGE_BYTES: usize = 16 << 20;
+const MAX_PAGE_BYTES: usize = 4 << 20;
 
 /// Returns up to `count` notifications of a service that match the filter, newest first; fewer if they are large, but at
 /// least one.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Channel, NotificationId, TemplateId};
+use app::manage::services::NewService;
+use domain::{Channel, NotificationId, Permission, TemplateId};
 use pillarbox_stories::{TestService, World};
 use serde_json::{Value, json};
 
@@ -93,7 +94,7 @@ async fn a_page_of_large_messages_is_shorter_and_the_next_one_goes_on() {
     let world = World::new().await;
     let service = world.service("Riverside Council").await;
     write(&world, &service, service.email, Channel::Email).await;
-    let late = "x".repeat(3 << 20);
+    let late = "x".repeat(3 << 18);
     let mut sent = BTreeSet::new();
     for _ in 0..MESSAGES {
         let body = json!({
@@ -119,12 +120,73 @@ async fn a_page_of_large_messages_is_shorter_and_the_next_one_goes_on() {
             None => break,
         }
     }
-    assert_eq!(pages, [5, 5, 2, 0], "sixteen megabytes hold five of three");
+    assert_eq!(
+        pages,
+        [5, 5, 2, 0],
+        "four megabytes hold five of three quarters of one"
+    );
     assert_eq!(listed.len(), MESSAGES, "none is listed twice");
     assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), sent);
 
     world.run_tasks().await;
     for id in &sent {
         assert_eq!(world.status_of(&service, id).await, "sending");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_the_template_multiplies_is_refused_before_it_is_filled_in() {
+    let world = World::new().await;
+    let permissions = [Permission::Email, Permission::Sms, Permission::Letter];
+    let new = NewService {
+        permissions: permissions.into(),
+        ..NewService::named("Riverside Council")
+    };
+    let service = world.service_with(new).await;
+    let value = "x".repeat(20_000);
+    let address = json!({
+        "address_line_1": "Ada", "address_line_2": "1 Road", "address_line_3": "SW1A 1AA", "name": value,
+    });
+    for (channel, mut body) in [
+        (Channel::Sms, json!({"phone_number": "07700900001"})),
+        (Channel::Email, json!({"email_address": "ada@example.com"})),
+        (Channel::Letter, json!({})),
+    ] {
+        let new = app::manage::templates::NewTemplate {
+            template_type: channel,
+            name: "Bins".to_owned(),
+            subject: (channel != Channel::Sms).then(|| "Bins".to_owned()),
+            // A text message's template has at most 918 characters.
+            content: format!(
+                "Hello {}",
+                "((name))".repeat(if channel == Channel::Sms { 110 } else { 300 })
+            ),
+            lane: None,
+            created_by: None,
+        };
+        let made = app::manage::templates::create(&world.app, service.id, new).await;
+        let template = made.unwrap().id;
+        let personalisation = match channel {
+            Channel::Letter => address.clone(),
+            Channel::Email => json!({"name": value}),
+            // 110 times as long makes as much as the others.
+            Channel::Sms => json!({"name": value.repeat(3)}),
+        };
+        body["template_id"] = json!(template);
+        body["personalisation"] = personalisation.clone();
+        let path = format!("/v2/notifications/{channel}");
+        let preview = format!("/v2/template/{template}/preview");
+        let preview_body = json!({"personalisation": personalisation});
+        for refused in [
+            world.post(&service.normal, &path, &body).await,
+            world.post(&service.normal, &preview, &preview_body).await,
+        ] {
+            assert_eq!(refused.status, 400, "{channel}: {:?}", refused.json);
+            let text = refused.json["errors"][0]["message"].as_str().unwrap();
+            assert!(
+                text.starts_with("Your message is too long. With its personalisation it has 6"),
+                "{channel}: {text}"
+            );
+        }
     }
 }

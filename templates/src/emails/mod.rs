@@ -52,6 +52,12 @@ impl EmailTemplate {
         missing(&self.placeholders, values)
     }
 
+    /// Returns how many bytes subject and content have at least once they are filled, without filling them.
+    pub fn filled_size(&self, values: &Values) -> usize {
+        let subject = self.subject.filled_size(values);
+        subject.saturating_add(self.content.filled_size(values))
+    }
+
     /// Fills the template with values.
     pub fn fill<'email>(&'email self, values: &'email Values) -> Email<'email> {
         Email {

@@ -116,6 +116,19 @@ impl LetterTemplate {
         names
     }
 
+    /// Returns how many bytes all texts have at least once they are filled, without filling them.
+    pub fn filled_size(&self, values: &Values) -> usize {
+        let languages = [Some(&self.english), self.welsh.as_ref()];
+        let texts = languages
+            .into_iter()
+            .flatten()
+            .flat_map(|language| [&language.subject, &language.content]);
+        texts
+            .chain([&self.contact_block.lines])
+            .map(|text| text.filled_size(values))
+            .fold(0, usize::saturating_add)
+    }
+
     /// Returns the placeholders without a value, in order. An empty text is a value.
     pub fn missing(&self, values: &Values) -> Vec<String> {
         missing(&self.placeholders, values)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Field, Html, Missing, NameSet, Placeholder, Target, Values, name_key, placeholder,
-    value_text::{is_true_word, value_text},
+    value_text::{is_true_word, value_size, value_text},
 };
 use text::{
     html_escape::{escape, may_need_escaping},
@@ -69,6 +69,16 @@ impl Text {
             Html::Passthrough => self.raw.fill(out, &|key| values.get_by_key(key), field),
             Html::Escape => self.fill_escaped(out, values, field),
         }
+    }
+
+    /// Returns how many bytes the text has at least once it is filled, without filling it: a placeholder that stands in a
+    /// template a hundred times makes a hundred copies of its value.
+    pub fn filled_size(&self, values: &Values) -> usize {
+        let escaped = self.escaped().map_or(0, |pieces| {
+            pieces.filled_size(&|key| values.get_by_key(key))
+        });
+        // Escaping can create placeholders.
+        escaped.max(self.raw.filled_size(&|key| values.get_by_key(key)))
     }
 
     /// Returns the source with its placeholders filled, trimmed: the content of an e-mail or letter in API responses,
@@ -157,6 +167,18 @@ impl Pieces {
             }
         }
         out.push_str(&self.content[done..]);
+    }
+
+    fn filled_size<'values>(&self, value_of: &dyn Fn(&str) -> Option<&'values Value>) -> usize {
+        let values = self.slots.iter().map(|slot| {
+            // A conditional placeholder shows a part of the content and nothing of the value.
+            if slot.conditional_text.is_some() {
+                return 0;
+            }
+            value_of(&slot.key).map_or(0, value_size)
+        });
+        // Sums saturate: any value at all above the limit is as good as another.
+        values.fold(self.content.len(), usize::saturating_add)
     }
 
     fn put(&self, out: &mut String, slot: &Slot, text: &str, field: Field) {
@@ -341,6 +363,20 @@ mod tests {
             let filled = text.filled_source(&given, false);
             assert_eq!(text.is_message_empty(&filled), is_empty, "{content}");
         }
+    }
+
+    #[test]
+    fn the_size_of_a_filled_text_is_known_before_it_is_filled() {
+        let text = Text::parse("((a))((a)) ((list)) ((a??shown)) &#40;&#40;a&#41;&#41;");
+        let given = values(&[
+            ("a", json!("x".repeat(1000))),
+            ("list", json!(["y".repeat(500), null, 12])),
+        ]);
+        let size = text.filled_size(&given);
+        let filled = text.fill(&given, Field::HTML).len();
+        assert_eq!(filled, 3_000 + 500 + "  and 12  ".len());
+        assert!((filled..filled + 200).contains(&size), "{size}");
+        assert_eq!(Text::parse("abc").filled_size(&Values::new()), 3);
     }
 
     #[test]

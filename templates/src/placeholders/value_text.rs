@@ -21,6 +21,21 @@ pub(super) fn value_text(value: &Value, lists: Lists) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Returns about how many bytes a value has as text; exactly as many for a text, which is what can be large.
+pub(super) fn value_size(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(value_size).sum::<usize>() + items.len(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() + value_size(value))
+            .sum(),
+        // The longest number has as many digits as the request gave it.
+        Value::Bool(_) | Value::Number(_) => 8,
+    }
+}
+
 fn single_text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),

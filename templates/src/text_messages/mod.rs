@@ -42,6 +42,11 @@ impl TextMessageTemplate {
         placeholders::missing(self.placeholders(), values)
     }
 
+    /// Returns how many bytes the message has at least once it is filled, without filling it.
+    pub fn filled_size(&self, values: &Values) -> usize {
+        self.content.filled_size(values)
+    }
+
     /// Renders the message exactly as it is sent. The prefix, usually the service's name, is used if it is not empty.
     ///
     /// Without any values, placeholders show nothing; with some, the missing ones show themselves.

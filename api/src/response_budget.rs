@@ -1,0 +1,119 @@
+//! Memory for large responses: a client that reads slowly keeps what was written for it, and many of them must not fill the
+//! machine's memory.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::{Body, Bytes},
+    response::{IntoResponse as _, Response},
+};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::{
+    body_limit::{Budget, Share},
+    problem::Problem,
+};
+
+/// Responses up to this size are not counted: connections are limited, and most responses have a kilobyte.
+const UNCOUNTED_BYTES: u64 = 64 << 10;
+
+/// The budget of this process.
+static RESPONSE_BUDGET: Budget = Budget::new(128 << 20);
+
+/// Counts a large response until its last byte is sent. Answers 503 while others use up the memory for all of them.
+pub(crate) fn count(response: Response) -> Response {
+    count_within(&RESPONSE_BUDGET, response)
+}
+
+fn count_within(budget: &'static Budget, response: Response) -> Response {
+    // A body of unknown length is a stream, which is read as fast as it is sent.
+    let bytes = response.body().size_hint().exact().unwrap_or(0);
+    if bytes <= UNCOUNTED_BYTES {
+        return response;
+    }
+    let mut share = budget.share();
+    if !share.grow(usize::try_from(bytes).unwrap_or(usize::MAX)) {
+        return Problem::too_many_bodies().into_response();
+    }
+    let share = Arc::new(share);
+    response.map(|body| Body::new(CountedBody { body, share }))
+}
+
+/// A body whose bytes hold their share of the budget.
+struct CountedBody {
+    body: Body,
+    share: Arc<Share>,
+}
+
+impl HttpBody for CountedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let share = Arc::clone(&self.share);
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        // The server drops the body before it has sent the bytes, so it is they that hold the share.
+        frame.map_ok(|frame| {
+            frame.map_data(|bytes| {
+                Bytes::from_owner(CountedBytes {
+                    bytes,
+                    _share: share,
+                })
+            })
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+struct CountedBytes {
+    bytes: Bytes,
+    _share: Arc<Share>,
+}
+
+impl AsRef<[u8]> for CountedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn large_responses_are_counted_until_their_bytes_are_sent() {
+        static BUDGET: Budget = Budget::new(1 << 20);
+        let respond =
+            |bytes: usize| count_within(&BUDGET, Body::from(vec![b'x'; bytes]).into_response());
+        let mut first = respond(600 << 10);
+        let sent = first.body_mut().frame().await.unwrap().unwrap();
+        let sent = sent.into_data().unwrap();
+        assert_eq!(sent.len(), 600 << 10);
+        drop(first);
+        assert_eq!(respond(600 << 10).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            respond(1 << 10).status(),
+            StatusCode::OK,
+            "small ones are not counted"
+        );
+        drop(sent);
+        assert_eq!(respond(600 << 10).status(), StatusCode::OK);
+    }
+}
