@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use app::suppression::{self, Actor, PLATFORM, Suppression, SuppressionError, SuppressionEvent};
 use axum::{extract::State, response::Response};
 use domain::{ServiceId, SuppressionId};
@@ -152,12 +154,10 @@ fn entry_view(entry: &Suppression) -> Value {
 
 fn event_view(event: &SuppressionEvent) -> Value {
     // The beginning of the hash is enough to tell entries apart.
-    let hash: String = event
-        .recipient_hash
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hash = String::new();
+    for byte in event.recipient_hash.iter().take(8) {
+        let _ = write!(hash, "{byte:02x}");
+    }
     json!({
         "id": event.id,
         "notification_type": event.channel,

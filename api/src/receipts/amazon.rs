@@ -32,7 +32,7 @@ pub(crate) async fn receive_sns_message(
     api.receipt_limit.check(caller)?;
     let body = read_body(body).await?;
     let message = api.settings.receipts.sns.receive(&body).await;
-    match message.map_err(|error| refused(&error))? {
+    match message.map_err(refused)? {
         SnsMessage::Events(events) => accept(&api, events).await?,
         SnsMessage::Confirmed | SnsMessage::Unsubscribed => {}
     }
@@ -60,7 +60,7 @@ pub(crate) fn unsigned() -> Problem {
     )
 }
 
-fn refused(error: &SnsError) -> Problem {
+fn refused(error: SnsError) -> Problem {
     match error {
         SnsError::Malformed => Problem::unreadable_body(),
         SnsError::UnknownTopic | SnsError::BadSignature => {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use domain::{Channel, NotificationId, NotificationStatus, Private, Timestamp};
+use domain::{Channel, NotificationStatus, Private, Timestamp};
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter};
 use store::{

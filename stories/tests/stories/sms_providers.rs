@@ -88,8 +88,8 @@ async fn twilio_posts(
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
     let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
     let pairs = fields.iter().map(|(name, value)| {
-        let value: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        format!("{name}={value}")
+        let escaped: Vec<String> = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        format!("{name}={}", escaped.concat())
     });
     let body = pairs.collect::<Vec<_>>().join("&");
     let headers = [

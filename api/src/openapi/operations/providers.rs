@@ -168,6 +168,7 @@ fn of_settings(operation: Operation) -> Operation {
     provider_request(operation).fails_with([
         ("unauthorized", auth::unauthorized()),
         ("not_found", problem::unknown_route()),
+        ("too_many", Problem::too_many_from_address()),
     ])
 }
 
@@ -294,6 +295,7 @@ pub(crate) fn receive_amazon_events() -> Operation {
 fn amazon(operation: Operation) -> Operation {
     let done = json!({"result": "success"});
     provider_request(operation.responds(200, "The events are stored", "ReceiptStored", done))
+        .fails_with([("too_many", Problem::too_many_from_address())])
 }
 
 pub(crate) fn receive_letter_receipt() -> Operation {

@@ -464,7 +464,7 @@ async fn a_letter_in_the_languages_that_councils_write_in_is_printed() {
     let id = id_of(&post(&world, &service.normal, &body).await);
     world.run_tasks().await;
     let printed = kept(&world, &service, id).await;
-    assert_eq!(printed.status, NotificationStatus::Delivered);
+    assert_eq!(printed.status, NotificationStatus::Sending);
     assert_eq!(printed.billable_units, 1);
 }
 
