@@ -97,9 +97,9 @@ async fn list_events(api: &Api, service: ServiceId) -> Result<Response, Problem>
 
 async fn change(api: &Api, service: ServiceId, mut fields: Fields) -> Result<Response, Problem> {
     let recipient: String = fields.or_default("recipient");
-    let removes: Option<bool> = fields.optional("remove");
+    let is_removal: Option<bool> = fields.optional("remove");
     fields.finish()?;
-    if removes == Some(true) {
+    if is_removal == Some(true) {
         let removed =
             suppression::remove_by_recipient(&api.app, service, &recipient, Actor::Internal).await;
         return if removed.map_err(problem)? {

@@ -150,7 +150,7 @@ impl Batch<'_> {
 
     /// Logs callbacks in place of sending them, because the endpoint is paused.
     fn hold<'e>(&self, events: &'e [CallbackEvent]) -> Vec<CallResult<'e>> {
-        let held = Answer {
+        let no_answer = Answer {
             status: None,
             failure: None,
             latency: Duration::ZERO,
@@ -158,7 +158,7 @@ impl Batch<'_> {
         };
         let hold = |event| CallResult {
             event,
-            attempt: Some(self.attempt(event, CallbackOutcome::Held, &held)),
+            attempt: Some(self.attempt(event, CallbackOutcome::Held, &no_answer)),
             next: Next::Nothing,
         };
         events.iter().map(hold).collect()

@@ -112,11 +112,11 @@ mod tests {
 
     #[test]
     fn a_message_id_is_that_of_the_event() {
+        use domain::NotificationStatus::{Delivered, TechnicalFailure};
         let event = |id: u128, status| CallbackEvent {
             status: Some(status),
             ..CallbackEvent::about(Uuid::from_u128(id))
         };
-        use domain::NotificationStatus::{Delivered, TechnicalFailure};
         let id = |event| message_id(CallbackKind::DeliveryStatus, &event);
         assert_eq!(id(event(1, Delivered)), id(event(1, Delivered)));
         assert_ne!(id(event(1, Delivered)), id(event(1, TechnicalFailure)));

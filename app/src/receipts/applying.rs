@@ -239,7 +239,9 @@ async fn evaluate_all<R: Receipt>(
         };
         match evaluation {
             Some(Ok(Evaluation::Apply(effects))) => {
-                effects.into_iter().for_each(|effect| decided.add(effect));
+                for effect in effects {
+                    decided.add(effect);
+                }
             }
             Some(Ok(Evaluation::RetryAfter(delay))) => decided.early.push((receipt, delay)),
             Some(Ok(Evaluation::Ignore)) => {}

@@ -252,15 +252,16 @@ fn suppress(app: &App, message: &Subject, reason: SuppressionReason) -> Option<E
         .as_ref()
         .filter(|one| wanted && one.key_type != KeyType::Test)?;
     let contents = stored.open(app.store.keyring()).ok()?;
-    (!contents.is_erased()).then(|| {
-        Effect::Suppress(NewSuppression {
-            service: message.service_id,
-            channel: Channel::Email,
-            recipient: contents.normalised,
-            reason,
-            notification: Some(message.id),
-        })
-    })
+    if contents.is_erased() {
+        return None;
+    }
+    Some(Effect::Suppress(NewSuppression {
+        service: message.service_id,
+        channel: Channel::Email,
+        recipient: contents.normalised,
+        reason,
+        notification: Some(message.id),
+    }))
 }
 
 /// Returns the address that complained, from the sealed form in which the task carries it.

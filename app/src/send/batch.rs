@@ -492,17 +492,16 @@ impl<'a> Batch<'a> {
             }
             SendFailure::Unknown(why) => {
                 let policy = tasks::UNKNOWN_OUTCOME;
-                match policy.next(self.delivery.unknown_outcomes, self.app.random()) {
-                    Some(after) => SendResult::Retry {
-                        id,
-                        after,
-                        unknown_outcomes: self.delivery.unknown_outcomes + 1,
-                        why,
-                    },
-                    None => {
-                        let status = NotificationStatus::TechnicalFailure;
-                        self.give_up(notification, status, why, policy)
-                    }
+                let next = policy.next(self.delivery.unknown_outcomes, self.app.random());
+                let Some(after) = next else {
+                    let status = NotificationStatus::TechnicalFailure;
+                    return self.give_up(notification, status, why, policy);
+                };
+                SendResult::Retry {
+                    id,
+                    after,
+                    unknown_outcomes: self.delivery.unknown_outcomes + 1,
+                    why,
                 }
             }
         }

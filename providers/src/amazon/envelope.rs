@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn what_is_no_envelope_is_refused() {
         let mut deep = "{}".to_owned();
-        for _ in 0..MAX_DEPTH + 1 {
+        for _ in 0..=MAX_DEPTH {
             deep = json!({"Message": deep}).to_string();
         }
         for body in ["", "[]", "3", "{\"Message\": \"hello\"}", "[1]", &deep] {

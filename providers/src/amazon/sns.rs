@@ -197,7 +197,8 @@ impl Sns {
     async fn key(&self, envelope: &Envelope) -> Result<Arc<[u8]>, SnsError> {
         let address = &envelope.signing_cert_url;
         let url = sns_url(address, &envelope.topic_arn).ok_or(SnsError::BadSignature)?;
-        if !url.path().ends_with(".pem") {
+        // Exactly as Amazon writes it: another spelling is none of its certificates.
+        if url.path().strip_suffix(".pem").is_none() {
             return Err(SnsError::BadSignature);
         }
         let mut keys = self.keys.lock().await;

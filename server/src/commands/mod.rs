@@ -252,8 +252,8 @@ fn print_error(error: &anyhow::Error, code: u8) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { context, command } = arguments;
     match command {
-        Command::Up(up) => up.run(&context).await?,
-        Command::Demo(demo) => demo.run(&context).await?,
+        Command::Up(up) => Box::pin(up.run(&context)).await?,
+        Command::Demo(demo) => Box::pin(demo.run(&context)).await?,
         Command::Job(job) => return job.run(&context).await,
         Command::Serve(serve) => serve.run(&context).await?,
         Command::Migrate(migrate) => migrate.run(&context).await?,

@@ -120,7 +120,7 @@ async fn a_call_in_flight_ends_with_the_key_that_it_began_with() {
     let first = world
         .send_sms(&service, &service.normal, "07700900123")
         .await;
-    let (_, reloaded) = tokio::join!(process.run_tasks(), async {
+    let ((), reloaded) = tokio::join!(process.run_tasks(), async {
         gateway.arrived.notified().await;
         let reloaded = process.reload(&gateway.settings("acme", "new")).await;
         gateway.go.notify_one();

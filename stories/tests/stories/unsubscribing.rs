@@ -317,7 +317,7 @@ async fn a_service_fetches_requests_in_reports() {
     world.run_tasks().await;
     click(&world, &link(&world)).await;
     let path = |service: &TestService, rest: &str| format!("/service/{}/{rest}", service.id);
-    let make = "create-unsubscribe-request-report";
+    let creation = "create-unsubscribe-request-report";
     let summary = "unsubscribe-request-reports-summary";
     let listed = world
         .internal_request("GET", &path(&service, summary), "")
@@ -325,12 +325,12 @@ async fn a_service_fetches_requests_in_reports() {
     assert_eq!(listed.data()[0]["count"], 1);
     assert_eq!(listed.data()[0]["is_a_batched_report"], false);
     let made = world
-        .internal_request("POST", &path(&service, make), "{}")
+        .internal_request("POST", &path(&service, creation), "{}")
         .await;
     assert_eq!(made.status, 201);
     let report = made.data()["report_id"].as_str().unwrap().to_owned();
     let again = world
-        .internal_request("POST", &path(&service, make), "{}")
+        .internal_request("POST", &path(&service, creation), "{}")
         .await;
     assert_eq!(again.status, 404, "there is nothing left to report");
     let get = format!("unsubscribe-request-report/{report}");

@@ -46,18 +46,18 @@ pub(crate) async fn measure(
     let mut receiver = Worker::start(&Order::Receive)?;
     let Receiver { port } = receiver.hear().await?;
     let fresh = backend.fresh().await?;
-    let mut caller = Worker::start(&Order::Callbacks(Task {
+    let mut platform = Worker::start(&Order::Callbacks(Task {
         location: fresh.location.clone(),
         port,
         messages,
     }))?;
-    let called: Called = caller.hear().await?;
-    let received: u64 = receiver.request().await?;
+    let called: Called = platform.hear().await?;
+    let requests: u64 = receiver.request().await?;
     ensure!(
-        received == u64::from(messages),
-        "{received} of {messages} callbacks were received"
+        requests == u64::from(messages),
+        "{requests} of {messages} callbacks were received"
     );
-    caller.end().await?;
+    platform.end().await?;
     receiver.end().await?;
     fresh.remove().await?;
     results.add(&Measured {

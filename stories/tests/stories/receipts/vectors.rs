@@ -21,7 +21,6 @@ use super::{a_message, found};
 use crate::contract::vector_file;
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "`make vectors` shows what this prints")]
 async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
     let Some(path) = vector_file("provider_receipts.jsonl") else {
         println!("provider_receipts is not among these vectors");
@@ -54,6 +53,10 @@ async fn every_receipt_of_the_vectors_has_the_expected_outcome() {
     );
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "each caller makes a value for this"
+)]
 fn same(what: &str, ours: Value, theirs: &Value) -> Result<(), String> {
     (ours == *theirs)
         .then_some(())
