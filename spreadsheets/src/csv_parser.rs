@@ -130,7 +130,7 @@ impl CsvParser {
                 b'\r' => Ok(Step::Took(1)),
                 b'\n' => Ok(self.complete(1)),
                 // The published dialect refuses text after a CR; in ours a CR alone ends the line
-                // (`docs/spec/recipients.md` §8.2.1).
+                // (`docs/spec/recipients.md` §8.2).
                 _ if self.separator != b',' => Ok(self.complete(0)),
                 _ => Err(self.return_inside_line()),
             },

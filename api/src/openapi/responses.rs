@@ -1,7 +1,7 @@
 //! JSON Schemas of responses. A story compares them with real responses: no response has a key that its schema lacks, and
 //! each has every key that is not optional.
 
-use domain::{Channel, JobStatus, NotificationStatus, Postage};
+use domain::{Channel, JobStatus, NotificationStatus, Postage, SuppressionReason};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -38,6 +38,9 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("LetterStatus", operations::letter_status()),
         ("ReturnedLetters", returned_letters()),
         ("LetterRates", letter_rates()),
+        ("Suppressions", page("suppressions", "Suppression")),
+        ("Suppression", suppression()),
+        ("Suppressed", object(&[("id", id())], &[])),
         ("Errors", errors()),
         ("LegacyError", legacy_error()),
     ]
@@ -107,6 +110,20 @@ fn described(mut schema: Value, about: &str) -> Value {
 /// Returns the schema of a page of a list.
 fn page(key: &str, of: &str) -> Value {
     object(&[("links", reference("Links")), (key, list(of))], &[])
+}
+
+fn suppression() -> Value {
+    let properties = [
+        ("created_at", moment()),
+        ("id", id()),
+        (
+            "reason",
+            json!({"type": "string", "enum": SuppressionReason::ALL}),
+        ),
+        ("recipient", text()),
+        ("type", channel()),
+    ];
+    object(&properties, &[])
 }
 
 fn links() -> Value {

@@ -377,11 +377,11 @@ async fn a_reply_in_another_encoding_keeps_its_codes() {
 }
 
 #[tokio::test]
-async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
+async fn receipts_without_a_rule_to_read_them_are_refused_at_the_start() {
     let body = HttpBody::Json(json!({"to": "{to}"}));
     let settings = HttpSmsSettings {
         reports_delivery: true,
         ..HttpSmsSettings::new("gateway", "https://sms.example", body)
     };
-    assert_promises_too_much(&settings, "reports_delivery", "gateway");
+    assert_promises_too_much(&settings, "reports_delivery", "gateway", "receipts");
 }

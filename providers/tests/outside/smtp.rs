@@ -680,12 +680,12 @@ async fn what_follows_the_reply_to_starttls_in_the_clear_is_not_read() {
 }
 
 #[tokio::test]
-async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
+async fn receipts_without_an_address_for_them_are_refused_at_the_start() {
     let settings = SmtpSettings {
         reports_delivery: true,
         ..SmtpSettings::for_host("relay.example")
     };
-    assert_promises_too_much(&settings, "reports_delivery", "smtp");
+    assert_promises_too_much(&settings, "reports_delivery", "smtp", "return_path");
 }
 
 /// `cargo test --release -p providers -- --ignored --nocapture speed`

@@ -58,6 +58,7 @@ async fn an_api_key_a_messaging_service_and_a_callback_are_used_if_given() {
         api_key_sid: Some("SK456".to_owned()),
         messaging_service_sid: Some("MG789".to_owned()),
         status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
+        auth_token: Some("hunter3".to_owned().into()),
         ..settings(&server)
     })
     .unwrap();
@@ -201,12 +202,13 @@ async fn settings_that_cannot_work_are_found_at_the_start() {
 }
 
 #[tokio::test]
-async fn receipts_that_no_endpoint_hears_are_refused_at_the_start() {
+async fn receipts_whose_signature_cannot_be_checked_are_refused_at_the_start() {
     let settings = TwilioSettings {
+        api_key_sid: Some("SK456".to_owned()),
         status_callback: Some("https://us.example/twilio/{reference}".to_owned()),
         ..TwilioSettings::for_account("AC123", "hunter2")
     };
-    assert_promises_too_much(&settings, "status_callback", "twilio");
+    assert_promises_too_much(&settings, "auth_token", "twilio", "set it");
     let without = TwilioSettings {
         status_callback: None,
         ..settings

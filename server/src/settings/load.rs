@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn an_error_shows_no_value() {
         let wrong_type =
-            "[[providers.email]]\nkind = 'smtp'\nhost = 'a.example'\npassword = 123987";
+            "[[providers.email]]\nkind = 'smtp'\nhost = 'a.example'\npassword = [123987]";
         let no_toml = "[[providers.email]]\nkind = 'smtp'\npassword = hunter2";
         for file in [wrong_type, no_toml] {
             let error = format!("{:#}", loaded(file, &[], None).unwrap_err());

@@ -196,7 +196,7 @@ fn a_new_key_reencrypts_everything_while_the_platform_runs() {
     assert_eq!(
         rotated[0],
         json!({
-            "key": 2, "notifications": 200, "api_keys": 3, "received_texts": 0, "unsubscribe_requests": 0,
+            "key": 2, "notifications": 200, "api_keys": 3, "received_texts": 0, "unsubscribe_requests": 0, "suppressions": 0,
             "callbacks": 0, "idempotency_keys": 0, "spreadsheets": 1, "contact_lists": 0, "letters": 0,
             "template_files": 0, "unreadable": [],
         })

@@ -178,6 +178,10 @@ fn reexports(root: &str, modules: &BTreeSet<String>) -> BTreeMap<String, String>
         }
         for item in items.trim_matches(['{', '}', '\n', ' ']).split(',') {
             let name = item.rsplit([' ', ':']).next().unwrap_or_default();
+            // After the comma at the end of a list.
+            if name.trim().is_empty() {
+                continue;
+            }
             reexports.insert(name.trim().to_owned(), module.to_owned());
         }
     }
