@@ -1,15 +1,15 @@
 //! Callbacks: services are told at a URL of theirs what became of their notifications, which texts they received, which
 //! letters came back, and who complained (`docs/spec/public-api.md` §24, `docs/spec/workers.md` §11).
 //!
-//! A callback is enqueued in the transaction that makes it due. **Whoever changes statuses calls [`apply_updates`]** in place
+//! A callback is enqueued in the transaction that makes it due. **Whoever changes statuses calls `apply_updates`** in place
 //! of [`store::notifications::apply`]: it enqueues a callback for every change to a final status. Other events have a function
 //! of their own here. Each takes the transaction and returns the pools to wake after its commit.
 //!
 //! A task names what the service is told by ids and statuses. What is personal is read and opened at each attempt, so that
 //! an erasure, the end of retention and a change of keys need not look into the queue.
 //!
-//! A service whose endpoint hangs or fails delays nobody else: it has few slots ([`slots`]), few tasks at a time
-//! ([`max_tasks_of`]), and is paused when nothing succeeds for long ([`finishing`]). Each attempt is logged, and what a
+//! A service whose endpoint hangs or fails delays nobody else: it has few slots (`slots`), few tasks at a time
+//! (`max_tasks_of`), and is paused when nothing succeeds for long (`finishing`). Each attempt is logged, and what a
 //! service missed can be sent again ([`replay`]).
 
 mod answer;
