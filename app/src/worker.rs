@@ -13,7 +13,7 @@ use crate::{
         self, EmailReceipts, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds,
         SmsReceipts,
     },
-    upkeep::{retention_cleanup, schedule, storage_audit, stuck_notifications},
+    upkeep::{callback_notices, retention_cleanup, schedule, storage_audit, stuck_notifications},
 };
 
 #[async_trait]
@@ -116,7 +116,7 @@ impl TaskHandler for App {
             }
             tasks::TELL_OF_PAUSED_CALLBACK => {
                 with(task, async |paused| {
-                    callbacks::notices::tell(self, task.leased().service_id, paused).await
+                    callback_notices::tell(self, task.leased().service_id, paused).await
                 })
                 .await
             }

@@ -9,23 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
 use crate::{
-    ClaimLimits, Notifier, SourceError, TaskContext, TaskHandler, TaskOutcome, TaskSource,
+    ClaimLimits, Notifier, Pool, SourceError, TaskContext, TaskHandler, TaskOutcome, TaskSource,
     poison::{catch_panic, count_dead_letter},
     running_tasks::RunningTasks,
 };
 
 /// Number of tasks that [`Runner::drain`] claims at a time.
 const DRAIN_BATCH: u32 = 16;
-
-/// A set of workers for related task kinds, so that a flood of one kind delays no other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pool {
-    /// Name of the pool, which tasks carry.
-    pub name: &'static str,
-    /// Number of tasks that it runs at a time, besides those that only wait for another party
-    /// ([`TaskContext::set_waiting`]).
-    pub workers: u32,
-}
 
 /// Times that a [`Runner`] works with.
 #[derive(Debug, Clone, Copy)]

@@ -19,10 +19,10 @@ use store::{
 use tracing::{error, info};
 use uuid::Uuid;
 
-use super::{notices::PausedCallback, replay::Replay};
+use super::replay::Replay;
 use crate::{
     group_commit::{CommitFailure, GroupCommit, GroupWriter, Infrastructure},
-    tasks,
+    tasks::{self, PausedCallback},
 };
 
 /// An endpoint is not paused for fewer failures: a service with three messages a day has not failed for long.

@@ -16,7 +16,6 @@ mod answer;
 mod body;
 mod events;
 mod finishing;
-pub(crate) mod notices;
 pub mod replay;
 mod send;
 mod signature;

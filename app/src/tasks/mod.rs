@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub(crate) use payloads::{
     CallbackEvent, Callbacks, Delivery, EmailReceipts, ExpiredNotifications, FixedEndpoint,
-    JobPayload, LetterReferences, NotificationIds, SmsReceipts,
+    JobPayload, LetterReferences, NotificationIds, PausedCallback, SmsReceipts,
 };
 pub use payloads::{
     CostThreshold, EmailEvent, EmailReceipt, LetterReceipt, LetterReceiptStatus, MessageKey,

@@ -1,8 +1,8 @@
 //! Payloads of tasks: ids and codes, nothing personal. They are stored as JSON, so the names of fields never change.
 
 use domain::{
-    CallbackId, Channel, EmailReceiptSource, JobId, NotificationId, NotificationStatus,
-    SmsReceiptSource, Timestamp,
+    CallbackId, CallbackKind, Channel, EmailReceiptSource, JobId, NotificationId,
+    NotificationStatus, SmsReceiptSource, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -28,6 +28,13 @@ pub(crate) struct Delivery {
 )]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// A callback that was paused.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct PausedCallback {
+    pub(crate) kind: CallbackKind,
+    pub(crate) since: Timestamp,
 }
 
 /// Callbacks of one kind to one service.

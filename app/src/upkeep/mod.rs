@@ -1,5 +1,6 @@
 //! Periodic work (the schedule, retention, stuck notifications, partitions) and what monitors and operators read.
 
+pub(crate) mod callback_notices;
 pub mod queue_stats;
 pub(crate) mod retention_cleanup;
 pub mod schedule;

@@ -18,8 +18,8 @@ struct Place {
     world: World,
     document: Value,
     key: String,
-    /// Creates a text, an e-mail, a letter and a scheduled job.
-    ids: [String; 4],
+    /// A text, an e-mail, a letter, a scheduled job and a suppressed recipient.
+    ids: [String; 5],
 }
 
 impl Place {
@@ -42,11 +42,16 @@ impl Place {
             (1, "/v2/notifications/email", "email"),
             (2, "/v2/notifications/letter", "letter"),
             (3, "/v2/notifications/bulk", "rows"),
+            (4, "/v2/suppressions", "address"),
         ] {
             let content = &place.document["paths"][path]["post"]["requestBody"]["content"];
             let mut body = content["application/json"]["examples"][example]["value"].clone();
             if example == "rows" {
                 body["scheduled_for"] = "2026-03-03T09:00:00Z".into();
+            }
+            if example == "address" {
+                // Another than in the example, which is added to the list afterwards.
+                body["recipient"] = "grace@example.com".into();
             }
             let answer = place
                 .request_as_service("POST", path, body.to_string())
@@ -87,6 +92,9 @@ impl Place {
 
     /// Returns the path of an operation with real ids in place of its examples.
     fn filled(&self, path: &str, operation: &Value) -> String {
+        if path == "/v2/suppressions/{id}" {
+            return format!("/v2/suppressions/{}", self.ids[4]);
+        }
         let mut filled = path.to_owned();
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
@@ -106,7 +114,7 @@ impl Place {
     }
 
     fn with_real_ids(&self, path: &str, text: &str) -> String {
-        let [sms, email, letter, job] = &self.ids;
+        let [sms, email, letter, job, _] = &self.ids;
         let message = match path {
             "/v2/notifications/{id}/pdf" | "/notifications/letter/status" => letter,
             "/unsubscribe/{id}/{token}" => email,
@@ -201,16 +209,21 @@ async fn example_requests_get_the_documented_responses() {
     let place = Place::new().await;
     let (mut sent, mut wrong) = (0, Vec::new());
     for (path, method, operation) in operations(&place.document) {
-        let good = operation["responses"]
+        let good: Vec<&String> = operation["responses"]
             .as_object()
             .unwrap()
             .keys()
-            .find(|status| status.starts_with('2'));
-        // Links to files need a file, and letters are created elsewhere.
-        let Some(good) = good.filter(|_| !path.starts_with("/d/") && !path.ends_with("/pdf"))
-        else {
+            .filter(|status| status.starts_with('2'))
+            .collect();
+        // Links to files need a file, letters are created elsewhere, and what a provider signs is sent by the stories of
+        // its receipts.
+        let is_sent_elsewhere = path.starts_with("/d/")
+            || path.ends_with("/pdf")
+            || path.starts_with("/notifications/amazon/")
+            || (path.starts_with("/notifications/sms/") && path.contains("{provider}"));
+        if good.is_empty() || is_sent_elsewhere {
             continue;
-        };
+        }
         let authorization = place.authorization(path, operation);
         let content = operation["requestBody"]["content"].as_object();
         let (media_type, examples) = content.and_then(|content| content.iter().next()).map_or(
@@ -237,7 +250,7 @@ async fn example_requests_get_the_documented_responses() {
                 .world
                 .request(&method.to_uppercase(), &url, authorization.as_deref(), body)
                 .await;
-            if answer.status.as_str() != good {
+            if !good.iter().any(|status| *status == answer.status.as_str()) {
                 wrong.push(format!("{method} {url}: {}", answer.text));
             }
             let untold = untold(&place.document, operation, &answer);

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use domain::{ApiKeyId, CallbackKind, KeyType, MemberPermission, ServiceId, Timestamp, UserState};
+use domain::{ApiKeyId, KeyType, MemberPermission, ServiceId, UserState};
 use queue::TaskOutcome;
 use recipients::email_addresses::EmailAddress;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tracing::{info, warn};
 
@@ -14,15 +13,8 @@ use crate::{
     accept::{self, EmailRequest},
     cache::tenants::{self, Caller},
     settings::NoticeTemplate,
-    tasks,
+    tasks::{self, PausedCallback},
 };
-
-/// A callback that was paused.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct PausedCallback {
-    pub(super) kind: CallbackKind,
-    pub(super) since: Timestamp,
-}
 
 /// Sends the e-mails, if the settings name a template for them.
 pub(crate) async fn tell(app: &App, service: ServiceId, paused: PausedCallback) -> TaskOutcome {
