@@ -64,25 +64,29 @@ pub async fn find(session: &mut Session, service: ServiceId) -> Result<i64, Erro
     row.map_or(Ok(0), |row| row.get("bytes"))
 }
 
-/// Clears the counters of a channel for the days before `before`, whose messages have been deleted; of one service or of
-/// all.
+/// Clears the counters of a service and channel for the days before `before`, whose messages have been deleted.
 pub async fn clear_before(
     tx: &mut Tx,
-    service: Option<ServiceId>,
+    service: ServiceId,
     channel: Channel,
     before: UtcDay,
 ) -> Result<(), Error> {
-    let mut args = args![channel, before];
-    let of_one = service.map_or("", |service| {
-        args.extend(args![service]);
-        " AND service_id = $3"
-    });
     tx.execute(
-        format!(
-            "UPDATE daily_counter_parts SET stored_bytes = 0 \
-             WHERE allowance = $1 AND day < $2 AND stored_bytes > 0{of_one}"
-        ),
-        args,
+        "UPDATE daily_counter_parts SET stored_bytes = 0 \
+         WHERE allowance = $1 AND day < $2 AND stored_bytes > 0 AND service_id = $3",
+        args![channel, before, service],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Clears the counters of all services for a day whose messages have been deleted together. Earlier days keep theirs: one
+/// of them may have a letter that is still on its way.
+pub async fn clear_day(tx: &mut Tx, day: UtcDay) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE daily_counter_parts SET stored_bytes = 0 \
+         WHERE allowance IN ('email', 'sms', 'letter') AND day = $1 AND stored_bytes > 0",
+        args![day],
     )
     .await?;
     Ok(())

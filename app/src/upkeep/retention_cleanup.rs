@@ -9,10 +9,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp, UtcDay};
+use domain::{Channel, NotificationId, ServiceId, TaskId, Timestamp};
 use files::Key;
 use queue::{Enqueue as _, TaskContext, TaskOutcome};
-use store::{Tx, jobs::RetentionScope, partitions::DropResult};
+use store::{jobs::RetentionScope, partitions::DropResult};
 use tracing::{info, warn};
 
 use crate::{App, jobs::spreadsheets, local_days, tasks};
@@ -136,7 +136,7 @@ async fn drop_whole_days(app: &App, before: Timestamp) -> Result<(), store::Erro
         let mut tx = app.write().await?;
         match store::partitions::drop_day(&mut tx, day, before).await {
             Ok(DropResult::Day(kept)) => {
-                clear_stored(&mut tx, None, Channel::ALL, day.plus_days(1)).await?;
+                store::stored_bytes::clear_day(&mut tx, day).await?;
                 tx.commit().await?;
                 info!("deleted the notifications of {day}: {kept} lines of history remain");
             }
@@ -204,23 +204,11 @@ async fn delete_of_service(
         }
     }
     let mut tx = app.write().await?;
-    clear_stored(&mut tx, Some(service), &[channel], before.utc_day()).await?;
+    // Letters that retention spares are counted again by the audit.
+    store::stored_bytes::clear_before(&mut tx, service, channel, before.utc_day()).await?;
     tx.commit().await?;
     info!(service.id = %service, "deleted {deleted} {channel} notifications from before {before}");
     Ok(true)
-}
-
-/// Counts the messages from before `day` as deleted. Letters that retention spares are counted again by the audit.
-async fn clear_stored(
-    tx: &mut Tx,
-    service: Option<ServiceId>,
-    channels: &[Channel],
-    day: UtcDay,
-) -> Result<(), store::Error> {
-    for channel in channels {
-        store::stored_bytes::clear_before(tx, service, *channel, day).await?;
-    }
-    Ok(())
 }
 
 async fn remove_pages(
