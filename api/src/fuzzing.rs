@@ -1,6 +1,6 @@
 //! What strangers send, parsed as the handlers parse it, without a platform behind it: for the targets in `fuzz/`.
 //!
-//! Each function panics if a promise is broken.
+//! Each function panics if a guarantee is broken.
 
 use axum::response::IntoResponse as _;
 use domain::Timestamp;
@@ -23,7 +23,7 @@ pub fn request_body(choice: u8, body: &[u8]) {
     }
 }
 
-/// Parses any bytes as the value of the header `Authorization`. A token that nobody signed is never accepted.
+/// Parses any bytes as the value of the header `Authorization`. A token without a valid signature is never accepted.
 pub fn authorization(value: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(value) else {
         return;

@@ -108,7 +108,7 @@ pub fn pdf(bytes: &[u8]) {
     }
 }
 
-/// Lets a panic be caught, which libFuzzer's hook forbids. One that nobody catches still ends the target.
+/// Lets a panic be caught, which libFuzzer's hook forbids. One that is not caught still ends the target.
 pub fn allow_caught_panics() {
     std::panic::set_hook(Box::new(|_| {}));
 }

@@ -79,7 +79,7 @@ struct ReceivedText<'a> {
     date_received: Timestamp,
 }
 
-/// Returns the body that tells of an inbound SMS.
+/// Returns the body of the callback about an inbound SMS.
 pub(super) fn inbound_sms(text: &InboundSms) -> Private<Vec<u8>> {
     write(&ReceivedText {
         id: text.id.as_uuid(),
@@ -99,7 +99,7 @@ struct ComplaintReport<'a> {
     complaint_date: Option<Timestamp>,
 }
 
-/// Returns the body that tells of a complaint about a notification with this reference of the service.
+/// Returns the body of the callback about a complaint, for a notification with this reference of the service.
 pub(super) fn complaint(complaint: &Complaint, reference: Option<&str>) -> Private<Vec<u8>> {
     write(&ComplaintReport {
         notification_id: complaint.notification_id.as_uuid(),
@@ -127,9 +127,9 @@ struct ReturnedLetter<'a> {
 /// The first row of a spreadsheet with data: rows are stored from 0, and the header is the first.
 const FIRST_DATA_ROW: u32 = 2;
 
-/// Returns the body that tells of a returned letter (`docs/spec/public-api.md` §24.3).
+/// Returns the body of the callback about a returned letter (`docs/spec/public-api.md` §24.3).
 pub(super) fn returned_letter(letter: &ReturnedLetterDetails) -> Private<Vec<u8>> {
-    // Nobody wrote the hidden template of letters that are supplied as PDF.
+    // The hidden template of letters that are supplied as PDF has no author.
     let template = (!letter.is_precompiled).then_some(letter);
     write(&ReturnedLetter {
         notification_id: letter.id.as_uuid(),

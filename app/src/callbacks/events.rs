@@ -88,7 +88,7 @@ async fn read_statuses(
                     bodies.insert(id, body::delivery_status(event, &notification, &contents));
                 }
             }
-            // The others of the task are told all the same.
+            // The other callbacks of the task are sent all the same.
             Err(fault) => warn!(
                 notification.id = %id,
                 error = &fault as &dyn std::error::Error,

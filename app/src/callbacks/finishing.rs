@@ -206,7 +206,7 @@ impl GroupWriter for FinishingWriter {
         follow_ups.extend(self.notices(&changes.paused, now));
         let mut attempts = Vec::new();
         for row in rows {
-            // An attempt was made, whoever has the task now.
+            // An attempt was made, even if another worker has the task now.
             attempts.extend(row.attempts);
             // If the lease was lost, another worker has the task, and these would repeat its work.
             if completed.contains(&row.id) {

@@ -1,14 +1,14 @@
-//! Callbacks: services are told at a URL of theirs what became of their notifications, which texts they received, which
-//! letters came back, and who complained (`docs/spec/public-api.md` §24, `docs/spec/workers.md` §11).
+//! Callbacks: requests to a URL of a service that say what became of its notifications, which texts it received, which
+//! letters came back, and which recipients complained (`docs/spec/public-api.md` §24, `docs/spec/workers.md` §11).
 //!
-//! A callback is enqueued in the transaction that makes it due. **Whoever changes statuses calls `apply_updates`** in place
+//! A callback is enqueued in the transaction that makes it due. **Code that changes statuses calls `apply_updates`** in place
 //! of [`store::notifications::apply`]: it enqueues a callback for every change to a final status. Other events have a function
 //! of their own here. Each takes the transaction and returns the pools to wake after its commit.
 //!
-//! A task names what the service is told by ids and statuses. What is personal is read and opened at each attempt, so that
+//! A task holds ids and statuses. What is personal is read and opened at each attempt, so that
 //! an erasure, the end of retention and a change of keys need not look into the queue.
 //!
-//! A service whose endpoint hangs or fails delays nobody else: it has few slots (`slots`), few tasks at a time
+//! A service whose endpoint hangs or fails delays no other: it has few slots (`slots`), few tasks at a time
 //! (`max_tasks_of`), and is paused when nothing succeeds for long (`finishing`). Each attempt is logged, and what a
 //! service missed can be sent again ([`replay`]).
 
@@ -116,7 +116,7 @@ pub(crate) async fn enqueue_finals(
     Ok(if pools.is_empty() { of_letters } else { pools })
 }
 
-/// Enqueues the callback that tells of a received text, if the service wants to be told. Returns the pools to wake.
+/// Enqueues the callback about a received text, if the service has set one. Returns the pools to wake.
 pub(crate) async fn enqueue_inbound_sms(
     app: &App,
     tx: &mut Tx,

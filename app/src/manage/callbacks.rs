@@ -31,7 +31,7 @@ pub struct CallbackChange {
     pub url: Option<String>,
     /// The bearer token with which the service authenticates the call.
     pub bearer_token: Option<String>,
-    /// Whether the statuses of letters are told too. Only for delivery statuses.
+    /// Whether the statuses of letters are sent too. Only for delivery statuses.
     pub letters: Option<bool>,
     /// The user who makes the change.
     pub updated_by: Option<UserId>,

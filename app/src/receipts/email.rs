@@ -246,7 +246,7 @@ fn suppress(app: &App, message: &Subject, reason: SuppressionReason) -> Option<E
         SuppressionReason::HardBounce => app.settings.suppress_hard_bounces,
         _ => app.settings.suppress_complaints,
     };
-    // After the retention nobody knows the address any more, and a test key has reached nobody.
+    // After the retention the address is no longer stored, and a message with a test key has reached no recipient.
     let stored = message
         .stored
         .as_ref()

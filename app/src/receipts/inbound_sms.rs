@@ -65,7 +65,7 @@ pub async fn receive(app: &App, text: NewInboundSms) -> Result<ReceivedSms, Arc<
         let from = (service, inbound.user_number.reveal().as_str());
         keyword.apply(app, &mut tx, key, from, now).await?;
     }
-    // One that is delivered twice is told once.
+    // One that is delivered twice causes one callback.
     let pools = if is_new {
         callbacks::enqueue_inbound_sms(app, &mut tx, service, inbound.id, now).await?
     } else {

@@ -128,7 +128,7 @@ impl BatchAttempts {
         Ok(true)
     }
 
-    /// Returns the attempts to insert, and the ends of earlier ones whose outcome nobody will record any more.
+    /// Returns the attempts to insert, and the ends of earlier ones whose outcome will not be recorded any more.
     fn plan(
         &self,
         app: &App,

@@ -247,7 +247,7 @@ impl ProviderSlots {
             granted
         };
         loop {
-            // Nobody tells when a rate limit has a token again, so a message that waits looks itself.
+            // Nothing signals that a rate limit has a token again, so a message that waits polls.
             let next_token = async {
                 match self.next_token(candidates) {
                     // There is one, and another message may take it with the slot that is missing.

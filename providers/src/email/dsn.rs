@@ -3,7 +3,7 @@
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use uuid::Uuid;
 
-/// Reports are a few kilobytes; a longer one returns a whole message, which nobody needs.
+/// Reports are a few kilobytes; a longer one returns a whole message, which is not needed.
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// The header with the notification's id, which a returned message still has.

@@ -115,7 +115,7 @@ impl Two {
 async fn when_one_provider_dies_all_messages_leave_by_the_other_and_it_gets_its_share_again() {
     const MESSAGES: usize = 10_000;
     let two = Two::new().await;
-    // It dies in the middle: a few messages get no answer, and then nobody answers at all.
+    // It dies in the middle: a few messages get no answer, and then no connection is accepted.
     two.first
         .queue_behaviours(std::iter::repeat_n(Behaviour::Accept, MESSAGES / 5));
     two.first
