@@ -24,12 +24,13 @@ const UNCOUNTED_BYTES: u64 = 64 << 10;
 /// The budget of this process.
 static RESPONSE_BUDGET: Budget = Budget::new(128 << 20);
 
-/// Counts a large response until its last byte is sent. Answers 503 while others use up the memory for all of them.
-pub(crate) fn count(response: Response) -> Response {
-    count_within(&RESPONSE_BUDGET, response)
+/// Counts a large response until its last byte is sent. Answers 503 while others use up the memory for all of them, in the
+/// shape of the routes under `/v2` or in that of the others.
+pub(crate) fn count(response: Response, is_v2: bool) -> Response {
+    count_within(&RESPONSE_BUDGET, response, is_v2)
 }
 
-fn count_within(budget: &'static Budget, response: Response) -> Response {
+fn count_within(budget: &'static Budget, response: Response, is_v2: bool) -> Response {
     // A body of unknown length is a stream, which is read as fast as it is sent.
     let bytes = response.body().size_hint().exact().unwrap_or(0);
     if bytes <= UNCOUNTED_BYTES {
@@ -37,7 +38,12 @@ fn count_within(budget: &'static Budget, response: Response) -> Response {
     }
     let mut share = budget.share();
     if !share.grow(usize::try_from(bytes).unwrap_or(usize::MAX)) {
-        return Problem::too_many_bodies().into_response();
+        let problem = Problem::too_many_large_responses();
+        return if is_v2 {
+            problem.into_response()
+        } else {
+            problem.into_legacy().into_response()
+        };
     }
     let share = Arc::new(share);
     response.map(|body| Body::new(CountedBody { body, share }))
@@ -100,8 +106,9 @@ mod tests {
     #[tokio::test]
     async fn large_responses_are_counted_until_their_bytes_are_sent() {
         static BUDGET: Budget = Budget::new(1 << 20);
-        let respond =
-            |bytes: usize| count_within(&BUDGET, Body::from(vec![b'x'; bytes]).into_response());
+        let respond = |bytes: usize| {
+            count_within(&BUDGET, Body::from(vec![b'x'; bytes]).into_response(), true)
+        };
         let mut first = respond(600 << 10);
         let sent = first.body_mut().frame().await.unwrap().unwrap();
         let sent = sent.into_data().unwrap();

@@ -56,8 +56,9 @@ fn router_of(routes: impl Iterator<Item = &'static Route>, api: Api) -> Router {
 /// Limits the time of a request, and adds the headers that every response has.
 async fn around_every_handler(State(api): State<Api>, request: Request, next: Next) -> Response {
     let ids = TraceIds::of(request.headers());
+    let is_v2 = timeouts::is_of_v2(request.uri().path());
     let response = timeouts::respond(&api.settings, request, next).await;
-    let mut response = response_budget::count(response);
+    let mut response = response_budget::count(response, is_v2);
     response_headers::add(response.headers_mut(), ids, api.app.random());
     response
 }

@@ -60,7 +60,7 @@ async fn receive_upload(settings: &Settings, request: Request, next: Next) -> Re
 }
 
 /// Returns whether errors of a path have the v2 shape.
-fn is_of_v2(path: &str) -> bool {
+pub(crate) fn is_of_v2(path: &str) -> bool {
     path.starts_with("/v2/")
         || [
             "/notifications/letter/status",

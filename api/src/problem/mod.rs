@@ -297,6 +297,10 @@ impl Problem {
         Self::unavailable("Too many large requests at once, try again in a moment")
     }
 
+    pub(crate) fn too_many_large_responses() -> Self {
+        Self::unavailable("Too many large responses wait to be read, try again in a moment")
+    }
+
     fn unavailable(text: &str) -> Self {
         Self {
             retry_after_seconds: Some(1),
