@@ -1,6 +1,7 @@
 //! Every route of the HTTP interface, written once. The router, authentication, `Allow`, the OpenAPI document and the
 //! authorization stories are made from these tables.
 
+mod erased_handler;
 mod internal;
 mod platform;
 mod public;
@@ -86,7 +87,7 @@ impl Route {
             auth,
             constraint: None,
             is_for_operators: false,
-            handler: on(filter, handler),
+            handler: on(filter, erased_handler::ErasedHandler::new(handler)),
             handler_name,
             documentation,
         }
