@@ -3,8 +3,10 @@
 mod cancel;
 mod estimated_delivery;
 mod pages;
+pub(crate) mod precompiled;
 mod precompiled_template;
 pub(crate) mod returned;
+mod step_failure;
 mod task_lock;
 mod typeset;
 
@@ -14,7 +16,8 @@ pub use pages::{find_pages, store_pages};
 pub use returned::report as report_returned;
 
 pub(crate) use cancel::printing_started;
-pub(crate) use pages::delete_pages;
+pub(crate) use pages::{billable_sheets, count_bytes, delete_pages};
 pub(crate) use precompiled_template::find_or_create as precompiled_template;
+pub(crate) use step_failure::StepFailure;
 pub(crate) use task_lock::{Letters, lock_tasks};
 pub(crate) use typeset::{TypesetError, make_pages};

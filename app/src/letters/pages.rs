@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use domain::{NotificationId, ServiceId};
 use files::Key;
+use store::notifications::Notification;
 use tracing::warn;
+use typesetting::sheets;
 
 use crate::{App, OpenError, sealing::sealed_files};
 
@@ -39,4 +41,21 @@ pub(crate) async fn delete_pages(app: &App, service: ServiceId, letter: Notifica
             "the pages of letter {letter}, which was not kept, could not be removed"
         );
     }
+}
+
+/// Counts the pages of a letter as stored by its service; once, however often it is called.
+pub(crate) async fn count_bytes(
+    app: &App,
+    letter: &Notification,
+    bytes: usize,
+) -> Result<(), store::Error> {
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    let mut tx = app.write().await?;
+    store::notifications::set_file_bytes(&mut tx, letter.service_id, letter.id, bytes).await?;
+    tx.commit().await
+}
+
+/// Returns what a letter of so many pages is billed for (`docs/spec/letters.md` §11.1).
+pub(crate) fn billable_sheets(pages: usize) -> u32 {
+    u32::try_from(sheets(pages)).unwrap_or(u32::MAX)
 }

@@ -6,7 +6,7 @@ use domain::NotificationStatus;
 use providers::{RejectReason, SendError};
 use queue::RetryPolicy;
 
-use crate::OpenError;
+use crate::{OpenError, letters::StepFailure};
 
 /// A provider cannot delay a notification for longer, whatever it asks for.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
@@ -115,6 +115,16 @@ impl From<store::Error> for SendFailure {
 impl From<Arc<store::Error>> for SendFailure {
     fn from(error: Arc<store::Error>) -> Self {
         Self::retry(error.to_string())
+    }
+}
+
+impl From<StepFailure> for SendFailure {
+    fn from(failure: StepFailure) -> Self {
+        match failure {
+            StepFailure::Retry { policy, why } => Self::retry(why).with_policy(policy),
+            StepFailure::Permanent(status, why) => Self::Permanent(status, why),
+            StepFailure::Noop => Self::Noop,
+        }
     }
 }
 

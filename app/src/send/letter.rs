@@ -9,18 +9,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{KeyType, NotificationStatus, Postage, Timestamp};
-use files::Key;
-use providers::{ScanResult, SendError};
+use providers::SendError;
 use store::notifications::{Contents, Notification, StatusUpdate};
-use tracing::error;
-use typesetting::{MAX_LETTER_PAGES, PdfProblem, PdfSummary, sheets};
+use typesetting::{MAX_LETTER_PAGES, PdfProblem, PdfSummary};
 
 use super::{Accepted, Batch, SendFailure};
 use crate::{
-    App, ParsedTemplate, callbacks,
+    App, ParsedTemplate,
     compose::{self, Source, to_jiff},
     foreign_files::{PdfError, Unavailable},
-    letters::{self, TypesetError, make_pages},
+    letters::{self, TypesetError, billable_sheets, make_pages, precompiled},
     tasks,
 };
 
@@ -47,18 +45,6 @@ impl From<Unavailable> for SendFailure {
     }
 }
 
-impl From<PdfError> for SendFailure {
-    fn from(error: PdfError) -> Self {
-        match error {
-            PdfError::Unavailable(fault) => fault.into(),
-            PdfError::Problem(problem) => {
-                let why = format!("{}: {problem}", problem.reason());
-                Self::Permanent(NotificationStatus::ValidationFailed, why)
-            }
-        }
-    }
-}
-
 /// Makes or validates the pages of a letter and sends it.
 pub(super) async fn send(
     batch: &Batch<'_>,
@@ -67,7 +53,7 @@ pub(super) async fn send(
 ) -> Result<StatusUpdate, SendFailure> {
     let app = batch.app;
     let source = compose::open(app, notification).await?;
-    let pages = find_or_make_pages(app, notification, &source, now)
+    let pages = find_or_make_pages(app, notification, &source)
         .await
         .map_err(|failure| failure.with_policy(tasks::LETTER_PDF))?;
     if notification.key_type == KeyType::Test {
@@ -92,13 +78,16 @@ async fn find_or_make_pages(
     app: &App,
     notification: &Notification,
     source: &Source,
-    now: Timestamp,
 ) -> Result<Pages, SendFailure> {
     let stored = letters::find_pages(app, notification.service_id, notification.id).await?;
     match stored {
         Some(pdf) if notification.status == NotificationStatus::PendingVirusCheck => {
-            let count = scan_and_validate(app, notification, &pdf, now).await?;
-            Ok(Pages { pdf, count })
+            precompiled::scan(app, notification, &pdf).await?;
+            precompiled::check(app, notification, &pdf).await?;
+            if notification.key_type == KeyType::Test {
+                return Err(SendFailure::Noop);
+            }
+            Pages::counted(app, pdf).await
         }
         Some(pdf) => Pages::counted(app, pdf).await,
         None if is_supplied(source.template.as_deref()) => Err(SendFailure::technical(
@@ -136,84 +125,11 @@ async fn typeset(
     let template: Option<Arc<ParsedTemplate>> = source.template.clone();
     let made = make_pages(notification, template, &source.contents).await?;
     letters::store_pages(app, notification.service_id, notification.id, &made.pdf).await?;
-    count_pages(app, notification, made.pdf.len()).await?;
+    letters::count_bytes(app, notification, made.pdf.len()).await?;
     Ok(Pages {
         pdf: made.pdf.into(),
         count: made.pages,
     })
-}
-
-/// Scans and validates a supplied PDF, records that it is valid, and returns the number of its pages.
-///
-/// Fails with [`SendFailure::Noop`] if there is nothing more to do, because the letter has a test key, was cancelled, or
-/// was validated by another worker meanwhile.
-async fn scan_and_validate(
-    app: &App,
-    notification: &Notification,
-    pdf: &Bytes,
-    now: Timestamp,
-) -> Result<usize, SendFailure> {
-    // First, because the pages stay whatever is found.
-    count_pages(app, notification, pdf.len()).await?;
-    scan(app, notification, pdf).await?;
-    let PdfSummary { pages } = app.foreign_files.check_pdf(pdf.clone()).await?;
-    let is_test = notification.key_type == KeyType::Test;
-    let valid = StatusUpdate {
-        id: notification.id,
-        status: if is_test {
-            NotificationStatus::Delivered
-        } else {
-            NotificationStatus::Created
-        },
-        sent_at: None,
-        sent_by: None,
-        reference: None,
-        billable_units: (!is_test).then(|| billable_sheets(pages)),
-        problem: None,
-    };
-    let mut tx = app.write().await?;
-    let applied = callbacks::apply_updates(app, &mut tx, &[valid], now).await?;
-    app.commit_and_notify(tx, applied.pools).await?;
-    if applied.count == 1 && !is_test {
-        Ok(pages)
-    } else {
-        Err(SendFailure::Noop)
-    }
-}
-
-/// Counts the pages of a letter as stored by its service; once, however often it is called.
-async fn count_pages(app: &App, letter: &Notification, bytes: usize) -> Result<(), store::Error> {
-    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    let mut tx = app.write().await?;
-    store::notifications::set_file_bytes(&mut tx, letter.service_id, letter.id, bytes).await?;
-    tx.commit().await
-}
-
-async fn scan(app: &App, notification: &Notification, pdf: &Bytes) -> Result<(), SendFailure> {
-    let Some(scanner) = &app.providers.scanner else {
-        return Ok(());
-    };
-    match scanner.scan(pdf).await {
-        Ok(ScanResult::Clean) => Ok(()),
-        Ok(ScanResult::Virus) => {
-            let file =
-                Key::letter_pdf(notification.service_id.as_uuid(), notification.id.as_uuid());
-            error!(
-                notification.id = %notification.id, service.id = %notification.service_id,
-                "notification id {} Virus scan failed: {file}", notification.id
-            );
-            let why = "the virus scanner found a virus".to_owned();
-            Err(SendFailure::Permanent(
-                NotificationStatus::VirusScanFailed,
-                why,
-            ))
-        }
-        Err(fault) => Err(SendFailure::retry(fault.to_string()).with_policy(tasks::LETTER_SCAN)),
-    }
-}
-
-fn billable_sheets(pages: usize) -> u32 {
-    u32::try_from(sheets(pages)).unwrap_or(u32::MAX)
 }
 
 /// Ends a letter with a test key, which now has its pages.
