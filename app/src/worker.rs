@@ -13,7 +13,10 @@ use crate::{
         self, EmailReceipts, ExpiredNotifications, JobPayload, LetterReferences, NotificationIds,
         SmsReceipts,
     },
-    upkeep::{callback_notices, retention_cleanup, schedule, storage_audit, stuck_notifications},
+    upkeep::{
+        callback_notices, retention_cleanup, schedule, sender_checks, storage_audit,
+        stuck_notifications,
+    },
 };
 
 #[async_trait]
@@ -163,6 +166,7 @@ impl TaskHandler for App {
             tasks::PREPARE_PARTITIONS => schedule::prepare_partitions(self).await,
             tasks::REMOVE_EXPIRED_DOCUMENTS => documents::remove_expired(self, task).await,
             tasks::REMOVE_IDEMPOTENCY_KEYS => idempotency::delete_expired(self).await,
+            tasks::CHECK_SENDERS => sender_checks::run(self).await,
             // A newer version, which runs or has run beside this one, may know it.
             other => TaskOutcome::Discard(format!(
                 "this program knows no task `{other}`: a newer one may have left it"

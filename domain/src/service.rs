@@ -44,6 +44,9 @@ string_enum! {
         Letter = "letter",
         /// Text messages to numbers outside country code 44; they also count as [`Allowance::Sms`].
         InternationalSms = "international_sms",
+        /// Text messages to numbers that Ofcom reserves for drama; they also count as [`Allowance::Sms`]. Counted, so
+        /// that a service that tries stolen details on them is noticed (`docs/spec/workers.md` §16).
+        SmsToTvNumbers = "sms_to_tv_numbers",
     }
 }
 
@@ -64,6 +67,7 @@ impl Allowance {
             Self::Email | Self::Sms => 250_000,
             Self::Letter => 20_000,
             Self::InternationalSms => 100,
+            Self::SmsToTvNumbers => i64::MAX,
         }
     }
 }

@@ -143,6 +143,10 @@ fn describe() {
         "pillarbox_audit_findings_total",
         "Inconsistencies found and repaired by the auditors, by auditor; expected to stay 0."
     );
+    describe_gauge!(
+        "pillarbox_suspicious_services",
+        "Live services with many permanent failures, or with many texts to numbers for drama, as of the last daily check."
+    );
     describe_counter!(
         "pillarbox_callbacks_total",
         "Attempts of callbacks to services, by kind and outcome."

@@ -222,6 +222,26 @@ async fn find(session: &mut Session, key: Key) -> Result<Option<i64>, Error> {
     row.map_or(Ok(None), |row| row.get("spent"))
 }
 
+/// Returns the services that have counted at least `least` of an allowance since a day, with how many.
+pub async fn list_services_with(
+    session: &mut Session,
+    allowance: Allowance,
+    since: UtcDay,
+    least: i64,
+) -> Result<Vec<(ServiceId, i64)>, Error> {
+    // The older row of a counter that moves is gone before the newer one is seen, so the sum has each day once.
+    let rows = session
+        .fetch_all(
+            "SELECT service_id, CAST(SUM(spent) AS BIGINT) AS spent FROM daily_counter_parts \
+             WHERE allowance = $1 AND day >= $2 GROUP BY service_id HAVING SUM(spent) >= $3",
+            args![allowance.as_str(), since, least],
+        )
+        .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.get("service_id")?, row.get("spent")?)))
+        .collect()
+}
+
 /// Deletes the counters of the days before `day`, unless what was stored on these days is still there.
 pub async fn delete_before(tx: &mut Tx, day: UtcDay) -> Result<u64, Error> {
     tx.allow_long_statements();

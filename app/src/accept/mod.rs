@@ -324,7 +324,7 @@ async fn commit(
     }
     let channel = draft.template.template_type;
     let lane = draft.template.lane.unwrap_or(Lane::Normal);
-    let spends = spends(caller, channel, draft.recipient.is_abroad);
+    let spends = spends(caller, channel, draft.recipient.also_counts_as);
     let origin = Origin {
         service_id: caller.tenant.service.id,
         api_key_id: Some(caller.key_id),
@@ -360,12 +360,16 @@ async fn commit(
 }
 
 /// Returns the daily quotas that a message spends, each with its limit: none with a test key.
-fn spends(caller: &Caller, channel: Channel, is_abroad: bool) -> Vec<(Allowance, i64)> {
+fn spends(
+    caller: &Caller,
+    channel: Channel,
+    also_counts_as: Option<Allowance>,
+) -> Vec<(Allowance, i64)> {
     if caller.key_type == KeyType::Test {
         return Vec::new();
     }
     std::iter::once(channel.into())
-        .chain(is_abroad.then_some(Allowance::InternationalSms))
+        .chain(also_counts_as)
         .map(|allowance| (allowance, caller.tenant.service.daily_limit(allowance)))
         .collect()
 }

@@ -100,11 +100,10 @@ impl QuotaRequests {
         Ok(result)
     }
 
-    /// Returns how many bytes these notifications add to a counter: an international text counts twice, and is stored
-    /// once.
+    /// Returns how many bytes these notifications add to a counter: some texts count twice, and are stored once.
     fn bytes_of(&self, allowance: Allowance, indexes: &[usize]) -> i64 {
         match allowance {
-            Allowance::InternationalSms => 0,
+            Allowance::InternationalSms | Allowance::SmsToTvNumbers => 0,
             Allowance::Email | Allowance::Sms | Allowance::Letter => {
                 indexes.iter().map(|index| self.bytes[*index]).sum()
             }

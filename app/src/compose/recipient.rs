@@ -1,6 +1,6 @@
 //! Recipients as they are stored: as given, and in the form in which they are compared.
 
-use domain::Postage;
+use domain::{Allowance, Postage};
 use recipients::{
     countries::PostageZone, phone_numbers::PhoneNumber, postal_addresses::PostalAddress,
 };
@@ -13,8 +13,8 @@ pub(crate) struct ResolvedRecipient {
     pub(crate) phone_prefix: Option<String>,
     pub(crate) rate_multiplier: Option<u32>,
     pub(crate) postage: Option<Postage>,
-    /// Counts against the quota of international texts.
-    pub(crate) is_abroad: bool,
+    /// What it counts as, beside its channel.
+    pub(crate) also_counts_as: Option<Allowance>,
 }
 
 impl ResolvedRecipient {
@@ -26,7 +26,7 @@ impl ResolvedRecipient {
             phone_prefix: Some(number.country_prefix()),
             rate_multiplier: number.rate_multiplier(),
             postage: None,
-            is_abroad: !number.is_uk(),
+            also_counts_as: also_counts_as(number),
         }
     }
 
@@ -48,7 +48,7 @@ impl ResolvedRecipient {
             phone_prefix: None,
             rate_multiplier: None,
             postage: None,
-            is_abroad: false,
+            also_counts_as: None,
         }
     }
 
@@ -69,8 +69,18 @@ impl ResolvedRecipient {
             phone_prefix: None,
             rate_multiplier: None,
             postage: Some(postage),
-            is_abroad: false,
+            also_counts_as: None,
         }
+    }
+}
+
+fn also_counts_as(number: &PhoneNumber) -> Option<Allowance> {
+    if !number.is_uk() {
+        Some(Allowance::InternationalSms)
+    } else if number.is_tv_number() {
+        Some(Allowance::SmsToTvNumbers)
+    } else {
+        None
     }
 }
 

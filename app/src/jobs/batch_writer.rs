@@ -1,7 +1,7 @@
 //! Writes the rows of a job in batches, one while the next is built. A batch is one transaction: its rows, their
 //! delivery tasks, and the job's cursor.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Allowance, Channel, KeyType, Lane, NotificationId, TaskId};
 use queue::{Enqueue as _, NewTask, TaskContext};
@@ -134,11 +134,14 @@ pub(super) async fn insert_batch(
     let mut to_send = Vec::with_capacity(rows.len());
     let mut sealed = Vec::with_capacity(rows.len());
     let mut simulated = Vec::new();
-    let (mut channel, mut abroad, mut refused) = (Channel::Email, 0, 0);
+    let mut also_counted: BTreeMap<Allowance, u32> = BTreeMap::new();
+    let (mut channel, mut refused) = (Channel::Email, 0);
     for row in rows {
         refused += u32::from(!row.is_to_be_sent);
         channel = row.channel;
-        abroad += u32::from(row.is_abroad);
+        if let Some(allowance) = row.also_counts_as {
+            *also_counted.entry(allowance).or_default() += 1;
+        }
         if row.is_to_be_sent {
             to_send.push((row.sealed.id, row.sealed.size_bytes()));
         }
@@ -169,10 +172,12 @@ pub(super) async fn insert_batch(
         .collect();
     let pools: BTreeSet<_> = tasks.iter().map(|task| task.pool).collect();
     tx.enqueue(tasks).await?;
-    if abroad > 0 && job.key_type != KeyType::Test {
+    if job.key_type != KeyType::Test {
         // Counted, never rejected: the job's quota was decided when it began (`docs/spec/workers.md` §5.3).
-        let (day, allowance) = (now.utc_day(), Allowance::InternationalSms);
-        store::counters::spend(tx, job.service_id, allowance, day, abroad, i64::MAX).await?;
+        let day = now.utc_day();
+        for (allowance, count) in also_counted {
+            store::counters::spend(tx, job.service_id, allowance, day, count, i64::MAX).await?;
+        }
     }
     Ok((inserted, pools.into_iter().collect()))
 }

@@ -9,7 +9,9 @@ use std::{
 
 use ::spreadsheets::{Layout, Row};
 use ::templates::placeholders::{NameSet, name_key};
-use domain::{Channel, KeyType, NotificationStatus, Permission, ReplyToId, SmsSenderId, Timestamp};
+use domain::{
+    Allowance, Channel, KeyType, NotificationStatus, Permission, ReplyToId, SmsSenderId, Timestamp,
+};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use recipients::{
     email_addresses::{self, EmailAddress},
@@ -44,8 +46,8 @@ pub(super) struct PreparedRow {
     pub(super) is_to_be_sent: bool,
     /// A test key's row that counts as sent and waits for a simulated receipt.
     pub(super) receipt_is_simulated: bool,
-    /// Counts against the quota of international texts.
-    pub(super) is_abroad: bool,
+    /// What it counts as, beside its channel.
+    pub(super) also_counts_as: Option<Allowance>,
 }
 
 /// A row as the builder returns it.
@@ -169,7 +171,7 @@ impl<'a> RowBuilder<'a> {
             .or_else(|| self.out_of_reach(channel, given))
             .or_else(|| self.missing_values(row));
         let is_to_be_sent = problem.is_none();
-        let is_abroad = recipient.is_abroad;
+        let also_counts_as = recipient.also_counts_as.filter(|_| is_to_be_sent);
         let draft = MessageDraft {
             id: self.job.origin().row(number),
             created_at: self.now,
@@ -197,17 +199,21 @@ impl<'a> RowBuilder<'a> {
         if is_to_be_sent && !self.attachments.is_empty() {
             return BuiltRow::WithoutFiles(Box::new(notification));
         }
-        BuiltRow::Ready(self.seal(notification, is_to_be_sent && is_abroad))
+        BuiltRow::Ready(self.seal(notification, also_counts_as))
     }
 
-    fn seal(&self, notification: NewNotification, is_abroad: bool) -> PreparedRow {
+    fn seal(
+        &self,
+        notification: NewNotification,
+        also_counts_as: Option<Allowance>,
+    ) -> PreparedRow {
         let (status, channel) = (notification.status, notification.channel);
         PreparedRow {
             sealed: notification.seal(self.app.store.keyring()),
             channel,
             is_to_be_sent: status != NotificationStatus::ValidationFailed,
             receipt_is_simulated: status == NotificationStatus::Sending,
-            is_abroad,
+            also_counts_as,
         }
     }
 
@@ -241,7 +247,7 @@ impl<'a> RowBuilder<'a> {
             BuiltRow::WithoutFiles(notification) => notification,
         };
         let files = self.attachments.attach(self.app, &mut notification).await?;
-        Ok((self.seal(*notification, false), files))
+        Ok((self.seal(*notification, None), files))
     }
 
     fn status(&self, channel: Channel, is_to_be_sent: bool) -> NotificationStatus {

@@ -67,6 +67,8 @@ pub(crate) const REMOVE_EXPIRED_DOCUMENTS: &str = "remove-expired-documents.v1";
 pub(crate) const REDUCE_SLOW_PROVIDERS: &str = "switch-current-sms-provider-on-slow-delivery.v1";
 pub(crate) const GENERATE_SMS_DELIVERY_STATS: &str = "generate-sms-delivery-stats.v1";
 pub(crate) const TEND_PROVIDERS: &str = "tend-providers-back-to-middle.v1";
+pub(crate) const CHECK_SENDERS: &str =
+    "check-for-services-with-high-failure-rates-or-sending-to-tv-numbers.v1";
 pub(crate) const REMOVE_IDEMPOTENCY_KEYS: &str = "remove-idempotency-keys.v1";
 
 /// Maximum number of notifications or receipts in one task.

@@ -4,6 +4,7 @@ pub(crate) mod callback_notices;
 pub mod queue_stats;
 pub(crate) mod retention_cleanup;
 pub mod schedule;
+pub(crate) mod sender_checks;
 pub mod status;
 pub(crate) mod storage_audit;
 pub(crate) mod stuck_notifications;

@@ -80,6 +80,8 @@ const SCHEDULE: &[ScheduleEntry] = &[
     // After the deletions of the night.
     daily(5, 10, tasks::AUDIT_STORAGE),
     daily(2, 30, tasks::REPLAY_CREATED_THIS_WEEK),
+    // At weekends too, unlike the reference: abuse does not rest.
+    daily(10, 30, tasks::CHECK_SENDERS),
 ];
 
 /// How far back missed entries are looked for, in minutes. More than the interval of the rarest entry has no use.

@@ -3,6 +3,7 @@
 
 mod contents;
 mod contents_replacement;
+mod failure_rate;
 mod job_rows;
 mod new;
 mod status_update;
@@ -21,6 +22,7 @@ use crate::{
 
 pub use contents::Contents;
 pub use contents_replacement::{erase, list_by_channel, list_letters, list_sealed, replace_sealed};
+pub use failure_rate::{FailureRate, measure_failures};
 pub use job_rows::{cancel_rows, count_by_status, list_row_numbers};
 pub use new::{NewNotification, SealedContents, SealedRow, insert_many};
 pub use status_update::{

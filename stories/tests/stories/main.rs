@@ -66,6 +66,7 @@ mod stepping_clock;
 mod storage_allowance;
 mod storage_outages;
 mod suppression;
+mod suspicious_senders;
 mod tables;
 mod task_subjects;
 mod technical_failures;
