@@ -1,11 +1,13 @@
 # Starts a Postfix for a test, on free ports, with TLS and passwords; source this file. Needs root, as Postfix does.
 #
 #   . scripts/postfix.sh
-#   start_postfix              # sets postfix_port (STARTTLS), postfix_tls_port, postfix_ca (a file), postfix_mail (a directory)
+#   start_postfix              # sets postfix_port (STARTTLS), postfix_tls_port, postfix_ca (a file), postfix_mail and
+#                              # postfix_bounces (directories)
 #   trap stop_postfix EXIT
 #
 # It takes mail for anybody at example.com from who logs in as notify@localhost with the password `a password`, and stores each
-# as a file in $postfix_mail/new. Configuration, queue and mail are in a temporary directory that stop_postfix removes; a
+# as a file in $postfix_mail/new, but returns what is for gone@example.com. What it reports to an address at bounces.example is in
+# $postfix_bounces/new. Configuration, queue and mail are in a temporary directory that stop_postfix removes; a
 # Postfix of the machine is left alone.
 
 postfix_home=
@@ -66,12 +68,20 @@ smtpd_tls_security_level = encrypt
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_path = smtpd
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject
-virtual_mailbox_domains = example.com
+virtual_mailbox_domains = example.com, bounces.example
 virtual_mailbox_base = $postfix_home/mail
-virtual_mailbox_maps = static:all/
+virtual_mailbox_maps = regexp:$postfix_home/etc/mailboxes
+# Taken first and returned later, as by a relay.
+smtpd_reject_unlisted_recipient = no
 virtual_minimum_uid = 1
 virtual_uid_maps = static:$(id -u nobody)
 virtual_gid_maps = static:$(id -g nobody)
+EOF
+    cat >"$postfix_home/etc/mailboxes" <<'EOF'
+if !/^gone@/
+/@example\.com$/ all/
+endif
+/@bounces\.example$/ bounces/
 EOF
     cat >"$postfix_home/etc/master.cf" <<EOF
 127.0.0.1:$postfix_port inet n - n - - smtpd
@@ -113,6 +123,7 @@ start_postfix() {
     }
     postfix_port=$(free_port) postfix_tls_port=$(free_port)
     postfix_ca=$postfix_home/ca.pem postfix_mail=$postfix_home/mail/all
+    postfix_bounces=$postfix_home/mail/bounces
     configure_postfix || return 1
     /usr/sbin/postfix -c "$postfix_home/etc" start >"$postfix_home/start.log" 2>&1 || {
         cat "$postfix_home/start.log" "$postfix_home/log" >&2

@@ -27,7 +27,7 @@ else
     without+=(amazon::)
 fi
 if [ "$(id -u)" -eq 0 ] && start_postfix; then
-    export PILLARBOX_TEST_POSTFIX="{\"starttls\": $postfix_port, \"tls\": $postfix_tls_port, \"ca\": \"$postfix_ca\", \"mail\": \"$postfix_mail\"}"
+    export PILLARBOX_TEST_POSTFIX="{\"starttls\": $postfix_port, \"tls\": $postfix_tls_port, \"ca\": \"$postfix_ca\", \"mail\": \"$postfix_mail\", \"bounces\": \"$postfix_bounces\"}"
 else
     echo "NOT RUN: the stories of Postfix, which cannot be had or needs root" >&2
     without+=(postfix::)
